@@ -1,0 +1,1 @@
+"""The front door of COSMO: command line, one-machine launcher, Python client of the HTTP API."""

@@ -1,0 +1,18 @@
+"""The commands, grouped by what they need: the launcher, the database, or the HTTP API."""
+
+import typer
+
+from cosmo.cli import machine, query, setup
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="cosmo",
+    help="Data repository and monitoring system for the Cosmic Origins Spectrograph.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for module in (machine, query, setup):
+    for command in module.COMMANDS:
+        app.command()(command)

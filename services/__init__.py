@@ -1,0 +1,1 @@
+"""The four services of COSMO, one package each; none imports another."""

@@ -1,0 +1,165 @@
+"""Fetching: copy a dataset's files from the source into the store, each one checked first."""
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.archive.sources import SourceFile, open_source
+from shared.cos.names import parse_name
+from shared.database.engine import Database
+from shared.database.models.operations import File
+from shared.database.models.operations import SourceFile as SourceFileRow
+from shared.fits import check_fits
+from shared.jobs.claims import ClaimedJob
+from shared.jobs.events import NewEvent
+from shared.jobs.runner import Completion
+from shared.settings import CalibratorSettings
+from shared.store import Store, StoredFile
+
+__all__ = ["FetchService"]
+
+_NOT_CALIBRATED = ("jit", "jif")
+"""Companions that CalCOS does not read: a new one is no reason to calibrate again."""
+
+
+@dataclass(frozen=True)
+class _Fetched:
+    """A file of the dataset that is in the store now."""
+
+    stem: str
+    identity: str
+    stored: StoredFile
+
+
+class FetchService:
+    """Fetches datasets.
+
+    Parameters
+    ----------
+    database
+        Database.
+    store
+        Where the files go.
+    calibrator
+        What a calibration depends on beside its inputs.
+    """
+
+    def __init__(self, database: Database, store: Store, calibrator: CalibratorSettings) -> None:
+        self._database = database
+        self._store = store
+        self._calibrator = calibrator
+
+    async def fetch(self, job: ClaimedJob) -> Completion:
+        """Copy what is not in the store yet.
+
+        Raises
+        ------
+        PermanentError
+            If a file is not a whole FITS file.
+        TransientError
+            If the source or the store fails.
+        """
+        listed = job.payload["files"]
+        have = await self._in_store(job.payload["source"])
+        fetched = await asyncio.to_thread(self._copy, job.payload["source"], job.rootname, listed, have)
+
+        async def apply(session: AsyncSession) -> None:
+            await _write(session, job, fetched)
+
+        return Completion(NewEvent("dataset.fetched", self._detail(job, fetched)), apply)
+
+    async def _in_store(self, source: str) -> dict[tuple[str, str | None], StoredFile]:
+        async with self._database.session() as session:
+            rows = await session.execute(
+                select(SourceFileRow.stem, SourceFileRow.fetched_identity, File)
+                .join(File, File.id == SourceFileRow.file_id)
+                .where(SourceFileRow.source == source)
+            )
+            return {
+                (stem, identity): StoredFile(file.path, file.name, file.size, file.sha256)
+                for stem, identity, file in rows
+            }
+
+    def _copy(
+        self,
+        source_url: str,
+        rootname: str,
+        listed: Sequence[dict[str, Any]],
+        have: dict[tuple[str, str | None], StoredFile],
+    ) -> list[_Fetched]:
+        source = open_source(source_url)
+        result = []
+        with tempfile.TemporaryDirectory(prefix="cosmo-fetch-") as folder:
+            for entry in listed:
+                stored = have.get((entry["stem"], entry["identity"]))
+                if stored is None:
+                    local = Path(folder) / entry["name"]
+                    sha256, _ = source.copy_to(SourceFile.from_entry(entry), local)
+                    check_fits(local)
+                    stored = self._store.publish(local, f"raw/{rootname}/{sha256[:12]}", sha256)
+                    local.unlink()
+                result.append(_Fetched(entry["stem"], entry["identity"], stored))
+        return result
+
+    def _detail(self, job: ClaimedJob, fetched: Sequence[_Fetched]) -> dict[str, Any]:
+        checksums = {file.stored.name: file.stored.sha256 for file in fetched}
+        accepted = job.payload["accepted_missing"]
+        inputs = {name: sha for name, sha in checksums.items() if parse_name(name).suffix not in _NOT_CALIBRATED}
+        return {
+            "files": checksums,
+            "source": job.payload["source"],
+            "accepted_missing": accepted,
+            "depends_on": {
+                "calibrate": {
+                    "inputs": inputs,
+                    "accepted_missing": accepted,
+                    "calcos": self._calibrator.calcos_version,
+                    "randseed": self._calibrator.randseed,
+                },
+                "ingest-raw": {"inputs": checksums},
+            },
+        }
+
+
+async def _write(session: AsyncSession, job: ClaimedJob, fetched: Sequence[_Fetched]) -> None:
+    """Make the fetched versions the current ones."""
+    for file in fetched:
+        stored = file.stored
+        name = parse_name(stored.name)
+        await session.execute(
+            update(File)
+            .where(
+                File.dataset_id == job.dataset_id,
+                File.origin == "raw",
+                File.name.in_((f"{file.stem}.fits", f"{file.stem}.fits.gz")),
+            )
+            .values(current=False)
+        )
+        row = (
+            await session.execute(select(File).where(File.path == stored.path, File.name == stored.name))
+        ).scalar_one_or_none()
+        if row is None:
+            row = File(
+                dataset_id=job.dataset_id,
+                origin="raw",
+                path=stored.path,
+                name=stored.name,
+                rootname=name.rootname,
+                suffix=name.suffix,
+                size=stored.size,
+                sha256=stored.sha256,
+            )
+            session.add(row)
+        row.current = True
+        await session.flush()
+        await session.execute(
+            update(SourceFileRow)
+            .where(SourceFileRow.source == job.payload["source"], SourceFileRow.stem == file.stem)
+            .values(fetched_identity=file.identity, file_id=row.id)
+        )

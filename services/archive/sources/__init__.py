@@ -1,0 +1,13 @@
+"""Sources: where datasets come from."""
+
+from services.archive.sources.directory import DirectorySource, SourceFile
+
+__all__ = ["DirectorySource", "Source", "SourceFile", "open_source"]
+
+Source = DirectorySource
+"""A place that lists files and hands them out; a folder or any fsspec URL so far."""
+
+
+def open_source(url: str) -> Source:
+    """Source behind a URL."""
+    return DirectorySource(url)

@@ -1,0 +1,1 @@
+"""The ingestor service: from FITS files to table rows."""

@@ -1,0 +1,28 @@
+"""The ingestor service: reads fetched and calibrated files into the science tables."""
+
+from collections.abc import Mapping
+
+from services.ingestor.service import IngestService
+from shared.database.engine import Database
+from shared.database.models.operations import Stage
+from shared.jobs.runner import Handler
+from shared.settings import get_settings
+from shared.store import Store
+from shared.worker import run_worker
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the service until it is told to stop."""
+    settings = get_settings()
+
+    def handlers(database: Database) -> Mapping[Stage, Handler]:
+        service = IngestService(database, Store(settings.store_url), settings.calibrator.references)
+        return {Stage.INGEST_RAW: service.ingest_raw, Stage.INGEST_PRODUCTS: service.ingest_products}
+
+    run_worker("ingestor", settings, ["ingest", "ingest-bulk"], handlers, threads=2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The one Postgres database: models, sessions and migrations."""

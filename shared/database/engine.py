@@ -1,0 +1,55 @@
+"""Connections and transactions."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+__all__ = ["Database"]
+
+
+class Database:
+    """The Postgres database.
+
+    Parameters
+    ----------
+    url
+        SQLAlchemy URL with the asyncpg driver.
+    statement_timeout
+        Longest statement in seconds; 0 sets no limit.
+    pool_size
+        Connections kept open.
+    """
+
+    def __init__(self, url: str, *, statement_timeout: float = 0.0, pool_size: int = 5) -> None:
+        self.url = url
+        self.engine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            connect_args={
+                "timeout": 10,
+                "server_settings": {
+                    "statement_timeout": str(int(statement_timeout * 1000)),
+                    "jit": "off",
+                },
+            },
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """Session without a transaction of its own; rolled back unless committed."""
+        async with self._sessions() as session:
+            yield session
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """Session inside one transaction, committed at the end of the block."""
+        async with self._sessions() as session, session.begin():
+            yield session
+
+    async def dispose(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()

@@ -1,0 +1,5 @@
+"""Typed models, one table family a module. Importing this package registers every table on ``Base.metadata``."""
+
+from shared.database.models import operations, science
+
+__all__ = ["operations", "science"]

@@ -1,0 +1,230 @@
+"""Operational tables: what there is, what has to be done, what was done."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, Enum, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database.base import Base
+
+__all__ = [
+    "Attempt",
+    "Dataset",
+    "DatasetState",
+    "Event",
+    "File",
+    "Job",
+    "JobState",
+    "Run",
+    "Scan",
+    "SourceFile",
+    "Stage",
+]
+
+
+class Stage(StrEnum):
+    """The kinds of work, in pipeline order."""
+
+    FETCH = "fetch"
+    CALIBRATE = "calibrate"
+    INGEST_RAW = "ingest-raw"
+    INGEST_PRODUCTS = "ingest-products"
+
+
+class JobState(StrEnum):
+    """States of a job; the last five are final until somebody requeues it."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    DROPPED = "dropped"
+    SUPERSEDED = "superseded"
+
+
+class DatasetState(StrEnum):
+    """States of a dataset; derived from its jobs (`shared.jobs.states`)."""
+
+    DISCOVERED = "discovered"
+    FETCHING = "fetching"
+    FETCHED = "fetched"
+    CALIBRATING = "calibrating"
+    CALIBRATED = "calibrated"
+    INGESTING = "ingesting"
+    INGESTED = "ingested"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+def _values(enum: type[StrEnum]) -> list[str]:
+    return [member.value for member in enum]
+
+
+def _enum(enum: type[StrEnum]) -> Enum:
+    return Enum(enum, native_enum=False, length=20, values_callable=_values, create_constraint=False)
+
+
+class Dataset(Base):
+    """What is calibrated or ingested as one: an association, or an exposure outside any."""
+
+    __tablename__ = "datasets"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    rootname: Mapped[str] = mapped_column(unique=True, comment="Lower-case rootname, 9 characters")
+    kind: Mapped[str] = mapped_column(comment="association, exposure or acquisition")
+    state: Mapped[DatasetState] = mapped_column(_enum(DatasetState), default=DatasetState.DISCOVERED, index=True)
+    reason: Mapped[str | None] = mapped_column(comment="Why it was skipped or failed")
+    failed_stage: Mapped[str | None]
+    error_kind: Mapped[str | None]
+    members: Mapped[list[Any]] = mapped_column(default=list, comment="Rootnames of the association's exposures")
+    companions: Mapped[list[Any]] = mapped_column(default=list, comment="Acquisitions of the same visit")
+    missing: Mapped[list[Any]] = mapped_column(default=list, comment="Names of files that belong but are not there")
+    forced: Mapped[bool] = mapped_column(default=False, comment="An operator let it through incomplete")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+
+
+class SourceFile(Base):
+    """A FITS file as the last scan of a source saw it."""
+
+    __tablename__ = "source_files"
+    __table_args__ = (UniqueConstraint("source", "stem"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    source: Mapped[str] = mapped_column(comment="URL of the source")
+    stem: Mapped[str] = mapped_column(comment="File name up to .fits")
+    url: Mapped[str]
+    name: Mapped[str]
+    identity: Mapped[str] = mapped_column(comment="Changes when the file changes (size, time or ETag)")
+    size: Mapped[int] = mapped_column(BigInteger)
+    facts: Mapped[dict[str, Any]] = mapped_column(default=dict, comment="What grouping needs of its header")
+    dataset: Mapped[str | None] = mapped_column(index=True, comment="Rootname of the dataset it belongs to")
+    fetched_identity: Mapped[str | None] = mapped_column(comment="Identity of the version that is in the store")
+    file_id: Mapped[int | None] = mapped_column(
+        ForeignKey("files.id", ondelete="SET NULL"), comment="That version"
+    )
+
+
+class Scan(Base):
+    """One look at a source."""
+
+    __tablename__ = "scans"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    source: Mapped[str]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    files: Mapped[int]
+    changed: Mapped[int]
+    datasets: Mapped[int]
+
+
+class Run(Base):
+    """One calibration: everything its products depend on, and what it cost."""
+
+    __tablename__ = "runs"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"), index=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    current: Mapped[bool] = mapped_column(default=True)
+    path: Mapped[str] = mapped_column(comment="Folder of the products in the store")
+    calcos_version: Mapped[str]
+    inputs: Mapped[dict[str, Any]] = mapped_column(comment="Input file name to SHA-256")
+    references: Mapped[dict[str, Any]] = mapped_column(comment="Keyword to file name and SHA-256")
+    switches: Mapped[dict[str, Any]]
+    randseed: Mapped[int]
+    accepted_missing: Mapped[list[Any]] = mapped_column(default=list)
+    exit_status: Mapped[int]
+    wall_seconds: Mapped[float]
+    cpu_seconds: Mapped[float]
+    peak_rss_mb: Mapped[float]
+    trailer: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class File(Base):
+    """One version of one FITS file in the store."""
+
+    __tablename__ = "files"
+    __table_args__ = (
+        UniqueConstraint("path", "name"),
+        Index("ix_files_current_name", "dataset_id", "name", unique=True, postgresql_where=text("current")),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"), index=True)
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    origin: Mapped[str] = mapped_column(comment="raw or product")
+    path: Mapped[str] = mapped_column(comment="Folder in the store")
+    name: Mapped[str] = mapped_column(comment="File name")
+    rootname: Mapped[str | None] = mapped_column(index=True, comment="Rootname, when the name starts with one")
+    suffix: Mapped[str] = mapped_column(comment="Kind of file, e.g. rawtag_a")
+    size: Mapped[int] = mapped_column(BigInteger, comment="Size in the store", info={"unit": "byte"})
+    sha256: Mapped[str] = mapped_column(comment="Checksum of the stored bytes")
+    current: Mapped[bool] = mapped_column(default=True, comment="Newest version of this name")
+    shown: Mapped[bool] = mapped_column(default=False, comment="Science rows of this file are the ones readers see")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Job(Base):
+    """Work that somebody must do: one row per stage and unit of work."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        UniqueConstraint("stage", "dataset_id", "fingerprint"),
+        Index("ix_jobs_due", "queue", "not_before", postgresql_where=text("state = 'queued'")),
+        Index("ix_jobs_lease", "lease_until", postgresql_where=text("state = 'running'")),
+        Index("ix_jobs_failed", "id", postgresql_where=text("state = 'failed'")),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    stage: Mapped[Stage] = mapped_column(_enum(Stage))
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"), index=True)
+    fingerprint: Mapped[str] = mapped_column(comment="Hash of everything the result depends on")
+    queue: Mapped[str]
+    payload: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    state: Mapped[JobState] = mapped_column(_enum(JobState), default=JobState.QUEUED)
+    attempts: Mapped[int] = mapped_column(default=0)
+    not_before: Mapped[datetime] = mapped_column(server_default=func.now())
+    sent_at: Mapped[datetime | None] = mapped_column(comment="When its message last went to the queue")
+    lease_until: Mapped[datetime | None]
+    worker: Mapped[str | None]
+    error_kind: Mapped[str | None]
+    error: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    finished_at: Mapped[datetime | None]
+
+
+class Attempt(Base):
+    """One try at a job."""
+
+    __tablename__ = "attempts"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    number: Mapped[int]
+    worker: Mapped[str]
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    finished_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(comment="done, failed, skipped, lost or given back")
+    error_kind: Mapped[str | None]
+    error: Mapped[str | None]
+    log: Mapped[str | None]
+
+
+class Event(Base):
+    """A fact that happened to a dataset; append-only."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index("ix_events_dataset_id_id", "dataset_id", "id"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    name: Mapped[str] = mapped_column(comment="e.g. dataset.fetched")
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"))
+    detail: Mapped[dict[str, Any]] = mapped_column(default=dict)

@@ -1,0 +1,49 @@
+"""The schema's version: migrate to the newest, and refuse to work on an outdated one."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from shared.database.engine import Database
+from shared.errors import PermanentError
+
+__all__ = ["alembic_config", "is_current", "migrate", "require_current"]
+
+
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Alembic configuration of the migrations beside this module."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config
+
+
+async def migrate(database: Database) -> None:
+    """Bring the schema to the newest revision; no change where it is there already."""
+    async with database.engine.connect() as connection:
+        await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "head"))
+        await connection.commit()
+
+
+async def is_current(database: Database) -> bool:
+    """Whether the schema is the one this code was written for."""
+    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    async with database.engine.connect() as connection:
+        found = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+    return found == head
+
+
+async def require_current(database: Database) -> None:
+    """Refuse an outdated schema.
+
+    Raises
+    ------
+    PermanentError
+        If the schema is not the one this code was written for.
+    """
+    if not await is_current(database):
+        raise PermanentError("the database schema is outdated; run `cosmo migrate` and start again")

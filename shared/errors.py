@@ -1,0 +1,39 @@
+"""The one error hierarchy. The queue acts on the type: retry, fail, or skip."""
+
+__all__ = ["CosmoError", "LostClaimError", "PermanentError", "TransientError", "UnsupportedError"]
+
+
+class CosmoError(Exception):
+    """Root of every error that COSMO raises on purpose.
+
+    Attributes
+    ----------
+    kind
+        Word that the jobs table and the API show for this type of error.
+    """
+
+    kind = "permanent"
+
+
+class TransientError(CosmoError):
+    """Something outside failed (archive down, disk full, lost connection): the same work may succeed later."""
+
+    kind = "transient"
+
+
+class PermanentError(CosmoError):
+    """The work cannot succeed with these inputs (corrupt FITS file, missing reference): do not retry."""
+
+    kind = "permanent"
+
+
+class UnsupportedError(CosmoError):
+    """There is nothing to do for this dataset (nothing to calibrate): skip it, with the reason."""
+
+    kind = "unsupported"
+
+
+class LostClaimError(CosmoError):
+    """The job is no longer this worker's (its lease ran out or it was dropped): discard the outputs."""
+
+    kind = "lost"

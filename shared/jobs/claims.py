@@ -1,0 +1,191 @@
+"""Claims: a worker takes a job by a conditional UPDATE with a lease, and ends it the same way."""
+
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.models.operations import Attempt, Dataset, Job, JobState, Stage
+from shared.errors import LostClaimError
+from shared.jobs.events import NewEvent, Outbox, record_event
+from shared.jobs.states import refresh_state
+from shared.settings import JobSettings
+
+__all__ = ["ClaimedJob", "claim", "close_attempt", "fail", "finish", "give_back", "renew", "retry_pause"]
+
+
+@dataclass(frozen=True)
+class ClaimedJob:
+    """A job in the hands of one worker, for one attempt."""
+
+    id: int
+    stage: Stage
+    dataset_id: int
+    rootname: str
+    kind: str
+    payload: dict[str, Any]
+    fingerprint: str
+    attempt: int
+    worker: str
+
+
+def retry_pause(settings: JobSettings, attempt: int) -> timedelta:
+    """Pause before the next attempt: doubles each time, with up to half of it as jitter."""
+    pause = settings.backoff_seconds * 2 ** (attempt - 1)
+    return timedelta(seconds=pause * random.uniform(1.0, 1.5))  # noqa: S311
+
+
+async def claim(session: AsyncSession, job_id: int, worker: str, settings: JobSettings) -> ClaimedJob | None:
+    """Take a job that is due.
+
+    Returns
+    -------
+    ClaimedJob or None
+        None where there is nothing to take: done, taken, not due, or gone.
+    """
+    row = (
+        await session.execute(
+            update(Job)
+            .where(Job.id == job_id, Job.state == JobState.QUEUED, Job.not_before <= func.now())
+            .values(
+                state=JobState.RUNNING,
+                attempts=Job.attempts + 1,
+                worker=worker,
+                lease_until=func.now() + timedelta(seconds=settings.lease_seconds),
+            )
+            .returning(Job.stage, Job.dataset_id, Job.payload, Job.fingerprint, Job.attempts)
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    session.add(Attempt(job_id=job_id, number=row.attempts, worker=worker))
+    dataset = (await session.execute(select(Dataset.rootname, Dataset.kind).where(Dataset.id == row.dataset_id))).one()
+    await refresh_state(session, row.dataset_id)
+    return ClaimedJob(
+        job_id,
+        row.stage,
+        row.dataset_id,
+        dataset.rootname,
+        dataset.kind,
+        row.payload,
+        row.fingerprint,
+        row.attempts,
+        worker,
+    )
+
+
+def _mine(job: ClaimedJob) -> tuple[Any, ...]:
+    return (
+        Job.id == job.id,
+        Job.state == JobState.RUNNING,
+        Job.worker == job.worker,
+        Job.attempts == job.attempt,
+    )
+
+
+async def renew(session: AsyncSession, job: ClaimedJob, settings: JobSettings) -> None:
+    """Extend the lease.
+
+    Raises
+    ------
+    LostClaimError
+        If the job is no longer this worker's.
+    """
+    lease = func.now() + timedelta(seconds=settings.lease_seconds)
+    result = await session.execute(update(Job).where(*_mine(job)).values(lease_until=lease).returning(Job.id))
+    if result.scalar_one_or_none() is None:
+        raise LostClaimError(f"job {job.id} ({job.stage} {job.rootname}) is no longer held by {job.worker}")
+
+
+async def close_attempt(
+    session: AsyncSession, job: ClaimedJob, outcome: str, *, kind: str | None = None, error: str | None = None,
+    log: str | None = None,
+) -> None:
+    """Write how an attempt ended."""
+    await session.execute(
+        update(Attempt)
+        .where(Attempt.job_id == job.id, Attempt.number == job.attempt, Attempt.finished_at.is_(None))
+        .values(finished_at=func.now(), outcome=outcome, error_kind=kind, error=error, log=log)
+    )
+
+
+async def _end(session: AsyncSession, job: ClaimedJob, **values: object) -> None:
+    result = await session.execute(
+        update(Job).where(*_mine(job)).values(lease_until=None, **values).returning(Job.id)
+    )
+    if result.scalar_one_or_none() is None:
+        raise LostClaimError(f"job {job.id} ({job.stage} {job.rootname}) is no longer held by {job.worker}")
+
+
+async def finish(session: AsyncSession, job: ClaimedJob) -> None:
+    """Mark a job done; the caller writes its results and its event in the same transaction.
+
+    Raises
+    ------
+    LostClaimError
+        If the job is no longer this worker's.
+    """
+    await _end(session, job, state=JobState.DONE, finished_at=func.now(), error=None, error_kind=None)
+    await close_attempt(session, job, "done")
+
+
+async def fail(
+    session: AsyncSession, job: ClaimedJob, kind: str, error: str, settings: JobSettings, outbox: Outbox,
+    log: str | None = None,
+) -> JobState:
+    """End an attempt that failed: retry later, fail for good, or skip.
+
+    Parameters
+    ----------
+    session
+        Session of a transaction.
+    job
+        The job.
+    kind
+        ``transient``, ``permanent`` or ``unsupported``.
+    error
+        What went wrong and what to do.
+    settings
+        Attempts and pauses.
+    outbox
+        Messages to be sent after the commit.
+    log
+        Log of the attempt.
+
+    Raises
+    ------
+    LostClaimError
+        If the job is no longer this worker's.
+    """
+    if kind == "transient" and job.attempt < settings.max_attempts:
+        pause = retry_pause(settings, job.attempt)
+        await _end(
+            session, job, state=JobState.QUEUED, not_before=func.now() + pause, sent_at=None, error=error,
+            error_kind=kind,
+        )
+        state = JobState.QUEUED
+    else:
+        state = JobState.SKIPPED if kind == "unsupported" else JobState.FAILED
+        await _end(session, job, state=state, finished_at=func.now(), error=error, error_kind=kind)
+    await close_attempt(session, job, state.value if state is not JobState.QUEUED else "failed", kind=kind,
+                        error=error, log=log)
+    name = {JobState.QUEUED: "job.retried", JobState.SKIPPED: "dataset.skipped", JobState.FAILED: "dataset.failed"}
+    detail = {"stage": job.stage.value, "kind": kind, "error": error, "attempt": job.attempt}
+    await record_event(session, job.dataset_id, NewEvent(name[state], detail), outbox, job.id)
+    return state
+
+
+async def give_back(session: AsyncSession, job: ClaimedJob) -> None:
+    """Return a job that this worker cannot finish; the attempt does not count.
+
+    Raises
+    ------
+    LostClaimError
+        If the job is no longer this worker's.
+    """
+    await close_attempt(session, job, "given back")
+    await _end(session, job, state=JobState.QUEUED, attempts=Job.attempts - 1, sent_at=None, not_before=func.now())
+    await refresh_state(session, job.dataset_id)

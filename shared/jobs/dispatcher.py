@@ -1,0 +1,124 @@
+"""The dispatcher: sends messages for jobs that are due but silent, and sweeps up after workers that died."""
+
+import asyncio
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, func, or_, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from shared.broker import JOB_QUEUES, Messenger
+from shared.database.engine import Database
+from shared.database.models.operations import Dataset, Job, JobState
+from shared.errors import LostClaimError
+from shared.jobs.claims import ClaimedJob, fail
+from shared.jobs.events import Outbox
+from shared.logs import get_logger
+from shared.settings import JobSettings
+
+__all__ = ["Dispatcher"]
+
+_LEADER_LOCK = 0x434F534D50
+"""Advisory lock of the one dispatcher that is at work."""
+
+
+class Dispatcher:
+    """Runs in every worker process; one of them leads at a time.
+
+    Parameters
+    ----------
+    database
+        Database with the jobs.
+    messenger
+        Sends the messages.
+    settings
+        Pauses and windows.
+    """
+
+    def __init__(self, database: Database, messenger: Messenger, settings: JobSettings) -> None:
+        self._database = database
+        self._messenger = messenger
+        self._settings = settings
+
+    async def run(self) -> None:
+        """Lead whenever no other dispatcher does, until cancelled."""
+        while True:
+            try:
+                async with self._database.engine.connect() as connection:
+                    await self._lead(connection)
+            except Exception as error:  # noqa: BLE001 - whatever fails here, the next round must come
+                get_logger().warning("dispatcher interrupted", error=str(error))
+            await asyncio.sleep(self._settings.sweep_seconds)
+
+    async def _lead(self, connection: AsyncConnection) -> None:
+        loop = asyncio.get_running_loop()
+        # After a restart of Postgres every lease may be overdue: leave its holder the time to renew.
+        patience = loop.time() + self._settings.lease_seconds
+        while (await connection.execute(text(f"SELECT pg_try_advisory_lock({_LEADER_LOCK})"))).scalar():
+            await connection.commit()
+            if loop.time() > patience:
+                await self.expire()
+            for queue in JOB_QUEUES:
+                await self.feed(queue)
+            await asyncio.sleep(self._settings.sweep_seconds)
+
+    async def expire(self) -> int:
+        """End the attempts whose lease ran out: their worker died or lost touch. Returns how many there were."""
+        outbox = Outbox()
+        async with self._database.transaction() as session:
+            overdue = (
+                await session.execute(
+                    select(Job, Dataset.rootname, Dataset.kind)
+                    .join(Dataset)
+                    .where(Job.state == JobState.RUNNING, Job.lease_until < func.now())
+                    .with_for_update(of=Job, skip_locked=True)
+                    .limit(self._settings.window)
+                )
+            ).all()
+            for job, rootname, kind in overdue:
+                await self._expire(session, job, rootname, kind, outbox)
+        return len(overdue)
+
+    async def _expire(self, session: AsyncSession, job: Job, rootname: str, kind: str, outbox: Outbox) -> None:
+        worker = job.worker or "unknown"
+        claimed = ClaimedJob(
+            job.id, job.stage, job.dataset_id, rootname, kind, job.payload, job.fingerprint, job.attempts, worker
+        )
+        reason = f"worker {worker} stopped renewing its lease in the middle of the work (killed, or cut off)"
+        try:
+            await fail(session, claimed, "transient", reason, self._settings, outbox)
+        except LostClaimError:
+            return
+        get_logger().warning("lease expired", job=job.id, dataset=rootname, worker=worker)
+
+    async def feed(self, queue: str) -> int:
+        """Send the messages of a queue that are due, up to its window. Returns how many there were.
+
+        A job whose message was sent is sent again only when nothing waits in the queue: then its message is lost.
+        """
+        waiting = await asyncio.to_thread(self._messenger.waiting, queue)
+        room = self._settings.window - waiting
+        if room <= 0:
+            return 0
+        silent: ColumnElement[bool] = Job.sent_at.is_(None)
+        if waiting == 0:
+            silent = or_(silent, Job.sent_at < func.now() - timedelta(seconds=self._settings.resend_seconds))
+        async with self._database.transaction() as session:
+            due = (
+                select(Job.id)
+                .where(Job.queue == queue, Job.state == JobState.QUEUED, Job.not_before <= func.now(), silent)
+                .order_by(Job.id)
+                .limit(room)
+                .with_for_update(skip_locked=True)
+            )
+            job_ids = (
+                (
+                    await session.execute(
+                        update(Job).where(Job.id.in_(due)).values(sent_at=func.now()).returning(Job.id)
+                    )
+                )
+                .scalars()
+                .all()
+            )
+        for job_id in job_ids:
+            await asyncio.to_thread(self._messenger.send, queue, job_id)
+        return len(job_ids)

@@ -1,0 +1,139 @@
+"""Events: facts about datasets, written with the jobs they cause in one transaction."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.broker import Messenger
+from shared.database.models.operations import Dataset, Event, Job, JobState
+from shared.jobs.routing import NewJob, fingerprint, jobs_for
+from shared.jobs.states import refresh_state
+from shared.logs import get_logger
+
+__all__ = ["CHANNEL", "NewEvent", "Outbox", "add_job", "record_event", "send"]
+
+CHANNEL = "cosmo_events"
+"""Postgres notification channel; the payload is the id of an event."""
+
+_EVENT_LOCK = 0x434F534D4F
+"""Advisory lock held from an event's id to its commit, so that ids become visible in order."""
+
+
+@dataclass(frozen=True)
+class NewEvent:
+    """A fact to be recorded: its name and detail."""
+
+    name: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+class Outbox(list[tuple[str, int]]):
+    """Messages (queue, job id) to be sent once the transaction that wrote their jobs has committed."""
+
+
+async def add_job(session: AsyncSession, dataset_id: int, job: NewJob, outbox: Outbox) -> int | None:
+    """Write a job unless the same work is already there; it supersedes older work of its stage.
+
+    Parameters
+    ----------
+    session
+        Session of a transaction.
+    dataset_id
+        Dataset that the job is about.
+    job
+        The job.
+    outbox
+        Receives its message.
+
+    Returns
+    -------
+    int or None
+        Id of the job; None where the same work exists already.
+    """
+    statement = insert(Job).values(
+        stage=job.stage,
+        dataset_id=dataset_id,
+        fingerprint=fingerprint(job.depends_on),
+        queue=job.queue,
+        payload=job.payload,
+        state=JobState.QUEUED,
+        attempts=0,
+        sent_at=func.now(),
+    )
+    # Inputs that return to an earlier content make that earlier work current again.
+    statement = statement.on_conflict_do_update(
+        index_elements=["stage", "dataset_id", "fingerprint"],
+        set_={
+            "state": JobState.QUEUED,
+            "payload": statement.excluded.payload,
+            "attempts": 0,
+            "not_before": func.now(),
+            "sent_at": func.now(),
+            "error": None,
+            "error_kind": None,
+            "finished_at": None,
+        },
+        where=Job.state == JobState.SUPERSEDED,
+    )
+    job_id = (await session.execute(statement.returning(Job.id))).scalar_one_or_none()
+    if job_id is None:
+        return None
+    await session.execute(
+        update(Job)
+        .where(Job.dataset_id == dataset_id, Job.stage == job.stage, Job.id != job_id, Job.state != JobState.DROPPED)
+        .values(state=JobState.SUPERSEDED, lease_until=None)
+    )
+    outbox.append((job.queue, job_id))
+    return job_id
+
+
+async def record_event(
+    session: AsyncSession, dataset_id: int, event: NewEvent, outbox: Outbox, job_id: int | None = None
+) -> None:
+    """Write an event, the jobs it causes and the dataset's state.
+
+    Parameters
+    ----------
+    session
+        Session of the transaction that made the fact true; call this last in it.
+    dataset_id
+        Dataset that it happened to.
+    event
+        The fact.
+    outbox
+        Receives the messages of the jobs; send them after the commit.
+    job_id
+        Job that brought it about.
+    """
+    kind = (await session.execute(select(Dataset.kind).where(Dataset.id == dataset_id))).scalar_one()
+    for job in jobs_for(event.name, kind, event.detail):
+        await add_job(session, dataset_id, job, outbox)
+    await refresh_state(session, dataset_id)
+    await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _EVENT_LOCK})
+    row = Event(name=event.name, dataset_id=dataset_id, job_id=job_id, detail=event.detail)
+    session.add(row)
+    await session.flush()
+    await session.execute(text("SELECT pg_notify(:channel, :id)"), {"channel": CHANNEL, "id": str(row.id)})
+
+
+async def send(messenger: Messenger, outbox: Outbox) -> None:
+    """Send the messages of an outbox; a broker that is away is no error, since the dispatcher sends again.
+
+    Parameters
+    ----------
+    messenger
+        Sends them.
+    outbox
+        Messages of jobs that are committed.
+    """
+    for queue, job_id in outbox:
+        try:
+            await asyncio.to_thread(messenger.send, queue, job_id)
+        except redis.RedisError as error:
+            get_logger().warning("message not sent; the dispatcher will", job=job_id, error=str(error))

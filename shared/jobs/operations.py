@@ -1,0 +1,78 @@
+"""What an operator can do with jobs and datasets."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.models.operations import Dataset, Job, JobState
+from shared.errors import PermanentError
+from shared.jobs.events import NewEvent, Outbox, record_event
+
+__all__ = ["drop", "force", "requeue"]
+
+
+async def requeue(session: AsyncSession, job_ids: Sequence[int]) -> int:
+    """Put failed, skipped or dropped jobs back into the queue, with a fresh count of attempts.
+
+    The dispatcher sends their messages. Returns how many there were.
+    """
+    return await _move(
+        session,
+        job_ids,
+        (JobState.FAILED, JobState.SKIPPED, JobState.DROPPED),
+        "job.requeued",
+        state=JobState.QUEUED,
+        attempts=0,
+        not_before=func.now(),
+        sent_at=None,
+        finished_at=None,
+    )
+
+
+async def drop(session: AsyncSession, job_ids: Sequence[int]) -> int:
+    """Take failed jobs off the list of failures. Returns how many there were."""
+    return await _move(session, job_ids, (JobState.FAILED,), "job.dropped", state=JobState.DROPPED)
+
+
+async def _move(
+    session: AsyncSession, job_ids: Sequence[int], states: tuple[JobState, ...], event: str, **values: object
+) -> int:
+    moved = (
+        await session.execute(
+            update(Job)
+            .where(Job.id.in_(job_ids), Job.state.in_(states))
+            .values(**values)
+            .returning(Job.id, Job.dataset_id, Job.stage)
+        )
+    ).all()
+    for job_id, dataset_id, stage in moved:
+        # Neither event causes jobs, so nothing is left to send.
+        await record_event(session, dataset_id, NewEvent(event, {"stage": stage.value}), Outbox(), job_id)
+    return len(moved)
+
+
+async def force(session: AsyncSession, rootname: str) -> list[str]:
+    """Let an incomplete dataset through; the next scan takes it and its run records what was missing.
+
+    Returns
+    -------
+    list of str
+        Names of the files that were missing.
+
+    Raises
+    ------
+    PermanentError
+        If there is no such dataset, or nothing of it is missing.
+    """
+    dataset = (await session.execute(select(Dataset).where(Dataset.rootname == rootname))).scalar_one_or_none()
+    if dataset is None:
+        raise PermanentError(f"no dataset {rootname}; `cosmo datasets` lists those that were discovered")
+    if not dataset.missing:
+        raise PermanentError(f"dataset {rootname} is complete; there is nothing to force")
+    dataset.forced = True
+    await session.flush()
+    await record_event(
+        session, dataset.id, NewEvent("dataset.forced", {"missing": dataset.missing}), Outbox()
+    )
+    return [str(name) for name in dataset.missing]

@@ -1,0 +1,67 @@
+"""The static routing table: which event causes which job."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from shared.database.models.operations import Stage
+
+__all__ = ["ACQUISITION", "ASSOCIATION", "EXPOSURE", "ROUTES", "NewJob", "fingerprint", "jobs_for"]
+
+ASSOCIATION, EXPOSURE, ACQUISITION = "association", "exposure", "acquisition"
+
+
+@dataclass(frozen=True)
+class Route:
+    """An event, the kinds of dataset it concerns, and the job that it causes on them."""
+
+    event: str
+    kinds: frozenset[str]
+    stage: Stage
+    queue: str
+
+
+_SCIENCE = frozenset({ASSOCIATION, EXPOSURE})
+
+ROUTES = (
+    Route("dataset.fetched", _SCIENCE, Stage.CALIBRATE, "calibrate"),
+    Route("dataset.fetched", _SCIENCE | {ACQUISITION}, Stage.INGEST_RAW, "ingest"),
+    Route("dataset.calibrated", _SCIENCE, Stage.INGEST_PRODUCTS, "ingest"),
+)
+"""Acquisitions are measured from their raw files; everything else is calibrated first."""
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A job to be written: where it waits, what it is about and what its result depends on."""
+
+    stage: Stage
+    queue: str
+    payload: dict[str, Any]
+    depends_on: dict[str, Any]
+
+
+def fingerprint(depends_on: dict[str, Any]) -> str:
+    """Hash of everything that a result depends on, whatever the order of the keys."""
+    return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
+
+
+def jobs_for(event: str, kind: str, detail: dict[str, Any]) -> list[NewJob]:
+    """Jobs that an event causes.
+
+    Parameters
+    ----------
+    event
+        Name of the event.
+    kind
+        Kind of the dataset.
+    detail
+        Detail of the event; ``detail["depends_on"]`` maps a stage (or ``*``) to what its result depends on.
+    """
+    depends_on = detail.get("depends_on", {})
+    return [
+        NewJob(route.stage, route.queue, {}, depends_on.get(route.stage.value, depends_on.get("*", {})))
+        for route in ROUTES
+        if route.event == event and kind in route.kinds
+    ]

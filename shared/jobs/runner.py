@@ -1,0 +1,242 @@
+"""The runner: claims a job, runs its handler under a renewed lease, and writes how it ended."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.broker import Messenger
+from shared.database.engine import Database
+from shared.database.models.operations import Job, Stage
+from shared.errors import CosmoError, LostClaimError
+from shared.jobs import claims
+from shared.jobs.claims import ClaimedJob
+from shared.jobs.events import NewEvent, Outbox, record_event, send
+from shared.logs import get_logger
+from shared.metrics import JOB_SECONDS, JOBS_ENDED
+from shared.settings import JobSettings
+
+__all__ = ["Completion", "Handler", "JobRunner", "worker_name"]
+
+_OUTAGE_SECONDS = 120.0
+"""How long a finished job's result is held while Postgres is away."""
+
+
+async def _nothing(_session: AsyncSession) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What a handler leaves to be committed.
+
+    Attributes
+    ----------
+    event
+        Fact that the work made true.
+    apply
+        Writes the results, in the transaction that marks the job done.
+    discard
+        Removes the outputs when the job turns out to be no longer this worker's.
+    """
+
+    event: NewEvent
+    apply: Callable[[AsyncSession], Awaitable[None]] = _nothing
+    discard: Callable[[], None] = lambda: None
+
+
+Handler = Callable[[ClaimedJob], Awaitable[Completion]]
+
+
+def worker_name(service: str) -> str:
+    """Name of this process, unique while it lives."""
+    return f"{service}@{socket.gethostname()}:{os.getpid()}"
+
+
+class JobRunner:
+    """Runs jobs of one process.
+
+    Parameters
+    ----------
+    database
+        Database with the jobs.
+    messenger
+        Sends the messages of the jobs that a result causes.
+    settings
+        Leases, attempts and pauses.
+    handlers
+        What to do for each stage.
+    worker
+        Name of this process.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        messenger: Messenger,
+        settings: JobSettings,
+        handlers: Mapping[Stage, Handler],
+        worker: str,
+    ) -> None:
+        self._database = database
+        self._messenger = messenger
+        self._settings = settings
+        self._handlers = handlers
+        self._worker = worker
+        self._draining = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, job_id: int) -> None:
+        """Do a job if it is there to be taken; never raises for what the work does.
+
+        Parameters
+        ----------
+        job_id
+            Job that a message named.
+        """
+        if self._draining:
+            await self._unsend(job_id)
+            return
+        task = asyncio.ensure_future(self._run(job_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    async def drain(self) -> None:
+        """Take no more jobs; finish what runs within the grace period, then give it back."""
+        self._draining = True
+        running = set(self._tasks)
+        if not running:
+            return
+        _, late = await asyncio.wait(running, timeout=self._settings.grace_seconds)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+
+    async def _run(self, job_id: int) -> None:
+        try:
+            async with self._database.transaction() as session:
+                job = await claims.claim(session, job_id, self._worker, self._settings)
+        except (DBAPIError, OSError) as error:
+            # The job is still in Postgres; the dispatcher sends its message again.
+            get_logger().warning("claim failed", job=job_id, error=str(error))
+            return
+        if job is None:
+            return
+        with structlog.contextvars.bound_contextvars(job=job.id, dataset=job.rootname, stage=job.stage.value):
+            started = time.monotonic()
+            get_logger().info("job started", attempt=job.attempt)
+            outcome = await self._attempt(job)
+            JOB_SECONDS.labels(job.stage.value).observe(time.monotonic() - started)
+            JOBS_ENDED.labels(job.stage.value, outcome).inc()
+            get_logger().info("job ended", outcome=outcome, seconds=round(time.monotonic() - started, 3))
+
+    async def _attempt(self, job: ClaimedJob) -> str:
+        """Run the handler and write how it ended."""
+        work = asyncio.ensure_future(self._handlers[job.stage](job))
+        lease = asyncio.ensure_future(self._keep_lease(job))
+        try:
+            await asyncio.wait({work, lease}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                work.cancel()
+                await asyncio.wait({work})
+                return "lost"
+            return await self._write_end(job, work)
+        except asyncio.CancelledError:
+            work.cancel()
+            await asyncio.wait({work})
+            await self._persist(lambda session: claims.give_back(session, job))
+            return "given back"
+        finally:
+            lease.cancel()
+
+    async def _write_end(self, job: ClaimedJob, work: "asyncio.Future[Completion]") -> str:
+        error = work.exception()
+        outbox = Outbox()
+        if error is None:
+            completion = work.result()
+
+            async def commit(session: AsyncSession) -> None:
+                outbox.clear()
+                await claims.finish(session, job)
+                await completion.apply(session)
+                await record_event(session, job.dataset_id, completion.event, outbox, job.id)
+
+            try:
+                kept = await self._persist(commit)
+            except Exception as reason:  # noqa: BLE001 - a result that cannot be written is a failed attempt
+                error = reason
+            else:
+                if not kept:
+                    completion.discard()
+                    return "lost"
+                await send(self._messenger, outbox)
+                return "done"
+            completion.discard()
+        kind = error.kind if isinstance(error, CosmoError) else "permanent"
+        if isinstance(error, (DBAPIError, OSError)):
+            kind = "transient"
+        message = str(error) if isinstance(error, CosmoError) else f"{type(error).__name__}: {error}"
+        log = "".join(traceback.format_exception(error))
+        get_logger().warning("job failed", kind=kind, error=message)
+
+        async def write_failure(session: AsyncSession) -> None:
+            outbox.clear()
+            await claims.fail(session, job, kind, message, self._settings, outbox, log)
+
+        if not await self._persist(write_failure):
+            return "lost"
+        return "skipped" if kind == "unsupported" else "failed"
+
+    async def _keep_lease(self, job: ClaimedJob) -> None:
+        """Renew the lease until cancelled; returns when the job is no longer held."""
+        while True:
+            await asyncio.sleep(self._settings.lease_seconds / 3)
+            try:
+                async with self._database.transaction() as session:
+                    await claims.renew(session, job, self._settings)
+            except LostClaimError as error:
+                get_logger().warning("lease lost", error=str(error))
+                return
+            except (DBAPIError, OSError) as error:
+                get_logger().warning("lease not renewed", error=str(error))
+
+    async def _persist(self, write: Callable[[AsyncSession], Awaitable[None]]) -> bool:
+        """Commit a transaction, waiting out an outage of Postgres. False where the job is lost."""
+        deadline = time.monotonic() + _OUTAGE_SECONDS
+        while True:
+            try:
+                async with self._database.transaction() as session:
+                    await write(session)
+            except LostClaimError:
+                return False
+            except (DBAPIError, OSError) as error:
+                outage = isinstance(error, OSError) or error.connection_invalidated or _is_outage(error)
+                if not outage or time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.5)
+            else:
+                return True
+
+    async def _unsend(self, job_id: int) -> None:
+        """Let the dispatcher send a message again that this process will not act on."""
+        with contextlib.suppress(DBAPIError, OSError):
+            async with self._database.transaction() as session:
+                await session.execute(update(Job).where(Job.id == job_id).values(sent_at=None))
+
+
+def _is_outage(error: DBAPIError) -> bool:
+    """Whether Postgres is away or on its way: classes 08 and 57 of its error codes."""
+    code = getattr(error.orig, "sqlstate", None) or ""
+    return code[:2] in ("08", "57") or "connection" in str(error.orig).lower()

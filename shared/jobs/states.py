@@ -1,0 +1,78 @@
+"""The state of a dataset is a function of its jobs, so that it cannot tell anything else than they do."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.models.operations import Dataset, DatasetState, Job, JobState, Stage
+
+__all__ = ["derive_state", "refresh_state"]
+
+_ORDER = {Stage.FETCH: 0, Stage.CALIBRATE: 1, Stage.INGEST_RAW: 2, Stage.INGEST_PRODUCTS: 2}
+_RUNNING = (DatasetState.FETCHING, DatasetState.CALIBRATING, DatasetState.INGESTING)
+_DONE = (DatasetState.FETCHED, DatasetState.CALIBRATED, DatasetState.INGESTED)
+
+
+def derive_state(jobs: Sequence[tuple[Stage, JobState]]) -> DatasetState:
+    """State of a dataset.
+
+    A failure outweighs everything, then a skip; otherwise the earliest stage that is not done decides.
+
+    Parameters
+    ----------
+    jobs
+        Stage and state of each job of the dataset; superseded and dropped ones do not count.
+    """
+    counted = [(_ORDER[stage], state) for stage, state in jobs if state not in (JobState.SUPERSEDED, JobState.DROPPED)]
+    states = {state for _, state in counted}
+    if JobState.FAILED in states:
+        return DatasetState.FAILED
+    if JobState.SKIPPED in states:
+        return DatasetState.SKIPPED
+    pending = [order for order, state in counted if state in (JobState.QUEUED, JobState.RUNNING)]
+    if pending:
+        first = min(pending)
+        if (first, JobState.RUNNING) in counted:
+            return _RUNNING[first]
+        before = [order for order, _ in counted if order < first]
+        return _DONE[max(before)] if before else DatasetState.DISCOVERED
+    return _DONE[max(order for order, _ in counted)] if counted else DatasetState.DISCOVERED
+
+
+async def refresh_state(session: AsyncSession, dataset_id: int) -> DatasetState:
+    """Write the state of a dataset anew, inside the transaction that changed one of its jobs.
+
+    Parameters
+    ----------
+    session
+        Session of that transaction.
+    dataset_id
+        Dataset.
+    """
+    # The row lock keeps two transactions from each deriving a state that the other makes wrong.
+    await session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update())
+    await session.flush()
+    jobs = (
+        await session.execute(
+            select(Job.stage, Job.state, Job.error_kind, Job.error)
+            .where(Job.dataset_id == dataset_id)
+            .order_by(Job.id.desc())
+        )
+    ).all()
+    state = derive_state([(stage, job_state) for stage, job_state, _, _ in jobs])
+    wrong = JobState.FAILED if state is DatasetState.FAILED else JobState.SKIPPED
+    blame = next((job for job in jobs if job.state is wrong), None)
+    if state not in (DatasetState.FAILED, DatasetState.SKIPPED):
+        blame = None
+    await session.execute(
+        update(Dataset)
+        .where(Dataset.id == dataset_id)
+        .values(
+            state=state,
+            reason=blame.error if blame else None,
+            failed_stage=blame.stage.value if blame else None,
+            error_kind=blame.error_kind if blame else None,
+        )
+    )
+    return state

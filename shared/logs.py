@@ -1,0 +1,39 @@
+"""JSON logs that carry dataset, job and run."""
+
+import logging
+import sys
+
+import structlog
+
+__all__ = ["configure_logging", "get_logger"]
+
+
+def configure_logging(service: str, level: str = "INFO") -> None:
+    """Write one JSON object a line to standard error.
+
+    Parameters
+    ----------
+    service
+        Name that every line carries.
+    level
+        Lowest level that is written.
+    """
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(message)s")
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+
+
+def get_logger() -> structlog.stdlib.BoundLogger:
+    """Logger of this process."""
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger()
+    return logger

@@ -1,0 +1,91 @@
+"""Settings, read from the environment (prefix ``COSMO_``) and validated at start-up."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import BaseModel, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = [
+    "ApiSettings",
+    "ArchiveSettings",
+    "CalibratorSettings",
+    "JobSettings",
+    "Settings",
+    "get_settings",
+]
+
+
+class JobSettings(BaseModel):
+    """How jobs are claimed, renewed, retried and swept."""
+
+    lease_seconds: float = Field(30.0, gt=0, description="How long a claim holds without renewal")
+    sweep_seconds: float = Field(5.0, gt=0, description="Pause between two sweeps of the dispatcher")
+    resend_seconds: float = Field(10.0, gt=0, description="When a silent job's message is sent again")
+    max_attempts: int = Field(3, ge=1, description="Tries before a transient failure is final")
+    backoff_seconds: float = Field(5.0, ge=0, description="First pause before a retry; doubles each time")
+    window: int = Field(200, ge=1, description="Messages of one queue that wait in Redis at once")
+    grace_seconds: float = Field(10.0, ge=0, description="After SIGTERM, before a running job is given back")
+
+
+class ArchiveSettings(BaseModel):
+    """Where datasets come from."""
+
+    source: str | None = Field(None, description="Source that is scanned: a folder or any fsspec URL")
+    scan_seconds: float = Field(60.0, gt=0, description="Pause between two scans")
+
+
+class CalibratorSettings(BaseModel):
+    """How CalCOS is run."""
+
+    references: Path | None = Field(None, description="Folder with the reference files (plain or gzipped)")
+    reference_cache: Path = Field(
+        Path("cosmo-data/references"), description="Where gzipped references are unpacked once"
+    )
+    scratch: Path = Field(Path("cosmo-data/scratch"), description="Local folder of the runs' scratch")
+    wall_limit_seconds: float = Field(3600.0, gt=0, description="Wall-clock limit of a run")
+    memory_limit_mb: int = Field(8192, gt=0, description="Address space of a run, MB")
+    calcos_version: str = Field("3.6.2", description="CalCOS version that results are made with")
+    randseed: int = Field(1, ge=0, description="RANDSEED where the raw header leaves it to the clock")
+    keep: str = Field("*", description="Suffixes of the products that are kept, comma separated; * is all")
+
+
+class ApiSettings(BaseModel):
+    """The HTTP API."""
+
+    host: str = Field("127.0.0.1", description="Address that the web process listens on")
+    port: int = Field(8080, ge=0, le=65535, description="Port that the web process listens on")
+    tokens: dict[str, SecretStr] = Field(
+        default_factory=dict, description="Name to bearer token of those who may change state"
+    )
+    statement_timeout: float = Field(10.0, gt=0, description="Longest query of a request, seconds")
+
+
+class Settings(BaseSettings):
+    """Every setting of COSMO; ``COSMO_JOBS__LEASE_SECONDS`` sets ``jobs.lease_seconds``."""
+
+    model_config = SettingsConfigDict(env_prefix="COSMO_", env_nested_delimiter="__", extra="forbid")
+
+    database_url: str = Field(
+        "postgresql+asyncpg://cosmo:cosmo@localhost/cosmo", description="SQLAlchemy URL of Postgres"
+    )
+    redis_url: str = Field("redis://localhost:6379/0", description="URL of the Redis-compatible broker")
+    store_url: str = Field("file://cosmo-data/store", description="fsspec URL of the file store")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    health_port: int = Field(0, ge=0, le=65535, description="Port of a worker's health and metrics; 0 is off")
+    jobs: JobSettings = Field(default_factory=JobSettings)
+    archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
+    calibrator: CalibratorSettings = Field(default_factory=CalibratorSettings)
+    api: ApiSettings = Field(default_factory=ApiSettings)
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Settings in force in this process, read once.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If a setting is unknown or has a wrong value; the message names it.
+    """
+    return Settings()

@@ -1,0 +1,146 @@
+"""The file store: an fsspec URL. Files are staged, checksummed and then published; nothing is overwritten."""
+
+import hashlib
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import fsspec
+
+from shared.errors import PermanentError, TransientError
+
+__all__ = ["Store", "StoredFile", "sha256_of"]
+
+_CHUNK = 1 << 20
+_STAGING = ".staging"
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a local file, hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file that was published: its folder and name in the store, size in bytes, SHA-256."""
+
+    path: str
+    name: str
+    size: int
+    sha256: str
+
+
+class Store:
+    """Files by folder and name below one URL.
+
+    Parameters
+    ----------
+    url
+        fsspec URL; a local path or ``file://`` by default, ``s3://`` and the like in production.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._fs, root = fsspec.core.url_to_fs(url)
+        self._root = str(root).rstrip("/")
+        self._local = "file" in (self._fs.protocol if isinstance(self._fs.protocol, tuple) else (self._fs.protocol,))
+
+    def publish(self, source: Path, path: str, sha256: str | None = None) -> StoredFile:
+        """Copy a local file into the store, visible only once it is whole.
+
+        Parameters
+        ----------
+        source
+            Local file.
+        path
+            Folder in the store.
+        sha256
+            Checksum of the file, when the caller has it already.
+
+        Raises
+        ------
+        TransientError
+            If the store cannot take it (full, unreachable).
+        """
+        target = f"{self._root}/{path}/{source.name}"
+        staged = f"{self._root}/{_STAGING}/{uuid.uuid4().hex}"
+        digest = sha256 or sha256_of(source)
+        try:
+            if not self._fs.exists(target) or self._fs.size(target) != source.stat().st_size:
+                self._fs.makedirs(f"{self._root}/{_STAGING}", exist_ok=True)
+                self._fs.makedirs(f"{self._root}/{path}", exist_ok=True)
+                self._fs.put_file(str(source), staged)
+                self._fs.mv(staged, target)
+        except OSError as error:
+            self._discard(staged)
+            raise TransientError(
+                f"the store {self.url} did not take {path}/{source.name}: {error}; free space or repair it"
+            ) from error
+        return StoredFile(path, source.name, source.stat().st_size, digest)
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[IO[bytes]]:
+        """Open a stored file for reading, with seeks.
+
+        Parameters
+        ----------
+        path
+            Folder and name in the store.
+
+        Raises
+        ------
+        PermanentError
+            If there is no such file.
+        """
+        try:
+            stream = self._fs.open(f"{self._root}/{path}", "rb")
+        except FileNotFoundError as error:
+            raise PermanentError(f"{path} is not in the store {self.url}") from error
+        with stream:
+            yield stream
+
+    def fetch(self, path: str, folder: Path) -> Path:
+        """Local copy of a stored file; a local store hands out the file itself, to be read only.
+
+        Parameters
+        ----------
+        path
+            Folder and name in the store.
+        folder
+            Where a copy goes when one is needed.
+        """
+        if self._local:
+            local = Path(f"{self._root}/{path}")
+            if not local.exists():
+                raise PermanentError(f"{path} is not in the store {self.url}")
+            return local
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / Path(path).name
+        with self.open(path) as stream, target.open("wb") as out:
+            shutil.copyfileobj(stream, out, _CHUNK)
+        return target
+
+    def folders(self, path: str) -> list[str]:
+        """Names of the folders below a folder; empty where there is none."""
+        try:
+            found = self._fs.ls(f"{self._root}/{path}", detail=True)
+        except FileNotFoundError:
+            return []
+        return sorted(str(entry["name"]).rsplit("/", 1)[-1] for entry in found if entry["type"] == "directory")
+
+    def remove(self, path: str) -> None:
+        """Remove a folder and what is in it; no error where there is none."""
+        target = f"{self._root}/{path}"
+        if self._fs.exists(target):
+            self._fs.rm(target, recursive=True)
+
+    def _discard(self, staged: str) -> None:
+        try:
+            self._fs.rm(staged)
+        except OSError:
+            return

@@ -1,0 +1,57 @@
+"""Fixtures that tests of every package share: real data, real servers, a migrated database."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from cosmo.launcher.embedded import EmbeddedPostgres, EmbeddedValkey
+from shared.database.base import Base
+from shared.database.engine import Database
+from shared.database.schema import migrate
+
+_ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of real COS data; where it is absent the test skips, or fails when the data are required."""
+    folder = Path(os.environ.get("COSMO_TEST_DATA", _ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        reason = f"no real data at {folder}; COSMO_TEST_DATA names another folder"
+        if os.environ.get("COSMO_TEST_REQUIRE_DATA") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """Real Postgres for the whole session."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
+    """Real Redis-compatible broker for the whole session."""
+    server = EmbeddedValkey(tmp_path_factory.mktemp("valkey"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def database(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
+    """Migrated, empty database."""
+    database = Database(postgres.url)
+    await migrate(database)
+    tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+    async with database.transaction() as session:
+        await session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+    yield database
+    await database.dispose()
