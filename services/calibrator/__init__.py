@@ -1,0 +1,1 @@
+"""The calibrator service: CalCOS runs in child processes of a warm template."""

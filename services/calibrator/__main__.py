@@ -1,0 +1,30 @@
+"""The calibrator service: one CalCOS run at a time a process; start as many processes as there are cores."""
+
+from collections.abc import Mapping
+
+from services.calibrator.service import CalibrationService
+from services.calibrator.template import warm_up
+from shared.database.engine import Database
+from shared.database.models.operations import Stage
+from shared.jobs.runner import Handler
+from shared.settings import get_settings
+from shared.store import Store
+from shared.worker import run_worker
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the service until it is told to stop."""
+    settings = get_settings()
+    warm_up()
+
+    def handlers(database: Database) -> Mapping[Stage, Handler]:
+        service = CalibrationService(database, Store(settings.store_url), settings.calibrator)
+        return {Stage.CALIBRATE: service.calibrate}
+
+    run_worker("calibrator", settings, ["calibrate", "calibrate-bulk"], handlers)
+
+
+if __name__ == "__main__":
+    main()

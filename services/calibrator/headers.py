@@ -1,0 +1,81 @@
+"""What the calibrator needs of raw files' headers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from astropy.io import fits
+
+from shared.cos.names import parse_name
+from shared.errors import PermanentError
+
+__all__ = ["Association", "Exposure", "read_association", "read_exposures"]
+
+SWITCHES = (
+    "FLATCORR", "DEADCORR", "DQICORR", "STATFLAG", "TEMPCORR", "RANDCORR", "GEOCORR", "DGEOCORR", "IGEOCORR", "XWLKCORR",
+    "YWLKCORR", "PHACORR", "BRSTCORR", "BADTCORR", "HVDSCORR", "TRCECORR", "ALGNCORR", "DOPPCORR", "HELCORR",
+    "X1DCORR", "BACKCORR", "WAVECORR", "FLUXCORR", "TDSCORR", "PHOTCORR",
+)  # fmt: skip
+"""Calibration switches of CalCOS 3.6.2."""
+
+_RAW = ("rawtag", "rawaccum", "rawacq")
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """A raw file of one exposure and segment, with its primary header."""
+
+    path: Path
+    rootname: str
+    suffix: str
+    header: fits.Header
+
+    @property
+    def side(self) -> str:
+        """``_a`` or ``_b`` for an FUV segment, empty for the NUV."""
+        return self.suffix[-2:] if self.suffix.endswith(("_a", "_b")) else ""
+
+    def is_set(self, switch: str) -> bool:
+        """Whether a calibration switch is PERFORM."""
+        return str(self.header.get(switch, "")).strip() == "PERFORM"
+
+    def switches(self) -> dict[str, str]:
+        """Every switch that the header has."""
+        return {name: str(self.header[name]) for name in SWITCHES if name in self.header}
+
+
+@dataclass(frozen=True)
+class Association:
+    """Members that an association says are present, and its product."""
+
+    path: Path
+    members: tuple[str, ...]
+    product: str | None
+
+
+def read_exposures(folder: Path) -> list[Exposure]:
+    """Raw science files of a folder."""
+    return [
+        Exposure(path, name.rootname, name.suffix, fits.getheader(path))
+        for path in sorted(folder.glob("*.fits"))
+        if (name := parse_name(path.name)).suffix.startswith(_RAW)
+    ]
+
+
+def read_association(folder: Path) -> Association | None:
+    """Association table of a folder; None for a single exposure.
+
+    Raises
+    ------
+    PermanentError
+        If there is more than one.
+    """
+    paths = sorted(folder.glob("*_asn.fits"))
+    if not paths:
+        return None
+    if len(paths) > 1:
+        raise PermanentError(f"more than one association table: {', '.join(path.name for path in paths)}")
+    rows = fits.getdata(paths[0], "ASN")
+    present = [(str(row["MEMNAME"]).strip().lower(), str(row["MEMTYPE"]).strip()) for row in rows if row["MEMPRSNT"]]
+    products = [name for name, kind in present if kind.startswith("PROD")]
+    members = tuple(name for name, kind in present if kind.startswith("EXP"))
+    return Association(paths[0], members, products[0] if products else None)
