@@ -1,0 +1,1 @@
+"""The monitor service: the HTTP API and its pages."""

@@ -1,0 +1,1 @@
+"""Handlers of the HTTP API; each module is one resource."""

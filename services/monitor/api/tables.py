@@ -1,0 +1,160 @@
+"""Science tables: any column can be asked for, filtered on and sorted by."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Double, Select, and_, or_, select
+from sqlalchemy import Column as SqlColumn
+
+from services.monitor.context import Session
+from services.monitor.errors import ApiError
+from services.monitor.formats import Column, choose_format, render
+from services.monitor.paging import decode_cursor, page
+from shared.database.models.operations import File
+from shared.database.models.science import SCIENCE_TABLES, Header as HeaderRow, ScienceRow
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/tables", tags=["tables"])
+_RESERVED = frozenset({"limit", "cursor", "sort", "format", "generation"})
+_OPERATORS = ("eq", "ne", "lt", "lte", "gt", "gte", "in", "like", "isnull")
+_MAX_JSON, _MAX_FILE = 1000, 100_000
+
+
+def _kind(column: SqlColumn[Any]) -> type:
+    if isinstance(column.type, Double):
+        return float
+    if isinstance(column.type, Boolean):
+        return bool
+    return int if isinstance(column.type, BigInteger) else str
+
+
+def _columns(model: type[ScienceRow]) -> list[Column]:
+    return [
+        Column(column.name, _kind(column), column.info.get("unit"), column.comment or "")
+        for column in model.__table__.columns
+    ]
+
+
+def _model(name: str) -> type[ScienceRow]:
+    if name not in SCIENCE_TABLES:
+        raise ApiError(404, "unknown_table", f"no table {name!r}; there are {', '.join(SCIENCE_TABLES)}")
+    return SCIENCE_TABLES[name]
+
+
+@router.get("", summary="Science tables with their columns, units and types")
+async def list_tables() -> dict[str, Any]:
+    """Describe every table."""
+    return {
+        "items": [
+            {
+                "name": name,
+                "description": (model.__doc__ or "").splitlines()[0],
+                "columns": [
+                    {"name": column.name, "type": column.kind.__name__, "unit": column.unit,
+                     "description": column.description}
+                    for column in _columns(model)
+                ],
+            }
+            for name, model in SCIENCE_TABLES.items()
+        ]
+    }
+
+
+def _column(model: type[ScienceRow], name: str) -> SqlColumn[Any]:
+    found = model.__table__.columns.get(name)
+    if found is None:
+        known = ", ".join(column.name for column in model.__table__.columns)
+        raise ApiError(400, "unknown_column", f"{model.__tablename__} has no column {name!r}; it has {known}")
+    return found
+
+
+def _convert(column: SqlColumn[Any], text: str) -> Any:
+    kind = _kind(column)
+    try:
+        if kind is bool:
+            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+        return kind(text)
+    except (ValueError, KeyError) as error:
+        raise ApiError(400, "bad_value", f"{column.name}: {text!r} is not of type {kind.__name__}") from error
+
+
+def _condition(model: type[ScienceRow], key: str, text: str) -> ColumnElement[bool]:
+    name, _, operator = key.partition("__")
+    column = _column(model, name)
+    match operator or "eq":
+        case "eq":
+            return column == _convert(column, text)
+        case "ne":
+            return column != _convert(column, text)
+        case "lt":
+            return column < _convert(column, text)
+        case "lte":
+            return column <= _convert(column, text)
+        case "gt":
+            return column > _convert(column, text)
+        case "gte":
+            return column >= _convert(column, text)
+        case "in":
+            return column.in_([_convert(column, part) for part in text.split(",")])
+        case "like" if _kind(column) is str:
+            return column.like(text)
+        case "isnull":
+            return column.is_(None) if text.lower() in ("true", "1") else column.is_not(None)
+        case _:
+            raise ApiError(400, "unknown_operator", f"{key}: operators are {', '.join(_OPERATORS)} (like: text only)")
+
+
+def _after(column: SqlColumn[Any], key: SqlColumn[Any], descending: bool, after: list[Any]) -> ColumnElement[bool]:
+    """Rows behind a key in an order that puts nulls last."""
+    value, identity = after
+    tie = and_(column.is_(None) if value is None else column == value, key > identity)
+    if value is None:
+        return tie
+    return or_(column < value if descending else column > value, column.is_(None), tie)
+
+
+def _query(model: type[ScienceRow], request: Request, sort: str, generation: str, after: list[Any] | None) -> Select[Any]:
+    table = model.__table__
+    query = select(*table.columns)
+    if generation == "current":
+        query = query.join(File, File.id == table.c.file_id).where(File.shown)
+        if model is HeaderRow:
+            query = query.where(table.c.preferred)
+    elif generation != "all":
+        raise ApiError(400, "bad_value", f"generation is `current` or `all`, not {generation!r}")
+    for key, text in request.query_params.multi_items():
+        if key not in _RESERVED:
+            query = query.where(_condition(model, key, text))
+    descending = sort.startswith("-")
+    column = _column(model, sort.removeprefix("-"))
+    if after is not None:
+        query = query.where(_after(column, table.c.id, descending, after))
+    ordered = column.desc() if descending else column.asc()
+    return query.order_by(ordered.nulls_last(), table.c.id)
+
+
+@router.get("/{name}", summary="Rows of a science table")
+async def show_table(
+    name: str,
+    request: Request,
+    response: Response,
+    session: Session,
+    sort: Annotated[str, Query(description="Column; a minus sign before it turns the order round")] = "id",
+    generation: Annotated[str, Query(description="current, or all with superseded rows")] = "current",
+    limit: Annotated[int, Query(ge=1, le=_MAX_FILE)] = 100,
+    cursor: str | None = None,
+    format: str | None = None,  # noqa: A002 - the name of the query parameter
+    accept: Annotated[str, Header()] = "",
+) -> Any:
+    """Page of rows as JSON, or up to 100,000 rows as a file; filter with ``?column__operator=value``."""
+    model = _model(name)
+    chosen = choose_format(format, accept)
+    if chosen == "json" and limit > _MAX_JSON:
+        raise ApiError(400, "bad_value", f"a JSON page has at most {_MAX_JSON} rows; follow its Link header")
+    query = _query(model, request, sort, generation, decode_cursor(cursor, 2))
+    rows = [dict(row) for row in (await session.execute(query.limit(limit))).mappings()]
+    if chosen != "json":
+        return render(name, _columns(model), rows, chosen)
+    last = (rows[-1][sort.removeprefix("-")], rows[-1]["id"]) if rows else None
+    return page(request, response, rows, limit, last)

@@ -1,0 +1,56 @@
+"""The application: routers, errors, pages."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from services.monitor import errors
+from services.monitor.api import datasets, events, files, jobs, status, tables
+from services.monitor.context import Context
+from services.monitor.pages import handlers as pages
+from shared.database.engine import Database
+from shared.database.schema import require_current
+from shared.settings import Settings
+from shared.store import Store
+
+__all__ = ["create_app"]
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Make the application.
+
+    Parameters
+    ----------
+    settings
+        Settings in force.
+    """
+    database = Database(settings.database_url, statement_timeout=settings.api.statement_timeout, pool_size=10)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await require_current(database)
+        yield
+        await database.dispose()
+
+    app = FastAPI(
+        title="COSMO",
+        description="Data repository and monitoring system for the Cosmic Origins Spectrograph.",
+        version="1",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.context = Context(settings, database, Store(settings.store_url))
+    errors.install(app)
+    api = APIRouter(prefix="/api/v1")
+    for module in (datasets, files, tables, jobs, status, events):
+        api.include_router(module.router)
+    app.include_router(api)
+    app.add_api_route("/metrics", status.metrics, include_in_schema=False)
+    app.include_router(pages.router)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    return app

@@ -1,0 +1,99 @@
+"""Datasets as readers see them."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.monitor.errors import ApiError
+from shared.database.models.operations import Attempt, Dataset, Event, File, Job, Run
+
+__all__ = ["dataset_summary", "describe_dataset", "find_dataset", "timeline_of"]
+
+
+def dataset_summary(dataset: Dataset) -> dict[str, Any]:
+    """State of a dataset, and what is missing of it."""
+    return {
+        "rootname": dataset.rootname,
+        "kind": dataset.kind,
+        "state": dataset.state,
+        "reason": dataset.reason,
+        "failed_stage": dataset.failed_stage,
+        "error_kind": dataset.error_kind,
+        "members": dataset.members,
+        "companions": dataset.companions,
+        "missing": dataset.missing,
+        "complete": not dataset.missing,
+        "forced": dataset.forced,
+        "created_at": dataset.created_at.isoformat(),
+        "updated_at": dataset.updated_at.isoformat(),
+    }
+
+
+async def find_dataset(session: AsyncSession, rootname: str) -> Dataset:
+    """Dataset by its rootname or by that of a member.
+
+    Raises
+    ------
+    ApiError
+        404 if there is none.
+    """
+    rootname = rootname.lower()
+    found = (await session.execute(select(Dataset).where(Dataset.rootname == rootname))).scalar_one_or_none()
+    if found is None:
+        by_file = select(Dataset).join(File).where(File.rootname == rootname).limit(1)
+        found = (await session.execute(by_file)).scalar_one_or_none()
+    if found is None:
+        raise ApiError(404, "unknown_dataset", f"no dataset {rootname}; /api/v1/datasets lists those that there are")
+    return found
+
+
+def _file(file: File) -> dict[str, Any]:
+    names = ("id", "name", "rootname", "suffix", "origin", "size", "sha256", "run_id", "current")
+    return {name: getattr(file, name) for name in names} | {"created_at": file.created_at.isoformat()}
+
+
+def _run(run: Run) -> dict[str, Any]:
+    names = (
+        "id", "job_id", "current", "calcos_version", "inputs", "references", "switches", "randseed", "accepted_missing",
+        "exit_status", "wall_seconds", "cpu_seconds", "peak_rss_mb", "trailer",
+    )  # fmt: skip
+    return {name: getattr(run, name) for name in names} | {"created_at": run.created_at.isoformat()}
+
+
+async def describe_dataset(session: AsyncSession, dataset: Dataset) -> dict[str, Any]:
+    """State, current files and runs of a dataset."""
+    files = await session.execute(
+        select(File).where(File.dataset_id == dataset.id, File.current).order_by(File.origin.desc(), File.name)
+    )
+    runs = await session.execute(select(Run).where(Run.dataset_id == dataset.id).order_by(Run.id.desc()))
+    return {
+        **dataset_summary(dataset),
+        "files": [_file(file) for file in files.scalars()],
+        "runs": [_run(run) for run in runs.scalars()],
+    }
+
+
+async def timeline_of(session: AsyncSession, dataset: Dataset) -> list[dict[str, Any]]:
+    """Events and attempts of a dataset, oldest first."""
+    events = await session.execute(select(Event).where(Event.dataset_id == dataset.id))
+    items: list[dict[str, Any]] = [
+        {"at": event.at.isoformat(), "id": event.id, "name": event.name, "job_id": event.job_id, "detail": event.detail}
+        for event in events.scalars()
+    ]
+    attempts = await session.execute(select(Attempt, Job.stage).join(Job).where(Job.dataset_id == dataset.id))
+    for attempt, stage in attempts:
+        detail = {
+            "stage": stage,
+            "attempt": attempt.number,
+            "worker": attempt.worker,
+            "outcome": attempt.outcome or "running",
+            "finished_at": attempt.finished_at.isoformat() if attempt.finished_at else None,
+            "error_kind": attempt.error_kind,
+            "error": attempt.error,
+        }
+        items.append(
+            {"at": attempt.started_at.isoformat(), "id": None, "name": "attempt.started", "job_id": attempt.job_id,
+             "detail": detail}
+        )
+    return sorted(items, key=lambda item: item["at"])
