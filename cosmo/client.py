@@ -65,7 +65,7 @@ class Client:
             target, chosen = answer.links.get("next", {}).get("url"), None
 
     def status(self) -> dict[str, Any]:
-        """What runs, what waits, what failed."""
+        """Report what runs, what waits and what failed."""
         status: dict[str, Any] = self._get("status")
         return status
 
@@ -85,7 +85,7 @@ class Client:
         return dataset
 
     def timeline(self, rootname: str) -> list[dict[str, Any]]:
-        """What happened to a dataset, oldest first."""
+        """List what happened to a dataset, oldest first."""
         timeline: list[dict[str, Any]] = self._get(f"datasets/{rootname}/timeline")["items"]
         return timeline
 

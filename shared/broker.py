@@ -26,9 +26,7 @@ def make_broker(url: str) -> RedisBroker:
         Redis URL.
     """
     # maintenance_chance: a dead worker's messages come back within a heartbeat, not after minutes.
-    client = redis.Redis.from_url(
-        url, socket_timeout=10, socket_connect_timeout=5, health_check_interval=30
-    )
+    client = redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=5, health_check_interval=30)
     return RedisBroker(
         client=client, namespace="cosmo", middleware=[], maintenance_chance=1_000_000, heartbeat_timeout=60_000
     )

@@ -81,7 +81,7 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """Settings in force in this process, read once.
+    """Read the settings in force in this process, once.
 
     Raises
     ------

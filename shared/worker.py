@@ -82,7 +82,7 @@ async def _work(
         asyncio.run_coroutine_threadsafe(runner.run(job_id), loop).result()
 
     # One actor serves every queue of the process: a message names its own queue.
-    dramatiq.actor(run_job, actor_name=ACTOR, queue_name=queues[0], broker=broker)
+    dramatiq.actor(actor_name=ACTOR, queue_name=queues[0], broker=broker)(run_job)
     worker = dramatiq.Worker(broker, queues=set(queues), worker_threads=threads, worker_timeout=_POLL_MS)
     # A busy process must not hoard work that an idle one could do.
     worker.queue_prefetch = threads

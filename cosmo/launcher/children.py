@@ -32,7 +32,7 @@ def _enter_user_namespace() -> None:
 def namespaces_work() -> bool:
     """Whether a child may enter a user namespace (container runtimes often forbid it)."""
     try:
-        subprocess.run(["/bin/true"], preexec_fn=_enter_user_namespace, check=True)  # noqa: PLW1509
+        subprocess.run(["/bin/true"], preexec_fn=_enter_user_namespace, check=True)
     except (OSError, subprocess.SubprocessError):
         return False
     return True
@@ -71,13 +71,13 @@ def spawn(
         _die_with_parent(death_signal)
 
     with log.open("ab") as output:
-        return subprocess.Popen(  # noqa: PLW1509 - single-threaded between fork and exec, no locks taken
+        return subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=dict(environment) if environment is not None else None,
-            preexec_fn=before_exec,
+            preexec_fn=before_exec,  # noqa: PLW1509 - it takes no lock
             user=user,
             group=user,
             start_new_session=True,

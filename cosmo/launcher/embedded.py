@@ -160,7 +160,7 @@ class EmbeddedPostgres(_Server):
         pid_file = self._cluster / "postmaster.pid"
         while time.monotonic() < deadline:
             lines = pid_file.read_text().splitlines() if pid_file.exists() else []
-            if len(lines) >= 8 and lines[7].strip() == "ready":  # noqa: PLR2004 - line 8 is the postmaster's status
+            if len(lines) >= 8 and lines[7].strip() == "ready":
                 return
             time.sleep(0.02)
         raise TransientError(f"postgres did not get ready within {_START_SECONDS:.0f} s; see {self.log}")

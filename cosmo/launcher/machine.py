@@ -83,7 +83,7 @@ class Machine:
         return f"http://127.0.0.1:{self.port}"
 
     def _environment(self, source: str | None, references: Path | None) -> dict[str, str]:
-        """Settings of the services: what the caller's environment says, else what suits one folder."""
+        """Make the settings of the services: what the caller's environment says, else what suits one folder."""
         wanted = {
             "COSMO_STORE_URL": f"file://{self._data_dir / 'store'}",
             "COSMO_CALIBRATOR__SCRATCH": str(self._data_dir / "scratch"),

@@ -167,8 +167,14 @@ def _listing(
     missing = [] if not association or "asn" in suffixes[rootname] else [f"{rootname}_asn"]
     if not unreadable_asn:
         for exposure in members if association else [rootname]:
-            segment = next((facts[file.stem].segment for name, file in content
-                            if name.rootname == exposure and name.suffix.startswith(_RAW)), "")
+            segment = next(
+                (
+                    facts[file.stem].segment
+                    for name, file in content
+                    if name.rootname == exposure and name.suffix.startswith(_RAW)
+                ),
+                "",
+            )
             missing += _missing(exposure, suffixes[exposure], segment)
     acquisition = not association and "rawacq" in suffixes[rootname]
     kind = ASSOCIATION if association else ACQUISITION if acquisition else EXPOSURE
@@ -193,8 +199,9 @@ def _missing(exposure: str, suffixes: set[str], segment: str) -> list[str]:
         missing.append(f"{exposure}_rawtag")
     elif segment == "BOTH":
         kinds = {suffix[:-2] for suffix in raw if suffix.endswith(("_a", "_b"))}
-        missing += [f"{exposure}_{kind}_{side}" for kind in sorted(kinds) for side in "ab"
-                    if f"{kind}_{side}" not in raw]
+        missing += [
+            f"{exposure}_{kind}_{side}" for kind in sorted(kinds) for side in "ab" if f"{kind}_{side}" not in raw
+        ]
     if "spt" not in suffixes:
         missing.append(f"{exposure}_spt")
     return missing

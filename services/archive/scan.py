@@ -105,9 +105,7 @@ async def _write_files(
 async def _write_dataset(
     session: AsyncSession, source: Source, listing: DatasetListing, changed: set[str], outbox: Outbox
 ) -> None:
-    found = (
-        await session.execute(select(Dataset).where(Dataset.rootname == listing.rootname))
-    ).scalar_one_or_none()
+    found = (await session.execute(select(Dataset).where(Dataset.rootname == listing.rootname))).scalar_one_or_none()
     events: list[NewEvent] = []
     if found is None:
         dataset = Dataset(rootname=listing.rootname, kind=listing.kind, missing=[])

@@ -50,7 +50,7 @@ def run_calcos(target: str, outdir: str, lref: str, memory_limit_mb: int, log: s
     os.dup2(output, 1)
     os.dup2(output, 2)
     resource.setrlimit(resource.RLIMIT_AS, (memory_limit_mb << 20, memory_limit_mb << 20))
-    os.environ["lref"] = f"{lref.rstrip('/')}/"
+    os.environ["lref"] = f"{lref.rstrip('/')}/"  # noqa: SIM112 - CalCOS reads it in lower case
     os.chdir(outdir)
     started = time.monotonic()
     status, error = 1, None

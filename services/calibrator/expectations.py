@@ -39,7 +39,9 @@ def refuse_incomplete(
         if str(exposure.header.get("SEGMENT", "")).strip() == "BOTH" and exposure.side:
             kind = exposure.suffix[:-2]
             missing += [
-                f"{exposure.rootname}_{kind}_{side}" for side in "ab" if (exposure.rootname, f"{kind}_{side}") not in have
+                f"{exposure.rootname}_{kind}_{side}"
+                for side in "ab"
+                if (exposure.rootname, f"{kind}_{side}") not in have
             ]
     refused = sorted(set(missing) - set(accepted_missing))
     if refused:

@@ -67,10 +67,13 @@ def pack(paths: Iterable[Path], folder: Path) -> list[Path]:
 def _pack(path: Path, target: Path) -> Path:
     try:
         # No name and time in the gzip header: the same product packs to the same bytes.
-        with path.open("rb") as stream, target.open("wb") as raw:
-            with igzip.IGzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=raw, mtime=0) as out:
-                while chunk := stream.read(_CHUNK):
-                    out.write(chunk)
+        with (
+            path.open("rb") as stream,
+            target.open("wb") as raw,
+            igzip.IGzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=raw, mtime=0) as out,
+        ):
+            while chunk := stream.read(_CHUNK):
+                out.write(chunk)
     except OSError as error:
         raise TransientError(f"{path.name} could not be packed: {error}; free space in the scratch folder") from error
     return target

@@ -127,7 +127,8 @@ class ReferenceFolder:
         origin = plain if plain.is_file() else zipped
         if not origin.is_file():
             raise PermanentError(
-                f"{keyword} of {exposure.path.name} names {name}, which is not in {self._folder}; put it there and requeue"
+                f"{keyword} of {exposure.path.name} names {name}, "
+                f"which is not in {self._folder}; put it there and requeue"
             )
         target = self.cache / name
         modified = origin.stat().st_mtime_ns

@@ -113,7 +113,7 @@ class CalibrationService:
         return Completion(NewEvent("dataset.calibrated", detail), apply, lambda: self._store.remove(folder))
 
     async def _inputs(self, job: ClaimedJob) -> tuple[list[File], list[str]]:
-        """Current raw files, and what an operator accepted to be missing."""
+        """Find the current raw files, and what an operator accepted to be missing."""
         async with self._database.session() as session:
             rows = await session.execute(
                 select(File)

@@ -102,8 +102,8 @@ class ChildRun:
             _kill(process)
         if not report.exists():
             raise TransientError(
-                f"the CalCOS process was killed ({_exit_text(process.exitcode)}) after {time.monotonic() - started:.0f} s; "
-                "most likely the machine ran out of memory"
+                f"the CalCOS process was killed ({_exit_text(process.exitcode)}) "
+                f"after {time.monotonic() - started:.0f} s; most likely the machine ran out of memory"
             )
         return _judge(json.loads(report.read_text()), self.log)
 

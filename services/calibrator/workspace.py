@@ -84,9 +84,11 @@ def stage(paths: Sequence[Path], names: Sequence[str], folder: Path) -> None:
     for path, name in zip(paths, names, strict=True):
         target = folder / f"{parse_name(name).stem}.fits"
         try:
-            with igzip.open(path, "rb") if name.endswith(".gz") else path.open("rb") as stream:
-                with target.open("wb") as out:
-                    shutil.copyfileobj(stream, out, 1 << 20)
+            with (
+                igzip.open(path, "rb") if name.endswith(".gz") else path.open("rb") as stream,
+                target.open("wb") as out,
+            ):
+                shutil.copyfileobj(stream, out, 1 << 20)
         except OSError as error:
             raise TransientError(f"{name} could not be staged: {error}; free space in the scratch folder") from error
 

@@ -108,9 +108,7 @@ async def _write(session: AsyncSession, extracted: _Extracted) -> None:
 async def _show(session: AsyncSession, dataset_id: int, origin: str, file_ids: Sequence[int]) -> None:
     """Let readers see these files' rows in place of the earlier generation's."""
     await session.execute(
-        update(File)
-        .where(File.dataset_id == dataset_id, File.origin == origin)
-        .values(shown=File.id.in_(file_ids))
+        update(File).where(File.dataset_id == dataset_id, File.origin == origin).values(shown=File.id.in_(file_ids))
     )
     rank = case({suffix: order for order, suffix in enumerate(HEADER_PREFERENCE)}, value=File.suffix, else_=99)
     candidates = select(Header.id, Header.rootname, rank.label("rank")).join(File, File.id == Header.file_id)

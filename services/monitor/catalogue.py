@@ -93,7 +93,12 @@ async def timeline_of(session: AsyncSession, dataset: Dataset) -> list[dict[str,
             "error": attempt.error,
         }
         items.append(
-            {"at": attempt.started_at.isoformat(), "id": None, "name": "attempt.started", "job_id": attempt.job_id,
-             "detail": detail}
+            {
+                "at": attempt.started_at.isoformat(),
+                "id": None,
+                "name": "attempt.started",
+                "job_id": attempt.job_id,
+                "detail": detail,
+            }
         )
     return sorted(items, key=lambda item: item["at"])

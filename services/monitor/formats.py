@@ -91,7 +91,9 @@ def _values(kind: type, values: Sequence[Any]) -> Any:
     if kind is str:
         return np.array(["" if value is None else str(value) for value in values], dtype=str)
     missing = [value is None for value in values]
-    filled = np.array([kind(0) if value is None else value for value in values], dtype=bool if kind is bool else np.int64)
+    filled = np.array(
+        [kind(0) if value is None else value for value in values], dtype=bool if kind is bool else np.int64
+    )
     return np.ma.MaskedArray(filled, mask=missing) if any(missing) else filled
 
 
@@ -101,7 +103,9 @@ def _parquet(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> by
 
     kinds = {float: pa.float64(), int: pa.int64(), bool: pa.bool_(), str: pa.string()}
     fields = [
-        pa.field(column.name, kinds[column.kind], metadata={"unit": column.unit or "", "description": column.description})
+        pa.field(
+            column.name, kinds[column.kind], metadata={"unit": column.unit or "", "description": column.description}
+        )
         for column in columns
     ]
     content = {

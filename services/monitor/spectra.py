@@ -43,7 +43,7 @@ class Segment:
 
 
 async def spectrum_file(session: AsyncSession, dataset: Dataset, product: str | None, exposure: str | None) -> File:
-    """Current file that a spectrum is read from: of a product, of an exposure, or the best there is.
+    """Find the current file that a spectrum is read from: of a product, of an exposure, or the best there is.
 
     Raises
     ------
@@ -73,8 +73,10 @@ def read_segments(store: Store, file: File, segment: str | None) -> list[Segment
     with fits.open(io.BytesIO(content)) as hdus:
         table = hdus["SCI"].data
         found = [
-            Segment(str(row["SEGMENT"]).strip(), *(np.asarray(row[name], dtype=float) for name in
-                    ("WAVELENGTH", "FLUX", "ERROR", "DQ_WGT")))
+            Segment(
+                str(row["SEGMENT"]).strip(),
+                *(np.asarray(row[name], dtype=float) for name in ("WAVELENGTH", "FLUX", "ERROR", "DQ_WGT")),
+            )
             for row in table
         ]
     chosen = [item for item in found if segment is None or item.name == segment.upper()]
@@ -92,8 +94,13 @@ def plot(title: str, segments: list[Segment]) -> bytes:
     for item in segments:
         good = item.weight > 0
         order = np.argsort(item.wavelength[good])
-        axes.plot(item.wavelength[good][order], item.flux[good][order], lw=0.6, label=item.name,
-                  color=_SEGMENT_COLOURS.get(item.name))
+        axes.plot(
+            item.wavelength[good][order],
+            item.flux[good][order],
+            lw=0.6,
+            label=item.name,
+            color=_SEGMENT_COLOURS.get(item.name),
+        )
     flux = np.concatenate([item.flux[item.weight > 0] for item in segments]) if segments else np.zeros(0)
     if flux.size:
         low, high = np.percentile(flux, (0.5, 99.5))

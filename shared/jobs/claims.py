@@ -101,7 +101,12 @@ async def renew(session: AsyncSession, job: ClaimedJob, settings: JobSettings) -
 
 
 async def close_attempt(
-    session: AsyncSession, job: ClaimedJob, outcome: str, *, kind: str | None = None, error: str | None = None,
+    session: AsyncSession,
+    job: ClaimedJob,
+    outcome: str,
+    *,
+    kind: str | None = None,
+    error: str | None = None,
     log: str | None = None,
 ) -> None:
     """Write how an attempt ended."""
@@ -113,9 +118,7 @@ async def close_attempt(
 
 
 async def _end(session: AsyncSession, job: ClaimedJob, **values: object) -> None:
-    result = await session.execute(
-        update(Job).where(*_mine(job)).values(lease_until=None, **values).returning(Job.id)
-    )
+    result = await session.execute(update(Job).where(*_mine(job)).values(lease_until=None, **values).returning(Job.id))
     if result.scalar_one_or_none() is None:
         raise LostClaimError(f"job {job.id} ({job.stage} {job.rootname}) is no longer held by {job.worker}")
 
@@ -133,7 +136,12 @@ async def finish(session: AsyncSession, job: ClaimedJob) -> None:
 
 
 async def fail(
-    session: AsyncSession, job: ClaimedJob, kind: str, error: str, settings: JobSettings, outbox: Outbox,
+    session: AsyncSession,
+    job: ClaimedJob,
+    kind: str,
+    error: str,
+    settings: JobSettings,
+    outbox: Outbox,
     log: str | None = None,
 ) -> JobState:
     """End an attempt that failed: retry later, fail for good, or skip.
@@ -163,15 +171,21 @@ async def fail(
     if kind == "transient" and job.attempt < settings.max_attempts:
         pause = retry_pause(settings, job.attempt)
         await _end(
-            session, job, state=JobState.QUEUED, not_before=func.now() + pause, sent_at=None, error=error,
+            session,
+            job,
+            state=JobState.QUEUED,
+            not_before=func.now() + pause,
+            sent_at=None,
+            error=error,
             error_kind=kind,
         )
         state = JobState.QUEUED
     else:
         state = JobState.SKIPPED if kind == "unsupported" else JobState.FAILED
         await _end(session, job, state=state, finished_at=func.now(), error=error, error_kind=kind)
-    await close_attempt(session, job, state.value if state is not JobState.QUEUED else "failed", kind=kind,
-                        error=error, log=log)
+    await close_attempt(
+        session, job, state.value if state is not JobState.QUEUED else "failed", kind=kind, error=error, log=log
+    )
     name = {JobState.QUEUED: "job.retried", JobState.SKIPPED: "dataset.skipped", JobState.FAILED: "dataset.failed"}
     detail = {"stage": job.stage.value, "kind": kind, "error": error, "attempt": job.attempt}
     await record_event(session, job.dataset_id, NewEvent(name[state], detail), outbox, job.id)

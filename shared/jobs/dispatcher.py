@@ -111,11 +111,7 @@ class Dispatcher:
                 .with_for_update(skip_locked=True)
             )
             job_ids = (
-                (
-                    await session.execute(
-                        update(Job).where(Job.id.in_(due)).values(sent_at=func.now()).returning(Job.id)
-                    )
-                )
+                (await session.execute(update(Job).where(Job.id.in_(due)).values(sent_at=func.now()).returning(Job.id)))
                 .scalars()
                 .all()
             )

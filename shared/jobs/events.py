@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import redis
-
 from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession

@@ -72,7 +72,5 @@ async def force(session: AsyncSession, rootname: str) -> list[str]:
         raise PermanentError(f"dataset {rootname} is complete; there is nothing to force")
     dataset.forced = True
     await session.flush()
-    await record_event(
-        session, dataset.id, NewEvent("dataset.forced", {"missing": dataset.missing}), Outbox()
-    )
+    await record_event(session, dataset.id, NewEvent("dataset.forced", {"missing": dataset.missing}), Outbox())
     return [str(name) for name in dataset.missing]

@@ -55,7 +55,7 @@ def open_hdus(path: Path, name: str) -> Iterator[fits.HDUList]:
 
 
 def table_of(hdus: fits.HDUList, extension: str, name: str) -> Any:
-    """Data of a table extension.
+    """Take the data of a table extension.
 
     Raises
     ------
@@ -95,7 +95,9 @@ def root_of(header: fits.Header, name: str) -> str:
     return value
 
 
-def keywords(model: type[ScienceRow], names: dict[str, str], headers: list[fits.Header], name: str) -> dict[str, object]:
+def keywords(
+    model: type[ScienceRow], names: dict[str, str], headers: list[fits.Header], name: str
+) -> dict[str, object]:
     """Values of keywords for the columns of a table; sentinels become None.
 
     Parameters
@@ -114,9 +116,7 @@ def keywords(model: type[ScienceRow], names: dict[str, str], headers: list[fits.
     PermanentError
         If a value is not of its column's type.
     """
-    return {
-        column_name: _value(model, column_name, keyword, headers, name) for column_name, keyword in names.items()
-    }
+    return {column_name: _value(model, column_name, keyword, headers, name) for column_name, keyword in names.items()}
 
 
 def _value(model: type[ScienceRow], column_name: str, keyword: str, headers: list[fits.Header], name: str) -> object:

@@ -31,8 +31,13 @@ async def _stream(request: Request, database: Database, after: int) -> AsyncIter
             found = (await session.execute(query.limit(_BATCH))).all()
         for event, rootname in found:
             after = event.id
-            body = {"id": event.id, "at": event.at.isoformat(), "name": event.name, "rootname": rootname,
-                    "detail": event.detail}
+            body = {
+                "id": event.id,
+                "at": event.at.isoformat(),
+                "name": event.name,
+                "rootname": rootname,
+                "detail": event.detail,
+            }
             yield f"id: {event.id}\nevent: {event.name}\ndata: {json.dumps(body)}\n\n"
         quiet = 0 if found else quiet + 1
         if quiet and quiet % _KEEPALIVE_ROUNDS == 0:

@@ -27,7 +27,7 @@ def _job(job: Job, rootname: str) -> dict[str, Any]:
 
 
 async def _page(
-    request: Request, response: Response, session: Session, query: Select[Any], limit: int, cursor: str | None
+    request: Request, response: Response, session: Session, query: Select[Job, str], limit: int, cursor: str | None
 ) -> dict[str, Any]:
     if (after := decode_cursor(cursor, 1)) is not None:
         query = query.where(Job.id < int(after[0]))

@@ -18,7 +18,7 @@ router = APIRouter(tags=["status"])
 
 
 async def read_status(session: AsyncSession) -> dict[str, Any]:
-    """Counts of datasets and jobs by state, what waits where and since when, failures by kind."""
+    """Count datasets and jobs by state, what waits where and since when, and failures by kind."""
     datasets = await session.execute(select(Dataset.state, func.count()).group_by(Dataset.state))
     jobs = await session.execute(select(Job.state, func.count()).group_by(Job.state))
     queues = await session.execute(

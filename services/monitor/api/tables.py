@@ -1,6 +1,8 @@
 """Science tables: any column can be asked for, filtered on and sorted by."""
 
-from typing import Annotated, Any
+import operator as operators
+from collections.abc import Callable
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from sqlalchemy import BigInteger, Boolean, ColumnElement, Double, Select, and_, or_, select
@@ -11,13 +13,21 @@ from services.monitor.errors import ApiError
 from services.monitor.formats import Column, choose_format, render
 from services.monitor.paging import decode_cursor, page
 from shared.database.models.operations import File
-from shared.database.models.science import SCIENCE_TABLES, Header as HeaderRow, ScienceRow
+from shared.database.models.science import SCIENCE_TABLES, ScienceRow
+from shared.database.models.science import Header as HeaderRow
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/tables", tags=["tables"])
 _RESERVED = frozenset({"limit", "cursor", "sort", "format", "generation"})
-_OPERATORS = ("eq", "ne", "lt", "lte", "gt", "gte", "in", "like", "isnull")
+_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "eq": operators.eq,
+    "ne": operators.ne,
+    "lt": operators.lt,
+    "lte": operators.le,
+    "gt": operators.gt,
+    "gte": operators.ge,
+}
 _MAX_JSON, _MAX_FILE = 1000, 100_000
 
 
@@ -29,10 +39,14 @@ def _kind(column: SqlColumn[Any]) -> type:
     return int if isinstance(column.type, BigInteger) else str
 
 
+def _sql_columns(model: type[ScienceRow]) -> list[SqlColumn[Any]]:
+    return [cast("SqlColumn[Any]", column) for column in model.__table__.columns]
+
+
 def _columns(model: type[ScienceRow]) -> list[Column]:
     return [
         Column(column.name, _kind(column), column.info.get("unit"), column.comment or "")
-        for column in model.__table__.columns
+        for column in _sql_columns(model)
     ]
 
 
@@ -51,8 +65,12 @@ async def list_tables() -> dict[str, Any]:
                 "name": name,
                 "description": (model.__doc__ or "").splitlines()[0],
                 "columns": [
-                    {"name": column.name, "type": column.kind.__name__, "unit": column.unit,
-                     "description": column.description}
+                    {
+                        "name": column.name,
+                        "type": column.kind.__name__,
+                        "unit": column.unit,
+                        "description": column.description,
+                    }
                     for column in _columns(model)
                 ],
             }
@@ -62,11 +80,12 @@ async def list_tables() -> dict[str, Any]:
 
 
 def _column(model: type[ScienceRow], name: str) -> SqlColumn[Any]:
-    found = model.__table__.columns.get(name)
-    if found is None:
-        known = ", ".join(column.name for column in model.__table__.columns)
-        raise ApiError(400, "unknown_column", f"{model.__tablename__} has no column {name!r}; it has {known}")
-    return found
+    columns = {column.name: column for column in _sql_columns(model)}
+    if name not in columns:
+        raise ApiError(
+            400, "unknown_column", f"{model.__tablename__} has no column {name!r}; it has {', '.join(columns)}"
+        )
+    return columns[name]
 
 
 def _convert(column: SqlColumn[Any], text: str) -> Any:
@@ -82,27 +101,20 @@ def _convert(column: SqlColumn[Any], text: str) -> Any:
 def _condition(model: type[ScienceRow], key: str, text: str) -> ColumnElement[bool]:
     name, _, operator = key.partition("__")
     column = _column(model, name)
-    match operator or "eq":
-        case "eq":
-            return column == _convert(column, text)
-        case "ne":
-            return column != _convert(column, text)
-        case "lt":
-            return column < _convert(column, text)
-        case "lte":
-            return column <= _convert(column, text)
-        case "gt":
-            return column > _convert(column, text)
-        case "gte":
-            return column >= _convert(column, text)
-        case "in":
-            return column.in_([_convert(column, part) for part in text.split(",")])
-        case "like" if _kind(column) is str:
-            return column.like(text)
-        case "isnull":
-            return column.is_(None) if text.lower() in ("true", "1") else column.is_not(None)
-        case _:
-            raise ApiError(400, "unknown_operator", f"{key}: operators are {', '.join(_OPERATORS)} (like: text only)")
+    operator = operator or "eq"
+    condition: ColumnElement[bool]
+    if operator in _COMPARISONS:
+        condition = _COMPARISONS[operator](column, _convert(column, text))
+    elif operator == "in":
+        condition = column.in_([_convert(column, part) for part in text.split(",")])
+    elif operator == "like" and _kind(column) is str:
+        condition = column.like(text)
+    elif operator == "isnull":
+        condition = column.is_(None) if text.lower() in ("true", "1") else column.is_not(None)
+    else:
+        known = ", ".join((*_COMPARISONS, "in", "like", "isnull"))
+        raise ApiError(400, "unknown_operator", f"{key}: operators are {known} (like: text only)")
+    return condition
 
 
 def _after(column: SqlColumn[Any], key: SqlColumn[Any], descending: bool, after: list[Any]) -> ColumnElement[bool]:
@@ -114,7 +126,9 @@ def _after(column: SqlColumn[Any], key: SqlColumn[Any], descending: bool, after:
     return or_(column < value if descending else column > value, column.is_(None), tie)
 
 
-def _query(model: type[ScienceRow], request: Request, sort: str, generation: str, after: list[Any] | None) -> Select[Any]:
+def _query(
+    model: type[ScienceRow], request: Request, sort: str, generation: str, after: list[Any] | None
+) -> Select[Any]:
     table = model.__table__
     query = select(*table.columns)
     if generation == "current":
@@ -129,7 +143,7 @@ def _query(model: type[ScienceRow], request: Request, sort: str, generation: str
     descending = sort.startswith("-")
     column = _column(model, sort.removeprefix("-"))
     if after is not None:
-        query = query.where(_after(column, table.c.id, descending, after))
+        query = query.where(_after(column, _column(model, "id"), descending, after))
     ordered = column.desc() if descending else column.asc()
     return query.order_by(ordered.nulls_last(), table.c.id)
 

@@ -26,7 +26,7 @@ def _size(count: int) -> str:
     """Bytes for a reader."""
     size = float(count)
     for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":  # noqa: PLR2004 - SI prefixes
+        if size < 1000 or unit == "GB":
             return f"{size:.3g} {unit}"
         size /= 1000
     raise AssertionError("unreachable")
@@ -42,7 +42,11 @@ async def overview(request: Request, session: Session, state: DatasetState | Non
     if state is not None:
         query = query.where(Dataset.state == state)
     failed = await session.execute(
-        select(Job, Dataset.rootname).join(Dataset).where(Job.state == JobState.FAILED).order_by(Job.id.desc()).limit(20)
+        select(Job, Dataset.rootname)
+        .join(Dataset)
+        .where(Job.state == JobState.FAILED)
+        .order_by(Job.id.desc())
+        .limit(20)
     )
     context: dict[str, Any] = {
         "status": await read_status(session),

@@ -103,9 +103,7 @@ class SourceFile(Base):
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict, comment="What grouping needs of its header")
     dataset: Mapped[str | None] = mapped_column(index=True, comment="Rootname of the dataset it belongs to")
     fetched_identity: Mapped[str | None] = mapped_column(comment="Identity of the version that is in the store")
-    file_id: Mapped[int | None] = mapped_column(
-        ForeignKey("files.id", ondelete="SET NULL"), comment="That version"
-    )
+    file_id: Mapped[int | None] = mapped_column(ForeignKey("files.id", ondelete="SET NULL"), comment="That version")
 
 
 class Scan(Base):
