@@ -11,8 +11,9 @@ from shared.errors import PermanentError
 __all__ = ["Association", "Exposure", "read_association", "read_exposures"]
 
 SWITCHES = (
-    "FLATCORR", "DEADCORR", "DQICORR", "STATFLAG", "TEMPCORR", "RANDCORR", "GEOCORR", "DGEOCORR", "IGEOCORR",
-    "XWLKCORR", "YWLKCORR", "PHACORR", "BRSTCORR", "BADTCORR", "HVDSCORR", "TRCECORR", "ALGNCORR", "DOPPCORR", "HELCORR",
+    "FLATCORR", "DEADCORR", "DQICORR", "STATFLAG", "TEMPCORR", "RANDCORR", "GEOCORR", "DGEOCORR",
+    "IGEOCORR", "XWLKCORR", "YWLKCORR", "PHACORR", "BRSTCORR", "BADTCORR", "HVDSCORR", "TRCECORR", "ALGNCORR",
+    "DOPPCORR", "HELCORR",
     "X1DCORR", "BACKCORR", "WAVECORR", "FLUXCORR", "TDSCORR", "PHOTCORR",
 )  # fmt: skip
 """Calibration switches of CalCOS 3.6.2."""

@@ -1,0 +1,101 @@
+"""A running COSMO on embedded servers."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from cosmo.client import Client
+from cosmo.launcher.machine import Machine
+from services.archive.scan import scan
+from services.archive.sources import open_source
+from shared.broker import Messenger, make_broker
+from shared.database.engine import Database
+from shared.database.schema import migrate
+from shared.jobs.events import Outbox, send
+
+_WAIT_SECONDS = 150.0
+
+
+class Running:
+    """COSMO as a test drives it: scan, wait, look, and kill."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.client = Client(machine.url, machine.token)
+
+    def scan(self, source: Path) -> None:
+        """Look at a source once."""
+
+        async def run() -> None:
+            database = Database(self.machine.environment["COSMO_DATABASE_URL"])
+            broker = make_broker(self.machine.environment["COSMO_REDIS_URL"])
+            outbox = Outbox()
+            await scan(database, open_source(str(source)), outbox)
+            await send(Messenger(broker), outbox)
+            broker.close()
+            await database.dispose()
+
+        asyncio.run(run())
+
+    def state(self, rootname: str) -> str:
+        """State of a dataset."""
+        return str(self.client.dataset(rootname)["state"])
+
+    def attempts(self, rootname: str, stage: str) -> list[dict[str, Any]]:
+        """List the attempts at a stage of a dataset, oldest first."""
+        items = [item["detail"] for item in self.client.timeline(rootname) if item["name"] == "attempt.started"]
+        return [item for item in items if item["stage"] == stage]
+
+    def wait(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait for something, keeping the services up as `cosmo up` does."""
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while time.monotonic() < deadline:
+            self.machine.check()
+            try:
+                if condition():
+                    return
+            except Exception:  # noqa: BLE001 - the API is away for moments in these tests
+                pass
+            time.sleep(0.2)
+        pytest.fail(f"waited {_WAIT_SECONDS:.0f} s for {what}")
+
+    def wait_for(self, rootname: str, *states: str) -> None:
+        """Wait until a dataset is in one of these states."""
+        self.wait(lambda: self.state(rootname) in states, f"{rootname} to be {' or '.join(states)}")
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> None:
+        """Send a signal to a service."""
+        os.kill(self.machine.pids()[name], number)
+
+    def calcos(self) -> psutil.Process | None:
+        """Process that runs CalCOS: a child of the calibrator's template, once it is at work."""
+        templates = psutil.Process(self.machine.pids()["calibrator-1"]).children()
+        below = (process for template in templates for process in template.children())
+        return next((process for process in below if sum(process.cpu_times()[:2]) > 1.0), None)
+
+
+@pytest.fixture
+def running(tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    monkeypatch.setenv("COSMO_JOBS__LEASE_SECONDS", "6")
+    monkeypatch.setenv("COSMO_JOBS__SWEEP_SECONDS", "1")
+    monkeypatch.setenv("COSMO_JOBS__RESEND_SECONDS", "3")
+    monkeypatch.setenv("COSMO_JOBS__BACKOFF_SECONDS", "1")
+    monkeypatch.setenv("COSMO_JOBS__GRACE_SECONDS", "1")
+    with Machine(tmp_path / "data", references=data_dir / "references") as machine:
+        machine.start_servers()
+
+        async def prepare() -> None:
+            database = Database(machine.environment["COSMO_DATABASE_URL"])
+            await migrate(database)
+            await database.dispose()
+
+        asyncio.run(prepare())
+        machine.start_services()
+        yield Running(machine)

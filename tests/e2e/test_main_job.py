@@ -1,0 +1,222 @@
+"""The main job on a real association: physical results, and no loss under faults."""
+
+import io
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import redis
+from astropy.io import fits
+from astropy.table import Table
+
+from shared.errors import PermanentError
+
+pytestmark = pytest.mark.e2e
+
+Running = Any
+
+
+def _binned(wavelength: Any, flux: Any, good: Any) -> Any:
+    edges = np.arange(1150, 1951, 5)
+    keep = np.asarray(good) > 0
+    index = np.digitize(np.asarray(wavelength)[keep], edges)
+    values = np.asarray(flux)[keep]
+    return np.array([values[index == number].mean() for number in range(1, len(edges))])
+
+
+def test_real_association(running: Running, data_dir: Path) -> None:
+    running.scan(data_dir / "ldfd01010" / "raw")
+    running.wait_for("ldfd01010", "ingested", "failed")
+    assert running.state("ldfd01010") == "ingested"
+    assert running.state("ldfd01vlq") == "ingested"
+    client = running.client
+
+    # flux of the association against the archive's own
+    archive = fits.getdata(data_dir / "ldfd01010" / "archive" / "ldfd01010_x1dsum.fits.gz", 1)[0]
+    ours = client.spectrum("ldfd01010", product="x1dsum")["segments"][0]
+    theirs = _binned(archive["WAVELENGTH"], archive["FLUX"], archive["DQ_WGT"])
+    ratio = _binned(ours["wavelength"], ours["flux"], ours["dq_wgt"]) / theirs
+    assert 0.97 < np.nanmedian(ratio) < 1.03
+
+    # lamp shifts
+    headers = {row["rootname"]: row for row in client.table("headers")}
+    for rootname in ("ldfd01vnq", "ldfd01vpq"):
+        path = data_dir / "ldfd01010" / "archive" / f"{rootname}_x1d.fits.gz"
+        assert headers[rootname]["shift1a"] == pytest.approx(fits.getval(path, "SHIFT1A", 1), abs=4)
+        assert headers[rootname]["cal_ver"].startswith("3.6.2")
+    flashes = list(client.table("lampflash", filetype="lampflash"))
+    assert len(flashes) == 9
+    assert all(row["found"] and row["x_shift"] is not None for row in flashes)
+    assert {row["exptype"] for row in client.table("acqs")} == {"ACQ/IMAGE"}
+
+    # provenance, timeline and size
+    dataset = client.dataset("ldfd01vpq")
+    assert dataset["rootname"] == "ldfd01010"
+    (run,) = dataset["runs"]
+    assert (run["randseed"], run["exit_status"], run["calcos_version"]) == (1, 0, "3.6.2")
+    assert "ldfd01vnq_rawtag_a.fits.gz" in run["inputs"]
+    assert run["references"]["LAMPTAB"]["name"] == "23n1744jl_lamp.fits"
+    assert run["cpu_seconds"] > 5
+    assert run["peak_rss_mb"] > 300
+    assert "CALCOS" in run["trailer"]
+    assert sum(file["size"] for file in dataset["files"]) < 120e6
+    names = [item["name"] for item in client.timeline("ldfd01010") if item["name"] != "attempt.started"]
+    assert names == [
+        "dataset.discovered",
+        "dataset.fetched",
+        "dataset.ingested",
+        "dataset.calibrated",
+        "dataset.ingested",
+    ]
+    _check_formats(running, dataset)
+
+    # nothing changed, so nothing is done again
+    running.scan(data_dir / "ldfd01010" / "raw")
+    assert len([item for item in client.timeline("ldfd01010") if item["name"] != "attempt.started"]) == len(names)
+
+
+def _check_formats(running: Running, dataset: dict[str, Any]) -> None:
+    web = httpx.Client(base_url=f"{running.machine.url}/api/v1", timeout=60)
+    lengths = set()
+    for name, reader in (("csv", "ascii.csv"), ("votable", "votable"), ("fits", "fits")):
+        answer = web.get("/datasets/ldfd01010/spectrum", params={"format": name})
+        lengths.add(len(Table.read(io.BytesIO(answer.content), format=reader)))
+        answer = web.get("/tables/headers", params={"format": name, "detector": "FUV"})
+        assert len(Table.read(io.BytesIO(answer.content), format=reader)) == 4
+    assert len(lengths) == 1
+    assert web.get("/tables/headers", params={"format": "parquet"}).content[:4] == b"PAR1"
+    assert web.get("/datasets/ldfd01010/spectrum.png").content[:4] == b"\x89PNG"
+    file = next(file for file in dataset["files"] if file["suffix"] == "x1dsum")
+    whole = web.get(f"/files/{file['id']}/content")
+    part = web.get(f"/files/{file['id']}/content", headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, whole.content[10:20])
+    with web.stream("GET", "/events", params={"after": 0}) as stream:
+        lines = stream.iter_lines()
+        assert any(line == "event: dataset.discovered" for line in lines)
+    for path in ("/", "/datasets/ldfd01010"):
+        assert "ldfd01010" in httpx.get(f"{running.machine.url}{path}").text
+
+
+@pytest.fixture
+def small(data_dir: Path, tmp_path: Path) -> Path:
+    """Folder of the real association cut down to its first exposure, which CalCOS does in some 12 s."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    raw = data_dir / "ldfd01010" / "raw"
+    for name in ("ldfd01vnq_rawtag_a.fits.gz", "ldfd01vnq_spt.fits.gz"):
+        shutil.copyfile(raw / name, folder / name)
+    with fits.open(raw / "ldfd01010_asn.fits.gz") as hdus:
+        hdus["ASN"].data = hdus["ASN"].data[[0, 4]]
+        hdus.writeto(folder / "ldfd01010_asn.fits")
+    return folder
+
+
+def test_faults_in_the_middle_of_a_run(running: Running, small: Path) -> None:
+    running.scan(small)
+
+    # the child is killed: a failed attempt, tried again
+    running.wait(lambda: running.calcos() is not None, "CalCOS to run")
+    running.calcos().kill()
+    running.wait(lambda: len(running.attempts("ldfd01010", "calibrate")) == 2, "a second attempt")
+    assert "killed" in running.attempts("ldfd01010", "calibrate")[0]["error"]
+
+    # SIGTERM: given back within the grace period, the attempt does not count
+    running.wait(lambda: running.calcos() is not None, "CalCOS to run")
+    running.kill("calibrator-1", signal.SIGTERM)
+    running.wait(lambda: len(running.attempts("ldfd01010", "calibrate")) == 3, "a third attempt")
+    assert running.attempts("ldfd01010", "calibrate")[1]["outcome"] == "given back"
+
+    # the broker loses everything and is killed, while Postgres restarts
+    running.wait(lambda: running.calcos() is not None, "CalCOS to run")
+    redis.Redis.from_url(running.machine.environment["COSMO_REDIS_URL"]).flushall()
+    for server in (running.machine._valkey, running.machine._postgres):
+        server.process.kill()
+        server.process.wait()
+        server.start()
+    running.wait_for("ldfd01010", "ingested", "failed")
+    assert running.state("ldfd01010") == "ingested"
+    assert [item["outcome"] for item in running.attempts("ldfd01010", "calibrate")] == ["failed", "given back", "done"]
+    dataset = running.client.dataset("ldfd01010")
+    assert len(dataset["runs"]) == 1
+    assert len(list(running.client.table("data"))) == 1
+
+
+def test_killed_worker(running: Running, small: Path) -> None:
+    running.scan(small)
+    running.wait(lambda: running.calcos() is not None, "CalCOS to run")
+    calcos = running.calcos()
+    running.kill("calibrator-1")
+    running.wait(lambda: not calcos.is_running() or calcos.status() == "zombie", "CalCOS to die with its worker")
+    running.wait_for("ldfd01010", "ingested", "failed")
+    outcomes = [item["outcome"] for item in running.attempts("ldfd01010", "calibrate")]
+    assert outcomes == ["failed", "done"]
+    assert len(running.client.dataset("ldfd01010")["runs"]) == 1
+
+
+def test_bad_input(running: Running, small: Path, data_dir: Path) -> None:
+    spt = small / "ldfd01vnq_spt.fits.gz"
+    support = spt.read_bytes()
+    spt.unlink()
+    running.scan(small)
+    dataset = running.client.dataset("ldfd01010")
+    assert (dataset["state"], dataset["missing"]) == ("discovered", ["ldfd01vnq_spt"])
+
+    for content in (support[:5000], b"", b"garbage"):
+        spt.write_bytes(content)
+        running.scan(small)
+        running.wait_for("ldfd01010", "failed")
+        (failure,) = running.client.failures()
+        assert failure["stage"] == "fetch"
+        assert failure["error_kind"] == "permanent"
+        assert "ldfd01vnq_spt" in failure["error"]
+    running.client.drop(failure["id"])
+    assert list(running.client.failures()) == []
+
+    raw = small / "ldfd01vnq_rawtag_a.fits.gz"
+    events = raw.read_bytes()
+    raw.unlink()
+    plain = raw.with_suffix("")
+    shutil.copyfile(data_dir / "ldfd01010" / "raw" / raw.name, raw)
+    with fits.open(raw) as hdus:
+        hdus[0].header["FLATFILE"] = "lref$nowhere_flat.fits"
+        hdus.writeto(plain)
+    raw.unlink()
+    spt.write_bytes(support)
+    running.scan(small)
+    running.wait_for("ldfd01010", "failed")
+    (failure,) = running.client.failures()
+    assert "FLATFILE" in failure["error"]
+    assert "nowhere_flat.fits" in failure["error"]
+
+    plain.unlink()
+    raw.write_bytes(events)
+    running.scan(small)
+    running.wait_for("ldfd01010", "ingested")
+    assert list(running.client.failures()) == []
+
+
+def test_requests(running: Running) -> None:
+    web = httpx.Client(base_url=f"{running.machine.url}/api/v1", timeout=20)
+    for path, status, word in (
+        ("/datasets/nonesuch1", 404, "unknown_dataset"),
+        ("/tables/nonesuch", 404, "unknown_table"),
+        ("/tables/headers?nonesuch=1", 400, "unknown_column"),
+        ("/tables/headers?exptime__gt=much", 400, "bad_value"),
+        ("/tables/headers?exptime__near=1", 400, "unknown_operator"),
+        ("/tables/headers?format=xls", 400, "unknown_format"),
+        ("/datasets?cursor=abc", 400, "bad_cursor"),
+        ("/datasets?limit=0", 422, "invalid_request"),
+        ("/files/1/content", 404, "unknown_file"),
+        ("/nonesuch", 404, "http_error"),
+    ):
+        answer = web.get(path)
+        assert (answer.status_code, answer.json()["error"]["type"]) == (status, word), path
+    assert web.post("/failures/1/requeue").status_code == 401
+    assert web.get("/health/ready").json() == {"status": "ok"}
+    assert web.get("/metrics").status_code == 200
+    with pytest.raises(PermanentError, match="not on the list"):
+        running.client.requeue(1)

@@ -1,0 +1,80 @@
+"""Values of real files."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from astropy.io import fits
+
+from services.ingestor.extractors import extract
+from shared.errors import PermanentError
+
+
+def _rows(data_dir: Path, name: str, table: str) -> list[dict[str, Any]]:
+    path = next(data_dir.rglob(f"{name}.fits.gz"))
+    found = extract(path, path.name, data_dir / "references")
+    return next(rows.rows for rows in found if rows.model.__tablename__ == table)
+
+
+def test_headers(data_dir: Path) -> None:
+    (row,) = _rows(data_dir, "ldfd01vnq_rawtag_a", "headers")
+    header = fits.getheader(next(data_dir.rglob("ldfd01vnq_rawtag_a.fits.gz")), 1)
+    assert row["rootname"] == "ldfd01vnq"
+    assert (row["opt_elem"], row["cenwave"], row["segment"], row["life_adj"]) == ("G140L", 1105, "FUVA", 3)
+    assert row["expstart"] == header["EXPSTART"]
+    assert row["lamptab"] == "23n1744jl_lamp.fits"
+    assert row["neventsb"] is None
+
+
+def test_spectrum(data_dir: Path) -> None:
+    (row,) = _rows(data_dir, "ldfd01vnq_x1d", "data")
+    table = fits.getdata(next(data_dir.rglob("ldfd01vnq_x1d.fits.gz")), 1)
+    assert row["flux_max"] == pytest.approx(float(table["FLUX"].max()))
+    assert row["wl_min"] == pytest.approx(float(table["WAVELENGTH"].min()))
+
+
+def test_flashes_are_numbered_within_segments(data_dir: Path) -> None:
+    fuv = [(row["segment"], row["flash"]) for row in _rows(data_dir, "ld1ce4dkq_lampflash", "lampflash")]
+    assert fuv == [("FUVA", 1), ("FUVA", 2), ("FUVB", 1), ("FUVB", 2)]
+    nuv = [(row["segment"], row["flash"]) for row in _rows(data_dir, "lb4c10niq_lampflash", "lampflash")]
+    assert nuv == [(f"NUV{stripe}", flash) for flash in (1, 2) for stripe in "ABC"]
+
+
+def test_fp_offset_is_removed(data_dir: Path) -> None:
+    first = _rows(data_dir, "ld1ce4dkq_lampflash", "lampflash")[0]
+    assert first["shift_disp"] - first["x_shift"] == pytest.approx(-239.52, abs=0.01)
+    assert first["found"] is True
+
+
+def test_acquisitions(data_dir: Path) -> None:
+    (image,) = _rows(data_dir, "lbhx1epiq_rawacq", "acqs")
+    assert image["exptype"] == "ACQ/IMAGE"
+    assert image["acqslewx"] == pytest.approx(0.653, abs=0.001)
+    assert image["nevents"] == 71267
+    (peak,) = _rows(data_dir, "ldngz2szq_rawacq", "acqs")
+    assert peak["acqslewx"] is None
+    (lamp,) = _rows(data_dir, "lbhx1epiq_rawacq", "lampflash")
+    assert (lamp["x_shift"], lamp["y_shift"]) == (313.0, 813.0)
+
+
+def test_support(data_dir: Path) -> None:
+    (row,) = _rows(data_dir, "ldngz2szq_spt", "spt")
+    assert row["lqtaxpos"] == pytest.approx(-193, abs=1) or row["lqtaxpos"] == pytest.approx(-64, abs=1)
+    assert row["lmmcetmp"] is None or row["lmmcetmp"] < 100
+
+
+def test_missing_column_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "ldfd01vnq_lampflash.fits"
+    primary = fits.PrimaryHDU()
+    primary.header["ROOTNAME"] = "ldfd01vnq"
+    table = fits.BinTableHDU.from_columns([fits.Column("SEGMENT", "4A", array=["FUVA"])], name="LAMPFLASH")
+    fits.HDUList([primary, table]).writeto(path)
+    with pytest.raises(PermanentError, match="LAMPFLASH has no column TIME"):
+        extract(path, path.name, None)
+
+
+def test_unreadable_file_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "ldfd01vnq_spt.fits"
+    path.write_bytes(b"garbage")
+    with pytest.raises(PermanentError, match="ldfd01vnq_spt"):
+        extract(path, path.name, None)

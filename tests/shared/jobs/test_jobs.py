@@ -1,0 +1,255 @@
+"""The guarantees of jobs and events, on a real Postgres and a real broker."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, update
+
+from cosmo.launcher.embedded import EmbeddedValkey
+from shared.broker import Messenger, make_broker
+from shared.database.engine import Database
+from shared.database.models.operations import Attempt, Dataset, Event, Job, JobState, Stage
+from shared.errors import LostClaimError, PermanentError, TransientError, UnsupportedError
+from shared.jobs import claims, operations
+from shared.jobs.claims import ClaimedJob
+from shared.jobs.dispatcher import Dispatcher
+from shared.jobs.events import NewEvent, Outbox, add_job, record_event
+from shared.jobs.routing import NewJob
+from shared.jobs.runner import Completion, JobRunner
+from shared.settings import JobSettings
+
+pytestmark = pytest.mark.integration
+
+SETTINGS = JobSettings(lease_seconds=0.6, backoff_seconds=0.0, grace_seconds=0.2, resend_seconds=0.1)
+
+
+@pytest.fixture
+async def messenger(valkey: EmbeddedValkey) -> AsyncIterator[Messenger]:
+    broker = make_broker(valkey.url)
+    broker.client.flushall()
+    yield Messenger(broker)
+    broker.close()
+
+
+async def _dataset(database: Database, kind: str = "association") -> int:
+    async with database.transaction() as session:
+        dataset = Dataset(rootname="ldfd01010", kind=kind)
+        session.add(dataset)
+        await session.flush()
+        return dataset.id
+
+
+async def _queue(database: Database, dataset_id: int, stage: Stage = Stage.CALIBRATE, version: int = 1) -> int | None:
+    async with database.transaction() as session:
+        return await add_job(session, dataset_id, NewJob(stage, "calibrate", {}, {"version": version}), Outbox())
+
+
+async def _job(database: Database, job_id: int | None) -> Job:
+    async with database.session() as session:
+        job = await session.get(Job, job_id)
+        assert job is not None
+        return job
+
+
+async def _state(database: Database) -> str:
+    async with database.session() as session:
+        return str((await session.execute(select(Dataset.state))).scalar_one())
+
+
+def _runner(database: Database, messenger: Messenger, handler: Any) -> JobRunner:
+    return JobRunner(database, messenger, SETTINGS, {Stage.CALIBRATE: handler}, "tester")
+
+
+async def test_same_work_twice_is_one_job(database: Database) -> None:
+    dataset = await _dataset(database)
+    first = await _queue(database, dataset)
+    assert first is not None
+    assert await _queue(database, dataset) is None
+    assert await _queue(database, dataset, version=2) is not None
+    assert (await _job(database, first)).state is JobState.SUPERSEDED
+
+
+async def test_work_on_returned_inputs_is_done_again(database: Database) -> None:
+    dataset = await _dataset(database)
+    first = await _queue(database, dataset, version=1)
+    await _queue(database, dataset, version=2)
+    assert await _queue(database, dataset, version=1) == first
+    assert (await _job(database, first)).state is JobState.QUEUED
+
+
+async def test_one_of_many_deliveries_claims(database: Database, messenger: Messenger) -> None:
+    done: list[int] = []
+
+    async def handler(job: ClaimedJob) -> Completion:
+        await asyncio.sleep(0.1)
+        done.append(job.id)
+        return Completion(NewEvent("dataset.calibrated", {"depends_on": {"*": {"run": 1}}}))
+
+    job_id = await _queue(database, await _dataset(database))
+    assert job_id is not None
+    runner = _runner(database, messenger, handler)
+    await asyncio.gather(*(runner.run(job_id) for _ in range(3)))
+    await runner.run(job_id)
+    assert done == [job_id]
+    async with database.session() as session:
+        assert (await session.execute(select(func.count()).select_from(Attempt))).scalar() == 1
+        stages = (await session.execute(select(Job.stage).order_by(Job.id))).scalars().all()
+    assert stages == [Stage.CALIBRATE, Stage.INGEST_PRODUCTS]
+    assert messenger.waiting("ingest") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "attempts"),
+    [
+        (TransientError("the archive is down"), "failed", 3),
+        (PermanentError("corrupt"), "failed", 1),
+        (UnsupportedError("nothing to calibrate"), "skipped", 1),
+        (ValueError("a defect"), "failed", 1),
+    ],
+)
+async def test_kinds_of_error(
+    database: Database, messenger: Messenger, error: Exception, state: str, attempts: int
+) -> None:
+    async def handler(_job: ClaimedJob) -> Completion:
+        raise error
+
+    job_id = await _queue(database, await _dataset(database))
+    assert job_id is not None
+    runner = _runner(database, messenger, handler)
+    for _ in range(5):
+        await runner.run(job_id)
+    job = await _job(database, job_id)
+    assert (job.state.value, job.attempts) == (state, attempts)
+    assert str(error) in str(job.error)
+    assert await _state(database) == state
+
+
+async def test_requeue_and_drop(database: Database, messenger: Messenger) -> None:
+    fixed = False
+
+    async def handler(_job: ClaimedJob) -> Completion:
+        if not fixed:
+            raise PermanentError("a reference is missing")
+        return Completion(NewEvent("dataset.calibrated"))
+
+    job_id = await _queue(database, await _dataset(database))
+    assert job_id is not None
+    runner = _runner(database, messenger, handler)
+    await runner.run(job_id)
+    async with database.transaction() as session:
+        assert await operations.requeue(session, [job_id, 999]) == 1
+        assert await operations.requeue(session, [job_id]) == 0
+    await runner.run(job_id)
+    fixed = True
+    async with database.transaction() as session:
+        assert await operations.requeue(session, [job_id]) == 1
+    await runner.run(job_id)
+    assert (await _job(database, job_id)).state is JobState.DONE
+    async with database.transaction() as session:
+        assert await operations.drop(session, [job_id]) == 0
+
+
+async def test_dead_worker_counts_as_attempt_and_poison_ends(database: Database, messenger: Messenger) -> None:
+    job_id = await _queue(database, await _dataset(database))
+    assert job_id is not None
+    dispatcher = Dispatcher(database, messenger, SETTINGS)
+    for _ in range(SETTINGS.max_attempts):
+        async with database.transaction() as session:
+            assert await claims.claim(session, job_id, "dead", SETTINGS) is not None
+        assert await dispatcher.expire() == 0
+        async with database.transaction() as session:
+            await session.execute(update(Job).values(lease_until=func.now() - func.make_interval(0, 0, 0, 0, 0, 0, 1)))
+        assert await dispatcher.expire() == 1
+    job = await _job(database, job_id)
+    assert job.state is JobState.FAILED
+    assert "dead" in str(job.error)
+    assert await _state(database) == "failed"
+
+
+async def test_late_worker_cannot_finish(database: Database) -> None:
+    job_id = await _queue(database, await _dataset(database))
+    assert job_id is not None
+    async with database.transaction() as session:
+        job = await claims.claim(session, job_id, "slow", SETTINGS)
+        assert job is not None
+        await session.execute(update(Job).values(state=JobState.QUEUED))
+    with pytest.raises(LostClaimError):
+        async with database.transaction() as session:
+            await claims.finish(session, job)
+
+
+async def test_lease_is_renewed_and_lost_work_discarded(database: Database, messenger: Messenger) -> None:
+    discarded = []
+
+    async def handler(job: ClaimedJob) -> Completion:
+        await asyncio.sleep(1.0)
+        async with database.session() as session:
+            overdue = select(Job.id).where(Job.lease_until < func.now())
+            assert (await session.execute(overdue)).first() is None
+        async with database.transaction() as session:
+            await session.execute(update(Job).where(Job.id == job.id).values(worker="another"))
+        return Completion(NewEvent("dataset.calibrated"), discard=lambda: discarded.append(job.id))
+
+    job_id = await _queue(database, await _dataset(database))
+    assert job_id is not None
+    await _runner(database, messenger, handler).run(job_id)
+    assert discarded == [job_id]
+    assert (await _job(database, job_id)).state is JobState.RUNNING
+
+
+async def test_drain_gives_back(database: Database, messenger: Messenger) -> None:
+    cancelled = asyncio.Event()
+
+    async def handler(_job: ClaimedJob) -> Completion:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+        raise AssertionError
+
+    job_id = await _queue(database, await _dataset(database))
+    assert job_id is not None
+    runner = _runner(database, messenger, handler)
+    running = asyncio.ensure_future(runner.run(job_id))
+    await asyncio.sleep(0.3)
+    await runner.drain()
+    await running
+    assert cancelled.is_set()
+    job = await _job(database, job_id)
+    assert (job.state, job.attempts, job.sent_at) == (JobState.QUEUED, 0, None)
+
+
+async def test_lost_messages_are_sent_again(database: Database, messenger: Messenger, valkey: EmbeddedValkey) -> None:
+    await _queue(database, await _dataset(database))
+    dispatcher = Dispatcher(database, messenger, SETTINGS)
+    assert await dispatcher.feed("calibrate") == 0
+    await asyncio.sleep(0.2)
+    assert await dispatcher.feed("calibrate") == 1
+    await asyncio.sleep(0.2)
+    assert await dispatcher.feed("calibrate") == 0
+    assert messenger.waiting("calibrate") == 1
+    broker = make_broker(valkey.url)
+    broker.client.flushall()
+    broker.close()
+    assert await dispatcher.feed("calibrate") == 1
+
+
+async def test_events_are_ordered_and_route(database: Database) -> None:
+    dataset = await _dataset(database)
+    outbox = Outbox()
+    async with database.transaction() as session:
+        await record_event(session, dataset, NewEvent("dataset.fetched", {"depends_on": {"*": {"a": 1}}}), outbox)
+    assert [queue for queue, _ in outbox] == ["calibrate", "ingest"]
+    async with database.session() as session:
+        assert (await session.execute(select(Event.name))).scalars().all() == ["dataset.fetched"]
+
+
+async def test_acquisitions_are_not_calibrated(database: Database) -> None:
+    dataset = await _dataset(database, kind="acquisition")
+    outbox = Outbox()
+    async with database.transaction() as session:
+        await record_event(session, dataset, NewEvent("dataset.fetched"), outbox)
+    assert [queue for queue, _ in outbox] == ["ingest"]

@@ -1,0 +1,80 @@
+"""Only whole FITS files pass."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from shared.errors import PermanentError
+from shared.fits import check_fits, read_header
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Path:
+    path = tmp_path / "ldfd01vnq_rawtag_a.fits"
+    table = fits.BinTableHDU.from_columns([fits.Column("TIME", "E", array=np.arange(3000.0))], name="EVENTS")
+    image = fits.ImageHDU(np.ones((40, 50), dtype=np.int16), name="SCI")
+    fits.HDUList([fits.PrimaryHDU(), table, image]).writeto(path, checksum=True)
+    return path
+
+
+def test_whole_files_pass(whole: Path) -> None:
+    check_fits(whole)
+    zipped = whole.with_name(f"{whole.name}.gz")
+    zipped.write_bytes(gzip.compress(whole.read_bytes()))
+    check_fits(zipped)
+
+
+@pytest.mark.parametrize("kept", [0, 100, 2880, 8000, -1, -2880])
+def test_truncated_files_are_refused(whole: Path, kept: int) -> None:
+    content = whole.read_bytes()
+    whole.write_bytes(content[:kept])
+    if kept == 2880:  # the primary HDU alone is a FITS file
+        check_fits(whole)
+        return
+    with pytest.raises(PermanentError, match="ldfd01vnq_rawtag_a"):
+        check_fits(whole)
+
+
+def test_truncated_gzip_is_refused(whole: Path) -> None:
+    zipped = whole.with_name(f"{whole.name}.gz")
+    zipped.write_bytes(gzip.compress(whole.read_bytes())[:-20])
+    with pytest.raises(PermanentError, match="gzip"):
+        check_fits(zipped)
+
+
+@pytest.mark.parametrize("where", [6000, -3000])
+def test_flipped_bits_are_refused(whole: Path, where: int) -> None:
+    content = bytearray(whole.read_bytes())
+    content[where] ^= 0x40
+    whole.write_bytes(content)
+    with pytest.raises(PermanentError):
+        check_fits(whole)
+
+
+@pytest.mark.parametrize("content", [b"garbage" * 1000, b"<html>not found</html>", b"\x1f\x8b" + b"x" * 500])
+def test_garbage_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "garbage.fits"
+    path.write_bytes(content)
+    with pytest.raises(PermanentError, match=r"garbage\.fits"):
+        check_fits(path)
+
+
+def test_trailing_bytes_are_refused(whole: Path) -> None:
+    whole.write_bytes(whole.read_bytes() + b"\0" * 2880)
+    with pytest.raises(PermanentError, match="neither an extension"):
+        check_fits(whole)
+
+
+def test_real_files_pass_and_agree_with_astropy(data_dir: Path) -> None:
+    paths = sorted(data_dir.rglob("*.fits.gz"))
+    assert len(paths) > 50
+    for path in paths:
+        check_fits(path)
+        with path.open("rb") as stream:
+            ours = read_header(stream, path.name)
+        for keyword, value in fits.getheader(path).items():
+            if keyword in ours and keyword not in ("COMMENT", "HISTORY", ""):
+                assert ours[keyword] == value or isinstance(value, fits.card.Undefined), (path.name, keyword)

@@ -1,0 +1,42 @@
+"""Every setting, command and endpoint is documented."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from cosmo.cli import machine, query, setup
+from services.monitor.app import create_app
+from shared.settings import Settings
+
+_DOCS = Path(__file__).parents[1] / "docs"
+
+
+def _variables(model: type[BaseModel], prefix: str) -> list[str]:
+    found: list[str] = []
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found += _variables(kind, f"{prefix}{name.upper()}__")
+        else:
+            found.append(f"{prefix}{name.upper()}")
+    return found
+
+
+@pytest.mark.parametrize("variable", _variables(Settings, "COSMO_"))
+def test_settings(variable: str) -> None:
+    assert f"``{variable}``" in (_DOCS / "settings.rst").read_text()
+
+
+@pytest.mark.parametrize("command", [command.__name__ for part in (machine, query, setup) for command in part.COMMANDS])
+def test_commands(command: str) -> None:
+    assert f"``{command}``" in (_DOCS / "operations.rst").read_text()
+
+
+def test_endpoints() -> None:
+    text = (_DOCS / "api.rst").read_text()
+    paths = create_app(Settings()).openapi()["paths"]
+    assert len(paths) > 15
+    for path, methods in paths.items():
+        for method in methods:
+            assert f"``{method.upper()} {path.removeprefix('/api/v1')}``" in text
