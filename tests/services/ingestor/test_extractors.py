@@ -50,7 +50,8 @@ def test_acquisitions(data_dir: Path) -> None:
     (image,) = _rows(data_dir, "lbhx1epiq_rawacq", "acqs")
     assert image["exptype"] == "ACQ/IMAGE"
     assert image["acqslewx"] == pytest.approx(0.653, abs=0.001)
-    assert image["nevents"] == 71267
+    counted = fits.getdata(next(data_dir.rglob("lbhx1epiq_rawacq.fits.gz")), "SCI", 1).sum(dtype=int)
+    assert image["nevents"] == counted
     (peak,) = _rows(data_dir, "ldngz2szq_rawacq", "acqs")
     assert peak["acqslewx"] is None
     (lamp,) = _rows(data_dir, "lbhx1epiq_rawacq", "lampflash")
