@@ -88,6 +88,7 @@ async def add_job(session: AsyncSession, dataset_id: int, job: NewJob, outbox: O
         .where(Job.dataset_id == dataset_id, Job.stage == job.stage, Job.id != job_id, Job.state != JobState.DROPPED)
         .values(state=JobState.SUPERSEDED, lease_until=None)
     )
+    await refresh_state(session, dataset_id)
     outbox.append((job.queue, job_id))
     return job_id
 

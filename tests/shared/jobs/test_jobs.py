@@ -151,6 +151,19 @@ async def test_requeue_and_drop(database: Database, messenger: Messenger) -> Non
         assert await operations.drop(session, [job_id]) == 0
 
 
+async def test_new_work_replaces_a_failure(database: Database, messenger: Messenger) -> None:
+    async def handler(_job: ClaimedJob) -> Completion:
+        raise PermanentError("corrupt")
+
+    dataset = await _dataset(database)
+    job_id = await _queue(database, dataset)
+    assert job_id is not None
+    await _runner(database, messenger, handler).run(job_id)
+    assert await _state(database) == "failed"
+    await _queue(database, dataset, version=2)
+    assert await _state(database) == "discovered"
+
+
 async def test_dead_worker_counts_as_attempt_and_poison_ends(database: Database, messenger: Messenger) -> None:
     job_id = await _queue(database, await _dataset(database))
     assert job_id is not None
