@@ -10,6 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from services.monitor import errors
 from services.monitor.api import datasets, events, files, jobs, status, tables
 from services.monitor.context import Context
+from services.monitor.notices import Notices
 from services.monitor.pages import handlers as pages
 from shared.database.engine import Database
 from shared.database.schema import require_current
@@ -29,11 +30,16 @@ def create_app(settings: Settings) -> FastAPI:
     """
     database = Database(settings.database_url, statement_timeout=settings.api.statement_timeout, pool_size=10)
 
+    notices = Notices(database)
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await require_current(database)
-        yield
-        await database.dispose()
+        try:
+            async with notices.listening():
+                yield
+        finally:
+            await database.dispose()
 
     app = FastAPI(
         title="COSMO",
@@ -44,7 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.context = Context(settings, database, Store(settings.store_url))
+    app.state.context = Context(settings, database, Store(settings.store_url), notices)
     errors.install(app)
     api = APIRouter(prefix="/api/v1")
     for module in (datasets, files, tables, jobs, status, events):

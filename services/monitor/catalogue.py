@@ -1,14 +1,18 @@
 """Datasets as readers see them."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.errors import ApiError
-from shared.database.models.operations import Attempt, Dataset, Event, File, Job, Run
+from services.monitor.paging import decode_cursor, split
+from shared.database.models.operations import Attempt, Dataset, DatasetState, Event, File, Job, Run
 
-__all__ = ["dataset_summary", "describe_dataset", "find_dataset", "timeline_of"]
+__all__ = ["Choice", "dataset_summary", "describe_dataset", "find_dataset", "list_page", "member_of", "timeline_of"]
 
 
 def dataset_summary(dataset: Dataset) -> dict[str, Any]:
@@ -30,6 +34,45 @@ def dataset_summary(dataset: Dataset) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Choice:
+    """Which datasets are listed: state, kind, beginning of the rootname, changed at or after a time."""
+
+    state: DatasetState | None = None
+    kind: str | None = None
+    rootname: str | None = None
+    since: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """For a query."""
+        found: list[ColumnElement[bool]] = []
+        if self.state is not None:
+            found.append(Dataset.state == self.state)
+        if self.kind is not None:
+            found.append(Dataset.kind == self.kind)
+        if self.rootname is not None:
+            found.append(Dataset.rootname.startswith(self.rootname.lower(), autoescape=True))
+        if self.since is not None:
+            found.append(Dataset.updated_at >= self.since)
+        return found
+
+
+async def list_page(
+    session: AsyncSession, choice: Choice, limit: int, cursor: str | None
+) -> tuple[Sequence[Dataset], list[Any] | None]:
+    """Datasets, newest change first, and the key of the last one when there are more behind it."""
+    query = select(Dataset).where(*choice.conditions()).order_by(Dataset.updated_at.desc(), Dataset.id.desc())
+    if (after := decode_cursor(cursor, datetime.fromisoformat, int)) is not None:
+        query = query.where(tuple_(Dataset.updated_at, Dataset.id) < (after[0], after[1]))
+    found, more = split((await session.execute(query.limit(limit + 1))).scalars().all(), limit)
+    return found, [found[-1].updated_at.isoformat(), found[-1].id] if more else None
+
+
+def member_of(dataset: Dataset, rootname: str) -> str | None:
+    """Rootname of the exposure that was asked for, when it is a member of the dataset."""
+    return rootname.lower() if rootname.lower() in dataset.members else None
+
+
 async def find_dataset(session: AsyncSession, rootname: str) -> Dataset:
     """Dataset by its rootname or by that of a member.
 
@@ -41,7 +84,7 @@ async def find_dataset(session: AsyncSession, rootname: str) -> Dataset:
     rootname = rootname.lower()
     found = (await session.execute(select(Dataset).where(Dataset.rootname == rootname))).scalar_one_or_none()
     if found is None:
-        by_file = select(Dataset).join(File).where(File.rootname == rootname).limit(1)
+        by_file = select(Dataset).join(File).where(File.rootname == rootname).order_by(Dataset.id).limit(1)
         found = (await session.execute(by_file)).scalar_one_or_none()
     if found is None:
         raise ApiError(404, "unknown_dataset", f"no dataset {rootname}; /api/v1/datasets lists those that there are")
@@ -101,4 +144,4 @@ async def timeline_of(session: AsyncSession, dataset: Dataset) -> list[dict[str,
                 "detail": detail,
             }
         )
-    return sorted(items, key=lambda item: item["at"])
+    return sorted(items, key=lambda item: datetime.fromisoformat(item["at"]))

@@ -9,6 +9,7 @@ from fastapi import Depends, Header, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.errors import ApiError
+from services.monitor.notices import Notices
 from shared.database.engine import Database
 from shared.settings import Settings
 from shared.store import Store
@@ -23,6 +24,7 @@ class Context:
     settings: Settings
     database: Database
     store: Store
+    notices: Notices
 
 
 def _context(request: Request) -> Context:
@@ -38,19 +40,32 @@ async def _session(context: CurrentContext) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-Session = Annotated[AsyncSession, Depends(_session)]
+# Function scope: the connection goes back before the answer is sent, so that slow readers hold none.
+Session = Annotated[AsyncSession, Depends(_session, scope="function")]
 
 
 def _authorise(context: CurrentContext, authorization: Annotated[str, Header()] = "") -> str:
-    tokens = context.settings.api.tokens
+    # An empty token, as an unset variable of a deployment leaves it, must open nothing.
+    tokens = {
+        name: secret for name, token in context.settings.api.tokens.items() if (secret := token.get_secret_value())
+    }
     if not tokens:
-        raise ApiError(403, "no_tokens", "changing state needs a token and none is configured; set COSMO_API__TOKENS")
+        raise ApiError(
+            403,
+            "no_tokens",
+            'changing state needs a token and none is configured; set COSMO_API__TOKENS, e.g. {"operator": "<secret>"}',
+        )
     scheme, _, given = authorization.partition(" ")
     if scheme.lower() == "bearer":
         for name, token in tokens.items():
-            if hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
+            if hmac.compare_digest(given.strip().encode(), token.encode()):
                 return name
-    raise ApiError(401, "unauthorised", "this call changes state: send a known token as `Authorization: Bearer ...`")
+    raise ApiError(
+        401,
+        "unauthorised",
+        "this call changes state: send a known token as `Authorization: Bearer ...`",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
 
 
 Authorised = Annotated[str, Depends(_authorise)]

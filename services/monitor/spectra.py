@@ -13,11 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.errors import ApiError
-from services.monitor.formats import Column
+from services.monitor.formats import Column, Values
 from shared.database.models.operations import Dataset, File
 from shared.store import Store
 
-__all__ = ["COLUMNS", "Segment", "plot", "read_segments", "spectrum_file"]
+__all__ = ["COLUMNS", "Segment", "listed", "plot", "read_segments", "spectrum_file", "values_of"]
 
 COLUMNS = (
     Column("segment", str, None, "Segment or stripe"),
@@ -40,6 +40,13 @@ class Segment:
     flux: np.ndarray[Any, np.dtype[np.float64]]
     error: np.ndarray[Any, np.dtype[np.float64]]
     weight: np.ndarray[Any, np.dtype[np.float64]]
+
+    @property
+    def usable(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Where the flux is a number and the data quality allows its use."""
+        finite = np.isfinite(self.flux) & np.isfinite(self.wavelength)
+        usable: np.ndarray[Any, np.dtype[np.bool_]] = np.logical_and(finite, self.weight > 0)
+        return usable
 
 
 async def spectrum_file(session: AsyncSession, dataset: Dataset, product: str | None, exposure: str | None) -> File:
@@ -86,13 +93,36 @@ def read_segments(store: Store, file: File, segment: str | None) -> list[Segment
     return chosen
 
 
+def listed(array: np.ndarray[Any, np.dtype[np.float64]]) -> list[float | None]:
+    """Array for JSON, which has no NaN: those become null."""
+    values: list[float | None] = array.tolist()
+    if not np.isfinite(array).all():
+        return [value if ok else None for value, ok in zip(values, np.isfinite(array), strict=True)]
+    return values
+
+
+def values_of(segments: list[Segment]) -> dict[str, Values]:
+    """Columns of a table with the spectra of all segments one after the other."""
+
+    def joined(parts: list[Any]) -> Values:
+        return np.ma.MaskedArray(np.concatenate(parts) if parts else np.zeros(0))
+
+    return {
+        "segment": joined([np.full(item.flux.size, item.name, dtype=object) for item in segments]),
+        "wavelength": joined([item.wavelength for item in segments]),
+        "flux": joined([item.flux for item in segments]),
+        "error": joined([item.error for item in segments]),
+        "dq_wgt": joined([item.weight for item in segments]),
+    }
+
+
 def plot(title: str, segments: list[Segment]) -> bytes:
     """Picture of a spectrum, PNG."""
     figure = Figure(figsize=(10, 4.5), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     for item in segments:
-        good = item.weight > 0
+        good = item.usable
         order = np.argsort(item.wavelength[good])
         axes.plot(
             item.wavelength[good][order],
@@ -101,13 +131,14 @@ def plot(title: str, segments: list[Segment]) -> bytes:
             label=item.name,
             color=_SEGMENT_COLOURS.get(item.name),
         )
-    flux = np.concatenate([item.flux[item.weight > 0] for item in segments]) if segments else np.zeros(0)
+    flux = np.concatenate([item.flux[item.usable] for item in segments]) if segments else np.zeros(0)
     if flux.size:
         low, high = np.percentile(flux, (0.5, 99.5))
         margin = 0.15 * (high - low) or 1.0
         axes.set_ylim(low - margin, high + margin)
     axes.set(title=title, xlabel="wavelength (Å)", ylabel=r"flux (erg s$^{-1}$ cm$^{-2}$ Å$^{-1}$)")
-    axes.legend()
+    if segments:
+        axes.legend()
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()

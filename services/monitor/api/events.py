@@ -3,64 +3,92 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 from sqlalchemy import func, select
 
-from services.monitor.context import CurrentContext
+from services.monitor.context import Context, CurrentContext
 from services.monitor.errors import ApiError
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, Event
+from shared.logs import get_logger
 
 __all__ = ["router"]
 
 router = APIRouter(tags=["events"])
-_POLL_SECONDS = 0.5
-_KEEPALIVE_ROUNDS = 30
+_POLL_SECONDS = 5.0
+"""How late an event may be when its notification was lost."""
+_KEEPALIVE_POLLS = 3
 _BATCH = 500
 
 
-async def _stream(request: Request, database: Database, after: int) -> AsyncIterator[str]:
+async def _behind(database: Database, after: int) -> list[tuple[Event, str]]:
+    query = select(Event, Dataset.rootname).join(Dataset).where(Event.id > after).order_by(Event.id).limit(_BATCH)
+    async with database.session() as session:
+        return [(event, rootname) for event, rootname in await session.execute(query)]
+
+
+def _message(event: Event, rootname: str) -> str:
+    body: dict[str, Any] = {
+        "id": event.id,
+        "at": event.at.isoformat(),
+        "name": event.name,
+        "rootname": rootname,
+        "job_id": event.job_id,
+        "detail": event.detail,
+    }
+    return f"id: {event.id}\nevent: {event.name}\ndata: {json.dumps(body)}\n\n"
+
+
+async def _stream(context: Context, after: int) -> AsyncIterator[str]:
+    """Messages until the client goes (the server cancels us) or the process is about to end."""
     quiet = 0
-    yield "retry: 2000\n\n"
-    while not await request.is_disconnected():
-        async with database.session() as session:
-            query = select(Event, Dataset.rootname).join(Dataset).where(Event.id > after).order_by(Event.id)
-            found = (await session.execute(query.limit(_BATCH))).all()
-        for event, rootname in found:
-            after = event.id
-            body = {
-                "id": event.id,
-                "at": event.at.isoformat(),
-                "name": event.name,
-                "rootname": rootname,
-                "detail": event.detail,
-            }
-            yield f"id: {event.id}\nevent: {event.name}\ndata: {json.dumps(body)}\n\n"
-        quiet = 0 if found else quiet + 1
-        if quiet and quiet % _KEEPALIVE_ROUNDS == 0:
-            yield ": nothing new\n\n"
-        if len(found) < _BATCH:
-            await asyncio.sleep(_POLL_SECONDS)
+    with context.notices.subscription() as news:
+        yield "retry: 2000\n\n"
+        while not context.notices.closing:
+            news.clear()
+            try:
+                found = await _behind(context.database, after)
+            except Exception as error:  # noqa: BLE001 - the client comes back with the id it has got to
+                get_logger().warning("event stream ended", error=str(error))
+                return
+            for event, rootname in found:
+                after = event.id
+                yield _message(event, rootname)
+            quiet = 0 if found else quiet + 1
+            if quiet and quiet % _KEEPALIVE_POLLS == 0:
+                yield ": nothing new\n\n"
+            if len(found) < _BATCH:
+                await _wait(news)
+
+
+async def _wait(news: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(_POLL_SECONDS):
+            await news.wait()
+    except TimeoutError:
+        return
 
 
 @router.get("/events", summary="Server-sent events", response_class=StreamingResponse)
 async def stream_events(
-    request: Request,
     context: CurrentContext,
-    after: Annotated[int | None, Query(description="Id to go on after; 0 is the beginning; default: from now")] = None,
+    after: Annotated[
+        int | None, Query(ge=0, description="Id to go on after; 0 is the beginning; default: from now")
+    ] = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
     """Stream what happens from now on, or from after an id."""
+    context.notices.require_room()
     start = after
-    if last_event_id is not None:
-        if not last_event_id.isdigit():
+    if last_event_id:
+        if not (last_event_id.isascii() and last_event_id.isdigit()):
             raise ApiError(400, "bad_value", f"Last-Event-ID is {last_event_id!r}, not the id of an event")
-        start = int(last_event_id)
+        start = int(last_event_id[:18])
     if start is None:
         async with context.database.session() as session:
             start = (await session.execute(select(func.coalesce(func.max(Event.id), 0)))).scalar_one()
-    stream = _stream(request, context.database, start)
-    return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_stream(context, start), media_type="text/event-stream", headers=headers)

@@ -1,19 +1,21 @@
 """Jobs and failures."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVarTuple
 
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Select, select
 
 from services.monitor.context import Authorised, Session
 from services.monitor.errors import ApiError
-from services.monitor.paging import decode_cursor, page
+from services.monitor.paging import decode_cursor, page, split
 from shared.database.models.operations import Dataset, Job, JobState, Stage
 from shared.jobs.operations import drop, requeue
+from shared.logs import get_logger
 
 __all__ = ["router"]
 
 router = APIRouter(tags=["jobs"])
+_Columns = TypeVarTuple("_Columns")
 _NAMES = ("id", "stage", "queue", "state", "attempts", "worker", "error_kind", "error", "fingerprint")
 
 
@@ -26,14 +28,24 @@ def _job(job: Job, rootname: str) -> dict[str, Any]:
     }
 
 
+def _chosen(query: Select[*_Columns], stage: Stage | None, kind: str | None, rootname: str | None) -> Select[*_Columns]:
+    if stage is not None:
+        query = query.where(Job.stage == stage)
+    if kind is not None:
+        query = query.where(Job.error_kind == kind)
+    if rootname is not None:
+        query = query.where(Dataset.rootname == rootname.lower())
+    return query
+
+
 async def _page(
     request: Request, response: Response, session: Session, query: Select[Job, str], limit: int, cursor: str | None
 ) -> dict[str, Any]:
-    if (after := decode_cursor(cursor, 1)) is not None:
-        query = query.where(Job.id < int(after[0]))
-    rows = (await session.execute(query.order_by(Job.id.desc()).limit(limit))).all()
+    if (after := decode_cursor(cursor, int)) is not None:
+        query = query.where(Job.id < after[0])
+    rows, more = split((await session.execute(query.order_by(Job.id.desc()).limit(limit + 1))).all(), limit)
     items = [_job(job, rootname) for job, rootname in rows]
-    return page(request, response, items, limit, (items[-1]["id"],) if items else None)
+    return page(request, response, items, (items[-1]["id"],) if more else None)
 
 
 @router.get("/jobs", summary="Jobs, newest first")
@@ -43,18 +55,18 @@ async def list_jobs(
     session: Session,
     state: JobState | None = None,
     stage: Stage | None = None,
+    queue: str | None = None,
+    kind: Annotated[str | None, Query(description="Kind of error")] = None,
     rootname: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: str | None = None,
 ) -> dict[str, Any]:
     """Page of jobs."""
-    query = select(Job, Dataset.rootname).join(Dataset)
+    query = _chosen(select(Job, Dataset.rootname).join(Dataset), stage, kind, rootname)
     if state is not None:
         query = query.where(Job.state == state)
-    if stage is not None:
-        query = query.where(Job.stage == stage)
-    if rootname is not None:
-        query = query.where(Dataset.rootname == rootname.lower())
+    if queue is not None:
+        query = query.where(Job.queue == queue)
     return await _page(request, response, session, query, limit, cursor)
 
 
@@ -63,46 +75,50 @@ async def list_failures(
     request: Request,
     response: Response,
     session: Session,
+    stage: Stage | None = None,
+    kind: Annotated[str | None, Query(description="Kind of error")] = None,
+    rootname: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: str | None = None,
 ) -> dict[str, Any]:
     """Page of failures."""
-    query = select(Job, Dataset.rootname).join(Dataset).where(Job.state == JobState.FAILED)
+    failed = select(Job, Dataset.rootname).join(Dataset).where(Job.state == JobState.FAILED)
+    query = _chosen(failed, stage, kind, rootname)
     return await _page(request, response, session, query, limit, cursor)
-
-
-async def _failures(session: Session, stage: Stage | None, kind: str | None) -> list[int]:
-    query = select(Job.id).where(Job.state == JobState.FAILED)
-    if stage is not None:
-        query = query.where(Job.stage == stage)
-    if kind is not None:
-        query = query.where(Job.error_kind == kind)
-    return list((await session.execute(query)).scalars())
 
 
 @router.post("/failures/requeue", summary="Try all failures of a filter again")
 async def requeue_failures(
-    session: Session, _name: Authorised, stage: Stage | None = None, kind: str | None = None
+    session: Session,
+    name: Authorised,
+    stage: Stage | None = None,
+    kind: Annotated[str | None, Query(description="Kind of error")] = None,
+    rootname: str | None = None,
 ) -> dict[str, int]:
     """Requeue by filter."""
-    moved = await requeue(session, await _failures(session, stage, kind))
+    failed = select(Job.id).join(Dataset).where(Job.state == JobState.FAILED)
+    found = (await session.execute(_chosen(failed, stage, kind, rootname))).scalars().all()
+    moved = await requeue(session, found)
     await session.commit()
+    get_logger().info("failures requeued", count=moved, by=name)
     return {"requeued": moved}
 
 
 @router.post("/failures/{job_id}/requeue", summary="Try a failed job again")
-async def requeue_failure(job_id: int, session: Session, _name: Authorised) -> dict[str, int]:
+async def requeue_failure(job_id: int, session: Session, name: Authorised) -> dict[str, int]:
     """Requeue one."""
     if not await requeue(session, [job_id]):
         raise ApiError(404, "no_failure", f"job {job_id} is not on the list of failures")
     await session.commit()
+    get_logger().info("job requeued", job=job_id, by=name)
     return {"requeued": 1}
 
 
 @router.post("/failures/{job_id}/drop", summary="Take a failed job off the list")
-async def drop_failure(job_id: int, session: Session, _name: Authorised) -> dict[str, int]:
+async def drop_failure(job_id: int, session: Session, name: Authorised) -> dict[str, int]:
     """Drop one."""
     if not await drop(session, [job_id]):
         raise ApiError(404, "no_failure", f"job {job_id} is not on the list of failures")
     await session.commit()
+    get_logger().info("job dropped", job=job_id, by=name)
     return {"dropped": 1}

@@ -1,5 +1,7 @@
 """Status, health and metrics."""
 
+from datetime import UTC, datetime, timedelta
+from math import nan
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -9,7 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.context import CurrentContext, Session
 from services.monitor.errors import ApiError
-from shared.database.models.operations import Dataset, Event, Job, JobState
+from shared.broker import JOB_QUEUES
+from shared.database.models.operations import Attempt, Dataset, DatasetState, Event, Job, JobState, Stage
+from shared.database.models.science import Header as HeaderRow
 from shared.database.schema import is_current
 
 __all__ = ["read_status", "router"]
@@ -17,10 +21,30 @@ __all__ = ["read_status", "router"]
 router = APIRouter(tags=["status"])
 
 
+_MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
+
+
+def _from_mjd(days: float) -> datetime:
+    return _MJD_EPOCH + timedelta(days=days)
+
+
+def _age(moment: str | None) -> float:
+    return nan if moment is None else (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+
+
 async def read_status(session: AsyncSession) -> dict[str, Any]:
     """Count datasets and jobs by state, what waits where and since when, and failures by kind."""
     datasets = await session.execute(select(Dataset.state, func.count()).group_by(Dataset.state))
-    jobs = await session.execute(select(Job.state, func.count()).group_by(Job.state))
+    jobs = (await session.execute(select(Job.stage, Job.state, func.count()).group_by(Job.stage, Job.state))).all()
+    stages: dict[str, dict[str, int]] = {}
+    for stage, state, count in jobs:
+        stages.setdefault(str(stage), {})[str(state)] = count
+    running = await session.execute(
+        select(func.extract("epoch", func.now() - func.min(Attempt.started_at)))
+        .join(Job)
+        .where(Job.state == JobState.RUNNING, Attempt.finished_at.is_(None))
+    )
+    oldest = running.scalar()
     queues = await session.execute(
         select(Job.queue, func.count(), func.extract("epoch", func.now() - func.min(Job.not_before)))
         .where(Job.state == JobState.QUEUED)
@@ -31,13 +55,21 @@ async def read_status(session: AsyncSession) -> dict[str, Any]:
         .where(Job.state == JobState.FAILED)
         .group_by(Job.stage, Job.error_kind)
     )
-    newest = (await session.execute(select(func.max(Event.at)))).scalar()
+    newest = (await session.execute(select(Event.at).order_by(Event.id.desc()).limit(1))).scalar()
+    observed = (await session.execute(select(func.max(HeaderRow.expend)))).scalar()
     return {
         "datasets": {str(state): count for state, count in datasets},
-        "jobs": {str(state): count for state, count in jobs},
+        "jobs": {
+            str(state): total
+            for state in JobState
+            if (total := sum(counts.get(state, 0) for counts in stages.values()))
+        },
+        "stages": stages,
+        "oldest_running_seconds": None if oldest is None else float(oldest),
         "queues": {queue: {"waiting": count, "oldest_seconds": max(0.0, float(age))} for queue, count, age in queues},
         "failures": [{"stage": stage, "kind": kind, "count": count} for stage, kind, count in failures],
         "newest_event": newest.isoformat() if newest else None,
+        "newest_exposure": None if observed is None else _from_mjd(observed).isoformat(),
     }
 
 
@@ -72,13 +104,23 @@ async def metrics(session: Session) -> Response:
     status = await read_status(session)
     registry = CollectorRegistry()
     datasets = Gauge("cosmo_datasets", "Datasets by state", ["state"], registry=registry)
-    jobs = Gauge("cosmo_jobs", "Jobs by state", ["state"], registry=registry)
+    jobs = Gauge("cosmo_jobs", "Jobs by stage and state", ["stage", "state"], registry=registry)
     waiting = Gauge("cosmo_queue_waiting", "Jobs that wait, by queue", ["queue"], registry=registry)
     oldest = Gauge("cosmo_queue_oldest_seconds", "Age of the oldest waiting job", ["queue"], registry=registry)
-    for gauge, counts in ((datasets, status["datasets"]), (jobs, status["jobs"])):
-        for state, count in counts.items():
-            gauge.labels(state).set(count)
-    for queue, numbers in status["queues"].items():
+    event_age = Gauge("cosmo_newest_event_age_seconds", "Age of the newest event", registry=registry)
+    data_age = Gauge("cosmo_newest_exposure_age_seconds", "Age of the newest exposure ingested", registry=registry)
+    running = Gauge("cosmo_oldest_running_seconds", "Age of the oldest running attempt; 0: none", registry=registry)
+    # Zeros are exported too: a series that vanishes when all is well triggers no alert and ends none.
+    for state in DatasetState:
+        datasets.labels(state).set(status["datasets"].get(state, 0))
+    for stage in Stage:
+        for job_state in JobState:
+            jobs.labels(stage, job_state).set(status["stages"].get(stage, {}).get(job_state, 0))
+    for queue in JOB_QUEUES:
+        numbers = status["queues"].get(queue, {"waiting": 0, "oldest_seconds": 0.0})
         waiting.labels(queue).set(numbers["waiting"])
         oldest.labels(queue).set(numbers["oldest_seconds"])
+    event_age.set(_age(status["newest_event"]))
+    data_age.set(_age(status["newest_exposure"]))
+    running.set(status["oldest_running_seconds"] or 0.0)
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,17 +1,19 @@
 """Science tables: any column can be asked for, filtered on and sorted by."""
 
+import asyncio
 import operator as operators
 from collections.abc import Callable
 from typing import Annotated, Any, cast
 
+import numpy as np
 from fastapi import APIRouter, Header, Query, Request, Response
-from sqlalchemy import BigInteger, Boolean, ColumnElement, Double, Select, and_, or_, select
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Double, RowMapping, Select, and_, or_, select
 from sqlalchemy import Column as SqlColumn
 
 from services.monitor.context import Session
 from services.monitor.errors import ApiError
-from services.monitor.formats import Column, choose_format, render
-from services.monitor.paging import decode_cursor, page
+from services.monitor.formats import Column, Values, choose_format, masked, render
+from services.monitor.paging import decode_cursor, link_next, page, split
 from shared.database.models.operations import File
 from shared.database.models.science import SCIENCE_TABLES, ScienceRow
 from shared.database.models.science import Header as HeaderRow
@@ -28,7 +30,9 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "gt": operators.gt,
     "gte": operators.ge,
 }
-_MAX_JSON, _MAX_FILE = 1000, 100_000
+_DEFAULT_JSON, _MAX_JSON, _MAX_FILE = 100, 1000, 100_000
+_BATCH = 5000
+_TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
 def _kind(column: SqlColumn[Any]) -> type:
@@ -64,15 +68,7 @@ async def list_tables() -> dict[str, Any]:
             {
                 "name": name,
                 "description": (model.__doc__ or "").splitlines()[0],
-                "columns": [
-                    {
-                        "name": column.name,
-                        "type": column.kind.__name__,
-                        "unit": column.unit,
-                        "description": column.description,
-                    }
-                    for column in _columns(model)
-                ],
+                "columns": [column.describe() for column in _columns(model)],
             }
             for name, model in SCIENCE_TABLES.items()
         ]
@@ -82,9 +78,8 @@ async def list_tables() -> dict[str, Any]:
 def _column(model: type[ScienceRow], name: str) -> SqlColumn[Any]:
     columns = {column.name: column for column in _sql_columns(model)}
     if name not in columns:
-        raise ApiError(
-            400, "unknown_column", f"{model.__tablename__} has no column {name!r}; it has {', '.join(columns)}"
-        )
+        message = f"{model.__tablename__} has no column {name!r}; it has {', '.join(columns)}"
+        raise ApiError(400, "unknown_column", message, list(columns))
     return columns[name]
 
 
@@ -92,7 +87,7 @@ def _convert(column: SqlColumn[Any], text: str) -> Any:
     kind = _kind(column)
     try:
         if kind is bool:
-            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+            return _TRUTH[text.lower()]
         return kind(text)
     except (ValueError, KeyError) as error:
         raise ApiError(400, "bad_value", f"{column.name}: {text!r} is not of type {kind.__name__}") from error
@@ -109,11 +104,12 @@ def _condition(model: type[ScienceRow], key: str, text: str) -> ColumnElement[bo
         condition = column.in_([_convert(column, part) for part in text.split(",")])
     elif operator == "like" and _kind(column) is str:
         condition = column.like(text)
-    elif operator == "isnull":
-        condition = column.is_(None) if text.lower() in ("true", "1") else column.is_not(None)
+    elif operator == "isnull" and text.lower() in _TRUTH:
+        condition = column.is_(None) if _TRUTH[text.lower()] else column.is_not(None)
     else:
-        known = ", ".join((*_COMPARISONS, "in", "like", "isnull"))
-        raise ApiError(400, "unknown_operator", f"{key}: operators are {known} (like: text only)")
+        known = [*_COMPARISONS, "in", "like", "isnull"]
+        message = f"{key}={text}: operators are {', '.join(known)}; like is for text, isnull takes true or false"
+        raise ApiError(400, "unknown_operator", message, known)
     return condition
 
 
@@ -156,7 +152,9 @@ async def show_table(
     session: Session,
     sort: Annotated[str, Query(description="Column; a minus sign before it turns the order round")] = "id",
     generation: Annotated[str, Query(description="current, or all with superseded rows")] = "current",
-    limit: Annotated[int, Query(ge=1, le=_MAX_FILE)] = 100,
+    limit: Annotated[
+        int | None, Query(ge=1, le=_MAX_FILE, description="Rows; default 100 as JSON (at most 1000), else 100,000")
+    ] = None,
     cursor: str | None = None,
     format: str | None = None,  # noqa: A002 - the name of the query parameter
     accept: Annotated[str, Header()] = "",
@@ -164,11 +162,59 @@ async def show_table(
     """Page of rows as JSON, or up to 100,000 rows as a file; filter with ``?column__operator=value``."""
     model = _model(name)
     chosen = choose_format(format, accept)
+    limit = limit or (_DEFAULT_JSON if chosen == "json" else _MAX_FILE)
     if chosen == "json" and limit > _MAX_JSON:
         raise ApiError(400, "bad_value", f"a JSON page has at most {_MAX_JSON} rows; follow its Link header")
-    query = _query(model, request, sort, generation, decode_cursor(cursor, 2))
-    rows = [dict(row) for row in (await session.execute(query.limit(limit))).mappings()]
+    key = _column(model, sort.removeprefix("-"))
+    query = _query(model, request, sort, generation, decode_cursor(cursor, _reader(_kind(key)), int))
     if chosen != "json":
-        return render(name, _columns(model), rows, chosen)
-    last = (rows[-1][sort.removeprefix("-")], rows[-1]["id"]) if rows else None
-    return page(request, response, rows, limit, last)
+        return await _file(session, model, query, limit, chosen, request, key.name)
+    found, more = split((await session.execute(query.limit(limit + 1))).mappings().all(), limit)
+    body = page(
+        request, response, [_row(row) for row in found], (found[-1][key.name], found[-1]["id"]) if more else None
+    )
+    return {"columns": [column.describe() for column in _columns(model)], **body}
+
+
+def _row(row: RowMapping) -> dict[str, Any]:
+    """Row for JSON, which has no NaN: those become null."""
+    return {name: None if value != value else value for name, value in row.items()}
+
+
+def _reader(kind: type) -> Callable[[Any], Any]:
+    """Check that part of a cursor is a value of a column."""
+
+    def read(value: Any) -> Any:
+        if value is not None and type(value) is not kind:
+            raise TypeError(f"{value!r} is not of type {kind.__name__}")
+        return value
+
+    return read
+
+
+async def _file(
+    session: Session, model: type[ScienceRow], query: Select[Any], limit: int, chosen: str, request: Request, key: str
+) -> Response:
+    """Rows as a file, read in batches of columns so that a large table costs little more than its numbers."""
+    columns = _columns(model)
+    parts: dict[str, list[Values]] = {column.name: [masked(column.kind, [])] for column in columns}
+    count, last = 0, None
+    result = await session.stream(query.limit(limit + 1), execution_options={"yield_per": _BATCH})
+    async for batch in result.partitions():
+        rows = batch[: limit - count]
+        more = len(rows) < len(batch)
+        for column, values in zip(columns, zip(*rows, strict=True), strict=False):
+            parts[column.name].append(masked(column.kind, values))
+        count += len(rows)
+        if rows:
+            last = rows[-1]
+        if more:
+            break
+    else:
+        more = False
+    await session.close()
+    joined: dict[str, Values] = {name: np.ma.concatenate(arrays) for name, arrays in parts.items()}  # type: ignore[no-untyped-call]
+    response = await asyncio.to_thread(render, model.__tablename__, columns, joined, chosen)
+    if more and last is not None:
+        link_next(request, response, (getattr(last, key), last.id))
+    return response

@@ -1,5 +1,6 @@
-"""The pages: overview and dataset."""
+"""The pages: overview, datasets, one dataset."""
 
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ from fastapi.templating import Jinja2Templates
 from sqlalchemy import select
 
 from services.monitor.api.status import read_status
-from services.monitor.catalogue import describe_dataset, find_dataset, timeline_of
+from services.monitor.catalogue import Choice, describe_dataset, find_dataset, list_page, member_of, timeline_of
 from services.monitor.context import Session
 from services.monitor.errors import ApiError
+from services.monitor.paging import encode_cursor
 from shared.database.models.operations import Dataset, DatasetState, File, Job, JobState
 from shared.database.models.science import Lampflash
 
@@ -19,43 +21,59 @@ __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
 _templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
-_LISTED = 100
+_LISTED, _PAGE = 20, 100
 
 
 def _size(count: int) -> str:
     """Bytes for a reader."""
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    raise AssertionError("unreachable")
+    power = min(max(0, (len(str(count)) - 1) // 3), 4)
+    return f"{count / 1000**power:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"
 
 
-_templates.env.filters["size"] = _size
+def _number(value: float | None, digits: int) -> str:
+    """Measured value, or nothing where there is none."""
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+_templates.env.filters |= {"size": _size, "number": _number}
 
 
 @router.get("/", response_class=HTMLResponse)
-async def overview(request: Request, session: Session, state: DatasetState | None = None) -> Response:
+async def overview(request: Request, session: Session) -> Response:
     """Show counts per state, what failed and the newest datasets."""
-    query = select(Dataset).order_by(Dataset.updated_at.desc()).limit(_LISTED)
-    if state is not None:
-        query = query.where(Dataset.state == state)
     failed = await session.execute(
         select(Job, Dataset.rootname)
         .join(Dataset)
         .where(Job.state == JobState.FAILED)
         .order_by(Job.id.desc())
-        .limit(20)
+        .limit(_LISTED)
     )
+    recent, _key = await list_page(session, Choice(), _LISTED, None)
     context: dict[str, Any] = {
         "status": await read_status(session),
         "states": list(DatasetState),
-        "chosen": state,
-        "datasets": list((await session.execute(query)).scalars()),
+        "datasets": recent,
         "failures": [(job, rootname) for job, rootname in failed],
     }
     return _templates.TemplateResponse(request, "overview.html", context)
+
+
+@router.get("/datasets", response_class=HTMLResponse)
+async def datasets_page(
+    request: Request, session: Session, state: str = "", kind: str = "", rootname: str = "", cursor: str | None = None
+) -> Response:
+    """Show datasets by state, kind and beginning of the rootname; a form sends what was left empty as such."""
+    chosen = DatasetState(state) if state in set(DatasetState) else None
+    found, key = await list_page(session, Choice(chosen, kind or None, rootname.strip() or None), _PAGE, cursor)
+    context = {
+        "states": list(DatasetState),
+        "kinds": ["association", "exposure", "acquisition"],
+        "chosen": {"state": state, "kind": kind, "rootname": rootname},
+        "datasets": found,
+        "next": request.url.include_query_params(cursor=encode_cursor(key)).query if key else None,
+        "first": cursor is None,
+    }
+    return _templates.TemplateResponse(request, "datasets.html", context)
 
 
 @router.get("/datasets/{rootname}", response_class=HTMLResponse)
@@ -64,6 +82,8 @@ async def dataset_page(request: Request, rootname: str, session: Session) -> Res
     try:
         dataset = await find_dataset(session, rootname)
     except ApiError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
         return _templates.TemplateResponse(request, "missing.html", {"message": error.message}, status_code=404)
     flashes = await session.execute(
         select(Lampflash)
@@ -74,6 +94,7 @@ async def dataset_page(request: Request, rootname: str, session: Session) -> Res
     described = await describe_dataset(session, dataset)
     context = {
         "dataset": described,
+        "member": member_of(dataset, rootname),
         "has_spectrum": any(file["suffix"] in ("x1d", "x1dsum") for file in described["files"]),
         "timeline": await timeline_of(session, dataset),
         "flashes": list(flashes.scalars()),

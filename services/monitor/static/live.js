@@ -1,11 +1,28 @@
 "use strict";
-// Reload the overview when something happens, at most once in two seconds.
+// Renew the parts of the page marked data-live when something happens, at most once in two seconds.
+const parts = [...document.querySelectorAll("[data-live]")].map((part) => part.id);
+const rootname = parts.length ? document.getElementById(parts[0]).dataset.live : "";
+const names = ["discovered", "incomplete", "fetched", "calibrated", "ingested", "failed", "skipped", "forced"].map((name) => `dataset.${name}`);
 const source = new EventSource("/api/v1/events");
 let due = false;
-const names = ["discovered", "incomplete", "fetched", "calibrated", "ingested", "failed", "skipped", "forced"].map((name) => `dataset.${name}`);
+
+async function renew() {
+  due = false;
+  const answer = await fetch(location.href);
+  if (!answer.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const id of parts) {
+    const now = fresh.getElementById(id);
+    if (now) document.getElementById(id).replaceWith(now);
+  }
+  // The first product of a dataset brings sections that were not there.
+  if (fresh.getElementById("spectrum") && !document.getElementById("spectrum")) location.reload();
+}
+
 for (const name of [...names, "job.retried", "job.requeued", "job.dropped"]) {
-  source.addEventListener(name, () => {
-    if (!due) { due = true; setTimeout(() => location.reload(), 2000); }
+  source.addEventListener(name, (event) => {
+    if (due || (rootname && JSON.parse(event.data).rootname !== rootname)) return;
+    due = true; setTimeout(renew, 2000);
   });
 }
 addEventListener("pagehide", () => source.close());

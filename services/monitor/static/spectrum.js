@@ -1,6 +1,8 @@
 "use strict";
-// Flux against wavelength on a canvas: drag to zoom, double-click to reset, move to read values, tick segments.
-const COLOURS = { FUVA: "#0072b2", FUVB: "#d55e00", NUVA: "#0072b2", NUVB: "#009e73", NUVC: "#d55e00" };
+// Flux against wavelength on a canvas: drag to zoom, button or double-click to reset, move to read values, tick segments.
+const DARK = matchMedia("(prefers-color-scheme: dark)");
+const ORDER = { FUVA: 0, FUVB: 1, NUVA: 0, NUVC: 1, NUVB: 2 };
+function colour(name) { return (DARK.matches ? ["#56b4e9", "#e69f00", "#2fc79a"] : ["#0072b2", "#d55e00", "#009e73"])[ORDER[name] ?? 0]; }
 const MARGIN = { left: 72, right: 12, top: 12, bottom: 42 };
 const box = document.getElementById("spectrum");
 const canvas = box.querySelector("canvas");
@@ -12,17 +14,22 @@ function shown() { return segments.filter((segment) => segment.on); }
 
 function percentile(sorted, fraction) { return sorted[Math.min(sorted.length - 1, Math.floor(fraction * sorted.length))]; }
 
-function wholeView() {
+// View of a wavelength range, with the fluxes that most of its points have.
+function viewOf(from, to) {
   let x0 = Infinity, x1 = -Infinity;
   const flux = [];
   for (const segment of shown()) for (let i = 0; i < segment.x.length; i++) {
+    if (segment.x[i] < from || segment.x[i] > to) continue;
     x0 = Math.min(x0, segment.x[i]); x1 = Math.max(x1, segment.x[i]); flux.push(segment.y[i]);
   }
-  if (!flux.length) return { x0: 0, x1: 1, y0: 0, y1: 1 };
+  if (flux.length < 2) return view || { x0: 0, x1: 1, y0: 0, y1: 1 };
+  if (from !== -Infinity) { x0 = from; x1 = to; }
   flux.sort((a, b) => a - b);
-  const low = percentile(flux, 0.005), high = percentile(flux, 0.995), margin = 0.15 * (high - low) || 1;
+  const low = percentile(flux, 0.005), high = percentile(flux, 0.995), margin = 0.15 * (high - low) || Math.abs(high) || 1;
   return { x0, x1, y0: low - margin, y1: high + margin };
 }
+
+function wholeView() { return viewOf(-Infinity, Infinity); }
 
 function size() { return { w: canvas.clientWidth, h: canvas.clientHeight }; }
 function px(x) { return MARGIN.left + (x - view.x0) / (view.x1 - view.x0) * (size().w - MARGIN.left - MARGIN.right); }
@@ -55,7 +62,7 @@ function draw() {
   context.save(); context.translate(12, h / 2); context.rotate(-Math.PI / 2); context.fillText("flux (erg/s/cm²/Å)", 0, 0); context.restore();
   context.save(); context.beginPath(); context.rect(MARGIN.left, MARGIN.top, w - MARGIN.left - MARGIN.right, h - MARGIN.top - MARGIN.bottom); context.clip();
   for (const segment of shown()) {
-    context.strokeStyle = COLOURS[segment.name] || "#56b4e9"; context.beginPath();
+    context.strokeStyle = colour(segment.name); context.beginPath();
     let last = null;
     for (let i = 0; i < segment.x.length; i++) {
       if (segment.x[i] < view.x0 || segment.x[i] > view.x1) { last = null; continue; }
@@ -77,21 +84,24 @@ function nearest(segment, wave) {
 
 function tell(position) {
   const wave = wavelength(position);
-  readout.textContent = shown().map((segment) => {
+  readout.textContent = shown().filter((segment) => segment.x.length).map((segment) => {
     const i = nearest(segment, wave);
-    return `${segment.name}: ${segment.x[i].toFixed(2)} Å, ${segment.y[i].toExponential(3)} ± ${segment.e[i].toExponential(1)}`;
+    return `${segment.name}: ${segment.x[i].toFixed(2)} Å, ${segment.y[i].toExponential(3)} ± ${(segment.e[i] ?? NaN).toExponential(1)}`;
   }).join("   ");
 }
 
 function listen() {
-  canvas.addEventListener("pointerdown", (event) => { drag = { from: event.offsetX, to: event.offsetX }; });
+  canvas.addEventListener("pointerdown", (event) => { drag = { from: event.offsetX, to: event.offsetX }; canvas.setPointerCapture(event.pointerId); });
   canvas.addEventListener("pointermove", (event) => { tell(event.offsetX); if (drag) { drag.to = event.offsetX; draw(); } });
   addEventListener("pointerup", () => {
     if (!drag) return;
     const [a, b] = [drag.from, drag.to].map(wavelength).sort((p, q) => p - q);
-    if (Math.abs(drag.to - drag.from) > 5) view = { ...view, x0: a, x1: b };
+    if (Math.abs(drag.to - drag.from) > 5) view = viewOf(a, b);
     drag = null; draw();
   });
+  addEventListener("pointercancel", () => { drag = null; draw(); });
+  box.querySelector("button").addEventListener("click", () => { view = wholeView(); draw(); });
+  DARK.addEventListener("change", () => { for (const segment of segments) segment.label.style.color = colour(segment.name); draw(); });
   canvas.addEventListener("dblclick", () => { view = wholeView(); draw(); });
   addEventListener("resize", draw);
 }
@@ -101,7 +111,7 @@ async function start() {
   if (!answer.ok) { readout.textContent = (await answer.json()).error.message; return; }
   const legend = box.querySelector(".legend");
   segments = (await answer.json()).segments.map((segment) => {
-    const good = segment.dq_wgt.map((weight, i) => [weight, i]).filter(([weight]) => weight > 0).map(([, i]) => i);
+    const good = segment.dq_wgt.map((weight, i) => [weight, i]).filter(([weight, i]) => weight > 0 && segment.flux[i] !== null && segment.wavelength[i] !== null).map(([, i]) => i);
     good.sort((a, b) => segment.wavelength[a] - segment.wavelength[b]);
     return { name: segment.segment, on: true, x: good.map((i) => segment.wavelength[i]), y: good.map((i) => segment.flux[i]), e: good.map((i) => segment.error[i]) };
   });
@@ -109,7 +119,7 @@ async function start() {
     const label = document.createElement("label"), tick = document.createElement("input");
     tick.type = "checkbox"; tick.checked = true;
     tick.addEventListener("change", () => { segment.on = tick.checked; view = wholeView(); draw(); });
-    label.append(tick, ` ${segment.name}`); label.style.color = COLOURS[segment.name] || ""; legend.append(label);
+    label.append(tick, ` ${segment.name}`); segment.label = label; label.style.color = colour(segment.name); legend.append(label);
   }
   view = wholeView(); listen(); draw();
 }

@@ -1,0 +1,162 @@
+"""The application on a real database and a store of real files."""
+
+import gzip
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from astropy.io import fits
+from fastapi import FastAPI
+
+from services.monitor.app import create_app
+from shared.database.engine import Database
+from shared.database.models.operations import (
+    Attempt,
+    Dataset,
+    DatasetState,
+    File,
+    Job,
+    JobState,
+    Stage,
+)
+from shared.database.models.science import Header, Lampflash
+from shared.jobs.events import NewEvent, Outbox, record_event
+from shared.settings import Settings
+from shared.store import Store
+
+TOKEN = "correct horse"
+
+
+@dataclass
+class House:
+    """What the tests know of the database: ids of a file and of a failed job."""
+
+    database: Database
+    settings: Settings
+    spectrum_file: int
+    failed_job: int
+    content: bytes
+
+
+def _spectrum(path: Path) -> None:
+    """Write an x1dsum of two segments; its first flux is NaN, its last point may not be used."""
+    wave = np.array([np.linspace(1290, 1430, 50), np.linspace(1130, 1270, 50)])
+    flux = np.full((2, 50), 2e-14)
+    flux[0, 0] = np.nan
+    weight = np.ones((2, 50))
+    weight[:, -1] = 0
+    columns = [
+        fits.Column("SEGMENT", "4A", array=["FUVA", "FUVB"]),
+        fits.Column("WAVELENGTH", "50D", unit="Angstrom", array=wave),
+        fits.Column("FLUX", "50E", array=flux),
+        fits.Column("ERROR", "50E", array=flux / 10),
+        fits.Column("DQ_WGT", "50E", array=weight),
+    ]
+    plain = path.with_suffix("")
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns, name="SCI")]).writeto(plain)
+    path.write_bytes(gzip.compress(plain.read_bytes()))
+
+
+@pytest.fixture
+async def house(database: Database, tmp_path: Path) -> House:
+    """One ingested association, one failed acquisition, one incomplete association."""
+    store = Store(f"file://{tmp_path}/store")
+    product = tmp_path / "ldfd01010_x1dsum.fits.gz"
+    _spectrum(product)
+    stored = store.publish(product, "products/ldfd01010/run1")
+    async with database.transaction() as session:
+        done = Dataset(rootname="ldfd01010", kind="association", members=["ldfd01vnq"])
+        bad = Dataset(rootname="ldfd01vlq", kind="acquisition")
+        waiting = Dataset(rootname="ldfd02010", kind="association", missing=["ldfd02aaq_rawtag_a.fits"])
+        session.add_all([done, bad, waiting])
+        await session.flush()
+        shared = {"dataset_id": done.id, "current": True, "shown": True}
+        summed = File(
+            **shared,
+            origin="product",
+            path=stored.path,
+            name=stored.name,
+            rootname="ldfd01010",
+            suffix="x1dsum",
+            size=stored.size,
+            sha256=stored.sha256,
+        )
+        raw = File(
+            **shared,
+            origin="raw",
+            path="raw/gone",
+            name="ldfd01vnq_rawtag_a.fits",
+            rootname="ldfd01vnq",
+            suffix="rawtag_a",
+            size=10,
+            sha256="0" * 64,
+        )
+        old = File(
+            dataset_id=done.id,
+            origin="product",
+            path="products/old",
+            name="ldfd01010_x1dsum.fits.gz",
+            rootname="ldfd01010",
+            suffix="x1dsum",
+            size=1,
+            sha256="1" * 64,
+            current=False,
+        )
+        failed = Job(
+            stage=Stage.FETCH,
+            dataset_id=bad.id,
+            fingerprint="f",
+            queue="fetch",
+            state=JobState.FAILED,
+            attempts=1,
+            error_kind="permanent",
+            error="<b>truncated</b>: 100 of 2880 bytes",
+        )
+        session.add_all([summed, raw, old, failed])
+        await session.flush()
+        session.add(Attempt(job_id=failed.id, number=1, worker="w", outcome="failed"))
+        for number in range(7):
+            exptime = None if number == 6 else float("nan") if number == 5 else 100.0 * number
+            session.add(
+                Header(
+                    file_id=raw.id,
+                    rootname=f"ldfd01v{number}q",
+                    preferred=True,
+                    exptime=exptime,
+                    segment="FUVA",
+                    proposid=None if number == 3 else 14910,
+                    targname=None if number == 2 else 'Å 16, "b"',
+                )
+            )
+        session.add(Header(file_id=old.id, rootname="ldfd01old", preferred=True, exptime=1.0))
+        session.add_all(
+            Lampflash(file_id=raw.id, rootname="ldfd01vnq", segment="FUVA", flash=flash, found=found, time=None)
+            for flash, found in enumerate((True, False, None), 1)
+        )
+        await record_event(session, done.id, NewEvent("dataset.ingested"), Outbox())
+        await session.flush()
+        done.state, bad.state, bad.reason = DatasetState.INGESTED, DatasetState.FAILED, "truncated"
+        ids = summed.id, failed.id
+    settings = Settings(
+        database_url=database.url, store_url=store.url, api={"tokens": {"operator": TOKEN, "unset": ""}}
+    )
+    return House(database, settings, *ids, product.read_bytes())
+
+
+@pytest.fixture
+async def app(house: House) -> AsyncIterator[FastAPI]:
+    """Application, started."""
+    app = create_app(house.settings)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+async def web(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """Client of the application that sends no token."""
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://cosmo") as client:
+        yield client

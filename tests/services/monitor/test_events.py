@@ -1,0 +1,118 @@
+"""Server-sent events from a real web process."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select, text
+
+from shared.database.models.operations import Dataset
+from shared.jobs.events import NewEvent, Outbox, record_event
+
+pytestmark = pytest.mark.integration
+_ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def process(house: Any, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Web process and its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ,
+        "COSMO_DATABASE_URL": house.settings.database_url,
+        "COSMO_STORE_URL": house.settings.store_url,
+        "COSMO_API__PORT": str(port),
+    }
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "services.monitor"], cwd=_ROOT, env=environment, stdout=log, stderr=log
+        )
+        url = f"http://127.0.0.1:{port}/api/v1"
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            try:
+                httpx.get(f"{url}/health/live")
+                break
+            except httpx.TransportError:
+                assert server.poll() is None, (tmp_path / "log").read_text()
+                time.sleep(0.05)
+        yield server, url
+        server.kill()
+        server.wait()
+
+
+async def _messages(lines: AsyncIterator[str]) -> AsyncIterator[dict[str, Any]]:
+    async for line in lines:
+        if line.startswith("data: "):
+            yield json.loads(line[6:])
+
+
+async def _happen(house: Any, name: str) -> None:
+    async with house.database.transaction() as session:
+        dataset = (await session.execute(select(Dataset.id).where(Dataset.rootname == "ldfd01010"))).scalar_one()
+        await record_event(session, dataset, NewEvent(name), Outbox())
+
+
+async def test_events_arrive_at_once_and_resume(house: Any, process: tuple[subprocess.Popen[bytes], str]) -> None:
+    url = f"{process[1]}/events"
+    async with httpx.AsyncClient(timeout=10) as web:
+        async with web.stream("GET", url) as answer:
+            lines = answer.aiter_lines()
+            assert await anext(lines) == "retry: 2000"
+            await asyncio.sleep(0.3)
+            messages = _messages(lines)
+            started = time.monotonic()
+            await _happen(house, "job.retried")
+            first = await anext(messages)
+            assert time.monotonic() - started < 1.0
+            assert (first["name"], first["rootname"]) == ("job.retried", "ldfd01010")
+        await _happen(house, "job.dropped")
+        async with web.stream("GET", url, headers={"Last-Event-ID": str(first["id"])}) as answer:
+            assert (await anext(_messages(answer.aiter_lines())))["name"] == "job.dropped"
+        async with web.stream("GET", url, params={"after": 0}) as answer:
+            assert (await anext(_messages(answer.aiter_lines())))["name"] == "dataset.ingested"
+        assert (await web.get(url, headers={"Last-Event-ID": "x"})).status_code == 400
+
+
+async def test_events_survive_the_loss_of_the_listening_connection(
+    house: Any, process: tuple[subprocess.Popen[bytes], str]
+) -> None:
+    async with httpx.AsyncClient(timeout=20) as web, web.stream("GET", f"{process[1]}/events") as answer:
+        lines = answer.aiter_lines()
+        assert await anext(lines) == "retry: 2000"
+        async with house.database.transaction() as session:
+            ended = await session.execute(
+                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
+            )
+            assert ended.scalars().all() == [True]
+        await _happen(house, "job.retried")
+        assert (await anext(_messages(lines)))["name"] == "job.retried"
+        await asyncio.sleep(2.5)
+        started = time.monotonic()
+        await _happen(house, "job.dropped")
+        assert (await anext(_messages(lines)))["name"] == "job.dropped"
+        assert time.monotonic() - started < 1.0
+
+
+async def test_sigterm_ends_open_streams(process: tuple[subprocess.Popen[bytes], str]) -> None:
+    server, url = process
+    async with httpx.AsyncClient(timeout=10) as web, web.stream("GET", f"{url}/events") as answer:
+        lines = answer.aiter_lines()
+        assert await anext(lines) == "retry: 2000"
+        started = time.monotonic()
+        server.send_signal(signal.SIGTERM)
+        assert [line async for line in lines if line] == []
+        assert time.monotonic() - started < 3
+    await asyncio.to_thread(server.wait, 5)
