@@ -16,6 +16,7 @@ from shared.jobs.routing import ACQUISITION, ASSOCIATION, EXPOSURE
 __all__ = ["DatasetListing", "Facts", "group", "read_facts"]
 
 _ACQUISITION_KEYWORDS = ("ACQSNAME", "ACQINAME", "PEAKXNAM", "PEAKDNAM")
+_INPUTS = ("asn", "spt", "jit", "jif", "pha", "pha_a", "pha_b")
 _RAW = ("rawtag", "rawaccum", "rawacq")
 
 
@@ -108,17 +109,22 @@ def _is_named(file: SourceFile) -> bool:
     return True
 
 
+def _is_input(suffix: str) -> bool:
+    """Whether the archive makes such files before calibration; products in a source are not inputs."""
+    return suffix in _INPUTS or suffix.startswith(_RAW)
+
+
 def group(files: Sequence[SourceFile], facts: Mapping[str, Facts]) -> list[DatasetListing]:
     """Sort files into datasets.
 
     Parameters
     ----------
     files
-        Files of the source; those that are not named as COS files are left aside.
+        Files of the source; those that are no raw COS files are left aside.
     facts
         Facts of each file by its stem.
     """
-    named = [(parse_name(file.name), file) for file in files if _is_named(file)]
+    named = [(name, file) for file in files if _is_named(file) and _is_input((name := parse_name(file.name)).suffix)]
     owner = _owners(named, facts)
     grouped: dict[str, list[tuple[FileName, SourceFile]]] = defaultdict(list)
     for name, file in named:

@@ -63,9 +63,15 @@ def _all_facts(
     source: Source, files: list[SourceFile], known: dict[str, SourceFileRow], changed: set[str]
 ) -> dict[str, Facts]:
     return {
-        file.stem: read_facts(source, file) if file.stem in changed else Facts.from_dict(known[file.stem].facts)
+        file.stem: known_facts if (known_facts := _known(file, known, changed)) else read_facts(source, file)
         for file in files
     }
+
+
+def _known(file: SourceFile, known: dict[str, SourceFileRow], changed: set[str]) -> Facts | None:
+    """Facts of an unchanged file; none where reading them failed, which may have been a passing fault."""
+    facts = Facts.from_dict(known[file.stem].facts) if file.stem in known and file.stem not in changed else None
+    return None if facts is None or facts.error else facts
 
 
 async def _write_files(

@@ -62,3 +62,9 @@ def test_unreadable_files_count_as_there(folder: Path, content: bytes) -> None:
 def test_no_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TransientError, match="check its address"):
         open_source(str(tmp_path / "nowhere")).list()
+
+
+def test_products_in_the_source_are_no_inputs(data_dir: Path) -> None:
+    found = _listings(data_dir / "ldfd01010")["ldfd01010"]
+    assert len(found.files) == 11
+    assert not [file.name for file in found.files if "x1d" in file.name]
