@@ -48,6 +48,7 @@ class CalibratorSettings(BaseModel):
     calcos_version: str = Field("3.6.2", description="CalCOS version that results are made with")
     randseed: int = Field(1, ge=0, description="RANDSEED where the raw header leaves it to the clock")
     keep: str = Field("*", description="Suffixes of the products that are kept, comma separated; * is all")
+    sweep_seconds: float = Field(600.0, gt=0, description="Pause between two sweeps of what killed runs left")
 
 
 class ApiSettings(BaseModel):

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 from services.calibrator.service import CalibrationService
+from services.calibrator.sweep import keep_sweeping
 from services.calibrator.template import warm_up
+from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
 from shared.jobs.runner import Handler
@@ -19,11 +21,15 @@ def main() -> None:
     settings = get_settings()
     warm_up()
 
-    def handlers(database: Database) -> Mapping[Stage, Handler]:
-        service = CalibrationService(database, Store(settings.store_url), settings.calibrator)
-        return {Stage.CALIBRATE: service.calibrate}
+    store = Store(settings.store_url)
 
-    run_worker("calibrator", settings, ["calibrate", "calibrate-bulk"], handlers)
+    def handlers(database: Database) -> Mapping[Stage, Handler]:
+        return {Stage.CALIBRATE: CalibrationService(database, store, settings.calibrator).calibrate}
+
+    async def sweep(database: Database, _messenger: Messenger) -> None:
+        await keep_sweeping(database, store, settings.calibrator)
+
+    run_worker("calibrator", settings, ["calibrate", "calibrate-bulk"], handlers, background=sweep)
 
 
 if __name__ == "__main__":

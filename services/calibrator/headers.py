@@ -23,21 +23,26 @@ _RAW = ("rawtag", "rawaccum", "rawacq")
 
 @dataclass(frozen=True)
 class Exposure:
-    """A raw file of one exposure and segment, with its primary header."""
+    """A raw file of one exposure and segment, with its primary header and that of its data."""
 
     path: Path
     rootname: str
     suffix: str
     header: fits.Header
+    data_header: fits.Header
 
     @property
     def side(self) -> str:
         """``_a`` or ``_b`` for an FUV segment, empty for the NUV."""
         return self.suffix[-2:] if self.suffix.endswith(("_a", "_b")) else ""
 
+    def text(self, keyword: str) -> str:
+        """Value of a primary keyword, without the blanks around it; empty where it is absent."""
+        return str(self.header.get(keyword, "")).strip()
+
     def is_set(self, switch: str) -> bool:
         """Whether a calibration switch is PERFORM."""
-        return str(self.header.get(switch, "")).strip() == "PERFORM"
+        return self.text(switch) == "PERFORM"
 
     def switches(self) -> dict[str, str]:
         """Every switch that the header has."""
@@ -54,12 +59,26 @@ class Association:
 
 
 def read_exposures(folder: Path) -> list[Exposure]:
-    """Raw science files of a folder."""
+    """Raw science files of a folder.
+
+    Raises
+    ------
+    PermanentError
+        If a file has no extension with data.
+    """
+    named = [(path, parse_name(path.name)) for path in sorted(folder.glob("*.fits"))]
     return [
-        Exposure(path, name.rootname, name.suffix, fits.getheader(path))
-        for path in sorted(folder.glob("*.fits"))
-        if (name := parse_name(path.name)).suffix.startswith(_RAW)
+        Exposure(path, name.rootname, name.suffix, *_headers(path))
+        for path, name in named
+        if name.suffix.startswith(_RAW)
     ]
+
+
+def _headers(path: Path) -> tuple[fits.Header, fits.Header]:
+    with fits.open(path) as hdus:
+        if len(hdus) < 2:
+            raise PermanentError(f"{path.name}: there is no extension with data in it; fetch it again")
+        return hdus[0].header, hdus[1].header
 
 
 def read_association(folder: Path) -> Association | None:
@@ -68,15 +87,20 @@ def read_association(folder: Path) -> Association | None:
     Raises
     ------
     PermanentError
-        If there is more than one.
+        If there is more than one, or it holds no table of members.
     """
     paths = sorted(folder.glob("*_asn.fits"))
     if not paths:
         return None
     if len(paths) > 1:
         raise PermanentError(f"more than one association table: {', '.join(path.name for path in paths)}")
-    rows = fits.getdata(paths[0], "ASN")
-    present = [(str(row["MEMNAME"]).strip().lower(), str(row["MEMTYPE"]).strip()) for row in rows if row["MEMPRSNT"]]
+    try:
+        rows = fits.getdata(paths[0], "ASN")
+        present = [
+            (str(row["MEMNAME"]).strip().lower(), str(row["MEMTYPE"]).strip()) for row in rows if row["MEMPRSNT"]
+        ]
+    except KeyError as error:
+        raise PermanentError(f"{paths[0].name}: no table of members ({error}); fetch it again") from error
     products = [name for name, kind in present if kind.startswith("PROD")]
     members = tuple(name for name, kind in present if kind.startswith("EXP"))
     return Association(paths[0], members, products[0] if products else None)

@@ -1,21 +1,121 @@
-"""Products: which are kept, and how they are packed."""
+"""Products: which a run must leave, which are kept, and how they are packed."""
 
 import fnmatch
-import os
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from isal import igzip
 
+from services.calibrator.headers import Association, Exposure
 from shared.cos.names import parse_name
 from shared.errors import PermanentError, TransientError
+from shared.fits import check_fits
 
-__all__ = ["kept_products", "pack"]
+__all__ = ["Product", "check_products", "kept_products", "pack", "promised_products"]
 
 _CHUNK = 4 << 20
 _LEVEL = 1
 """Compression of isal; images are 99 % zeros, so a higher level costs more than it saves."""
+
+_THREADS = 2
+"""Files packed at once; a calibrator process counts on one core, and the child's is idle by then."""
+
+
+@dataclass(frozen=True)
+class Product:
+    """A packed product: where it is, its size in bytes and SHA-256, both of the packed file."""
+
+    path: Path
+    size: int
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """File name, with ``.gz``."""
+        return self.path.name
+
+
+def promised_products(association: Association | None, exposures: Sequence[Exposure]) -> set[str]:
+    """Names of the files that a run must leave (COS Data Handbook, table 2.1; conditions as in CalCOS 3.6.2).
+
+    Parameters
+    ----------
+    association
+        Association table; None for a single exposure.
+    exposures
+        Raw files that went in.
+    """
+    promised: set[str] = set()
+    for exposure in exposures:
+        root = exposure.rootname
+        if exposure.text("EXPTYPE").startswith("ACQ"):
+            continue
+        promised |= {f"{root}_{kind}{exposure.side}.fits" for kind in ("corrtag", "flt", "counts")}
+        if _is_extracted(exposure):
+            promised.add(f"{root}_x1d.fits")
+        if _is_spectrum(exposure) and _has_flashes(exposure) and exposure.is_set("WAVECORR") and _has_events(exposure):
+            promised.add(f"{root}_lampflash.fits")
+    if association is not None and association.product is not None:
+        promised |= _sums(association.product, [exposure for exposure in exposures if _is_combined(exposure)])
+    return promised
+
+
+def _sums(product: str, combined: Sequence[Exposure]) -> set[str]:
+    """Files that add up exposures: spectra, all of them and by FP position, and images."""
+    sums = {f"{product}_fltsum.fits" for exposure in combined if not _is_spectrum(exposure)}
+    spectra = [exposure for exposure in combined if _is_extracted(exposure)]
+    if spectra:
+        sums.add(f"{product}_x1dsum.fits")
+    return sums | {f"{product}_x1dsum{exposure.header.get('FPPOS', 1)}.fits" for exposure in spectra}
+
+
+def _is_spectrum(exposure: Exposure) -> bool:
+    return exposure.text("OBSTYPE") == "SPECTROSCOPIC"
+
+
+def _is_extracted(exposure: Exposure) -> bool:
+    return _is_spectrum(exposure) and exposure.text("EXPTYPE") != "DARK" and exposure.is_set("X1DCORR")
+
+
+def _has_flashes(exposure: Exposure) -> bool:
+    """Whether it is TAGFLASH for CalCOS: without a single commanded flash it is not (`getGeneralInfo`)."""
+    tagged = exposure.text("TAGFLASH") in ("AUTO", "UNIFORMLY SPACED")
+    return tagged and int(exposure.data_header.get("NUMFLASH", 0)) > 0
+
+
+def _has_events(exposure: Exposure) -> bool:
+    return int(exposure.data_header.get("NAXIS2", 0)) > 0
+
+
+def _is_combined(exposure: Exposure) -> bool:
+    """Whether CalCOS adds it up: science, unless flashes make a calibration of what is no EXTERNAL/SCI."""
+    kind = exposure.text("EXPTYPE")
+    return kind == "EXTERNAL/SCI" or (kind in ("EXTERNAL/CAL", "DARK", "FLAT") and not _has_flashes(exposure))
+
+
+def check_products(outdir: Path, promised: Collection[str]) -> None:
+    """Check that a run left what it must, each a whole FITS file, whatever CalCOS returned.
+
+    Parameters
+    ----------
+    outdir
+        Folder that CalCOS wrote to.
+    promised
+        Names of the files.
+
+    Raises
+    ------
+    PermanentError
+        With the names of those that are missing or damaged.
+    """
+    missing = sorted(name for name in promised if not (outdir / name).is_file())
+    if missing:
+        raise PermanentError(f"CalCOS did not write {', '.join(missing)}; see the end of its log")
+    for name in sorted(promised):
+        check_fits(outdir / name)
 
 
 def kept_products(outdir: Path, keep: str) -> list[Path]:
@@ -43,8 +143,8 @@ def _is_product(path: Path) -> bool:
         return False
 
 
-def pack(paths: Iterable[Path], folder: Path) -> list[Path]:
-    """Compress files, several at once; unpacking gives back the very bytes.
+def pack(paths: Iterable[Path], folder: Path) -> list[Product]:
+    """Compress files, two at once; unpacking gives back the very bytes, and so does packing again.
 
     Parameters
     ----------
@@ -59,12 +159,12 @@ def pack(paths: Iterable[Path], folder: Path) -> list[Path]:
         If the disk is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # isal works outside the interpreter lock, so threads do run at once.
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        return list(threads.map(lambda path: _pack(path, folder / f"{path.name}.gz"), paths))
+    # isal and hashlib work outside the interpreter lock, so threads do run at once.
+    with ThreadPoolExecutor(_THREADS) as threads:
+        return list(threads.map(lambda path: _compress(path, folder / f"{path.name}.gz"), paths))
 
 
-def _pack(path: Path, target: Path) -> Path:
+def _compress(path: Path, target: Path) -> Product:
     try:
         # No name and time in the gzip header: the same product packs to the same bytes.
         with (
@@ -74,6 +174,7 @@ def _pack(path: Path, target: Path) -> Path:
         ):
             while chunk := stream.read(_CHUNK):
                 out.write(chunk)
+        with target.open("rb") as packed:
+            return Product(target, target.stat().st_size, hashlib.file_digest(packed, "sha256").hexdigest())
     except OSError as error:
         raise TransientError(f"{path.name} could not be packed: {error}; free space in the scratch folder") from error
-    return target

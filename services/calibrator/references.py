@@ -1,55 +1,44 @@
-"""Reference files: which ones a raw header asks for, and where they are.
+"""The folder of reference files: each one found, unpacked once, and checked before a run.
 
-CalCOS reports a missing or wrong reference with an empty message, or half a run later; so they are checked before.
+CalCOS reports a missing or wrong reference with an empty message, or half a run later.
 """
 
 import os
-import shutil
+import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from astropy.io import fits
-from isal import igzip
 
 from services.calibrator.headers import Exposure
+from services.calibrator.unpacking import unpack
+from shared.cos.references import FILETYPES, needed_references
 from shared.errors import PermanentError
+from shared.fits import check_fits
 from shared.store import sha256_of
 
 __all__ = ["Reference", "ReferenceFolder"]
 
-FILETYPES = {
-    "FLATFILE": "FLAT FIELD REFERENCE IMAGE",
-    "DEADTAB": "DEADTIME REFERENCE TABLE",
-    "BPIXTAB": "DATA QUALITY INITIALIZATION TABLE",
-    "GSAGTAB": "GAIN SAG REFERENCE TABLE",
-    "SPOTTAB": "TRANSIENT BAD PIXEL REFERENCE TABLE",
-    "HVTAB": "FUV HIGH VOLTAGE HISTORY",
-    "BRFTAB": "BASELINE REFERENCE FRAME TABLE",
-    "GEOFILE": "GEOMETRIC DISTORTION REFERENCE IMAGE",
-    "DGEOFILE": "DELTA GEOMETRIC CORRECTION REFERENCE IMAGE",
-    "XWLKFILE": "X WALK CORRECTION LOOKUP REFERENCE IMAGE",
-    "YWLKFILE": "Y WALK CORRECTION LOOKUP REFERENCE IMAGE",
-    "PHATAB": "PULSE HEIGHT PARAMETERS REFERENCE TABLE",
-    "PHAFILE": "PULSE HEIGHT THRESHOLD REFERENCE IMAGE",
-    "BADTTAB": "BAD TIME INTERVALS TABLE",
-    "BRSTTAB": "BURST PARAMETERS TABLE",
-    "HVDSTAB": "HV SENSITIVITY TABLE TO CORRECT EPSILON BASED ON EXPOSURE HV",
-    "TRACETAB": "1D SPECTRAL TRACE TABLE",
-    "PROFTAB": "2D SPECTRUM PROFILE TABLE",
-    "TWOZXTAB": "TWO-ZONE SPECTRAL EXTRACTION PARAMETERS TABLE",
-    "XTRACTAB": "1-D EXTRACTION PARAMETERS TABLE",
-    "LAMPTAB": "TEMPLATE CAL LAMP SPECTRA TABLE",
-    "DISPTAB": "DISPERSION RELATION REFERENCE TABLE",
-    "FLUXTAB": "PHOTOMETRIC SENSITIVITY REFERENCE TABLE",
-    "TDSTAB": "TIME DEPENDENT SENSITIVITY TABLE",
-    "SPWCSTAB": "SPECTROSCOPIC WCS PARAMETERS TABLE",
-    "WCPTAB": "WAVECAL PARAMETERS REFERENCE TABLE",
-}
-"""Reference keywords that CalCOS 3.6.2 reads, with the FILETYPE that it demands of their files."""
+_MIN_VERSION = {"XWLKFILE": "3.1", "YWLKFILE": "3.1", "HVDSTAB": "3.4"}
+"""Lowest VCALCOS where it is not 2.0 (`missingRefFiles`)."""
 
-_UNUSED = ("", "N/A")
+_UNCHECKED_VERSION = "1.0"
+"""VCALCOS of a file that has none, as CalCOS takes it."""
+
+
+def _version(text: str) -> tuple[tuple[int, str], ...]:
+    """Version as CalCOS compares it: part by part, number first, then letters."""
+    parts = re.findall(r"(\d+)([A-Za-z]*)", text)
+    return tuple((int(number), letters) for number, letters in parts)
+
+
+def _needed(exposure: Exposure) -> dict[str, str]:
+    try:
+        return needed_references(exposure.header)
+    except PermanentError as error:
+        raise PermanentError(f"{exposure.path.name}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -69,16 +58,19 @@ class ReferenceFolder:
     folder
         Folder with the files; None where none is set.
     cache
-        Folder that unpacked files live in; it is what ``lref`` points to.
+        Folder that unpacked files live in.
+    calcos_version
+        CalCOS that will read the files; those made for a later one are refused.
     """
 
-    def __init__(self, folder: Path | None, cache: Path) -> None:
+    def __init__(self, folder: Path | None, cache: Path, calcos_version: str) -> None:
         self._folder = folder
-        self.cache = cache.resolve()
+        self._cache = cache.resolve()
+        self._calcos_version = calcos_version
         self._checksums: dict[tuple[str, int, int], str] = {}
 
     def resolve(self, exposures: Iterable[Exposure]) -> list[Reference]:
-        """Find, unpack and check every reference file that the headers name.
+        """Find, unpack and check every reference file that a run opens.
 
         Parameters
         ----------
@@ -88,61 +80,84 @@ class ReferenceFolder:
         Raises
         ------
         PermanentError
-            If a file is missing, unreadable or of another type; the message names the keyword and the file.
+            If a file is missing, damaged, of another type or for another CalCOS; the message names the keyword and
+            the file.
+        TransientError
+            If the disk of the cache is full.
         """
-        wanted: dict[tuple[str, str], Exposure] = {}
+        wanted: dict[tuple[str, str], str] = {}
         for exposure in exposures:
-            for keyword in FILETYPES:
-                value = str(exposure.header.get(keyword, "")).strip()
-                if value not in _UNUSED:
-                    wanted.setdefault((keyword, value.rsplit("$", 1)[-1]), exposure)
-        return [self._reference(keyword, name, exposure) for (keyword, name), exposure in sorted(wanted.items())]
+            for keyword, name in _needed(exposure).items():
+                wanted.setdefault((keyword, name), f"{keyword} of {exposure.path.name}")
+        return [self._reference(keyword, name, where) for (keyword, name), where in sorted(wanted.items())]
 
-    def _reference(self, keyword: str, name: str, exposure: Exposure) -> Reference:
-        path = self._unpacked(keyword, name, exposure)
+    def link(self, references: Iterable[Reference], folder: Path) -> None:
+        """Give a run its own references, which stay what they are when the cache is renewed in the middle of it.
+
+        Parameters
+        ----------
+        references
+            What `resolve` found.
+        folder
+            New folder for ``lref`` to point to.
+        """
+        folder.mkdir()
+        for name in {reference.name for reference in references}:
+            try:
+                (folder / name).hardlink_to(self._cache / name)
+            except OSError:  # another disk, or one without hard links
+                (folder / name).symlink_to(self._cache / name)
+
+    def _reference(self, keyword: str, name: str, where: str) -> Reference:
         try:
-            filetype = str(fits.getheader(path).get("FILETYPE", "ANY")).strip()
-        except OSError as error:
-            raise PermanentError(f"{keyword} of {exposure.path.name}: {name} is no FITS file ({error})") from error
+            path = self._unpacked(name)
+            checksum = self._checksum(path)
+        except PermanentError as error:
+            raise PermanentError(f"{where}: {error}") from error
+        header = fits.getheader(path)
+        filetype = str(header.get("FILETYPE", "ANY")).strip()
         if filetype not in (FILETYPES[keyword], "ANY"):
+            raise PermanentError(f"{where}: {name} is a {filetype}, where a {FILETYPES[keyword]} belongs")
+        self._check_version(where, keyword, name, str(header.get("VCALCOS", _UNCHECKED_VERSION)).strip())
+        return Reference(keyword, name, checksum)
+
+    def _check_version(self, where: str, keyword: str, name: str, version: str) -> None:
+        lowest = _MIN_VERSION.get(keyword, "2.0")
+        if _version(version) < _version(lowest):
+            raise PermanentError(f"{where}: {name} is for CalCOS {version} (VCALCOS); at least {lowest} is needed")
+        if _version(version) > _version(self._calcos_version):
             raise PermanentError(
-                f"{keyword} of {exposure.path.name}: {name} is a {filetype}, where a {FILETYPES[keyword]} belongs"
+                f"{where}: {name} needs CalCOS {version} or later (VCALCOS); this is {self._calcos_version}"
             )
-        return Reference(keyword, name, self._checksum(path))
 
     def _checksum(self, path: Path) -> str:
+        """SHA-256 of a file; the first time, the file is also walked to its end."""
         status = path.stat()
         key = (path.name, status.st_size, status.st_mtime_ns)
         if key not in self._checksums:
+            check_fits(path)
             self._checksums[key] = sha256_of(path)
         return self._checksums[key]
 
-    def _unpacked(self, keyword: str, name: str, exposure: Exposure) -> Path:
+    def _unpacked(self, name: str) -> Path:
         """Plain file in the cache, made or renewed from the folder."""
         if self._folder is None:
             raise PermanentError(
                 "no folder of reference files is set; give --references or COSMO_CALIBRATOR__REFERENCES"
             )
-        plain, zipped = self._folder / name, self._folder / f"{name}.gz"
-        origin = plain if plain.is_file() else zipped
-        if not origin.is_file():
-            raise PermanentError(
-                f"{keyword} of {exposure.path.name} names {name}, "
-                f"which is not in {self._folder}; put it there and requeue"
-            )
-        target = self.cache / name
+        origin = next((path for path in (self._folder / name, self._folder / f"{name}.gz") if path.is_file()), None)
+        if origin is None:
+            raise PermanentError(f"{name} is not in {self._folder}; put it there and requeue")
+        target = self._cache / name
         modified = origin.stat().st_mtime_ns
         if target.is_file() and target.stat().st_mtime_ns == modified:
             return target
-        self.cache.mkdir(parents=True, exist_ok=True)
-        staged = self.cache / f".{name}.{uuid.uuid4().hex}"
+        self._cache.mkdir(parents=True, exist_ok=True)
+        staged = self._cache / f".{name}.{uuid.uuid4().hex}"
         try:
-            opener = igzip.open if origin is zipped else Path.open
-            with opener(origin, "rb") as stream, staged.open("wb") as out:
-                shutil.copyfileobj(stream, out, 1 << 20)
-        except (OSError, EOFError) as error:
+            unpack(origin, staged)
+            os.utime(staged, ns=(modified, modified))
+            staged.replace(target)
+        finally:
             staged.unlink(missing_ok=True)
-            raise PermanentError(f"{keyword}: {origin.name} cannot be unpacked ({error}); fetch it again") from error
-        os.utime(staged, ns=(modified, modified))
-        staged.replace(target)
         return target

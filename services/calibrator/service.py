@@ -1,52 +1,33 @@
-"""Calibration of a dataset: stage, check, run CalCOS, check again, publish."""
+"""Calibration of a dataset: its inputs from the database and the store, its products and its record back to them."""
 
 import asyncio
+import importlib.metadata
+import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.calibrator.template import ChildReport, ChildRun
+from services.calibrator.calibrate import CalibrationRequest, CalibrationResult, calibrate, record_of
+from services.calibrator.references import ReferenceFolder
+from services.calibrator.sweep import product_folder
+from services.calibrator.workspace import open_workspace
 from shared.cos.names import parse_name
 from shared.database.engine import Database
 from shared.database.models.operations import Event, File, Run
-from shared.errors import PermanentError, UnsupportedError
-from shared.fits import check_fits
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent
 from shared.jobs.runner import Completion
+from shared.logs import get_logger
 from shared.settings import CalibratorSettings
 from shared.store import Store, StoredFile
 
 __all__ = ["CalibrationService"]
 
 _COMPANIONS = ("jit", "jif")
-_NOTHING_TO_DO = 5
-"""Status of CalCOS when there is nothing to calibrate."""
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """What a run needs, and what its record keeps."""
-
-    target: Path
-    expected: set[str]
-    references: dict[str, dict[str, str]]
-    switches: dict[str, dict[str, str]]
-    randseed: int
-
-
-@dataclass(frozen=True)
-class _Calibrated:
-    """Outcome of a run."""
-
-    prepared: _Prepared
-    report: ChildReport
-    trailer: str
-    stored: list[StoredFile]
 
 
 class CalibrationService:
@@ -63,13 +44,11 @@ class CalibrationService:
     """
 
     def __init__(self, database: Database, store: Store, settings: CalibratorSettings) -> None:
-        # astropy comes with it; a worker that only waits for its child does without until the first job.
-        from services.calibrator.references import ReferenceFolder
-
         self._database = database
         self._store = store
         self._settings = settings
-        self._references = ReferenceFolder(settings.references, settings.reference_cache)
+        self._calcos_version = importlib.metadata.version("calcos")
+        self._references = ReferenceFolder(settings.references, settings.reference_cache, self._calcos_version)
 
     async def calibrate(self, job: ClaimedJob) -> Completion:
         """Run CalCOS on a dataset.
@@ -83,31 +62,40 @@ class CalibrationService:
         UnsupportedError
             If there is nothing to calibrate.
         """
-        from services.calibrator.workspace import open_workspace
-
         files, accepted = await self._inputs(job)
-        folder = f"products/{job.rootname}/job{job.id}-{job.attempt}-{job.fingerprint[:8]}"
+        folder = product_folder(job, uuid.uuid4().hex[:8])
         with open_workspace(self._settings.scratch, f"{job.rootname}-{job.id}") as workspace:
-            prepared = await asyncio.to_thread(self._prepare, workspace.inputs, files, accepted)
-            child = ChildRun(
-                prepared.target,
-                workspace.outdir,
-                self._references.cache,
-                self._settings.memory_limit_mb,
-                self._settings.wall_limit_seconds,
+            request = CalibrationRequest(
+                label=job.rootname,
+                raw=await asyncio.to_thread(self._fetch, files, workspace.root / "fetched"),
+                products=workspace.packed,
+                references=self._references,
+                scratch=workspace.root,
+                accepted_missing=frozenset(accepted),
+                randseed=self._settings.randseed,
+                memory_limit_mb=self._settings.memory_limit_mb,
+                wall_limit_seconds=self._settings.wall_limit_seconds,
+                keep=self._settings.keep,
             )
-            report = await child.run()
-            result = await asyncio.to_thread(self._publish, prepared, report, child, workspace.packed, folder)
+            try:
+                result = await calibrate(request)
+            except BaseException as error:
+                await self._record_failure(job, files, accepted, error)
+                raise
+            stored = await asyncio.to_thread(self._publish, result, folder)
 
         async def apply(session: AsyncSession) -> None:
-            await _write(session, job, files, accepted, folder, result)
+            run = self._run(job, files, accepted, result)
+            run.path, run.current = folder, True
+            await _write(session, run, stored)
 
-        products = {file.name: file.sha256 for file in result.stored}
+        products = {file.name: file.sha256 for file in stored}
         detail: dict[str, Any] = {
             "products": products,
-            "calcos_version": report.calcos_version,
-            "wall_seconds": round(report.wall_seconds, 3),
+            "calcos_version": self._calcos_version,
+            "wall_seconds": round(result.run.wall_seconds, 3),
             "accepted_missing": accepted,
+            "notes": list(result.notes),
             "depends_on": {"*": {"products": products, "path": folder}},
         }
         return Completion(NewEvent("dataset.calibrated", detail), apply, lambda: self._store.remove(folder))
@@ -129,90 +117,71 @@ class CalibrationService:
             accepted = list(fetched.scalar_one()["accepted_missing"])
             return [file for file in rows.scalars() if file.suffix not in _COMPANIONS], accepted
 
-    def _prepare(self, folder: Path, files: Sequence[File], accepted: Sequence[str]) -> _Prepared:
-        from services.calibrator.expectations import expected_products, refuse_incomplete
-        from services.calibrator.headers import read_association, read_exposures
-        from services.calibrator.workspace import fix_seed, stage
+    def _fetch(self, files: Sequence[File], folder: Path) -> dict[str, Path]:
+        return {file.name: self._store.fetch(f"{file.path}/{file.name}", folder / str(file.id)) for file in files}
 
-        local = [self._store.fetch(f"{file.path}/{file.name}", folder / ".store" / str(file.id)) for file in files]
-        stage(local, [file.name for file in files], folder)
-        association, exposures = read_association(folder), read_exposures(folder)
-        refuse_incomplete(association, exposures, accepted)
-        references = self._references.resolve(exposures)
-        seeds = {fix_seed(exposure.path, self._settings.randseed) for exposure in exposures}
-        return _Prepared(
-            association.path if association else exposures[0].path,
-            expected_products(association, exposures),
-            {reference.keyword: asdict(reference) for reference in references},
-            {exposure.path.name: exposure.switches() for exposure in exposures},
-            max(seeds),
+    def _publish(self, result: CalibrationResult, folder: str) -> list[StoredFile]:
+        return [self._store.publish(product.path, folder, product.sha256) for product in result.products]
+
+    async def _record_failure(
+        self, job: ClaimedJob, files: Sequence[File], accepted: Sequence[str], error: BaseException
+    ) -> None:
+        """Record a run that failed or was stopped, at once: what becomes of its job is another matter."""
+        result = record_of(error)
+        if result is None:
+            return
+        run = self._run(job, files, accepted, result)
+        run.error = str(error) or "stopped, because its worker was"
+        try:
+            async with self._database.transaction() as session:
+                session.add(run)
+        except (DBAPIError, OSError) as reason:
+            get_logger().warning("run not recorded", error=str(reason), wall_seconds=result.run.wall_seconds)
+
+    def _run(self, job: ClaimedJob, files: Sequence[File], accepted: Sequence[str], result: CalibrationResult) -> Run:
+        return Run(
+            dataset_id=job.dataset_id,
+            job_id=job.id,
+            attempt=job.attempt,
+            current=False,
+            calcos_version=self._calcos_version,
+            inputs={file.name: file.sha256 for file in files},
+            references={
+                reference.name: {"keyword": reference.keyword, "sha256": reference.sha256}
+                for reference in result.references
+            },
+            switches=dict(result.switches),
+            randseeds=dict(result.randseeds),
+            accepted_missing=list(accepted),
+            exit_status=result.run.status,
+            signal=result.run.signal,
+            wall_seconds=result.run.wall_seconds,
+            cpu_seconds=result.run.cpu_seconds,
+            peak_rss_mb=result.run.peak_rss_mb,
+            trailer=result.trailer or result.run.log,
         )
 
-    def _publish(
-        self, prepared: _Prepared, report: ChildReport, child: ChildRun, packed: Path, folder: str
-    ) -> _Calibrated:
-        from services.calibrator.products import kept_products, pack
 
-        if report.status == _NOTHING_TO_DO:
-            raise UnsupportedError("CalCOS found nothing to calibrate (status 5)")
-        trailers = sorted(child.outdir.glob("*.tra"))
-        trailer = "\n".join(path.read_text(errors="replace") for path in trailers)
-        missing = sorted(name for name in prepared.expected if not (child.outdir / name).is_file())
-        if report.status != 0 or missing:
-            tail = "\n".join(child.log.read_text(errors="replace").splitlines()[-12:])
-            absent = f"; missing products: {', '.join(missing)}" if missing else ""
-            raise PermanentError(f"CalCOS ended with status {report.status}{absent}\nthe end of its log:\n{tail}")
-        for name in sorted(prepared.expected):
-            check_fits(child.outdir / name)
-        stored = [
-            self._store.publish(path, folder) for path in pack(kept_products(child.outdir, self._settings.keep), packed)
-        ]
-        return _Calibrated(prepared, report, trailer, stored)
-
-
-async def _write(
-    session: AsyncSession,
-    job: ClaimedJob,
-    inputs: Sequence[File],
-    accepted: Sequence[str],
-    folder: str,
-    result: _Calibrated,
-) -> None:
-    """Record the run and make its products the current ones."""
-    await session.execute(update(Run).where(Run.dataset_id == job.dataset_id).values(current=False))
+async def _write(session: AsyncSession, run: Run, stored: Sequence[StoredFile]) -> None:
+    """Record a run and make its products the current ones."""
+    await session.execute(update(Run).where(Run.dataset_id == run.dataset_id).values(current=False))
     await session.execute(
-        update(File).where(File.dataset_id == job.dataset_id, File.origin == "product").values(current=False)
-    )
-    run = Run(
-        dataset_id=job.dataset_id,
-        job_id=job.id,
-        path=folder,
-        calcos_version=result.report.calcos_version,
-        inputs={file.name: file.sha256 for file in inputs},
-        references=result.prepared.references,
-        switches=result.prepared.switches,
-        randseed=result.prepared.randseed,
-        accepted_missing=list(accepted),
-        exit_status=result.report.status,
-        wall_seconds=result.report.wall_seconds,
-        cpu_seconds=result.report.cpu_seconds,
-        peak_rss_mb=result.report.peak_rss_mb,
-        trailer=result.trailer,
+        update(File).where(File.dataset_id == run.dataset_id, File.origin == "product").values(current=False)
     )
     session.add(run)
     await session.flush()
-    for stored in result.stored:
-        name = parse_name(stored.name)
+    for file in stored:
+        name = parse_name(file.name)
         session.add(
             File(
-                dataset_id=job.dataset_id,
+                dataset_id=run.dataset_id,
                 run_id=run.id,
                 origin="product",
-                path=stored.path,
-                name=stored.name,
+                path=file.path,
+                name=file.name,
                 rootname=name.rootname,
                 suffix=name.suffix,
-                size=stored.size,
-                sha256=stored.sha256,
+                size=file.size,
+                sha256=file.sha256,
             )
         )

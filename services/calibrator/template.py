@@ -8,40 +8,21 @@ import os
 import signal
 import time
 from dataclasses import dataclass
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from shared.errors import PermanentError, TransientError
 
-__all__ = ["ChildReport", "ChildRun", "warm_up"]
+__all__ = ["Child", "ChildRun", "RunResult", "judge", "warm_up"]
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["services.calibrator.child"])
 _POLL_SECONDS = 0.1
-_FULL = ("Not enough space on disk", "No space left on device")
+_FULL = ("Not enough space on disk", "No space left on device", "Disk quota exceeded", "requested and written")
+"""What astropy and the system say when a disk is full."""
 
-
-@dataclass(frozen=True)
-class ChildReport:
-    """How a run ended: CalCOS's status, and what it cost (seconds, MB)."""
-
-    status: int
-    wall_seconds: float
-    cpu_seconds: float
-    peak_rss_mb: float
-    calcos_version: str
-
-
-def _nothing() -> None:
-    """Start the template without running anything."""
-
-
-def warm_up() -> None:
-    """Start the template, so that the first run finds it warm."""
-    process = _CONTEXT.Process(target=_nothing)
-    process.start()
-    process.join()
+_LOG_LINES = 12
+_TICK = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -53,7 +34,7 @@ class ChildRun:
     target
         Association table or raw file.
     outdir
-        Empty folder for the products.
+        Empty folder for the products; the log goes beside it.
     lref
         Folder of the reference files.
     memory_limit_mb
@@ -73,64 +54,154 @@ class ChildRun:
         """Everything that CalCOS printed."""
         return self.outdir.parent / "calcos.log"
 
-    async def run(self) -> ChildReport:
-        """Run it and wait for its end; a cancelled wait kills it.
 
-        Raises
-        ------
-        PermanentError
-            If CalCOS fails on these inputs.
-        TransientError
-            If it is killed, runs out of memory, disk or time.
-        """
-        # calcos is imported by the template and its children alone; this process stays light.
-        from services.calibrator.entry import enter
+@dataclass(frozen=True)
+class RunResult:
+    """What is known of a run after its end, however that came.
 
-        report = self.outdir.parent / "report.json"
-        process = _CONTEXT.Process(
-            target=enter,
-            args=(str(self.target), str(self.outdir), str(self.lref), self.memory_limit_mb, str(self.log), str(report)),
-        )
-        process.start()
-        started = time.monotonic()
-        try:
-            while process.is_alive():
-                if time.monotonic() - started > self.wall_limit_seconds:
-                    raise TransientError(f"CalCOS ran longer than {self.wall_limit_seconds:.0f} s and was stopped")
-                await asyncio.sleep(_POLL_SECONDS)
-        finally:
-            _kill(process)
-        if not report.exists():
-            raise TransientError(
-                f"the CalCOS process was killed ({_exit_text(process.exitcode)}) "
-                f"after {time.monotonic() - started:.0f} s; most likely the machine ran out of memory"
-            )
-        return _judge(json.loads(report.read_text()), self.log)
+    Attributes
+    ----------
+    status
+        What CalCOS returned; None if it did not return.
+    signal
+        Name of the signal that ended the process; None if it ended by itself.
+    timed_out
+        Whether it was stopped at the wall-clock limit.
+    wall_seconds, cpu_seconds, peak_rss_mb
+        What it cost; of a killed process, as last seen.
+    error_type, error
+        Name and message of the exception that ended CalCOS; empty without one.
+    log
+        Everything that it printed.
+    """
+
+    status: int | None
+    signal: str | None
+    timed_out: bool
+    wall_seconds: float
+    cpu_seconds: float
+    peak_rss_mb: float
+    error_type: str
+    error: str
+    log: str
+
+    @property
+    def tail(self) -> str:
+        """The last lines of the log."""
+        return "\n".join(self.log.splitlines()[-_LOG_LINES:])
 
 
-def _kill(process: BaseProcess) -> None:
-    """End the child's process group, and reap it."""
-    if process.is_alive() and process.pid is not None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.kill()
+def _nothing() -> None:
+    """Start the template without running anything."""
+
+
+def warm_up() -> None:
+    """Start the template, so that the first run finds it warm."""
+    process = _CONTEXT.Process(target=_nothing)
+    process.start()
     process.join()
 
 
-def _exit_text(code: int | None) -> str:
-    if code is None or code >= 0:
-        return f"exit status {code}"
-    return signal.Signals(-code).name
+class Child:
+    """CalCOS at work in a child process, from its start on.
+
+    Parameters
+    ----------
+    run
+        What to run, and its limits.
+    """
+
+    def __init__(self, run: ChildRun) -> None:
+        # calcos is imported by the template and its children alone; this process stays light.
+        from services.calibrator.entry import enter
+
+        self._run = run
+        self._receiver, sender = _CONTEXT.Pipe(duplex=False)
+        arguments = (str(run.target), str(run.outdir), str(run.lref), run.memory_limit_mb, str(run.log), sender)
+        self._process = _CONTEXT.Process(target=enter, args=arguments)
+        self._process.start()
+        sender.close()
+        self._started = time.monotonic()
+        self._timed_out = False
+        self._cpu, self._peak = 0.0, 0.0
+
+    async def wait(self) -> None:
+        """Wait until it ends or its time is up."""
+        while self._process.is_alive():
+            self._look()
+            if time.monotonic() - self._started > self._run.wall_limit_seconds:
+                self._timed_out = True
+                return
+            await asyncio.sleep(_POLL_SECONDS)
+
+    def end(self) -> RunResult:
+        """Kill it if it still runs, and tell how it ended."""
+        self._kill()
+        wall = time.monotonic() - self._started
+        log = self._run.log.read_text(errors="replace") if self._run.log.exists() else ""
+        if (report := self._report()) is not None:
+            return RunResult(signal=None, timed_out=False, log=log, **report)
+        code = self._process.exitcode
+        number = signal.Signals(-code).name if code is not None and code < 0 else None
+        return RunResult(None, number, self._timed_out, wall, self._cpu, self._peak, "", "", log)
+
+    def _look(self) -> None:
+        """Read CPU seconds and peak memory; the template forks the child, so its counters start with the fork."""
+        folder = Path(f"/proc/{self._process.pid}")
+        # It may end between the look and the reading.
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+            self._cpu = (int(fields[11]) + int(fields[12])) / _TICK  # utime and stime, proc(5)
+            status = (folder / "status").read_text()
+            self._peak = int(status.split("VmHWM:", 1)[1].split(maxsplit=1)[0]) / 1024
+
+    def _kill(self) -> None:
+        """End the process group, and reap the process."""
+        if self._process.is_alive() and self._process.pid is not None:
+            self._look()
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.kill()
+        self._process.join()
+
+    def _report(self) -> dict[str, Any] | None:
+        """Read what the child said of its end; None if it did not get to say it."""
+        try:
+            content = self._receiver.recv_bytes() if self._receiver.poll() else None
+        except (EOFError, OSError):
+            content = None
+        self._receiver.close()
+        return json.loads(content) if content is not None else None
 
 
-def _judge(report: dict[str, Any], log: Path) -> ChildReport:
-    error = report.pop("error")
-    if error is None:
-        return ChildReport(**report)
-    tail = "\n".join(log.read_text(errors="replace").splitlines()[-12:])
-    text = f"CalCOS: {error['type']}: {error['message']}".rstrip(": ")
-    if error["type"] == "MemoryError" or "MemoryError" in error["type"]:
+def judge(result: RunResult) -> int:
+    """Status of a run that CalCOS ended by itself, without an exception.
+
+    Parameters
+    ----------
+    result
+        How it ended.
+
+    Raises
+    ------
+    PermanentError
+        If CalCOS failed on these inputs; the message has the end of its log.
+    TransientError
+        If it was killed, or ran out of memory, disk or time.
+    """
+    if result.timed_out:
+        raise TransientError(f"CalCOS ran longer than {result.wall_seconds:.0f} s and was stopped\n{result.tail}")
+    text = f"CalCOS: {result.error_type}: {result.error}".rstrip(": ")
+    if "MemoryError" in result.error_type:
         raise TransientError(f"{text}; raise COSMO_CALIBRATOR__MEMORY_LIMIT_MB or run fewer workers")
-    if any(mark in error["message"] for mark in _FULL):
+    if any(mark in result.error for mark in _FULL):
         raise TransientError(f"{text}; free space in the scratch folder")
-    raise PermanentError(f"{text}\nthe end of its log:\n{tail}")
+    if result.error_type:
+        raise PermanentError(f"{text}\nthe end of its log:\n{result.tail}")
+    if result.status is None:
+        how = result.signal or "without a word"
+        raise TransientError(
+            f"the CalCOS process was killed ({how}) after {result.wall_seconds:.0f} s "
+            f"with {result.peak_rss_mb:.0f} MB; most likely the machine ran out of memory"
+        )
+    return result.status

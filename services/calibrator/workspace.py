@@ -1,19 +1,22 @@
 """Scratch folders: one for each run, always fresh, always removed."""
 
+import fcntl
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from astropy.io import fits
-from isal import igzip
 
+from services.calibrator.unpacking import unpack
 from shared.cos.names import parse_name
-from shared.errors import TransientError
 
-__all__ = ["Workspace", "fix_seed", "open_workspace", "stage"]
+__all__ = ["Workspace", "fix_seed", "open_workspace", "stage", "sweep_scratch"]
+
+_LOCK = ".lock"
+"""File that a run holds locked; the kernel lets go of it when the process ends, however it ends."""
 
 _CLOCK_SEED = -1
 """RANDSEED that lets CalCOS take the clock."""
@@ -21,7 +24,7 @@ _CLOCK_SEED = -1
 
 @dataclass(frozen=True)
 class Workspace:
-    """Folders of a run: inputs, CalCOS's output, packed products."""
+    """Folders of a run: inputs, references, CalCOS's output, packed products."""
 
     root: Path
 
@@ -34,6 +37,11 @@ class Workspace:
     def outdir(self) -> Path:
         """CalCOS's output."""
         return self.root / "out"
+
+    @property
+    def references(self) -> Path:
+        """Reference files, for ``lref`` to point to."""
+        return self.root / "ref"
 
     @property
     def packed(self) -> Path:
@@ -56,41 +64,60 @@ def open_workspace(scratch: Path, label: str) -> Iterator[Workspace]:
     scratch.mkdir(parents=True, exist_ok=True)
     root = Path(tempfile.mkdtemp(prefix=f"{label}-", dir=scratch))
     try:
-        workspace = Workspace(root)
-        workspace.inputs.mkdir()
-        workspace.outdir.mkdir()
-        yield workspace
+        with (root / _LOCK).open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            workspace = Workspace(root)
+            workspace.inputs.mkdir()
+            workspace.outdir.mkdir()
+            yield workspace
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def stage(paths: Sequence[Path], names: Sequence[str], folder: Path) -> None:
+def sweep_scratch(scratch: Path) -> list[str]:
+    """Remove scratch folders whose process ended without removing them.
+
+    Parameters
+    ----------
+    scratch
+        Folder that scratch folders are made in.
+
+    Returns
+    -------
+    list of str
+        Names of the removed folders.
+    """
+    removed = []
+    for path in sorted(scratch.glob(f"*/{_LOCK}")):
+        with path.open("rb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            shutil.rmtree(path.parent, ignore_errors=True)
+            removed.append(path.parent.name)
+    return removed
+
+
+def stage(raw: Mapping[str, Path], folder: Path) -> None:
     """Put plain copies of raw files into a folder.
 
     Parameters
     ----------
-    paths
-        Files, plain or gzipped.
-    names
-        Their names.
+    raw
+        Files, plain or gzipped, by their names.
     folder
         Where the copies go.
 
     Raises
     ------
+    PermanentError
+        If a gzipped file is damaged.
     TransientError
-        If the disk is full.
+        If the disk is full or a file cannot be read.
     """
-    for path, name in zip(paths, names, strict=True):
-        target = folder / f"{parse_name(name).stem}.fits"
-        try:
-            with (
-                igzip.open(path, "rb") if name.endswith(".gz") else path.open("rb") as stream,
-                target.open("wb") as out,
-            ):
-                shutil.copyfileobj(stream, out, 1 << 20)
-        except OSError as error:
-            raise TransientError(f"{name} could not be staged: {error}; free space in the scratch folder") from error
+    for name, path in raw.items():
+        unpack(path, folder / f"{parse_name(name).stem}.fits")
 
 
 def fix_seed(path: Path, seed: int) -> int:

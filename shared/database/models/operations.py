@@ -121,22 +121,25 @@ class Scan(Base):
 
 
 class Run(Base):
-    """One calibration: everything its products depend on, and what it cost."""
+    """One run of CalCOS, good or failed: everything it depended on, and what it cost."""
 
     __tablename__ = "runs"
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"), index=True)
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
-    current: Mapped[bool] = mapped_column(default=True)
-    path: Mapped[str] = mapped_column(comment="Folder of the products in the store")
+    attempt: Mapped[int] = mapped_column(comment="Number of the job's attempt that it belongs to")
+    current: Mapped[bool] = mapped_column(default=True, comment="Its products are the ones readers see")
+    path: Mapped[str | None] = mapped_column(comment="Folder of the products in the store; null for a failed run")
     calcos_version: Mapped[str]
     inputs: Mapped[dict[str, Any]] = mapped_column(comment="Input file name to SHA-256")
-    references: Mapped[dict[str, Any]] = mapped_column(comment="Keyword to file name and SHA-256")
-    switches: Mapped[dict[str, Any]]
-    randseed: Mapped[int]
+    references: Mapped[dict[str, Any]] = mapped_column(comment="Reference file name to keyword and SHA-256")
+    switches: Mapped[dict[str, Any]] = mapped_column(comment="Raw file name to switches")
+    randseeds: Mapped[dict[str, Any]] = mapped_column(comment="Raw file name to RANDSEED")
     accepted_missing: Mapped[list[Any]] = mapped_column(default=list)
-    exit_status: Mapped[int]
+    exit_status: Mapped[int | None] = mapped_column(comment="What CalCOS returned; null if it did not return")
+    signal: Mapped[str | None] = mapped_column(comment="Signal that ended it")
+    error: Mapped[str | None] = mapped_column(comment="Why it failed; null for a good run")
     wall_seconds: Mapped[float]
     cpu_seconds: Mapped[float]
     peak_rss_mb: Mapped[float]

@@ -1,13 +1,15 @@
 """Models and migrations agree."""
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select, text
 
 from shared.database.base import Base
 from shared.database.engine import Database
-from shared.database.schema import is_current, migrate, require_current
+from shared.database.models.operations import Run
+from shared.database.schema import alembic_config, is_current, migrate, require_current
 from shared.errors import PermanentError
 
 pytestmark = pytest.mark.integration
@@ -22,12 +24,41 @@ async def test_models_and_migrations_agree(database: Database) -> None:
         assert await connection.run_sync(_differences) == []
 
 
-async def test_outdated_schema_is_refused(database: Database) -> None:
-    async with database.engine.begin() as connection:
-        await connection.exec_driver_sql("DELETE FROM alembic_version")
+async def test_outdated_schema_is_refused_and_migrated_with_its_rows(database: Database) -> None:
+    async with database.engine.connect() as connection:
+        await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), "0001"))
+        await connection.execute(
+            text(
+                """
+                INSERT INTO datasets (id, rootname, kind, state, members, companions, missing, forced)
+                VALUES (1, 'ldfd01010', 'association', 'calibrated', '[]', '[]', '[]', false);
+                """
+            )
+        )
+        await connection.execute(
+            text(
+                """
+                INSERT INTO jobs (id, stage, dataset_id, fingerprint, queue, payload, state, attempts)
+                VALUES (1, 'calibrate', 1, 'f', 'calibrate', '{}', 'done', 2)
+                """
+            )
+        )
+        await connection.execute(
+            text(
+                """
+                INSERT INTO runs (dataset_id, job_id, current, path, calcos_version, inputs, "references", switches,
+                    randseed, accepted_missing, exit_status, wall_seconds, cpu_seconds, peak_rss_mb, trailer)
+                VALUES (1, 1, true, 'products/x', '3.6.2', '{}', '{"LAMPTAB": {"keyword": "LAMPTAB",
+                    "name": "x_lamp.fits", "sha256": "ab"}}', '{"x_rawtag_a.fits": {}}', 7, '[]', 0, 1, 1, 1, '')
+                """
+            )
+        )
+        await connection.commit()
     with pytest.raises(PermanentError, match="cosmo migrate"):
         await require_current(database)
-    async with database.engine.begin() as connection:
-        await connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('0001')")
     await migrate(database)
     assert await is_current(database)
+    async with database.session() as session:
+        run = (await session.execute(select(Run))).scalar_one()
+    assert (run.attempt, run.randseeds) == (2, {"x_rawtag_a.fits": 7})
+    assert run.references == {"x_lamp.fits": {"keyword": "LAMPTAB", "sha256": "ab"}}

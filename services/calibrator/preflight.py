@@ -1,0 +1,105 @@
+"""Checks before a run: what CalCOS would only half do, or stop at with an empty message, is refused."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.calibrator.headers import Association, Exposure
+from services.calibrator.references import Reference, ReferenceFolder
+from shared.cos.segments import expected_segments
+from shared.errors import PermanentError, UnsupportedError
+
+__all__ = ["Preflight", "preflight"]
+
+_APERTURES = {"PSA", "BOA", "WCA", "FCA", "RelMvReq"}
+"""Apertures that CalCOS 3.6.2 knows; it resolves RelMvReq itself. Any other ends with status 16 half-way."""
+
+_MANDATORY = ("DETECTOR", "OBSMODE", "EXPTYPE", "OBSTYPE", "OPT_ELEM", "CENWAVE", "SEGMENT")
+"""Primary keywords without which CalCOS 3.6.2 stops with a KeyError."""
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """References that a run will use, and what is worth a note though it does not stop the run."""
+
+    references: tuple[Reference, ...]
+    notes: tuple[str, ...]
+
+
+def preflight(
+    association: Association | None,
+    exposures: Sequence[Exposure],
+    references: ReferenceFolder,
+    accepted_missing: frozenset[str] = frozenset(),
+) -> Preflight:
+    """Refuse a run that cannot come out whole.
+
+    Parameters
+    ----------
+    association
+        Association table; None for a single exposure.
+    exposures
+        Raw files that are there.
+    references
+        Where reference files are.
+    accepted_missing
+        Stems of files (``ldfd01vpq_rawtag``) that an operator let go.
+
+    Raises
+    ------
+    PermanentError
+        If a member or a segment is missing, a header cannot be calibrated, or a reference is missing or wrong.
+    UnsupportedError
+        If there is nothing to calibrate.
+    """
+    missing = sorted(_missing(association, exposures) - accepted_missing)
+    if missing:
+        raise PermanentError(f"incomplete: {', '.join(missing)} missing; fetch them, or force the dataset through")
+    if not exposures:
+        raise UnsupportedError("there is no raw science file; nothing to calibrate")
+    if association is None and len({exposure.rootname for exposure in exposures}) > 1:
+        raise PermanentError("several exposures without an association table, which CalCOS needs; fetch it")
+    for exposure in exposures:
+        _check_header(exposure)
+    if not any(exposure.is_set(switch) for exposure in exposures for switch in exposure.switches()):
+        raise UnsupportedError("every calibration switch is OMIT; nothing to calibrate")
+    return Preflight(tuple(references.resolve(exposures)), _notes(exposures))
+
+
+def _missing(association: Association | None, exposures: Sequence[Exposure]) -> set[str]:
+    """Stems of the raw files that must be there and are not: of each member, and of each segment that was on."""
+    have = {(exposure.rootname, exposure.suffix) for exposure in exposures}
+    members = association.members if association else ()
+    missing = {f"{member}_rawtag" for member in members if not any(root == member for root, _ in have)}
+    for exposure in exposures:
+        kind = exposure.suffix.removesuffix(exposure.side)
+        for segment in expected_segments(exposure.header):
+            suffix = f"{kind}_{segment[-1].lower()}"
+            if (exposure.rootname, suffix) not in have:
+                missing.add(f"{exposure.rootname}_{suffix}")
+    return missing
+
+
+def _check_header(exposure: Exposure) -> None:
+    header, name = exposure.header, exposure.path.name
+    absent = [keyword for keyword in _MANDATORY if keyword not in header]
+    if absent:
+        raise PermanentError(f"{name}: its primary header lacks {', '.join(absent)}; fetch it again")
+    aperture = exposure.text("APERTURE")
+    dark = "DARK" in (exposure.text("EXPTYPE"), exposure.text("TARGNAME"))
+    if aperture.split("-")[0] not in _APERTURES and not dark:
+        raise PermanentError(f"{name}: APERTURE is {aperture!r}, not one of {', '.join(sorted(_APERTURES))}")
+    for keyword in ("WALKCORR", "WALKTAB"):
+        if keyword in header:
+            raise PermanentError(f"{name}: {keyword} is a keyword of before CalCOS 3; retrieve the raw data anew")
+    if exposure.is_set("DGEOCORR") and exposure.text("GEOCORR") == "OMIT":
+        raise PermanentError(f"{name}: DGEOCORR is PERFORM while GEOCORR is OMIT, which CalCOS refuses")
+
+
+def _notes(exposures: Sequence[Exposure]) -> tuple[str, ...]:
+    roots = sorted({exposure.rootname for exposure in exposures})
+    folder = exposures[0].path.parent
+    return tuple(
+        f"{root}_spt is missing: no TIMELINE orbit data and no {root}_jnk product"
+        for root in roots
+        if not (folder / f"{root}_spt.fits").is_file()
+    )

@@ -1,0 +1,144 @@
+"""Reference files that a raw COS header asks for.
+
+Source: CalCOS 3.6.2, `cosutil.missingRefFiles`, `calcos.resetSwitches` and the reading of each step.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.errors import PermanentError
+
+__all__ = ["FILETYPES", "needed_references"]
+
+FILETYPES = {
+    "FLATFILE": "FLAT FIELD REFERENCE IMAGE",
+    "DEADTAB": "DEADTIME REFERENCE TABLE",
+    "BPIXTAB": "DATA QUALITY INITIALIZATION TABLE",
+    "GSAGTAB": "GAIN SAG REFERENCE TABLE",
+    "SPOTTAB": "TRANSIENT BAD PIXEL REFERENCE TABLE",
+    "HVTAB": "FUV HIGH VOLTAGE HISTORY",
+    "BRFTAB": "BASELINE REFERENCE FRAME TABLE",
+    "GEOFILE": "GEOMETRIC DISTORTION REFERENCE IMAGE",
+    "DGEOFILE": "DELTA GEOMETRIC CORRECTION REFERENCE IMAGE",
+    "XWLKFILE": "X WALK CORRECTION LOOKUP REFERENCE IMAGE",
+    "YWLKFILE": "Y WALK CORRECTION LOOKUP REFERENCE IMAGE",
+    "PHATAB": "PULSE HEIGHT PARAMETERS REFERENCE TABLE",
+    "PHAFILE": "PULSE HEIGHT THRESHOLD REFERENCE IMAGE",
+    "BADTTAB": "BAD TIME INTERVALS TABLE",
+    "BRSTTAB": "BURST PARAMETERS TABLE",
+    "HVDSTAB": "HV SENSITIVITY TABLE TO CORRECT EPSILON BASED ON EXPOSURE HV",
+    "TRACETAB": "1D SPECTRAL TRACE TABLE",
+    "PROFTAB": "2D SPECTRUM PROFILE TABLE",
+    "TWOZXTAB": "TWO-ZONE SPECTRAL EXTRACTION PARAMETERS TABLE",
+    "XTRACTAB": "1-D EXTRACTION PARAMETERS TABLE",
+    "LAMPTAB": "TEMPLATE CAL LAMP SPECTRA TABLE",
+    "DISPTAB": "DISPERSION RELATION REFERENCE TABLE",
+    "FLUXTAB": "PHOTOMETRIC SENSITIVITY REFERENCE TABLE",
+    "TDSTAB": "TIME DEPENDENT SENSITIVITY TABLE",
+    "SPWCSTAB": "SPECTROSCOPIC WCS PARAMETERS TABLE",
+    "WCPTAB": "WAVECAL PARAMETERS REFERENCE TABLE",
+}
+"""Reference keywords that CalCOS 3.6.2 reads, with the FILETYPE that it demands of their files."""
+
+_ONLY_FOR = {
+    "FLATFILE": ("FLATCORR",),
+    "HVDSTAB": ("HVDSCORR",),
+    "BRSTTAB": ("BRSTCORR",),
+    "BADTTAB": ("BADTCORR",),
+    "DEADTAB": ("DEADCORR",),
+    "GSAGTAB": ("DQICORR",),
+    "SPOTTAB": ("DQICORR",),
+    "BPIXTAB": ("DQICORR",),
+    "DGEOFILE": ("DGEOCORR",),
+    "XWLKFILE": ("XWLKCORR",),
+    "YWLKFILE": ("YWLKCORR",),
+    "TRACETAB": ("TRCECORR",),
+    "FLUXTAB": ("FLUXCORR",),
+    "TDSTAB": ("TDSCORR",),
+    "LAMPTAB": ("WAVECORR",),
+    "WCPTAB": ("WAVECORR",),
+}
+"""References that CalCOS 3.6.2 does not open unless one of these switches is PERFORM (`missingRefFiles`); others are
+read for more than one step."""
+
+_OPTIONAL = {"BADTTAB", "GSAGTAB", "SPOTTAB", "TDSTAB", "XWLKFILE", "YWLKFILE"}
+"""References that may be N/A though their switch is PERFORM: CalCOS then skips the step (`resetSwitches`)."""
+
+_REQUIRED = {
+    "BRFTAB": "TEMPCORR",
+    "GEOFILE": "GEOCORR",
+    "PROFTAB": "ALGNCORR",
+    "XTRACTAB": "X1DCORR",
+    "DISPTAB": "X1DCORR",
+}
+"""References of more than one step, with the switch that makes them mandatory."""
+
+_SPECTROSCOPIC = {"FLUXTAB", "LAMPTAB", "TDSTAB", "WCPTAB", "XTRACTAB", "DISPTAB"}
+"""References that are mandatory for spectra only: CalCOS resets the switches of images."""
+
+_UNUSED = ("", "N/A")
+
+
+def needed_references(header: Mapping[str, Any]) -> dict[str, str]:
+    """List the reference files that calibrating a raw file opens, keyword to file name.
+
+    A file of a step that is switched off is not among them. CalCOS 3.6.2 fails where a mandatory one is N/A.
+
+    Parameters
+    ----------
+    header
+        Primary header of the raw file.
+
+    Raises
+    ------
+    PermanentError
+        If the header does not name a file that a switch asks for; the message names the keyword and the switch.
+    """
+    spectroscopic = _text(header, "OBSTYPE") == "SPECTROSCOPIC"
+    needed: dict[str, str] = {}
+    for keyword in FILETYPES:
+        switches = _ONLY_FOR.get(keyword, ())
+        if switches and not any(_is_set(header, switch) for switch in switches):
+            continue
+        name = _file_name(header, keyword)
+        if name not in _UNUSED:
+            needed[keyword] = name
+            continue
+        switch = _demanded_by(header, keyword)
+        if switch and (spectroscopic or keyword not in _SPECTROSCOPIC):
+            raise PermanentError(
+                f"{keyword} is N/A, but {switch} asks for it; "
+                "set the keyword to a reference file and fetch the dataset again"
+            )
+    return needed
+
+
+def _text(header: Mapping[str, Any], keyword: str) -> str:
+    return str(header.get(keyword) or "").strip()
+
+
+def _is_set(header: Mapping[str, Any], switch: str) -> bool:
+    return _text(header, switch) == "PERFORM"
+
+
+def _file_name(header: Mapping[str, Any], keyword: str) -> str:
+    value = _text(header, keyword)
+    if keyword == "FLUXTAB" and keyword not in header:
+        value = _text(header, "PHOTTAB")  # the name that it had before CalCOS 2.18
+    return value.rsplit("$", 1)[-1].lstrip("/")
+
+
+def _demanded_by(header: Mapping[str, Any], keyword: str) -> str | None:
+    """Switch that fails without this reference; None when CalCOS goes on without it."""
+    if keyword in _OPTIONAL:
+        return None
+    if keyword == "FLUXTAB" and not _is_set(header, "X1DCORR"):
+        return None
+    if keyword == "TWOZXTAB":
+        return "XTRCTALG" if _text(header, "XTRCTALG") == "TWOZONE" else None
+    if keyword == "PHATAB":
+        unnamed = _file_name(header, "PHAFILE") in _UNUSED
+        wanted = _text(header, "OBSMODE") == "ACCUM" or unnamed
+        return "PHACORR" if _is_set(header, "PHACORR") and wanted else None
+    switch = _ONLY_FOR[keyword][0] if keyword in _ONLY_FOR else _REQUIRED.get(keyword)
+    return switch if switch and _is_set(header, switch) else None

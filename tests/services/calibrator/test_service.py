@@ -1,0 +1,141 @@
+"""From claimed job to recorded run, on a real Postgres, a real store and the real CalCOS."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from sqlalchemy import select
+
+from services.calibrator.service import CalibrationService
+from shared.cos.names import parse_name
+from shared.database.engine import Database
+from shared.database.models.operations import Event, File, Run
+from shared.errors import PermanentError, TransientError
+from shared.jobs.claims import ClaimedJob
+from shared.settings import CalibratorSettings
+from shared.store import Store
+
+pytestmark = [pytest.mark.integration, pytest.mark.e2e]
+
+Claim = Any
+MakeService = Callable[..., CalibrationService]
+
+
+@pytest.fixture
+def make_service(database: Database, data_dir: Path, reference_cache: Path, tmp_path: Path) -> MakeService:
+    """Maker of the service with its real references, and settings as given."""
+
+    def make(store: str | None = None, **settings: Any) -> CalibrationService:
+        options = {
+            "references": data_dir / "references",
+            "reference_cache": reference_cache,
+            "scratch": tmp_path / "scratch",
+        }
+        chosen = CalibratorSettings(**(options | settings))
+        return CalibrationService(database, Store(store or f"file://{tmp_path}/store"), chosen)
+
+    return make
+
+
+@pytest.fixture
+async def job(database: Database, claim_new: Claim, small_files: dict[str, Path], tmp_path: Path) -> ClaimedJob:
+    """Claimed calibration of the first exposure of the real association, whose files are in the store."""
+    store = Store(f"file://{tmp_path}/store")
+    claimed: ClaimedJob = await claim_new("ldfd01010")
+    async with database.transaction() as session:
+        session.add(Event(name="dataset.fetched", dataset_id=claimed.dataset_id, detail={"accepted_missing": []}))
+        for path in small_files.values():
+            stored, name = store.publish(path, "raw/ldfd01010"), parse_name(path.name)
+            file = File(
+                dataset_id=claimed.dataset_id, origin="raw", path=stored.path, name=stored.name, suffix=name.suffix,
+                rootname=name.rootname, size=stored.size, sha256=stored.sha256,
+            )  # fmt: skip
+            session.add(file)
+    return claimed
+
+
+async def runs(database: Database) -> list[Run]:
+    async with database.session() as session:
+        return list((await session.execute(select(Run).order_by(Run.id))).scalars())
+
+
+async def test_good_run_and_the_failed_one_before_it(
+    database: Database, make_service: MakeService, job: ClaimedJob, tmp_path: Path
+) -> None:
+    with pytest.raises(TransientError, match="MEMORY_LIMIT"):
+        await make_service(memory_limit_mb=400).calibrate(job)
+    (failed,) = await runs(database)
+    assert (failed.current, failed.path, failed.exit_status, failed.attempt) == (False, None, None, 1)
+    assert "MemoryError" in (failed.error or "")
+    assert "Traceback" in failed.trailer or "CALCOS" in failed.trailer
+    assert failed.references["23n1744jl_lamp.fits"]["keyword"] == "LAMPTAB"
+    assert failed.wall_seconds > 0
+    assert failed.peak_rss_mb > 50
+
+    completion = await make_service().calibrate(job)
+    async with database.transaction() as session:
+        await completion.apply(session)
+    _, run = await runs(database)
+    assert (run.current, run.exit_status, run.signal, run.error, run.calcos_version) == (True, 0, None, None, "3.6.2")
+    assert run.randseeds == {"ldfd01vnq_rawtag_a.fits": 1}
+    assert run.switches["ldfd01vnq_rawtag_a.fits"]["WAVECORR"] == "PERFORM"
+    assert run.inputs.keys() == {"ldfd01010_asn.fits", "ldfd01vnq_rawtag_a.fits.gz", "ldfd01vnq_spt.fits.gz"}
+    assert "CALCOS" in run.trailer
+    assert run.cpu_seconds > 3
+    assert run.peak_rss_mb > 300
+    async with database.session() as session:
+        found = select(File).where(File.origin == "product", File.current)
+        files = {file.name: file for file in (await session.execute(found)).scalars()}
+    kinds = ("corrtag_a", "counts_a", "flt_a", "lampflash", "x1d")
+    promised = {f"ldfd01vnq_{kind}.fits.gz" for kind in kinds} | {
+        "ldfd01010_x1dsum.fits.gz",
+        "ldfd01010_x1dsum1.fits.gz",
+    }
+    assert promised <= files.keys()
+    assert {file.run_id for file in files.values()} == {run.id}
+    store = tmp_path / "store" / (run.path or "")
+    assert {path.name: path.stat().st_size for path in store.iterdir()} == {n: f.size for n, f in files.items()}
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+    completion.discard()
+    assert not store.exists()
+
+
+async def test_run_that_is_stopped_or_too_slow_is_recorded(
+    database: Database, make_service: MakeService, job: ClaimedJob
+) -> None:
+    with pytest.raises(TransientError, match="longer than"):
+        await make_service(wall_limit_seconds=0.5).calibrate(job)
+    task = asyncio.create_task(make_service().calibrate(job))
+    while not children():
+        await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    slow, stopped = await runs(database)
+    assert "longer than" in (slow.error or "")
+    assert slow.wall_seconds >= 0.5
+    assert (stopped.signal, stopped.exit_status) == ("SIGKILL", None)
+    assert "stopped" in (stopped.error or "")
+    assert children() == []
+
+
+def children() -> list[Any]:
+    """Find CalCOS runs: grandchildren, below the template."""
+    return [
+        run
+        for template in psutil.Process().children()
+        if "forkserver" in " ".join(template.cmdline())
+        for run in template.children()
+    ]
+
+
+async def test_refused_before_the_run_leaves_no_record(
+    database: Database, make_service: MakeService, job: ClaimedJob, tmp_path: Path
+) -> None:
+    with pytest.raises(PermanentError, match="is not in"):
+        await make_service(references=tmp_path).calibrate(job)
+    assert await runs(database) == []

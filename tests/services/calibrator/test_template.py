@@ -1,0 +1,92 @@
+"""Runs in child processes: how they end, and that none is left behind."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from services.calibrator.template import Child, ChildRun, RunResult, judge
+from shared.errors import PermanentError, TransientError
+
+OK = {
+    "status": 0, "signal": None, "timed_out": False, "wall_seconds": 1.0, "cpu_seconds": 1.0, "peak_rss_mb": 1.0,
+    "error_type": "", "error": "", "log": "line\n",
+}  # fmt: skip
+
+
+def child(tmp_path: Path, wall_limit: float = 60.0) -> Child:
+    outdir = tmp_path / "out"
+    outdir.mkdir()
+    return Child(ChildRun(tmp_path / "ldfd01010_asn.fits", outdir, tmp_path, 8192, wall_limit))
+
+
+def strays() -> list[psutil.Process]:
+    """Find runs below the template, which is a child of this process."""
+    return [
+        run
+        for template in psutil.Process().children()
+        if "forkserver" in " ".join(template.cmdline())
+        for run in template.children()
+    ]
+
+
+async def test_exception_in_calcos_is_told(tmp_path: Path) -> None:
+    started = child(tmp_path)
+    await started.wait()
+    result = started.end()
+    assert (result.status, result.error_type) == (None, "FileNotFoundError")
+    assert "Traceback" in result.log
+    assert result.cpu_seconds >= 0
+    assert result.peak_rss_mb > 0
+    with pytest.raises(PermanentError, match="FileNotFoundError"):
+        judge(result)
+
+
+async def test_wall_clock_limit(tmp_path: Path) -> None:
+    started = child(tmp_path, wall_limit=0.0)
+    await started.wait()
+    result = started.end()
+    assert result.timed_out
+    assert result.peak_rss_mb > 0
+    with pytest.raises(TransientError, match="longer"):
+        judge(result)
+    assert strays() == []
+
+
+async def test_stopped_run_tells_what_it_cost_and_leaves_nothing(tmp_path: Path) -> None:
+    started = child(tmp_path)
+    task = asyncio.create_task(started.wait())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    before = time.monotonic()
+    result = started.end()
+    assert time.monotonic() - before < 5
+    assert (result.status, result.signal) == (None, "SIGKILL")
+    assert result.peak_rss_mb > 0
+    assert strays() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"error_type": "_ArrayMemoryError", "status": None}, TransientError),
+        ({"error_type": "OSError", "error": "Not enough space on disk: requested 1", "status": None}, TransientError),
+        ({"error_type": "ValueError", "error": "NaN", "status": None}, PermanentError),
+        ({"signal": "SIGKILL", "status": None}, TransientError),
+    ],
+)
+def test_judgement(change: dict[str, object], kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        judge(RunResult(**{**OK, **change}))  # type: ignore[arg-type]
+
+
+def test_worker_stays_light() -> None:
+    code = "import sys, services.calibrator.__main__; print(*sorted({'calcos', 'scipy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

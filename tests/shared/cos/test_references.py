@@ -1,0 +1,39 @@
+"""Which references a header asks for."""
+
+import pytest
+
+from shared.cos.references import needed_references
+from shared.errors import PermanentError
+
+SPECTRUM = {"OBSTYPE": "SPECTROSCOPIC", "OBSMODE": "TIME-TAG"}
+
+
+def test_reference_of_an_omitted_step_is_not_needed() -> None:
+    switches = {"BRSTCORR": "OMIT", "BRSTTAB": "lref$x_brst.fits", "DEADCORR": "PERFORM", "DEADTAB": "lref$x_dead.fits"}
+    assert needed_references(SPECTRUM | switches) == {"DEADTAB": "x_dead.fits"}
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"DEADCORR": "PERFORM", "DEADTAB": "N/A"}, r"DEADTAB .* DEADCORR"),
+        ({"XTRCTALG": "TWOZONE"}, r"TWOZXTAB .* XTRCTALG"),
+        ({"PHACORR": "PERFORM"}, r"PHATAB .* PHACORR"),
+        ({"X1DCORR": "PERFORM", "DISPTAB": "N/A"}, r"XTRACTAB .* X1DCORR"),
+    ],
+)
+def test_performed_step_without_its_reference_is_refused(keywords: dict[str, str], message: str) -> None:
+    with pytest.raises(PermanentError, match=message):
+        needed_references(SPECTRUM | keywords)
+
+
+def test_steps_that_calcos_skips_may_lack_their_reference() -> None:
+    skipped = {"BADTCORR": "PERFORM", "XWLKCORR": "PERFORM", "YWLKCORR": "PERFORM"}
+    assert needed_references(SPECTRUM | skipped) == {}
+    image = {"OBSTYPE": "IMAGING", "WAVECORR": "PERFORM", "FLUXCORR": "PERFORM", "X1DCORR": "PERFORM"}
+    assert needed_references(image) == {}
+
+
+def test_old_name_of_the_sensitivity_table() -> None:
+    old = {"PHOTTAB": "lref$x_phot.fits", "X1DCORR": "OMIT", "FLUXCORR": "PERFORM"}
+    assert needed_references(SPECTRUM | old) == {"FLUXTAB": "x_phot.fits"}
