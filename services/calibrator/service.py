@@ -77,12 +77,15 @@ class CalibrationService:
                 wall_limit_seconds=self._settings.wall_limit_seconds,
                 keep=self._settings.keep,
             )
+            result: CalibrationResult | None = None
             try:
                 result = await calibrate(request)
+                stored = await asyncio.to_thread(self._publish, result, folder)
             except BaseException as error:
-                await self._record_failure(job, files, accepted, error)
+                # What a full store took of it must not be in the way of the next attempt.
+                await asyncio.to_thread(self._store.remove, folder)
+                await self._record_failure(job, files, accepted, record_of(error) or result, error)
                 raise
-            stored = await asyncio.to_thread(self._publish, result, folder)
 
         async def apply(session: AsyncSession) -> None:
             run = self._run(job, files, accepted, result)
@@ -124,10 +127,14 @@ class CalibrationService:
         return [self._store.publish(product.path, folder, product.sha256) for product in result.products]
 
     async def _record_failure(
-        self, job: ClaimedJob, files: Sequence[File], accepted: Sequence[str], error: BaseException
+        self,
+        job: ClaimedJob,
+        files: Sequence[File],
+        accepted: Sequence[str],
+        result: CalibrationResult | None,
+        error: BaseException,
     ) -> None:
         """Record a run that failed or was stopped, at once: what becomes of its job is another matter."""
-        result = record_of(error)
         if result is None:
             return
         run = self._run(job, files, accepted, result)
