@@ -4,14 +4,15 @@ Source: FITS standard 4.0, sections 3 (file organisation), 4.4.1 (mandatory keyw
 """
 
 import gzip
+import io
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
-from shared.errors import PermanentError
+from shared.errors import PermanentError, TransientError
 
 __all__ = ["check_fits", "read_header"]
 
@@ -21,6 +22,8 @@ _CHUNK = _BLOCK * 1024
 _MAX_HEADER_BLOCKS = 2000
 _BITPIX = (8, 16, 32, 64, -32, -64)
 _ALL_ONES = 0xFFFFFFFF
+_DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error)
+"""What the content of a gzip file raises; any other OSError is of the disk."""
 
 Value = str | int | float | bool | None
 Header = Mapping[str, Value]
@@ -48,16 +51,20 @@ def check_fits(path: Path) -> None:
     ------
     PermanentError
         With the name of the file and what is wrong with it.
+    TransientError
+        If the file cannot be read, which says nothing of its content.
     """
-    if path.stat().st_size == 0:
-        raise PermanentError(f"{path.name}: the file is empty; fetch it again")
     try:
+        if path.stat().st_size == 0:
+            raise PermanentError(f"{path.name}: the file is empty; fetch it again")
         with open_fits(path) as stream:
             number = 0
             while _check_hdu(stream, path.name, number):
                 number += 1
-    except (OSError, EOFError, zlib.error) as error:
+    except _DAMAGED as error:
         raise PermanentError(f"{path.name}: damaged gzip file ({error}); fetch it again") from error
+    except OSError as error:
+        raise TransientError(f"{path} cannot be read: {error}; check the disk and the permissions") from error
 
 
 def _check_hdu(stream: IO[bytes], name: str, number: int) -> bool:
@@ -69,7 +76,7 @@ def _check_hdu(stream: IO[bytes], name: str, number: int) -> bool:
     header, raw = _header(stream, block, where, number)
     size = _data_size(header, where)
     padded = -(-size // _BLOCK) * _BLOCK
-    check = isinstance(header.get("DATASUM"), str)
+    check = any(isinstance(header.get(keyword), str) for keyword in ("DATASUM", "CHECKSUM"))
     total, left = 0, padded
     while left:
         chunk = stream.read(min(left, _CHUNK))
@@ -158,7 +165,7 @@ def _ones_sum(content: bytes, total: int) -> int:
 
 
 def _check_sums(header: Header, raw: bytes, total: int, where: str) -> None:
-    stored = str(header["DATASUM"]).strip()
+    stored = str(header.get("DATASUM") or "").strip()
     if stored.isdigit() and int(stored) != total and not (int(stored) in (0, _ALL_ONES) and total in (0, _ALL_ONES)):
         raise PermanentError(f"{where}: its data do not agree with DATASUM ({total} against {stored}); fetch it again")
     if isinstance(header.get("CHECKSUM"), str) and str(header["CHECKSUM"]).strip("0 "):
@@ -167,13 +174,13 @@ def _check_sums(header: Header, raw: bytes, total: int, where: str) -> None:
             raise PermanentError(f"{where}: it does not agree with its CHECKSUM; fetch it again")
 
 
-def read_header(stream: IO[bytes], name: str) -> dict[str, Value]:
+def read_header(stream: "io.BufferedReader[Any]", name: str) -> dict[str, Value]:
     """Keywords of the primary header.
 
     Parameters
     ----------
     stream
-        Plain or gzipped content, from its first byte.
+        Plain or gzipped content, from its first byte; it need not be able to seek.
     name
         Name of the file, for errors.
 
@@ -182,12 +189,9 @@ def read_header(stream: IO[bytes], name: str) -> dict[str, Value]:
     PermanentError
         If it is not a FITS file.
     """
-    content: IO[bytes] = stream
-    first = stream.read(2)
-    stream.seek(0)
-    if first == b"\x1f\x8b":
-        content = gzip.GzipFile(fileobj=stream)  # type: ignore[assignment]
+    zipped = stream.peek(2)[:2] == b"\x1f\x8b"
+    content: IO[bytes] = gzip.GzipFile(fileobj=stream) if zipped else stream  # type: ignore[assignment]
     try:
         return _header(content, content.read(_BLOCK), f"{name}, HDU 0", 0)[0]
-    except (OSError, EOFError, zlib.error) as error:
+    except _DAMAGED as error:
         raise PermanentError(f"{name}: damaged gzip file ({error}); fetch it again") from error

@@ -18,13 +18,12 @@ from rich.table import Table
 from cosmo.cli.options import DataDir, Json, References
 from cosmo.client import Client
 from cosmo.launcher.machine import Machine
-from services.archive.scan import scan
+from services.archive.scan import ScanResult, scan
 from services.archive.sources import open_source
 from shared.broker import Messenger, make_broker
 from shared.database.engine import Database
-from shared.database.models.operations import Scan
 from shared.database.schema import migrate
-from shared.errors import PermanentError
+from shared.errors import PermanentError, TransientError
 from shared.jobs.events import Outbox, send
 
 __all__ = ["COMMANDS"]
@@ -85,13 +84,15 @@ def run(
     data_dir: DataDir = _DEFAULT_DIR,
     as_json: Json = False,
 ) -> None:
-    """Process everything in a source once; status 1 if anything failed or is incomplete."""
+    """Process everything in a source once; status 1 if anything failed, is incomplete or cannot be read."""
     with Machine(data_dir, references=references, calibrators=calibrators, port=port) as machine:
         _prepare(machine)
         machine.start_services()
         _CONSOLE.print(f"pages and API: {machine.url}")
         seen = asyncio.run(_scan_once(machine.environment, source))
         _CONSOLE.print(f"{seen.files} files, {seen.changed} new or changed, {seen.datasets} datasets")
+        for url, reason in seen.unreadable.items():
+            _CONSOLE.print(f"cannot be read: {url} ({reason})")
         with Client(machine.url, machine.token) as client:
             rows = _follow(client, machine.check)
         if as_json:
@@ -104,6 +105,8 @@ def run(
             _wait_for_stop(machine)
     if wrong:
         raise PermanentError(f"{len(wrong)} of {len(rows)} datasets did not get through: see their reasons above")
+    if seen.unreadable:
+        raise TransientError(f"not everything in the source could be read: {', '.join(seen.unreadable)}; run it again")
 
 
 def demo(
@@ -116,7 +119,7 @@ def demo(
     run(source, references=references, serve=serve, calibrators=max(1, (os.cpu_count() or 2) // 2), data_dir=data_dir)
 
 
-async def _scan_once(environment: dict[str, str], source: str) -> Scan:
+async def _scan_once(environment: dict[str, str], source: str) -> ScanResult:
     database = Database(environment["COSMO_DATABASE_URL"])
     broker = make_broker(environment["COSMO_REDIS_URL"])
     outbox = Outbox()

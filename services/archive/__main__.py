@@ -9,15 +9,14 @@ from services.archive.sources import open_source
 from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
-from shared.errors import CosmoError
 from shared.jobs.events import Outbox, send
 from shared.jobs.runner import Handler
 from shared.logs import get_logger
-from shared.settings import get_settings
+from shared.settings import ArchiveSettings, get_settings
 from shared.store import Store
 from shared.worker import run_worker
 
-__all__ = ["main"]
+__all__ = ["keep_scanning", "main"]
 
 
 def main() -> None:
@@ -28,20 +27,35 @@ def main() -> None:
         service = FetchService(database, Store(settings.store_url), settings.calibrator)
         return {Stage.FETCH: service.fetch}
 
-    async def keep_scanning(database: Database, messenger: Messenger) -> None:
-        if settings.archive.source is None:
-            return
-        source = open_source(settings.archive.source)
-        while True:
-            outbox = Outbox()
-            try:
-                await scan(database, source, outbox)
-                await send(messenger, outbox)
-            except (CosmoError, OSError) as error:
-                get_logger().warning("scan failed", source=source.url, error=str(error))
-            await asyncio.sleep(settings.archive.scan_seconds)
+    async def background(database: Database, messenger: Messenger) -> None:
+        await keep_scanning(database, messenger, settings.archive)
 
-    run_worker("archive", settings, ["fetch"], handlers, threads=2, background=keep_scanning)
+    run_worker("archive", settings, ["fetch"], handlers, threads=2, background=background)
+
+
+async def keep_scanning(database: Database, messenger: Messenger, settings: ArchiveSettings) -> None:
+    """Scan the source again and again, until cancelled.
+
+    Parameters
+    ----------
+    database
+        Database.
+    messenger
+        Sends the messages of the fetch jobs.
+    settings
+        The source, if any, and the pause between two scans.
+    """
+    while settings.source is not None:
+        outbox = Outbox()
+        try:
+            result = await scan(database, open_source(settings.source), outbox)
+            await send(messenger, outbox)
+        except Exception as error:  # noqa: BLE001 - whatever fails here (Postgres too), the next scan must come
+            get_logger().warning("scan failed", source=settings.source, error=str(error))
+        else:
+            for url, reason in result.unreadable.items():
+                get_logger().warning("not scanned", url=url, reason=reason)
+        await asyncio.sleep(settings.scan_seconds)
 
 
 if __name__ == "__main__":

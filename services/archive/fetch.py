@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from services.archive.sources import SourceFile, open_source
 from shared.cos.names import parse_name
@@ -66,7 +67,7 @@ class FetchService:
             If the source or the store fails.
         """
         listed = job.payload["files"]
-        have = await self._in_store(job.payload["source"])
+        have = await self._in_store(job.dataset_id, job.payload["source"])
         fetched = await asyncio.to_thread(self._copy, job.payload["source"], job.rootname, listed, have)
 
         async def apply(session: AsyncSession) -> None:
@@ -74,12 +75,18 @@ class FetchService:
 
         return Completion(NewEvent("dataset.fetched", self._detail(job, fetched)), apply)
 
-    async def _in_store(self, source: str) -> dict[tuple[str, str | None], StoredFile]:
+    async def _in_store(self, dataset_id: int, source: str) -> dict[tuple[str, str | None], StoredFile]:
+        """Files of the dataset that are in the store, by stem and identity in the source.
+
+        A file that several datasets share is stored for each of them; the source's row points to any one of these.
+        """
+        mine = aliased(File)
         async with self._database.session() as session:
             rows = await session.execute(
-                select(SourceFileRow.stem, SourceFileRow.fetched_identity, File)
+                select(SourceFileRow.stem, SourceFileRow.fetched_identity, mine)
                 .join(File, File.id == SourceFileRow.file_id)
-                .where(SourceFileRow.source == source)
+                .join(mine, (mine.name == File.name) & (mine.sha256 == File.sha256))
+                .where(SourceFileRow.source == source, mine.dataset_id == dataset_id, mine.origin == "raw")
             )
             return {
                 (stem, identity): StoredFile(file.path, file.name, file.size, file.sha256)
@@ -128,19 +135,13 @@ class FetchService:
 
 
 async def _write(session: AsyncSession, job: ClaimedJob, fetched: Sequence[_Fetched]) -> None:
-    """Make the fetched versions the current ones."""
+    """Make the fetched versions, and no others, the current ones."""
+    await session.execute(
+        update(File).where(File.dataset_id == job.dataset_id, File.origin == "raw").values(current=False)
+    )
     for file in fetched:
         stored = file.stored
         name = parse_name(stored.name)
-        await session.execute(
-            update(File)
-            .where(
-                File.dataset_id == job.dataset_id,
-                File.origin == "raw",
-                File.name.in_((f"{file.stem}.fits", f"{file.stem}.fits.gz")),
-            )
-            .values(current=False)
-        )
         row = (
             await session.execute(select(File).where(File.path == stored.path, File.name == stored.name))
         ).scalar_one_or_none()

@@ -1,28 +1,65 @@
 """Scans: what a source holds, what is new or changed, which datasets are complete."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import ARRAY, String, any_, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.archive.grouping import DatasetListing, Facts, group, read_facts
+from services.archive.facts import Facts, is_input, read_facts
+from services.archive.grouping import DatasetListing, group
 from services.archive.sources import Source, SourceFile
 from shared.database.engine import Database
-from shared.database.models.operations import Dataset, Scan, Stage
+from shared.database.models.operations import Dataset, Job, JobState, Scan, Stage
 from shared.database.models.operations import SourceFile as SourceFileRow
+from shared.errors import TransientError
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
-from shared.jobs.routing import NewJob
+from shared.jobs.routing import NewJob, fingerprint
 
-__all__ = ["scan"]
+__all__ = ["ScanResult", "scan"]
 
 _SCAN_LOCK = 0x434F534D51
 """Advisory lock: two scans do not write at once."""
 
 
-async def scan(database: Database, source: Source, outbox: Outbox) -> Scan:
+@dataclass(frozen=True)
+class ScanResult:
+    """What a scan saw.
+
+    Attributes
+    ----------
+    files
+        Number of input files.
+    changed
+        Number of those that are new or changed.
+    datasets
+        Number of datasets that they make.
+    unreadable
+        URL of each folder or file that could not be looked at, and why; what earlier scans saw there still counts.
+    """
+
+    files: int
+    changed: int
+    datasets: int
+    unreadable: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Input files with their facts by stem, and the stems of those whose row is to be written."""
+
+    files: list[SourceFile]
+    facts: dict[str, Facts]
+    changed: set[str]
+    stale: set[str]
+    unreadable: dict[str, str]
+
+
+async def scan(database: Database, source: Source, outbox: Outbox) -> ScanResult:
     """Look at a source once: write what it holds, and a fetch job for each dataset that is new, changed and complete.
 
     Parameters
@@ -37,50 +74,62 @@ async def scan(database: Database, source: Source, outbox: Outbox) -> Scan:
     Raises
     ------
     TransientError
-        If the source cannot be listed.
+        If the source cannot be listed at all.
     """
     started = datetime.now(UTC)
-    files = await asyncio.to_thread(source.list)
     async with database.session() as session:
         rows = await session.execute(select(SourceFileRow).where(SourceFileRow.source == source.url))
         known = {row.stem: row for row in rows.scalars()}
-    changed = {file.stem for file in files if file.stem not in known or known[file.stem].identity != file.identity}
-    facts = await asyncio.to_thread(_all_facts, source, files, known, changed)
-    listings = group(files, facts)
+    seen = await asyncio.to_thread(_look, source, known)
+    listings = group(seen.files, seen.facts)
     async with database.transaction() as session:
         await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCAN_LOCK})
-        await _write_files(session, source, listings, facts, changed)
-        for listing in listings:
-            await _write_dataset(session, source, listing, changed, outbox)
-        result = Scan(
-            source=source.url, started_at=started, files=len(files), changed=len(changed), datasets=len(listings)
-        )
-        session.add(result)
-    return result
+        await _write_files(session, source, listings, seen)
+        await _write_datasets(session, source, listings, outbox)
+        counts = {"files": len(seen.files), "changed": len(seen.changed), "datasets": len(listings)}
+        session.add(Scan(source=source.url, started_at=started, **counts))
+    return ScanResult(**counts, unreadable=seen.unreadable)
 
 
-def _all_facts(
-    source: Source, files: list[SourceFile], known: dict[str, SourceFileRow], changed: set[str]
-) -> dict[str, Facts]:
-    return {
-        file.stem: known_facts if (known_facts := _known(file, known, changed)) else read_facts(source, file)
-        for file in files
-    }
+def _look(source: Source, known: Mapping[str, SourceFileRow]) -> _Seen:
+    """List the source and read what is not known of it yet."""
+    listing = source.list()
+    seen = _Seen([], {}, set(), set(), dict(listing.unreadable))
+    for file in listing.files:
+        if not is_input(file.name):
+            continue
+        row = known.get(file.stem)
+        changed = row is None or row.identity != file.identity
+        facts = Facts.from_dict(row.facts) if row is not None and not changed else None
+        if facts is None or not facts.final:
+            try:
+                facts = read_facts(source, file)
+            except TransientError as error:
+                seen.unreadable[file.url] = str(error)
+                continue
+            seen.stale.add(file.stem)
+        if changed:
+            seen.changed.add(file.stem)
+        seen.files.append(file)
+        seen.facts[file.stem] = facts
+    _keep_unreadable(seen, known)
+    return seen
 
 
-def _known(file: SourceFile, known: dict[str, SourceFileRow], changed: set[str]) -> Facts | None:
-    """Facts of an unchanged file; none where reading them failed, which may have been a passing fault."""
-    facts = Facts.from_dict(known[file.stem].facts) if file.stem in known and file.stem not in changed else None
-    return None if facts is None or facts.error else facts
+def _keep_unreadable(seen: _Seen, known: Mapping[str, SourceFileRow]) -> None:
+    """Take what cannot be looked at just now to be as it was."""
+    for row in known.values():
+        hidden = any(row.url == url or row.url.startswith(f"{url.rstrip('/')}/") for url in seen.unreadable)
+        if hidden and row.stem not in seen.facts:
+            seen.files.append(SourceFile(row.url, row.name, row.stem, row.size, row.identity))
+            seen.facts[row.stem] = Facts.from_dict(row.facts)
 
 
-async def _write_files(
-    session: AsyncSession,
-    source: Source,
-    listings: list[DatasetListing],
-    facts: dict[str, Facts],
-    changed: set[str],
-) -> None:
+async def _write_files(session: AsyncSession, source: Source, listings: Sequence[DatasetListing], seen: _Seen) -> None:
+    dataset: dict[str, str] = {}
+    for listing in listings:
+        for file in listing.files:
+            dataset.setdefault(file.stem, listing.rootname)
     rows = [
         {
             "source": source.url,
@@ -89,12 +138,11 @@ async def _write_files(
             "name": file.name,
             "identity": file.identity,
             "size": file.size,
-            "facts": facts[file.stem].to_dict(),
-            "dataset": listing.rootname,
+            "facts": seen.facts[file.stem].to_dict(),
+            "dataset": dataset.get(file.stem),
         }
-        for listing in listings
-        for file in listing.files
-        if file.stem in changed
+        for file in seen.files
+        if file.stem in seen.stale
     ]
     if not rows:
         return
@@ -108,32 +156,43 @@ async def _write_files(
     )
 
 
-async def _write_dataset(
-    session: AsyncSession, source: Source, listing: DatasetListing, changed: set[str], outbox: Outbox
+async def _write_datasets(
+    session: AsyncSession, source: Source, listings: Sequence[DatasetListing], outbox: Outbox
 ) -> None:
-    found = (await session.execute(select(Dataset).where(Dataset.rootname == listing.rootname))).scalar_one_or_none()
+    names = literal([listing.rootname for listing in listings], ARRAY(String))
+    rows = await session.execute(select(Dataset).where(Dataset.rootname == any_(names)))
+    datasets = {dataset.rootname: dataset for dataset in rows.scalars()}
+    jobs = await session.execute(
+        select(Job.dataset_id, Job.fingerprint).where(Job.stage == Stage.FETCH, Job.state != JobState.SUPERSEDED)
+    )
+    fetches = {(dataset_id, known) for dataset_id, known in jobs}
+    for listing in listings:
+        dataset, events = _update(session, datasets.get(listing.rootname), listing)
+        await session.flush()
+        if not listing.missing or dataset.forced:
+            job = _fetch_job(source, listing)
+            if (dataset.id, fingerprint(job.depends_on)) not in fetches:
+                await add_job(session, dataset.id, job, outbox)
+        for event in events:
+            await record_event(session, dataset.id, event, outbox)
+
+
+def _update(session: AsyncSession, found: Dataset | None, listing: DatasetListing) -> tuple[Dataset, list[NewEvent]]:
+    """Let a dataset's row say what the source has of it."""
     events: list[NewEvent] = []
+    dataset = found or Dataset(rootname=listing.rootname, missing=[], forced=False)
     if found is None:
-        dataset = Dataset(rootname=listing.rootname, kind=listing.kind, missing=[])
         session.add(dataset)
         events.append(NewEvent("dataset.discovered", {"files": [file.name for file in listing.files]}))
-    else:
-        dataset = found
-        touched = any(file.stem in changed for file in listing.files)
-        if not touched and dataset.missing == list(listing.missing) and not (dataset.forced and dataset.missing):
-            return
-    if listing.missing and dataset.missing != list(listing.missing):
-        events.append(NewEvent("dataset.incomplete", {"missing": list(listing.missing)}))
+    if listing.missing and dataset.missing != listing.missing:
+        events.append(NewEvent("dataset.incomplete", {"missing": listing.missing}))
+    # An operator lets the names go that were missing then, not whatever may be missing later.
+    dataset.forced = dataset.forced and bool(listing.missing) and set(listing.missing) <= set(dataset.missing)
     dataset.kind = listing.kind
-    dataset.members = list(listing.members)
-    dataset.companions = list(listing.companions)
-    dataset.missing = list(listing.missing)
-    dataset.updated_at = func.now()
-    await session.flush()
-    if not listing.missing or dataset.forced:
-        await add_job(session, dataset.id, _fetch_job(source, listing), outbox)
-    for event in events:
-        await record_event(session, dataset.id, event, outbox)
+    dataset.members = listing.members
+    dataset.companions = listing.companions
+    dataset.missing = listing.missing
+    return dataset, events
 
 
 def _fetch_job(source: Source, listing: DatasetListing) -> NewJob:
@@ -144,9 +203,9 @@ def _fetch_job(source: Source, listing: DatasetListing) -> NewJob:
     return NewJob(
         Stage.FETCH,
         "fetch",
-        payload={"source": source.url, "files": files, "accepted_missing": list(listing.missing)},
+        payload={"source": source.url, "files": files, "accepted_missing": listing.missing},
         depends_on={
             "files": {file.stem: file.identity for file in listing.files},
-            "accepted_missing": list(listing.missing),
+            "accepted_missing": listing.missing,
         },
     )

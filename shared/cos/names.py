@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shared.errors import PermanentError
 
-__all__ = ["FileName", "exposure_of_jitter", "is_association", "parse_name", "stem_of"]
+__all__ = ["FileName", "is_association", "parse_name", "stem_of"]
 
 _NAME = re.compile(r"^(?P<stem>(?P<rootname>[A-Za-z0-9]{9})_(?P<suffix>[A-Za-z0-9_]+))\.fits(?:\.gz)?$")
 
@@ -52,8 +52,3 @@ def parse_name(name: str) -> FileName:
 def is_association(rootname: str) -> bool:
     """Whether a rootname is an association's: it ends in ``0``."""
     return rootname.endswith("0")
-
-
-def exposure_of_jitter(rootname: str) -> str:
-    """Rootname of the exposure that a jitter file belongs to: ``j`` at the end stands for ``q``."""
-    return f"{rootname[:-1]}q" if rootname.endswith("j") else rootname

@@ -1,13 +1,14 @@
 """Only whole FITS files pass."""
 
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits
 
-from shared.errors import PermanentError
+from shared.errors import PermanentError, TransientError
 from shared.fits import check_fits, read_header
 
 
@@ -78,3 +79,36 @@ def test_real_files_pass_and_agree_with_astropy(data_dir: Path) -> None:
         for keyword, value in fits.getheader(path).items():
             if keyword in ours and keyword not in ("COMMENT", "HISTORY", ""):
                 assert ours[keyword] == value or isinstance(value, fits.card.Undefined), (path.name, keyword)
+
+
+def test_files_that_cannot_be_read_are_not_called_damaged(tmp_path: Path) -> None:
+    folder = tmp_path / "ldfd01vnq_spt.fits"
+    folder.mkdir()
+    for path in (folder, tmp_path / "nowhere.fits"):
+        with pytest.raises(TransientError, match=f"{path} cannot be read"):
+            check_fits(path)
+
+
+def test_checksum_counts_without_datasum(whole: Path) -> None:
+    with fits.open(whole) as hdus:
+        for hdu in hdus:
+            del hdu.header["DATASUM"]
+            hdu.header["CHECKSUM"] = "0" * 16
+            hdu.header["CHECKSUM"] = hdu._calculate_checksum(hdu._calculate_datasum())
+        hdus.writeto(whole, overwrite=True)
+    check_fits(whole)
+    assert b"DATASUM" not in whole.read_bytes()
+    content = bytearray(whole.read_bytes())
+    content[-3000] ^= 0x40
+    whole.write_bytes(content)
+    with pytest.raises(PermanentError, match="does not agree with its CHECKSUM"):
+        check_fits(whole)
+
+
+def test_header_of_a_stream_that_cannot_seek(whole: Path) -> None:
+    """As over HTTP."""
+    read, write = os.pipe()
+    with os.fdopen(write, "wb") as out:
+        out.write(gzip.compress(whole.read_bytes())[:4000])
+    with os.fdopen(read, "rb") as stream:
+        assert read_header(stream, whole.name)["SIMPLE"] is True

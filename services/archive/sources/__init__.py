@@ -1,13 +1,19 @@
 """Sources: where datasets come from."""
 
-from services.archive.sources.directory import DirectorySource, SourceFile
+from services.archive.sources.directory import DirectorySource, Listing, SourceFile
 
-__all__ = ["DirectorySource", "Source", "SourceFile", "open_source"]
+__all__ = ["DirectorySource", "Listing", "Source", "SourceFile", "open_source"]
 
 Source = DirectorySource
 """A place that lists files and hands them out; a folder or any fsspec URL so far."""
 
 
 def open_source(url: str) -> Source:
-    """Source behind a URL."""
+    """Source behind a URL.
+
+    Raises
+    ------
+    PermanentError
+        If nothing can read such a URL.
+    """
     return DirectorySource(url)

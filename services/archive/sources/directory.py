@@ -1,21 +1,38 @@
 """A folder, on disk or behind any fsspec URL, as a source."""
 
 import hashlib
-from collections.abc import Iterator
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
+from services.archive.sources.streams import SourceStream
 from shared.cos.names import stem_of
-from shared.errors import TransientError
+from shared.errors import PermanentError, TransientError
 
-__all__ = ["DirectorySource", "SourceFile"]
+__all__ = ["DirectorySource", "Listing", "SourceFile"]
 
 _CHUNK = 1 << 20
-_VERSION_KEYS = ("ETag", "etag", "md5", "mtime", "LastModified", "last_modified", "created")
+_VERSION_KEYS = (
+    "ETag",
+    "etag",
+    "md5",
+    "mtime",
+    "LastModified",
+    "Last-Modified",
+    "last_modified",
+    "modified",
+    "modify",
+    "CRC",
+    "sha",
+    "created",
+)
 """What file systems call the thing that changes with a file; the first one that is there is used."""
 
 
@@ -35,58 +52,96 @@ class SourceFile:
         return cls(entry["url"], entry["name"], entry["stem"], entry["size"], entry["identity"])
 
 
+@dataclass(frozen=True)
+class Listing:
+    """What a source holds.
+
+    Attributes
+    ----------
+    files
+        FITS files, by stem.
+    unreadable
+        URL of each folder or file below the source that could not be looked at, and why.
+    """
+
+    files: list[SourceFile] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
 class DirectorySource:
-    """Every FITS file below a folder.
+    """Every FITS file below a folder, hidden ones and those in hidden folders aside.
 
     Parameters
     ----------
     url
-        Local path or fsspec URL.
+        Local path or fsspec URL; chained ones (``zip://::/data/visit.zip``) too.
+
+    Raises
+    ------
+    PermanentError
+        If nothing can read such a URL.
     """
 
     def __init__(self, url: str) -> None:
-        self._fs, self._root = fsspec.core.url_to_fs(url)
-        self.url = str(self._fs.unstrip_protocol(self._root))
+        _, sign, rest = url.partition("::")
+        self._chain = sign + rest
+        self._url = url
+        self._connect()
+        self.url = self._full(self._root)
 
-    def list(self) -> list[SourceFile]:
+    def list(self) -> Listing:
         """FITS files of the source, by stem; of plain and gzipped twins the plain one.
 
+        Symbolic links are followed; one that leads nowhere is no file.
+
         Raises
         ------
         TransientError
-            If the source cannot be read.
+            If the source itself cannot be read.
         """
-        try:
-            if not self._fs.isdir(self._root):
-                raise TransientError(f"the source {self.url} is not a folder that can be read; check its address")
-            self._fs.invalidate_cache()
-            found = self._fs.find(self._root, detail=True)
-        except OSError as error:
-            raise TransientError(f"the source {self.url} cannot be listed: {error}") from error
+        self._connect()
+        result = Listing()
+        found = dict(self._walk(result.unreadable))
         files: dict[str, SourceFile] = {}
-        for path, details in sorted(found.items(), key=lambda item: (str(item[0]).endswith(".gz"), str(item[0]))):
-            name = str(path).rsplit("/", 1)[-1]
-            stem = stem_of(name)
-            if stem is not None and not name.startswith(".") and stem not in files:
-                files[stem] = SourceFile(
-                    str(self._fs.unstrip_protocol(path)), name, stem, int(details["size"]), _identity(name, details)
-                )
-        return sorted(files.values(), key=lambda file: file.stem)
+        for path in sorted(found, key=lambda path: (path.endswith(".gz"), path)):
+            stem = stem_of(path.rsplit("/", 1)[-1])
+            if stem is None or stem in files:
+                continue
+            try:
+                files[stem] = self._file(path, stem, found[path])
+            except Exception as error:  # noqa: BLE001 - every file system has its own errors
+                result.unreadable[self._full(path)] = _reason(error)
+        result.files.extend(sorted(files.values(), key=lambda file: file.stem))
+        return result
+
+    def _file(self, path: str, stem: str, details: Mapping[str, Any]) -> SourceFile:
+        if details.get("size") is None:
+            details = self._fs.info(path)
+        if details.get("size") is None:
+            raise ValueError("the server does not tell its size")
+        name, size = path.rsplit("/", 1)[-1], int(details["size"])
+        version = next((details[key] for key in _VERSION_KEYS if details.get(key)), "")
+        identity = hashlib.sha256(f"{name} {size} {version}".encode()).hexdigest()[:32]
+        return SourceFile(self._full(path), name, stem, size, identity)
 
     @contextmanager
-    def open(self, file: SourceFile) -> Iterator[IO[bytes]]:
-        """Open a file for reading.
+    def open(self, file: SourceFile) -> "Iterator[io.BufferedReader[Any]]":
+        """Open a file for reading from its start to its end.
 
         Raises
         ------
         TransientError
-            If it cannot be read (any more).
+            If it cannot be read (any more), here or within the block.
         """
+        # Block size 0 makes one request of it over HTTP, where servers need not know ranges.
+        options = {"block_size": 0} if file.url.startswith(("http://", "https://")) else {}
         try:
-            with fsspec.open(file.url, "rb") as stream:
-                yield stream
-        except OSError as error:
-            raise TransientError(f"{file.url} cannot be read: {error}; it is tried again") from error
+            path = self._fs._strip_protocol(file.url.partition("::")[0])
+            opened = self._fs.open(path, "rb", **options)
+        except Exception as error:
+            raise TransientError(f"{file.url} cannot be read: {_reason(error)}; it is tried again") from error
+        with io.BufferedReader(SourceStream(opened, file.url), _CHUNK) as stream:
+            yield stream
 
     def copy_to(self, file: SourceFile, target: Path) -> tuple[str, int]:
         """Copy a file to a local path; returns SHA-256 and size of what was copied.
@@ -94,19 +149,88 @@ class DirectorySource:
         Raises
         ------
         TransientError
-            If it cannot be read, or changed its size since the scan (it is still being written).
+            If it cannot be read or written, or changed its size since the scan (it is still being written).
         """
         digest, size = hashlib.sha256(), 0
-        with self.open(file) as stream, target.open("wb") as out:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
-                out.write(chunk)
+        with self.open(file) as stream:
+            try:
+                with target.open("wb") as out:
+                    while chunk := stream.read(_CHUNK):
+                        digest.update(chunk)
+                        size += len(chunk)
+                        out.write(chunk)
+            except OSError as error:
+                raise TransientError(
+                    f"the scratch folder {target.parent} did not take {file.name}: {error}; free space there, or let "
+                    "TMPDIR name another folder"
+                ) from error
         if size != file.size:
             raise TransientError(f"{file.name} has {size} bytes where the scan saw {file.size}: it is still changing")
         return digest.hexdigest(), size
 
+    def _connect(self) -> None:
+        """Look afresh: file systems such as zip's hold what they saw at first."""
+        try:
+            self._fs, root = fsspec.core.url_to_fs(self._url)
+            self._fs.invalidate_cache()
+        except (ValueError, ImportError) as error:
+            raise PermanentError(
+                f"the source {self._url} cannot be used: {error}; give a folder, or a URL that fsspec knows "
+                "(file, http, https, ftp, zip and more; others such as s3 once their package is installed)"
+            ) from error
+        except OSError as error:
+            raise TransientError(f"the source {self._url} cannot be read: {error}; check its address") from error
+        self._root = str(root)
 
-def _identity(name: str, details: dict[str, Any]) -> str:
-    version = next((details[key] for key in _VERSION_KEYS if details.get(key)), "")
-    return hashlib.sha256(f"{name} {details['size']} {version}".encode()).hexdigest()[:32]
+    def _real(self, path: str) -> str:
+        return os.path.realpath(path) if isinstance(self._fs, LocalFileSystem) else path
+
+    def _full(self, path: str) -> str:
+        return f"{self._fs.unstrip_protocol(path)}{self._chain}"
+
+    def _walk(self, unreadable: dict[str, str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Files below the root. ``fs.find`` would leave out in silence what it cannot read."""
+        pending, seen = [self._root], {self._real(self._root)}
+        while pending:
+            folder = pending.pop()
+            for details in self._entries(folder, unreadable):
+                path = str(details["name"]).rstrip("/")
+                if details["type"] != "directory":
+                    yield path, details
+                # A link may lead back to where it is.
+                elif (real := self._real(path)) not in seen:
+                    seen.add(real)
+                    pending.append(str(details["name"]))
+
+    def _entries(self, folder: str, unreadable: dict[str, str]) -> Sequence[Mapping[str, Any]]:
+        """Entries of a folder, links resolved."""
+        start = folder.rstrip("/")
+        try:
+            entries = sorted(self._fs.ls(folder, detail=True), key=lambda entry: str(entry["name"]))
+            if folder == self._root and any(str(entry["name"]).rstrip("/") == start != "" for entry in entries):
+                raise NotADirectoryError("it is a file")
+        except Exception as error:
+            if folder == self._root:
+                raise TransientError(
+                    f"the source {self.url} is not a folder that can be read: {_reason(error)}; check its address"
+                ) from error
+            if not isinstance(error, FileNotFoundError):
+                unreadable[self._full(folder)] = _reason(error)
+            return []
+        result = []
+        for entry in entries:
+            path = str(entry["name"])
+            inside = not start or path.startswith(f"{start}/")
+            if not inside or path.rstrip("/").rsplit("/", 1)[-1].startswith("."):
+                continue
+            try:
+                result.append(self._fs.info(path) if entry.get("islink") else entry)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                unreadable[self._full(path)] = _reason(error)
+        return result
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__

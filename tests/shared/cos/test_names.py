@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.cos.names import exposure_of_jitter, is_association, parse_name, stem_of
+from shared.cos.names import is_association, parse_name, stem_of
 from shared.errors import PermanentError
 
 
@@ -19,7 +19,5 @@ def test_other_names_are_refused(name: str) -> None:
 
 def test_roots() -> None:
     assert is_association("ldfd01010")
-    assert exposure_of_jitter("ldfd01vlj") == "ldfd01vlq"
-    assert exposure_of_jitter("ldfd01010") == "ldfd01010"
     assert stem_of("a.fits") == stem_of("a.fits.gz") == "a"
     assert stem_of("a.txt") is None

@@ -1,0 +1,247 @@
+"""Sources: what they list, what they say when they cannot, and that every kind of URL works."""
+
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from services.archive.facts import read_facts
+from services.archive.sources import Source, SourceFile, open_source
+from shared.errors import PermanentError, TransientError
+
+_NAMES = ("ldfd01010_asn.fits.gz", "ldfd01vnq_rawtag_a.fits.gz", "ldfd01vnq_spt.fits.gz")
+_ALL = {"ldfd01010_asn", "ldfd01vnq_rawtag_a", "ldfd01vnq_spt"}
+
+
+@pytest.fixture
+def folder(data_dir: Path, tmp_path: Path) -> Path:
+    """Folder with the table on top and one exposure below."""
+    target = tmp_path / "source"
+    (target / "visit").mkdir(parents=True)
+    for name in _NAMES:
+        place = target if "asn" in name else target / "visit"
+        shutil.copyfile(data_dir / "ldfd01010" / "raw" / name, place / name)
+    return target
+
+
+class _Files(http.server.SimpleHTTPRequestHandler):
+    """A static file server; folders named ``locked`` are refused."""
+
+    def do_GET(self) -> None:
+        if self.path.rstrip("/").endswith("locked"):
+            self.send_error(403)
+        else:
+            super().do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Keep quiet."""
+
+
+@pytest.fixture
+def web(folder: Path) -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def _as_path(folder: Path) -> str:
+    return str(folder)
+
+
+def _as_file_url(folder: Path) -> str:
+    return folder.as_uri()
+
+
+def _as_memory(folder: Path) -> str:
+    memory = fsspec.filesystem("memory")
+    memory.store.clear()
+    memory.put(f"{folder}/", "/source/", recursive=True)
+    return "memory://source"
+
+
+def _as_zip(folder: Path) -> str:
+    path = folder.with_suffix(".zip")
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.rglob("*.gz")):
+            archive.write(file, file.relative_to(folder))
+    return f"zip://::{path.as_uri()}"
+
+
+def _stems(source: Source) -> set[str]:
+    return {file.stem for file in source.list().files}
+
+
+def _check(url: str, folder: Path, scratch: Path) -> None:
+    """List, read a header, copy; the URL that the source gives opens the same source."""
+    source = open_source(open_source(url).url)
+    listing = source.list()
+    assert {file.stem for file in listing.files} == _ALL
+    assert listing.unreadable == {}
+    again = {file.stem: file.identity for file in open_source(url).list().files}
+    for file in listing.files:
+        original = next(folder.rglob(file.name))
+        source.copy_to(file, scratch / file.name)
+        assert (scratch / file.name).read_bytes() == original.read_bytes()
+        assert file.size == original.stat().st_size
+        assert again[file.stem] == file.identity
+    facts = {file.stem: read_facts(source, file) for file in listing.files}
+    assert facts["ldfd01010_asn"].members == ["ldfd01vnq", "ldfd01vpq", "ldfd01vrq", "ldfd01vtq"]
+    assert facts["ldfd01vnq_rawtag_a"].segments == ["FUVA"]
+
+
+@pytest.mark.parametrize("make_url", [_as_path, _as_file_url, _as_memory, _as_zip])
+def test_urls(make_url: Callable[[Path], str], folder: Path, tmp_path: Path) -> None:
+    _check(make_url(folder), folder, tmp_path)
+
+
+def test_http(web: str, folder: Path, tmp_path: Path) -> None:
+    _check(web, folder, tmp_path)
+    _check(f"{web}/", folder, tmp_path)
+
+
+def test_changed_files_have_another_identity(web: str, folder: Path) -> None:
+    zipped = _as_zip(folder)
+    sources = [open_source(url) for url in (str(folder), web, zipped)]
+    before = [{file.stem: file.identity for file in source.list().files} for source in sources]
+    path = folder / "visit" / "ldfd01vnq_spt.fits.gz"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    os.utime(path, (1e9, 1e9))
+    _as_zip(folder)
+    after = [{file.stem: file.identity for file in source.list().files} for source in sources]
+    for old, new in zip(before, after, strict=True):
+        assert {stem for stem in _ALL if old[stem] != new[stem]} == {"ldfd01vnq_spt"}
+
+
+def test_folder_that_cannot_be_read_is_named(web: str, folder: Path) -> None:
+    (folder / "locked").mkdir()
+    (folder / "locked" / "ldfd01vpq_spt.fits").write_bytes(b"")
+    listing = open_source(web).list()
+    assert {file.stem for file in listing.files} == _ALL
+    assert list(listing.unreadable) == [f"{web}/locked/"]
+    assert "403" in listing.unreadable[f"{web}/locked/"]
+
+
+_AS_ORDINARY_USER = """
+import os, sys
+from services.archive.sources import open_source
+open_source(sys.argv[1]).list()  # everything is imported before the rights to do so may be gone
+if os.getuid() == 0:
+    os.setuid(65534)
+listing = open_source(sys.argv[1]).list()
+print([file.stem for file in listing.files], listing.unreadable)
+"""
+"""Permissions do not bind root."""
+
+
+def test_local_folder_without_permission_is_named(folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as top:
+        Path(top).chmod(0o755)
+        copy = shutil.copytree(folder, Path(top) / "source")
+        (copy / "visit").chmod(0)
+        command = [sys.executable, "-c", _AS_ORDINARY_USER, str(copy)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        (copy / "visit").chmod(0o755)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("['ldfd01010_asn'] {'file://")
+    assert "source/visit': " in done.stdout
+    assert "Permission denied" in done.stdout
+
+
+def test_no_folder_is_an_error(tmp_path: Path, folder: Path, web: str) -> None:
+    for url in (tmp_path / "nowhere", folder / "ldfd01010_asn.fits.gz", f"{web}/nowhere", f"{web}/locked"):
+        with pytest.raises(TransientError, match="check its address"):
+            open_source(str(url)).list()
+
+
+def test_unknown_urls_are_refused() -> None:
+    with pytest.raises(PermanentError, match=r"nonesuch.*file, http"):
+        open_source("nonesuch://data")
+
+
+def test_twins_count_once(folder: Path) -> None:
+    (folder / "ldfd01010_asn.fits").write_bytes(b"")
+    names = [file.name for file in open_source(str(folder)).list().files if file.stem == "ldfd01010_asn"]
+    assert names == ["ldfd01010_asn.fits"]
+
+
+def test_links(folder: Path, tmp_path: Path) -> None:
+    (folder / "ldfd01vpq_spt.fits").symlink_to(tmp_path / "nowhere.fits")
+    (folder / "loop").symlink_to(folder)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "ldfd01vrq_spt.fits").write_bytes(b"12345")
+    (folder / "linked").symlink_to(elsewhere)
+    (folder / "ldfd01vtq_spt.fits").symlink_to(elsewhere / "ldfd01vrq_spt.fits")
+    source = open_source(str(folder))
+    files = {file.stem: file for file in source.list().files}
+    assert set(files) == {*_ALL, "ldfd01vrq_spt", "ldfd01vtq_spt"}
+    assert files["ldfd01vtq_spt"].size == 5
+    os.utime(elsewhere / "ldfd01vrq_spt.fits", (1e9, 1e9))
+    again = {file.stem: file for file in source.list().files}
+    assert again["ldfd01vtq_spt"].identity != files["ldfd01vtq_spt"].identity
+
+
+def test_hidden_files_and_folders_are_left_aside(folder: Path) -> None:
+    (folder / ".snapshot").mkdir()
+    (folder / ".snapshot" / "ldfd01vpq_spt.fits").write_bytes(b"1")
+    (folder / ".ldfd01vrq_spt.fits").write_bytes(b"1")
+    assert _stems(open_source(str(folder))) == _ALL
+
+
+def _one(source: Source, stem: str) -> SourceFile:
+    return next(file for file in source.list().files if file.stem == stem)
+
+
+def test_errors_name_the_right_side(folder: Path, tmp_path: Path) -> None:
+    source = open_source(str(folder))
+    file = _one(source, "ldfd01vnq_spt")
+
+    with pytest.raises(TransientError, match=r"the scratch folder .*nowhere did not take ldfd01vnq_spt"):
+        source.copy_to(file, tmp_path / "nowhere" / "copy.fits")
+    with pytest.raises(TransientError, match=r"the scratch folder /dev did not take.*No space left"):
+        source.copy_to(file, Path("/dev/full"))
+    with pytest.raises(OSError, match="of the caller"), source.open(file):
+        raise OSError("an error of the caller")
+
+    (folder / "visit" / file.name).unlink()
+    with pytest.raises(TransientError, match=r"ldfd01vnq_spt\.fits\.gz cannot be read"):
+        source.copy_to(file, tmp_path / "copy.fits")
+    (folder / "visit" / file.name).mkdir()
+    with pytest.raises(TransientError, match=r"ldfd01vnq_spt\.fits\.gz cannot be read"):
+        source.copy_to(file, tmp_path / "copy.fits")
+
+
+def test_connection_lost_in_the_middle_is_the_source_s_error(folder: Path, tmp_path: Path) -> None:
+    class Broken(_Files):
+        def copyfile(self, source: object, outputfile: object) -> None:  # noqa: ARG002 - the base class's names
+            self.wfile.write(b"x" * 1000)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Broken, directory=str(folder / "visit"))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/ldfd01vnq_spt.fits.gz"
+        file = SourceFile(url, "ldfd01vnq_spt.fits.gz", "ldfd01vnq_spt", 5000, "")
+        with pytest.raises(TransientError, match=r"ldfd01vnq_spt\.fits\.gz cannot be read"):
+            open_source(url.rsplit("/", 1)[0]).copy_to(file, tmp_path / "copy.fits")
+        server.shutdown()
+
+
+def test_file_that_still_grows_is_tried_again(folder: Path, tmp_path: Path) -> None:
+    source = open_source(str(folder))
+    file = _one(source, "ldfd01vnq_spt")
+    with (folder / "visit" / file.name).open("ab") as stream:
+        stream.write(b"more")
+    with pytest.raises(TransientError, match="still changing"):
+        source.copy_to(file, tmp_path / "copy.fits")
