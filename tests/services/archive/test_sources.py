@@ -1,16 +1,16 @@
 """Sources: what they list, what they say when they cannot, and that every kind of URL works."""
 
-import http.server
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
@@ -34,25 +34,9 @@ def folder(data_dir: Path, tmp_path: Path) -> Path:
     return target
 
 
-class _Files(http.server.SimpleHTTPRequestHandler):
-    """A static file server; folders named ``locked`` are refused."""
-
-    def do_GET(self) -> None:
-        if self.path.rstrip("/").endswith("locked"):
-            self.send_error(403)
-        else:
-            super().do_GET()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Keep quiet."""
-
-
 @pytest.fixture
-def web(folder: Path) -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=str(folder))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+def web(folder: Path, serve: Callable[[Path], Any]) -> str:
+    return str(serve(folder).url)
 
 
 def _as_path(folder: Path) -> str:
@@ -125,13 +109,13 @@ def test_changed_files_have_another_identity(web: str, folder: Path) -> None:
         assert {stem for stem in _ALL if old[stem] != new[stem]} == {"ldfd01vnq_spt"}
 
 
-def test_folder_that_cannot_be_read_is_named(web: str, folder: Path) -> None:
-    (folder / "locked").mkdir()
-    (folder / "locked" / "ldfd01vpq_spt.fits").write_bytes(b"")
-    listing = open_source(web).list()
-    assert {file.stem for file in listing.files} == _ALL
-    assert list(listing.unreadable) == [f"{web}/locked/"]
-    assert "403" in listing.unreadable[f"{web}/locked/"]
+def test_folder_that_cannot_be_read_is_named(folder: Path, serve: Callable[[Path], Any]) -> None:
+    server = serve(folder)
+    server.locked.add("visit")
+    listing = open_source(server.url).list()
+    assert [file.stem for file in listing.files] == ["ldfd01010_asn"]
+    assert list(listing.unreadable) == [f"{server.url}/visit/"]
+    assert "403" in listing.unreadable[f"{server.url}/visit/"]
 
 
 _AS_ORDINARY_USER = """
@@ -161,7 +145,7 @@ def test_local_folder_without_permission_is_named(folder: Path) -> None:
 
 
 def test_no_folder_is_an_error(tmp_path: Path, folder: Path, web: str) -> None:
-    for url in (tmp_path / "nowhere", folder / "ldfd01010_asn.fits.gz", f"{web}/nowhere", f"{web}/locked"):
+    for url in (tmp_path / "nowhere", folder / "ldfd01010_asn.fits.gz", f"{web}/nowhere"):
         with pytest.raises(TransientError, match="check its address"):
             open_source(str(url)).list()
 
@@ -224,18 +208,23 @@ def test_errors_name_the_right_side(folder: Path, tmp_path: Path) -> None:
         source.copy_to(file, tmp_path / "copy.fits")
 
 
-def test_connection_lost_in_the_middle_is_the_source_s_error(folder: Path, tmp_path: Path) -> None:
-    class Broken(_Files):
-        def copyfile(self, source: object, outputfile: object) -> None:  # noqa: ARG002 - the base class's names
-            self.wfile.write(b"x" * 1000)
+def test_connection_lost_in_the_middle_is_the_source_s_error(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Broken, directory=str(folder / "visit"))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}/ldfd01vnq_spt.fits.gz"
-        file = SourceFile(url, "ldfd01vnq_spt.fits.gz", "ldfd01vnq_spt", 5000, "")
-        with pytest.raises(TransientError, match=r"ldfd01vnq_spt\.fits\.gz cannot be read"):
-            open_source(url.rsplit("/", 1)[0]).copy_to(file, tmp_path / "copy.fits")
-        server.shutdown()
+        def answer() -> None:
+            for head in (True, False):
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\nConnection: close\r\n\r\n")
+                    if not head:
+                        connection.sendall(b"x" * 1000)
+
+        threading.Thread(target=answer, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        file = SourceFile(f"{url}/ldfd01vnq_spt.fits", "ldfd01vnq_spt.fits", "ldfd01vnq_spt", 5000, "")
+        with pytest.raises(TransientError, match=r"ldfd01vnq_spt\.fits cannot be read"):
+            open_source(url).copy_to(file, tmp_path / "copy.fits")
 
 
 def test_file_that_still_grows_is_tried_again(folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,284 @@
+"""Scans and fetches, on a real Postgres, a real broker and a real association cut down to one exposure."""
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from astropy.io import fits
+from sqlalchemy import select, text, update
+
+from cosmo.launcher.embedded import EmbeddedValkey
+from services.archive.__main__ import keep_scanning
+from services.archive.fetch import FetchService
+from services.archive.scan import ScanResult, scan
+from services.archive.sources import open_source
+from shared.broker import Messenger, make_broker
+from shared.database.engine import Database
+from shared.database.models.operations import Dataset, Event, File, Job, JobState, SourceFile, Stage
+from shared.errors import TransientError
+from shared.jobs import operations
+from shared.jobs.events import Outbox
+from shared.jobs.runner import JobRunner
+from shared.settings import ArchiveSettings, CalibratorSettings, JobSettings
+from shared.store import Store
+
+pytestmark = pytest.mark.integration
+
+_RAW, _SPT, _JIT = "ldfd01vnq_rawtag_a.fits.gz", "ldfd01vnq_spt.fits.gz", "ldfd01010_jit.fits.gz"
+
+
+class Archive:
+    """The archive service as a test drives it."""
+
+    def __init__(self, database: Database, messenger: Messenger, folder: Path, store: Path) -> None:
+        self.database = database
+        self.messenger = messenger
+        self.folder = folder
+        self.store = store
+        self.url = str(folder)
+
+    async def scan(self) -> ScanResult:
+        """Look at the source, and do every fetch job that is due."""
+        result = await scan(self.database, open_source(self.url), Outbox())
+        service = FetchService(self.database, Store(self.store.as_uri()), CalibratorSettings())
+        runner = JobRunner(
+            self.database, self.messenger, JobSettings(max_attempts=1), {Stage.FETCH: service.fetch}, "tester"
+        )
+        for job in await self.jobs(Stage.FETCH):
+            if job.state is JobState.QUEUED:
+                await runner.run(job.id)
+        return result
+
+    async def dataset(self, rootname: str = "ldfd01010") -> Dataset:
+        async with self.database.session() as session:
+            return (await session.execute(select(Dataset).where(Dataset.rootname == rootname))).scalar_one()
+
+    async def jobs(self, stage: Stage) -> list[Job]:
+        async with self.database.session() as session:
+            return list((await session.execute(select(Job).where(Job.stage == stage).order_by(Job.id))).scalars())
+
+    async def events(self, name: str) -> list[dict[str, Any]]:
+        """List the details of the events of a name."""
+        async with self.database.session() as session:
+            rows = await session.execute(select(Event.detail).where(Event.name == name).order_by(Event.id))
+            return list(rows.scalars())
+
+    async def current(self, rootname: str = "ldfd01010") -> set[str]:
+        """Names of a dataset's current files."""
+        async with self.database.session() as session:
+            rows = select(File.name).join(Dataset).where(Dataset.rootname == rootname, File.current)
+            return set((await session.execute(rows)).scalars())
+
+    async def force(self) -> None:
+        async with self.database.transaction() as session:
+            await operations.force(session, "ldfd01010")
+
+    def stored(self) -> dict[Path, int]:
+        """Every file in the store, and when it was written."""
+        return {path: path.stat().st_mtime_ns for path in self.store.rglob("*.fits*")}
+
+
+@pytest.fixture
+async def archive(database: Database, valkey: EmbeddedValkey, data_dir: Path, tmp_path: Path) -> AsyncIterator[Archive]:
+    raw, folder = data_dir / "ldfd01010" / "raw", tmp_path / "source"
+    (folder / "visit").mkdir(parents=True)
+    for name in (_RAW, _SPT, _JIT):
+        shutil.copyfile(raw / name, folder / "visit" / name)
+    _write_table(raw, folder / "ldfd01010_asn.fits")
+    broker = make_broker(valkey.url)
+    broker.client.flushall()
+    yield Archive(database, Messenger(broker), folder, tmp_path / "store")
+    broker.close()
+
+
+def _write_table(raw: Path, target: Path) -> None:
+    """Write the table of an association of the first exposure alone."""
+    with fits.open(raw / "ldfd01010_asn.fits.gz") as hdus:
+        hdus["ASN"].data = hdus["ASN"].data[[0, 4]]
+        hdus.writeto(target, overwrite=True)
+
+
+async def test_unchanged_files_are_not_copied_again(archive: Archive) -> None:
+    result = await archive.scan()
+    assert (result.files, result.changed, result.datasets) == (4, 4, 1)
+    assert await archive.current() == {"ldfd01010_asn.fits", _RAW, _SPT, _JIT}
+    before = archive.stored()
+    result = await archive.scan()
+    assert (result.files, result.changed) == (4, 0)
+    assert len(await archive.jobs(Stage.FETCH)) == 1
+
+    with fits.open(archive.folder / "ldfd01010_asn.fits", mode="update") as hdus:
+        hdus[0].header["COMMENT"] = "another version"
+    assert (await archive.scan()).changed == 1
+    after = archive.stored()
+    assert before.items() <= after.items()
+    assert [path.name for path in after.keys() - before.keys()] == ["ldfd01010_asn.fits"]
+    assert await archive.current() == {"ldfd01010_asn.fits", _RAW, _SPT, _JIT}
+    states = [job.state for job in await archive.jobs(Stage.CALIBRATE)]
+    assert states == [JobState.SUPERSEDED, JobState.QUEUED]
+
+
+async def test_incomplete_goes_on_by_itself(archive: Archive, data_dir: Path) -> None:
+    (archive.folder / "visit" / _SPT).unlink()
+    await archive.scan()
+    assert (await archive.dataset()).missing == ["ldfd01vnq_spt"]
+    assert await archive.events("dataset.incomplete") == [{"missing": ["ldfd01vnq_spt"]}]
+    assert await archive.jobs(Stage.FETCH) == []
+    shutil.copyfile(data_dir / "ldfd01010" / "raw" / _SPT, archive.folder / "visit" / _SPT)
+    await archive.scan()
+    assert (await archive.dataset()).missing == []
+    (fetched,) = await archive.events("dataset.fetched")
+    assert fetched["accepted_missing"] == []
+
+
+async def test_forced_set_records_what_was_let_go(archive: Archive, data_dir: Path) -> None:
+    (archive.folder / "visit" / _SPT).unlink()
+    await archive.scan()
+    await archive.force()
+    await archive.scan()
+    (fetch,) = await archive.jobs(Stage.FETCH)
+    assert (fetch.state, fetch.payload["accepted_missing"]) == (JobState.DONE, ["ldfd01vnq_spt"])
+    (fetched,) = await archive.events("dataset.fetched")
+    assert fetched["accepted_missing"] == ["ldfd01vnq_spt"]
+    assert fetched["depends_on"]["calibrate"]["accepted_missing"] == ["ldfd01vnq_spt"]
+    assert len(await archive.jobs(Stage.CALIBRATE)) == 1
+    await archive.scan()
+    assert len(await archive.jobs(Stage.FETCH)) == 1
+
+    # what goes missing later was never let go
+    (archive.folder / "visit" / _RAW).unlink()
+    await archive.scan()
+    dataset = await archive.dataset()
+    assert (dataset.missing, dataset.forced) == (["ldfd01vnq_raw*", "ldfd01vnq_spt"], False)
+    assert len(await archive.jobs(Stage.FETCH)) == 1
+
+    # what arrives is used, and the leave ends with it
+    for name in (_RAW, _SPT):
+        shutil.copyfile(data_dir / "ldfd01010" / "raw" / name, archive.folder / "visit" / name)
+    await archive.scan()
+    dataset = await archive.dataset()
+    assert (dataset.missing, dataset.forced) == ([], False)
+    assert (await archive.events("dataset.fetched"))[-1]["accepted_missing"] == []
+    assert [job.state for job in await archive.jobs(Stage.CALIBRATE)] == [JobState.SUPERSEDED, JobState.QUEUED]
+
+
+async def test_exposure_of_two_associations_is_fetched_for_both(archive: Archive, data_dir: Path) -> None:
+    second = archive.folder / "ldfd01020_asn.fits"
+    _write_table(data_dir / "ldfd01010" / "raw", second)
+    await archive.scan()
+    for rootname, jitter in (("ldfd01010", {_JIT}), ("ldfd01020", set())):
+        assert await archive.current(rootname) == {f"{rootname}_asn.fits", _RAW, _SPT, *jitter}
+    assert len(await archive.jobs(Stage.CALIBRATE)) == 2
+
+    before = archive.stored()
+    for rootname in ("ldfd01020", "ldfd01010"):
+        with fits.open(archive.folder / f"{rootname}_asn.fits", mode="update") as hdus:
+            hdus[0].header["COMMENT"] = "another version"
+    await archive.scan()
+    new = archive.stored().keys() - before.keys()
+    assert {path.name for path in new} == {"ldfd01010_asn.fits", "ldfd01020_asn.fits"}
+    for rootname, jitter in (("ldfd01010", {_JIT}), ("ldfd01020", set())):
+        assert await archive.current(rootname) == {f"{rootname}_asn.fits", _RAW, _SPT, *jitter}
+
+
+async def test_vanished_companion_is_no_input_any_more(archive: Archive) -> None:
+    await archive.scan()
+    (archive.folder / "visit" / _JIT).unlink()
+    await archive.scan()
+    assert await archive.current() == {"ldfd01010_asn.fits", _RAW, _SPT}
+    assert len(await archive.jobs(Stage.CALIBRATE)) == 1
+
+
+async def test_later_acquisition_becomes_a_companion(archive: Archive, data_dir: Path) -> None:
+    await archive.scan()
+    assert (await archive.dataset()).companions == []
+    for name in ("ldfd01vlq_rawacq.fits.gz", "ldfd01vlq_spt.fits.gz"):
+        shutil.copyfile(data_dir / "ldfd01010" / "raw" / name, archive.folder / name)
+    await archive.scan()
+    assert (await archive.dataset()).companions == ["ldfd01vlq"]
+    assert len(await archive.jobs(Stage.FETCH)) == 2
+
+
+async def test_unreadable_folder_changes_nothing_known_and_the_rest_goes_on(
+    archive: Archive, data_dir: Path, serve: Callable[[Path], Any]
+) -> None:
+    server = serve(archive.folder)
+    archive.url = server.url
+    await archive.scan()
+    server.locked.add("visit")
+    for name in ("ldfd01vlq_rawacq.fits.gz", "ldfd01vlq_spt.fits.gz"):
+        shutil.copyfile(data_dir / "ldfd01010" / "raw" / name, archive.folder / name)
+    result = await archive.scan()
+    assert list(result.unreadable) == [f"{server.url}/visit/"]
+    assert (await archive.dataset()).missing == []
+    assert await archive.events("dataset.incomplete") == []
+    assert await archive.current("ldfd01vlq") == {"ldfd01vlq_rawacq.fits.gz", "ldfd01vlq_spt.fits.gz"}
+    server.locked.clear()
+    assert (await archive.scan()).unreadable == {}
+    assert len(await archive.jobs(Stage.FETCH)) == 2
+
+
+async def test_file_that_cannot_be_read_is_looked_at_again(archive: Archive, serve: Callable[[Path], Any]) -> None:
+    server = serve(archive.folder)
+    archive.url = server.url
+    server.locked.add(f"visit/{_RAW}")
+    result = await archive.scan()
+    assert list(result.unreadable) == [f"{server.url}/visit/{_RAW}"]
+    assert (await archive.dataset()).missing == ["ldfd01vnq_raw*"]
+    server.locked.clear()
+    await archive.scan()
+    assert (await archive.dataset()).missing == []
+    assert len(await archive.events("dataset.fetched")) == 1
+
+
+async def test_facts_of_an_earlier_version_are_read_again(archive: Archive) -> None:
+    path = archive.folder / "visit" / _RAW
+    with fits.open(path) as hdus:
+        hdus[0].header["DETECTHV"] = "NomAB"
+        hdus.writeto(path.with_suffix(""))
+    path.unlink()
+    await archive.scan()
+    assert (await archive.dataset()).missing == ["ldfd01vnq_rawtag_b"]
+    earlier = {"members": [], "asn_id": "ldfd01010", "segment": "FUVA", "acquisitions": [], "error": ""}
+    async with archive.database.transaction() as session:
+        await session.execute(update(SourceFile).where(SourceFile.stem == "ldfd01vnq_rawtag_a").values(facts=earlier))
+        await session.execute(update(Dataset).values(missing=[]))
+    assert (await archive.scan()).changed == 0
+    assert (await archive.dataset()).missing == ["ldfd01vnq_rawtag_b"]
+    async with archive.database.session() as session:
+        facts = select(SourceFile.facts).where(SourceFile.stem == "ldfd01vnq_rawtag_a")
+        assert (await session.execute(facts)).scalar_one()["segments"] == ["FUVA", "FUVB"]
+
+
+async def test_no_source_is_an_error_and_changes_nothing(archive: Archive) -> None:
+    await archive.scan()
+    archive.folder.rename(archive.folder.with_name("away"))
+    with pytest.raises(TransientError, match="check its address"):
+        await archive.scan()
+    assert (await archive.dataset()).missing == []
+
+
+async def test_scanning_outlives_a_fault_of_the_database(archive: Archive) -> None:
+    settings = ArchiveSettings(source=archive.url, scan_seconds=0.05)
+
+    async def run(statement: str) -> None:
+        async with archive.database.transaction() as session:
+            await session.execute(text(statement))
+
+    await run("ALTER TABLE source_files RENAME TO elsewhere")
+    scanning = asyncio.ensure_future(keep_scanning(archive.database, archive.messenger, settings))
+    try:
+        await asyncio.sleep(0.5)
+        assert not scanning.done()
+        await run("ALTER TABLE elsewhere RENAME TO source_files")
+        async with asyncio.timeout(10):
+            while not await archive.jobs(Stage.FETCH):  # noqa: ASYNC110 - it waits for a row, not for a task
+                await asyncio.sleep(0.05)
+    finally:
+        scanning.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await scanning
