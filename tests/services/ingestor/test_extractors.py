@@ -26,6 +26,18 @@ def test_headers(data_dir: Path) -> None:
     assert row["neventsb"] is None
 
 
+def test_shifts_that_were_not_measured_are_null(data_dir: Path) -> None:
+    (raw,) = _rows(data_dir, "ldfd01vnq_rawtag_a", "headers")
+    assert fits.getval(next(data_dir.rglob("ldfd01vnq_rawtag_a.fits.gz")), "SHIFT1A", 1) == 0.0
+    assert {raw[f"{name}{segment}"] for name in ("shift1", "shift2", "dpixel1") for segment in "ab"} == {None}
+    (calibrated,) = _rows(data_dir, "ldfd01vnq_x1d", "headers")
+    header = fits.getheader(next(data_dir.rglob("ldfd01vnq_x1d.fits.gz")), 1)
+    assert calibrated["shift1a"] == header["SHIFT1A"] == pytest.approx(-521.243)
+    assert calibrated["dpixel1a"] == header["DPIXEL1A"]
+    assert header["SHIFT1B"] == 0.0
+    assert calibrated["shift1b"] is None
+
+
 def test_spectrum(data_dir: Path) -> None:
     (row,) = _rows(data_dir, "ldfd01vnq_x1d", "data")
     table = fits.getdata(next(data_dir.rglob("ldfd01vnq_x1d.fits.gz")), 1)
