@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from services.calibrator.headers import Association, Exposure
 from services.calibrator.references import Reference, ReferenceFolder
+from shared.cos.completeness import missing_raw
 from shared.cos.segments import expected_segments
 from shared.errors import PermanentError, UnsupportedError
 
@@ -42,7 +43,7 @@ def preflight(
     references
         Where reference files are.
     accepted_missing
-        Stems of files (``ldfd01vpq_rawtag``) that an operator let go.
+        What an operator let go, by the names that `shared.cos.completeness.missing_raw` gives.
 
     Raises
     ------
@@ -66,17 +67,13 @@ def preflight(
 
 
 def _missing(association: Association | None, exposures: Sequence[Exposure]) -> set[str]:
-    """Stems of the raw files that must be there and are not: of each member, and of each segment that was on."""
-    have = {(exposure.rootname, exposure.suffix) for exposure in exposures}
-    members = association.members if association else ()
-    missing = {f"{member}_rawtag" for member in members if not any(root == member for root, _ in have)}
+    """Names of the raw files that must be there and are not: of each member, and of each segment that was on."""
+    raw: dict[str, set[str]] = {member: set() for member in association.members} if association else {}
+    segments: dict[str, set[str]] = {}
     for exposure in exposures:
-        kind = exposure.suffix.removesuffix(exposure.side)
-        for segment in expected_segments(exposure.header):
-            suffix = f"{kind}_{segment[-1].lower()}"
-            if (exposure.rootname, suffix) not in have:
-                missing.add(f"{exposure.rootname}_{suffix}")
-    return missing
+        raw.setdefault(exposure.rootname, set()).add(exposure.suffix)
+        segments.setdefault(exposure.rootname, set()).update(expected_segments(exposure.header))
+    return {name for root, suffixes in raw.items() for name in missing_raw(root, suffixes, segments.get(root, ()))}
 
 
 def _check_header(exposure: Exposure) -> None:
