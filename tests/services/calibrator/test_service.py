@@ -1,6 +1,7 @@
 """From claimed job to recorded run, on a real Postgres, a real store and the real CalCOS."""
 
 import asyncio
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,25 +26,33 @@ MakeService = Callable[..., CalibrationService]
 
 
 @pytest.fixture
-def make_service(database: Database, data_dir: Path, reference_cache: Path, tmp_path: Path) -> MakeService:
+def store_disk(small_disk: Callable[[str], Path]) -> Path:
+    """Disk of the store, with room for the raw files and a few products."""
+    return small_disk("12m")
+
+
+@pytest.fixture
+def make_service(
+    database: Database, data_dir: Path, reference_cache: Path, store_disk: Path, tmp_path: Path
+) -> MakeService:
     """Maker of the service with its real references, and settings as given."""
 
-    def make(store: str | None = None, **settings: Any) -> CalibrationService:
+    def make(**settings: Any) -> CalibrationService:
         options = {
             "references": data_dir / "references",
             "reference_cache": reference_cache,
             "scratch": tmp_path / "scratch",
         }
         chosen = CalibratorSettings(**(options | settings))
-        return CalibrationService(database, Store(store or f"file://{tmp_path}/store"), chosen)
+        return CalibrationService(database, Store(f"file://{store_disk}/store"), chosen)
 
     return make
 
 
 @pytest.fixture
-async def job(database: Database, claim_new: Claim, small_files: dict[str, Path], tmp_path: Path) -> ClaimedJob:
+async def job(database: Database, claim_new: Claim, small_files: dict[str, Path], store_disk: Path) -> ClaimedJob:
     """Claimed calibration of the first exposure of the real association, whose files are in the store."""
-    store = Store(f"file://{tmp_path}/store")
+    store = Store(f"file://{store_disk}/store")
     claimed: ClaimedJob = await claim_new("ldfd01010")
     async with database.transaction() as session:
         session.add(Event(name="dataset.fetched", dataset_id=claimed.dataset_id, detail={"accepted_missing": []}))
@@ -62,19 +71,33 @@ async def runs(database: Database) -> list[Run]:
         return list((await session.execute(select(Run).order_by(Run.id))).scalars())
 
 
-async def test_good_run_and_the_failed_one_before_it(
-    database: Database, make_service: MakeService, job: ClaimedJob, tmp_path: Path
-) -> None:
+def grow(disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,size=200m", disk], check=True)
+
+
+async def test_run_out_of_memory_is_recorded(database: Database, make_service: MakeService, job: ClaimedJob) -> None:
     with pytest.raises(TransientError, match="MEMORY_LIMIT"):
         await make_service(memory_limit_mb=400).calibrate(job)
     (failed,) = await runs(database)
     assert (failed.current, failed.path, failed.exit_status, failed.attempt) == (False, None, None, 1)
     assert "MemoryError" in (failed.error or "")
-    assert "Traceback" in failed.trailer or "CALCOS" in failed.trailer
+    assert "CALCOS" in failed.trailer
     assert failed.references["23n1744jl_lamp.fits"]["keyword"] == "LAMPTAB"
     assert failed.wall_seconds > 0
     assert failed.peak_rss_mb > 50
 
+
+async def test_good_run_after_one_that_filled_the_store(
+    database: Database, make_service: MakeService, job: ClaimedJob, store_disk: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(TransientError, match="free space"):
+        await make_service().calibrate(job)
+    (failed,) = await runs(database)
+    assert (failed.current, failed.path, failed.exit_status) == (False, None, 0)
+    assert "did not take" in (failed.error or "")
+    assert not list((store_disk / "store").glob("products/*/*"))
+
+    await asyncio.to_thread(grow, store_disk)
     completion = await make_service().calibrate(job)
     async with database.transaction() as session:
         await completion.apply(session)
@@ -96,12 +119,12 @@ async def test_good_run_and_the_failed_one_before_it(
     }
     assert promised <= files.keys()
     assert {file.run_id for file in files.values()} == {run.id}
-    store = tmp_path / "store" / (run.path or "")
-    assert {path.name: path.stat().st_size for path in store.iterdir()} == {n: f.size for n, f in files.items()}
+    products = store_disk / "store" / (run.path or "")
+    assert {path.name: path.stat().st_size for path in products.iterdir()} == {n: f.size for n, f in files.items()}
     assert list((tmp_path / "scratch").iterdir()) == []
 
     completion.discard()
-    assert not store.exists()
+    assert not products.exists()
 
 
 async def test_run_that_is_stopped_or_too_slow_is_recorded(
