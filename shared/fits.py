@@ -14,7 +14,7 @@ import numpy as np
 
 from shared.errors import PermanentError, TransientError
 
-__all__ = ["check_fits", "read_header"]
+__all__ = ["Header", "check_fits", "read_header"]
 
 _BLOCK = 2880
 _CARD = 80

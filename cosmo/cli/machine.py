@@ -124,7 +124,8 @@ async def _scan_once(environment: dict[str, str], source: str) -> ScanResult:
     broker = make_broker(environment["COSMO_REDIS_URL"])
     outbox = Outbox()
     try:
-        seen = await scan(database, open_source(source), outbox)
+        references = environment.get("COSMO_CALIBRATOR__REFERENCES")
+        seen = await scan(database, open_source(source), outbox, Path(references) if references else None)
         await send(Messenger(broker), outbox)
         return seen
     finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 
 from services.archive.fetch import FetchService
 from services.archive.scan import scan
@@ -28,12 +29,14 @@ def main() -> None:
         return {Stage.FETCH: service.fetch}
 
     async def background(database: Database, messenger: Messenger) -> None:
-        await keep_scanning(database, messenger, settings.archive)
+        await keep_scanning(database, messenger, settings.archive, settings.calibrator.references)
 
     run_worker("archive", settings, ["fetch"], handlers, threads=2, background=background)
 
 
-async def keep_scanning(database: Database, messenger: Messenger, settings: ArchiveSettings) -> None:
+async def keep_scanning(
+    database: Database, messenger: Messenger, settings: ArchiveSettings, references: Path | None = None
+) -> None:
     """Scan the source again and again, until cancelled.
 
     Parameters
@@ -44,11 +47,13 @@ async def keep_scanning(database: Database, messenger: Messenger, settings: Arch
         Sends the messages of the fetch jobs.
     settings
         The source, if any, and the pause between two scans.
+    references
+        Folder of the reference files, if this service sees it.
     """
     while settings.source is not None:
         outbox = Outbox()
         try:
-            result = await scan(database, open_source(settings.source), outbox)
+            result = await scan(database, open_source(settings.source), outbox, references)
             await send(messenger, outbox)
         except Exception as error:  # noqa: BLE001 - whatever fails here (Postgres too), the next scan must come
             get_logger().warning("scan failed", source=settings.source, error=str(error))

@@ -9,9 +9,10 @@ from typing import Any
 
 from services.archive.sources import Source, SourceFile
 from shared.cos.names import parse_name
+from shared.cos.references import needed_references
 from shared.cos.segments import expected_segments
 from shared.errors import PermanentError
-from shared.fits import read_header
+from shared.fits import Header, read_header
 
 __all__ = ["RAW", "Facts", "is_input", "read_facts"]
 
@@ -20,7 +21,7 @@ RAW = ("rawtag", "rawaccum", "rawacq")
 
 _OTHER_INPUTS = ("asn", "spt", "jit", "jif", "pha", "pha_a", "pha_b")
 _ACQUISITION_KEYWORDS = ("ACQSNAME", "ACQINAME", "PEAKXNAM", "PEAKDNAM")
-_VERSION = 2
+_VERSION = 3
 """Raise it when facts are added or read otherwise: stored ones of another version are read again."""
 
 
@@ -38,6 +39,8 @@ class Facts:
         Of a raw file: segments that its exposure must have raw files of.
     acquisitions
         Of a raw file: names of the acquisitions before it; ``x`` at the end stands for any letter.
+    references
+        Of a raw file: names of the reference files that calibrating it opens.
     error
         Why the header could not be read; the fetch judges such a file.
     version
@@ -48,6 +51,7 @@ class Facts:
     asn_id: str = ""
     segments: list[str] = field(default_factory=list)
     acquisitions: list[str] = field(default_factory=list)
+    references: list[str] = field(default_factory=list)
     error: str = ""
     version: int = _VERSION
 
@@ -115,7 +119,15 @@ def _raw_facts(stream: "io.BufferedReader[Any]", name: str) -> Facts:
         asn_id=_root(header.get("ASN_ID")),
         segments=sorted(expected_segments(header)),
         acquisitions=[found for key in _ACQUISITION_KEYWORDS if (found := _root(header.get(key)))],
+        references=_references(header),
     )
+
+
+def _references(header: Header) -> list[str]:
+    try:
+        return sorted(set(needed_references(header).values()))
+    except PermanentError:  # the calibrator refuses such a header, and says why
+        return []
 
 
 def _root(value: object) -> str:

@@ -122,10 +122,12 @@ class FetchService:
             "files": checksums,
             "source": job.payload["source"],
             "accepted_missing": accepted,
+            "references": job.payload["references"],
             "depends_on": {
                 "calibrate": {
                     "inputs": inputs,
                     "accepted_missing": accepted,
+                    "references": job.payload["references"],
                     "calcos": self._calibrator.calcos_version,
                     "randseed": self._calibrator.randseed,
                 },

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ARRAY, String, any_, literal, select, text
@@ -12,18 +13,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.archive.facts import Facts, is_input, read_facts
 from services.archive.grouping import DatasetListing, group
+from services.archive.references import reference_digests
 from services.archive.sources import Source, SourceFile
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, Job, JobState, Scan, Stage
 from shared.database.models.operations import SourceFile as SourceFileRow
 from shared.errors import TransientError
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
-from shared.jobs.routing import NewJob, fingerprint
+from shared.jobs.routing import ACQUISITION, NewJob, fingerprint
 
 __all__ = ["ScanResult", "scan"]
 
 _SCAN_LOCK = 0x434F534D51
 """Advisory lock: two scans do not write at once."""
+
+_Digests = dict[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,10 @@ class _Seen:
     unreadable: dict[str, str]
 
 
-async def scan(database: Database, source: Source, outbox: Outbox) -> ScanResult:
+async def scan(database: Database, source: Source, outbox: Outbox, references: Path | None = None) -> ScanResult:
     """Look at a source once: write what it holds, and a fetch job for each dataset that is new, changed and complete.
+
+    A dataset has changed when its files have, or the reference files that they name.
 
     Parameters
     ----------
@@ -70,6 +76,8 @@ async def scan(database: Database, source: Source, outbox: Outbox) -> ScanResult
         Source to look at.
     outbox
         Receives the messages of the jobs, to be sent after this returns.
+    references
+        Folder of the reference files; without it nobody sees that one changed.
 
     Raises
     ------
@@ -82,10 +90,11 @@ async def scan(database: Database, source: Source, outbox: Outbox) -> ScanResult
         known = {row.stem: row for row in rows.scalars()}
     seen = await asyncio.to_thread(_look, source, known)
     listings = group(seen.files, seen.facts)
+    digests = await asyncio.to_thread(_digests, references, listings, seen.facts)
     async with database.transaction() as session:
         await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCAN_LOCK})
         await _write_files(session, source, listings, seen)
-        await _write_datasets(session, source, listings, outbox)
+        await _write_datasets(session, source, listings, digests, outbox)
         counts = {"files": len(seen.files), "changed": len(seen.changed), "datasets": len(listings)}
         session.add(Scan(source=source.url, started_at=started, **counts))
     return ScanResult(**counts, unreadable=seen.unreadable)
@@ -114,6 +123,16 @@ def _look(source: Source, known: Mapping[str, SourceFileRow]) -> _Seen:
         seen.facts[file.stem] = facts
     _keep_unreadable(seen, known)
     return seen
+
+
+def _digests(folder: Path | None, listings: Sequence[DatasetListing], facts: Mapping[str, Facts]) -> list[_Digests]:
+    """List the reference files of each dataset with their checksums; none of what is not calibrated."""
+    return [
+        reference_digests(folder, {name for file in listing.files for name in facts[file.stem].references})
+        if listing.kind != ACQUISITION
+        else {}
+        for listing in listings
+    ]
 
 
 def _keep_unreadable(seen: _Seen, known: Mapping[str, SourceFileRow]) -> None:
@@ -157,7 +176,11 @@ async def _write_files(session: AsyncSession, source: Source, listings: Sequence
 
 
 async def _write_datasets(
-    session: AsyncSession, source: Source, listings: Sequence[DatasetListing], outbox: Outbox
+    session: AsyncSession,
+    source: Source,
+    listings: Sequence[DatasetListing],
+    digests: Sequence[_Digests],
+    outbox: Outbox,
 ) -> None:
     names = literal([listing.rootname for listing in listings], ARRAY(String))
     rows = await session.execute(select(Dataset).where(Dataset.rootname == any_(names)))
@@ -166,11 +189,11 @@ async def _write_datasets(
         select(Job.dataset_id, Job.fingerprint).where(Job.stage == Stage.FETCH, Job.state != JobState.SUPERSEDED)
     )
     fetches = {(dataset_id, known) for dataset_id, known in jobs}
-    for listing in listings:
+    for listing, references in zip(listings, digests, strict=True):
         dataset, events = _update(session, datasets.get(listing.rootname), listing)
         await session.flush()
         if not listing.missing or dataset.forced:
-            job = _fetch_job(source, listing)
+            job = _fetch_job(source, listing, references)
             if (dataset.id, fingerprint(job.depends_on)) not in fetches:
                 await add_job(session, dataset.id, job, outbox)
         for event in events:
@@ -195,7 +218,7 @@ def _update(session: AsyncSession, found: Dataset | None, listing: DatasetListin
     return dataset, events
 
 
-def _fetch_job(source: Source, listing: DatasetListing) -> NewJob:
+def _fetch_job(source: Source, listing: DatasetListing, references: _Digests) -> NewJob:
     files: list[dict[str, Any]] = [
         {"stem": file.stem, "name": file.name, "url": file.url, "identity": file.identity, "size": file.size}
         for file in listing.files
@@ -203,9 +226,15 @@ def _fetch_job(source: Source, listing: DatasetListing) -> NewJob:
     return NewJob(
         Stage.FETCH,
         "fetch",
-        payload={"source": source.url, "files": files, "accepted_missing": listing.missing},
+        payload={
+            "source": source.url,
+            "files": files,
+            "accepted_missing": listing.missing,
+            "references": references,
+        },
         depends_on={
             "files": {file.stem: file.identity for file in listing.files},
             "accepted_missing": listing.missing,
+            "references": references,
         },
     )

@@ -14,7 +14,7 @@ from astropy.io import fits
 
 from services.calibrator.headers import Exposure
 from services.calibrator.unpacking import unpack
-from shared.cos.references import FILETYPES, needed_references
+from shared.cos.references import FILETYPES, find_reference, needed_references
 from shared.errors import PermanentError
 from shared.fits import check_fits
 from shared.store import sha256_of
@@ -145,9 +145,9 @@ class ReferenceFolder:
             raise PermanentError(
                 "no folder of reference files is set; give --references or COSMO_CALIBRATOR__REFERENCES"
             )
-        origin = next((path for path in (self._folder / name, self._folder / f"{name}.gz") if path.is_file()), None)
+        origin = find_reference(self._folder, name)
         if origin is None:
-            raise PermanentError(f"{name} is not in {self._folder}; put it there and requeue")
+            raise PermanentError(f"{name} is not in {self._folder}; put it there")
         target = self._cache / name
         modified = origin.stat().st_mtime_ns
         if target.is_file() and target.stat().st_mtime_ns == modified:

@@ -4,11 +4,12 @@ Source: CalCOS 3.6.2, `cosutil.missingRefFiles`, `calcos.resetSwitches` and the 
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from shared.errors import PermanentError
 
-__all__ = ["FILETYPES", "needed_references"]
+__all__ = ["FILETYPES", "find_reference", "needed_references"]
 
 FILETYPES = {
     "FLATFILE": "FLAT FIELD REFERENCE IMAGE",
@@ -111,6 +112,19 @@ def needed_references(header: Mapping[str, Any]) -> dict[str, str]:
                 "set the keyword to a reference file and fetch the dataset again"
             )
     return needed
+
+
+def find_reference(folder: Path, name: str) -> Path | None:
+    """Path of a reference file in a folder, plain or gzipped; None where it is not there.
+
+    Parameters
+    ----------
+    folder
+        Folder of reference files.
+    name
+        Name without ``.gz``.
+    """
+    return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
 
 
 def _text(header: Mapping[str, Any], keyword: str) -> str:

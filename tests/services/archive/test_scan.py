@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -40,10 +41,11 @@ class Archive:
         self.folder = folder
         self.store = store
         self.url = str(folder)
+        self.references: Path | None = None
 
     async def scan(self) -> ScanResult:
         """Look at the source, and do every fetch job that is due."""
-        result = await scan(self.database, open_source(self.url), Outbox())
+        result = await scan(self.database, open_source(self.url), Outbox(), self.references)
         service = FetchService(self.database, Store(self.store.as_uri()), CalibratorSettings())
         runner = JobRunner(
             self.database, self.messenger, JobSettings(max_attempts=1), {Stage.FETCH: service.fetch}, "tester"
@@ -284,3 +286,38 @@ async def test_scanning_outlives_a_fault_of_the_database(archive: Archive) -> No
         scanning.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await scanning
+
+
+async def test_changed_reference_is_new_work(archive: Archive, tmp_path: Path) -> None:
+    archive.references = tmp_path / "references"
+    archive.references.mkdir()
+    await archive.scan()
+    (first,) = await archive.jobs(Stage.CALIBRATE)
+    before = archive.stored()
+
+    # a file that no header names
+    (archive.references / "x_lamp.fits").write_bytes(b"one")
+    await archive.scan()
+    assert len(await archive.jobs(Stage.FETCH)) == 1
+
+    # it arrives, and it changes without a change of its size
+    lamp = archive.references / "23n1744jl_lamp.fits.gz"
+    for content in (b"one", b"two"):
+        lamp.write_bytes(content)
+        await archive.scan()
+        await archive.scan()
+    jobs = await archive.jobs(Stage.CALIBRATE)
+    assert [job.state for job in jobs] == [JobState.SUPERSEDED, JobState.SUPERSEDED, JobState.QUEUED]
+    assert len({job.fingerprint for job in jobs}) == 3
+    fetched = [event["references"][lamp.name.removesuffix(".gz")] for event in await archive.events("dataset.fetched")]
+    assert fetched == [None, *(hashlib.sha256(content).hexdigest() for content in (b"one", b"two"))]
+
+    # nothing was copied, and nothing else is done again
+    assert archive.stored() == before
+    assert len(await archive.jobs(Stage.INGEST_RAW)) == 1
+
+    # a reference that comes back is the earlier work, done again
+    lamp.unlink()
+    await archive.scan()
+    (current,) = [job for job in await archive.jobs(Stage.CALIBRATE) if job.state is JobState.QUEUED]
+    assert current.id == first.id
