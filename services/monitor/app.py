@@ -34,14 +34,13 @@ async def _schema_watch(database: Database) -> AsyncIterator[None]:
     PermanentError
         If the schema is not the one this code was written for.
     """
+    watch: asyncio.Task[None] | None = None
     try:
         await require_current(database)
     except (DBAPIError, OSError) as error:
         if not is_outage(error):
             raise
         watch = asyncio.create_task(_refuse_late(database))
-    else:
-        watch = None
     try:
         yield
     finally:

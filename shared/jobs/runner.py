@@ -244,8 +244,9 @@ class JobRunner:
 
         async def look(session: AsyncSession) -> None:
             nonlocal committed
-            outcome = select(Attempt.outcome).where(Attempt.job_id == job.id, Attempt.number == job.attempt)
-            committed = (await session.execute(outcome.where(Attempt.worker == job.worker))).scalars().all() == ["done"]
+            mine = (Attempt.job_id == job.id, Attempt.number == job.attempt, Attempt.worker == job.worker)
+            newest = select(Attempt.outcome).where(*mine).order_by(Attempt.id.desc()).limit(1)
+            committed = (await session.execute(newest)).scalar() == "done"
 
         await self._persist(look)
         return committed
