@@ -49,17 +49,14 @@ class Running:
         """State of a dataset."""
         return str(self.client.dataset(rootname)["state"])
 
-    def jobs(self) -> list[dict[str, Any]]:
-        """List every job."""
-        return list(self.client._pages("jobs"))
-
     def events(self, rootname: str) -> list[str]:
         """List what happened to a dataset, without the attempts."""
         return [item["name"] for item in self.client.timeline(rootname) if item["name"] != "attempt.started"]
 
     def attempts(self, rootname: str, stage: str) -> list[dict[str, Any]]:
         """List the attempts at a stage of a dataset, oldest first."""
-        items = [item["detail"] for item in self.client.timeline(rootname) if item["name"] == "attempt.started"]
+        timeline = self.client.timeline(rootname)
+        items = [{"at": item["at"], **item["detail"]} for item in timeline if item["name"] == "attempt.started"]
         return [item for item in items if item["stage"] == stage]
 
     def wait(self, condition: Callable[[], bool], what: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 from astropy.io import fits
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cosmo.client import Client
@@ -53,7 +53,7 @@ def _rows(running: Running, query: Any) -> list[Any]:
 
 
 def _started(attempt: dict[str, Any]) -> float:
-    return datetime.fromisoformat(attempt["started_at"]).timestamp()
+    return datetime.fromisoformat(attempt["at"]).timestamp()
 
 
 def _light(source: Path, target: Path, association: bool) -> None:
@@ -118,10 +118,6 @@ def test_ingestor_killed_in_its_transaction(start: Start, data_dir: Path, tmp_pa
     assert running.events("ldfd01vlq").count("dataset.ingested") == 1
     for name in names:
         for expected in extract(source / name, name, data_dir / "references"):
-            (found,) = _rows(
-                running, select(func.count()).select_from(expected.model).join(File).where(File.name == name)
-            )
-            assert found == (len(expected.rows),)
             columns = [getattr(expected.model, column) for column in expected.rows[0]]
             rows = _rows(running, select(*columns).join(File).where(File.name == name).order_by(expected.model.id))
             assert [tuple(row) for row in rows] == [tuple(row.values()) for row in expected.rows]
@@ -204,8 +200,10 @@ class _Up:
     def __init__(self, data_dir: Path, source: Path, references: Path) -> None:
         self._data_dir = data_dir
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "cosmo", "up", "--data-dir", data_dir, "--source", source]
-            + ["--references", references, "--port", "0"],
+            [
+                *(sys.executable, "-m", "cosmo", "up", "--port", "0"),
+                *("--data-dir", str(data_dir), "--source", str(source), "--references", str(references)),
+            ],
             env={**os.environ, "COSMO_ARCHIVE__SCAN_SECONDS": "1"},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -218,8 +216,8 @@ class _Up:
 
     def calcos(self) -> bool:
         """Whether CalCOS is at work."""
-        template = (process for process in self.tree() if process.parent().cmdline()[-1:] == ["services.calibrator"])
-        below = (child for process in template for child in process.children())
+        worker = next(process for process in self.tree() if process.cmdline()[-1:] == ["services.calibrator"])
+        below = (process for template in worker.children() for process in template.children())
         return any(sum(process.cpu_times()[:2]) > 1.0 for process in below)
 
     def kill(self, processes: list[psutil.Process]) -> None:
@@ -256,7 +254,7 @@ class _Up:
 
 
 def _calibrations(client: Client, rootname: str) -> list[dict[str, Any]]:
-    attempts = [item["detail"] for item in client.timeline(rootname) if item["name"] == "attempt.started"]
+    attempts = [{"at": i["at"], **i["detail"]} for i in client.timeline(rootname) if i["name"] == "attempt.started"]
     return [attempt for attempt in attempts if attempt["stage"] == "calibrate"]
 
 
@@ -273,7 +271,7 @@ def test_up_killed_whole(data_dir: Path, tmp_path: Path) -> None:
     try:
         up.wait(lambda client: client.dataset(root)["missing"] == missing, "the incomplete association")
         assert up.client().dataset(root)["state"] == "discovered"
-        command = [sys.executable, "-m", "cosmo", "force", root, "--data-dir", folder]
+        command = [sys.executable, "-m", "cosmo", "force", root, "--data-dir", str(folder)]
         subprocess.run(command, check=True, capture_output=True)
 
         up.wait(lambda _client: up.calcos(), "CalCOS to run")
@@ -302,12 +300,8 @@ def test_up_killed_whole(data_dir: Path, tmp_path: Path) -> None:
         assert run["accepted_missing"] == missing
         assert sorted(run["inputs"]) == ["ldfd01010_asn.fits", "ldfd01vnq_rawtag_a.fits", "ldfd01vnq_spt.fits.gz"]
         names = [item["name"] for item in client.timeline(root)]
-        assert [names.count(f"dataset.{name}") for name in ("forced", "fetched", "calibrated", "ingested")] == [
-            1,
-            1,
-            1,
-            2,
-        ]
-        assert len(list(client.table("headers", generation="all", filetype="rawtag_a"))) == 1
+        events = ("dataset.forced", "dataset.fetched", "dataset.calibrated", "dataset.ingested")
+        assert [names.count(event) for event in events] == [1, 1, 1, 2]
+        assert len(list(client.table("spt", generation="all"))) == 1
     finally:
         up.stop()
