@@ -13,6 +13,7 @@ from shared.broker import ACTOR, Messenger, make_broker
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
 from shared.database.schema import wait_until_current
+from shared.errors import CosmoError
 from shared.healthcheck import serve_health
 from shared.jobs.dispatcher import Dispatcher
 from shared.jobs.runner import Handler, JobRunner, worker_name
@@ -61,11 +62,15 @@ def run_worker(
 
     Raises
     ------
-    PermanentError
-        If the database schema is not the one this code was written for.
+    SystemExit
+        If the database schema is not the one this code was written for; the log says so.
     """
     configure_logging(service, settings.log_level)
-    asyncio.run(_work(service, settings, queues, handlers, threads, background))
+    try:
+        asyncio.run(_work(service, settings, queues, handlers, threads, background))
+    except CosmoError as error:
+        get_logger().error("the service ends", error=str(error))
+        raise SystemExit(1) from error
 
 
 async def _work(
