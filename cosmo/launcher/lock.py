@@ -10,14 +10,14 @@ from shared.errors import PermanentError
 __all__ = ["FolderLock"]
 
 _LEFTOVER_SECONDS = 60.0
-"""How long the children of a killed start are waited for; services have 40 s to stop."""
+"""How long the servers of a killed start are waited for."""
 
 
 class FolderLock:
     """Held while this process, or a child that it gave the lock to, works on a data folder.
 
-    The kernel releases it with the last of them, however they end: a start that was killed may leave a Postgres that
-    still shuts down, and a second one on the same cluster would ruin it.
+    The kernel releases it with the last of them, however they end. The servers are given it: a start that was killed
+    may leave a Postgres that still shuts down, and a second one on the same cluster would ruin it.
 
     Parameters
     ----------

@@ -135,7 +135,8 @@ class Machine:
             [sys.executable, "-m", service.module],
             self._logs / f"{service.name}.log",
             environment=self.environment,
-            lock=self._lock,
+            # The web process has nothing to finish, but holds a port that the next start wants.
+            death_signal=signal.SIGKILL if service.name == "monitor" else signal.SIGTERM,
         )
 
     def check(self) -> dict[str, str]:

@@ -205,8 +205,9 @@ class _Up:
                 *("--data-dir", str(data_dir), "--source", str(source), "--references", str(references)),
             ],
             env={**os.environ, "COSMO_ARCHIVE__SCAN_SECONDS": "1"},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
 
     def tree(self) -> list[psutil.Process]:
@@ -236,7 +237,7 @@ class _Up:
         """Wait for something that its API tells."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            assert self._process.poll() is None, "cosmo up ended"
+            assert self._process.poll() is None, f"cosmo up ended: {self._process.stdout.read()}"
             try:
                 address = read_address(self._data_dir)
                 with Client(address.url, address.token) as client:
