@@ -199,15 +199,15 @@ class _Up:
 
     def __init__(self, data_dir: Path, source: Path, references: Path) -> None:
         self._data_dir = data_dir
+        self._log = source.parent / "up.log"
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "cosmo", "up", "--port", "0"),
                 *("--data-dir", str(data_dir), "--source", str(source), "--references", str(references)),
             ],
             env={**os.environ, "COSMO_ARCHIVE__SCAN_SECONDS": "1"},
-            stdout=subprocess.PIPE,
+            stdout=self._log.open("wb"),
             stderr=subprocess.STDOUT,
-            text=True,
         )
 
     def tree(self) -> list[psutil.Process]:
@@ -237,7 +237,7 @@ class _Up:
         """Wait for something that its API tells."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            assert self._process.poll() is None, f"cosmo up ended: {self._process.stdout.read()}"
+            assert self._process.poll() is None, f"cosmo up ended: {self._log.read_text()}"
             try:
                 address = read_address(self._data_dir)
                 with Client(address.url, address.token) as client:
