@@ -5,12 +5,17 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import make_wsgi_app
 
 __all__ = ["main", "serve_health"]
+
+
+class _Threaded(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
 
 
 class _Quiet(WSGIRequestHandler):
@@ -18,15 +23,15 @@ class _Quiet(WSGIRequestHandler):
         """Leave access lines out of the log."""
 
 
-def serve_health(port: int, ready: Callable[[], bool]) -> None:
-    """Answer ``/health/live``, ``/health/ready`` and ``/metrics`` from a thread.
+def serve_health(port: int, fault: Callable[[], str | None]) -> None:
+    """Answer ``/health/live``, ``/health/ready`` and ``/metrics`` from threads.
 
     Parameters
     ----------
     port
         TCP port; 0 serves nothing.
-    ready
-        Whether the worker can take jobs.
+    fault
+        Says why the worker cannot take jobs; None where it can.
     """
     if port == 0:
         return
@@ -37,13 +42,22 @@ def serve_health(port: int, ready: Callable[[], bool]) -> None:
         if path == "/metrics":
             answer: Iterable[bytes] = metrics(environ, start_response)
             return answer
-        good = path == "/health/live" or (path == "/health/ready" and ready())
         known = path in ("/health/live", "/health/ready")
-        status = "200 OK" if good else "503 Service Unavailable" if known else "404 Not Found"
+        reason = fault() if path == "/health/ready" else None if known else f"there is no {path}"
+        status = "200 OK" if reason is None else "503 Service Unavailable" if known else "404 Not Found"
         start_response(status, [("Content-Type", "application/json")])
-        return [json.dumps({"status": "ok" if good else "unavailable"}).encode()]
+        return [
+            json.dumps({"status": "ok"} if reason is None else {"status": "unavailable", "reason": reason}).encode()
+        ]
 
-    server = make_server("0.0.0.0", port, application, handler_class=_Quiet)  # noqa: S104 - a container's port
+    # Several threads: a probe that waits for Postgres must not make the process look dead.
+    server = make_server(
+        "0.0.0.0",  # noqa: S104 - a container's port
+        port,
+        application,
+        server_class=_Threaded,
+        handler_class=_Quiet,
+    )
     threading.Thread(target=server.serve_forever, daemon=True, name="health").start()
 
 

@@ -22,8 +22,8 @@ class JobSettings(BaseModel):
     lease_seconds: float = Field(30.0, gt=0, description="How long a claim holds without renewal")
     sweep_seconds: float = Field(5.0, gt=0, description="Pause between two sweeps of the dispatcher")
     resend_seconds: float = Field(10.0, gt=0, description="When a silent job's message is sent again")
-    max_attempts: int = Field(3, ge=1, description="Tries before a transient failure is final")
-    backoff_seconds: float = Field(5.0, ge=0, description="First pause before a retry; doubles each time")
+    max_attempts: int = Field(6, ge=1, description="Tries before a transient failure is final")
+    backoff_seconds: float = Field(5.0, ge=0, description="First pause before a retry; doubles each time, up to 30 s")
     window: int = Field(200, ge=1, description="Messages of one queue that wait in Redis at once")
     grace_seconds: float = Field(10.0, ge=0, description="After SIGTERM, before a running job is given back")
 

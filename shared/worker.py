@@ -3,18 +3,22 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 
 import dramatiq
+import redis
+from dramatiq.brokers.redis import RedisBroker
 
 from shared.broker import ACTOR, Messenger, make_broker
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
-from shared.database.schema import require_current
+from shared.database.schema import wait_until_current
+from shared.errors import CosmoError
 from shared.healthcheck import serve_health
 from shared.jobs.dispatcher import Dispatcher
 from shared.jobs.runner import Handler, JobRunner, worker_name
 from shared.logs import configure_logging, get_logger
+from shared.readiness import READY, Readiness
 from shared.settings import Settings
 
 __all__ = ["run_worker"]
@@ -22,7 +26,12 @@ __all__ = ["run_worker"]
 _POLL_MS = 50
 """How often an idle dramatiq thread looks for a message; 50 ms keeps the median latency far below 100 ms."""
 
-Background = Callable[[Database, Messenger], Awaitable[None]]
+_RESTART_SECONDS = 5.0
+
+_STOP_MS = 2000
+"""How long dramatiq's threads are waited for once no job runs any more."""
+
+Background = Callable[[Database, Messenger], Coroutine[None, None, None]]
 
 
 def run_worker(
@@ -34,7 +43,7 @@ def run_worker(
     threads: int = 1,
     background: Background | None = None,
 ) -> None:
-    """Work on queues until SIGTERM or SIGINT.
+    """Work on queues until SIGTERM or SIGINT; Postgres and the broker may be away at the start as at any time.
 
     Parameters
     ----------
@@ -49,15 +58,19 @@ def run_worker(
     threads
         Jobs at once in this process; 1 for long ones.
     background
-        Further work of the service beside its queues, cancelled at the stop.
+        Further work of the service beside its queues, started again when it fails, cancelled at the stop.
 
     Raises
     ------
-    PermanentError
-        If the database schema is not the one this code was written for.
+    SystemExit
+        If the database schema is not the one this code was written for; the log says so.
     """
     configure_logging(service, settings.log_level)
-    asyncio.run(_work(service, settings, queues, handlers, threads, background))
+    try:
+        asyncio.run(_work(service, settings, queues, handlers, threads, background))
+    except CosmoError as error:
+        get_logger().error("the service ends", error=str(error))
+        raise SystemExit(1) from error
 
 
 async def _work(
@@ -73,10 +86,47 @@ async def _work(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     database = Database(settings.database_url)
-    await require_current(database)
     broker = make_broker(settings.redis_url)
-    messenger = Messenger(broker)
-    runner = JobRunner(database, messenger, settings.jobs, handlers(database), worker_name(service))
+    readiness = Readiness(database, broker.client)
+    serve_health(settings.health_port, lambda: asyncio.run_coroutine_threadsafe(readiness.fault(), loop).result())
+    try:
+        if await _unless(stop, wait_until_current(database)):
+            messenger = Messenger(broker)
+            runner = JobRunner(database, messenger, settings.jobs, handlers(database), worker_name(service))
+            tasks = [Dispatcher(database, messenger, settings.jobs).run()]
+            if background is not None:
+                tasks.append(_keep_up(background, database, messenger))
+            await _serve(broker, runner, queues, threads, tasks, readiness, stop)
+    finally:
+        broker.close()
+        await database.dispose()
+        get_logger().info("stopped")
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
+    """Do some work unless told to stop first; whether it was done."""
+    task, told = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+        return task.done()
+    finally:
+        await _cancel(task)
+        told.cancel()
+
+
+async def _serve(
+    broker: RedisBroker,
+    runner: JobRunner,
+    queues: Sequence[str],
+    threads: int,
+    tasks: Sequence[Coroutine[None, None, None]],
+    readiness: Readiness,
+    stop: asyncio.Event,
+) -> None:
+    """Take jobs until told to stop, then finish or give back what runs."""
+    loop = asyncio.get_running_loop()
 
     def run_job(job_id: int) -> None:
         asyncio.run_coroutine_threadsafe(runner.run(job_id), loop).result()
@@ -87,19 +137,34 @@ async def _work(
     # A busy process must not hoard work that an idle one could do.
     worker.queue_prefetch = threads
     worker.start()
-    serve_health(settings.health_port, lambda: not stop.is_set())
-    tasks = [asyncio.ensure_future(Dispatcher(database, messenger, settings.jobs).run())]
-    if background is not None:
-        tasks.append(asyncio.ensure_future(background(database, messenger)))
+    running = [asyncio.ensure_future(task) for task in tasks]
+    readiness.stage = READY
     get_logger().info("worker ready", queues=list(queues))
     await stop.wait()
+    readiness.stage = "stopping"
     get_logger().info("stopping")
     await runner.drain()
-    for task in tasks:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-    await asyncio.to_thread(worker.stop, 2000)
-    broker.close()
-    await database.dispose()
-    get_logger().info("stopped")
+    for task in running:
+        await _cancel(task)
+    try:
+        await asyncio.to_thread(worker.stop, _STOP_MS)
+    except redis.RedisError as error:
+        # What it could not hand back, the dispatcher sends again.
+        get_logger().warning("the broker does not answer at the stop", error=str(error))
+
+
+async def _keep_up(background: Background, database: Database, messenger: Messenger) -> None:
+    while True:
+        try:
+            await background(database, messenger)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the service must not go on without this part
+            get_logger().error("background work failed and starts again", error=repr(error))
+        else:
+            return
+        await asyncio.sleep(_RESTART_SECONDS)
+
+
+async def _cancel(task: "asyncio.Future[None]") -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

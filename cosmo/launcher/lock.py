@@ -2,15 +2,22 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from shared.errors import PermanentError
 
 __all__ = ["FolderLock"]
 
+_LEFTOVER_SECONDS = 60.0
+"""How long the servers of a killed start are waited for."""
+
 
 class FolderLock:
-    """Held while this process works on a data folder; the kernel releases it however the process ends.
+    """Held while this process, or a child that it gave the lock to, works on a data folder.
+
+    The kernel releases it with the last of them, however they end. The servers are given it: a start that was killed
+    may leave a Postgres that still shuts down, and a second one on the same cluster would ruin it.
 
     Parameters
     ----------
@@ -20,25 +27,48 @@ class FolderLock:
     Raises
     ------
     PermanentError
-        If another process holds it.
+        If a living process holds it, or what a dead one left does not end in time.
     """
 
     def __init__(self, data_dir: Path) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
         self._stream = (data_dir / "lock").open("a+")
-        try:
-            fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        deadline = time.monotonic() + _LEFTOVER_SECONDS
+        while not self._try():
             self._stream.seek(0)
             owner = self._stream.read().strip() or "unknown"
-            self._stream.close()
-            raise PermanentError(
-                f"COSMO already runs on {data_dir} (process {owner}): stop it, or choose another --data-dir"
-            ) from error
+            if _is_alive(owner) or time.monotonic() > deadline:
+                self._stream.close()
+                raise PermanentError(
+                    f"COSMO already runs on {data_dir} (process {owner}): stop it, or choose another --data-dir"
+                )
+            time.sleep(0.1)
         self._stream.truncate(0)
         self._stream.write(str(os.getpid()))
         self._stream.flush()
 
+    def _try(self) -> bool:
+        try:
+            fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def fileno(self) -> int:
+        """Descriptor to give to children, which hold the lock with it."""
+        return self._stream.fileno()
+
     def release(self) -> None:
         """Let go of the folder."""
         self._stream.close()
+
+
+def _is_alive(owner: str) -> bool:
+    """Whether a process number, as the lock's file has it, is somebody's."""
+    try:
+        os.kill(int(owner), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -69,8 +69,10 @@ class Machine:
         self._lock = FolderLock(self._data_dir)
         self._logs = self._data_dir / "logs"
         self._logs.mkdir(exist_ok=True)
-        self._postgres = EmbeddedPostgres(self._data_dir) if "COSMO_DATABASE_URL" not in os.environ else None
-        self._valkey = EmbeddedValkey(self._data_dir) if "COSMO_REDIS_URL" not in os.environ else None
+        self._postgres = (
+            EmbeddedPostgres(self._data_dir, self._lock) if "COSMO_DATABASE_URL" not in os.environ else None
+        )
+        self._valkey = EmbeddedValkey(self._data_dir, self._lock) if "COSMO_REDIS_URL" not in os.environ else None
         self.port = port or _free_port()
         self.token = secrets.token_urlsafe(24)
         self.environment = self._environment(source, references)
@@ -130,7 +132,11 @@ class Machine:
     def _start(self, service: _Service) -> None:
         service.started = time.monotonic()
         service.process = children.spawn(
-            [sys.executable, "-m", service.module], self._logs / f"{service.name}.log", environment=self.environment
+            [sys.executable, "-m", service.module],
+            self._logs / f"{service.name}.log",
+            environment=self.environment,
+            # The web process has nothing to finish, but holds a port that the next start wants.
+            death_signal=signal.SIGKILL if service.name == "monitor" else signal.SIGTERM,
         )
 
     def check(self) -> dict[str, str]:

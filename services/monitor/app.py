@@ -1,23 +1,60 @@
 """The application: routers, errors, pages."""
 
+import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
+from sqlalchemy.exc import DBAPIError
 
 from services.monitor import errors
 from services.monitor.api import datasets, events, files, jobs, status, tables
 from services.monitor.context import Context
 from services.monitor.notices import Notices
 from services.monitor.pages import handlers as pages
-from shared.database.engine import Database
-from shared.database.schema import require_current
+from shared.database.engine import Database, is_outage
+from shared.database.schema import require_current, wait_until_current
+from shared.errors import CosmoError
+from shared.logs import get_logger
 from shared.settings import Settings
 from shared.store import Store
 
 __all__ = ["create_app"]
+
+
+@asynccontextmanager
+async def _schema_watch(database: Database) -> AsyncIterator[None]:
+    """Refuse an outdated schema; where Postgres is down, answer that meanwhile, and look when it is back.
+
+    Raises
+    ------
+    PermanentError
+        If the schema is not the one this code was written for.
+    """
+    watch: asyncio.Task[None] | None = None
+    try:
+        await require_current(database)
+    except (DBAPIError, OSError) as error:
+        if not is_outage(error):
+            raise
+        watch = asyncio.create_task(_refuse_late(database))
+    try:
+        yield
+    finally:
+        if watch is not None:
+            watch.cancel()
+
+
+async def _refuse_late(database: Database) -> None:
+    """Stop the process when a Postgres that was down comes back with an outdated schema."""
+    try:
+        await wait_until_current(database)
+    except (CosmoError, DBAPIError) as error:
+        get_logger().error("stopping", error=str(error))
+        signal.raise_signal(signal.SIGTERM)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -34,9 +71,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await require_current(database)
         try:
-            async with notices.listening():
+            async with _schema_watch(database), notices.listening():
                 yield
         finally:
             await database.dispose()

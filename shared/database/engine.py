@@ -3,9 +3,21 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
-__all__ = ["Database"]
+__all__ = ["Database", "is_outage"]
+
+_OUTAGE_CLASSES = ("08", "53", "57")
+"""SQLSTATE classes: connection exception, insufficient resources, operator intervention (PostgreSQL, appendix A)."""
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether Postgres is away, on its way, or out of connections, so that the same statement may succeed later."""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, OSError)
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    return error.connection_invalidated or state[:2] in _OUTAGE_CLASSES or "connection" in str(error.orig).lower()
 
 
 class Database:

@@ -1,5 +1,6 @@
 """The schema's version: migrate to the newest, and refuse to work on an outdated one."""
 
+import asyncio
 from pathlib import Path
 
 from alembic import command
@@ -7,11 +8,15 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
-from shared.database.engine import Database
+from shared.database.engine import Database, is_outage
 from shared.errors import PermanentError
+from shared.logs import get_logger
 
-__all__ = ["alembic_config", "is_current", "migrate", "require_current"]
+__all__ = ["alembic_config", "is_current", "migrate", "require_current", "wait_until_current"]
+
+_RETRY_SECONDS = 2.0
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
@@ -47,3 +52,23 @@ async def require_current(database: Database) -> None:
     """
     if not await is_current(database):
         raise PermanentError("the database schema is outdated; run `cosmo migrate` and start again")
+
+
+async def wait_until_current(database: Database) -> None:
+    """Wait for a Postgres that is down, then refuse an outdated schema.
+
+    Raises
+    ------
+    PermanentError
+        If the schema is not the one this code was written for.
+    """
+    while True:
+        try:
+            await require_current(database)
+        except (DBAPIError, OSError) as error:
+            if not is_outage(error):
+                raise
+            get_logger().warning("waiting for Postgres", error=str(error), next_try_seconds=_RETRY_SECONDS)
+            await asyncio.sleep(_RETRY_SECONDS)
+        else:
+            return

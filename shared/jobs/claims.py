@@ -16,6 +16,9 @@ from shared.settings import JobSettings
 
 __all__ = ["ClaimedJob", "claim", "close_attempt", "fail", "finish", "give_back", "renew", "retry_pause"]
 
+_LONGEST_PAUSE_SECONDS = 30.0
+"""With its jitter and the dispatcher's pause, work goes on within a minute of the end of what stopped it."""
+
 
 @dataclass(frozen=True)
 class ClaimedJob:
@@ -33,8 +36,8 @@ class ClaimedJob:
 
 
 def retry_pause(settings: JobSettings, attempt: int) -> timedelta:
-    """Pause before the next attempt: doubles each time, with up to half of it as jitter."""
-    pause = settings.backoff_seconds * 2 ** (attempt - 1)
+    """Pause before the next attempt: doubles each time up to a limit, with up to half of it as jitter."""
+    pause = min(settings.backoff_seconds * 2 ** (attempt - 1), _LONGEST_PAUSE_SECONDS)
     return timedelta(seconds=pause * random.uniform(1.0, 1.5))  # noqa: S311
 
 
@@ -143,6 +146,7 @@ async def fail(
     settings: JobSettings,
     outbox: Outbox,
     log: str | None = None,
+    pause: timedelta | None = None,
 ) -> JobState:
     """End an attempt that failed: retry later, fail for good, or skip.
 
@@ -162,6 +166,8 @@ async def fail(
         Messages to be sent after the commit.
     log
         Log of the attempt.
+    pause
+        Pause before a retry; None for one that grows with the attempts.
 
     Raises
     ------
@@ -169,12 +175,11 @@ async def fail(
         If the job is no longer this worker's.
     """
     if kind == "transient" and job.attempt < settings.max_attempts:
-        pause = retry_pause(settings, job.attempt)
         await _end(
             session,
             job,
             state=JobState.QUEUED,
-            not_before=func.now() + pause,
+            not_before=func.now() + (retry_pause(settings, job.attempt) if pause is None else pause),
             sent_at=None,
             error=error,
             error_kind=kind,

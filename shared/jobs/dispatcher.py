@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+import redis
 from sqlalchemy import ColumnElement, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
@@ -51,14 +52,18 @@ class Dispatcher:
 
     async def _lead(self, connection: AsyncConnection) -> None:
         loop = asyncio.get_running_loop()
-        # After a restart of Postgres every lease may be overdue: leave its holder the time to renew.
-        patience = loop.time() + self._settings.lease_seconds
+        # After a restart of Postgres every lease may be overdue: leave its holder the time to renew, which it tries
+        # three times within a lease.
+        patience = loop.time() + self._settings.lease_seconds / 2
         while (await connection.execute(text(f"SELECT pg_try_advisory_lock({_LEADER_LOCK})"))).scalar():
             await connection.commit()
             if loop.time() > patience:
                 await self.expire()
-            for queue in JOB_QUEUES:
-                await self.feed(queue)
+            try:
+                for queue in JOB_QUEUES:
+                    await self.feed(queue)
+            except redis.RedisError as error:
+                get_logger().warning("the broker does not answer; messages wait in Postgres", error=str(error))
             await asyncio.sleep(self._settings.sweep_seconds)
 
     async def expire(self) -> int:
@@ -85,7 +90,8 @@ class Dispatcher:
         )
         reason = f"worker {worker} stopped renewing its lease in the middle of the work (killed, or cut off)"
         try:
-            await fail(session, claimed, "transient", reason, self._settings, outbox)
+            # Its silence for a whole lease was pause enough.
+            await fail(session, claimed, "transient", reason, self._settings, outbox, pause=timedelta(0))
         except LostClaimError:
             return
         get_logger().warning("lease expired", job=job.id, dataset=rootname, worker=worker)

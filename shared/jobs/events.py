@@ -132,8 +132,13 @@ async def send(messenger: Messenger, outbox: Outbox) -> None:
     outbox
         Messages of jobs that are committed.
     """
-    for queue, job_id in outbox:
+    for number, (queue, job_id) in enumerate(outbox):
         try:
             await asyncio.to_thread(messenger.send, queue, job_id)
         except redis.RedisError as error:
-            get_logger().warning("message not sent; the dispatcher will", job=job_id, error=str(error))
+            # One broker that is away is waited for once, not once for every message.
+            left = len(outbox) - number
+            get_logger().warning(
+                "messages not sent; the dispatcher will", first_job=job_id, left=left, error=str(error)
+            )
+            return

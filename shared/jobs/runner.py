@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.broker import Messenger
-from shared.database.engine import Database
-from shared.database.models.operations import Job, Stage
+from shared.database.engine import Database, is_outage
+from shared.database.models.operations import Attempt, Job, Stage
 from shared.errors import CosmoError, LostClaimError
 from shared.jobs import claims
 from shared.jobs.claims import ClaimedJob
@@ -29,6 +29,12 @@ __all__ = ["Completion", "Handler", "JobRunner", "worker_name"]
 
 _OUTAGE_SECONDS = 120.0
 """How long a finished job's result is held while Postgres is away."""
+
+_RENEWALS = 3
+"""How many times a lease is renewed within its length."""
+
+_RETRY_SECONDS = 0.5
+"""Pause before a write that Postgres did not take is tried again; a renewal must not wait longer than that."""
 
 
 async def _nothing(_session: AsyncSession) -> None:
@@ -178,7 +184,7 @@ class JobRunner:
             except Exception as reason:  # noqa: BLE001 - a result that cannot be written is a failed attempt
                 error = reason
             else:
-                if not kept:
+                if not kept and not await self._is_done(job):
                     completion.discard()
                     return "lost"
                 await send(self._messenger, outbox)
@@ -201,8 +207,9 @@ class JobRunner:
 
     async def _keep_lease(self, job: ClaimedJob) -> None:
         """Renew the lease until cancelled; returns when the job is no longer held."""
+        pause = self._settings.lease_seconds / _RENEWALS
         while True:
-            await asyncio.sleep(self._settings.lease_seconds / 3)
+            await asyncio.sleep(pause)
             try:
                 async with self._database.transaction() as session:
                     await claims.renew(session, job, self._settings)
@@ -211,6 +218,9 @@ class JobRunner:
                 return
             except (DBAPIError, OSError) as error:
                 get_logger().warning("lease not renewed", error=str(error))
+                pause = min(_RETRY_SECONDS, pause)
+            else:
+                pause = self._settings.lease_seconds / _RENEWALS
 
     async def _persist(self, write: Callable[[AsyncSession], Awaitable[None]]) -> bool:
         """Commit a transaction, waiting out an outage of Postgres. False where the job is lost."""
@@ -222,21 +232,27 @@ class JobRunner:
             except LostClaimError:
                 return False
             except (DBAPIError, OSError) as error:
-                outage = isinstance(error, OSError) or error.connection_invalidated or _is_outage(error)
-                if not outage or time.monotonic() > deadline:
+                if not is_outage(error) or time.monotonic() > deadline:
                     raise
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(_RETRY_SECONDS)
             else:
                 return True
+
+    async def _is_done(self, job: ClaimedJob) -> bool:
+        """Whether this attempt's end was committed after all: an outage can swallow the answer to a commit."""
+        committed = False
+
+        async def look(session: AsyncSession) -> None:
+            nonlocal committed
+            mine = (Attempt.job_id == job.id, Attempt.number == job.attempt, Attempt.worker == job.worker)
+            newest = select(Attempt.outcome).where(*mine).order_by(Attempt.id.desc()).limit(1)
+            committed = (await session.execute(newest)).scalar() == "done"
+
+        await self._persist(look)
+        return committed
 
     async def _unsend(self, job_id: int) -> None:
         """Let the dispatcher send a message again that this process will not act on."""
         with contextlib.suppress(DBAPIError, OSError):
             async with self._database.transaction() as session:
                 await session.execute(update(Job).where(Job.id == job_id).values(sent_at=None))
-
-
-def _is_outage(error: DBAPIError) -> bool:
-    """Whether Postgres is away or on its way: classes 08 and 57 of its error codes."""
-    code = getattr(error.orig, "sqlstate", None) or ""
-    return code[:2] in ("08", "57") or "connection" in str(error.orig).lower()

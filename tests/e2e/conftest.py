@@ -1,6 +1,7 @@
 """A running COSMO on embedded servers."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -48,9 +49,14 @@ class Running:
         """State of a dataset."""
         return str(self.client.dataset(rootname)["state"])
 
+    def events(self, rootname: str) -> list[str]:
+        """List what happened to a dataset, without the attempts."""
+        return [item["name"] for item in self.client.timeline(rootname) if item["name"] != "attempt.started"]
+
     def attempts(self, rootname: str, stage: str) -> list[dict[str, Any]]:
         """List the attempts at a stage of a dataset, oldest first."""
-        items = [item["detail"] for item in self.client.timeline(rootname) if item["name"] == "attempt.started"]
+        timeline = self.client.timeline(rootname)
+        items = [{"at": item["at"], **item["detail"]} for item in timeline if item["name"] == "attempt.started"]
         return [item for item in items if item["stage"] == stage]
 
     def wait(self, condition: Callable[[], bool], what: str) -> None:
@@ -76,26 +82,45 @@ class Running:
 
     def calcos(self) -> psutil.Process | None:
         """Process that runs CalCOS: a child of the calibrator's template, once it is at work."""
-        templates = psutil.Process(self.machine.pids()["calibrator-1"]).children()
-        below = (process for template in templates for process in template.children())
-        return next((process for process in below if sum(process.cpu_times()[:2]) > 1.0), None)
+        return calcos_below(psutil.Process(self.machine.pids()["calibrator-1"]))
+
+
+def calcos_below(worker: psutil.Process) -> psutil.Process | None:
+    """Process that runs CalCOS for a calibrator, once it is at work."""
+    below = (process for template in worker.children() for process in template.children())
+    return next((process for process in below if sum(process.cpu_times()[:2]) > 1.0), None)
 
 
 @pytest.fixture
-def running(tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+def start(tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Running]]:
+    """Start COSMO in the test's folder, with pauses so short that a test need not wait for them."""
     monkeypatch.setenv("COSMO_JOBS__LEASE_SECONDS", "6")
     monkeypatch.setenv("COSMO_JOBS__SWEEP_SECONDS", "1")
     monkeypatch.setenv("COSMO_JOBS__RESEND_SECONDS", "3")
     monkeypatch.setenv("COSMO_JOBS__BACKOFF_SECONDS", "1")
     monkeypatch.setenv("COSMO_JOBS__GRACE_SECONDS", "1")
-    with Machine(tmp_path / "data", references=data_dir / "references") as machine:
-        machine.start_servers()
+    with contextlib.ExitStack() as stack:
 
-        async def prepare() -> None:
-            database = Database(machine.environment["COSMO_DATABASE_URL"])
-            await migrate(database)
-            await database.dispose()
+        def enter(**options: Any) -> Running:
+            machine = Machine(tmp_path / "data", references=data_dir / "references", **options)
+            return Running(_started(stack.enter_context(machine)))
 
-        asyncio.run(prepare())
-        machine.start_services()
-        yield Running(machine)
+        yield enter
+
+
+@pytest.fixture
+def running(start: Callable[..., Running]) -> Running:
+    return start()
+
+
+def _started(machine: Machine) -> Machine:
+    machine.start_servers()
+
+    async def prepare() -> None:
+        database = Database(machine.environment["COSMO_DATABASE_URL"])
+        await migrate(database)
+        await database.dispose()
+
+    asyncio.run(prepare())
+    machine.start_services()
+    return machine

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.context import CurrentContext, Session
@@ -91,7 +92,7 @@ async def ready(session: Session, context: CurrentContext) -> dict[str, str]:
     try:
         await session.execute(text("SELECT 1"))
         current = await is_current(context.database)
-    except OSError as error:
+    except (DBAPIError, OSError) as error:
         raise ApiError(503, "not_ready", f"the database does not answer: {error}") from error
     if not current:
         raise ApiError(503, "not_ready", "the database schema is outdated; run `cosmo migrate`")

@@ -22,7 +22,7 @@ from shared.settings import JobSettings
 
 pytestmark = pytest.mark.integration
 
-SETTINGS = JobSettings(lease_seconds=0.6, backoff_seconds=0.0, grace_seconds=0.2, resend_seconds=0.1)
+SETTINGS = JobSettings(lease_seconds=0.6, backoff_seconds=0.0, max_attempts=3, grace_seconds=0.2, resend_seconds=0.1)
 
 
 @pytest.fixture

@@ -1,0 +1,308 @@
+"""Faults of whole runs, with real processes: nothing lost, nothing double, and a restart within a minute."""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from astropy.io import fits
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cosmo.client import Client
+from cosmo.launcher.address import read_address
+from services.ingestor.extractors import extract
+from shared.broker import Messenger, make_broker
+from shared.database.engine import Database
+from shared.database.models.operations import Attempt, File, Job, Stage
+from shared.errors import CosmoError
+
+pytestmark = pytest.mark.e2e
+
+Running = Any
+Start = Callable[..., Running]
+MINUTE = 60.0
+
+
+@contextmanager
+def _connected(running: Running) -> Iterator[tuple[asyncio.Runner, AsyncConnection]]:
+    """Open a connection of the test's own to Postgres."""
+    with asyncio.Runner() as runner:
+        database = Database(running.machine.environment["COSMO_DATABASE_URL"])
+        connection = runner.run(database.engine.connect().start())
+        try:
+            yield runner, connection
+        finally:
+            runner.run(connection.close())
+            runner.run(database.dispose())
+
+
+def _rows(running: Running, query: Any) -> list[Any]:
+    with _connected(running) as (runner, connection):
+        return list(runner.run(connection.execute(query)).all())
+
+
+def _started(attempt: dict[str, Any]) -> float:
+    return datetime.fromisoformat(attempt["at"]).timestamp()
+
+
+def _light(source: Path, target: Path, association: bool) -> None:
+    """Copy a raw file with nearly every calibration step switched off, so that CalCOS takes half of its time."""
+    with fits.open(source) as hdus:
+        header = hdus[0].header
+        for keyword in [keyword for keyword, value in header.items() if value == "PERFORM" and keyword != "PHACORR"]:
+            header[keyword] = "OMIT"
+        if not association:
+            header["ASN_ID"] = header["ASN_TAB"] = "NONE"
+        hdus.writeto(target)
+
+
+def _exposure(data_dir: Path, folder: Path, rootname: str, *, association: bool = False) -> None:
+    """Put an exposure of the real association into a source."""
+    folder.mkdir(exist_ok=True)
+    raw = data_dir / "ldfd01010" / "raw"
+    _light(raw / f"{rootname}_rawtag_a.fits.gz", folder / f"{rootname}_rawtag_a.fits", association)
+    shutil.copyfile(raw / f"{rootname}_spt.fits.gz", folder / f"{rootname}_spt.fits.gz")
+
+
+def _whole_store(running: Running) -> None:
+    """Check that each file that the database names is in the store, once and whole."""
+    root = Path(running.machine.environment["COSMO_STORE_URL"].removeprefix("file://"))
+    files = _rows(running, select(File.path, File.name, File.size).where(File.current))
+    assert len({name for _, name, _ in files}) == len(files) > 0
+    assert all((root / path / name).stat().st_size == size for path, name, size in files)
+
+
+def test_ingestor_killed_in_its_transaction(start: Start, data_dir: Path, tmp_path: Path) -> None:
+    running = start(calibrators=0)
+    source = tmp_path / "source"
+    source.mkdir()
+    names = ("ldfd01vlq_rawacq.fits.gz", "ldfd01vlq_spt.fits.gz")
+    for name in names:
+        shutil.copyfile(data_dir / "ldfd01010" / "raw" / name, source / name)
+
+    with _connected(running) as (runner, connection):
+        # Files go in by name: the acquisition's rows are written when the support file's wait for this lock.
+        runner.run(connection.execute(text("LOCK TABLE spt IN ACCESS EXCLUSIVE MODE")))
+        running.scan(source)
+        writer = (
+            "SELECT count(*) FROM pg_locks wanted JOIN pg_locks held USING (pid) WHERE NOT wanted.granted "
+            "AND wanted.relation = 'spt'::regclass AND held.granted AND held.relation = 'acqs'::regclass "
+            "AND held.mode = 'RowExclusiveLock'"
+        )
+        running.wait(lambda: runner.run(connection.execute(text(writer))).scalar() == 1, "the transaction to be midway")
+        ingestor = psutil.Process(running.machine.pids()["ingestor"])
+        ingestor.kill()
+        running.machine._services[1].process.wait()
+        assert runner.run(connection.execute(text("SELECT count(*) FROM acqs"))).scalar() == 0
+        assert running.state("ldfd01vlq") == "ingesting"
+        runner.run(connection.rollback())
+        end = time.time()
+
+    running.wait_for("ldfd01vlq", "ingested", "failed")
+    assert running.state("ldfd01vlq") == "ingested"
+    attempts = running.attempts("ldfd01vlq", "ingest-raw")
+    assert [attempt["outcome"] for attempt in attempts] == ["failed", "done"]
+    assert "stopped renewing its lease" in attempts[0]["error"]
+    assert _started(attempts[1]) - end < MINUTE
+    assert running.events("ldfd01vlq").count("dataset.ingested") == 1
+    for name in names:
+        for expected in extract(source / name, name, data_dir / "references"):
+            columns = [getattr(expected.model, column) for column in expected.rows[0]]
+            rows = _rows(running, select(*columns).join(File).where(File.name == name).order_by(expected.model.id))
+            assert [tuple(row) for row in rows] == [tuple(row.values()) for row in expected.rows]
+
+
+def test_two_workers_share_the_work(start: Start, data_dir: Path, tmp_path: Path) -> None:
+    rootnames = ("ldfd01vnq", "ldfd01vpq")
+    for rootname in rootnames:
+        _exposure(data_dir, tmp_path / "source", rootname)
+    running = start(calibrators=2)
+    running.scan(tmp_path / "source")
+    calibrations = select(Job.id).where(Job.stage == Stage.CALIBRATE)
+    running.wait(lambda: len(_rows(running, calibrations)) == 2, "both to be fetched")
+    # each message comes three times more
+    broker = make_broker(running.machine.environment["COSMO_REDIS_URL"])
+    messenger = Messenger(broker)
+    for (job_id,) in _rows(running, calibrations) * 3:
+        messenger.send("calibrate", job_id)
+    broker.close()
+    for rootname in rootnames:
+        running.wait_for(rootname, "ingested", "failed")
+        assert running.state(rootname) == "ingested"
+        assert len(running.client.dataset(rootname)["runs"]) == 1
+    tries = _rows(
+        running,
+        select(Attempt.worker, Attempt.outcome, Attempt.started_at, Attempt.finished_at)
+        .join(Job)
+        .where(Job.stage == Stage.CALIBRATE)
+        .order_by(Attempt.started_at),
+    )
+    assert [attempt.outcome for attempt in tries] == ["done", "done"]
+    assert tries[0].worker != tries[1].worker
+    assert tries[1].started_at < tries[0].finished_at
+    _whole_store(running)
+
+
+@pytest.fixture
+def small_store(tmp_path: Path) -> Iterator[Path]:
+    """Make the store a tmpfs that takes the raw files but not the products."""
+    store = tmp_path / "data" / "store"
+    store.mkdir(parents=True)
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=9m", "tmpfs", store], capture_output=True, text=True)
+    if made.returncode != 0:
+        pytest.skip(f"a small file system cannot be mounted here: {made.stderr.strip()}")
+    yield store
+    subprocess.run(["umount", "--lazy", store], check=True)
+
+
+def test_full_store(small_store: Path, start: Start, data_dir: Path, tmp_path: Path) -> None:
+    _exposure(data_dir, tmp_path / "source", "ldfd01vnq")
+    running = start()
+    running.scan(tmp_path / "source")
+    running.wait(lambda: "failed" in [a["outcome"] for a in running.attempts("ldfd01vnq", "calibrate")], "a full store")
+    (attempt, *_) = running.attempts("ldfd01vnq", "calibrate")
+    assert attempt["error_kind"] == "transient"
+    assert "free space" in attempt["error"]
+    assert running.state("ldfd01vnq") in ("fetched", "calibrating", "ingesting")
+    dataset = running.client.dataset("ldfd01vnq")
+    assert dataset["runs"] == []
+    assert {file["origin"] for file in dataset["files"]} == {"raw"}
+    subprocess.run(["mount", "-o", "remount,size=400m", small_store], check=True)
+    end = time.time()
+
+    running.wait_for("ldfd01vnq", "ingested", "failed")
+    assert running.state("ldfd01vnq") == "ingested"
+    attempts = running.attempts("ldfd01vnq", "calibrate")
+    *failed, done = attempts
+    assert {attempt["outcome"] for attempt in failed} == {"failed"}
+    assert done["outcome"] == "done"
+    assert _started(done) - end < MINUTE
+    assert len(running.client.dataset("ldfd01vnq")["runs"]) == 1
+    assert "job.retried" in running.events("ldfd01vnq")
+    assert list(running.client.failures()) == []
+    _whole_store(running)
+
+
+class _Up:
+    """`cosmo up` on a folder, as a shell starts it, with its default settings."""
+
+    def __init__(self, data_dir: Path, source: Path, references: Path) -> None:
+        self._data_dir = data_dir
+        self._log = source.parent / "up.log"
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "cosmo", "up", "--port", "0"),
+                *("--data-dir", str(data_dir), "--source", str(source), "--references", str(references)),
+            ],
+            env={**os.environ, "COSMO_ARCHIVE__SCAN_SECONDS": "1"},
+            stdout=self._log.open("wb"),
+            stderr=subprocess.STDOUT,
+        )
+
+    def tree(self) -> list[psutil.Process]:
+        """List every process of it: servers, services, templates, CalCOS."""
+        up = psutil.Process(self._process.pid)
+        return [up, *up.children(recursive=True)]
+
+    def calcos(self) -> bool:
+        """Whether CalCOS is at work."""
+        worker = next(process for process in self.tree() if process.cmdline()[-1:] == ["services.calibrator"])
+        below = (process for template in worker.children() for process in template.children())
+        return any(sum(process.cpu_times()[:2]) > 1.0 for process in below)
+
+    def kill(self, processes: list[psutil.Process]) -> None:
+        """SIGKILL, with no time for anything."""
+        for process in processes:
+            process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> None:
+        """Stop it as Ctrl-C does."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait()
+
+    def wait(self, condition: Callable[[Client], Any], what: str, seconds: float = 150.0) -> None:
+        """Wait for something that its API tells."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            assert self._process.poll() is None, f"cosmo up ended: {self._log.read_text()}"
+            try:
+                address = read_address(self._data_dir)
+                with Client(address.url, address.token) as client:
+                    if condition(client):
+                        return
+            except (CosmoError, psutil.Error):
+                pass
+            time.sleep(0.2)
+        pytest.fail(f"waited {seconds:.0f} s for {what}")
+
+    def client(self) -> Client:
+        """Client of its API."""
+        address = read_address(self._data_dir)
+        return Client(address.url, address.token)
+
+
+def _calibrations(client: Client, rootname: str) -> list[dict[str, Any]]:
+    attempts = [{"at": i["at"], **i["detail"]} for i in client.timeline(rootname) if i["name"] == "attempt.started"]
+    return [attempt for attempt in attempts if attempt["stage"] == "calibrate"]
+
+
+def test_up_killed_whole(data_dir: Path, tmp_path: Path) -> None:
+    """Also: an incomplete association is let through by the command line, and its run says what was missing."""
+    folder, source, root = tmp_path / "data", tmp_path / "source", "ldfd01010"
+    _exposure(data_dir, source, "ldfd01vnq", association=True)
+    with fits.open(data_dir / root / "raw" / f"{root}_asn.fits.gz") as hdus:
+        hdus["ASN"].data = hdus["ASN"].data[[0, 1, 4]].copy()
+        hdus.writeto(source / f"{root}_asn.fits")
+    missing = ["ldfd01vpq_rawtag", "ldfd01vpq_spt"]
+
+    up = _Up(folder, source, data_dir / "references")
+    try:
+        up.wait(lambda client: client.dataset(root)["missing"] == missing, "the incomplete association")
+        assert up.client().dataset(root)["state"] == "discovered"
+        command = [sys.executable, "-m", "cosmo", "force", root, "--data-dir", str(folder)]
+        subprocess.run(command, check=True, capture_output=True)
+
+        up.wait(lambda _client: up.calcos(), "CalCOS to run")
+        everything = up.tree()
+        assert {"postgres", "valkey-server"} <= {process.name() for process in everything}
+        up.kill(everything)
+
+        end = time.time()
+        up = _Up(folder, source, data_dir / "references")
+        up.wait(lambda client: len(_calibrations(client, root)) == 2, "a second attempt")
+        assert _started(_calibrations(up.client(), root)[1]) - end < MINUTE
+
+        # now the supervisor alone, whose servers need a moment to end: the next start has to wait for them
+        up.wait(lambda _client: up.calcos(), "CalCOS to run again")
+        up.kill(up.tree()[:1])
+        end = time.time()
+        up = _Up(folder, source, data_dir / "references")
+        up.wait(lambda client: client.dataset(root)["state"] in ("ingested", "failed"), "the end")
+        client = up.client()
+        dataset = client.dataset(root)
+        assert dataset["state"] == "ingested"
+        tries = _calibrations(client, root)
+        assert _started(tries[-1]) - end < MINUTE
+        assert [attempt["outcome"] for attempt in tries].count("done") == 1
+        (run,) = dataset["runs"]
+        assert run["accepted_missing"] == missing
+        assert sorted(run["inputs"]) == ["ldfd01010_asn.fits", "ldfd01vnq_rawtag_a.fits", "ldfd01vnq_spt.fits.gz"]
+        names = [item["name"] for item in client.timeline(root)]
+        events = ("dataset.forced", "dataset.fetched", "dataset.calibrated", "dataset.ingested")
+        assert [names.count(event) for event in events] == [1, 1, 1, 2]
+        assert len(list(client.table("spt", generation="all"))) == 1
+    finally:
+        up.stop()
