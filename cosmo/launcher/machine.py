@@ -1,6 +1,7 @@
 """One machine: the embedded servers and the four services, started and stopped in the right order."""
 
 import contextlib
+import json
 import os
 import secrets
 import signal
@@ -19,7 +20,7 @@ from cosmo.launcher import children
 from cosmo.launcher.address import Address, write_address
 from cosmo.launcher.embedded import EmbeddedPostgres, EmbeddedValkey
 from cosmo.launcher.lock import FolderLock
-from shared.errors import TransientError
+from shared.errors import PermanentError, TransientError
 
 __all__ = ["Machine"]
 
@@ -100,8 +101,13 @@ class Machine:
             fixed["COSMO_ARCHIVE__SOURCE"] = source
         if references is not None:
             fixed["COSMO_CALIBRATOR__REFERENCES"] = str(references.resolve())
-        token = {} if "COSMO_API__TOKENS" in os.environ else {"COSMO_API__TOKENS": f'{{"local": "{self.token}"}}'}
-        return {**wanted, **os.environ, **fixed, **token}
+        # The commands on this machine have a token of their own, beside those that the caller gave to others.
+        try:
+            tokens = json.loads(os.environ.get("COSMO_API__TOKENS") or "{}")
+        except ValueError as error:
+            raise PermanentError(f'COSMO_API__TOKENS is not JSON like {{"name": "token"}}: {error}') from error
+        fixed["COSMO_API__TOKENS"] = json.dumps({**tokens, "local": self.token})
+        return {**wanted, **os.environ, **fixed}
 
     def start_servers(self) -> None:
         """Start Postgres and the broker, where they are embedded."""

@@ -1,15 +1,17 @@
-"""Errors of the HTTP API: one shape for all, ``{"error": {"type", "message", "detail"}}``."""
+"""Errors: one shape in the API, ``{"error": {"type", "message", "detail"}}``, and a page where a page was asked for."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
+from services.monitor.pages.rendering import templates
 from shared.errors import CosmoError, TransientError
 from shared.logs import get_logger
 
@@ -46,55 +48,66 @@ class ApiError(Exception):
 
 
 def _answer(
-    status: int, kind: str, message: str, detail: Any = None, headers: Mapping[str, str] | None = None
-) -> JSONResponse:
+    request: Request,
+    status: int,
+    kind: str,
+    message: str,
+    detail: Any = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    sent = dict(headers) if headers else None
+    if "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/"):
+        context = {"title": HTTPStatus(status).phrase, "message": message}
+        return templates.TemplateResponse(request, "error.html", context, status_code=status, headers=sent)
     body = {"error": {"type": kind, "message": message, "detail": detail}}
-    return JSONResponse(body, status_code=status, headers=dict(headers) if headers else None)
+    return JSONResponse(body, status_code=status, headers=sent)
 
 
-def _of_database(error: DBAPIError) -> JSONResponse:
+def _of_database(request: Request, error: DBAPIError) -> Response:
     state = str(getattr(error.orig, "sqlstate", None) or "")
     if state == _QUERY_CANCELED:
-        return _answer(503, "too_slow", "the query took too long; ask for less, or filter on an indexed column")
+        return _answer(
+            request, 503, "too_slow", "the query took too long; ask for less, or filter on an indexed column"
+        )
     if state.startswith(_DATA_EXCEPTIONS):
-        return _answer(400, "bad_value", f"a value is outside what its column can have: {error.orig}")
+        return _answer(request, 400, "bad_value", f"a value is outside what its column can have: {error.orig}")
     get_logger().warning("query failed", error=str(error.orig))
-    return _answer(503, "database_unavailable", "the database did not answer; try again")
+    return _answer(request, 503, "database_unavailable", "the database did not answer; try again")
 
 
 def install(app: FastAPI) -> None:
     """Give every error of an application the one shape."""
 
     @app.exception_handler(ApiError)
-    async def _api(_request: Request, error: ApiError) -> JSONResponse:
-        return _answer(error.status, error.kind, error.message, error.detail, error.headers)
+    async def _api(request: Request, error: ApiError) -> Response:
+        return _answer(request, error.status, error.kind, error.message, error.detail, error.headers)
 
     @app.exception_handler(HTTPException)
-    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+    async def _http(request: Request, error: HTTPException) -> Response:
         message = f"{request.method} {request.url.path}: {error.detail}; /api/v1/openapi.json lists what there is"
-        return _answer(error.status_code, "http_error", message, headers=error.headers)
+        return _answer(request, error.status_code, "http_error", message, headers=error.headers)
 
     @app.exception_handler(RequestValidationError)
-    async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
         detail = [{"where": ".".join(map(str, item["loc"])), "problem": item["msg"]} for item in error.errors()]
         text = "; ".join(f"{item['where']}: {item['problem']}" for item in detail)
-        return _answer(422, "invalid_request", text, detail)
+        return _answer(request, 422, "invalid_request", text, detail)
 
     @app.exception_handler(CosmoError)
-    async def _cosmo(_request: Request, error: CosmoError) -> JSONResponse:
-        return _answer(503 if isinstance(error, TransientError) else 409, error.kind, str(error))
+    async def _cosmo(request: Request, error: CosmoError) -> Response:
+        return _answer(request, 503 if isinstance(error, TransientError) else 409, error.kind, str(error))
 
     @app.exception_handler(DBAPIError)
-    async def _database(_request: Request, error: DBAPIError) -> JSONResponse:
-        return _of_database(error)
+    async def _database(request: Request, error: DBAPIError) -> Response:
+        return _of_database(request, error)
 
     @app.exception_handler(PoolTimeoutError)
     @app.exception_handler(OSError)
-    async def _unreachable(_request: Request, error: Exception) -> JSONResponse:
+    async def _unreachable(request: Request, error: Exception) -> Response:
         get_logger().warning("request failed", error=str(error))
-        return _answer(503, "unavailable", "the database or the store does not answer; try again")
+        return _answer(request, 503, "unavailable", "the database or the store does not answer; try again")
 
     @app.exception_handler(Exception)
-    async def _unexpected(_request: Request, error: Exception) -> JSONResponse:
+    async def _unexpected(request: Request, error: Exception) -> Response:
         get_logger().error("request broke", error=repr(error))
-        return _answer(500, "internal", "the service could not answer; its log has the reason")
+        return _answer(request, 500, "internal", "the service could not answer; its log has the reason")

@@ -20,6 +20,7 @@ from shared.broker import Messenger, make_broker
 from shared.database.engine import Database
 from shared.database.schema import migrate
 from shared.jobs.events import Outbox, send
+from tests.e2e.browser import Browser, find_browser
 
 _WAIT_SECONDS = 150.0
 
@@ -124,3 +125,27 @@ def _started(machine: Machine) -> Machine:
     asyncio.run(prepare())
     machine.start_services()
     return machine
+
+
+@pytest.fixture(scope="session")
+def processed(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Iterator[Running]:
+    """COSMO with the real association processed; tests that share it only look."""
+    with Machine(tmp_path_factory.mktemp("processed"), references=data_dir / "references") as machine:
+        running = Running(_started(machine))
+        running.scan(data_dir / "ldfd01010" / "raw")
+        for rootname in ("ldfd01010", "ldfd01vlq"):
+            running.wait_for(rootname, "ingested", "failed")
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Real browser; where there is none the test skips, or fails when a browser is required."""
+    program = find_browser()
+    if program is None:
+        reason = "no chromium, chromium-browser or google-chrome on PATH"
+        if os.environ.get("COSMO_TEST_REQUIRE_BROWSER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with Browser(program, tmp_path_factory.mktemp("browser")) as browser:
+        yield browser

@@ -29,12 +29,10 @@ def _binned(wavelength: Any, flux: Any, good: Any) -> Any:
     return np.array([values[index == number].mean() for number in range(1, len(edges))])
 
 
-def test_real_association(running: Running, data_dir: Path) -> None:
-    running.scan(data_dir / "ldfd01010" / "raw")
-    running.wait_for("ldfd01010", "ingested", "failed")
-    assert running.state("ldfd01010") == "ingested"
-    assert running.state("ldfd01vlq") == "ingested"
-    client = running.client
+def test_real_association(processed: Running, data_dir: Path) -> None:
+    assert processed.state("ldfd01010") == "ingested"
+    assert processed.state("ldfd01vlq") == "ingested"
+    client = processed.client
 
     # flux of the association against the archive's own
     archive = fits.getdata(data_dir / "ldfd01010" / "archive" / "ldfd01010_x1dsum.fits.gz", 1)[0]
@@ -73,10 +71,10 @@ def test_real_association(running: Running, data_dir: Path) -> None:
         "dataset.calibrated",
         "dataset.ingested",
     ]
-    _check_formats(running, dataset)
+    _check_formats(processed, dataset)
 
     # nothing changed, so nothing is done again
-    running.scan(data_dir / "ldfd01010" / "raw")
+    processed.scan(data_dir / "ldfd01010" / "raw")
     assert len([item for item in client.timeline("ldfd01010") if item["name"] != "attempt.started"]) == len(names)
 
 

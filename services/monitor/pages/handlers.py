@@ -1,18 +1,16 @@
 """The pages: overview, datasets, one dataset."""
 
-from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
-from fastapi.templating import Jinja2Templates
 from sqlalchemy import select
 
 from services.monitor.api.status import read_status
 from services.monitor.catalogue import Choice, describe_dataset, find_dataset, list_page, member_of, timeline_of
 from services.monitor.context import Session
 from services.monitor.errors import ApiError
+from services.monitor.pages.rendering import templates
 from services.monitor.paging import encode_cursor
 from shared.database.models.operations import Dataset, DatasetState, File, Job, JobState
 from shared.database.models.science import Lampflash
@@ -20,22 +18,8 @@ from shared.database.models.science import Lampflash
 __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
-_templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
 _LISTED, _PAGE = 20, 100
-
-
-def _size(count: int) -> str:
-    """Bytes for a reader."""
-    power = min(max(0, (len(str(count)) - 1) // 3), 4)
-    return f"{count / 1000**power:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"
-
-
-def _number(value: float | None, digits: int) -> str:
-    """Measured value, or nothing where there is none."""
-    return "" if value is None else f"{value:.{digits}f}"
-
-
-_templates.env.filters |= {"size": _size, "number": _number}
+_KINDS = ("association", "exposure", "acquisition")
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -55,7 +39,7 @@ async def overview(request: Request, session: Session) -> Response:
         "datasets": recent,
         "failures": [(job, rootname) for job, rootname in failed],
     }
-    return _templates.TemplateResponse(request, "overview.html", context)
+    return templates.TemplateResponse(request, "overview.html", context)
 
 
 @router.get("/datasets", response_class=HTMLResponse)
@@ -63,28 +47,26 @@ async def datasets_page(
     request: Request, session: Session, state: str = "", kind: str = "", rootname: str = "", cursor: str | None = None
 ) -> Response:
     """Show datasets by state, kind and beginning of the rootname; a form sends what was left empty as such."""
-    chosen = DatasetState(state) if state in set(DatasetState) else None
+    for name, value, known in (("state", state, list(DatasetState)), ("kind", kind, _KINDS)):
+        if value and value not in known:
+            raise ApiError(400, "bad_value", f"there is no {name} {value!r}; choose from {', '.join(known)}")
+    chosen = DatasetState(state) if state else None
     found, key = await list_page(session, Choice(chosen, kind or None, rootname.strip() or None), _PAGE, cursor)
     context = {
         "states": list(DatasetState),
-        "kinds": ["association", "exposure", "acquisition"],
+        "kinds": _KINDS,
         "chosen": {"state": state, "kind": kind, "rootname": rootname},
         "datasets": found,
         "next": request.url.include_query_params(cursor=encode_cursor(key)).query if key else None,
         "first": cursor is None,
     }
-    return _templates.TemplateResponse(request, "datasets.html", context)
+    return templates.TemplateResponse(request, "datasets.html", context)
 
 
 @router.get("/datasets/{rootname}", response_class=HTMLResponse)
 async def dataset_page(request: Request, rootname: str, session: Session) -> Response:
     """Show one dataset: state, spectrum, lamp shifts, timeline, files, runs."""
-    try:
-        dataset = await find_dataset(session, rootname)
-    except ApiError as error:
-        if error.status != HTTPStatus.NOT_FOUND:
-            raise
-        return _templates.TemplateResponse(request, "missing.html", {"message": error.message}, status_code=404)
+    dataset = await find_dataset(session, rootname)
     flashes = await session.execute(
         select(Lampflash)
         .join(File, File.id == Lampflash.file_id)
@@ -99,4 +81,4 @@ async def dataset_page(request: Request, rootname: str, session: Session) -> Res
         "timeline": await timeline_of(session, dataset),
         "flashes": list(flashes.scalars()),
     }
-    return _templates.TemplateResponse(request, "dataset.html", context)
+    return templates.TemplateResponse(request, "dataset.html", context)
