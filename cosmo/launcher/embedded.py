@@ -26,6 +26,8 @@ _START_SECONDS = 60.0
 _SOCKET_PATH_LIMIT = 90
 """Unix socket paths are limited to 107 bytes; Postgres adds its own file name."""
 
+_POSTGRES_SOCKET = ".s.PGSQL.5432"
+
 
 def _package_folder(package: str) -> Path | None:
     spec = importlib.util.find_spec(package)
@@ -134,8 +136,10 @@ class EmbeddedPostgres(_Server):
         """
         if not (self._cluster / "PG_VERSION").exists():
             self._initialise()
-        # After a SIGKILL the old process number may be somebody else's by now; an old Postgres would hold the lock.
-        (self._cluster / "postmaster.pid").unlink(missing_ok=True)
+        # After a SIGKILL the old process number may be somebody else's by now, or not be reaped yet; an old Postgres
+        # would hold the folder's lock.
+        for leftover in (self._cluster / "postmaster.pid", self._sockets / f"{_POSTGRES_SOCKET}.lock"):
+            leftover.unlink(missing_ok=True)
         _give_away(self._sockets)
         self.process = children.spawn(
             [
@@ -156,7 +160,7 @@ class EmbeddedPostgres(_Server):
             unprivileged=True,
             lock=self._lock,
         )
-        self._wait_for(self._sockets / ".s.PGSQL.5432")
+        self._wait_for(self._sockets / _POSTGRES_SOCKET)
         self._wait_until_ready()
 
     def _wait_until_ready(self) -> None:

@@ -114,7 +114,7 @@ async def test_pages_show_what_there_is_and_escape_it(web: httpx.AsyncClient) ->
     page = (await web.get("/datasets/ldfd01010")).text
     assert "ldfd01010_x1dsum.fits.gz" in page
     assert 'id="spectrum"' in page
-    missing = await web.get("/datasets/%3Cscript%3E")
+    missing = await web.get("/datasets/%3Cscript%3E", headers={"accept": "text/html"})
     assert missing.status_code == 404
     assert "<script>" not in missing.text.split("<main>")[1].split("</main>")[0]
 
