@@ -1,6 +1,7 @@
 """The archive service: scans its source and fetches datasets."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from services.archive.sources import open_source
 from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
+from shared.errors import TransientError
 from shared.jobs.events import Outbox, send
 from shared.jobs.runner import Handler
 from shared.logs import get_logger
@@ -23,6 +25,10 @@ __all__ = ["keep_scanning", "main"]
 def main() -> None:
     """Run the service until it is told to stop."""
     settings = get_settings()
+    if settings.archive.source is not None:
+        # A URL that nothing can read is refused at once; a source that is only away is waited for.
+        with contextlib.suppress(TransientError):
+            open_source(settings.archive.source)
 
     def handlers(database: Database) -> Mapping[Stage, Handler]:
         service = FetchService(database, Store(settings.store_url), settings.calibrator)

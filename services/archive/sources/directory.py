@@ -178,8 +178,10 @@ class DirectorySource:
                 f"the source {self._url} cannot be used: {error}; give a folder, or a URL that fsspec knows "
                 "(file, http, https, ftp, zip and more; others such as s3 once their package is installed)"
             ) from error
-        except OSError as error:
-            raise TransientError(f"the source {self._url} cannot be read: {error}; check its address") from error
+        except Exception as error:
+            raise TransientError(
+                f"the source {self._url} cannot be read: {_reason(error)}; check its address"
+            ) from error
         self._root = str(root)
 
     def _real(self, path: str) -> str:

@@ -150,6 +150,12 @@ def test_no_folder_is_an_error(tmp_path: Path, folder: Path, web: str) -> None:
             open_source(str(url)).list()
 
 
+def test_archive_that_is_none_is_an_error(folder: Path) -> None:
+    for path in (folder / "ldfd01010_asn.fits.gz", folder / "nowhere.zip"):
+        with pytest.raises(TransientError, match="check its address"):
+            open_source(f"zip://::{path.as_uri()}")
+
+
 def test_unknown_urls_are_refused() -> None:
     with pytest.raises(PermanentError, match=r"nonesuch.*file, http"):
         open_source("nonesuch://data")
