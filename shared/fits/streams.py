@@ -1,0 +1,51 @@
+"""Bytes of a FITS file, whether it is gzipped or not."""
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, cast
+
+from isal import igzip, igzip_lib
+
+from shared.errors import PermanentError
+
+__all__ = ["inflated", "open_fits", "reading"]
+
+_GZIP = b"\x1f\x8b"
+_DAMAGES: tuple[type[Exception], ...] = (EOFError, zlib.error, igzip_lib.IsalError, igzip.BadGzipFile)
+
+
+def inflated(stream: IO[bytes]) -> IO[bytes]:
+    """Plain content of a stream that may be gzipped, told by its first bytes.
+
+    Parameters
+    ----------
+    stream
+        Stream that can seek, at its first byte.
+    """
+    zipped = stream.read(2) == _GZIP
+    stream.seek(0)
+    return cast("IO[bytes]", igzip.IGzipFile(fileobj=stream)) if zipped else stream
+
+
+def open_fits(path: Path) -> IO[bytes]:
+    """Open a local file, plain or gzipped."""
+    return inflated(path.open("rb"))
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Say what a failed read means.
+
+    Raises
+    ------
+    PermanentError
+        If the file, or the gzip stream that it is in, cannot be read.
+    """
+    try:
+        yield
+    except _DAMAGES as error:
+        raise PermanentError(f"{name}: damaged gzip file ({error}); fetch it again") from error
+    except OSError as error:
+        raise PermanentError(f"{name}: cannot be read ({error})") from error
