@@ -34,10 +34,12 @@ def check_fits(path: Path) -> None:
     ------
     PermanentError
         With the name of the file and what is wrong with it.
+    TransientError
+        If the file cannot be read, which says nothing of its content.
     """
-    if path.stat().st_size == 0:
-        raise PermanentError(f"{path.name}: the file is empty; fetch it again")
     with reading(path.name), open_fits(path) as stream:
+        if path.stat().st_size == 0:
+            raise PermanentError(f"{path.name}: the file is empty; fetch it again")
         number = 0
         while _check_hdu(stream, path.name, number):
             number += 1
@@ -53,7 +55,7 @@ def _check_hdu(stream: IO[bytes], name: str, number: int) -> bool:
     header = parse_header(raw, where)
     size = data_size(header, where)
     padded = -(-size // BLOCK) * BLOCK
-    check = isinstance(header.get("DATASUM"), str)
+    check = any(isinstance(header.get(keyword), str) for keyword in ("DATASUM", "CHECKSUM"))
     total, left = 0, padded
     while left:
         chunk = stream.read(min(left, _CHUNK))
@@ -76,7 +78,7 @@ def _ones_sum(content: bytes, total: int) -> int:
 
 
 def _check_sums(header: Header, raw: bytes, total: int, where: str) -> None:
-    stored = str(header["DATASUM"]).strip()
+    stored = str(header.get("DATASUM") or "").strip()
     if stored.isdigit() and int(stored) != total and not (int(stored) in (0, _ALL_ONES) and total in (0, _ALL_ONES)):
         raise PermanentError(f"{where}: its data do not agree with DATASUM ({total} against {stored}); fetch it again")
     if isinstance(header.get("CHECKSUM"), str) and str(header["CHECKSUM"]).strip("0 "):

@@ -79,7 +79,7 @@ def read_header(stream: IO[bytes], name: str) -> dict[str, Value]:
     Parameters
     ----------
     stream
-        Plain or gzipped content that can seek, at its first byte.
+        Plain or gzipped content at its first byte, buffered or able to seek.
     name
         Name of the file, for errors.
 

@@ -1,5 +1,6 @@
 """Bytes of a FITS file, whether it is gzipped or not."""
 
+import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ from typing import IO, cast
 
 from isal import igzip, igzip_lib
 
-from shared.errors import PermanentError
+from shared.errors import PermanentError, TransientError
 
 __all__ = ["inflated", "open_fits", "reading"]
 
@@ -22,10 +23,13 @@ def inflated(stream: IO[bytes]) -> IO[bytes]:
     Parameters
     ----------
     stream
-        Stream that can seek, at its first byte.
+        Stream at its first byte, buffered or able to seek.
     """
-    zipped = stream.read(2) == _GZIP
-    stream.seek(0)
+    if isinstance(stream, io.BufferedReader):
+        zipped = stream.peek(2)[:2] == _GZIP
+    else:
+        zipped = stream.read(2) == _GZIP
+        stream.seek(0)
     return cast("IO[bytes]", igzip.IGzipFile(fileobj=stream)) if zipped else stream
 
 
@@ -41,11 +45,13 @@ def reading(name: str) -> Iterator[None]:
     Raises
     ------
     PermanentError
-        If the file, or the gzip stream that it is in, cannot be read.
+        If the gzip stream is damaged.
+    TransientError
+        If the file cannot be read, which says nothing of its content.
     """
     try:
         yield
     except _DAMAGES as error:
         raise PermanentError(f"{name}: damaged gzip file ({error}); fetch it again") from error
     except OSError as error:
-        raise PermanentError(f"{name}: cannot be read ({error})") from error
+        raise TransientError(f"{name} cannot be read: {error}; check the disk and the permissions") from error
