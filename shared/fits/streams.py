@@ -14,7 +14,12 @@ from shared.errors import PermanentError, TransientError
 __all__ = ["inflated", "open_fits", "reading"]
 
 _GZIP = b"\x1f\x8b"
-_DAMAGES: tuple[type[Exception], ...] = (EOFError, zlib.error, cast("type[Exception]", igzip_lib.IsalError), igzip.BadGzipFile)
+_DAMAGES: tuple[type[Exception], ...] = (
+    EOFError,
+    zlib.error,
+    cast("type[Exception]", igzip_lib.IsalError),
+    igzip.BadGzipFile,
+)
 
 
 def inflated(stream: IO[bytes]) -> IO[bytes]:
