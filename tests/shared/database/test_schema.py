@@ -68,12 +68,13 @@ async def test_outdated_schema_is_refused_and_migrated_with_its_rows(database: D
 
 async def test_units_and_meanings_are_in_the_schema(database: Database) -> None:
     query = """
-        SELECT c.relname, a.attname, col_description(c.oid, a.attnum)
+        SELECT c.relname, a.attname, col_description(c.oid, a.attnum) AS comment
         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
         WHERE c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
     """
     async with database.engine.connect() as connection:
-        comments = {(row[0], row[1]): row[2] for row in await connection.exec_driver_sql(query)}
+        found = (await connection.exec_driver_sql(query)).mappings().all()
+    comments = {(row["relname"], row["attname"]): row["comment"] for row in found}
     for table in (*SCIENCE_TABLES, *DERIVED_TABLES):
         for column in Base.metadata.tables[table].columns:
             comment = comments[table, column.name]
