@@ -1,7 +1,10 @@
 """The detectors: areas, dark regions, stim pulses, gain."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = [
     "ACTIVE_AREAS",
@@ -31,6 +34,10 @@ class Box:
     def pixels(self) -> int:
         """Area in pixels."""
         return round((self.x1 - self.x0) * (self.y1 - self.y0))
+
+    def contains(self, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.bool_]:
+        """Whether positions are inside."""
+        return np.asarray((x > self.x0) & (x < self.x1) & (y > self.y0) & (y < self.y1))
 
 
 ACTIVE_AREAS: Final = {"FUVA": Box(1060, 15250, 296, 734), "FUVB": Box(809, 15182, 360, 785)}

@@ -1,11 +1,13 @@
 """One FITS file: its headers, and the columns and images that are asked for."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import IO, Any
 
 import numpy as np
 
 from shared.errors import PermanentError
+from shared.fits.cards import Header
 from shared.fits.hdus import Hdu, read_hdus
 from shared.fits.streams import inflated, reading
 from shared.fits.tables import Columns, TableLayout
@@ -26,18 +28,37 @@ class FitsFile:
         Opens the file, plain or gzipped, from its first byte.
     name
         Its name, for errors.
-    hdus
+    headers
         Its headers where they are known already; else they are read when they are first asked for.
     """
 
-    def __init__(self, opener: Callable[[], IO[bytes]], name: str, hdus: Sequence[Hdu] | None = None) -> None:
+    def __init__(
+        self,
+        opener: Callable[[], AbstractContextManager[IO[bytes]]],
+        name: str,
+        headers: Sequence[Header] | None = None,
+    ) -> None:
         self._opener = opener
         self.name = name
-        self._hdus = hdus
+        self._headers = headers
+        self._hdus: Sequence[Hdu] | None = None
+
+    @property
+    def headers(self) -> Sequence[Header]:
+        """Headers in the order of the file, without a look at the file where they are known already.
+
+        Raises
+        ------
+        PermanentError
+            If it is not a whole FITS file.
+        """
+        if self._headers is None:
+            self._headers = [hdu.header for hdu in self.hdus]
+        return self._headers
 
     @property
     def hdus(self) -> Sequence[Hdu]:
-        """Headers in the order of the file.
+        """Headers and where their data are, in the order of the file.
 
         Raises
         ------

@@ -22,7 +22,7 @@ def extract_acquisition(source: Source) -> Rows:
 
 
 def _dwells(source: Source) -> dict[str, object]:
-    """What the counts at the dwell points say: the slew is their mean offset, weighted by counts.
+    """Slew that the counts at the dwell points give: their mean offset, weighted by counts.
 
     Source: reproduces ACQSLEWX and ACQSLEWY of PEAKD and of PEAKXD since lifetime position 4 to 0.001 arcsec; of counts
     as stored, from which ACQFLOOR is already subtracted.

@@ -18,12 +18,24 @@ __all__ = [
 ]
 
 
+_MEASURED = ("shift1", "shift2", "dpixel1")
+"""Columns, up to the letter of segment or stripe, in which raw files have 0.0 until CalCOS measures them."""
+
+
 def extract_headers(source: Source) -> Rows:
     """Row of ``headers``: keywords of the primary and the first extension header."""
     row = keywords(Header, source.headers, source.name)
     if isinstance(row["lamptab"], str):
         row["lamptab"] = row["lamptab"].rsplit("$", 1)[-1]
-    return Rows(Header, [{"rootname": root_of(source), **row}])
+    return Rows(Header, [{"rootname": root_of(source), **_without_placeholders(row)}])
+
+
+def _without_placeholders(row: dict[str, object]) -> dict[str, object]:
+    """Row in which 0.0 that was never measured is None: before calibration, and of the segment that is not there."""
+    other = {"FUVA": "b", "FUVB": "a"}.get(str(row["segment"]), "")
+    letters = "abc" if row["cal_ver"] is None else other
+    placeholders = {f"{name}{letter}" for name in _MEASURED for letter in letters}
+    return {column: None if column in placeholders and value == 0.0 else value for column, value in row.items()}
 
 
 def extract_quality(source: Source) -> Rows:
@@ -66,7 +78,7 @@ def extract_aperture(source: Source) -> Rows:
 
 def extract_keywords(source: Source) -> Rows:
     """Row of ``keywords``: every header of the file as one document."""
-    content = document([hdu.header for hdu in source.file.hdus])
+    content = document(list(source.file.headers))
     return Rows(Keywords, [{"rootname": source.rootname, "hdus": content}])
 
 

@@ -28,7 +28,7 @@ def extract_jitter(source: Source) -> Rows:
     PermanentError
         If an extension does not name its exposure.
     """
-    primary = source.file.hdus[0].header
+    primary = source.file.headers[0]
     detector = str(primary.get("CONFIG") or "").rpartition("/")[2].strip() or None
     proposid = primary.get("PROPOSID")
     common = {"detector": detector, "proposid": proposid if isinstance(proposid, int) else None}

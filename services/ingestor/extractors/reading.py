@@ -61,7 +61,7 @@ class Source:
     @property
     def headers(self) -> list[Header]:
         """Primary and first extension header, in which exposure keywords are."""
-        return [hdu.header for hdu in self.file.hdus[:2]]
+        return list(self.file.headers[:2])
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def root_of(source: Source) -> str:
     PermanentError
         If the header has none.
     """
-    value = str(source.file.hdus[0].header.get("ROOTNAME") or "").strip().lower()
+    value = str(source.file.headers[0].get("ROOTNAME") or "").strip().lower()
     if not value:
         raise PermanentError(f"{source.name}: no ROOTNAME in its primary header")
     return value

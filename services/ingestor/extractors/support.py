@@ -21,7 +21,7 @@ MNEMONICS = (
 
 
 def _snapshot(source: Source) -> list[Header]:
-    headers = [hdu.header for hdu in source.file.hdus[:_HDUS]]
+    headers = list(source.file.headers[:_HDUS])
     if len(headers) < _HDUS:
         raise PermanentError(f"{source.name}: {len(headers)} HDUs where a support file has at least {_HDUS}")
     return headers
