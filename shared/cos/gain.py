@@ -1,7 +1,7 @@
 """Modal gain: the centre of the peak of a pulse-height histogram.
 
-Source: the legacy gain monitor (``cos_monitoring`` ``cci/gainmap.py``): a Gaussian of fixed width, least squares without
-weights, pulse heights 2 to 30. The fit is done for all histograms at once: of a Gaussian of known width the best
+Source: the legacy gain monitor (``cos_monitoring`` ``cci/gainmap.py``): a Gaussian of fixed width, least squares
+without weights, pulse heights 2 to 30. All histograms are fitted at once: of a Gaussian of known width the best
 amplitude follows from its centre, so that only the centre is searched for.
 """
 

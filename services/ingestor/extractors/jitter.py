@@ -16,7 +16,8 @@ _PLACEHOLDER = 1e30
 """Values from here on were not measured: jitter tables write 1.6e38."""
 
 _COLUMNS = [
-    "Seconds", "SI_V2_AVG", "SI_V2_RMS", "SI_V3_AVG", "SI_V3_RMS", "Latitude", "Longitude", "Recenter", "TakeData", "SlewFlag",
+    "Seconds", "SI_V2_AVG", "SI_V2_RMS", "SI_V3_AVG", "SI_V3_RMS", "Latitude", "Longitude", "Recenter", "TakeData",
+    "SlewFlag",
 ]  # fmt: skip
 
 

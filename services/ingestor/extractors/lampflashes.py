@@ -27,8 +27,8 @@ _MEASURED = {
 def extract_lampflashes(source: Source) -> Rows:
     """Rows of ``lampflash``, numbered within each segment since the order of rows differs between the detectors.
 
-    ``x_shift`` is without the commanded FP-POS displacement that SHIFT_DISP contains; it is null where the lamp template
-    is not at hand.
+    ``x_shift`` is without the commanded FP-POS displacement that SHIFT_DISP contains; it is null where the lamp
+    template is not at hand.
     """
     hdu = source.file.find("LAMPFLASH")
     columns = ["SEGMENT", "NET", "SPEC_FOUND", "N_DEG_FREEDOM", *_MEASURED.values()]

@@ -59,8 +59,8 @@ class References:
 def _read_shifts(path: Path, _modified: int) -> dict[_Setting, dict[str, float]]:
     """Shifts of every setting of a lamp template table.
 
-    Tables of the first generation have no FP_PIXEL_SHIFT: the displacement was not part of their shifts, so it is 0; nor do
-    they tell FPOFFSETs apart.
+    Tables of the first generation have no FP_PIXEL_SHIFT: the displacement was not part of their shifts, so it is 0;
+    nor do they tell FPOFFSETs apart.
     """
     file = FitsFile(lambda: path.open("rb"), path.name)
     if len(file.hdus) < 2:

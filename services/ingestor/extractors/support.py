@@ -12,12 +12,12 @@ _HDUS = 3
 """Primary, SUPPORT and SNAP1; SNAP2 of acquisitions is filled with sentinels."""
 
 MNEMONICS = (
-    "LAPDSTP", "LAPXSTP", "LD2LMP1T", "LD2LMP2T", "LDCAMPAT", "LDCAMPBT", "LDCEDECA", "LDCEDECB", "LDCEFECA", "LDCEFECB",
-    "LDCHVMNA", "LDCHVMNB", "LDCHVNMA", "LDCHVNMB", "LDCHVSTA", "LDCHVSTB", "LDCIMONA", "LDCIMONB", "LDCSTATE", "LMEVENTS",
-    "LMMCETMP", "LMMCPI", "LMMCPV", "LOM1STP", "LOM2STP", "LOMFSTP", "LOSM1POS", "LOSM2POS", "LPNLMP1I", "LPNLMP1T",
-    "LPNLMP2I", "LPNLMP2T",
+    "LAPDSTP", "LAPXSTP", "LD2LMP1T", "LD2LMP2T", "LDCAMPAT", "LDCAMPBT", "LDCEDECA", "LDCEDECB", "LDCEFECA",
+    "LDCEFECB", "LDCHVMNA", "LDCHVMNB", "LDCHVNMA", "LDCHVNMB", "LDCHVSTA", "LDCHVSTB", "LDCIMONA", "LDCIMONB",
+    "LDCSTATE", "LMEVENTS", "LMMCETMP", "LMMCPI", "LMMCPV", "LOM1STP", "LOM2STP", "LOMFSTP", "LOSM1POS", "LOSM2POS",
+    "LPNLMP1I", "LPNLMP1T", "LPNLMP2I", "LPNLMP2T",
 )  # fmt: skip
-"""Mnemonics that the monitors follow: aperture block, lamps, FUV and NUV detectors, OSMs (monitor of spacetelescope/cosmo)."""
+"""Mnemonics that the monitors follow (spacetelescope/cosmo): aperture block, lamps, detectors, OSMs."""
 
 
 def _snapshot(source: Source) -> list[Header]:

@@ -51,9 +51,8 @@ class DarkRates:
         inside = in_good_time(events) & (number >= 0) & (number < self._bins)
         x, y, number = events["XCORR"][inside], events["YCORR"][inside], number[inside].astype(np.intp)
         heights = events["PHA"][inside]
-        kept = (
-            (heights >= _LOWEST) & (heights <= _HIGHEST) if self._exposure.segment != "NUV" else np.ones_like(x, bool)
-        )
+        # NUV events have no pulse heights.
+        kept = (heights >= _LOWEST) & (heights <= _HIGHEST) | (self._exposure.segment == "NUV")
         for index, region in enumerate(self._regions.values()):
             here = region.contains(x, y)
             self._counts[0, index] += np.bincount(number[here & kept], minlength=self._bins)
@@ -62,7 +61,7 @@ class DarkRates:
     def rows(self) -> Rows:
         """Rows of ``darks``, region by region."""
         regions, bins = len(self._regions), self._bins
-        times = self._exposure.expstart + _SECONDS * np.arange(bins) / 86400.0
+        times = self._exposure.expstart + np.arange(bins, dtype=np.float64) * (_SECONDS / 86400.0)
         seconds = np.tile(_overlaps(self._exposure.good, bins), regions)
         npix = np.repeat([region.pixels for region in self._regions.values()], bins)
         counts, every = (table.ravel() for table in self._counts)
@@ -126,7 +125,8 @@ class DarkRates:
 def _overlaps(good: Floats, bins: int) -> Floats:
     """Good time within each bin, in seconds."""
     starts = _SECONDS * np.arange(bins)[:, None]
-    return np.clip(np.minimum(good[:, 1], starts + _SECONDS) - np.maximum(good[:, 0], starts), 0.0, None).sum(axis=1)
+    ends = starts + _SECONDS
+    return np.asarray(np.clip(np.minimum(good[:, 1], ends) - np.maximum(good[:, 0], starts), 0.0, None).sum(axis=1))
 
 
 def _rates(counts: NDArray[np.int64], exposure: Floats) -> list[Any]:

@@ -58,9 +58,7 @@ def extract_events(source: Source, tables: Collection[str]) -> list[Rows]:
     reductions = [maker(source, exposure) for maker in wanted]
     for events in source.file.chunks(source.file.find("EVENTS"), _COLUMNS):
         if events["PHA"].max(initial=0) >= PULSE_HEIGHTS:
-            raise PermanentError(
-                f"{source.name}: column PHA of EVENTS has {events['PHA'].max()}, more than 5 bits hold"
-            )
+            raise PermanentError(f"{source.name}: PHA of EVENTS has {events['PHA'].max()}, more than 5 bits hold")
         for reduction in reductions:
             reduction.add(events)
     return [reduction.rows() for reduction in reductions]
