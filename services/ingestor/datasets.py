@@ -1,8 +1,10 @@
 """The files of a dataset, and what is read from them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from typing import IO
 
 from services.ingestor.extractors import HEADER_PREFERENCE, References, Rows, Source, extract
 from shared.database.models.science import SCIENCE_TABLES
@@ -73,6 +75,7 @@ class DatasetReader:
         """
         source = Source(
             file=self._fits(file),
+            opener=self._opener(file),
             rootname=file.rootname or "",
             suffix=file.suffix,
             companions=self._companions,
@@ -82,9 +85,11 @@ class DatasetReader:
 
     def _fits(self, file: DatasetFile) -> FitsFile:
         if file.id not in self._open:
-            opener = partial(self._store.open, f"{file.path}/{file.name}")
-            self._open[file.id] = FitsFile(opener, file.name, self._headers.get(file.id))
+            self._open[file.id] = FitsFile(self._opener(file), file.name, self._headers.get(file.id))
         return self._open[file.id]
+
+    def _opener(self, file: DatasetFile) -> Callable[[], AbstractContextManager[IO[bytes]]]:
+        return partial(self._store.open, f"{file.path}/{file.name}")
 
     def _companions(self, root: str, kind: str) -> Sequence[Header] | None:
         for file in self._files:

@@ -35,7 +35,7 @@ _BLOCK = 8192
 Floats = NDArray[np.float64]
 
 
-def modal_gains(histograms: NDArray[np.int64]) -> Floats:
+def modal_gains(histograms: NDArray[np.integer]) -> Floats:
     """Modal gain of pulse-height histograms in bins; NaN where there is no peak, or there are two.
 
     Parameters

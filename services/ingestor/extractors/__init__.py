@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 
 from services.ingestor.extractors.acquisitions import extract_acquisition, extract_lamp_image
+from services.ingestor.extractors.cumulative import CUMULATIVE_NAME, extract_cumulative_gain
 from services.ingestor.extractors.events import extract_events
 from services.ingestor.extractors.events.pulse_heights import extract_accumulated_pulse_heights
 from services.ingestor.extractors.headers import (
@@ -14,13 +15,22 @@ from services.ingestor.extractors.headers import (
 )
 from services.ingestor.extractors.jitter import extract_jitter
 from services.ingestor.extractors.lampflashes import extract_lampflashes
-from services.ingestor.extractors.reading import Companions, Rows, Source, no_companions
+from services.ingestor.extractors.reading import Rows, Source
 from services.ingestor.extractors.references import References
+from services.ingestor.extractors.schedules import SCHEDULE_NAME, extract_schedule
 from services.ingestor.extractors.spectra import extract_spectrum
 from services.ingestor.extractors.support import extract_support, extract_telemetry
 from shared.database.models.science import SCIENCE_TABLES
 
-__all__ = ["HEADER_PREFERENCE", "Companions", "References", "Rows", "Source", "extract", "no_companions"]
+__all__ = [
+    "CUMULATIVE_NAME",
+    "HEADER_PREFERENCE",
+    "SCHEDULE_NAME",
+    "References",
+    "Rows",
+    "Source",
+    "extract",
+]
 
 HEADER_PREFERENCE = (
     "x1d",
@@ -51,6 +61,8 @@ _EXTRACTORS: Mapping[str, _Extractors] = {
     "jit": {"jitter": extract_jitter},
     "lampflash": {"lampflash": extract_lampflashes},
     "rawacq": {"acqs": extract_acquisition, "lampflash": extract_lamp_image},
+    "cci": {"gain": extract_cumulative_gain},
+    "sms": {"sms": extract_schedule},
     "pha_a": {"phd": extract_accumulated_pulse_heights},
     "pha_b": {"phd": extract_accumulated_pulse_heights},
 }
@@ -74,7 +86,9 @@ def extract(source: Source, tables: Collection[str] = SCIENCE_TABLES) -> list[Ro
     PermanentError
         If the file cannot be read, or a table, column or keyword is missing or wrong; the message names it.
     """
-    extractors = {"keywords": extract_keywords, **_EXTRACTORS.get(source.suffix, {})}
+    extractors = dict(_EXTRACTORS.get(source.suffix, {}))
+    if source.suffix != "sms":
+        extractors["keywords"] = extract_keywords
     if source.suffix in HEADER_PREFERENCE:
         extractors |= _HEADERS
     found = [extractor(source) for table, extractor in extractors.items() if table in tables]

@@ -79,7 +79,7 @@ def extract_aperture(source: Source) -> Rows:
 def extract_keywords(source: Source) -> Rows:
     """Row of ``keywords``: every header of the file as one document."""
     content = document(list(source.file.headers))
-    return Rows(Keywords, [{"rootname": source.rootname, "hdus": content}])
+    return Rows(Keywords, [{"rootname": source.rootname or source.name.partition(".fits")[0], "hdus": content}])
 
 
 def document(headers: list[Any]) -> str:

@@ -1,11 +1,12 @@
 """What extractors share: rows, typed keywords, and the file with its surroundings."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import repeat
 from math import isfinite
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from sqlalchemy import Double, Integer
@@ -15,18 +16,13 @@ from shared.database.models.science import ScienceRow
 from shared.errors import PermanentError
 from shared.fits import FitsFile, Header
 
-__all__ = ["Companions", "Rows", "Source", "keywords", "no_companions", "number", "root_of"]
+__all__ = ["Companions", "Rows", "Source", "keywords", "number", "root_of"]
 
 _KEYS = frozenset({"id", "file_id", "rootname", "preferred"})
 _LARGEST = 2**63
 
 Companions = Callable[[str, str], Sequence[Header] | None]
 """Headers of another file of the dataset, by the first 8 characters of its rootname and the beginning of its suffix."""
-
-
-def no_companions(_root: str, _suffix: str) -> None:
-    """Companions of a file that stands alone."""
-    return
 
 
 @dataclass(frozen=True)
@@ -37,6 +33,8 @@ class Source:
     ----------
     file
         The file.
+    opener
+        Opens the file as it is.
     rootname
         Rootname that its name says, lower case.
     suffix
@@ -48,6 +46,7 @@ class Source:
     """
 
     file: FitsFile
+    opener: Callable[[], AbstractContextManager[IO[bytes]]]
     rootname: str
     suffix: str
     companions: Companions

@@ -6,30 +6,12 @@ from typing import Any
 import pytest
 from astropy.io import fits
 
-from services.ingestor.datasets import DatasetFile, DatasetReader
-from services.ingestor.extractors import References, Rows
-from shared.cos.names import parse_name
 from shared.errors import PermanentError
-from shared.store import Store
-
-
-def _extract(path: Path, references: Path | None, *companions: Path) -> list[Rows]:
-    files = [
-        DatasetFile(key, str(found.parent), found.name, *_parts(found.name), True)
-        for key, found in enumerate((path, *companions))
-    ]
-    return DatasetReader(Store("/"), files, References(references)).rows(files[0])
-
-
-def _parts(name: str) -> tuple[str, str]:
-    found = parse_name(name)
-    return found.rootname, found.suffix
+from tests.services.ingestor.reading import extract_file, rows_of, sample
 
 
 def _rows(data_dir: Path, name: str, table: str) -> list[dict[str, Any]]:
-    path = next(data_dir.rglob(f"{name}.fits.gz"))
-    found = _extract(path, data_dir / "references")
-    return next(rows.dicts() for rows in found if rows.model.__tablename__ == table)
+    return rows_of(extract_file(sample(data_dir, name), data_dir / "references"), table)
 
 
 def test_headers(data_dir: Path) -> None:
@@ -99,11 +81,11 @@ def test_missing_column_is_named(tmp_path: Path) -> None:
     table = fits.BinTableHDU.from_columns([fits.Column("SEGMENT", "4A", array=["FUVA"])], name="LAMPFLASH")
     fits.HDUList([primary, table]).writeto(path)
     with pytest.raises(PermanentError, match="LAMPFLASH has no column NET"):
-        _extract(path, None)
+        extract_file(path)
 
 
 def test_unreadable_file_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "ldfd01vnq_spt.fits"
     path.write_bytes(b"garbage")
     with pytest.raises(PermanentError, match="ldfd01vnq_spt"):
-        _extract(path, None)
+        extract_file(path)

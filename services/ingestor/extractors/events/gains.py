@@ -58,8 +58,8 @@ def gain_rows(
     segment: str,
     dethv: int | None,
     expstart: float,
-    pixels: NDArray[np.int64],
-    histograms: NDArray[np.int64],
+    pixels: NDArray[np.integer],
+    histograms: NDArray[np.integer],
 ) -> Rows:
     """Rows of ``gain`` of those superpixels whose pulse heights have a peak.
 
