@@ -3,18 +3,19 @@
 import asyncio
 from pathlib import Path
 
-from sqlalchemy import func, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.ingestor.datasets import DatasetFile, DatasetReader
 from services.ingestor.extractors import CUMULATIVE_NAME, SCHEDULE_NAME, References, Rows
+from services.ingestor.schedules import prefer_newest_schedules
 from services.ingestor.writing import FileRows, write_rows
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, DatasetState, File
 from shared.errors import PermanentError
 from shared.store import Store, StoredFile, sha256_of
 
-__all__ = ["add_file", "prefer_newest_schedules"]
+__all__ = ["add_file"]
 
 _KINDS = {"sms": (SCHEDULE_NAME, "schedule"), "cci": (CUMULATIVE_NAME, "cumulative image")}
 """Suffix, names and kind of dataset."""
@@ -87,34 +88,3 @@ async def _record(session: AsyncSession, stored: StoredFile, suffix: str) -> int
     file.ingested_at = func.now()
     await session.flush()
     return file.id
-
-
-async def prefer_newest_schedules(connection: AsyncConnection, schema: str = "public") -> None:
-    """Let readers see, of each exposure, the row of the newest report that plans it.
-
-    Of the versions of a report only the newest counts; whatever the order in which they came.
-
-    Parameters
-    ----------
-    connection
-        Connection within a transaction.
-    schema
-        Schema of the table ``sms``.
-    """
-    table = f'"{schema}".sms'
-    await connection.execute(text(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))
-    await connection.execute(
-        text(
-            f"""
-            WITH shown AS (
-                SELECT s.id, s.exposure, s.report, s.version = max(s.version) OVER (PARTITION BY s.sms_id) AS newest
-                FROM {table} AS s JOIN files AS f ON f.id = s.file_id WHERE f.shown
-            ), ranked AS (
-                SELECT id, row_number() OVER (PARTITION BY exposure ORDER BY report DESC, id) = 1 AS first
-                FROM shown WHERE newest
-            )
-            UPDATE {table} AS s SET preferred = NOT s.preferred
-            WHERE s.preferred != coalesce((SELECT first FROM ranked WHERE ranked.id = s.id), false)
-            """  # noqa: S608 - the schema is our own
-        )
-    )

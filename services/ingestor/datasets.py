@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import IO
 
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from services.ingestor.extractors import HEADER_PREFERENCE, References, Rows, Source, extract
-from shared.database.models.science import SCIENCE_TABLES
+from shared.database.models.operations import File
+from shared.database.models.science import SCIENCE_TABLES, PreferredRow, ScheduledExposure
 from shared.errors import PermanentError
 from shared.fits import FitsFile, Header
 from shared.store import Store
 
-__all__ = ["DatasetFile", "DatasetReader", "preferred_files"]
+__all__ = ["DatasetFile", "DatasetReader", "preferred_files", "update_preferred"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,31 @@ def preferred_files(files: Sequence[DatasetFile]) -> set[int]:
             rank = (HEADER_PREFERENCE.index(file.suffix), file.id)
             best[file.rootname] = min(rank, best.get(file.rootname, rank))
     return {file_id for _, file_id in best.values()}
+
+
+async def update_preferred(session: AsyncSession, dataset_id: int) -> None:
+    """Bring a dataset's flags ``preferred`` to what its files that are shown say.
+
+    Parameters
+    ----------
+    session
+        Session within a transaction.
+    dataset_id
+        Key of the dataset.
+    """
+    query = select(File.id, File.path, File.name, File.rootname, File.suffix, File.shown)
+    rows = await session.execute(query.where(File.dataset_id == dataset_id))
+    files = [DatasetFile(*row) for row in rows]
+    preferred = sorted(preferred_files(files))
+    for model in SCIENCE_TABLES.values():
+        if issubclass(model, PreferredRow) and model is not ScheduledExposure:
+            wanted = model.file_id.in_(preferred)
+            await session.execute(
+                update(model)
+                .where(model.file_id.in_([file.id for file in files]), model.preferred != wanted)
+                .values(preferred=wanted)
+                .execution_options(synchronize_session=False)
+            )
 
 
 class DatasetReader:

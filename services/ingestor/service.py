@@ -8,12 +8,11 @@ from pathlib import Path
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.ingestor.datasets import DatasetFile, DatasetReader, preferred_files
+from services.ingestor.datasets import DatasetFile, DatasetReader, preferred_files, update_preferred
 from services.ingestor.extractors import References, Rows
 from services.ingestor.writing import FileRows, write_rows
 from shared.database.engine import Database
 from shared.database.models.operations import File
-from shared.database.models.science import SCIENCE_TABLES, PreferredRow
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent
 from shared.jobs.runner import Completion
@@ -65,7 +64,7 @@ class IngestService:
         async def apply(session: AsyncSession) -> None:
             written = [FileRows(file_id, found, file_id in preferred) for file_id, found in rows.items()]
             await write_rows(await session.connection(), written)
-            await _show(session, job.dataset_id, origin, sorted(mine), sorted(preferred))
+            await _show(session, job.dataset_id, origin, sorted(mine))
 
         return Completion(NewEvent("dataset.ingested", {"origin": origin, "rows": _count(rows.values())}), apply)
 
@@ -78,21 +77,10 @@ def _count(files: Iterable[Sequence[Rows]]) -> dict[str, int]:
     return dict(counts)
 
 
-async def _show(
-    session: AsyncSession, dataset_id: int, origin: str, file_ids: Sequence[int], preferred: Sequence[int]
-) -> None:
+async def _show(session: AsyncSession, dataset_id: int, origin: str, file_ids: Sequence[int]) -> None:
     """Let readers see these files' rows in place of the earlier generation's."""
     await session.execute(
         update(File).where(File.dataset_id == dataset_id, File.origin == origin).values(shown=File.id.in_(file_ids))
     )
     await session.execute(update(File).where(File.id.in_(file_ids)).values(ingested_at=func.now()))
-    of_dataset = select(File.id).where(File.dataset_id == dataset_id)
-    for model in SCIENCE_TABLES.values():
-        if issubclass(model, PreferredRow):
-            wanted = model.file_id.in_(preferred)
-            await session.execute(
-                update(model)
-                .where(model.file_id.in_(of_dataset), model.preferred != wanted)
-                .values(preferred=wanted)
-                .execution_options(synchronize_session=False)
-            )
+    await update_preferred(session, dataset_id)

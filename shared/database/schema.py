@@ -14,7 +14,7 @@ from shared.database.engine import Database, is_outage
 from shared.errors import PermanentError
 from shared.logs import get_logger
 
-__all__ = ["alembic_config", "is_current", "migrate", "require_current", "wait_until_current"]
+__all__ = ["alembic_config", "is_current", "migrate", "newest_revision", "require_current", "wait_until_current"]
 
 _RETRY_SECONDS = 2.0
 
@@ -34,12 +34,16 @@ async def migrate(database: Database) -> None:
         await connection.commit()
 
 
+def newest_revision() -> str:
+    """Revision of the schema that this code was written for."""
+    return str(ScriptDirectory.from_config(alembic_config()).get_current_head())
+
+
 async def is_current(database: Database) -> bool:
     """Whether the schema is the one this code was written for."""
-    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
     async with database.engine.connect() as connection:
         found = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
-    return found == head
+    return found == newest_revision()
 
 
 async def require_current(database: Database) -> None:

@@ -183,7 +183,7 @@ def _value(found: Any, kind: type, missing: tuple[object, ...], keyword: str, na
         return None
     if kind is int and not -_LARGEST <= value < _LARGEST:
         raise PermanentError(f"{name}: {keyword} is {value}, more than a column holds")
-    return value
+    return value + 0  # -0.0, which JSON numbers of Postgres do not know, becomes 0.0
 
 
 def number(header: Header, keyword: str, name: str) -> float:

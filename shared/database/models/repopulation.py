@@ -38,7 +38,6 @@ class RepopulationBatch(Base):
     first_dataset: Mapped[int] = mapped_column(BigInteger, comment="Least key of its datasets")
     last_dataset: Mapped[int] = mapped_column(BigInteger, comment="Greatest key of its datasets")
     datasets: Mapped[int]
-    tries: Mapped[int] = mapped_column(default=0, comment="How often it was begun")
     finished_at: Mapped[datetime | None]
     files: Mapped[int] = mapped_column(default=0, comment="Files that rows were made of")
     rows: Mapped[int] = mapped_column(BigInteger, default=0)

@@ -146,7 +146,6 @@ def upgrade() -> None:
         sa.Column("first_dataset", sa.BigInteger(), nullable=False, comment="Least key of its datasets"),
         sa.Column("last_dataset", sa.BigInteger(), nullable=False, comment="Greatest key of its datasets"),
         sa.Column("datasets", sa.Integer(), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False, comment="How often it was begun"),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("files", sa.Integer(), nullable=False, comment="Files that rows were made of"),
         sa.Column("rows", sa.BigInteger(), nullable=False),

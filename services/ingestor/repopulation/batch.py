@@ -1,0 +1,121 @@
+"""One batch: the datasets that one worker does at once, with its rows or not at all."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.ingestor.datasets import DatasetFile, DatasetReader, preferred_files
+from services.ingestor.extractors import References
+from services.ingestor.repopulation.staging import STAGING
+from services.ingestor.writing import FileRows, copy_rows
+from shared.database.engine import Database
+from shared.database.models.operations import File
+from shared.database.models.repopulation import RepopulationBatch, RepopulationFault
+from shared.database.models.science import Keywords
+from shared.errors import PermanentError
+from shared.fits import Header
+from shared.store import Store
+
+__all__ = ["Work", "do_batch"]
+
+_MOST_ROWS = 50_000
+"""Rows that wait in memory before they are written."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a worker needs to know.
+
+    Attributes
+    ----------
+    database_url
+        URL of Postgres.
+    store
+        Where the files are.
+    references
+        Reference files.
+    repopulation
+        Key of the re-population.
+    tables
+        Tables to fill.
+    reread
+        Whether headers are read from the files even where the database keeps them.
+    """
+
+    database_url: str
+    store: Store
+    references: References
+    repopulation: int
+    tables: Collection[str]
+    reread: bool
+
+
+async def do_batch(database: Database, work: Work) -> bool:
+    """Do a batch that nobody does; False where there is none left.
+
+    Raises
+    ------
+    TransientError
+        If the store fails; the batch is left to be done again.
+    """
+    async with database.engine.begin() as connection:
+        batch = await _claim(connection, work.repopulation)
+        if batch is None:
+            return False
+        files, rows, waiting = 0, 0, list[FileRows]()
+        owners = await _files(connection, batch.first_dataset, batch.last_dataset)
+        headers = {} if work.reread else await _kept_headers(connection, [file.id for _, file in owners])
+        for _, group in groupby(owners, key=lambda owner: owner[0]):
+            waiting += await _read(connection, work, [file for _, file in group], headers)
+            if sum(len(one) for file in waiting for one in file.rows) > _MOST_ROWS:
+                files, rows = files + len(waiting), rows + await copy_rows(connection, waiting, STAGING)
+                waiting = []
+        files, rows = files + len(waiting), rows + await copy_rows(connection, waiting, STAGING)
+        await connection.execute(
+            update(RepopulationBatch)
+            .where(RepopulationBatch.id == batch.id)
+            .values(finished_at=func.clock_timestamp(), files=files, rows=rows)
+        )
+    return True
+
+
+async def _claim(connection: AsyncConnection, repopulation: int) -> RepopulationBatch | None:
+    """Open batch that no other worker holds; the lock is released when its transaction ends, however it does."""
+    batches = RepopulationBatch
+    query = select(batches.id, batches.first_dataset, batches.last_dataset).order_by(batches.id).limit(1)
+    query = query.where(batches.repopulation_id == repopulation, batches.finished_at.is_(None))
+    return (await connection.execute(query.with_for_update(skip_locked=True))).one_or_none()  # type: ignore[return-value]
+
+
+async def _files(connection: AsyncConnection, first: int, last: int) -> list[tuple[int, DatasetFile]]:
+    """Ingested files by dataset, current ones first."""
+    query = (
+        select(File.dataset_id, File.id, File.path, File.name, File.rootname, File.suffix, File.shown)
+        .where(File.dataset_id.between(first, last), File.ingested_at.is_not(None))
+        .order_by(File.dataset_id, File.current.desc(), File.name, File.id)
+    )
+    return [(row.dataset_id, DatasetFile(*row[1:])) for row in await connection.execute(query)]
+
+
+async def _kept_headers(connection: AsyncConnection, file_ids: Sequence[int]) -> dict[int, list[Header]]:
+    query = select(Keywords.file_id, Keywords.hdus).where(Keywords.file_id.in_(file_ids))
+    return dict((await connection.execute(query)).tuples().all())
+
+
+async def _read(
+    connection: AsyncConnection, work: Work, files: list[DatasetFile], headers: dict[int, list[Header]]
+) -> Iterable[FileRows]:
+    """Rows of a dataset's files; those that none can be made of are noted."""
+    reader = DatasetReader(work.store, files, work.references, headers)
+    preferred = preferred_files(files)
+    found: list[FileRows] = []
+    for file in files:
+        try:
+            found.append(FileRows(file.id, reader.rows(file, work.tables), file.id in preferred))
+        except PermanentError as error:
+            fault = {"repopulation_id": work.repopulation, "file_id": file.id, "error": str(error)}
+            await connection.execute(insert(RepopulationFault).values(fault))
+    return found
