@@ -65,7 +65,7 @@ class Archive:
                 query = (
                     f"SELECT count(*), md5(coalesce(string_agg(md5(t::text), '' ORDER BY id), '')) FROM {table} AS t"
                 )
-                count, digest = (await session.execute(text(query))).one().tuple()
+                count, digest = (await session.execute(text(query))).one()
                 found[table] = (count, digest)
         return found
 
