@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from cosmo.cli import machine, query, setup
+from cosmo.cli import ingest, machine, query, setup
 from services.monitor.app import create_app
 from shared.settings import Settings
 
@@ -31,6 +31,11 @@ def test_settings(variable: str) -> None:
 @pytest.mark.parametrize("command", [command.__name__ for part in (machine, query, setup) for command in part.COMMANDS])
 def test_commands(command: str) -> None:
     assert f"``{command}``" in (_DOCS / "operations.rst").read_text()
+
+
+@pytest.mark.parametrize("command", [command.__name__ for command in ingest.COMMANDS])
+def test_ingest_commands(command: str) -> None:
+    assert f"``cosmo ingest {command}``" in (_DOCS / "ingest.rst").read_text()
 
 
 def test_endpoints() -> None:

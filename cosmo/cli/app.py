@@ -2,7 +2,7 @@
 
 import typer
 
-from cosmo.cli import machine, query, setup
+from cosmo.cli import ingest, machine, query, setup
 
 __all__ = ["app"]
 
@@ -16,3 +16,4 @@ app = typer.Typer(
 for module in (machine, query, setup):
     for command in module.COMMANDS:
         app.command()(command)
+app.add_typer(ingest.ingest)

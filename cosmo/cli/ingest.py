@@ -1,0 +1,131 @@
+"""Commands about the science tables."""
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Coroutine
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from cosmo.cli.options import DataDir, Json, References
+from cosmo.launcher.embedded import EmbeddedPostgres
+from services.ingestor.adding import add_file
+from services.ingestor.inspection import describe as describe_files
+from services.ingestor.inspection import forget as forget_file
+from services.ingestor.repopulation import Progress as Done
+from services.ingestor.repopulation import abandon
+from services.ingestor.repopulation import repopulate as repopulate_tables
+from shared.database.engine import Database
+from shared.database.models.science import SCIENCE_TABLES
+from shared.settings import get_settings
+from shared.store import Store
+
+__all__ = ["COMMANDS", "ingest"]
+
+_DEFAULT_DIR = Path("cosmo-data")
+
+T = TypeVar("T")
+
+ingest = typer.Typer(name="ingest", help="The science tables and the files that they were read from.")
+
+
+def _urls(data_dir: Path) -> tuple[str, str]:
+    """URLs of Postgres and of the store: as the environment says, else those of the ``cosmo up`` of a folder."""
+    settings = get_settings()
+    database, store = settings.database_url, settings.store_url
+    if "COSMO_DATABASE_URL" not in os.environ:
+        database = EmbeddedPostgres(data_dir).url
+    if "COSMO_STORE_URL" not in os.environ:
+        store = f"file://{data_dir.resolve() / 'store'}"
+    return database, store
+
+
+def _with_database(data_dir: Path, work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
+    async def run() -> T:
+        database = Database(_urls(data_dir)[0])
+        try:
+            return await work(database)
+        finally:
+            await database.dispose()
+
+    return asyncio.run(run())
+
+
+def add(files: list[Path], data_dir: DataDir = _DEFAULT_DIR) -> None:
+    """Add SMS reports and cumulative images."""
+    store = Store(_urls(data_dir)[1])
+    for path in files:
+        rows = _with_database(data_dir, partial(add_file, store=store, path=path))
+        typer.echo(f"{path.name}: " + ", ".join(f"{count} rows of {table}" for table, count in rows.items()))
+
+
+def repopulate(
+    table: Annotated[list[str] | None, typer.Option(help="Fill this table only; may be repeated.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = os.cpu_count() or 2,
+    reread: Annotated[bool, typer.Option(help="Read headers from the files even where they are kept.")] = False,
+    restart: Annotated[bool, typer.Option(help="Forget an unfinished one and begin anew.")] = False,
+    references: References = None,
+    data_dir: DataDir = _DEFAULT_DIR,
+) -> None:
+    """Fill the science tables anew from the store; readers see the old content until the new one is complete."""
+    database_url, store_url = _urls(data_dir)
+    if restart:
+        _with_database(data_dir, abandon)
+    with _progress() as bar:
+        task = bar.add_task("datasets", total=None, rate=0.0, faults=0)
+
+        def show(done: Done) -> None:
+            bar.update(task, total=done.datasets, completed=done.done, rate=done.rate, faults=done.faults)
+
+        done = asyncio.run(
+            repopulate_tables(
+                database_url,
+                store_url,
+                references or get_settings().calibrator.references,
+                tables=table or SCIENCE_TABLES,
+                workers=workers,
+                reread=reread,
+                report=show,
+            )
+        )
+    typer.echo(f"{done.done} datasets, {done.files} files, {done.rows} rows, {done.faults} files without rows")
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.completed}/{task.total} datasets"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]:.0f}/s, {task.fields[faults]} faults"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+def describe(what: str, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False) -> None:
+    """Show all that is known of a file, or of every file of a rootname; with --json its rows too."""
+    found = _with_database(data_dir, lambda database: describe_files(database, what, rows=as_json))
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    for file in found:
+        state = "current" if file["current"] else "superseded"
+        typer.echo(f"{file['path']}/{file['name']}  {file['origin']}, {state}, {file['size']} bytes")
+        for name, count in file["tables"].items():
+            typer.echo(f"    {name:14s} {count} rows")
+
+
+def forget(name: str, data_dir: DataDir = _DEFAULT_DIR) -> None:
+    """Remove a file and its rows from the database; what is in the store stays."""
+    versions = _with_database(data_dir, lambda database: forget_file(database, name))
+    typer.echo(f"{versions} versions of {name} forgotten")
+
+
+COMMANDS = (add, repopulate, describe, forget)
+for command in COMMANDS:
+    ingest.command()(command)
