@@ -1,18 +1,21 @@
 """The commands about the science tables, as an operator types them."""
 
+import asyncio
 import json
-import os
 import shutil
-import subprocess
-import sys
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from typer.testing import CliRunner
 
+from cosmo.cli.app import app
 from shared.database.engine import Database
 from shared.database.models.operations import File
 from shared.database.models.science import Header, ScheduledExposure
+from shared.errors import PermanentError
+from shared.settings import get_settings
 from tests.services.ingestor.conftest import Archive, archive
 
 pytestmark = pytest.mark.integration
@@ -20,18 +23,25 @@ pytestmark = pytest.mark.integration
 __all__ = ["archive"]
 
 
-def _cosmo(archive: Archive, *arguments: str, status: int = 0) -> str:
-    environment = {
-        **os.environ,
-        "COSMO_DATABASE_URL": archive.database.url,
-        "COSMO_STORE_URL": archive.store.url,
-        "COSMO_CALIBRATOR__REFERENCES": str(archive.references),
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "cosmo", "ingest", *arguments], env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == status, done.stderr
-    return done.stdout if status == 0 else done.stderr
+Cosmo = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture
+def cosmo(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cosmo]:
+    """``cosmo ingest`` with the archive's database and store: what it prints."""
+    monkeypatch.setenv("COSMO_DATABASE_URL", archive.database.url)
+    monkeypatch.setenv("COSMO_STORE_URL", archive.store.url)
+    monkeypatch.setenv("COSMO_CALIBRATOR__REFERENCES", str(archive.references))
+    get_settings.cache_clear()
+
+    async def run(*arguments: str) -> str:
+        result = await asyncio.to_thread(CliRunner().invoke, app, ["ingest", *arguments])
+        if result.exception is not None:
+            raise result.exception
+        return result.stdout
+
+    yield run
+    get_settings.cache_clear()
 
 
 async def _newest(database: Database) -> dict[str, str]:
@@ -41,37 +51,43 @@ async def _newest(database: Database) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("order", [("181137b3", "181137b4"), ("181137b4", "181137b3")])
-async def test_newest_schedule_wins_in_any_order(archive: Archive, data_dir: Path, order: tuple[str, str]) -> None:
+async def test_newest_schedule_wins_in_any_order(
+    archive: Archive, cosmo: Cosmo, data_dir: Path, order: tuple[str, str]
+) -> None:
     for name in order:
-        assert "65 rows of sms" in _cosmo(archive, "add", str(data_dir / "sms" / f"{name}.txt"))
+        assert "65 rows of sms" in await cosmo("add", str(data_dir / "sms" / f"{name}.txt"))
     found = await _newest(archive.database)
     assert len(found) == 65
     assert set(found.values()) == {"181137b4"}
     before = await archive.checksums()
-    _cosmo(archive, "add", str(data_dir / "sms" / "181137b3.txt"))
+    await cosmo("add", str(data_dir / "sms" / "181137b3.txt"))
     assert await archive.checksums() == before
-    assert "1 versions of 181137b4.txt forgotten" in _cosmo(archive, "forget", "181137b4.txt")
+    assert "1 versions of 181137b4.txt forgotten" in await cosmo("forget", "181137b4.txt")
     assert set((await _newest(archive.database)).values()) == {"181137b3"}
 
 
-async def test_malformed_schedule_leaves_nothing(archive: Archive, data_dir: Path, tmp_path: Path) -> None:
+async def test_malformed_schedule_leaves_nothing(
+    archive: Archive, cosmo: Cosmo, data_dir: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "111078a6.txt"
     shutil.copy(data_dir / "sms" / "bad_111078a6.txt", path)
-    assert "is no exposure of an SMS report" in _cosmo(archive, "add", str(path), status=1).replace("\n", " ")
+    with pytest.raises(PermanentError, match="is no exposure of an SMS report"):
+        await cosmo("add", str(path))
     async with archive.database.session() as session:
         assert (await session.execute(select(File))).all() == []
 
 
-async def test_describe_repopulate_forget(archive: Archive, data_dir: Path) -> None:
+async def test_describe_repopulate_forget(archive: Archive, cosmo: Cosmo, data_dir: Path) -> None:
     await archive.add("ldngz2szq", sorted((data_dir / "acquisitions").glob("ldngz2szq*")))
-    shown = _cosmo(archive, "describe", "ldngz2szq")
+    shown = await cosmo("describe", "ldngz2szq")
     assert "raw/ldngz2szq/ldngz2szq_rawacq.fits.gz  raw, current" in shown
     assert "acqs           1 rows" in shown
-    (support,) = json.loads(_cosmo(archive, "describe", "ldngz2szq_spt.fits.gz", "--json"))
+    (support,) = json.loads(await cosmo("describe", "ldngz2szq_spt.fits.gz", "--json"))
     assert support["tables"]["spt"][0]["lqtaxpos"] == -193
-    assert "1 datasets, 2 files" in _cosmo(archive, "repopulate", "--workers", "1")
-    _cosmo(archive, "forget", "ldngz2szq_rawacq.fits.gz")
-    assert "nothing is known" in _cosmo(archive, "describe", "ldngz2szq_rawacq.fits.gz", status=1).replace("\n", " ")
+    assert "1 datasets, 2 files" in await cosmo("repopulate", "--workers", "1")
+    await cosmo("forget", "ldngz2szq_rawacq.fits.gz")
+    with pytest.raises(PermanentError, match="nothing is known of ldngz2szq_rawacq"):
+        await cosmo("describe", "ldngz2szq_rawacq.fits.gz")
     async with archive.database.session() as session:
         assert (await session.execute(select(Header))).all() == []
     assert archive.store.fetch("raw/ldngz2szq/ldngz2szq_rawacq.fits.gz", data_dir).exists()
