@@ -24,7 +24,7 @@ _KEYWORD = re.compile(r"[A-Z0-9_-]{1,8}")
 _TEXT = re.compile(r" *'((?:[^']|'')*)' *(?:/|$)")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[ED][+-]?[0-9]+)?")
-_RECORD_VALUED = re.compile(r"[A-Za-z_]\S*: ")
+_RECORD_VALUED = re.compile(r"[A-Za-z_][\w.]*: +[-+.\d]")
 _COMMENTARY = ("COMMENT", "HISTORY")
 _PRINTABLE = re.compile(rb"[\x20-\x7e]*")
 _LOGICAL = {"T": True, "F": False}
@@ -73,7 +73,7 @@ def _append(header: dict[str, Value], keyword: str, line: str) -> None:
 
 def _value(text: str) -> object:
     """Value of the part of a card behind ``= ``; ``_DOUBT`` where only astropy can tell."""
-    if "'" in text:
+    if text.lstrip().startswith("'"):
         match = _TEXT.match(text)
         if match is None:
             return _DOUBT
