@@ -7,6 +7,7 @@ Source: FITS standard 4.0, section 4. The fast path knows fixed and free format 
 import re
 import warnings
 from collections.abc import Mapping
+from functools import lru_cache
 
 from shared.errors import PermanentError
 
@@ -20,15 +21,28 @@ Value = str | int | float | bool | None | list[str]
 
 Header = Mapping[str, Value]
 
-_KEYWORD = re.compile(r"[A-Z0-9_-]{1,8}")
-_TEXT = re.compile(r" *'((?:[^']|'')*)' *(?:/|$)")
+_CARD = re.compile(
+    r"^(.{8})(?:"
+    r"(?<!COMMENT )(?<!HISTORY )= +(?:('[^'\n]*')|([^'/ \n]+)|) *(?:/.*)?"
+    r"|(?<=^COMMENT |^HISTORY )(?!= )(.*)"
+    r"|(?<=^ {8}).*"
+    r")$",
+    re.MULTILINE,
+)
+"""Card that the fast path knows, a line each: keyword with blanks, then text in quotes, number or logical value, or
+what a commentary card says. Text with quotes in it, and whatever else is odd, is not among them."""
+
+_KEYWORD = re.compile(r"[A-Z0-9_-]{1,8} *")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[ED][+-]?[0-9]+)?")
 _RECORD_VALUED = re.compile(r"[A-Za-z_][\w.]*: +[-+.\d]")
 _COMMENTARY = ("COMMENT", "HISTORY")
-_PRINTABLE = re.compile(rb"[\x20-\x7e]*")
 _LOGICAL = {"T": True, "F": False}
-_DOUBT = object()
+_PRINTABLE = re.compile(rb"[\x20-\x7e]*")
+
+
+class _Doubt(Exception):  # noqa: N818 - no error: astropy is asked
+    """A card that only astropy can tell."""
 
 
 def parse_header(raw: bytes, where: str) -> dict[str, Value]:
@@ -49,19 +63,31 @@ def parse_header(raw: bytes, where: str) -> dict[str, Value]:
     if not _PRINTABLE.fullmatch(raw):
         raise PermanentError(f"{where}: its header holds bytes that are no text; fetch it again")
     text = raw.decode("ascii")
+    try:
+        return _parse(text)
+    except _Doubt:
+        return _with_astropy(text, where)
+
+
+def _parse(text: str) -> dict[str, Value]:
+    lines = [text[start : start + CARD] for start in range(0, len(text), CARD)]
+    cards = _CARD.findall("\n".join(lines))
+    if len(cards) != len(lines):
+        raise _Doubt
     header: dict[str, Value] = {}
-    for start in range(0, len(text), CARD):
-        keyword = text[start : start + 8].rstrip()
-        if text[start + 8 : start + 10] == "= ":
-            value = _value(text[start + 10 : start + CARD])
-            if value is _DOUBT or keyword in ("HIERARCH", *_COMMENTARY) or not _KEYWORD.fullmatch(keyword):
-                return _with_astropy(text, where)
-            if keyword not in header:
-                header[keyword] = value  # type: ignore[assignment]
+    for padded, quoted, token, said in cards:
+        keyword = _keyword(padded)
+        if quoted:
+            value: Value = _text(quoted)
+        elif token:
+            value = _number(token)
         elif keyword in _COMMENTARY:
-            _append(header, keyword, text[start + 8 : start + CARD].rstrip())
-        elif keyword:
-            return _with_astropy(text, where)
+            _append(header, keyword, said.rstrip())
+            continue
+        else:
+            value = None
+        if keyword and keyword not in header:
+            header[keyword] = value
     return header
 
 
@@ -71,24 +97,30 @@ def _append(header: dict[str, Value], keyword: str, line: str) -> None:
         lines.append(line)
 
 
-def _value(text: str) -> object:
-    """Value of the part of a card behind ``= ``; ``_DOUBT`` where only astropy can tell."""
-    if text.lstrip().startswith("'"):
-        match = _TEXT.match(text)
-        if match is None:
-            return _DOUBT
-        found = match[1]
-        if "''" in found:
-            found = found.replace("''", "'")
-        return _DOUBT if found.endswith("&") or _RECORD_VALUED.match(found) else found.rstrip()
-    found = text.partition("/")[0].strip()
-    if found in _LOGICAL:
-        return _LOGICAL[found]
-    if _INTEGER.fullmatch(found):
-        return int(found)
-    if _FLOAT.fullmatch(found):
-        return float(found.replace("D", "E"))
-    return _DOUBT if found else None
+@lru_cache(maxsize=4096)
+def _keyword(padded: str) -> str:
+    keyword = padded.rstrip()
+    if keyword and (not _KEYWORD.fullmatch(padded) or keyword == "HIERARCH"):
+        raise _Doubt
+    return keyword
+
+
+def _text(quoted: str) -> str:
+    found = quoted[1:-1]
+    if found.endswith("&") or (":" in found and _RECORD_VALUED.match(found)):
+        raise _Doubt
+    return found.rstrip()
+
+
+@lru_cache(maxsize=65536)
+def _number(token: str) -> bool | int | float:
+    if token in _LOGICAL:
+        return _LOGICAL[token]
+    if _INTEGER.fullmatch(token):
+        return int(token)
+    if _FLOAT.fullmatch(token):
+        return float(token.replace("D", "E"))
+    raise _Doubt
 
 
 def _with_astropy(text: str, where: str) -> dict[str, Value]:
