@@ -104,7 +104,8 @@ def _skip(content: IO[bytes], position: int, length: int | None, where: str) -> 
     """Go to the end of a data unit, which must be there."""
     if length is not None:
         missing = position - length
-        content.seek(position)
+        if missing <= 0:
+            content.seek(position)
     else:
         missing = position - content.tell()
         while missing and (chunk := content.read(min(missing, _SKIP))):

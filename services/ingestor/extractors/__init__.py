@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from services.ingestor.extractors.acquisitions import extract_acquisition, extract_lamp_image
 from services.ingestor.extractors.cumulative import CUMULATIVE_NAME, extract_cumulative_gain
-from services.ingestor.extractors.events import extract_events
+from services.ingestor.extractors.events import EVENT_TABLES, extract_events
 from services.ingestor.extractors.events.pulse_heights import extract_accumulated_pulse_heights
 from services.ingestor.extractors.headers import (
     extract_aperture,
@@ -30,6 +30,7 @@ __all__ = [
     "Rows",
     "Source",
     "extract",
+    "has_rows",
 ]
 
 HEADER_PREFERENCE = (
@@ -71,6 +72,20 @@ _EXTRACTORS: Mapping[str, _Extractors] = {
 _EVENTS = frozenset({"corrtag", "corrtag_a", "corrtag_b"})
 
 
+def has_rows(suffix: str, tables: Collection[str]) -> bool:
+    """Whether files of a kind may have rows of any of these tables."""
+    return any(table in tables for table in (*_by_table(suffix), *(EVENT_TABLES if suffix in _EVENTS else ())))
+
+
+def _by_table(suffix: str) -> dict[str, Callable[[Source], Rows]]:
+    extractors = dict(_EXTRACTORS.get(suffix, {}))
+    if suffix != "sms":
+        extractors["keywords"] = extract_keywords
+    if suffix in HEADER_PREFERENCE:
+        extractors |= _HEADERS
+    return extractors
+
+
 def extract(source: Source, tables: Collection[str] = SCIENCE_TABLES) -> list[Rows]:
     """Rows of every table that a file has something for.
 
@@ -86,12 +101,7 @@ def extract(source: Source, tables: Collection[str] = SCIENCE_TABLES) -> list[Ro
     PermanentError
         If the file cannot be read, or a table, column or keyword is missing or wrong; the message names it.
     """
-    extractors = dict(_EXTRACTORS.get(source.suffix, {}))
-    if source.suffix != "sms":
-        extractors["keywords"] = extract_keywords
-    if source.suffix in HEADER_PREFERENCE:
-        extractors |= _HEADERS
-    found = [extractor(source) for table, extractor in extractors.items() if table in tables]
+    found = [extractor(source) for table, extractor in _by_table(source.suffix).items() if table in tables]
     if source.suffix in _EVENTS:
         found += extract_events(source, tables)
     return found

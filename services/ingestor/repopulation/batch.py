@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingestor.datasets import DatasetFile, DatasetReader, preferred_files
-from services.ingestor.extractors import References
+from services.ingestor.extractors import References, has_rows
 from services.ingestor.repopulation.staging import STAGING
 from services.ingestor.writing import FileRows, copy_rows
 from shared.database.engine import Database
@@ -49,7 +49,7 @@ class Work:
     store: Store
     references: References
     repopulation: int
-    tables: Collection[str]
+    tables: frozenset[str]
     reread: bool
 
 
@@ -67,9 +67,14 @@ async def do_batch(database: Database, work: Work) -> bool:
             return False
         files, rows, waiting = 0, 0, list[FileRows]()
         owners = await _files(connection, batch.first_dataset, batch.last_dataset)
-        headers = {} if work.reread else await _kept_headers(connection, [file.id for _, file in owners])
+        kept = set() if work.reread else await _kept(connection, [file.id for _, file in owners])
+        if "keywords" in work.tables and kept:
+            rows += await _carry_over(connection, kept)
+        others = work.tables - {"keywords"}
+        asked = [file.id for _, file in owners if file.id in kept and has_rows(file.suffix, others)]
+        headers = await _kept_headers(connection, asked)
         for _, group in groupby(owners, key=lambda owner: owner[0]):
-            waiting += await _read(connection, work, [file for _, file in group], headers)
+            waiting += await _read(connection, work, [file for _, file in group], kept, headers)
             if sum(len(one) for file in waiting for one in file.rows) > _MOST_ROWS:
                 files, rows = files + len(waiting), rows + await copy_rows(connection, waiting, STAGING)
                 waiting = []
@@ -100,21 +105,38 @@ async def _files(connection: AsyncConnection, first: int, last: int) -> list[tup
     return [(row.dataset_id, DatasetFile(*row[1:])) for row in await connection.execute(query)]
 
 
+async def _kept(connection: AsyncConnection, file_ids: Sequence[int]) -> set[int]:
+    return set((await connection.execute(select(Keywords.file_id).where(Keywords.file_id.in_(file_ids)))).scalars())
+
+
+async def _carry_over(connection: AsyncConnection, kept: Collection[int]) -> int:
+    """Take kept headers over as they are: what was read of a file once would be read of it again."""
+    copy = f"INSERT INTO {STAGING}.keywords SELECT * FROM public.keywords WHERE file_id = ANY(:kept)"  # noqa: S608
+    return (await connection.execute(text(copy), {"kept": sorted(kept)})).rowcount
+
+
 async def _kept_headers(connection: AsyncConnection, file_ids: Sequence[int]) -> dict[int, list[Header]]:
     query = select(Keywords.file_id, Keywords.hdus).where(Keywords.file_id.in_(file_ids))
     return dict((await connection.execute(query)).tuples().all())
 
 
 async def _read(
-    connection: AsyncConnection, work: Work, files: list[DatasetFile], headers: dict[int, list[Header]]
+    connection: AsyncConnection,
+    work: Work,
+    files: list[DatasetFile],
+    kept: Collection[int],
+    headers: dict[int, list[Header]],
 ) -> Iterable[FileRows]:
     """Rows of a dataset's files; those that none can be made of are noted."""
     reader = DatasetReader(work.store, files, work.references, headers)
     preferred = preferred_files(files)
     found: list[FileRows] = []
     for file in files:
+        tables = work.tables - {"keywords"} if file.id in kept else work.tables
+        if not has_rows(file.suffix, tables):
+            continue
         try:
-            found.append(FileRows(file.id, reader.rows(file, work.tables), file.id in preferred))
+            found.append(FileRows(file.id, reader.rows(file, tables), file.id in preferred))
         except PermanentError as error:
             fault = {"repopulation_id": work.repopulation, "file_id": file.id, "error": str(error)}
             await connection.execute(insert(RepopulationFault).values(fault))

@@ -13,7 +13,10 @@ from shared.database.models.science import PULSE_HEIGHTS
 from shared.errors import PermanentError
 from shared.fits import Columns
 
-__all__ = ["extract_events"]
+__all__ = ["EVENT_TABLES", "extract_events"]
+
+EVENT_TABLES = ("darks", "stims", "phd", "gain")
+"""Tables that are made of events."""
 
 
 class _Reduction(Protocol):

@@ -1,0 +1,91 @@
+"""Damaged files give a clean error or rows: no crash, no hang, no memory above a gigabyte.
+
+The seeded few run always; ``COSMO_TEST_MUTATIONS=10000`` runs the whole set.
+"""
+
+import gzip
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from shared.errors import PermanentError
+from tests.services.ingestor.events import write_corrtag
+from tests.services.ingestor.reading import extract_file, sample
+from tests.shared.fits.mutations import mutated
+
+_COUNT = int(os.environ.get("COSMO_TEST_MUTATIONS", "600"))
+_SECONDS = 10
+_MODULE = "tests.services.ingestor.test_damaged"
+_MEMORY = 1 << 30
+_SAMPLES = (
+    "ldfd01vnq_rawtag_a",
+    "ldfd01vnq_x1d",
+    "ldngz2szq_spt",
+    "ldngz2szq_rawacq",
+    "ld1ce4dkq_lampflash",
+    "lb4c10niq_lampflash",
+    "ldngz2szj_jit",
+    "ld9m10ujq_corrtag_a",
+)
+
+
+def _hang(*_: object) -> None:
+    raise TimeoutError("a damaged file took too long")
+
+
+def run(folder: Path, data: Path) -> Counter[str]:
+    """Read every damaged file in this process, whose address space is limited; how many ended how."""
+    resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+    signal.signal(signal.SIGALRM, _hang)
+    dark = write_corrtag(folder / "ldx001aaq_corrtag_a.fits", {"TIME": range(90)}, 90.0, EXPTYPE="DARK")
+    wholes = {name: gzip.decompress(sample(data, name).read_bytes()) for name in _SAMPLES}
+    wholes["ldx001aaq_corrtag_b"] = dark.read_bytes()
+    ends: Counter[str] = Counter()
+    for number in range(_COUNT):
+        name = sorted(wholes)[number % len(wholes)]
+        content = mutated(wholes[name], number)
+        zipped = number % 5 == 0
+        path = folder / f"{name}.fits{'.gz' if zipped else ''}"
+        path.write_bytes(gzip.compress(content, 1) if zipped else content)
+        signal.alarm(_SECONDS)
+        try:
+            rows = extract_file(path, data / "references")
+        except PermanentError as error:
+            if not str(error).startswith(name):
+                raise AssertionError(f"mutation {number} of {name}: the file is not named in {error}") from error
+            ends["refused"] += 1
+        except BaseException as error:
+            raise AssertionError(f"mutation {number} of {name}: {type(error).__name__} {error}") from error
+        else:
+            for one in rows:
+                one.dicts()
+            ends["read"] += 1
+        signal.alarm(0)
+        path.unlink()
+    if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > _MEMORY:
+        raise AssertionError("more than a gigabyte of memory")
+    if ends["refused"] < _COUNT / 4 or ends["read"] < _COUNT / 10:
+        raise AssertionError(f"the damages are not what they should be: {ends}")
+    return ends
+
+
+def test_damaged_files_are_refused_or_read(tmp_path: Path, data_dir: Path) -> None:
+    """In a process of its own, since a limit of memory cannot be taken back."""
+    script = (
+        f"from {_MODULE} import run; from pathlib import Path; run(Path({str(tmp_path)!r}), Path({str(data_dir)!r}))"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_refusal_is_permanent(tmp_path: Path, data_dir: Path) -> None:
+    path = tmp_path / "ldngz2szq_spt.fits"
+    path.write_bytes(gzip.decompress(sample(data_dir, "ldngz2szq_spt").read_bytes())[:-1])
+    with pytest.raises(PermanentError, match="truncated"):
+        extract_file(path)
