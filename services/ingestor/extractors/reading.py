@@ -8,7 +8,6 @@ from itertools import repeat
 from math import isfinite
 from typing import IO, Any
 
-import numpy as np
 from sqlalchemy import Double, Integer
 
 from services.ingestor.extractors.references import References
@@ -195,6 +194,6 @@ def number(header: Header, keyword: str, name: str) -> float:
         If it is not there, or is none.
     """
     value = header.get(keyword)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise PermanentError(f"{name}: {keyword} is {value!r} where a number belongs")
     return float(value)

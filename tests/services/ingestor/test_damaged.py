@@ -19,7 +19,7 @@ from tests.services.ingestor.events import write_corrtag
 from tests.services.ingestor.reading import extract_file, sample
 from tests.shared.fits.mutations import mutated
 
-_COUNT = int(os.environ.get("COSMO_TEST_MUTATIONS", "600"))
+_COUNT = int(os.environ.get("COSMO_TEST_MUTATIONS", "300"))
 _SECONDS = 10
 _MODULE = "tests.services.ingestor.test_damaged"
 _MEMORY = 1 << 30

@@ -1,0 +1,211 @@
+"""Values of every table against astropy, on every real sample that has them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from services.ingestor.extractors import HEADER_PREFERENCE
+from shared.cos.names import parse_name
+from shared.database.models.science import (
+    Acquisition,
+    AperturePosition,
+    ExposureQuality,
+    Header,
+    ScienceRow,
+    Support,
+)
+from tests.services.ingestor.reading import extract_file, rows_of, sample
+
+_COMMENTARY = ("COMMENT", "HISTORY", "")
+_SENTINELS = (-999, -999.0, 999.0, -1, -1.0, "", "N/A", "NONE", 0.0)
+
+
+def _samples(data_dir: Path, *suffixes: str) -> list[Path]:
+    found = [
+        path
+        for path in sorted(data_dir.rglob("*.fits.gz"))
+        if path.parent.name != "references" and parse_name(path.name).suffix in suffixes
+    ]
+    assert found
+    return found
+
+
+def _keywords(path: Path, last: int) -> dict[str, Any]:
+    """Keywords of the first headers; the first header that has one counts."""
+    merged: dict[str, Any] = {}
+    with fits.open(path) as hdus:
+        for number in reversed(range(min(last, len(hdus)))):
+            merged.update(
+                {key: value for key, value in hdus[number].header.items() if key not in ("COMMENT", "HISTORY", "")}
+            )
+    return merged
+
+
+def _agree(row: dict[str, Any], model: type[ScienceRow], header: dict[str, Any], name: str) -> int:
+    """Compare every column that a keyword fills; how many have values."""
+    compared = 0
+    for column in model.__table__.columns:
+        if "missing" not in column.info or column.name not in row:
+            continue
+        keyword = column.info["keyword"] or column.name.upper()
+        if keyword not in header:
+            continue
+        expected = header[keyword]
+        found = row[column.name]
+        if found is None:
+            assert isinstance(expected, fits.card.Undefined) or expected in _SENTINELS, (name, keyword, expected)
+            continue
+        expected = expected.rpartition("$")[2] if keyword == "LAMPTAB" else expected
+        assert found == (str(expected) if isinstance(found, str) else expected), (name, keyword)
+        compared += 1
+    return compared
+
+
+def test_keywords_of_headers_quality_and_apertures(data_dir: Path) -> None:
+    for path in _samples(data_dir, *HEADER_PREFERENCE):
+        found, header = extract_file(path, data_dir / "references"), _keywords(path, 2)
+        least = {Header: 35, ExposureQuality: 15, AperturePosition: 8}
+        for model, number in least.items():
+            (row,) = rows_of(found, model.__tablename__)
+            assert _agree(row, model, header, path.name) >= number, (path.name, model)
+
+
+def test_lamp_seconds_are_the_sum_of_the_flashes(data_dir: Path) -> None:
+    path = sample(data_dir, "ldfd01vnq_rawtag_a")
+    header = fits.getheader(path, 1)
+    (row,) = rows_of(extract_file(path), "quality")
+    assert row["numflash"] == header["NUMFLASH"] > 1
+    assert row["lamp_seconds"] == sum(header[f"LMPDUR{flash}"] for flash in range(1, header["NUMFLASH"] + 1))
+
+
+def test_high_voltage_of_both_segments(data_dir: Path) -> None:
+    for path in _samples(data_dir, "rawtag_a", "corrtag_a"):
+        header = fits.getheader(path, 1)
+        rows = {row["segment"]: row for row in rows_of(extract_file(path), "high_voltage")}
+        assert sorted(rows) == ["FUVA", "FUVB"]
+        for segment, row in rows.items():
+            side = segment[-1]
+            for column in ("hvlevel", "dethvl", "dethvc", "dethvn"):
+                expected = header[f"{column.upper()}{side}"]
+                assert row[column] == (None if expected in (-999, -1) else expected), (path.name, segment, column)
+        # The level is commanded in steps of 15.69 V.
+        assert -(2500 + 15.69 * rows["FUVA"]["hvlevel"]) == pytest.approx(rows["FUVA"]["dethvn"], abs=0.01)
+
+
+def test_every_keyword_of_every_header(data_dir: Path) -> None:
+    for path in _samples(data_dir, "x1d", "spt", "jit", "lampflash", "asn"):
+        (row,) = rows_of(extract_file(path, data_dir / "references"), "keywords")
+        documents = json.loads(row["hdus"])
+        with fits.open(path) as hdus:
+            assert len(documents) == len(hdus)
+            for document, hdu in zip(documents, hdus, strict=True):
+                for key in set(hdu.header) - {*_COMMENTARY}:
+                    expected = hdu.header[key]
+                    assert document[key] == (None if isinstance(expected, fits.card.Undefined) else expected)
+
+
+def test_spectra(data_dir: Path) -> None:
+    for path in _samples(data_dir, "x1d"):
+        table = fits.getdata(path, "SCI")
+        (row,) = rows_of(extract_file(path), "data")
+        flux = table["FLUX"].astype(float)
+        assert row["flux_mean"] == pytest.approx(flux.mean(), rel=1e-6)
+        assert row["flux_std"] == pytest.approx(flux.std(), rel=1e-6)
+        assert (row["flux_max"], row["wl_max"]) == (flux.max(), table["WAVELENGTH"].max())
+
+
+def test_support_and_telemetry(data_dir: Path) -> None:
+    for path in _samples(data_dir, "spt"):
+        found, header = extract_file(path), _keywords(path, 3)
+        (row,) = rows_of(found, "spt")
+        assert _agree(row, Support, header, path.name) >= 15
+        snapshot = fits.getheader(path, 2)
+        telemetry = rows_of(found, "telemetry")
+        assert len(telemetry) > 20
+        for reading in telemetry:
+            assert snapshot[reading["mnemonic"]] == reading.get("value", reading.get("text"))
+            assert 55000 < reading["mjd"] < 59000
+    (acquisition,) = rows_of(extract_file(sample(data_dir, "ldngz2szq_spt")), "spt")
+    assert acquisition["start_time"] == fits.getval(sample(data_dir, "ldngz2szq_spt"), "PSTRTIME")
+
+
+def test_telemetry_is_of_the_exposures_start(data_dir: Path) -> None:
+    reading = rows_of(extract_file(sample(data_dir, "ldngz2szq_spt")), "telemetry")[0]
+    start = fits.getval(sample(data_dir, "ldngz2szq_rawacq"), "EXPSTART", 1)
+    assert reading["mjd"] == pytest.approx(start, abs=120 / 86400)  # the start that was predicted
+
+
+def test_jitter_without_placeholders(data_dir: Path) -> None:
+    exposures = 0
+    for path in _samples(data_dir, "jit"):
+        rows = rows_of(extract_file(path), "jitter")
+        with fits.open(path) as hdus:
+            tables = [hdu for hdu in hdus if hdu.name.upper() == "JIT"]
+            assert len(rows) == len(tables)
+            for row, table in zip(rows, tables, strict=True):
+                assert row["expname"] == table.header["EXPNAME"].lower()
+                assert row["samples"] == len(table.data)
+                for axis in ("v2", "v3"):
+                    values = table.data[f"SI_{axis.upper()}_AVG"].astype(float)
+                    values = values[np.abs(values) < 1e30]
+                    assert row[f"{axis}_samples"] == len(values)
+                    assert row[f"{axis}_mean"] == pytest.approx(values.mean())
+                    assert row[f"{axis}_std"] == pytest.approx(values.std())
+                    assert row[f"{axis}_max"] == values.max()
+                exposures += 1
+    assert exposures >= 5
+
+
+def test_jitter_knows_its_exposure(data_dir: Path) -> None:
+    raw = sample(data_dir, "ldngz2szq_rawacq")
+    (row,) = rows_of(extract_file(sample(data_dir, "ldngz2szj_jit"), None, raw), "jitter")
+    assert row["rootname"] == "ldngz2szq"
+    assert (row["expstart"], row["exptype"]) == (fits.getval(raw, "EXPSTART", 1), fits.getval(raw, "EXPTYPE"))
+
+
+def test_flashes_with_and_without_the_commanded_displacement(data_dir: Path) -> None:
+    with_template = 0
+    for path in _samples(data_dir, "lampflash"):
+        rows = rows_of(extract_file(path, data_dir / "references"), "lampflash")
+        table, header = fits.getdata(path, 1), _keywords(path, 2)
+        lamptab = data_dir / "references" / f"{header['LAMPTAB'].rpartition('$')[2]}.gz"
+        assert len(rows) == len(table)
+        commanded = _commanded(lamptab, header) if lamptab.exists() else {}
+        for row, line in zip(rows, table, strict=True):
+            assert (row["shift_disp"], row["y_shift"]) == (line["SHIFT_DISP"], line["SHIFT_XDISP"])
+            assert (row["time"], row["found"], row["segment"]) == (
+                line["TIME"],
+                line["SPEC_FOUND"],
+                line["SEGMENT"].strip(),
+            )
+            assert row["rate"] == pytest.approx(float(np.nansum(line["NET"].astype(float))))
+            if row["segment"] in commanded:
+                assert row["x_shift"] == pytest.approx(row["shift_disp"] - commanded[row["segment"]])
+                with_template += 1
+    assert with_template >= 10
+
+
+def _commanded(lamptab: Path, header: dict[str, Any]) -> dict[str, float]:
+    setting = (header["OPT_ELEM"], header["CENWAVE"], header["FPPOS"] - 3)
+    return {
+        line["SEGMENT"].strip(): float(line["FP_PIXEL_SHIFT"])
+        for line in fits.getdata(lamptab, 1)
+        if (line["OPT_ELEM"].strip(), line["CENWAVE"], line["FPOFFSET"]) == setting
+    }
+
+
+def test_slews_follow_from_the_dwell_points(data_dir: Path) -> None:
+    recomputed = 0
+    for path in _samples(data_dir, "rawacq"):
+        header = _keywords(path, 2)
+        (row,) = rows_of(extract_file(path), "acqs")
+        assert _agree(row, Acquisition, header, path.name) >= 12
+        for axis in "xy":
+            if row.get(f"dwell_slew{axis}") is not None and row[f"acqslew{axis}"] is not None:
+                assert row[f"dwell_slew{axis}"] == pytest.approx(row[f"acqslew{axis}"], abs=0.001), path.name
+                recomputed += 1
+    assert recomputed >= 2
