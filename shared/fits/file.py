@@ -131,6 +131,16 @@ class FitsFile:
         PermanentError
             If it is no image, or larger than any that is read at once (256 MiB).
         """
+        return next(self.images([hdu]))
+
+    def images(self, hdus: Sequence[Hdu]) -> Iterator["np.ndarray[Any, Any]"]:
+        """Pixels of several images, in one pass over the file when they are given in its order; else as `image`."""
+        with reading(self.name), self._opener() as stream, inflated(stream) as content:
+            for hdu in hdus:
+                content.seek(hdu.start)
+                yield self._pixels(hdu, content)
+
+    def _pixels(self, hdu: Hdu, content: IO[bytes]) -> "np.ndarray[Any, Any]":
         header = hdu.header
         if header.get("XTENSION", "IMAGE") != "IMAGE":
             raise PermanentError(f"{self.name}: {hdu.name} is no image")
@@ -138,7 +148,7 @@ class FitsFile:
         if not shape or hdu.size > _MAX_TABLE_BYTES:
             raise PermanentError(f"{self.name}: image {hdu.name} of shape {shape} is not read")
         kind = np.dtype(_PIXELS[int(header["BITPIX"])])  # type: ignore[arg-type]
-        pixels = np.frombuffer(self._read(hdu.start, kind.itemsize * int(np.prod(shape))), kind).reshape(shape)
+        pixels = np.frombuffer(self._exactly(content, kind.itemsize * int(np.prod(shape))), kind).reshape(shape)
         scale, zero = header.get("BSCALE", 1), header.get("BZERO", 0)
         if not isinstance(scale, int | float) or not isinstance(zero, int | float):
             raise PermanentError(f"{self.name}: BSCALE, BZERO of image {hdu.name} are {scale!r}, {zero!r}")

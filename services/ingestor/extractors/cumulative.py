@@ -42,8 +42,7 @@ def extract_cumulative_gain(source: Source) -> Rows:
     y, x = np.ogrid[: shape[0], : shape[1]]
     active = area.contains(x, y)
     binned = np.zeros((GAIN_SHAPE[0] * GAIN_SHAPE[1], PULSE_HEIGHTS), dtype=np.int32)
-    for height, hdu in enumerate(images):
-        image = source.file.image(hdu)
+    for height, image in enumerate(source.file.images(images)):
         if image.shape != shape:
             raise PermanentError(f"{source.name}: HDU {_IMAGES + height} has the shape {image.shape}, not {shape}")
         blocks = np.where(active, image, 0).reshape(GAIN_SHAPE[0], Y_BINNING, GAIN_SHAPE[1], X_BINNING)

@@ -1,11 +1,13 @@
 """Darks, stims, pulse heights and gain of events whose truth is known."""
 
+import io
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits
+from isal import igzip
 
 from shared.cos.detector import ACTIVE_AREAS, DARK_REGIONS, STIM_POSITIONS
 from shared.errors import PermanentError
@@ -182,3 +184,30 @@ def test_damaged_pulse_height_is_refused(tmp_path: Path) -> None:
     path = write_corrtag(tmp_path / "ldx001aaq_corrtag_a.fits", events, 150.0)
     with pytest.raises(PermanentError, match="PHA of EVENTS has 200"):
         extract_file(path)
+
+
+def test_cumulative_image_has_the_gain_that_was_put_in(tmp_path: Path) -> None:
+    """No such file is public: one as the Data Handbook describes it, with bytes for pixels."""
+    path = tmp_path / "l_2017300120000_00_163_cci.fits.gz"
+    heights = np.exp(-0.5 * ((np.arange(32) - 11.3) / 1.05) ** 2)
+    primary = fits.PrimaryHDU()
+    primary.header.update({"SEGMENT": "FUVA", "EXPSTART": 58053.5, "DETHV": 163})
+    members = fits.BinTableHDU.from_columns([fits.Column("ROOTNAME", "24A", array=["ldx001aaq"])])
+    with igzip.open(path, "wb", compresslevel=0) as out:
+        out.write(_content(primary, members))
+        for height in range(32):
+            image = np.zeros((1024, 16384), np.uint8)
+            image[480:482, 5000:5008] = round(10 * heights[height])  # one superpixel
+            image[500:502, 400:408] = 9  # outside the active area
+            out.write(_content(fits.PrimaryHDU(), fits.ImageHDU(image))[2880:])
+    (row,) = rows_of(extract_file(path), "gain")
+    assert (row["x"], row["y"], row["segment"], row["dethv"]) == (625, 240, "FUVA", 163)
+    assert row["gain"] == pytest.approx(11.3, abs=0.03)
+    assert row["counts"] == sum(round(10 * height) for height in heights) * 16
+    assert (row["expstart"], row["rootname"]) == (58053.5, "l_2017300120000_00_163_cci")
+
+
+def _content(*hdus: object) -> bytes:
+    out = io.BytesIO()
+    fits.HDUList(list(hdus)).writeto(out)
+    return out.getvalue()
