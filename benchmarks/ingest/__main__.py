@@ -28,20 +28,32 @@ _MISSIONS = (341_000, 2_000_000)
 
 @dataclass
 class Run:
-    """One re-population: datasets per second in all and of the workers alone, and the largest memory of a process."""
+    """One re-population.
+
+    Attributes
+    ----------
+    rate, working_rate
+        Datasets per second of wall time: in all, and until the swap.
+    processor_rate
+        Datasets per second that two cores could do which nobody else uses: by the processor time of all processes,
+        those of Postgres too.
+    memory_mb
+        Largest resident memory of a Python process.
+    """
 
     name: str
     datasets: int
     rate: float
     working_rate: float
+    processor_rate: float
     memory_mb: float
 
     def line(self) -> str:
         """Row of the table that is printed."""
-        hours = ", ".join(f"{count:,} in {count / self.rate / 3600:.2f} h" for count in _MISSIONS)
+        hours = ", ".join(f"{count:,} in {count / self.processor_rate / 3600:.2f} h" for count in _MISSIONS)
         return (
-            f"{self.name:42s} {self.rate:8.0f} datasets/s ({self.working_rate:.0f} without the swap), "
-            f"{self.memory_mb:5.0f} MB; {hours}"
+            f"{self.name:42s} {self.rate:8.0f} datasets/s ({self.working_rate:.0f} without the swap, "
+            f"{self.processor_rate:.0f} by processor time), {self.memory_mb:4.0f} MB; {hours}"
         )
 
 
@@ -72,9 +84,21 @@ class _Memory:
                     continue
 
 
+def _processor_seconds() -> float:
+    """Processor time of this process and all below it, ended ones too."""
+    me = psutil.Process()
+    times = []
+    for process in (me, *me.children(recursive=True)):
+        try:
+            times.append(process.cpu_times())
+        except psutil.NoSuchProcess:
+            continue
+    return sum(one.user + one.system + one.children_user + one.children_system for one in times)
+
+
 async def _run(name: str, url: str, archive: Archive, tables: list[str], datasets: int, *, reread: bool) -> Run:
     finished: list[float] = []
-    began = time.perf_counter()
+    began, used = time.perf_counter(), _processor_seconds()
     with _Memory() as memory:
         done = await repopulate(
             url,
@@ -90,7 +114,15 @@ async def _run(name: str, url: str, archive: Archive, tables: list[str], dataset
     seconds = time.perf_counter() - began
     if (done.done, done.faults) != (datasets, 0):
         raise RuntimeError(f"{name}: {done}")
-    run = Run(name, datasets, datasets / seconds, datasets / (finished[0] - began), memory.peak)
+    processor = _processor_seconds() - used
+    run = Run(
+        name,
+        datasets,
+        datasets / seconds,
+        datasets / (finished[0] - began),
+        _WORKERS * datasets / processor,
+        memory.peak,
+    )
     print(run.line(), flush=True)
     return run
 

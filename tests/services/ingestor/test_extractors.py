@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 from astropy.io import fits
 
+from services.ingestor.datasets import DatasetFile, DatasetReader
+from services.ingestor.extractors import References
 from shared.errors import PermanentError
+from shared.store import Store
 from tests.services.ingestor.reading import extract_file, rows_of, sample
 
 
@@ -89,3 +92,12 @@ def test_unreadable_file_is_an_error(tmp_path: Path) -> None:
     path.write_bytes(b"garbage")
     with pytest.raises(PermanentError, match="ldfd01vnq_spt"):
         extract_file(path)
+
+
+def test_any_file_system_will_do(data_dir: Path) -> None:
+    path = sample(data_dir, "ld9m10ujq_corrtag_a")
+    store = Store("memory://cosmo")
+    stored = store.publish(path, "products/x")
+    file = DatasetFile(1, stored.path, stored.name, "ld9m10ujq", "corrtag_a", True)
+    found = DatasetReader(store, [file], References(None)).rows(file)
+    assert [list(rows.dicts()) for rows in found] == [list(rows.dicts()) for rows in extract_file(path)]

@@ -16,7 +16,7 @@ from services.ingestor.repopulation import Progress, abandon, repopulate
 from services.ingestor.repopulation.staging import begin_or_resume
 from shared.database.models.operations import File
 from shared.database.models.repopulation import Repopulation, RepopulationBatch, RepopulationFault
-from shared.database.models.science import Header
+from shared.database.models.science import SCIENCE_TABLES, Header
 from shared.errors import PermanentError
 from tests.services.ingestor.conftest import Archive
 
@@ -162,6 +162,16 @@ async def test_unreadable_file_is_named_and_the_rest_goes_on(archive: Archive, d
     assert (fault.file_id, "lbhx26fmq_lampflash" in fault.error) == (file.id, True)
     after = await archive.checksums()
     assert {table for table in before if before[table] != after[table]} == {"lampflash"}  # its headers are kept
+
+
+async def test_what_is_ingested_meanwhile_stays(archive: Archive, data_dir: Path) -> None:
+    await archive.add("ldngz2szq", sorted((data_dir / "acquisitions").glob("ldngz2szq*")))
+    await begin_or_resume(archive.database, SCIENCE_TABLES, 50)
+    await archive.add("lbhx1epiq", sorted((data_dir / "acquisitions").glob("lbhx1epiq*")))
+    before = await archive.checksums()
+    done = await _repopulate(archive)
+    assert (done.datasets, done.files) == (1, 2)
+    assert await archive.checksums() == before
 
 
 async def test_other_tables_need_a_restart(archive: Archive, data_dir: Path) -> None:
