@@ -164,10 +164,8 @@ async def _measure(data: Path, folder: Path, url: str, datasets: int, originals:
         processor, wall = events["+".join(tables)]
         print(f"{'events: ' + ', '.join(tables):42s} {processor / 1e6:8.1f} million/s ({wall / 1e6:.1f} of wall time)")
     ratio = {run.name: run.processor_rate / original_processor for run in runs}
-    print(
-        "against the original on as many processes: "
-        + ", ".join(f"{name} {value:.0f}x" for name, value in ratio.items())
-    )
+    for name, value in ratio.items():
+        print(f"{name:42s} {value:8.0f} times the original, by processor time")
     return {
         "machine": platform.platform(),
         "workers": _WORKERS,
