@@ -7,7 +7,9 @@ from types import MappingProxyType
 
 __all__ = ["Association", "ExposurePlan", "Fault", "FaultKind", "Flash", "Spectrum", "Target"]
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+def _nothing() -> Mapping[str, str]:
+    return MappingProxyType({})
 
 
 class FaultKind(StrEnum):
@@ -200,10 +202,10 @@ class ExposurePlan:
     lamp: str = "P1"
     association: str = ""
     member_type: str = ""
-    acquisitions: Mapping[str, str] = field(default=_NOTHING, hash=False)
+    acquisitions: Mapping[str, str] = field(default_factory=_nothing, hash=False)
     since_osm_move: float = 600.0
     extraction: str = "TWOZONE"
-    overrides: Mapping[str, str] = field(default=_NOTHING, hash=False)
+    overrides: Mapping[str, str] = field(default_factory=_nothing, hash=False)
     faults: tuple[Fault, ...] = ()
     principal_investigator: str = "Observer"
     title: str = "Simulated observation"
