@@ -11,7 +11,7 @@ from simulator.forward.velocity import LIGHT
 from simulator.instrument import fuv
 from simulator.instrument.modes import GRATINGS, setting
 from simulator.plan import ExposurePlan, FaultKind
-from simulator.state import DetectorState, InstrumentState, Viewing
+from simulator.state import InstrumentState, Viewing
 
 __all__ = ["exposure_header", "primary_header", "voltage"]
 
@@ -221,7 +221,7 @@ def exposure_header(
         _set_onboard_doppler(plan, viewing, header)
     if plan.detector == "FUV":
         for segment in fuv.SEGMENTS:
-            _set_segment(plan, state.detectors[segment], segment, events.get(segment), header)
+            _set_segment(plan, segment, events.get(segment), header)
         header["STIMRATE"] = state.detectors["FUVA"].stim_rate
     else:
         header["X_OFFSET"] = 0
@@ -274,9 +274,7 @@ def _set_onboard_doppler(plan: ExposurePlan, viewing: Viewing, header: fits.Head
     header["DOPMAGT"] = viewing.doppler_amplitude / LIGHT * plan.cenwave / float(mode.dispersion(middle))
 
 
-def _set_segment(
-    plan: ExposurePlan, detector: DetectorState, segment: str, events: int | None, header: fits.Header
-) -> None:
+def _set_segment(plan: ExposurePlan, segment: str, events: int | None, header: fits.Header) -> None:
     letter = segment[-1]
     level = plan.hv_level(segment) if events is not None else _HV_OFF
     header[f"EXPTIME{letter}"] = plan.exptime if events is not None else 0.0

@@ -34,7 +34,7 @@ def primary(filetype: str, detector: str, **keywords: Any) -> fits.PrimaryHDU:
     header["TELESCOP"] = "HST"
     header["INSTRUME"] = "COS"
     header["DETECTOR"] = detector
-    header["VCALCOS"] = ("3.1", "oldest version of CalCOS that can use it")
+    header["VCALCOS"] = ("3.4", "oldest version of CalCOS that can use it")
     header["USEAFTER"] = ("May 11 2009 00:00:00", "first date it is for")
     header["PEDIGREE"] = ("MODEL", "made from a simulated instrument")
     header["DESCRIP"] = "Simulated instrument; not for real data"
