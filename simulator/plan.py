@@ -3,13 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 
 __all__ = ["Association", "ExposurePlan", "Fault", "FaultKind", "Flash", "Spectrum", "Target"]
-
-
-def _nothing() -> Mapping[str, str]:
-    return MappingProxyType({})
 
 
 class FaultKind(StrEnum):
@@ -202,10 +197,10 @@ class ExposurePlan:
     lamp: str = "P1"
     association: str = ""
     member_type: str = ""
-    acquisitions: Mapping[str, str] = field(default_factory=_nothing, hash=False)
+    acquisitions: Mapping[str, str] = field(default_factory=dict, hash=False)
     since_osm_move: float = 600.0
     extraction: str = "TWOZONE"
-    overrides: Mapping[str, str] = field(default_factory=_nothing, hash=False)
+    overrides: Mapping[str, str] = field(default_factory=dict, hash=False)
     faults: tuple[Fault, ...] = ()
     principal_investigator: str = "Observer"
     title: str = "Simulated observation"

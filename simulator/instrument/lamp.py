@@ -14,8 +14,10 @@ Floats = NDArray[np.float64]
 FLASH_RATE = {"FUV": 1500.0, "NUV": 600.0}
 """Count/s of one segment or stripe while the lamp is on."""
 
-LINE_SIGMA = {"FUV": 2.2, "NUV": 1.1}
-"""Sigma of a line, pixels."""
+LINE_SIGMA = {"FUV": 3.5, "NUV": 2.0}
+"""Sigma of a line, pixels; the calibration aperture is wider than a star.
+
+CalCOS fits a parabola to chi-square over up to seven pixels: much narrower lines would bias its shifts by 0.1 pixel."""
 
 CONTINUUM = 0.04
 """Share of the lamp's counts in its continuum."""

@@ -1,0 +1,202 @@
+"""Compare products of CalCOS with the truth of their exposures."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from simulator.forward.fuv import DARK_LOW
+from simulator.forward.photons import flux_of
+from simulator.instrument import fuv, nuv
+from simulator.instrument.modes import setting
+from simulator.plan import Spectrum
+from simulator.references.detector import PHA_LIMITS
+
+__all__ = ["Result", "compare"]
+
+Floats = NDArray[np.float64]
+
+_FLUX_LIMIT = 0.01
+_LINE_LIMIT = 0.5
+_SHIFT_LIMIT = 0.1
+_STIM_LIMIT = 0.05
+_DARK_SIGMAS = 2.0
+_LIVE_LIMIT = 1e-4
+_LINE_WINDOW = 24
+
+
+@dataclass(frozen=True)
+class Result:
+    """One recovered quantity.
+
+    Attributes
+    ----------
+    exposure
+        Rootname.
+    quantity
+        What, and of which segment or stripe.
+    injected, recovered
+        Values.
+    error
+        Statistical error of the difference.
+    limit
+        Largest difference that is accepted.
+    unit
+        Of the values.
+    """
+
+    exposure: str
+    quantity: str
+    injected: float
+    recovered: float
+    error: float
+    limit: float
+    unit: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether the difference is within the limit."""
+        return bool(abs(self.recovered - self.injected) <= self.limit)
+
+
+def compare(products: Path, rootname: str, truth: dict[str, Any]) -> list[Result]:
+    """Compare everything that an exposure yields.
+
+    Parameters
+    ----------
+    products
+        Folder of CalCOS's products.
+    rootname
+        Exposure.
+    truth
+        Its truth.
+    """
+    results: list[Result] = []
+    for path in sorted(products.glob(f"{rootname}_corrtag*.fits")):
+        results += _detector_results(path, truth)
+    spectrum = products / f"{rootname}_x1d.fits"
+    if spectrum.exists() and truth["plan"]["exptype"].startswith("EXTERNAL"):
+        results += _spectrum_results(spectrum, truth)
+    flashes = products / f"{rootname}_lampflash.fits"
+    if flashes.exists():
+        results += _flash_results(flashes, truth)
+    return results
+
+
+def _detector_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
+    with fits.open(path) as hdus:
+        primary, header, events = hdus[0].header, hdus["EVENTS"].header, hdus["EVENTS"].data
+        detector = primary["SEGMENT"] if primary["DETECTOR"] == "FUV" else "NUV"
+        letter = detector[-1] if detector != "NUV" else ""
+        content, root = truth["detectors"][detector], truth["plan"]["rootname"]
+        live = header[f"LIVETM_{letter}" if letter else "LIVETM"]
+        yield Result(root, f"live time {detector}", content["live_time"], live, 0.0, _LIVE_LIMIT, "")
+        if detector != "NUV" and primary["TEMPCORR"] == "COMPLETE":
+            for side, (x, y) in zip("LR", content["stims"], strict=True):
+                for axis, value in (("X", x), ("Y", y)):
+                    found = header[f"STIM{letter}_{side}{axis}"]
+                    yield Result(root, f"stim {detector} {side}{axis}", value, found, 0.0, _STIM_LIMIT, "pixel")
+        if truth["plan"]["exptype"] == "DARK":
+            yield _dark_result(root, detector, content, header, events)
+
+
+def _dark_result(root: str, detector: str, content: dict[str, Any], header: fits.Header, events: Any) -> Result:
+    """Rate in the active area, of pulse heights within the limits, corrected for dead time."""
+    exptime = header["EXPTIME"] if detector == "NUV" else header[f"EXPTIME{detector[-1]}"]
+    if detector == "NUV":
+        count, pixels, expected = len(events), nuv.SIZE**2, content["dark_rate"]
+    else:
+        area = fuv.SEGMENTS[detector].active
+        x, y, pulse = (events[name].astype(np.float64) for name in ("XCORR", "YCORR", "PHA"))
+        inner = (x > area.left + 100) & (x < area.right - 100) & (y > area.low + 30) & (y < area.high - 30)
+        low, high = PHA_LIMITS
+        count = int((inner & (pulse >= low) & (pulse <= high)).sum())
+        pixels = (area.right - area.left - 200) * (area.high - area.low - 60)
+        expected = content["dark_rate"] * _dark_fraction(content["modal_gain"])
+    rate = count / content["live_time"] / exptime / pixels
+    error = rate / np.sqrt(max(count, 1))
+    return Result(root, f"dark rate {detector}", expected, rate, error, _DARK_SIGMAS * error, "count/s/pixel")
+
+
+def _dark_fraction(gain: float) -> float:
+    """Share of background events whose pulse height is within the limits."""
+    from scipy.stats import expon, norm
+
+    low, high = PHA_LIMITS
+    share, scale = DARK_LOW
+    falling = expon.cdf(high + 1.0, scale=scale) - expon.cdf(float(low), scale=scale)
+    peaked = norm.cdf(high + 0.5, gain, 4.0) - norm.cdf(low - 0.5, gain, 4.0)
+    return float(share * falling + (1.0 - share) * peaked)
+
+
+def _spectrum_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
+    plan = truth["plan"]
+    spectrum = Spectrum(**plan["target"]["spectrum"])
+    root = plan["rootname"]
+    with fits.open(path) as hdus:
+        for row in hdus[1].data:
+            channel = str(row["SEGMENT"]).strip()
+            wavelength, flux, net = (row[name].astype(np.float64) for name in ("WAVELENGTH", "FLUX", "NET"))
+            gross = row["GCOUNTS"].astype(np.float64)
+            good = (row["DQ_WGT"] > 0) & (flux != 0) & (gross > 0)
+            if good.sum() < 100:
+                continue
+            weight = np.median(net[good] / flux[good]) * 0 + net[good] / flux[good]
+            expected = flux_of(spectrum, wavelength[good])
+            ratio = float(net[good].sum() / (expected * weight).sum())
+            error = float(np.sqrt(gross[good].sum()) / gross[good].sum())
+            yield Result(root, f"flux {channel}", 1.0, ratio, error, _FLUX_LIMIT, "")
+            if spectrum.line_spacing > 0:
+                mode = setting(plan["opt_elem"], plan["cenwave"], channel)
+                scale = float(mode.dispersion(8192.0 if channel.startswith("FUV") else 512.0))
+                offset, scatter = _line_offset(wavelength, net, good, spectrum.line_spacing, scale)
+                yield Result(root, f"lines {channel}", 0.0, offset, scatter, _LINE_LIMIT, "pixel")
+
+
+def _line_offset(
+    wavelength: Floats, net: Floats, good: NDArray[np.bool_], spacing: float, scale: float
+) -> tuple[float, float]:
+    """Mean offset of emission lines from multiples of `spacing` in pixels, and its error."""
+    centres = np.arange(np.ceil(wavelength.min() / spacing), np.floor(wavelength.max() / spacing) + 1) * spacing
+    offsets, weights = [], []
+    for centre in centres:
+        middle = int(np.argmin(np.abs(wavelength - centre)))
+        inside = slice(middle - _LINE_WINDOW, middle + _LINE_WINDOW + 1)
+        if middle < 2 * _LINE_WINDOW or middle + 2 * _LINE_WINDOW >= wavelength.size or not good[inside].all():
+            continue
+        offset, weight = _centroid((wavelength[inside] - centre) / scale, net[inside])
+        offsets.append(offset)
+        weights.append(weight)
+    if not offsets:
+        return float("nan"), float("nan")
+    values, shares = np.array(offsets), np.array(weights)
+    mean = float((values * shares).sum() / shares.sum())
+    return mean, float(values.std() / np.sqrt(len(values)))
+
+
+def _centroid(x: Floats, net: Floats) -> tuple[float, float]:
+    """Centroid of a line over the continuum at the ends of its window, re-centred twice; and its strength."""
+    continuum = np.median(np.concatenate([net[:8], net[-8:]]))
+    centre, strength = 0.0, 0.0
+    for _ in range(4):
+        near = np.abs(x - centre) < _LINE_WINDOW / 2
+        excess = net[near] - continuum
+        strength = float(excess.sum())
+        centre = float((x[near] * excess).sum() / strength) if strength > 0 else 0.0
+    return centre, max(strength, 1e-12)
+
+
+def _flash_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
+    root = truth["plan"]["rootname"]
+    with fits.open(path) as hdus:
+        rows = hdus[1].data
+        for channel, content in truth["channels"].items():
+            mine = [row for row in rows if str(row["SEGMENT"]).strip() == channel]
+            for number, (row, flash) in enumerate(zip(mine, content["flashes"], strict=False), 1):
+                found = float(row["SHIFT_DISP"])
+                name = f"shift1 {channel} flash {number}"
+                yield Result(root, name, flash["shift1"], found, 0.0, _SHIFT_LIMIT, "pixel")
