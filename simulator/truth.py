@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from simulator.forward.imaging import image_rate
 from simulator.forward.recording import lamp_intervals
 from simulator.forward.velocity import heliocentric_velocity
 from simulator.instrument.modes import GRATINGS, setting
@@ -23,14 +24,16 @@ def truth_of(observation: Observation) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``plan`` (all of it), ``velocity`` (km/s, V_HELIO), ``detectors`` (events, live time, mean dark rate in
-        count/s/pixel before dead time and pulse-height limits, stim positions in raw pixels) and ``channels`` (of
-        each lamp flash its middle in seconds and the shifts in pixels, FP-POS displacement included in SHIFT1; mean
-        shifts over the exposure; lamp; mean sensitivity over the reference's).
+        ``plan`` (all of it), ``image_rate`` (count/s of the target in an image), ``velocity`` (km/s, V_HELIO),
+        ``detectors`` (events, live time, mean dark rate in count/s/pixel before dead time and pulse-height limits,
+        stim positions in raw pixels) and ``channels`` (of each lamp flash its middle in seconds and the shifts in
+        pixels, FP-POS displacement included in SHIFT1; mean shifts over the exposure; lamp; mean sensitivity over the
+        reference's).
     """
     plan, state = observation.plan, observation.state
     return {
         "plan": asdict(plan),
+        "image_rate": image_rate(plan) if plan.obstype == "IMAGING" else 0.0,
         "target_offset": list(state.target_offset),
         "velocity": heliocentric_velocity(plan.target.ra, plan.target.dec, 0.5 * (plan.start + plan.stop)),
         "detectors": {name: _detector(observation, name) for name in observation.recordings},

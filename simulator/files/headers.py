@@ -154,6 +154,9 @@ def _switches(plan: ExposurePlan, spectroscopic: bool) -> dict[str, str]:
     spectral = ("DOPPCORR", "HELCORR", "X1DCORR", "BACKCORR", "WAVECORR", "FLUXCORR", "TDSCORR")
     aligning = ("TRCECORR", "ALGNCORR") if plan.detector == "FUV" else ()
     omitted: tuple[str, ...] = ()
+    if plan.extraction == "BOXCAR":
+        # The alignment needs the profile's zones, and boxes are laid along the untouched trace.
+        omitted = aligning
     if plan.exptype in ("DARK", "FLAT"):
         omitted = (*spectral, *aligning)
     elif plan.exptype == "WAVECAL":

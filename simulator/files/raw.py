@@ -70,8 +70,7 @@ def _extensions(kind: str, recording: Recording, plan: ExposurePlan) -> tuple[fi
         return event_hdus(recording, plan.exptime, plan.detector == "FUV")
     if kind == "pha":
         return (histogram_hdu(recording),)
-    shape = (fuv.HEIGHT, fuv.WIDTH) if plan.detector == "FUV" else (nuv.SIZE, nuv.SIZE)
-    return image_hdus(recording, shape)
+    return image_hdus(recording, fuv.SHAPE if plan.detector == "FUV" else nuv.SHAPE)
 
 
 def _truncate(plan: ExposurePlan, segment: str, paths: list[Path]) -> None:

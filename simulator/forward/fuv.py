@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.forward.photons import Photons, lamp_photons, target_photons
-from simulator.forward.recording import Recording, lamp_intervals, live_fraction
+from simulator.forward.recording import Recording, lamp_intervals, register
 from simulator.instrument import fuv
 from simulator.instrument.modes import setting
 from simulator.plan import ExposurePlan, FaultKind
@@ -19,7 +19,6 @@ DARK_LOW = (0.35, 4.0)
 
 _DARK_SIGMA = 4.0
 _STIM_PULSE_HEIGHT = 12
-_TICK = 0.032  # s, time resolution of TIME-TAG
 _PULSE_HEIGHTS = 32
 
 
@@ -53,18 +52,10 @@ def record_segment(
         [_light_pulses(plan, detector, segment, light, generator), _dark_pulses(detector, dark, generator)]
     )
     photons = Photons.joined(light, dark)
-    x, y = _to_raw(segment, detector, photons, pulse)
-    stim_time, stim_x, stim_y = _stims(plan, detector, generator)
-    time = np.concatenate([photons.time, stim_time])
-    raw_x = np.rint(np.concatenate([x, stim_x])).astype(np.int16)
-    raw_y = np.rint(np.concatenate([y, stim_y])).astype(np.int16)
-    pulse = np.concatenate([pulse, np.full(stim_time.size, _STIM_PULSE_HEIGHT, dtype=np.uint8)])
-    fraction, live = live_fraction(time, plan.exptime, fuv.live_time)
-    kept = generator.random(time.size) < fraction
-    kept &= (raw_x >= 0) & (raw_x < fuv.WIDTH) & (raw_y >= 0) & (raw_y < fuv.HEIGHT)
-    order = np.flatnonzero(kept)[np.argsort(time[kept], kind="stable")]
-    ticks = np.floor(time[order] / _TICK) * _TICK
-    return Recording(ticks.astype(np.float32), raw_x[order], raw_y[order], pulse[order], live)
+    stims = _stims(plan, detector, generator)
+    raw = Photons.joined(Photons(photons.time, *_to_raw(segment, detector, photons, pulse)), stims)
+    pulse = np.concatenate([pulse, np.full(stims.time.size, _STIM_PULSE_HEIGHT, dtype=np.uint8)])
+    return register(raw, pulse, fuv.SHAPE, plan.exptime, fuv.live_time, generator)
 
 
 def _through_flat(segment: str, light: Photons, generator: np.random.Generator) -> Photons:
@@ -136,13 +127,12 @@ def _to_raw(segment: str, detector: DetectorState, photons: Photons, pulse: NDAr
     return raw_x, raw_y
 
 
-def _stims(
-    plan: ExposurePlan, detector: DetectorState, generator: np.random.Generator
-) -> tuple[Floats, Floats, Floats]:
-    """Draw times and raw positions of the stim pulses."""
-    counts = [int(generator.poisson(0.5 * detector.stim_rate * plan.exptime)) for _ in detector.stims]
-    pairs = list(zip(detector.stims, counts, strict=True))
-    time = generator.random(sum(counts)) * plan.exptime
-    x = np.concatenate([generator.normal(stim.x, stim.sigma_x, count) for stim, count in pairs])
-    y = np.concatenate([generator.normal(stim.y, stim.sigma_y, count) for stim, count in pairs])
-    return time, x, y
+def _stims(plan: ExposurePlan, detector: DetectorState, generator: np.random.Generator) -> Photons:
+    """Draw the stim pulses in raw coordinates."""
+    parts = []
+    for stim in detector.stims:
+        count = int(generator.poisson(0.5 * detector.stim_rate * plan.exptime))
+        time = generator.random(count) * plan.exptime
+        x, y = generator.normal(stim.x, stim.sigma_x, count), generator.normal(stim.y, stim.sigma_y, count)
+        parts.append(Photons(time, x, y))
+    return Photons.joined(*parts) if parts else Photons.none()

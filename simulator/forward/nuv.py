@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.forward.imaging import lamp_image, target_image
 from simulator.forward.photons import Photons, lamp_photons, target_photons
-from simulator.forward.recording import Recording, lamp_intervals, live_fraction
+from simulator.forward.recording import Recording, lamp_intervals, register
 from simulator.instrument import nuv
 from simulator.instrument.modes import GRATINGS, setting
 from simulator.plan import ExposurePlan, FaultKind
@@ -13,8 +14,6 @@ from simulator.state import DetectorState, InstrumentState, Viewing, grid_values
 __all__ = ["record_nuv"]
 
 Floats = NDArray[np.float64]
-
-_TICK = 0.032  # s, time resolution of TIME-TAG
 
 
 def record_nuv(
@@ -33,19 +32,12 @@ def record_nuv(
         return Recording.empty()
     light = _through_flat(_light(plan, state, viewing, generator), generator)
     photons = Photons.joined(light, _background(plan, state.detectors["NUV"], generator))
-    raw_x = np.rint(photons.x).astype(np.int16)
-    raw_y = np.rint(photons.y).astype(np.int16)
-    fraction, live = live_fraction(photons.time, plan.exptime, nuv.live_time)
-    kept = generator.random(photons.time.size) < fraction
-    kept &= (raw_x >= 0) & (raw_x < nuv.SIZE) & (raw_y >= 0) & (raw_y < nuv.SIZE)
-    order = np.flatnonzero(kept)[np.argsort(photons.time[kept], kind="stable")]
-    ticks = np.floor(photons.time[order] / _TICK) * _TICK
-    return Recording(ticks.astype(np.float32), raw_x[order], raw_y[order], np.zeros(order.size, "u1"), live)
+    return register(photons, np.zeros(photons.time.size, "u1"), nuv.SHAPE, plan.exptime, nuv.live_time, generator)
 
 
 def _light(plan: ExposurePlan, state: InstrumentState, viewing: Viewing, generator: np.random.Generator) -> Photons:
     if plan.opt_elem not in GRATINGS:
-        return Photons.none()
+        return Photons.joined(target_image(plan, state, generator), lamp_image(plan, state, generator))
     parts = []
     for channel in GRATINGS[plan.opt_elem].channels:
         mode = setting(plan.opt_elem, plan.cenwave, channel)

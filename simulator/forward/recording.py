@@ -6,11 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.forward.photons import Photons
 from simulator.plan import ExposurePlan, Flash
 
-__all__ = ["Recording", "lamp_intervals", "live_fraction"]
+__all__ = ["Recording", "lamp_intervals", "register"]
 
 Floats = NDArray[np.float64]
+
+_TICK = 0.032  # s, time resolution of TIME-TAG
 
 
 @dataclass(frozen=True)
@@ -46,18 +49,50 @@ def lamp_intervals(plan: ExposurePlan) -> tuple[Flash, ...]:
     return (Flash(0.0, plan.exptime),) if plan.exptype == "WAVECAL" else plan.flashes
 
 
-def live_fraction(time: Floats, exptime: float, live_time: Callable[[Floats], Floats]) -> tuple[Floats, float]:
-    """Fraction of events that is recorded at each event, and its mean over the exposure.
+def register(
+    photons: Photons,
+    pulse_height: NDArray[np.uint8],
+    shape: tuple[int, int],
+    exptime: float,
+    live_time: Callable[[Floats], Floats],
+    generator: np.random.Generator,
+) -> Recording:
+    """Turn what reaches the electronics into recorded events: whole pixels, dead time, clock, order.
 
     Parameters
     ----------
-    time
-        Times of all events that arrive, seconds, shape (n,).
+    photons
+        Events in raw coordinates; those beyond the edges are lost before they cost any dead time.
+    pulse_height
+        Of each, 0 to 31, shape (n,).
+    shape
+        Raw pixels along (Y, X).
     exptime
         Length of the exposure, seconds.
     live_time
         Fraction recorded against the recorded rate in count/s.
+    generator
+        Source of randomness.
     """
+    x, y = np.rint(photons.x).astype(np.int32), np.rint(photons.y).astype(np.int32)
+    arrived = np.flatnonzero((x >= 0) & (x < shape[1]) & (y >= 0) & (y < shape[0]))
+    time = photons.time[arrived]
+    fraction, live = _live_fraction(time, exptime, live_time)
+    kept = generator.random(time.size) < fraction
+    ticks = np.floor(time[kept] / _TICK).astype(np.int32)
+    order = np.argsort(ticks, kind="stable")
+    chosen = arrived[kept][order]
+    return Recording(
+        (ticks[order] * _TICK).astype(np.float32),
+        x[chosen].astype(np.int16),
+        y[chosen].astype(np.int16),
+        pulse_height[chosen],
+        live,
+    )
+
+
+def _live_fraction(time: Floats, exptime: float, live_time: Callable[[Floats], Floats]) -> tuple[Floats, float]:
+    """Fraction that is recorded at each event that arrives, and its mean over the exposure."""
     bins = max(int(np.ceil(exptime)), 1)
     width = exptime / bins
     index = np.minimum((time / width).astype(np.int64), bins - 1)

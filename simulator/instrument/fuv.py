@@ -14,6 +14,7 @@ __all__ = [
     "GAIN_PER_LEVEL",
     "HEIGHT",
     "SEGMENTS",
+    "SHAPE",
     "STIM_SEARCH",
     "TIMESTEP",
     "WIDTH",
@@ -32,6 +33,9 @@ Floats = NDArray[np.float64]
 
 WIDTH, HEIGHT = 16384, 1024
 """Pixels along X (dispersion) and Y of a segment."""
+
+SHAPE = (HEIGHT, WIDTH)
+"""Pixels along (Y, X)."""
 
 STIM_SEARCH = (60.0, 20.0)
 """Half widths in X and Y of the box that stims are looked for in, pixels."""

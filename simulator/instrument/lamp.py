@@ -14,13 +14,13 @@ Floats = NDArray[np.float64]
 FLASH_RATE = {"FUV": 1500.0, "NUV": 600.0}
 """Count/s of one segment or stripe while the lamp is on."""
 
-LINE_SIGMA = {"FUV": 3.5, "NUV": 2.0}
+LINE_SIGMA = {"FUV": 3.5, "NUV": 3.0}
 """Sigma of a line, pixels; the calibration aperture is wider than a star.
 
 CalCOS fits a parabola to chi-square over up to seven pixels: much narrower lines would bias its shifts by 0.1 pixel."""
 
-CONTINUUM = 0.04
-"""Share of the lamp's counts in its continuum."""
+CONTINUUM = {"FUV": 0.2, "NUV": 0.04}
+"""Share of the lamp's counts in its continuum; more of it makes the chi-square of few counts smoother."""
 
 _LINES_PER_DISPERSION = {"FUV": 90, "NUV": 14}
 
@@ -45,11 +45,11 @@ def lamp_spectrum(setting: Setting, pixel: Floats) -> Floats:
         Positions in the wavecal-corrected frame, shape (n,).
     """
     positions, strengths = _lines(setting)
-    sigma = LINE_SIGMA[setting.detector]
+    sigma, continuum = LINE_SIGMA[setting.detector], CONTINUUM[setting.detector]
     width = {"FUV": 16384.0, "NUV": 1024.0}[setting.detector]
     inside = strengths[(positions > 0) & (positions < width)].sum()
-    rate = np.full(pixel.shape, CONTINUUM / width)
-    for position, strength in zip(positions, strengths / inside * (1.0 - CONTINUUM), strict=True):
+    rate = np.full(pixel.shape, continuum / width)
+    for position, strength in zip(positions, strengths / inside * (1.0 - continuum), strict=True):
         near = np.abs(pixel - position) < 6 * sigma
         rate[near] += strength * np.exp(-0.5 * ((pixel[near] - position) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
     return rate

@@ -6,12 +6,15 @@ Source: COS Instrument Handbook, chapter 4; COS Data Handbook, section 3.
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FLAT_MAXIMUM", "SIZE", "TIMESTEP", "flat_field", "live_time"]
+__all__ = ["FLAT_MAXIMUM", "SHAPE", "SIZE", "TIMESTEP", "flat_field", "live_time"]
 
 Floats = NDArray[np.float64]
 
 SIZE = 1024
 """Pixels along each axis."""
+
+SHAPE = (SIZE, SIZE)
+"""Pixels along (Y, X)."""
 
 TIMESTEP = 100.0
 """Seconds over which CalCOS averages the rate for the dead time."""

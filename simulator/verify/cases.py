@@ -9,6 +9,8 @@ __all__ = ["CASES", "Case"]
 
 _FUV_SHIFTS = {"FUVA": (1.7, 0.8), "FUVB": (-2.3, -0.5)}
 _NUV_SHIFTS = {"NUVA": (-3.4, 0.6), "NUVB": (-3.1, 0.6), "NUVC": (-2.8, 0.6)}
+# CalCOS rounds the shifts of ACCUM exposures to whole pixels; with the FP-POS these are at most 0.2 pixel from one.
+_NUV_ACCUM_SHIFTS = {"NUVA": (-3.2, 0.6), "NUVB": (-3.1, 0.6), "NUVC": (-2.8, 0.6)}
 _RA, _DEC = 47.4495, -56.39698
 _START = 57000.1
 _DAY = 86400.0
@@ -112,6 +114,8 @@ _G160M = _target(5e-14, 6.0, 1.0)
 _G140L = _target(8e-15, 30.0, 6.0)
 _MEDIUM_NUV = _target(4e-13, 5.0, 1.5)
 _LOW_NUV = _target(6e-14, 50.0, 15.0)
+_IMAGED = replace(_MEDIUM_NUV, imaging_rate=500.0)
+_BRIGHT = replace(_MEDIUM_NUV, imaging_rate=8000.0)
 
 
 def _cases() -> list[Case]:
@@ -145,7 +149,11 @@ def _cases() -> list[Case]:
         cases.append(Case(f"NUV {opt_elem}/{cenwave} TAGFLASH", (plan,), _NUV_SHIFTS, fast))
     accum = _nuv(25, "G185M", 1921, _MEDIUM_NUV, obsmode="ACCUM", flashes=(), fppos=2)
     go = _wavecal(accum, "EXP-GWAVE")
-    cases.append(Case("NUV G185M/1921 ACCUM, GO wavecal", _associated(accum, go), _NUV_SHIFTS))
+    cases.append(Case("NUV G185M/1921 ACCUM, GO wavecal", _associated(accum, go), _NUV_ACCUM_SHIFTS))
+    image = _nuv(27, "MIRRORA", 0, _IMAGED, exptime=300.0, flashes=_flashes(300.0))
+    cases.append(Case("NUV imaging MIRRORA, TAGFLASH", _associated(image, image), _NUV_SHIFTS))
+    faint = _nuv(28, "MIRRORB", 0, _BRIGHT, exptime=400.0, obsmode="ACCUM", flashes=(), lamp="NONE")
+    cases.append(Case("NUV imaging MIRRORB, ACCUM", (faint,), _NUV_SHIFTS))
     cases.append(Case("NUV dark", (_dark(_nuv(26, "G185M", 1850, _MEDIUM_NUV)),), fast=True))
     return cases
 

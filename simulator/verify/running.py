@@ -15,7 +15,8 @@ from simulator.references.catalogue import Catalogue
 from simulator.state import Viewing
 from simulator.truth import read_truth, write_truth
 from simulator.verify.cases import Case
-from simulator.verify.measures import Result, compare
+from simulator.verify.measures import compare
+from simulator.verify.result import Result
 
 __all__ = ["run_calcos", "run_case", "simulate_case", "unpack"]
 
