@@ -56,5 +56,5 @@ def write_association(association: Association, folder: Path) -> Path:
     ]
     table = fits.BinTableHDU.from_columns(columns, name="ASN")
     table.header["EXTVER"] = 1
-    fits.HDUList([primary, table]).writeto(path, checksum=True)
+    fits.HDUList([primary, table]).writeto(path)
     return path

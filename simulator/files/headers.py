@@ -129,7 +129,7 @@ def primary_header(
         }
     )
     if plan.detector == "FUV":
-        header["XTRCTALG"] = plan.extraction
+        header["XTRCTALG"] = _extraction(plan)
     else:
         del header["RANDSEED"]
     header.update({keyword: f"lref${name}" for keyword, name in references.items() if keyword in header})
@@ -143,6 +143,11 @@ def random_seed(plan: ExposurePlan) -> int:
     return int.from_bytes(plan.rootname.encode(), "big") % _SEED_MODULUS + 1
 
 
+def _extraction(plan: ExposurePlan) -> str:
+    """XTRCTALG; the two-zone table knows no lamp spectra."""
+    return "BOXCAR" if plan.exptype == "WAVECAL" else plan.extraction
+
+
 def _detector_voltage(plan: ExposurePlan) -> str:
     if plan.detector == "NUV":
         return "NomAB"
@@ -154,16 +159,15 @@ def _switches(plan: ExposurePlan, spectroscopic: bool) -> dict[str, str]:
     spectral = ("DOPPCORR", "HELCORR", "X1DCORR", "BACKCORR", "WAVECORR", "FLUXCORR", "TDSCORR")
     aligning = ("TRCECORR", "ALGNCORR") if plan.detector == "FUV" else ()
     omitted: tuple[str, ...] = ()
-    if plan.extraction == "BOXCAR":
-        # The alignment needs the profile's zones, and boxes are laid along the untouched trace.
-        omitted = aligning
     if plan.exptype in ("DARK", "FLAT"):
         omitted = (*spectral, *aligning)
     elif plan.exptype == "WAVECAL":
-        omitted = ("DOPPCORR", "HELCORR", "FLUXCORR", "TDSCORR", *aligning)
+        omitted = ("DOPPCORR", "HELCORR", "FLUXCORR", "TDSCORR")
     elif not spectroscopic:
         omitted = ("DOPPCORR", "HELCORR", "X1DCORR", "BACKCORR", "FLUXCORR", "TDSCORR")
         omitted = omitted if plan.flashes else (*omitted, "WAVECORR")
+    if _extraction(plan) == "BOXCAR":
+        omitted = (*omitted, *aligning)
     switches = dict.fromkeys(omitted, "OMIT")
     if plan.obsmode == "ACCUM" and plan.detector == "FUV":
         switches |= dict.fromkeys(("RANDCORR", "XWLKCORR", "YWLKCORR"), "OMIT")

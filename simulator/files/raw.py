@@ -58,7 +58,7 @@ def write_raw(
             exposure_header(plan, state, viewing, events, hdus[0].header)
             primary = fits.PrimaryHDU(header=primary_header(plan, path.name, segment, references, context))
             primary.header["NEXTEND"] = len(hdus)
-            fits.HDUList([primary, *hdus]).writeto(path, checksum=True)
+            fits.HDUList([primary, *hdus]).writeto(path)
             paths.append(path)
     for fault in plan.faults_of(FaultKind.TRUNCATED):
         _truncate(plan, fault.segment, paths)

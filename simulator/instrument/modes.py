@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 FUV_CHANNELS = ("FUVA", "FUVB")
 NUV_CHANNELS = ("NUVA", "NUVB", "NUVC")
 
-LIFETIME_POSITIONS = {1: 0.0, 2: 3.5, 3: -2.5, 4: -5.0, 5: 5.4, 6: 6.5}
+LIFETIME_POSITIONS = {1: 0.0, 2: 3.5, 3: -2.5, 4: -5.0, 5: 5.4, 6: 6.5, 7: 8.3}
 """Offset of each lifetime position from the first, arcsec along cross-dispersion."""
 
 CROSS_SCALE = {"FUV": 11.0, "NUV": 42.0}

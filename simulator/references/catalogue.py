@@ -1,6 +1,7 @@
 """Choose the reference files of an exposure, and write them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from astropy.io import fits
@@ -63,7 +64,12 @@ class Catalogue:
     def current(self, key: Key) -> Key:
         """Version of a file that is in force."""
         version = 2 if key.keyword in self._revised else 1
-        return Key(key.keyword, key.detector, key.life_adj, key.opt_elem, key.cenwave, version)
+        content = repr(self._bad_times) if key.keyword == "BADTTAB" and self._bad_times else ""
+        return replace(key, version=version, content=content)
+
+    def revise(self, keywords: Iterable[str]) -> "Catalogue":
+        """Make a catalogue in which the files of some keywords are of the second version."""
+        return Catalogue(self._bad_times, self._revised | set(keywords))
 
     def select(self, plan: ExposurePlan) -> Mapping[str, Key]:
         """Files of an exposure, by keyword."""

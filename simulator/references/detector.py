@@ -10,7 +10,7 @@ from simulator.instrument.modes import FUV_GRATINGS, GRATINGS
 from simulator.references.keys import KINDS, Key
 from simulator.references.writing import image, primary, table
 
-__all__ = ["DARK_SPOTS", "MAKERS", "PHA_LIMITS", "bad_time_table"]
+__all__ = ["DARK_SPOTS", "MAKERS", "PHA_LIMITS", "REVISED_SPOT", "bad_time_table"]
 
 PHA_LIMITS = (2, 23)
 """Lowest and highest pulse height that are kept."""
@@ -21,6 +21,9 @@ DARK_SPOTS = {
     "NUV": ((40, 900, 12, 12),),
 }
 """Blemishes (x, y, width, height) that the bad-pixel table flags; none is where a spectrum falls."""
+
+REVISED_SPOT = {"FUV": (14500, 600, 40, 10), "NUV": (980, 980, 12, 12)}
+"""Blemish that only the second version of the bad-pixel table flags."""
 
 _GEO_BIN = (16, 8)
 _FLAT_STEPS = 2048.0
@@ -65,6 +68,8 @@ def _dead(key: Key) -> fits.HDUList:
 def _bad_pixels(key: Key) -> fits.HDUList:
     names = ("FUVA", "FUVB") if key.detector == "FUV" else ("NUV",)
     rows = [("N/A" if name == "NUV" else name, *spot, 16) for name in names for spot in DARK_SPOTS[name]]
+    if key.version > 1:
+        rows += [("N/A" if name == "NUV" else name, *REVISED_SPOT[key.detector], 16) for name in names]
     return _hdus(key, table([_SEGMENT, *_REGION], rows, widen=0.25))
 
 

@@ -2,6 +2,8 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 __all__ = ["KINDS", "Key", "Kind"]
 
@@ -71,6 +73,8 @@ class Key:
         What it is for; 0 and empty where it serves all.
     version
         Counts changes of its content.
+    content
+        What its content depends on beside all this, such as the intervals of a bad-time table.
     """
 
     keyword: str
@@ -79,11 +83,23 @@ class Key:
     opt_elem: str = ""
     cenwave: int = 0
     version: int = 1
+    content: str = ""
 
     @property
     def name(self) -> str:
-        """File name in the manner of real ones: nine characters that end in ``l``, and the kind's suffix."""
-        number = int(hashlib.sha256(repr(self).encode()).hexdigest(), 16)
+        """File name in the manner of real ones: nine characters that end in ``l``, and the kind's suffix.
+
+        A change of the instrument's description changes all names, so that no folder of files is ever outdated.
+        """
+        number = int(hashlib.sha256(f"{self!r} {_description()}".encode()).hexdigest(), 16)
         digits = "0123456789abcdefghijklmnopqrstuvwxyz"
         text = "".join(digits[number // 36**place % 36] for place in range(7))
         return f"s{text}l_{KINDS[self.keyword].suffix}.fits"
+
+
+@cache
+def _description() -> str:
+    """Digest of the code that describes the instrument and makes its files."""
+    package = Path(__file__).parents[1]
+    sources = sorted([*package.glob("instrument/*.py"), *package.glob("references/*.py")])
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,7 @@ def write(hdus: fits.HDUList, path: Path) -> None:
     hdus[0].header["FILENAME"] = path.name
     buffer = io.BytesIO()
     hdus.writeto(buffer, checksum=False)
-    staged = path.with_name(f".{path.name}.part")
+    staged = path.with_name(f".{path.name}.{os.getpid()}.part")
     with staged.open("wb") as stream, gzip.GzipFile("", "wb", 1, stream, mtime=0) as zipped:
         zipped.write(buffer.getbuffer())
     staged.replace(path.with_name(f"{path.name}.gz"))

@@ -8,6 +8,7 @@ from simulator.plan import Association, ExposurePlan, Flash, Spectrum, Target
 __all__ = ["CASES", "Case"]
 
 _FUV_SHIFTS = {"FUVA": (1.7, 0.8), "FUVB": (-2.3, -0.5)}
+_G140L_SHIFTS = {"FUVA": (1.7, 0.8), "FUVB": (1.7, 0.8)}  # no lamp lines in FUVB: CalCOS takes those of FUVA
 _NUV_SHIFTS = {"NUVA": (-3.4, 0.6), "NUVB": (-3.1, 0.6), "NUVC": (-2.8, 0.6)}
 # CalCOS rounds the shifts of ACCUM exposures to whole pixels; with the FP-POS these are at most 0.2 pixel from one.
 _NUV_ACCUM_SHIFTS = {"NUVA": (-3.2, 0.6), "NUVB": (-3.1, 0.6), "NUVC": (-2.8, 0.6)}
@@ -131,7 +132,7 @@ def _cases() -> list[Case]:
         Case("FUV G130M/1291 LP3 TAGFLASH TWOZONE, FP-POS 3 and 4", _associated(*g130m), _FUV_SHIFTS),
         Case("FUV G130M/1327 LP1 TAGFLASH BOXCAR", (boxcar,), _FUV_SHIFTS, fast=True),
         Case("FUV G160M/1600 LP4 TAGFLASH, FP-POS 1 to 4", _associated(*g160m), _FUV_SHIFTS),
-        Case("FUV G140L/1280 LP2 TAGFLASH", (g140l,), _FUV_SHIFTS),
+        Case("FUV G140L/1280 LP2 TAGFLASH", (g140l,), _G140L_SHIFTS),
         Case("FUV G140L/1105 LP2, segment A only", (segment,), _FUV_SHIFTS),
         Case("FUV G130M/1222 LP5 TAGFLASH", (blue,), _FUV_SHIFTS),
         Case("FUV G130M/1309 ACCUM, auto wavecal", _associated(accum, _wavecal(accum, "EXP-AWAVE")), _FUV_SHIFTS),

@@ -28,6 +28,8 @@ _LIVE_LIMIT = 1e-4
 _LINE_WINDOW = 24
 _OVERSAMPLING = 31
 _FEWEST_PIXELS = 100
+_FEWEST_COUNTS = 50.0
+_EDGE = 20
 
 
 def compare(products: Path, rootname: str, truth: dict[str, Any]) -> list[Result]:
@@ -114,6 +116,8 @@ def _spectrum_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
             wavelength, flux, net = (row[name].astype(np.float64) for name in ("WAVELENGTH", "FLUX", "NET"))
             gross = row["GCOUNTS"].astype(np.float64)
             good = row["DQ_WGT"] > 0
+            lit = np.flatnonzero(good)
+            good[lit[:_EDGE]] = good[lit[-_EDGE:]] = False  # lines beyond the edge spread into these
             counted = good & (flux != 0)
             if counted.sum() < _FEWEST_PIXELS:
                 continue
@@ -126,8 +130,9 @@ def _spectrum_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
             if spectrum.line_spacing > 0:
                 mode = setting(plan["opt_elem"], plan["cenwave"], channel)
                 scale = float(mode.dispersion(8192.0 if channel.startswith("FUV") else 512.0))
-                offset, scatter = _line_offset(wavelength, net, good, spectrum.line_spacing, scale)
-                yield Result(root, f"lines {channel}", 0.0, offset, scatter, LINE_LIMIT, "pixel")
+                offset, scatter = _line_offset(wavelength, net * row["EXPTIME"], good, spectrum.line_spacing, scale)
+                if not np.isnan(offset):
+                    yield Result(root, f"lines {channel}", 0.0, offset, scatter, LINE_LIMIT, "pixel")
 
 
 def _pixel_means(spectrum: Spectrum, wavelength: Floats) -> Floats:
@@ -138,9 +143,9 @@ def _pixel_means(spectrum: Spectrum, wavelength: Floats) -> Floats:
 
 
 def _line_offset(
-    wavelength: Floats, net: Floats, good: NDArray[np.bool_], spacing: float, scale: float
+    wavelength: Floats, counts: Floats, good: NDArray[np.bool_], spacing: float, scale: float
 ) -> tuple[float, float]:
-    """Mean offset of emission lines from multiples of `spacing` in pixels, and its error."""
+    """Mean offset of emission lines from multiples of `spacing` in pixels, and its error; NaN without lines."""
     centres = np.arange(np.ceil(wavelength.min() / spacing), np.floor(wavelength.max() / spacing) + 1) * spacing
     offsets, weights = [], []
     for centre in centres:
@@ -148,7 +153,9 @@ def _line_offset(
         inside = slice(middle - _LINE_WINDOW, middle + _LINE_WINDOW + 1)
         if middle < 2 * _LINE_WINDOW or middle + 2 * _LINE_WINDOW >= wavelength.size or not good[inside].all():
             continue
-        offset, weight = _centroid((wavelength[inside] - centre) / scale, net[inside])
+        offset, weight = _centroid((wavelength[inside] - centre) / scale, counts[inside])
+        if weight < _FEWEST_COUNTS:
+            continue
         offsets.append(offset)
         weights.append(weight)
     if not offsets:
@@ -158,16 +165,16 @@ def _line_offset(
     return mean, float(values.std() / np.sqrt(len(values)))
 
 
-def _centroid(x: Floats, net: Floats) -> tuple[float, float]:
+def _centroid(x: Floats, counts: Floats) -> tuple[float, float]:
     """Centroid of a line over the continuum at the ends of its window, re-centred twice; and its strength."""
-    continuum = np.median(np.concatenate([net[:8], net[-8:]]))
+    continuum = np.median(np.concatenate([counts[:8], counts[-8:]]))
     centre, strength = 0.0, 0.0
     for _ in range(4):
         near = np.abs(x - centre) < _LINE_WINDOW / 2
-        excess = net[near] - continuum
+        excess = counts[near] - continuum
         strength = float(excess.sum())
         centre = float((x[near] * excess).sum() / strength) if strength > 0 else 0.0
-    return centre, max(strength, 1e-12)
+    return centre, strength
 
 
 def _shift_results(root: str, name: str, expected: dict[str, float], found: tuple[float, float]) -> Iterator[Result]:
