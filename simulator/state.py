@@ -66,6 +66,8 @@ class Curve:
 
     def __call__(self, argument: Floats | float) -> Floats:
         """Values at the arguments, same shape."""
+        if len(self.values) == 1:
+            return np.full(np.shape(argument), self.values[0])
         return np.asarray(np.interp(argument, self.at, self.values), dtype=np.float64)
 
     def mean(self, start: float, stop: float) -> float:

@@ -65,10 +65,10 @@ def flux_of(spectrum: Spectrum, wavelength: Floats) -> Floats:
     return np.asarray(flux)
 
 
-def _draw_positions(density: Floats, edges: Floats, count: int, generator: np.random.Generator) -> Floats:
-    """Draw positions from a density (n,) between edges (n + 1,)."""
-    cumulative = np.concatenate([[0.0], np.cumsum(density)])
-    return np.asarray(np.interp(generator.random(count) * cumulative[-1], cumulative, edges))
+def _draw_positions(expected: Floats, edges: Floats, generator: np.random.Generator) -> Floats:
+    """Draw positions of a Poisson process with `expected` events (n,) between edges (n + 1,), in ascending bins."""
+    counts = generator.poisson(expected)
+    return np.asarray(np.repeat(edges[:-1], counts) + generator.random(int(counts.sum())) * (edges[1] - edges[0]))
 
 
 def _grid(detector: str) -> tuple[Floats, Floats]:
@@ -110,8 +110,8 @@ def target_photons(
     density = flux * mode.sensitivity(wavelength) * channel.sensitivity(wavelength) * efficiency * np.diff(edges)
     # Sensitivity is zero where no light falls; what is left of it there would only be thrown away later.
     density = np.where(density > _KEPT * density.max(), density, 0.0)
-    count = int(generator.poisson(density.sum() * plan.exptime * flat_maximum))
-    full = _draw_positions(density, edges, count, generator)
+    full = _draw_positions(density * plan.exptime * flat_maximum, edges, generator)
+    count = full.size
     time = generator.random(count) * plan.exptime
     along, across = state.target_offset
     full += along * DISPERSION_SCALE[mode.detector]
@@ -163,13 +163,12 @@ def lamp_photons(
     channel = state.channels[mode.channel]
     edges, centres = _grid(mode.detector)
     density = lamp_spectrum(mode, centres) * np.diff(edges)
-    rate = FLASH_RATE[mode.detector] * channel.lamp * density.sum() * flat_maximum
-    times = [
-        flash.on + (flash.off - flash.on) * generator.random(generator.poisson(rate * (flash.off - flash.on)))
-        for flash in intervals
-    ]
-    time = np.concatenate(times)
-    x = _draw_positions(density, edges, time.size, generator)
+    rate = FLASH_RATE[mode.detector] * channel.lamp * flat_maximum
+    drawn = [_draw_positions(density * rate * (flash.off - flash.on), edges, generator) for flash in intervals]
+    x = np.concatenate(drawn)
+    time = np.concatenate(
+        [generator.uniform(flash.on, flash.off, part.size) for flash, part in zip(intervals, drawn, strict=True)]
+    )
     x += mode.fp_shift(plan.fpoffset) + channel.shift_dispersion(time)
     y = mode.lamp_row(plan.life_adj) + mode.lamp_slope * x + channel.shift_cross(time)
     y += generator.normal(0.0, 2.5, time.size)

@@ -79,11 +79,12 @@ def register(
     time = photons.time[arrived]
     fraction, live = _live_fraction(time, exptime, live_time)
     kept = generator.random(time.size) < fraction
-    ticks = np.floor(time[kept] / _TICK).astype(np.int32)
+    # numpy sorts 16 bits by radix, ten times as fast.
+    ticks = np.floor(time[kept] / _TICK).astype(np.uint16 if exptime < _TICK * 2**16 else np.int32)
     order = np.argsort(ticks, kind="stable")
     chosen = arrived[kept][order]
     return Recording(
-        (ticks[order] * _TICK).astype(np.float32),
+        np.multiply(ticks[order], _TICK, dtype=np.float64).astype(np.float32),
         x[chosen].astype(np.int16),
         y[chosen].astype(np.int16),
         pulse_height[chosen],

@@ -1,8 +1,8 @@
 """Rules of the Calibration Reference Data System (CRDS) that choose the simulated reference files.
 
 A context is a tree of text files: a ``pmap`` names the instrument's ``imap``, which names one ``rmap`` for each
-keyword, which chooses files by keywords of the raw data. The ``crds`` package reads them with ``CRDS_PATH`` on the folder and
-``CRDS_SERVER_URL`` on a host that does not exist.
+keyword, which chooses files by keywords of the raw data. The ``crds`` package reads them with ``CRDS_PATH`` on the
+folder and ``CRDS_SERVER_URL`` on a host that does not exist.
 """
 
 import hashlib
@@ -79,7 +79,7 @@ def _write_rules(folder: Path, number: str, keyword: str, catalogue: Catalogue) 
 
 
 def _match(key: Key) -> tuple[str, ...]:
-    """Values that a file is chosen by, numbers with a decimal as CRDS compares them; the NUV has no lifetime position."""
+    """Values that a file is chosen by, numbers with a decimal as CRDS has them; the NUV has no lifetime position."""
     values = [key.detector]
     for field in KINDS[key.keyword].selection:
         value = getattr(key, field)

@@ -31,7 +31,7 @@ def primary(filetype: str, detector: str, **keywords: Any) -> fits.PrimaryHDU:
     hdu = fits.PrimaryHDU()
     header = hdu.header
     header["DATE"] = (_EPOCH, "date of this description of the instrument")
-    header["FILETYPE"] = (filetype, "type of reference file")
+    header["FILETYPE"] = filetype
     header["TELESCOP"] = "HST"
     header["INSTRUME"] = "COS"
     header["DETECTOR"] = detector

@@ -38,7 +38,9 @@ def image_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
     star = np.where(inside, image - image[sky].mean(), 0.0)
     rate = float(star.sum())
     error = float(np.sqrt(image[inside].sum() / exptime))
-    yield Result(root, "count rate", truth["image_rate"], rate, error, FLUX_LIMIT * truth["image_rate"], "count/s")
+    yield Result(
+        root, "count rate", "NUV", truth["image_rate"], rate, error, FLUX_LIMIT * truth["image_rate"], "count/s"
+    )
     for axis, grid, expected in (("x", x - offset, place[0]), ("y", y, place[1])):
         centroid = float((star * grid).sum() / rate)
-        yield Result(root, f"image {axis}", float(expected), centroid, 0.0, LINE_LIMIT, "pixel")
+        yield Result(root, "image", axis, float(expected), centroid, 0.0, LINE_LIMIT, "pixel")

@@ -67,12 +67,12 @@ def _detector_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
         letter = detector[-1] if detector != "NUV" else ""
         content, root = truth["detectors"][detector], truth["plan"]["rootname"]
         live = header[f"LIVETM_{letter}" if letter else "LIVETM"]
-        yield Result(root, f"live time {detector}", content["live_time"], live, 0.0, _LIVE_LIMIT, "")
+        yield Result(root, "live time", detector, content["live_time"], live, 0.0, _LIVE_LIMIT, "")
         if detector != "NUV" and primary["TEMPCORR"] == "COMPLETE":
             for side, (x, y) in zip("LR", content["stims"], strict=True):
                 for axis, value in (("X", x), ("Y", y)):
                     found = header[f"STIM{letter}_{side}{axis}"]
-                    yield Result(root, f"stim {detector} {side}{axis}", value, found, 0.0, _STIM_LIMIT, "pixel")
+                    yield Result(root, "stim", f"{detector} {side}{axis}", value, found, 0.0, _STIM_LIMIT, "pixel")
         if truth["plan"]["exptype"] == "DARK":
             yield _dark_result(root, detector, content, header, events)
 
@@ -92,7 +92,7 @@ def _dark_result(root: str, detector: str, content: dict[str, Any], header: fits
         expected = content["dark_rate"] * _dark_fraction(content["modal_gain"])
     rate = count / content["live_time"] / exptime / pixels
     error = rate / np.sqrt(max(count, 1))
-    return Result(root, f"dark rate {detector}", expected, rate, error, _DARK_SIGMAS * error, "count/s/pixel")
+    return Result(root, "dark rate", detector, expected, rate, error, _DARK_SIGMAS * error, "count/s/pixel")
 
 
 def _dark_fraction(gain: float) -> float:
@@ -126,13 +126,13 @@ def _spectrum_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
             expected = _pixel_means(spectrum, wavelength) * sensitivity
             ratio = float(net[good].sum() / expected[good].sum())
             error = float(np.sqrt(gross[good].sum()) / gross[good].sum())
-            yield Result(root, f"flux {channel}", 1.0, ratio, error, FLUX_LIMIT, "")
+            yield Result(root, "flux", channel, 1.0, ratio, error, FLUX_LIMIT, "")
             if spectrum.line_spacing > 0:
                 mode = setting(plan["opt_elem"], plan["cenwave"], channel)
                 scale = float(mode.dispersion(8192.0 if channel.startswith("FUV") else 512.0))
                 offset, scatter = _line_offset(wavelength, net * row["EXPTIME"], good, spectrum.line_spacing, scale)
                 if not np.isnan(offset):
-                    yield Result(root, f"lines {channel}", 0.0, offset, scatter, LINE_LIMIT, "pixel")
+                    yield Result(root, "lines", channel, 0.0, offset, scatter, LINE_LIMIT, "pixel")
 
 
 def _pixel_means(spectrum: Spectrum, wavelength: Floats) -> Floats:
@@ -180,7 +180,7 @@ def _centroid(x: Floats, counts: Floats) -> tuple[float, float]:
 def _shift_results(root: str, name: str, expected: dict[str, float], found: tuple[float, float]) -> Iterator[Result]:
     for axis, value in zip((1, 2), found, strict=True):
         limit = _SHIFT_LIMIT[axis]
-        yield Result(root, f"shift{axis} {name}", expected[f"shift{axis}"], value, 0.0, limit, "pixel")
+        yield Result(root, f"shift{axis}", name, expected[f"shift{axis}"], value, 0.0, limit, "pixel")
 
 
 def _flash_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:

@@ -20,7 +20,9 @@ class Result:
     exposure
         Rootname.
     quantity
-        What, and of which segment or stripe.
+        What.
+    part
+        Of which segment or stripe, flash, stim or axis.
     injected, recovered
         Values.
     error
@@ -33,6 +35,7 @@ class Result:
 
     exposure: str
     quantity: str
+    part: str
     injected: float
     recovered: float
     error: float

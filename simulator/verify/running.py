@@ -84,7 +84,7 @@ def run_calcos(inputs: list[Path], references: Path, products: Path) -> None:
 
 
 def run_case(case: Case, work: Path, references: Path, seed: int = 0) -> list[Result]:
-    """Simulate, calibrate and compare a case.
+    """Simulate, calibrate and compare a case; its products, hundreds of megabytes, are removed if that succeeds.
 
     Parameters
     ----------
@@ -106,4 +106,6 @@ def run_case(case: Case, work: Path, references: Path, seed: int = 0) -> list[Re
     first = observations[0].paths[0]
     inputs = [raw / f"{case.association.rootname}_asn.fits"] if case.association else [first]
     run_calcos(inputs, plain, products)
-    return [result for rootname, truth in read_truth(raw).items() for result in compare(products, rootname, truth)]
+    results = [result for rootname, truth in read_truth(raw).items() for result in compare(products, rootname, truth)]
+    shutil.rmtree(products)
+    return results
