@@ -26,7 +26,7 @@ def truth_of(observation: Observation) -> dict[str, Any]:
     dict
         ``plan`` (all of it), ``image_rate`` (count/s of the target in an image), ``velocity`` (km/s, V_HELIO),
         ``detectors`` (events, live time, mean dark rate in count/s/pixel before dead time and pulse-height limits,
-        stim positions in raw pixels) and ``channels`` (of each lamp flash its middle in seconds and the shifts in
+        stim positions and sigmas in raw pixels, expected counts of each) and ``channels`` (of each lamp flash its middle in seconds and the shifts in
         pixels, FP-POS displacement included in SHIFT1; mean shifts over the exposure; lamp; mean sensitivity over the
         reference's).
     """
@@ -57,6 +57,8 @@ def _detector(observation: Observation, name: str) -> dict[str, Any]:
         "dark_rate": detector.dark_rate.mean(0.0, observation.plan.exptime) * float(detector.dark_map.mean()),
         "modal_gain": float(detector.modal_gain.mean()),
         "stims": [[stim.x, stim.y] for stim in detector.stims],
+        "stim_sigmas": [[stim.sigma_x, stim.sigma_y] for stim in detector.stims],
+        "stim_counts": 0.5 * detector.stim_rate * observation.plan.exptime if detector.stims else 0.0,
     }
 
 

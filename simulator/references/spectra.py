@@ -90,7 +90,7 @@ def _trace(key: Key) -> fits.HDUList:
 
 def _profile(key: Key) -> fits.HDUList:
     """Profile straightened by the trace, constant over 128 columns; its scale has no meaning."""
-    x = np.arange(16384.0)
+    x = np.arange(0.0, 16384.0, 128.0)
     share, wide = PROFILE_WING
     rows = []
     for mode in (setting(key.opt_elem, key.cenwave, channel) for channel in GRATINGS[key.opt_elem].channels):
@@ -99,7 +99,7 @@ def _profile(key: Key) -> fits.HDUList:
         y = first + np.arange(sum(PROFILE_ROWS))[:, None] - centre
         sigma = mode.profile_sigma(x)
         shape = (1 - share) * _gaussian(y, sigma) + share * _gaussian(y, wide * sigma)
-        rows.append((*_names(mode), "PSA", first, centre, shape))
+        rows.append((*_names(mode), "PSA", first, centre, np.repeat(shape, 128, axis=1)))
     dim = f"(16384,{sum(PROFILE_ROWS)})"
     columns = [*_KEYS, _APERTURE, ("ROW_0", "1J", "pixel"), ("CENTER", "1D", "pixel")]
     columns += [(f"PROFILE:{dim}", f"{16384 * sum(PROFILE_ROWS)}E", "")]

@@ -69,12 +69,19 @@ def _detector_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
         live = header[f"LIVETM_{letter}" if letter else "LIVETM"]
         yield Result(root, "live time", detector, content["live_time"], live, 0.0, _LIVE_LIMIT, "")
         if detector != "NUV" and primary["TEMPCORR"] == "COMPLETE":
-            for side, (x, y) in zip("LR", content["stims"], strict=True):
-                for axis, value in (("X", x), ("Y", y)):
-                    found = header[f"STIM{letter}_{side}{axis}"]
-                    yield Result(root, "stim", f"{detector} {side}{axis}", value, found, 0.0, _STIM_LIMIT, "pixel")
+            yield from _stim_results(root, detector, content, header)
         if truth["plan"]["exptype"] == "DARK":
             yield _dark_result(root, detector, content, header, events)
+
+
+def _stim_results(root: str, detector: str, content: dict[str, Any], header: fits.Header) -> Iterator[Result]:
+    """Places of the stims, where there are counts enough to tell."""
+    for side, place, sigmas in zip("LR", content["stims"], content["stim_sigmas"], strict=True):
+        for axis, expected, sigma in zip("XY", place, sigmas, strict=True):
+            error = sigma / np.sqrt(content["stim_counts"])
+            if error < _STIM_LIMIT / 3:
+                found = header[f"STIM{detector[-1]}_{side}{axis}"]
+                yield Result(root, "stim", f"{detector} {side}{axis}", expected, found, error, _STIM_LIMIT, "pixel")
 
 
 def _dark_result(root: str, detector: str, content: dict[str, Any], header: fits.Header, events: Any) -> Result:
