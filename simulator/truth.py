@@ -26,9 +26,9 @@ def truth_of(observation: Observation) -> dict[str, Any]:
     dict
         ``plan`` (all of it), ``image_rate`` (count/s of the target in an image), ``velocity`` (km/s, V_HELIO),
         ``detectors`` (events, live time, mean dark rate in count/s/pixel before dead time and pulse-height limits,
-        stim positions and sigmas in raw pixels, expected counts of each) and ``channels`` (of each lamp flash its middle in seconds and the shifts in
-        pixels, FP-POS displacement included in SHIFT1; mean shifts over the exposure; lamp; mean sensitivity over the
-        reference's).
+        stim positions and sigmas in raw pixels, expected counts of each) and ``channels`` (of each lamp flash its
+        middle in seconds and the shifts in pixels, FP-POS displacement included in SHIFT1; mean shifts over the
+        exposure; lamp; mean sensitivity over the reference's).
     """
     plan, state = observation.plan, observation.state
     return {

@@ -10,7 +10,7 @@ from simulator.instrument.modes import setting
 from simulator.plan import ExposurePlan, FaultKind
 from simulator.state import DetectorState, InstrumentState, Viewing, grid_values
 
-__all__ = ["DARK_LOW", "record_segment"]
+__all__ = ["DARK_LOW", "record_segment", "to_raw"]
 
 Floats = NDArray[np.float64]
 
@@ -53,7 +53,7 @@ def record_segment(
     )
     photons = Photons.joined(light, dark)
     stims = _stims(plan, detector, generator)
-    raw = Photons.joined(Photons(photons.time, *_to_raw(segment, detector, photons, pulse)), stims)
+    raw = Photons.joined(Photons(photons.time, *to_raw(segment, detector, photons, pulse)), stims)
     pulse = np.concatenate([pulse, np.full(stims.time.size, _STIM_PULSE_HEIGHT, dtype=np.uint8)])
     return register(raw, pulse, fuv.SHAPE, plan.exptime, fuv.live_time, generator)
 
@@ -106,9 +106,27 @@ def _digitise(pulse: Floats) -> NDArray[np.uint8]:
     return np.clip(np.rint(pulse), 0, _PULSE_HEIGHTS - 1).astype(np.uint8)
 
 
-def _to_raw(segment: str, detector: DetectorState, photons: Photons, pulse: NDArray[np.uint8]) -> tuple[Floats, Floats]:
-    """Undo what CalCOS does: walk, delta distortion, distortion and thermal correction, in reverse.
+def to_raw(segment: str, detector: DetectorState, photons: Photons, pulse: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+    """Apply walk, delta distortion, distortion and thermal stretch: the reverse of what CalCOS does.
 
+    Parameters
+    ----------
+    segment
+        FUVA or FUVB.
+    detector
+        Its state, of which the stims tell the stretch.
+    photons
+        Events in the corrected frame.
+    pulse
+        Pulse height of each.
+
+    Returns
+    -------
+    tuple of ndarray
+        x and y in raw pixels, not rounded.
+
+    Notes
+    -----
     The corrections are functions of the position before them; evaluated at the position after them, walk and delta
     distortion are wrong by less than 1e-3 pixel, and the distortion by less than 2e-3 pixel in a second round.
     """

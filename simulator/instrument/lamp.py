@@ -11,7 +11,7 @@ __all__ = ["CONTINUUM", "FLASH_RATE", "LINE_SIGMA", "lamp_spectrum"]
 
 Floats = NDArray[np.float64]
 
-FLASH_RATE = {"FUV": 1500.0, "NUV": 600.0}
+FLASH_RATE = {"FUV": 3000.0, "NUV": 600.0}
 """Count/s of one segment or stripe while the lamp is on."""
 
 LINE_SIGMA = {"FUV": 3.5, "NUV": 3.0}
@@ -19,7 +19,7 @@ LINE_SIGMA = {"FUV": 3.5, "NUV": 3.0}
 
 CalCOS fits a parabola to chi-square over up to seven pixels: much narrower lines would bias its shifts by 0.1 pixel."""
 
-CONTINUUM = {"FUV": 0.2, "NUV": 0.04}
+CONTINUUM = {"FUV": 0.1, "NUV": 0.04}
 """Share of the lamp's counts in its continuum; more of it makes the chi-square of few counts smoother."""
 
 _LINES_PER_DISPERSION = {"FUV": 90, "NUV": 14}
