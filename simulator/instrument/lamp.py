@@ -11,7 +11,7 @@ __all__ = ["CONTINUUM", "FLASH_RATE", "LINE_SIGMA", "lamp_spectrum"]
 
 Floats = NDArray[np.float64]
 
-FLASH_RATE = {"FUV": 3000.0, "NUV": 600.0}
+FLASH_RATE = {"FUV": 3000.0, "NUV": 1800.0}
 """Count/s of one segment or stripe while the lamp is on."""
 
 LINE_SIGMA = {"FUV": 3.5, "NUV": 3.0}

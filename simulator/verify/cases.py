@@ -29,14 +29,11 @@ class Case:
         Exposures; an association where they name one.
     shifts
         Displacements along dispersion and cross-dispersion by channel, pixels.
-    fast
-        Whether it is cheap enough for every run of the tests.
     """
 
     name: str
     members: tuple[ExposurePlan, ...]
     shifts: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    fast: bool = False
 
     @property
     def association(self) -> Association | None:
@@ -130,7 +127,7 @@ def _cases() -> list[Case]:
     blue = _fuv(8, "G130M", 1222, _G130M, life_adj=5)
     cases = [
         Case("FUV G130M/1291 LP3 TAGFLASH TWOZONE, FP-POS 3 and 4", _associated(*g130m), _FUV_SHIFTS),
-        Case("FUV G130M/1327 LP1 TAGFLASH BOXCAR", (boxcar,), _FUV_SHIFTS, fast=True),
+        Case("FUV G130M/1327 LP1 TAGFLASH BOXCAR", (boxcar,), _FUV_SHIFTS),
         Case("FUV G160M/1600 LP4 TAGFLASH, FP-POS 1 to 4", _associated(*g160m), _FUV_SHIFTS),
         Case("FUV G140L/1280 LP2 TAGFLASH", (g140l,), _G140L_SHIFTS),
         Case("FUV G140L/1105 LP2, segment A only", (segment,), _FUV_SHIFTS),
@@ -146,8 +143,7 @@ def _cases() -> list[Case]:
     gratings = (("G185M", 1850, _MEDIUM_NUV), ("G225M", 2250, _MEDIUM_NUV), ("G285M", 2850, _MEDIUM_NUV))
     for number, (opt_elem, cenwave, target) in enumerate((*gratings, ("G230L", 2950, _LOW_NUV)), 20):
         plan = _nuv(number, opt_elem, cenwave, target)
-        fast = opt_elem == "G185M"
-        cases.append(Case(f"NUV {opt_elem}/{cenwave} TAGFLASH", (plan,), _NUV_SHIFTS, fast))
+        cases.append(Case(f"NUV {opt_elem}/{cenwave} TAGFLASH", (plan,), _NUV_SHIFTS))
     accum = _nuv(25, "G185M", 1921, _MEDIUM_NUV, obsmode="ACCUM", flashes=(), fppos=2)
     go = _wavecal(accum, "EXP-GWAVE")
     cases.append(Case("NUV G185M/1921 ACCUM, GO wavecal", _associated(accum, go), _NUV_ACCUM_SHIFTS))
@@ -155,7 +151,7 @@ def _cases() -> list[Case]:
     cases.append(Case("NUV imaging MIRRORA, TAGFLASH", _associated(image, image), _NUV_SHIFTS))
     faint = _nuv(28, "MIRRORB", 0, _BRIGHT, exptime=400.0, obsmode="ACCUM", flashes=(), lamp="NONE")
     cases.append(Case("NUV imaging MIRRORB, ACCUM", (faint,), _NUV_SHIFTS))
-    cases.append(Case("NUV dark", (_dark(_nuv(26, "G185M", 1850, _MEDIUM_NUV)),), fast=True))
+    cases.append(Case("NUV dark", (_dark(_nuv(26, "G185M", 1850, _MEDIUM_NUV)),)))
     return cases
 
 

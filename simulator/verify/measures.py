@@ -29,6 +29,7 @@ _LINE_WINDOW = 24
 _OVERSAMPLING = 31
 _FEWEST_PIXELS = 100
 _FEWEST_COUNTS = 50.0
+_LOST_TIME = 64 | 2048  # data quality of bursts and bad times (COS Data Handbook, table 2.18)
 _EDGE = 20
 
 
@@ -66,6 +67,8 @@ def _detector_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
         detector = primary["SEGMENT"] if primary["DETECTOR"] == "FUV" else "NUV"
         letter = detector[-1] if detector != "NUV" else ""
         content, root = truth["detectors"][detector], truth["plan"]["rootname"]
+        if len(events) == 0:
+            return
         live = header[f"LIVETM_{letter}" if letter else "LIVETM"]
         yield Result(root, "live time", detector, content["live_time"], live, 0.0, _LIVE_LIMIT, "")
         if detector != "NUV" and primary["TEMPCORR"] == "COMPLETE":
@@ -87,14 +90,15 @@ def _stim_results(root: str, detector: str, content: dict[str, Any], header: fit
 def _dark_result(root: str, detector: str, content: dict[str, Any], header: fits.Header, events: Any) -> Result:
     """Rate in the active area, of pulse heights within the limits, corrected for dead time."""
     exptime = header["EXPTIME"] if detector == "NUV" else header[f"EXPTIME{detector[-1]}"]
+    in_good_time = (events["DQ"] & _LOST_TIME) == 0
     if detector == "NUV":
-        count, pixels, expected = len(events), nuv.SIZE**2, content["dark_rate"]
+        count, pixels, expected = int(in_good_time.sum()), nuv.SIZE**2, content["dark_rate"]
     else:
         area = fuv.SEGMENTS[detector].active
         x, y, pulse = (events[name].astype(np.float64) for name in ("XCORR", "YCORR", "PHA"))
         inner = (x > area.left + 100) & (x < area.right - 100) & (y > area.low + 30) & (y < area.high - 30)
         low, high = PHA_LIMITS
-        count = int((inner & (pulse >= low) & (pulse <= high)).sum())
+        count = int((in_good_time & inner & (pulse >= low) & (pulse <= high)).sum())
         pixels = (area.right - area.left - 200) * (area.high - area.low - 60)
         expected = content["dark_rate"] * _dark_fraction(content["modal_gain"])
     rate = count / content["live_time"] / exptime / pixels

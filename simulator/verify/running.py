@@ -106,6 +106,8 @@ def run_case(case: Case, work: Path, references: Path, seed: int = 0) -> list[Re
     first = observations[0].paths[0]
     inputs = [raw / f"{case.association.rootname}_asn.fits"] if case.association else [first]
     run_calcos(inputs, plain, products)
-    results = [result for rootname, truth in read_truth(raw).items() for result in compare(products, rootname, truth)]
+    taken = [observation.plan.rootname for observation in observations if observation.paths]
+    truths = read_truth(raw)
+    results = [result for rootname in taken for result in compare(products, rootname, truths[rootname])]
     shutil.rmtree(products)
     return results
