@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from simulator.plan import Association, ExposurePlan, Flash, Spectrum, Target
+from simulator.plan import Association, ExposurePlan, Fault, FaultKind, Flash, Spectrum, Target
 
 __all__ = ["CASES", "Case"]
 
@@ -102,6 +102,11 @@ def _wavecal(plan: ExposurePlan, member_type: str, exptime: float = 60.0) -> Exp
     )
 
 
+def _burst(plan: ExposurePlan) -> ExposurePlan:
+    fault = Fault(FaultKind.BURST, 300.0, 330.0, 4000.0)
+    return replace(plan, faults=(fault,), overrides={"BRSTCORR": "PERFORM"})
+
+
 def _dark(plan: ExposurePlan) -> ExposurePlan:
     target = Target("DARK", 0.0, 0.0, "CALIBRATION")
     return replace(plan, exptype="DARK", aperture="N/A", flashes=(), lamp="NONE", target=target, exptime=1330.0)
@@ -138,7 +143,8 @@ def _cases() -> list[Case]:
             _associated(_wavecal(split, "EXP-SWAVE"), split, _wavecal(split, "EXP-SWAVE")),
             _FUV_SHIFTS,
         ),
-        Case("FUV dark", (_dark(_fuv(9, "G130M", 1291, _G130M, obsmode="TIME-TAG")),)),
+        Case("FUV dark", (_dark(_fuv(9, "G130M", 1291, _G130M)),)),
+        Case("FUV dark with a burst", (_burst(_dark(_fuv(10, "G130M", 1291, _G130M))),)),
     ]
     gratings = (("G185M", 1850, _MEDIUM_NUV), ("G225M", 2250, _MEDIUM_NUV), ("G285M", 2850, _MEDIUM_NUV))
     for number, (opt_elem, cenwave, target) in enumerate((*gratings, ("G230L", 2950, _LOW_NUV)), 20):
