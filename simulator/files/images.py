@@ -27,10 +27,12 @@ def image_hdus(recording: Recording, shape: tuple[int, int]) -> tuple[fits.Image
     return science, _constant("ERR", shape), _constant("DQ", shape)
 
 
-def _image(recording: Recording, shape: tuple[int, int]) -> NDArray[np.int16]:
+def _image(recording: Recording, shape: tuple[int, int]) -> NDArray[np.int16] | NDArray[np.float32]:
+    """Count the events of each pixel, in 16-bit integers where they fit."""
     index = recording.y.astype(np.int64) * shape[1] + recording.x
     counts = np.bincount(index, minlength=shape[0] * shape[1])
-    return counts.reshape(shape).astype(np.int16)
+    image = counts.reshape(shape)
+    return image.astype(np.int16) if counts.max() <= np.iinfo(np.int16).max else image.astype(np.float32)
 
 
 def _constant(name: str, shape: tuple[int, int]) -> fits.ImageHDU:
