@@ -20,6 +20,9 @@ PROFILE_ROWS = (28, 44)
 REVISED_FLUX = 1.02
 """Sensitivity of the second version of FLUXTAB over that of the first."""
 
+# CalCOS accepts shifts with a reduced chi-square between 1/N_SIGMA and N_SIGMA, and takes that of wavecal exposures
+# from rates instead of counts, so that it is too small by their exposure time.
+_CHI_SQUARE = 300.0
 _FPOFFSETS = (-2, -1, 0, 1)
 _KEYS = [("SEGMENT", "4A", ""), ("OPT_ELEM", "8A", ""), ("CENWAVE", "1J", "Angstrom")]
 _APERTURE = ("APERTURE", "4A", "")
@@ -185,7 +188,7 @@ def _wavecal(key: Key) -> fits.HDUList:
     columns += [("MIN_EXPTIME", "1D", "s")]
     reach, tall, box = (200, 20, 9) if key.detector == "FUV" else (60, 25, 7)
     rows = [
-        (grating.name, reach, 6.0, 0.1, grating.step, tall, box, 0.0, 15.0, 1500.0, 0.5, 0.5, 0.0, 0.0, 900.0)
+        (grating.name, reach, 6.0, 0.1, grating.step, tall, box, 0.0, _CHI_SQUARE, 1500.0, 0.5, 0.5, 0.0, 0.0, 900.0)
         for grating in GRATINGS.values()
         if grating.detector == key.detector
     ]
