@@ -116,7 +116,7 @@ def saa_distance(mjd: float, latitude: ArrayLike, longitude: ArrayLike) -> Float
     apart = np.radians(lon)[..., None] - np.radians(edge[:, 1])
     haversine = np.sin((first - second) / 2.0) ** 2 + np.cos(first) * np.cos(second) * np.sin(apart / 2.0) ** 2
     nearest = 2.0 * _EARTH_RADIUS * np.arcsin(np.sqrt(haversine.min(axis=-1)))
-    return np.where(_inside(corners, lat, lon), -nearest, nearest)
+    return np.asarray(np.where(_inside(corners, lat, lon), -nearest, nearest), dtype=np.float64)
 
 
 def _inside(corners: Floats, lat: Floats, lon: Floats) -> NDArray[np.bool_]:

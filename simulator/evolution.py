@@ -1,0 +1,324 @@
+"""How the instrument changes over the years: pure functions of its description and a time.
+
+Each function is what a monitor is meant to find. Numbers are those of the real instrument where a source is named, and
+of the right size otherwise. What chance decides (a mechanism's landing, a zero point's step) is drawn from the
+description's seed and a name, so the same description always has the same history.
+"""
+
+import zlib
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from simulator.history import FGS_BREAKS, LIFETIME_POSITIONS, Segment, high_voltage, lifetime_position
+from simulator.orbit import Orbit
+from simulator.sky import saa_distance, solar_flux, subsolar
+
+__all__ = [
+    "Instrument",
+    "amplifier_temperature",
+    "blind_pointing",
+    "dark_rate",
+    "hv_level",
+    "lamp_output",
+    "landing",
+    "modal_gain",
+    "osm_drift",
+    "sensitivity",
+    "stim_offsets",
+    "tube_temperature",
+    "zero_point",
+]
+
+Floats = NDArray[np.float64]
+Detector = Literal["FUVA", "FUVB", "NUV"]
+
+FIRST_LIGHT: Final = 54952.0
+"""MJD 2009-05-01, to which sensitivity is relative (COS Instrument Handbook)."""
+YEAR: Final = 365.25
+GAIN_PER_LEVEL: Final = 0.393
+"""Pulse-height bins per commanded level of high voltage. Source: legacy ``cos_monitoring``, gain maps."""
+REFERENCE_LEVEL: Final = 178
+DRIFT_SECONDS: Final = 3000.0
+"""Time constant of the drift after a move of the optics: about 50 minutes (COS Instrument Handbook)."""
+
+_PRISTINE_GAIN: dict[Segment, float] = {"FUVA": 15.0, "FUVB": 14.5}
+"""Modal pulse height of fresh detector at the reference level, in bins; gives 11.5 at level 169 (FUVA in 2009)."""
+_SAG_PER_YEAR = 0.9
+"""Bins lost per year under a spectrum of continuum, at the usage of an average year."""
+_AIRGLOW_SAG = 2.2
+"""How much faster the gain falls where Lyman alpha airglow lands."""
+_AIRGLOW_COLUMNS: dict[Segment, tuple[float, float]] = {"FUVA": (2500.0, 260.0), "FUVB": (9100.0, 300.0)}
+"""Centre and sigma in pixels of the airglow patch."""
+_SPOT_SIGMA = 5.0
+"""Sigma in pixels across dispersion of the exposed strip."""
+_QUIET_DARK: dict[Detector, float] = {"FUVA": 0.95e-6, "FUVB": 0.95e-6, "NUV": 3.0e-4}
+"""count / s / pixel at solar minimum, far from the anomaly, at first light. FUV: lower envelope of 3,990 measurements
+of 2009 to 2017; NUV: see `dark_rate`."""
+_SOLAR_DARK: dict[Detector, float] = {"FUVA": 1.2e-8, "FUVB": 0.4e-8, "NUV": 0.0}
+"""count / s / pixel per solar flux unit above 70: slope of the same measurements' yearly medians."""
+_LATE_DARK: dict[Detector, float] = {"FUVA": 0.30e-6, "FUVB": 0.55e-6, "NUV": 0.0}
+"""count / s / pixel per year since 2020, which leads to the rates of the exposure time calculator of November 2023:
+3.83e-6 and 4.93e-6 (COS Instrument Handbook)."""
+_ANOMALY_DARK = 1.0e-6
+_ANOMALY_SCALE = 170.0
+"""Extra FUV dark at the edge of the anomaly in count / s / pixel and its scale in km: medians of the measurements by
+distance, 2.1 within 300 km against 1.1 to 1.4 beyond."""
+_DAY_DARK = 0.12
+"""Relative amplitude with the local solar time of the point below HST, from the same measurements."""
+
+_SENSITIVITY_BREAKS = (2009.33, 2010.2, 2011.2, 2015.5, 2022.0, 2023.2, 2030.0)
+"""Decimal years between which the decline is linear: 2015.5, 2022.0 and 2023.2 as in the time-dependent sensitivity
+tables (STScI Analysis Newsletter, May 2024)."""
+_SENSITIVITY_SLOPES: dict[str, tuple[float, ...]] = {
+    "G130M": (-4.5, -3.0, -2.0, -1.0, -2.5, -3.5),
+    "G160M": (-4.0, -3.0, -2.2, -1.2, -2.8, -3.8),
+    "G140L": (-6.0, -4.0, -2.5, -1.2, -3.0, -4.0),
+    "G185M": (-0.3,) * 6,
+    "G225M": (-3.0,) * 6,
+    "G285M": (-10.0,) * 6,
+    "G230L": (-0.2,) * 6,
+    "MIRRORA": (-0.3,) * 6,
+    "MIRRORB": (-0.3,) * 6,
+}
+"""Percent per year in each interval: within 0 to -5 for FUV, -3 G225M, -10 G285M (COS Instrument Handbook)."""
+_LAMP_FADING = {"P1": 1.2, "P2": 0.4, "D1": 3.0, "D2": 1.0, "NONE": 0.0}
+"""Percent of lost output per year."""
+_NUV_TRENDS = {"G185M": -2.6, "G225M": -1.8, "G285M": -0.6, "G230L": -4.5}
+"""Zero point in pixels per year, which the search offsets of the wavecal tables followed (-20, -10, 0, -40)."""
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """The description that a simulated instrument's history follows from.
+
+    Parameters
+    ----------
+    seed
+        What chance draws from.
+    orbit
+        HST's orbit.
+    sag
+        Factor on the loss of gain; 1 is an average usage.
+    raises
+        Further steps of high voltage: segment, MJD and new nominal level.
+    """
+
+    seed: int = 1
+    orbit: Orbit = field(default_factory=Orbit)
+    sag: float = 1.0
+    raises: tuple[tuple[Segment, float, int], ...] = (
+        ("FUVA", 58700.0, 167),
+        ("FUVB", 58700.0, 169),
+        ("FUVA", 59491.0, 163),
+        ("FUVB", 59491.0, 163),
+        ("FUVA", 60300.0, 167),
+        ("FUVB", 60300.0, 169),
+    )
+
+    def chance(self, *names: object) -> np.random.Generator:
+        """Random numbers that belong to a name, the same each time."""
+        return np.random.default_rng([self.seed, zlib.crc32(repr(names).encode())])
+
+
+def hv_level(instrument: Instrument, segment: Segment, mjd: float) -> int:
+    """Nominal commanded level of high voltage of a segment."""
+    later = [(date, level) for name, date, level in instrument.raises if name == segment and date <= mjd]
+    return max(later)[1] if later else high_voltage(segment, mjd)
+
+
+def modal_gain(
+    instrument: Instrument, segment: Segment, mjd: float, x: ArrayLike, y_from_position: ArrayLike, position: int
+) -> Floats:
+    """Modal pulse height.
+
+    Parameters
+    ----------
+    instrument
+        Description.
+    segment
+        Segment.
+    mjd
+        Time, MJD UTC.
+    x
+        Column in pixels.
+    y_from_position
+        Distance across dispersion from the spectrum's row at a lifetime position, pixels; broadcast with ``x``.
+    position
+        Number of that lifetime position.
+
+    Returns
+    -------
+    NDArray
+        Modal gain in pulse-height bins, at least 1.
+    """
+    columns, rows = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y_from_position, dtype=np.float64))
+    centre, width = _AIRGLOW_COLUMNS[segment]
+    pattern = 1.0 + _AIRGLOW_SAG * np.exp(-0.5 * ((columns - centre) / width) ** 2)
+    loss = _SAG_PER_YEAR * instrument.sag * _years_of_use(mjd, position) * pattern
+    loss = loss * np.exp(-0.5 * (rows / _SPOT_SIGMA) ** 2)
+    level = hv_level(instrument, segment, mjd)
+    gain = _PRISTINE_GAIN[segment] - GAIN_PER_LEVEL * (REFERENCE_LEVEL - level) - loss
+    return np.asarray(np.maximum(gain, 1.0), dtype=np.float64)
+
+
+def _years_of_use(mjd: float, number: int) -> float:
+    """Years for which the standard G130M setting was at a lifetime position until a time, or G160M for the sixth."""
+    grating, cenwave = ("G160M", 1577) if number == 6 else ("G130M", 1291)
+    mine = next(position for position in LIFETIME_POSITIONS if position.number == number)
+    end = next(
+        (
+            later.start
+            for later in LIFETIME_POSITIONS
+            if later.start > mine.start and lifetime_position(later.start, grating, cenwave).number == later.number
+        ),
+        np.inf,
+    )
+    return float(max(min(mjd, end) - mine.start, 0.0) / YEAR)
+
+
+def amplifier_temperature(instrument: Instrument, segment: Segment, mjd: ArrayLike) -> Floats:
+    """Temperature of a segment's amplifier in deg C (LDCAMPAT, LDCAMPBT).
+
+    A yearly wave, one with the precession of the orbit's plane and one with the orbit; mean and spread are those of
+    1,905 dark exposures.
+    """
+    time = np.asarray(mjd, dtype=np.float64)
+    mean = 25.5 if segment == "FUVA" else 24.4
+    year = 0.45 * np.sin(2.0 * np.pi * (time - 54200.0) / YEAR)
+    precession = 0.3 * np.sin(2.0 * np.pi * (time - 54210.0) / 55.2)
+    orbit = 0.15 * np.sin(2.0 * np.pi * time / (instrument.orbit.period(float(time.flat[0])) / 86400.0))
+    return np.asarray(mean + year + precession + orbit, dtype=np.float64)
+
+
+def tube_temperature(instrument: Instrument, mjd: ArrayLike, hours_on: ArrayLike = 6.0) -> Floats:
+    """Temperature of the NUV tube in deg C (LMMCETMP), which warms after its high voltage is switched on."""
+    warm = 2.5 * (1.0 - np.exp(-np.asarray(hours_on, dtype=np.float64) / 4.0))
+    return np.asarray(amplifier_temperature(instrument, "FUVA", mjd) - 4.5 + warm, dtype=np.float64)
+
+
+def dark_rate(instrument: Instrument, detector: Detector, mjd: ArrayLike) -> Floats:
+    """Dark rate.
+
+    Parameters
+    ----------
+    instrument
+        Description.
+    detector
+        FUV segment, or NUV.
+    mjd
+        Times, MJD UTC, within a few days of each other.
+
+    Returns
+    -------
+    NDArray
+        count / s / pixel at each time. FUV follows the solar cycle, the distance to the South Atlantic Anomaly and
+        the local solar time; NUV is phosphorescence of the window: it grows with the mission's age and, e-folding in
+        about 9 degrees, with the temperature (COS Instrument Handbook: 1.25e-3 in 2023).
+    """
+    times = np.atleast_1d(np.asarray(mjd, dtype=np.float64))
+    latitude, longitude = instrument.orbit.ground(times)
+    distance = saa_distance(float(times[0]), latitude, longitude)
+    anomaly = np.exp(-np.maximum(distance, 0.0) / _ANOMALY_SCALE)
+    if detector == "NUV":
+        age = (times - FIRST_LIGHT) / YEAR
+        warmth = np.exp((tube_temperature(instrument, times) - 23.0) / 9.0)
+        rate = _QUIET_DARK["NUV"] * (1.0 + 3.2 * (1.0 - np.exp(-age / 9.0))) * warmth * (1.0 + 0.3 * anomaly)
+        return np.asarray(rate, dtype=np.float64)
+    noon = np.cos(np.radians(subsolar(times)[1] - longitude))
+    rate = _QUIET_DARK[detector] + _SOLAR_DARK[detector] * np.maximum(solar_flux(times) - 70.0, 0.0)
+    rate = rate + _LATE_DARK[detector] * np.maximum(times - 58849.0, 0.0) / YEAR
+    return np.asarray(rate * (1.0 + _DAY_DARK * noon) + _ANOMALY_DARK * anomaly, dtype=np.float64)
+
+
+def stim_offsets(instrument: Instrument, segment: Segment, mjd: float) -> tuple[tuple[float, float], ...]:
+    """Displacement of the two stim pulses from their reference positions, in pixels.
+
+    Returns
+    -------
+    tuple
+        (x, y) of the upper left and of the lower right: the digitiser's image stretches and shifts with its
+        temperature, and slowly with age.
+    """
+    warm = float(amplifier_temperature(instrument, segment, mjd)) - 25.0
+    age = (mjd - FIRST_LIGHT) / YEAR
+    stretch_x, stretch_y = 8.0 + 2.4 * warm + 0.35 * age, -(0.6 + 0.5 * warm)
+    shift_x, shift_y = 4.0 + 1.1 * warm, 0.4 + 0.25 * warm
+    return (
+        (shift_x - 0.5 * stretch_x, shift_y - 0.5 * stretch_y),
+        (shift_x + 0.5 * stretch_x, shift_y + 0.5 * stretch_y),
+    )
+
+
+def zero_point(instrument: Instrument, grating: str, mjd: float) -> tuple[float, float]:
+    """Where a grating's spectra land with respect to the lamp template: pixels along and across dispersion.
+
+    Steps come at drawn times, about one in 16 months; NUV gratings also creep.
+    """
+    chance = instrument.chance("zero point", grating)
+    gaps = chance.exponential(480.0, size=40)
+    along, across = chance.normal(0.0, 4.0, size=40), chance.normal(0.0, 0.6, size=40)
+    happened = FIRST_LIGHT + np.cumsum(gaps) <= mjd
+    creep = _NUV_TRENDS.get(grating, 0.0) * (mjd - FIRST_LIGHT) / YEAR
+    return float(along[happened].sum() / 2.0 + creep), float(across[happened].sum() / 2.0)
+
+
+def landing(instrument: Instrument, grating: str, moved: float) -> tuple[float, float]:
+    """Chance offset in pixels, along and across dispersion, of one move of the optics select mechanism.
+
+    Parameters
+    ----------
+    instrument
+        Description.
+    grating
+        OPT_ELEM.
+    moved
+        MJD at which the mechanism stopped: the same move has the same offset in all exposures that follow it.
+    """
+    along, across = instrument.chance("landing", grating, round(moved, 5)).normal(0.0, (2.5, 0.5))
+    return float(along), float(across)
+
+
+def osm_drift(instrument: Instrument, grating: str, moved: float, mjd: ArrayLike) -> Floats:
+    """Creep along dispersion in pixels after a move at an MJD: up to some pixels, levelling off within hours."""
+    size = instrument.chance("drift", grating, round(moved, 5)).normal(1.0, 0.25)
+    amplitude = {"G130M": -2.2, "G160M": -2.6, "G140L": -1.8}.get(grating, 1.6)
+    elapsed = np.maximum(np.asarray(mjd, dtype=np.float64) - moved, 0.0) * 86400.0
+    return np.asarray(amplitude * size * (1.0 - np.exp(-elapsed / DRIFT_SECONDS)), dtype=np.float64)
+
+
+def sensitivity(grating: str, mjd: ArrayLike) -> Floats:
+    """Sensitivity relative to first light: continuous, and linear between the breaks."""
+    breaks = 51544.5 + (np.asarray(_SENSITIVITY_BREAKS) - 2000.0) * YEAR
+    slopes = np.asarray(_SENSITIVITY_SLOPES[grating]) / 100.0
+    knots = np.concatenate([[1.0], 1.0 + np.cumsum(slopes * np.diff(breaks) / YEAR)])
+    return np.asarray(np.interp(np.asarray(mjd, dtype=np.float64), breaks, np.maximum(knots, 0.05)), dtype=np.float64)
+
+
+def lamp_output(lamp: str, mjd: ArrayLike) -> Floats:
+    """Output of a calibration lamp relative to first light."""
+    age = (np.asarray(mjd, dtype=np.float64) - FIRST_LIGHT) / YEAR
+    return np.asarray(np.exp(-_LAMP_FADING[lamp] / 100.0 * age), dtype=np.float64)
+
+
+def blind_pointing(instrument: Instrument, fgs: str, mjd: float) -> tuple[float, float]:
+    """Offset of a target after guide-star acquisition, before any slew, in arcsec along V2 and V3.
+
+    It creeps with the alignment of the guidance sensor and is set back, not quite to zero, at its dated alignments.
+    """
+    dates = [_mjd_of(text) for text in FGS_BREAKS[fgs]]
+    interval = sum(date <= mjd for date in dates)
+    start = dates[interval - 1] if interval else FIRST_LIGHT
+    chance = instrument.chance("pointing", fgs, interval)
+    offset, slope = chance.normal(0.0, 0.18, size=2), chance.normal(0.0, 0.05, size=2)
+    v2, v3 = offset + slope * (mjd - start) / YEAR
+    return float(v2), float(v3)
+
+
+def _mjd_of(text: str) -> float:
+    """MJD of a year and day of year, ``yyyy.ddd``."""
+    year, day = (int(part) for part in text.split("."))
+    first = np.datetime64(f"{year}-01-01") - np.datetime64("1858-11-17")
+    return float(first / np.timedelta64(1, "D")) + day - 1
