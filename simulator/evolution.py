@@ -12,7 +12,14 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simulator.history import FGS_BREAKS, LIFETIME_POSITIONS, Segment, high_voltage, lifetime_position
+from simulator.history import (
+    FGS_BREAKS,
+    LIFETIME_POSITIONS,
+    LifetimePosition,
+    Segment,
+    high_voltage,
+    lifetime_position,
+)
 from simulator.orbit import Orbit
 from simulator.sky import saa_distance, solar_flux, subsolar
 
@@ -27,6 +34,7 @@ __all__ = [
     "modal_gain",
     "osm_drift",
     "sensitivity",
+    "spectrum_row",
     "stim_offsets",
     "tube_temperature",
     "zero_point",
@@ -52,6 +60,10 @@ _AIRGLOW_SAG = 2.2
 """How much faster the gain falls where Lyman alpha airglow lands."""
 _AIRGLOW_COLUMNS: dict[Segment, tuple[float, float]] = {"FUVA": (2500.0, 260.0), "FUVB": (9100.0, 300.0)}
 """Centre and sigma in pixels of the airglow patch."""
+_FIRST_ROWS: dict[Segment, float] = {"FUVA": 487.0, "FUVB": 546.0}
+"""Row of the spectrum at the first lifetime position: middle of the rows in the ``peewee4cosmo`` gain monitor."""
+FUV_PLATE_SCALE: Final = 11.9
+"""Pixels per arcsec across dispersion (calcos)."""
 _SPOT_SIGMA = 5.0
 """Sigma in pixels across dispersion of the exposed strip."""
 _QUIET_DARK: dict[Detector, float] = {"FUVA": 0.95e-6, "FUVB": 0.95e-6, "NUV": 3.0e-4}
@@ -129,10 +141,8 @@ def hv_level(instrument: Instrument, segment: Segment, mjd: float) -> int:
     return max(later)[1] if later else high_voltage(segment, mjd)
 
 
-def modal_gain(
-    instrument: Instrument, segment: Segment, mjd: float, x: ArrayLike, y_from_position: ArrayLike, position: int
-) -> Floats:
-    """Modal pulse height.
+def modal_gain(instrument: Instrument, segment: Segment, mjd: float, x: ArrayLike, y: ArrayLike) -> Floats:
+    """Modal pulse height on a segment.
 
     Parameters
     ----------
@@ -142,26 +152,30 @@ def modal_gain(
         Segment.
     mjd
         Time, MJD UTC.
-    x
-        Column in pixels.
-    y_from_position
-        Distance across dispersion from the spectrum's row at a lifetime position, pixels; broadcast with ``x``.
-    position
-        Number of that lifetime position.
+    x, y
+        Places in pixels of the corrected frame, broadcast with each other.
 
     Returns
     -------
     NDArray
-        Modal gain in pulse-height bins, at least 1.
+        Modal gain in pulse-height bins, at least 1: that of the voltage, less what exposure took at every lifetime
+        position so far.
     """
-    columns, rows = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y_from_position, dtype=np.float64))
+    columns, rows = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
     centre, width = _AIRGLOW_COLUMNS[segment]
     pattern = 1.0 + _AIRGLOW_SAG * np.exp(-0.5 * ((columns - centre) / width) ** 2)
-    loss = _SAG_PER_YEAR * instrument.sag * _years_of_use(mjd, position) * pattern
-    loss = loss * np.exp(-0.5 * (rows / _SPOT_SIGMA) ** 2)
+    used = np.zeros_like(pattern)
+    for position in LIFETIME_POSITIONS:
+        distance = (rows - spectrum_row(segment, position)) / _SPOT_SIGMA
+        used += _years_of_use(mjd, position.number) * np.exp(-0.5 * distance**2)
     level = hv_level(instrument, segment, mjd)
-    gain = _PRISTINE_GAIN[segment] - GAIN_PER_LEVEL * (REFERENCE_LEVEL - level) - loss
-    return np.asarray(np.maximum(gain, 1.0), dtype=np.float64)
+    fresh = _PRISTINE_GAIN[segment] - GAIN_PER_LEVEL * (REFERENCE_LEVEL - level)
+    return np.asarray(np.maximum(fresh - _SAG_PER_YEAR * instrument.sag * pattern * used, 1.0), dtype=np.float64)
+
+
+def spectrum_row(segment: Segment, position: LifetimePosition) -> float:
+    """Row of the PSA's spectrum in pixels of the corrected frame at a lifetime position."""
+    return _FIRST_ROWS[segment] + FUV_PLATE_SCALE * position.offset
 
 
 def _years_of_use(mjd: float, number: int) -> float:

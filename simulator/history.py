@@ -12,6 +12,7 @@ __all__ = [
     "HIGH_VOLTAGE",
     "LIFETIME_POSITIONS",
     "LifetimePosition",
+    "Segment",
     "aperture_position",
     "high_voltage",
     "lifetime_position",

@@ -7,7 +7,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from simulator.orbit import Orbit, gmst
 
-__all__ = ["SAA_CONTOURS", "is_day", "saa_distance", "solar_flux", "subsolar", "sun_altitude", "sun_direction"]
+__all__ = [
+    "SAA_CONTOURS",
+    "is_day",
+    "moon_direction",
+    "saa_distance",
+    "solar_flux",
+    "subsolar",
+    "sun_altitude",
+    "sun_direction",
+]
 
 Floats = NDArray[np.float64]
 
@@ -60,6 +69,26 @@ def sun_direction(mjd: ArrayLike) -> tuple[Floats, Floats]:
     obliquity = np.radians(23.439 - 4.0e-7 * days)
     ra = np.degrees(np.arctan2(np.cos(obliquity) * np.sin(longitude), np.cos(longitude))) % 360.0
     return ra, np.degrees(np.arcsin(np.sin(obliquity) * np.sin(longitude)))
+
+
+def moon_direction(mjd: ArrayLike) -> tuple[Floats, Floats]:
+    """Right ascension and declination of the Moon in degrees, good to half a degree.
+
+    Source: Astronomical Almanac, section D, low-precision formulae, their largest terms.
+    """
+    centuries = (np.asarray(mjd, dtype=np.float64) - 51544.5) / 36525.0
+
+    def wave(amplitude: float, phase: float, rate: float) -> Floats:
+        return np.asarray(amplitude * np.sin(np.radians(phase + rate * centuries)), dtype=np.float64)
+
+    longitude = 218.32 + 481267.881 * centuries + wave(6.29, 135.0, 477198.87) - wave(1.27, 259.3, -413335.36)
+    longitude = longitude + wave(0.66, 235.7, 890534.22) + wave(0.21, 269.9, 954397.74) - wave(0.19, 357.5, 35999.05)
+    lam = np.radians(longitude)
+    beta = np.radians(wave(5.13, 93.3, 483202.02) + wave(0.28, 228.2, 960400.89) - wave(0.28, 318.3, 6003.15))
+    obliquity = np.radians(23.439)
+    x, y, z = np.cos(beta) * np.cos(lam), np.cos(beta) * np.sin(lam), np.sin(beta)
+    ra = np.degrees(np.arctan2(y * np.cos(obliquity) - z * np.sin(obliquity), x)) % 360.0
+    return ra, np.degrees(np.arcsin(y * np.sin(obliquity) + z * np.cos(obliquity)))
 
 
 def subsolar(mjd: ArrayLike) -> tuple[Floats, Floats]:

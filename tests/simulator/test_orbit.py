@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-from astropy.coordinates import get_sun
+from astropy.coordinates import get_body, get_sun
 from astropy.io import fits
 from astropy.time import Time
 from calcos.orbit import HSTOrbit
 
 from simulator.orbit import Orbit
-from simulator.sky import is_day, saa_distance, subsolar, sun_direction
+from simulator.sky import is_day, moon_direction, saa_distance, subsolar, sun_direction
 
 ORBIT = Orbit()
 
@@ -74,3 +74,11 @@ def test_doppler_follows_the_velocity() -> None:
     model = magnitude * np.sin(2.0 * np.pi * (times - zero) * 86400.0 / ORBIT.period(mjd))
     assert np.abs(away - model).max() < 0.05
     assert zero <= mjd
+
+
+def test_moon_agrees_with_an_ephemeris() -> None:
+    times = np.linspace(55000.0, 61000.0, 40)
+    ra, dec = moon_direction(times)
+    truth = get_body("moon", Time(times, format="mjd"))
+    assert np.all(np.abs((ra - truth.ra.deg + 180.0) % 360.0 - 180.0) < 1.6)
+    assert np.all(np.abs(dec - truth.dec.deg) < 1.2)
