@@ -20,8 +20,11 @@ from simulator.history import (
     high_voltage,
     lifetime_position,
 )
+from simulator.instrument.decline import WAVELENGTHS, decline
+from simulator.instrument.modes import setting
 from simulator.orbit import Orbit
 from simulator.sky import saa_distance, solar_flux, subsolar
+from simulator.state import Curve
 
 __all__ = [
     "Instrument",
@@ -44,7 +47,7 @@ Floats = NDArray[np.float64]
 Detector = Literal["FUVA", "FUVB", "NUV"]
 
 FIRST_LIGHT: Final = 54952.0
-"""MJD 2009-05-01, to which sensitivity is relative (COS Instrument Handbook)."""
+"""MJD 2009-05-01, from which ages are counted (COS Instrument Handbook)."""
 YEAR: Final = 365.25
 GAIN_PER_LEVEL: Final = 0.393
 """Pulse-height bins per commanded level of high voltage. Source: legacy ``cos_monitoring``, gain maps."""
@@ -60,10 +63,6 @@ _AIRGLOW_SAG = 2.2
 """How much faster the gain falls where Lyman alpha airglow lands."""
 _AIRGLOW_COLUMNS: dict[Segment, tuple[float, float]] = {"FUVA": (2500.0, 260.0), "FUVB": (9100.0, 300.0)}
 """Centre and sigma in pixels of the airglow patch."""
-_FIRST_ROWS: dict[Segment, float] = {"FUVA": 487.0, "FUVB": 546.0}
-"""Row of the spectrum at the first lifetime position: middle of the rows in the ``peewee4cosmo`` gain monitor."""
-FUV_PLATE_SCALE: Final = 11.9
-"""Pixels per arcsec across dispersion (calcos)."""
 _SPOT_SIGMA = 5.0
 """Sigma in pixels across dispersion of the exposed strip."""
 _QUIET_DARK: dict[Detector, float] = {"FUVA": 0.95e-6, "FUVB": 0.95e-6, "NUV": 3.0e-4}
@@ -81,21 +80,11 @@ distance, 2.1 within 300 km against 1.1 to 1.4 beyond."""
 _DAY_DARK = 0.12
 """Relative amplitude with the local solar time of the point below HST, from the same measurements."""
 
-_SENSITIVITY_BREAKS = (2009.33, 2010.2, 2011.2, 2015.5, 2022.0, 2023.2, 2030.0)
-"""Decimal years between which the decline is linear: 2015.5, 2022.0 and 2023.2 as in the time-dependent sensitivity
-tables (STScI Analysis Newsletter, May 2024)."""
-_SENSITIVITY_SLOPES: dict[str, tuple[float, ...]] = {
-    "G130M": (-4.5, -3.0, -2.0, -1.0, -2.5, -3.5),
-    "G160M": (-4.0, -3.0, -2.2, -1.2, -2.8, -3.8),
-    "G140L": (-6.0, -4.0, -2.5, -1.2, -3.0, -4.0),
-    "G185M": (-0.3,) * 6,
-    "G225M": (-3.0,) * 6,
-    "G285M": (-10.0,) * 6,
-    "G230L": (-0.2,) * 6,
-    "MIRRORA": (-0.3,) * 6,
-    "MIRRORB": (-0.3,) * 6,
-}
-"""Percent per year in each interval: within 0 to -5 for FUV, -3 G225M, -10 G285M (COS Instrument Handbook)."""
+_EXCESS_START = 59580.0
+"""MJD 2022-01-01, from which the decline is steeper than the sensitivity table foresees (STScI Analysis Newsletter, May
+2024)."""
+_EXCESS: dict[str, float] = {"FUV": -1.5, "NUV": 0.0}
+"""Percent per year by which it is."""
 _LAMP_FADING = {"P1": 1.2, "P2": 0.4, "D1": 3.0, "D2": 1.0, "NONE": 0.0}
 """Percent of lost output per year."""
 _NUV_TRENDS = {"G185M": -2.6, "G225M": -1.8, "G285M": -0.6, "G230L": -4.5}
@@ -175,7 +164,7 @@ def modal_gain(instrument: Instrument, segment: Segment, mjd: float, x: ArrayLik
 
 def spectrum_row(segment: Segment, position: LifetimePosition) -> float:
     """Row of the PSA's spectrum in pixels of the corrected frame at a lifetime position."""
-    return _FIRST_ROWS[segment] + FUV_PLATE_SCALE * position.offset
+    return setting("G130M", 1291, segment).science_row(position.number)
 
 
 def _years_of_use(mjd: float, number: int) -> float:
@@ -303,12 +292,18 @@ def osm_drift(instrument: Instrument, grating: str, moved: float, mjd: ArrayLike
     return np.asarray(amplitude * size * (1.0 - np.exp(-elapsed / DRIFT_SECONDS)), dtype=np.float64)
 
 
-def sensitivity(grating: str, mjd: ArrayLike) -> Floats:
-    """Sensitivity relative to first light: continuous, and linear between the breaks."""
-    breaks = 51544.5 + (np.asarray(_SENSITIVITY_BREAKS) - 2000.0) * YEAR
-    slopes = np.asarray(_SENSITIVITY_SLOPES[grating]) / 100.0
-    knots = np.concatenate([[1.0], 1.0 + np.cumsum(slopes * np.diff(breaks) / YEAR)])
-    return np.asarray(np.interp(np.asarray(mjd, dtype=np.float64), breaks, np.maximum(knots, 0.05)), dtype=np.float64)
+def sensitivity(detector: str, mjd: float) -> Curve:
+    """Sensitivity relative to first light against wavelength in Angstrom.
+
+    Parameters
+    ----------
+    detector
+        FUV or NUV.
+    mjd
+        Time, MJD UTC. Since 2022 the FUV declines faster than the time-dependent sensitivity table says.
+    """
+    excess = 1.0 + _EXCESS[detector] / 100.0 * max(mjd - _EXCESS_START, 0.0) / YEAR
+    return Curve(tuple(map(float, WAVELENGTHS[detector])), tuple(map(float, excess * decline(detector, mjd))))
 
 
 def lamp_output(lamp: str, mjd: ArrayLike) -> Floats:

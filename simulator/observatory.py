@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from simulator import evolution
 from simulator.evolution import Instrument
 from simulator.history import Segment
+from simulator.instrument.fuv import SEGMENTS
 from simulator.plan import ExposurePlan
 from simulator.sky import moon_direction, sun_altitude, sun_direction
 from simulator.state import (
@@ -23,19 +24,13 @@ from simulator.state import (
     uniform_grid,
 )
 
-__all__ = ["REFERENCE_STIMS", "state_of", "viewing_of"]
+__all__ = ["state_of", "viewing_of"]
 
 _STEP_SECONDS = 60.0
 """Step of the curves within an exposure."""
 _SEGMENTS: Final[tuple[Segment, ...]] = ("FUVA", "FUVB")
 _SEGMENT_SPREAD = 0.25
 """Sigma in pixels by which the channels of one exposure differ in their zero points."""
-
-REFERENCE_STIMS: Final[dict[Segment, tuple[tuple[float, float], tuple[float, float]]]] = {
-    "FUVA": ((383.0, 33.7), (16019.0, 982.0)),
-    "FUVB": ((360.0, 48.0), (15994.0, 988.0)),
-}
-"""Stim pulses of the reference frame in pixels, lower left and upper right."""
 
 
 def state_of(instrument: Instrument, plan: ExposurePlan, *, acquired: bool = True, fgs: str = "F1") -> InstrumentState:
@@ -77,7 +72,7 @@ def _segment(instrument: Instrument, segment: Segment, plan: ExposurePlan) -> De
     stims = tuple(
         Stim(nominal[0] + moved[0], nominal[1] + moved[1])
         for nominal, moved in zip(
-            REFERENCE_STIMS[segment], evolution.stim_offsets(instrument, segment, plan.start), strict=True
+            SEGMENTS[segment].stims, evolution.stim_offsets(instrument, segment, plan.start), strict=True
         )
     )
     return DetectorState(
@@ -110,13 +105,17 @@ def _channel(instrument: Instrument, name: str, plan: ExposurePlan) -> ChannelSt
     return ChannelState(
         shift_dispersion=_curve(seconds, along + landed[0] + spread + drift),
         shift_cross=Curve.constant(across + landed[1]),
-        sensitivity=Curve.constant(float(evolution.sensitivity(plan.opt_elem, plan.start))),
+        sensitivity=evolution.sensitivity(plan.detector, plan.start),
         lamp=float(evolution.lamp_output(plan.lamp, plan.start)),
     )
 
 
 def _offset(instrument: Instrument, plan: ExposurePlan, *, acquired: bool, fgs: str) -> tuple[float, float]:
-    """Offset of the target from the aperture's centre in arcsec, along and across dispersion."""
+    """Offset of the target from the aperture's centre in arcsec, along and across dispersion.
+
+    The slew that centres it is the same, and opposite to the error of the pointing: V2 = -(x + y) / sqrt(2), V3 =
+    -(x - y) / sqrt(2).
+    """
     if plan.target.spectrum is None and not plan.target.imaging_rate:
         return 0.0, 0.0
     chance = instrument.chance("centring", plan.rootname[:6])
@@ -125,7 +124,7 @@ def _offset(instrument: Instrument, plan: ExposurePlan, *, acquired: bool, fgs: 
         return float(along), float(across)
     v2, v3 = evolution.blind_pointing(instrument, fgs, plan.start)
     noise = chance.normal(0.0, 0.12, size=2)
-    return float((v2 + v3) / np.sqrt(2.0) + noise[0]), float((v2 - v3) / np.sqrt(2.0) + noise[1])
+    return float(noise[0] - (v2 + v3) / np.sqrt(2.0)), float(noise[1] - (v2 - v3) / np.sqrt(2.0))
 
 
 def viewing_of(instrument: Instrument, plan: ExposurePlan, position_angle: float = 0.0) -> Viewing:
