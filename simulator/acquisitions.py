@@ -158,8 +158,8 @@ def _offsets(exptype: str, search: Search) -> tuple[Floats, Floats]:
     if exptype == "ACQ/SEARCH":
         x, y = _spiral(search.size)
         return search.step * x, search.step * y
-    line = (np.arange(search.size) - search.size // 2) * search.step
-    line = np.concatenate([np.zeros(1), line[line != 0.0]]).astype(np.float64)
+    line = (np.arange(search.size, dtype=np.float64) - search.size // 2) * search.step
+    line = np.concatenate([np.zeros(1), line[line != 0.0]])
     return (line, np.zeros_like(line)) if exptype == "ACQ/PEAKD" else (np.zeros_like(line), line)
 
 

@@ -18,20 +18,20 @@ def header_of(cards: Iterable[Card]) -> fits.Header:
     return header
 
 
-def _datetime(mjd: float, unit: str) -> np.datetime64:
-    seconds = np.round(mjd * 86400.0 * 1000.0).astype("timedelta64[ms]")
-    return np.datetime64((np.datetime64("1858-11-17T00:00:00.000") + seconds).astype(f"datetime64[{unit}]"))
+def _moment(mjd: float) -> np.datetime64:
+    """Nearest whole second."""
+    return np.datetime64("1858-11-17T00:00:00") + np.timedelta64(round(mjd * 86400.0), "s")
 
 
 def calendar(mjd: float) -> tuple[str, str]:
     """Date and time of an MJD as DATE-OBS and TIME-OBS have them: ``yyyy-mm-dd`` and ``hh:mm:ss``."""
-    date, time = str(_datetime(mjd, "s")).split("T")
+    date, time = str(_moment(mjd)).split("T")
     return date, time
 
 
 def day_of_year(mjd: float) -> str:
     """Time of an MJD as schedules and telemetry have it: ``yyyy.ddd:hh:mm:ss``."""
-    moment = _datetime(mjd, "s")
+    moment = _moment(mjd)
     year = moment.astype("datetime64[Y]")
     day = (moment.astype("datetime64[D]") - year.astype("datetime64[D]")).astype(int) + 1
     return f"{year}.{day:03d}:{str(moment).split('T')[1]}"

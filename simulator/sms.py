@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from simulator.acquisitions import search_of
-from simulator.cards import calendar, day_of_year
+from simulator.cards import day_of_year
 from simulator.plan import ExposurePlan
 
 __all__ = ["NEW_LAYOUT_START", "report", "report_name", "weeks"]
@@ -116,13 +116,8 @@ def _tail(plan: ExposurePlan) -> str:
     stims = ["LOW" if segment in plan.segments else "OFF" for segment in ("FUVA", "FUVB")]
     if plan.detector == "NUV" or plan.is_acquisition:
         stims = ["OFF", "OFF"] if plan.detector == "FUV" else ["", ""]
-    text = f" {lamp:5s} {current:4s} {stims[0]:>4s} {stims[1]:>3s} NO "
+    text = f" {lamp:5s} {current:5s} {stims[0]:>4s} {stims[1]:>3s} NO "
     if plan.flashes:
         duration = round(plan.flashes[0].off - plan.flashes[0].on)
         text += f"{len(plan.flashes):2d} {duration:3d} S"
     return text
-
-
-def week_label(monday: float) -> str:
-    """Date of a week's Monday, for truth files."""
-    return calendar(monday)[0]
