@@ -24,7 +24,7 @@ from simulator.state import (
     uniform_grid,
 )
 
-__all__ = ["state_of", "viewing_of"]
+__all__ = ["blind_offset", "state_of", "viewing_of"]
 
 _STEP_SECONDS = 60.0
 """Step of the curves within an exposure."""
@@ -33,7 +33,9 @@ _SEGMENT_SPREAD = 0.25
 """Sigma in pixels by which the channels of one exposure differ in their zero points."""
 
 
-def state_of(instrument: Instrument, plan: ExposurePlan, *, acquired: bool = True, fgs: str = "F1") -> InstrumentState:
+def state_of(
+    instrument: Instrument, plan: ExposurePlan, target_offset: tuple[float, float] = (0.0, 0.0)
+) -> InstrumentState:
     """State of the instrument during an exposure.
 
     Parameters
@@ -42,16 +44,14 @@ def state_of(instrument: Instrument, plan: ExposurePlan, *, acquired: bool = Tru
         Description.
     plan
         The exposure.
-    acquired
-        Whether an acquisition has already centred the target.
-    fgs
-        Fine guidance sensor that points.
+    target_offset
+        Where the target stands from the aperture's centre, arcsec along and across dispersion.
     """
     detectors: dict[str, DetectorState] = {segment: _segment(instrument, segment, plan) for segment in _SEGMENTS}
     detectors["NUV"] = _nuv(instrument, plan)
     names = _SEGMENTS if plan.detector == "FUV" else ("NUVA", "NUVB", "NUVC")
     channels = {name: _channel(instrument, name, plan) for name in names}
-    return InstrumentState(plan.start, detectors, channels, _offset(instrument, plan, acquired=acquired, fgs=fgs))
+    return InstrumentState(plan.start, detectors, channels, target_offset)
 
 
 def _times(plan: ExposurePlan) -> NDArray[np.float64]:
@@ -110,21 +110,26 @@ def _channel(instrument: Instrument, name: str, plan: ExposurePlan) -> ChannelSt
     )
 
 
-def _offset(instrument: Instrument, plan: ExposurePlan, *, acquired: bool, fgs: str) -> tuple[float, float]:
-    """Offset of the target from the aperture's centre in arcsec, along and across dispersion.
+def blind_offset(instrument: Instrument, visit: str, fgs: str, mjd: float) -> tuple[float, float]:
+    """Offset of a target from the aperture's centre before any acquisition, arcsec along and across dispersion.
 
     The slew that centres it is the same, and opposite to the error of the pointing: V2 = -(x + y) / sqrt(2), V3 =
     -(x - y) / sqrt(2).
+
+    Parameters
+    ----------
+    instrument
+        Description.
+    visit
+        First six characters of the visit's rootnames; the target's catalogue error is drawn for it.
+    fgs
+        Fine guidance sensor that points.
+    mjd
+        Time, MJD UTC.
     """
-    if plan.target.spectrum is None and not plan.target.imaging_rate:
-        return 0.0, 0.0
-    chance = instrument.chance("centring", plan.rootname[:6])
-    if acquired:
-        along, across = chance.normal(0.0, 0.02, size=2)
-        return float(along), float(across)
-    v2, v3 = evolution.blind_pointing(instrument, fgs, plan.start)
-    noise = chance.normal(0.0, 0.12, size=2)
-    return float(noise[0] - (v2 + v3) / np.sqrt(2.0)), float(noise[1] - (v2 - v3) / np.sqrt(2.0))
+    v2, v3 = evolution.blind_pointing(instrument, fgs, mjd)
+    along, across = instrument.chance("target", visit).normal(0.0, 0.12, size=2)
+    return float(along - (v2 + v3) / np.sqrt(2.0)), float(across - (v2 - v3) / np.sqrt(2.0))
 
 
 def viewing_of(instrument: Instrument, plan: ExposurePlan, position_angle: float = 0.0) -> Viewing:

@@ -80,7 +80,6 @@ def acquire(
     for keyword in ("ASN_ID", "ASN_TAB"):
         del header[keyword]
     header["SEGMENT"] = segment
-    header["APERYPOS"] = aperture_steps(plan)
     is_image = plan.exptype == "ACQ/IMAGE"
     _keep_switches(header, _IMAGE_SWITCHES if is_image else frozenset(), is_image=is_image)
     header["FILETYPE"] = "SCI" if is_image else "ACQ"

@@ -9,6 +9,7 @@ from simulator.orbit import Orbit, gmst
 
 __all__ = [
     "SAA_CONTOURS",
+    "in_saa",
     "is_day",
     "moon_direction",
     "saa_distance",
@@ -118,6 +119,12 @@ def _contour(mjd: float) -> Floats:
     points = np.asarray(corners, dtype=np.float64)
     points[:, 1] = np.where(points[:, 1] > 180.0, points[:, 1] - 360.0, points[:, 1])
     return points
+
+
+def in_saa(mjd: float, latitude: ArrayLike, longitude: ArrayLike) -> NDArray[np.bool_]:
+    """Whether points (degrees, east longitude) lie in the South Atlantic Anomaly at an MJD."""
+    lat, lon = np.broadcast_arrays(np.asarray(latitude, dtype=np.float64), np.asarray(longitude, dtype=np.float64))
+    return _inside(_contour(mjd), lat, np.where(lon > 180.0, lon - 360.0, lon))
 
 
 def saa_distance(mjd: float, latitude: ArrayLike, longitude: ArrayLike) -> Floats:

@@ -12,6 +12,7 @@ from simulator.instrument import fuv
 from simulator.instrument.modes import GRATINGS, setting
 from simulator.plan import ExposurePlan, FaultKind
 from simulator.state import InstrumentState, Viewing
+from simulator.telemetry import aperture_steps
 
 __all__ = ["exposure_header", "primary_header", "voltage"]
 
@@ -21,7 +22,6 @@ _APERTURE_FIELD = {
     "BOA": "2.5 arcsec (0.700 mm) diameter circular",
     "WCA": "0.020 x 0.100 mm rectangle",
 }
-_APERTURE_Y = {1: 126.1, 2: 53.1, 3: 182.1, 4: 235.1, 5: 8.1, 6: -13.1}
 _SEED_MODULUS = 2**31 - 1
 
 
@@ -113,7 +113,7 @@ def primary_header(
             "PROPAPER": plan.aperture,
             "APER_FOV": _APERTURE_FIELD.get(plan.aperture, "N/A"),
             "APMPOS": f"{plan.aperture}-{plan.detector}{plan.life_adj if plan.life_adj > 1 else ''}",
-            "APERYPOS": _APERTURE_Y.get(plan.life_adj, 126.1),
+            "APERYPOS": aperture_steps(plan),
             "OPT_ELEM": plan.opt_elem,
             "SHUTTER": "Open" if plan.exptype.startswith(("EXTERNAL", "ACQ")) else "Closed",
             "TAGFLASH": "AUTO" if plan.flashes else "NONE",
