@@ -109,7 +109,7 @@ class Flight:
                 references = {keyword: key.name for keyword, key in self._catalogue.select(plan).items()}
                 chance = instrument.chance("acquisition", plan.rootname)
                 acquired = acquire(plan, state, viewing, references, chance, self._context)
-                acquired.file.writeto(aside / f"{plan.rootname}_rawacq.fits", checksum=True)
+                acquired.file.writeto(aside / f"{plan.rootname}_rawacq.fits")
                 offset = _after(offset, acquired)
             else:
                 observation = observe(plan, state, viewing, aside, self._catalogue, self.mission.seed, self._context)
@@ -139,7 +139,7 @@ class Flight:
 
 
 def _write(hdus: fits.HDUList, path: Path) -> None:
-    hdus.writeto(path, checksum=True)
+    hdus.writeto(path)
 
 
 def _after(offset: tuple[float, float], acquired: Acquired) -> tuple[float, float]:

@@ -62,7 +62,7 @@ def _spectra(visit: VisitBuilder, grating: str, cenwave: int, seconds: float, po
         if split:
             _split_wavecal(visit, grating, cenwave, fppos)
         visit.expose(
-            FUV_STANDARD, "EXTERNAL/CAL", grating, cenwave, seconds, detector="FUV", fppos=fppos, segment=segment,
+            FUV_STANDARD, "EXTERNAL/SCI", grating, cenwave, seconds, detector="FUV", fppos=fppos, segment=segment,
             flashes=not split, member="EXP-FP",
         )  # fmt: skip
         if split:
@@ -109,7 +109,7 @@ def _nuv_standard(visit: VisitBuilder) -> None:
     visit.expose(NUV_STANDARD, "ACQ/IMAGE", "MIRRORA", 0, 10.0, detector="NUV", obsmode="ACCUM")
     for grating, cenwave in (("G185M", 1850), ("G225M", 2250), ("G285M", 2850), ("G230L", 2950)):
         visit.expose(
-            NUV_STANDARD, "EXTERNAL/CAL", grating, cenwave, 500.0, detector="NUV", flashes=True, member="EXP-FP"
+            NUV_STANDARD, "EXTERNAL/SCI", grating, cenwave, 500.0, detector="NUV", flashes=True, member="EXP-FP"
         )
         visit.associate()
 
@@ -130,7 +130,7 @@ def _nuv_science(visit: VisitBuilder) -> None:
 
 def _nuv_imaging(visit: VisitBuilder) -> None:
     visit.expose(NUV_STANDARD, "ACQ/IMAGE", "MIRRORA", 0, 10.0, detector="NUV", obsmode="ACCUM")
-    visit.expose(NUV_STANDARD, "EXTERNAL/CAL", "MIRRORA", 0, 200.0, detector="NUV", flashes=True, member="EXP-FP")
+    visit.expose(NUV_STANDARD, "EXTERNAL/SCI", "MIRRORA", 0, 200.0, detector="NUV", flashes=True, member="EXP-FP")
     visit.associate()
     visit.expose(
         NUV_STANDARD, "EXTERNAL/CAL", "MIRRORB", 0, 200.0, detector="NUV", obsmode="ACCUM", member="EXP-FP",
