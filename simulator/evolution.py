@@ -12,7 +12,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simulator.history import (
+from shared.cos.history import (
     FGS_BREAKS,
     LIFETIME_POSITIONS,
     LifetimePosition,

@@ -5,9 +5,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.cos.history import Segment
 from simulator import evolution
 from simulator.evolution import Instrument
-from simulator.history import Segment
 from simulator.instrument.fuv import SEGMENTS
 from simulator.plan import ExposurePlan
 from simulator.sky import moon_direction, sun_altitude, sun_direction

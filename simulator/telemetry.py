@@ -4,8 +4,8 @@ from typing import Final
 
 import numpy as np
 
+from shared.cos.history import aperture_position, volts
 from simulator.cards import Card
-from simulator.history import aperture_position, volts
 from simulator.plan import ExposurePlan
 from simulator.state import InstrumentState
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.history import HIGH_VOLTAGE, LIFETIME_POSITIONS
+from shared.cos.history import HIGH_VOLTAGE, LIFETIME_POSITIONS
 from simulator.mission.schedule import Mission
 from simulator.mission.visits import Visit
 from simulator.observe import Observation

@@ -5,8 +5,8 @@ from typing import Final
 
 import numpy as np
 
+from shared.cos.history import lifetime_position
 from simulator.evolution import Instrument, hv_level
-from simulator.history import lifetime_position
 from simulator.plan import Association, ExposurePlan, Flash, Target
 from simulator.sky import in_saa
 from simulator.support import GuideStars

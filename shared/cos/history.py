@@ -1,6 +1,6 @@
 """Dated facts of the instrument: lifetime positions, high voltage, the aperture block, guiding.
 
-Everything here happened; what a simulated mission draws for itself is in `simulator.evolution`.
+Everything here happened; sources stand with each table.
 """
 
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ HIGH_VOLTAGE: Final[dict[Segment, tuple[tuple[float, int], ...]]] = {
     ),
 }
 """MJD, and the nominal commanded level from then on. Source: the history in the ``peewee4cosmo`` monitors, with the
-date of 2011-03-10 from the STScI Analysis Newsletter of March 2011. `simulator.evolution` adds later steps."""
+date of 2011-03-10 from the STScI Analysis Newsletter of March 2011."""
 
 APERTURE_STEPS: Final[dict[str, dict[int, int]]] = {
     "PSA": {1: 126, 2: 53, 3: 181, 4: 234, 5: 13, 6: -11, 7: -49},
