@@ -2,7 +2,7 @@
 
 import typer
 
-from cosmo.cli import machine, query, setup
+from cosmo.cli import machine, query, setup, simulate
 
 __all__ = ["app"]
 
@@ -16,3 +16,7 @@ app = typer.Typer(
 for module in (machine, query, setup):
     for command in module.COMMANDS:
         app.command()(command)
+group = typer.Typer(help="Simulate the observatory.", no_args_is_help=True)
+for command in simulate.COMMANDS:
+    group.command()(command)
+app.add_typer(group, name="simulate")

@@ -1,6 +1,7 @@
 """Fly a mission: take every exposure of a schedule, and write its files, its reports and the truth.
 
-Visits appear whole: their files are made aside and moved when all are there, so a folder may be scanned meanwhile.
+The files of a visit are made aside and moved when all are there, association tables first: whoever scans the folder
+meanwhile knows what is still to come.
 """
 
 import shutil
@@ -49,15 +50,18 @@ class Flight:
     ----------
     visits
         Its schedule.
+    taken
+        Those of them that get files.
     """
 
     def __init__(self, mission: Mission, folder: Path, context: str = "") -> None:
         self.mission, self.folder = mission, folder
         self.visits: Sequence[Visit] = draw(mission)
+        self.taken = [visit for visit in self.visits if visit.taken]
         self._context = context
         bad_times = [
             (plan.start + fault.start / 86400.0, plan.start + fault.stop / 86400.0)
-            for visit in self.visits
+            for visit in self.taken
             for plan in visit.exposures
             for fault in plan.faults_of(FaultKind.BAD_TIME)
         ]
@@ -90,7 +94,7 @@ class Flight:
             self._write_jitter(association.rootname, association.members, visit, aside)
         target = self.folder / DATA / str(visit.exposures[0].proposal)
         target.mkdir(parents=True, exist_ok=True)
-        for path in sorted(aside.iterdir(), key=lambda path: "_asn" in path.name):
+        for path in sorted(aside.iterdir(), key=lambda path: "_asn" not in path.name):
             path.replace(target / path.name)
         aside.rmdir()
         return [exposure_truth(self.mission, one) for one in taken]
@@ -159,7 +163,7 @@ def _start(mission: Mission, folder: Path, context: str) -> None:
 def _take(index: int) -> list[Record]:
     if _flight is None:
         raise RuntimeError("the worker was not started")
-    return _flight.take(_flight.visits[index])
+    return _flight.take(_flight.taken[index])
 
 
 def fly(mission: Mission, folder: Path, *, jobs: int = 1, context: str = "") -> Iterator[tuple[Visit, int, int]]:
@@ -185,17 +189,12 @@ def fly(mission: Mission, folder: Path, *, jobs: int = 1, context: str = "") -> 
     flight = Flight(mission, folder, context)
     reports = flight.write_reports()
     records: list[Record] = []
-    order = sorted(range(len(flight.visits)), key=lambda index: flight.visits[index].exposures[0].start)
-    if jobs == 1:
-        for done, index in enumerate(order, 1):
-            records += flight.take(flight.visits[index])
-            yield flight.visits[index], done, len(order)
-    else:
-        with ProcessPoolExecutor(
-            jobs, mp_context=get_context("spawn"), initializer=_start, initargs=(mission, folder, context)
-        ) as pool:
-            for done, (index, found) in enumerate(zip(order, pool.map(_take, order), strict=True), 1):
-                records += found
-                yield flight.visits[index], done, len(order)
+    total = len(flight.taken)
+    with ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=_start, initargs=(mission, folder, context)
+    ) as pool:
+        for visit, done, found in zip(flight.taken, range(1, total + 1), pool.map(_take, range(total)), strict=True):
+            records += found
+            yield visit, done, total
     write_truth(mission, records, flight.visits, reports, folder)
     shutil.rmtree(folder / _ASIDE, ignore_errors=True)

@@ -26,9 +26,9 @@ class Routine:
     build
         Lays its exposures.
     days
-        Days between two of them in a large mission.
+        Days between two of them.
     small
-        How many a small mission has.
+        How many a small mission takes.
     proposal
         Number of its first proposal; each year has the next one.
     investigator, title

@@ -13,12 +13,14 @@ from simulator.plan import Fault, FaultKind
 
 __all__ = ["Mission", "Size", "draw"]
 
-Size = Literal["small", "large"]
+Size = Literal["small", "large", "full"]
 
 _START: Final = 57477.0
 """MJD 2016-03-30: the default start, in the third lifetime position."""
 _SHORTEN = 0.25
-"""Factor on exposure times in a small mission."""
+"""Factor on exposure times, unless the mission is full."""
+_LARGE = 6
+"""How many times the visits of a small mission a large one takes."""
 _PAUSE = 900.0
 """Seconds between two visits."""
 _YEAR = 365.25
@@ -35,14 +37,15 @@ class Mission:
     seed
         Of everything that chance decides.
     size
-        Small: a few visits of each kind, with short exposures. Large: every programme at its real cadence.
+        How many of the scheduled visits are taken, that is, get files. Small: a few of each kind, with short exposures.
+        Large: six times as many. Full: all, with real exposure times.
     start
         MJD of its start.
     faults
         Kinds of faults that shall occur, each in one exposure that can have it.
     """
 
-    years: float = 1.0
+    years: float = 2.0
     seed: int = 1
     size: Size = "small"
     start: float = _START
@@ -55,7 +58,7 @@ class Mission:
 
 
 def draw(mission: Mission) -> list[Visit]:
-    """Draw a mission's schedule: visits in the order of time, none of which overlap.
+    """Draw a mission's schedule: visits in the order of time, none of which overlap; every programme at its cadence.
 
     Raises
     ------
@@ -68,7 +71,7 @@ def draw(mission: Mission) -> list[Visit]:
     programmes: dict[tuple[str, int], Programme] = {}
     numbers: dict[Programme, int] = {}
     visits = []
-    for wanted, routine in sorted(_wishes(mission, instrument), key=lambda wish: wish[0]):
+    for wanted, routine, taken in sorted(_wishes(mission, instrument), key=lambda wish: wish[0]):
         year = int((wanted - mission.start) / _YEAR)
         programme = programmes.setdefault(
             (routine.name, year),
@@ -80,25 +83,31 @@ def draw(mission: Mission) -> list[Visit]:
             ),
         )
         numbers[programme] = numbers.get(programme, 0) + 1
-        shorten = _SHORTEN if mission.size == "small" else 1.0
         builder = VisitBuilder(
-            instrument, programme, numbers[programme], routine.name, max(wanted, free), shorten=shorten
+            instrument,
+            programme,
+            numbers[programme],
+            routine.name,
+            max(wanted, free),
+            shorten=_SHORTEN if taken and mission.size != "full" else 1.0,
         )
         routine.build(builder)
-        visit = builder.finish()
+        visit = builder.finish(taken)
         visits.append(visit)
         free = visit.exposures[-1].stop + _PAUSE / 86400.0
     return _with_faults(visits, mission, instrument)
 
 
-def _wishes(mission: Mission, instrument: Instrument) -> Iterator[tuple[float, Routine]]:
-    """When each routine would like its visits: regularly, with some slack."""
+def _wishes(mission: Mission, instrument: Instrument) -> Iterator[tuple[float, Routine, bool]]:
+    """When each routine would like its visits, regularly with some slack, and whether they are taken."""
     length = mission.years * _YEAR
     for routine in ROUTINES:
         chance = instrument.chance("schedule", routine.name)
-        count = routine.small if mission.size == "small" else max(1, int(length / routine.days))
+        wanted = {"small": routine.small, "large": _LARGE * routine.small, "full": 0}[mission.size]
+        count = max(wanted, int(length / routine.days), 1)
         times = mission.start + length * (np.arange(count) + chance.uniform(0.2, 0.8, count)) / count
-        yield from ((float(time), routine) for time in times)
+        taken = {int((index + 0.5) * count / wanted) for index in range(wanted)} if wanted else set(range(count))
+        yield from ((float(time), routine, index in taken) for index, time in enumerate(times))
 
 
 _SEGMENTED = (FaultKind.SEGMENT_OFF, FaultKind.HV_STEP)
@@ -111,6 +120,7 @@ def _with_faults(visits: list[Visit], mission: Mission, instrument: Instrument) 
         able = [
             plan.rootname
             for visit in visits
+            if visit.taken
             for plan in visit.exposures
             if plan.rootname not in taken and not plan.is_acquisition and _can_have(kind, plan.detector, plan.segment)
             if plan.exptype != "WAVECAL" and (kind is not FaultKind.MISSING or plan.association)

@@ -1,6 +1,6 @@
 """The truth of a mission, as one JSON file beside its data.
 
-`SCHEMA` names its form; `documentation` is in ``docs/mission.rst``. Angles are degrees, times MJD UTC, shifts pixels.
+`SCHEMA` names its form; `documentation` is in ``docs/mission.rst``. Angles are degrees, times MJD UTC.
 """
 
 import json
@@ -19,11 +19,11 @@ from simulator.plan import ExposurePlan
 from simulator.rawacq import Acquired
 from simulator.sky import is_day, saa_distance, solar_flux, subsolar
 from simulator.state import InstrumentState
+from simulator.truth import TRUTH_NAME, truth_of
 
-__all__ = ["NAME", "SCHEMA", "Taken", "exposure_truth", "write_truth"]
+__all__ = ["SCHEMA", "Taken", "exposure_truth", "write_truth"]
 
 SCHEMA = "cosmo-simulated-mission/1"
-NAME = "truth.json"
 
 Record = dict[str, Any]
 
@@ -55,82 +55,38 @@ class Taken:
 
 
 def exposure_truth(mission: Mission, taken: Taken) -> Record:
-    """Truth of one exposure."""
+    """Truth of one exposure: that of `simulator.truth`, and where it stands in the mission."""
     plan, state = taken.plan, taken.state
-    orbit, middle = mission.instrument.orbit, 0.5 * (plan.start + plan.stop)
-    latitude, longitude = (float(angle) for angle in orbit.ground(middle))
-    sun_latitude, sun_longitude = (float(angle) for angle in subsolar(middle))
-    recordings = taken.observation.recordings if taken.observation else {}
+    known = truth_of(taken.observation) if taken.observation else {"plan": asdict(plan)}
     return {
         "rootname": plan.rootname,
         "visit": taken.visit.name,
         "routine": taken.visit.kind,
-        "association": plan.association or None,
-        "member_type": plan.member_type or None,
-        "proposal": plan.proposal,
-        "linenum": plan.linenum,
-        "target": plan.target.name,
-        "start": plan.start,
-        "exptime": plan.exptime,
-        **{key: getattr(plan, key) for key in _SETTING},
-        "hv_level": {segment: plan.hv_level(segment) for segment in plan.segments if segment != "NUV"},
-        "flashes": [[flash.on, flash.off] for flash in plan.flashes],
-        "faults": [asdict(fault) for fault in plan.faults],
-        "orbit": {
-            "latitude": latitude,
-            "longitude": longitude,
-            "sun_latitude": sun_latitude,
-            "sun_longitude": sun_longitude,
-            "saa_distance": float(saa_distance(middle, latitude, longitude)),
-            "solar_flux": float(solar_flux(middle)),
-            "day": bool(is_day(orbit, middle)),
-        },
-        "detectors": {segment: _detector(state, segment, plan) for segment in plan.segments},
-        "channels": {name: _channel(state, name, plan) for name in state.channels},
+        **known,
         "target_offset": list(state.target_offset),
-        "events": {segment: len(found.time) for segment, found in recordings.items()},
-        "live_time": {segment: found.live_time for segment, found in recordings.items()},
+        "orbit": _orbit(mission, 0.5 * (plan.start + plan.stop)),
+        "temperatures": {segment: state.detectors[segment].temperature for segment in plan.segments},
+        "lowest_gain": {
+            segment: float(state.detectors[segment].modal_gain.min()) for segment in plan.segments if segment != "NUV"
+        },
         "acquisition": _acquisition(taken.acquired),
         "files": sorted(taken.files),
     }
 
 
-_SETTING = (
-    "detector",
-    "obsmode",
-    "exptype",
-    "opt_elem",
-    "cenwave",
-    "fppos",
-    "aperture",
-    "life_adj",
-    "segment",
-    "lamp",
-    "since_osm_move",
-    "extraction",
-)
-
-
-def _detector(state: InstrumentState, segment: str, plan: ExposurePlan) -> Record:
-    detector = state.detectors[segment]
+def _orbit(mission: Mission, mjd: float) -> Record:
+    """Where HST is in the middle of an exposure, and what it meets there."""
+    orbit = mission.instrument.orbit
+    latitude, longitude = (float(angle) for angle in orbit.ground(mjd))
+    sun_latitude, sun_longitude = (float(angle) for angle in subsolar(mjd))
     return {
-        "dark_rate": detector.dark_rate.mean(0.0, plan.exptime),
-        "temperature": detector.temperature,
-        "stims": [[stim.x, stim.y] for stim in detector.stims],
-        "stim_rate": detector.stim_rate if detector.stims else 0.0,
-        "lowest_gain": float(detector.modal_gain.min()) if detector.stims else None,
-    }
-
-
-def _channel(state: InstrumentState, name: str, plan: ExposurePlan) -> Record:
-    channel = state.channels[name]
-    middles = [0.5 * (flash.on + flash.off) for flash in plan.flashes] or [0.5 * plan.exptime]
-    return {
-        "times": middles,
-        "shift_dispersion": [float(channel.shift_dispersion(time)) for time in middles],
-        "shift_cross": [float(channel.shift_cross(time)) for time in middles],
-        "lamp": channel.lamp,
-        "sensitivity": {"wavelength": list(channel.sensitivity.at), "relative": list(channel.sensitivity.values)},
+        "latitude": latitude,
+        "longitude": longitude,
+        "sun_latitude": sun_latitude,
+        "sun_longitude": sun_longitude,
+        "saa_distance": float(saa_distance(mjd, latitude, longitude)),
+        "solar_flux": float(solar_flux(mjd)),
+        "day": bool(is_day(orbit, mjd)),
     }
 
 
@@ -171,6 +127,8 @@ def write_truth(
             {
                 "name": visit.name,
                 "routine": visit.kind,
+                "taken": visit.taken,
+                "start": visit.exposures[0].start,
                 "dominant_guide_star": visit.guiding.dominant,
                 "secondary_guide_star": visit.guiding.secondary,
                 "roll": visit.guiding.roll,
@@ -181,10 +139,10 @@ def write_truth(
             for visit in visits
         ],
         "reports": sorted(reports),
-        "exposures": sorted(exposures, key=lambda record: record["start"]),
+        "exposures": sorted(exposures, key=lambda record: record["plan"]["start"]),
     }
-    path = folder / NAME
-    staged = path.with_name(f".{NAME}")
+    path = folder / TRUTH_NAME
+    staged = path.with_name(f".{TRUTH_NAME}")
     staged.write_text(json.dumps(content, indent=1, default=_plain) + "\n")
     staged.replace(path)
     return path

@@ -78,6 +78,8 @@ class Visit:
         Those of them that are calibrated together.
     guiding
         Guide stars.
+    taken
+        Whether it gets files, or stands in the schedule only.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Visit:
     exposures: tuple[ExposurePlan, ...]
     associations: tuple[Association, ...]
     guiding: GuideStars
+    taken: bool
 
 
 @dataclass
@@ -104,7 +107,7 @@ class VisitBuilder:
     start
         MJD before which nothing is exposed.
     shorten
-        Factor on exposure times; below 1 in small missions.
+        Factor on exposure times; below 1 for brief visits.
     """
 
     instrument: Instrument
@@ -157,7 +160,7 @@ class VisitBuilder:
         target, exptype, opt_elem, cenwave, detector, obsmode, fppos, aperture, segment, lamp, extraction
             As in `ExposurePlan`.
         exptime
-            Seconds; shortened in small missions, except of acquisitions.
+            Seconds; shortened in brief visits, except of acquisitions.
         flashes
             Whether the lamp is flashed.
         member
@@ -219,13 +222,19 @@ class VisitBuilder:
         self.associations.append(association)
         return association
 
-    def finish(self) -> Visit:
-        """Finish the visit, with guide stars drawn for it."""
+    def finish(self, taken: bool) -> Visit:
+        """Finish the visit, with guide stars drawn for it.
+
+        Parameters
+        ----------
+        taken
+            Whether it gets files.
+        """
         chance = self.instrument.chance("guide stars", self.name)
         sensors = chance.permutation(3)[:2] + 1
         stars = [f"S{''.join(chance.choice(list('0123456789ABCDEF'), 9))}F{sensor}" for sensor in sensors]
         guiding = GuideStars(stars[0], stars[1], round(float(chance.uniform(0.0, 360.0)), 4))
-        return Visit(self.name, self.kind, tuple(self.exposures), tuple(self.associations), guiding)
+        return Visit(self.name, self.kind, tuple(self.exposures), tuple(self.associations), guiding, taken)
 
     def _clear(self, begin: float, seconds: float) -> float:
         """First time from ``begin`` on at which the exposure stays out of the anomaly; it is avoided, not forbidden."""
