@@ -2,7 +2,7 @@
 
 import typer
 
-from cosmo.cli import machine, query, setup, simulate
+from cosmo.cli import demo, machine, query, setup, simulate
 
 __all__ = ["app"]
 
@@ -13,7 +13,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (machine, query, setup):
+for module in (demo, machine, query, setup):
     for command in module.COMMANDS:
         app.command()(command)
 group = typer.Typer(help="Simulate the observatory.", no_args_is_help=True)

@@ -9,14 +9,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cosmo.cli.options import Seed
 from shared.errors import PermanentError
 from simulator.mission.make import fly
 from simulator.mission.schedule import Mission, Size
 from simulator.plan import FaultKind
 
-__all__ = ["COMMANDS", "Seed"]
+__all__ = ["COMMANDS"]
 
-Seed = Annotated[int, typer.Option(help="Of everything that chance decides.", min=0)]
 _MJD_EPOCH: Final = datetime(1858, 11, 17, tzinfo=UTC)
 
 
