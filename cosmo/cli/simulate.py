@@ -27,6 +27,7 @@ def mission(
     years: Annotated[float, typer.Option(help="Length of the schedule.")] = 2.0,
     size: Annotated[Size, typer.Option(help="How many of its visits get files; full takes all.")] = "small",
     fault: Annotated[list[FaultKind] | None, typer.Option(help="What shall go wrong, in one exposure each.")] = None,
+    routine: Annotated[list[str] | None, typer.Option(help="What it shall consist of; default: everything.")] = None,
     context: Annotated[str, typer.Option(help="CRDS context that the headers name.")] = "",
     jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = max(1, os.cpu_count() or 1),
 ) -> None:
@@ -34,7 +35,7 @@ def mission(
     if out.exists() and any(out.iterdir()):
         raise PermanentError(f"{out} is not empty; choose a new folder")
     first = (start.replace(tzinfo=UTC) - _MJD_EPOCH).days
-    plan = Mission(years=years, seed=seed, size=size, start=float(first), faults=tuple(fault or ()))
+    plan = Mission(years, seed, size, float(first), tuple(fault or ()), tuple(routine or Mission.routines))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     try:
         with Progress(*columns, console=Console(stderr=True)) as progress:

@@ -43,6 +43,8 @@ class Mission:
         MJD of its start.
     faults
         Kinds of faults that shall occur, each in one exposure that can have it.
+    routines
+        Names of the routines that it consists of.
     """
 
     years: float = 2.0
@@ -50,6 +52,7 @@ class Mission:
     size: Size = "small"
     start: float = _START
     faults: tuple[FaultKind, ...] = ()
+    routines: tuple[str, ...] = tuple(routine.name for routine in ROUTINES)
 
     @property
     def instrument(self) -> Instrument:
@@ -63,10 +66,15 @@ def draw(mission: Mission) -> list[Visit]:
     Raises
     ------
     ValueError
-        If a fault is asked for that no exposure of the mission can have, or the mission starts before first light.
+        If a fault is asked for that no exposure of the mission can have, a routine is unknown, or the mission starts
+        before first light.
     """
     if mission.start < FIRST_LIGHT or mission.years <= 0.0:
         raise ValueError(f"a mission starts after MJD {FIRST_LIGHT:.0f} and lasts; not {mission.years} years")
+    unknown = set(mission.routines) - {routine.name for routine in ROUTINES}
+    if unknown:
+        names = ", ".join(routine.name for routine in ROUTINES)
+        raise ValueError(f"no routine {', '.join(sorted(unknown))}; there are {names}")
     instrument, free = mission.instrument, mission.start
     programmes: dict[tuple[str, int], Programme] = {}
     numbers: dict[Programme, int] = {}
@@ -101,7 +109,7 @@ def draw(mission: Mission) -> list[Visit]:
 def _wishes(mission: Mission, instrument: Instrument) -> Iterator[tuple[float, Routine, bool]]:
     """When each routine would like its visits, regularly with some slack, and whether they are taken."""
     length = mission.years * _YEAR
-    for routine in ROUTINES:
+    for routine in (routine for routine in ROUTINES if routine.name in mission.routines):
         chance = instrument.chance("schedule", routine.name)
         wanted = {"small": routine.small, "large": _LARGE * routine.small, "full": 0}[mission.size]
         count = max(wanted, int(length / routine.days), 1)
