@@ -21,14 +21,13 @@ _MJD_EPOCH: Final = datetime(1858, 11, 17, tzinfo=UTC)
 
 
 def mission(
-    out: Annotated[Path, typer.Option(help="Folder for data, references, schedule reports and the truth.")],
+    out: Annotated[Path, typer.Option(help="Folder for data, reference files, schedule reports and the truth.")],
     seed: Seed = 1,
     start: Annotated[datetime, typer.Option(help="First day.", formats=["%Y-%m-%d"])] = datetime(2016, 3, 30),  # noqa: DTZ001 - typer's
     years: Annotated[float, typer.Option(help="Length of the schedule.")] = 2.0,
     size: Annotated[Size, typer.Option(help="How many of its visits get files; full takes all.")] = "small",
     fault: Annotated[list[FaultKind] | None, typer.Option(help="What shall go wrong, in one exposure each.")] = None,
     routine: Annotated[list[str] | None, typer.Option(help="What it shall consist of; default: everything.")] = None,
-    context: Annotated[str, typer.Option(help="CRDS context that the headers name.")] = "",
     jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = max(1, os.cpu_count() or 1),
 ) -> None:
     """Fly a simulated mission: schedule, raw data, reference files, and the truth behind them."""
@@ -40,11 +39,11 @@ def mission(
     try:
         with Progress(*columns, console=Console(stderr=True)) as progress:
             task = progress.add_task("schedule", total=None)
-            for visit, done, total in fly(plan, out, jobs=jobs, context=context):
+            for visit, done, total in fly(plan, out, jobs=jobs):
                 progress.update(task, description=f"{visit.kind} {visit.name}", completed=done, total=total)
     except ValueError as error:
         raise PermanentError(str(error)) from error
-    typer.echo(f"{out}: data, references, sms and truth.json")
+    typer.echo(f"{out}: data, references, crds, sms and truth.json")
 
 
 COMMANDS = (mission,)

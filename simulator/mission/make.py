@@ -23,11 +23,13 @@ from simulator.observe import observe
 from simulator.plan import ExposurePlan, FaultKind
 from simulator.rawacq import Acquired, acquire
 from simulator.references.catalogue import Catalogue
+from simulator.references.context import CONTEXTS, REVISED, write_contexts
 from simulator.sms import report, report_name, weeks
 from simulator.support import support_file
 
-__all__ = ["DATA", "REFERENCES", "REPORTS", "Flight", "fly"]
+__all__ = ["CRDS", "DATA", "REFERENCES", "REPORTS", "Flight", "fly"]
 
+CRDS: Final = "crds"
 DATA: Final = "data"
 REFERENCES: Final = "references"
 REPORTS: Final = "sms"
@@ -42,9 +44,7 @@ class Flight:
     mission
         What it is drawn from.
     folder
-        Receives ``data/<proposal>/``, ``references/``, ``sms/`` and ``truth.json``.
-    context
-        CRDS context for the headers.
+        Receives ``data/<proposal>/``, ``references/``, ``crds/``, ``sms/`` and ``truth.json``.
 
     Attributes
     ----------
@@ -54,11 +54,10 @@ class Flight:
         Those of them that get files.
     """
 
-    def __init__(self, mission: Mission, folder: Path, context: str = "") -> None:
+    def __init__(self, mission: Mission, folder: Path) -> None:
         self.mission, self.folder = mission, folder
         self.visits: Sequence[Visit] = draw(mission)
         self.taken = [visit for visit in self.visits if visit.taken]
-        self._context = context
         bad_times = [
             (plan.start + fault.start / 86400.0, plan.start + fault.stop / 86400.0)
             for visit in self.taken
@@ -68,9 +67,22 @@ class Flight:
         self._catalogue = Catalogue(bad_times)
 
     def write_references(self, visit: Visit) -> list[str]:
-        """Write the reference files that a visit's headers name; those that are there stay. Returns their names."""
-        keys = {key for plan in visit.exposures for key in self._catalogue.select(plan).values()}
-        return self._catalogue.write(self.folder / REFERENCES, sorted(keys, key=lambda key: key.name))
+        """Write the reference files that either context chooses for a visit; those that are there stay.
+
+        Returns
+        -------
+        list of str
+            Their names.
+        """
+        names = []
+        for catalogue in (self._catalogue, self._catalogue.revise(REVISED)):
+            keys = {key for plan in visit.exposures for key in catalogue.select(plan).values()}
+            names += catalogue.write(self.folder / REFERENCES, sorted(keys, key=lambda key: key.name))
+        return names
+
+    def write_contexts(self) -> None:
+        """Write the rules that choose reference files."""
+        write_contexts(self.folder / CRDS, self._catalogue)
 
     def write_reports(self) -> list[str]:
         """Write the schedule reports; returns their names."""
@@ -112,11 +124,11 @@ class Flight:
             if plan.is_acquisition:
                 references = {keyword: key.name for keyword, key in self._catalogue.select(plan).items()}
                 chance = instrument.chance("acquisition", plan.rootname)
-                acquired = acquire(plan, state, viewing, references, chance, self._context)
+                acquired = acquire(plan, state, viewing, references, chance, CONTEXTS[0])
                 acquired.file.writeto(aside / f"{plan.rootname}_rawacq.fits")
                 offset = _after(offset, acquired)
             else:
-                observation = observe(plan, state, viewing, aside, self._catalogue, self.mission.seed, self._context)
+                observation = observe(plan, state, viewing, aside, self._catalogue, self.mission.seed, CONTEXTS[0])
             recordings = observation.recordings if observation else {}
             rates = {segment: len(found.time) / plan.exptime for segment, found in recordings.items()}
             support = support_file(
@@ -155,9 +167,9 @@ def _after(offset: tuple[float, float], acquired: Acquired) -> tuple[float, floa
 _flight: Flight | None = None
 
 
-def _start(mission: Mission, folder: Path, context: str) -> None:
+def _start(mission: Mission, folder: Path) -> None:
     global _flight  # noqa: PLW0603 - a worker process draws the schedule once
-    _flight = Flight(mission, folder, context)
+    _flight = Flight(mission, folder)
 
 
 def _take(index: int) -> list[Record]:
@@ -166,7 +178,7 @@ def _take(index: int) -> list[Record]:
     return _flight.take(_flight.taken[index])
 
 
-def fly(mission: Mission, folder: Path, *, jobs: int = 1, context: str = "") -> Iterator[tuple[Visit, int, int]]:
+def fly(mission: Mission, folder: Path, *, jobs: int = 1) -> Iterator[tuple[Visit, int, int]]:
     """Fly a whole mission.
 
     Parameters
@@ -177,8 +189,6 @@ def fly(mission: Mission, folder: Path, *, jobs: int = 1, context: str = "") -> 
         Where to; see `Flight`.
     jobs
         Processes that take visits at the same time; the data do not depend on it.
-    context
-        CRDS context for the headers.
 
     Yields
     ------
@@ -186,12 +196,13 @@ def fly(mission: Mission, folder: Path, *, jobs: int = 1, context: str = "") -> 
         A visit that is complete, how many are, and how many there will be. The reports are there before the first,
         the truth after the last.
     """
-    flight = Flight(mission, folder, context)
+    flight = Flight(mission, folder)
+    flight.write_contexts()
     reports = flight.write_reports()
     records: list[Record] = []
     total = len(flight.taken)
     with ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=_start, initargs=(mission, folder, context)
+        jobs, mp_context=get_context("spawn"), initializer=_start, initargs=(mission, folder)
     ) as pool:
         for visit, done, found in zip(flight.taken, range(1, total + 1), pool.map(_take, range(total)), strict=True):
             records += found

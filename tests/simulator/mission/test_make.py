@@ -14,6 +14,7 @@ from simulator.mission.make import Flight, fly
 from simulator.mission.schedule import Mission
 from simulator.mission.visits import Visit
 from simulator.plan import ExposurePlan, FaultKind
+from simulator.references.context import CONTEXTS
 
 
 def _digests(folder: Path) -> Mapping[str, str]:
@@ -50,7 +51,7 @@ def test_another_seed_other_photons(tmp_path: Path) -> None:
 
 
 def test_what_a_visit_leaves(tmp_path: Path) -> None:
-    flight = Flight(Mission(years=0.5), tmp_path, "hst_9001.pmap")
+    flight = Flight(Mission(years=0.5), tmp_path)
     visit = _visit(flight, "nuv-science")
     records = flight.take(visit)
     assert [record["rootname"] for record in records] == [plan.rootname for plan in visit.exposures]
@@ -60,7 +61,7 @@ def test_what_a_visit_leaves(tmp_path: Path) -> None:
         assert f"{plan.rootname}_{raw}.fits" in record["files"]
         header = fits.getheader(next((tmp_path / "data").rglob(f"{plan.rootname}_{raw}.fits")))
         named = [value for keyword, value in header.items() if str(value).startswith("lref$")]
-        assert header["CRDS_CTX"] == "hst_9001.pmap"
+        assert header["CRDS_CTX"] == CONTEXTS[0]
         assert named or plan.is_acquisition
         assert all((tmp_path / "references" / f"{name.removeprefix('lref$')}.gz").exists() for name in named)
         if plan.is_acquisition:
@@ -110,6 +111,7 @@ def test_a_whole_mission(tmp_path: Path) -> None:
         seen.append((done, total))
     truth = json.loads((tmp_path / "truth.json").read_text())
     assert seen == [(number, len(seen)) for number in range(1, len(seen) + 1)]
+    assert {path.name for path in (tmp_path / "crds").rglob("*.pmap")} == set(CONTEXTS)
     text = "".join((tmp_path / "sms" / name).read_text() for name in truth["reports"])
     assert len(truth["visits"]) > len(seen)
     assert all(f"\n{visit['name']}" in text for visit in truth["visits"])
