@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shutil
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -71,28 +72,34 @@ def _process(machine: Machine, client: Client, mission: Mission, folder: Path) -
     )
     with Progress(*columns, TimeElapsedColumn(), console=CONSOLE) as progress, ThreadPoolExecutor(1) as pool:
         observatory, services = (progress.add_task("", what=what, total=None) for what in ("observatory", "services"))
-        flight = pool.submit(_fly, mission, folder, progress, observatory)
+        stop = threading.Event()
+        flight = pool.submit(_fly, mission, folder, progress, observatory, stop)
         scanned = 0.0
-        while True:
-            landed, visits = flight.done(), progress.tasks[observatory].completed
-            if visits > scanned:
-                asyncio.run(scan_once(machine.environment, str(folder / DATA)))
-                scanned = visits
-            busy = _show(client, progress, services)
-            if landed and not busy:
-                return flight.result()
-            machine.check()
-            time.sleep(_POLL_SECONDS)
+        try:
+            while True:
+                landed, visits = flight.done(), progress.tasks[observatory].completed
+                if visits > scanned:
+                    asyncio.run(scan_once(machine.environment, str(folder / DATA)))
+                    scanned = visits
+                busy = _show(client, progress, services)
+                if landed and not busy:
+                    return flight.result()
+                machine.check()
+                time.sleep(_POLL_SECONDS)
+        finally:
+            stop.set()
 
 
-def _fly(mission: Mission, folder: Path, progress: Progress, task: TaskID) -> None:
-    """Fly the mission, unless it was flown here before; what is left of an attempt goes."""
+def _fly(mission: Mission, folder: Path, progress: Progress, task: TaskID, stop: threading.Event) -> None:
+    """Fly the mission until it ends or shall stop, unless it was flown here before; what is left of an attempt goes."""
     if (folder / TRUTH_NAME).exists():
         progress.update(task, description="flown before", completed=1, total=1)
         return
     shutil.rmtree(folder, ignore_errors=True)
     for visit, done, total in fly(mission, folder):
         progress.update(task, description=f"{visit.kind} {visit.name}", completed=done, total=total)
+        if stop.is_set():
+            return
 
 
 def _show(client: Client, progress: Progress, task: TaskID) -> bool:

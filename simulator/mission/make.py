@@ -5,6 +5,7 @@ meanwhile knows what is still to come.
 """
 
 import shutil
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -168,7 +169,9 @@ _flight: Flight | None = None
 
 
 def _start(mission: Mission, folder: Path) -> None:
-    global _flight  # noqa: PLW0603 - a worker process draws the schedule once
+    """Draw the schedule once in a worker process, which leaves Ctrl-C to the one that hands out the visits."""
+    global _flight  # noqa: PLW0603 - the worker's own
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _flight = Flight(mission, folder)
 
 
