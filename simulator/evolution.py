@@ -5,9 +5,7 @@ of the right size otherwise. What chance decides (a mechanism's landing, a zero 
 description's seed and a name, so the same description always has the same history.
 """
 
-import zlib
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,17 +18,14 @@ from shared.cos.history import (
     high_voltage,
     lifetime_position,
 )
+from simulator.background import amplifier_temperature
+from simulator.description import FIRST_LIGHT, YEAR, Instrument
 from simulator.instrument.decline import WAVELENGTHS, decline
 from simulator.instrument.modes import setting
-from simulator.orbit import Orbit
-from simulator.sky import saa_distance, solar_flux, subsolar
 from simulator.state import Curve
 
 __all__ = [
-    "Instrument",
-    "amplifier_temperature",
     "blind_pointing",
-    "dark_rate",
     "hv_level",
     "lamp_output",
     "landing",
@@ -39,16 +34,11 @@ __all__ = [
     "sensitivity",
     "spectrum_row",
     "stim_offsets",
-    "tube_temperature",
     "zero_point",
 ]
 
 Floats = NDArray[np.float64]
-Detector = Literal["FUVA", "FUVB", "NUV"]
 
-FIRST_LIGHT: Final = 54952.0
-"""MJD 2009-05-01, from which ages are counted (COS Instrument Handbook)."""
-YEAR: Final = 365.25
 GAIN_PER_LEVEL: Final = 0.393
 """Pulse-height bins per commanded level of high voltage. Source: legacy ``cos_monitoring``, gain maps."""
 REFERENCE_LEVEL: Final = 178
@@ -65,21 +55,6 @@ _AIRGLOW_COLUMNS: dict[Segment, tuple[float, float]] = {"FUVA": (2500.0, 260.0),
 """Centre and sigma in pixels of the airglow patch."""
 _SPOT_SIGMA = 5.0
 """Sigma in pixels across dispersion of the exposed strip."""
-_QUIET_DARK: dict[Detector, float] = {"FUVA": 0.95e-6, "FUVB": 0.95e-6, "NUV": 3.0e-4}
-"""count / s / pixel at solar minimum, far from the anomaly, at first light. FUV: lower envelope of 3,990 measurements
-of 2009 to 2017; NUV: see `dark_rate`."""
-_SOLAR_DARK: dict[Detector, float] = {"FUVA": 1.2e-8, "FUVB": 0.4e-8, "NUV": 0.0}
-"""count / s / pixel per solar flux unit above 70: slope of the same measurements' yearly medians."""
-_LATE_DARK: dict[Detector, float] = {"FUVA": 0.30e-6, "FUVB": 0.55e-6, "NUV": 0.0}
-"""count / s / pixel per year since 2020, which leads to the rates of the exposure time calculator of November 2023:
-3.83e-6 and 4.93e-6 (COS Instrument Handbook)."""
-_ANOMALY_DARK = 1.0e-6
-_ANOMALY_SCALE = 170.0
-"""Extra FUV dark at the edge of the anomaly in count / s / pixel and its scale in km: medians of the measurements by
-distance, 2.1 within 300 km against 1.1 to 1.4 beyond."""
-_DAY_DARK = 0.12
-"""Relative amplitude with the local solar time of the point below HST, from the same measurements."""
-
 _EXCESS_START = 59580.0
 """MJD 2022-01-01, from which the decline is steeper than the sensitivity table foresees (STScI Analysis Newsletter, May
 2024)."""
@@ -89,39 +64,6 @@ _LAMP_FADING = {"P1": 1.2, "P2": 0.4, "D1": 3.0, "D2": 1.0, "NONE": 0.0}
 """Percent of lost output per year."""
 _NUV_TRENDS = {"G185M": -2.6, "G225M": -1.8, "G285M": -0.6, "G230L": -4.5}
 """Zero point in pixels per year, which the search offsets of the wavecal tables followed (-20, -10, 0, -40)."""
-
-
-@dataclass(frozen=True)
-class Instrument:
-    """The description that a simulated instrument's history follows from.
-
-    Parameters
-    ----------
-    seed
-        What chance draws from.
-    orbit
-        HST's orbit.
-    sag
-        Factor on the loss of gain; 1 is an average usage.
-    raises
-        Further steps of high voltage: segment, MJD and new nominal level.
-    """
-
-    seed: int = 1
-    orbit: Orbit = field(default_factory=Orbit)
-    sag: float = 1.0
-    raises: tuple[tuple[Segment, float, int], ...] = (
-        ("FUVA", 58700.0, 167),
-        ("FUVB", 58700.0, 169),
-        ("FUVA", 59491.0, 163),
-        ("FUVB", 59491.0, 163),
-        ("FUVA", 60300.0, 167),
-        ("FUVB", 60300.0, 169),
-    )
-
-    def chance(self, *names: object) -> np.random.Generator:
-        """Random numbers that belong to a name, the same each time."""
-        return np.random.default_rng([self.seed, zlib.crc32(repr(names).encode())])
 
 
 def hv_level(instrument: Instrument, segment: Segment, mjd: float) -> int:
@@ -180,60 +122,6 @@ def _years_of_use(mjd: float, number: int) -> float:
         np.inf,
     )
     return float(max(min(mjd, end) - mine.start, 0.0) / YEAR)
-
-
-def amplifier_temperature(instrument: Instrument, segment: Segment, mjd: ArrayLike) -> Floats:
-    """Temperature of a segment's amplifier in deg C (LDCAMPAT, LDCAMPBT).
-
-    A yearly wave, one with the precession of the orbit's plane and one with the orbit; mean and spread are those of
-    1,905 dark exposures.
-    """
-    time = np.asarray(mjd, dtype=np.float64)
-    mean = 25.5 if segment == "FUVA" else 24.4
-    year = 0.45 * np.sin(2.0 * np.pi * (time - 54200.0) / YEAR)
-    precession = 0.3 * np.sin(2.0 * np.pi * (time - 54210.0) / 55.2)
-    orbit = 0.15 * np.sin(2.0 * np.pi * time / (instrument.orbit.period(float(time.flat[0])) / 86400.0))
-    return np.asarray(mean + year + precession + orbit, dtype=np.float64)
-
-
-def tube_temperature(instrument: Instrument, mjd: ArrayLike, hours_on: ArrayLike = 6.0) -> Floats:
-    """Temperature of the NUV tube in deg C (LMMCETMP), which warms after its high voltage is switched on."""
-    warm = 2.5 * (1.0 - np.exp(-np.asarray(hours_on, dtype=np.float64) / 4.0))
-    return np.asarray(amplifier_temperature(instrument, "FUVA", mjd) - 4.5 + warm, dtype=np.float64)
-
-
-def dark_rate(instrument: Instrument, detector: Detector, mjd: ArrayLike) -> Floats:
-    """Dark rate.
-
-    Parameters
-    ----------
-    instrument
-        Description.
-    detector
-        FUV segment, or NUV.
-    mjd
-        Times, MJD UTC, within a few days of each other.
-
-    Returns
-    -------
-    NDArray
-        count / s / pixel at each time. FUV follows the solar cycle, the distance to the South Atlantic Anomaly and
-        the local solar time; NUV is phosphorescence of the window: it grows with the mission's age and, e-folding in
-        about 9 degrees, with the temperature (COS Instrument Handbook: 1.25e-3 in 2023).
-    """
-    times = np.atleast_1d(np.asarray(mjd, dtype=np.float64))
-    latitude, longitude = instrument.orbit.ground(times)
-    distance = saa_distance(float(times[0]), latitude, longitude)
-    anomaly = np.exp(-np.maximum(distance, 0.0) / _ANOMALY_SCALE)
-    if detector == "NUV":
-        age = (times - FIRST_LIGHT) / YEAR
-        warmth = np.exp((tube_temperature(instrument, times) - 23.0) / 9.0)
-        rate = _QUIET_DARK["NUV"] * (1.0 + 3.2 * (1.0 - np.exp(-age / 9.0))) * warmth * (1.0 + 0.3 * anomaly)
-        return np.asarray(rate, dtype=np.float64)
-    noon = np.cos(np.radians(subsolar(times)[1] - longitude))
-    rate = _QUIET_DARK[detector] + _SOLAR_DARK[detector] * np.maximum(solar_flux(times) - 70.0, 0.0)
-    rate = rate + _LATE_DARK[detector] * np.maximum(times - 58849.0, 0.0) / YEAR
-    return np.asarray(rate * (1.0 + _DAY_DARK * noon) + _ANOMALY_DARK * anomaly, dtype=np.float64)
 
 
 def stim_offsets(instrument: Instrument, segment: Segment, mjd: float) -> tuple[tuple[float, float], ...]:

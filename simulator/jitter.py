@@ -9,7 +9,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from simulator.cards import Card, calendar, day_of_year, header_of
-from simulator.evolution import Instrument
+from simulator.description import Instrument
 from simulator.orbit import Orbit, gmst
 from simulator.plan import ExposurePlan
 from simulator.sky import is_day, sun_direction

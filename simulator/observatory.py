@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.cos.history import Segment
-from simulator import evolution
-from simulator.evolution import Instrument
+from simulator import background, evolution
+from simulator.description import Instrument
 from simulator.instrument.fuv import SEGMENTS
 from simulator.plan import ExposurePlan
 from simulator.sky import moon_direction, sun_altitude, sun_direction
@@ -66,7 +66,7 @@ def _curve(seconds: NDArray[np.float64], values: NDArray[np.float64]) -> Curve:
 
 def _segment(instrument: Instrument, segment: Segment, plan: ExposurePlan) -> DetectorState:
     seconds = _times(plan)
-    rate = evolution.dark_rate(instrument, segment, plan.start + seconds / 86400.0)
+    rate = background.dark_rate(instrument, segment, plan.start + seconds / 86400.0)
     x = (np.arange(GRID_SHAPE[1]) + 0.5) * GRID_X
     y = (np.arange(GRID_SHAPE[0])[:, None] + 0.5) * GRID_Y
     stims = tuple(
@@ -80,18 +80,18 @@ def _segment(instrument: Instrument, segment: Segment, plan: ExposurePlan) -> De
         dark_map=uniform_grid(1.0),
         modal_gain=evolution.modal_gain(instrument, segment, plan.start, x, y).astype(np.float32),
         stims=stims,
-        temperature=float(evolution.amplifier_temperature(instrument, segment, plan.start)),
+        temperature=float(background.amplifier_temperature(instrument, segment, plan.start)),
     )
 
 
 def _nuv(instrument: Instrument, plan: ExposurePlan) -> DetectorState:
     seconds = _times(plan)
-    rate = evolution.dark_rate(instrument, "NUV", plan.start + seconds / 86400.0)
+    rate = background.dark_rate(instrument, "NUV", plan.start + seconds / 86400.0)
     return DetectorState(
         dark_rate=_curve(seconds, rate),
         dark_map=uniform_grid(1.0),
         modal_gain=uniform_grid(0.0),
-        temperature=float(evolution.tube_temperature(instrument, plan.start)),
+        temperature=float(background.tube_temperature(instrument, plan.start)),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from simulator.evolution import FIRST_LIGHT, Instrument
+from simulator.description import FIRST_LIGHT, Instrument
 from simulator.mission.routines import ROUTINES, Routine
 from simulator.mission.visits import Programme, Visit, VisitBuilder, base36
 from simulator.plan import Fault, FaultKind

@@ -6,7 +6,8 @@ from typing import Final
 import numpy as np
 
 from shared.cos.history import lifetime_position
-from simulator.evolution import Instrument, hv_level
+from simulator.description import Instrument
+from simulator.evolution import hv_level
 from simulator.plan import Association, ExposurePlan, Flash, Target
 from simulator.sky import in_saa
 from simulator.support import GuideStars

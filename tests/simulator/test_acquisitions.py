@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simulator.acquisitions import Dwells, ImageAcquisition, LampPeakup, transmission
-from simulator.evolution import Instrument
+from simulator.description import Instrument
 from simulator.observatory import state_of
 from simulator.plan import ExposurePlan, Spectrum, Target
 from simulator.state import InstrumentState

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from shared.cos.history import LIFETIME_POSITIONS
-from simulator import evolution
-from simulator.evolution import Instrument
+from simulator import background, evolution
+from simulator.description import Instrument
 from simulator.sky import in_saa, saa_distance
 
 MADE = Instrument(seed=3)
@@ -36,25 +36,25 @@ def test_gain_follows_the_voltage() -> None:
 
 def test_dark_rate_of_the_fuv() -> None:
     times = 57500.0 + np.arange(0.0, 2.0, 1 / 1440)
-    rate = evolution.dark_rate(MADE, "FUVA", times)
+    rate = background.dark_rate(MADE, "FUVA", times)
     inside = in_saa(57500.0, *MADE.orbit.ground(times))
     assert 0.02 < inside.mean() < 0.2
     assert rate[inside].mean() > 1.5 * np.median(rate[~inside])
     assert 0.8e-6 < np.median(rate) < 1.6e-6
     solar = [
-        np.median(evolution.dark_rate(MADE, "FUVA", mjd + np.arange(0.0, 2.0, 1 / 1440))) for mjd in (56600, 58600)
+        np.median(background.dark_rate(MADE, "FUVA", mjd + np.arange(0.0, 2.0, 1 / 1440))) for mjd in (56600, 58600)
     ]
     assert solar[0] > 1.3 * solar[1]  # maximum of the cycle in 2013 and 2014, minimum in 2019
-    assert np.median(evolution.dark_rate(MADE, "FUVB", 60250.0 + np.arange(0.0, 1.0, 1 / 1440))) > 3e-6
+    assert np.median(background.dark_rate(MADE, "FUVB", 60250.0 + np.arange(0.0, 1.0, 1 / 1440))) > 3e-6
 
 
 def test_dark_rate_of_the_nuv_follows_age_and_warmth() -> None:
-    early, late = (evolution.dark_rate(MADE, "NUV", mjd + np.arange(0.0, YEAR, 5.0)) for mjd in (55000.0, 60000.0))
+    early, late = (background.dark_rate(MADE, "NUV", mjd + np.arange(0.0, YEAR, 5.0)) for mjd in (55000.0, 60000.0))
     assert 2.0 < late.mean() / early.mean() < 4.0
     assert 0.9e-3 < late.mean() < 1.5e-3
     times = 57000.0 + np.arange(0.0, 55.0, 0.1)
     times = times[saa_distance(57000.0, *MADE.orbit.ground(times)) > 2000.0]
-    warmth, rate = evolution.tube_temperature(MADE, times), np.log(evolution.dark_rate(MADE, "NUV", times))
+    warmth, rate = background.tube_temperature(MADE, times), np.log(background.dark_rate(MADE, "NUV", times))
     assert len(times) > 100
     assert np.corrcoef(warmth, rate)[0, 1] > 0.98
     assert np.polyfit(warmth, rate, 1)[0] == pytest.approx(1 / 9, rel=0.1)
@@ -82,7 +82,7 @@ def test_zero_points_step() -> None:
 
 def test_stims_follow_the_temperature() -> None:
     times = 57000.0 + np.arange(0.0, 300.0, 3.0)
-    warmth = [float(evolution.amplifier_temperature(MADE, "FUVA", mjd)) for mjd in times]
+    warmth = [float(background.amplifier_temperature(MADE, "FUVA", mjd)) for mjd in times]
     (left, right) = np.array([evolution.stim_offsets(MADE, "FUVA", mjd) for mjd in times]).transpose(1, 2, 0)
     stretch = right[0] - left[0]
     slope, ageing, _ = np.linalg.lstsq(np.column_stack([warmth, times / YEAR, np.ones_like(times)]), stretch)[0]

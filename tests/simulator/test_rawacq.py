@@ -9,7 +9,7 @@ from astropy.io import fits
 
 from services.ingestor.extractors import extract
 from shared.fits import check_fits
-from simulator.evolution import Instrument
+from simulator.description import Instrument
 from simulator.observatory import state_of, viewing_of
 from simulator.plan import ExposurePlan, Spectrum, Target
 from simulator.rawacq import Acquired, acquire

@@ -10,7 +10,7 @@ from calcos.orbit import HSTOrbit
 
 from services.ingestor.extractors import extract
 from shared.fits import check_fits
-from simulator.evolution import Instrument
+from simulator.description import Instrument
 from simulator.jitter import jitter_files
 from simulator.observatory import state_of, viewing_of
 from simulator.plan import ExposurePlan, Flash, Target
