@@ -1,32 +1,25 @@
 """Ingest: the rows of a dataset's files, written idempotently per file."""
 
 import asyncio
-import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from sqlalchemy import case, delete, insert, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.ingestor.extractors import EXTRACTED_SUFFIXES, HEADER_PREFERENCE, Rows, extract
+from services.ingestor.datasets import DatasetFile, DatasetReader, preferred_files
+from services.ingestor.extractors import References, Rows
+from services.ingestor.writing import FileRows, write_rows
 from shared.database.engine import Database
 from shared.database.models.operations import File
-from shared.database.models.science import Header
+from shared.database.models.science import SCIENCE_TABLES, PreferredRow
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent
 from shared.jobs.runner import Completion
 from shared.store import Store
 
 __all__ = ["IngestService"]
-
-
-@dataclass(frozen=True)
-class _Extracted:
-    """What was read from one file."""
-
-    file_id: int
-    rows: list[Rows]
 
 
 class IngestService:
@@ -45,79 +38,61 @@ class IngestService:
     def __init__(self, database: Database, store: Store, references: Path | None) -> None:
         self._database = database
         self._store = store
-        self._references = references
+        self._references = References(references)
 
     async def ingest_raw(self, job: ClaimedJob) -> Completion:
-        """Rows of the raw files: headers, support, acquisitions."""
+        """Rows of the raw files: headers, support, jitter, acquisitions."""
         return await self._ingest(job, "raw")
 
     async def ingest_products(self, job: ClaimedJob) -> Completion:
-        """Rows of what the calibration made: spectra, lamp flashes."""
+        """Rows of what the calibration made: spectra, lamp flashes, darks, stims, pulse heights, gain."""
         return await self._ingest(job, "product")
 
     async def _ingest(self, job: ClaimedJob, origin: str) -> Completion:
         async with self._database.session() as session:
-            files = (
-                (
-                    await session.execute(
-                        select(File)
-                        .where(File.dataset_id == job.dataset_id, File.origin == origin, File.current)
-                        .order_by(File.name)
-                    )
-                )
-                .scalars()
-                .all()
-            )
-        extracted = await asyncio.to_thread(self._extract, files)
+            query = select(File).where(File.dataset_id == job.dataset_id, File.current).order_by(File.name)
+            current = (await session.execute(query)).scalars().all()
+        mine = {file.id for file in current if file.origin == origin}
+        # From here on these are the files that readers see; those of the other origin stay as they are.
+        files = [
+            DatasetFile(file.id, file.path, file.name, file.rootname, file.suffix, file.id in mine or file.shown)
+            for file in current
+        ]
+        preferred = preferred_files(files)
+        reader = DatasetReader(self._store, files, self._references)
+        rows = await asyncio.to_thread(lambda: {file.id: reader.rows(file) for file in files if file.id in mine})
 
         async def apply(session: AsyncSession) -> None:
-            for file in extracted:
-                await _write(session, file)
-            await _show(session, job.dataset_id, origin, [file.id for file in files])
+            written = [FileRows(file_id, found, file_id in preferred) for file_id, found in rows.items()]
+            await write_rows(await session.connection(), written)
+            await _show(session, job.dataset_id, origin, sorted(mine), sorted(preferred))
 
-        counts: dict[str, int] = {}
-        for file in extracted:
-            for rows in file.rows:
-                table = rows.model.__tablename__
-                counts[table] = counts.get(table, 0) + len(rows.rows)
-        return Completion(NewEvent("dataset.ingested", {"origin": origin, "rows": counts}), apply)
-
-    def _extract(self, files: Sequence[File]) -> list[_Extracted]:
-        with tempfile.TemporaryDirectory(prefix="cosmo-ingest-") as folder:
-            return [
-                _Extracted(
-                    file.id,
-                    extract(
-                        self._store.fetch(f"{file.path}/{file.name}", Path(folder) / str(file.id)),
-                        file.name,
-                        self._references,
-                    ),
-                )
-                for file in files
-                if file.suffix in EXTRACTED_SUFFIXES
-            ]
+        return Completion(NewEvent("dataset.ingested", {"origin": origin, "rows": _count(rows.values())}), apply)
 
 
-async def _write(session: AsyncSession, extracted: _Extracted) -> None:
-    for rows in extracted.rows:
-        await session.execute(delete(rows.model).where(rows.model.file_id == extracted.file_id))
-        if rows.rows:
-            await session.execute(insert(rows.model), [{**row, "file_id": extracted.file_id} for row in rows.rows])
+def _count(files: Iterable[Sequence[Rows]]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for file in files:
+        for rows in file:
+            counts[rows.model.__tablename__] += len(rows)
+    return dict(counts)
 
 
-async def _show(session: AsyncSession, dataset_id: int, origin: str, file_ids: Sequence[int]) -> None:
+async def _show(
+    session: AsyncSession, dataset_id: int, origin: str, file_ids: Sequence[int], preferred: Sequence[int]
+) -> None:
     """Let readers see these files' rows in place of the earlier generation's."""
     await session.execute(
         update(File).where(File.dataset_id == dataset_id, File.origin == origin).values(shown=File.id.in_(file_ids))
     )
-    rank = case({suffix: order for order, suffix in enumerate(HEADER_PREFERENCE)}, value=File.suffix, else_=99)
-    candidates = select(Header.id, Header.rootname, rank.label("rank")).join(File, File.id == Header.file_id)
-    candidates = candidates.where(File.dataset_id == dataset_id, File.shown)
-    ordered = candidates.order_by(Header.rootname, rank, Header.id).distinct(Header.rootname).subquery()
+    await session.execute(update(File).where(File.id.in_(file_ids)).values(ingested_at=func.now()))
     of_dataset = select(File.id).where(File.dataset_id == dataset_id)
-    await session.execute(
-        update(Header)
-        .where(Header.file_id.in_(of_dataset))
-        .values(preferred=Header.id.in_(select(ordered.c.id)))
-        .execution_options(synchronize_session=False)
-    )
+    for model in SCIENCE_TABLES.values():
+        if issubclass(model, PreferredRow):
+            wanted = model.file_id.in_(preferred)
+            await session.execute(
+                update(model)
+                .where(model.file_id.in_(of_dataset), model.preferred != wanted)
+                .values(preferred=wanted)
+                .execution_options(synchronize_session=False)
+            )

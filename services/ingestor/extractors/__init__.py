@@ -1,18 +1,36 @@
-"""From a FITS file to typed rows: one pure extractor per kind of file."""
+"""From a file to typed rows: one pure extractor per kind of file and table."""
 
-from pathlib import Path
-
-from astropy.io import fits
+from collections.abc import Callable, Collection, Mapping
 
 from services.ingestor.extractors.acquisitions import extract_acquisition, extract_lamp_image
-from services.ingestor.extractors.headers import extract_headers
+from services.ingestor.extractors.cumulative import CUMULATIVE_NAME, extract_cumulative_gain
+from services.ingestor.extractors.events import extract_events
+from services.ingestor.extractors.events.pulse_heights import extract_accumulated_pulse_heights
+from services.ingestor.extractors.headers import (
+    extract_aperture,
+    extract_headers,
+    extract_high_voltage,
+    extract_keywords,
+    extract_quality,
+)
+from services.ingestor.extractors.jitter import extract_jitter
 from services.ingestor.extractors.lampflashes import extract_lampflashes
-from services.ingestor.extractors.reading import Rows, open_hdus
+from services.ingestor.extractors.reading import Rows, Source
+from services.ingestor.extractors.references import References
+from services.ingestor.extractors.schedules import SCHEDULE_NAME, extract_schedule
 from services.ingestor.extractors.spectra import extract_spectrum
-from services.ingestor.extractors.support import extract_support
-from shared.cos.names import parse_name
+from services.ingestor.extractors.support import extract_support, extract_telemetry
+from shared.database.models.science import SCIENCE_TABLES
 
-__all__ = ["EXTRACTED_SUFFIXES", "HEADER_PREFERENCE", "Rows", "extract"]
+__all__ = [
+    "CUMULATIVE_NAME",
+    "HEADER_PREFERENCE",
+    "SCHEDULE_NAME",
+    "References",
+    "Rows",
+    "Source",
+    "extract",
+]
 
 HEADER_PREFERENCE = (
     "x1d",
@@ -29,41 +47,51 @@ HEADER_PREFERENCE = (
 )
 """Kinds of file that a rootname's header is read from; readers see the first one that there is."""
 
-EXTRACTED_SUFFIXES = frozenset({*HEADER_PREFERENCE, "lampflash", "spt"})
-"""Kinds of file that rows are made of."""
+_Extractors = Mapping[str, Callable[[Source], Rows]]
+
+_HEADERS: _Extractors = {
+    "headers": extract_headers,
+    "quality": extract_quality,
+    "high_voltage": extract_high_voltage,
+    "apertures": extract_aperture,
+}
+_EXTRACTORS: Mapping[str, _Extractors] = {
+    "x1d": {"data": extract_spectrum},
+    "spt": {"spt": extract_support, "telemetry": extract_telemetry},
+    "jit": {"jitter": extract_jitter},
+    "lampflash": {"lampflash": extract_lampflashes},
+    "rawacq": {"acqs": extract_acquisition, "lampflash": extract_lamp_image},
+    "cci": {"gain": extract_cumulative_gain},
+    "sms": {"sms": extract_schedule},
+    "pha_a": {"phd": extract_accumulated_pulse_heights},
+    "pha_b": {"phd": extract_accumulated_pulse_heights},
+}
+"""Extractors by kind of file and table, beside those of headers."""
+
+_EVENTS = frozenset({"corrtag", "corrtag_a", "corrtag_b"})
 
 
-def extract(path: Path, name: str, references: Path | None) -> list[Rows]:
+def extract(source: Source, tables: Collection[str] = SCIENCE_TABLES) -> list[Rows]:
     """Rows of every table that a file has something for.
 
     Parameters
     ----------
-    path
-        Local file, plain or gzipped.
-    name
-        Its name.
-    references
-        Folder with the lamp templates; None where there is none.
+    source
+        File.
+    tables
+        Tables that are wanted.
 
     Raises
     ------
     PermanentError
         If the file cannot be read, or a table, column or keyword is missing or wrong; the message names it.
     """
-    suffix = parse_name(name).suffix
-    with open_hdus(path, name) as hdus:
-        return _extract(hdus, suffix, name, references)
-
-
-def _extract(hdus: fits.HDUList, suffix: str, name: str, references: Path | None) -> list[Rows]:
-    match suffix:
-        case "spt":
-            return [extract_support(hdus, name)]
-        case "lampflash":
-            return [extract_lampflashes(hdus, name, references)]
-        case "x1d":
-            return [extract_headers(hdus, name), extract_spectrum(hdus, name)]
-        case "rawacq":
-            return [extract_headers(hdus, name), extract_acquisition(hdus, name), extract_lamp_image(hdus, name)]
-        case _:
-            return [extract_headers(hdus, name)]
+    extractors = dict(_EXTRACTORS.get(source.suffix, {}))
+    if source.suffix != "sms":
+        extractors["keywords"] = extract_keywords
+    if source.suffix in HEADER_PREFERENCE:
+        extractors |= _HEADERS
+    found = [extractor(source) for table, extractor in extractors.items() if table in tables]
+    if source.suffix in _EVENTS:
+        found += extract_events(source, tables)
+    return found

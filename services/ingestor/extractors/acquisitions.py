@@ -1,38 +1,56 @@
 """Target acquisitions."""
 
-from astropy.io import fits
+from typing import Any
 
-from services.ingestor.extractors.reading import Rows, keywords, root_of
+import numpy as np
+
+from services.ingestor.extractors.reading import Rows, Source, keywords, root_of
 from shared.database.models.science import Acquisition, Lampflash
 
 __all__ = ["extract_acquisition", "extract_lamp_image"]
 
-_NAMES = {
-    name: "TARGNAME" if name == "target" else name.upper()
-    for name in Acquisition.__table__.columns.keys()  # noqa: SIM118 - a column collection, not a dict
-    if name not in ("id", "file_id", "rootname")
-}
-_LAMP_NAMES = {
-    "date": "EXPSTART",
-    "proposid": "PROPOSID",
-    "detector": "DETECTOR",
-    "opt_elem": "OPT_ELEM",
-    "cenwave": "CENWAVE",
-    "fppos": "FPPOS",
-    "cal_date": "DATE",
-}
+_OFFSETS = {"DISP_OFFSET": "dwell_slewx", "XDISP_OFFSET": "dwell_slewy"}
+"""Offset of a dwell point along and across dispersion, and the column of the slew that follows from it."""
+
+_LAMP_COLUMNS = frozenset({"date", "proposid", "detector", "opt_elem", "cenwave", "fppos", "cal_date", "life_adj"})
 
 
-def extract_acquisition(hdus: fits.HDUList, name: str) -> Rows:
+def extract_acquisition(source: Source) -> Rows:
     """Row of ``acqs``."""
-    headers = [hdu.header for hdu in hdus[:2]]
-    return Rows(Acquisition, [{"rootname": root_of(headers[0], name), **keywords(Acquisition, _NAMES, headers, name)}])
+    row = keywords(Acquisition, source.headers, source.name)
+    return Rows(Acquisition, [{"rootname": root_of(source), **row, **_dwells(source)}])
 
 
-def extract_lamp_image(hdus: fits.HDUList, name: str) -> Rows:
+def _dwells(source: Source) -> dict[str, object]:
+    """Slew that the counts at the dwell points give: their mean offset, weighted by counts.
+
+    Source: reproduces ACQSLEWX and ACQSLEWY of PEAKD and of PEAKXD since lifetime position 4 to 0.001 arcsec; of counts
+    as stored, from which ACQFLOOR is already subtracted.
+    """
+    hdu = next((hdu for hdu in source.file.hdus if hdu.name == "ACQ"), None)
+    if hdu is None:
+        return {}
+    layout = source.file.layout(hdu)
+    offsets = [name for name in _OFFSETS if name in layout]
+    table = source.file.table(hdu, ["COUNTS", *offsets])
+    counts = table["COUNTS"].astype(np.float64)
+    found: dict[str, Any] = {
+        "dwell_counts": int(counts.sum()),
+        "brightest": int(counts.max()) if counts.size else None,
+    }
+    if counts.size > 1 and counts.sum() > 0:
+        for name in offsets:
+            slew = float((table[name].astype(np.float64) * counts).sum() / counts.sum())
+            found[_OFFSETS[name]] = slew if np.isfinite(slew) else None
+    return found
+
+
+def extract_lamp_image(source: Source) -> Rows:
     """Row of ``lampflash`` for an acquisition image: where the lamp spot was, in user pixels (LAMPMXCR, LAMPMYCR)."""
-    headers = [hdu.header for hdu in hdus[:2]]
-    if "LAMPMXCR" not in headers[0]:
+    headers = source.headers
+    spot = [headers[0].get(keyword) for keyword in ("LAMPMXCR", "LAMPMYCR")]
+    if not all(isinstance(value, int | float) for value in spot):
         return Rows(Lampflash)
-    row = keywords(Lampflash, {**_LAMP_NAMES, "x_shift": "LAMPMXCR", "y_shift": "LAMPMYCR"}, headers, name)
-    return Rows(Lampflash, [{"rootname": root_of(headers[0], name), **row, "flash": 1, "filetype": "rawacq"}])
+    row = keywords(Lampflash, headers, source.name, _LAMP_COLUMNS)
+    position = {"x_shift": float(spot[0]), "y_shift": float(spot[1])}  # type: ignore[arg-type]
+    return Rows(Lampflash, [{"rootname": root_of(source), **row, **position, "flash": 1, "filetype": "rawacq"}])

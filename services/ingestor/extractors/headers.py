@@ -1,30 +1,33 @@
 """Header keywords of raw and calibrated files."""
 
-from astropy.io import fits
+import json
+from math import isfinite
+from typing import Any
 
-from services.ingestor.extractors.reading import Rows, keywords, root_of
-from shared.database.models.science import Header
+from services.ingestor.extractors.reading import Rows, Source, keywords, root_of
+from shared.cos.detector import FUV_SEGMENTS
+from shared.database.models.science import AperturePosition, ExposureQuality, Header, HighVoltage, Keywords
 
-__all__ = ["extract_headers"]
+__all__ = [
+    "document",
+    "extract_aperture",
+    "extract_headers",
+    "extract_high_voltage",
+    "extract_keywords",
+    "extract_quality",
+]
 
-_SPECIAL = {"date_obs": "DATE-OBS", "time_obs": "TIME-OBS"}
-_NAMES = {
-    name: _SPECIAL.get(name, name.upper())
-    for name in Header.__table__.columns.keys()  # noqa: SIM118 - a column collection, not a dict
-    if name not in ("id", "file_id", "rootname", "preferred")
-}
 
 _MEASURED = ("shift1", "shift2", "dpixel1")
 """Columns, up to the letter of segment or stripe, in which raw files have 0.0 until CalCOS measures them."""
 
 
-def extract_headers(hdus: fits.HDUList, name: str) -> Rows:
+def extract_headers(source: Source) -> Rows:
     """Row of ``headers``: keywords of the primary and the first extension header."""
-    headers = [hdu.header for hdu in hdus[:2]]
-    row = keywords(Header, _NAMES, headers, name)
+    row = keywords(Header, source.headers, source.name)
     if isinstance(row["lamptab"], str):
         row["lamptab"] = row["lamptab"].rsplit("$", 1)[-1]
-    return Rows(Header, [{"rootname": root_of(headers[0], name), **_without_placeholders(row)}])
+    return Rows(Header, [{"rootname": root_of(source), **_without_placeholders(row)}])
 
 
 def _without_placeholders(row: dict[str, object]) -> dict[str, object]:
@@ -33,3 +36,59 @@ def _without_placeholders(row: dict[str, object]) -> dict[str, object]:
     letters = "abc" if row["cal_ver"] is None else other
     placeholders = {f"{name}{letter}" for name in _MEASURED for letter in letters}
     return {column: None if column in placeholders and value == 0.0 else value for column, value in row.items()}
+
+
+def extract_quality(source: Source) -> Rows:
+    """Row of ``quality``."""
+    headers = source.headers
+    row = keywords(ExposureQuality, headers, source.name)
+    flashes = row["numflash"] if isinstance(row["numflash"], int) else 0
+    seconds = [headers[-1].get(f"LMPDUR{flash}") for flash in range(1, min(flashes, 999) + 1)]
+    row["lamp_seconds"] = sum(value for value in seconds if isinstance(value, int | float) and value > 0) or None
+    return Rows(ExposureQuality, [{"rootname": root_of(source), **row}])
+
+
+def extract_high_voltage(source: Source) -> Rows:
+    """Rows of ``high_voltage``: one for each FUV segment, or one for the NUV detector."""
+    headers = source.headers
+    common = keywords(HighVoltage, headers, source.name, frozenset({"expstart", "exptype", "detector", "life_adj"}))
+    common["rootname"] = root_of(source)
+    if common["detector"] != "FUV":
+        read_back = keywords(HighVoltage, headers, source.name, frozenset({"dethvl", "dethvc"}))
+        return Rows(HighVoltage, [{**common, "segment": "NUV", **read_back}])
+    return Rows(
+        HighVoltage,
+        [{**common, "segment": segment, **_voltages(headers, segment[-1], source.name)} for segment in FUV_SEGMENTS],
+    )
+
+
+def _voltages(headers: Any, side: str, name: str) -> dict[str, object]:
+    """Voltages of a segment: the table's columns, of the keywords with the segment's letter behind them."""
+    columns = ("hvlevel", "dethvl", "dethvc", "dethvn")
+    renamed = [{column.upper(): header.get(f"{column.upper()}{side}") for column in columns} for header in headers]
+    merged = [{key: value for key, value in header.items() if value is not None} for header in renamed]
+    return keywords(HighVoltage, merged, name, frozenset(columns))
+
+
+def extract_aperture(source: Source) -> Rows:
+    """Row of ``apertures``."""
+    row = keywords(AperturePosition, source.headers, source.name)
+    return Rows(AperturePosition, [{"rootname": root_of(source), **row}])
+
+
+def extract_keywords(source: Source) -> Rows:
+    """Row of ``keywords``: every header of the file as one document."""
+    content = document(list(source.file.headers))
+    return Rows(Keywords, [{"rootname": source.rootname or source.name.partition(".fits")[0], "hdus": content}])
+
+
+def document(headers: list[Any]) -> str:
+    """Headers as JSON; numbers that JSON does not have (infinities) become text."""
+    try:
+        return json.dumps(headers, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        return json.dumps([{key: _finite(value) for key, value in header.items()} for header in headers])
+
+
+def _finite(value: Any) -> Any:
+    return str(value) if isinstance(value, float) and not isfinite(value) else value

@@ -1,32 +1,33 @@
-"""Engineering keywords of support files."""
+"""Support files: engineering keywords and telemetry of the first snapshot."""
 
-from astropy.io import fits
-
-from services.ingestor.extractors.reading import Rows, keywords, root_of
-from shared.database.models.science import Support
+from services.ingestor.extractors.reading import Rows, Source, keywords, root_of
+from shared.cos.dates import parse_day_of_year
+from shared.database.models.science import Support, Telemetry
 from shared.errors import PermanentError
+from shared.fits import Header
 
-__all__ = ["extract_support"]
+__all__ = ["MNEMONICS", "extract_support", "extract_telemetry"]
 
-_SPECIAL = {
-    "dominant_gs": "DGESTAR",
-    "secondary_gs": "SGESTAR",
-    "start_time": "PSTRTIME",
-    "search_dimensions": "LQTASCAN",
-    "search_step_size": "LQTASTEP",
-    "search_type": "LQTACENT",
-    "search_floor": "LQTAFLOR",
-}
-_NAMES = {
-    name: _SPECIAL.get(name, name.upper())
-    for name in Support.__table__.columns.keys()  # noqa: SIM118 - a column collection, not a dict
-    if name not in ("id", "file_id", "rootname")
-}
 _HDUS = 3
 """Primary, SUPPORT and SNAP1; SNAP2 of acquisitions is filled with sentinels."""
 
+MNEMONICS = (
+    "LAPDSTP", "LAPXSTP", "LD2LMP1T", "LD2LMP2T", "LDCAMPAT", "LDCAMPBT", "LDCEDECA", "LDCEDECB", "LDCEFECA",
+    "LDCEFECB", "LDCHVMNA", "LDCHVMNB", "LDCHVNMA", "LDCHVNMB", "LDCHVSTA", "LDCHVSTB", "LDCIMONA", "LDCIMONB",
+    "LDCSTATE", "LMEVENTS", "LMMCETMP", "LMMCPI", "LMMCPV", "LOM1STP", "LOM2STP", "LOMFSTP", "LOSM1POS", "LOSM2POS",
+    "LPNLMP1I", "LPNLMP1T", "LPNLMP2I", "LPNLMP2T",
+)  # fmt: skip
+"""Mnemonics that the monitors follow (spacetelescope/cosmo): aperture block, lamps, detectors, OSMs."""
 
-def extract_support(hdus: fits.HDUList, name: str) -> Rows:
+
+def _snapshot(source: Source) -> list[Header]:
+    headers = list(source.file.headers[:_HDUS])
+    if len(headers) < _HDUS:
+        raise PermanentError(f"{source.name}: {len(headers)} HDUs where a support file has at least {_HDUS}")
+    return headers
+
+
+def extract_support(source: Source) -> Rows:
     """Row of ``spt``.
 
     Raises
@@ -34,7 +35,27 @@ def extract_support(hdus: fits.HDUList, name: str) -> Rows:
     PermanentError
         If a telemetry snapshot is missing.
     """
-    if len(hdus) < _HDUS:
-        raise PermanentError(f"{name}: {len(hdus)} HDUs where a support file has at least {_HDUS}")
-    headers = [hdu.header for hdu in hdus[:_HDUS]]
-    return Rows(Support, [{"rootname": root_of(headers[0], name), **keywords(Support, _NAMES, headers, name)}])
+    return Rows(Support, [{"rootname": root_of(source), **keywords(Support, _snapshot(source), source.name)}])
+
+
+def extract_telemetry(source: Source) -> Rows:
+    """Rows of ``telemetry``: readings of the first snapshot at the predicted start of the exposure.
+
+    Raises
+    ------
+    PermanentError
+        If the snapshot is missing.
+    """
+    primary, _, snapshot = _snapshot(source)
+    start = str(primary.get("PSTRTIME") or "")
+    if not start.strip():
+        return Rows(Telemetry)
+    root, mjd = root_of(source), parse_day_of_year(start)
+    rows = []
+    for mnemonic in MNEMONICS:
+        reading = snapshot.get(mnemonic)
+        if isinstance(reading, str):
+            rows.append({"rootname": root, "mnemonic": mnemonic, "mjd": mjd, "text": reading.strip()})
+        elif isinstance(reading, int | float):
+            rows.append({"rootname": root, "mnemonic": mnemonic, "mjd": mjd, "value": float(reading)})
+    return Rows(Telemetry, rows)

@@ -7,16 +7,18 @@ from typing import Annotated, Any, cast
 
 import numpy as np
 from fastapi import APIRouter, Header, Query, Request, Response
-from sqlalchemy import BigInteger, Boolean, ColumnElement, Double, RowMapping, Select, and_, or_, select
+from sqlalchemy import Boolean, ColumnElement, Float, Integer, RowMapping, Select, Text, and_, or_, select
 from sqlalchemy import Column as SqlColumn
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.dialects.postgresql import JSONB
 
 from services.monitor.context import Session
 from services.monitor.errors import ApiError
 from services.monitor.formats import Column, Values, choose_format, masked, render
 from services.monitor.paging import decode_cursor, link_next, page, split
+from shared.database.base import Base
 from shared.database.models.operations import File
-from shared.database.models.science import SCIENCE_TABLES, ScienceRow
-from shared.database.models.science import Header as HeaderRow
+from shared.database.models.science import DERIVED_TABLES, SCIENCE_TABLES
 
 __all__ = ["router"]
 
@@ -30,34 +32,35 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "gt": operators.gt,
     "gte": operators.ge,
 }
+_TABLES: dict[str, type[Base]] = {**SCIENCE_TABLES, **DERIVED_TABLES}
 _DEFAULT_JSON, _MAX_JSON, _MAX_FILE = 100, 1000, 100_000
 _BATCH = 5000
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
 def _kind(column: SqlColumn[Any]) -> type:
-    if isinstance(column.type, Double):
+    if isinstance(column.type, Float):
         return float
     if isinstance(column.type, Boolean):
         return bool
-    return int if isinstance(column.type, BigInteger) else str
+    return int if isinstance(column.type, Integer) else str
 
 
-def _sql_columns(model: type[ScienceRow]) -> list[SqlColumn[Any]]:
+def _sql_columns(model: type[Base]) -> list[SqlColumn[Any]]:
     return [cast("SqlColumn[Any]", column) for column in model.__table__.columns]
 
 
-def _columns(model: type[ScienceRow]) -> list[Column]:
+def _columns(model: type[Base]) -> list[Column]:
     return [
-        Column(column.name, _kind(column), column.info.get("unit"), column.comment or "")
+        Column(column.name, _kind(column), column.info.get("unit"), column.info.get("meaning") or column.comment or "")
         for column in _sql_columns(model)
     ]
 
 
-def _model(name: str) -> type[ScienceRow]:
-    if name not in SCIENCE_TABLES:
-        raise ApiError(404, "unknown_table", f"no table {name!r}; there are {', '.join(SCIENCE_TABLES)}")
-    return SCIENCE_TABLES[name]
+def _model(name: str) -> type[Base]:
+    if name not in _TABLES:
+        raise ApiError(404, "unknown_table", f"no table {name!r}; there are {', '.join(_TABLES)}")
+    return _TABLES[name]
 
 
 @router.get("", summary="Science tables with their columns, units and types")
@@ -70,16 +73,18 @@ async def list_tables() -> dict[str, Any]:
                 "description": (model.__doc__ or "").splitlines()[0],
                 "columns": [column.describe() for column in _columns(model)],
             }
-            for name, model in SCIENCE_TABLES.items()
+            for name, model in _TABLES.items()
         ]
     }
 
 
-def _column(model: type[ScienceRow], name: str) -> SqlColumn[Any]:
+def _column(model: type[Base], name: str) -> SqlColumn[Any]:
     columns = {column.name: column for column in _sql_columns(model)}
     if name not in columns:
         message = f"{model.__tablename__} has no column {name!r}; it has {', '.join(columns)}"
         raise ApiError(400, "unknown_column", message, list(columns))
+    if isinstance(columns[name].type, JSONB):
+        raise ApiError(400, "unknown_column", f"{name} is a document; it is neither filtered nor sorted by")
     return columns[name]
 
 
@@ -93,7 +98,7 @@ def _convert(column: SqlColumn[Any], text: str) -> Any:
         raise ApiError(400, "bad_value", f"{column.name}: {text!r} is not of type {kind.__name__}") from error
 
 
-def _condition(model: type[ScienceRow], key: str, text: str) -> ColumnElement[bool]:
+def _condition(model: type[Base], key: str, text: str) -> ColumnElement[bool]:
     name, _, operator = key.partition("__")
     column = _column(model, name)
     operator = operator or "eq"
@@ -123,13 +128,20 @@ def _after(column: SqlColumn[Any], key: SqlColumn[Any], descending: bool, after:
 
 
 def _query(
-    model: type[ScienceRow], request: Request, sort: str, generation: str, after: list[Any] | None
+    model: type[Base], request: Request, sort: str, generation: str, after: list[Any] | None, documents: bool
 ) -> Select[Any]:
     table = model.__table__
-    query = select(*table.columns)
+    # A format that knows only numbers and texts gets documents as JSON text.
+    query = select(
+        *(
+            column if documents or not isinstance(column.type, JSONB) else sql_cast(column, Text).label(column.name)
+            for column in table.columns
+        )
+    ).select_from(table)
     if generation == "current":
-        query = query.join(File, File.id == table.c.file_id).where(File.shown)
-        if model is HeaderRow:
+        if "file_id" in table.c:
+            query = query.join(File, File.id == table.c.file_id).where(File.shown)
+        if "preferred" in table.c:
             query = query.where(table.c.preferred)
     elif generation != "all":
         raise ApiError(400, "bad_value", f"generation is `current` or `all`, not {generation!r}")
@@ -166,7 +178,8 @@ async def show_table(
     if chosen == "json" and limit > _MAX_JSON:
         raise ApiError(400, "bad_value", f"a JSON page has at most {_MAX_JSON} rows; follow its Link header")
     key = _column(model, sort.removeprefix("-"))
-    query = _query(model, request, sort, generation, decode_cursor(cursor, _reader(_kind(key)), int))
+    after = decode_cursor(cursor, _reader(_kind(key)), int)
+    query = _query(model, request, sort, generation, after, documents=chosen == "json")
     if chosen != "json":
         return await _file(session, model, query, limit, chosen, request, key.name)
     found, more = split((await session.execute(query.limit(limit + 1))).mappings().all(), limit)
@@ -193,7 +206,7 @@ def _reader(kind: type) -> Callable[[Any], Any]:
 
 
 async def _file(
-    session: Session, model: type[ScienceRow], query: Select[Any], limit: int, chosen: str, request: Request, key: str
+    session: Session, model: type[Base], query: Select[Any], limit: int, chosen: str, request: Request, key: str
 ) -> Response:
     """Rows as a file, read in batches of columns so that a large table costs little more than its numbers."""
     columns = _columns(model)

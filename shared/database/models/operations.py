@@ -168,6 +168,7 @@ class File(Base):
     sha256: Mapped[str] = mapped_column(comment="Checksum of the stored bytes")
     current: Mapped[bool] = mapped_column(default=True, comment="Newest version of this name")
     shown: Mapped[bool] = mapped_column(default=False, comment="Science rows of this file are the ones readers see")
+    ingested_at: Mapped[datetime | None] = mapped_column(comment="When its science rows were last written by a job")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

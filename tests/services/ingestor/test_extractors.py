@@ -6,14 +6,12 @@ from typing import Any
 import pytest
 from astropy.io import fits
 
-from services.ingestor.extractors import extract
 from shared.errors import PermanentError
+from tests.services.ingestor.reading import extract_file, rows_of, sample
 
 
 def _rows(data_dir: Path, name: str, table: str) -> list[dict[str, Any]]:
-    path = next(data_dir.rglob(f"{name}.fits.gz"))
-    found = extract(path, path.name, data_dir / "references")
-    return next(rows.rows for rows in found if rows.model.__tablename__ == table)
+    return rows_of(extract_file(sample(data_dir, name), data_dir / "references"), table)
 
 
 def test_headers(data_dir: Path) -> None:
@@ -82,12 +80,12 @@ def test_missing_column_is_named(tmp_path: Path) -> None:
     primary.header["ROOTNAME"] = "ldfd01vnq"
     table = fits.BinTableHDU.from_columns([fits.Column("SEGMENT", "4A", array=["FUVA"])], name="LAMPFLASH")
     fits.HDUList([primary, table]).writeto(path)
-    with pytest.raises(PermanentError, match="LAMPFLASH has no column TIME"):
-        extract(path, path.name, None)
+    with pytest.raises(PermanentError, match="LAMPFLASH has no column NET"):
+        extract_file(path)
 
 
 def test_unreadable_file_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "ldfd01vnq_spt.fits"
     path.write_bytes(b"garbage")
     with pytest.raises(PermanentError, match="ldfd01vnq_spt"):
-        extract(path, path.name, None)
+        extract_file(path)

@@ -4,11 +4,13 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from astropy.units import Unit
 from sqlalchemy import Connection, select, text
 
 from shared.database.base import Base
 from shared.database.engine import Database
 from shared.database.models.operations import Run
+from shared.database.models.science import DERIVED_TABLES, SCIENCE_TABLES
 from shared.database.schema import alembic_config, is_current, migrate, require_current
 from shared.errors import PermanentError
 
@@ -62,3 +64,28 @@ async def test_outdated_schema_is_refused_and_migrated_with_its_rows(database: D
         run = (await session.execute(select(Run))).scalar_one()
     assert (run.attempt, run.randseeds) == (2, {"x_rawtag_a.fits": 7})
     assert run.references == {"x_lamp.fits": {"keyword": "LAMPTAB", "sha256": "ab"}}
+
+
+async def test_units_and_meanings_are_in_the_schema(database: Database) -> None:
+    query = """
+        SELECT c.relname, a.attname, col_description(c.oid, a.attnum) AS comment
+        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+        WHERE c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
+    """
+    async with database.engine.connect() as connection:
+        found = (await connection.exec_driver_sql(query)).mappings().all()
+    comments = {(row["relname"], row["attname"]): row["comment"] for row in found}
+    for table in (*SCIENCE_TABLES, *DERIVED_TABLES):
+        for column in Base.metadata.tables[table].columns:
+            comment = comments[table, column.name]
+            assert comment, (table, column.name)
+            if column.info.get("unit"):
+                assert comment.endswith(f"[{column.info['unit']}]")
+                Unit(column.info["unit"])
+
+
+def test_every_index_has_a_purpose() -> None:
+    for model in (*SCIENCE_TABLES.values(), *DERIVED_TABLES.values()):
+        for index in model.__table__.indexes:  # type: ignore[attr-defined]
+            by_key = [column.name for column in index.columns] in (["rootname"], ["file_id"])
+            assert by_key or index.info["purpose"], index.name

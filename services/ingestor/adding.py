@@ -1,0 +1,120 @@
+"""Files that belong to no dataset of the archive: SMS reports and cumulative images."""
+
+import asyncio
+from pathlib import Path
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from services.ingestor.datasets import DatasetFile, DatasetReader
+from services.ingestor.extractors import CUMULATIVE_NAME, SCHEDULE_NAME, References, Rows
+from services.ingestor.writing import FileRows, write_rows
+from shared.database.engine import Database
+from shared.database.models.operations import Dataset, DatasetState, File
+from shared.errors import PermanentError
+from shared.store import Store, StoredFile, sha256_of
+
+__all__ = ["add_file", "prefer_newest_schedules"]
+
+_KINDS = {"sms": (SCHEDULE_NAME, "schedule"), "cci": (CUMULATIVE_NAME, "cumulative image")}
+"""Suffix, names and kind of dataset."""
+
+
+async def add_file(database: Database, store: Store, path: Path) -> dict[str, int]:
+    """Take a file into the store and its rows into the tables; the same file again changes nothing.
+
+    Parameters
+    ----------
+    database
+        Database.
+    store
+        Where the file goes.
+    path
+        Local file: an SMS report or a cumulative image.
+
+    Returns
+    -------
+    dict
+        Rows by table.
+
+    Raises
+    ------
+    PermanentError
+        If it is neither, or malformed; then nothing of it is kept.
+    """
+    suffix = next((suffix for suffix, (names, _) in _KINDS.items() if names.fullmatch(path.name)), None)
+    if suffix is None:
+        raise PermanentError(f"{path.name} is named neither as an SMS report nor as a cumulative image")
+    rows, stored = await asyncio.to_thread(_take, store, path, suffix)
+    async with database.transaction() as session:
+        file_id = await _record(session, stored, suffix)
+        connection = await session.connection()
+        await write_rows(connection, [FileRows(file_id, rows, True)])
+        await prefer_newest_schedules(connection)
+    return {one.model.__tablename__: len(one) for one in rows}
+
+
+def _take(store: Store, path: Path, suffix: str) -> tuple[list[Rows], StoredFile]:
+    found = DatasetFile(0, str(path.absolute().parent), path.name, None, suffix, True)
+    rows = DatasetReader(Store("/"), [found], References(None)).rows(found)
+    digest = sha256_of(path)
+    return rows, store.publish(path, f"added/{digest[:16]}", digest)
+
+
+async def _record(session: AsyncSession, stored: StoredFile, suffix: str) -> int:
+    """Key of the file, which becomes the current one of its name."""
+    name = stored.name.lower().partition(".")[0]
+    dataset = (await session.execute(select(Dataset).where(Dataset.rootname == name))).scalar_one_or_none()
+    if dataset is None:
+        dataset = Dataset(rootname=name, kind=_KINDS[suffix][1], state=DatasetState.INGESTED)
+        session.add(dataset)
+        await session.flush()
+    await session.execute(update(File).where(File.dataset_id == dataset.id).values(current=False, shown=False))
+    query = select(File).where(File.path == stored.path, File.name == stored.name)
+    file = (await session.execute(query)).scalar_one_or_none()
+    if file is None:
+        file = File(
+            dataset_id=dataset.id,
+            origin="raw",
+            path=stored.path,
+            name=stored.name,
+            suffix=suffix,
+            size=stored.size,
+            sha256=stored.sha256,
+        )
+        session.add(file)
+    file.current = file.shown = True
+    file.ingested_at = func.now()
+    await session.flush()
+    return file.id
+
+
+async def prefer_newest_schedules(connection: AsyncConnection, schema: str = "public") -> None:
+    """Let readers see, of each exposure, the row of the newest report that plans it.
+
+    Of the versions of a report only the newest counts; whatever the order in which they came.
+
+    Parameters
+    ----------
+    connection
+        Connection within a transaction.
+    schema
+        Schema of the table ``sms``.
+    """
+    table = f'"{schema}".sms'
+    await connection.execute(text(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))
+    await connection.execute(
+        text(
+            f"""
+            WITH shown AS (
+                SELECT s.id, s.exposure, s.report, s.version = max(s.version) OVER (PARTITION BY s.sms_id) AS newest
+                FROM {table} AS s JOIN files AS f ON f.id = s.file_id WHERE f.shown
+            ), ranked AS (
+                SELECT id, row_number() OVER (PARTITION BY exposure ORDER BY report DESC, id) = 1 AS first
+                FROM shown WHERE newest
+            )
+            UPDATE {table} AS s SET preferred = NOT s.preferred
+            WHERE s.preferred != coalesce((SELECT first FROM ranked WHERE ranked.id = s.id), false)
+            """  # noqa: S608 - the schema is our own
+        )
+    )

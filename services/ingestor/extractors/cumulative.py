@@ -1,0 +1,55 @@
+"""Cumulative images (CCI): a week of one segment at one high voltage, one image for each pulse height."""
+
+import re
+
+import numpy as np
+
+from services.ingestor.extractors.events.gains import gain_rows
+from services.ingestor.extractors.reading import Rows, Source, number
+from shared.cos.detector import ACTIVE_AREAS, GAIN_SHAPE, X_BINNING, Y_BINNING
+from shared.cos.gain import LEAST_COUNTS
+from shared.database.models.science import PULSE_HEIGHTS
+from shared.errors import PermanentError
+
+__all__ = ["CUMULATIVE_NAME", "extract_cumulative_gain"]
+
+CUMULATIVE_NAME = re.compile(r"l_\d{13}_0[01]_\d{3}_cci\.fits(?:\.gz)?", re.IGNORECASE)
+"""Name of a TIME-TAG cumulative image: date (yyyydddhhmmss), 00 FUVA or 01 FUVB, high voltage level."""
+
+_IMAGES = 2
+"""HDU of the first image; before it are the primary one and the list of exposures."""
+
+_NO_LEVEL = 999
+
+
+def extract_cumulative_gain(source: Source) -> Rows:
+    """Rows of ``gain`` of a cumulative image.
+
+    Raises
+    ------
+    PermanentError
+        If a keyword or an image is missing or wrong.
+    """
+    primary = source.file.headers[0]
+    segment = str(primary.get("SEGMENT") or "").strip()
+    if segment not in ACTIVE_AREAS:
+        raise PermanentError(f"{source.name}: SEGMENT is {segment!r} where FUVA or FUVB belongs")
+    images = source.file.hdus[_IMAGES : _IMAGES + PULSE_HEIGHTS]
+    if len(images) != PULSE_HEIGHTS:
+        raise PermanentError(f"{source.name}: {len(images)} images where there are {PULSE_HEIGHTS} pulse heights")
+    area = ACTIVE_AREAS[segment]
+    shape = GAIN_SHAPE[0] * Y_BINNING, GAIN_SHAPE[1] * X_BINNING
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    active = area.contains(x, y)
+    binned = np.zeros((GAIN_SHAPE[0] * GAIN_SHAPE[1], PULSE_HEIGHTS), dtype=np.int32)
+    for height, hdu in enumerate(images):
+        image = source.file.image(hdu)
+        if image.shape != shape:
+            raise PermanentError(f"{source.name}: HDU {_IMAGES + height} has the shape {image.shape}, not {shape}")
+        blocks = np.where(active, image, 0).reshape(GAIN_SHAPE[0], Y_BINNING, GAIN_SHAPE[1], X_BINNING)
+        binned[:, height] = blocks.sum(axis=(1, 3)).ravel()
+    rich = np.flatnonzero(binned.sum(axis=1) >= LEAST_COUNTS)
+    level = round(number(primary, "DETHV", source.name))
+    dethv = level if 0 <= level < _NO_LEVEL else None
+    name = source.name.partition(".fits")[0]
+    return gain_rows(name, segment, dethv, number(primary, "EXPSTART", source.name), rich, binned[rich])

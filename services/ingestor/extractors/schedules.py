@@ -1,0 +1,91 @@
+"""Science Mission Schedule (SMS) reports: what COS was told to do in a week.
+
+Two layouts exist: before 2012 with a named state of the high voltage, since then with its levels and the position of
+the aperture.
+"""
+
+import re
+from collections.abc import Iterator
+
+from services.ingestor.extractors.reading import Rows, Source
+from shared.cos.dates import parse_day_of_year
+from shared.database.models.science import ScheduledExposure
+from shared.errors import PermanentError
+
+__all__ = ["SCHEDULE_NAME", "extract_schedule"]
+
+SCHEDULE_NAME = re.compile(r"(?P<sms_id>\d{5}[0-9a-z])(?P<version>[a-z][0-9a-z])\.(?:txt|l-exp)", re.IGNORECASE)
+"""Name of a report: date of its first day (yyddd) and a number, version."""
+
+_LARGEST = 16 << 20
+_TITLE = re.compile(r"COS Exposure Report: SMS (\w+)")
+_NO_EXPOSURE = ("MEMORY", "ALIGN/OSM", "ALIGN/APER")
+_EXPOSURE = re.compile(
+    r"(?P<rootname>\w{8}) (?P<proposid>\d{5}) (?P<target>.{10}) (?P<exposure>\w{3} \w{2} \w{2}(?: \w{2})?)"
+    r" +(?P<detector>FUV|NUV) +(?P<opmode>[A-Z]+[/-][A-Z-]+|ACCUM) +(?P<exptime>\d+\.\d)"
+    r" (?P<expstart>\d{4}\.\d{3}:\d\d:\d\d:\d\d) (?P<fuvhvstate>\S+| {6,7})"
+    r" +(?P<aperture>\w{3})(?: (?P<aperture_position>\S)(?= ))? +(?P<osm1pos>\S+) +(?P<osm2pos>\S+)"
+    r" +(?P<cenwave>\d+) +(?P<fpoffset>-?\d) +(?P<tsinceosm1>\d+) +(?P<tsinceosm2>\d+)(?= |$)(?P<rest>.*)"
+)
+_FLASHES = re.compile(r" (?P<flashes>\d+) +(?P<duration>\d+) [A-Z]")
+
+
+def extract_schedule(source: Source) -> Rows:
+    """Rows of ``sms``, one for each exposure.
+
+    Raises
+    ------
+    PermanentError
+        If it is no report, not the one that its name says, or a line of it makes no sense; nothing of it is used then.
+    """
+    name = SCHEDULE_NAME.fullmatch(source.name)
+    if name is None:
+        raise PermanentError(f"{source.name}: not the name of an SMS report such as 181137b4.txt")
+    with source.opener() as stream:
+        lines = stream.read(_LARGEST).decode("ascii", "replace").splitlines()
+    report = f"{name['sms_id']}{name['version']}".lower()
+    title = next((found[1].lower() for line in lines[:6] if (found := _TITLE.match(line.strip()))), None)
+    if title != report:
+        raise PermanentError(f"{source.name}: its title names the report {title or '(none)'}, not {report}")
+    common = {"report": report, "sms_id": name["sms_id"].lower(), "version": name["version"].lower()}
+    return Rows(ScheduledExposure, [{**common, **row} for row in _exposures(lines, source.name)])
+
+
+def _exposures(lines: list[str], name: str) -> Iterator[dict[str, object]]:
+    for number, line in enumerate(lines[6:], start=7):
+        if not line.strip(" -") or any(word in line for word in _NO_EXPOSURE):
+            continue
+        found = _EXPOSURE.fullmatch(line.rstrip())
+        if found is None:
+            raise PermanentError(f"{name}: line {number} is no exposure of an SMS report: {line.rstrip()[:80]!r}")
+        yield _row(found)
+
+
+def _row(found: re.Match[str]) -> dict[str, object]:
+    flashes = _FLASHES.search(found["rest"])
+    return {
+        "rootname": f"{found['rootname'].lower()}q",
+        "exposure": found["exposure"].replace(" ", ""),
+        "proposid": int(found["proposid"]),
+        "target": found["target"].strip(),
+        "detector": found["detector"],
+        # The schedule abbreviates where the data do not.
+        "opmode": {"ACQ/PKD-XD": "ACQ/PEAKXD"}.get(found["opmode"], found["opmode"]),
+        "exptime": float(found["exptime"]),
+        "expstart": parse_day_of_year(found["expstart"]),
+        "fuvhvstate": found["fuvhvstate"].strip() or None,
+        "aperture": found["aperture"],
+        "aperture_position": found["aperture_position"],
+        "osm1pos": _position(found["osm1pos"]),
+        "osm2pos": _position(found["osm2pos"]),
+        "cenwave": int(found["cenwave"]),
+        "fppos": int(found["fpoffset"]) + 3,
+        "tsinceosm1": float(found["tsinceosm1"]),
+        "tsinceosm2": float(found["tsinceosm2"]),
+        "flashes": int(flashes["flashes"]) if flashes else None,
+        "flash_duration": float(flashes["duration"]) if flashes else None,
+    }
+
+
+def _position(text: str) -> str | None:
+    return text if text.strip("-") else None

@@ -1,0 +1,88 @@
+"""Is a file a whole FITS file? A walk over its blocks, plain or gzipped, in bounded memory.
+
+Source: FITS standard 4.0, sections 3 (file organisation), 4.4.1 (mandatory keywords) and 4.4.2.7 (checksums).
+"""
+
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from shared.errors import PermanentError
+from shared.fits.cards import BLOCK, CARD, Header, parse_header
+from shared.fits.hdus import MAX_HEADER_BLOCKS, data_size, read_cards
+from shared.fits.streams import open_fits, reading
+
+__all__ = ["check_fits"]
+
+_CHUNK = BLOCK * 1024
+_ALL_ONES = 0xFFFFFFFF
+
+
+def check_fits(path: Path) -> None:
+    """Refuse what is not a whole, uncorrupted FITS file.
+
+    Every header must end, every data unit must be there to the last byte of its last block, nothing may follow, and
+    ``DATASUM`` and ``CHECKSUM`` must agree where they are given.
+
+    Parameters
+    ----------
+    path
+        Local file, plain or gzipped.
+
+    Raises
+    ------
+    PermanentError
+        With the name of the file and what is wrong with it.
+    TransientError
+        If the file cannot be read, which says nothing of its content.
+    """
+    with reading(path.name), open_fits(path) as stream:
+        if path.stat().st_size == 0:
+            raise PermanentError(f"{path.name}: the file is empty; fetch it again")
+        number = 0
+        while _check_hdu(stream, path.name, number):
+            number += 1
+
+
+def _check_hdu(stream: IO[bytes], name: str, number: int) -> bool:
+    """Walk over one HDU; False at the end of the file."""
+    block = stream.read(BLOCK)
+    if not block and number > 0:
+        return False
+    where = f"{name}, HDU {number}"
+    raw = read_cards(stream, block, where, number, MAX_HEADER_BLOCKS)
+    header = parse_header(raw, where)
+    size = data_size(header, where)
+    padded = -(-size // BLOCK) * BLOCK
+    check = any(isinstance(header.get(keyword), str) for keyword in ("DATASUM", "CHECKSUM"))
+    total, left = 0, padded
+    while left:
+        chunk = stream.read(min(left, _CHUNK))
+        if not chunk:
+            raise PermanentError(f"{where}: truncated, {left} of {padded} bytes of data are missing; fetch it again")
+        left -= len(chunk)
+        if check and len(chunk) % 4 == 0:
+            total = _ones_sum(chunk, total)
+    if check:
+        _check_sums(header, raw, total, where)
+    return True
+
+
+def _ones_sum(content: bytes, total: int) -> int:
+    """32-bit ones' complement sum, continued."""
+    total += int(np.frombuffer(content, dtype=">u4").sum(dtype=np.uint64))
+    while total > _ALL_ONES:
+        total = (total & _ALL_ONES) + (total >> 32)
+    return total
+
+
+def _check_sums(header: Header, raw: bytes, total: int, where: str) -> None:
+    stored = str(header.get("DATASUM") or "").strip()
+    if stored.isdigit() and int(stored) != total and not (int(stored) in (0, _ALL_ONES) and total in (0, _ALL_ONES)):
+        raise PermanentError(f"{where}: its data do not agree with DATASUM ({total} against {stored}); fetch it again")
+    if isinstance(header.get("CHECKSUM"), str) and str(header["CHECKSUM"]).strip("0 "):
+        blocks = raw + b"END".ljust(CARD)
+        whole = _ones_sum(blocks.ljust(-(-len(blocks) // BLOCK) * BLOCK), total)
+        if whole not in (0, _ALL_ONES):
+            raise PermanentError(f"{where}: it does not agree with its CHECKSUM; fetch it again")

@@ -1,0 +1,160 @@
+"""Columns of binary tables, as NumPy arrays, without the columns that nobody asked for.
+
+Source: FITS standard 4.0, section 7.3.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from shared.errors import PermanentError
+from shared.fits.cards import Header
+
+__all__ = ["Columns", "TableLayout"]
+
+Columns = Mapping[str, "np.ndarray[Any, Any]"]
+"""Values by column; 1-D, or 2-D where a cell holds an array; text as str without trailing blanks."""
+
+_LARGEST = 1e300
+
+_FORM = re.compile(r"(\d*)([LXBIJKAEDCMPQ])")
+_DTYPES = {"L": "S1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
+_WIDTHS = {"L": 1, "B": 1, "I": 2, "J": 4, "K": 8, "A": 1, "E": 4, "D": 8, "C": 8, "M": 16, "P": 8, "Q": 16}
+_MAX_FIELDS = 999
+_MAX_WIDTH = 1 << 28
+"""Widest row that is read; rows of the widest COS table, a profile reference, have 22 MB."""
+_UNSIGNED = {("I", 32768.0): np.uint16, ("J", 2147483648.0): np.uint32}
+"""Unsigned integers are written as signed ones with this TZERO (standard, 5.2.5)."""
+
+
+@dataclass(frozen=True)
+class _Column:
+    """Where a column is in a row, and how its cells are written."""
+
+    letter: str
+    repeat: int
+    offset: int
+    scale: float
+    zero: float
+
+    @property
+    def dtype(self) -> str | tuple[str, int]:
+        if self.letter == "A":
+            return f"S{max(self.repeat, 1)}"
+        kind = _DTYPES[self.letter]
+        return kind if self.repeat == 1 else (kind, self.repeat)
+
+    def native(self, values: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+        """Values in native byte order, scaled where the header says so."""
+        if self.letter == "A":
+            return np.asarray(np.char.rstrip(np.char.decode(values, "ascii", "replace")))
+        if self.letter == "L":
+            return np.asarray(values == b"T")
+        if (unsigned := _UNSIGNED.get((self.letter, self.zero))) is not None and self.scale == 1:
+            return (values.astype(np.int64) + int(self.zero)).astype(unsigned)
+        if self.scale != 1 or self.zero != 0:
+            return values.astype(np.float64) * self.scale + self.zero
+        return values.astype(values.dtype.newbyteorder("="))
+
+
+class TableLayout:
+    """How the rows of a binary table are written.
+
+    Parameters
+    ----------
+    header
+        Header of the extension.
+    where
+        File and extension, for errors.
+
+    Raises
+    ------
+    PermanentError
+        If it is no binary table, or its columns do not add up to its rows.
+    """
+
+    def __init__(self, header: Header, where: str) -> None:
+        if str(header.get("XTENSION", "")).strip() != "BINTABLE":
+            raise PermanentError(f"{where}: not a binary table")
+        self._where = where
+        self.width = _count(header, "NAXIS1", where)
+        self.rows = _count(header, "NAXIS2", where)
+        fields = _count(header, "TFIELDS", where)
+        if fields > _MAX_FIELDS:
+            raise PermanentError(f"{where}: TFIELDS is {fields}; FITS knows at most {_MAX_FIELDS}")
+        self._columns: dict[str, _Column] = {}
+        offset = 0
+        for number in range(1, fields + 1):
+            letter, repeat, width = _form(header, number, where)
+            scale, zero = _number(header, f"TSCAL{number}", 1, where), _number(header, f"TZERO{number}", 0, where)
+            name = str(header.get(f"TTYPE{number}", "")).strip().upper()
+            self._columns.setdefault(name, _Column(letter, repeat, offset, scale, zero))
+            offset += width
+        if offset != self.width or not 0 < self.width <= _MAX_WIDTH:
+            raise PermanentError(f"{where}: its columns take {offset} bytes, NAXIS1 says {self.width}")
+
+    def __contains__(self, name: str) -> bool:
+        return name.upper() in self._columns
+
+    def read(self, content: bytes, wanted: Sequence[str]) -> Columns:
+        """Columns of whole rows.
+
+        Parameters
+        ----------
+        content
+            Bytes of the rows.
+        wanted
+            Names of the columns.
+
+        Raises
+        ------
+        PermanentError
+            If there is no such column, or its cells are of a kind that is not read.
+        """
+        columns = {name: self._column(name) for name in wanted}
+        dtype = np.dtype(
+            {
+                "names": list(columns),
+                "formats": [column.dtype for column in columns.values()],
+                "offsets": [column.offset for column in columns.values()],
+                "itemsize": self.width,
+            }
+        )
+        rows = np.frombuffer(content, dtype=dtype)
+        return {name: column.native(rows[name]) for name, column in columns.items()}
+
+    def _column(self, name: str) -> _Column:
+        column = self._columns.get(name.upper())
+        if column is None:
+            raise PermanentError(f"{self._where} has no column {name}")
+        if column.letter not in (*_DTYPES, "A") or column.repeat == 0:
+            raise PermanentError(f"{self._where}: column {name} is written as {column.repeat}{column.letter}")
+        return column
+
+
+def _count(header: Header, keyword: str, where: str) -> int:
+    value = header.get(keyword)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise PermanentError(f"{where}: {keyword} is {value!r}, not a count")
+    return value
+
+
+def _number(header: Header, keyword: str, default: float, where: str) -> float:
+    value = header.get(keyword, default)
+    if not isinstance(value, int | float) or not abs(value) < _LARGEST:
+        raise PermanentError(f"{where}: {keyword} is {value!r}, not a number that columns can be scaled with")
+    return float(value)
+
+
+def _form(header: Header, number: int, where: str) -> tuple[str, int, int]:
+    """Letter, repeat count and bytes of a column."""
+    text = str(header.get(f"TFORM{number}", "")).strip()
+    match = _FORM.match(text)
+    if match is None:
+        raise PermanentError(f"{where}: TFORM{number} is {text!r}, which FITS does not know")
+    repeat, letter = int(match[1] or 1), match[2]
+    width = -(-repeat // 8) if letter == "X" else repeat * _WIDTHS[letter]
+    return letter, repeat, width

@@ -1,0 +1,39 @@
+"""Rows of a file, as tests ask for them."""
+
+from pathlib import Path
+from typing import Any
+
+from services.ingestor.datasets import DatasetFile, DatasetReader
+from services.ingestor.extractors import References, Rows
+from shared.cos.names import parse_name
+from shared.errors import PermanentError
+from shared.store import Store
+
+__all__ = ["extract_file", "rows_of", "sample"]
+
+
+def extract_file(path: Path, references: Path | None = None, *companions: Path) -> list[Rows]:
+    """Rows of a file, of which the companions are files of the same dataset."""
+    files = [
+        DatasetFile(key, str(found.parent), found.name, *_parts(found.name), True)
+        for key, found in enumerate((path, *companions))
+    ]
+    return DatasetReader(Store("/"), files, References(references)).rows(files[0])
+
+
+def _parts(name: str) -> tuple[str | None, str]:
+    try:
+        found = parse_name(name)
+    except PermanentError:
+        return None, "cci" if "_cci" in name else "sms"
+    return found.rootname, found.suffix
+
+
+def rows_of(found: list[Rows], table: str) -> list[dict[str, Any]]:
+    """Rows of one table."""
+    return next(rows.dicts() for rows in found if rows.model.__tablename__ == table)
+
+
+def sample(data_dir: Path, name: str) -> Path:
+    """Real file by its name up to ``.fits``."""
+    return next(data_dir.rglob(f"{name}.fits.gz"))
