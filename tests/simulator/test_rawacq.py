@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from services.ingestor.extractors import extract
 from shared.fits import check_fits
 from simulator.description import Instrument
 from simulator.observatory import state_of, viewing_of
 from simulator.plan import ExposurePlan, Spectrum, Target
 from simulator.rawacq import Acquired, acquire
 from simulator.support import GuideStars, support_file
+from tests.services.ingestor.reading import extract_file, rows_of
 
 INSTRUMENT = Instrument(seed=3)
 STAR = Target("WD0308-565", 47.45, -56.3, spectrum=Spectrum(flux=2e-13), imaging_rate=900.0)
@@ -32,7 +32,7 @@ def _acquire(plan: ExposurePlan, offset: tuple[float, float] = (0.3, 0.2)) -> Ac
 def _rows(acquired: Acquired, path: Path) -> dict[str, dict[str, object]]:
     acquired.file.writeto(path)
     check_fits(path)
-    return {rows.model.__tablename__: row for rows in extract(path, path.name, None) for row in rows.rows}
+    return {rows.model.__tablename__: row for rows in extract_file(path) for row in rows.dicts()}
 
 
 def test_image_file_is_consistent(tmp_path: Path) -> None:
@@ -94,8 +94,8 @@ def test_the_support_file_tells_the_same_slew(tmp_path: Path) -> None:
     path = tmp_path / "ldab01a1q_spt.fits"
     state = state_of(INSTRUMENT, plan)
     support_file(plan, INSTRUMENT.orbit, state, GuideStars(), results=acquired.support).writeto(path)
-    (rows,) = extract(path, path.name, None)
-    assert rows.rows[0]["lqtadpos"] == round(1000.0 * (acquired.slew[0] or 0.0))
-    assert rows.rows[0]["search_dimensions"] == 5
-    assert rows.rows[0]["search_step_size"] == 900
-    assert rows.rows[0]["search_type"] == "FLUXFLR"
+    row = rows_of(extract_file(path), "spt")[0]
+    assert row["lqtadpos"] == round(1000.0 * (acquired.slew[0] or 0.0))
+    assert row["search_dimensions"] == 5
+    assert row["search_step_size"] == 900
+    assert row["search_type"] == "FLUXFLR"

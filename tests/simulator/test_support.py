@@ -8,13 +8,13 @@ import pytest
 from astropy.io import fits
 from calcos.orbit import HSTOrbit
 
-from services.ingestor.extractors import extract
 from shared.fits import check_fits
 from simulator.description import Instrument
 from simulator.jitter import jitter_files
 from simulator.observatory import state_of, viewing_of
 from simulator.plan import ExposurePlan, Flash, Target
 from simulator.support import GuideStars, support_file
+from tests.services.ingestor.reading import extract_file, rows_of
 
 INSTRUMENT = Instrument(seed=4)
 PLAN = ExposurePlan(
@@ -29,8 +29,7 @@ def test_support_file_feeds_the_ingestor_and_calcos(tmp_path: Path) -> None:
     path = tmp_path / "ldab01a1q_spt.fits"
     support_file(PLAN, INSTRUMENT.orbit, state_of(INSTRUMENT, PLAN), GUIDING).writeto(path)
     check_fits(path)
-    (rows,) = extract(path, path.name, None)
-    (row,) = rows.rows
+    (row,) = rows_of(extract_file(path), "spt")
     assert row["rootname"] == PLAN.rootname
     assert row["dominant_gs"] == "S6VG000068F2"
     assert row["start_time"] == "2016.113:07:10:40"
