@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from cosmo.cli import ingest, machine, query, setup
+from cosmo.cli import demo, ingest, machine, query, setup, simulate
 from services.monitor.app import create_app
 from shared.settings import Settings
 
@@ -28,7 +28,11 @@ def test_settings(variable: str) -> None:
     assert f"``{variable}``" in (_DOCS / "settings.rst").read_text()
 
 
-@pytest.mark.parametrize("command", [command.__name__ for part in (machine, query, setup) for command in part.COMMANDS])
+_COMMANDS = [command.__name__ for part in (demo, machine, query, setup) for command in part.COMMANDS]
+_COMMANDS += [f"simulate {command.__name__}" for command in simulate.COMMANDS]
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
 def test_commands(command: str) -> None:
     assert f"``{command}``" in (_DOCS / "operations.rst").read_text()
 

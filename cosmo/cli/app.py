@@ -2,7 +2,7 @@
 
 import typer
 
-from cosmo.cli import ingest, machine, query, setup
+from cosmo.cli import demo, ingest, machine, query, setup, simulate
 
 __all__ = ["app"]
 
@@ -13,7 +13,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (machine, query, setup):
+for module in (demo, machine, query, setup):
     for command in module.COMMANDS:
         app.command()(command)
 app.add_typer(ingest.ingest)
+group = typer.Typer(help="Simulate the observatory.", no_args_is_help=True)
+for command in simulate.COMMANDS:
+    group.command()(command)
+app.add_typer(group, name="simulate")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["DataDir", "Json", "References", "Url"]
+__all__ = ["Calibrators", "DataDir", "Json", "Port", "References", "Seed", "Url"]
 
 DataDir = Annotated[Path, typer.Option("--data-dir", help="Folder of the embedded servers, the store and the logs.")]
 References = Annotated[
@@ -17,3 +17,6 @@ Url = Annotated[
     str | None,
     typer.Option("--url", envvar="COSMO_URL", help="Address of the HTTP API; default: the one started here."),
 ]
+Calibrators = Annotated[int, typer.Option(help="Calibrator processes.", min=1)]
+Port = Annotated[int, typer.Option(help="Port of the HTTP API and its pages; 0 takes a free one.")]
+Seed = Annotated[int, typer.Option(help="Of everything that chance decides.", min=0)]

@@ -1,0 +1,1 @@
+"""How fast the simulated observatory records events."""

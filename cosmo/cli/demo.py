@@ -1,0 +1,115 @@
+"""The demonstration: a simulated mission goes through the four services, and its pages stay open."""
+
+import asyncio
+import json
+import os
+import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from cosmo.cli.options import DataDir, Port, Seed
+from cosmo.cli.running import CONSOLE, DONE, prepare, scan_once, tabulate, wait_for_stop
+from cosmo.cli.sights import recovered, sights
+from cosmo.client import Client
+from cosmo.launcher.machine import Machine
+from shared.errors import PermanentError
+from simulator.mission.make import DATA, REFERENCES, fly
+from simulator.mission.schedule import Mission
+from simulator.truth import TRUTH_NAME
+
+__all__ = ["COMMANDS"]
+
+_POLL_SECONDS: Final = 1.0
+
+
+def demo(
+    size: Annotated[
+        Literal["small", "large"], typer.Option(help="Small: some 50 datasets; large: six times that.")
+    ] = "small",
+    seed: Seed = 1,
+    serve: Annotated[bool, typer.Option(help="Leave the pages open at the end.")] = True,
+    port: Port = 0,
+    data_dir: DataDir = Path("cosmo-demo"),
+) -> None:
+    """Make a small simulated mission, run it through the four services, and leave the pages open."""
+    cores = os.cpu_count() or 1
+    mission, folder = Mission(seed=seed, size=size), data_dir / f"mission-{size}-{seed}"
+    CONSOLE.print(f"starting Postgres, Valkey and the four services in {data_dir} ...")
+    with Machine(data_dir, references=folder / REFERENCES, calibrators=cores, port=port) as machine:
+        prepare(machine)
+        machine.start_services()
+        CONSOLE.print(f"the pages are at [bold]{machine.url}[/bold]; look while it works")
+        with Client(machine.url, machine.token) as client:
+            _process(machine, client, mission, folder)
+            rows = list(client.datasets())
+            truth = json.loads((folder / TRUTH_NAME).read_text())
+            Console().print(recovered(client, truth))
+            typer.echo(sights(machine.url, truth, folder))
+        wrong = [row for row in rows if row["state"] not in DONE]
+        if wrong:
+            Console().print(tabulate(wrong))
+        if serve:
+            CONSOLE.print(f"look at [bold]{machine.url}[/bold]; Ctrl-C stops it, and the same command opens it again")
+            wait_for_stop(machine)
+    if wrong:
+        raise PermanentError(f"{len(wrong)} of {len(rows)} datasets did not get through: see their reasons above")
+
+
+def _process(machine: Machine, client: Client, mission: Mission, folder: Path) -> None:
+    """Fly the mission, and let the services work on what has come down of it."""
+    columns = (
+        TextColumn("{task.fields[what]:12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, TimeElapsedColumn(), console=CONSOLE) as progress, ThreadPoolExecutor(1) as pool:
+        observatory, services = (progress.add_task("", what=what, total=None) for what in ("observatory", "services"))
+        stop = threading.Event()
+        flight = pool.submit(_fly, mission, folder, progress, observatory, stop)
+        scanned = 0.0
+        try:
+            while True:
+                landed, visits = flight.done(), progress.tasks[observatory].completed
+                if visits > scanned:
+                    asyncio.run(scan_once(machine.environment, str(folder / DATA)))
+                    scanned = visits
+                busy = _show(client, progress, services)
+                if landed and not busy:
+                    return flight.result()
+                machine.check()
+                time.sleep(_POLL_SECONDS)
+        finally:
+            stop.set()
+
+
+def _fly(mission: Mission, folder: Path, progress: Progress, task: TaskID, stop: threading.Event) -> None:
+    """Fly the mission until it ends or shall stop, unless it was flown here before; what is left of an attempt goes."""
+    if (folder / TRUTH_NAME).exists():
+        progress.update(task, description="flown before", completed=1, total=1)
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    for visit, done, total in fly(mission, folder):
+        progress.update(task, description=f"{visit.kind} {visit.name}", completed=done, total=total)
+        if stop.is_set():
+            return
+
+
+def _show(client: Client, progress: Progress, task: TaskID) -> bool:
+    """Show how far the services are; tells whether they are at work."""
+    status = client.status()
+    states: dict[str, int] = status["datasets"]
+    waiting = ", ".join(f"{count} {state}" for state, count in sorted(states.items()) if state not in DONE)
+    done = sum(states.get(state, 0) for state in DONE)
+    progress.update(task, description=waiting, completed=done, total=sum(states.values()) or None)
+    return any(status["jobs"].get(state) for state in ("queued", "running"))
+
+
+COMMANDS = (demo,)

@@ -1,0 +1,73 @@
+"""What the commands that start COSMO on this machine have in common."""
+
+import asyncio
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from cosmo.launcher.machine import Machine
+from services.archive.scan import ScanResult, scan
+from services.archive.sources import open_source
+from shared.broker import Messenger, make_broker
+from shared.database.engine import Database
+from shared.database.schema import migrate
+from shared.jobs.events import Outbox, send
+
+__all__ = ["CONSOLE", "DONE", "prepare", "scan_once", "tabulate", "wait_for_stop"]
+
+CONSOLE = Console(stderr=True)
+
+DONE = ("ingested", "skipped")
+"""States of datasets that got through."""
+
+
+def prepare(machine: Machine) -> None:
+    """Start the servers and bring the schema up to date."""
+    machine.start_servers()
+
+    async def run() -> None:
+        database = Database(machine.environment["COSMO_DATABASE_URL"])
+        try:
+            await migrate(database)
+        finally:
+            await database.dispose()
+
+    asyncio.run(run())
+
+
+def wait_for_stop(machine: Machine) -> None:
+    """Keep the services up until a signal asks to stop."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.wait(1.0):
+        machine.check()
+    CONSOLE.print("stopping ...")
+
+
+async def scan_once(environment: dict[str, str], source: str) -> ScanResult:
+    """Scan a source now, with the settings of the services."""
+    database = Database(environment["COSMO_DATABASE_URL"])
+    broker = make_broker(environment["COSMO_REDIS_URL"])
+    outbox = Outbox()
+    try:
+        references = environment.get("COSMO_CALIBRATOR__REFERENCES")
+        seen = await scan(database, open_source(source), outbox, Path(references) if references else None)
+        await send(Messenger(broker), outbox)
+        return seen
+    finally:
+        broker.close()
+        await database.dispose()
+
+
+def tabulate(rows: list[dict[str, Any]]) -> Table:
+    """Tabulate datasets with their state and what holds them up."""
+    table = Table("dataset", "kind", "state", "reason", box=None)
+    for row in rows:
+        reason = row.get("reason") or ("missing: " + ", ".join(row["missing"]) if row.get("missing") else "")
+        table.add_row(row["rootname"], row["kind"], row["state"], reason.splitlines()[0] if reason else "")
+    return table

@@ -1,0 +1,1 @@
+"""Writers of raw science files in the format of the archive's."""

@@ -1,0 +1,55 @@
+"""The Pt-Ne wavelength-calibration lamp: lines, and the template spectra that shifts are measured against."""
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.instrument.modes import Setting
+
+__all__ = ["CONTINUUM", "FLASH_RATE", "LINE_SIGMA", "lamp_spectrum"]
+
+Floats = NDArray[np.float64]
+
+FLASH_RATE = {"FUV": 3000.0, "NUV": 1800.0}
+"""Count/s of one segment or stripe while the lamp is on."""
+
+LINE_SIGMA = {"FUV": 3.5, "NUV": 3.0}
+"""Sigma of a line, pixels; the calibration aperture is wider than a star.
+
+CalCOS fits a parabola to chi-square over up to seven pixels: much narrower lines would bias its shifts by 0.1 pixel."""
+
+CONTINUUM = {"FUV": 0.1, "NUV": 0.04}
+"""Share of the lamp's counts in its continuum; more of it makes the chi-square of few counts smoother."""
+
+_LINES_PER_DISPERSION = {"FUV": 90, "NUV": 14}
+
+
+@cache
+def _lines(setting: Setting) -> tuple[Floats, Floats]:
+    """Positions in wavecal-corrected pixels and relative strengths; the same lines for all channels of a setting."""
+    spread = {"FUV": (-1500.0, 18000.0), "NUV": (-250.0, 1270.0)}[setting.detector]
+    generator = np.random.default_rng([setting.cenwave, setting.grating.channels.index(setting.channel)])
+    count = _LINES_PER_DISPERSION[setting.detector]
+    return generator.uniform(*spread, count), generator.lognormal(0.0, 1.0, count)
+
+
+def lamp_spectrum(setting: Setting, pixel: Floats) -> Floats:
+    """Relative count rate per pixel of the lamp over its detector, sum about 1.
+
+    Parameters
+    ----------
+    setting
+        Channel of a grating.
+    pixel
+        Positions in the wavecal-corrected frame, shape (n,).
+    """
+    positions, strengths = _lines(setting)
+    sigma, continuum = LINE_SIGMA[setting.detector], CONTINUUM[setting.detector]
+    width = {"FUV": 16384.0, "NUV": 1024.0}[setting.detector]
+    inside = strengths[(positions > 0) & (positions < width)].sum()
+    rate = np.full(pixel.shape, continuum / width)
+    for position, strength in zip(positions, strengths / inside * (1.0 - continuum), strict=True):
+        near = np.abs(pixel - position) < 6 * sigma
+        rate[near] += strength * np.exp(-0.5 * ((pixel[near] - position) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+    return rate

@@ -1,0 +1,214 @@
+"""Fly a mission: take every exposure of a schedule, and write its files, its reports and the truth.
+
+The files of a visit are made aside and moved when all are there, association tables first: whoever scans the folder
+meanwhile knows what is still to come.
+"""
+
+import shutil
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+
+from astropy.io import fits
+
+from simulator.files.associations import write_association
+from simulator.jitter import jitter_files
+from simulator.mission.schedule import Mission, draw
+from simulator.mission.truth import Record, Taken, exposure_truth, write_truth
+from simulator.mission.visits import Visit
+from simulator.observatory import blind_offset, state_of, viewing_of
+from simulator.observe import observe
+from simulator.plan import ExposurePlan, FaultKind
+from simulator.rawacq import Acquired, acquire
+from simulator.references.catalogue import Catalogue
+from simulator.references.context import CONTEXTS, REVISED, write_contexts
+from simulator.sms import report, report_name, weeks
+from simulator.support import support_file
+
+__all__ = ["CRDS", "DATA", "REFERENCES", "REPORTS", "Flight", "fly"]
+
+CRDS: Final = "crds"
+DATA: Final = "data"
+REFERENCES: Final = "references"
+REPORTS: Final = "sms"
+_ASIDE = ".making"
+
+
+class Flight:
+    """A mission that is being flown into a folder.
+
+    Parameters
+    ----------
+    mission
+        What it is drawn from.
+    folder
+        Receives ``data/<proposal>/``, ``references/``, ``crds/``, ``sms/`` and ``truth.json``.
+
+    Attributes
+    ----------
+    visits
+        Its schedule.
+    taken
+        Those of them that get files.
+    """
+
+    def __init__(self, mission: Mission, folder: Path) -> None:
+        self.mission, self.folder = mission, folder
+        self.visits: Sequence[Visit] = draw(mission)
+        self.taken = [visit for visit in self.visits if visit.taken]
+        bad_times = [
+            (plan.start + fault.start / 86400.0, plan.start + fault.stop / 86400.0)
+            for visit in self.taken
+            for plan in visit.exposures
+            for fault in plan.faults_of(FaultKind.BAD_TIME)
+        ]
+        self._catalogue = Catalogue(bad_times)
+
+    def write_references(self, visit: Visit) -> list[str]:
+        """Write the reference files that either context chooses for a visit; those that are there stay.
+
+        Returns
+        -------
+        list of str
+            Their names.
+        """
+        names = []
+        for catalogue in (self._catalogue, self._catalogue.revise(REVISED)):
+            keys = {key for plan in visit.exposures for key in catalogue.select(plan).values()}
+            names += catalogue.write(self.folder / REFERENCES, sorted(keys, key=lambda key: key.name))
+        return names
+
+    def write_contexts(self) -> None:
+        """Write the rules that choose reference files."""
+        write_contexts(self.folder / CRDS, self._catalogue)
+
+    def write_reports(self) -> list[str]:
+        """Write the schedule reports; returns their names."""
+        folder = self.folder / REPORTS
+        folder.mkdir(parents=True, exist_ok=True)
+        names = []
+        for monday, plans in weeks(plan for visit in self.visits for plan in visit.exposures).items():
+            names.append(report_name(monday))
+            (folder / names[-1]).write_text(report(monday, plans))
+        return names
+
+    def take(self, visit: Visit) -> list[Record]:
+        """Take a visit's exposures and publish their files and references; returns the truth of each."""
+        self.write_references(visit)
+        aside = self.folder / _ASIDE / visit.name
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        taken = self._expose(visit, aside)
+        for association in visit.associations:
+            write_association(association, aside)
+            self._write_jitter(association.rootname, association.members, visit, aside)
+        target = self.folder / DATA / str(visit.exposures[0].proposal)
+        target.mkdir(parents=True, exist_ok=True)
+        for path in sorted(aside.iterdir(), key=lambda path: "_asn" not in path.name):
+            path.replace(target / path.name)
+        aside.rmdir()
+        return [exposure_truth(self.mission, one) for one in taken]
+
+    def _expose(self, visit: Visit, aside: Path) -> list[Taken]:
+        instrument = self.mission.instrument
+        first = visit.exposures[0]
+        offset = blind_offset(instrument, visit.name, visit.guiding.fgs, first.start)
+        taken = []
+        for plan in visit.exposures:
+            external = plan.target.spectrum is not None
+            state = state_of(instrument, plan, offset if external else (0.0, 0.0))
+            viewing = viewing_of(instrument, plan, visit.guiding.roll)
+            acquired, observation = None, None
+            if plan.is_acquisition:
+                references = {keyword: key.name for keyword, key in self._catalogue.select(plan).items()}
+                chance = instrument.chance("acquisition", plan.rootname)
+                acquired = acquire(plan, state, viewing, references, chance, CONTEXTS[0])
+                acquired.file.writeto(aside / f"{plan.rootname}_rawacq.fits")
+                offset = _after(offset, acquired)
+            else:
+                observation = observe(plan, state, viewing, aside, self._catalogue, self.mission.seed, CONTEXTS[0])
+            recordings = observation.recordings if observation else {}
+            rates = {segment: len(found.time) / plan.exptime for segment, found in recordings.items()}
+            support = support_file(
+                plan,
+                instrument.orbit,
+                state,
+                visit.guiding,
+                rates=rates,
+                results=acquired.support if acquired else (),
+                lamp_sets=acquired.lamp_sets if acquired else 0,
+            )
+            _write(support, aside / f"{plan.rootname}_spt.fits")
+            if not plan.association:
+                self._write_jitter(f"{plan.rootname[:-1]}j", (plan,), visit, aside)
+            files = tuple(path.name for path in aside.glob(f"{plan.rootname[:-1]}*"))
+            taken.append(Taken(visit, plan, state, observation, acquired, files))
+        return taken
+
+    def _write_jitter(self, rootname: str, plans: Sequence[ExposurePlan], visit: Visit, aside: Path) -> None:
+        locked = plans[0].target.name != "DARK"
+        table, image = jitter_files(rootname, plans, self.mission.instrument, visit.guiding, locked=locked)
+        _write(table, aside / f"{rootname}_jit.fits")
+        _write(image, aside / f"{rootname}_jif.fits")
+
+
+def _write(hdus: fits.HDUList, path: Path) -> None:
+    hdus.writeto(path)
+
+
+def _after(offset: tuple[float, float], acquired: Acquired) -> tuple[float, float]:
+    """Offset that is left after an acquisition's slew."""
+    along, across = (axis or 0.0 for axis in acquired.slew)
+    return offset[0] - along, offset[1] - across
+
+
+_flight: Flight | None = None
+
+
+def _start(mission: Mission, folder: Path) -> None:
+    """Draw the schedule once in a worker process, which leaves Ctrl-C to the one that hands out the visits."""
+    global _flight  # noqa: PLW0603 - the worker's own
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _flight = Flight(mission, folder)
+
+
+def _take(index: int) -> list[Record]:
+    if _flight is None:
+        raise RuntimeError("the worker was not started")
+    return _flight.take(_flight.taken[index])
+
+
+def fly(mission: Mission, folder: Path, *, jobs: int = 1) -> Iterator[tuple[Visit, int, int]]:
+    """Fly a whole mission.
+
+    Parameters
+    ----------
+    mission
+        What it is drawn from.
+    folder
+        Where to; see `Flight`.
+    jobs
+        Processes that take visits at the same time; the data do not depend on it.
+
+    Yields
+    ------
+    tuple
+        A visit that is complete, how many are, and how many there will be. The reports are there before the first,
+        the truth after the last.
+    """
+    flight = Flight(mission, folder)
+    flight.write_contexts()
+    reports = flight.write_reports()
+    records: list[Record] = []
+    total = len(flight.taken)
+    with ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=_start, initargs=(mission, folder)
+    ) as pool:
+        for visit, done, found in zip(flight.taken, range(1, total + 1), pool.map(_take, range(total)), strict=True):
+            records += found
+            yield visit, done, total
+    write_truth(mission, records, flight.visits, reports, folder)
+    shutil.rmtree(folder / _ASIDE, ignore_errors=True)

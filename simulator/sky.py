@@ -1,0 +1,172 @@
+"""Around the orbit: the Sun, day and night, the South Atlantic Anomaly and the solar cycle."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from simulator.orbit import Orbit, gmst
+
+__all__ = [
+    "SAA_CONTOURS",
+    "in_saa",
+    "is_day",
+    "moon_direction",
+    "saa_distance",
+    "solar_flux",
+    "subsolar",
+    "sun_altitude",
+    "sun_direction",
+]
+
+Floats = NDArray[np.float64]
+
+_EARTH_RADIUS = 6371.0
+"""Mean radius in km, for distances on the ground."""
+_EARTH_RADIUS_EQUATOR = 6378.137
+
+_SAA_2009 = (
+    (-28.3, 14.0), (-27.5, 15.0), (-26.1, 13.0), (-19.8, 1.5), (-9.6, 341.0), (-7.6, 330.4), (-6.0, 318.8),
+    (-7.9, 297.2), (-12.0, 286.1), (-17.1, 279.9), (-20.3, 277.5), (-23.5, 276.5), (-26.0, 276.4), (-28.6, 276.7),
+)  # fmt: skip
+_SAA_2011 = (
+    (-28.3, 14.0), (-27.5, 15.0), (-26.1, 13.0), (-19.8, 1.5), (-9.6, 341.0), (-5.5, 330.4), (-3.5, 318.8),
+    (-3.8, 308.0), (-6.2, 295.5), (-10.5, 285.6), (-16.0, 279.5), (-20.3, 277.3), (-23.5, 276.5), (-26.0, 276.4),
+    (-28.6, 276.7),
+)  # fmt: skip
+_SAA_2019 = (
+    (-29.0, 14.0), (-27.5, 15.0), (-26.1, 13.0), (-19.8, 1.5), (-9.6, 341.0), (-5.5, 330.4), (-3.4, 318.8),
+    (-3.6, 308.0), (-5.3, 295.4), (-9.6, 284.8), (-15.0, 278.4), (-20.3, 276.4), (-23.5, 276.1), (-26.0, 276.0),
+    (-29.0, 276.4),
+)  # fmt: skip
+
+SAA_CONTOURS: Final = (
+    (55329.0, tuple((latitude, longitude + 6.0) for latitude, longitude in _SAA_2009)),
+    (55873.0, _SAA_2009),
+    (58732.0, _SAA_2011),
+    (np.inf, _SAA_2019),
+)
+"""MJD until which a contour of the anomaly for COS (model 31) holds, and its corners: latitude and east longitude in
+degrees. Source: costools ``saamodel`` and the dated versions of ``acdc-hst``."""
+
+_SOLAR_CYCLE = (
+    (54800.0, 69.0), (55560.0, 85.0), (55850.0, 130.0), (56400.0, 120.0), (56760.0, 146.0), (57200.0, 125.0),
+    (57700.0, 83.0), (58100.0, 73.0), (58820.0, 69.5), (59400.0, 80.0), (59850.0, 135.0), (60250.0, 165.0),
+    (60600.0, 200.0), (61000.0, 170.0), (62000.0, 95.0), (62800.0, 70.0),
+)  # fmt: skip
+"""MJD and smoothed F10.7 in solar flux units: cycles 24 and 25 as NOAA's smoothed indices run (minima of December 2008
+and December 2019, maxima of April 2014 and late 2024), and a usual decline afterwards."""
+
+
+def sun_direction(mjd: ArrayLike) -> tuple[Floats, Floats]:
+    """Apparent right ascension and declination of the Sun in degrees, good to 0.01 degree.
+
+    Source: Astronomical Almanac, section C, low-precision formulae.
+    """
+    days = np.asarray(mjd, dtype=np.float64) - 51544.5
+    mean = np.radians(280.460 + 0.9856474 * days)
+    anomaly = np.radians(357.528 + 0.9856003 * days)
+    longitude = mean + np.radians(1.915 * np.sin(anomaly) + 0.020 * np.sin(2.0 * anomaly))
+    obliquity = np.radians(23.439 - 4.0e-7 * days)
+    ra = np.degrees(np.arctan2(np.cos(obliquity) * np.sin(longitude), np.cos(longitude))) % 360.0
+    return ra, np.degrees(np.arcsin(np.sin(obliquity) * np.sin(longitude)))
+
+
+def moon_direction(mjd: ArrayLike) -> tuple[Floats, Floats]:
+    """Right ascension and declination of the Moon in degrees, good to half a degree.
+
+    Source: Astronomical Almanac, section D, low-precision formulae, their largest terms.
+    """
+    centuries = (np.asarray(mjd, dtype=np.float64) - 51544.5) / 36525.0
+
+    def wave(amplitude: float, phase: float, rate: float) -> Floats:
+        return np.asarray(amplitude * np.sin(np.radians(phase + rate * centuries)), dtype=np.float64)
+
+    longitude = 218.32 + 481267.881 * centuries + wave(6.29, 135.0, 477198.87) - wave(1.27, 259.3, -413335.36)
+    longitude = longitude + wave(0.66, 235.7, 890534.22) + wave(0.21, 269.9, 954397.74) - wave(0.19, 357.5, 35999.05)
+    lam = np.radians(longitude)
+    beta = np.radians(wave(5.13, 93.3, 483202.02) + wave(0.28, 228.2, 960400.89) - wave(0.28, 318.3, 6003.15))
+    obliquity = np.radians(23.439)
+    x, y, z = np.cos(beta) * np.cos(lam), np.cos(beta) * np.sin(lam), np.sin(beta)
+    ra = np.degrees(np.arctan2(y * np.cos(obliquity) - z * np.sin(obliquity), x)) % 360.0
+    return ra, np.degrees(np.arcsin(y * np.sin(obliquity) + z * np.cos(obliquity)))
+
+
+def subsolar(mjd: ArrayLike) -> tuple[Floats, Floats]:
+    """Latitude and east longitude (0 to 360) in degrees of the point below the Sun."""
+    ra, dec = sun_direction(mjd)
+    return dec, (ra - 360.0 * gmst(mjd)) % 360.0
+
+
+def sun_altitude(orbit: Orbit, mjd: ArrayLike) -> Floats:
+    """Altitude of the Sun above HST's horizon plane in degrees, as SUN_ALT of the timeline."""
+    position = orbit.position(mjd)
+    a, d = (np.radians(angle) for angle in sun_direction(mjd))
+    sun = np.stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)], axis=-1)
+    up = position / np.linalg.norm(position, axis=-1, keepdims=True)
+    return np.asarray(np.degrees(np.arcsin(np.sum(up * sun, axis=-1))), dtype=np.float64)
+
+
+def is_day(orbit: Orbit, mjd: ArrayLike) -> NDArray[np.bool_]:
+    """Whether HST is in sunlight: the Sun is above the Earth's limb, which lies below the horizon plane."""
+    distance = np.linalg.norm(orbit.position(mjd), axis=-1)
+    dip = np.degrees(np.arccos(_EARTH_RADIUS_EQUATOR / distance))
+    return np.asarray(sun_altitude(orbit, mjd) > -dip, dtype=np.bool_)
+
+
+def _contour(mjd: float) -> Floats:
+    corners = next(corners for until, corners in SAA_CONTOURS if mjd < until)
+    points = np.asarray(corners, dtype=np.float64)
+    points[:, 1] = np.where(points[:, 1] > 180.0, points[:, 1] - 360.0, points[:, 1])
+    return points
+
+
+def in_saa(mjd: float, latitude: ArrayLike, longitude: ArrayLike) -> NDArray[np.bool_]:
+    """Whether points (degrees, east longitude) lie in the South Atlantic Anomaly at an MJD."""
+    lat, lon = np.broadcast_arrays(np.asarray(latitude, dtype=np.float64), np.asarray(longitude, dtype=np.float64))
+    return _inside(_contour(mjd), lat, np.where(lon > 180.0, lon - 360.0, lon))
+
+
+def saa_distance(mjd: float, latitude: ArrayLike, longitude: ArrayLike) -> Floats:
+    """Distance on the ground to the edge of the South Atlantic Anomaly.
+
+    Parameters
+    ----------
+    mjd
+        Time, MJD UTC, that chooses the contour.
+    latitude, longitude
+        Points in degrees, of one shape; longitude east.
+
+    Returns
+    -------
+    NDArray
+        Great-circle distance in km to the nearest edge, negative inside.
+    """
+    corners = _contour(mjd)
+    lat, lon = np.broadcast_arrays(np.asarray(latitude, dtype=np.float64), np.asarray(longitude, dtype=np.float64))
+    lon = np.where(lon > 180.0, lon - 360.0, lon)
+    fraction = np.linspace(0.0, 1.0, 41)[:, None, None]
+    following = np.roll(corners, -1, axis=0)
+    edge = (corners + fraction * (following - corners)).reshape(-1, 2)
+    first, second = np.radians(lat)[..., None], np.radians(edge[:, 0])
+    apart = np.radians(lon)[..., None] - np.radians(edge[:, 1])
+    haversine = np.sin((first - second) / 2.0) ** 2 + np.cos(first) * np.cos(second) * np.sin(apart / 2.0) ** 2
+    nearest = 2.0 * _EARTH_RADIUS * np.arcsin(np.sqrt(haversine.min(axis=-1)))
+    return np.asarray(np.where(_inside(corners, lat, lon), -nearest, nearest), dtype=np.float64)
+
+
+def _inside(corners: Floats, lat: Floats, lon: Floats) -> NDArray[np.bool_]:
+    """Whether points lie in a polygon: a ray to the east crosses its edges an odd number of times."""
+    inside = np.zeros(lat.shape, dtype=np.bool_)
+    for (lat1, lon1), (lat2, lon2) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        if lat1 == lat2:
+            continue
+        crossing = lon1 + (lat - lat1) / (lat2 - lat1) * (lon2 - lon1)
+        inside ^= ((lat1 > lat) != (lat2 > lat)) & (lon < crossing)
+    return inside
+
+
+def solar_flux(mjd: ArrayLike) -> Floats:
+    """Smoothed F10.7 in solar flux units (1e-22 W / m2 / Hz)."""
+    times, flux = np.asarray(_SOLAR_CYCLE).T
+    return np.asarray(np.interp(np.asarray(mjd, dtype=np.float64), times, flux), dtype=np.float64)

@@ -1,0 +1,1 @@
+"""Injection and recovery: simulate, calibrate with CalCOS, and compare with what was put in."""

@@ -1,0 +1,192 @@
+"""The demonstration: a simulated mission through the four services, and what every mode must leave."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+
+from cosmo.client import Client
+from tests.e2e.browser import Browser
+
+pytestmark = pytest.mark.e2e
+
+_ROOT = Path(__file__).parents[2]
+_WAIT_SECONDS = 720.0
+"""Twice the six minutes that it may take of two cores that nobody else uses."""
+_FIRST_SECONDS = 120.0
+"""Until the first calibrated dataset is there."""
+
+_MODES = ("FUV TT spec", "FUV ACC spec", "NUV TT spec", "NUV ACC spec", "NUV TT img", "NUV ACC img", "ACQ")
+_MATRIX = """
+rawtag_a rawtag_b               x - - - - - -
+rawtag                          - - x - x - -
+rawaccum_a rawaccum_b           - x - - - - -
+rawaccum                        - - - x - x -
+pha_a pha_b                     - x - - - - -
+rawacq                          - - - - - - x
+corrtag_a corrtag_b             x x - - - - -
+corrtag                         - - x x x x -
+flt_a flt_b counts_a counts_b   x x - - - - -
+flt counts                      - - x x x x -
+lampflash                       x - x - ? - -
+x1d x1dsum                      x x x x - - -
+fltsum                          - - - - x x -
+asn                             x x x x x x -
+spt jit jif                     x x x x x x x
+"""
+"""Which suffixes each mode leaves (COS Data Handbook, table 2.1): x there, - not there, ? either. CalCOS writes lamp
+flashes of imaging too; its trailer is kept with the run, and ``csum`` is made on request only."""
+
+
+@dataclass
+class Demo:
+    """A demonstration that is done, with its pages open."""
+
+    url: str
+    output: str
+    truth: dict[str, Any]
+    started: datetime
+
+    @property
+    def client(self) -> Client:
+        """Client of its HTTP API."""
+        return Client(self.url)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    folder = tmp_path_factory.mktemp("demo")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "cosmo", "demo", "--data-dir", str(folder / "data"), "--port", str(port)]
+    started = datetime.now(UTC)
+    with (folder / "output").open("wb") as output, (folder / "progress").open("wb") as progress:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=progress, env={**os.environ, "PYTHONPATH": str(_ROOT), "COLUMNS": "200"}
+        )
+        try:
+            while "Ctrl-C" not in (folder / "progress").read_text():
+                assert process.poll() is None, (folder / "progress").read_text()[-2000:]
+                assert (datetime.now(UTC) - started).total_seconds() < _WAIT_SECONDS, (folder / "progress").read_text()[
+                    -2000:
+                ]
+                time.sleep(0.5)
+            truth = json.loads((folder / "data" / "mission-small-1" / "truth.json").read_text())
+            yield Demo(f"http://127.0.0.1:{port}", (folder / "output").read_text(), truth, started)
+        finally:
+            process.send_signal(signal.SIGINT)
+            status = process.wait(60)
+    assert status == 0, (folder / "progress").read_text()[-2000:]
+
+
+def _mode(plan: dict[str, Any]) -> str | None:
+    if plan["exptype"].startswith("ACQ"):
+        return "ACQ"
+    if not plan["exptype"].startswith("EXTERNAL"):
+        return None
+    kind = "img" if plan["opt_elem"].startswith("MIRROR") else "spec"
+    return f"{plan['detector']} {'TT' if plan['obsmode'] == 'TIME-TAG' else 'ACC'} {kind}"
+
+
+def _matrix(mode: str) -> dict[str, str]:
+    """Column of the matrix, by suffix."""
+    column = _MODES.index(mode) - len(_MODES)
+    rows = [line.split() for line in _MATRIX.strip().splitlines()]
+    return {suffix: row[column] for row in rows for suffix in row[: -len(_MODES)]}
+
+
+def test_everything_gets_through(demo: Demo) -> None:
+    datasets = list(demo.client.datasets())
+    assert {row["state"] for row in datasets} == {"ingested"}
+    expected = {
+        plan["association"] or plan["rootname"] for plan in (found["plan"] for found in demo.truth["exposures"])
+    }
+    assert {row["rootname"] for row in datasets} == expected
+    assert list(demo.client.failures()) == []
+
+
+def test_first_results_come_soon(demo: Demo) -> None:
+    calibrated = [
+        datetime.fromisoformat(item["at"])
+        for row in demo.client.datasets(kind="exposure")
+        for item in demo.client.timeline(row["rootname"])
+        if item["name"] == "dataset.calibrated"
+    ]
+    assert (min(calibrated) - demo.started).total_seconds() < _FIRST_SECONDS
+
+
+def test_suffix_matrix(demo: Demo) -> None:
+    datasets: dict[str, Any] = {}
+    seen = set()
+    for plan in (found["plan"] for found in demo.truth["exposures"]):
+        mode, name = _mode(plan), plan["association"] or plan["rootname"]
+        if mode is None:
+            continue
+        seen.add(mode)
+        dataset = datasets.setdefault(name, demo.client.dataset(name))
+        roots = {plan["rootname"], name, f"{plan['rootname'][:8]}j"}
+        suffixes = {file["suffix"] for file in dataset["files"] if file["rootname"] in roots and file["current"]}
+        off = {"FUVA": "_b", "FUVB": "_a"}.get(plan["segment"])
+        for suffix, expected in _matrix(mode).items():
+            if expected != "?" and not (off and suffix.endswith(off)):
+                assert (suffix in suffixes) == (expected == "x"), (mode, plan["rootname"], suffix)
+        if mode != "ACQ":
+            assert f"x1dsum{plan['fppos']}" in suffixes or mode.endswith("img")
+            assert "CALCOS" in dataset["runs"][0]["trailer"]
+    assert seen == set(_MODES)
+    kinds = {found["plan"]["exptype"] for found in demo.truth["exposures"]}
+    assert kinds >= {"DARK", "WAVECAL", "ACQ/IMAGE", "ACQ/SEARCH", "ACQ/PEAKXD", "ACQ/PEAKD"}
+
+
+def test_lamp_shifts_come_back(demo: Demo) -> None:
+    exposures = {found["rootname"]: found for found in demo.truth["exposures"]}
+    differences = []
+    for row in demo.client.table("lampflash", filetype="lampflash"):
+        channel = exposures[row["rootname"]]["channels"].get(row["segment"])
+        if channel and channel["flashes"]:
+            assert row["found"]
+            true = channel["flashes"][row["flash"] - 1]["shift1"]
+            differences.append(row["shift_disp"] - true)
+    assert len(differences) > 40
+    assert abs(median(differences)) < 0.05
+    assert max(map(abs, differences)) < 0.4
+    assert f"lamp shift (pixel) {len(differences)} " in " ".join(demo.output.split())
+
+
+def test_spectrum_of_a_standard(demo: Demo) -> None:
+    """Continuum between the lines, by segment, within 3 % of what was put in."""
+    plans = [found["plan"] for found in demo.truth["exposures"]]
+    plan = next(plan for plan in plans if (plan["exptype"], plan["cenwave"]) == ("EXTERNAL/SCI", 1291))
+    spectrum = plan["target"]["spectrum"]
+    for segment in demo.client.spectrum(plan["association"], product="x1dsum")["segments"]:
+        ratios = []
+        for wavelength, flux, good in zip(segment["wavelength"], segment["flux"], segment["dq_wgt"], strict=True):
+            from_line = abs((wavelength + 10.0) % spectrum["line_spacing"] - 10.0)
+            if good > 0 and from_line > 3.0 and not 1290.0 < wavelength < 1295.0:
+                ratios.append(flux / (spectrum["flux"] * (wavelength / 1500.0) ** spectrum["index"]))
+        assert len(ratios) > 3000
+        assert sum(ratios) / len(ratios) == pytest.approx(1.0, abs=0.03)
+
+
+def test_its_pages(demo: Demo, browser: Browser) -> None:
+    lines = [line.strip() for line in demo.output.splitlines()]
+    pages = [line for line in lines if line.startswith(demo.url) and "/api/" not in line]
+    assert len(pages) == 4
+    for page in pages:
+        browser.open(page)
+        if "/datasets/" in page:
+            browser.wait("document.querySelectorAll('#spectrum .legend input').length > 1")
+        assert browser.evaluate("document.body.innerText.includes('ingested')")
+    assert browser.errors == []
