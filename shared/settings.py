@@ -11,6 +11,7 @@ __all__ = [
     "ArchiveSettings",
     "CalibratorSettings",
     "JobSettings",
+    "MonitorSettings",
     "Settings",
     "get_settings",
 ]
@@ -62,6 +63,18 @@ class ApiSettings(BaseModel):
     statement_timeout: float = Field(10.0, gt=0, description="Longest query of a request, seconds")
 
 
+class MonitorSettings(BaseModel):
+    """When monitors run, and how they tell of it."""
+
+    look_seconds: float = Field(2.0, gt=0, description="Pause between two looks for new rows")
+    quiet_seconds: float = Field(10.0, ge=0, description="Quiet time after new rows before a monitor runs")
+    longest_wait_seconds: float = Field(300.0, ge=0, description="Longest wait of a monitor while rows keep coming")
+    delivery_attempts: int = Field(6, ge=1, description="Tries before a message to a subscriber is given up")
+    smtp_host: str | None = Field(None, description="Mail server for subscriptions by e-mail; none sends no mail")
+    smtp_port: int = Field(25, gt=0, le=65535, description="Port of the mail server")
+    mail_from: str = Field("cosmo@localhost", description="Sender of the mails")
+
+
 class Settings(BaseSettings):
     """Every setting of COSMO; ``COSMO_JOBS__LEASE_SECONDS`` sets ``jobs.lease_seconds``."""
 
@@ -78,6 +91,7 @@ class Settings(BaseSettings):
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     calibrator: CalibratorSettings = Field(default_factory=CalibratorSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
+    monitor: MonitorSettings = Field(default_factory=MonitorSettings)
 
 
 @lru_cache(maxsize=1)

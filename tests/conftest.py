@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from cosmo.launcher.embedded import EmbeddedPostgres, EmbeddedValkey
+from shared.broker import Messenger, make_broker
 from shared.database.base import Base
 from shared.database.engine import Database
 from shared.database.schema import migrate
@@ -63,6 +64,15 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+async def messenger(valkey: EmbeddedValkey) -> AsyncIterator[Messenger]:
+    """Messenger on an empty broker."""
+    broker = make_broker(valkey.url)
+    broker.client.flushall()
+    yield Messenger(broker)
+    broker.close()
 
 
 @pytest.fixture

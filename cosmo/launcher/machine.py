@@ -77,8 +77,12 @@ class Machine:
         self.port = port or _free_port()
         self.token = secrets.token_urlsafe(24)
         self.environment = self._environment(source, references)
-        names = ["archive", *(f"calibrator-{number}" for number in range(1, calibrators + 1)), "ingestor", "monitor"]
-        self._services = [_Service(name, f"services.{name.split('-')[0]}") for name in names]
+        names = ["archive", *(f"calibrator-{number}" for number in range(1, calibrators + 1)), "ingestor"]
+        self._services = [
+            *(_Service(name, f"services.{name.split('-')[0]}") for name in names),
+            _Service("monitor-worker", "services.monitor.worker"),
+            _Service("monitor", "services.monitor"),
+        ]
 
     @property
     def url(self) -> str:

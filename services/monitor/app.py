@@ -4,14 +4,16 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import resources
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
+from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy.exc import DBAPIError
 
 from services.monitor import errors
-from services.monitor.api import datasets, events, files, jobs, status, tables
+from services.monitor.api import alerts, datasets, events, files, jobs, monitors, status, tables
 from services.monitor.context import Context
 from services.monitor.notices import Notices
 from services.monitor.pages import handlers as pages
@@ -23,6 +25,13 @@ from shared.settings import Settings
 from shared.store import Store
 
 __all__ = ["create_app"]
+
+_PLOTLY = Path(str(resources.files("plotly"))) / "package_data" / "plotly.min.js"
+
+
+async def _plotly_script() -> FileResponse:
+    """Library that draws the monitors' figures, as its package has it."""
+    return FileResponse(_PLOTLY, media_type="text/javascript", headers={"Cache-Control": "max-age=86400"})
 
 
 @asynccontextmanager
@@ -89,10 +98,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.context = Context(settings, database, Store(settings.store_url), notices)
     errors.install(app)
     api = APIRouter(prefix="/api/v1")
-    for module in (datasets, files, tables, jobs, status, events):
+    for module in (datasets, files, tables, monitors, alerts, jobs, status, events):
         api.include_router(module.router)
+    api.include_router(monitors.artifacts_router)
     app.include_router(api)
     app.add_api_route("/metrics", status.metrics, include_in_schema=False)
     app.include_router(pages.router)
+    app.add_api_route("/static/plotly.min.js", _plotly_script, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     return app

@@ -12,6 +12,7 @@ from shared.database.models.operations import Attempt, Dataset, Job, JobState, S
 from shared.errors import LostClaimError
 from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.jobs.states import refresh_state
+from shared.jobs.subjects import Subject, subject_of
 from shared.settings import JobSettings
 
 __all__ = ["ClaimedJob", "claim", "close_attempt", "fail", "finish", "give_back", "renew", "retry_pause"]
@@ -22,17 +23,38 @@ _LONGEST_PAUSE_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class ClaimedJob:
-    """A job in the hands of one worker, for one attempt."""
+    """A job in the hands of one worker, for one attempt.
+
+    Attributes
+    ----------
+    rootname
+        Rootname of the dataset, or name of the monitor.
+    kind
+        Kind of the dataset, or ``monitor``.
+    """
 
     id: int
     stage: Stage
-    dataset_id: int
+    subject: Subject
     rootname: str
     kind: str
     payload: dict[str, Any]
     fingerprint: str
     attempt: int
     worker: str
+
+    @property
+    def dataset_id(self) -> int:
+        """Key of the dataset.
+
+        Raises
+        ------
+        TypeError
+            If the job is a monitor's.
+        """
+        if isinstance(self.subject, str):
+            raise TypeError(f"job {self.id} is about the monitor {self.subject}, not about a dataset")
+        return self.subject
 
 
 def retry_pause(settings: JobSettings, attempt: int) -> timedelta:
@@ -59,25 +81,39 @@ async def claim(session: AsyncSession, job_id: int, worker: str, settings: JobSe
                 worker=worker,
                 lease_until=func.now() + timedelta(seconds=settings.lease_seconds),
             )
-            .returning(Job.stage, Job.dataset_id, Job.payload, Job.fingerprint, Job.attempts)
+            .returning(Job.stage, Job.dataset_id, Job.monitor, Job.payload, Job.fingerprint, Job.attempts)
         )
     ).one_or_none()
     if row is None:
         return None
     session.add(Attempt(job_id=job_id, number=row.attempts, worker=worker))
-    dataset = (await session.execute(select(Dataset.rootname, Dataset.kind).where(Dataset.id == row.dataset_id))).one()
-    await refresh_state(session, row.dataset_id)
+    subject = subject_of(row.dataset_id, row.monitor)
+    rootname, kind = await _name(session, subject)
+    await _refresh(session, subject)
     return ClaimedJob(
         job_id,
         row.stage,
-        row.dataset_id,
-        dataset.rootname,
-        dataset.kind,
+        subject,
+        rootname,
+        kind,
         row.payload,
         row.fingerprint,
         row.attempts,
         worker,
     )
+
+
+async def _name(session: AsyncSession, subject: Subject) -> tuple[str, str]:
+    """Rootname and kind of a subject."""
+    if isinstance(subject, str):
+        return subject, "monitor"
+    row = (await session.execute(select(Dataset.rootname, Dataset.kind).where(Dataset.id == subject))).one()
+    return row.rootname, row.kind
+
+
+async def _refresh(session: AsyncSession, subject: Subject) -> None:
+    if isinstance(subject, int):
+        await refresh_state(session, subject)
 
 
 def _mine(job: ClaimedJob) -> tuple[Any, ...]:
@@ -191,9 +227,10 @@ async def fail(
     await close_attempt(
         session, job, state.value if state is not JobState.QUEUED else "failed", kind=kind, error=error, log=log
     )
-    name = {JobState.QUEUED: "job.retried", JobState.SKIPPED: "dataset.skipped", JobState.FAILED: "dataset.failed"}
+    what = "monitor" if isinstance(job.subject, str) else "dataset"
+    name = {JobState.QUEUED: "job.retried", JobState.SKIPPED: f"{what}.skipped", JobState.FAILED: f"{what}.failed"}
     detail = {"stage": job.stage.value, "kind": kind, "error": error, "attempt": job.attempt}
-    await record_event(session, job.dataset_id, NewEvent(name[state], detail), outbox, job.id)
+    await record_event(session, job.subject, NewEvent(name[state], detail), outbox, job.id)
     return state
 
 
@@ -207,4 +244,4 @@ async def give_back(session: AsyncSession, job: ClaimedJob) -> None:
     """
     await close_attempt(session, job, "given back")
     await _end(session, job, state=JobState.QUEUED, attempts=Job.attempts - 1, sent_at=None, not_before=func.now())
-    await refresh_state(session, job.dataset_id)
+    await _refresh(session, job.subject)

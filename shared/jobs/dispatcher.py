@@ -13,6 +13,7 @@ from shared.database.models.operations import Dataset, Job, JobState
 from shared.errors import LostClaimError
 from shared.jobs.claims import ClaimedJob, fail
 from shared.jobs.events import Outbox
+from shared.jobs.subjects import subject_of
 from shared.logs import get_logger
 from shared.settings import JobSettings
 
@@ -73,7 +74,7 @@ class Dispatcher:
             overdue = (
                 await session.execute(
                     select(Job, Dataset.rootname, Dataset.kind)
-                    .join(Dataset)
+                    .outerjoin(Dataset)
                     .where(Job.state == JobState.RUNNING, Job.lease_until < func.now())
                     .with_for_update(of=Job, skip_locked=True)
                     .limit(self._settings.window)
@@ -83,10 +84,20 @@ class Dispatcher:
                 await self._expire(session, job, rootname, kind, outbox)
         return len(overdue)
 
-    async def _expire(self, session: AsyncSession, job: Job, rootname: str, kind: str, outbox: Outbox) -> None:
+    async def _expire(
+        self, session: AsyncSession, job: Job, rootname: str | None, kind: str | None, outbox: Outbox
+    ) -> None:
         worker = job.worker or "unknown"
         claimed = ClaimedJob(
-            job.id, job.stage, job.dataset_id, rootname, kind, job.payload, job.fingerprint, job.attempts, worker
+            job.id,
+            job.stage,
+            subject_of(job.dataset_id, job.monitor),
+            rootname or str(job.monitor),
+            kind or "monitor",
+            job.payload,
+            job.fingerprint,
+            job.attempts,
+            worker,
         )
         reason = f"worker {worker} stopped renewing its lease in the middle of the work (killed, or cut off)"
         try:
@@ -94,7 +105,7 @@ class Dispatcher:
             await fail(session, claimed, "transient", reason, self._settings, outbox, pause=timedelta(0))
         except LostClaimError:
             return
-        get_logger().warning("lease expired", job=job.id, dataset=rootname, worker=worker)
+        get_logger().warning("lease expired", job=job.id, dataset=claimed.rootname, worker=worker)
 
     async def feed(self, queue: str) -> int:
         """Send the messages of a queue that are due, up to its window. Returns how many there were.

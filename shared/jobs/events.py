@@ -1,4 +1,4 @@
-"""Events: facts about datasets, written with the jobs they cause in one transaction."""
+"""Events: facts about datasets and monitors, written with the jobs they cause in one transaction."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ from shared.broker import Messenger
 from shared.database.models.operations import Dataset, Event, Job, JobState
 from shared.jobs.routing import NewJob, fingerprint, jobs_for
 from shared.jobs.states import refresh_state
+from shared.jobs.subjects import Subject, about, subject_columns
 from shared.logs import get_logger
 
 __all__ = ["CHANNEL", "NewEvent", "Outbox", "add_job", "record_event", "send"]
@@ -36,15 +37,15 @@ class Outbox(list[tuple[str, int]]):
     """Messages (queue, job id) to be sent once the transaction that wrote their jobs has committed."""
 
 
-async def add_job(session: AsyncSession, dataset_id: int, job: NewJob, outbox: Outbox) -> int | None:
+async def add_job(session: AsyncSession, subject: Subject, job: NewJob, outbox: Outbox) -> int | None:
     """Write a job unless the same work is already there; it supersedes older work of its stage.
 
     Parameters
     ----------
     session
         Session of a transaction.
-    dataset_id
-        Dataset that the job is about.
+    subject
+        Dataset or monitor that the job is about.
     job
         The job.
     outbox
@@ -57,7 +58,7 @@ async def add_job(session: AsyncSession, dataset_id: int, job: NewJob, outbox: O
     """
     statement = insert(Job).values(
         stage=job.stage,
-        dataset_id=dataset_id,
+        **subject_columns(subject),
         fingerprint=fingerprint(job.depends_on),
         queue=job.queue,
         payload=job.payload,
@@ -67,7 +68,7 @@ async def add_job(session: AsyncSession, dataset_id: int, job: NewJob, outbox: O
     )
     # Inputs that return to an earlier content make that earlier work current again.
     statement = statement.on_conflict_do_update(
-        index_elements=["stage", "dataset_id", "fingerprint"],
+        index_elements=["stage", "dataset_id", "monitor", "fingerprint"],
         set_={
             "state": JobState.QUEUED,
             "payload": statement.excluded.payload,
@@ -85,25 +86,26 @@ async def add_job(session: AsyncSession, dataset_id: int, job: NewJob, outbox: O
         return None
     await session.execute(
         update(Job)
-        .where(Job.dataset_id == dataset_id, Job.stage == job.stage, Job.id != job_id, Job.state != JobState.DROPPED)
+        .where(about(Job, subject), Job.stage == job.stage, Job.id != job_id, Job.state != JobState.DROPPED)
         .values(state=JobState.SUPERSEDED, lease_until=None)
     )
-    await refresh_state(session, dataset_id)
+    if isinstance(subject, int):
+        await refresh_state(session, subject)
     outbox.append((job.queue, job_id))
     return job_id
 
 
 async def record_event(
-    session: AsyncSession, dataset_id: int, event: NewEvent, outbox: Outbox, job_id: int | None = None
+    session: AsyncSession, subject: Subject, event: NewEvent, outbox: Outbox, job_id: int | None = None
 ) -> None:
-    """Write an event, the jobs it causes and the dataset's state.
+    """Write an event and, where it happened to a dataset, the jobs it causes and the dataset's state.
 
     Parameters
     ----------
     session
         Session of the transaction that made the fact true; call this last in it.
-    dataset_id
-        Dataset that it happened to.
+    subject
+        Dataset or monitor that it happened to.
     event
         The fact.
     outbox
@@ -111,12 +113,13 @@ async def record_event(
     job_id
         Job that brought it about.
     """
-    kind = (await session.execute(select(Dataset.kind).where(Dataset.id == dataset_id))).scalar_one()
-    for job in jobs_for(event.name, kind, event.detail):
-        await add_job(session, dataset_id, job, outbox)
-    await refresh_state(session, dataset_id)
+    if isinstance(subject, int):
+        kind = (await session.execute(select(Dataset.kind).where(Dataset.id == subject))).scalar_one()
+        for job in jobs_for(event.name, kind, event.detail):
+            await add_job(session, subject, job, outbox)
+        await refresh_state(session, subject)
     await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _EVENT_LOCK})
-    row = Event(name=event.name, dataset_id=dataset_id, job_id=job_id, detail=event.detail)
+    row = Event(name=event.name, **subject_columns(subject), job_id=job_id, detail=event.detail)
     session.add(row)
     await session.flush()
     await session.execute(text("SELECT pg_notify(:channel, :id)"), {"channel": CHANNEL, "id": str(row.id)})

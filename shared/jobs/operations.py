@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.models.operations import Dataset, Job, JobState
 from shared.errors import PermanentError
 from shared.jobs.events import NewEvent, Outbox, record_event
+from shared.jobs.subjects import subject_of
 
 __all__ = ["drop", "force", "requeue"]
 
@@ -43,12 +44,14 @@ async def _move(
             update(Job)
             .where(Job.id.in_(job_ids), Job.state.in_(states))
             .values(**values)
-            .returning(Job.id, Job.dataset_id, Job.stage)
+            .returning(Job.id, Job.dataset_id, Job.monitor, Job.stage)
         )
     ).all()
-    for job_id, dataset_id, stage in moved:
+    for job_id, dataset_id, monitor, stage in moved:
         # Neither event causes jobs, so nothing is left to send.
-        await record_event(session, dataset_id, NewEvent(event, {"stage": stage.value}), Outbox(), job_id)
+        await record_event(
+            session, subject_of(dataset_id, monitor), NewEvent(event, {"stage": stage.value}), Outbox(), job_id
+        )
     return len(moved)
 
 

@@ -177,7 +177,7 @@ class JobRunner:
                 outbox.clear()
                 await claims.finish(session, job)
                 await completion.apply(session)
-                await record_event(session, job.dataset_id, completion.event, outbox, job.id)
+                await record_event(session, job.subject, completion.event, outbox, job.id)
 
             try:
                 kept = await self._persist(commit)

@@ -24,18 +24,19 @@ _KEEPALIVE_POLLS = 3
 _BATCH = 500
 
 
-async def _behind(database: Database, after: int) -> list[tuple[Event, str]]:
-    query = select(Event, Dataset.rootname).join(Dataset).where(Event.id > after).order_by(Event.id).limit(_BATCH)
+async def _behind(database: Database, after: int) -> list[tuple[Event, str | None]]:
+    query = select(Event, Dataset.rootname).outerjoin(Dataset).where(Event.id > after).order_by(Event.id).limit(_BATCH)
     async with database.session() as session:
         return [(event, rootname) for event, rootname in await session.execute(query)]
 
 
-def _message(event: Event, rootname: str) -> str:
+def _message(event: Event, rootname: str | None) -> str:
     body: dict[str, Any] = {
         "id": event.id,
         "at": event.at.isoformat(),
         "name": event.name,
         "rootname": rootname,
+        "monitor": event.monitor,
         "job_id": event.job_id,
         "detail": event.detail,
     }

@@ -1,99 +1,24 @@
 """Content of stored files."""
 
-import re
-from collections.abc import Iterator
-from contextlib import ExitStack
-from typing import IO, Annotated
+from fastapi import APIRouter, Response
 
-from fastapi import APIRouter, Header, Response
-from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import StreamingResponse
-
+from services.monitor.content import ContentQuery, serve_content
 from services.monitor.context import CurrentContext, Session
 from services.monitor.errors import ApiError
 from shared.database.models.operations import File
-from shared.errors import PermanentError
-from shared.store import Store
+from shared.store import StoredFile
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/files", tags=["files"])
-_CHUNK = 1 << 20
-_RANGE = re.compile(r"^bytes=(\d{0,18})-(\d{0,18})$", re.ASCII)
-
-
-def _bounds(text: str, size: int) -> tuple[int, int] | None:
-    """First and last byte of a range; None for one that is to be ignored (RFC 9110, 14.2: several, or malformed).
-
-    Raises
-    ------
-    ApiError
-        416 if it is outside the file.
-    """
-    match = _RANGE.match(text.strip())
-    if match is None or match.group(1) == match.group(2) == "":
-        return None
-    first, last = match.groups()
-    if first and last and int(first) > int(last):
-        return None
-    start = int(first) if first else max(0, size - int(last))
-    end = min(int(last), size - 1) if first and last else size - 1
-    if start > end:
-        message = f"the range {text!r} is outside the file of {size} bytes"
-        raise ApiError(416, "bad_range", message, headers={"Content-Range": f"bytes */{size}"})
-    return start, end
-
-
-def _open(store: Store, path: str, start: int) -> tuple[ExitStack, IO[bytes]]:
-    """Open before the status is sent, so that a file that is gone is an error and not a broken answer."""
-    with ExitStack() as stack:
-        stream = stack.enter_context(store.open(path))
-        stream.seek(start)
-        return stack.pop_all(), stream
-
-
-def _chunks(stack: ExitStack, stream: IO[bytes], left: int) -> Iterator[bytes]:
-    with stack:
-        while left > 0 and (chunk := stream.read(min(_CHUNK, left))):
-            left -= len(chunk)
-            yield chunk
-
-
-def _matches(condition: str, etag: str) -> bool:
-    return condition.strip() == "*" or etag in (part.strip().removeprefix("W/") for part in condition.split(","))
 
 
 @router.head("/{file_id}/content", include_in_schema=False)
 @router.get("/{file_id}/content", summary="Bytes of a stored file; ranges are served", response_class=Response)
-async def content(
-    file_id: int,
-    session: Session,
-    context: CurrentContext,
-    range: Annotated[str | None, Header()] = None,  # noqa: A002 - the name of the header
-    if_range: Annotated[str | None, Header()] = None,
-    if_none_match: Annotated[str | None, Header()] = None,
-) -> Response:
+async def content(file_id: int, session: Session, context: CurrentContext, conditions: ContentQuery) -> Response:
     """Stream a file."""
     file = await session.get(File, file_id)
     if file is None:
         raise ApiError(404, "unknown_file", f"no file {file_id}; a dataset's page lists its files")
     await session.close()
-    etag = f'"{file.sha256}"'
-    headers = {
-        "ETag": etag,
-        "Accept-Ranges": "bytes",
-        "Content-Disposition": f'attachment; filename="{file.name}"',
-    }
-    if if_none_match is not None and _matches(if_none_match, etag):
-        return Response(status_code=304, headers=headers)
-    bounds = None if range is None or if_range not in (None, etag) else _bounds(range, file.size)
-    start, end = bounds or (0, file.size - 1)
-    if bounds is not None:
-        headers["Content-Range"] = f"bytes {start}-{end}/{file.size}"
-    headers["Content-Length"] = str(end - start + 1)
-    try:
-        stack, stream = await run_in_threadpool(_open, context.store, f"{file.path}/{file.name}", start)
-    except PermanentError as error:
-        raise ApiError(410, "file_gone", str(error)) from error
-    chunks = _chunks(stack, stream, end - start + 1)
-    return StreamingResponse(chunks, 200 if bounds is None else 206, headers, "application/octet-stream")
+    return await serve_content(context.store, StoredFile(file.path, file.name, file.size, file.sha256), conditions)

@@ -19,10 +19,11 @@ _Columns = TypeVarTuple("_Columns")
 _NAMES = ("id", "stage", "queue", "state", "attempts", "worker", "error_kind", "error", "fingerprint")
 
 
-def _job(job: Job, rootname: str) -> dict[str, Any]:
+def _job(job: Job, rootname: str | None) -> dict[str, Any]:
     times = {name: getattr(job, name) for name in ("created_at", "not_before", "lease_until", "finished_at")}
     return {
         "rootname": rootname,
+        "monitor": job.monitor,
         **{name: getattr(job, name) for name in _NAMES},
         **{name: moment.isoformat() if moment else None for name, moment in times.items()},
     }
@@ -62,7 +63,7 @@ async def list_jobs(
     cursor: str | None = None,
 ) -> dict[str, Any]:
     """Page of jobs."""
-    query = _chosen(select(Job, Dataset.rootname).join(Dataset), stage, kind, rootname)
+    query = _chosen(select(Job, Dataset.rootname).outerjoin(Dataset), stage, kind, rootname)
     if state is not None:
         query = query.where(Job.state == state)
     if queue is not None:
@@ -82,7 +83,7 @@ async def list_failures(
     cursor: str | None = None,
 ) -> dict[str, Any]:
     """Page of failures."""
-    failed = select(Job, Dataset.rootname).join(Dataset).where(Job.state == JobState.FAILED)
+    failed = select(Job, Dataset.rootname).outerjoin(Dataset).where(Job.state == JobState.FAILED)
     query = _chosen(failed, stage, kind, rootname)
     return await _page(request, response, session, query, limit, cursor)
 
@@ -96,7 +97,7 @@ async def requeue_failures(
     rootname: str | None = None,
 ) -> dict[str, int]:
     """Requeue by filter."""
-    failed = select(Job.id).join(Dataset).where(Job.state == JobState.FAILED)
+    failed = select(Job.id).outerjoin(Dataset).where(Job.state == JobState.FAILED)
     found = (await session.execute(_chosen(failed, stage, kind, rootname))).scalars().all()
     moved = await requeue(session, found)
     await session.commit()

@@ -10,8 +10,10 @@ from services.monitor.api.status import read_status
 from services.monitor.catalogue import Choice, describe_dataset, find_dataset, list_page, member_of, timeline_of
 from services.monitor.context import Session
 from services.monitor.errors import ApiError
+from services.monitor.gallery import describe_monitor, find_monitor, list_monitors, runs_of
 from services.monitor.pages.rendering import templates
 from services.monitor.paging import encode_cursor
+from shared.database.models.monitoring import Alert, AlertState, Artifact
 from shared.database.models.operations import Dataset, DatasetState, File, Job, JobState
 from shared.database.models.science import Lampflash
 
@@ -27,7 +29,7 @@ async def overview(request: Request, session: Session) -> Response:
     """Show counts per state, what failed and the newest datasets."""
     failed = await session.execute(
         select(Job, Dataset.rootname)
-        .join(Dataset)
+        .outerjoin(Dataset)
         .where(Job.state == JobState.FAILED)
         .order_by(Job.id.desc())
         .limit(_LISTED)
@@ -82,3 +84,35 @@ async def dataset_page(request: Request, rootname: str, session: Session) -> Res
         "flashes": list(flashes.scalars()),
     }
     return templates.TemplateResponse(request, "dataset.html", context)
+
+
+async def _unresolved(session: Session, monitor: str | None = None) -> list[Alert]:
+    """Alerts that stand, newest first."""
+    query = select(Alert).where(Alert.state != AlertState.RESOLVED).order_by(Alert.id.desc()).limit(_PAGE)
+    if monitor is not None:
+        query = query.where(Alert.monitor == monitor)
+    return list((await session.execute(query)).scalars())
+
+
+@router.get("/monitors", response_class=HTMLResponse)
+async def monitors_page(request: Request, session: Session) -> Response:
+    """Show which monitors are fresh, stale or alarming."""
+    context = {"monitors": await list_monitors(session), "alerts": await _unresolved(session)}
+    return templates.TemplateResponse(request, "monitors.html", context)
+
+
+@router.get("/monitors/{name}", response_class=HTMLResponse)
+async def monitor_page(request: Request, name: str, session: Session) -> Response:
+    """Show one monitor: figures, numbers, runs, files, what it means."""
+    monitor = find_monitor(name)
+    artifacts = await session.execute(
+        select(Artifact).where(Artifact.monitor == name, Artifact.current).order_by(Artifact.id)
+    )
+    runs, _more = await runs_of(session, monitor, _LISTED, None)
+    context = {
+        "monitor": await describe_monitor(session, monitor),
+        "alerts": await _unresolved(session, name),
+        "artifacts": list(artifacts.scalars()),
+        "runs": runs,
+    }
+    return templates.TemplateResponse(request, "monitor.html", context)

@@ -1,5 +1,6 @@
 """Templates of the pages, and how they write sizes and numbers."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fastapi.templating import Jinja2Templates
@@ -20,4 +21,14 @@ def _number(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
-templates.env.filters |= {"size": _size, "number": _number}
+def _mjd(value: float) -> str:
+    """Date of an MJD."""
+    return (datetime(1858, 11, 17, tzinfo=UTC) + timedelta(days=value)).strftime("%Y-%m-%d")
+
+
+def _significant(value: float | None) -> str:
+    """Four significant digits, or nothing where there is no value."""
+    return "" if value is None else f"{value:.4g}"
+
+
+templates.env.filters |= {"size": _size, "number": _number, "mjd": _mjd, "significant": _significant}

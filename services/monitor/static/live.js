@@ -2,7 +2,10 @@
 // Renew the parts of the page marked data-live when something happens, at most once in two seconds.
 const parts = [...document.querySelectorAll("[data-live]")].map((part) => part.id);
 const rootname = parts.length ? document.getElementById(parts[0]).dataset.live : "";
-const names = ["discovered", "incomplete", "fetched", "calibrated", "ingested", "failed", "skipped", "forced"].map((name) => `dataset.${name}`);
+const names = {
+  dataset: ["discovered", "incomplete", "fetched", "calibrated", "ingested", "failed", "skipped", "forced"],
+  job: ["retried", "requeued", "dropped"], monitor: ["updated", "failed"], alert: ["opened", "resolved", "acknowledged"],
+};
 const source = new EventSource("/api/v1/events");
 let due = false;
 
@@ -19,7 +22,7 @@ async function renew() {
   if (fresh.getElementById("spectrum") && !document.getElementById("spectrum")) location.reload();
 }
 
-for (const name of [...names, "job.retried", "job.requeued", "job.dropped"]) {
+for (const name of Object.entries(names).flatMap(([what, facts]) => facts.map((fact) => `${what}.${fact}`))) {
   source.addEventListener(name, (event) => {
     if (due || (rootname && JSON.parse(event.data).rootname !== rootname)) return;
     due = true; setTimeout(renew, 2000);

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Enum, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, CheckConstraint, Enum, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.base import Base
@@ -31,6 +31,7 @@ class Stage(StrEnum):
     CALIBRATE = "calibrate"
     INGEST_RAW = "ingest-raw"
     INGEST_PRODUCTS = "ingest-products"
+    MONITOR = "monitor"
 
 
 class JobState(StrEnum):
@@ -173,11 +174,12 @@ class File(Base):
 
 
 class Job(Base):
-    """Work that somebody must do: one row per stage and unit of work."""
+    """Work that somebody must do: one row per stage and unit of work, on a dataset or on a monitor."""
 
     __tablename__ = "jobs"
     __table_args__ = (
-        UniqueConstraint("stage", "dataset_id", "fingerprint"),
+        UniqueConstraint("stage", "dataset_id", "monitor", "fingerprint", postgresql_nulls_not_distinct=True),
+        CheckConstraint("num_nonnulls(dataset_id, monitor) = 1", name="one_subject"),
         Index("ix_jobs_due", "queue", "not_before", postgresql_where=text("state = 'queued'")),
         Index("ix_jobs_lease", "lease_until", postgresql_where=text("state = 'running'")),
         Index("ix_jobs_failed", "id", postgresql_where=text("state = 'failed'")),
@@ -185,7 +187,10 @@ class Job(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     stage: Mapped[Stage] = mapped_column(_enum(Stage))
-    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"), index=True)
+    dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"), index=True)
+    monitor: Mapped[str | None] = mapped_column(
+        comment="Name of the monitor, where the work is on none of the datasets"
+    )
     fingerprint: Mapped[str] = mapped_column(comment="Hash of everything the result depends on")
     queue: Mapped[str]
     payload: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -219,14 +224,19 @@ class Attempt(Base):
 
 
 class Event(Base):
-    """A fact that happened to a dataset; append-only."""
+    """A fact that happened to a dataset or a monitor; append-only."""
 
     __tablename__ = "events"
-    __table_args__ = (Index("ix_events_dataset_id_id", "dataset_id", "id"),)
+    __table_args__ = (
+        Index("ix_events_dataset_id_id", "dataset_id", "id"),
+        Index("ix_events_name_id", "name", "id"),
+        CheckConstraint("num_nonnulls(dataset_id, monitor) = 1", name="one_subject"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     at: Mapped[datetime] = mapped_column(server_default=func.now())
     name: Mapped[str] = mapped_column(comment="e.g. dataset.fetched")
-    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+    dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+    monitor: Mapped[str | None] = mapped_column(comment="Name of the monitor that it happened to")
     job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"))
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict)

@@ -1,0 +1,147 @@
+"""Alerts, and subscriptions to them."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
+from pydantic.networks import HttpUrl
+from sqlalchemy import delete, func, select
+
+from services.monitor.context import Authorised, Session
+from services.monitor.errors import ApiError
+from services.monitor.gallery import find_monitor
+from services.monitor.monitors.framework.alerts import acknowledge
+from services.monitor.paging import decode_cursor, page, split
+from shared.database.models.monitoring import Alert, AlertState, Delivery, Severity, Subscription
+from shared.logs import get_logger
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["alerts"])
+_URL: TypeAdapter[HttpUrl] = TypeAdapter(HttpUrl)
+_NAMES = (
+    "id", "monitor", "run_id", "rule", "severity", "message", "value", "threshold", "source", "rootname", "state",
+    "acknowledged_by",
+)  # fmt: skip
+
+
+def describe_alert(alert: Alert) -> dict[str, Any]:
+    """Alert as readers see it."""
+    times = {name: getattr(alert, name) for name in ("opened_at", "acknowledged_at", "resolved_at")}
+    return {
+        **{name: getattr(alert, name) for name in _NAMES},
+        **{name: moment.isoformat() if moment else None for name, moment in times.items()},
+    }
+
+
+@router.get("/alerts", summary="Alerts, newest first")
+async def list_alerts(
+    request: Request,
+    response: Response,
+    session: Session,
+    state: AlertState | None = None,
+    monitor: str | None = None,
+    severity: Annotated[Severity | None, Query(description="This severity or a graver one")] = None,
+    rootname: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: str | None = None,
+) -> dict[str, Any]:
+    """Page of alerts."""
+    query = select(Alert).order_by(Alert.id.desc())
+    if state is not None:
+        query = query.where(Alert.state == state)
+    if monitor is not None:
+        query = query.where(Alert.monitor == find_monitor(monitor).name)
+    if severity is not None:
+        levels = list(Severity)
+        query = query.where(Alert.severity.in_(levels[levels.index(severity) :]))
+    if rootname is not None:
+        query = query.where(Alert.rootname == rootname.lower())
+    if (after := decode_cursor(cursor, int)) is not None:
+        query = query.where(Alert.id < after[0])
+    found, more = split((await session.execute(query.limit(limit + 1))).scalars().all(), limit)
+    return page(request, response, [describe_alert(alert) for alert in found], (found[-1].id,) if more else None)
+
+
+@router.post("/alerts/{alert_id}/acknowledge", summary="Say that somebody has seen an open alert")
+async def acknowledge_alert(alert_id: int, session: Session, name: Authorised) -> dict[str, Any]:
+    """Acknowledge one."""
+    if not await acknowledge(session, alert_id, name):
+        raise ApiError(404, "no_open_alert", f"alert {alert_id} is not open; /api/v1/alerts?state=open lists those")
+    await session.commit()
+    get_logger().info("alert acknowledged", alert=alert_id, by=name)
+    return {"acknowledged": alert_id}
+
+
+class NewSubscription(BaseModel):
+    """Who is told of what."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    channel: Literal["webhook", "email"]
+    target: str = Field(description="URL of a webhook, or an e-mail address", max_length=2000)
+    secret: SecretStr | None = Field(None, description="Key of the signature of a webhook's body")
+    monitor: str | None = Field(None, description="Name of the monitor; all of them if left out")
+    subject: Literal["alerts", "results"] = "alerts"
+    severity: Severity = Field(Severity.WARN, description="Least grave alert that is delivered")
+
+
+def _check_target(wanted: NewSubscription) -> None:
+    if wanted.channel == "webhook":
+        try:
+            _URL.validate_python(wanted.target)
+        except ValidationError as error:
+            raise ApiError(400, "bad_value", f"a webhook needs an http or https URL, not {wanted.target!r}") from error
+    elif wanted.target.count("@") != 1 or any(mark in wanted.target for mark in " \r\n,"):
+        raise ApiError(400, "bad_value", f"{wanted.target!r} is no e-mail address")
+
+
+async def _describe(session: Session, subscription: Subscription) -> dict[str, Any]:
+    counts = await session.execute(
+        select(Delivery.state, func.count()).where(Delivery.subscription_id == subscription.id).group_by(Delivery.state)
+    )
+    names = ("id", "channel", "target", "monitor", "subject", "severity", "created_by")
+    return {
+        **{name: getattr(subscription, name) for name in names},
+        "signed": subscription.secret is not None,
+        "created_at": subscription.created_at.isoformat(),
+        "deliveries": dict(counts.tuples().all()),
+    }
+
+
+@router.get("/subscriptions", summary="Who is told of what, and how its deliveries went")
+async def list_subscriptions(session: Session, _name: Authorised) -> dict[str, Any]:
+    """List subscriptions; their targets are nobody else's business, so a token is needed."""
+    found = (await session.execute(select(Subscription).order_by(Subscription.id))).scalars().all()
+    return {"items": [await _describe(session, subscription) for subscription in found]}
+
+
+@router.post("/subscriptions", summary="Have alerts or fresh results delivered", status_code=201)
+async def subscribe(wanted: NewSubscription, session: Session, name: Authorised) -> dict[str, Any]:
+    """Subscribe."""
+    _check_target(wanted)
+    subscription = Subscription(
+        channel=wanted.channel,
+        target=wanted.target,
+        secret=wanted.secret.get_secret_value() if wanted.secret else None,
+        monitor=find_monitor(wanted.monitor).name if wanted.monitor else None,
+        subject=wanted.subject,
+        severity=wanted.severity,
+        created_by=name,
+    )
+    session.add(subscription)
+    await session.commit()
+    await session.refresh(subscription)
+    return await _describe(session, subscription)
+
+
+@router.delete("/subscriptions/{subscription_id}", summary="End a subscription", status_code=204)
+async def unsubscribe(subscription_id: int, session: Session, _name: Authorised) -> Response:
+    """Unsubscribe."""
+    found = await session.execute(
+        delete(Subscription).where(Subscription.id == subscription_id).returning(Subscription.id)
+    )
+    if found.scalar_one_or_none() is None:
+        raise ApiError(404, "unknown_subscription", f"no subscription {subscription_id}")
+    await session.commit()
+    return Response(status_code=204)

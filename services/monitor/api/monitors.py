@@ -1,0 +1,152 @@
+"""Monitors: state, values, figures, runs, artifacts."""
+
+import asyncio
+import json
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy import select
+
+from services.monitor.content import ContentQuery, serve_content
+from services.monitor.context import Authorised, CurrentContext, Session
+from services.monitor.errors import ApiError
+from services.monitor.figures import figure_from_json
+from services.monitor.figures.drawing import draw
+from services.monitor.figures.plotly import to_plotly
+from services.monitor.gallery import describe_monitor, find_monitor, list_monitors, runs_of
+from services.monitor.monitors.framework.scheduling import request_run
+from services.monitor.paging import decode_cursor, page
+from services.monitor.rows import ListingQuery, select_rows, serve
+from shared.database.models.monitoring import Artifact, MonitorFigure, MonitorValue
+from shared.jobs.events import Outbox
+from shared.logs import get_logger
+from shared.store import StoredFile
+
+__all__ = ["artifacts_router", "router"]
+
+router = APIRouter(prefix="/monitors", tags=["monitors"])
+artifacts_router = APIRouter(prefix="/artifacts", tags=["monitors"])
+_PICTURES = {"png": "image/png", "svg": "image/svg+xml"}
+
+
+@router.get("", summary="Monitors: freshness, last outcome, open alerts")
+async def index(session: Session) -> dict[str, Any]:
+    """List the monitors."""
+    return {"items": await list_monitors(session)}
+
+
+@router.get("/{name}", summary="A monitor: what it means, its state, its numbers, its figures")
+async def show_monitor(name: str, session: Session) -> dict[str, Any]:
+    """Describe one monitor."""
+    return await describe_monitor(session, find_monitor(name))
+
+
+@router.get("/{name}/data", summary="Values with outlier flag, run and file")
+async def show_data(name: str, request: Request, response: Response, session: Session, listing: ListingQuery) -> Any:
+    """Page of values as JSON, or up to 100,000 of them as a file; filter with ``?column__operator=value``."""
+    monitor = find_monitor(name)
+    table = MonitorValue.__table__
+    query = select_rows(MonitorValue, listing).where(table.c.monitor == monitor.name)
+    answer = await serve(session, MonitorValue, query, listing, request, response)
+    if isinstance(answer, dict):
+        answer["quantities"] = {
+            key: {"unit": quantity.unit, "description": quantity.description}
+            for key, quantity in monitor.quantities.items()
+        }
+    return answer
+
+
+@router.get("/{name}/figures", summary="Figures of a monitor")
+async def list_figures(name: str, session: Session) -> dict[str, Any]:
+    """List the figures."""
+    described = await describe_monitor(session, find_monitor(name))
+    return {"items": described["figures"]}
+
+
+@router.get("/{name}/figures/{figure}", summary="A figure as Plotly JSON, PNG or SVG")
+async def show_figure(
+    name: str,
+    figure: str,
+    request: Request,
+    session: Session,
+    format: Annotated[Literal["json", "png", "svg"], Query()] = "json",  # noqa: A002 - the name of the query parameter
+) -> Response:
+    """Draw a figure."""
+    monitor = find_monitor(name)
+    stored = (
+        await session.execute(
+            select(MonitorFigure).where(MonitorFigure.monitor == monitor.name, MonitorFigure.name == figure)
+        )
+    ).scalar_one_or_none()
+    if stored is None:
+        raise ApiError(404, "unknown_figure", f"{name} has no figure {figure!r}; /api/v1/monitors/{name} lists them")
+    await session.close()
+    etag = f'"{stored.monitor}-{figure}-{stored.run_id}-{format}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=headers)
+    content = await asyncio.to_thread(_render, stored.content, format)
+    return Response(content, media_type=_PICTURES.get(format, "application/json"), headers=headers)
+
+
+def _render(content: dict[str, Any], kind: str) -> bytes:
+    figure = figure_from_json(content)
+    return draw(figure, kind) if kind in _PICTURES else json.dumps(to_plotly(figure)).encode()
+
+
+@router.get("/{name}/runs", summary="Runs of a monitor, newest first")
+async def list_runs(
+    name: str,
+    request: Request,
+    response: Response,
+    session: Session,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: str | None = None,
+) -> dict[str, Any]:
+    """Page of runs."""
+    after = decode_cursor(cursor, int)
+    items, more = await runs_of(session, find_monitor(name), limit, after[0] if after else None)
+    return page(request, response, items, (items[-1]["id"],) if more else None)
+
+
+@router.post("/{name}/runs", summary="Compute a monitor now", status_code=202)
+async def start_run(name: str, session: Session, token: Authorised) -> dict[str, str]:
+    """Ask for a run, even where nothing is new; the dispatcher sends its message."""
+    monitor = find_monitor(name)
+    await request_run(session, monitor, Outbox(), occasion={"forced": asyncio.get_running_loop().time(), "by": token})
+    await session.commit()
+    get_logger().info("monitor requested", monitor=name, by=token)
+    return {"monitor": name, "status": "requested"}
+
+
+@router.get("/{name}/artifacts", summary="Files that a monitor made, newest first")
+async def list_artifacts(
+    name: str, session: Session, current: Annotated[bool, Query(description="Only those of the newest run")] = True
+) -> dict[str, Any]:
+    """List artifacts."""
+    monitor = find_monitor(name)
+    query = select(Artifact).where(Artifact.monitor == monitor.name).order_by(Artifact.id.desc()).limit(1000)
+    if current:
+        query = query.where(Artifact.current)
+    found = (await session.execute(query)).scalars()
+    names = ("id", "run_id", "kind", "name", "size", "sha256", "detail", "current")
+    return {
+        "items": [
+            {name: getattr(item, name) for name in names} | {"created_at": item.created_at.isoformat()}
+            for item in found
+        ]
+    }
+
+
+@artifacts_router.head("/{artifact_id}/content", include_in_schema=False)
+@artifacts_router.get("/{artifact_id}/content", summary="Bytes of an artifact", response_class=Response)
+async def artifact_content(
+    artifact_id: int, session: Session, context: CurrentContext, conditions: ContentQuery
+) -> Response:
+    """Stream an artifact."""
+    artifact = await session.get(Artifact, artifact_id)
+    if artifact is None:
+        raise ApiError(404, "unknown_artifact", f"no artifact {artifact_id}; a monitor's page lists its own")
+    await session.close()
+    stored = StoredFile(artifact.path, artifact.name, artifact.size, artifact.sha256)
+    return await serve_content(context.store, stored, conditions)

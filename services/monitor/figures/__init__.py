@@ -1,0 +1,15 @@
+"""Figures: one description, drawn as Plotly JSON in a browser and by matplotlib as PNG or SVG."""
+
+from services.monitor.figures.description import (
+    Figure,
+    Heatmap,
+    Line,
+    Mark,
+    Outline,
+    Panel,
+    Points,
+    figure_from_json,
+    figure_to_json,
+)
+
+__all__ = ["Figure", "Heatmap", "Line", "Mark", "Outline", "Panel", "Points", "figure_from_json", "figure_to_json"]

@@ -1,0 +1,273 @@
+"""What a figure shows, apart from how it is drawn.
+
+Times are MJD everywhere; a panel with ``x_is_time`` is drawn with a calendar axis. Above `MOST_POINTS` points a layer
+becomes a map of their density, with the outliers still drawn one by one, so that a figure of a whole mission stays
+small.
+"""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass as checked
+
+__all__ = [
+    "MOST_POINTS",
+    "Figure",
+    "Heatmap",
+    "Line",
+    "Mark",
+    "Outline",
+    "Panel",
+    "PointColumns",
+    "Points",
+    "figure_from_json",
+    "figure_to_json",
+    "numbers",
+    "scatter",
+]
+
+MOST_POINTS = 20_000
+"""Points of a layer that are drawn one by one."""
+
+_DENSITY_BINS = (240, 120)
+_DIGITS = 6
+"""Significant digits kept; times are kept whole, since an MJD to 0.1 s needs eleven."""
+
+_STRICT = ConfigDict(extra="forbid")
+
+
+def numbers(values: Any, digits: int | None = _DIGITS) -> list[float | None]:
+    """Values as JSON has them: rounded to significant digits, None where they are not finite.
+
+    Parameters
+    ----------
+    values
+        Array, shape (n,).
+    digits
+        Significant digits; None keeps all.
+    """
+    array = np.asarray(values, dtype=np.float64).ravel()
+    if digits is None:
+        return [value if np.isfinite(value) else None for value in array.tolist()]
+    return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in array.tolist()]
+
+
+@checked(config=_STRICT)
+class Points:
+    """Separate values.
+
+    Attributes
+    ----------
+    label
+        Name in the legend.
+    x, y
+        Coordinates.
+    error
+        One-sigma error of `y`.
+    colour
+        Values that colour the points, instead of one colour for all.
+    colour_label
+        What they are, with the unit.
+    rootnames
+        Exposure of each point: where a click leads.
+    notes
+        Setting of each point, shown beside it.
+    outlier
+        Draw them as outliers, whatever the colour.
+    colour_range
+        Ends of the colour scale.
+    """
+
+    label: str
+    x: list[float | None]
+    y: list[float | None]
+    error: list[float | None] | None = None
+    colour: list[float | None] | None = None
+    colour_label: str = ""
+    rootnames: list[str | None] | None = None
+    notes: list[str] | None = None
+    outlier: bool = False
+    colour_range: tuple[float, float] | None = None
+    kind: Literal["points"] = "points"
+
+
+@checked(config=_STRICT)
+class Line:
+    """A curve, or steps that hold a value until the next."""
+
+    label: str
+    x: list[float | None]
+    y: list[float | None]
+    steps: bool = False
+    dashed: bool = False
+    kind: Literal["line"] = "line"
+
+
+@checked(config=_STRICT)
+class Heatmap:
+    """Values on a grid: `z` has a row per `y` cell, None where there is no value; edges are one more than cells."""
+
+    label: str
+    x_edges: list[float]
+    y_edges: list[float]
+    z: list[list[float | None]]
+    log: bool = False
+    colour_range: tuple[float, float] | None = None
+    kind: Literal["heatmap"] = "heatmap"
+
+
+@checked(config=_STRICT)
+class Outline:
+    """A closed contour, such as the SAA's."""
+
+    label: str
+    x: list[float | None]
+    y: list[float | None]
+    kind: Literal["outline"] = "outline"
+
+
+@checked(config=_STRICT)
+class Mark:
+    """A straight line across the panel: at an `x` (a date in the instrument's history) or at a `y` (a limit)."""
+
+    text: str
+    x: float | None = None
+    y: float | None = None
+    kind: Literal["mark"] = "mark"
+
+
+Layer = Annotated[Points | Line | Heatmap | Outline | Mark, Field(discriminator="kind")]
+
+
+@checked(config=_STRICT)
+class Panel:
+    """One pair of axes."""
+
+    x_label: str
+    y_label: str
+    layers: list[Layer] = field(default_factory=list)
+    title: str = ""
+    x_is_time: bool = False
+    y_log: bool = False
+    x_range: tuple[float, float] | None = None
+    y_range: tuple[float, float] | None = None
+
+
+@checked(config=_STRICT)
+class Figure:
+    """A figure: panels below each other, or in columns, with a title and a caption that says what one sees."""
+
+    name: str
+    title: str
+    caption: str
+    panels: list[Panel]
+    columns: int = 1
+    share_x: bool = False
+
+
+_ADAPTER: TypeAdapter[Figure] = TypeAdapter(Figure)
+
+
+def figure_to_json(figure: Figure) -> dict[str, Any]:
+    """Figure as it is stored."""
+    content: dict[str, Any] = _ADAPTER.dump_python(figure, mode="json")
+    return content
+
+
+def figure_from_json(content: dict[str, Any]) -> Figure:
+    """Figure out of what was stored.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If it is not the description of a figure.
+    """
+    return _ADAPTER.validate_python(content)
+
+
+@dataclass(frozen=True)
+class PointColumns:
+    """Columns of many points, as arrays of shape (n,).
+
+    Attributes
+    ----------
+    x, y
+        Coordinates, MJD in days for times.
+    error, colour
+        As in `Points`; None where there are none.
+    rootnames, notes
+        Text per point.
+    outliers
+        Boolean, which of them are outliers.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    error: np.ndarray | None = None
+    colour: np.ndarray | None = None
+    rootnames: np.ndarray | None = None
+    notes: np.ndarray | None = None
+    outliers: np.ndarray | None = None
+
+
+def scatter(
+    label: str, columns: PointColumns, colour_label: str = "", colour_range: tuple[float, float] | None = None
+) -> list[Layer]:
+    """Layers of a set of points: themselves, their outliers apart, or their density where they are too many.
+
+    Parameters
+    ----------
+    label
+        Name in the legend.
+    columns
+        The points.
+    colour_label, colour_range
+        As in `Points`.
+    """
+    wrong = np.zeros(len(columns.x), dtype=bool) if columns.outliers is None else columns.outliers.astype(bool)
+    regular = ~wrong
+    layers: list[Layer] = []
+    if np.count_nonzero(regular) > MOST_POINTS:
+        layers.append(_density(label, columns.x[regular], columns.y[regular]))
+    elif regular.any():
+        layers.append(_points(label, columns, regular, colour_label, colour_range))
+    chosen = np.flatnonzero(wrong)
+    if len(chosen):
+        far = np.zeros_like(wrong)
+        # The newest are kept: those are what somebody must look at.
+        far[chosen[np.argsort(columns.x[chosen])][-MOST_POINTS:]] = True
+        outliers = _points(f"{label}, outliers", columns, far, "", None)
+        outliers.outlier, outliers.colour = True, None
+        layers.append(outliers)
+    return layers
+
+
+def _points(
+    label: str, columns: PointColumns, mask: np.ndarray, colour_label: str, colour_range: tuple[float, float] | None
+) -> Points:
+    def some(values: np.ndarray | None) -> list[float | None] | None:
+        return None if values is None else numbers(values[mask])
+
+    def texts(values: np.ndarray | None) -> list[Any] | None:
+        return None if values is None else values[mask].tolist()
+
+    return Points(
+        label,
+        numbers(columns.x[mask], None),
+        numbers(columns.y[mask]),
+        some(columns.error),
+        some(columns.colour),
+        colour_label,
+        texts(columns.rootnames),
+        texts(columns.notes),
+        colour_range=colour_range,
+    )
+
+
+def _density(label: str, x: np.ndarray, y: np.ndarray) -> Heatmap:
+    finite = np.isfinite(x) & np.isfinite(y)
+    counts, x_edges, y_edges = np.histogram2d(x[finite], y[finite], bins=_DENSITY_BINS)
+    rows = [[None if count == 0 else float(count) for count in row] for row in counts.T]
+    return Heatmap(f"{label}: points per cell", x_edges.tolist(), y_edges.tolist(), rows, log=True)

@@ -1,0 +1,140 @@
+"""Figures as PNG or SVG, drawn by matplotlib."""
+
+import io
+import itertools
+import math
+from typing import Any, cast
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure as Canvas
+
+from services.monitor.figures.description import Figure, Heatmap, Line, Mark, Outline, Panel, Points
+from services.monitor.figures.palette import COLOURS, OUTLIER, SCALE, SYMBOLS
+
+__all__ = ["draw"]
+
+_WIDTH, _PANEL_HEIGHT = 10.0, 3.6
+_MJD_TO_DAYS = -40587.0
+"""matplotlib counts days from 1970-01-01, which is MJD 40587."""
+_MOST_LEGEND = 12
+
+
+def draw(figure: Figure, kind: str) -> bytes:
+    """Picture of a figure.
+
+    Parameters
+    ----------
+    figure
+        Figure.
+    kind
+        ``png`` or ``svg``.
+    """
+    rows = math.ceil(len(figure.panels) / figure.columns)
+    canvas = Canvas(figsize=(_WIDTH, 0.9 + rows * _PANEL_HEIGHT), layout="constrained", dpi=110)
+    canvas.suptitle(figure.title)
+    grid = canvas.subplots(rows, figure.columns, sharex=figure.share_x, squeeze=False).ravel()
+    for axes, panel in zip(grid, figure.panels, strict=False):
+        _draw_panel(canvas, cast(Axes, axes), panel)
+    for axes in grid[len(figure.panels) :]:
+        axes.set_visible(False)
+    buffer = io.BytesIO()
+    canvas.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else None)
+    return buffer.getvalue()
+
+
+def _draw_panel(canvas: Canvas, axes: Axes, panel: Panel) -> None:
+    styles = itertools.count()
+    for layer in panel.layers:
+        if isinstance(layer, Mark):
+            _draw_mark(axes, layer, panel)
+        elif isinstance(layer, Heatmap):
+            _draw_heatmap(canvas, axes, layer, panel)
+        elif isinstance(layer, Outline):
+            axes.plot(_x(layer.x, panel), _floats(layer.y), color="0.5", linestyle="--", label=layer.label)
+        elif isinstance(layer, Line):
+            colour = COLOURS[next(styles) % len(COLOURS)]
+            style: Any = {"drawstyle": "steps-post"} if layer.steps else {}
+            axes.plot(
+                _x(layer.x, panel),
+                _floats(layer.y),
+                "--" if layer.dashed else "-",
+                color=colour,
+                label=layer.label,
+                **style,
+            )
+        else:
+            _draw_points(canvas, axes, layer, panel, 0 if layer.outlier else next(styles))
+    _finish(axes, panel)
+
+
+def _draw_points(canvas: Canvas, axes: Axes, layer: Points, panel: Panel, style: int) -> None:
+    x, y = _x(layer.x, panel), _floats(layer.y)
+    if layer.outlier:
+        axes.scatter(x, y, marker="x", color=OUTLIER, s=30, label=layer.label, zorder=3)
+        return
+    marker = SYMBOLS[style % len(SYMBOLS)][1]
+    if layer.colour is not None:
+        low, high = layer.colour_range or (None, None)
+        dots = axes.scatter(x, y, c=_floats(layer.colour), marker=marker, cmap=SCALE, vmin=low, vmax=high, s=14)
+        canvas.colorbar(dots, ax=axes, label=layer.colour_label)
+        return
+    colour = COLOURS[style % len(COLOURS)]
+    if layer.error is not None:
+        axes.errorbar(x, y, _floats(layer.error), fmt="none", ecolor=colour, elinewidth=0.6, alpha=0.5)
+    axes.scatter(x, y, marker=marker, color=colour, s=12, label=layer.label)
+
+
+def _draw_heatmap(canvas: Canvas, axes: Axes, layer: Heatmap, panel: Panel) -> None:
+    values = np.ma.masked_invalid(np.array(layer.z, dtype=np.float64))
+    low, high = layer.colour_range or (None, None)
+    norm = LogNorm(low, high) if layer.log else Normalize(low, high)
+    mesh = axes.pcolormesh(_x(list(layer.x_edges), panel), layer.y_edges, values, cmap=SCALE, norm=norm)
+    canvas.colorbar(mesh, ax=axes, label=layer.label)
+
+
+def _draw_mark(axes: Axes, mark: Mark, panel: Panel) -> None:
+    if mark.x is not None:
+        place = float(_x([mark.x], panel)[0])
+        axes.axvline(place, color="0.6", linestyle=":", linewidth=1, zorder=0)
+        axes.text(
+            place,
+            0.98,
+            mark.text,
+            rotation=90,
+            fontsize=7,
+            ha="right",
+            va="top",
+            transform=axes.get_xaxis_transform(),
+            clip_on=True,
+        )
+    elif mark.y is not None:
+        axes.axhline(mark.y, color="0.6", linestyle=":", linewidth=1, zorder=0)
+        axes.text(0.005, mark.y, mark.text, fontsize=7, va="bottom", transform=axes.get_yaxis_transform(), clip_on=True)
+
+
+def _finish(axes: Axes, panel: Panel) -> None:
+    axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
+    axes.set_title(panel.title, loc="left", fontsize=10)
+    if panel.y_log:
+        axes.set_yscale("log")
+    if panel.x_range:
+        axes.set_xlim(*_x(list(panel.x_range), panel))
+    if panel.y_range:
+        axes.set_ylim(*panel.y_range)
+    if panel.x_is_time:
+        locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    if 0 < len(axes.get_legend_handles_labels()[1]) <= _MOST_LEGEND:
+        axes.legend(fontsize=8)
+
+
+def _floats(values: list[float | None]) -> Any:
+    return np.array(values, dtype=np.float64)
+
+
+def _x(values: list[float | None], panel: Panel) -> Any:
+    return _floats(values) + (_MJD_TO_DAYS if panel.x_is_time else 0.0)

@@ -1,0 +1,15 @@
+"""Colours that are told apart without colour vision, on light and on dark ground."""
+
+__all__ = ["COLOURS", "OUTLIER", "SCALE", "SYMBOLS"]
+
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#8c6d31", "#d55e00")
+"""Series in turn (Okabe and Ito, Color Universal Design, 2008; without black and yellow, not seen on every ground)."""
+
+SYMBOLS = (("circle", "o"), ("square", "s"), ("diamond", "D"), ("triangle-up", "^"), ("cross", "P"), ("star", "*"))
+"""Shape of each series, so that colour is never the only difference: Plotly's name and matplotlib's."""
+
+OUTLIER = "#d1242f"
+"""Outliers, which are also drawn as open crosses."""
+
+SCALE = "viridis"
+"""Colour scale of values: even in lightness (matplotlib's and Plotly's Viridis)."""

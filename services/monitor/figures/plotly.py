@@ -1,0 +1,175 @@
+"""Figures as Plotly JSON: what `plotly.js` draws, without a colour scheme, which is the page's."""
+
+import itertools
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from services.monitor.figures.description import Figure, Heatmap, Line, Mark, Outline, Panel, Points
+from services.monitor.figures.palette import COLOURS, OUTLIER, SYMBOLS
+
+__all__ = ["to_plotly"]
+
+_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
+_GAP = 0.08
+_PANEL_HEIGHT = 340
+
+
+def to_plotly(figure: Figure) -> dict[str, Any]:
+    """Figure for ``Plotly.newPlot``: ``data`` and ``layout``.
+
+    Parameters
+    ----------
+    figure
+        Figure; times are MJD and become calendar dates (UTC).
+    """
+    rows = math.ceil(len(figure.panels) / figure.columns)
+    layout: dict[str, Any] = {
+        "height": 90 + rows * _PANEL_HEIGHT,
+        "hovermode": "closest",
+        "legend": {"orientation": "h", "y": -0.12 / rows, "yanchor": "top"},
+        "margin": {"t": 40, "r": 20, "b": 60, "l": 70},
+        "annotations": [],
+        "shapes": [],
+    }
+    data: list[dict[str, Any]] = []
+    shown: set[str] = set()
+    for number, panel in enumerate(figure.panels, start=1):
+        axes = _Axes(number, figure, rows)
+        layout |= axes.layout(panel)
+        layout["annotations"] += axes.title(panel)
+        styles = itertools.count()
+        for layer in panel.layers:
+            if isinstance(layer, Mark):
+                shape, note = axes.mark(layer, panel)
+                layout["shapes"].append(shape)
+                layout["annotations"].append(note)
+                continue
+            trace = _trace(layer, panel, styles) | axes.names()
+            trace["showlegend"] = trace.get("showlegend", True) and layer.label not in shown
+            shown.add(layer.label)
+            data.append(trace)
+    return {"data": data, "layout": layout}
+
+
+class _Axes:
+    """Where a panel is."""
+
+    def __init__(self, number: int, figure: Figure, rows: int) -> None:
+        row, column = divmod(number - 1, figure.columns)
+        width, height = 1 / figure.columns, 1 / rows
+        gap_x = _GAP if figure.columns > 1 else 0.0
+        gap_y = _GAP if rows > 1 else 0.0
+        self._suffix = "" if number == 1 else str(number)
+        self._x = [column * width + (gap_x / 2 if column else 0), (column + 1) * width - gap_x / 2]
+        if column == figure.columns - 1:
+            self._x[1] = 1.0
+        self._y = [max(0.0, 1 - (row + 1) * height + gap_y / 2), 1 - row * height - gap_y / 2]
+        self._shared = figure.share_x and number > 1
+
+    def names(self) -> dict[str, str]:
+        return {"xaxis": f"x{self._suffix}", "yaxis": f"y{self._suffix}"}
+
+    def layout(self, panel: Panel) -> dict[str, Any]:
+        x: dict[str, Any] = {"domain": self._x, "anchor": f"y{self._suffix}", "title": {"text": panel.x_label}}
+        y: dict[str, Any] = {"domain": self._y, "anchor": f"x{self._suffix}", "title": {"text": panel.y_label}}
+        if panel.x_is_time:
+            x["type"] = "date"
+        if self._shared:
+            x["matches"] = "x"
+        if panel.x_range:
+            x["range"] = [_time(value) if panel.x_is_time else value for value in panel.x_range]
+        if panel.y_log:
+            y["type"] = "log"
+        if panel.y_range:
+            y["range"] = [math.log10(value) for value in panel.y_range] if panel.y_log else list(panel.y_range)
+        return {f"xaxis{self._suffix}": x, f"yaxis{self._suffix}": y}
+
+    def title(self, panel: Panel) -> list[dict[str, Any]]:
+        if not panel.title:
+            return []
+        place = {"xref": "paper", "yref": "paper", "x": self._x[0], "y": self._y[1], "yanchor": "bottom"}
+        return [place | {"xanchor": "left", "text": f"<b>{panel.title}</b>", "showarrow": False}]
+
+    def mark(self, mark: Mark, panel: Panel) -> tuple[dict[str, Any], dict[str, Any]]:
+        dotted = {"width": 1, "dash": "dot", "color": "#888888"}
+        line: dict[str, Any] = {"type": "line", "line": dotted, "layer": "below"}
+        note: dict[str, Any] = {"text": mark.text, "showarrow": False, "font": {"size": 10}, "opacity": 0.8}
+        x_axis, y_axis = f"x{self._suffix}", f"y{self._suffix}"
+        if mark.x is not None:
+            x = _time(mark.x) if panel.x_is_time else mark.x
+            across: dict[str, Any] = {"xref": x_axis, "yref": f"{y_axis} domain", "x0": x, "x1": x, "y0": 0, "y1": 1}
+            beside: dict[str, Any] = {"xref": x_axis, "yref": f"{y_axis} domain", "x": x, "y": 1, "textangle": -90}
+            return line | across, note | beside | {"xanchor": "right", "yanchor": "top"}
+        across = {"xref": f"{x_axis} domain", "yref": y_axis, "x0": 0, "x1": 1, "y0": mark.y, "y1": mark.y}
+        height = math.log10(mark.y) if panel.y_log and mark.y else mark.y
+        beside = {"xref": f"{x_axis} domain", "yref": y_axis, "x": 0, "y": height}
+        return line | across, note | beside | {"xanchor": "left", "yanchor": "bottom"}
+
+
+def _trace(layer: Points | Line | Heatmap | Outline, panel: Panel, styles: Iterator[int]) -> dict[str, Any]:
+    if isinstance(layer, Heatmap):
+        return _heatmap(layer, panel)
+    x = [None if value is None else _time(value) for value in layer.x] if panel.x_is_time else layer.x
+    common: dict[str, Any] = {"name": layer.label, "x": x, "y": layer.y}
+    if isinstance(layer, Outline):
+        dotted = {"color": "#888888", "dash": "dash", "width": 2}
+        return common | {"type": "scatter", "mode": "lines", "line": dotted, "hoverinfo": "name"}
+    style = 0 if isinstance(layer, Points) and layer.outlier else next(styles)
+    colour = COLOURS[style % len(COLOURS)]
+    if isinstance(layer, Line):
+        line = {"color": colour, "width": 2, "dash": "dash" if layer.dashed else "solid"}
+        shape = {"shape": "hv"} if layer.steps else {}
+        return common | {"type": "scatter", "mode": "lines", "line": line | shape}
+    return common | _points(layer, colour, SYMBOLS[style % len(SYMBOLS)][0])
+
+
+def _points(layer: Points, colour: str, symbol: str) -> dict[str, Any]:
+    marker: dict[str, Any] = {"size": 6, "symbol": symbol, "color": colour}
+    if layer.outlier:
+        marker = {"size": 9, "symbol": "x-thin", "color": OUTLIER, "line": {"width": 2, "color": OUTLIER}}
+    elif layer.colour is not None:
+        marker |= {"color": layer.colour, "colorscale": "Viridis", "showscale": True}
+        marker["colorbar"] = {"title": {"text": layer.colour_label, "side": "right"}}
+        if layer.colour_range:
+            marker["cmin"], marker["cmax"] = layer.colour_range
+    trace: dict[str, Any] = {"type": "scattergl", "mode": "markers", "marker": marker}
+    if layer.error is not None:
+        trace["error_y"] = {"type": "data", "array": layer.error, "thickness": 1, "width": 0}
+    if layer.rootnames is not None:
+        trace["customdata"] = layer.rootnames
+    notes = layer.notes or [""] * len(layer.x)
+    trace["text"] = [
+        "<br>".join(part for part in (name or "", note) if part)
+        for name, note in zip(layer.rootnames or [""] * len(layer.x), notes, strict=True)
+    ]
+    return trace
+
+
+def _heatmap(layer: Heatmap, panel: Panel) -> dict[str, Any]:
+    edges = [_time(value) for value in layer.x_edges] if panel.x_is_time else layer.x_edges
+    z: list[list[float | None]] = layer.z
+    limits = layer.colour_range
+    bar: dict[str, Any] = {"title": {"text": layer.label, "side": "right"}}
+    if layer.log:
+        z = [[math.log10(value) if value and value > 0 else None for value in row] for row in z]
+        limits = (math.log10(limits[0]), math.log10(limits[1])) if limits else None
+        bar["title"] = {"text": f"log10 {layer.label}", "side": "right"}
+    trace: dict[str, Any] = {
+        "type": "heatmap",
+        "name": layer.label,
+        "x": edges,
+        "y": layer.y_edges,
+        "z": z,
+        "colorscale": "Viridis",
+        "colorbar": bar,
+        "showlegend": False,
+    }
+    if limits:
+        trace["zmin"], trace["zmax"] = limits
+    return trace
+
+
+def _time(mjd: float) -> str:
+    return (_EPOCH + timedelta(days=mjd)).replace(tzinfo=None).isoformat(timespec="milliseconds")

@@ -1,0 +1,126 @@
+"""Monitors as readers see them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.monitor.errors import ApiError
+from services.monitor.monitors import monitors
+from services.monitor.monitors.framework.monitor import Monitor
+from services.monitor.paging import split
+from shared.database.models.monitoring import Alert, AlertState, MonitorFigure, MonitorRun, Outcome, Severity
+
+__all__ = ["describe_monitor", "find_monitor", "list_monitors", "runs_of"]
+
+_MJD_OF_UNIX = 40587.0
+_DAY = 86400.0
+
+
+def find_monitor(name: str) -> Monitor:
+    """Monitor by its name.
+
+    Raises
+    ------
+    ApiError
+        404 if there is none.
+    """
+    found = monitors().get(name)
+    if found is None:
+        raise ApiError(404, "unknown_monitor", f"no monitor {name!r}; there are {', '.join(monitors())}")
+    return found
+
+
+def _freshness(monitor: Monitor, run: MonitorRun | None) -> str:
+    """``fresh``, ``stale`` (no data for twice the cadence), ``failed`` or ``empty``."""
+    if run is None:
+        return "empty"
+    if run.outcome is Outcome.FAILED:
+        return "failed"
+    now = _MJD_OF_UNIX + datetime.now(UTC).timestamp() / _DAY
+    if run.newest_mjd is None or now - run.newest_mjd > 2 * monitor.cadence.total_seconds() / _DAY:
+        return "stale"
+    return "fresh"
+
+
+def _run(run: MonitorRun) -> dict[str, Any]:
+    names = ("id", "job_id", "outcome", "reason", "generation", "newest_mjd", "versions", "seconds")
+    return {name: getattr(run, name) for name in names} | {"created_at": run.created_at.isoformat()}
+
+
+async def _last_runs(session: AsyncSession) -> dict[str, MonitorRun]:
+    """Newest run of each monitor that computed something or failed."""
+    newest = (
+        select(func.max(MonitorRun.id)).where(MonitorRun.outcome != Outcome.NO_NEW_DATA).group_by(MonitorRun.monitor)
+    )
+    found = await session.execute(select(MonitorRun).where(MonitorRun.id.in_(newest)))
+    return {run.monitor: run for run in found.scalars()}
+
+
+async def _open_alerts(session: AsyncSession) -> dict[str, dict[str, int]]:
+    """Unresolved alerts of each monitor by severity."""
+    found = await session.execute(
+        select(Alert.monitor, Alert.severity, func.count())
+        .where(Alert.state != AlertState.RESOLVED)
+        .group_by(Alert.monitor, Alert.severity)
+    )
+    counts: dict[str, dict[str, int]] = {}
+    for name, severity, count in found:
+        counts.setdefault(name, {})[severity.value] = count
+    return counts
+
+
+def _summary(monitor: Monitor, run: MonitorRun | None, alerts: dict[str, int]) -> dict[str, Any]:
+    worst = max((Severity(name) for name in alerts), key=list(Severity).index, default=None)
+    return {
+        "name": monitor.name,
+        "title": monitor.title,
+        "detector": monitor.detector,
+        "freshness": _freshness(monitor, run),
+        "cadence_days": monitor.cadence.total_seconds() / _DAY,
+        "last_run": _run(run) if run else None,
+        "alerts": alerts,
+        "worst_alert": worst,
+    }
+
+
+async def list_monitors(session: AsyncSession) -> list[dict[str, Any]]:
+    """Summarise every monitor."""
+    runs, alerts = await _last_runs(session), await _open_alerts(session)
+    return [_summary(monitor, runs.get(name), alerts.get(name, {})) for name, monitor in monitors().items()]
+
+
+async def describe_monitor(session: AsyncSession, monitor: Monitor) -> dict[str, Any]:
+    """Describe a monitor: what it means, its state, its numbers, its figures."""
+    runs, alerts = await _last_runs(session), await _open_alerts(session)
+    run = runs.get(monitor.name)
+    figures = await session.execute(
+        select(MonitorFigure.name, MonitorFigure.title, MonitorFigure.caption)
+        .where(MonitorFigure.monitor == monitor.name)
+        .order_by(MonitorFigure.position)
+    )
+    return {
+        **_summary(monitor, run, alerts.get(monitor.name, {})),
+        "explanation": monitor.explanation,
+        "version": monitor.version,
+        "tables": sorted(monitor.tables),
+        "quantities": {
+            name: {"unit": quantity.unit, "description": quantity.description}
+            for name, quantity in monitor.quantities.items()
+        },
+        "statistics": run.statistics if run else {},
+        "figures": [{"name": name, "title": title, "caption": caption} for name, title, caption in figures],
+    }
+
+
+async def runs_of(
+    session: AsyncSession, monitor: Monitor, limit: int, before: int | None
+) -> tuple[Sequence[dict[str, Any]], bool]:
+    """List runs of a monitor, newest first; tell whether there are more."""
+    query = select(MonitorRun).where(MonitorRun.monitor == monitor.name).order_by(MonitorRun.id.desc())
+    if before is not None:
+        query = query.where(MonitorRun.id < before)
+    found, more = split((await session.execute(query.limit(limit + 1))).scalars().all(), limit)
+    return [_run(run) for run in found], more

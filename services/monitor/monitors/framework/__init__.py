@@ -1,0 +1,1 @@
+"""What every monitor is made of: declaration, inputs, statistics, runs."""

@@ -1,0 +1,176 @@
+"""What a monitor is: a declaration, and one pure function from columns to findings."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Select
+
+from services.monitor.figures import Figure
+from shared.database.models.monitoring import Severity
+
+__all__ = ["Columns", "Finding", "Findings", "Inputs", "Monitor", "NewArtifact", "Quantity", "RowQuery", "Values"]
+
+RowQuery = Select[*tuple[Any, ...]]
+"""A query for named columns."""
+
+Columns = Mapping[str, np.ndarray]
+"""Columns of a query by name, all of shape (n,): floats (NaN for null), booleans or objects (text, None for null)."""
+
+Inputs = Mapping[str, Columns]
+"""Columns of each of a monitor's queries."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Unit and meaning of a quantity that a monitor derives."""
+
+    unit: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Values:
+    """Values of one quantity; arrays of shape (n,).
+
+    Attributes
+    ----------
+    quantity
+        Its name.
+    mjd
+        Times, MJD (d).
+    value, error
+        Values and one-sigma errors in the unit of the quantity; error NaN where unknown.
+    rootname, segment, region
+        Text, None where it does not apply.
+    hvlevel, life_adj, file_id
+        Numbers as floats, NaN where they do not apply.
+    outlier
+        Boolean: a rule of the monitor hit it.
+    """
+
+    quantity: str
+    mjd: np.ndarray
+    value: np.ndarray
+    error: np.ndarray
+    rootname: np.ndarray
+    segment: np.ndarray
+    region: np.ndarray
+    hvlevel: np.ndarray
+    life_adj: np.ndarray
+    file_id: np.ndarray
+    outlier: np.ndarray
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule found: becomes an alert, or confirms the one that is open.
+
+    Attributes
+    ----------
+    rule
+        Short name of the rule.
+    severity
+        How grave it is.
+    message
+        What was found, in words.
+    text
+        The rule in words.
+    source
+        Where its threshold is from.
+    value, threshold
+        What was measured and what it was held against.
+    configuration
+        Segment, voltage, region or the like that it concerns.
+    rootname
+        Exposure that it concerns; None for a trend.
+    """
+
+    rule: str
+    severity: Severity
+    message: str
+    text: str
+    source: str
+    value: float | None = None
+    threshold: float | None = None
+    configuration: str = ""
+    rootname: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The same finding of a later run has the same key."""
+        return "|".join((self.rule, self.configuration, self.rootname or ""))
+
+
+@dataclass(frozen=True)
+class NewArtifact:
+    """A file that a run makes: its kind, name, content, and what its checks say."""
+
+    kind: str
+    name: str
+    content: bytes
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that a computation leaves.
+
+    Attributes
+    ----------
+    newest_mjd
+        Time of the newest input; None where there was no input.
+    values, figures, findings, artifacts
+        What is shown from now on, in place of what earlier runs left.
+    statistics
+        Numbers by group and period (`services.monitor.monitors.framework.statistics`).
+    """
+
+    newest_mjd: float | None
+    values: Sequence[Values] = ()
+    figures: Sequence[Figure] = ()
+    findings: Sequence[Finding] = ()
+    artifacts: Sequence[NewArtifact] = ()
+    statistics: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """Declaration of a monitor.
+
+    Attributes
+    ----------
+    name
+        Name in URLs and tables.
+    title
+        Name for readers.
+    explanation
+        What it means and how it is computed; paragraphs are parted by blank lines.
+    detector
+        FUV, NUV or both.
+    version
+        Raised whenever the same inputs would give something else.
+    tables
+        Science tables whose new rows make it run.
+    inputs
+        Its queries.
+    quantities
+        What it derives.
+    compute
+        Pure function of the inputs.
+    cadence
+        How often data are expected: twice that without any makes it stale.
+    """
+
+    name: str
+    title: str
+    explanation: str
+    detector: str
+    version: int
+    tables: frozenset[str]
+    inputs: Mapping[str, RowQuery]
+    quantities: Mapping[str, Quantity]
+    compute: Callable[[Inputs], Findings]
+    cadence: timedelta

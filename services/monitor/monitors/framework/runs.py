@@ -1,0 +1,204 @@
+"""Runs of monitors: read the inputs, compute, and leave values, figures, artifacts and alerts in one transaction."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.monitor.figures import figure_to_json
+from services.monitor.monitors.framework.alerts import write_alerts
+from services.monitor.monitors.framework.loading import load
+from services.monitor.monitors.framework.monitor import Findings, Inputs, Monitor, NewArtifact
+from services.monitor.monitors.framework.values import write_values
+from shared.database.engine import Database
+from shared.database.models.monitoring import Artifact, MonitorFigure, MonitorRun, Outcome
+from shared.errors import PermanentError
+from shared.jobs.claims import ClaimedJob
+from shared.jobs.events import NewEvent
+from shared.jobs.runner import Completion
+from shared.store import Store, StoredFile
+
+__all__ = ["MonitorService"]
+
+
+class MonitorService:
+    """Runs monitors.
+
+    Parameters
+    ----------
+    database
+        Database.
+    store
+        Where artifacts go.
+    monitors
+        Monitors by name.
+    """
+
+    def __init__(self, database: Database, store: Store, monitors: Mapping[str, Monitor]) -> None:
+        self._database = database
+        self._store = store
+        self._monitors = monitors
+
+    async def run(self, job: ClaimedJob) -> Completion:
+        """Compute a monitor anew.
+
+        Parameters
+        ----------
+        job
+            Job about the monitor; its payload's ``generation`` is the newest event that the inputs must reflect.
+
+        Raises
+        ------
+        PermanentError
+            If there is no such monitor, or its computation fails.
+        """
+        monitor = self._monitors.get(job.rootname)
+        if monitor is None:
+            raise PermanentError(f"no monitor {job.rootname!r}; there are {', '.join(self._monitors)}")
+        generation = int(job.payload["generation"])
+        started = time.monotonic()
+        try:
+            findings = await self._compute(monitor, generation, forced=bool(job.payload.get("forced")))
+        except Exception as error:
+            await self._record_failure(monitor, job, generation, started, error)
+            raise
+        seconds = time.monotonic() - started
+        if findings is None or findings.newest_mjd is None:
+            return _nothing_new(monitor, job, generation, seconds)
+        folder = f"monitors/{monitor.name}/job{job.id}-{job.attempt}"
+        artifacts = await asyncio.to_thread(self._publish, folder, findings)
+        event = NewEvent("monitor.updated", {"outcome": Outcome.UPDATED.value, "generation": generation})
+
+        async def apply(session: AsyncSession) -> None:
+            run_id = await _write_run(
+                session, _run(monitor, job, Outcome.UPDATED, generation, seconds, findings=findings)
+            )
+            await write_values(session, monitor.name, run_id, findings.values)
+            await _write_figures(session, monitor.name, run_id, findings)
+            await _write_artifacts(session, monitor.name, run_id, artifacts)
+            counts = await write_alerts(session, monitor.name, run_id, findings.findings)
+            event.detail.update(run=run_id, alerts=counts)
+
+        return Completion(event, apply, discard=lambda: self._store.remove(folder))
+
+    async def _compute(self, monitor: Monitor, generation: int, *, forced: bool) -> Findings | None:
+        """Compute the findings; None where the last run saw the same inputs by the same version."""
+        async with self._database.session() as session:
+            last = (
+                await session.execute(
+                    select(MonitorRun.generation, MonitorRun.versions)
+                    .where(MonitorRun.monitor == monitor.name, MonitorRun.outcome == Outcome.UPDATED)
+                    .order_by(MonitorRun.id.desc())
+                    .limit(1)
+                )
+            ).one_or_none()
+            if (
+                last is not None
+                and not forced
+                and last.generation >= generation
+                and last.versions == _versions(monitor)
+            ):
+                return None
+            inputs: Inputs = {name: await load(session, query) for name, query in monitor.inputs.items()}
+        return await asyncio.to_thread(monitor.compute, inputs)
+
+    def _publish(self, folder: str, findings: Findings) -> list[tuple[NewArtifact, StoredFile]]:
+        """Put the artifacts into the store."""
+        if not findings.artifacts:
+            return []
+        with tempfile.TemporaryDirectory(prefix="cosmo-monitor-") as temporary:
+            stored = []
+            for artifact in findings.artifacts:
+                path = Path(temporary) / artifact.name
+                path.write_bytes(artifact.content)
+                stored.append((artifact, self._store.publish(path, folder)))
+        return stored
+
+    async def _record_failure(
+        self, monitor: Monitor, job: ClaimedJob, generation: int, started: float, error: Exception
+    ) -> None:
+        values = _run(monitor, job, Outcome.FAILED, generation, time.monotonic() - started)
+        async with self._database.transaction() as session:
+            await _write_run(session, values | {"reason": f"{type(error).__name__}: {error}"})
+
+
+def _versions(monitor: Monitor) -> dict[str, Any]:
+    return {"monitor": monitor.version} | {name: version(name) for name in ("numpy", "astropy")}
+
+
+def _run(
+    monitor: Monitor,
+    job: ClaimedJob,
+    outcome: Outcome,
+    generation: int,
+    seconds: float,
+    *,
+    findings: Findings | None = None,
+) -> dict[str, Any]:
+    return {
+        "monitor": monitor.name,
+        "job_id": job.id,
+        "outcome": outcome,
+        "generation": generation,
+        "newest_mjd": findings.newest_mjd if findings else None,
+        "statistics": dict(findings.statistics) if findings else {},
+        "versions": _versions(monitor),
+        "seconds": seconds,
+    }
+
+
+def _nothing_new(monitor: Monitor, job: ClaimedJob, generation: int, seconds: float) -> Completion:
+    async def apply(session: AsyncSession) -> None:
+        await _write_run(session, _run(monitor, job, Outcome.NO_NEW_DATA, generation, seconds))
+
+    return Completion(NewEvent("monitor.checked", {"outcome": Outcome.NO_NEW_DATA.value}), apply)
+
+
+async def _write_run(session: AsyncSession, values: dict[str, Any]) -> int:
+    statement = insert(MonitorRun).values(values).returning(MonitorRun.id)
+    return int((await session.execute(statement)).scalar_one())
+
+
+async def _write_figures(session: AsyncSession, monitor: str, run_id: int, findings: Findings) -> None:
+    await session.execute(delete(MonitorFigure).where(MonitorFigure.monitor == monitor))
+    if findings.figures:
+        rows = [
+            {
+                "monitor": monitor,
+                "name": figure.name,
+                "run_id": run_id,
+                "position": position,
+                "title": figure.title,
+                "caption": figure.caption,
+                "content": figure_to_json(figure),
+            }
+            for position, figure in enumerate(findings.figures)
+        ]
+        await session.execute(insert(MonitorFigure).values(rows))
+
+
+async def _write_artifacts(
+    session: AsyncSession, monitor: str, run_id: int, artifacts: list[tuple[NewArtifact, StoredFile]]
+) -> None:
+    await session.execute(update(Artifact).where(Artifact.monitor == monitor).values(current=False))
+    for artifact, stored in artifacts:
+        session.add(
+            Artifact(
+                monitor=monitor,
+                run_id=run_id,
+                kind=artifact.kind,
+                path=stored.path,
+                name=stored.name,
+                size=stored.size,
+                sha256=stored.sha256,
+                detail=artifact.detail,
+            )
+        )
+    await session.flush()

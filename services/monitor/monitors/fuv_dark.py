@@ -1,0 +1,74 @@
+"""FUV dark rate: by segment and region of the detector, outside the South Atlantic Anomaly."""
+
+from datetime import timedelta
+
+from services.monitor.monitors.framework.history import Dated
+from services.monitor.monitors.framework.monitor import Findings, Inputs, Monitor, Quantity
+from services.monitor.monitors.parts import darks
+
+__all__ = ["MONITOR"]
+
+_SEGMENTS = ("FUVA", "FUVB")
+_REGIONS = ("inner", "bottom", "top", "left", "right")
+_PIXEL_CM2 = 1.44e-6
+"""Area of a pixel, cm^2 (COS Instrument Handbook: 6 by 24 micrometres)."""
+
+_GUIDE = Dated(54962.0, 1.5e-6, "guide line of the original dark monitor")
+_EXPECTED = {
+    "FUVA": (
+        _GUIDE,
+        Dated(60249.0, 3.83e-6, "exposure-time calculator, November 2023"),
+        Dated(60523.0, 2.32 * _PIXEL_CM2, "exposure-time calculator, August 2024"),
+    ),
+    "FUVB": (
+        _GUIDE,
+        Dated(60249.0, 4.93e-6, "exposure-time calculator, November 2023"),
+        Dated(60523.0, 2.88 * _PIXEL_CM2, "exposure-time calculator, August 2024"),
+    ),
+}
+
+_EXPLANATION = """
+The dark rate is what the detector counts with its shutter closed. It sets how faint a target can be, and follows the
+solar cycle, the detector's voltage and, near the South Atlantic Anomaly, HST's place in orbit.
+
+Each dark exposure is cut into 25-s bins; events with pulse heights 3 to 22 inside a region are counted and divided by
+the region's area and the time. Bins south of latitude 10 degrees and east of longitude 260 degrees, where the Anomaly
+is, are left out here (the orbit monitor shows them). The inner region is where spectra fall; the regions overlap, so
+they must not be added up. Multiply by 1 / 1.44e-6 to have counts per second and square centimetre.
+"""
+
+
+def _compute(inputs: Inputs) -> Findings:
+    columns = inputs["rates"]
+    if not len(columns["mjd"]):
+        return Findings(None)
+    rates = darks.rates_of(columns)
+    inner = [group for group in rates if group.region == "inner"]
+    return Findings(
+        float(columns["mjd"].max()),
+        values=[group.values for group in rates],
+        figures=[
+            darks.rate_figure(rates, _REGIONS, _EXPECTED),
+            darks.histogram_figure(inputs["histogram"]),
+            darks.temperature_figure(rates, "inner"),
+        ],
+        findings=[finding for group in inner for finding in darks.rate_findings(group, _EXPECTED[group.segment])],
+        statistics=darks.statistics_of(rates),
+    )
+
+
+MONITOR = Monitor(
+    name="fuv-dark",
+    title="FUV dark rate",
+    explanation=_EXPLANATION.strip(),
+    detector="FUV",
+    version=1,
+    tables=frozenset({"darks"}),
+    inputs={
+        "rates": darks.rates_query(_SEGMENTS),
+        "histogram": darks.histogram_query(_SEGMENTS, ("inner",)),
+    },
+    quantities={"dark_rate": Quantity("count / (s pix)", "Dark rate of an exposure outside the SAA, by region")},
+    compute=_compute,
+    cadence=timedelta(days=7),
+)

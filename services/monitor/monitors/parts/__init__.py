@@ -1,0 +1,1 @@
+"""What monitors of one family share."""

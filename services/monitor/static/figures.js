@@ -1,0 +1,59 @@
+"use strict";
+// Draw the figures of a monitor: zoom, legend, date range, hover; a click on a point leads to its dataset.
+const DARK = matchMedia("(prefers-color-scheme: dark)");
+const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+const RANGES = [
+  { count: 1, label: "1 y", step: "year", stepmode: "backward" },
+  { count: 5, label: "5 y", step: "year", stepmode: "backward" },
+  { label: "all", step: "all" },
+];
+
+function style(name) { return getComputedStyle(document.documentElement).getPropertyValue(name).trim(); }
+
+// Colours of the page, and a layout that fits its width.
+function dress(layout) {
+  const ink = style("--ink"), line = style("--line");
+  const dressed = { ...layout, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink, size: 12 } };
+  const narrow = innerWidth < 640;
+  for (const [name, axis] of Object.entries(layout)) {
+    if (!/^[xy]axis/.test(name)) continue;
+    dressed[name] = { ...axis, gridcolor: line, linecolor: line, zerolinecolor: line, automargin: true };
+    if (name === "xaxis" && axis.type === "date") {
+      dressed[name].rangeselector = { buttons: RANGES, bgcolor: style("--soft"), activecolor: line, x: 1, xanchor: "right", y: 1.02, yanchor: "bottom" };
+    }
+  }
+  if (narrow) dressed.margin = { ...layout.margin, l: 45, r: 8 };
+  return dressed;
+}
+
+function hover(trace) {
+  if (!trace.type.startsWith("scatter") || trace.mode !== "markers") return trace;
+  return { ...trace, hovertemplate: "%{x}<br>%{y}<br>%{text}<extra>%{fullData.name}</extra>" };
+}
+
+async function draw(place) {
+  try {
+    const answer = await fetch(place.dataset.figure);
+    if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
+    const figure = await answer.json();
+    place.replaceChildren();
+    await Plotly.newPlot(place, figure.data.map(hover), dress(figure.layout), CONFIG);
+    place.on("plotly_click", (event) => {
+      const rootname = event.points[0].customdata;
+      if (rootname) location.href = `/datasets/${rootname}`;
+    });
+    place.dataset.drawn = "yes";
+  } catch (error) {
+    place.textContent = `The figure could not be drawn: ${error.message}`;
+  }
+}
+
+// Figures further down are drawn when they come near.
+const watch = new IntersectionObserver((entries) => {
+  for (const entry of entries) if (entry.isIntersecting) { watch.unobserve(entry.target); draw(entry.target); }
+}, { rootMargin: "600px" });
+const places = [...document.querySelectorAll("[data-figure]")];
+for (const place of places) watch.observe(place);
+DARK.addEventListener("change", () => {
+  for (const place of places) if (place.dataset.drawn) Plotly.relayout(place, dress(place.layout));
+});

@@ -1,0 +1,39 @@
+"""The worker of the monitor service: computes monitors, and tells subscribers."""
+
+import asyncio
+from collections.abc import Mapping
+
+from services.monitor.deliveries import Courier
+from services.monitor.monitors import monitors
+from services.monitor.monitors.framework.runs import MonitorService
+from services.monitor.monitors.framework.scheduling import QUEUE, Scheduler
+from shared.broker import Messenger
+from shared.database.engine import Database
+from shared.database.models.operations import Stage
+from shared.jobs.runner import Handler
+from shared.settings import get_settings
+from shared.store import Store
+from shared.worker import run_worker
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run until told to stop."""
+    settings = get_settings()
+    known = monitors()
+
+    def handlers(database: Database) -> Mapping[Stage, Handler]:
+        return {Stage.MONITOR: MonitorService(database, Store(settings.store_url), known).run}
+
+    async def watch(database: Database, messenger: Messenger) -> None:
+        await asyncio.gather(
+            Scheduler(database, messenger, settings.monitor, known.values()).run(),
+            Courier(database, settings.monitor).run(),
+        )
+
+    run_worker("monitor-worker", settings, [QUEUE], handlers, background=watch)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Figures: one description, two ways to draw it."""
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from services.monitor.figures import (
+    Figure,
+    Heatmap,
+    Line,
+    Mark,
+    Outline,
+    Panel,
+    Points,
+    figure_from_json,
+    figure_to_json,
+)
+from services.monitor.figures.description import MOST_POINTS, PointColumns, numbers, scatter
+from services.monitor.figures.drawing import draw
+from services.monitor.figures.plotly import to_plotly
+
+FIGURE = Figure(
+    "rate",
+    "Dark rate",
+    "What one sees.",
+    [
+        Panel(
+            "Date",
+            "Rate",
+            [
+                Points("FUVA", [58000.0, 58001.5], [1e-6, None], error=[1e-7, None], rootnames=["ldabcdefq", None]),
+                Line("expected", [58000.0, 58010.0], [2e-6, 2e-6], steps=True, dashed=True),
+                Mark("LP4", x=58028.0),
+                Mark("limit", y=3e-6),
+            ],
+            title="inner",
+            x_is_time=True,
+        ),
+        Panel(
+            "Longitude",
+            "Latitude",
+            [
+                Heatmap("rate", [0.0, 10.0, 20.0], [0.0, 5.0], [[1.0, None]], log=True),
+                Outline("SAA", [1, 2, 1], [0, 1, 0]),
+            ],
+        ),
+    ],
+)
+
+
+def test_a_figure_survives_storage() -> None:
+    assert figure_from_json(figure_to_json(FIGURE)) == FIGURE
+
+
+def test_a_stored_figure_with_an_unknown_layer_is_refused() -> None:
+    content = figure_to_json(FIGURE)
+    content["panels"][0]["layers"][0]["kind"] = "pie"
+    with pytest.raises(ValidationError, match="pie"):
+        figure_from_json(content)
+
+
+def test_plotly_has_calendar_dates_and_leads_to_datasets() -> None:
+    plot = to_plotly(FIGURE)
+    points = plot["data"][0]
+    assert points["x"] == ["2017-09-04T00:00:00.000", "2017-09-05T12:00:00.000"]
+    assert points["customdata"] == ["ldabcdefq", None]
+    assert plot["layout"]["xaxis"]["type"] == "date"
+    assert {shape["x0"] for shape in plot["layout"]["shapes"]} == {"2017-10-02T00:00:00.000", 0}
+    assert [trace["xaxis"] for trace in plot["data"]] == ["x", "x", "x2", "x2"]
+
+
+def test_plotly_panels_do_not_overlap() -> None:
+    layout = to_plotly(FIGURE)["layout"]
+    upper, lower = layout["yaxis"]["domain"], layout["yaxis2"]["domain"]
+    assert 0 <= lower[0] < lower[1] < upper[0] < upper[1] <= 1
+
+
+@pytest.mark.parametrize(("kind", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
+def test_pictures(kind: str, start: bytes) -> None:
+    assert draw(FIGURE, kind).startswith(start)
+
+
+def test_too_many_points_become_their_density_but_outliers_stay() -> None:
+    count = MOST_POINTS + 10
+    generator = np.random.default_rng(1)
+    x, outliers = generator.uniform(58000, 59000, count), np.zeros(count, dtype=bool)
+    outliers[:5] = True
+    density, far = scatter("FUVA", PointColumns(x, generator.normal(size=count), outliers=outliers))
+    assert isinstance(density, Heatmap)
+    assert isinstance(far, Points)
+    assert sum(value or 0 for row in density.z for value in row) == count - 5
+    assert (len(far.x), far.outlier) == (5, True)
+
+
+def test_numbers_have_no_nan() -> None:
+    assert numbers([1.23456789, np.nan, np.inf]) == [1.23457, None, None]
