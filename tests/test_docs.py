@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from cosmo.cli import demo, ingest, machine, query, setup, simulate
 from services.monitor.app import create_app
+from services.monitor.monitors import monitors
 from shared.settings import Settings
 
 _DOCS = Path(__file__).parents[1] / "docs"
@@ -49,3 +50,8 @@ def test_endpoints() -> None:
     for path, methods in paths.items():
         for method in methods:
             assert f"``{method.upper()} {path.removeprefix('/api/v1')}``" in text
+
+
+@pytest.mark.parametrize("name", monitors())
+def test_monitors(name: str) -> None:
+    assert f"``{name}``" in (_DOCS / "monitors.rst").read_text()

@@ -1,4 +1,4 @@
-"""Files that belong to no dataset of the archive: SMS reports and cumulative images."""
+"""Files that belong to no dataset of the archive: SMS reports, cumulative images, dark rates of others."""
 
 import asyncio
 from pathlib import Path
@@ -7,7 +7,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.ingestor.datasets import DatasetFile, DatasetReader
-from services.ingestor.extractors import CUMULATIVE_NAME, SCHEDULE_NAME, References, Rows
+from services.ingestor.extractors import CUMULATIVE_NAME, MEASUREMENTS_NAME, SCHEDULE_NAME, References, Rows
 from services.ingestor.schedules import prefer_newest_schedules
 from services.ingestor.writing import FileRows, write_rows
 from shared.database.engine import Database
@@ -17,7 +17,11 @@ from shared.store import Store, StoredFile, sha256_of
 
 __all__ = ["add_file"]
 
-_KINDS = {"sms": (SCHEDULE_NAME, "schedule"), "cci": (CUMULATIVE_NAME, "cumulative image")}
+_KINDS = {
+    "sms": (SCHEDULE_NAME, "schedule"),
+    "cci": (CUMULATIVE_NAME, "cumulative image"),
+    "darkrates": (MEASUREMENTS_NAME, "measurements"),
+}
 """Suffix, names and kind of dataset."""
 
 
@@ -31,7 +35,7 @@ async def add_file(database: Database, store: Store, path: Path) -> dict[str, in
     store
         Where the file goes.
     path
-        Local file: an SMS report or a cumulative image.
+        Local file: an SMS report, a cumulative image or a file of dark rates.
 
     Returns
     -------
@@ -41,11 +45,14 @@ async def add_file(database: Database, store: Store, path: Path) -> dict[str, in
     Raises
     ------
     PermanentError
-        If it is neither, or malformed; then nothing of it is kept.
+        If it is none of them, or malformed; then nothing of it is kept.
     """
     suffix = next((suffix for suffix, (names, _) in _KINDS.items() if names.fullmatch(path.name)), None)
     if suffix is None:
-        raise PermanentError(f"{path.name} is named neither as an SMS report nor as a cumulative image")
+        raise PermanentError(
+            f"{path.name} is named as none of these: an SMS report (181137b4.txt), a cumulative image "
+            "(l_2017181000000_00_163_cci.fits), dark rates (orbital_info.json)"
+        )
     rows, stored = await asyncio.to_thread(_take, store, path, suffix)
     async with database.transaction() as session:
         file_id = await _record(session, stored, suffix)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from shared.errors import PermanentError
 
-__all__ = ["decimal_year", "parse_day_of_year"]
+__all__ = ["decimal_year", "mjd_of_year", "parse_day_of_year"]
 
 _DAY_OF_YEAR = re.compile(r"(\d{4})\.(\d{3}):(\d{2}):(\d{2}):(\d{2})")
 _MJD_UNIX = 40587.0
@@ -45,3 +45,18 @@ def decimal_year(mjd: NDArray[np.float64]) -> NDArray[np.float64]:
     first = years.astype("datetime64[D]").astype(np.float64)
     length = (years + 1).astype("datetime64[D]").astype(np.float64) - first
     return years.astype(np.float64) + 1970 + (days - first) / length
+
+
+def mjd_of_year(year: NDArray[np.float64]) -> NDArray[np.float64]:
+    """MJD of calendar years with their fraction: the inverse of `decimal_year`.
+
+    Parameters
+    ----------
+    year
+        Decimal years.
+    """
+    whole = np.floor(np.asarray(year, dtype=np.float64))
+    years = (whole - 1970).astype("datetime64[Y]")
+    first = years.astype("datetime64[D]").astype(np.float64)
+    length = (years + 1).astype("datetime64[D]").astype(np.float64) - first
+    return np.asarray(_MJD_UNIX + first + (year - whole) * length)

@@ -15,6 +15,7 @@ from services.ingestor.extractors.headers import (
 )
 from services.ingestor.extractors.jitter import extract_jitter
 from services.ingestor.extractors.lampflashes import extract_lampflashes
+from services.ingestor.extractors.measurements import MEASUREMENTS_NAME, extract_measurements
 from services.ingestor.extractors.reading import Rows, Source
 from services.ingestor.extractors.references import References
 from services.ingestor.extractors.schedules import SCHEDULE_NAME, extract_schedule
@@ -25,6 +26,7 @@ from shared.database.models.science import SCIENCE_TABLES
 __all__ = [
     "CUMULATIVE_NAME",
     "HEADER_PREFERENCE",
+    "MEASUREMENTS_NAME",
     "SCHEDULE_NAME",
     "References",
     "Rows",
@@ -64,11 +66,13 @@ _EXTRACTORS: Mapping[str, _Extractors] = {
     "rawacq": {"acqs": extract_acquisition, "lampflash": extract_lamp_image},
     "cci": {"gain": extract_cumulative_gain},
     "sms": {"sms": extract_schedule},
+    "darkrates": {"darks": extract_measurements},
     "pha_a": {"phd": extract_accumulated_pulse_heights},
     "pha_b": {"phd": extract_accumulated_pulse_heights},
 }
 """Extractors by kind of file and table, beside those of headers."""
 
+_NOT_FITS = frozenset({"sms", "darkrates"})
 _EVENTS = frozenset({"corrtag", "corrtag_a", "corrtag_b"})
 
 
@@ -79,7 +83,7 @@ def has_rows(suffix: str, tables: Collection[str]) -> bool:
 
 def _by_table(suffix: str) -> dict[str, Callable[[Source], Rows]]:
     extractors = dict(_EXTRACTORS.get(suffix, {}))
-    if suffix != "sms":
+    if suffix not in _NOT_FITS:
         extractors["keywords"] = extract_keywords
     if suffix in HEADER_PREFERENCE:
         extractors |= _HEADERS

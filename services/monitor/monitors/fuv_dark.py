@@ -9,7 +9,10 @@ from services.monitor.monitors.parts import darks
 __all__ = ["MONITOR"]
 
 _SEGMENTS = ("FUVA", "FUVB")
-_REGIONS = ("inner", "bottom", "top", "left", "right")
+_REGIONS = ("inner", "legacy", "bottom", "top", "left", "right")
+_MAIN = ("inner", "legacy")
+"""Regions that rules apply to: where spectra fall."""
+
 _PIXEL_CM2 = 1.44e-6
 """Area of a pixel, cm^2 (COS Instrument Handbook: 6 by 24 micrometres)."""
 
@@ -43,16 +46,17 @@ def _compute(inputs: Inputs) -> Findings:
     if not len(columns["mjd"]):
         return Findings(None)
     rates = darks.rates_of(columns)
-    inner = [group for group in rates if group.region == "inner"]
+    regions = [region for region in _REGIONS if any(group.region == region for group in rates)]
+    main = [group for group in rates if group.region in _MAIN]
     return Findings(
         float(columns["mjd"].max()),
         values=[group.values for group in rates],
         figures=[
-            darks.rate_figure(rates, _REGIONS, _EXPECTED),
+            darks.rate_figure(rates, regions, _EXPECTED),
             darks.histogram_figure(inputs["histogram"]),
-            darks.temperature_figure(rates, "inner"),
+            darks.temperature_figure(main),
         ],
-        findings=[finding for group in inner for finding in darks.rate_findings(group, _EXPECTED[group.segment])],
+        findings=[finding for group in main for finding in darks.rate_findings(group, _EXPECTED[group.segment])],
         statistics=darks.statistics_of(rates),
     )
 
@@ -66,7 +70,7 @@ MONITOR = Monitor(
     tables=frozenset({"darks"}),
     inputs={
         "rates": darks.rates_query(_SEGMENTS),
-        "histogram": darks.histogram_query(_SEGMENTS, ("inner",)),
+        "histogram": darks.histogram_query(_SEGMENTS, _MAIN),
     },
     quantities={"dark_rate": Quantity("count / (s pix)", "Dark rate of an exposure outside the SAA, by region")},
     compute=_compute,

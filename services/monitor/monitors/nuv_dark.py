@@ -41,7 +41,7 @@ def _compute(inputs: Inputs) -> Findings:
         figures=[
             darks.rate_figure(rates, regions, _EXPECTED),
             darks.histogram_figure(inputs["histogram"]),
-            darks.temperature_figure(rates, "all"),
+            darks.temperature_figure(rates),
         ],
         findings=[finding for group in rates for finding in darks.rate_findings(group, _EXPECTED["NUV"])],
         statistics=darks.statistics_of(rates),
@@ -55,7 +55,7 @@ MONITOR = Monitor(
     detector="NUV",
     version=1,
     tables=frozenset({"darks"}),
-    inputs={"rates": darks.rates_query(("NUV",)), "histogram": darks.histogram_query(("NUV",), ("all",))},
+    inputs={"rates": darks.rates_query(("NUV",)), "histogram": darks.histogram_query(("NUV",), ("all", "legacy"))},
     quantities={"dark_rate": Quantity("count / (s pix)", "Dark rate of an exposure outside the SAA")},
     compute=_compute,
     cadence=timedelta(days=14),

@@ -61,6 +61,9 @@ def rates_query(detectors: Sequence[str]) -> RowQuery:
             cast(func.sum(Dark.counts), Double).label("counts"),
             func.sum(Dark.exposure, type_=Double).label("exposure"),
             cast(func.max(Dark.npix), Double).label("npix"),
+            func.avg(Dark.dark, type_=Double).label("mean"),
+            func.stddev_samp(Dark.dark, type_=Double).label("scatter"),
+            cast(func.count(Dark.dark), Double).label("bins"),
             func.avg(Dark.temp, type_=Double).label("temperature"),
             cast(func.max(Dark.hvlevel), Double).label("hvlevel"),
             cast(func.max(Header.life_adj), Double).label("life_adj"),
@@ -130,12 +133,10 @@ def rates_of(columns: Columns) -> list[DarkRates]:
 
 
 def _rates(columns: Columns, segment: str, region: str) -> DarkRates:
-    mask = (columns["segment"] == segment) & (columns["region"] == region) & (columns["exposure"] > 0)
+    rate, error = _rate_and_error(columns)
+    mask = (columns["segment"] == segment) & (columns["region"] == region) & np.isfinite(rate)
     chosen = {name: column[mask] for name, column in columns.items()}
-    area = chosen["npix"] * chosen["exposure"]
-    rate = chosen["counts"] / area
-    # One count stands for the error of none.
-    error = np.sqrt(np.maximum(chosen["counts"], 1.0)) / area
+    rate, error = rate[mask], error[mask]
     values = Values(
         "dark_rate", chosen["mjd"], rate, error, chosen["rootname"], chosen["segment"], chosen["region"],
         chosen["hvlevel"], chosen["life_adj"], chosen["file_id"], np.zeros(len(rate), dtype=bool),
@@ -143,6 +144,19 @@ def _rates(columns: Columns, segment: str, region: str) -> DarkRates:
     outlier = outliers_of_group(chosen["mjd"], rate, error, sigmas=OUTLIER_SIGMAS, days=OUTLIER_DAYS)
     npix = float(chosen["npix"][0]) if len(rate) else 0.0
     return DarkRates(segment, region, replace(values, outlier=outlier), chosen["temperature"], npix)
+
+
+def _rate_and_error(columns: Columns) -> tuple[np.ndarray, np.ndarray]:
+    """Counts over area and time with the Poisson error; of measurements without counts, their mean and its error."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        area = columns["npix"] * columns["exposure"]
+        # One count stands for the error of none.
+        poisson = np.sqrt(np.maximum(columns["counts"], 1.0)) / area
+        counted = columns["exposure"] > 0
+        rate = np.where(
+            counted, columns["counts"] / area, np.where(np.isnan(columns["counts"]), columns["mean"], np.nan)
+        )
+        return rate, np.where(counted, poisson, columns["scatter"] / np.sqrt(columns["bins"]))
 
 
 def statistics_of(rates: Sequence[DarkRates]) -> dict[str, Any]:
@@ -254,12 +268,10 @@ def _expected_line(group: DarkRates, expected: Sequence[Dated], wanted: bool) ->
     return [Line(f"{group.segment} expected", numbers([*x, last], None), numbers(y), steps=True, dashed=True)]
 
 
-def temperature_figure(rates: Sequence[DarkRates], region: str) -> Figure:
+def temperature_figure(rates: Sequence[DarkRates]) -> Figure:
     """Figure of rate against temperature, coloured by date."""
     panels = []
     for group in rates:
-        if group.region != region:
-            continue
         warm = np.isfinite(group.temperature)
         years = 2000.0 + (group.values.mjd[warm] - 51544.5) / 365.25
         columns = PointColumns(
@@ -271,7 +283,7 @@ def temperature_figure(rates: Sequence[DarkRates], region: str) -> Figure:
                 "Temperature (deg C)",
                 "Dark rate (counts / s / pix)",
                 scatter(group.segment, columns, "year"),
-                group.segment,
+                group.name,
             )
         )
     caption = "One point an exposure, coloured by its date: a trend along one colour is one with temperature."

@@ -204,7 +204,7 @@ def upgrade() -> None:
             "region",
             sa.String(),
             nullable=True,
-            comment="inner, bottom, top, left or right; all for NUV. The regions overlap",
+            comment="inner, bottom, top, left or right; all for NUV; legacy where others measured. The regions overlap",
         ),
         sa.Column("bin", sa.BigInteger(), nullable=True, comment="Number of the 25 s in the exposure, from 0"),
         sa.Column("mjd", sa.Double(), nullable=True, comment="Start of the 25 s, MJD UTC [d]"),

@@ -19,7 +19,9 @@ class Dark(ScienceRow):
     __table_args__ = (Index("ix_darks_region", "detector", "region", "mjd", info={"purpose": "history of a region"}),)
 
     detector: Mapped[str | None] = text("FUVA, FUVB or NUV")
-    region: Mapped[str | None] = text("inner, bottom, top, left or right; all for NUV. The regions overlap")
+    region: Mapped[str | None] = text(
+        "inner, bottom, top, left or right; all for NUV; legacy where others measured. The regions overlap"
+    )
     bin: Mapped[int | None] = integer("Number of the 25 s in the exposure, from 0")
     mjd: Mapped[float | None] = double("Start of the 25 s, MJD UTC", "d")
     date: Mapped[float | None] = double("The same as decimal calendar year", "yr")
