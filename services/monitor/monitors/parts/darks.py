@@ -147,7 +147,7 @@ def _rates(columns: Columns, segment: str, region: str) -> DarkRates:
 
 
 def _rate_and_error(columns: Columns) -> tuple[np.ndarray, np.ndarray]:
-    """Counts over area and time with the Poisson error; of measurements without counts, their mean and its error."""
+    """Divide counts by area and time; of measurements without counts, take their mean and its error."""
     with np.errstate(invalid="ignore", divide="ignore"):
         area = columns["npix"] * columns["exposure"]
         # One count stands for the error of none.
