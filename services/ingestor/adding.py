@@ -13,6 +13,7 @@ from services.ingestor.writing import FileRows, write_rows
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, DatasetState, File
 from shared.errors import PermanentError
+from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.store import Store, StoredFile, sha256_of
 
 __all__ = ["add_file"]
@@ -59,7 +60,10 @@ async def add_file(database: Database, store: Store, path: Path) -> dict[str, in
         connection = await session.connection()
         await write_rows(connection, [FileRows(file_id, rows, True)])
         await prefer_newest_schedules(connection)
-    return {one.model.__tablename__: len(one) for one in rows}
+        counts = {one.model.__tablename__: len(one) for one in rows}
+        changed = NewEvent("tables.changed", {"added": stored.name, "rows": counts})
+        await record_event(session, None, changed, Outbox())
+    return counts
 
 
 def _take(store: Store, path: Path, suffix: str) -> tuple[list[Rows], StoredFile]:

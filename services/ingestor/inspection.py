@@ -1,5 +1,6 @@
 """What the database knows of a file or rootname, and how it forgets it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from shared.database.engine import Database
 from shared.database.models.operations import Dataset, File, SourceFile
 from shared.database.models.science import SCIENCE_TABLES
 from shared.errors import PermanentError
+from shared.jobs.events import NewEvent, Outbox, record_event
 
 __all__ = ["describe", "forget"]
 
@@ -108,9 +110,14 @@ async def forget(database: Database, name: str) -> int:
         if not found:
             raise PermanentError(f"{name} is the name of no file; `cosmo ingest describe {name}` lists the files")
         ids = [file.id for file in found]
+        counts: Counter[str] = Counter()
+        for file_id in ids:
+            counts.update(await _counts(session, file_id))
         await session.execute(update(SourceFile).where(SourceFile.file_id.in_(ids)).values(fetched_identity=None))
         await session.execute(delete(File).where(File.id.in_(ids)))
         for dataset_id in sorted({file.dataset_id for file in found}):
             await update_preferred(session, dataset_id)
         await prefer_newest_schedules(await session.connection())
+        changed = NewEvent("tables.changed", {"forgotten": found[0].name, "rows": dict(counts)})
+        await record_event(session, None, changed, Outbox())
     return len(ids)

@@ -32,9 +32,6 @@ _LEADER_LOCK = 0x434F534D52
 _TIMEOUT_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS = 5.0
 _BATCH = 100
-_LATE_EVENTS = 10_000
-"""Keys that are looked at again: an event may be committed after one with a higher key."""
-
 _EVENTS = {"alerts": ("alert.opened", "alert.resolved"), "results": ("monitor.updated", "monitor.failed")}
 
 _NEW_DELIVERIES = text(
@@ -112,7 +109,7 @@ class Courier:
             await session.execute(
                 _NEW_DELIVERIES, {**values, "order": [level.value for level in Severity], "after": self._after}
             )
-        self._after = newest - _LATE_EVENTS
+        self._after = newest
 
     async def deliver(self) -> int:
         """Make the deliveries that are due. Returns how many were tried."""

@@ -96,7 +96,7 @@ async def add_job(session: AsyncSession, subject: Subject, job: NewJob, outbox: 
 
 
 async def record_event(
-    session: AsyncSession, subject: Subject, event: NewEvent, outbox: Outbox, job_id: int | None = None
+    session: AsyncSession, subject: Subject | None, event: NewEvent, outbox: Outbox, job_id: int | None = None
 ) -> None:
     """Write an event and, where it happened to a dataset, the jobs it causes and the dataset's state.
 
@@ -105,7 +105,7 @@ async def record_event(
     session
         Session of the transaction that made the fact true; call this last in it.
     subject
-        Dataset or monitor that it happened to.
+        Dataset or monitor that it happened to; None where it is about the tables as a whole.
     event
         The fact.
     outbox

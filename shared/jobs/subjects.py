@@ -1,4 +1,4 @@
-"""What a job or an event is about: a dataset, or a monitor."""
+"""What a job or an event is about: a dataset, a monitor, or neither."""
 
 from sqlalchemy import ColumnElement
 
@@ -10,8 +10,8 @@ Subject = int | str
 """Key of a dataset, or name of a monitor."""
 
 
-def subject_columns(subject: Subject) -> dict[str, int | str | None]:
-    """Values of the two columns of ``jobs`` and ``events`` that name a subject."""
+def subject_columns(subject: Subject | None) -> dict[str, int | str | None]:
+    """Values of the two columns of ``jobs`` and ``events`` that name a subject; None is an event of the tables."""
     if isinstance(subject, str):
         return {"dataset_id": None, "monitor": subject}
     return {"dataset_id": subject, "monitor": None}

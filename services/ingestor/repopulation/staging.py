@@ -13,6 +13,7 @@ from shared.database.models.repopulation import Repopulation
 from shared.database.models.science import SCIENCE_TABLES
 from shared.database.schema import newest_revision
 from shared.errors import PermanentError
+from shared.jobs.events import NewEvent, Outbox, record_event
 
 __all__ = ["STAGING", "abandon", "begin_or_resume", "show_staged"]
 
@@ -116,6 +117,8 @@ async def show_staged(database: Database, repopulation: int) -> None:
             await prefer_newest_schedules(connection)
         await session.execute(text(f"DROP SCHEMA {STAGING} CASCADE"))
         await session.execute(text("UPDATE repopulations SET finished_at = now() WHERE id = :id"), {"id": repopulation})
+        changed = NewEvent("tables.changed", {"repopulated": repopulation, "rows": dict.fromkeys(tables)})
+        await record_event(session, None, changed, Outbox())
     async with database.engine.connect() as connection:
         plain = await connection.execution_options(isolation_level="AUTOCOMMIT")
         for table in tables:

@@ -131,11 +131,18 @@ def _heatmap(found: _Map) -> Heatmap:
 
 
 def _outline(mjd: float) -> list[Layer]:
-    """Contour of the SAA, cut where it crosses the zero meridian."""
+    """Contour of the SAA, parted where it crosses the zero meridian."""
     latitude, longitude = saa_contour(mjd).T
-    x, y = np.append(longitude, longitude[0]) % 360.0, np.append(latitude, latitude[0])
-    gaps = np.flatnonzero(np.abs(np.diff(x)) > 180.0) + 1
-    return [Outline("South Atlantic Anomaly", numbers(np.insert(x, gaps, np.nan)), numbers(np.insert(y, gaps, np.nan)))]
+    x, y = np.append(longitude, longitude[0]), np.append(latitude, latitude[0])
+    crossings = np.flatnonzero((x[:-1] < 0) != (x[1:] < 0))
+    for place in crossings[::-1]:
+        height = np.interp(
+            0.0, *zip(*sorted(zip(x[place : place + 2], y[place : place + 2], strict=True)), strict=True)
+        )
+        before, after = (360.0, 0.0) if x[place] < 0 else (0.0, 360.0)
+        x = np.insert(x, place + 1, (before, np.nan, after))
+        y = np.insert(y, place + 1, (height, np.nan, height))
+    return [Outline("South Atlantic Anomaly", numbers(np.where(x < 0, x + 360.0, x)), numbers(y))]
 
 
 def _elevated(rate: np.ndarray) -> np.ndarray:

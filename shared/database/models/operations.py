@@ -230,7 +230,7 @@ class Event(Base):
     __table_args__ = (
         Index("ix_events_dataset_id_id", "dataset_id", "id"),
         Index("ix_events_name_id", "name", "id"),
-        CheckConstraint("num_nonnulls(dataset_id, monitor) = 1", name="one_subject"),
+        CheckConstraint("num_nonnulls(dataset_id, monitor) <= 1", name="at_most_one_subject"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)

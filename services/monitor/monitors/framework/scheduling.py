@@ -22,6 +22,7 @@ from shared.settings import MonitorSettings
 __all__ = ["QUEUE", "Scheduler", "request_run"]
 
 QUEUE = "monitor"
+_ROWS_CHANGED = ("dataset.ingested", "tables.changed")
 _LEADER_LOCK = 0x434F534D51
 """Advisory lock of the one scheduler that is at work."""
 
@@ -134,7 +135,7 @@ class Scheduler:
                     func.extract("epoch", func.now() - func.max(Event.at)).label("quiet"),
                     func.extract("epoch", func.now() - func.min(Event.at)).label("waited"),
                 ).where(
-                    Event.name == "dataset.ingested",
+                    Event.name.in_(_ROWS_CHANGED),
                     Event.id > seen,
                     func.jsonb_exists_any(Event.detail["rows"], tables),
                 )
