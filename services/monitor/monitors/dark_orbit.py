@@ -136,9 +136,8 @@ def _outline(mjd: float) -> list[Layer]:
     x, y = np.append(longitude, longitude[0]), np.append(latitude, latitude[0])
     crossings = np.flatnonzero((x[:-1] < 0) != (x[1:] < 0))
     for place in crossings[::-1]:
-        height = np.interp(
-            0.0, *zip(*sorted(zip(x[place : place + 2], y[place : place + 2], strict=True)), strict=True)
-        )
+        share = x[place] / (x[place] - x[place + 1])
+        height = y[place] + share * (y[place + 1] - y[place])
         before, after = (360.0, 0.0) if x[place] < 0 else (0.0, 360.0)
         x = np.insert(x, place + 1, (before, np.nan, after))
         y = np.insert(y, place + 1, (height, np.nan, height))

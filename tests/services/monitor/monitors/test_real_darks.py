@@ -1,0 +1,80 @@
+"""The dark rates that another team measured from 2009 to 2017, through the import and the monitors."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select
+
+from services.ingestor.adding import add_file
+from services.monitor.monitors import monitors
+from services.monitor.monitors.framework.loading import load
+from shared.broker import Messenger
+from shared.cos.saa import saa_contour
+from shared.database.engine import Database
+from shared.database.models.monitoring import Artifact, MonitorValue
+from shared.database.models.operations import Event, File
+from shared.database.models.science import Dark
+from shared.errors import PermanentError
+from shared.store import Store
+from tests.services.monitor.monitors.bench import run_monitor
+
+pytestmark = pytest.mark.integration
+
+_MJD_2012, _MJD_2013, _MJD_2015_5 = 55927.0, 56293.0, 57204.0
+
+
+async def test_trend_and_map(database: Database, messenger: Messenger, data_dir: Path, tmp_path: Path) -> None:
+    store = Store(f"file://{tmp_path}/store")
+    measurements = data_dir / "darks" / "orbital_info.json.gz"
+    for _ in range(2):
+        assert await add_file(database, store, measurements) == {"darks": 3990}
+    async with database.session() as session:
+        assert (await session.execute(select(func.count()).select_from(Dark))).scalar_one() == 3990
+        inside = select(func.count()).where(Dark.saa_distance < 0)
+        assert (await session.execute(inside)).scalar_one() < 40  # the detector is off there
+        events = (await session.execute(select(Event.name, Event.detail["rows"]["darks"]))).all()
+        assert {tuple(event) for event in events} == {("tables.changed", 3990)}
+        bins = await load(session, monitors()["dark-orbit"].inputs["bins"])
+
+    for name in ("fuv-dark", "dark-orbit"):
+        await run_monitor(database, messenger, store, name)
+    async with database.session() as session:
+        rates = (await session.execute(select(MonitorValue).where(MonitorValue.monitor == "fuv-dark"))).scalars().all()
+        artifacts = (await session.execute(select(Artifact.name))).scalars().all()
+    assert len({value.rootname for value in rates}) > 1500
+    fuva = [(value.mjd, value.value) for value in rates if value.segment == "FUVA"]
+    quiet = np.median([rate for mjd, rate in fuva if mjd < _MJD_2012])
+    active = np.median([rate for mjd, rate in fuva if _MJD_2013 < mjd < _MJD_2015_5])
+    assert 1.0e-6 < quiet < 1.6e-6  # counts / (s pix), after the solar minimum
+    assert 1.2 < active / quiet < 2.5  # and around the solar maximum
+    assert sorted(artifacts) == ["dark_map_fuva.fits", "dark_map_fuvb.fits"]
+
+    # HST looked from nowhere inside the anomaly, and from both of its sides
+    west, east = saa_contour(_MJD_2013)[:, 1].min() % 360.0, saa_contour(_MJD_2013)[:, 1].max()
+    southern = bins["longitude"][bins["latitude"] < -20.0]
+    assert not ((southern > west + 15) & (southern < 355.0)).any()
+    assert ((southern > east) & (southern < 90.0)).any()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("{", "not JSON"),
+        ("{}", "not a list"),
+        ('[{"rootname": "ldaaaaaaq"}]', "measurement 1 has None as date"),
+        (None, "measurement 2 has 'FUVC' as detector"),
+    ],
+)
+async def test_wrong_measurements_are_refused_whole(
+    database: Database, tmp_path: Path, content: str | None, reason: str
+) -> None:
+    numbers = ("date", "dark", "ta_dark", "latitude", "longitude", "sun_lat", "sun_lon", "temp")
+    good = {"rootname": "ldaaaaaaq", "detector": "FUVA", **dict.fromkeys(numbers, 2012.5)}
+    path = tmp_path / "orbital_info.json"
+    path.write_text(content if content is not None else json.dumps([good, {**good, "detector": "FUVC"}]))
+    with pytest.raises(PermanentError, match=reason):
+        await add_file(database, Store(f"file://{tmp_path}/store"), path)
+    async with database.session() as session:
+        assert (await session.execute(select(func.count()).select_from(File))).scalar_one() == 0
