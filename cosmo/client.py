@@ -98,6 +98,24 @@ class Client:
         """Rows of a science table, page by page."""
         return self._pages(f"tables/{name}", **filters)
 
+    def monitors(self) -> list[dict[str, Any]]:
+        """List the monitors: freshness, last run, open alerts."""
+        found: list[dict[str, Any]] = self._get("monitors")["items"]
+        return found
+
+    def monitor(self, name: str) -> dict[str, Any]:
+        """Describe a monitor: what it means, its statistics, its figures."""
+        found: dict[str, Any] = self._get(f"monitors/{name}")
+        return found
+
+    def values(self, name: str, **filters: Any) -> Iterator[dict[str, Any]]:
+        """Values of a monitor; filters as of tables."""
+        return self._pages(f"monitors/{name}/data", **filters)
+
+    def alerts(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """List alerts, newest first; filter by ``state``, ``monitor``, ``severity`` and ``rootname``."""
+        return self._pages("alerts", **filters)
+
     def failures(self) -> Iterator[dict[str, Any]]:
         """Failed jobs, with their reasons."""
         return self._pages("failures")

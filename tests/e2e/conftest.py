@@ -104,7 +104,7 @@ def start(tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
         def enter(**options: Any) -> Running:
             machine = Machine(tmp_path / "data", references=data_dir / "references", **options)
-            return Running(_started(stack.enter_context(machine)))
+            return Running(started(stack.enter_context(machine)))
 
         yield enter
 
@@ -114,7 +114,8 @@ def running(start: Callable[..., Running]) -> Running:
     return start()
 
 
-def _started(machine: Machine) -> Machine:
+def started(machine: Machine) -> Machine:
+    """Start the servers and the services."""
     machine.start_servers()
 
     async def prepare() -> None:
@@ -131,7 +132,7 @@ def _started(machine: Machine) -> Machine:
 def processed(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Iterator[Running]:
     """COSMO with the real association processed; tests that share it only look."""
     with Machine(tmp_path_factory.mktemp("processed"), references=data_dir / "references") as machine:
-        running = Running(_started(machine))
+        running = Running(started(machine))
         running.scan(data_dir / "ldfd01010" / "raw")
         for rootname in ("ldfd01010", "ldfd01vlq"):
             running.wait_for(rootname, "ingested", "failed")

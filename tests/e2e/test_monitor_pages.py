@@ -1,0 +1,118 @@
+"""The pages of monitors in a real browser, with the real dark rates behind them."""
+
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from cosmo.launcher.machine import Machine
+from services.ingestor.adding import add_file
+from shared.database.engine import Database
+from shared.store import Store
+from tests.e2e.browser import Browser
+from tests.e2e.conftest import Running, started
+
+pytestmark = pytest.mark.e2e
+
+_DRAWN = "document.querySelector('[data-figure][data-drawn=yes]') !== null"
+
+# Place in the window of the newest point of the first trace.
+_POINT = """(() => {
+  const plot = document.querySelector("[data-figure$='/rate']"), { x, y } = plot._fullData[0];
+  const { xaxis, yaxis } = plot._fullLayout, { left, top } = plot.getBoundingClientRect();
+  return [left + xaxis._offset + xaxis.d2p(x.at(-1)), top + yaxis._offset + yaxis.d2p(y.at(-1))];
+})()"""
+_TRACES = "document.querySelector(\"[data-figure$='/rate']\").data.map((trace) => trace.visible ?? true)"
+
+
+@pytest.fixture(scope="module")
+def darks(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Iterator[Running]:
+    """COSMO with nothing but the real dark measurements, and the dark monitors computed."""
+    with Machine(tmp_path_factory.mktemp("darks"), calibrators=0) as machine:
+        running = Running(started(machine))
+        environment = machine.environment
+
+        async def add() -> None:
+            database = Database(environment["COSMO_DATABASE_URL"])
+            await add_file(database, Store(environment["COSMO_STORE_URL"]), data_dir / "darks" / "orbital_info.json.gz")
+            await database.dispose()
+
+        asyncio.run(add())
+        for name in ("fuv-dark", "dark-orbit"):
+            running.wait(partial(_computed, running, name), f"{name} to be computed")
+        yield running
+
+
+def _computed(running: Running, name: str) -> bool:
+    return bool(running.client.monitor(name)["last_run"])
+
+
+def _open(browser: Browser, running: Running, name: str) -> None:
+    browser.open(f"{running.machine.url}/monitors/{name}")
+    browser.wait(_DRAWN)
+
+
+@pytest.fixture(autouse=True)
+def _as_new(browser: Browser) -> None:
+    browser.prefer("light")
+    browser.resize(1280, 900)
+
+
+def test_the_index_leads_to_a_monitor(darks: Running, browser: Browser) -> None:
+    browser.open(f"{darks.machine.url}/monitors")
+    assert "stale" in browser.evaluate("document.querySelector('main').innerText")
+    browser.evaluate("document.querySelector('a[href=\"/monitors/fuv-dark\"]').click()")
+    browser.wait(f"location.pathname === '/monitors/fuv-dark' && {_DRAWN}")
+    assert browser.errors == []
+
+
+def test_a_point_tells_and_leads_to_its_dataset(darks: Running, browser: Browser) -> None:
+    _open(browser, darks, "fuv-dark")
+    x, y = browser.evaluate(_POINT)
+    browser.mouse("mouseMoved", x, y)
+    browser.wait("document.querySelector('.hoverlayer .hovertext') !== null")
+    told = browser.evaluate("document.querySelector('.hoverlayer').textContent")
+    assert "FUV" in told
+    assert browser.errors == []
+    browser.mouse("mousePressed", x, y, pressed=True)
+    browser.mouse("mouseReleased", x, y)
+    browser.wait("location.pathname.startsWith('/datasets/l')")
+
+
+def test_the_legend_toggles_a_segment(darks: Running, browser: Browser) -> None:
+    _open(browser, darks, "fuv-dark")
+    assert set(browser.evaluate(_TRACES)) == {True}
+    box = browser.evaluate(
+        "(({left, top, width, height}) => [left + width / 2, top + height / 2])"
+        "(document.querySelector(\"[data-figure$='/rate'] .legendtoggle\").getBoundingClientRect())"
+    )
+    browser.mouse("mouseMoved", *box)
+    browser.mouse("mousePressed", *box, pressed=True)
+    browser.mouse("mouseReleased", *box)
+    browser.wait(f"{_TRACES}.includes('legendonly')")
+    assert browser.errors == []
+
+
+@pytest.mark.parametrize("name", ["fuv-dark", "dark-orbit"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_figures_are_drawn_in_both_colour_schemes(darks: Running, browser: Browser, name: str, scheme: str) -> None:
+    browser.prefer(scheme)
+    _open(browser, darks, name)
+    browser.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    browser.wait("document.querySelectorAll('[data-figure]:not([data-drawn=yes])').length === 0")
+    ink = browser.evaluate("getComputedStyle(document.querySelector('.xtick text')).fill")
+    level = sum(map(int, ink.removeprefix("rgb(").rstrip(")").split(","))) / 3
+    assert level > 150 if scheme == "dark" else level < 105
+    assert browser.errors == []
+
+
+@pytest.mark.parametrize("path", ["/monitors", "/monitors/fuv-dark", "/monitors/dark-orbit", "/monitors/nuv-dark"])
+def test_a_phone_needs_no_sideways_scroll(darks: Running, browser: Browser, path: str) -> None:
+    browser.resize(360, 740, touch=True)
+    browser.open(f"{darks.machine.url}{path}")
+    if path in ("/monitors/fuv-dark", "/monitors/dark-orbit"):
+        browser.wait(_DRAWN)
+    assert browser.evaluate("document.documentElement.scrollWidth") <= 360
+    assert browser.errors == []
