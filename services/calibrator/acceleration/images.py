@@ -1,0 +1,111 @@
+"""Count and flat-fielded images: computed for the pixels that hold events, filled in elsewhere.
+
+Replaces ``timetag.writeImages``, which makes a dozen full images (16.8 megapixels each for FUV) of which 99 % of the pixels
+are empty. Rates, errors and flat-field ratios are the same expressions, of the same precision, evaluated on one empty pixel
+and on those with events; each depends on its own pixel alone. Events are added up in their own order, in single precision,
+as the compiled binning does. Saves 3 s and most of the memory of a segment; the compiled binning clears its image column by
+column, against the grain of memory.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from calcos import cosutil, timetag
+from calcos.calcosparam import SERIOUS_DQ_FLAGS, VERY_VERBOSE
+from numpy.typing import NDArray
+
+from services.calibrator.acceleration.binning import EventPixels, bins_alike, locate
+from services.calibrator.acceleration.registry import Change, Function, Replacement
+
+__all__ = ["REPLACEMENT"]
+
+
+def _make(original: Function) -> Function:
+    def write_images(
+        x: NDArray[Any],
+        y: NDArray[Any],
+        epsilon: NDArray[Any],
+        dq: NDArray[Any],
+        phdr: fits.Header,
+        headers: Sequence[fits.Header],
+        dq_array: NDArray[Any],
+        npix: tuple[int, int],
+        x_offset: int,
+        exptime: float,
+        outcounts: str | None = None,
+        output: str | None = None,
+    ) -> None:
+        """Bin events to images and write them: counts and, weighted by epsilon, flat-fielded."""
+        if exptime <= 0 or outcounts is None:
+            original(x, y, epsilon, dq, phdr, headers, dq_array, npix, x_offset, exptime, outcounts, output)
+            return
+        cosutil.printMsg(f"writing file {outcounts} ...", VERY_VERBOSE)
+        events = locate(x, y, npix, x_offset, dq, SERIOUS_DQ_FLAGS)
+        counts = _with_empty(events.counts())
+        err_upper = cosutil.errFrequentist(counts)[1]
+        count_error = np.float32(err_upper / exptime)
+        flags = dq_array.astype(dq_array.dtype.newbyteorder(">"), copy=False)
+        _write(outcounts, phdr, headers, npix, events, counts / exptime, count_error, flags)
+        if output is None:
+            return
+        cosutil.printMsg(f"writing file {output} ...", VERY_VERBOSE)
+        effective = _with_empty(events.sums(epsilon))
+        ratio = np.where(effective == 0.0, 1.0, effective) / np.where(counts == 0.0, 1.0, counts)
+        _write(output, phdr, headers, npix, events, effective / exptime, count_error * ratio, flags)
+
+    return write_images
+
+
+def _with_empty(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Values of pixels with events behind that of an empty one."""
+    return np.concatenate([np.zeros(1, dtype=np.float32), values])
+
+
+def _write(
+    path: str,
+    phdr: fits.Header,
+    headers: Sequence[fits.Header],
+    shape: tuple[int, int],
+    events: EventPixels,
+    rate: NDArray[Any],
+    error: NDArray[Any],
+    flags: NDArray[Any],
+) -> None:
+    """Write an image file; what FITS wants, big-endian numbers, is made at once and not by swapping an image."""
+    hdus = fits.HDUList(fits.PrimaryHDU(header=phdr))
+    hdus[0].header["nextend"] = 3
+    cosutil.updateFilename(hdus[0].header, path)
+    timetag.makeImageHDU(hdus, headers[1], _image(shape, events, np.float32(rate)), name="SCI")
+    timetag.makeImageHDU(hdus, headers[2], _image(shape, events, np.float32(error)), name="ERR")
+    timetag.makeImageHDU(hdus, headers[3], flags, name="DQ")
+    hdus.writeto(path, output_verify="silentfix")
+
+
+def _image(shape: tuple[int, int], events: EventPixels, values: Any) -> NDArray[Any]:
+    empty, occupied = values[0], values[1:]
+    size = shape[0] * shape[1]
+    image = np.zeros(size, dtype=">f4")
+    if empty.view(np.uint32) != 0:
+        image.fill(empty)
+    image[events.pixels] = occupied
+    return image.reshape(shape)
+
+
+REPLACEMENT = Replacement(
+    "images",
+    [
+        Change(
+            "calcos.timetag:writeImages",
+            "a9a23ca0b659d0cb57ba3b4adf58b3fe2e54b8329dea2dd7249c31913baf076b",
+            _make,
+        )
+    ],
+    {
+        "calcos.timetag:makeImage": "c5628490779aebb9e7ddeafccd85c85a06097c3a94068646d97fffcb6340c515",
+        "calcos.timetag:makeImageHDU": "f0edef3232a206cbc7fd08b3fb9bc38d136171ca4f3a70cb2d1a297f9860a45c",
+        "calcos.cosutil:errFrequentist": "36d4dc9bc7693459c3c2c18ce9f0ac8e7b92cabde8b7dc45c55855c5bad11d26",
+    },
+    probe=bins_alike,
+)
