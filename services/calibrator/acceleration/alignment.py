@@ -1,8 +1,9 @@
 """Alignment with the reference profile: events binned without a clearing pass, and flags of rows counted as booleans.
 
-Replaces ``trace.rebinData`` and ``trace.rebinCounts`` (the compiled binning clears its image column by column, against the
-grain of memory; the sums are the same, see :mod:`.images`) and ``trace.getGoodRows``, which turns 16.8 million flags into
-64-bit integers to add them up; counting the non-zero ones gives the same whole numbers. Saves 0.5 s and 130 MB for a segment.
+Replaces ``trace.rebinData`` and ``trace.rebinCounts`` (the compiled binning clears its image column by column,
+against the grain of memory; the sums are the same, see :mod:`.images`) and ``trace.getGoodRows``, which turns 16.8
+million flags into 64-bit integers to add them up; counting the non-zero ones gives the same whole numbers. Saves 0.5
+s and 130 MB for a segment.
 """
 
 from typing import Any

@@ -32,12 +32,12 @@ class EventPixels:
     good: NDArray[np.bool_]
 
     def counts(self) -> NDArray[np.float32]:
-        """Number of events of each pixel, float32."""
+        """Count the events of each pixel, float32."""
         numbers = np.bincount(self.event_pixel, minlength=self.pixels.size)
         return np.minimum(numbers, _FLOAT32_WHOLE).astype(np.float32)
 
     def sums(self, weights: NDArray[Any]) -> NDArray[np.float32]:
-        """Sum of weights of each pixel, float32, added up in the order of the events."""
+        """Add up the weights of each pixel, float32, in the order of the events."""
         total = np.zeros(self.pixels.size, dtype=np.float32)
         np.add.at(total, self.event_pixel, np.asarray(weights, dtype=np.float32)[self.good])
         return total

@@ -1,10 +1,10 @@
 """Count and flat-fielded images: computed for the pixels that hold events, filled in elsewhere.
 
-Replaces ``timetag.writeImages``, which makes a dozen full images (16.8 megapixels each for FUV) of which 99 % of the pixels
-are empty. Rates, errors and flat-field ratios are the same expressions, of the same precision, evaluated on one empty pixel
-and on those with events; each depends on its own pixel alone. Events are added up in their own order, in single precision,
-as the compiled binning does. Saves 3 s and most of the memory of a segment; the compiled binning clears its image column by
-column, against the grain of memory.
+Replaces ``timetag.writeImages``, which makes a dozen full images (16.8 megapixels each for FUV) of which 99 % of the
+pixels are empty. Rates, errors and flat-field ratios are the same expressions, of the same precision, evaluated on
+one empty pixel and on those with events; each depends on its own pixel alone. Events are added up in their own order,
+in single precision, as the compiled binning does. Saves 3 s and most of the memory of a segment; the compiled binning
+clears its image column by column, against the grain of memory.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ def _make(original: Function) -> Function:
         events = locate(x, y, npix, x_offset, dq, SERIOUS_DQ_FLAGS)
         counts = _with_empty(events.counts())
         err_upper = cosutil.errFrequentist(counts)[1]
-        count_error = np.float32(err_upper / exptime)
+        count_error = (err_upper / exptime).astype(np.float32)
         flags = dq_array.astype(dq_array.dtype.newbyteorder(">"), copy=False)
         _write(outcounts, phdr, headers, npix, events, counts / exptime, count_error, flags)
         if output is None:
@@ -77,8 +77,8 @@ def _write(
     hdus = fits.HDUList(fits.PrimaryHDU(header=phdr))
     hdus[0].header["nextend"] = 3
     cosutil.updateFilename(hdus[0].header, path)
-    timetag.makeImageHDU(hdus, headers[1], _image(shape, events, np.float32(rate)), name="SCI")
-    timetag.makeImageHDU(hdus, headers[2], _image(shape, events, np.float32(error)), name="ERR")
+    timetag.makeImageHDU(hdus, headers[1], _image(shape, events, rate.astype(np.float32)), name="SCI")
+    timetag.makeImageHDU(hdus, headers[2], _image(shape, events, error.astype(np.float32)), name="ERR")
     timetag.makeImageHDU(hdus, headers[3], flags, name="DQ")
     hdus.writeto(path, output_verify="silentfix")
 

@@ -1,8 +1,9 @@
 """Lamp shifts: the ends of the overlap of spectrum and template found by array comparison instead of pixel by pixel.
 
-Rewrites ``findshift1.Shift1.computeNormalization``, which for each of some 540 trial shifts walks inwards over the pixels
-that are zero in spectrum or template, in Python. The result is identical because the same first and last pixel are found
-(non-zero in both), and everything else is the original text. Saves 1.3 s for an FUV exposure with three lamp flashes.
+Rewrites ``findshift1.Shift1.computeNormalization``, which for each of some 540 trial shifts walks inwards over the
+pixels that are zero in spectrum or template, in Python. The result is identical because the same first and last pixel
+are found (non-zero in both), and everything else is the original text. Saves 1.3 s for an FUV exposure with three
+lamp flashes.
 """
 
 from typing import Any

@@ -1,9 +1,10 @@
 """Poisson errors of images: computed once for each value instead of once for each pixel.
 
-Replaces ``cosutil.errFrequentist``, which evaluates inverse chi-square functions for every pixel of an image. The result
-is identical because the function works on each element by itself, so equal bit patterns have equal errors: the original is
-called with the distinct patterns (0.0 and -0.0, and the various NaN, stay apart) and its answers are spread over the image.
-Images hold small whole numbers of counts, 99 % of them zero: this saves 5 s and a gigabyte for a segment of the FUV detector.
+Replaces ``cosutil.errFrequentist``, which evaluates inverse chi-square functions for every pixel of an image. The
+result is identical because the function works on each element by itself, so equal bit patterns have equal errors: the
+original is called with the distinct patterns (0.0 and -0.0, and the various NaN, stay apart) and its answers are
+spread over the image. Images hold small whole numbers of counts, 99 % of them zero: this saves 5 s and a gigabyte for
+a segment of the FUV detector.
 """
 
 from typing import Any

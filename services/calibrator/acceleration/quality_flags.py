@@ -1,10 +1,10 @@
 """Quality flags of images: whole runs of columns shifted at once, and shifted images combined in place.
 
-Replaces ``timetag.traceShiftDQ`` and ``timetag.blurDQ``, which run twice for each segment. The first moves each of 16,384
-columns by itself; neighbouring columns nearly always move by the same whole number of pixels, so that runs of equal columns
-are moved together by the same slices. The second copies the whole image three times for each of its shifts; here the same
-ranges are combined without copies, and what a shift leaves uncovered gets the out-of-bounds flag just the same. Only integers are
-involved. Saves 1.2 s for a segment.
+Replaces ``timetag.traceShiftDQ`` and ``timetag.blurDQ``, which run twice for each segment. The first moves each of
+16,384 columns by itself; neighbouring columns nearly always move by the same whole number of pixels, so that runs of
+equal columns are moved together by the same slices. The second copies the whole image three times for each of its
+shifts; here the same ranges are combined without copies, and what a shift leaves uncovered gets the out-of-bounds
+flag just the same. Only integers are involved. Saves 1.2 s for a segment.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ _UNEQUAL = "Input and output arrays have different sizes"
 def _make_trace_shift(original: Function) -> Function:
     def trace_shift_dq(dq_array: NDArray[Any], traceprofile: NDArray[Any], wca_row: Any) -> NDArray[Any]:
         """Shift flags down by the trace, column by column, except in the wavecal aperture."""
-        rows, columns = dq_array.shape
+        columns = dq_array.shape[1]
         wca_0, slope, height = wca_row["B_SPEC"][0], wca_row["SLOPE"][0], wca_row["HEIGHT"][0]
         profile = np.asarray(traceprofile)
         if profile.ndim != 1 or profile.size < columns or not np.all(np.isfinite(profile)) or not np.isfinite(slope):
@@ -97,7 +97,7 @@ def _make_blur(original: Function) -> Function:
 
 
 def _whole_shifts(*limits: Any) -> range:
-    whole = [int(round(limit)) for limit in limits]
+    whole = [round(limit) for limit in limits]
     return range(min(whole), max(whole) + 1)
 
 

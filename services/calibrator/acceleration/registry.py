@@ -1,4 +1,4 @@
-"""How CalCOS is sped up: functions that stand in for some of its own, each tied to the exact source it was written against."""
+"""How CalCOS is sped up: functions that stand in for some of its own, each tied to the source it was made for."""
 
 import hashlib
 import importlib
@@ -104,7 +104,7 @@ def source_hash(function: Function) -> str:
 
 
 def find(where: str) -> Function:
-    """Function at ``module:qualified.name``."""
+    """Find the function at ``module:qualified.name``."""
     return _locate(where)[2]
 
 
@@ -118,7 +118,7 @@ def _locate(where: str) -> tuple[Any, str, Function]:
 
 
 def rewritten(original: Function, edits: Sequence[tuple[str | tuple[str, str], str]], **names: Any) -> Function:
-    """Function with some passages of its source exchanged, for those whose costly part is a few lines among many.
+    """Exchange some passages of a function, for those whose costly part is a few lines among many.
 
     Parameters
     ----------

@@ -4,17 +4,33 @@ from collections.abc import Collection
 
 from services.calibrator.acceleration import (
     alignment,
+    configuration,
+    fits_tables,
     images,
     lamp_shift,
     poisson_errors,
     quality_flags,
+    reference_tables,
     two_zone,
 )
 from services.calibrator.acceleration.registry import Installation, install_all
 
 __all__ = ["ALL", "NAMES", "install"]
 
-ALL = tuple(module.REPLACEMENT for module in (poisson_errors, images, quality_flags, alignment, lamp_shift, two_zone))
+ALL = tuple(
+    module.REPLACEMENT
+    for module in (
+        poisson_errors,
+        images,
+        quality_flags,
+        alignment,
+        lamp_shift,
+        two_zone,
+        reference_tables,
+        fits_tables,
+        configuration,
+    )
+)
 NAMES = tuple(replacement.name for replacement in ALL)
 
 
