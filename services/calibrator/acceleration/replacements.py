@@ -8,6 +8,7 @@ from services.calibrator.acceleration import (
     fits_tables,
     images,
     lamp_shift,
+    parallel,
     poisson_errors,
     quality_flags,
     reference_tables,
@@ -29,6 +30,7 @@ ALL = tuple(
         reference_tables,
         fits_tables,
         configuration,
+        parallel,
     )
 )
 NAMES = tuple(replacement.name for replacement in ALL)

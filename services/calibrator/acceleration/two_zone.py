@@ -150,13 +150,15 @@ def _make_percentiles(original: Function) -> Function:
 
 
 def _last_below(profile: _Array, fraction: float) -> _Array:
-    below: _Array = profile < fraction
-    return np.where(below.any(axis=0), profile.shape[0] - 1 - np.argmax(below[::-1], axis=0), 0)
+    below = profile < fraction
+    last: _Array = np.where(below.any(axis=0), profile.shape[0] - 1 - np.argmax(below[::-1], axis=0), 0)
+    return last
 
 
 def _first_above(profile: _Array, fraction: float) -> _Array:
     above = profile > fraction
-    return np.where(above.any(axis=0), np.argmax(above, axis=0), profile.shape[0])
+    first: _Array = np.where(above.any(axis=0), np.argmax(above, axis=0), profile.shape[0])
+    return first
 
 
 def _make_normalize(_original: Function) -> Function:
