@@ -33,7 +33,7 @@ def _make_trace_shift(original: Function) -> Function:
         rise = np.rint(np.arange(columns).astype(np.asarray(slope).dtype) * slope).astype(np.int64)
         shift = np.rint(profile[:columns]).astype(np.int64)
         starts = np.flatnonzero(np.r_[True, (np.diff(rise) != 0) | (np.diff(shift) != 0)])
-        shifted = np.zeros_like(dq_array)
+        shifted = np.zeros(dq_array.shape, dtype=dq_array.dtype.newbyteorder("="))
         for first, stop in zip(starts.tolist(), [*starts[1:].tolist(), columns], strict=True):
             _shift_run(
                 shifted[:, first:stop], dq_array[:, first:stop], wca_0 + int(rise[first]), height, int(shift[first])
@@ -78,7 +78,7 @@ def _make_blur(original: Function) -> Function:
             return original(trace_dq, minmax_shift_dict, minmax_doppler, doppler_boundary, widen)  # type: ignore[no-any-return]
         if not doppler_boundary > 0.0:
             cosutil.printWarning("Running blurDQ when doppler boundary <= 0.0")
-        blurred = np.zeros_like(trace_dq)
+        blurred = np.zeros(trace_dq.shape, dtype=trace_dq.dtype.newbyteorder("="))
         _, _, min_shift2, max_shift2 = minmax_shift_dict[first]
         for y_shift in _whole_shifts(max_shift2 + widen, min_shift2 - widen):
             for region in sorted(regions):
