@@ -48,6 +48,9 @@ class CalibratorSettings(BaseModel):
     memory_limit_mb: int = Field(8192, gt=0, description="Address space of a run, MB")
     calcos_version: str = Field("3.6.2", description="CalCOS version that results are made with")
     randseed: int = Field(1, ge=0, description="RANDSEED where the raw header leaves it to the clock")
+    acceleration: bool = Field(True, description="Whether faster functions with the same results stand in for CalCOS's")
+    acceleration_without: str = Field("", description="Those of them that are left out, comma separated")
+    processes: int = Field(4, ge=1, description="Most processes that a run may use while cores are idle")
     keep: str = Field("*", description="Suffixes of the products that are kept, comma separated; * is all")
     sweep_seconds: float = Field(600.0, gt=0, description="Pause between two sweeps of what killed runs left")
 

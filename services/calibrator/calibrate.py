@@ -45,6 +45,10 @@ class CalibrationRequest:
         Limits of the run.
     keep
         Patterns of the suffixes of kept products, comma separated; ``*`` keeps all.
+    without
+        Names of the replacements in CalCOS that are left out (`services.calibrator.acceleration.NAMES`).
+    processes
+        How many processes the run may use.
     """
 
     label: str
@@ -57,6 +61,8 @@ class CalibrationRequest:
     memory_limit_mb: int
     wall_limit_seconds: float
     keep: str
+    without: frozenset[str] = frozenset()
+    processes: int = 1
 
 
 @dataclass(frozen=True)
@@ -144,6 +150,8 @@ async def calibrate(request: CalibrationRequest) -> CalibrationResult:
                     workspace.references,
                     request.memory_limit_mb,
                     request.wall_limit_seconds,
+                    request.without,
+                    request.processes,
                 )
             )
             try:
@@ -188,7 +196,9 @@ def _prepare(request: CalibrationRequest, workspace: Workspace) -> _Prepared:
 
 def _record(prepared: _Prepared, workspace: Workspace, run: RunResult) -> CalibrationResult:
     trailer = "\n".join(path.read_text(errors="replace") for path in sorted(workspace.outdir.glob("*.tra")))
-    return CalibrationResult(run, prepared.references, prepared.randseeds, prepared.switches, prepared.notes, trailer)
+    slower = tuple(f"CalCOS ran without the replacement {name} ({why})" for name, why in run.skipped.items())
+    notes = prepared.notes + slower
+    return CalibrationResult(run, prepared.references, prepared.randseeds, prepared.switches, notes, trailer)
 
 
 def _judge(

@@ -14,12 +14,21 @@ import signal
 import time
 import traceback
 from multiprocessing.connection import Connection
+from typing import Any
 
 import calcos
 import scipy.signal
 import scipy.stats  # noqa: F401 - warm: CalCOS imports them late
 
+from services.calibrator.acceleration.parallel import use_processes
+from services.calibrator.acceleration.registry import prepare
+from services.calibrator.acceleration.replacements import ALL
+from services.calibrator.template import ChildRun
+
 __all__ = ["run_calcos"]
+
+_ACCELERATION = prepare(ALL)
+"""Checked and made in the template; a run puts in place what it asks for."""
 
 _PR_SET_PDEATHSIG = 1
 _LONGEST_MESSAGE = 5_000
@@ -51,21 +60,13 @@ def _die_with_worker() -> None:
         os._exit(1)
 
 
-def run_calcos(target: str, outdir: str, lref: str, memory_limit_mb: int, log: str, report: Connection) -> None:
-    """Run CalCOS and send a report, a JSON object, on how it ended.
+def run_calcos(run: ChildRun, report: Connection) -> None:
+    """Run CalCOS; send JSON objects that say at the start how it is accelerated, and at the end how it ended.
 
     Parameters
     ----------
-    target
-        Association table or raw file.
-    outdir
-        Empty folder for the products.
-    lref
-        Folder of the reference files.
-    memory_limit_mb
-        Address space of the process, MB.
-    log
-        File that everything CalCOS prints goes to.
+    run
+        What to run, and its limits.
     report
         Where the report goes; not a file, because the disk may be what CalCOS failed at.
     """
@@ -73,29 +74,35 @@ def run_calcos(target: str, outdir: str, lref: str, memory_limit_mb: int, log: s
     os.setsid()
     _die_with_template(template)
     _die_with_worker()
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    output = os.open(run.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    resource.setrlimit(resource.RLIMIT_AS, (memory_limit_mb << 20, memory_limit_mb << 20))
-    os.environ["lref"] = f"{lref.rstrip('/')}/"  # noqa: SIM112 - CalCOS reads it in lower case
-    os.chdir(outdir)
+    resource.setrlimit(resource.RLIMIT_AS, (run.memory_limit_mb << 20, run.memory_limit_mb << 20))
+    use_processes(run.processes)
+    _send(report, acceleration=_ACCELERATION.install(run.without))
+    os.environ["lref"] = f"{run.lref}/"  # noqa: SIM112 - CalCOS reads it in lower case
+    os.chdir(run.outdir)
     started = time.monotonic()
     status, error_type, message = 0, "", ""
     try:
-        status = int(calcos.calcos(target, outdir=outdir, verbosity=1) or 0)
+        status = int(calcos.calcos(str(run.target), outdir=str(run.outdir), verbosity=1) or 0)
     except SystemExit as exit_:
         status = exit_.code if isinstance(exit_.code, int) else 1
     except BaseException as reason:  # noqa: BLE001 - whatever it is, the parent must be told
         error_type, message = type(reason).__name__, str(reason)
         traceback.print_exc()
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    content = {
-        "status": None if error_type else status,
-        "error_type": error_type,
-        "error": message[:_LONGEST_MESSAGE],
-        "wall_seconds": time.monotonic() - started,
-        "cpu_seconds": usage.ru_utime + usage.ru_stime,
-        "peak_rss_mb": usage.ru_maxrss / 1024,
-    }
-    report.send_bytes(json.dumps(content).encode())
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    _send(
+        report,
+        status=None if error_type else status,
+        error_type=error_type,
+        error=message[:_LONGEST_MESSAGE],
+        wall_seconds=time.monotonic() - started,
+        cpu_seconds=sum(usage.ru_utime + usage.ru_stime for usage in usages),
+        peak_rss_mb=max(usage.ru_maxrss for usage in usages) / 1024,
+    )
     report.close()
+
+
+def _send(report: Connection, **content: Any) -> None:
+    report.send_bytes(json.dumps(content).encode())

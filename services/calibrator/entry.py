@@ -1,12 +1,16 @@
 """Door into the child process; importing it does not import CalCOS."""
 
 from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from services.calibrator.template import ChildRun
 
 __all__ = ["enter"]
 
 
-def enter(target: str, outdir: str, lref: str, memory_limit_mb: int, log: str, report: Connection) -> None:
+def enter(run: "ChildRun", report: Connection) -> None:
     """Run CalCOS in this process (see `services.calibrator.child.run_calcos`)."""
     from services.calibrator.child import run_calcos
 
-    run_calcos(target, outdir, lref, memory_limit_mb, log, report)
+    run_calcos(run, report)

@@ -11,7 +11,9 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.calibrator.acceleration import left_out
 from services.calibrator.calibrate import CalibrationRequest, CalibrationResult, calibrate, record_of
+from services.calibrator.cores import usable_processes
 from services.calibrator.references import ReferenceFolder
 from services.calibrator.sweep import product_folder
 from services.calibrator.workspace import open_workspace
@@ -48,6 +50,7 @@ class CalibrationService:
         self._store = store
         self._settings = settings
         self._calcos_version = importlib.metadata.version("calcos")
+        self._without = left_out(settings.acceleration, settings.acceleration_without)
         self._references = ReferenceFolder(settings.references, settings.reference_cache, self._calcos_version)
 
     async def calibrate(self, job: ClaimedJob) -> Completion:
@@ -76,10 +79,14 @@ class CalibrationService:
                 memory_limit_mb=self._settings.memory_limit_mb,
                 wall_limit_seconds=self._settings.wall_limit_seconds,
                 keep=self._settings.keep,
+                without=self._without,
+                processes=await usable_processes(self._database, self._settings.processes),
             )
             result: CalibrationResult | None = None
             try:
                 result = await calibrate(request)
+                if result.run.skipped:
+                    get_logger().warning("CalCOS not accelerated as it could be", **result.run.skipped)
                 stored = await asyncio.to_thread(self._publish, result, folder)
             except BaseException as error:
                 # What a full store took of it must not be in the way of the next attempt.
@@ -157,7 +164,7 @@ class CalibrationService:
                 reference.name: {"keyword": reference.keyword, "sha256": reference.sha256}
                 for reference in result.references
             },
-            switches=dict(result.switches),
+            switches={**result.switches, "acceleration": dict(result.run.acceleration)},
             randseeds=dict(result.randseeds),
             accepted_missing=list(accepted),
             exit_status=result.run.status,

@@ -7,7 +7,8 @@ import multiprocessing
 import os
 import signal
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,13 @@ class ChildRun:
     lref
         Folder of the reference files.
     memory_limit_mb
-        Address space of the child, MB.
+        Address space of the child and of each of its processes, MB.
     wall_limit_seconds
         Longest time that it may take.
+    without
+        Names of the replacements in CalCOS that are left out (`services.calibrator.acceleration.NAMES`).
+    processes
+        How many processes it may use.
     """
 
     target: Path
@@ -48,6 +53,8 @@ class ChildRun:
     lref: Path
     memory_limit_mb: int
     wall_limit_seconds: float
+    without: frozenset[str] = frozenset()
+    processes: int = 1
 
     @property
     def log(self) -> Path:
@@ -68,11 +75,13 @@ class RunResult:
     timed_out
         Whether it was stopped at the wall-clock limit.
     wall_seconds, cpu_seconds, peak_rss_mb
-        What it cost; of a killed process, as last seen.
+        What it cost; of a killed process, as last seen. The peak is that of its largest process.
     error_type, error
         Name and message of the exception that ended CalCOS; empty without one.
     log
         Everything that it printed.
+    acceleration
+        State of each replacement in CalCOS: PERFORM, OMIT, or SKIPPED and the reason.
     """
 
     status: int | None
@@ -84,6 +93,12 @@ class RunResult:
     error_type: str
     error: str
     log: str
+    acceleration: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """Replacements that do not fit the CalCOS that is installed, and why."""
+        return {name: state for name, state in self.acceleration.items() if state.startswith("SKIPPED")}
 
     @property
     def tail(self) -> str:
@@ -117,8 +132,7 @@ class Child:
 
         self._run = run
         self._receiver, sender = _CONTEXT.Pipe(duplex=False)
-        arguments = (str(run.target), str(run.outdir), str(run.lref), run.memory_limit_mb, str(run.log), sender)
-        self._process = _CONTEXT.Process(target=enter, args=arguments)
+        self._process = _CONTEXT.Process(target=enter, args=(run, sender))
         self._process.start()
         sender.close()
         self._started = time.monotonic()
@@ -139,11 +153,12 @@ class Child:
         self._kill()
         wall = time.monotonic() - self._started
         log = self._run.log.read_text(errors="replace") if self._run.log.exists() else ""
-        if (report := self._report()) is not None:
+        report = self._report()
+        if "status" in report:
             return RunResult(signal=None, timed_out=False, log=log, **report)
         code = self._process.exitcode
         number = signal.Signals(-code).name if code is not None and code < 0 else None
-        return RunResult(None, number, self._timed_out, wall, self._cpu, self._peak, "", "", log)
+        return RunResult(None, number, self._timed_out, wall, self._cpu, self._peak, "", "", log, **report)
 
     def _look(self) -> None:
         """Read CPU seconds and peak memory; the template forks the child, so its counters start with the fork."""
@@ -151,7 +166,7 @@ class Child:
         # It may end between the look and the reading.
         with contextlib.suppress(OSError, IndexError, ValueError):
             fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
-            self._cpu = (int(fields[11]) + int(fields[12])) / _TICK  # utime and stime, proc(5)
+            self._cpu = sum(map(int, fields[11:15])) / _TICK  # utime, stime, and its children's, proc(5)
             status = (folder / "status").read_text()
             self._peak = int(status.split("VmHWM:", 1)[1].split(maxsplit=1)[0]) / 1024
 
@@ -164,14 +179,14 @@ class Child:
             self._process.kill()
         self._process.join()
 
-    def _report(self) -> dict[str, Any] | None:
-        """Read what the child said of its end; None if it did not get to say it."""
-        try:
-            content = self._receiver.recv_bytes() if self._receiver.poll() else None
-        except (EOFError, OSError):
-            content = None
+    def _report(self) -> dict[str, Any]:
+        """Read what the child said of its start and its end, as far as it got."""
+        report: dict[str, Any] = {}
+        with contextlib.suppress(EOFError, OSError):
+            while self._receiver.poll():
+                report |= json.loads(self._receiver.recv_bytes())
         self._receiver.close()
-        return json.loads(content) if content is not None else None
+        return report
 
 
 def judge(result: RunResult) -> int:

@@ -59,6 +59,7 @@ def test_real_association(processed: Running, data_dir: Path) -> None:
     assert (set(run["randseeds"].values()), run["exit_status"], run["calcos_version"]) == ({1}, 0, "3.6.2")
     assert "ldfd01vnq_rawtag_a.fits.gz" in run["inputs"]
     assert run["references"]["23n1744jl_lamp.fits"]["keyword"] == "LAMPTAB"
+    assert set(run["switches"]["acceleration"].values()) == {"PERFORM"}
     assert run["cpu_seconds"] > 5
     assert run["peak_rss_mb"] > 300
     assert "CALCOS" in run["trailer"]

@@ -1,6 +1,8 @@
-"""CalCOS at several times its speed, byte for byte the same: replacements for the few functions that cost the time."""
+"""CalCOS at several times its speed, byte for byte the same: replacements for the few functions that cost the time.
 
-from services.calibrator.acceleration.parallel import use_processes
-from services.calibrator.acceleration.replacements import NAMES, install
+This module itself does not import CalCOS, so that a worker can check its settings; :mod:`.replacements` does.
+"""
 
-__all__ = ["NAMES", "install", "use_processes"]
+from services.calibrator.acceleration.choice import NAMES, left_out
+
+__all__ = ["NAMES", "left_out"]

@@ -3,17 +3,17 @@
 import hashlib
 import importlib
 import inspect
-import logging
 import textwrap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Change", "Installation", "Replacement", "find", "install_all", "rewritten", "source_hash"]
+__all__ = ["SKIPPED", "Change", "Prepared", "Replacement", "find", "prepare", "rewritten", "source_hash"]
 
 Function = Callable[..., Any]
 
-_log = logging.getLogger(__name__)
+SKIPPED = "SKIPPED"
+"""Begins the state of a replacement that does not fit the CalCOS that is installed."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,16 @@ class Change:
     where: str
     sha256: str
     make: Callable[[Function], Function]
+
+
+@dataclass(frozen=True)
+class _StandIn:
+    owner: Any
+    name: str
+    function: Function
+
+    def put(self) -> None:
+        setattr(self.owner, self.name, self.function)
 
 
 @dataclass(frozen=True)
@@ -70,32 +80,52 @@ class Replacement:
             return f"a compiled function that {self.name} does without gives other results"
         return ""
 
-    def apply(self) -> None:
-        """Put the stand-ins in place of the originals, which stay reachable as ``__wrapped__``."""
+    def stand_ins(self) -> list[_StandIn]:
+        """Make what goes in place of the originals."""
+        made = []
         for change in self.changes:
             owner, name, original = _locate(change.where)
-            stand_in = change.make(original)
-            stand_in.__wrapped__ = original  # type: ignore[attr-defined]
-            setattr(owner, name, stand_in)
+            function = change.make(original)
+            function.__wrapped__ = original  # type: ignore[attr-defined]
+            made.append(_StandIn(owner, name, function))
+        return made
 
 
 @dataclass(frozen=True)
-class Installation:
-    """What :func:`install_all` did.
+class Prepared:
+    """Replacements whose stand-ins are made and not yet in place.
 
     Attributes
     ----------
-    active
-        Names of the replacements in force.
-    disabled
-        Names of those that were switched off.
+    stand_ins
+        Those that fit the CalCOS that is installed, by name.
     refused
-        Names of those that do not fit this CalCOS, with the reason.
+        Why the others do not, by name.
     """
 
-    active: tuple[str, ...] = ()
-    disabled: tuple[str, ...] = ()
-    refused: Mapping[str, str] = field(default_factory=dict)
+    stand_ins: Mapping[str, Sequence[_StandIn]]
+    refused: Mapping[str, str]
+
+    def install(self, without: Collection[str] = ()) -> dict[str, str]:
+        """Put the stand-ins in place of the originals, which stay reachable as ``__wrapped__``.
+
+        Parameters
+        ----------
+        without
+            Names of the replacements to leave out.
+
+        Returns
+        -------
+        dict
+            Of each replacement, in the words of CalCOS's own switches, whether it is in force: PERFORM, OMIT where
+            it was left out, SKIPPED and the reason where it does not fit.
+        """
+        state = {name: "OMIT" if name in without else f"{SKIPPED}: {why}" for name, why in self.refused.items()}
+        for name, stand_ins in self.stand_ins.items():
+            state[name] = "OMIT" if name in without else "PERFORM"
+            for stand_in in stand_ins if name not in without else ():
+                stand_in.put()
+        return state
 
 
 def source_hash(function: Function) -> str:
@@ -149,37 +179,16 @@ def rewritten(original: Function, edits: Sequence[tuple[str | tuple[str, str], s
     return local[original.__name__]  # type: ignore[no-any-return]
 
 
-def install_all(replacements: Sequence[Replacement], disabled: Collection[str] = ()) -> Installation:
-    """Apply the replacements that fit the CalCOS that is installed.
+def prepare(replacements: Sequence[Replacement]) -> Prepared:
+    """Check replacements against the CalCOS that is installed, and make the stand-ins of those that fit.
 
     Parameters
     ----------
     replacements
-        All there are.
-    disabled
-        Names of those to leave out.
-
-    Raises
-    ------
-    ValueError
-        If a name in `disabled` is no replacement's.
+        All there are, no function in two of them.
     """
-    unknown = sorted(set(disabled) - {replacement.name for replacement in replacements})
-    if unknown:
-        known = ", ".join(sorted(replacement.name for replacement in replacements))
-        raise ValueError(f"no replacement is called {', '.join(unknown)}; there are {known}")
-    refused: dict[str, str] = {}
-    active: list[str] = []
-    for replacement in replacements:
-        if replacement.name in disabled:
-            continue
-        reason = replacement.mismatch()
-        if reason:
-            refused[replacement.name] = reason
-            _log.warning("CalCOS runs without the replacement %s: %s", replacement.name, reason)
-        else:
-            active.append(replacement.name)
-    for replacement in replacements:
-        if replacement.name in active:
-            replacement.apply()
-    return Installation(tuple(active), tuple(sorted(disabled)), refused)
+    reasons = {replacement.name: replacement.mismatch() for replacement in replacements}
+    return Prepared(
+        {replacement.name: replacement.stand_ins() for replacement in replacements if not reasons[replacement.name]},
+        {name: reason for name, reason in reasons.items() if reason},
+    )

@@ -1,6 +1,4 @@
-"""All replacements, in the order in which they are applied."""
-
-from collections.abc import Collection
+"""All replacements."""
 
 from services.calibrator.acceleration import (
     alignment,
@@ -14,9 +12,8 @@ from services.calibrator.acceleration import (
     reference_tables,
     two_zone,
 )
-from services.calibrator.acceleration.registry import Installation, install_all
 
-__all__ = ["ALL", "NAMES", "install"]
+__all__ = ["ALL"]
 
 ALL = tuple(
     module.REPLACEMENT
@@ -33,20 +30,4 @@ ALL = tuple(
         parallel,
     )
 )
-NAMES = tuple(replacement.name for replacement in ALL)
-
-
-def install(disabled: Collection[str] = ()) -> Installation:
-    """Install every replacement that fits this CalCOS and is not switched off.
-
-    Parameters
-    ----------
-    disabled
-        Names of those to leave out.
-
-    Raises
-    ------
-    ValueError
-        If a name in `disabled` is no replacement's.
-    """
-    return install_all(ALL, disabled)
+"""In the order in which they are applied."""

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from services.calibrator.acceleration.registry import Change, Replacement, install_all, rewritten, source_hash
-from services.calibrator.acceleration.replacements import ALL, NAMES, install
+from services.calibrator.acceleration import NAMES, left_out
+from services.calibrator.acceleration.registry import Change, Replacement, prepare, rewritten, source_hash
+from services.calibrator.acceleration.replacements import ALL
 
 
 @pytest.fixture
@@ -39,10 +40,12 @@ def _replacement(name: str, function: str, sha256: str, **more: Any) -> Replacem
 
 
 def test_a_fitting_replacement_is_applied(subject: ModuleType) -> None:
-    done = install_all([_replacement("doubling", "double", source_hash(_double))])
-    assert done.active == ("doubling",)
-    assert subject.double(2) == ("fast", 4)
-    assert subject.double.__wrapped__ is _double
+    prepared = prepare([_replacement("doubling", "double", source_hash(_double))])
+    assert subject.__dict__["double"] is _double
+    assert prepared.install() == {"doubling": "PERFORM"}
+    stand_in: Any = subject.__dict__["double"]
+    assert stand_in(2) == ("fast", 4)
+    assert stand_in.__wrapped__ is _double
 
 
 @pytest.mark.parametrize(
@@ -54,25 +57,27 @@ def test_a_fitting_replacement_is_applied(subject: ModuleType) -> None:
         (_replacement("a", "double", source_hash(_double), probe=lambda: False), "compiled"),
     ],
 )
-def test_what_does_not_fit_is_refused(
-    subject: ModuleType, replacement: Replacement, reason: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    done = install_all([replacement])
-    assert done.active == ()
-    assert reason in done.refused["a"]
-    assert reason in caplog.text
+def test_what_does_not_fit_is_refused(subject: ModuleType, replacement: Replacement, reason: str) -> None:
+    prepared = prepare([replacement])
+    state = prepared.install()["a"]
+    assert state.startswith("SKIPPED: ")
+    assert reason in state
     assert subject.double(2) == 4
+    assert prepared.install({"a"}) == {"a": "OMIT"}
 
 
 def test_switched_off(subject: ModuleType) -> None:
-    done = install_all([_replacement("doubling", "double", source_hash(_double))], ["doubling"])
-    assert (done.active, done.disabled) == ((), ("doubling",))
+    prepared = prepare([_replacement("doubling", "double", source_hash(_double))])
+    assert prepared.install({"doubling"}) == {"doubling": "OMIT"}
     assert subject.double(2) == 4
 
 
-def test_an_unknown_name_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"speeed; there are .*images"):
-        install(["speeed"])
+def test_choice() -> None:
+    assert left_out(True, "") == frozenset()
+    assert left_out(True, " images, two_zone") == {"images", "two_zone"}
+    assert left_out(False, "images") == set(NAMES)
+    with pytest.raises(ValueError, match=r"ACCELERATION_WITHOUT: .*speeed; there are .*images"):
+        left_out(True, "speeed")
 
 
 def test_passages_are_exchanged() -> None:
@@ -89,4 +94,4 @@ def test_a_passage_must_be_there_once(passage: str) -> None:
 
 
 def test_every_replacement_fits_the_locked_calcos() -> None:
-    assert {replacement.name: replacement.mismatch() for replacement in ALL} == dict.fromkeys(NAMES, "")
+    assert [(replacement.name, replacement.mismatch()) for replacement in ALL] == [(name, "") for name in NAMES]
