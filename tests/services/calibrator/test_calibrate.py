@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
+from services.calibrator.acceleration import left_out
 from services.calibrator.calibrate import CalibrationRequest, calibrate, record_of
 from services.calibrator.references import ReferenceFolder
 from shared.errors import PermanentError, TransientError
@@ -19,13 +20,15 @@ RAW = "ldfd01vnq_rawtag_a.fits.gz"
 MakeRequest = Callable[..., CalibrationRequest]
 
 
-@pytest.fixture
-def make_request(small_files: dict[str, Path], references: ReferenceFolder, tmp_path: Path) -> MakeRequest:
-    """Maker of a request for the first exposure of the real association."""
+@pytest.fixture(params=[True, False], ids=["accelerated", "plain"])
+def make_request(
+    request: pytest.FixtureRequest, small_files: dict[str, Path], references: ReferenceFolder, tmp_path: Path
+) -> MakeRequest:
+    """Maker of a request for the first exposure of the real association, with CalCOS accelerated and plain."""
     options: dict[str, Any] = {
         "label": "ldfd01010", "raw": small_files, "products": tmp_path / "products", "references": references,
         "scratch": tmp_path / "scratch", "accepted_missing": frozenset(), "randseed": 1, "memory_limit_mb": 8192,
-        "wall_limit_seconds": 600.0, "keep": "*",
+        "wall_limit_seconds": 600.0, "keep": "*", "without": left_out(request.param, ""), "processes": 2,
     }  # fmt: skip
     return lambda **changes: CalibrationRequest(**(options | changes))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from services.calibrator.acceleration import NAMES
 from services.calibrator.template import Child, ChildRun, RunResult, judge
 from shared.errors import PermanentError, TransientError
 
@@ -39,6 +40,7 @@ async def test_exception_in_calcos_is_told(tmp_path: Path) -> None:
     await started.wait()
     result = started.end()
     assert (result.status, result.error_type) == (None, "FileNotFoundError")
+    assert result.acceleration == dict.fromkeys(NAMES, "PERFORM")
     assert "Traceback" in result.log
     assert result.cpu_seconds >= 0
     assert result.peak_rss_mb > 0
