@@ -16,9 +16,10 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
+import astropy.table  # noqa: F401 - warm: CalCOS and scipy import these late
 import calcos
 import scipy.signal
-import scipy.stats  # noqa: F401 - warm: CalCOS imports them late
+import scipy.stats  # noqa: F401
 
 from services.calibrator.acceleration.parallel import use_processes
 from services.calibrator.acceleration.registry import prepare
