@@ -1,0 +1,55 @@
+"""Exposures calibrated side by side: the bytes, the log and the errors of plain CalCOS."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from services.calibrator.acceleration import NAMES
+from services.calibrator.headers import read_exposures
+from services.calibrator.references import ReferenceFolder
+from services.calibrator.workspace import fix_seed, stage
+from tests.services.calibrator.acceleration.conftest import run
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def pair(association_files: dict[str, Path], references: ReferenceFolder, tmp_path: Path) -> tuple[Path, Path]:
+    """Raw files of the first two exposures of the real association, and their references."""
+    raw, lref = tmp_path / "raw", tmp_path / "lref"
+    raw.mkdir()
+    stage({name: path for name, path in association_files.items() if name[6:9] in ("010", "vnq", "vpq")}, raw)
+    with fits.open(raw / "ldfd01010_asn.fits", mode="update") as hdus:
+        hdus["ASN"].data = hdus["ASN"].data[[0, 1, 4]]
+    exposures = read_exposures(raw)
+    assert len(exposures) == 2
+    for exposure in exposures:
+        fix_seed(exposure.path, 1)
+    references.link(references.resolve(exposures), lref)
+    return raw, lref
+
+
+def test_same_bytes_and_log_as_plain(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    plain, plain_log, plain_files = run(*pair, tmp_path / "plain" / "out", without=frozenset(NAMES))
+    fast, fast_log, fast_files = run(*pair, tmp_path / "fast" / "out", processes=2)
+    assert (plain.status, fast.status) == (0, 0)
+    assert len(plain_files) >= 12
+    assert fast_files == plain_files
+    assert fast_log == plain_log
+    assert fast.cpu_seconds < plain.cpu_seconds / 2.5
+    assert fast.peak_rss_mb < plain.peak_rss_mb / 1.5
+
+
+def test_same_error_as_one_after_the_other(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    raw, _ = pair
+    with fits.open(raw / "ldfd01vnq_rawtag_a.fits", mode="update") as hdus:
+        hdus["EVENTS"].data["TIME"][-5:] = np.nan
+    with fits.open(raw / "ldfd01vpq_rawtag_a.fits", mode="update") as hdus:
+        del hdus[1].header["CORNER0X"]
+    one, one_log, _ = run(*pair, tmp_path / "one" / "out")
+    both, both_log, _ = run(*pair, tmp_path / "both" / "out", processes=2)
+    assert (one.status, one.error_type) == (None, "ValueError")
+    assert (both.status, both.error_type, both.error) == (one.status, one.error_type, one.error)
+    assert both_log == one_log
