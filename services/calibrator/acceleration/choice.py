@@ -11,6 +11,7 @@ NAMES = (
     "two_zone",
     "reference_tables",
     "fits_tables",
+    "sparse_files",
     "configuration",
     "parallel",
 )

@@ -10,6 +10,7 @@ from services.calibrator.acceleration import (
     poisson_errors,
     quality_flags,
     reference_tables,
+    sparse_files,
     two_zone,
 )
 
@@ -26,6 +27,7 @@ ALL = tuple(
         two_zone,
         reference_tables,
         fits_tables,
+        sparse_files,
         configuration,
         parallel,
     )
