@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 
 import numpy as np
 from fastapi import Depends, Header, Query, Request, Response
-from sqlalchemy import Boolean, ColumnElement, Float, Integer, RowMapping, Select, Text, and_, or_, select
+from sqlalchemy import Boolean, ColumnElement, DateTime, Float, Integer, RowMapping, Select, Text, and_, or_, select
 from sqlalchemy import Column as SqlColumn
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import JSONB
@@ -74,7 +74,9 @@ def _kind(column: SqlColumn[Any]) -> type:
 
 
 def _sql_columns(model: type[Base]) -> list[SqlColumn[Any]]:
-    return [cast("SqlColumn[Any]", column) for column in model.__table__.columns]
+    """Columns that are shown: when a row was written is told by the timeline of its dataset."""
+    columns = (cast("SqlColumn[Any]", column) for column in model.__table__.columns)
+    return [column for column in columns if not isinstance(column.type, DateTime)]
 
 
 def columns_of(model: type[Base]) -> list[Column]:
@@ -137,13 +139,12 @@ def _after(column: SqlColumn[Any], key: SqlColumn[Any], descending: bool, after:
 def select_rows(model: type[Base], listing: Listing) -> Select[Any]:
     """Query for all columns; a format that knows only numbers and texts gets documents as JSON text."""
     documents = listing.chosen == "json"
-    table = model.__table__
     return select(
         *(
             column if documents or not isinstance(column.type, JSONB) else sql_cast(column, Text).label(column.name)
-            for column in table.columns
+            for column in _sql_columns(model)
         )
-    ).select_from(table)
+    ).select_from(model.__table__)
 
 
 async def serve(

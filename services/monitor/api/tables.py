@@ -14,7 +14,7 @@ from shared.database.models.science import DERIVED_TABLES, SCIENCE_TABLES
 __all__ = ["router"]
 
 router = APIRouter(prefix="/tables", tags=["tables"])
-_TABLES: dict[str, type[Base]] = {**SCIENCE_TABLES, **DERIVED_TABLES}
+_TABLES: dict[str, type[Base]] = {"files": File, **SCIENCE_TABLES, **DERIVED_TABLES}
 
 
 def _model(name: str) -> type[Base]:
@@ -56,6 +56,8 @@ async def show_table(
             query = query.join(File, File.id == table.c.file_id).where(File.shown)
         if "preferred" in table.c:
             query = query.where(table.c.preferred)
+        if "current" in table.c:
+            query = query.where(table.c.current)
     elif generation != "all":
         raise ApiError(400, "bad_value", f"generation is `current` or `all`, not {generation!r}")
     return await serve(session, model, query, listing, request, response, reserved=["generation"])

@@ -31,6 +31,16 @@ async def test_tables_tell_their_columns(web: httpx.AsyncClient) -> None:
     assert (await web.get(f"{API}/headers?limit=1")).json()["columns"] == tables["headers"]["columns"]
 
 
+async def test_files_are_a_table_of_their_current_versions(web: httpx.AsyncClient) -> None:
+    answer = (await web.get(f"{API}/files?rootname=ldfd01010")).json()
+    (file,) = answer["items"]
+    assert (file["name"], file["suffix"], file["current"]) == ("ldfd01010_x1dsum.fits.gz", "x1dsum", True)
+    assert (await web.get(f"/api/v1/files/{file['id']}/content")).status_code == 200
+    assert len((await web.get(f"{API}/files?rootname=ldfd01010&generation=all")).json()["items"]) == 2
+    table = Table.read(io.BytesIO((await web.get(f"{API}/files?format=votable")).content), format="votable")
+    assert len(table) == 2
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
 @pytest.mark.parametrize(("sort", "expected"), [("exptime", "0123456"), ("-exptime", "5432106"), ("-id", "6543210")])
 async def test_pages_keep_the_order_with_nulls_last_and_nan_largest(
