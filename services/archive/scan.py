@@ -16,6 +16,7 @@ from services.archive.grouping import DatasetListing, group
 from services.archive.references import reference_digests
 from services.archive.sources import Source, SourceFile
 from shared.database.engine import Database
+from shared.database.locks import AdvisoryLock
 from shared.database.models.operations import Dataset, Job, JobState, Scan, Stage
 from shared.database.models.operations import SourceFile as SourceFileRow
 from shared.errors import TransientError
@@ -23,9 +24,6 @@ from shared.jobs.events import NewEvent, Outbox, add_job, record_event
 from shared.jobs.routing import ACQUISITION, NewJob, fingerprint
 
 __all__ = ["ScanResult", "scan"]
-
-_SCAN_LOCK = 0x434F534D51
-"""Advisory lock: two scans do not write at once."""
 
 _Digests = dict[str, str | None]
 
@@ -92,7 +90,7 @@ async def scan(database: Database, source: Source, outbox: Outbox, references: P
     listings = group(seen.files, seen.facts)
     digests = await asyncio.to_thread(_digests, references, listings, seen.facts)
     async with database.transaction() as session:
-        await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCAN_LOCK})
+        await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": AdvisoryLock.SCAN})
         await _write_files(session, source, listings, seen)
         await _write_datasets(session, source, listings, digests, outbox)
         counts = {"files": len(seen.files), "changed": len(seen.changed), "datasets": len(listings)}

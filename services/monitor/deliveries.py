@@ -21,6 +21,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.database.engine import Database
+from shared.database.locks import AdvisoryLock
 from shared.database.models.monitoring import Delivery, Severity, Subscription
 from shared.database.models.operations import Event
 from shared.logs import get_logger
@@ -28,7 +29,6 @@ from shared.settings import MonitorSettings
 
 __all__ = ["Courier", "sign"]
 
-_LEADER_LOCK = 0x434F534D52
 _TIMEOUT_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS = 5.0
 _BATCH = 100
@@ -94,7 +94,9 @@ class Courier:
             await asyncio.sleep(self._settings.look_seconds)
 
     async def _lead(self, connection: AsyncConnection) -> None:
-        while (await connection.execute(text(f"SELECT pg_try_advisory_lock({_LEADER_LOCK})"))).scalar():
+        while (
+            await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": AdvisoryLock.COURIER})
+        ).scalar():
             await connection.commit()
             await self.collect()
             while await self.deliver():

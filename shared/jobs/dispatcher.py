@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from shared.broker import JOB_QUEUES, Messenger
 from shared.database.engine import Database
+from shared.database.locks import AdvisoryLock
 from shared.database.models.operations import Dataset, Job, JobState
 from shared.errors import LostClaimError
 from shared.jobs.claims import ClaimedJob, fail
@@ -18,9 +19,6 @@ from shared.logs import get_logger
 from shared.settings import JobSettings
 
 __all__ = ["Dispatcher"]
-
-_LEADER_LOCK = 0x434F534D50
-"""Advisory lock of the one dispatcher that is at work."""
 
 
 class Dispatcher:
@@ -56,7 +54,9 @@ class Dispatcher:
         # After a restart of Postgres every lease may be overdue: leave its holder the time to renew, which it tries
         # three times within a lease.
         patience = loop.time() + self._settings.lease_seconds / 2
-        while (await connection.execute(text(f"SELECT pg_try_advisory_lock({_LEADER_LOCK})"))).scalar():
+        while (
+            await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": AdvisoryLock.DISPATCHER})
+        ).scalar():
             await connection.commit()
             if loop.time() > patience:
                 await self.expire()

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.broker import Messenger
+from shared.database.locks import AdvisoryLock
 from shared.database.models.operations import Dataset, Event, Job, JobState
 from shared.jobs.routing import NewJob, fingerprint, jobs_for
 from shared.jobs.states import refresh_state
@@ -20,9 +21,6 @@ __all__ = ["CHANNEL", "NewEvent", "Outbox", "add_job", "record_event", "send"]
 
 CHANNEL = "cosmo_events"
 """Postgres notification channel; the payload is the id of an event."""
-
-_EVENT_LOCK = 0x434F534D4F
-"""Advisory lock held from an event's id to its commit, so that ids become visible in order."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,7 @@ async def record_event(
         for job in jobs_for(event.name, kind, event.detail):
             await add_job(session, subject, job, outbox)
         await refresh_state(session, subject)
-    await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _EVENT_LOCK})
+    await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": AdvisoryLock.EVENTS})
     row = Event(name=event.name, **subject_columns(subject), job_id=job_id, detail=event.detail)
     session.add(row)
     await session.flush()

@@ -12,6 +12,7 @@ from sqlalchemy.types import String
 from services.monitor.monitors.framework.monitor import Monitor
 from shared.broker import Messenger
 from shared.database.engine import Database
+from shared.database.locks import AdvisoryLock
 from shared.database.models.monitoring import MonitorRun, Outcome
 from shared.database.models.operations import Event, Stage
 from shared.jobs.events import Outbox, add_job, send
@@ -23,8 +24,6 @@ __all__ = ["QUEUE", "Scheduler", "request_run"]
 
 QUEUE = "monitor"
 _ROWS_CHANGED = ("dataset.ingested", "tables.changed")
-_LEADER_LOCK = 0x434F534D51
-"""Advisory lock of the one scheduler that is at work."""
 
 
 async def request_run(session: AsyncSession, monitor: Monitor, outbox: Outbox, *, occasion: dict[str, Any]) -> None:
@@ -81,7 +80,9 @@ class Scheduler:
             await asyncio.sleep(self._settings.look_seconds)
 
     async def _lead(self, connection: AsyncConnection) -> None:
-        while (await connection.execute(text(f"SELECT pg_try_advisory_lock({_LEADER_LOCK})"))).scalar():
+        while (
+            await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": AdvisoryLock.SCHEDULER})
+        ).scalar():
             await connection.commit()
             for monitor in self._monitors:
                 await self.look(monitor)

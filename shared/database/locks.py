@@ -1,0 +1,21 @@
+"""Postgres advisory locks: each key has its one place here, so that no two purposes share one."""
+
+from enum import IntEnum, unique
+
+__all__ = ["AdvisoryLock"]
+
+
+@unique
+class AdvisoryLock(IntEnum):
+    """What an advisory lock is for."""
+
+    EVENTS = 0x434F534D4F
+    """Held from an event's id to its commit, so that ids become visible in order."""
+    DISPATCHER = 0x434F534D50
+    """Held by the one dispatcher that is at work."""
+    SCAN = 0x434F534D51
+    """Held by a scan while it writes what it found."""
+    SCHEDULER = 0x434F534D52
+    """Held by the one scheduler of monitors that is at work."""
+    COURIER = 0x434F534D53
+    """Held by the one courier of subscriptions that is at work."""
