@@ -1,17 +1,14 @@
-"""Dated facts of the instrument that figures are annotated with and thresholds depend on.
-
-Sources: COS Data Handbook, table A.1 (lifetime positions); the high-voltage history of the original gain monitor.
-"""
+"""Dated thresholds, and the marks that dated facts of the instrument leave on figures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from astropy.time import Time
 
 from services.monitor.figures import Mark
+from shared.cos.history import HIGH_VOLTAGE, LIFETIME_POSITIONS, Segment
 
-__all__ = ["HIGH_VOLTAGE", "LIFETIME_POSITIONS", "Dated", "lifetime_marks", "value_at", "voltage_marks"]
+__all__ = ["Dated", "lifetime_marks", "value_at", "voltage_marks"]
 
 
 @dataclass(frozen=True)
@@ -21,45 +18,6 @@ class Dated:
     mjd: float
     value: float
     source: str
-
-
-def _day(date: str) -> float:
-    return float(Time(date, scale="utc").mjd)
-
-
-LIFETIME_POSITIONS: tuple[tuple[str, float], ...] = (
-    ("LP1", _day("2009-05-11")),
-    ("LP2", _day("2012-07-23")),
-    ("LP3", _day("2015-02-09")),
-    ("LP4", _day("2017-10-02")),
-    ("LP5", _day("2021-10-04")),
-    ("LP6", _day("2022-10-03")),
-    ("LP7", _day("2025-11-01")),
-)
-"""First use of each lifetime position (COS Data Handbook, table A.1; LP5 for G130M, LP6 for G160M, LP7 for G130M)."""
-
-HIGH_VOLTAGE: dict[str, tuple[tuple[float, int], ...]] = {
-    "FUVA": (
-        (_day("2009-08-12"), 169),
-        (_day("2012-03-26"), 178),
-        (_day("2012-07-23"), 167),
-        (_day("2014-11-03"), 173),
-        (_day("2015-02-09"), 167),
-        (_day("2017-10-02"), 163),
-    ),
-    "FUVB": (
-        (_day("2009-08-12"), 167),
-        (_day("2011-03-10"), 175),
-        (_day("2012-07-23"), 163),
-        (_day("2013-06-24"), 169),
-        (_day("2014-07-21"), 175),
-        (_day("2015-02-09"), 163),
-        (_day("2016-01-18"), 169),
-        (_day("2016-10-17"), 175),
-        (_day("2017-10-02"), 163),
-    ),
-}
-"""Nominal high-voltage levels by segment, as the original gain monitor lists them; later ones are in the data."""
 
 
 def value_at(history: Sequence[Dated], mjd: np.ndarray) -> np.ndarray:
@@ -83,10 +41,11 @@ def _within(marks: Sequence[tuple[str, float]], first: float, last: float) -> li
 
 def lifetime_marks(mjd: np.ndarray) -> list[Mark]:
     """Mark the moves to new lifetime positions within a span of times."""
-    return _within(LIFETIME_POSITIONS, float(mjd.min()), float(mjd.max())) if len(mjd) else []
+    moves = [(f"LP{position.number}", position.start) for position in LIFETIME_POSITIONS]
+    return _within(moves, float(mjd.min()), float(mjd.max())) if len(mjd) else []
 
 
-def voltage_marks(segment: str, mjd: np.ndarray) -> list[Mark]:
+def voltage_marks(segment: Segment, mjd: np.ndarray) -> list[Mark]:
     """Mark the voltage steps of a segment within a span of times."""
-    steps = [(f"HV {level}", date) for date, level in HIGH_VOLTAGE.get(segment, ())]
+    steps = [(f"HV {level}", date) for date, level in HIGH_VOLTAGE[segment]]
     return _within(steps, float(mjd.min()), float(mjd.max())) if len(mjd) else []
