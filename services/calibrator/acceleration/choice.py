@@ -9,6 +9,7 @@ NAMES = (
     "alignment",
     "lamp_shift",
     "two_zone",
+    "stripes",
     "reference_tables",
     "fits_tables",
     "sparse_files",

@@ -11,6 +11,7 @@ from services.calibrator.acceleration import (
     quality_flags,
     reference_tables,
     sparse_files,
+    stripes,
     two_zone,
 )
 
@@ -25,6 +26,7 @@ ALL = tuple(
         alignment,
         lamp_shift,
         two_zone,
+        stripes,
         reference_tables,
         fits_tables,
         sparse_files,
