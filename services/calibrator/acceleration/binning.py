@@ -70,8 +70,13 @@ def locate(
     good = (np.asarray(dq, dtype=np.int16) & np.int16(bad_flags)) == 0
     good &= (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
     flat = row[good].astype(np.int64) * columns + column[good].astype(np.int64)
-    pixels, event_pixel = np.unique(flat, return_inverse=True)
-    return EventPixels(pixels, event_pixel, good)
+    # Marks and a look-up by pixel take a fraction of the time of sorting the events.
+    occupied = np.zeros(rows * columns, dtype=bool)
+    occupied[flat] = True
+    pixels = np.flatnonzero(occupied)
+    position = np.empty(rows * columns, dtype=np.int32)
+    position[pixels] = np.arange(pixels.size, dtype=np.int32)
+    return EventPixels(pixels, position[flat].astype(np.int64), good)
 
 
 def image(events: EventPixels, values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
