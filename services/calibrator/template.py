@@ -22,6 +22,9 @@ _POLL_SECONDS = 0.1
 _FULL = ("Not enough space on disk", "No space left on device", "Disk quota exceeded", "requested and written")
 """What astropy and the system say when a disk is full."""
 
+_NO_MEMORY = "Cannot allocate memory"
+"""What the system says when a file cannot be mapped for want of address space."""
+
 _LOG_LINES = 12
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -207,7 +210,7 @@ def judge(result: RunResult) -> int:
     if result.timed_out:
         raise TransientError(f"CalCOS ran longer than {result.wall_seconds:.0f} s and was stopped\n{result.tail}")
     text = f"CalCOS: {result.error_type}: {result.error}".rstrip(": ")
-    if "MemoryError" in result.error_type:
+    if "MemoryError" in result.error_type or _NO_MEMORY in result.error:
         raise TransientError(f"{text}; raise COSMO_CALIBRATOR__MEMORY_LIMIT_MB or run fewer workers")
     if any(mark in result.error for mark in _FULL):
         raise TransientError(f"{text}; free space in the scratch folder")

@@ -12,7 +12,6 @@ NAMES = (
     "stripes",
     "reference_tables",
     "fits_tables",
-    "sparse_files",
     "configuration",
     "parallel",
 )

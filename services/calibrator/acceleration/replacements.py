@@ -10,7 +10,6 @@ from services.calibrator.acceleration import (
     poisson_errors,
     quality_flags,
     reference_tables,
-    sparse_files,
     stripes,
     two_zone,
 )
@@ -29,7 +28,6 @@ ALL = tuple(
         stripes,
         reference_tables,
         fits_tables,
-        sparse_files,
         configuration,
         parallel,
     )

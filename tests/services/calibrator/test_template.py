@@ -78,6 +78,7 @@ async def test_stopped_run_tells_what_it_cost_and_leaves_nothing(tmp_path: Path)
     ("change", "kind"),
     [
         ({"error_type": "_ArrayMemoryError", "status": None}, TransientError),
+        ({"error_type": "OSError", "error": "[Errno 12] Cannot allocate memory", "status": None}, TransientError),
         ({"error_type": "OSError", "error": "Not enough space on disk: requested 1", "status": None}, TransientError),
         ({"error_type": "ValueError", "error": "NaN", "status": None}, PermanentError),
         ({"signal": "SIGKILL", "status": None}, TransientError),
