@@ -16,7 +16,7 @@ from tests.e2e.conftest import Running, started
 
 pytestmark = pytest.mark.e2e
 
-_DRAWN = "document.querySelector('[data-figure][data-drawn=yes]') !== null"
+_DRAWN = "document.querySelector('[data-figure]')?.dataset.drawn === 'yes'"  # the first one
 
 # Place in the window of the newest point of the first trace.
 _POINT = """(() => {
