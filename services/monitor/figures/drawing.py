@@ -1,7 +1,6 @@
 """Figures as PNG or SVG, drawn by matplotlib."""
 
 import io
-import itertools
 import math
 from typing import Any, cast
 
@@ -12,7 +11,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure as Canvas
 
 from services.monitor.figures.description import Figure, Heatmap, Line, Mark, Outline, Panel, Points
-from services.monitor.figures.palette import COLOURS, OUTLIER, SCALE, SYMBOLS
+from services.monitor.figures.palette import OUTLIER, SCALE, Styles
 
 __all__ = ["draw"]
 
@@ -36,8 +35,9 @@ def draw(figure: Figure, kind: str) -> bytes:
     canvas = Canvas(figsize=(_WIDTH, 0.9 + rows * _PANEL_HEIGHT), layout="constrained", dpi=110)
     canvas.suptitle(figure.title)
     grid = canvas.subplots(rows, figure.columns, sharex=figure.share_x, squeeze=False).ravel()
+    styles = Styles()
     for axes, panel in zip(grid, figure.panels, strict=False):
-        _draw_panel(canvas, cast(Axes, axes), panel)
+        _draw_panel(canvas, cast(Axes, axes), panel, styles)
     for axes in grid[len(figure.panels) :]:
         axes.set_visible(False)
     buffer = io.BytesIO()
@@ -45,8 +45,7 @@ def draw(figure: Figure, kind: str) -> bytes:
     return buffer.getvalue()
 
 
-def _draw_panel(canvas: Canvas, axes: Axes, panel: Panel) -> None:
-    styles = itertools.count()
+def _draw_panel(canvas: Canvas, axes: Axes, panel: Panel, styles: Styles) -> None:
     for layer in panel.layers:
         if isinstance(layer, Mark):
             _draw_mark(axes, layer, panel)
@@ -55,33 +54,32 @@ def _draw_panel(canvas: Canvas, axes: Axes, panel: Panel) -> None:
         elif isinstance(layer, Outline):
             axes.plot(_x(layer.x, panel), _floats(layer.y), color="0.5", linestyle="--", label=layer.label)
         elif isinstance(layer, Line):
-            colour = COLOURS[next(styles) % len(COLOURS)]
             style: Any = {"drawstyle": "steps-post"} if layer.steps else {}
             axes.plot(
                 _x(layer.x, panel),
                 _floats(layer.y),
                 "--" if layer.dashed else "-",
-                color=colour,
+                color=styles.colour(layer.label),
                 label=layer.label,
                 **style,
             )
         else:
-            _draw_points(canvas, axes, layer, panel, 0 if layer.outlier else next(styles))
+            _draw_points(canvas, axes, layer, panel, styles)
     _finish(axes, panel)
 
 
-def _draw_points(canvas: Canvas, axes: Axes, layer: Points, panel: Panel, style: int) -> None:
+def _draw_points(canvas: Canvas, axes: Axes, layer: Points, panel: Panel, styles: Styles) -> None:
     x, y = _x(layer.x, panel), _floats(layer.y)
     if layer.outlier:
         axes.scatter(x, y, marker="x", color=OUTLIER, s=30, label=layer.label, zorder=3)
         return
-    marker = SYMBOLS[style % len(SYMBOLS)][1]
+    marker = styles.symbol(layer.label)[1]
     if layer.colour is not None:
         low, high = layer.colour_range or (None, None)
         dots = axes.scatter(x, y, c=_floats(layer.colour), marker=marker, cmap=SCALE, vmin=low, vmax=high, s=14)
         canvas.colorbar(dots, ax=axes, label=layer.colour_label)
         return
-    colour = COLOURS[style % len(COLOURS)]
+    colour = styles.colour(layer.label)
     if layer.error is not None:
         axes.errorbar(x, y, _floats(layer.error), fmt="none", ecolor=colour, elinewidth=0.6, alpha=0.5)
     axes.scatter(x, y, marker=marker, color=colour, s=12, label=layer.label)

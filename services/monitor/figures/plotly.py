@@ -1,13 +1,11 @@
 """Figures as Plotly JSON: what `plotly.js` draws, without a colour scheme, which is the page's."""
 
-import itertools
 import math
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.monitor.figures.description import Figure, Heatmap, Line, Mark, Outline, Panel, Points
-from services.monitor.figures.palette import COLOURS, OUTLIER, SYMBOLS
+from services.monitor.figures.palette import OUTLIER, Styles
 
 __all__ = ["to_plotly"]
 
@@ -35,11 +33,11 @@ def to_plotly(figure: Figure) -> dict[str, Any]:
     }
     data: list[dict[str, Any]] = []
     shown: set[str] = set()
+    styles = Styles()
     for number, panel in enumerate(figure.panels, start=1):
         axes = _Axes(number, figure, rows)
         layout |= axes.layout(panel)
         layout["annotations"] += axes.title(panel)
-        styles = itertools.count()
         for layer in panel.layers:
             if isinstance(layer, Mark):
                 shape, note = axes.mark(layer, panel)
@@ -108,7 +106,7 @@ class _Axes:
         return line | across, note | beside | {"xanchor": "left", "yanchor": "bottom"}
 
 
-def _trace(layer: Points | Line | Heatmap | Outline, panel: Panel, styles: Iterator[int]) -> dict[str, Any]:
+def _trace(layer: Points | Line | Heatmap | Outline, panel: Panel, styles: Styles) -> dict[str, Any]:
     if isinstance(layer, Heatmap):
         return _heatmap(layer, panel)
     x = [None if value is None else _time(value) for value in layer.x] if panel.x_is_time else layer.x
@@ -116,20 +114,24 @@ def _trace(layer: Points | Line | Heatmap | Outline, panel: Panel, styles: Itera
     if isinstance(layer, Outline):
         dotted = {"color": "#888888", "dash": "dash", "width": 2}
         return common | {"type": "scatter", "mode": "lines", "line": dotted, "hoverinfo": "name"}
-    style = 0 if isinstance(layer, Points) and layer.outlier else next(styles)
-    colour = COLOURS[style % len(COLOURS)]
     if isinstance(layer, Line):
-        line = {"color": colour, "width": 2, "dash": "dash" if layer.dashed else "solid"}
+        line = {"color": styles.colour(layer.label), "width": 2, "dash": "dash" if layer.dashed else "solid"}
         shape = {"shape": "hv"} if layer.steps else {}
         return common | {"type": "scatter", "mode": "lines", "line": line | shape}
-    return common | _points(layer, colour, SYMBOLS[style % len(SYMBOLS)][0])
+    return common | _points(layer, styles)
 
 
-def _points(layer: Points, colour: str, symbol: str) -> dict[str, Any]:
-    marker: dict[str, Any] = {"size": 6, "symbol": symbol, "color": colour}
+def _points(layer: Points, styles: Styles) -> dict[str, Any]:
     if layer.outlier:
-        marker = {"size": 9, "symbol": "x-thin", "color": OUTLIER, "line": {"width": 2, "color": OUTLIER}}
-    elif layer.colour is not None:
+        marker: dict[str, Any] = {
+            "size": 9,
+            "symbol": "x-thin",
+            "color": OUTLIER,
+            "line": {"width": 2, "color": OUTLIER},
+        }
+    else:
+        marker = {"size": 6, "symbol": styles.symbol(layer.label)[0], "color": styles.colour(layer.label)}
+    if layer.colour is not None and not layer.outlier:
         marker |= {"color": layer.colour, "colorscale": "Viridis", "showscale": True}
         marker["colorbar"] = {"title": {"text": layer.colour_label, "side": "right"}}
         if layer.colour_range:

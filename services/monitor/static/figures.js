@@ -19,7 +19,7 @@ function dress(layout) {
     if (!/^[xy]axis/.test(name)) continue;
     dressed[name] = { ...axis, gridcolor: line, linecolor: line, zerolinecolor: line, automargin: true };
     if (name === "xaxis" && axis.type === "date") {
-      dressed[name].rangeselector = { buttons: RANGES, bgcolor: style("--soft"), activecolor: line, x: 1, xanchor: "right", y: 1.02, yanchor: "bottom" };
+      dressed[name].rangeselector = { buttons: RANGES, bgcolor: style("--soft"), activecolor: line, x: 0.5, xanchor: "center", y: 1.02, yanchor: "bottom" };
     }
   }
   if (narrow) dressed.margin = { ...layout.margin, l: 45, r: 8 };
