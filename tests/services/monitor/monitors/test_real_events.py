@@ -61,3 +61,16 @@ async def test_stims(database: Database, messenger: Messenger, data_dir: Path, t
     assert values["live_time", None] == pytest.approx(1.0, abs=0.1)  # as near as CalCOS asks for
     assert np.isfinite(list(values.values())).all()
     assert await _rules(database, "stims") == []
+
+
+async def test_pulse_heights(database: Database, messenger: Messenger, data_dir: Path, tmp_path: Path) -> None:
+    await _keep(database, sample(data_dir, "ld9m10ujq_corrtag_a"))
+    await run_monitor(database, messenger, Store(f"file://{tmp_path}/store"), "phd")
+    values = await _values(database, "phd")
+    assert 5.0 < values["peak", None] < 20.0
+    assert values["mean", None] == pytest.approx(values["peak", None], abs=values["width", None])
+    screened = values["lost_low", None] + values["lost_high", None]
+    assert values["rejected", None] == pytest.approx(
+        screened, abs=0.05
+    )  # of all events, not of those in the active area
+    assert await _rules(database, "phd") == []

@@ -1,0 +1,279 @@
+"""Pulse heights: the gain of each FUV segment, seen in how much charge its events have."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+from sqlalchemy import Double, case, cast, or_, select
+
+from services.monitor.figures import Figure, Mark, Panel
+from services.monitor.figures.description import Layer, Line, PointColumns, numbers, scatter
+from services.monitor.monitors.framework.history import lifetime_marks, voltage_marks
+from services.monitor.monitors.framework.monitor import (
+    Columns,
+    Finding,
+    Findings,
+    Inputs,
+    Monitor,
+    Quantity,
+    RowQuery,
+    Values,
+)
+from services.monitor.monitors.framework.statistics import summarise
+from services.monitor.monitors.parts.exposures import (
+    outliers_to_both_sides,
+    take,
+    values_of,
+    voltage_changed,
+)
+from services.monitor.monitors.parts.pulse_heights import LOST_HIGH, LOST_LOW, Shape, shape_of
+from shared.cos.detector import FUV_SEGMENTS
+from shared.cos.history import Segment
+from shared.database.models.monitoring import Severity
+from shared.database.models.operations import File
+from shared.database.models.science import PULSE_HEIGHTS, ExposureQuality, Header, PulseHeights
+
+__all__ = ["MONITOR"]
+
+_LATEST = 5
+"""Exposures whose median is held against the limits."""
+
+_CURRENT_DAYS = 180.0
+"""A lifetime position without exposures for as long before the newest is no longer in use."""
+
+_LOWEST_PEAK, _HIGHEST_PEAK = 5.0, 20.0
+_MOST_LOW = 0.1
+
+_OUTLIER_SIGMAS, _OUTLIER_DAYS, _OUTLIER_FLOOR = 6.0, 90.0, 0.02
+
+_MOST_EPOCHS = 7
+"""As many as there are colours to tell them by."""
+
+_EXPLANATION = """
+Each event's charge is digitised to a pulse height from 0 to 31. The histogram of an exposure peaks where the gain of
+the detector is; it falls as spectra extract charge, and rises with the high voltage. Events below 2 are lost to the
+data.
+
+Histograms are of the events in the active area, without the stims, in good time; those of ACCUM exposures have four of
+their 128 bins in one. Darks, which have no such peak, are left out. The peak is the centre of a parabola through the
+logarithms of the bins above half the largest one. Exposures with fewer than 500 events are not measured. The rejected
+fraction is that of NPHA to NEVENTS in the header of the exposure.
+
+Outliers are told from the exposures of the same segment, voltage and lifetime position in the 90 days before.
+"""
+
+
+def _histograms() -> RowQuery:
+    def of_segment(a: object, b: object) -> object:
+        return case((PulseHeights.segment == "FUVA", a), else_=b)
+
+    rejected = of_segment(ExposureQuality.npha_a, ExposureQuality.npha_b)
+    events = of_segment(ExposureQuality.neventsa, ExposureQuality.neventsb)
+    return (
+        select(
+            PulseHeights.file_id,
+            PulseHeights.rootname,
+            PulseHeights.segment,
+            PulseHeights.expstart.label("mjd"),
+            PulseHeights.exptime,
+            cast(PulseHeights.hvlevel, Double).label("hvlevel"),
+            cast(PulseHeights.life_adj, Double).label("life_adj"),
+            cast(rejected, Double).label("rejected"),
+            cast(events, Double).label("events"),
+            *(cast(getattr(PulseHeights, f"pha_{height}"), Double).label(f"pha_{height}")
+              for height in range(PULSE_HEIGHTS)),
+        )
+        .join(File, File.id == PulseHeights.file_id)
+        .outerjoin(ExposureQuality, ExposureQuality.file_id == PulseHeights.file_id)
+        .outerjoin(Header, Header.file_id == PulseHeights.file_id)
+        .where(File.shown, PulseHeights.expstart.is_not(None), or_(Header.exptype.is_(None), Header.exptype != "DARK"))
+        .order_by(PulseHeights.expstart)
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Exposures:
+    """Exposures of a segment in order of time."""
+
+    segment: Segment
+    columns: Columns
+    histograms: np.ndarray
+    shape: Shape
+    outlier: np.ndarray
+
+    @property
+    def rejected(self) -> np.ndarray:
+        """Fraction of the events that CalCOS rejected for their pulse height, NaN where unknown."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = self.columns["rejected"] / self.columns["events"]
+        return np.where(self.columns["events"] > 0, share, np.nan)
+
+
+def _exposures(columns: Columns) -> Iterator[_Exposures]:
+    for segment in FUV_SEGMENTS:
+        mine = take(columns, columns["segment"] == segment)
+        if not len(mine["mjd"]):
+            continue
+        histograms = np.stack([np.nan_to_num(mine[f"pha_{height}"]) for height in range(PULSE_HEIGHTS)], axis=1)
+        shape = shape_of(histograms)
+        outlier = np.zeros(len(histograms), dtype=bool)
+        settings = np.stack([np.nan_to_num(mine["hvlevel"], nan=-1), np.nan_to_num(mine["life_adj"], nan=-1)], axis=1)
+        for setting in np.unique(settings, axis=0):
+            same = (settings == setting).all(axis=1)
+            outlier[same] = outliers_to_both_sides(
+                mine["mjd"][same], shape.peak[same], shape.peak_error[same],
+                sigmas=_OUTLIER_SIGMAS, days=_OUTLIER_DAYS, floor=_OUTLIER_FLOOR,
+            )  # fmt: skip
+        yield _Exposures(segment, mine, histograms, shape, outlier)
+
+
+def _values(group: _Exposures) -> list[Values]:
+    shape, columns = group.shape, group.columns
+    return [
+        values_of("peak", columns, shape.peak, shape.peak_error, outlier=group.outlier),
+        values_of("mean", columns, shape.mean, shape.mean_error),
+        values_of("width", columns, shape.width, shape.width_error),
+        values_of("lost_low", columns, shape.low, shape.fraction_error(shape.low)),
+        values_of("lost_high", columns, shape.high, shape.fraction_error(shape.high)),
+        values_of("ends", columns, shape.ends, shape.fraction_error(shape.ends)),
+        values_of("rejected", columns, group.rejected),
+    ]
+
+
+def _findings(group: _Exposures, newest: float) -> Iterator[Finding]:
+    measured = np.isfinite(group.shape.peak)
+    positions = group.columns["life_adj"]
+    for position in np.unique(positions[measured & (positions > 0)]):
+        latest = np.flatnonzero(measured & (positions == position))[-_LATEST:]
+        if len(latest) < _LATEST or group.columns["mjd"][latest[-1]] < newest - _CURRENT_DAYS:
+            continue
+        name = f"{group.segment} LP{position:.0f}"
+        peak, low = float(np.median(group.shape.peak[latest])), float(np.median(group.shape.low[latest]))
+        if not _LOWEST_PEAK <= peak <= _HIGHEST_PEAK:
+            limit = _LOWEST_PEAK if peak < _LOWEST_PEAK else _HIGHEST_PEAK
+            yield Finding(
+                "peak",
+                Severity.ALERT,
+                f"the last {_LATEST} exposures of {name} have their peak at pulse height {peak:.1f}",
+                f"median peak of the last {_LATEST} exposures below {_LOWEST_PEAK:g} or above {_HIGHEST_PEAK:g}",
+                "inference from the range of pulse heights that CalCOS keeps",
+                peak,
+                limit,
+                name,
+            )
+        if low > _MOST_LOW:
+            yield Finding(
+                "lost-low",
+                Severity.WARN,
+                f"the last {_LATEST} exposures of {name} lose {low:.0%} of their events to low pulse heights",
+                f"median fraction below pulse height {LOST_LOW} of the last {_LATEST} exposures above {_MOST_LOW:.0%}",
+                "inference: the loss that a user would notice in the flux",
+                low,
+                _MOST_LOW,
+                name,
+            )
+
+
+def _epochs_figure(groups: list[_Exposures]) -> Figure:
+    panels = []
+    for group in groups:
+        years = np.floor(2000.0 + (group.columns["mjd"] - 51544.5) / 365.25)
+        every = np.unique(years)
+        chosen = every[np.unique(np.linspace(0, len(every) - 1, _MOST_EPOCHS).round().astype(int))]
+        layers: list[Layer] = []
+        for year in chosen:
+            mine = (years == year) & (group.columns["exptime"] > 0)
+            seconds = group.columns["exptime"][mine].sum()
+            if seconds > 0:
+                rate = group.histograms[mine].sum(axis=0) / seconds
+                # Steps go on from a bin's left side; the last one needs its right side too.
+                x = np.arange(PULSE_HEIGHTS + 1) - 0.5
+                layers.append(Line(f"{year:.0f}", numbers(x), numbers(np.append(rate, rate[-1])), steps=True))
+        panels.append(Panel("Pulse height", "Counts / s / bin", layers, group.segment))
+    caption = "Sum of the histograms of a year over the sum of their exposure times."
+    return Figure("epochs", "Pulse heights by year", caption, panels, columns=len(panels))
+
+
+def _points(group: _Exposures, value: np.ndarray, error: np.ndarray | None, outlier: np.ndarray) -> PointColumns:
+    keep = np.isfinite(value)
+    notes = np.array(
+        [f"HV {level:.0f}, LP{place:.0f}" for level, place in
+         zip(group.columns["hvlevel"], group.columns["life_adj"], strict=True)], dtype=object,
+    )  # fmt: skip
+    return PointColumns(
+        group.columns["mjd"][keep], value[keep], None if error is None else error[keep],
+        rootnames=group.columns["rootname"][keep], notes=notes[keep], outliers=outlier[keep],
+    )  # fmt: skip
+
+
+def _peak_figure(groups: list[_Exposures]) -> Figure:
+    panels = []
+    for group in groups:
+        mjd = group.columns["mjd"]
+        layers = scatter("peak", _points(group, group.shape.peak, group.shape.peak_error, group.outlier))
+        layers += voltage_marks(group.segment, mjd)
+        layers += [Mark("limit", y=_LOWEST_PEAK), Mark("limit", y=_HIGHEST_PEAK)]
+        panels.append(Panel("Date", "Peak (pulse height)", layers, group.segment, x_is_time=True))
+    caption = "Each point is an exposure; crosses are outliers. Dotted: steps of the high voltage, and the limits."
+    return Figure("peak", "Peak of the pulse heights against date", caption, panels, share_x=True)
+
+
+def _lost_figure(groups: list[_Exposures]) -> Figure:
+    panels = []
+    for group in groups:
+        nothing = np.zeros(len(group.columns["mjd"]), dtype=bool)
+        shares = {
+            f"below {LOST_LOW}": group.shape.low,
+            f"above {LOST_HIGH}": group.shape.high,
+            "rejected by CalCOS": group.rejected,
+        }
+        layers = [
+            layer for name, share in shares.items() for layer in scatter(name, _points(group, share, None, nothing))
+        ]
+        layers += [*lifetime_marks(group.columns["mjd"]), Mark("limit of the lowest", y=_MOST_LOW)]
+        panels.append(Panel("Date", "Fraction of the events", layers, group.segment, x_is_time=True))
+    caption = "What is lost to too low and too high pulse heights, and what CalCOS rejected for either."
+    return Figure("lost", "Events lost to their pulse heights", caption, panels, share_x=True)
+
+
+def _compute(inputs: Inputs) -> Findings:
+    columns = inputs["histograms"]
+    if not len(columns["mjd"]):
+        return Findings(None)
+    newest = float(columns["mjd"].max())
+    groups = list(_exposures(columns))
+    statistics = {}
+    for group in groups:
+        changed = voltage_changed(group.columns)
+        for found in _values(group):
+            statistics[f"{group.segment} {found.quantity}"] = summarise(found.mjd, found.value, changed)
+    return Findings(
+        newest,
+        values=[found for group in groups for found in _values(group)],
+        figures=[_epochs_figure(groups), _peak_figure(groups), _lost_figure(groups)],
+        findings=[finding for group in groups for finding in _findings(group, newest)],
+        statistics=statistics,
+    )
+
+
+MONITOR = Monitor(
+    name="phd",
+    title="Pulse heights",
+    explanation=_EXPLANATION.strip(),
+    detector="FUV",
+    version=1,
+    tables=frozenset({"phd"}),
+    inputs={"histograms": _histograms()},
+    quantities={
+        "peak": Quantity("", "Centre of the peak of the pulse heights"),
+        "mean": Quantity("", "Mean pulse height"),
+        "width": Quantity("", "Standard deviation of the pulse heights"),
+        "lost_low": Quantity("", "Fraction of the events with pulse heights below 2"),
+        "lost_high": Quantity("", "Fraction of the events with pulse heights above 23"),
+        "ends": Quantity("", "Fraction of the events with pulse heights 0 or 31"),
+        "rejected": Quantity("", "Fraction of the events that CalCOS rejected for their pulse height"),
+    },
+    compute=_compute,
+    cadence=timedelta(days=7),
+)
