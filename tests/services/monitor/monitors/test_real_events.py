@@ -1,4 +1,4 @@
-"""Monitors of FUV events on the rows of real exposures, through the database."""
+"""Monitors of FUV events and headers on the rows of real exposures, through the database."""
 
 from pathlib import Path
 
@@ -74,3 +74,12 @@ async def test_pulse_heights(database: Database, messenger: Messenger, data_dir:
         screened, abs=0.05
     )  # of all events, not of those in the active area
     assert await _rules(database, "phd") == []
+
+
+async def test_quality(database: Database, messenger: Messenger, data_dir: Path, tmp_path: Path) -> None:
+    await _keep(database, sample(data_dir, "ld9m10ujq_corrtag_a"))
+    await run_monitor(database, messenger, Store(f"file://{tmp_path}/store"), "exposure-quality")
+    values = await _values(database, "exposure-quality")
+    assert values["time_difference", None] == pytest.approx(0.152, abs=0.01)  # 1881.152 s for 1881 s
+    assert values["live_time", None] == pytest.approx(0.996775, abs=1e-5)  # LIVETM_B
+    assert await _rules(database, "exposure-quality") == []
