@@ -1,0 +1,220 @@
+"""Gain sag tables: what sagged, as files that CalCOS reads, with checks and the difference to the active ones."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from sqlalchemy import Double, String, cast, column, func, select
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.monitor.figures import Figure, Line, Panel
+from services.monitor.figures.description import Layer, PointColumns, numbers, scatter
+from services.monitor.monitors.framework.history import lifetime_marks
+from services.monitor.monitors.framework.monitor import (
+    Columns,
+    Finding,
+    Findings,
+    Inputs,
+    Monitor,
+    NewArtifact,
+    Quantity,
+    RowQuery,
+    Values,
+)
+from services.monitor.monitors.parts import sag_tables
+from services.monitor.monitors.parts.gains import SAGGED
+from services.monitor.monitors.parts.sag_tables import Rectangles
+from shared.cos.detector import FUV_SEGMENTS, X_BINNING, Y_BINNING
+from shared.cos.references import find_reference
+from shared.database.models.monitoring import Severity
+from shared.database.models.operations import File, Run
+from shared.database.models.science import Gain
+from shared.settings import get_settings
+
+__all__ = ["MONITOR"]
+
+_MODES = {"standard": False, "blue": True}
+_SOURCE = "legacy cci/gsag.py; COSMO's rule that nothing is lost silently"
+
+_EXPLANATION = """
+CalCOS flags places of the FUV detector whose gain has sagged (DQ 8192) by a table, GSAGTAB. This monitor makes it anew
+from the gain maps: of each superpixel whose modal gain was 3 or less, the first date of that. An extension for each
+voltage level holds what had sagged at that level or a higher one, for the gain falls with the voltage.
+
+The table of the blue modes (1055 to 1097 Angstrom) leaves out the rows around the boundary at which these lie.
+
+Each file is checked for its structure and compared with the active table: the one that CalCOS used last, read from the
+folder of the reference files where this service sees it. What a new table no longer flags is an alert. Nothing is
+delivered from here.
+"""
+
+
+def _sagged_query() -> RowQuery:
+    return (
+        select(
+            Gain.segment,
+            cast(Gain.dethv, Double).label("hvlevel"),
+            cast(Gain.x, Double).label("x"),
+            cast(Gain.y, Double).label("y"),
+            func.min(Gain.expstart, type_=Double).label("mjd"),
+        )
+        .join(File, File.id == Gain.file_id)
+        .where(File.shown, Gain.gain <= SAGGED, Gain.dethv.is_not(None), Gain.expstart.is_not(None))
+        .group_by(Gain.segment, Gain.dethv, Gain.x, Gain.y)
+    )
+
+
+def _newest_query() -> RowQuery:
+    newest = func.max(Gain.expstart, type_=Double).label("mjd")
+    return select(newest).join(File, File.id == Gain.file_id).where(File.shown)
+
+
+def _active_query() -> RowQuery:
+    """Query for the names of the tables that CalCOS used, the one that it used last first."""
+    used = func.jsonb_each(Run.references).table_valued(column("key", String), column("value", JSONB), name="used")
+    return (
+        select(used.c.key.label("name"))
+        .select_from(Run)
+        .join(used, used.c.value["keyword"].astext == "GSAGTAB")
+        .where(Run.current)
+        .group_by(used.c.key)
+        .order_by(func.max(Run.id).desc())
+    )
+
+
+def _active(names: list[str], folder: Path | None, *, blue: bool) -> tuple[str, Rectangles] | None:
+    """Name and rectangles of the active table of a mode; None where no such file can be read.
+
+    A reference file never changes under its name, so that the name stands for the content.
+    """
+    if folder is None:
+        return None
+    for name in names:
+        path = find_reference(folder, name)
+        if path is None:
+            continue
+        with fits.open(path) as hdus:
+            if str(hdus[0].header.get("CENWAVE", "N/A")).startswith("BETWEEN") == blue:
+                return name, sag_tables.read_table(hdus)
+    return None
+
+
+def _table(mode: str, tables: Rectangles, newest: float, active: tuple[str, Rectangles] | None) -> NewArtifact:
+    content = sag_tables.table_bytes(tables, newest, blue=_MODES[mode])
+    detail: dict[str, Any] = {
+        "mode": mode,
+        "rectangles": {f"{segment} {level}": len(boxes) for (segment, level), boxes in tables.items() if boxes},
+        "wrong": sag_tables.check(content),
+        "active": active[0] if active else None,
+        "difference": sag_tables.difference(tables, active[1]) if active else None,
+    }
+    return NewArtifact("GSAGTAB", f"cosmo_{mode}_gsag.fits", content, detail)
+
+
+def _findings(artifact: NewArtifact) -> Iterator[Finding]:
+    detail = artifact.detail
+    if detail["wrong"]:
+        yield Finding(
+            "delivery-check", Severity.ALERT, f"{artifact.name} may not be delivered: {'; '.join(detail['wrong'])}",
+            "a table has every extension, the right columns, and rectangles on the detector", _SOURCE,
+            float(len(detail["wrong"])), 0.0, detail["mode"],
+        )  # fmt: skip
+    if detail["difference"] is None:
+        yield Finding(
+            "not-compared", Severity.INFO,
+            f"no active table of the {detail['mode']} modes can be read (COSMO_CALIBRATOR__REFERENCES)",
+            "the new table is compared with the one that CalCOS used last", _SOURCE, configuration=detail["mode"],
+        )  # fmt: skip
+        return
+    lost, removed = detail["difference"]["extensions_lost"], sum(detail["difference"]["removed"].values())
+    if lost or removed:
+        yield Finding(
+            "lost", Severity.ALERT,
+            f"{artifact.name} lacks {removed} rectangles and {len(lost)} extensions of {detail['active']}",
+            "a new table flags all that the active one flags", _SOURCE, float(removed + len(lost)), 0.0, detail["mode"],
+        )  # fmt: skip
+
+
+def _counts(sagged: Columns) -> Iterator[Values]:
+    """How many superpixels had sagged by each date, by segment and voltage."""
+    for segment, level in sorted(set(zip(sagged["segment"].tolist(), sagged["hvlevel"].tolist(), strict=True))):
+        mjd = sagged["mjd"][(sagged["segment"] == segment) & (sagged["hvlevel"] == level)]
+        dates, counts = np.unique(mjd, return_counts=True)
+        count = len(dates)
+        nothing, texts = np.full(count, np.nan), np.full(count, None, dtype=object)
+        yield Values(
+            "sagged", dates, np.cumsum(counts).astype(float), nothing, texts, np.full(count, segment, dtype=object),
+            texts, np.full(count, level), nothing, nothing, np.zeros(count, dtype=bool),
+        )  # fmt: skip
+
+
+def _figures(sagged: Columns, values: list[Values]) -> Iterator[Figure]:
+    layers: list[Layer] = [
+        Line(
+            f"{group.segment[0]} HV {group.hvlevel[0]:.0f}", numbers(group.mjd, None), numbers(group.value), steps=True
+        )
+        for group in values
+    ]
+    marks = lifetime_marks(sagged["mjd"])
+    yield Figure(
+        "count", "Sagged superpixels against date",
+        "Superpixels of 8 by 2 pixels whose modal gain has been 3 or less, by the voltage of the map that showed it. "
+        "Dotted: moves to new lifetime positions.",
+        [Panel("Date", "Superpixels", [*layers, *marks], x_is_time=True)],
+    )  # fmt: skip
+    panels = []
+    for segment in FUV_SEGMENTS:
+        mine = sagged["segment"] == segment
+        if mine.any():
+            years = 2000.0 + (sagged["mjd"][mine] - 51544.5) / 365.25
+            points = PointColumns(
+                sagged["x"][mine] * X_BINNING, sagged["y"][mine] * Y_BINNING, colour=years,
+                notes=np.array([f"HV {level:.0f}" for level in sagged["hvlevel"][mine]], dtype=object),
+            )  # fmt: skip
+            panels.append(Panel("X (pix)", "Y (pix)", scatter("sagged", points, "year"), segment))
+    caption = "Where superpixels have sagged at any voltage, coloured by the first date of that."
+    yield Figure("where", "Where the gain has sagged", caption, panels)
+
+
+def _compute(inputs: Inputs) -> Findings:
+    newest = float(inputs["newest"]["mjd"][0])
+    if not np.isfinite(newest):
+        return Findings(None)
+    sagged = inputs["sagged"]
+    standard = sag_tables.build(sagged)
+    names, folder = inputs["active"]["name"].tolist(), get_settings().calibrator.references
+    artifacts = [
+        _table(
+            mode,
+            sag_tables.without_boundary(standard) if blue else standard,
+            newest,
+            _active(names, folder, blue=blue),
+        )
+        for mode, blue in _MODES.items()
+    ]
+    values = list(_counts(sagged))
+    return Findings(
+        newest,
+        values=values,
+        figures=list(_figures(sagged, values)) if values else (),
+        findings=[finding for artifact in artifacts for finding in _findings(artifact)],
+        artifacts=artifacts,
+        statistics={artifact.detail["mode"]: artifact.detail["rectangles"] for artifact in artifacts},
+    )
+
+
+MONITOR = Monitor(
+    name="gsag",
+    title="Gain sag tables",
+    explanation=_EXPLANATION.strip(),
+    detector="FUV",
+    version=1,
+    tables=frozenset({"gain"}),
+    inputs={"sagged": _sagged_query(), "newest": _newest_query(), "active": _active_query()},
+    quantities={"sagged": Quantity("", "Superpixels that had sagged by a date, at a high voltage")},
+    compute=_compute,
+    cadence=timedelta(days=30),
+)

@@ -1,0 +1,165 @@
+"""Gain sag tables of superpixels that are known to have sagged."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from calcos import cosutil
+from sqlalchemy import select
+
+from services.monitor.monitors import monitors
+from services.monitor.monitors.framework.monitor import Columns, Findings, NewArtifact
+from services.monitor.monitors.parts import sag_tables
+from shared.broker import Messenger
+from shared.database.engine import Database
+from shared.database.models.monitoring import Artifact, Severity
+from shared.settings import get_settings
+from shared.store import Store
+from tests.services.monitor.monitors.bench import run_monitor
+from tests.services.monitor.monitors.gain_maps import add_maps
+
+_SAGGED = (
+    ("FUVA", 163.0, 1140.0, 211.0, 58000.0),
+    ("FUVA", 167.0, 1140.0, 211.0, 58500.0),  # the same place, later at a higher voltage
+    ("FUVA", 167.0, 1141.0, 246.0, 57500.0),  # row 492: at the boundary of the blue modes
+    ("FUVB", 175.0, 900.0, 290.0, 57000.0),
+)
+_NEWEST = 59000.0
+
+
+@pytest.fixture(autouse=True)
+def references(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Folder of the active tables."""
+    monkeypatch.setenv("COSMO_CALIBRATOR__REFERENCES", str(tmp_path))
+    get_settings.cache_clear()
+    yield tmp_path
+    get_settings.cache_clear()
+
+
+def _sagged(rows: tuple[tuple[str, float, float, float, float], ...] = _SAGGED) -> Columns:
+    columns = list(zip(*rows, strict=True)) or [()] * 5
+    names = ("segment", "hvlevel", "x", "y", "mjd")
+    return {
+        name: np.array(values, dtype=object if name == "segment" else float)
+        for name, values in zip(names, columns, strict=True)
+    }
+
+
+def _compute(sagged: Columns, active: tuple[str, ...] = ()) -> Findings:
+    inputs = {
+        "sagged": sagged,
+        "newest": {"mjd": np.array([_NEWEST])},
+        "active": {"name": np.array(active, dtype=object)},
+    }
+    return monitors()["gsag"].compute(inputs)
+
+
+def _tables(artifact: NewArtifact) -> sag_tables.Rectangles:
+    with fits.open(io.BytesIO(artifact.content)) as hdus:
+        return sag_tables.read_table(hdus)
+
+
+def test_each_level_has_what_sagged_at_it_or_above() -> None:
+    standard, blue = _compute(_sagged()).artifacts
+    tables = _tables(standard)
+    place, boundary = (9120, 422, 8, 2), (9128, 492, 8, 2)
+    assert tables["FUVA", 168] == {}
+    assert tables["FUVA", 167] == tables["FUVA", 164] == {place: 58500.0, boundary: 57500.0}
+    assert tables["FUVA", 163] == tables["FUVA", 0] == {place: 58000.0, boundary: 57500.0}
+    assert tables["FUVB", 175] == tables["FUVB", 100] == {(7200, 580, 8, 2): 57000.0}
+    assert _tables(blue)["FUVA", 163] == {place: 58000.0}
+    assert _tables(blue)["FUVB", 175] == tables["FUVB", 175]
+    assert standard.detail["wrong"] == blue.detail["wrong"] == []
+    with fits.open(io.BytesIO(blue.content)) as hdus:
+        assert hdus[0].header["CENWAVE"] == "BETWEEN 1055 1097"
+        assert len(hdus) == 1 + 2 * len(sag_tables.LEVELS)
+
+
+def test_calcos_finds_the_extension_of_each_level(tmp_path: Path) -> None:
+    standard, _ = _compute(_sagged()).artifacts
+    path = tmp_path / "new_gsag.fits"
+    path.write_bytes(standard.content)
+    with fits.open(path) as hdus:
+        for segment in ("FUVA", "FUVB"):
+            for level in (0, 100, *range(142, 179)):
+                number, message = cosutil.findGSagExtn(str(path), level, segment)
+                header = hdus[number].header
+                assert (header["SEGMENT"], header[f"HVLEVEL{segment[-1]}"], message) == (segment, level, "")
+
+
+def test_nothing_sagged_is_a_table_of_rows_that_cover_nothing() -> None:
+    standard, _ = _compute(_sagged(())).artifacts
+    assert standard.detail["wrong"] == []
+    with fits.open(io.BytesIO(standard.content)) as hdus:
+        assert [tuple(row) for row in hdus[1].data] == [(0.0, 0, 0, 0, 0, 8192)]
+
+
+@pytest.mark.parametrize(
+    ("kept", "removed"),
+    [(_SAGGED, 0), (_SAGGED[:3], 2 + 34), (_SAGGED[1:], 0), (_SAGGED[2:], 2 + 26)],
+    ids=["all there", "FUVB up to 175 lost", "only a date changed", "FUVA up to 167 lost"],
+)
+def test_what_the_active_table_flagged_is_not_lost_silently(
+    references: Path, kept: tuple[tuple[str, float, float, float, float], ...], removed: int
+) -> None:
+    standard, blue = _compute(_sagged()).artifacts
+    (references / "active_gsag.fits").write_bytes(standard.content)
+    (references / "blue_gsag.fits").write_bytes(blue.content)
+    findings = _compute(_sagged(kept), ("gone_gsag.fits", "blue_gsag.fits", "active_gsag.fits"))
+    assert [new.detail["active"] for new in findings.artifacts] == ["active_gsag.fits", "blue_gsag.fits"]
+    for new in findings.artifacts:
+        difference = new.detail["difference"]
+        assert sum(difference["removed"].values()) == removed
+        assert [difference[name] for name in ("added", "extensions_lost", "extensions_gained")] == [{}, [], []]
+    found = [(finding.rule, finding.severity, finding.value) for finding in findings.findings]
+    assert found == [("lost", Severity.ALERT, removed)] * 2 * bool(removed)
+
+
+def test_additions_and_dates_are_told(references: Path) -> None:
+    earlier = _compute(_sagged(_SAGGED[1:3])).artifacts[0]
+    (references / "active_gsag.fits").write_bytes(earlier.content)
+    new = _compute(_sagged(), ("active_gsag.fits",))
+    difference = new.artifacts[0].detail["difference"]
+    assert difference["added"]["FUVB 175"] == 1
+    assert difference["dates_changed"]["FUVA 163"] == 1
+    assert not difference["removed"]
+    assert [finding.rule for finding in new.findings] == ["not-compared"]  # the blue modes
+
+
+def test_a_spoilt_table_is_not_to_be_delivered() -> None:
+    content = _compute(_sagged()).artifacts[0].content
+    with fits.open(io.BytesIO(content)) as hdus:
+        hdus[0].header["USEAFTER"] = "2009-05-11"
+        hdus[1].data["DQ"] = 1
+        hdus[2].data["LX"] = 16380
+        del hdus[5]
+        buffer = io.BytesIO()
+        hdus.writeto(buffer)
+    wrong = " / ".join(sag_tables.check(buffer.getvalue()))
+    for reason in ("USEAFTER", "no extension of FUVA at level 144", "DQ other than 8192", "beyond the detector"):
+        assert reason in wrong
+
+
+def test_counts_grow_with_time() -> None:
+    by_level = {(group.segment[0], group.hvlevel[0]): group for group in _compute(_sagged()).values}
+    group = by_level["FUVA", 167.0]
+    assert (group.mjd.tolist(), group.value.tolist()) == ([57500.0, 58500.0], [1.0, 2.0])
+
+
+@pytest.mark.integration
+async def test_a_run_makes_the_tables_of_the_database(database: Database, messenger: Messenger, tmp_path: Path) -> None:
+    maps = [np.full((2, 2), gain) for gain in (5.0, 4.0, 4.0)]
+    maps[1][1, 0] = maps[2][1, 0] = 2.8
+    await add_maps(database, maps)
+    store = tmp_path / "store"
+    await run_monitor(database, messenger, Store(f"file://{store}"), "gsag")
+    async with database.session() as session:
+        artifacts = (await session.execute(select(Artifact).order_by(Artifact.name))).scalars().all()
+    assert [artifact.name for artifact in artifacts] == ["cosmo_blue_gsag.fits", "cosmo_standard_gsag.fits"]
+    with fits.open(store / artifacts[1].path / artifacts[1].name) as hdus:
+        tables = sag_tables.read_table(hdus)
+    assert tables["FUVA", 163] == {(2400, 422, 8, 2): 58110.0}
+    assert not tables["FUVA", 164]
