@@ -6,17 +6,10 @@ from pathlib import Path
 from astropy.io import fits
 
 from shared.cos.names import parse_name
+from shared.cos.switches import SWITCHES
 from shared.errors import PermanentError
 
 __all__ = ["Association", "Exposure", "read_association", "read_exposures"]
-
-SWITCHES = (
-    "FLATCORR", "DEADCORR", "DQICORR", "STATFLAG", "TEMPCORR", "RANDCORR", "GEOCORR", "DGEOCORR",
-    "IGEOCORR", "XWLKCORR", "YWLKCORR", "PHACORR", "BRSTCORR", "BADTCORR", "HVDSCORR", "TRCECORR", "ALGNCORR",
-    "DOPPCORR", "HELCORR",
-    "X1DCORR", "BACKCORR", "WAVECORR", "FLUXCORR", "TDSCORR", "PHOTCORR",
-)  # fmt: skip
-"""Calibration switches of CalCOS 3.6.2."""
 
 _RAW = ("rawtag", "rawaccum", "rawacq")
 

@@ -1,0 +1,129 @@
+"""The recipe: one validated, versioned document that says how a run of CalCOS differs from the default."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from shared.errors import PermanentError
+from shared.recipes.document import Document
+from shared.recipes.extraction import Extraction
+from shared.recipes.keywords import Keywords, References, Switches
+from shared.recipes.options import Options
+
+__all__ = ["Edits", "Members", "Recipe", "parse_recipe", "recipe_schema"]
+
+Rootname = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{9}$"), AfterValidator(str.lower)]
+"""Rootname of an exposure; lower case once it is read."""
+
+
+class Edits(Document):
+    """What is set in headers."""
+
+    switches: Switches = Field(default_factory=dict)
+    references: References = Field(default_factory=dict)
+    keywords: Keywords = Field(default_factory=dict)
+
+    def values(self) -> dict[str, Any]:
+        """Keyword to value, of all kinds; references by file name."""
+        return {**self.switches, **self.references, **self.keywords}
+
+
+class Members(Document):
+    """Which exposures are calibrated."""
+
+    drop: tuple[Rootname, ...] = Field((), strict=False, description="Exposures that are left out")
+    only: Rootname | None = Field(None, description="One exposure, calibrated without its association")
+    wavecals: tuple[Rootname, ...] = Field(
+        (), strict=False, description="Wavecals of other datasets to be added, as EXP-GWAVE"
+    )
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.only and (self.drop or self.wavecals):
+            raise ValueError("`only` calibrates one exposure without its association; it excludes drop and wavecals")
+        for names in (self.drop, self.wavecals):
+            if len(set(names)) < len(names):
+                raise ValueError("a rootname is listed twice")
+        return self
+
+
+class Recipe(Edits):
+    """How a run differs from the default; what is left out stays as the raw headers have it."""
+
+    version: Literal[1] = Field(1, description="Version of this kind of document")
+    exposures: dict[Rootname, Edits] = Field(
+        default_factory=dict, description="The same for single exposures, over what holds for all"
+    )
+    options: Options = Options()
+    members: Members = Members()
+    extraction: Extraction = Extraction()
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        left_out = sorted(set(self.members.drop) & set(self.exposures))
+        if left_out:
+            raise ValueError(f"{', '.join(left_out)}: dropped and edited; do one or the other")
+        if self.members.only and set(self.exposures) - {self.members.only}:
+            raise ValueError(f"only {self.members.only} is calibrated, so only its headers can be edited")
+        every: list[Edits] = [self, *self.exposures.values()]
+        for edits in every:
+            algorithm = {**self.keywords, **edits.keywords}.get("XTRCTALG")
+            _check_extraction(algorithm, {**self.switches, **edits.switches}, self.extraction)
+        return self
+
+    def edits(self, rootname: str) -> dict[str, Any]:
+        """Keyword to value for an exposure."""
+        own = self.exposures.get(rootname)
+        return self.values() | (own.values() if own else {})
+
+    def canonical(self) -> dict[str, Any]:
+        """JSON document that is the same for recipes that mean the same: what equals the default is left out."""
+        return {"version": self.version, **self.model_dump(mode="json", exclude_defaults=True, exclude_none=True)}
+
+
+def _check_extraction(algorithm: Any, switches: dict[str, str], extraction: Extraction) -> None:
+    if algorithm == "TWOZONE":
+        omitted = [name for name in ("TRCECORR", "ALGNCORR") if switches.get(name) == "OMIT"]
+        if omitted:
+            raise ValueError(
+                f"XTRCTALG=TWOZONE needs {' and '.join(omitted)}: the profile is where the straightened, aligned "
+                "spectrum is; omit it with XTRCTALG=BOXCAR"
+            )
+        if extraction.boxcar and not extraction.twozone:
+            raise ValueError("extraction.boxcar has no effect with XTRCTALG=TWOZONE; give extraction.twozone")
+    if algorithm == "BOXCAR" and extraction.twozone and not extraction.boxcar:
+        raise ValueError("extraction.twozone has no effect with XTRCTALG=BOXCAR; give extraction.boxcar")
+
+
+def _problems(error: ValidationError) -> Iterator[str]:
+    for item in error.errors():
+        where = ".".join(str(part) for part in item["loc"])
+        problem = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            problem = "no such key; /api/v1/calibrations/schema and docs/recalibration.rst list those that there are"
+        yield f"{where}: {problem}" if where else problem
+
+
+def parse_recipe(document: Any) -> Recipe:
+    """Read a recipe out of a JSON or YAML document.
+
+    Parameters
+    ----------
+    document
+        The document as Python values.
+
+    Raises
+    ------
+    PermanentError
+        If a key is unknown, a value impossible or a combination does not work; the message says where and why.
+    """
+    try:
+        return Recipe.model_validate(document)
+    except ValidationError as error:
+        raise PermanentError(f"recipe: {'; '.join(_problems(error))}") from error
+
+
+def recipe_schema() -> dict[str, Any]:
+    """JSON Schema of the document (draft 2020-12)."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Recipe.model_json_schema()}

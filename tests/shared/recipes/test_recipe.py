@@ -1,0 +1,151 @@
+"""Which recipes are taken, which are refused and why."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.cos.references import FILETYPES
+from shared.cos.switches import SWITCHES
+from shared.errors import PermanentError
+from shared.recipes import Recipe, parse_recipe, recipe_schema
+from shared.recipes.keywords import KEYWORDS
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ({"swtiches": {}}, "swtiches: no such key"),
+        ({"version": 2}, "version"),
+        ([], "recipe"),
+        ({"switches": {"FLATCOR": "OMIT"}}, "FLATCOR: not among the calibration switches"),
+        ({"switches": {"STATFLAG": "OMIT"}}, "give it among the keywords"),
+        ({"switches": {"FLATCORR": "off"}}, "PERFORM"),
+        ({"switches": {"GEOCORR": "OMIT", "DGEOCORR": "PERFORM"}}, "omit both"),
+        ({"references": {"FLATFIL": "a_flat.fits"}}, "not among the reference keywords"),
+        ({"references": {"FLATFILE": "../../etc/passwd"}}, "FLATFILE"),
+        ({"keywords": {"FLATCORR": "OMIT"}}, "give it among the switches"),
+        ({"keywords": {"FLATFILE": "a_flat.fits"}}, "give it among the references"),
+        ({"keywords": {"XTRCTALG": "OPTIMAL"}}, "one of BOXCAR, TWOZONE"),
+        ({"keywords": {"RANDSEED": -1}}, "cannot be repeated"),
+        ({"keywords": {"SDQFLAGS": True}}, "of type int"),
+        ({"keywords": {"SP_SET_A": 5000}}, "between"),
+        ({"keywords": {"XTRCTALG": "TWOZONE"}, "switches": {"ALGNCORR": "OMIT"}}, "needs ALGNCORR"),
+        (
+            {"keywords": {"XTRCTALG": "TWOZONE"}, "exposures": {"ldfd01vnq": {"switches": {"TRCECORR": "OMIT"}}}},
+            "needs TRCECORR",
+        ),
+        ({"keywords": {"XTRCTALG": "BOXCAR"}, "extraction": {"twozone": {"all": {"HEIGHT": 51}}}}, "no effect"),
+        ({"extraction": {"boxcar": {"all": {"HEIGHT": 34}}}}, "must be odd"),
+        ({"extraction": {"twozone": {"all": {"LOWER_OUTER": 0.9, "UPPER_OUTER": 0.1}}}}, "must ascend"),
+        ({"extraction": {"twozone": {"FUVC": {}}}}, "FUVC"),
+        ({"options": {"binx": 2}}, "set create_csum_image"),
+        ({"options": {"find_target": {"cutoff": 2.0}}}, "set flag to true"),
+        ({"options": {"only_csum": True, "stimfile": True}}, "leaves out what stimfile"),
+        ({"options": {"shift_file": ["any any one FUVA 3.0"]}}, "shift_file"),
+        ({"members": {"only": "ldfd01vnq", "drop": ["ldfd01vpq"]}}, "excludes drop"),
+        ({"members": {"drop": ["ldfd01vnq", "LDFD01VNQ"]}}, "twice"),
+        ({"members": {"drop": ["ldfd01vnq"]}, "exposures": {"ldfd01vnq": {}}}, "dropped and edited"),
+    ],
+)
+def test_impossible_recipes_are_refused_with_the_reason(document: Any, reason: str) -> None:
+    with pytest.raises(PermanentError, match=reason):
+        parse_recipe(document)
+
+
+def test_recipes_that_mean_the_same_are_the_same() -> None:
+    short = parse_recipe({"keywords": {"SP_SET_A": 3}, "members": {"drop": ["LDFD01VNQ"]}})
+    long = parse_recipe(
+        {
+            "version": 1,
+            "switches": {},
+            "keywords": {"SP_SET_A": 3.0},
+            "options": {"verbosity": 1, "find_target": {"flag": False}},
+            "members": {"drop": ["ldfd01vnq"], "only": None},
+        }
+    )
+    assert short == long
+    assert short.canonical() == {"version": 1, "keywords": {"SP_SET_A": 3.0}, "members": {"drop": ["ldfd01vnq"]}}
+    assert parse_recipe({}).canonical() == {"version": 1}
+
+
+def test_an_exposure_goes_over_what_holds_for_all() -> None:
+    recipe = parse_recipe(
+        {
+            "switches": {"FLATCORR": "OMIT", "BACKCORR": "OMIT"},
+            "exposures": {"ldfd01vnq": {"switches": {"FLATCORR": "PERFORM"}, "keywords": {"SP_SET_A": -1.5}}},
+        }
+    )
+    assert recipe.edits("ldfd01vpq") == {"FLATCORR": "OMIT", "BACKCORR": "OMIT"}
+    assert recipe.edits("ldfd01vnq") == {"FLATCORR": "PERFORM", "BACKCORR": "OMIT", "SP_SET_A": -1.5}
+
+
+def test_numbers_of_a_segment_go_before_those_of_all() -> None:
+    recipe = parse_recipe({"extraction": {"twozone": {"all": {"HEIGHT": 51}, "FUVB": {"LOWER_OUTER": 0.0}}}})
+    assert recipe.extraction.numbers("TWOZONE", "FUVA") == {"HEIGHT": 51}
+    assert recipe.extraction.numbers("TWOZONE", "FUVB") == {"LOWER_OUTER": 0.0}
+    assert recipe.extraction.numbers("BOXCAR", "FUVA") == {}
+
+
+def _some(chance: random.Random, names: list[str], values: list[Any]) -> dict[str, Any]:
+    return {name: chance.choice(values) for name in chance.sample(names, chance.randint(0, min(3, len(names))))}
+
+
+def random_document(chance: random.Random) -> dict[str, Any]:
+    """Document as somebody might write it: mostly right, now and then with a slip."""
+    junk: list[Any] = [None, "", -1, 2.5, True, [], {}, "x" * 300, float("nan")]
+
+    def slip(value: Any) -> Any:
+        return chance.choice(junk) if chance.random() < 0.04 else value
+
+    def edits() -> dict[str, Any]:
+        return {
+            "switches": slip(_some(chance, [*SWITCHES, "NOCORR"], ["PERFORM", "OMIT"])),
+            "references": slip(_some(chance, list(FILETYPES), ["a_flat.fits", "N/A"])),
+            "keywords": slip(_some(chance, list(KEYWORDS), ["BOXCAR", "TWOZONE", 8346, 0, 2.0, False])),
+        }
+
+    height, row = chance.randint(1, 60), chance.uniform(0, 1023)
+    zones = [chance.random() for _ in range(4)]
+    zones = zones if chance.random() < 0.2 else sorted(zones)
+    names = ("LOWER_OUTER", "LOWER_INNER", "UPPER_INNER", "UPPER_OUTER")
+    parts = {
+        "exposures": {"ldfd01vnq": edits()},
+        "options": _some(chance, ["create_csum_image", "only_csum", "stimfile", "compress_csum"], [True, False]),
+        "members": _some(chance, ["drop", "wavecals"], [["ldfd01vnq"], ["ldfd01vpq", "ldfd01vrq"]]),
+        "extraction": {
+            chance.choice(["twozone", "boxcar"]): {
+                chance.choice(["all", "FUVA", "NUVB"]): {"HEIGHT": height, "B_SPEC": row}
+                | (dict(zip(names, zones, strict=True)) if chance.random() < 0.5 else {})
+            }
+        },
+    }
+    chosen = {name: slip(part) for name, part in parts.items() if chance.random() < 0.5}
+    return edits() | chosen
+
+
+def test_random_recipes_are_taken_whole_or_refused_with_a_reason() -> None:
+    chance = random.Random(6)
+    taken, reasons = 0, []
+    for _ in range(1000):
+        try:
+            recipe = parse_recipe(random_document(chance))
+        except PermanentError as error:
+            reasons.append(str(error))
+            continue
+        taken += 1
+        canonical = json.loads(json.dumps(recipe.canonical()))
+        assert parse_recipe(canonical) == recipe
+        assert parse_recipe(canonical).canonical() == canonical
+    assert all(len(reason) > len("recipe: ") for reason in reasons)
+    assert min(taken, len(reasons)) > 100
+
+
+def test_the_schema_is_published() -> None:
+    schema = recipe_schema()
+    assert schema["properties"].keys() == Recipe.model_fields.keys()
+    assert json.loads((DOCS / "recipe.schema.json").read_text()) == schema
