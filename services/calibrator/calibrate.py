@@ -3,78 +3,22 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from services.calibrator.headers import read_association, read_exposures
-from services.calibrator.preflight import preflight
-from services.calibrator.products import Product, check_products, kept_products, pack, promised_products
-from services.calibrator.references import Reference, ReferenceFolder
+from services.calibrator.preparation import CalibrationRequest, Prepared, prepare
+from services.calibrator.products import Product, check_products, kept_products, pack
+from services.calibrator.recipes.changes import Change, TableCopied
+from services.calibrator.recipes.export import export
+from services.calibrator.recipes.warnings import product_warnings
+from services.calibrator.references import Reference
 from services.calibrator.template import Child, ChildRun, RunResult, judge
 from services.calibrator.unpacking import is_disk_full
-from services.calibrator.workspace import Workspace, fix_seed, open_workspace, stage
+from services.calibrator.workspace import Workspace, open_workspace
 from shared.errors import PermanentError, TransientError, UnsupportedError
-from shared.fits import check_fits
 
-__all__ = ["CalibrationRequest", "CalibrationResult", "calibrate", "record_of"]
+__all__ = ["CalibrationRequest", "CalibrationResult", "calibrate", "record_of", "rehearse"]
 
 _NOTHING_TO_DO = 5
 """Status of CalCOS when there is nothing to calibrate."""
-
-
-@dataclass(frozen=True)
-class CalibrationRequest:
-    """What to calibrate and how.
-
-    Attributes
-    ----------
-    label
-        Dataset; begins the name of the scratch folder.
-    raw
-        Raw files, plain or gzipped, by their name.
-    products
-        New folder that packed products go to.
-    references
-        Reference files.
-    scratch
-        Folder that scratch folders are made in.
-    accepted_missing
-        Stems of files that an operator let go.
-    randseed
-        RANDSEED where a raw header leaves it to the clock.
-    memory_limit_mb, wall_limit_seconds
-        Limits of the run.
-    keep
-        Patterns of the suffixes of kept products, comma separated; ``*`` keeps all.
-    without
-        Names of the replacements in CalCOS that are left out (`services.calibrator.acceleration.NAMES`).
-    processes
-        How many processes the run may use.
-    """
-
-    label: str
-    raw: Mapping[str, Path]
-    products: Path
-    references: ReferenceFolder
-    scratch: Path
-    accepted_missing: frozenset[str]
-    randseed: int
-    memory_limit_mb: int
-    wall_limit_seconds: float
-    keep: str
-    without: frozenset[str] = frozenset()
-    processes: int = 1
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """What goes into a run."""
-
-    target: Path
-    promised: frozenset[str]
-    references: tuple[Reference, ...]
-    randseeds: Mapping[str, int]
-    switches: Mapping[str, Mapping[str, str]]
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -93,6 +37,10 @@ class CalibrationResult:
         Calibration switches, by staged raw file.
     notes
         What was unusual but did not stop the run.
+    changes
+        What a recipe changed in the files.
+    warnings
+        Where the run is not what its recipe or its headers say.
     trailer
         Text of CalCOS's trailer files.
     products
@@ -104,6 +52,8 @@ class CalibrationResult:
     randseeds: Mapping[str, int]
     switches: Mapping[str, Mapping[str, str]]
     notes: tuple[str, ...]
+    changes: tuple[Change, ...]
+    warnings: tuple[str, ...]
     trailer: str
     products: tuple[Product, ...] = ()
 
@@ -117,6 +67,18 @@ def record_of(error: BaseException) -> CalibrationResult | None:
             return record
         cause = cause.__cause__
     return None
+
+
+def rehearse(request: CalibrationRequest) -> Prepared:
+    """Do what comes before a run, and no more.
+
+    Raises
+    ------
+    PermanentError, TransientError, UnsupportedError
+        As `calibrate` would before it starts CalCOS.
+    """
+    with open_workspace(request.scratch, request.label) as workspace:
+        return prepare(request, workspace)
 
 
 async def calibrate(request: CalibrationRequest) -> CalibrationResult:
@@ -142,7 +104,7 @@ async def calibrate(request: CalibrationRequest) -> CalibrationResult:
     """
     try:
         with open_workspace(request.scratch, request.label) as workspace:
-            prepared = await asyncio.to_thread(_prepare, request, workspace)
+            prepared = await asyncio.to_thread(prepare, request, workspace)
             child = Child(
                 ChildRun(
                     prepared.target,
@@ -152,6 +114,7 @@ async def calibrate(request: CalibrationRequest) -> CalibrationResult:
                     request.wall_limit_seconds,
                     request.without,
                     request.processes,
+                    prepared.arguments,
                 )
             )
             try:
@@ -175,34 +138,18 @@ def _attach(error: BaseException, record: CalibrationResult) -> None:
     error.calibration = record  # type: ignore[attr-defined]
 
 
-def _prepare(request: CalibrationRequest, workspace: Workspace) -> _Prepared:
-    """Stage and check the raw files and their references."""
-    folder = workspace.inputs
-    stage(request.raw, folder)
-    for path in sorted(folder.glob("*.fits")):
-        check_fits(path)
-    association, exposures = read_association(folder), read_exposures(folder)
-    checked = preflight(association, exposures, request.references, request.accepted_missing)
-    request.references.link(checked.references, workspace.references)
-    return _Prepared(
-        association.path if association else exposures[0].path,
-        frozenset(promised_products(association, exposures)),
-        checked.references,
-        {exposure.path.name: fix_seed(exposure.path, request.randseed) for exposure in exposures},
-        {exposure.path.name: exposure.switches() for exposure in exposures},
-        checked.notes,
-    )
-
-
-def _record(prepared: _Prepared, workspace: Workspace, run: RunResult) -> CalibrationResult:
+def _record(prepared: Prepared, workspace: Workspace, run: RunResult) -> CalibrationResult:
     trailer = "\n".join(path.read_text(errors="replace") for path in sorted(workspace.outdir.glob("*.tra")))
     slower = tuple(f"CalCOS ran without the replacement {name} ({why})" for name, why in run.skipped.items())
     notes = prepared.notes + slower
-    return CalibrationResult(run, prepared.references, prepared.randseeds, prepared.switches, notes, trailer)
+    warnings = prepared.warnings + tuple(product_warnings(workspace.outdir, run.log))
+    return CalibrationResult(
+        run, prepared.references, prepared.randseeds, prepared.switches, notes, prepared.changes, warnings, trailer
+    )
 
 
 def _judge(
-    request: CalibrationRequest, prepared: _Prepared, workspace: Workspace, record: CalibrationResult
+    request: CalibrationRequest, prepared: Prepared, workspace: Workspace, record: CalibrationResult
 ) -> tuple[Product, ...]:
     """Refuse a run that did not come out whole; pack what it left."""
     status = judge(record.run)
@@ -211,4 +158,8 @@ def _judge(
     if status != 0:
         raise PermanentError(f"CalCOS ended with status {status}\nthe end of its log:\n{record.run.tail}")
     check_products(workspace.outdir, prepared.promised)
-    return tuple(pack(kept_products(workspace.outdir, request.keep), request.products))
+    kept = kept_products(workspace.outdir, request.keep)
+    if request.recipe is not None:
+        derived = [workspace.references / change.file for change in prepared.changes if isinstance(change, TableCopied)]
+        kept += [*derived, export(request.label, request.recipe, prepared, workspace)]
+    return tuple(pack(kept, request.products))

@@ -86,7 +86,7 @@ def run_calcos(run: ChildRun, report: Connection) -> None:
     started = time.monotonic()
     status, error_type, message = 0, "", ""
     try:
-        status = int(calcos.calcos(str(run.target), outdir=str(run.outdir), verbosity=1) or 0)
+        status = int(calcos.calcos(str(run.target), outdir=str(run.outdir), **{"verbosity": 1, **run.arguments}) or 0)
     except SystemExit as exit_:
         status = exit_.code if isinstance(exit_.code, int) else 1
     except BaseException as reason:  # noqa: BLE001 - whatever it is, the parent must be told

@@ -13,6 +13,7 @@ from services.calibrator.headers import Association, Exposure
 from shared.cos.names import parse_name
 from shared.errors import PermanentError, TransientError
 from shared.fits import check_fits
+from shared.recipes.options import Options
 
 __all__ = ["Product", "check_products", "kept_products", "pack", "promised_products"]
 
@@ -20,6 +21,7 @@ _CHUNK = 4 << 20
 _LEVEL = 1
 """Compression of isal; images are 99 % zeros, so a higher level costs more than it saves."""
 
+_DEFAULT = Options()
 _THREADS = 2
 """Files packed at once; a calibrator process counts on one core, and the child's is idle by then."""
 
@@ -38,7 +40,9 @@ class Product:
         return self.path.name
 
 
-def promised_products(association: Association | None, exposures: Sequence[Exposure]) -> set[str]:
+def promised_products(
+    association: Association | None, exposures: Sequence[Exposure], options: Options = _DEFAULT
+) -> set[str]:
     """Names of the files that a run must leave (COS Data Handbook, table 2.1; conditions as in CalCOS 3.6.2).
 
     Parameters
@@ -47,18 +51,24 @@ def promised_products(association: Association | None, exposures: Sequence[Expos
         Association table; None for a single exposure.
     exposures
         Raw files that went in.
+    options
+        Arguments of CalCOS.
     """
     promised: set[str] = set()
     for exposure in exposures:
         root = exposure.rootname
         if exposure.text("EXPTYPE").startswith("ACQ"):
             continue
+        if options.create_csum_image or options.only_csum:
+            promised.add(f"{root}_csum{exposure.side}.fits")
+        if options.only_csum:
+            continue
         promised |= {f"{root}_{kind}{exposure.side}.fits" for kind in ("corrtag", "flt", "counts")}
         if _is_extracted(exposure):
             promised.add(f"{root}_x1d.fits")
         if _is_spectrum(exposure) and _has_flashes(exposure) and exposure.is_set("WAVECORR") and _has_events(exposure):
             promised.add(f"{root}_lampflash.fits")
-    if association is not None and association.product is not None:
+    if association is not None and association.product is not None and not options.only_csum:
         promised |= _sums(association.product, [exposure for exposure in exposures if _is_combined(exposure)])
     return promised
 
@@ -129,7 +139,8 @@ def kept_products(outdir: Path, keep: str) -> list[Path]:
         Patterns of suffixes, comma separated.
     """
     patterns = [pattern.strip() for pattern in keep.split(",")]
-    return [
+    texts = sorted(outdir.glob("*.txt"))  # only those that a recipe asked for
+    return texts + [
         path
         for path in sorted(outdir.glob("*.fits"))
         if _is_product(path) and any(fnmatch.fnmatch(parse_name(path.name).suffix, pattern) for pattern in patterns)

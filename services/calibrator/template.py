@@ -49,6 +49,8 @@ class ChildRun:
         Names of the replacements in CalCOS that are left out (`services.calibrator.acceleration.NAMES`).
     processes
         How many processes it may use.
+    arguments
+        Keyword arguments of ``calcos.calcos`` that differ from its defaults.
     """
 
     target: Path
@@ -58,6 +60,7 @@ class ChildRun:
     wall_limit_seconds: float
     without: frozenset[str] = frozenset()
     processes: int = 1
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def log(self) -> Path:

@@ -1,0 +1,107 @@
+"""The exact changes that a recipe makes to files, and making them."""
+
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from astropy.io import fits
+
+__all__ = ["CellEdit", "Change", "FileLeftOut", "HeaderEdit", "RowAdded", "TableCopied", "apply", "describe"]
+
+
+@dataclass(frozen=True)
+class FileLeftOut:
+    """An input that CalCOS does not see."""
+
+    file: str
+
+
+@dataclass(frozen=True)
+class HeaderEdit:
+    """A keyword of a file's header, by the number of its extension; an old value of None was not there."""
+
+    file: str
+    extension: int
+    keyword: str
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True)
+class CellEdit:
+    """A cell of a file's table, by the number of its extension, its row from 0, and its column."""
+
+    file: str
+    extension: int
+    row: int
+    column: str
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True)
+class RowAdded:
+    """A row at the end of a file's table."""
+
+    file: str
+    extension: int
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TableCopied:
+    """A reference table derived from the active one; edits of its cells and headers follow."""
+
+    file: str
+    source: str
+
+
+Change = FileLeftOut | HeaderEdit | CellEdit | RowAdded | TableCopied
+
+
+def describe(changes: Iterable[Change]) -> list[dict[str, Any]]:
+    """Turn changes into JSON, each with its kind under ``change``."""
+    return [{"change": type(change).__name__, **asdict(change)} for change in changes]
+
+
+def apply(changes: Iterable[Change], inputs: Path, lref: Path) -> None:
+    """Make changes, in their order.
+
+    Parameters
+    ----------
+    changes
+        The changes.
+    inputs
+        Folder of the raw files, changed in place.
+    lref
+        Folder of the reference files; derived ones are added, none is changed.
+    """
+    derived: set[str] = set()
+    for change in changes:
+        folder = lref if change.file in derived else inputs
+        match change:
+            case FileLeftOut(file):
+                (inputs / file).unlink()
+            case TableCopied(file, source):
+                shutil.copyfile(lref / source, lref / file)
+                derived.add(file)
+            case HeaderEdit(file, extension, keyword, _, new):
+                with fits.open(folder / file, mode="update") as hdus:
+                    hdus[extension].header[keyword] = new
+            case CellEdit(file, extension, row, column, _, new):
+                with fits.open(folder / file, mode="update") as hdus:
+                    hdus[extension].data[column][row] = new
+            case RowAdded(file, extension, values):
+                _add_row(folder / file, extension, values)
+
+
+def _add_row(path: Path, extension: int, values: Mapping[str, Any]) -> None:
+    with fits.open(path, mode="update") as hdus:
+        old = hdus[extension]
+        count = len(old.data)
+        new = fits.BinTableHDU.from_columns(old.columns, header=old.header, nrows=count + 1)
+        for column, value in values.items():
+            new.data[column][count] = value
+        hdus[extension] = new

@@ -1,0 +1,174 @@
+"""What a recipe changes in raw files and their association: a function of their headers alone."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from astropy.io import fits
+
+from services.calibrator.headers import Association, Exposure
+from services.calibrator.recipes.changes import CellEdit, Change, FileLeftOut, HeaderEdit, RowAdded
+from shared.cos.references import FILETYPES
+from shared.errors import PermanentError
+from shared.recipes import Recipe
+from shared.recipes.keywords import KEYWORDS
+
+__all__ = ["Plan", "plan"]
+
+_CLOCK_SEED = -1
+"""RANDSEED that lets CalCOS take the clock."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Changes in the order of making, and what to know of them though they are made."""
+
+    changes: tuple[Change, ...]
+    warnings: tuple[str, ...]
+
+
+def plan(
+    recipe: Recipe,
+    association: Association | None,
+    exposures: Sequence[Exposure],
+    files: Sequence[str],
+    randseed: int,
+) -> Plan:
+    """List what a recipe changes.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    association
+        Association table; None for a single exposure.
+    exposures
+        Raw science files.
+    files
+        Names of all staged files.
+    randseed
+        RANDSEED where neither the recipe nor the header sets one.
+
+    Raises
+    ------
+    PermanentError
+        If the recipe does not fit these files; the message says why and what to do.
+    """
+    _check_rootnames(recipe, association, exposures)
+    members = recipe.members
+    dropped = set(members.drop)
+    if members.only:
+        dropped = {exposure.rootname for exposure in exposures} - {members.only}
+    kept = [exposure for exposure in exposures if exposure.rootname not in dropped]
+    if not any(exposure.text("EXPTYPE") != "WAVECAL" for exposure in kept):
+        raise PermanentError("members: nothing but wavecals is left; keep a science exposure")
+    changes: list[Change] = [FileLeftOut(name) for name in sorted(files) if name[:9] in dropped]
+    warnings: list[str] = []
+    if association is not None:
+        if members.only:
+            changes.append(FileLeftOut(association.path.name))
+        changes += _association(recipe, association, kept)
+        warnings += _wavecal_warnings(recipe, exposures, kept)
+    for exposure in kept:
+        edits = {**recipe.edits(exposure.rootname)}
+        _check_effects(exposure, edits, recipe)
+        if "RANDSEED" not in edits and exposure.header.get("RANDSEED", _CLOCK_SEED) == _CLOCK_SEED:
+            edits["RANDSEED"] = randseed
+        changes += _headers(exposure, edits)
+    return Plan(tuple(changes), tuple(warnings))
+
+
+def _check_rootnames(recipe: Recipe, association: Association | None, exposures: Sequence[Exposure]) -> None:
+    there = {exposure.rootname for exposure in exposures}
+    members = recipe.members
+    own = there - set(members.wavecals)
+    named = {*members.drop, *recipe.exposures, *([members.only] if members.only else [])} - set(members.wavecals)
+    if unknown := sorted(named - own):
+        raise PermanentError(
+            f"recipe: {', '.join(unknown)} not among the exposures, which are {', '.join(sorted(own))}"
+        )
+    if members.wavecals and association is None:
+        raise PermanentError("members.wavecals: a single exposure has no association that they could be added to")
+    if absent := sorted(set(members.wavecals) - there):
+        raise PermanentError(f"members.wavecals: no raw file of {', '.join(absent)} is in the store; have it fetched")
+
+
+def _association(recipe: Recipe, association: Association, kept: Sequence[Exposure]) -> Iterator[Change]:
+    name = association.path.name
+    table = fits.getdata(association.path, "ASN")
+    for row, member in enumerate(str(value).strip().lower() for value in table["MEMNAME"]):
+        if member in recipe.members.drop and table["MEMPRSNT"][row]:
+            yield CellEdit(name, 1, row, "MEMPRSNT", True, False)
+    science = next(exposure for exposure in kept if exposure.text("EXPTYPE") != "WAVECAL")
+    for rootname in recipe.members.wavecals:
+        if rootname in association.members:
+            raise PermanentError(f"members.wavecals: {rootname} is a member already")
+        for exposure in kept:
+            if exposure.rootname == rootname:
+                _check_wavecal(exposure, science)
+        yield RowAdded(name, 1, {"MEMNAME": rootname.upper(), "MEMTYPE": "EXP-GWAVE", "MEMPRSNT": True})
+
+
+def _check_wavecal(wavecal: Exposure, science: Exposure) -> None:
+    if wavecal.text("EXPTYPE") != "WAVECAL":
+        raise PermanentError(f"members.wavecals: {wavecal.rootname} is {wavecal.text('EXPTYPE')}, not a WAVECAL")
+    for keyword in ("DETECTOR", "OPT_ELEM", "CENWAVE"):
+        if wavecal.text(keyword) != science.text(keyword):
+            raise PermanentError(
+                f"members.wavecals: {wavecal.rootname} has {keyword} {wavecal.text(keyword)}, the science exposure "
+                f"{science.text(keyword)}; a wavecal must have the mode of the spectrum"
+            )
+
+
+def _wavecal_warnings(recipe: Recipe, exposures: Sequence[Exposure], kept: Sequence[Exposure]) -> Iterator[str]:
+    gone = {exposure.rootname for exposure in exposures if exposure.text("EXPTYPE") == "WAVECAL"} - {
+        exposure.rootname for exposure in kept
+    }
+    tagged = any(exposure.text("TAGFLASH") not in ("", "NONE") for exposure in kept)
+    if gone and not tagged:
+        yield f"{', '.join(sorted(gone))} is a wavecal: without it the wavelengths keep the nominal zero point"
+    if recipe.members.wavecals and tagged:
+        yield "the science exposures have lamp flashes (TAGFLASH), which CalCOS prefers to a GO wavecal"
+
+
+def _check_effects(exposure: Exposure, edits: dict[str, Any], recipe: Recipe) -> None:
+    """Refuse what CalCOS would stop at, or pass over in silence."""
+    name = exposure.path.name
+
+    def text(keyword: str) -> str:
+        return str(edits.get(keyword, exposure.text(keyword)))
+
+    algorithm = text("XTRCTALG") or "BOXCAR"
+    if algorithm == "TWOZONE" and "XTRCTALG" in edits and exposure.text("DETECTOR") == "NUV":
+        raise PermanentError(f"{name}: XTRCTALG=TWOZONE is for the FUV; the NUV has BOXCAR alone")
+    omitted = [switch for switch in ("TRCECORR", "ALGNCORR") if text(switch) != "PERFORM"]
+    if algorithm == "TWOZONE" and text("X1DCORR") == "PERFORM" and omitted:
+        raise PermanentError(
+            f"{name}: its XTRCTALG is TWOZONE, which needs {' and '.join(omitted)}; set XTRCTALG to BOXCAR as well"
+        )
+    if text("DGEOCORR") == "PERFORM" and text("GEOCORR") == "OMIT":
+        raise PermanentError(f"{name}: DGEOCORR is PERFORM while GEOCORR is OMIT, which CalCOS refuses; omit both")
+    other = recipe.extraction.boxcar if algorithm == "TWOZONE" else recipe.extraction.twozone
+    right = recipe.extraction.twozone if algorithm == "TWOZONE" else recipe.extraction.boxcar
+    if other and not right:
+        kind = "boxcar" if algorithm == "TWOZONE" else "twozone"
+        raise PermanentError(
+            f"{name}: XTRCTALG is {algorithm}, so extraction.{kind} has no effect; set XTRCTALG as well"
+        )
+    own = f"SP_SET_{exposure.text('SEGMENT')[-1:]}"
+    if own in edits and text("ALGNCORR") != "PERFORM":
+        raise PermanentError(f"{name}: {own} is what ALGNCORR moves the spectrum by, and ALGNCORR is not PERFORM")
+
+
+def _headers(exposure: Exposure, edits: dict[str, Any]) -> Iterator[Change]:
+    for keyword, value in edits.items():
+        known = KEYWORDS.get(keyword)
+        if known and known.segment not in (None, exposure.text("SEGMENT")):
+            continue
+        extension = known.extension if known else 0
+        header = exposure.data_header if extension else exposure.header
+        new = f"lref${value}" if keyword in FILETYPES and value != "N/A" else value
+        old = header.get(keyword)
+        old = old.strip() if isinstance(old, str) else old
+        if (old, type(old)) != (new, type(new)) and not (old is None and new in ("OMIT", "N/A")):
+            yield HeaderEdit(exposure.path.name, extension, keyword, old, new)

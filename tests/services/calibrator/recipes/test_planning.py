@@ -1,0 +1,199 @@
+"""What a recipe changes in headers, and which recipes do not fit an exposure."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from services.calibrator.headers import Association, Exposure, read_association
+from services.calibrator.recipes.changes import CellEdit, FileLeftOut, HeaderEdit, RowAdded, apply
+from services.calibrator.recipes.extraction import derive
+from services.calibrator.recipes.planning import plan
+from services.calibrator.recipes.regions import region_warnings
+from shared.errors import PermanentError
+from shared.recipes import parse_recipe
+from tests.services.calibrator.conftest import MakeExposure
+
+RAW = "ldfd01vnq_rawtag_a.fits"
+TWOZONE = {
+    "XTRCTALG": "TWOZONE", "X1DCORR": "PERFORM", "TRCECORR": "PERFORM", "ALGNCORR": "PERFORM", "BACKCORR": "PERFORM",
+    "TWOZXTAB": "lref$two_2zx.fits", "XTRACTAB": "lref$box_1dx.fits", "GSAGTAB": "lref$sag_gsag.fits", "RANDSEED": 5,
+    "DQICORR": "PERFORM",
+}  # fmt: skip
+
+
+@pytest.fixture
+def association(tmp_path: Path) -> Association:
+    """Association of two exposures."""
+    columns = [
+        fits.Column("MEMNAME", "14A", array=["LDFD01VNQ", "LDFD01VPQ", "LDFD01010"]),
+        fits.Column("MEMTYPE", "14A", array=["EXP-FP", "EXP-FP", "PROD-FP"]),
+        fits.Column("MEMPRSNT", "1L", array=[True, True, True]),
+    ]
+    table = fits.BinTableHDU.from_columns(columns, name="ASN")
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(tmp_path / "ldfd01010_asn.fits")
+    found = read_association(tmp_path)
+    assert found is not None
+    return found
+
+
+def changes_of(document: Any, exposures: list[Exposure], association: Association | None = None) -> list[Any]:
+    names = [exposure.path.name for exposure in exposures]
+    return list(plan(parse_recipe(document), association, exposures, names, 1).changes)
+
+
+def test_headers_get_what_differs_and_nothing_else(make_exposure: MakeExposure) -> None:
+    exposure = make_exposure(**TWOZONE, FLATFILE="lref$old_flat.fits", FLATCORR="PERFORM", data={"SP_SET_A": -999.0})
+    document = {
+        "switches": {"FLATCORR": "PERFORM", "HVDSCORR": "OMIT"},
+        "references": {"FLATFILE": "new_flat.fits"},
+        "keywords": {"SP_SET_A": 2.0, "SP_SET_B": 3.0},
+    }
+    assert changes_of(document, [exposure]) == [
+        HeaderEdit(RAW, 0, "FLATFILE", "lref$old_flat.fits", "lref$new_flat.fits"),
+        HeaderEdit(RAW, 1, "SP_SET_A", -999.0, 2.0),
+    ]
+
+
+def test_a_seed_left_to_the_clock_is_a_change(make_exposure: MakeExposure) -> None:
+    assert changes_of({}, [make_exposure(RANDSEED=-1)]) == [HeaderEdit(RAW, 0, "RANDSEED", -1, 1)]
+    assert changes_of({}, [make_exposure(RANDSEED=7)]) == []
+
+
+def test_members(make_exposure: MakeExposure, association: Association, tmp_path: Path) -> None:
+    exposures = [make_exposure(RANDSEED=1), make_exposure("ldfd01vpq", RANDSEED=1)]
+    lamp = make_exposure("ldfd02aaq", RANDSEED=1, EXPTYPE="WAVECAL")
+    dropped = changes_of({"members": {"drop": ["ldfd01vnq"]}}, exposures, association)
+    asn = "ldfd01010_asn.fits"
+    assert dropped == [FileLeftOut(RAW), CellEdit(asn, 1, 0, "MEMPRSNT", True, False)]
+    only = changes_of({"members": {"only": "ldfd01vpq"}}, exposures, association)
+    assert only == [FileLeftOut(RAW), FileLeftOut(asn)]
+    added = changes_of({"members": {"wavecals": ["ldfd02aaq"]}}, [*exposures, lamp], association)
+    assert added == [RowAdded(asn, 1, {"MEMNAME": "LDFD02AAQ", "MEMTYPE": "EXP-GWAVE", "MEMPRSNT": True})]
+
+    apply([dropped[1], *added], tmp_path, tmp_path)
+    table = fits.getdata(tmp_path / asn, "ASN")
+    assert list(table["MEMNAME"]) == ["LDFD01VNQ", "LDFD01VPQ", "LDFD01010", "LDFD02AAQ"]
+    assert list(table["MEMTYPE"]) == ["EXP-FP", "EXP-FP", "PROD-FP", "EXP-GWAVE"]
+    assert list(table["MEMPRSNT"]) == [False, True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ({"members": {"drop": ["ldfd09xxq"]}}, "ldfd09xxq not among the exposures, which are ldfd01vnq, ldfd01vpq"),
+        ({"exposures": {"ldfd09xxq": {}}}, "not among the exposures"),
+        ({"members": {"drop": ["ldfd01vnq", "ldfd01vpq"]}}, "keep a science exposure"),
+        ({"members": {"wavecals": ["ldfd02aaq"]}}, "no raw file of ldfd02aaq"),
+        ({"members": {"wavecals": ["ldfd01vpq"]}}, "a member already"),
+        ({"switches": {"TRCECORR": "OMIT"}}, "set XTRCTALG to BOXCAR as well"),
+        ({"extraction": {"boxcar": {"all": {"HEIGHT": 35}}}}, "has no effect; set XTRCTALG"),
+        ({"switches": {"GEOCORR": "OMIT"}}, "omit both"),
+        (
+            {"keywords": {"XTRCTALG": "BOXCAR", "SP_SET_A": 1.0}, "switches": {"ALGNCORR": "OMIT"}},
+            "ALGNCORR is not PERFORM",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    make_exposure: MakeExposure, association: Association, document: Any, reason: str
+) -> None:
+    made = {**TWOZONE, "GEOCORR": "PERFORM", "DGEOCORR": "PERFORM"}
+    exposures = [make_exposure(name, **made) for name in ("ldfd01vnq", "ldfd01vpq")]
+    with pytest.raises(PermanentError, match=reason):
+        changes_of(document, exposures, association)
+
+
+@pytest.fixture
+def lref(tmp_path: Path) -> Path:
+    """Write extraction tables of one mode, and gain-sagged rows 540 to 549 since MJD 58000."""
+    folder = tmp_path / "ref"
+    folder.mkdir()
+
+    def write(name: str, columns: list[fits.Column], **keywords: Any) -> None:
+        table = fits.BinTableHDU.from_columns(columns)
+        table.header.update(keywords)
+        fits.HDUList([fits.PrimaryHDU(), table]).writeto(folder / name)
+
+    def rows(*apertures: str) -> list[fits.Column]:
+        count = len(apertures)
+        names = [fits.Column("SEGMENT", "4A", array=["FUVA"] * count)]
+        names += [fits.Column("OPT_ELEM", "8A", array=["G140L"] * count)]
+        names += [fits.Column("CENWAVE", "1J", array=[1105] * count)]
+        return [*names, fits.Column("APERTURE", "4A", array=list(apertures))]
+
+    numbers = {"B_SPEC": 460.0, "B_BKG1": 420.0, "B_BKG2": 500.0}
+    zones = {"LOWER_OUTER": 0.005, "LOWER_INNER": 0.1, "UPPER_INNER": 0.9, "UPPER_OUTER": 0.995}
+    two = [fits.Column(name, "1D", array=[value] * 2) for name, value in {**numbers, **zones}.items()]
+    two += [fits.Column(name, "1J", array=[value] * 2) for name, value in {"HEIGHT": 51, "BHEIGHT": 21}.items()]
+    write("two_2zx.fits", [*rows("BOA", "PSA"), *two])
+    box = [fits.Column(name, "1D", array=[value, 560.0]) for name, value in numbers.items()]
+    box += [fits.Column("SLOPE", "1D", array=[0.0, 0.0]), fits.Column("HEIGHT", "1J", array=[35, 31])]
+    write("box_1dx.fits", [*rows("PSA", "WCA"), *box, fits.Column("BHEIGHT", "1J", array=[21, 21])])
+    area = {"LX": 1000, "LY": 540, "DX": 5, "DY": 10, "DQ": 8192}
+    sag = [fits.Column(name, "1J", array=[value, value]) for name, value in area.items()]
+    sag += [fits.Column("DATE", "1D", array=[58000.0, 61000.0])]
+    write("sag_gsag.fits", sag, SEGMENT="FUVA", HVLEVELA=163)
+    return folder
+
+
+def test_a_table_is_derived_and_the_active_one_left_as_it_is(
+    make_exposure: MakeExposure, lref: Path, tmp_path: Path
+) -> None:
+    exposure = make_exposure(**TWOZONE)
+    events = fits.BinTableHDU.from_columns([fits.Column("TIME", "1E", array=[0.0])])
+    fits.HDUList([fits.PrimaryHDU(header=exposure.header), events]).writeto(exposure.path)
+    before = (lref / "two_2zx.fits").read_bytes()
+    recipe = parse_recipe({"extraction": {"twozone": {"all": {"LOWER_OUTER": 0.1, "UPPER_OUTER": 0.9}}}})
+    changes = derive(recipe, [exposure], lref)
+    apply(changes, tmp_path, lref)
+
+    name = fits.getval(exposure.path, "TWOZXTAB").removeprefix("lref$")
+    assert (lref / "two_2zx.fits").read_bytes() == before
+    assert fits.getval(lref / name, "PARENT") == "two_2zx.fits"
+    old, new = fits.getdata(lref / "two_2zx.fits", 1), fits.getdata(lref / name, 1)
+    assert (new["LOWER_OUTER"][1], new["UPPER_OUTER"][1]) == (0.1, 0.9)
+    assert np.array_equal(old[:1], new[:1])
+    assert derive(recipe, [exposure], lref)[0] == changes[0]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "reason"),
+    [
+        ({"LOWER_OUTER": 0.5}, "the zones do not ascend: LOWER_OUTER 0.5, LOWER_INNER 0.1"),
+        ({"B_HGT1": 20}, "no column B_HGT1; it has"),
+    ],
+)
+def test_numbers_that_do_not_fit_the_table_are_refused(
+    make_exposure: MakeExposure, lref: Path, numbers: Any, reason: str
+) -> None:
+    recipe = parse_recipe({"extraction": {"twozone": {"FUVA": numbers}}})
+    with pytest.raises(PermanentError, match=reason):
+        derive(recipe, [make_exposure(**TWOZONE)], lref)
+
+
+def test_boxcar_cannot_be_aligned_without_its_column(make_exposure: MakeExposure, lref: Path) -> None:
+    exposure = make_exposure(**(TWOZONE | {"XTRCTALG": "BOXCAR"}))
+    with pytest.raises(PermanentError, match=r"YERRMAX, which box_1dx\.fits lacks; omit TRCECORR and ALGNCORR"):
+        derive(parse_recipe({}), [exposure], lref)
+
+
+@pytest.mark.parametrize(
+    ("row", "warnings"),
+    [
+        (420.0, []),
+        (530.0, ["covers 1 gain-sagged areas"]),
+        (565.0, ["reaches into the wavecal aperture"]),
+        (552.0, ["reaches into the wavecal aperture", "covers 1 gain-sagged areas"]),
+    ],
+)
+def test_background_on_what_is_no_background(
+    make_exposure: MakeExposure, lref: Path, row: float, warnings: list[str]
+) -> None:
+    with fits.open(lref / "two_2zx.fits", mode="update") as hdus:
+        hdus[1].data["B_BKG1"] = row
+    data = {"SDQFLAGS": 8346, "EXPSTART": 60000.0, "HVLEVELA": 163}
+    found = region_warnings([make_exposure(data=data, **TWOZONE)], lref)
+    assert [expected in text for expected, text in zip(warnings, found, strict=True)] == [True] * len(warnings)

@@ -1,0 +1,164 @@
+"""Recipes through the real CalCOS: what they do to the spectrum, and that a run can be taken home."""
+
+import asyncio
+import gzip
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from services.calibrator.calibrate import CalibrationRequest, CalibrationResult, calibrate
+from services.calibrator.references import ReferenceFolder
+from shared.recipes import parse_recipe
+from simulator.references.catalogue import Catalogue
+from simulator.verify.cases import CASES
+from simulator.verify.running import simulate_case
+
+pytestmark = pytest.mark.e2e
+
+BOXCAR = {"keywords": {"XTRCTALG": "BOXCAR"}, "switches": {"TRCECORR": "OMIT", "ALGNCORR": "OMIT"}}
+Run = Callable[[Any, str], tuple[CalibrationResult, Path]]
+
+
+def recalibrate(
+    document: Any, raw: dict[str, Path], references: ReferenceFolder, label: str, folder: Path
+) -> tuple[CalibrationResult, Path]:
+    """Run a recipe; returns its record and the folder of its products."""
+    request = CalibrationRequest(
+        label, raw, folder / "products", references, folder / "scratch", frozenset(), 1, 8192, 600.0, "*",
+        processes=2, recipe=parse_recipe(document),
+    )  # fmt: skip
+    return asyncio.run(calibrate(request)), folder / "products"
+
+
+@pytest.fixture(scope="module")
+def run(small_files: dict[str, Path], references: ReferenceFolder, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Run of a recipe on the first exposure of the real association."""
+
+    def start(document: Any, name: str) -> tuple[CalibrationResult, Path]:
+        return recalibrate(document, small_files, references, "ldfd01010", tmp_path_factory.mktemp(name))
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def twozone(run: Run) -> Path:
+    """Products of the default calibration, which extracts with TWOZONE."""
+    return run({}, "twozone")[1]
+
+
+def spectrum(products: Path) -> tuple[Any, fits.Header]:
+    """Good part of the extracted spectrum, without airglow, and its header."""
+    with fits.open(products / "ldfd01vnq_x1d.fits.gz") as hdus:
+        row, header = hdus[1].data[0], hdus[1].header
+        good = (row["DQ_WGT"] > 0) & (row["WAVELENGTH"] > 1320) & (row["WAVELENGTH"] < 1900)
+        return {name: np.asarray(row[name], float)[good] for name in ("NET", "BACKGROUND", "FLUX")}, header
+
+
+def test_boxcar_and_twozone_agree(run: Run, twozone: Path) -> None:
+    _, products = run(BOXCAR | {"extraction": {"boxcar": {"all": {"HEIGHT": 57}}}}, "boxcar")
+    (box, header), (two, _) = spectrum(products), spectrum(twozone)
+    assert header["SP_HGT_A"] == 57
+    assert box["NET"].sum() == pytest.approx(two["NET"].sum(), rel=0.01)
+    assert box["FLUX"].mean() == pytest.approx(two["FLUX"].mean(), rel=0.01)
+
+
+def test_a_narrower_zone_has_less_background_and_the_same_spectrum(run: Run, twozone: Path) -> None:
+    zones = {"LOWER_OUTER": 0.1, "LOWER_INNER": 0.1, "UPPER_INNER": 0.9, "UPPER_OUTER": 0.9}
+    result, products = run({"extraction": {"twozone": {"FUVA": zones}}}, "narrow")
+    (narrow, _), (wide, _) = spectrum(products), spectrum(twozone)
+    assert narrow["BACKGROUND"].sum() < 0.6 * wide["BACKGROUND"].sum()
+    # The profile that the fractions are taken from is a stand-in, a little wider than the real one.
+    assert narrow["NET"].sum() == pytest.approx(wide["NET"].sum(), rel=0.06)
+    (derived,) = [item for item in result.references if item.keyword == "TWOZXTAB" and item.name[0] != "2"]
+    assert (products / f"{derived.name}.gz").is_file()
+
+
+def test_sp_set_moves_the_spectrum_by_what_it_says(run: Run, twozone: Path) -> None:
+    measured = spectrum(twozone)[1]["SP_OFF_A"]
+    _, products = run({"keywords": {"SP_SET_A": 4.0}}, "moved")
+    header = spectrum(products)[1]
+    assert measured == pytest.approx(2.26, abs=0.1)
+    assert header["SP_OFF_A"] == pytest.approx(4.0)
+    rows = [events(folder) for folder in (twozone, products)]
+    assert np.median(rows[0] - rows[1]) == pytest.approx(4.0 - measured, abs=0.01)
+
+
+def events(products: Path) -> Any:
+    """Rows of the events near the spectrum, in the order in which they were recorded."""
+    with fits.open(products / "ldfd01vnq_corrtag_a.fits.gz") as hdus:
+        data = hdus[1].data
+        return np.asarray(data["YFULL"], float)[np.abs(data["YCORR"] - 463) < 15]
+
+
+def test_only_the_summed_image(run: Run) -> None:
+    _, products = run({"options": {"only_csum": True, "binx": 4, "biny": 4}}, "csum")
+    assert not (products / "ldfd01vnq_x1d.fits.gz").exists()
+    assert fits.getdata(products / "ldfd01vnq_csum_a.fits.gz", 1).shape[-2:] == (256, 4096)
+
+
+def simulated(name: str, folder: Path) -> tuple[dict[str, Path], ReferenceFolder, str]:
+    """Simulate a case; returns its raw files, its references, and the rootname of its association."""
+    case, catalogue = CASES[name], Catalogue()
+    simulate_case(case, folder / "raw", catalogue)
+    for member in case.members:
+        catalogue.write(folder / "references", catalogue.select(member).values())
+    raw = {path.name: path for path in (folder / "raw").glob("*.fits*")}
+    label = next(name[:9] for name in raw if name.endswith(("_asn.fits", "_asn.fits.gz")))
+    return raw, ReferenceFolder(folder / "references", folder / "cache", "3.6.2"), label
+
+
+def test_a_dropped_member_changes_exposure_time_and_nothing_else(tmp_path: Path) -> None:
+    raw, references, label = simulated("NUV imaging MIRRORA, TAGFLASH", tmp_path)
+    kept, gone = (member.rootname for member in CASES["NUV imaging MIRRORA, TAGFLASH"].members)
+    sums = []
+    for number, document in enumerate(({}, {"members": {"drop": [gone]}})):
+        _, products = recalibrate(document, raw, references, label, tmp_path / f"run{number}")
+        with fits.open(products / f"{label}_fltsum.fits.gz") as hdus:
+            sums.append((float(hdus[1].header["EXPTIME"]), float(hdus[1].data.sum())))
+        names = {path.name[:9] for path in products.glob("*_flt.fits.gz")}
+    assert names == {kept}
+    (both_seconds, both_rate), (one_seconds, one_rate) = sums
+    assert one_seconds == pytest.approx(both_seconds / 2, rel=1e-3)
+    assert one_rate == pytest.approx(both_rate, rel=0.02)
+
+
+def test_a_run_can_be_taken_home(tmp_path: Path) -> None:
+    name = "NUV G185M/1921 ACCUM, GO wavecal"
+    raw, references, label = simulated(name, tmp_path)
+    science, lamp = (member.rootname for member in CASES[name].members)
+    document = {
+        "switches": {"FLATCORR": "OMIT"},
+        "members": {"drop": [lamp]},
+        "extraction": {"boxcar": {"all": {"HEIGHT": 31}, "NUVB": {"HEIGHT": 21}}},
+    }
+    result, products = recalibrate(document, raw, references, label, tmp_path / "run")
+    assert [text for text in result.warnings if f"{lamp} is a wavecal" in text]
+    header = fits.getheader(products / f"{science}_x1d.fits.gz", 1)
+    assert [header[f"SP_HGT_{stripe}"] for stripe in "ABC"] == [31, 21, 31]
+
+    with tarfile.open(products / f"{label}_export.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    home, out = tmp_path / label, tmp_path / "out"
+    folders: list[str | Path] = [tmp_path / "references", out, "--raw", tmp_path / "raw"]
+    again = subprocess.run([sys.executable, "reproduce.py", *folders], cwd=home, env={}, capture_output=True, text=True)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "warning: " not in again.stderr
+    for given, made in ((home / "inputs", out / "inputs"), (home / "derived", out / "references")):
+        assert list(given.iterdir())
+        assert [path.name for path in given.iterdir() if differ(path, made / path.name)] == []
+    mine = [path for path in products.glob("*.fits.gz") if not (home / "derived" / path.stem).exists()]
+    assert {f"{science}_x1d.fits.gz", f"{label}_x1dsum.fits.gz"} <= {path.name for path in mine}
+    assert [path.name for path in mine if differ(path, out / "products" / path.stem)] == []
+
+
+def differ(one: Path, other: Path) -> bool:
+    """Whether the content of two files differs; the first may be gzipped."""
+    content = one.read_bytes()
+    return (gzip.decompress(content) if one.suffix == ".gz" else content) != other.read_bytes()
