@@ -128,6 +128,44 @@ class Client:
         """Take a failed job off the list."""
         self._request("POST", f"failures/{job_id}/drop")
 
+    def recalibrate(self, rootname: str, recipe: dict[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+        """Ask for a calibration with a recipe, or for the list of what the recipe changes.
+
+        Raises
+        ------
+        PermanentError
+            If the recipe is refused; the message says why.
+        """
+        body = {"rootname": rootname, "recipe": recipe, "dry_run": dry_run}
+        calibration: dict[str, Any] = self._request("POST", "calibrations", json=body).json()
+        return calibration
+
+    def calibration(self, calibration_id: int) -> dict[str, Any]:
+        """State, changes, warnings and files of a recalibration."""
+        calibration: dict[str, Any] = self._get(f"calibrations/{calibration_id}")
+        return calibration
+
+    def calibrations(self, rootname: str | None = None) -> Iterator[dict[str, Any]]:
+        """Recalibrations, newest first."""
+        return self._pages("calibrations", rootname=rootname)
+
+    def cancel(self, calibration_id: int) -> None:
+        """Stop a recalibration that waits or runs."""
+        self._request("POST", f"calibrations/{calibration_id}/cancel")
+
+    def promote(self, calibration_id: int) -> None:
+        """Make the products of a recalibration the current ones of its dataset."""
+        self._request("POST", f"calibrations/{calibration_id}/promote")
+
+    def export(self, calibration_id: int) -> bytes:
+        """Archive of a recalibration: edited inputs, list of references, script that reproduces it."""
+        return self._request("GET", f"calibrations/{calibration_id}/export").content
+
+    def compare(self, rootname: str, second: int, first: int | None = None, **choice: str) -> dict[str, Any]:
+        """Compare two runs of a dataset; the first one is the current one, where none is named."""
+        comparison: dict[str, Any] = self._get(f"datasets/{rootname}/comparison", first=first, second=second, **choice)
+        return comparison
+
     def force(self, rootname: str) -> None:
         """Let an incomplete dataset through."""
         self._request("POST", f"datasets/{rootname}/force")

@@ -13,7 +13,7 @@ __all__ = ["ACTOR", "JOB_QUEUES", "Messenger", "make_broker"]
 ACTOR = "run_job"
 """Name of the one actor: it runs the job whose id it is given."""
 
-JOB_QUEUES = ("fetch", "calibrate", "calibrate-bulk", "ingest", "ingest-bulk", "monitor")
+JOB_QUEUES = ("fetch", "recalibrate", "calibrate", "calibrate-bulk", "ingest", "ingest-bulk", "monitor")
 """Queues of the jobs; the ``-bulk`` ones are fed in windows by the dispatcher."""
 
 

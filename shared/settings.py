@@ -64,6 +64,9 @@ class ApiSettings(BaseModel):
         default_factory=dict, description="Name to bearer token of those who may change state"
     )
     statement_timeout: float = Field(10.0, gt=0, description="Longest query of a request, seconds")
+    calibrations_per_token: int = Field(
+        20, ge=1, description="Recalibrations of one token that may wait or run at once"
+    )
 
 
 class MonitorSettings(BaseModel):

@@ -10,20 +10,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cosmo.cli.connecting import connect
 from cosmo.cli.options import DataDir, Json, Url
-from cosmo.client import Client
-from cosmo.launcher.address import read_address
 
 __all__ = ["COMMANDS"]
 
 _DEFAULT_DIR = Path("cosmo-data")
-
-
-def _client(url: str | None, data_dir: Path) -> Client:
-    if url is not None:
-        return Client(url)
-    address = read_address(data_dir)
-    return Client(address.url, address.token)
 
 
 def _print(rows: Iterable[dict[str, Any]], columns: tuple[str, ...], as_json: bool) -> None:
@@ -38,7 +30,7 @@ def _print(rows: Iterable[dict[str, Any]], columns: tuple[str, ...], as_json: bo
 
 def status(url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False) -> None:
     """Show what runs, what waits and what failed."""
-    with _client(url, data_dir) as client:
+    with connect(url, data_dir) as client:
         report = client.status()
     if as_json:
         typer.echo(json.dumps(report, indent=2))
@@ -55,14 +47,14 @@ def datasets(
     as_json: Json = False,
 ) -> None:
     """List datasets."""
-    with _client(url, data_dir) as client:
+    with connect(url, data_dir) as client:
         rows = itertools.islice(client.datasets(state=state), limit)
         _print(rows, ("rootname", "kind", "state", "reason"), as_json)
 
 
 def show(rootname: str, url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False) -> None:
     """Show all that is known of a dataset, with its timeline."""
-    with _client(url, data_dir) as client:
+    with connect(url, data_dir) as client:
         dataset, timeline = client.dataset(rootname), client.timeline(rootname)
     if as_json:
         typer.echo(json.dumps({**dataset, "timeline": timeline}, indent=2))
@@ -76,13 +68,13 @@ def show(rootname: str, url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_js
 
 def failures(url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False) -> None:
     """List failed jobs with their reasons."""
-    with _client(url, data_dir) as client:
+    with connect(url, data_dir) as client:
         _print(client.failures(), ("id", "rootname", "stage", "error_kind", "error"), as_json)
 
 
 def requeue(job_ids: list[int], url: Url = None, data_dir: DataDir = _DEFAULT_DIR) -> None:
     """Try failed jobs again."""
-    with _client(url, data_dir) as client:
+    with connect(url, data_dir) as client:
         for job_id in job_ids:
             client.requeue(job_id)
     typer.echo(f"{len(job_ids)} queued again")
@@ -90,7 +82,7 @@ def requeue(job_ids: list[int], url: Url = None, data_dir: DataDir = _DEFAULT_DI
 
 def drop(job_ids: list[int], url: Url = None, data_dir: DataDir = _DEFAULT_DIR) -> None:
     """Take failed jobs off the list."""
-    with _client(url, data_dir) as client:
+    with connect(url, data_dir) as client:
         for job_id in job_ids:
             client.drop(job_id)
     typer.echo(f"{len(job_ids)} dropped")
@@ -98,7 +90,7 @@ def drop(job_ids: list[int], url: Url = None, data_dir: DataDir = _DEFAULT_DIR) 
 
 def force(rootname: str, url: Url = None, data_dir: DataDir = _DEFAULT_DIR) -> None:
     """Let an incomplete dataset through; its run records what was missing."""
-    with _client(url, data_dir) as client:
+    with connect(url, data_dir) as client:
         client.force(rootname)
     typer.echo(f"{rootname} goes on at the next scan")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from services.calibrator.recalibration import RecalibrationService
 from services.calibrator.service import CalibrationService
 from services.calibrator.sweep import keep_sweeping
 from services.calibrator.template import warm_up
@@ -24,12 +25,13 @@ def main() -> None:
     store = Store(settings.store_url)
 
     def handlers(database: Database) -> Mapping[Stage, Handler]:
-        return {Stage.CALIBRATE: CalibrationService(database, store, settings.calibrator).calibrate}
+        service = CalibrationService(database, store, settings.calibrator)
+        return {Stage.CALIBRATE: service.calibrate, Stage.RECALIBRATE: RecalibrationService(service).recalibrate}
 
     async def sweep(database: Database, _messenger: Messenger) -> None:
         await keep_sweeping(database, store, settings.calibrator)
 
-    run_worker("calibrator", settings, ["calibrate", "calibrate-bulk"], handlers, background=sweep)
+    run_worker("calibrator", settings, ["recalibrate", "calibrate", "calibrate-bulk"], handlers, background=sweep)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,8 @@ class CalibrationResult:
         Text of CalCOS's trailer files.
     products
         Packed products; empty for a run that failed.
+    extras
+        Packed files that a recipe's run leaves beside them: derived tables, text files, the archive to take home.
     """
 
     run: RunResult
@@ -56,6 +58,7 @@ class CalibrationResult:
     warnings: tuple[str, ...]
     trailer: str
     products: tuple[Product, ...] = ()
+    extras: tuple[Product, ...] = ()
 
 
 def record_of(error: BaseException) -> CalibrationResult | None:
@@ -124,7 +127,7 @@ async def calibrate(request: CalibrationRequest) -> CalibrationResult:
                 raise
             record = _record(prepared, workspace, child.end())
             try:
-                return replace(record, products=await asyncio.to_thread(_judge, request, prepared, workspace, record))
+                return await asyncio.to_thread(_judge, request, prepared, workspace, record)
             except BaseException as error:
                 _attach(error, record)
                 raise
@@ -142,15 +145,21 @@ def _record(prepared: Prepared, workspace: Workspace, run: RunResult) -> Calibra
     trailer = "\n".join(path.read_text(errors="replace") for path in sorted(workspace.outdir.glob("*.tra")))
     slower = tuple(f"CalCOS ran without the replacement {name} ({why})" for name, why in run.skipped.items())
     notes = prepared.notes + slower
-    warnings = prepared.warnings + tuple(product_warnings(workspace.outdir, run.log))
     return CalibrationResult(
-        run, prepared.references, prepared.randseeds, prepared.switches, notes, prepared.changes, warnings, trailer
+        run,
+        prepared.references,
+        prepared.randseeds,
+        prepared.switches,
+        notes,
+        prepared.changes,
+        prepared.warnings,
+        trailer,
     )
 
 
 def _judge(
     request: CalibrationRequest, prepared: Prepared, workspace: Workspace, record: CalibrationResult
-) -> tuple[Product, ...]:
+) -> CalibrationResult:
     """Refuse a run that did not come out whole; pack what it left."""
     status = judge(record.run)
     if status == _NOTHING_TO_DO:
@@ -158,8 +167,14 @@ def _judge(
     if status != 0:
         raise PermanentError(f"CalCOS ended with status {status}\nthe end of its log:\n{record.run.tail}")
     check_products(workspace.outdir, prepared.promised)
-    kept = kept_products(workspace.outdir, request.keep)
-    if request.recipe is not None:
-        derived = [workspace.references / change.file for change in prepared.changes if isinstance(change, TableCopied)]
-        kept += [*derived, export(request.label, request.recipe, prepared, workspace)]
-    return tuple(pack(kept, request.products))
+    products = tuple(pack(kept_products(workspace.outdir, request.keep), request.products))
+    if request.recipe is None:
+        return replace(record, products=products)
+    derived = [workspace.references / change.file for change in prepared.changes if isinstance(change, TableCopied)]
+    texts = sorted(workspace.outdir.glob("*.txt"))  # those that the recipe asked for
+    archive = export(request.label, request.recipe, prepared, workspace)
+    left_out = [f"{name} was missing and is left out" for name in sorted(request.accepted_missing)]
+    warnings = (*record.warnings, *left_out, *product_warnings(workspace.outdir, record.run.log))
+    return replace(
+        record, products=products, extras=tuple(pack([*derived, *texts, archive], request.products)), warnings=warnings
+    )

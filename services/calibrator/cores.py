@@ -28,7 +28,8 @@ async def usable_processes(database: Database, most: int) -> int:
     async with database.session() as session:
         found = await session.execute(
             select(func.count().filter(due), func.count().filter(Job.state == JobState.RUNNING)).where(
-                Job.stage == Stage.CALIBRATE, Job.state.in_((JobState.QUEUED, JobState.RUNNING))
+                Job.stage.in_((Stage.CALIBRATE, Stage.RECALIBRATE)),
+                Job.state.in_((JobState.QUEUED, JobState.RUNNING)),
             )
         )
         waiting, running = found.one()

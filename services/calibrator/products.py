@@ -139,8 +139,7 @@ def kept_products(outdir: Path, keep: str) -> list[Path]:
         Patterns of suffixes, comma separated.
     """
     patterns = [pattern.strip() for pattern in keep.split(",")]
-    texts = sorted(outdir.glob("*.txt"))  # only those that a recipe asked for
-    return texts + [
+    return [
         path
         for path in sorted(outdir.glob("*.fits"))
         if _is_product(path) and any(fnmatch.fnmatch(parse_name(path.name).suffix, pattern) for pattern in patterns)

@@ -3,33 +3,91 @@
 import asyncio
 import importlib.metadata
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.calibrator.acceleration import left_out
-from services.calibrator.calibrate import CalibrationRequest, CalibrationResult, calibrate, record_of
+from services.calibrator.calibrate import CalibrationResult, calibrate, record_of, rehearse
 from services.calibrator.cores import usable_processes
-from services.calibrator.references import ReferenceFolder
+from services.calibrator.preparation import CalibrationRequest, Prepared
+from services.calibrator.products import Product
+from services.calibrator.references import Reference, ReferenceFolder
 from services.calibrator.sweep import product_folder
-from services.calibrator.workspace import open_workspace
+from services.calibrator.workspace import Workspace, open_workspace
 from shared.cos.names import parse_name
 from shared.database.engine import Database
 from shared.database.models.operations import Event, File, Run
+from shared.jobs.calibrations import make_current
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent
 from shared.jobs.runner import Completion
 from shared.logs import get_logger
+from shared.recipes import Recipe
 from shared.settings import CalibratorSettings
 from shared.store import Store, StoredFile
 
-__all__ = ["CalibrationService"]
+__all__ = ["CalibrationService", "Performed", "reference_record"]
 
 _COMPANIONS = ("jit", "jif")
+
+
+def reference_record(references: Iterable[Reference]) -> dict[str, dict[str, str]]:
+    """Map names of reference files to their keyword and SHA-256."""
+    return {item.name: {"keyword": item.keyword, "sha256": item.sha256} for item in references}
+
+
+@dataclass(frozen=True)
+class Performed:
+    """A run that went well and is in the store.
+
+    Attributes
+    ----------
+    run
+        Its record, not yet written; it is not the current one.
+    result
+        What is known of it beside.
+    products, extras
+        Its files in the store.
+    discard
+        Removes these.
+    """
+
+    run: Run
+    result: CalibrationResult
+    products: Sequence[StoredFile]
+    extras: Sequence[StoredFile]
+    discard: Callable[[], None]
+
+    async def write(self, session: AsyncSession) -> None:
+        """Record the run and its files, none of which is current."""
+        session.add(self.run)
+        await session.flush()
+        for file in self.products:
+            name = parse_name(file.name)
+            session.add(self._file(file, "product", name.rootname, name.suffix))
+        for file in self.extras:
+            session.add(self._file(file, "extra", None, file.name.split(".")[0].rsplit("_", 1)[-1]))
+        await session.flush()
+
+    def _file(self, file: StoredFile, origin: str, rootname: str | None, suffix: str) -> File:
+        return File(
+            dataset_id=self.run.dataset_id,
+            run_id=self.run.id,
+            origin=origin,
+            path=file.path,
+            name=file.name,
+            rootname=rootname,
+            suffix=suffix,
+            size=file.size,
+            sha256=file.sha256,
+            current=False,
+        )
 
 
 class CalibrationService:
@@ -54,7 +112,51 @@ class CalibrationService:
         self._references = ReferenceFolder(settings.references, settings.reference_cache, self._calcos_version)
 
     async def calibrate(self, job: ClaimedJob) -> Completion:
-        """Run CalCOS on a dataset.
+        """Calibrate a dataset as its headers say.
+
+        Raises
+        ------
+        CosmoError
+            As `perform`.
+        """
+        done = await self.perform(job)
+
+        async def apply(session: AsyncSession) -> None:
+            await done.write(session)
+            await make_current(session, done.run)
+
+        products = {file.name: file.sha256 for file in done.products}
+        detail: dict[str, Any] = {
+            "products": products,
+            "calcos_version": self._calcos_version,
+            "wall_seconds": round(done.run.wall_seconds, 3),
+            "accepted_missing": done.run.accepted_missing,
+            "notes": list(done.result.notes),
+            "depends_on": {"*": {"products": products, "path": done.run.path}},
+        }
+        return Completion(NewEvent("dataset.calibrated", detail), apply, done.discard)
+
+    async def rehearse(self, job: ClaimedJob, recipe: Recipe) -> Prepared:
+        """Do what comes before a run with a recipe, and no more.
+
+        Raises
+        ------
+        CosmoError
+            As `perform` would before it starts CalCOS.
+        """
+        files, accepted = await self._inputs(job, recipe)
+        with open_workspace(self._settings.scratch, f"{job.rootname}-{job.id}") as workspace:
+            return await asyncio.to_thread(rehearse, await self._request(job, files, accepted, workspace, recipe))
+
+    async def perform(self, job: ClaimedJob, recipe: Recipe | None = None) -> Performed:
+        """Run CalCOS on a dataset; what it left is in the store, and the record of the run not yet written.
+
+        Parameters
+        ----------
+        job
+            Job that the run belongs to.
+        recipe
+            How it differs from the default; None for the default run.
 
         Raises
         ------
@@ -65,57 +167,62 @@ class CalibrationService:
         UnsupportedError
             If there is nothing to calibrate.
         """
-        files, accepted = await self._inputs(job)
+        files, accepted = await self._inputs(job, recipe)
         folder = product_folder(job, uuid.uuid4().hex[:8])
         with open_workspace(self._settings.scratch, f"{job.rootname}-{job.id}") as workspace:
-            request = CalibrationRequest(
-                label=job.rootname,
-                raw=await asyncio.to_thread(self._fetch, files, workspace.root / "fetched"),
-                products=workspace.packed,
-                references=self._references,
-                scratch=workspace.root,
-                accepted_missing=frozenset(accepted),
-                randseed=self._settings.randseed,
-                memory_limit_mb=self._settings.memory_limit_mb,
-                wall_limit_seconds=self._settings.wall_limit_seconds,
-                keep=self._settings.keep,
-                without=self._without,
-                processes=await usable_processes(self._database, self._settings.processes),
-            )
+            request = await self._request(job, files, accepted, workspace, recipe)
             result: CalibrationResult | None = None
             try:
                 result = await calibrate(request)
                 if result.run.skipped:
                     get_logger().warning("CalCOS not accelerated as it could be", **result.run.skipped)
-                stored = await asyncio.to_thread(self._publish, result, folder)
+                products = await asyncio.to_thread(self._publish, result.products, folder)
+                extras = await asyncio.to_thread(self._publish, result.extras, folder)
             except BaseException as error:
                 # What a full store took of it must not be in the way of the next attempt.
                 await asyncio.to_thread(self._store.remove, folder)
                 await self._record_failure(job, files, accepted, record_of(error) or result, error)
                 raise
 
-        async def apply(session: AsyncSession) -> None:
-            run = self._run(job, files, accepted, result)
-            run.path, run.current = folder, True
-            await _write(session, run, stored)
+        run = self._run(job, files, accepted, result)
+        run.path, run.current = folder, False
+        return Performed(run, result, products, extras, lambda: self._store.remove(folder))
 
-        products = {file.name: file.sha256 for file in stored}
-        detail: dict[str, Any] = {
-            "products": products,
-            "calcos_version": self._calcos_version,
-            "wall_seconds": round(result.run.wall_seconds, 3),
-            "accepted_missing": accepted,
-            "notes": list(result.notes),
-            "depends_on": {"*": {"products": products, "path": folder}},
-        }
-        return Completion(NewEvent("dataset.calibrated", detail), apply, lambda: self._store.remove(folder))
+    async def _request(
+        self,
+        job: ClaimedJob,
+        files: Sequence[File],
+        accepted: Sequence[str],
+        workspace: Workspace,
+        recipe: Recipe | None,
+    ) -> CalibrationRequest:
+        return CalibrationRequest(
+            label=job.rootname,
+            raw=await asyncio.to_thread(self._fetch, files, workspace.root / "fetched"),
+            products=workspace.packed,
+            references=self._references,
+            scratch=workspace.root,
+            accepted_missing=frozenset(accepted),
+            randseed=self._settings.randseed,
+            memory_limit_mb=self._settings.memory_limit_mb,
+            wall_limit_seconds=self._settings.wall_limit_seconds,
+            keep=self._settings.keep,
+            without=self._without,
+            processes=await usable_processes(self._database, self._settings.processes),
+            recipe=recipe,
+        )
 
-    async def _inputs(self, job: ClaimedJob) -> tuple[list[File], list[str]]:
-        """Find the current raw files, and what an operator accepted to be missing."""
+    async def _inputs(self, job: ClaimedJob, recipe: Recipe | None) -> tuple[list[File], list[str]]:
+        """Find the current raw files, a recipe's wavecals among them, and what an operator accepted to be missing."""
+        wavecals = recipe.members.wavecals if recipe else ()
         async with self._database.session() as session:
             rows = await session.execute(
                 select(File)
-                .where(File.dataset_id == job.dataset_id, File.origin == "raw", File.current)
+                .where(
+                    or_(File.dataset_id == job.dataset_id, File.rootname.in_(wavecals) & (File.suffix != "asn")),
+                    File.origin == "raw",
+                    File.current,
+                )
                 .order_by(File.name)
             )
             fetched = await session.execute(
@@ -130,8 +237,8 @@ class CalibrationService:
     def _fetch(self, files: Sequence[File], folder: Path) -> dict[str, Path]:
         return {file.name: self._store.fetch(f"{file.path}/{file.name}", folder / str(file.id)) for file in files}
 
-    def _publish(self, result: CalibrationResult, folder: str) -> list[StoredFile]:
-        return [self._store.publish(product.path, folder, product.sha256) for product in result.products]
+    def _publish(self, files: Sequence[Product], folder: str) -> list[StoredFile]:
+        return [self._store.publish(file.path, folder, file.sha256) for file in files]
 
     async def _record_failure(
         self,
@@ -160,10 +267,7 @@ class CalibrationService:
             current=False,
             calcos_version=self._calcos_version,
             inputs={file.name: file.sha256 for file in files},
-            references={
-                reference.name: {"keyword": reference.keyword, "sha256": reference.sha256}
-                for reference in result.references
-            },
+            references=reference_record(result.references),
             switches={**result.switches, "acceleration": dict(result.run.acceleration)},
             randseeds=dict(result.randseeds),
             accepted_missing=list(accepted),
@@ -173,29 +277,4 @@ class CalibrationService:
             cpu_seconds=result.run.cpu_seconds,
             peak_rss_mb=result.run.peak_rss_mb,
             trailer=result.trailer or result.run.log,
-        )
-
-
-async def _write(session: AsyncSession, run: Run, stored: Sequence[StoredFile]) -> None:
-    """Record a run and make its products the current ones."""
-    await session.execute(update(Run).where(Run.dataset_id == run.dataset_id).values(current=False))
-    await session.execute(
-        update(File).where(File.dataset_id == run.dataset_id, File.origin == "product").values(current=False)
-    )
-    session.add(run)
-    await session.flush()
-    for file in stored:
-        name = parse_name(file.name)
-        session.add(
-            File(
-                dataset_id=run.dataset_id,
-                run_id=run.id,
-                origin="product",
-                path=file.path,
-                name=file.name,
-                rootname=name.rootname,
-                suffix=name.suffix,
-                size=file.size,
-                sha256=file.sha256,
-            )
         )

@@ -78,7 +78,7 @@ async def _suspects(database: Database) -> list[str]:
             select(Dataset.rootname)
             .join(Job, Job.dataset_id == Dataset.id)
             .join(Attempt, Attempt.job_id == Job.id)
-            .where(Job.stage == Stage.CALIBRATE, Attempt.outcome.is_distinct_from("done"))
+            .where(Job.stage.in_((Stage.CALIBRATE, Stage.RECALIBRATE)), Attempt.outcome.is_distinct_from("done"))
             .distinct()
         )
         return sorted(rows.scalars())

@@ -2,6 +2,8 @@
 
 import gzip
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +19,7 @@ from services.monitor.formats import Column, Values
 from shared.database.models.operations import Dataset, File
 from shared.store import Store
 
-__all__ = ["COLUMNS", "Segment", "listed", "plot", "read_segments", "spectrum_file", "values_of"]
+__all__ = ["COLUMNS", "Segment", "listed", "open_product", "plot", "read_segments", "spectrum_file", "values_of"]
 
 COLUMNS = (
     Column("segment", str, None, "Segment or stripe"),
@@ -49,15 +51,20 @@ class Segment:
         return usable
 
 
-async def spectrum_file(session: AsyncSession, dataset: Dataset, product: str | None, exposure: str | None) -> File:
-    """Find the current file that a spectrum is read from: of a product, of an exposure, or the best there is.
+async def spectrum_file(
+    session: AsyncSession, dataset: Dataset, product: str | None, exposure: str | None, run_id: int | None = None
+) -> File:
+    """Find the file that a spectrum is read from: of a product, of an exposure, or the best there is.
+
+    It is that of the current run, where no other is asked for.
 
     Raises
     ------
     ApiError
         404 if the dataset has none.
     """
-    query = select(File).where(File.dataset_id == dataset.id, File.current, File.origin == "product")
+    query = select(File).where(File.dataset_id == dataset.id, File.origin == "product")
+    query = query.where(File.current if run_id is None else File.run_id == run_id)
     query = query.where(File.suffix.in_([product] if product else _PREFERENCE))
     if exposure is not None:
         query = query.where(File.rootname == exposure.lower())
@@ -65,6 +72,15 @@ async def spectrum_file(session: AsyncSession, dataset: Dataset, product: str | 
     if not files:
         raise ApiError(404, "no_spectrum", f"{dataset.rootname} has no such spectrum; its state is {dataset.state}")
     return min(files, key=lambda file: _PREFERENCE.index(file.suffix) if file.suffix in _PREFERENCE else 9)
+
+
+@contextmanager
+def open_product(store: Store, file: File) -> Iterator[fits.HDUList]:
+    """Open a stored FITS file, gzipped or not."""
+    with store.open(f"{file.path}/{file.name}") as stream:
+        content = gzip.decompress(stream.read()) if file.name.endswith(".gz") else stream.read()
+    with fits.open(io.BytesIO(content)) as hdus:
+        yield hdus
 
 
 def read_segments(store: Store, file: File, segment: str | None) -> list[Segment]:
@@ -75,9 +91,7 @@ def read_segments(store: Store, file: File, segment: str | None) -> list[Segment
     ApiError
         404 if it has no such segment.
     """
-    with store.open(f"{file.path}/{file.name}") as stream:
-        content = gzip.decompress(stream.read()) if file.name.endswith(".gz") else stream.read()
-    with fits.open(io.BytesIO(content)) as hdus:
+    with open_product(store, file) as hdus:
         table = hdus["SCI"].data
         found = [
             Segment(

@@ -17,6 +17,9 @@ from shared.settings import JobSettings
 
 __all__ = ["ClaimedJob", "claim", "close_attempt", "fail", "finish", "give_back", "renew", "retry_pause"]
 
+_WHAT = {Stage.MONITOR: "monitor", Stage.RECALIBRATE: "calibration"}
+"""What failed or was skipped where it is not the dataset."""
+
 _LONGEST_PAUSE_SECONDS = 30.0
 """With its jitter and the dispatcher's pause, work goes on within a minute of the end of what stopped it."""
 
@@ -227,7 +230,7 @@ async def fail(
     await close_attempt(
         session, job, state.value if state is not JobState.QUEUED else "failed", kind=kind, error=error, log=log
     )
-    what = "monitor" if isinstance(job.subject, str) else "dataset"
+    what = _WHAT.get(job.stage, "dataset")
     name = {JobState.QUEUED: "job.retried", JobState.SKIPPED: f"{what}.skipped", JobState.FAILED: f"{what}.failed"}
     detail = {"stage": job.stage.value, "kind": kind, "error": error, "attempt": job.attempt}
     await record_event(session, job.subject, NewEvent(name[state], detail), outbox, job.id)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.broker import Messenger
 from shared.database.locks import AdvisoryLock
 from shared.database.models.operations import Dataset, Event, Job, JobState
-from shared.jobs.routing import NewJob, fingerprint, jobs_for
+from shared.jobs.routing import SIDE_BY_SIDE, NewJob, fingerprint, jobs_for
 from shared.jobs.states import refresh_state
 from shared.jobs.subjects import Subject, about, subject_columns
 from shared.logs import get_logger
@@ -37,6 +37,8 @@ class Outbox(list[tuple[str, int]]):
 
 async def add_job(session: AsyncSession, subject: Subject, job: NewJob, outbox: Outbox) -> int | None:
     """Write a job unless the same work is already there; it supersedes older work of its stage.
+
+    Where the jobs of a stage stand side by side, it supersedes none.
 
     Parameters
     ----------
@@ -82,11 +84,12 @@ async def add_job(session: AsyncSession, subject: Subject, job: NewJob, outbox: 
     job_id = (await session.execute(statement.returning(Job.id))).scalar_one_or_none()
     if job_id is None:
         return None
-    await session.execute(
-        update(Job)
-        .where(about(Job, subject), Job.stage == job.stage, Job.id != job_id, Job.state != JobState.DROPPED)
-        .values(state=JobState.SUPERSEDED, lease_until=None)
-    )
+    if job.stage not in SIDE_BY_SIDE:
+        await session.execute(
+            update(Job)
+            .where(about(Job, subject), Job.stage == job.stage, Job.id != job_id, Job.state != JobState.DROPPED)
+            .values(state=JobState.SUPERSEDED, lease_until=None)
+        )
     if isinstance(subject, int):
         await refresh_state(session, subject)
     outbox.append((job.queue, job_id))

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.database.models.operations import Stage
 
-__all__ = ["ACQUISITION", "ASSOCIATION", "EXPOSURE", "ROUTES", "NewJob", "fingerprint", "jobs_for"]
+__all__ = ["ACQUISITION", "ASSOCIATION", "EXPOSURE", "ROUTES", "SIDE_BY_SIDE", "NewJob", "fingerprint", "jobs_for"]
 
 ASSOCIATION, EXPOSURE, ACQUISITION = "association", "exposure", "acquisition"
 
@@ -30,6 +30,10 @@ ROUTES = (
     Route("dataset.calibrated", _SCIENCE, Stage.INGEST_PRODUCTS, "ingest"),
 )
 """Acquisitions are measured from their raw files; everything else is calibrated first."""
+
+
+SIDE_BY_SIDE = frozenset({Stage.RECALIBRATE})
+"""Stages whose jobs on one dataset stand beside each other; in all others a new job replaces the earlier one."""
 
 
 @dataclass(frozen=True)

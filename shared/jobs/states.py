@@ -22,9 +22,14 @@ def derive_state(jobs: Sequence[tuple[Stage, JobState]]) -> DatasetState:
     Parameters
     ----------
     jobs
-        Stage and state of each job of the dataset; superseded and dropped ones do not count.
+        Stage and state of each job of the dataset; superseded and dropped ones do not count, nor does work beside the
+        pipeline.
     """
-    counted = [(_ORDER[stage], state) for stage, state in jobs if state not in (JobState.SUPERSEDED, JobState.DROPPED)]
+    counted = [
+        (_ORDER[stage], state)
+        for stage, state in jobs
+        if stage in _ORDER and state not in (JobState.SUPERSEDED, JobState.DROPPED)
+    ]
     states = {state for _, state in counted}
     if JobState.FAILED in states:
         return DatasetState.FAILED
@@ -56,7 +61,7 @@ async def refresh_state(session: AsyncSession, dataset_id: int) -> DatasetState:
     jobs = (
         await session.execute(
             select(Job.stage, Job.state, Job.error_kind, Job.error)
-            .where(Job.dataset_id == dataset_id)
+            .where(Job.dataset_id == dataset_id, Job.stage.in_(_ORDER))
             .order_by(Job.id.desc())
         )
     ).all()

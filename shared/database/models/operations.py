@@ -25,13 +25,14 @@ __all__ = [
 
 
 class Stage(StrEnum):
-    """The kinds of work, in pipeline order."""
+    """The kinds of work: the pipeline's in its order, then those beside it."""
 
     FETCH = "fetch"
     CALIBRATE = "calibrate"
     INGEST_RAW = "ingest-raw"
     INGEST_PRODUCTS = "ingest-products"
     MONITOR = "monitor"
+    RECALIBRATE = "recalibrate"
 
 
 class JobState(StrEnum):
@@ -160,7 +161,9 @@ class File(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"), index=True)
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
-    origin: Mapped[str] = mapped_column(comment="raw or product")
+    origin: Mapped[str] = mapped_column(
+        comment="raw, product, or extra: what a recalibration leaves beside its products"
+    )
     path: Mapped[str] = mapped_column(comment="Folder in the store")
     name: Mapped[str] = mapped_column(comment="File name")
     rootname: Mapped[str | None] = mapped_column(index=True, comment="Rootname, when the name starts with one")

@@ -1,0 +1,167 @@
+"""Commands that recalibrate datasets through the HTTP API."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from cosmo.cli.connecting import connect
+from cosmo.cli.options import DataDir, Json, Token, Url
+from shared.cos.references import FILETYPES
+from shared.cos.switches import SWITCHES
+from shared.errors import PermanentError
+from shared.recipes import parse_recipe
+
+__all__ = ["COMMANDS"]
+
+_DEFAULT_DIR = Path("cosmo-data")
+_POLL_SECONDS = 0.5
+_ENDED = ("done", "failed", "cancelled")
+
+
+def _document(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        document = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise PermanentError(f"{path} cannot be read as JSON or YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise PermanentError(f"{path} holds no recipe: a recipe is a mapping of keys to values")
+    return document
+
+
+def _listed(texts: list[str]) -> list[str]:
+    return [part.strip() for text in texts for part in text.split(",") if part.strip()]
+
+
+def _place(document: dict[str, Any], setting: str) -> None:
+    """Put KEYWORD=VALUE where a recipe has it: among the switches, the references or the other keywords."""
+    keyword, sign, text = setting.partition("=")
+    keyword = keyword.strip().upper()
+    if not sign:
+        raise PermanentError(f"--set {setting}: give KEYWORD=VALUE, e.g. XTRCTALG=BOXCAR")
+    value = yaml.safe_load(text) if text not in ("N/A", "") else text
+    kind = "references" if keyword in FILETYPES else "keywords"
+    if keyword in SWITCHES and keyword != "STATFLAG":
+        kind = "switches"
+    document.setdefault(kind, {})[keyword] = value
+
+
+def recalibrate(
+    rootname: str,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="KEYWORD=VALUE: a reference file, a switch, another keyword.")
+    ] = None,
+    omit: Annotated[list[str] | None, typer.Option(help="Switches to OMIT, comma separated.")] = None,
+    perform: Annotated[list[str] | None, typer.Option(help="Switches to PERFORM, comma separated.")] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="Exposures to leave out, comma separated.")] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(help="Recipe, JSON or YAML; the other options go over it.", dir_okay=False)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what the recipe changes.")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait for the end.")] = True,
+    export: Annotated[
+        Path | None, typer.Option(help="File for the archive that reproduces the run.", dir_okay=False)
+    ] = None,
+    url: Url = None,
+    token: Token = None,
+    data_dir: DataDir = _DEFAULT_DIR,
+    as_json: Json = False,
+) -> None:
+    """Calibrate a dataset with a recipe; its products stand beside the default ones."""
+    document = _document(recipe)
+    for setting in settings or []:
+        _place(document, setting)
+    for names, state in ((omit, "OMIT"), (perform, "PERFORM")):
+        for name in _listed(names or []):
+            document.setdefault("switches", {})[name.upper()] = state
+    if drop:
+        document.setdefault("members", {})["drop"] = _listed(drop)
+    parse_recipe(document)  # refused here, before anything is sent
+    with connect(url, data_dir, token) as client:
+        found = client.recalibrate(rootname, document, dry_run=dry_run)
+        while (wait or dry_run or export) and found["state"] not in _ENDED:
+            time.sleep(_POLL_SECONDS)
+            found = client.calibration(found["id"])
+        if export and found["state"] == "done" and not dry_run:
+            export.write_bytes(client.export(found["id"]))
+    _show(found, as_json)
+
+
+def _show(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        typer.echo(f"calibration {found['id']} of {found['rootname']}: {found['state']}")
+        for change in found["changes"]:
+            typer.echo("  " + _line(change))
+        for warning in found["warnings"]:
+            typer.echo(f"warning: {warning}")
+        if found["run_id"]:
+            typer.echo(f"run {found['run_id']}; compare it: cosmo compare {found['rootname']} {found['run_id']}")
+    if found["state"] in ("failed", "cancelled"):
+        raise PermanentError(
+            f"calibration {found['id']} {found['state']}: {found['error'] or 'nobody wants it any more'}"
+        )
+
+
+def _line(change: dict[str, Any]) -> str:
+    match change["change"]:
+        case "HeaderEdit":
+            return f"{change['file']}[{change['extension']}] {change['keyword']}: {change['old']} -> {change['new']}"
+        case "CellEdit":
+            where = f"{change['file']}[{change['extension']}] row {change['row']}"
+            return f"{where} {change['column']}: {change['old']} -> {change['new']}"
+        case "RowAdded":
+            return f"{change['file']}[{change['extension']}] new row {change['values']}"
+        case "TableCopied":
+            return f"{change['file']} derived from {change['source']}"
+        case _:
+            return f"{change['file']} left out"
+
+
+def cancel(calibration_id: int, url: Url = None, token: Token = None, data_dir: DataDir = _DEFAULT_DIR) -> None:
+    """Stop a recalibration that waits or runs."""
+    with connect(url, data_dir, token) as client:
+        client.cancel(calibration_id)
+    typer.echo(f"calibration {calibration_id} cancelled")
+
+
+def promote(calibration_id: int, url: Url = None, token: Token = None, data_dir: DataDir = _DEFAULT_DIR) -> None:
+    """Make the products of a recalibration the current ones of its dataset."""
+    with connect(url, data_dir, token) as client:
+        client.promote(calibration_id)
+    typer.echo(f"calibration {calibration_id} promoted")
+
+
+def compare(
+    rootname: str,
+    second: Annotated[int, typer.Argument(help="Run.")],
+    first: Annotated[int | None, typer.Option(help="Run that it is compared with; default: the current one.")] = None,
+    url: Url = None,
+    data_dir: DataDir = _DEFAULT_DIR,
+    as_json: Json = False,
+) -> None:
+    """Compare two runs of a dataset: spectra, counts, headers."""
+    with connect(url, data_dir) as client:
+        found = client.compare(rootname, second, first)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    for segment in found["segments"]:
+        if segment["mean_ratio"] is not None:
+            ratio = f"{segment['mean_ratio']:.4f} +- {segment['mean_ratio_error']:.4f}"
+            typer.echo(f"{segment['segment']}: flux ratio {ratio} over {segment['points']} points")
+        one, other = segment["totals"]
+        for name in ("gcounts", "net", "background", "good_points"):
+            if name in one and name in other:
+                typer.echo(f"  {name}: {one[name]:.6g} and {other[name]:.6g}")
+    for item in found["headers"]:
+        typer.echo(f"[{item['extension']}] {item['keyword']}: {item['first']} and {item['second']}")
+
+
+COMMANDS = (recalibrate, cancel, promote, compare)

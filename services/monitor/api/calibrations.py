@@ -1,0 +1,202 @@
+"""Recalibrations: asked for, watched, cancelled, compared, promoted and taken home."""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
+
+from services.monitor import comparison, spectra
+from services.monitor.catalogue import find_dataset, member_of
+from services.monitor.content import ContentQuery, serve_content
+from services.monitor.context import Authorised, CurrentContext, Session
+from services.monitor.errors import ApiError
+from services.monitor.paging import decode_cursor, page, split
+from shared.database.models.calibrations import Calibration
+from shared.database.models.operations import Dataset, File, Job, JobState, Run
+from shared.jobs import calibrations
+from shared.jobs.events import Outbox
+from shared.logs import get_logger
+from shared.recipes import Recipe, recipe_schema
+from shared.store import StoredFile
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["calibrations"])
+
+_CANCELLED = {JobState.DROPPED: "cancelled", JobState.SKIPPED: "failed"}
+
+
+class NewCalibration(BaseModel):
+    """What to calibrate, and how it differs from the default."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rootname: str = Field(description="Dataset, or a member of it")
+    recipe: Recipe = Recipe()
+    dry_run: bool = Field(False, description="Only list the changes that the recipe makes")
+
+
+def _describe(calibration: Calibration, job: Job, rootname: str) -> dict[str, Any]:
+    names = ("id", "job_id", "run_id", "recipe", "dry_run", "requested_by", "changes", "references", "warnings")
+    times = {
+        "created_at": calibration.created_at,
+        "finished_at": job.finished_at,
+        "promoted_at": calibration.promoted_at,
+    }
+    return {
+        "rootname": rootname,
+        **{name: getattr(calibration, name) for name in names},
+        "state": _CANCELLED.get(job.state, job.state.value),
+        "error": job.error,
+        "error_kind": job.error_kind,
+        "promoted_by": calibration.promoted_by,
+        **{name: moment.isoformat() if moment else None for name, moment in times.items()},
+    }
+
+
+_EVERYTHING = (
+    select(Calibration, Job, Dataset.rootname)
+    .join(Job, Job.id == Calibration.job_id)
+    .join(Dataset, Dataset.id == Calibration.dataset_id)
+)
+
+
+async def _find(session: Session, calibration_id: int) -> tuple[Calibration, Job, str]:
+    row = (await session.execute(_EVERYTHING.where(Calibration.id == calibration_id))).one_or_none()
+    if row is None:
+        message = f"no calibration {calibration_id}; /api/v1/calibrations lists those that there are"
+        raise ApiError(404, "unknown_calibration", message)
+    return row[0], row[1], row[2]
+
+
+@router.post("/calibrations", summary="Calibrate a dataset with a recipe, or list what the recipe changes")
+async def request_calibration(
+    wanted: NewCalibration, session: Session, context: CurrentContext, response: Response, name: Authorised
+) -> dict[str, Any]:
+    """Ask for one: 202 for new work, 200 where the same recipe on the same inputs was asked for before."""
+    most = context.settings.api.calibrations_per_token
+    if await calibrations.pending(session, name) >= most:
+        message = f"{most} recalibrations of this token wait or run; wait for one of them, or cancel it"
+        raise ApiError(429, "quota", message, headers={"Retry-After": "60"})
+    dataset = await find_dataset(session, wanted.rootname)
+    calibration, new = await calibrations.request(session, dataset, wanted.recipe, name, dry_run=wanted.dry_run)
+    await session.commit()
+    get_logger().info("calibration requested", calibration=calibration.id, dataset=dataset.rootname, by=name, new=new)
+    response.status_code = 202 if new else 200
+    response.headers["Location"] = f"/api/v1/calibrations/{calibration.id}"
+    return _describe(*await _find(session, calibration.id))
+
+
+@router.get("/calibrations", summary="Recalibrations, newest first")
+async def list_calibrations(
+    request: Request,
+    response: Response,
+    session: Session,
+    rootname: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: str | None = None,
+) -> dict[str, Any]:
+    """Page of recalibrations."""
+    query = _EVERYTHING.order_by(Calibration.id.desc())
+    if rootname is not None:
+        query = query.where(Calibration.dataset_id == (await find_dataset(session, rootname)).id)
+    if (after := decode_cursor(cursor, int)) is not None:
+        query = query.where(Calibration.id < after[0])
+    rows, more = split((await session.execute(query.limit(limit + 1))).all(), limit)
+    items = [_describe(calibration, job, name) for calibration, job, name in rows]
+    return page(request, response, items, (items[-1]["id"],) if more else None)
+
+
+@router.get("/calibrations/schema", summary="JSON Schema of a recipe")
+async def show_schema() -> dict[str, Any]:
+    """Publish the schema."""
+    return recipe_schema()
+
+
+@router.get("/calibrations/{calibration_id}", summary="State, changes, warnings and run of a recalibration")
+async def show_calibration(calibration_id: int, session: Session) -> dict[str, Any]:
+    """Describe one."""
+    calibration, job, rootname = await _find(session, calibration_id)
+    query = select(File).where(File.run_id == calibration.run_id).order_by(File.origin.desc(), File.name)
+    files = list((await session.execute(query)).scalars()) if calibration.run_id else []
+    names = ("id", "name", "origin", "suffix", "size", "sha256")
+    return {
+        **_describe(calibration, job, rootname),
+        "files": [{name: getattr(file, name) for name in names} for file in files],
+    }
+
+
+@router.post("/calibrations/{calibration_id}/cancel", summary="Stop a recalibration that waits or runs")
+async def cancel_calibration(calibration_id: int, session: Session, name: Authorised) -> dict[str, Any]:
+    """Cancel one."""
+    calibration, job, _ = await _find(session, calibration_id)
+    if not await calibrations.cancel(session, calibration, name):
+        raise ApiError(409, "not_pending", f"calibration {calibration_id} is {job.state}; there is nothing to stop")
+    await session.commit()
+    get_logger().info("calibration cancelled", calibration=calibration_id, by=name)
+    return {"cancelled": calibration_id}
+
+
+@router.post("/calibrations/{calibration_id}/promote", summary="Make its products the current ones of the dataset")
+async def promote_calibration(calibration_id: int, session: Session, name: Authorised) -> dict[str, Any]:
+    """Promote one; the tables and monitors follow."""
+    calibration, _, rootname = await _find(session, calibration_id)
+    await calibrations.promote(session, calibration, name, Outbox())
+    await session.commit()
+    get_logger().info("calibration promoted", calibration=calibration_id, dataset=rootname, by=name)
+    return {"promoted": calibration_id, "rootname": rootname}
+
+
+@router.head("/calibrations/{calibration_id}/export", include_in_schema=False)
+@router.get(
+    "/calibrations/{calibration_id}/export",
+    summary="Archive with the edited inputs, the list of references and a script that reproduces the run",
+    response_class=Response,
+)
+async def export_calibration(
+    calibration_id: int, session: Session, context: CurrentContext, conditions: ContentQuery
+) -> Response:
+    """Stream the archive."""
+    calibration, job, _ = await _find(session, calibration_id)
+    query = select(File).where(File.run_id == calibration.run_id, File.origin == "extra", File.suffix == "export")
+    file = (await session.execute(query)).scalar_one_or_none() if calibration.run_id else None
+    if file is None:
+        raise ApiError(
+            404, "no_export", f"calibration {calibration_id} is {job.state}: only a run that is done has one"
+        )
+    await session.close()
+    return await serve_content(context.store, StoredFile(file.path, file.name, file.size, file.sha256), conditions)
+
+
+@router.get("/datasets/{rootname}/comparison", summary="Two runs of a dataset: spectra, counts, flags, headers")
+async def compare_runs(
+    rootname: str,
+    session: Session,
+    context: CurrentContext,
+    second: Annotated[int, Query(description="Id of a run")],
+    first: Annotated[
+        int | None, Query(description="Id of the run it is compared with; default: the current one")
+    ] = None,
+    product: Annotated[str | None, Query(pattern="^x1d(sum[1-4]?)?$")] = None,
+    exposure: str | None = None,
+) -> Any:
+    """Ratio of the second run's spectrum to the first one's, with errors, and what else differs."""
+    dataset = await find_dataset(session, rootname)
+    for run_id in (first, second):
+        run = await session.get(Run, run_id) if run_id is not None else None
+        if run_id is not None and (run is None or run.dataset_id != dataset.id):
+            raise ApiError(404, "unknown_run", f"{dataset.rootname} has no run {run_id}; its page lists its runs")
+    member = exposure or member_of(dataset, rootname)
+    files = [await spectra.spectrum_file(session, dataset, product, member, run_id) for run_id in (first, second)]
+    await session.close()
+
+    def work() -> dict[str, Any]:
+        return comparison.compare(*(comparison.measure(context.store, file) for file in files))
+
+    described = [{"id": file.id, "name": file.name, "run_id": file.run_id} for file in files]
+    units = {"wavelength": "Angstrom", "flux": "erg / (s cm2 Angstrom)", "error": "erg / (s cm2 Angstrom)"}
+    body = {"rootname": dataset.rootname, "files": described, "units": units, **await asyncio.to_thread(work)}
+    return JSONResponse(body)

@@ -1,0 +1,144 @@
+"""Two runs of a dataset side by side: spectra and their ratio, counts and flags, headers."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+
+from services.monitor.spectra import listed, open_product
+from shared.database.models.operations import File
+from shared.store import Store
+
+__all__ = ["Measured", "compare", "measure"]
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+_COLUMNS = ("WAVELENGTH", "FLUX", "ERROR", "DQ_WGT", "GCOUNTS", "NET", "BACKGROUND")
+_UNTOLD = ("", "COMMENT", "HISTORY", "FILENAME", "DATE", "CHECKSUM", "DATASUM")
+"""Cards that differ without a meaning, or are no keywords."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a spectrum's file has: by segment its columns and quality flags (1-D arrays), and its two headers."""
+
+    columns: Mapping[str, Mapping[str, Array]]
+    flags: Mapping[str, np.ndarray[Any, np.dtype[np.int64]]]
+    headers: tuple[Mapping[str, Any], Mapping[str, Any]]
+
+
+def measure(store: Store, file: File) -> Measured:
+    """Read a stored x1d or x1dsum file.
+
+    Parameters
+    ----------
+    store
+        Where it is.
+    file
+        The file.
+    """
+    with open_product(store, file) as hdus:
+        table = hdus["SCI"].data
+        names = [str(row["SEGMENT"]).strip() for row in table]
+        known = [name for name in _COLUMNS if name in table.names]
+        columns = {
+            segment: {name: np.asarray(table[name][number], dtype=float) for name in known}
+            for number, segment in enumerate(names)
+        }
+        flags = {
+            segment: np.asarray(table["DQ"][number], dtype=np.int64) if "DQ" in table.names else np.zeros(0, np.int64)
+            for number, segment in enumerate(names)
+        }
+        return Measured(columns, flags, (_cards(hdus[0].header), _cards(hdus["SCI"].header)))
+
+
+def _cards(header: fits.Header) -> dict[str, Any]:
+    return {
+        key: value for key, value in header.items() if key not in _UNTOLD and not isinstance(value, fits.card.Undefined)
+    }
+
+
+def compare(first: Measured, second: Measured) -> dict[str, Any]:
+    """Compare two spectra of one dataset.
+
+    Parameters
+    ----------
+    first, second
+        The spectra; ratios are second by first.
+
+    Returns
+    -------
+    dict
+        ``segments`` with wavelength (Angstrom), both fluxes and errors (erg/s/cm2/Angstrom), their ratio and its error
+        (an upper limit: the photons are the same), totals of both; ``headers`` with the cards that differ.
+    """
+    shared = [name for name in first.columns if name in second.columns]
+    return {
+        "segments": [
+            {
+                "segment": name,
+                **_ratio(first.columns[name], second.columns[name]),
+                "totals": [_totals(one.columns[name], one.flags[name]) for one in (first, second)],
+            }
+            for name in shared
+        ],
+        "only_in_one": sorted(set(first.columns) ^ set(second.columns)),
+        "headers": list(_differences(first, second)),
+    }
+
+
+def _ratio(first: Mapping[str, Array], second: Mapping[str, Array]) -> dict[str, Any]:
+    """Ratio on the first one's wavelengths; points that either run excludes have none."""
+    wavelength = first["WAVELENGTH"]
+    same = np.array_equal(wavelength, second["WAVELENGTH"])
+    # A point between a good and a bad one is bad.
+    flux, error, bad = (
+        values if same else np.interp(wavelength, second["WAVELENGTH"], values, np.nan, np.nan)
+        for values in (second["FLUX"], second["ERROR"], (second["DQ_WGT"] <= 0).astype(float))
+    )
+    finite = np.isfinite(flux) & np.isfinite(first["FLUX"]) & np.isfinite(error) & np.isfinite(first["ERROR"])
+    usable = finite & (first["DQ_WGT"] > 0) & (bad == 0) & (first["FLUX"] != 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(usable, flux / first["FLUX"], np.nan)
+        spread = np.where(usable, np.hypot(error, ratio * first["ERROR"]) / np.abs(first["FLUX"]), np.nan)
+    total = first["FLUX"][usable].sum()
+    mean = float(flux[usable].sum() / total) if total else None
+    deviation = (
+        float(np.sqrt(np.sum(error[usable] ** 2 + (mean * first["ERROR"][usable]) ** 2)) / abs(total)) if mean else None
+    )
+    return {
+        "wavelength": listed(wavelength),
+        "flux": [listed(first["FLUX"]), listed(flux)],
+        "error": [listed(first["ERROR"]), listed(error)],
+        "ratio": listed(ratio),
+        "ratio_error": listed(spread),
+        "mean_ratio": mean,
+        "mean_ratio_error": deviation,
+        "points": int(usable.sum()),
+    }
+
+
+def _totals(columns: Mapping[str, Array], flags: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, Any]:
+    """Sum counts and rates over the points that count, and count the points with each quality flag."""
+    good = columns["DQ_WGT"] > 0
+    sums = {
+        name.lower(): float(np.nansum(columns[name][good]))
+        for name in ("GCOUNTS", "NET", "BACKGROUND")
+        if name in columns
+    }
+    bits = {1 << bit: int(np.count_nonzero(flags & (1 << bit))) for bit in range(15)}
+    return {**sums, "good_points": int(good.sum()), "flags": {str(bit): count for bit, count in bits.items() if count}}
+
+
+def _differences(first: Measured, second: Measured) -> Iterator[dict[str, Any]]:
+    for extension, (one, other) in enumerate(zip(first.headers, second.headers, strict=True)):
+        for keyword in sorted({*one, *other}):
+            if one.get(keyword) != other.get(keyword):
+                yield {
+                    "extension": extension,
+                    "keyword": keyword,
+                    "first": one.get(keyword),
+                    "second": other.get(keyword),
+                }

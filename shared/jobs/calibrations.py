@@ -1,0 +1,186 @@
+"""Recalibrations: asked for, cancelled, promoted."""
+
+from typing import Any
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.models.calibrations import Calibration
+from shared.database.models.operations import Attempt, Dataset, Event, File, Job, JobState, Run, Stage
+from shared.errors import PermanentError
+from shared.jobs.events import NewEvent, Outbox, add_job, record_event
+from shared.jobs.operations import requeue
+from shared.jobs.routing import ACQUISITION, NewJob, fingerprint
+from shared.recipes import Recipe
+
+__all__ = ["QUEUE", "cancel", "make_current", "pending", "promote", "request"]
+
+QUEUE = "recalibrate"
+_PENDING = (JobState.QUEUED, JobState.RUNNING)
+
+
+async def pending(session: AsyncSession, name: str) -> int:
+    """Count the recalibrations of a token that wait or run; until the transaction ends, no other adds to them."""
+    await session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"calibrations {name}"})
+    query = select(func.count()).select_from(Calibration).join(Job)
+    return (await session.execute(query.where(Calibration.requested_by == name, Job.state.in_(_PENDING)))).scalar_one()
+
+
+async def request(
+    session: AsyncSession, dataset: Dataset, recipe: Recipe, name: str, *, dry_run: bool = False
+) -> tuple[Calibration, bool]:
+    """Ask for a recalibration; the same recipe on the same inputs is the same one.
+
+    One that failed or was cancelled is tried again. The dispatcher sends the message of its job.
+
+    Parameters
+    ----------
+    session
+        Session of a transaction.
+    dataset
+        Dataset.
+    recipe
+        How the run differs from the default.
+    name
+        Name of the token that asks.
+    dry_run
+        Whether only the changes are listed.
+
+    Returns
+    -------
+    Calibration, bool
+        The recalibration, and whether it is new.
+
+    Raises
+    ------
+    PermanentError
+        If the dataset cannot be calibrated, or the recipe names exposures that it has not.
+    """
+    depends_on = {
+        "default": await _default(session, dataset),
+        "wavecals": await _wavecals(session, dataset, recipe),
+        "recipe": recipe.canonical(),
+        "dry_run": dry_run,
+    }
+    _check_members(dataset, recipe)
+    payload = {"recipe": recipe.canonical(), "dry_run": dry_run}
+    job = NewJob(Stage.RECALIBRATE, QUEUE, payload, depends_on)
+    job_id = await add_job(session, dataset.id, job, Outbox())
+    if job_id is None:
+        return await _known(session, dataset, fingerprint(depends_on)), False
+    await session.execute(update(Job).where(Job.id == job_id).values(sent_at=None))
+    calibration = Calibration(
+        dataset_id=dataset.id, job_id=job_id, recipe=recipe.canonical(), dry_run=dry_run, requested_by=name
+    )
+    session.add(calibration)
+    await session.flush()
+    detail = {"calibration": calibration.id, "dry_run": dry_run, "by": name}
+    await record_event(session, dataset.id, NewEvent("calibration.requested", detail), Outbox(), job_id)
+    return calibration, True
+
+
+async def _known(session: AsyncSession, dataset: Dataset, identity: str) -> Calibration:
+    query = select(Calibration).join(Job).where(Job.dataset_id == dataset.id, Job.stage == Stage.RECALIBRATE)
+    calibration = (await session.execute(query.where(Job.fingerprint == identity))).scalar_one()
+    await requeue(session, [calibration.job_id])
+    return calibration
+
+
+async def _default(session: AsyncSession, dataset: Dataset) -> Any:
+    """Find what the default calibration depends on: inputs, references, versions."""
+    newest = (
+        select(Event.detail)
+        .where(Event.dataset_id == dataset.id, Event.name == "dataset.fetched")
+        .order_by(Event.id.desc())
+        .limit(1)
+    )
+    detail = (await session.execute(newest)).scalar_one_or_none()
+    if dataset.kind == ACQUISITION:
+        raise PermanentError(f"{dataset.rootname} is an acquisition, which CalCOS does not calibrate")
+    if detail is None:
+        raise PermanentError(f"{dataset.rootname} is {dataset.state}: its raw files are not in the store yet; wait")
+    return detail.get("depends_on", {}).get("calibrate", {})
+
+
+async def _wavecals(session: AsyncSession, dataset: Dataset, recipe: Recipe) -> dict[str, str]:
+    rootnames = recipe.members.wavecals
+    query = select(File.rootname, File.name, File.sha256).where(
+        File.rootname.in_(rootnames), File.origin == "raw", File.current, File.dataset_id != dataset.id
+    )
+    found = (await session.execute(query)).all()
+    if absent := sorted(set(rootnames) - {rootname for rootname, _, _ in found}):
+        raise PermanentError(f"members.wavecals: no raw file of {', '.join(absent)} is in the store; have it fetched")
+    return {name: sha256 for _, name, sha256 in found}
+
+
+def _check_members(dataset: Dataset, recipe: Recipe) -> None:
+    members = recipe.members
+    known = {*dataset.members, dataset.rootname, *members.wavecals}
+    named = {*members.drop, *recipe.exposures, *([members.only] if members.only else [])}
+    if unknown := sorted(named - known):
+        exposures = ", ".join(dataset.members) or dataset.rootname
+        raise PermanentError(f"recipe: {', '.join(unknown)} not among the exposures, which are {exposures}")
+
+
+async def cancel(session: AsyncSession, calibration: Calibration, name: str) -> bool:
+    """Stop a recalibration that waits or runs; a worker that is at it notices when it renews its lease.
+
+    Returns
+    -------
+    bool
+        Whether there was anything to stop.
+    """
+    stopped = await session.execute(
+        update(Job)
+        .where(Job.id == calibration.job_id, Job.state.in_(_PENDING))
+        .values(state=JobState.DROPPED, lease_until=None, finished_at=func.now())
+        .returning(Job.id)
+    )
+    if stopped.scalar_one_or_none() is None:
+        return False
+    await session.execute(
+        update(Attempt)
+        .where(Attempt.job_id == calibration.job_id, Attempt.finished_at.is_(None))
+        .values(finished_at=func.now(), outcome="cancelled")
+    )
+    event = NewEvent("calibration.cancelled", {"calibration": calibration.id, "by": name})
+    await record_event(session, calibration.dataset_id, event, Outbox(), calibration.job_id)
+    return True
+
+
+async def make_current(session: AsyncSession, run: Run) -> None:
+    """Let the products of a run, and of no other run of its dataset, be the current ones."""
+    await session.execute(update(Run).where(Run.dataset_id == run.dataset_id).values(current=Run.id == run.id))
+    products = (File.dataset_id == run.dataset_id, File.origin == "product")
+    # One after the other: no two current files of a name may exist at any moment.
+    await session.execute(update(File).where(*products, File.current).values(current=False))
+    await session.execute(update(File).where(*products, File.run_id == run.id).values(current=True))
+
+
+async def promote(session: AsyncSession, calibration: Calibration, name: str, outbox: Outbox) -> None:
+    """Make the products of a recalibration the current ones of its dataset, and have them ingested.
+
+    They stay so until the dataset's inputs or references change and it is calibrated anew.
+
+    Raises
+    ------
+    PermanentError
+        If it has no good run.
+    """
+    run = await session.get(Run, calibration.run_id) if calibration.run_id else None
+    if run is None:
+        raise PermanentError(f"calibration {calibration.id} has no products; only one that is done can be promoted")
+    await make_current(session, run)
+    calibration.promoted_at, calibration.promoted_by = func.now(), name
+    files = await session.execute(
+        select(File.name, File.sha256).where(File.run_id == run.id, File.origin == "product").order_by(File.name)
+    )
+    products = {file.name: file.sha256 for file in files}
+    detail = {
+        "products": products,
+        "calcos_version": run.calcos_version,
+        "calibration": calibration.id,
+        "by": name,
+        "depends_on": {"*": {"products": products, "path": run.path}},
+    }
+    await record_event(session, run.dataset_id, NewEvent("dataset.calibrated", detail), outbox, calibration.job_id)

@@ -1,0 +1,115 @@
+"""A simulated visit, calibrated and recalibrated through the services, the API and the command line."""
+
+import json
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cosmo.launcher.machine import Machine
+from shared.errors import PermanentError
+from simulator.references.catalogue import Catalogue
+from simulator.verify.cases import CASES
+from simulator.verify.running import simulate_case
+from tests.e2e.conftest import Running, started
+
+pytestmark = pytest.mark.e2e
+
+CASE = CASES["NUV G185M/1921 ACCUM, GO wavecal"]
+ROOT = str(CASE.association.rootname) if CASE.association else ""
+SCIENCE = CASE.members[0].rootname
+
+
+@pytest.fixture
+def visit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    """COSMO with the visit ingested."""
+    monkeypatch.setenv("COSMO_JOBS__LEASE_SECONDS", "3")
+    monkeypatch.setenv("COSMO_JOBS__SWEEP_SECONDS", "0.5")
+    catalogue = Catalogue()
+    simulate_case(CASE, tmp_path / "raw", catalogue)
+    for member in CASE.members:
+        catalogue.write(tmp_path / "references", catalogue.select(member).values())
+    with Machine(tmp_path / "data", references=tmp_path / "references") as machine:
+        running = Running(started(machine))
+        running.scan(tmp_path / "raw")
+        running.client.force(ROOT)  # a case comes without support files
+        running.scan(tmp_path / "raw")
+        running.wait_for(ROOT, "ingested", "failed")
+        assert running.state(ROOT) == "ingested"
+        yield running
+
+
+def cosmo(running: Running, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a command as a shell does."""
+    machine = running.machine
+    address = ["--url", machine.url]
+    environment = {**machine.environment, "COSMO_TOKEN": machine.token}
+    command = [sys.executable, "-m", "cosmo", *map(str, arguments), *address]
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+def products(running: Running) -> dict[str, Any]:
+    """Find the current products, by name."""
+    files = running.client.dataset(ROOT)["files"]
+    return {file["name"]: file["run_id"] for file in files if file["origin"] == "product"}
+
+
+def test_recalibration(visit: Running, tmp_path: Path) -> None:
+    default = products(visit)
+    options = ("--set", "SDQFLAGS=8", "--omit", "FLATCORR,BACKCORR", "--json")
+    rehearsed = json.loads(cosmo(visit, "recalibrate", SCIENCE, *options, "--dry-run").stdout)
+    edits = {(item["keyword"], item["new"]) for item in rehearsed["changes"] if item["file"].startswith(SCIENCE)}
+    assert edits == {("SDQFLAGS", 8), ("FLATCORR", "OMIT"), ("BACKCORR", "OMIT"), ("RANDSEED", 1)}
+    assert (rehearsed["state"], rehearsed["run_id"]) == ("done", None)
+    assert "XTRACTAB" in {item["keyword"] for item in rehearsed["references"].values()}
+
+    archive = tmp_path / "export.tar.gz"
+    answer = cosmo(visit, "recalibrate", ROOT, *options, "--export", archive)
+    assert answer.returncode == 0, answer.stderr
+    done = json.loads(answer.stdout)
+    assert done["changes"] == rehearsed["changes"]
+    assert products(visit) == default
+    assert visit.state(ROOT) == "ingested"
+    with tarfile.open(archive) as content:
+        assert f"{ROOT}/reproduce.py" in content.getnames()
+    again = visit.client.recalibrate(ROOT, done["recipe"])
+    assert (again["id"], again["run_id"]) == (done["id"], done["run_id"])
+
+    compared = visit.client.compare(ROOT, done["run_id"])
+    changed = {(item["keyword"], item["second"]) for item in compared["headers"]}
+    assert {("FLATCORR", "OMIT"), ("BACKCORR", "OMIT"), ("SDQFLAGS", 8)} <= changed
+    assert [segment["segment"] for segment in compared["segments"]] == ["NUVA", "NUVB", "NUVC"]
+    for segment in compared["segments"]:  # the background is a small part of the light
+        assert 1.0 < segment["mean_ratio"] < 1.2
+    shown = cosmo(visit, "compare", ROOT, str(done["run_id"]))
+    assert "NUVA: flux ratio 1." in shown.stdout
+
+    assert cosmo(visit, "promote", str(done["id"])).returncode == 0
+    assert set(products(visit).values()) == {done["run_id"]}
+    visit.wait_for(ROOT, "ingested", "failed")
+    assert visit.state(ROOT) == "ingested"
+
+
+def test_refused_failed_and_cancelled(visit: Running, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("switches: {NOCORR: OMIT}\n")
+    refused = cosmo(visit, "recalibrate", ROOT, "--recipe", recipe)
+    assert refused.returncode == 1
+    assert "not among the calibration switches" in refused.stderr
+    failed = cosmo(visit, "recalibrate", ROOT, "--set", "FLATFILE=nosuch_flat.fits")
+    assert failed.returncode == 1
+    assert "nosuch_flat.fits" in failed.stderr
+    assert visit.state(ROOT) == "ingested"
+
+    with pytest.raises(PermanentError, match="not among the exposures"):
+        visit.client.recalibrate(ROOT, {"members": {"drop": ["lzzz01zzq"]}})
+    found = visit.client.recalibrate(ROOT, {"keywords": {"RANDSEED": 4}})
+    visit.wait(lambda: visit.client.calibration(found["id"])["state"] != "queued", "the recalibration to start")
+    visit.client.cancel(found["id"])
+    visit.wait(lambda: visit.calcos() is None, "CalCOS to be stopped")
+    cancelled = visit.client.calibration(found["id"])
+    assert (cancelled["state"], cancelled["run_id"]) == ("cancelled", None)
