@@ -24,23 +24,24 @@ ROOT = str(CASE.association.rootname) if CASE.association else ""
 SCIENCE = CASE.members[0].rootname
 
 
-@pytest.fixture
-def visit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+@pytest.fixture(scope="module")
+def visit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """COSMO with the visit ingested."""
-    monkeypatch.setenv("COSMO_JOBS__LEASE_SECONDS", "3")
-    monkeypatch.setenv("COSMO_JOBS__SWEEP_SECONDS", "0.5")
-    catalogue = Catalogue()
-    simulate_case(CASE, tmp_path / "raw", catalogue)
+    folder, catalogue = tmp_path_factory.mktemp("visit"), Catalogue()
+    simulate_case(CASE, folder / "raw", catalogue)
     for member in CASE.members:
-        catalogue.write(tmp_path / "references", catalogue.select(member).values())
-    with Machine(tmp_path / "data", references=tmp_path / "references") as machine:
-        running = Running(started(machine))
-        running.scan(tmp_path / "raw")
-        running.client.force(ROOT)  # a case comes without support files
-        running.scan(tmp_path / "raw")
-        running.wait_for(ROOT, "ingested", "failed")
-        assert running.state(ROOT) == "ingested"
-        yield running
+        catalogue.write(folder / "references", catalogue.select(member).values())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COSMO_JOBS__LEASE_SECONDS", "3")
+        patch.setenv("COSMO_JOBS__SWEEP_SECONDS", "0.5")
+        with Machine(folder / "data", references=folder / "references") as machine:
+            running = Running(started(machine))
+            running.scan(folder / "raw")
+            running.client.force(ROOT)  # a case comes without support files
+            running.scan(folder / "raw")
+            running.wait_for(ROOT, "ingested", "failed")
+            assert running.state(ROOT) == "ingested"
+            yield running
 
 
 def cosmo(running: Running, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
