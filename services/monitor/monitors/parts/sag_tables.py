@@ -31,6 +31,9 @@ _BOUNDARY_MARGIN = 4
 """Rows where the blue modes lie, which sag there without harm to them (legacy ``cci/gsag.py``)."""
 
 _DESCRIPTION_LENGTH = 67
+_WIDTH, _HEIGHT = 16384, 1024
+"""Pixels of a segment."""
+
 _COLUMNS = {"DATE": "D", "LX": "J", "LY": "J", "DX": "J", "DY": "J", "DQ": "J"}
 
 Rectangles = Mapping[tuple[str, int], Mapping[tuple[int, int, int, int], float]]
@@ -221,9 +224,12 @@ def difference(new: Rectangles, active: Rectangles) -> dict[str, Any]:
 
 def _uncovered(boxes: Mapping[tuple[int, int, int, int], float], by: Mapping[tuple[int, int, int, int], float]) -> int:
     """How many rectangles have a pixel that others do not cover."""
-    covered = np.zeros((1024, 16384), dtype=bool) if boxes else np.zeros((0, 0), dtype=bool)
-    for left, bottom, width, height in by if boxes else ():
+    unknown = [box for box in boxes if box not in by]
+    if not unknown:
+        return 0
+    covered = np.zeros((_HEIGHT, _WIDTH), dtype=bool)
+    for left, bottom, width, height in by:
         covered[bottom : bottom + height, left : left + width] = True
     return sum(
-        not covered[bottom : bottom + height, left : left + width].all() for left, bottom, width, height in boxes
+        not covered[bottom : bottom + height, left : left + width].all() for left, bottom, width, height in unknown
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from calcos import cosutil
+from calcos import ccos, cosutil
 from sqlalchemy import select
 
 from services.monitor.monitors import monitors
@@ -94,7 +94,12 @@ def test_nothing_sagged_is_a_table_of_rows_that_cover_nothing() -> None:
     standard, _ = _compute(_sagged(())).artifacts
     assert standard.detail["wrong"] == []
     with fits.open(io.BytesIO(standard.content)) as hdus:
-        assert [tuple(row) for row in hdus[1].data] == [(0.0, 0, 0, 0, 0, 8192)]
+        rows = hdus[1].data
+        assert [tuple(row) for row in rows] == [(0.0, 0, 0, 0, 0, 8192)]
+        flags, corner = np.zeros(2, dtype=np.int16), np.array([0.0, 1.0], dtype=np.float32)
+        region = [rows[name].astype(np.int32) for name in ("LX", "LY", "DX", "DY", "DQ")]
+        ccos.applydq(*region, corner, corner.copy(), flags)
+        assert not flags.any()
 
 
 @pytest.mark.parametrize(
