@@ -56,6 +56,8 @@ async def load(session: AsyncSession, query: RowQuery) -> Columns:
     buffer.seek(0)
     table = csv.read_csv(
         buffer,
+        # a row of one column that is null is an empty line
+        parse_options=csv.ParseOptions(ignore_empty_lines=False, newlines_in_values=True),
         convert_options=csv.ConvertOptions(
             column_types=types, null_values=[""], true_values=["t"], false_values=["f"], strings_can_be_null=True,
             quoted_strings_can_be_null=False,
