@@ -201,7 +201,7 @@ def test_full_store(small_store: Path, start: Start, data_dir: Path, tmp_path: P
 
 
 class _Up:
-    """`cosmo up` on a folder, as a shell starts it, with its default settings."""
+    """`cosmo up` on a folder, as a shell starts it."""
 
     def __init__(self, data_dir: Path, source: Path, references: Path) -> None:
         self._data_dir = data_dir
@@ -211,7 +211,8 @@ class _Up:
                 *(sys.executable, "-m", "cosmo", "up", "--port", "0"),
                 *("--data-dir", str(data_dir), "--source", str(source), "--references", str(references)),
             ],
-            env={**os.environ, "COSMO_ARCHIVE__SCAN_SECONDS": "1"},
+            # The plain CalCOS runs long enough to be met at work.
+            env={**os.environ, "COSMO_ARCHIVE__SCAN_SECONDS": "1", "COSMO_CALIBRATOR__ACCELERATION": "off"},
             stdout=self._log.open("wb"),
             stderr=subprocess.STDOUT,
         )
