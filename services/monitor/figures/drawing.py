@@ -31,7 +31,7 @@ def draw(figure: Figure, kind: str) -> bytes:
     kind
         ``png`` or ``svg``.
     """
-    rows = math.ceil(len(figure.panels) / figure.columns)
+    rows = max(1, math.ceil(len(figure.panels) / figure.columns))
     canvas = Canvas(figsize=(_WIDTH, 0.9 + rows * _PANEL_HEIGHT), layout="constrained", dpi=110)
     canvas.suptitle(figure.title)
     grid = canvas.subplots(rows, figure.columns, sharex=figure.share_x, squeeze=False).ravel()

@@ -22,7 +22,7 @@ def to_plotly(figure: Figure) -> dict[str, Any]:
     figure
         Figure; times are MJD and become calendar dates (UTC).
     """
-    rows = math.ceil(len(figure.panels) / figure.columns)
+    rows = max(1, math.ceil(len(figure.panels) / figure.columns))
     layout: dict[str, Any] = {
         "height": 90 + rows * _PANEL_HEIGHT,
         "hovermode": "closest",

@@ -94,3 +94,9 @@ def test_too_many_points_become_their_density_but_outliers_stay() -> None:
 
 def test_numbers_have_no_nan() -> None:
     assert numbers([1.23456789, np.nan, np.inf]) == [1.23457, None, None]
+
+
+def test_a_figure_may_have_no_panel() -> None:
+    empty = Figure("empty", "Nothing yet", "", [])
+    assert to_plotly(empty)["data"] == []
+    assert draw(empty, "png").startswith(b"\x89PNG")

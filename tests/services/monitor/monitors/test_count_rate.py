@@ -78,3 +78,10 @@ def test_rules(place: int, changes: dict[str, object], expected: dict[str, Sever
     found = _compute(columns).findings
     assert {one.rule: one.severity for one in found} == expected
     assert all(one.rootname == columns["rootname"][place] for one in found)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4])
+def test_few_exposures_are_enough(count: int) -> None:
+    found = _compute({name: column[:count] for name, column in _columns().items()})
+    assert (found.newest_mjd is None) == (count == 0)
+    assert sum(len(values.mjd) for values in found.values if values.quantity == "rate") == count
