@@ -2,13 +2,12 @@
 
 import errno
 import shutil
-import zlib
 from pathlib import Path
 
 from isal import igzip
-from isal.igzip_lib import IsalError
 
 from shared.errors import PermanentError, TransientError
+from shared.fits.streams import DAMAGED_GZIP
 
 __all__ = ["is_disk_full", "unpack"]
 
@@ -43,7 +42,7 @@ def unpack(source: Path, target: Path) -> None:
             zipped = probe.read(len(_GZIP)) == _GZIP
         with igzip.open(source, "rb") if zipped else source.open("rb") as stream, target.open("wb") as out:
             shutil.copyfileobj(stream, out, _CHUNK)
-    except (igzip.BadGzipFile, EOFError, IsalError, zlib.error) as error:  # type: ignore[misc] # a stub's slip
+    except DAMAGED_GZIP as error:
         raise PermanentError(f"{source.name}: damaged gzip file ({error}); fetch it again") from error
     except OSError as error:
         what = f"{target.parent} is full; free space" if is_disk_full(error) else "try again when it can be read"

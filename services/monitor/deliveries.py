@@ -12,15 +12,16 @@ import json
 import smtplib
 import urllib.error
 import urllib.request
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
 
 from sqlalchemy import func, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.database.engine import Database
+from shared.database.leadership import keep_leading
 from shared.database.locks import AdvisoryLock
 from shared.database.models.monitoring import Delivery, Severity, Subscription
 from shared.database.models.operations import Event
@@ -85,23 +86,13 @@ class Courier:
 
     async def run(self) -> None:
         """Lead whenever no other courier does, until cancelled."""
-        while True:
-            try:
-                async with self._database.engine.connect() as connection:
-                    await self._lead(connection)
-            except Exception as error:  # noqa: BLE001 - whatever fails here, the next round must come
-                get_logger().warning("courier interrupted", error=str(error))
-            await asyncio.sleep(self._settings.look_seconds)
+        await keep_leading(self._database, AdvisoryLock.COURIER, self._settings.look_seconds, self._lead)
 
-    async def _lead(self, connection: AsyncConnection) -> None:
-        while (
-            await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": AdvisoryLock.COURIER})
-        ).scalar():
-            await connection.commit()
+    async def _lead(self, turns: AsyncIterator[None]) -> None:
+        async for _ in turns:
             await self.collect()
             while await self.deliver():
                 pass
-            await asyncio.sleep(self._settings.look_seconds)
 
     async def collect(self) -> None:
         """Write the deliveries of events that are new."""

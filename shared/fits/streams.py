@@ -11,15 +11,16 @@ from isal import igzip, igzip_lib
 
 from shared.errors import PermanentError, TransientError
 
-__all__ = ["inflated", "open_fits", "reading"]
+__all__ = ["DAMAGED_GZIP", "inflated", "open_fits", "reading"]
 
 _GZIP = b"\x1f\x8b"
-_DAMAGES: tuple[type[Exception], ...] = (
+DAMAGED_GZIP: tuple[type[Exception], ...] = (
     EOFError,
     zlib.error,
     cast("type[Exception]", igzip_lib.IsalError),
     igzip.BadGzipFile,
 )
+"""What reading damaged gzipped content raises."""
 
 
 def inflated(stream: IO[bytes]) -> IO[bytes]:
@@ -56,7 +57,7 @@ def reading(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except _DAMAGES as error:
+    except DAMAGED_GZIP as error:
         raise PermanentError(f"{name}: damaged gzip file ({error}); fetch it again") from error
     except OSError as error:
         raise TransientError(f"{name} cannot be read: {error}; check the disk and the permissions") from error

@@ -1,14 +1,16 @@
 """The dispatcher: sends messages for jobs that are due but silent, and sweeps up after workers that died."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import redis
-from sqlalchemy import ColumnElement, func, or_, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.broker import JOB_QUEUES, Messenger
 from shared.database.engine import Database
+from shared.database.leadership import keep_leading
 from shared.database.locks import AdvisoryLock
 from shared.database.models.operations import Dataset, Job, JobState
 from shared.errors import LostClaimError
@@ -41,23 +43,14 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Lead whenever no other dispatcher does, until cancelled."""
-        while True:
-            try:
-                async with self._database.engine.connect() as connection:
-                    await self._lead(connection)
-            except Exception as error:  # noqa: BLE001 - whatever fails here, the next round must come
-                get_logger().warning("dispatcher interrupted", error=str(error))
-            await asyncio.sleep(self._settings.sweep_seconds)
+        await keep_leading(self._database, AdvisoryLock.DISPATCHER, self._settings.sweep_seconds, self._lead)
 
-    async def _lead(self, connection: AsyncConnection) -> None:
+    async def _lead(self, turns: AsyncIterator[None]) -> None:
         loop = asyncio.get_running_loop()
         # After a restart of Postgres every lease may be overdue: leave its holder the time to renew, which it tries
         # three times within a lease.
         patience = loop.time() + self._settings.lease_seconds / 2
-        while (
-            await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": AdvisoryLock.DISPATCHER})
-        ).scalar():
-            await connection.commit()
+        async for _ in turns:
             if loop.time() > patience:
                 await self.expire()
             try:
@@ -65,7 +58,6 @@ class Dispatcher:
                     await self.feed(queue)
             except redis.RedisError as error:
                 get_logger().warning("the broker does not answer; messages wait in Postgres", error=str(error))
-            await asyncio.sleep(self._settings.sweep_seconds)
 
     async def expire(self) -> int:
         """End the attempts whose lease ran out: their worker died or lost touch. Returns how many there were."""

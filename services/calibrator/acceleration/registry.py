@@ -1,5 +1,6 @@
 """How CalCOS is sped up: functions that stand in for some of its own, each tied to the source it was made for."""
 
+import functools
 import hashlib
 import importlib
 import inspect
@@ -86,7 +87,7 @@ class Replacement:
         for change in self.changes:
             owner, name, original = _locate(change.where)
             function = change.make(original)
-            function.__wrapped__ = original  # type: ignore[attr-defined]
+            functools.update_wrapper(function, original, assigned=(), updated=())
             made.append(_StandIn(owner, name, function))
         return made
 

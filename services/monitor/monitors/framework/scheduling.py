@@ -1,23 +1,22 @@
 """When monitors run: some quiet time after new rows, not for ever later under a stream of them, and by the clock."""
 
-import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-from sqlalchemy import cast, func, select, text
+from sqlalchemy import cast, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import String
 
 from services.monitor.monitors.framework.monitor import Monitor
 from shared.broker import Messenger
 from shared.database.engine import Database
+from shared.database.leadership import keep_leading
 from shared.database.locks import AdvisoryLock
 from shared.database.models.monitoring import MonitorRun, Outcome
 from shared.database.models.operations import Event, Stage
 from shared.jobs.events import Outbox, add_job, send
 from shared.jobs.routing import NewJob
-from shared.logs import get_logger
 from shared.settings import MonitorSettings
 
 __all__ = ["QUEUE", "Scheduler", "request_run"]
@@ -71,22 +70,12 @@ class Scheduler:
 
     async def run(self) -> None:
         """Lead whenever no other scheduler does, until cancelled."""
-        while True:
-            try:
-                async with self._database.engine.connect() as connection:
-                    await self._lead(connection)
-            except Exception as error:  # noqa: BLE001 - whatever fails here, the next round must come
-                get_logger().warning("scheduler interrupted", error=str(error))
-            await asyncio.sleep(self._settings.look_seconds)
+        await keep_leading(self._database, AdvisoryLock.SCHEDULER, self._settings.look_seconds, self._lead)
 
-    async def _lead(self, connection: AsyncConnection) -> None:
-        while (
-            await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": AdvisoryLock.SCHEDULER})
-        ).scalar():
-            await connection.commit()
+    async def _lead(self, turns: AsyncIterator[None]) -> None:
+        async for _ in turns:
             for monitor in self._monitors:
                 await self.look(monitor)
-            await asyncio.sleep(self._settings.look_seconds)
 
     async def look(self, monitor: Monitor) -> None:
         """Ask for a run of a monitor if one is due."""
