@@ -4,17 +4,36 @@ Retries, time limits and dead letters belong to the jobs table, so none of drama
 message may be lost or come twice; the claim in `shared.jobs.claims` makes both harmless.
 """
 
+from collections.abc import Callable
+
 import dramatiq
 import redis
 from dramatiq.brokers.redis import RedisBroker
 
-__all__ = ["ACTOR", "JOB_QUEUES", "Messenger", "make_broker"]
+__all__ = ["JOB_QUEUES", "Messenger", "bulk", "declare_actors", "is_bulk", "make_broker"]
 
-ACTOR = "run_job"
-"""Name of the one actor: it runs the job whose id it is given."""
+_BULK = "-bulk"
 
-JOB_QUEUES = ("fetch", "recalibrate", "calibrate", "calibrate-bulk", "ingest", "ingest-bulk", "monitor")
-"""Queues of the jobs; the ``-bulk`` ones are fed in windows by the dispatcher."""
+JOB_QUEUES = (
+    *("fetch", f"fetch{_BULK}"),
+    "recalibrate",
+    *("calibrate", f"calibrate{_BULK}"),
+    *("ingest", f"ingest{_BULK}"),
+    "monitor",
+)
+"""Queues of the jobs; the ``-bulk`` ones are fed in windows by the dispatcher alone."""
+
+_ACTOR, _BULK_ACTOR = "run_job", "run_bulk_job"
+
+
+def bulk(queue: str) -> str:
+    """Queue of the bulk work of a stage, given that of the work that somebody waits for."""
+    return queue if is_bulk(queue) else f"{queue}{_BULK}"
+
+
+def is_bulk(queue: str) -> bool:
+    """Whether a queue holds work of a reprocessing, which nobody waits for."""
+    return queue.endswith(_BULK)
 
 
 def make_broker(url: str) -> RedisBroker:
@@ -30,6 +49,22 @@ def make_broker(url: str) -> RedisBroker:
     return RedisBroker(
         client=client, namespace="cosmo", middleware=[], maintenance_chance=1_000_000, heartbeat_timeout=60_000
     )
+
+
+def declare_actors(broker: RedisBroker, queue: str, run_job: Callable[[int], None]) -> None:
+    """Say what the messages of a worker do; of two that it holds, it takes the one that somebody waits for first.
+
+    Parameters
+    ----------
+    broker
+        Broker of the worker.
+    queue
+        Any of its queues: an actor serves them all, since a message names its own.
+    run_job
+        Runs the job whose id it is given.
+    """
+    for name, priority in ((_ACTOR, 0), (_BULK_ACTOR, 10)):
+        dramatiq.actor(actor_name=name, queue_name=queue, priority=priority, broker=broker)(run_job)
 
 
 class Messenger:
@@ -54,8 +89,9 @@ class Messenger:
         redis.RedisError
             If the broker is away; the dispatcher sends again later.
         """
+        actor = _BULK_ACTOR if is_bulk(queue) else _ACTOR
         self._broker.enqueue(
-            dramatiq.Message(queue_name=queue, actor_name=ACTOR, args=(job_id,), kwargs={}, options={})
+            dramatiq.Message(queue_name=queue, actor_name=actor, args=(job_id,), kwargs={}, options={})
         )
 
     def waiting(self, queue: str) -> int:

@@ -1,11 +1,12 @@
-"""JSON logs that carry dataset, job and run."""
+"""JSON logs that carry dataset, job, run and trace."""
 
 import logging
 import sys
+import uuid
 
 import structlog
 
-__all__ = ["configure_logging", "get_logger"]
+__all__ = ["configure_logging", "current_trace", "get_logger"]
 
 
 def configure_logging(service: str, level: str = "INFO") -> None:
@@ -31,6 +32,12 @@ def configure_logging(service: str, level: str = "INFO") -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     structlog.contextvars.bind_contextvars(service=service)
+
+
+def current_trace() -> str:
+    """Trace of the work that is being done here (32 hexadecimal digits, as in W3C Trace Context); else a new one."""
+    found = structlog.contextvars.get_contextvars().get("trace")
+    return found if isinstance(found, str) else uuid.uuid4().hex
 
 
 def get_logger() -> structlog.stdlib.BoundLogger:

@@ -34,6 +34,11 @@ class ArchiveSettings(BaseModel):
 
     source: str | None = Field(None, description="Source that is scanned: a folder or any fsspec URL")
     scan_seconds: float = Field(60.0, gt=0, description="Pause between two scans")
+    bulk_above: int = Field(
+        100,
+        ge=0,
+        description="More datasets to fetch at once than these are bulk work, which nobody waits for",
+    )
 
 
 class CalibratorSettings(BaseModel):

@@ -9,7 +9,7 @@ import dramatiq
 import redis
 from dramatiq.brokers.redis import RedisBroker
 
-from shared.broker import ACTOR, Messenger, make_broker
+from shared.broker import Messenger, declare_actors, make_broker
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
 from shared.database.schema import wait_until_current
@@ -131,8 +131,7 @@ async def _serve(
     def run_job(job_id: int) -> None:
         asyncio.run_coroutine_threadsafe(runner.run(job_id), loop).result()
 
-    # One actor serves every queue of the process: a message names its own queue.
-    dramatiq.actor(actor_name=ACTOR, queue_name=queues[0], broker=broker)(run_job)
+    declare_actors(broker, queues[0], run_job)
     worker = dramatiq.Worker(broker, queues=set(queues), worker_threads=threads, worker_timeout=_POLL_MS)
     # A busy process must not hoard work that an idle one could do.
     worker.queue_prefetch = threads

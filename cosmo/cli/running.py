@@ -16,6 +16,7 @@ from shared.broker import Messenger, make_broker
 from shared.database.engine import Database
 from shared.database.schema import migrate
 from shared.jobs.events import Outbox, send
+from shared.settings import get_settings
 
 __all__ = ["CONSOLE", "DONE", "prepare", "scan_once", "tabulate", "wait_for_stop"]
 
@@ -56,7 +57,8 @@ async def scan_once(environment: dict[str, str], source: str) -> ScanResult:
     outbox = Outbox()
     try:
         references = environment.get("COSMO_CALIBRATOR__REFERENCES")
-        seen = await scan(database, open_source(source), outbox, Path(references) if references else None)
+        bulk_above = get_settings().archive.bulk_above
+        seen = await scan(database, open_source(source), outbox, Path(references) if references else None, bulk_above)
         await send(Messenger(broker), outbox)
         return seen
     finally:

@@ -37,7 +37,7 @@ def main() -> None:
     async def background(database: Database, messenger: Messenger) -> None:
         await keep_scanning(database, messenger, settings.archive, settings.calibrator.references)
 
-    run_worker("archive", settings, ["fetch"], handlers, threads=2, background=background)
+    run_worker("archive", settings, ["fetch", "fetch-bulk"], handlers, threads=2, background=background)
 
 
 async def keep_scanning(
@@ -59,7 +59,7 @@ async def keep_scanning(
     while settings.source is not None:
         outbox = Outbox()
         try:
-            result = await scan(database, open_source(settings.source), outbox, references)
+            result = await scan(database, open_source(settings.source), outbox, references, settings.bulk_above)
             await send(messenger, outbox)
         except Exception as error:  # noqa: BLE001 - whatever fails here (Postgres too), the next scan must come
             get_logger().warning("scan failed", source=settings.source, error=str(error))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from services.archive.facts import Facts, is_input, read_facts
 from services.archive.grouping import DatasetListing, group
 from services.archive.references import reference_digests
 from services.archive.sources import Source, SourceFile
+from shared.broker import bulk
 from shared.database.engine import Database
 from shared.database.locks import AdvisoryLock
 from shared.database.models.operations import Dataset, Job, JobState, Scan, Stage
@@ -22,6 +23,7 @@ from shared.database.models.operations import SourceFile as SourceFileRow
 from shared.errors import TransientError
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
 from shared.jobs.routing import ACQUISITION, NewJob, fingerprint
+from shared.settings import ArchiveSettings
 
 __all__ = ["ScanResult", "scan"]
 
@@ -61,7 +63,22 @@ class _Seen:
     unreadable: dict[str, str]
 
 
-async def scan(database: Database, source: Source, outbox: Outbox, references: Path | None = None) -> ScanResult:
+@dataclass(frozen=True)
+class _Change:
+    """What a scan means for a dataset: the fetch job that it needs, if any, and what happened to it."""
+
+    dataset_id: int
+    job: NewJob | None
+    events: Sequence[NewEvent]
+
+
+async def scan(
+    database: Database,
+    source: Source,
+    outbox: Outbox,
+    references: Path | None = None,
+    bulk_above: int = ArchiveSettings().bulk_above,
+) -> ScanResult:
     """Look at a source once: write what it holds, and a fetch job for each dataset that is new, changed and complete.
 
     A dataset has changed when its files have, or the reference files that they name.
@@ -76,6 +93,8 @@ async def scan(database: Database, source: Source, outbox: Outbox, references: P
         Receives the messages of the jobs, to be sent after this returns.
     references
         Folder of the reference files; without it nobody sees that one changed.
+    bulk_above
+        With more datasets to fetch than these, they are bulk work.
 
     Raises
     ------
@@ -92,7 +111,8 @@ async def scan(database: Database, source: Source, outbox: Outbox, references: P
     async with database.transaction() as session:
         await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": AdvisoryLock.SCAN})
         await _write_files(session, source, listings, seen)
-        await _write_datasets(session, source, listings, digests, outbox)
+        changes = await _write_datasets(session, source, listings, digests)
+        await _record(session, changes, bulk_above, outbox)
         counts = {"files": len(seen.files), "changed": len(seen.changed), "datasets": len(listings)}
         session.add(Scan(source=source.url, started_at=started, **counts))
     return ScanResult(**counts, unreadable=seen.unreadable)
@@ -178,24 +198,36 @@ async def _write_datasets(
     source: Source,
     listings: Sequence[DatasetListing],
     digests: Sequence[_Digests],
-    outbox: Outbox,
-) -> None:
+) -> list[_Change]:
+    """Write the datasets of a listing; returns what changed of each."""
     names = literal([listing.rootname for listing in listings], ARRAY(String))
     rows = await session.execute(select(Dataset).where(Dataset.rootname == any_(names)))
     datasets = {dataset.rootname: dataset for dataset in rows.scalars()}
     jobs = await session.execute(
         select(Job.dataset_id, Job.fingerprint).where(Job.stage == Stage.FETCH, Job.state != JobState.SUPERSEDED)
     )
-    fetches = {(dataset_id, known) for dataset_id, known in jobs}
+    known = {(dataset_id, found) for dataset_id, found in jobs}
+    changes = []
     for listing, references in zip(listings, digests, strict=True):
         dataset, events = _update(session, datasets.get(listing.rootname), listing)
         await session.flush()
+        job = None
         if not listing.missing or dataset.forced:
             job = _fetch_job(source, listing, references)
-            if (dataset.id, fingerprint(job.depends_on)) not in fetches:
-                await add_job(session, dataset.id, job, outbox)
-        for event in events:
-            await record_event(session, dataset.id, event, outbox)
+        if job is not None and (dataset.id, fingerprint(job.depends_on)) in known:
+            job = None
+        changes.append(_Change(dataset.id, job, events))
+    return changes
+
+
+async def _record(session: AsyncSession, changes: Sequence[_Change], bulk_above: int, outbox: Outbox) -> None:
+    """Write the jobs and the events of changes; when there are many jobs, nobody waits for a single one of them."""
+    lane = bulk if sum(change.job is not None for change in changes) > bulk_above else str
+    for change in changes:
+        if change.job is not None:
+            await add_job(session, change.dataset_id, replace(change.job, queue=lane(change.job.queue)), outbox)
+        for event in change.events:
+            await record_event(session, change.dataset_id, event, outbox)
 
 
 def _update(session: AsyncSession, found: Dataset | None, listing: DatasetListing) -> tuple[Dataset, list[NewEvent]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import or_, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -168,12 +169,17 @@ class CalibrationService:
             If there is nothing to calibrate.
         """
         files, accepted = await self._inputs(job, recipe)
-        folder = product_folder(job, uuid.uuid4().hex[:8])
-        with open_workspace(self._settings.scratch, f"{job.rootname}-{job.id}") as workspace:
+        token = uuid.uuid4().hex[:8]
+        folder = product_folder(job, token)
+        with (
+            structlog.contextvars.bound_contextvars(run=token),
+            open_workspace(self._settings.scratch, f"{job.rootname}-{job.id}") as workspace,
+        ):
             request = await self._request(job, files, accepted, workspace, recipe)
             result: CalibrationResult | None = None
             try:
                 result = await calibrate(request)
+                get_logger().info("CalCOS ended", seconds=round(result.run.wall_seconds, 3), folder=folder)
                 if result.run.skipped:
                     get_logger().warning("CalCOS not accelerated as it could be", **result.run.skipped)
                 products = await asyncio.to_thread(self._publish, result.products, folder)

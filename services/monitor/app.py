@@ -17,6 +17,7 @@ from services.monitor.api import alerts, calibrations, datasets, events, files, 
 from services.monitor.context import Context
 from services.monitor.notices import Notices
 from services.monitor.pages import handlers as pages
+from services.monitor.tracing import Tracing
 from shared.database.engine import Database, is_outage
 from shared.database.schema import require_current, wait_until_current
 from shared.errors import CosmoError
@@ -97,6 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.context = Context(settings, database, Store(settings.store_url), notices)
     errors.install(app)
+    app.add_middleware(Tracing)
     api = APIRouter(prefix="/api/v1")
     for module in (datasets, calibrations, files, tables, monitors, alerts, jobs, status, events):
         api.include_router(module.router)

@@ -34,6 +34,8 @@ class ClaimedJob:
         Rootname of the dataset, or name of the monitor.
     kind
         Kind of the dataset, or ``monitor``.
+    trace
+        Shared with the jobs that it comes from and those that it causes.
     """
 
     id: int
@@ -45,6 +47,7 @@ class ClaimedJob:
     fingerprint: str
     attempt: int
     worker: str
+    trace: str
 
     @property
     def dataset_id(self) -> int:
@@ -84,7 +87,7 @@ async def claim(session: AsyncSession, job_id: int, worker: str, settings: JobSe
                 worker=worker,
                 lease_until=func.now() + timedelta(seconds=settings.lease_seconds),
             )
-            .returning(Job.stage, Job.dataset_id, Job.monitor, Job.payload, Job.fingerprint, Job.attempts)
+            .returning(Job.stage, Job.dataset_id, Job.monitor, Job.payload, Job.fingerprint, Job.attempts, Job.trace)
         )
     ).one_or_none()
     if row is None:
@@ -103,6 +106,7 @@ async def claim(session: AsyncSession, job_id: int, worker: str, settings: JobSe
         row.fingerprint,
         row.attempts,
         worker,
+        row.trace,
     )
 
 

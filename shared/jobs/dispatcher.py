@@ -90,6 +90,7 @@ class Dispatcher:
             job.fingerprint,
             job.attempts,
             worker,
+            job.trace,
         )
         reason = f"worker {worker} stopped renewing its lease in the middle of the work (killed, or cut off)"
         try:

@@ -9,13 +9,13 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.broker import Messenger
+from shared.broker import Messenger, is_bulk
 from shared.database.locks import AdvisoryLock
 from shared.database.models.operations import Dataset, Event, Job, JobState
 from shared.jobs.routing import SIDE_BY_SIDE, NewJob, fingerprint, jobs_for
 from shared.jobs.states import refresh_state
 from shared.jobs.subjects import Subject, about, subject_columns
-from shared.logs import get_logger
+from shared.logs import current_trace, get_logger
 
 __all__ = ["CHANNEL", "NewEvent", "Outbox", "add_job", "record_event", "send"]
 
@@ -38,7 +38,8 @@ class Outbox(list[tuple[str, int]]):
 async def add_job(session: AsyncSession, subject: Subject, job: NewJob, outbox: Outbox) -> int | None:
     """Write a job unless the same work is already there; it supersedes older work of its stage.
 
-    Where the jobs of a stage stand side by side, it supersedes none.
+    Where the jobs of a stage stand side by side, it supersedes none. A job of bulk work gets no message here: the
+    dispatcher feeds them in windows, so that a million of them wait in Postgres and not in memory.
 
     Parameters
     ----------
@@ -56,25 +57,30 @@ async def add_job(session: AsyncSession, subject: Subject, job: NewJob, outbox: 
     int or None
         Id of the job; None where the same work exists already.
     """
+    waits = is_bulk(job.queue)
+    sent_at = None if waits else func.now()
     statement = insert(Job).values(
         stage=job.stage,
         **subject_columns(subject),
         fingerprint=fingerprint(job.depends_on),
         queue=job.queue,
+        trace=current_trace(),
         payload=job.payload,
         state=JobState.QUEUED,
         attempts=0,
-        sent_at=func.now(),
+        sent_at=sent_at,
     )
     # Inputs that return to an earlier content make that earlier work current again.
     statement = statement.on_conflict_do_update(
         index_elements=["stage", "dataset_id", "monitor", "fingerprint"],
         set_={
             "state": JobState.QUEUED,
+            "queue": statement.excluded.queue,
+            "trace": statement.excluded.trace,
             "payload": statement.excluded.payload,
             "attempts": 0,
             "not_before": func.now(),
-            "sent_at": func.now(),
+            "sent_at": sent_at,
             "error": None,
             "error_kind": None,
             "finished_at": None,
@@ -92,7 +98,8 @@ async def add_job(session: AsyncSession, subject: Subject, job: NewJob, outbox: 
         )
     if isinstance(subject, int):
         await refresh_state(session, subject)
-    outbox.append((job.queue, job_id))
+    if not waits:
+        outbox.append((job.queue, job_id))
     return job_id
 
 
@@ -116,7 +123,8 @@ async def record_event(
     """
     if isinstance(subject, int):
         kind = (await session.execute(select(Dataset.kind).where(Dataset.id == subject))).scalar_one()
-        for job in jobs_for(event.name, kind, event.detail):
+        cause = (await session.execute(select(Job.queue).where(Job.id == job_id))).scalar_one_or_none()
+        for job in jobs_for(event.name, kind, event.detail, cause):
             await add_job(session, subject, job, outbox)
         await refresh_state(session, subject)
     await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": AdvisoryLock.EVENTS})

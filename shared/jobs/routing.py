@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from shared.broker import bulk, is_bulk
 from shared.database.models.operations import Stage
 
 __all__ = ["ACQUISITION", "ASSOCIATION", "EXPOSURE", "ROUTES", "SIDE_BY_SIDE", "NewJob", "fingerprint", "jobs_for"]
@@ -51,7 +52,7 @@ def fingerprint(depends_on: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
 
 
-def jobs_for(event: str, kind: str, detail: dict[str, Any]) -> list[NewJob]:
+def jobs_for(event: str, kind: str, detail: dict[str, Any], cause: str | None = None) -> list[NewJob]:
     """Jobs that an event causes.
 
     Parameters
@@ -62,10 +63,13 @@ def jobs_for(event: str, kind: str, detail: dict[str, Any]) -> list[NewJob]:
         Kind of the dataset.
     detail
         Detail of the event; ``detail["depends_on"]`` maps a stage (or ``*``) to what its result depends on.
+    cause
+        Queue of the job that brought it about: what comes of bulk work is bulk work.
     """
     depends_on = detail.get("depends_on", {})
+    lane = bulk if cause is not None and is_bulk(cause) else str
     return [
-        NewJob(route.stage, route.queue, {}, depends_on.get(route.stage.value, depends_on.get("*", {})))
+        NewJob(route.stage, lane(route.queue), {}, depends_on.get(route.stage.value, depends_on.get("*", {})))
         for route in ROUTES
         if route.event == event and kind in route.kinds
     ]

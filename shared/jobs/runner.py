@@ -140,7 +140,9 @@ class JobRunner:
             return
         if job is None:
             return
-        with structlog.contextvars.bound_contextvars(job=job.id, dataset=job.rootname, stage=job.stage.value):
+        with structlog.contextvars.bound_contextvars(
+            trace=job.trace, job=job.id, dataset=job.rootname, stage=job.stage.value
+        ):
             started = time.monotonic()
             get_logger().info("job started", attempt=job.attempt)
             outcome = await self._attempt(job)

@@ -16,7 +16,7 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["jobs"])
 _Columns = TypeVarTuple("_Columns")
-_NAMES = ("id", "stage", "queue", "state", "attempts", "worker", "error_kind", "error", "fingerprint")
+_NAMES = ("id", "trace", "stage", "queue", "state", "attempts", "worker", "error_kind", "error", "fingerprint")
 
 
 def _job(job: Job, rootname: str | None) -> dict[str, Any]:

@@ -196,6 +196,7 @@ class Job(Base):
     )
     fingerprint: Mapped[str] = mapped_column(comment="Hash of everything the result depends on")
     queue: Mapped[str]
+    trace: Mapped[str] = mapped_column(comment="Shared with the jobs that it comes from and those that it causes")
     payload: Mapped[dict[str, Any]] = mapped_column(default=dict)
     state: Mapped[JobState] = mapped_column(_enum(JobState), default=JobState.QUEUED)
     attempts: Mapped[int] = mapped_column(default=0)

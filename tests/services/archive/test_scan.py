@@ -42,10 +42,11 @@ class Archive:
         self.store = store
         self.url = str(folder)
         self.references: Path | None = None
+        self.bulk_above = 100
 
     async def scan(self) -> ScanResult:
         """Look at the source, and do every fetch job that is due."""
-        result = await scan(self.database, open_source(self.url), Outbox(), self.references)
+        result = await scan(self.database, open_source(self.url), Outbox(), self.references, self.bulk_above)
         service = FetchService(self.database, Store(self.store.as_uri()), CalibratorSettings())
         runner = JobRunner(
             self.database, self.messenger, JobSettings(max_attempts=1), {Stage.FETCH: service.fetch}, "tester"
@@ -102,6 +103,15 @@ def _write_table(raw: Path, target: Path) -> None:
     with fits.open(raw / "ldfd01010_asn.fits.gz") as hdus:
         hdus["ASN"].data = hdus["ASN"].data[[0, 4]]
         hdus.writeto(target, overwrite=True)
+
+
+async def test_many_datasets_at_once_are_bulk_work(archive: Archive) -> None:
+    archive.bulk_above = 0
+    await archive.scan()
+    assert [job.queue for stage in (Stage.FETCH, Stage.CALIBRATE) for job in await archive.jobs(stage)] == [
+        "fetch-bulk",
+        "calibrate-bulk",
+    ]
 
 
 async def test_unchanged_files_are_not_copied_again(archive: Archive) -> None:

@@ -1,13 +1,17 @@
 """The guarantees of jobs and events, on a real Postgres and a real broker."""
 
 import asyncio
+import threading
+import time
 from typing import Any
 
+import dramatiq
 import pytest
+import structlog
 from sqlalchemy import func, select, update
 
 from cosmo.launcher.embedded import EmbeddedValkey
-from shared.broker import Messenger, make_broker
+from shared.broker import Messenger, declare_actors, make_broker
 from shared.database.engine import Database
 from shared.database.models.operations import Attempt, Dataset, Event, Job, JobState, Stage
 from shared.errors import LostClaimError, PermanentError, TransientError, UnsupportedError
@@ -258,3 +262,61 @@ async def test_acquisitions_are_not_calibrated(database: Database) -> None:
     async with database.transaction() as session:
         await record_event(session, dataset, NewEvent("dataset.fetched"), outbox)
     assert [queue for queue, _ in outbox] == ["ingest"]
+
+
+async def test_bulk_work_waits_in_postgres(database: Database, messenger: Messenger) -> None:
+    dataset, outbox = await _dataset(database), Outbox()
+    async with database.transaction() as session:
+        for version in range(5):
+            job = NewJob(Stage.RECALIBRATE, "calibrate-bulk", {}, {"version": version})  # these stand side by side
+            assert await add_job(session, dataset, job, outbox) is not None
+    assert outbox == []
+    dispatcher = Dispatcher(database, messenger, SETTINGS.model_copy(update={"window": 3}))
+    assert await dispatcher.feed("calibrate-bulk") == 3
+    assert await dispatcher.feed("calibrate-bulk") == 0
+    assert messenger.waiting("calibrate-bulk") == 3
+
+
+async def test_what_comes_of_bulk_work_is_bulk_work_of_the_same_trace(database: Database, messenger: Messenger) -> None:
+    dataset = await _dataset(database)
+    with structlog.contextvars.bound_contextvars(trace="f" * 32):
+        async with database.transaction() as session:
+            job_id = await add_job(session, dataset, NewJob(Stage.FETCH, "fetch-bulk", {}, {}), Outbox())
+
+    async def fetch(job: ClaimedJob) -> Completion:
+        assert structlog.contextvars.get_contextvars()["trace"] == job.trace == "f" * 32
+        return Completion(NewEvent("dataset.fetched", {"depends_on": {"*": {"a": 1}}}))
+
+    assert job_id is not None
+    await JobRunner(database, messenger, SETTINGS, {Stage.FETCH: fetch}, "tester").run(job_id)
+    async with database.session() as session:
+        jobs = (await session.execute(select(Job.queue, Job.trace, Job.sent_at).where(Job.id != job_id))).all()
+    assert sorted(jobs) == [("calibrate-bulk", "f" * 32, None), ("ingest-bulk", "f" * 32, None)]
+
+
+async def test_a_person_overtakes_bulk_work(valkey: EmbeddedValkey) -> None:
+    broker, order, first, released = make_broker(valkey.url), list[int](), threading.Event(), threading.Event()
+
+    def run_job(job_id: int) -> None:
+        order.append(job_id)
+        first.set()
+        released.wait(10)
+
+    broker.client.flushall()
+    messenger = Messenger(broker)
+    declare_actors(broker, "calibrate", run_job)
+    for job_id in (1, 2, 3):
+        messenger.send("calibrate-bulk", job_id)
+    worker = dramatiq.Worker(broker, queues={"calibrate", "calibrate-bulk"}, worker_threads=1, worker_timeout=50)
+    worker.queue_prefetch = 1
+    worker.start()
+    assert await asyncio.to_thread(first.wait, 10)
+    messenger.send("calibrate", 4)
+    deadline = time.monotonic() + 10
+    while messenger.waiting("calibrate") and time.monotonic() < deadline:  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(0.05)
+    released.set()
+    await asyncio.to_thread(broker.join, "calibrate-bulk")
+    worker.stop()
+    broker.close()
+    assert order == [1, 4, 2, 3]

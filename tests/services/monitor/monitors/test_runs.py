@@ -303,4 +303,6 @@ async def test_a_monitor_has_no_dataset(bench: Bench) -> None:
     with pytest.raises(TypeError, match="test-rate"):
         _ = job.dataset_id
     with pytest.raises(PermanentError, match="nonsense"):
-        await bench.service.run(ClaimedJob(1, Stage.MONITOR, "nonsense", "nonsense", "monitor", {}, "", 1, "tester"))
+        await bench.service.run(
+            ClaimedJob(1, Stage.MONITOR, "nonsense", "nonsense", "monitor", {}, "", 1, "tester", "")
+        )
