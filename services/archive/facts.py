@@ -1,18 +1,20 @@
 """What grouping needs of a file's header."""
 
-import gzip
 import io
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from services.archive.sources import Source, SourceFile
 from shared.cos.names import parse_name
 from shared.cos.references import needed_references
 from shared.cos.segments import expected_segments
 from shared.errors import PermanentError
-from shared.fits import Header, read_header
+from shared.fits import FitsFile, Header, read_header
+from shared.fits.streams import reading
 
 __all__ = ["RAW", "Facts", "is_input", "read_facts"]
 
@@ -91,30 +93,24 @@ def read_facts(source: Source, file: SourceFile) -> Facts:
     suffix = parse_name(file.name).suffix
     if suffix != "asn" and not suffix.startswith(RAW):
         return Facts()
+    try:
+        return (_association_facts if suffix == "asn" else _raw_facts)(source, file)
+    except (PermanentError, ValueError, TypeError, KeyError, IndexError) as error:
+        return Facts(error=str(error) or type(error).__name__)
+
+
+def _association_facts(source: Source, file: SourceFile) -> Facts:
+    with source.open(file) as stream, reading(file.name):
+        content = stream.read()  # small, and a source may not seek
+    table = FitsFile(partial(io.BytesIO, content), file.name)
+    rows = table.table(table.find("ASN"), ("MEMNAME", "MEMTYPE", "MEMPRSNT"))
+    exposures = np.char.startswith(np.char.strip(rows["MEMTYPE"]), "EXP")
+    return Facts(members=[str(name).strip().lower() for name in rows["MEMNAME"][exposures & rows["MEMPRSNT"]]])
+
+
+def _raw_facts(source: Source, file: SourceFile) -> Facts:
     with source.open(file) as stream:
-        try:
-            return _association_facts(stream.read()) if suffix == "asn" else _raw_facts(stream, file.name)
-        except (PermanentError, OSError, ValueError, TypeError, KeyError, IndexError, EOFError, zlib.error) as error:
-            return Facts(error=str(error) or type(error).__name__)
-
-
-def _association_facts(content: bytes) -> Facts:
-    # astropy takes a second to import, and most scans read no association.
-    from astropy.io import fits
-
-    plain = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
-    with fits.open(io.BytesIO(plain), memmap=False) as hdus:
-        rows = hdus["ASN"].data
-        members = [
-            str(row["MEMNAME"]).strip().lower()
-            for row in rows
-            if row["MEMPRSNT"] and str(row["MEMTYPE"]).strip().startswith("EXP")
-        ]
-    return Facts(members=members)
-
-
-def _raw_facts(stream: "io.BufferedReader[Any]", name: str) -> Facts:
-    header = read_header(stream, name)
+        header = read_header(stream, file.name)
     return Facts(
         asn_id=_root(header.get("ASN_ID")),
         segments=sorted(expected_segments(header)),

@@ -7,6 +7,7 @@ import os
 import re
 import uuid
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from shared.fits import check_fits
 from shared.store import sha256_of
 
 __all__ = ["Reference", "ReferenceFolder"]
+
+_THREADS = 2
+"""Files unpacked and checked at once, outside the interpreter lock: CalCOS does not run yet."""
 
 _MIN_VERSION = {"XWLKFILE": "3.1", "YWLKFILE": "3.1", "HVDSTAB": "3.4"}
 """Lowest VCALCOS where it is not 2.0 (`missingRefFiles`)."""
@@ -89,7 +93,9 @@ class ReferenceFolder:
         for exposure in exposures:
             for keyword, name in _needed(exposure).items():
                 wanted.setdefault((keyword, name), f"{keyword} of {exposure.path.name}")
-        return [self._reference(keyword, name, where) for (keyword, name), where in sorted(wanted.items())]
+        needed = [(keyword, name, where) for (keyword, name), where in sorted(wanted.items())]
+        with ThreadPoolExecutor(_THREADS) as threads:
+            return list(threads.map(lambda item: self._reference(*item), needed))
 
     def link(self, references: Iterable[Reference], folder: Path) -> None:
         """Give a run its own references, which stay what they are when the cache is renewed in the middle of it.

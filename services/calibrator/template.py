@@ -18,7 +18,9 @@ __all__ = ["Child", "ChildRun", "RunResult", "judge", "warm_up"]
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["services.calibrator.child"])
-_POLL_SECONDS = 0.1
+_LOOK_SECONDS = 0.1
+"""Pause between two looks at what a run has cost so far."""
+
 _FULL = ("Not enough space on disk", "No space left on device", "Disk quota exceeded", "requested and written")
 """What astropy and the system say when a disk is full."""
 
@@ -147,12 +149,18 @@ class Child:
 
     async def wait(self) -> None:
         """Wait until it ends or its time is up."""
-        while self._process.is_alive():
-            self._look()
-            if time.monotonic() - self._started > self._run.wall_limit_seconds:
-                self._timed_out = True
-                return
-            await asyncio.sleep(_POLL_SECONDS)
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self._process.sentinel, ended.set)
+        try:
+            while not ended.is_set():
+                self._look()
+                if time.monotonic() - self._started > self._run.wall_limit_seconds:
+                    self._timed_out = True
+                    return
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(ended.wait(), _LOOK_SECONDS)
+        finally:
+            loop.remove_reader(self._process.sentinel)
 
     def end(self) -> RunResult:
         """Kill it if it still runs, and tell how it ended."""
