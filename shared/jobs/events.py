@@ -15,7 +15,7 @@ from shared.database.models.operations import Dataset, Event, Job, JobState
 from shared.jobs.routing import SIDE_BY_SIDE, NewJob, fingerprint, jobs_for
 from shared.jobs.states import refresh_state
 from shared.jobs.subjects import Subject, about, subject_columns
-from shared.logs import current_trace, get_logger
+from shared.logs import get_logger
 
 __all__ = ["CHANNEL", "NewEvent", "Outbox", "add_job", "record_event", "send"]
 
@@ -64,7 +64,6 @@ async def add_job(session: AsyncSession, subject: Subject, job: NewJob, outbox: 
         **subject_columns(subject),
         fingerprint=fingerprint(job.depends_on),
         queue=job.queue,
-        trace=current_trace(),
         payload=job.payload,
         state=JobState.QUEUED,
         attempts=0,

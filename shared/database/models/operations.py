@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Enum, ForeignKey, Index, Uni
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.base import Base
+from shared.logs import current_trace
 
 __all__ = [
     "Attempt",
@@ -196,7 +197,9 @@ class Job(Base):
     )
     fingerprint: Mapped[str] = mapped_column(comment="Hash of everything the result depends on")
     queue: Mapped[str]
-    trace: Mapped[str] = mapped_column(comment="Shared with the jobs that it comes from and those that it causes")
+    trace: Mapped[str] = mapped_column(
+        default=current_trace, comment="Shared with the jobs that it comes from and those that it causes"
+    )
     payload: Mapped[dict[str, Any]] = mapped_column(default=dict)
     state: Mapped[JobState] = mapped_column(_enum(JobState), default=JobState.QUEUED)
     attempts: Mapped[int] = mapped_column(default=0)
