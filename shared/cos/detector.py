@@ -11,6 +11,7 @@ __all__ = [
     "DARK_REGIONS",
     "FUV_SEGMENTS",
     "GAIN_SHAPE",
+    "NUV_STRIPES",
     "STIM_BOX",
     "STIM_POSITIONS",
     "X_BINNING",
@@ -19,6 +20,7 @@ __all__ = [
 ]
 
 FUV_SEGMENTS: Final = ("FUVA", "FUVB")
+NUV_STRIPES: Final = ("NUVA", "NUVB", "NUVC")
 
 
 @dataclass(frozen=True)

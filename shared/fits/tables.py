@@ -19,6 +19,8 @@ Columns = Mapping[str, "np.ndarray[Any, Any]"]
 """Values by column; 1-D, or 2-D where a cell holds an array; text as str without trailing blanks."""
 
 _LARGEST = 1e300
+_BLANK, _TILDE = 0x20, 0x7E
+_AGAIN = "fetch it again"
 
 _FORM = re.compile(r"(\d*)([LXBIJKAEDCMPQ])")
 _DTYPES = {"L": "S1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
@@ -50,7 +52,7 @@ class _Column:
     def native(self, values: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
         """Values in native byte order, scaled where the header says so."""
         if self.letter == "A":
-            return np.asarray(np.char.rstrip(np.char.decode(values, "ascii", "replace")))
+            return _texts(values)
         if self.letter == "L":
             return np.asarray(values == b"T")
         if (unsigned := _UNSIGNED.get((self.letter, self.zero))) is not None and self.scale == 1:
@@ -112,7 +114,7 @@ class TableLayout:
         Raises
         ------
         PermanentError
-            If there is no such column, or its cells are of a kind that is not read.
+            If there is no such column, its cells are of a kind that is not read, or a text in it is none.
         """
         columns = {name: self._column(name) for name in wanted}
         dtype = np.dtype(
@@ -124,7 +126,10 @@ class TableLayout:
             }
         )
         rows = np.frombuffer(content, dtype=dtype)
-        return {name: column.native(rows[name]) for name, column in columns.items()}
+        try:
+            return {name: column.native(rows[name]) for name, column in columns.items()}
+        except UnicodeDecodeError as error:
+            raise PermanentError(f"{self._where} holds bytes that are no text where text belongs; {_AGAIN}") from error
 
     def _column(self, name: str) -> _Column:
         column = self._columns.get(name.upper())
@@ -133,6 +138,23 @@ class TableLayout:
         if column.letter not in (*_DTYPES, "A") or column.repeat == 0:
             raise PermanentError(f"{self._where}: column {name} is written as {column.repeat}{column.letter}")
         return column
+
+
+def _texts(cells: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    """Texts of cells of bytes, each up to its first NUL (standard, 7.3.3.1), without trailing blanks.
+
+    Raises
+    ------
+    UnicodeDecodeError
+        If there is anything else but printable ASCII.
+    """
+    content = np.frombuffer(cells.tobytes(), np.uint8).reshape(len(cells), cells.dtype.itemsize)
+    ended = np.logical_or.accumulate(content == 0, axis=1)
+    odd = np.flatnonzero(~ended & ((content < _BLANK) | (content > _TILDE)))
+    if odd.size:
+        raise UnicodeDecodeError("ascii", cells.tobytes(), int(odd[0]), int(odd[0]) + 1, "not printable ASCII")
+    shown = np.where(ended, np.uint8(0), content).astype(np.uint8)
+    return np.asarray(np.char.rstrip(np.char.decode(shown.view(cells.dtype).ravel(), "ascii")))
 
 
 def _count(header: Header, keyword: str, where: str) -> int:

@@ -6,13 +6,16 @@ from typing import Any
 import numpy as np
 
 from services.ingestor.extractors.reading import Rows, Source, keywords, root_of
+from shared.cos.detector import FUV_SEGMENTS, NUV_STRIPES
 from shared.database.models.science import Lampflash
+from shared.errors import PermanentError
 
 __all__ = ["extract_lampflashes"]
 
 _COMMON = frozenset(
     {"date", "proposid", "detector", "opt_elem", "cenwave", "fppos", "fpoffset", "life_adj", "cal_date", "lamptab"}
 )
+_SEGMENTS = (*FUV_SEGMENTS, *NUV_STRIPES)
 _MEASURED = {
     "time": "TIME",
     "exptime": "EXPTIME",
@@ -41,6 +44,8 @@ def extract_lampflashes(source: Source) -> Rows:
     flashes: Counter[str] = Counter()
     rows: list[dict[str, object]] = []
     for index, segment in enumerate(str(text).strip() for text in table["SEGMENT"]):
+        if segment not in _SEGMENTS:
+            raise PermanentError(f"{source.name}: SEGMENT of LAMPFLASH is {segment!r}, not {', '.join(_SEGMENTS)}")
         flashes[segment] += 1
         measured = {column: _finite(table[name][index]) for column, name in _MEASURED.items()}
         shift = measured["shift_disp"]

@@ -78,7 +78,7 @@ def _items(source: Source) -> Sequence[tuple[int, Mapping[str, Any]]]:
 
 def _text(item: Mapping[str, Any], name: str, file: str, place: int) -> str:
     value = item.get(name)
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
         raise PermanentError(f"{file}: measurement {place} has {value!r} as {name}")
     return value.strip().lower()
 

@@ -18,6 +18,7 @@ SCHEDULE_NAME = re.compile(r"(?P<sms_id>\d{5}[0-9a-z])(?P<version>[a-z][0-9a-z])
 """Name of a report: date of its first day (yyddd) and a number, version."""
 
 _LARGEST = 16 << 20
+_NO_TEXT = re.compile(rb"[^\t\n\f\r\x20-\x7e]")
 _TITLE = re.compile(r"COS Exposure Report: SMS (\w+)")
 _NO_EXPOSURE = ("MEMORY", "ALIGN/OSM", "ALIGN/APER")
 _EXPOSURE = re.compile(
@@ -42,7 +43,10 @@ def extract_schedule(source: Source) -> Rows:
     if name is None:
         raise PermanentError(f"{source.name}: not the name of an SMS report such as 181137b4.txt")
     with source.opener() as stream:
-        lines = stream.read(_LARGEST).decode("ascii", "replace").splitlines()
+        content = stream.read(_LARGEST)
+    if odd := _NO_TEXT.search(content):
+        raise PermanentError(f"{source.name}: no text: byte {odd.start()} is {odd[0]!r}; fetch it again")
+    lines = content.decode("ascii").splitlines()
     report = f"{name['sms_id']}{name['version']}".lower()
     title = next((found[1].lower() for line in lines[:6] if (found := _TITLE.match(line.strip()))), None)
     if title != report:

@@ -1,8 +1,9 @@
-"""Damaged files give a clean error or rows: no crash, no hang, no memory above a gigabyte.
+"""Damaged files give a clean error or rows that the tables take: no crash, no hang, no memory above a gigabyte.
 
 The seeded few run always; ``COSMO_TEST_MUTATIONS=10000`` runs the whole set.
 """
 
+import asyncio
 import gzip
 import os
 import resource
@@ -14,6 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from services.ingestor.extractors import Rows
+from services.ingestor.writing import FileRows, write_rows
+from shared.database.engine import Database
+from shared.database.models.operations import Dataset, DatasetState, File
 from shared.errors import PermanentError
 from tests.services.ingestor.events import write_corrtag
 from tests.services.ingestor.reading import extract_file, sample
@@ -23,6 +28,9 @@ _COUNT = int(os.environ.get("COSMO_TEST_MUTATIONS", "300"))
 _SECONDS = 10
 _MODULE = "tests.services.ingestor.test_damaged"
 _MEMORY = 1 << 30
+_FILE = 1
+"""Key of the file whose rows all are."""
+
 _SAMPLES = (
     "ldfd01vnq_rawtag_a",
     "ldfd01vnq_x1d",
@@ -39,13 +47,17 @@ def _hang(*_: object) -> None:
     raise TimeoutError("a damaged file took too long")
 
 
-def run(folder: Path, data: Path) -> Counter[str]:
-    """Read every damaged file in this process, whose address space is limited; how many ended how."""
+async def run(folder: Path, data: Path, url: str) -> Counter[str]:
+    """Read every damaged file in this process, whose address space is limited; how many ended how.
+
+    What is read goes into real tables, as that of one file: whatever they refuse would stop an ingest.
+    """
     resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
     signal.signal(signal.SIGALRM, _hang)
     dark = write_corrtag(folder / "ldx001aaq_corrtag_a.fits", {"TIME": range(90)}, 90.0, EXPTYPE="DARK")
     wholes = {name: gzip.decompress(sample(data, name).read_bytes()) for name in _SAMPLES}
     wholes["ldx001aaq_corrtag_b"] = dark.read_bytes()
+    database = Database(url, pool_size=1)
     ends: Counter[str] = Counter()
     for number in range(_COUNT):
         name = sorted(wholes)[number % len(wholes)]
@@ -56,6 +68,7 @@ def run(folder: Path, data: Path) -> Counter[str]:
         signal.alarm(_SECONDS)
         try:
             rows = extract_file(path, data / "references")
+            await _write(database, rows)
         except PermanentError as error:
             if not str(error).startswith(name):
                 raise AssertionError(f"mutation {number} of {name}: the file is not named in {error}") from error
@@ -63,11 +76,10 @@ def run(folder: Path, data: Path) -> Counter[str]:
         except BaseException as error:
             raise AssertionError(f"mutation {number} of {name}: {type(error).__name__} {error}") from error
         else:
-            for one in rows:
-                one.dicts()
             ends["read"] += 1
         signal.alarm(0)
         path.unlink()
+    await database.dispose()
     if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > _MEMORY:
         raise AssertionError("more than a gigabyte of memory")
     if ends["refused"] < _COUNT / 4 or ends["read"] < _COUNT / 10:
@@ -75,12 +87,24 @@ def run(folder: Path, data: Path) -> Counter[str]:
     return ends
 
 
-def test_damaged_files_are_refused_or_read(tmp_path: Path, data_dir: Path) -> None:
+async def _write(database: Database, rows: list[Rows]) -> None:
+    async with database.transaction() as session:
+        await write_rows(await session.connection(), [FileRows(_FILE, rows, True)])
+
+
+async def test_damaged_files_are_refused_or_read(database: Database, tmp_path: Path, data_dir: Path) -> None:
     """In a process of its own, since a limit of memory cannot be taken back."""
+    async with database.transaction() as session:
+        session.add(Dataset(id=1, rootname="ldx001aaq", kind="exposure", state=DatasetState.INGESTED))
+        await session.flush()
+        session.add(File(id=_FILE, dataset_id=1, origin="raw", path="x", name="x", suffix="x", size=1, sha256=""))
     script = (
-        f"from {_MODULE} import run; from pathlib import Path; run(Path({str(tmp_path)!r}), Path({str(data_dir)!r}))"
+        f"import asyncio; from {_MODULE} import run; from pathlib import Path; "
+        f"asyncio.run(run(Path({str(tmp_path)!r}), Path({str(data_dir)!r}), {database.url!r}))"
     )
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True)
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr[-2000:]
 
 

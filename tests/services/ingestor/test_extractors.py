@@ -87,6 +87,15 @@ def test_missing_column_is_named(tmp_path: Path) -> None:
         extract_file(path)
 
 
+def test_flash_of_no_segment_is_refused(tmp_path: Path, data_dir: Path) -> None:
+    path = tmp_path / "ld1ce4dkq_lampflash.fits"
+    with fits.open(sample(data_dir, "ld1ce4dkq_lampflash")) as hdus:
+        hdus[1].data["SEGMENT"][1] = "FUVD"
+        hdus.writeto(path)
+    with pytest.raises(PermanentError, match="SEGMENT of LAMPFLASH is 'FUVD', not FUVA, FUVB"):
+        extract_file(path)
+
+
 def test_unreadable_file_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "ldfd01vnq_spt.fits"
     path.write_bytes(b"garbage")

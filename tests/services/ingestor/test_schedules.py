@@ -53,6 +53,15 @@ def test_malformed_report_is_refused_as_a_whole(data_dir: Path, tmp_path: Path) 
         extract_file(path)
 
 
+def test_report_that_is_no_text_is_refused(data_dir: Path, tmp_path: Path) -> None:
+    path = tmp_path / "181137b4.txt"
+    path.write_bytes(
+        (data_dir / "sms" / "181137b4.txt").read_bytes().replace(b"HVSeg", b"HVS\0g").replace(b"FUV", b"F\0V")
+    )
+    with pytest.raises(PermanentError, match=r"181137b4.txt: no text: byte \d+ is"):
+        extract_file(path)
+
+
 def test_report_under_another_name_is_refused(data_dir: Path, tmp_path: Path) -> None:
     path = tmp_path / "181137b5.txt"
     shutil.copy(data_dir / "sms" / "181137b4.txt", path)

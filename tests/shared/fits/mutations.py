@@ -42,6 +42,15 @@ def _flip_header(content: bytearray, generator: random.Random) -> bytearray:
     return content
 
 
+def _smear(content: bytearray, generator: random.Random) -> bytearray:
+    """Put one value over a stretch, as a bad sector or a lost packet does."""
+    if content:
+        start, size = generator.randrange(len(content)), generator.choice((1, 4, 100, 5000))
+        stretch = bytes([generator.choice((0, 255, 7, 128))]) * size
+        content[start : start + size] = stretch[: len(content) - start]
+    return content
+
+
 def _truncate(content: bytearray, generator: random.Random) -> bytearray:
     return content[: generator.randrange(len(content) + 1)]
 
@@ -85,6 +94,6 @@ def _lose_end(content: bytearray, _generator: random.Random) -> bytearray:
 
 
 _DAMAGES = (
-    _flip, _flip, _flip_header, _flip_header, _truncate, _lose_block, _repeat_block, _lie, _lie, _absurd_form, _bomb,
-    _lose_end,
+    _flip, _flip, _flip_header, _flip_header, _smear, _smear, _truncate, _lose_block, _repeat_block, _lie, _lie,
+    _absurd_form, _bomb, _lose_end,
 )  # fmt: skip

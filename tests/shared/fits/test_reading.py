@@ -181,6 +181,15 @@ def test_kinds_of_columns(tmp_path: Path) -> None:
         file.find("OTHER")
 
 
+def test_texts_end_at_their_first_nul_and_are_ascii(tmp_path: Path) -> None:
+    path = _table(tmp_path, fits.Column("TEXT", "4A", array=np.array([b"FU\0A", b"ABxy", b"\0\xffCD"])))
+    file = FitsFile(lambda: path.open("rb"), path.name)
+    assert file.table(file.find("T"), ["TEXT"])["TEXT"].tolist() == ["FU", "ABxy", ""]
+    path.write_bytes(path.read_bytes().replace(b"ABxy", b"A\x07xy"))
+    with pytest.raises(PermanentError, match="table T holds bytes that are no text"):
+        FitsFile(lambda: path.open("rb"), path.name).table(file.find("T"), ["TEXT"])
+
+
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
