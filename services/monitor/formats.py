@@ -1,22 +1,17 @@
-"""Tables in the formats that astronomers and programs read."""
+"""Formats of tables that astronomers and programs read, and columns that know their unit."""
 
-import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from astropy.io.votable.exceptions import W50
-from astropy.table import MaskedColumn, Table
 from astropy.units import UnitsWarning
-from fastapi import Response
-from pyarrow import csv, parquet
 
 from services.monitor.errors import ApiError
 
-__all__ = ["MEDIA_TYPES", "Column", "Values", "choose_format", "masked", "render"]
+__all__ = ["MEDIA_TYPES", "Column", "Values", "choose_format", "masked"]
 
 MEDIA_TYPES = {
     "json": "application/json",
@@ -25,9 +20,6 @@ MEDIA_TYPES = {
     "fits": "application/fits",
     "parquet": "application/vnd.apache.parquet",
 }
-_ENDINGS = {"votable": "vot"}
-_INTEGER_NULL = int(np.iinfo(np.int64).min)
-_ARROW = {float: pa.float64(), int: pa.int64(), bool: pa.bool_(), str: pa.string()}
 
 Values = np.ma.MaskedArray[Any, Any]
 """Values of a column, 1-D, masked where there are none."""
@@ -88,73 +80,3 @@ def masked(kind: type, values: Sequence[Any]) -> Values:
         return np.ma.MaskedArray(np.array(texts, dtype=object), mask=mask)
     dtype: type = {float: np.float64, int: np.int64, bool: np.bool_}[kind]
     return np.ma.MaskedArray(np.array([0 if value is None else value for value in values], dtype=dtype), mask=mask)
-
-
-def render(name: str, columns: Sequence[Column], values: Mapping[str, Values], chosen: str) -> Response:
-    """Answer with a table as CSV, VOTable, FITS or Parquet; all but CSV with units and descriptions.
-
-    Parameters
-    ----------
-    name
-        Name of the table and, with an ending, of the file.
-    columns
-        Its columns.
-    values
-        Their values.
-    chosen
-        One of the formats.
-    """
-    buffer = io.BytesIO()
-    if chosen == "csv":
-        csv.write_csv(_arrow(columns, values), buffer)
-    elif chosen == "parquet":
-        parquet.write_table(_arrow(columns, values), buffer)
-    elif chosen == "fits":
-        _astropy(columns, values, for_fits=True).write(buffer, format="fits")
-    else:
-        # BINARY2 is the serialisation of VOTable that has nulls for every type.
-        _astropy(columns, values).write(buffer, format="votable", tabledata_format="binary2")
-    headers = {"Content-Disposition": f'attachment; filename="{name}.{_ENDINGS.get(chosen, chosen)}"'}
-    return Response(buffer.getvalue(), media_type=MEDIA_TYPES[chosen], headers=headers)
-
-
-def _arrow(columns: Sequence[Column], values: Mapping[str, Values]) -> pa.Table:
-    fields, arrays = [], []
-    for column in columns:
-        kind, content = _ARROW[column.kind], values[column.name]
-        fields.append(
-            pa.field(column.name, kind, metadata={"unit": column.unit or "", "description": column.description})
-        )
-        arrays.append(pa.array(content.data, type=kind, mask=np.ma.getmaskarray(content)))
-    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
-
-
-def _astropy(columns: Sequence[Column], values: Mapping[str, Values], *, for_fits: bool = False) -> Table:
-    table = Table()
-    for column in columns:
-        content = values[column.name]
-        table[column.name] = MaskedColumn(
-            _for_fits(column.kind, content) if for_fits else _plain(column.kind, content),
-            unit=column.unit,
-            description=column.description,
-        )
-    return table
-
-
-def _plain(kind: type, values: Values) -> Values:
-    return np.ma.MaskedArray(values.data.astype(str), mask=values.mask) if kind is str else values
-
-
-def _for_fits(kind: type, values: Values) -> Any:
-    """Values with the nulls that a FITS table has: NaN, TNULL for integers, blanks for text; text in ASCII."""
-    if kind is float:
-        return values.filled(np.nan)
-    if kind is str:
-        return np.char.encode(values.filled("").astype(str), "ascii", "replace")
-    if kind is bool and np.ma.is_masked(values):
-        values = np.ma.MaskedArray(
-            values.data.astype(np.int64), mask=values.mask
-        )  # astropy writes no null into a logical column
-    if values.dtype == np.int64:
-        values.set_fill_value(_INTEGER_NULL)
-    return values

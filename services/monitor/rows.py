@@ -2,10 +2,9 @@
 
 import asyncio
 import operator as operators
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, cast
 
-import numpy as np
 from fastapi import Depends, Header, Query, Request, Response
 from sqlalchemy import Boolean, ColumnElement, DateTime, Float, Integer, RowMapping, Select, Text, and_, or_, select
 from sqlalchemy import Column as SqlColumn
@@ -14,7 +13,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.errors import ApiError
-from services.monitor.formats import Column, Values, choose_format, masked, render
+from services.monitor.exports import Export
+from services.monitor.formats import Column, Values, choose_format, masked
 from services.monitor.paging import decode_cursor, link_next, page, split
 from shared.database.base import Base
 
@@ -29,7 +29,9 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "gte": operators.ge,
 }
 _DEFAULT_JSON, _MAX_JSON, _MAX_FILE = 100, 1000, 100_000
-_BATCH = 5000
+_BATCH, _DOCUMENT_BATCH = 5000, 200
+"""Rows that are in memory at once; fewer where they hold documents, of which each may have 100 kB."""
+
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -216,26 +218,30 @@ def _reader(kind: type) -> Callable[[Any], Any]:
 async def _file(
     session: AsyncSession, model: type[Base], query: Select[Any], listing: Listing, request: Request, key: str
 ) -> Response:
-    """Rows as a file, read in batches of columns so that a large table costs little more than its numbers."""
+    """Rows as a file, read in batches; it ends earlier where its texts would be very long."""
     columns = columns_of(model)
-    parts: dict[str, list[Values]] = {column.name: [masked(column.kind, [])] for column in columns}
-    count, last = 0, None
-    result = await session.stream(query.limit(listing.limit + 1), execution_options={"yield_per": _BATCH})
+    export = Export(columns, listing.chosen)
+    documents = any(isinstance(column.type, JSONB) for column in _sql_columns(model))
+    batches = {"yield_per": _DOCUMENT_BATCH if documents else _BATCH}
+    more, last = False, None
+    await asyncio.to_thread(export.add, _values(columns, []))
+    result = await session.stream(query.limit(listing.limit + 1), execution_options=batches)
     async for batch in result.partitions():
-        rows = batch[: listing.limit - count]
-        more = len(rows) < len(batch)
-        for column, values in zip(columns, zip(*rows, strict=True), strict=False):
-            parts[column.name].append(masked(column.kind, values))
-        count += len(rows)
+        rows = batch[: 0 if export.full else listing.limit - export.rows]
         if rows:
+            await asyncio.to_thread(export.add, _values(columns, rows))
             last = rows[-1]
-        if more:
+        if len(rows) < len(batch):
+            more = True
             break
-    else:
-        more = False
     await session.close()
-    joined: dict[str, Values] = {name: np.ma.concatenate(arrays) for name, arrays in parts.items()}  # type: ignore[no-untyped-call]
-    response = await asyncio.to_thread(render, model.__tablename__, columns, joined, listing.chosen)
+    response = await asyncio.to_thread(export.response, model.__tablename__)
     if more and last is not None:
         link_next(request, response, (getattr(last, key), last.id))
     return response
+
+
+def _values(columns: Sequence[Column], rows: Sequence[Any]) -> dict[str, Values]:
+    """Values of rows by column."""
+    cells = zip(*rows, strict=True) if rows else [()] * len(columns)
+    return {column.name: masked(column.kind, values) for column, values in zip(columns, cells, strict=True)}

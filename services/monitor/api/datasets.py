@@ -18,7 +18,8 @@ from services.monitor.catalogue import (
     timeline_of,
 )
 from services.monitor.context import Authorised, CurrentContext, Session
-from services.monitor.formats import choose_format, render
+from services.monitor.exports import render
+from services.monitor.formats import choose_format
 from services.monitor.paging import page
 from shared.database.models.operations import DatasetState
 from shared.jobs.operations import force

@@ -1,0 +1,177 @@
+"""Tables as files: written batch by batch, so that memory does not grow with them where the format allows it."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from astropy.table import MaskedColumn, Table
+from fastapi.responses import StreamingResponse
+from pyarrow import csv, parquet
+
+from services.monitor.formats import MEDIA_TYPES, Column, Values
+
+__all__ = ["Export", "render"]
+
+_ENDINGS = {"votable": "vot"}
+_INTEGER_NULL = int(np.iinfo(np.int64).min)
+_ARROW = {float: pa.float64(), int: pa.int64(), bool: pa.bool_(), str: pa.string()}
+_CHUNK = 1 << 20
+_MOST_TEXT = 64 << 20
+
+
+class _Writer(Protocol):
+    """What rows are handed to."""
+
+    def add(self, values: Mapping[str, Values]) -> None:
+        """Take in values by column."""
+
+    def finish(self) -> None:
+        """Complete the file."""
+
+
+class Export:
+    """One table as a file on disk that has no name and goes with the answer.
+
+    CSV and Parquet are written as rows come in. VOTable and FITS tell the number of rows before the first one, so that
+    their rows wait in memory.
+
+    Parameters
+    ----------
+    columns
+        Its columns.
+    chosen
+        ``csv``, ``votable``, ``fits`` or ``parquet``; all but CSV tell units and descriptions.
+    """
+
+    def __init__(self, columns: Sequence[Column], chosen: str) -> None:
+        self._chosen = chosen
+        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the answer is sent
+        writer = _ArrowWriter if chosen in ("csv", "parquet") else _AstropyWriter
+        self._writer: _Writer = writer(columns, chosen, self._file)
+        self._widths = {column.name: 0 for column in columns if column.kind is str}
+        self.rows = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether its texts take 64 MB, each as wide as the widest of its column, as they are in a FITS table."""
+        return self.rows * sum(self._widths.values()) >= _MOST_TEXT
+
+    def add(self, values: Mapping[str, Values]) -> None:
+        """Take in rows.
+
+        Parameters
+        ----------
+        values
+            Values by column, each 1-D and of the same length.
+        """
+        self._writer.add(values)
+        self.rows += len(next(iter(values.values())))
+        for name, width in self._widths.items():
+            self._widths[name] = max(width, max(map(len, values[name].data), default=0))
+
+    def response(self, name: str) -> StreamingResponse:
+        """Answer with the file.
+
+        Parameters
+        ----------
+        name
+            Name of the table and, with an ending, of the file.
+        """
+        self._writer.finish()
+        size = self._file.tell()
+        self._file.seek(0)
+        headers = {
+            "Content-Disposition": f'attachment; filename="{name}.{_ENDINGS.get(self._chosen, self._chosen)}"',
+            "Content-Length": str(size),
+        }
+        return StreamingResponse(_chunks(self._file), headers=headers, media_type=MEDIA_TYPES[self._chosen])
+
+
+def render(name: str, columns: Sequence[Column], values: Mapping[str, Values], chosen: str) -> StreamingResponse:
+    """Answer with a table whose values are all there; parameters as of `Export`."""
+    export = Export(columns, chosen)
+    export.add(values)
+    return export.response(name)
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+class _ArrowWriter:
+    """CSV and Parquet."""
+
+    def __init__(self, columns: Sequence[Column], chosen: str, file: IO[bytes]) -> None:
+        self._columns = columns
+        self._schema = pa.schema(
+            pa.field(
+                column.name,
+                _ARROW[column.kind],
+                metadata={"unit": column.unit or "", "description": column.description},
+            )
+            for column in columns
+        )
+        self._writer = (csv.CSVWriter if chosen == "csv" else parquet.ParquetWriter)(file, self._schema)
+
+    def add(self, values: Mapping[str, Values]) -> None:
+        """Write rows."""
+        arrays = [
+            pa.array(content.data, type=_ARROW[column.kind], mask=np.ma.getmaskarray(content))
+            for column, content in ((column, values[column.name]) for column in self._columns)
+        ]
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+
+    def finish(self) -> None:
+        """Write what stands at the end."""
+        self._writer.close()
+
+
+class _AstropyWriter:
+    """VOTable and FITS."""
+
+    def __init__(self, columns: Sequence[Column], chosen: str, file: IO[bytes]) -> None:
+        self._columns = columns
+        self._chosen = chosen
+        self._file = file
+        self._parts: dict[str, list[Values]] = {column.name: [] for column in columns}
+
+    def add(self, values: Mapping[str, Values]) -> None:
+        """Keep rows."""
+        for name, parts in self._parts.items():
+            parts.append(values[name])
+
+    def finish(self) -> None:
+        """Write everything."""
+        table = Table()
+        for column in self._columns:
+            content: Values = np.ma.concatenate(self._parts.pop(column.name))  # type: ignore[no-untyped-call]
+            convert = _for_fits if self._chosen == "fits" else _plain
+            table[column.name] = MaskedColumn(
+                convert(column.kind, content), unit=column.unit, description=column.description
+            )
+        # BINARY2 is the serialisation of VOTable that has nulls for every type.
+        options = {"format": "fits"} if self._chosen == "fits" else {"format": "votable", "tabledata_format": "binary2"}
+        table.write(self._file, **options)
+
+
+def _plain(kind: type, values: Values) -> Values:
+    return np.ma.MaskedArray(values.data.astype(str), mask=values.mask) if kind is str else values
+
+
+def _for_fits(kind: type, values: Values) -> Any:
+    """Values with the nulls that a FITS table has: NaN, TNULL for integers, blanks for text; text in ASCII."""
+    if kind is float:
+        return values.filled(np.nan)
+    if kind is str:
+        return np.array([text.encode("ascii", "replace") for text in values.filled("")], dtype=bytes)
+    if kind is bool and np.ma.is_masked(values):
+        values = np.ma.MaskedArray(
+            values.data.astype(np.int64), mask=values.mask
+        )  # astropy writes no null into a logical column
+    if values.dtype == np.int64:
+        values.set_fill_value(_INTEGER_NULL)
+    return values
