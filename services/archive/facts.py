@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from services.archive.sources import Source, SourceFile
-from shared.cos.names import parse_name
+from shared.cos.names import STANDALONE, parse_name
 from shared.cos.references import needed_references
 from shared.cos.segments import expected_segments
 from shared.errors import PermanentError
@@ -74,12 +74,12 @@ class Facts:
 
 
 def is_input(name: str) -> bool:
-    """Whether a file name is one that the archive makes before calibration; products in a source are not inputs."""
+    """Whether a file name is one that there is before calibration; products in a source are not inputs."""
     try:
         suffix = parse_name(name).suffix
     except PermanentError:
         return False
-    return suffix in _OTHER_INPUTS or suffix.startswith(RAW)
+    return suffix in _OTHER_INPUTS or suffix in STANDALONE or suffix.startswith(RAW)
 
 
 def read_facts(source: Source, file: SourceFile) -> Facts:

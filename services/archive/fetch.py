@@ -38,6 +38,10 @@ class _Fetched:
     stored: StoredFile
 
 
+def _is_fits(path: Path) -> bool:
+    return path.name.lower().endswith((".fits", ".fits.gz"))
+
+
 class FetchService:
     """Fetches datasets.
 
@@ -108,7 +112,8 @@ class FetchService:
                 if stored is None:
                     local = Path(folder) / entry["name"]
                     sha256, _ = source.copy_to(SourceFile.from_entry(entry), local)
-                    check_fits(local)
+                    if _is_fits(local):
+                        check_fits(local)
                     stored = self._store.publish(local, f"raw/{rootname}/{sha256[:12]}", sha256)
                     local.unlink()
                 result.append(_Fetched(entry["stem"], entry["identity"], stored))

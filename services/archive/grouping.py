@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from services.archive.facts import RAW, Facts
 from services.archive.sources import SourceFile
 from shared.cos.completeness import missing_raw
-from shared.cos.names import FileName, is_association, parse_name
+from shared.cos.names import STANDALONE, FileName, is_association, parse_name
 from shared.jobs.routing import ACQUISITION, ASSOCIATION, EXPOSURE
 
 __all__ = ["DatasetListing", "group"]
@@ -32,7 +32,7 @@ class DatasetListing:
 
 
 def group(files: Sequence[SourceFile], facts: Mapping[str, Facts]) -> list[DatasetListing]:
-    """Sort files into datasets; an exposure of several associations belongs to each of them.
+    """Sort files into datasets; an exposure of several associations belongs to each, a report to one of its own.
 
     Parameters
     ----------
@@ -41,7 +41,8 @@ def group(files: Sequence[SourceFile], facts: Mapping[str, Facts]) -> list[Datas
     facts
         Facts of each file by its stem.
     """
-    named = [(parse_name(file.name), file) for file in files]
+    every = [(parse_name(file.name), file) for file in files]
+    named = [(name, file) for name, file in every if name.suffix not in STANDALONE]
     owners = _owners(named, facts)
     exposures = {name.rootname for name, _ in named if name.suffix not in _JITTER} | set(owners)
     by_start: dict[str, set[str]] = defaultdict(set)
@@ -55,10 +56,14 @@ def group(files: Sequence[SourceFile], facts: Mapping[str, Facts]) -> list[Datas
         for dataset in {dataset for root in roots for dataset in owners.get(root, {root})}:
             grouped[dataset].append((name, file))
     acquisitions = {name.rootname for name, _ in named if name.suffix == "rawacq"}
-    return [
+    listings = [
         _listing(rootname, content, facts, acquisitions)
         for rootname, content in sorted(grouped.items())
         if any(name.suffix == "asn" or _is_raw(name) for name, _ in content)
+    ]
+    standalone = ((name, file) for name, file in every if name.suffix in STANDALONE)
+    return listings + [
+        DatasetListing(name.rootname, STANDALONE[name.suffix], [], [file], [], []) for name, file in standalone
     ]
 
 

@@ -22,7 +22,7 @@ from shared.database.models.operations import Dataset, Job, JobState, Scan, Stag
 from shared.database.models.operations import SourceFile as SourceFileRow
 from shared.errors import TransientError
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
-from shared.jobs.routing import ACQUISITION, NewJob, fingerprint
+from shared.jobs.routing import CALIBRATED, NewJob, fingerprint
 from shared.settings import ArchiveSettings
 
 __all__ = ["ScanResult", "scan"]
@@ -147,7 +147,7 @@ def _digests(folder: Path | None, listings: Sequence[DatasetListing], facts: Map
     """List the reference files of each dataset with their checksums; none of what is not calibrated."""
     return [
         reference_digests(folder, {name for file in listing.files for name in facts[file.stem].references})
-        if listing.kind != ACQUISITION
+        if listing.kind in CALIBRATED
         else {}
         for listing in listings
     ]

@@ -1,4 +1,4 @@
-"""Files that belong to no dataset of the archive: SMS reports, cumulative images, dark rates of others."""
+"""Files that belong to no exposure, by hand: SMS reports, cumulative images, dark rates of others, telemetry."""
 
 import asyncio
 from pathlib import Path
@@ -7,9 +7,10 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.ingestor.datasets import DatasetFile, DatasetReader
-from services.ingestor.extractors import CUMULATIVE_NAME, MEASUREMENTS_NAME, SCHEDULE_NAME, References, Rows
-from services.ingestor.schedules import prefer_newest_schedules
+from services.ingestor.extractors import References, Rows
+from services.ingestor.schedules import lock_schedules, prefer_newest_schedules
 from services.ingestor.writing import FileRows, write_rows
+from shared.cos.names import STANDALONE, FileName, parse_name
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, DatasetState, File
 from shared.errors import PermanentError
@@ -17,13 +18,6 @@ from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.store import Store, StoredFile, sha256_of
 
 __all__ = ["add_file"]
-
-_KINDS = {
-    "sms": (SCHEDULE_NAME, "schedule"),
-    "cci": (CUMULATIVE_NAME, "cumulative image"),
-    "darkrates": (MEASUREMENTS_NAME, "measurements"),
-}
-"""Suffix, names and kind of dataset."""
 
 
 async def add_file(database: Database, store: Store, path: Path) -> dict[str, int]:
@@ -36,7 +30,7 @@ async def add_file(database: Database, store: Store, path: Path) -> dict[str, in
     store
         Where the file goes.
     path
-        Local file: an SMS report, a cumulative image or a file of dark rates.
+        Local file: an SMS report, a cumulative image, dark rates or telemetry.
 
     Returns
     -------
@@ -48,16 +42,12 @@ async def add_file(database: Database, store: Store, path: Path) -> dict[str, in
     PermanentError
         If it is none of them, or malformed; then nothing of it is kept.
     """
-    suffix = next((suffix for suffix, (names, _) in _KINDS.items() if names.fullmatch(path.name)), None)
-    if suffix is None:
-        raise PermanentError(
-            f"{path.name} is named as none of these: an SMS report (181137b4.txt), a cumulative image "
-            "(l_2017181000000_00_163_cci.fits), dark rates (orbital_info.json)"
-        )
-    rows, stored = await asyncio.to_thread(_take, store, path, suffix)
+    name = _name(path)
+    rows, stored = await asyncio.to_thread(_take, store, path, name)
     async with database.transaction() as session:
-        file_id = await _record(session, stored, suffix)
         connection = await session.connection()
+        await lock_schedules(connection)
+        file_id = await _record(session, stored, name)
         await write_rows(connection, [FileRows(file_id, rows, True)])
         await prefer_newest_schedules(connection)
         counts = {one.model.__tablename__: len(one) for one in rows}
@@ -66,19 +56,31 @@ async def add_file(database: Database, store: Store, path: Path) -> dict[str, in
     return counts
 
 
-def _take(store: Store, path: Path, suffix: str) -> tuple[list[Rows], StoredFile]:
-    found = DatasetFile(0, str(path.absolute().parent), path.name, None, suffix, True)
+def _name(path: Path) -> FileName:
+    try:
+        name = parse_name(path.name)
+    except PermanentError:
+        name = None
+    if name is None or name.suffix not in STANDALONE:
+        raise PermanentError(
+            f"{path.name} is named as none of these: an SMS report (181137b4.txt), a cumulative image "
+            "(l_2017181000000_00_163_cci.fits), dark rates (orbital_info.json), telemetry (LDCAMPAT.txt)"
+        )
+    return name
+
+
+def _take(store: Store, path: Path, name: FileName) -> tuple[list[Rows], StoredFile]:
+    found = DatasetFile(0, str(path.absolute().parent), path.name, name.rootname, name.suffix, True)
     rows = DatasetReader(Store("/"), [found], References(None)).rows(found)
     digest = sha256_of(path)
     return rows, store.publish(path, f"added/{digest[:16]}", digest)
 
 
-async def _record(session: AsyncSession, stored: StoredFile, suffix: str) -> int:
+async def _record(session: AsyncSession, stored: StoredFile, name: FileName) -> int:
     """Key of the file, which becomes the current one of its name."""
-    name = stored.name.lower().partition(".")[0]
-    dataset = (await session.execute(select(Dataset).where(Dataset.rootname == name))).scalar_one_or_none()
+    dataset = (await session.execute(select(Dataset).where(Dataset.rootname == name.rootname))).scalar_one_or_none()
     if dataset is None:
-        dataset = Dataset(rootname=name, kind=_KINDS[suffix][1], state=DatasetState.INGESTED)
+        dataset = Dataset(rootname=name.rootname, kind=STANDALONE[name.suffix], state=DatasetState.INGESTED)
         session.add(dataset)
         await session.flush()
     await session.execute(update(File).where(File.dataset_id == dataset.id).values(current=False, shown=False))
@@ -90,7 +92,8 @@ async def _record(session: AsyncSession, stored: StoredFile, suffix: str) -> int
             origin="raw",
             path=stored.path,
             name=stored.name,
-            suffix=suffix,
+            rootname=name.rootname,
+            suffix=name.suffix,
             size=stored.size,
             sha256=stored.sha256,
         )

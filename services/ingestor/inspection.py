@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.ingestor.datasets import update_preferred
-from services.ingestor.schedules import prefer_newest_schedules
+from services.ingestor.schedules import lock_schedules, prefer_newest_schedules
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, File, SourceFile
 from shared.database.models.science import SCIENCE_TABLES
@@ -106,6 +106,7 @@ async def forget(database: Database, name: str) -> int:
         If there is no file of that name.
     """
     async with database.transaction() as session:
+        await lock_schedules(await session.connection())
         found = [file for file in await _files(session, name) if file.name in (name, f"{name}.gz")]
         if not found:
             raise PermanentError(f"{name} is the name of no file; `cosmo ingest describe {name}` lists the files")

@@ -1,12 +1,22 @@
 """Which rows of the schedule count."""
 
+from collections.abc import Collection
+
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-__all__ = ["prefer_newest_schedules"]
+__all__ = ["lock_schedules", "prefer_newest_schedules"]
 
 
-async def prefer_newest_schedules(connection: AsyncConnection) -> None:
+async def lock_schedules(connection: AsyncConnection) -> None:
+    """Let nobody else write reports until the transaction ends; to be called before its own rows are written.
+
+    Whoever wrote first and asked for the lock then would wait for another one who did the same.
+    """
+    await connection.execute(text("LOCK TABLE sms IN SHARE ROW EXCLUSIVE MODE"))
+
+
+async def prefer_newest_schedules(connection: AsyncConnection, sms_ids: Collection[str] | None = None) -> None:
     """Let readers see, of each exposure, the row of the newest report that plans it.
 
     Of the versions of a report only the newest counts; whatever the order in which they came.
@@ -14,21 +24,31 @@ async def prefer_newest_schedules(connection: AsyncConnection) -> None:
     Parameters
     ----------
     connection
-        Connection within a transaction.
+        Connection within a transaction that holds the lock (`lock_schedules`).
+    sms_ids
+        Ids of the reports that changed; all where they are not known.
     """
-    await connection.execute(text("LOCK TABLE sms IN SHARE ROW EXCLUSIVE MODE"))
     await connection.execute(
         text(
             """
-            WITH shown AS (
-                SELECT s.id, s.exposure, s.report, s.version = max(s.version) OVER (PARTITION BY s.sms_id) AS newest
-                FROM sms AS s JOIN files AS f ON f.id = s.file_id WHERE f.shown
+            WITH touched AS (
+                SELECT id, exposure, report, version, sms_id, file_id, preferred FROM sms
+                WHERE CAST(:ids AS text[]) IS NULL
+                    OR exposure IN (SELECT exposure FROM sms WHERE sms_id = ANY(CAST(:ids AS text[])))
+            ), newest AS (
+                SELECT s.sms_id, max(s.version) AS version FROM sms AS s JOIN files AS f ON f.id = s.file_id
+                WHERE f.shown AND s.sms_id IN (SELECT sms_id FROM touched) GROUP BY s.sms_id
             ), ranked AS (
-                SELECT id, row_number() OVER (PARTITION BY exposure ORDER BY report DESC, id) = 1 AS first
-                FROM shown WHERE newest
+                SELECT t.id, row_number() OVER (PARTITION BY t.exposure ORDER BY t.report DESC, t.id) = 1 AS first
+                FROM touched AS t
+                JOIN newest USING (sms_id, version)
+                JOIN files AS f ON f.id = t.file_id
+                WHERE f.shown
             )
             UPDATE sms AS s SET preferred = NOT s.preferred
-            WHERE s.preferred != coalesce((SELECT first FROM ranked WHERE ranked.id = s.id), false)
+            FROM touched AS t LEFT JOIN ranked ON ranked.id = t.id
+            WHERE s.id = t.id AND s.preferred != coalesce(ranked.first, false)
             """
-        )
+        ),
+        {"ids": None if sms_ids is None else sorted(sms_ids)},
     )

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.ingestor.datasets import DatasetFile, DatasetReader, preferred_files, update_preferred
 from services.ingestor.extractors import References, Rows
+from services.ingestor.schedules import lock_schedules, prefer_newest_schedules
 from services.ingestor.writing import FileRows, write_rows
 from shared.database.engine import Database
 from shared.database.models.operations import File
@@ -44,7 +45,7 @@ class IngestService:
         self._references = References(references)
 
     async def ingest_raw(self, job: ClaimedJob) -> Completion:
-        """Rows of the raw files: headers, support, jitter, acquisitions."""
+        """Rows of the raw files: headers, support, jitter, acquisitions; and of reports and the like."""
         return await self._ingest(job, "raw")
 
     async def ingest_products(self, job: ClaimedJob) -> Completion:
@@ -64,11 +65,17 @@ class IngestService:
         preferred = preferred_files(files)
         reader = DatasetReader(self._store, files, self._references)
         rows = await asyncio.to_thread(_read, reader, [file for file in files if file.id in mine])
+        schedules = any(file.suffix == "sms" for file in files)
 
         async def apply(session: AsyncSession) -> None:
+            connection = await session.connection()
+            if schedules:
+                await lock_schedules(connection)
             written = [FileRows(file_id, found, file_id in preferred) for file_id, found in rows.items()]
-            await write_rows(await session.connection(), written)
+            await write_rows(connection, written)
             await _show(session, job.dataset_id, origin, sorted(mine))
+            if schedules:
+                await prefer_newest_schedules(connection, _sms_ids(rows.values()))
 
         return Completion(NewEvent("dataset.ingested", {"origin": origin, "rows": _count(rows.values())}), apply)
 
@@ -77,6 +84,10 @@ def _read(reader: DatasetReader, files: Sequence[DatasetFile]) -> dict[int, list
     """Rows of files, by key."""
     with ThreadPoolExecutor(_THREADS) as threads:
         return dict(zip((file.id for file in files), threads.map(reader.rows, files), strict=True))
+
+
+def _sms_ids(files: Iterable[Sequence[Rows]]) -> set[str]:
+    return {str(row["sms_id"]) for file in files for rows in file for row in rows.rows if "sms_id" in row}
 
 
 def _count(files: Iterable[Sequence[Rows]]) -> dict[str, int]:

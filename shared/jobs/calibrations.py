@@ -10,7 +10,7 @@ from shared.database.models.operations import Attempt, Dataset, Event, File, Job
 from shared.errors import PermanentError
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
 from shared.jobs.operations import requeue
-from shared.jobs.routing import ACQUISITION, NewJob, fingerprint
+from shared.jobs.routing import CALIBRATED, NewJob, fingerprint
 from shared.recipes import Recipe
 
 __all__ = ["QUEUE", "cancel", "make_current", "pending", "promote", "request"]
@@ -95,8 +95,8 @@ async def _default(session: AsyncSession, dataset: Dataset) -> Any:
         .limit(1)
     )
     detail = (await session.execute(newest)).scalar_one_or_none()
-    if dataset.kind == ACQUISITION:
-        raise PermanentError(f"{dataset.rootname} is an acquisition, which CalCOS does not calibrate")
+    if dataset.kind not in CALIBRATED:
+        raise PermanentError(f"{dataset.rootname} is of the kind {dataset.kind}, which CalCOS does not calibrate")
     if detail is None:
         raise PermanentError(f"{dataset.rootname} is {dataset.state}: its raw files are not in the store yet; wait")
     return detail.get("depends_on", {}).get("calibrate", {})

@@ -6,9 +6,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.broker import bulk, is_bulk
+from shared.cos.names import STANDALONE
 from shared.database.models.operations import Stage
 
-__all__ = ["ACQUISITION", "ASSOCIATION", "EXPOSURE", "ROUTES", "SIDE_BY_SIDE", "NewJob", "fingerprint", "jobs_for"]
+__all__ = [
+    "ACQUISITION",
+    "ASSOCIATION",
+    "CALIBRATED",
+    "EXPOSURE",
+    "ROUTES",
+    "SIDE_BY_SIDE",
+    "NewJob",
+    "fingerprint",
+    "jobs_for",
+]
 
 ASSOCIATION, EXPOSURE, ACQUISITION = "association", "exposure", "acquisition"
 
@@ -23,14 +34,15 @@ class Route:
     queue: str
 
 
-_SCIENCE = frozenset({ASSOCIATION, EXPOSURE})
+CALIBRATED = frozenset({ASSOCIATION, EXPOSURE})
+"""Kinds of dataset that CalCOS calibrates."""
 
 ROUTES = (
-    Route("dataset.fetched", _SCIENCE, Stage.CALIBRATE, "calibrate"),
-    Route("dataset.fetched", _SCIENCE | {ACQUISITION}, Stage.INGEST_RAW, "ingest"),
-    Route("dataset.calibrated", _SCIENCE, Stage.INGEST_PRODUCTS, "ingest"),
+    Route("dataset.fetched", CALIBRATED, Stage.CALIBRATE, "calibrate"),
+    Route("dataset.fetched", CALIBRATED | {ACQUISITION, *STANDALONE.values()}, Stage.INGEST_RAW, "ingest"),
+    Route("dataset.calibrated", CALIBRATED, Stage.INGEST_PRODUCTS, "ingest"),
 )
-"""Acquisitions are measured from their raw files; everything else is calibrated first."""
+"""Science data are calibrated; acquisitions, reports and the like are measured from their files as they are."""
 
 
 SIDE_BY_SIDE = frozenset({Stage.RECALIBRATE})

@@ -19,6 +19,7 @@ from shared.errors import PermanentError, TransientError
 __all__ = ["DirectorySource", "Listing", "SourceFile"]
 
 _CHUNK = 1 << 20
+_SECOND_CHOICE = (".gz", ".l-exp")
 _VERSION_KEYS = (
     "ETag",
     "etag",
@@ -38,7 +39,7 @@ _VERSION_KEYS = (
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A FITS file of a source: its URL, name, stem (name up to ``.fits``), size in bytes, and identity."""
+    """A file of a source: its URL, name, stem (name up to ``.fits``), size in bytes, and identity."""
 
     url: str
     name: str
@@ -59,7 +60,7 @@ class Listing:
     Attributes
     ----------
     files
-        FITS files, by stem.
+        Files of COS, by stem.
     unreadable
         URL of each folder or file below the source that could not be looked at, and why.
     """
@@ -69,7 +70,7 @@ class Listing:
 
 
 class DirectorySource:
-    """Every FITS file below a folder, hidden ones and those in hidden folders aside.
+    """Every file of COS below a folder, hidden ones and those in hidden folders aside.
 
     Parameters
     ----------
@@ -90,7 +91,7 @@ class DirectorySource:
         self.url = self._full(self._root)
 
     def list(self) -> Listing:
-        """FITS files of the source, by stem; of plain and gzipped twins the plain one.
+        """Files of COS in the source, by stem; of plain and gzipped twins the plain one, of reports ``.txt``.
 
         Symbolic links are followed; one that leads nowhere is no file.
 
@@ -103,7 +104,7 @@ class DirectorySource:
         result = Listing()
         found = dict(self._walk(result.unreadable))
         files: dict[str, SourceFile] = {}
-        for path in sorted(found, key=lambda path: (path.endswith(".gz"), path)):
+        for path in sorted(found, key=lambda path: (path.endswith(_SECOND_CHOICE), path)):
             stem = stem_of(path.rsplit("/", 1)[-1])
             if stem is None or stem in files:
                 continue

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 
 from services.ingestor.extractors.acquisitions import extract_acquisition, extract_lamp_image
-from services.ingestor.extractors.cumulative import CUMULATIVE_NAME, extract_cumulative_gain
+from services.ingestor.extractors.cumulative import extract_cumulative_gain
 from services.ingestor.extractors.events import EVENT_TABLES, extract_events
 from services.ingestor.extractors.events.pulse_heights import extract_accumulated_pulse_heights
 from services.ingestor.extractors.headers import (
@@ -15,19 +15,17 @@ from services.ingestor.extractors.headers import (
 )
 from services.ingestor.extractors.jitter import extract_jitter
 from services.ingestor.extractors.lampflashes import extract_lampflashes
-from services.ingestor.extractors.measurements import MEASUREMENTS_NAME, extract_measurements
+from services.ingestor.extractors.measurements import extract_measurements
 from services.ingestor.extractors.reading import Rows, Source
+from services.ingestor.extractors.readings import extract_readings
 from services.ingestor.extractors.references import References
-from services.ingestor.extractors.schedules import SCHEDULE_NAME, extract_schedule
+from services.ingestor.extractors.schedules import extract_schedule
 from services.ingestor.extractors.spectra import extract_spectrum
 from services.ingestor.extractors.support import extract_support, extract_telemetry
 from shared.database.models.science import SCIENCE_TABLES
 
 __all__ = [
-    "CUMULATIVE_NAME",
     "HEADER_PREFERENCE",
-    "MEASUREMENTS_NAME",
-    "SCHEDULE_NAME",
     "References",
     "Rows",
     "Source",
@@ -67,12 +65,13 @@ _EXTRACTORS: Mapping[str, _Extractors] = {
     "cci": {"gain": extract_cumulative_gain},
     "sms": {"sms": extract_schedule},
     "darkrates": {"darks": extract_measurements},
+    "readings": {"telemetry": extract_readings},
     "pha_a": {"phd": extract_accumulated_pulse_heights},
     "pha_b": {"phd": extract_accumulated_pulse_heights},
 }
 """Extractors by kind of file and table, beside those of headers."""
 
-_NOT_FITS = frozenset({"sms", "darkrates"})
+_NOT_FITS = frozenset({"sms", "darkrates", "readings"})
 _EVENTS = frozenset({"corrtag", "corrtag_a", "corrtag_b"})
 
 

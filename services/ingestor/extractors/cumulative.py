@@ -1,7 +1,5 @@
 """Cumulative images (CCI): a week of one segment at one high voltage, one image for each pulse height."""
 
-import re
-
 import numpy as np
 
 from services.ingestor.extractors.events.gains import gain_rows
@@ -11,10 +9,7 @@ from shared.cos.gain import LEAST_COUNTS
 from shared.database.models.science import PULSE_HEIGHTS
 from shared.errors import PermanentError
 
-__all__ = ["CUMULATIVE_NAME", "extract_cumulative_gain"]
-
-CUMULATIVE_NAME = re.compile(r"l_\d{13}_0[01]_\d{3}_cci\.fits(?:\.gz)?", re.IGNORECASE)
-"""Name of a TIME-TAG cumulative image: date (yyyydddhhmmss), 00 FUVA or 01 FUVB, high voltage level."""
+__all__ = ["extract_cumulative_gain"]
 
 _IMAGES = 2
 """HDU of the first image; before it are the primary one and the list of exposures."""

@@ -7,7 +7,6 @@ members are passed over. The region is called ``legacy``: it is about the inner 
 
 import gzip
 import json
-import re
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
@@ -20,10 +19,7 @@ from shared.cos.saa import saa_distance
 from shared.database.models.science import Dark
 from shared.errors import PermanentError
 
-__all__ = ["MEASUREMENTS_NAME", "extract_measurements"]
-
-MEASUREMENTS_NAME = re.compile(r"orbital_info\w*\.json(?:\.gz)?", re.IGNORECASE)
-"""Name of a file of dark rates, as the original monitor wrote it."""
+__all__ = ["extract_measurements"]
 
 _LARGEST = 256 << 20
 _DETECTORS = ("FUVA", "FUVB", "NUV")

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 
 from services.ingestor.extractors.reading import Rows, Source
 from shared.cos.dates import parse_day_of_year
+from shared.cos.names import parse_name
 from shared.database.models.science import ScheduledExposure
 from shared.errors import PermanentError
 
-__all__ = ["SCHEDULE_NAME", "extract_schedule"]
+__all__ = ["extract_schedule"]
 
-SCHEDULE_NAME = re.compile(r"(?P<sms_id>\d{5}[0-9a-z])(?P<version>[a-z][0-9a-z])\.(?:txt|l-exp)", re.IGNORECASE)
-"""Name of a report: date of its first day (yyddd) and a number, version."""
+_VERSION = 2
+"""Characters of a report's name that are its version; those before it are its id."""
 
 _LARGEST = 16 << 20
 _NO_TEXT = re.compile(rb"[^\t\n\f\r\x20-\x7e]")
@@ -39,19 +40,16 @@ def extract_schedule(source: Source) -> Rows:
     PermanentError
         If it is no report, not the one that its name says, or a line of it makes no sense; nothing of it is used then.
     """
-    name = SCHEDULE_NAME.fullmatch(source.name)
-    if name is None:
-        raise PermanentError(f"{source.name}: not the name of an SMS report such as 181137b4.txt")
+    report = parse_name(source.name).rootname
     with source.opener() as stream:
         content = stream.read(_LARGEST)
     if odd := _NO_TEXT.search(content):
         raise PermanentError(f"{source.name}: no text: byte {odd.start()} is {odd[0]!r}; fetch it again")
     lines = content.decode("ascii").splitlines()
-    report = f"{name['sms_id']}{name['version']}".lower()
     title = next((found[1].lower() for line in lines[:6] if (found := _TITLE.match(line.strip()))), None)
     if title != report:
         raise PermanentError(f"{source.name}: its title names the report {title or '(none)'}, not {report}")
-    common = {"report": report, "sms_id": name["sms_id"].lower(), "version": name["version"].lower()}
+    common = {"report": report, "sms_id": report[:-_VERSION], "version": report[-_VERSION:]}
     return Rows(ScheduledExposure, [{**common, **row} for row in _exposures(lines, source.name)])
 
 

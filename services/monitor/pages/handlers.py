@@ -13,15 +13,17 @@ from services.monitor.errors import ApiError
 from services.monitor.gallery import describe_monitor, find_monitor, list_monitors, runs_of
 from services.monitor.pages.rendering import templates
 from services.monitor.paging import encode_cursor
+from shared.cos.names import STANDALONE
 from shared.database.models.monitoring import Alert, AlertState, Artifact
 from shared.database.models.operations import Dataset, DatasetState, File, Job, JobState
 from shared.database.models.science import Lampflash
+from shared.jobs.routing import ACQUISITION, ASSOCIATION, EXPOSURE
 
 __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
 _LISTED, _PAGE = 20, 100
-_KINDS = ("association", "exposure", "acquisition")
+_KINDS = (ASSOCIATION, EXPOSURE, ACQUISITION, *STANDALONE.values())
 
 
 @router.get("/", response_class=HTMLResponse)

@@ -105,6 +105,7 @@ class ScheduledExposure(PreferredRow):
     __tablename__ = "sms"
     __table_args__ = (
         Index("ix_sms_exposure", "exposure", info={"purpose": "newest report of an exposure"}),
+        Index("ix_sms_sms_id_version", "sms_id", "version", info={"purpose": "newest version of a report"}),
         Index("ix_sms_expstart", "expstart", info={"purpose": "exposures of a period"}),
     )
 
