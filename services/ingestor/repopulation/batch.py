@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingestor.datasets import DatasetFile, DatasetReader, preferred_files
 from services.ingestor.extractors import References, has_rows
-from services.ingestor.repopulation.staging import STAGING
+from services.ingestor.repopulation.tables import STAGING
 from services.ingestor.writing import FileRows, copy_rows
 from shared.database.engine import Database
 from shared.database.models.operations import File

@@ -1,24 +1,32 @@
 """The tables that a re-population fills before readers see them, and how their content takes the old one's place."""
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import delete, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from services.ingestor.datasets import update_preferred
+from services.ingestor.repopulation.tables import STAGING, create_staged, finish_staged, take_place
 from services.ingestor.schedules import prefer_newest_schedules
 from shared.database.engine import Database
 from shared.database.models.operations import File
 from shared.database.models.repopulation import Repopulation
 from shared.database.models.science import SCIENCE_TABLES
 from shared.database.schema import newest_revision
-from shared.errors import PermanentError
+from shared.errors import PermanentError, TransientError
 from shared.jobs.events import NewEvent, Outbox, record_event
 
-__all__ = ["STAGING", "abandon", "begin_or_resume", "show_staged"]
+__all__ = ["abandon", "begin_or_resume", "show_staged"]
 
-STAGING = "repopulation"
-"""Schema of the tables that are being filled."""
+_PATIENCE = "800ms"
+"""How long the swap waits for a reader; others queue behind it, so that it gives way and tries again. Below a second,
+Postgres's deadlock_timeout: else a reader of two tables might be the one who is cancelled."""
+
+_TRIES, _PAUSE = 60, 5.0
+_LOCK_NOT_AVAILABLE, _DEADLOCK, _DEPENDENTS = "55P03", "40P01", "2BP01"
+"""SQLSTATE (PostgreSQL, appendix A)."""
 
 _BATCHES = text(
     """
@@ -74,7 +82,7 @@ async def _begin(session: AsyncSession, tables: list[str], revision: str, batch_
     repopulation.datasets = sum(batches.scalars())
     await session.execute(text(f"CREATE SCHEMA {STAGING}"))
     for table in tables:
-        await session.execute(text(f"CREATE TABLE {STAGING}.{table} (LIKE public.{table})"))
+        await create_staged(await session.connection(), table)
     return repopulation.id
 
 
@@ -86,10 +94,11 @@ async def abandon(database: Database) -> None:
 
 
 async def show_staged(database: Database, repopulation: int) -> None:
-    """Let readers see the new content: in one transaction it takes the old one's place.
+    """Let readers see the new content: in one transaction the filled tables take the place of the old ones.
 
-    Rows of files that were ingested since the re-population began are newer, and stay. Readers are never blocked;
-    ingests wait.
+    Rows of files that were ingested since the re-population began are newer, and are carried over. Keys and indexes are
+    built before; the swap itself takes seconds however large the tables are. Ingests wait for it, and readers while the
+    tables are renamed.
 
     Parameters
     ----------
@@ -97,39 +106,74 @@ async def show_staged(database: Database, repopulation: int) -> None:
         Database.
     repopulation
         Key of the re-population, of which every batch is done.
+
+    Raises
+    ------
+    TransientError
+        If somebody reads from a table without end; starting it again carries on.
+    PermanentError
+        If a view depends on a table.
     """
-    async with database.transaction() as session:
-        found = (
-            await session.execute(select(Repopulation).where(Repopulation.id == repopulation).with_for_update())
-        ).scalar_one()
-        if found.finished_at is not None:
+    async with database.session() as session:
+        found = (await session.execute(select(Repopulation).where(Repopulation.id == repopulation))).scalar_one()
+    if found.finished_at is not None:
+        return
+    tables = [str(table) for table in found.tables]
+    for table in tables:
+        async with database.transaction() as session:
+            await finish_staged(await session.connection(), table)
+    for _ in range(_TRIES):
+        try:
+            async with database.transaction() as session:
+                await _swap(session, repopulation, tables)
+        except DBAPIError as error:
+            state = getattr(error.orig, "sqlstate", None)
+            if state == _DEPENDENTS:
+                raise PermanentError(
+                    f"the tables cannot be replaced: {error.orig}; drop it, then start again"
+                ) from error
+            if state not in (_LOCK_NOT_AVAILABLE, _DEADLOCK):
+                raise
+            await asyncio.sleep(_PAUSE)
+        else:
             return
-        tables = [str(table) for table in found.tables]
-        # Ingests lock the tables in this order too.
-        await session.execute(text(f"LOCK TABLE {', '.join(tables)} IN SHARE ROW EXCLUSIVE MODE"))
-        connection = await session.connection()
-        for table in tables:
-            await _replace(connection, table, repopulation)
-        newer = select(File.dataset_id).where(File.ingested_at >= found.started_at).distinct()
-        for dataset_id in (await session.execute(newer)).scalars().all():
-            await update_preferred(session, dataset_id)
-        if "sms" in tables:
-            await prefer_newest_schedules(connection)
-        await session.execute(text(f"DROP SCHEMA {STAGING} CASCADE"))
-        await session.execute(text("UPDATE repopulations SET finished_at = now() WHERE id = :id"), {"id": repopulation})
-        changed = NewEvent("tables.changed", {"repopulated": repopulation, "rows": dict.fromkeys(tables)})
-        await record_event(session, None, changed, Outbox())
-    async with database.engine.connect() as connection:
-        plain = await connection.execution_options(isolation_level="AUTOCOMMIT")
-        for table in tables:
-            await plain.execute(text(f"VACUUM (ANALYZE) public.{table}"))
+    raise TransientError("somebody reads from the tables without end; start it again when that is over: it carries on")
 
 
-async def _replace(connection: AsyncConnection, table: str, repopulation: int) -> None:
+async def _swap(session: AsyncSession, repopulation: int, tables: Sequence[str]) -> None:
+    query = select(Repopulation).where(Repopulation.id == repopulation).with_for_update()
+    found = (await session.execute(query)).scalar_one()
+    if found.finished_at is not None:
+        return
+    connection = await session.connection()
+    # Ingests lock the tables in this order too.
+    names = ", ".join(f"public.{table}" for table in tables)
+    await connection.execute(text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
+    for table in tables:
+        await _carry_over(connection, table, repopulation)
+    # What marks the rows that readers see marks those of the new tables.
+    await connection.execute(text(f"SET LOCAL search_path TO {STAGING}, public"))
+    newer = select(File.dataset_id).where(File.ingested_at >= found.started_at).distinct()
+    for dataset_id in (await session.execute(newer)).scalars().all():
+        await update_preferred(session, dataset_id)
+    if "sms" in tables:
+        await prefer_newest_schedules(connection)
+    await connection.execute(text("SET LOCAL search_path TO DEFAULT"))
+    await connection.execute(text(f"SET LOCAL lock_timeout = '{_PATIENCE}'"))
+    for table in tables:
+        await take_place(connection, table)
+    await connection.execute(text(f"DROP SCHEMA {STAGING} CASCADE"))
+    await connection.execute(text("UPDATE repopulations SET finished_at = now() WHERE id = :id"), {"id": repopulation})
+    changed = NewEvent("tables.changed", {"repopulated": repopulation, "rows": dict.fromkeys(tables)})
+    await record_event(session, None, changed, Outbox())
+
+
+async def _carry_over(connection: AsyncConnection, table: str, repopulation: int) -> None:
+    """Put the rows of files that were ingested meanwhile in place of those that the re-population made of them."""
     names = ", ".join(f'"{column.name}"' for column in SCIENCE_TABLES[table].__table__.columns)
     begun = "(SELECT started_at FROM repopulations WHERE id = :repopulation)"
-    older = f"file_id IN (SELECT id FROM files WHERE ingested_at < {begun})"  # noqa: S608 - every name is our own
-    old = f"DELETE FROM public.{table} WHERE {older}"  # noqa: S608
-    new = f"INSERT INTO public.{table} ({names}) SELECT {names} FROM {STAGING}.{table} WHERE {older}"  # noqa: S608
-    for statement in (old, new):
+    newer = f"file_id IN (SELECT id FROM files WHERE ingested_at >= {begun})"  # noqa: S608 - every name is our own
+    stale = f"DELETE FROM {STAGING}.{table} WHERE {newer}"  # noqa: S608
+    fresh = f"INSERT INTO {STAGING}.{table} ({names}) SELECT {names} FROM public.{table} WHERE {newer}"  # noqa: S608
+    for statement in (stale, fresh):
         await connection.execute(text(statement), {"repopulation": repopulation})

@@ -46,7 +46,7 @@ async def _fill(archive: Archive, data_dir: Path) -> None:
 async def test_repopulated_tables_are_the_ingested_ones(archive: Archive, data_dir: Path) -> None:
     """From kept headers and from the files alike."""
     await _fill(archive, data_dir)
-    before = await archive.checksums()
+    before, made_of = await archive.checksums(), await _catalogue(archive)
     assert {table for table, (rows, _) in before.items() if rows == 0} == _TABLES_WITHOUT_SAMPLE
     reports: list[Progress] = []
     done = await _repopulate(archive, workers=2, report=reports.append)
@@ -56,8 +56,63 @@ async def test_repopulated_tables_are_the_ingested_ones(archive: Archive, data_d
     assert await archive.checksums() == before
     await _repopulate(archive, reread=True)
     assert await archive.checksums() == before
+    assert await _catalogue(archive) == made_of
     async with archive.database.session() as session:
         assert (await session.execute(text("SELECT to_regnamespace('repopulation')"))).scalar_one() is None
+
+
+async def _catalogue(archive: Archive) -> list[Any]:
+    """What the tables and their partitions are made of: columns, keys, indexes, comments, sequences, privileges."""
+    tables = [f"public.{table}" for table in SCIENCE_TABLES] + ["partitions.gain_fuva", "partitions.gain_fuvb"]
+    async with archive.database.transaction() as session:
+        await session.execute(text("GRANT SELECT ON headers, gain TO PUBLIC"))
+        found = [(await session.execute(text(_MADE_OF), {"table": table})).one() for table in tables]
+    assert all(keys and indexes for _, keys, indexes, _, _, _ in found)
+    return found
+
+
+_MADE_OF = """
+    SELECT
+        (SELECT array_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, attstorage,
+                                    col_description(attrelid, attnum), pg_get_expr(adbin, adrelid)) ORDER BY attnum)
+         FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+         WHERE attrelid = c.oid AND attnum > 0),
+        (SELECT array_agg(conname || ' ' || convalidated || ' ' || pg_get_constraintdef(oid) ORDER BY conname)
+         FROM pg_constraint WHERE conrelid = c.oid AND contype != 'n'),
+        (SELECT array_agg(pg_get_indexdef(indexrelid) ORDER BY indexrelid::regclass::text)
+         FROM pg_index WHERE indrelid = c.oid AND indisvalid),
+        pg_get_serial_sequence(:table, 'id'), c.relacl::text, pg_get_expr(relpartbound, oid)
+    FROM pg_class AS c WHERE c.oid = CAST(:table AS regclass)
+"""
+
+
+async def test_reader_is_waited_for_and_not_cancelled(archive: Archive, data_dir: Path) -> None:
+    await archive.add("ldngz2szq", sorted((data_dir / "acquisitions").glob("ldngz2szq*")))
+    before = await archive.checksums()
+    async with archive.database.session() as reader:
+        await reader.execute(text("SELECT count(*) FROM headers JOIN spt USING (rootname)"))
+        swap = asyncio.create_task(_repopulate(archive))
+        while not await _finished(archive):  # noqa: ASYNC110 - the event is in the database
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(2.0)
+        assert not swap.done()
+        assert (await reader.execute(text("SELECT count(*) FROM headers JOIN spt USING (rootname)"))).scalar_one() > 0
+    done = await swap
+    assert done.done == 1
+    assert await archive.checksums() == before
+
+
+async def test_view_in_the_way_is_named(archive: Archive, data_dir: Path) -> None:
+    await archive.add("ldngz2szq", sorted((data_dir / "acquisitions").glob("ldngz2szq*")))
+    before = await archive.checksums()
+    async with archive.database.transaction() as session:
+        await session.execute(text("CREATE VIEW mine AS SELECT rootname FROM headers"))
+    with pytest.raises(PermanentError, match=r"(?s)cannot be replaced.*view mine"):
+        await _repopulate(archive)
+    async with archive.database.transaction() as session:
+        await session.execute(text("DROP VIEW mine"))
+    await _repopulate(archive)
+    assert await archive.checksums() == before
 
 
 async def test_lost_rows_come_back(archive: Archive, data_dir: Path) -> None:
