@@ -129,8 +129,9 @@ async def show_staged(database: Database, repopulation: int) -> None:
         except DBAPIError as error:
             state = getattr(error.orig, "sqlstate", None)
             if state == _DEPENDENTS:
+                depends = getattr(getattr(error.orig, "__cause__", None), "detail", None) or error.orig
                 raise PermanentError(
-                    f"the tables cannot be replaced: {error.orig}; drop it, then start again"
+                    f"the tables cannot be replaced: {depends}; drop what depends on them, then start it again"
                 ) from error
             if state not in (_LOCK_NOT_AVAILABLE, _DEADLOCK):
                 raise

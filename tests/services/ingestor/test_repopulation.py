@@ -62,7 +62,7 @@ async def test_repopulated_tables_are_the_ingested_ones(archive: Archive, data_d
 
 
 async def _catalogue(archive: Archive) -> list[Any]:
-    """What the tables and their partitions are made of: columns, keys, indexes, comments, sequences, privileges."""
+    """Tell what the tables and their partitions are made of: columns, keys, indexes, comments, sequences, rights."""
     tables = [f"public.{table}" for table in SCIENCE_TABLES] + ["partitions.gain_fuva", "partitions.gain_fuvb"]
     async with archive.database.transaction() as session:
         await session.execute(text("GRANT SELECT ON headers, gain TO PUBLIC"))

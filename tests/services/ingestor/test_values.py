@@ -1,6 +1,7 @@
 """Values of every table against astropy, on every real sample that has them."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from astropy.io import fits
 
 from services.ingestor.extractors import HEADER_PREFERENCE
+from shared.cos.detector import ACTIVE_AREAS
 from shared.cos.names import parse_name
 from shared.database.models.science import (
     Acquisition,
@@ -160,6 +162,21 @@ def test_jitter_without_placeholders(data_dir: Path) -> None:
     assert exposures >= 5
 
 
+def test_jitter_of_every_exposure_of_an_association(data_dir: Path) -> None:
+    path = sample(data_dir, "ldfd01010_jit")
+    rows = rows_of(extract_file(path), "jitter")
+    with fits.open(path) as hdus:
+        for row, table in zip(rows, hdus[1:], strict=True):
+            data = table.data
+            taken = data["TakeData"] == 1
+            assert row["recenters"] == np.count_nonzero(taken & (data["Recenter"] != 0))
+            assert row["slews"] == np.count_nonzero(taken & (data["SlewFlag"] != 0))
+            assert (row["latitude"], row["longitude"]) == (data["Latitude"][0], data["Longitude"][0])
+            assert row["duration"] == pytest.approx(data["Seconds"][-1] - data["Seconds"][0])
+            assert row["v2_rms"] == pytest.approx(data["SI_V2_RMS"][data["SI_V2_RMS"] < 1e30].astype(float).mean())
+            assert "ldfd01010" not in row["rootname"]
+
+
 def test_jitter_knows_its_exposure(data_dir: Path) -> None:
     raw = sample(data_dir, "ldngz2szq_rawacq")
     (row,) = rows_of(extract_file(sample(data_dir, "ldngz2szj_jit"), None, raw), "jitter")
@@ -167,8 +184,35 @@ def test_jitter_knows_its_exposure(data_dir: Path) -> None:
     assert (row["expstart"], row["exptype"]) == (fits.getval(raw, "EXPSTART", 1), fits.getval(raw, "EXPTYPE"))
 
 
+def test_events_of_a_real_exposure(data_dir: Path) -> None:
+    """Pulse heights and superpixels, counted from astropy's columns."""
+    path = sample(data_dir, "ld9m10ujq_corrtag_a")
+    found, events, header = extract_file(path), fits.getdata(path, "EVENTS"), _keywords(path, 2)
+    x, y, height = (events[name].astype(float) for name in ("XCORR", "YCORR", "PHA"))
+    box = ACTIVE_AREAS["FUVA"]
+    kept = (x > box.x0) & (x < box.x1) & (y > box.y0) & (y < box.y1) & ((events["DQ"] & (64 | 2048)) == 0)
+    (phd,) = rows_of(found, "phd")
+    expected = np.histogram(height[kept], bins=np.arange(33) - 0.5)[0]
+    assert [phd[f"pha_{number}"] for number in range(32)] == expected.tolist()
+    assert (phd["expstart"], phd["exptime"], phd["hvlevel"]) == (
+        header["EXPSTART"],
+        header["EXPTIME"],
+        header["HVLEVELA"],
+    )
+    gain = rows_of(found, "gain")
+    assert gain
+    column, row = np.round(x[kept]).astype(int) // 8, np.round(y[kept]).astype(int) // 2
+    for superpixel in gain:
+        mine = (column == superpixel["x"]) & (row == superpixel["y"])
+        assert superpixel["counts"] == np.count_nonzero(mine)
+        heights = height[kept][mine]
+        commonest = np.histogram(heights[heights >= 2], bins=np.arange(2, 33) - 0.5)[0].argmax() + 2
+        assert abs(superpixel["gain"] - commonest) <= 2.0
+        assert (superpixel["dethv"], superpixel["expstart"]) == (header["HVLEVELA"], header["EXPSTART"])
+
+
 def test_flashes_with_and_without_the_commanded_displacement(data_dir: Path) -> None:
-    with_template = 0
+    with_template: Counter[str] = Counter()
     for path in _samples(data_dir, "lampflash"):
         rows = rows_of(extract_file(path, data_dir / "references"), "lampflash")
         table, header = fits.getdata(path, 1), _keywords(path, 2)
@@ -185,8 +229,11 @@ def test_flashes_with_and_without_the_commanded_displacement(data_dir: Path) -> 
             assert row["rate"] == pytest.approx(float(np.nansum(line["NET"].astype(float))))
             if row["segment"] in commanded:
                 assert row["x_shift"] == pytest.approx(row["shift_disp"] - commanded[row["segment"]])
-                with_template += 1
-    assert with_template >= 10
+                assert row["x_shift"] != row["shift_disp"] or commanded[row["segment"]] == 0
+                with_template[row["segment"]] += 1
+            else:
+                assert row["x_shift"] is None
+    assert all(with_template[segment] >= 2 for segment in ("FUVA", "FUVB", "NUVA", "NUVB", "NUVC")), with_template
 
 
 def _commanded(lamptab: Path, header: dict[str, Any]) -> dict[str, float]:
