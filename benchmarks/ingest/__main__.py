@@ -16,7 +16,7 @@ from benchmarks.ingest.archive import SAMPLES, Archive
 from benchmarks.ingest.events import event_rate, write_dark
 from benchmarks.ingest.original import ingest_as_original
 from cosmo.launcher.embedded import EmbeddedPostgres
-from services.ingestor.repopulation import repopulate
+from services.ingestor.repopulation import Progress, repopulate
 from shared.database.engine import Database
 from shared.database.schema import migrate
 
@@ -37,8 +37,8 @@ class Run:
     processor_rate
         Datasets per second that two cores could do which nobody else uses: by the processor time of all processes,
         those of Postgres too.
-    memory_mb
-        Largest resident memory of a Python process.
+    memory_mb, early_memory_mb
+        Largest resident memory of a Python process: in all, and while the first half of the datasets was done.
     """
 
     name: str
@@ -47,13 +47,15 @@ class Run:
     working_rate: float
     processor_rate: float
     memory_mb: float
+    early_memory_mb: float
 
     def line(self) -> str:
         """Row of the table that is printed."""
         hours = ", ".join(f"{count:,} in {count / self.processor_rate / 3600:.2f} h" for count in _MISSIONS)
         return (
             f"{self.name:42s} {self.rate:8.0f} datasets/s ({self.working_rate:.0f} without the swap, "
-            f"{self.processor_rate:.0f} by processor time), {self.memory_mb:4.0f} MB; {hours}"
+            f"{self.processor_rate:.0f} by processor time), {self.memory_mb:4.0f} MB "
+            f"({self.early_memory_mb:.0f} in the first half); {hours}"
         )
 
 
@@ -98,8 +100,16 @@ def _processor_seconds() -> float:
 
 async def _run(name: str, url: str, archive: Archive, tables: list[str], datasets: int, *, reread: bool) -> Run:
     finished: list[float] = []
+    early: list[float] = []
     began, used = time.perf_counter(), _processor_seconds()
     with _Memory() as memory:
+
+        def follow(progress: Progress) -> None:
+            if 2 * progress.done <= progress.datasets:
+                early.append(memory.peak)
+            if progress.done == progress.datasets:
+                finished.append(time.perf_counter())
+
         done = await repopulate(
             url,
             archive.url,
@@ -107,9 +117,7 @@ async def _run(name: str, url: str, archive: Archive, tables: list[str], dataset
             tables=tables,
             workers=_WORKERS,
             reread=reread,
-            report=lambda progress: (
-                finished.append(time.perf_counter()) if progress.done == progress.datasets else None
-            ),
+            report=follow,
         )
     seconds = time.perf_counter() - began
     if (done.done, done.faults) != (datasets, 0):
@@ -122,6 +130,7 @@ async def _run(name: str, url: str, archive: Archive, tables: list[str], dataset
         datasets / (finished[0] - began),
         _WORKERS * datasets / processor,
         memory.peak,
+        early[-1],
     )
     print(run.line(), flush=True)
     return run
