@@ -114,9 +114,9 @@ class PulseHeights(ScienceRow):
 class Gain(ScienceRow):
     """Modal gain of one superpixel (8 x 2 pixels) of the FUV detector.
 
-    The table of most rows. It is partitioned by segment, since nothing asks for both at once and every index is half as
-    large; it has no index by rootname; that by file is a block range index, a thousandth of a tree's size, since the
-    rows of a file lie together.
+    The table of most rows. It is partitioned by segment, so that what reads a whole segment reads half the pages
+    (``docs/ingest.rst`` has the measurement); it has no index by rootname; that by file is a block range index, a
+    thousandth of a tree's size, since the rows of a file lie together.
     """
 
     __tablename__ = "gain"
