@@ -96,7 +96,7 @@ async def test_cumulative_images_and_telemetry(services: _Services) -> None:
     (services.folder / "LDCAMPAT.txt").write_text("57000.0 24.5\n57000.5 24.75\n")
     (services.folder / "LOSM1POS.txt").write_text("57000.25 G130M\n")
     (services.folder / "LDCHVMNA.txt").write_text("57000.25 -5057.5\nrubbish\n")
-    (services.folder / "notes.txt").write_text("not of COS\n")
+    (services.folder / "LICENSE.txt").write_text("not of COS\n")
     await services.work()
     assert await services.states() == {
         "l_2017300120000_00_163_cci": ("cumulative image", "ingested"),
