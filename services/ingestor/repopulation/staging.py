@@ -24,7 +24,7 @@ _PATIENCE = "800ms"
 """How long the swap waits for a reader; others queue behind it, so that it gives way and tries again. Below a second,
 Postgres's deadlock_timeout: else a reader of two tables might be the one who is cancelled."""
 
-_TRIES, _PAUSE = 60, 5.0
+_TRIES, _PAUSE = 120, 2.0
 _LOCK_NOT_AVAILABLE, _DEADLOCK, _DEPENDENTS = "55P03", "40P01", "2BP01"
 """SQLSTATE (PostgreSQL, appendix A)."""
 
