@@ -15,7 +15,9 @@ __all__ = ["extract_lampflashes"]
 _COMMON = frozenset(
     {"date", "proposid", "detector", "opt_elem", "cenwave", "fppos", "fpoffset", "life_adj", "cal_date", "lamptab"}
 )
-_SEGMENTS = (*FUV_SEGMENTS, *NUV_STRIPES)
+_SEGMENTS = (*FUV_SEGMENTS, *NUV_STRIPES, "N/A")
+"""Those of spectra, and what CalCOS writes where the lamp lit an image."""
+
 _MEASURED = {
     "time": "TIME",
     "exptime": "EXPTIME",
