@@ -1,12 +1,12 @@
 """Find the versions of a schedule report.
 
-Revision ID: 0008
+Revision ID: 0007
 Revises: 0006
 """
 
 from alembic import op
 
-revision = "0008"
+revision = "0007"
 down_revision = "0006"
 branch_labels = None
 depends_on = None
