@@ -89,7 +89,7 @@ async def test_refused_before_anything_runs(
 
 async def test_what_cannot_be_calibrated_is_refused(web: httpx.AsyncClient) -> None:
     for rootname, status, reason in (
-        ("ldfd01vlq", 409, "an acquisition"),
+        ("ldfd01vlq", 409, "of the kind acquisition"),
         ("ldfd02010", 409, "not in the store yet"),
         ("nosuch123", 404, "no dataset"),
     ):
