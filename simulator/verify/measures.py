@@ -15,13 +15,13 @@ from simulator.instrument.modes import setting
 from simulator.plan import Spectrum
 from simulator.references.detector import PHA_LIMITS
 from simulator.verify.images import image_results
+from simulator.verify.lamps import flash_results, wavecal_results
 from simulator.verify.result import FLUX_LIMIT, LINE_LIMIT, Result
 
 __all__ = ["compare"]
 
 Floats = NDArray[np.float64]
 
-_SHIFT_LIMIT = {1: 0.1, 2: 0.5}
 _STIM_LIMIT = 0.05
 _DARK_SIGMAS = 2.0
 _LIVE_LIMIT = 1e-4
@@ -52,12 +52,12 @@ def compare(products: Path, rootname: str, truth: dict[str, Any]) -> list[Result
     if spectrum.exists() and exptype.startswith("EXTERNAL"):
         results += _spectrum_results(spectrum, truth)
     if spectrum.exists() and exptype == "WAVECAL":
-        results += _wavecal_results(spectrum, truth)
+        results += wavecal_results(spectrum, truth)
     if truth["plan"]["opt_elem"].startswith("MIRROR") and exptype.startswith("EXTERNAL"):
         results += image_results(products / f"{rootname}_flt.fits", truth)
     flashes = products / f"{rootname}_lampflash.fits"
     if flashes.exists():
-        results += _flash_results(flashes, truth)
+        results += flash_results(flashes, truth)
     return results
 
 
@@ -186,31 +186,3 @@ def _centroid(x: Floats, counts: Floats) -> tuple[float, float]:
         strength = float(excess.sum())
         centre = float((x[near] * excess).sum() / strength) if strength > 0 else 0.0
     return centre, strength
-
-
-def _shift_results(root: str, name: str, expected: dict[str, float], found: tuple[float, float]) -> Iterator[Result]:
-    for axis, value in zip((1, 2), found, strict=True):
-        limit = _SHIFT_LIMIT[axis]
-        yield Result(root, f"shift{axis}", name, expected[f"shift{axis}"], value, 0.0, limit, "pixel")
-
-
-def _flash_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
-    """Shifts of each lamp flash; channels without lamp lines copy those of others and are left out."""
-    root = truth["plan"]["rootname"]
-    with fits.open(path) as hdus:
-        rows = hdus[1].data
-        for channel, content in truth["channels"].items():
-            names = (channel, "N/A") if truth["plan"]["opt_elem"].startswith("MIRROR") else (channel,)
-            mine = [row for row in rows if str(row["SEGMENT"]).strip() in names]
-            for number, (row, flash) in enumerate(zip(mine, content["flashes"], strict=False), 1):
-                found = float(row["SHIFT_DISP"]), float(row["SHIFT_XDISP"])
-                yield from _shift_results(root, f"{channel} flash {number}", flash, found)
-
-
-def _wavecal_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
-    """Shifts of a wavecal exposure, from its header."""
-    header = fits.getheader(path, 1)
-    for channel, content in truth["channels"].items():
-        for flash in content["flashes"]:
-            found = header[f"SHIFT1{channel[-1]}"], header[f"SHIFT2{channel[-1]}"]
-            yield from _shift_results(truth["plan"]["rootname"], channel, flash, found)
