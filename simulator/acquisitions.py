@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erfc
 
-from simulator.instrument.modes import setting
+from simulator.instrument.modes import BOA_TRANSMISSION, setting
 from simulator.plan import ExposurePlan
 from simulator.state import InstrumentState
 
@@ -41,8 +41,6 @@ _CORE, _WING, _WING_SHARE = 1.4, 9.0, 0.25
 """Sigma of the image's core and wing in pixels, and the wing's share of the light."""
 _MIRROR_B = 0.05
 """Throughput of MIRRORB over MIRRORA."""
-_BOA = 0.005
-"""Transmission of the BOA over the PSA."""
 _ARCSEC_PER_PIXEL = {"FUV": 0.0909, "NUV": 0.0238}
 """Across dispersion, for a slew measured in pixels."""
 _MINIMUM_COUNTS = 20
@@ -89,7 +87,7 @@ def transmission(x: Floats, y: Floats) -> Floats:
 def count_rate(plan: ExposurePlan, state: InstrumentState) -> float:
     """Give the count / s of the centred target on the detector in the plan's mode."""
     target = plan.target
-    factor = _BOA if plan.aperture == "BOA" else 1.0
+    factor = BOA_TRANSMISSION if plan.aperture == "BOA" else 1.0
     if plan.opt_elem.startswith("MIRROR"):
         return target.imaging_rate * factor * (_MIRROR_B if plan.opt_elem == "MIRRORB" else 1.0)
     if target.spectrum is None:

@@ -145,7 +145,7 @@ class ExposurePlan:
     fppos
         1 to 4.
     aperture
-        PSA, BOA, WCA, FCA; N/A for darks.
+        PSA, BOA, WCA, FCA; N/A for darks. The BOA dims the target and blocks the lamp.
     life_adj
         Lifetime position.
     segment

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from simulator.forward.photons import Photons
 from simulator.forward.recording import lamp_intervals
 from simulator.instrument import nuv
-from simulator.instrument.modes import CROSS_SCALE
+from simulator.instrument.modes import APERTURES, BOA_TRANSMISSION, CROSS_SCALE
 from simulator.plan import ExposurePlan
 from simulator.state import ChannelState, InstrumentState
 
@@ -18,7 +18,7 @@ LAMP_SPOT = (600.0, 606.0)
 TARGET_PLACE = (555.0, 232.0)
 """Where a centred target falls: the lamp's spot and WCA2SCIX, WCA2SCIY of acquisition files, pixels."""
 
-_MIRROR_B, _BOA = 0.05, 0.005
+_MIRROR_B = 0.05
 _CORE, _WING, _WING_SHARE = 1.4, 9.0, 0.25
 _LAMP_RATE = {"MIRRORA": 900.0, "MIRRORB": 300.0}
 _LAMP_SIGMA = 2.0
@@ -26,10 +26,10 @@ _LAMP_SIGMA = 2.0
 
 def image_rate(plan: ExposurePlan) -> float:
     """Give the count/s of the whole target in an image; MIRRORB and the BOA dim it."""
-    if plan.aperture not in ("PSA", "BOA"):
+    if plan.aperture not in APERTURES:
         return 0.0
     mirror = _MIRROR_B if plan.opt_elem == "MIRRORB" else 1.0
-    return plan.target.imaging_rate * mirror * (_BOA if plan.aperture == "BOA" else 1.0)
+    return plan.target.imaging_rate * mirror * (BOA_TRANSMISSION if plan.aperture == "BOA" else 1.0)
 
 
 def target_image(plan: ExposurePlan, state: InstrumentState, generator: np.random.Generator) -> Photons:

@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 from simulator.forward.velocity import LIGHT, heliocentric_velocity, orbital_velocity
 from simulator.instrument import fuv
 from simulator.instrument.lamp import FLASH_RATE, lamp_spectrum
-from simulator.instrument.modes import CROSS_SCALE, DISPERSION_SCALE, PROFILE_WING, Setting
+from simulator.instrument.modes import (
+    APERTURES,
+    BOA_TRANSMISSION,
+    CROSS_SCALE,
+    DISPERSION_SCALE,
+    PROFILE_WING,
+    Setting,
+)
 from simulator.plan import ExposurePlan, Flash, Spectrum
 from simulator.state import InstrumentState, Viewing
 
@@ -17,6 +24,7 @@ __all__ = ["Photons", "flux_of", "lamp_photons", "target_photons"]
 Floats = NDArray[np.float64]
 
 _LINE_SPREAD = {"FUV": 2.4, "NUV": 1.1}
+_BOA_SPREAD = 3.0  # times wider: its filter blurs (COS Instrument Handbook, Cycle 17, section 5.4)
 _SPAN = {"FUV": (-700.0, 17100.0, 0.5), "NUV": (-450.0, 1500.0, 0.05)}
 _KEPT = 1e-6
 
@@ -99,7 +107,7 @@ def target_photons(
         Source of randomness.
     """
     spectrum = plan.target.spectrum
-    if spectrum is None or plan.aperture not in ("PSA", "BOA"):
+    if spectrum is None or plan.aperture not in APERTURES:
         return Photons.none()
     channel = state.channels[mode.channel]
     edges, centres = _grid(mode.detector)
@@ -107,7 +115,10 @@ def target_photons(
     velocity = heliocentric_velocity(plan.target.ra, plan.target.dec, 0.5 * (plan.start + plan.stop))
     flux = flux_of(spectrum, wavelength * (1.0 - velocity / LIGHT))
     efficiency = fuv.hv_sensitivity(plan.hv_level(mode.channel)) if mode.detector == "FUV" else 1.0
-    density = flux * mode.sensitivity(wavelength) * channel.sensitivity(wavelength) * efficiency * np.diff(edges)
+    through, blur = (BOA_TRANSMISSION, _BOA_SPREAD) if plan.aperture == "BOA" else (1.0, 1.0)
+    density = (
+        flux * through * mode.sensitivity(wavelength) * channel.sensitivity(wavelength) * efficiency * np.diff(edges)
+    )
     # Sensitivity is zero where no light falls; what is left of it there would only be thrown away later.
     density = np.where(density > _KEPT * density.max(), density, 0.0)
     full = _draw_positions(density * plan.exptime * flat_maximum, edges, generator)
@@ -115,7 +126,7 @@ def target_photons(
     time = generator.random(count) * plan.exptime
     along, across = state.target_offset
     full += along * DISPERSION_SCALE[mode.detector]
-    x = full + generator.normal(0.0, _LINE_SPREAD[mode.detector], count)
+    x = full + generator.normal(0.0, blur * _LINE_SPREAD[mode.detector], count)
     x += mode.fp_shift(plan.fpoffset) + channel.shift_dispersion(time)
     if plan.obsmode == "TIME-TAG":
         # In ACCUM the flight software takes the orbital velocity out before it adds an event to the image.
@@ -143,7 +154,7 @@ def lamp_photons(
     flat_maximum: float,
     generator: np.random.Generator,
 ) -> Photons:
-    """Photons of the wavelength-calibration lamp in one channel, before the flat field.
+    """Photons of the wavelength-calibration lamp in one channel, before the flat field; the BOA blocks it.
 
     Parameters
     ----------
@@ -158,7 +169,7 @@ def lamp_photons(
     generator
         Source of randomness.
     """
-    if not mode.has_lamp_lines or plan.lamp == "NONE" or not intervals:
+    if not mode.has_lamp_lines or plan.lamp == "NONE" or plan.aperture == "BOA" or not intervals:
         return Photons.none()
     channel = state.channels[mode.channel]
     edges, centres = _grid(mode.detector)

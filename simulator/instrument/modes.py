@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "APERTURES",
+    "BOA_TRANSMISSION",
     "CROSS_SCALE",
     "DISPERSION_SCALE",
     "FUV_CHANNELS",
@@ -37,6 +39,12 @@ CROSS_SCALE = {"FUV": 11.0, "NUV": 42.0}
 
 DISPERSION_SCALE = {"FUV": 44.0, "NUV": 42.0}
 """Pixels for an arcsec along dispersion."""
+
+APERTURES = ("PSA", "BOA")
+"""Apertures that see the sky; either stands at the same place when in use (COS Instrument Handbook, section 13.1)."""
+
+BOA_TRANSMISSION = 0.005
+"""Light through the neutral filter of the BOA over that through the PSA: about 1/200 (COS Instrument Handbook, 3.1)."""
 
 _HC = 1.98644586e-8  # erg Angstrom
 _FUV_PSA = {"FUVA": 487.0, "FUVB": 543.0}

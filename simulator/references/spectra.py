@@ -8,7 +8,15 @@ from astropy.io import fits
 
 from simulator.instrument import decline as tds
 from simulator.instrument.lamp import lamp_spectrum
-from simulator.instrument.modes import GRATINGS, PROFILE_WING, Setting, setting, settings_of
+from simulator.instrument.modes import (
+    APERTURES,
+    BOA_TRANSMISSION,
+    GRATINGS,
+    PROFILE_WING,
+    Setting,
+    setting,
+    settings_of,
+)
 from simulator.references.keys import KINDS, Key
 from simulator.references.writing import primary, table
 
@@ -26,10 +34,12 @@ _CHI_SQUARE = 300.0
 _FPOFFSETS = (-2, -1, 0, 1)
 _KEYS = [("SEGMENT", "4A", ""), ("OPT_ELEM", "8A", ""), ("CENWAVE", "1J", "Angstrom")]
 _APERTURE = ("APERTURE", "4A", "")
+_EITHER = "ANY"  # CalCOS takes such a row for every aperture
 _LAMP_COUNTS = {"FUV": 200000.0, "NUV": 5000.0}
 _FUV_HEIGHT, _FUV_LAMP_HEIGHT = 41, 27
 _NUV_HEIGHT = 57
 _BACKGROUND = {"FUV": (-52, 52, 31), "NUV": (-70, 350, 41)}
+_NUV_BACKGROUND = (100.0, 870.0)  # rows that are clear of all stripes of target and lamp
 
 
 def _hdus(key: Key, extension: fits.BinTableHDU, **keywords: Any) -> fits.HDUList:
@@ -41,7 +51,7 @@ def _names(mode: Setting) -> tuple[str, str, int]:
 
 
 def _extraction(key: Key) -> fits.HDUList:
-    """Boxes for the target (PSA) and the lamp (WCA)."""
+    """Boxes for the target (PSA, BOA) and the lamp (WCA)."""
     columns = [*_KEYS, _APERTURE, ("SLOPE", "1D", ""), ("B_SPEC", "1D", "pixel"), ("HEIGHT", "1J", "pixel")]
     columns += [("B_BKG1", "1D", "pixel"), ("B_BKG2", "1D", "pixel")]
     columns += [(name, "1J", "pixel") for name in ("BWIDTH", "BHEIGHT", "B_HGT1", "B_HGT2")]
@@ -50,23 +60,14 @@ def _extraction(key: Key) -> fits.HDUList:
     for mode in settings_of(key.detector):
         science, lamp = mode.science_row(key.life_adj), mode.lamp_row(key.life_adj)
         if key.detector == "FUV":
-            boxes = (
-                ("PSA", mode.science_slope, science, _FUV_HEIGHT, science + below, science + above, tall),
-                ("WCA", mode.lamp_slope, lamp, _FUV_LAMP_HEIGHT, lamp - 32, lamp + 32, 15),
-            )
+            target = (mode.science_slope, science, _FUV_HEIGHT, science + below, science + above, tall)
+            wavecal = (mode.lamp_slope, lamp, _FUV_LAMP_HEIGHT, lamp - 32, lamp + 32, 15)
         else:
-            backgrounds = (mode.science_slope, *_nuv_background())
-            boxes = (
-                ("PSA", mode.science_slope, science, _NUV_HEIGHT, *backgrounds[1:], tall),
-                ("WCA", mode.lamp_slope, lamp, _NUV_HEIGHT, *backgrounds[1:], tall),
-            )
-        rows += [(*_names(mode), *box[:6], 100, box[6], box[6], box[6]) for box in boxes]
+            target = (mode.science_slope, science, _NUV_HEIGHT, *_NUV_BACKGROUND, tall)
+            wavecal = (mode.lamp_slope, lamp, _NUV_HEIGHT, *_NUV_BACKGROUND, tall)
+        boxes = {**dict.fromkeys(APERTURES, target), "WCA": wavecal}
+        rows += [(*_names(mode), name, *box[:5], 100, box[5], box[5], box[5]) for name, box in boxes.items()]
     return _hdus(key, table(columns, rows), life_adj=key.life_adj)
-
-
-def _nuv_background() -> tuple[float, float]:
-    """Rows of the two background regions of the NUV, clear of all stripes of target and lamp."""
-    return 100.0, 870.0
 
 
 def _two_zones(key: Key) -> fits.HDUList:
@@ -80,13 +81,13 @@ def _two_zones(key: Key) -> fits.HDUList:
     for mode in settings_of("FUV"):
         row = mode.science_row(key.life_adj)
         box = (row, _FUV_HEIGHT, row + below, row + above, 100, tall)
-        rows.append((*_names(mode), "PSA", *box, 0.005, 0.10, 0.90, 0.995, 1.0))
+        rows += [(*_names(mode), aperture, *box, 0.005, 0.10, 0.90, 0.995, 1.0) for aperture in APERTURES]
     return _hdus(key, table(columns, rows), life_adj=key.life_adj)
 
 
 def _trace(key: Key) -> fits.HDUList:
     x = np.arange(16384.0)
-    rows = [(*_names(mode), "PSA", np.rint(mode.trace(x) * 1024) / 1024) for mode in settings_of("FUV")]
+    rows = [(*_names(mode), _EITHER, np.rint(mode.trace(x) * 1024) / 1024) for mode in settings_of("FUV")]
     columns = [*_KEYS, _APERTURE, ("TRACE", "16384E", "pixel")]
     return _hdus(key, table(columns, rows), life_adj=key.life_adj)
 
@@ -102,7 +103,7 @@ def _profile(key: Key) -> fits.HDUList:
         y = first + np.arange(sum(PROFILE_ROWS))[:, None] - centre
         sigma = mode.profile_sigma(x)
         shape = (1 - share) * _gaussian(y, sigma) + share * _gaussian(y, wide * sigma)
-        rows.append((*_names(mode), "PSA", first, centre, np.repeat(shape, 128, axis=1)))
+        rows.append((*_names(mode), _EITHER, first, centre, np.repeat(shape, 128, axis=1)))
     dim = f"(16384,{sum(PROFILE_ROWS)})"
     columns = [*_KEYS, _APERTURE, ("ROW_0", "1J", "pixel"), ("CENTER", "1D", "pixel")]
     columns += [(f"PROFILE:{dim}", f"{16384 * sum(PROFILE_ROWS)}E", "")]
@@ -130,7 +131,7 @@ def _dispersion(key: Key) -> fits.HDUList:
     rows = [
         (*_names(mode), aperture, 3, mode.coefficients, 0.0, 0.0)
         for mode in settings_of(key.detector)
-        for aperture in ("PSA", "WCA")
+        for aperture in (*APERTURES, "WCA")
     ]
     return _hdus(key, table(columns, rows))
 
@@ -139,10 +140,12 @@ def _flux(key: Key) -> fits.HDUList:
     """Sensitivities on a grid that covers the detector and the FP-POS."""
     x = np.linspace(-1500.0, 18000.0, 400) if key.detector == "FUV" else np.linspace(-400.0, 1400.0, 400)
     factor = 1.0 if key.version == 1 else REVISED_FLUX
+    transmissions = {"PSA": 1.0, "BOA": BOA_TRANSMISSION}
     rows = []
     for mode in settings_of(key.detector):
         wavelength = mode.wavelength(x)
-        rows.append((*_names(mode), "PSA", wavelength, factor * mode.sensitivity(wavelength)))
+        sensitivity = factor * mode.sensitivity(wavelength)
+        rows += [(*_names(mode), name, wavelength, through * sensitivity) for name, through in transmissions.items()]
     columns = [*_KEYS, _APERTURE, ("WAVELENGTH", f"{x.size}D", "Angstrom")]
     columns += [("SENSITIVITY", f"{x.size}E", "count /s /pixel / (erg /s /cm**2 /Angstrom)")]
     return _hdus(key, table(columns, rows))
@@ -160,7 +163,7 @@ def _decline(key: Key) -> fits.HDUList:
     ]
     columns += [(f"{name}:({waves},{times})", f"{times * waves}E", "") for name in ("SLOPE", "INTERCEPT")]
     rows = [
-        (mode.channel, mode.grating.name, "PSA", mode.cenwave, waves, times, wavelength, tds.BREAKS, slope, intercept)
+        (mode.channel, mode.grating.name, _EITHER, mode.cenwave, waves, times, wavelength, tds.BREAKS, slope, intercept)
         for mode in settings_of(key.detector)
     ]
     return _hdus(key, table(columns, rows, ref_time=tds.REFERENCE_DATE))
@@ -173,7 +176,7 @@ def _coordinates(key: Key) -> fits.HDUList:
     middle = 8192.0 if key.detector == "FUV" else 512.0
     scale = {"FUV": (6.4e-6, 2.5e-5), "NUV": (6.5e-6, 6.5e-6)}[key.detector]
     rows = [
-        (*_names(mode), "PSA", "WAVE", *centre, *scale, 18000.0, 3800.0, 1, 20.0, 0.0)
+        (*_names(mode), _EITHER, "WAVE", *centre, *scale, 18000.0, 3800.0, 1, 20.0, 0.0)
         for mode in settings_of(key.detector)
         for centre in [(float(mode.wavelength(middle)), middle, float(mode.dispersion(middle)))]
     ]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from simulator.instrument.modes import BOA_TRANSMISSION
 from simulator.plan import Association, ExposurePlan, Fault, FaultKind, Flash, Spectrum, Target
 
 __all__ = ["CASES", "Case"]
@@ -102,6 +103,13 @@ def _wavecal(plan: ExposurePlan, member_type: str, exptime: float = 60.0) -> Exp
     )
 
 
+def _dazzling(target: Target) -> Target:
+    """Make a target so bright that it takes the BOA."""
+    if target.spectrum is None:
+        raise ValueError(f"{target.name} has no spectrum")
+    return replace(target, spectrum=replace(target.spectrum, flux=target.spectrum.flux / BOA_TRANSMISSION))
+
+
 def _burst(plan: ExposurePlan) -> ExposurePlan:
     fault = Fault(FaultKind.BURST, 300.0, 330.0, 4000.0)
     return replace(plan, faults=(fault,), overrides={"BRSTCORR": "PERFORM"})
@@ -130,6 +138,7 @@ def _cases() -> list[Case]:
     accum = _fuv(6, "G130M", 1309, _G130M, obsmode="ACCUM", flashes=())
     split = _fuv(7, "G160M", 1577, _G160M, life_adj=6, flashes=())
     blue = _fuv(8, "G130M", 1222, _G130M, life_adj=5)
+    dimmed = _fuv(11, "G160M", 1623, _dazzling(_G160M), aperture="BOA", life_adj=4, flashes=())
     cases = [
         Case("FUV G130M/1291 LP3 TAGFLASH TWOZONE, FP-POS 3 and 4", _associated(*g130m), _FUV_SHIFTS),
         Case("FUV G130M/1327 LP1 TAGFLASH BOXCAR", (boxcar,), _FUV_SHIFTS),
@@ -143,6 +152,7 @@ def _cases() -> list[Case]:
             _associated(_wavecal(split, "EXP-SWAVE"), split, _wavecal(split, "EXP-SWAVE")),
             _FUV_SHIFTS,
         ),
+        Case("FUV G160M/1623 LP4 BOA, auto wavecal", _associated(dimmed, _wavecal(dimmed, "EXP-AWAVE")), _FUV_SHIFTS),
         Case("FUV dark", (_dark(_fuv(9, "G130M", 1291, _G130M)),)),
         Case("FUV dark with a burst", (_burst(_dark(_fuv(10, "G130M", 1291, _G130M))),)),
     ]
@@ -153,6 +163,9 @@ def _cases() -> list[Case]:
     accum = _nuv(25, "G185M", 1921, _MEDIUM_NUV, obsmode="ACCUM", flashes=(), fppos=2)
     go = _wavecal(accum, "EXP-GWAVE")
     cases.append(Case("NUV G185M/1921 ACCUM, GO wavecal", _associated(accum, go), _NUV_ACCUM_SHIFTS))
+    dimmed = _nuv(29, "G225M", 2306, _dazzling(_MEDIUM_NUV), aperture="BOA", flashes=())
+    wavecal = _wavecal(dimmed, "EXP-AWAVE")
+    cases.append(Case("NUV G225M/2306 BOA, auto wavecal", _associated(dimmed, wavecal), _NUV_SHIFTS))
     image = _nuv(27, "MIRRORA", 0, _IMAGED, exptime=300.0, flashes=_flashes(300.0))
     cases.append(Case("NUV imaging MIRRORA, TAGFLASH", _associated(image, image), _NUV_SHIFTS))
     faint = _nuv(28, "MIRRORB", 0, _BRIGHT, exptime=400.0, obsmode="ACCUM", flashes=(), lamp="NONE")
