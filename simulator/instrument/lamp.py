@@ -19,10 +19,10 @@ LINE_SIGMA = {"FUV": 3.5, "NUV": 3.0}
 
 CalCOS fits a parabola to chi-square over up to seven pixels: much narrower lines would bias its shifts by 0.1 pixel."""
 
-CONTINUUM = {"FUV": 0.1, "NUV": 0.04}
-"""Share of the lamp's counts in its continuum; more of it makes the chi-square of few counts smoother."""
+CONTINUUM = 0.1
+"""Share of the lamp's counts in its continuum; less of it makes CalCOS's chi-square, and its shifts, noisier."""
 
-_LINES_PER_DISPERSION = {"FUV": 90, "NUV": 14}
+_LINES_PER_DISPERSION = {"FUV": 90, "NUV": 30}
 
 
 @cache
@@ -45,11 +45,11 @@ def lamp_spectrum(setting: Setting, pixel: Floats) -> Floats:
         Positions in the wavecal-corrected frame, shape (n,).
     """
     positions, strengths = _lines(setting)
-    sigma, continuum = LINE_SIGMA[setting.detector], CONTINUUM[setting.detector]
+    sigma = LINE_SIGMA[setting.detector]
     width = {"FUV": 16384.0, "NUV": 1024.0}[setting.detector]
     inside = strengths[(positions > 0) & (positions < width)].sum()
-    rate = np.full(pixel.shape, continuum / width)
-    for position, strength in zip(positions, strengths / inside * (1.0 - continuum), strict=True):
+    rate = np.full(pixel.shape, CONTINUUM / width)
+    for position, strength in zip(positions, strengths / inside * (1.0 - CONTINUUM), strict=True):
         near = np.abs(pixel - position) < 6 * sigma
         rate[near] += strength * np.exp(-0.5 * ((pixel[near] - position) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
     return rate
