@@ -38,9 +38,18 @@ class Client:
         """Close the connections."""
         self._http.close()
 
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send a request; one that only reads once more if the server has closed the idle connection meanwhile."""
+        try:
+            return self._http.request(method, path, **options)
+        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+            if method != "GET":
+                raise
+            return self._http.request(method, path, **options)
+
     def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
-            answer = self._http.request(method, path, **options)
+            answer = self._send(method, path, **options)
         except httpx.TransportError as error:
             raise TransientError(f"no answer from {self._http.base_url}: {error}; is `cosmo up` running?") from error
         if answer.is_success:

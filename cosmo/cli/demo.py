@@ -19,7 +19,7 @@ from cosmo.cli.running import CONSOLE, DONE, prepare, scan_once, tabulate, wait_
 from cosmo.cli.sights import recovered, sights
 from cosmo.client import Client
 from cosmo.launcher.machine import Machine
-from shared.errors import PermanentError
+from shared.errors import PermanentError, TransientError
 from simulator.mission.make import DATA, REFERENCES, fly
 from simulator.mission.schedule import Mission
 from simulator.truth import TRUTH_NAME
@@ -27,6 +27,8 @@ from simulator.truth import TRUTH_NAME
 __all__ = ["COMMANDS"]
 
 _POLL_SECONDS: Final = 1.0
+_PATIENCE: Final = 60
+"""Polls in a row that may stay without an answer, while the web process starts again."""
 
 
 def demo(
@@ -51,7 +53,7 @@ def demo(
             rows = list(client.datasets())
             truth = json.loads((folder / TRUTH_NAME).read_text())
             Console().print(recovered(client, truth))
-            typer.echo(sights(machine.url, truth, folder))
+            typer.echo(sights(machine.url, truth, folder, client.monitors()))
         wrong = [row for row in rows if row["state"] not in DONE]
         if wrong:
             Console().print(tabulate(wrong))
@@ -74,14 +76,19 @@ def _process(machine: Machine, client: Client, mission: Mission, folder: Path) -
         observatory, services = (progress.add_task("", what=what, total=None) for what in ("observatory", "services"))
         stop = threading.Event()
         flight = pool.submit(_fly, mission, folder, progress, observatory, stop)
-        scanned = 0.0
+        scanned, silent = 0.0, 0
         try:
             while True:
                 landed, visits = flight.done(), progress.tasks[observatory].completed
                 if visits > scanned:
                     asyncio.run(scan_once(machine.environment, str(folder / DATA)))
                     scanned = visits
-                busy = _show(client, progress, services)
+                try:
+                    busy, silent = _show(client, progress, services), 0
+                except TransientError:
+                    busy, silent = True, silent + 1
+                    if silent > _PATIENCE:
+                        raise
                 if landed and not busy:
                     return flight.result()
                 machine.check()

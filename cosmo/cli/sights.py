@@ -1,5 +1,7 @@
 """What the demonstration points at: how well the truth came back, and which pages to look at."""
 
+from collections.abc import Iterable, Mapping
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -20,6 +22,9 @@ _ROUTINES: Final = {
 }
 """What the visits of a routine show."""
 
+_DARK_REGIONS: Final = ("inner", "all")
+"""Regions of the FUV and the NUV that stand for the whole detector."""
+
 
 def recovered(client: Client, truth: Truth) -> Table:
     """Compare what the pipeline measured with what was put in.
@@ -35,10 +40,15 @@ def recovered(client: Client, truth: Truth) -> Table:
     table = Table(
         "measured - true", "number", "median", "largest", title="what came back", title_justify="left", box=None
     )
-    for name, unit, differences in (("lamp shift", "pixel", _lamp_shifts(client, exposures)),):
-        sizes = sorted(abs(value) for value in differences)
-        if sizes:
-            table.add_row(f"{name} ({unit})", str(len(sizes)), f"{median(differences):+.3f}", f"{sizes[-1]:.3f}")
+    quantities = (
+        ("lamp shift", "pixel", _lamp_shifts(client, exposures)),
+        ("stim position", "pixel", _stim_positions(client, exposures)),
+        ("dark rate", "%", _dark_rates(client, exposures)),
+    )
+    for name, unit, differences in quantities:
+        if differences:
+            numbers = (f"{median(differences):+.3f}", f"{max(map(abs, differences)):.3f}")
+            table.add_row(f"{name} ({unit})", str(len(differences)), *numbers)
     return table
 
 
@@ -54,7 +64,42 @@ def _lamp_shifts(client: Client, exposures: Truth) -> list[float]:
     return differences
 
 
-def sights(url: str, truth: Truth, folder: Path) -> str:
+def _stim_positions(client: Client, exposures: Truth) -> list[float]:
+    """Mean place of both stims of each exposure along both axes, in raw pixels."""
+    sums: dict[tuple[str, str, int, int], tuple[float, int]] = {}
+    for row in client.table("stims"):
+        for stim, axis in product((0, 1), (0, 1)):
+            place, counts = row[f"stim{stim + 1}_{'xy'[axis]}"], row[f"stim{stim + 1}_counts"]
+            if place is not None and counts:
+                key = row["rootname"], row["segment"], stim, axis
+                total, number = sums.get(key, (0.0, 0))
+                sums[key] = total + place * counts, number + counts
+    return [
+        total / number - exposures[rootname]["detectors"][segment]["stims"][stim][axis]
+        for (rootname, segment, stim, axis), (total, number) in sums.items()
+        if rootname in exposures
+    ]
+
+
+def _dark_rates(client: Client, exposures: Truth) -> list[float]:
+    """Rate of each dark exposure, any pulse height, corrected for dead time: per cent above the true one."""
+    sums: dict[tuple[str, str], tuple[int, float]] = {}
+    for row in client.table("darks"):
+        if row["region"] in _DARK_REGIONS and row["rootname"] in exposures:
+            counts, area = sums.get((row["rootname"], row["detector"]), (0, 0.0))
+            sums[row["rootname"], row["detector"]] = (
+                counts + row["all_counts"],
+                area + row["exposure"] * row["npix"],
+            )
+    differences = []
+    for (rootname, detector), (counts, area) in sums.items():
+        true = exposures[rootname]["detectors"][detector]
+        if area > 0.0:
+            differences.append(100.0 * (counts / area / true["live_time"] / true["dark_rate"] - 1.0))
+    return differences
+
+
+def sights(url: str, truth: Truth, folder: Path, monitors: Iterable[Mapping[str, Any]]) -> str:
     """Tell what to look at, one place a line.
 
     Parameters
@@ -65,12 +110,15 @@ def sights(url: str, truth: Truth, folder: Path) -> str:
         Content of the mission's truth file.
     folder
         Of the mission.
+    monitors
+        As the HTTP API lists them.
     """
     places = [(f"{url}/", "what there is, and what failed")]
     for routine, what in _ROUTINES.items():
         names = [name for visit in truth["visits"] if visit["routine"] == routine for name in visit["associations"]]
         found = {exposure["plan"]["association"] for exposure in truth["exposures"]}
         places.append((f"{url}/datasets/{next(name for name in names if name in found)}", what))
+    places += [(f"{url}/monitors/{monitor['name']}", monitor["title"]) for monitor in monitors]
     places.append((f"{url}/api/v1/tables/lampflash?format=csv", "lamp flashes as a table; every table is there"))
     places.append((f"{url}/api/v1/openapi.json", "what else the HTTP API answers"))
     places.append((str(folder / TRUTH_NAME), "what was put into each exposure"))
