@@ -165,6 +165,14 @@ def test_lamp_shifts_come_back(demo: Demo) -> None:
     assert f"lamp shift (pixel) {len(differences)} " in " ".join(demo.output.split())
 
 
+def test_stims_and_darks_come_back(demo: Demo) -> None:
+    lines = {name: line.split() for line in demo.output.splitlines() for name in ("stim", "dark") if f" {name} " in line}
+    for name, limit in (("stim", 0.05), ("dark", 5.0)):
+        number, middle, _ = lines[name][-3:]
+        assert int(number) >= 4
+        assert abs(float(middle)) < limit
+
+
 def test_spectrum_of_a_standard(demo: Demo) -> None:
     """Continuum between the lines, by segment, within 3 % of what was put in."""
     plans = [found["plan"] for found in demo.truth["exposures"]]
@@ -183,8 +191,10 @@ def test_spectrum_of_a_standard(demo: Demo) -> None:
 def test_its_pages(demo: Demo, browser: Browser) -> None:
     lines = [line.strip() for line in demo.output.splitlines()]
     pages = [line for line in lines if line.startswith(demo.url) and "/api/" not in line]
-    assert len(pages) == 4
-    for page in pages:
+    monitors = {page for page in pages if "/monitors/" in page}
+    assert monitors == {f"{demo.url}/monitors/{monitor['name']}" for monitor in demo.client.monitors()}
+    assert len(pages) - len(monitors) == 4
+    for page in (page for page in pages if page not in monitors):
         browser.open(page)
         if "/datasets/" in page:
             browser.wait("document.querySelectorAll('#spectrum .legend input').length > 1")
