@@ -166,9 +166,9 @@ def test_lamp_shifts_come_back(demo: Demo) -> None:
 
 
 def test_stims_and_darks_come_back(demo: Demo) -> None:
-    lines = {name: line.split() for line in demo.output.splitlines() for name in ("stim", "dark") if f" {name} " in line}
-    for name, limit in (("stim", 0.05), ("dark", 5.0)):
-        number, middle, _ = lines[name][-3:]
+    for name, limit in (("stim position (pixel)", 0.05), ("dark rate (%)", 5.0)):
+        (line,) = (line for line in demo.output.splitlines() if line.strip().startswith(name))
+        number, middle, _ = line.split()[-3:]
         assert int(number) >= 4
         assert abs(float(middle)) < limit
 
