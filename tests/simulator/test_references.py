@@ -3,6 +3,7 @@
 import ast
 import hashlib
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def test_crds_resolves_them_without_a_network(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("CRDS_PATH", str(tmp_path))
     monkeypatch.setenv("CRDS_SERVER_URL", "https://localhost:9")
     monkeypatch.setenv("CRDS_OBSERVATORY", "hst")
-    import crds  # reads the environment when it is imported
+    crds = import_module("crds")  # reads the environment when it is imported
 
     write_contexts(tmp_path, Catalogue())
     for plan in (*PLANS, replace(PLANS[0], life_adj=1)):
