@@ -1,8 +1,10 @@
 """One calibration, from raw files to packed products, without a database or a store."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from services.calibrator.preparation import CalibrationRequest, Prepared, prepare
 from services.calibrator.products import Product, check_products, kept_products, pack
@@ -10,7 +12,8 @@ from services.calibrator.recipes.changes import Change, TableCopied
 from services.calibrator.recipes.export import export
 from services.calibrator.recipes.warnings import product_warnings
 from services.calibrator.references import Reference
-from services.calibrator.template import Child, ChildRun, RunResult, judge
+from services.calibrator.sub_exposures import Division, RunCalcos, calibrate_parts
+from services.calibrator.template import Child, ChildRun, RunResult, judge, sum_up
 from services.calibrator.unpacking import is_disk_full
 from services.calibrator.workspace import Workspace, open_workspace
 from shared.errors import PermanentError, TransientError, UnsupportedError
@@ -46,7 +49,8 @@ class CalibrationResult:
     products
         Packed products; empty for a run that failed.
     extras
-        Packed files that a recipe's run leaves beside them: derived tables, text files, the archive to take home.
+        Packed files that a recipe's run leaves beside them: derived tables, text files, sub-exposures and
+        their light curve, the archive to take home.
     """
 
     run: RunResult
@@ -108,28 +112,25 @@ async def calibrate(request: CalibrationRequest) -> CalibrationResult:
     try:
         with open_workspace(request.scratch, request.label) as workspace:
             prepared = await asyncio.to_thread(prepare, request, workspace)
-            child = Child(
-                ChildRun(
-                    prepared.target,
-                    workspace.outdir,
-                    workspace.references,
-                    request.memory_limit_mb,
-                    request.wall_limit_seconds,
-                    request.without,
-                    request.processes,
-                    prepared.arguments,
-                )
-            )
+            runs: list[RunResult] = []
+
+            async def run(target: Path, outdir: Path, arguments: Mapping[str, Any]) -> RunResult:
+                child = Child(_child_run(request, workspace, target, outdir, arguments, runs))
+                try:
+                    await child.wait()
+                finally:
+                    runs.append(child.end())
+                return runs[-1]
+
             try:
-                await child.wait()
+                await run(prepared.target, workspace.outdir, prepared.arguments)
+                await asyncio.to_thread(_check, runs[0], prepared, workspace)
+                division = await _divide(request, prepared, workspace, run)
+                record = _record(prepared, workspace, runs)
+                return await asyncio.to_thread(_finish, request, prepared, workspace, record, division)
             except BaseException as error:
-                _attach(error, _record(prepared, workspace, child.end()))
-                raise
-            record = _record(prepared, workspace, child.end())
-            try:
-                return await asyncio.to_thread(_judge, request, prepared, workspace, record)
-            except BaseException as error:
-                _attach(error, record)
+                if runs:
+                    _attach(error, _record(prepared, workspace, runs))
                 raise
     except OSError as error:
         if is_disk_full(error):
@@ -141,8 +142,36 @@ def _attach(error: BaseException, record: CalibrationResult) -> None:
     error.calibration = record  # type: ignore[attr-defined]
 
 
-def _record(prepared: Prepared, workspace: Workspace, run: RunResult) -> CalibrationResult:
-    trailer = "\n".join(path.read_text(errors="replace") for path in sorted(workspace.outdir.glob("*.tra")))
+def _child_run(
+    request: CalibrationRequest,
+    workspace: Workspace,
+    target: Path,
+    outdir: Path,
+    arguments: Mapping[str, Any],
+    before: Sequence[RunResult],
+) -> ChildRun:
+    """Run of CalCOS with what the earlier ones of the same calibration have left of its time."""
+    return ChildRun(
+        target,
+        outdir,
+        workspace.references,
+        request.memory_limit_mb,
+        request.wall_limit_seconds - sum(run.wall_seconds for run in before),
+        request.without,
+        request.processes,
+        arguments,
+    )
+
+
+async def _divide(request: CalibrationRequest, prepared: Prepared, workspace: Workspace, run: RunCalcos) -> Division:
+    division = request.recipe.sub_exposures if request.recipe else None
+    return await calibrate_parts(request.label, division, prepared, workspace, run) if division else Division()
+
+
+def _record(prepared: Prepared, workspace: Workspace, runs: Sequence[RunResult]) -> CalibrationResult:
+    run = sum_up(runs)
+    trailers = [*sorted(workspace.outdir.glob("*.tra")), *sorted((workspace.root / "parts").glob("*.tra"))]
+    trailer = "\n".join(path.read_text(errors="replace") for path in trailers)
     slower = tuple(f"CalCOS ran without the replacement {name} ({why})" for name, why in run.skipped.items())
     notes = prepared.notes + slower
     return CalibrationResult(
@@ -157,24 +186,36 @@ def _record(prepared: Prepared, workspace: Workspace, run: RunResult) -> Calibra
     )
 
 
-def _judge(
-    request: CalibrationRequest, prepared: Prepared, workspace: Workspace, record: CalibrationResult
-) -> CalibrationResult:
-    """Refuse a run that did not come out whole; pack what it left."""
-    status = judge(record.run)
+def _check(run: RunResult, prepared: Prepared, workspace: Workspace) -> None:
+    """Refuse a run that did not come out whole."""
+    status = judge(run)
     if status == _NOTHING_TO_DO:
         raise UnsupportedError("CalCOS found nothing to calibrate (status 5)")
     if status != 0:
-        raise PermanentError(f"CalCOS ended with status {status}\nthe end of its log:\n{record.run.tail}")
+        raise PermanentError(f"CalCOS ended with status {status}\nthe end of its log:\n{run.tail}")
     check_products(workspace.outdir, prepared.promised)
+
+
+def _finish(
+    request: CalibrationRequest,
+    prepared: Prepared,
+    workspace: Workspace,
+    record: CalibrationResult,
+    division: Division,
+) -> CalibrationResult:
+    """Pack what a good run left."""
     products = tuple(pack(kept_products(workspace.outdir, request.keep), request.products))
     if request.recipe is None:
         return replace(record, products=products)
     derived = [workspace.references / change.file for change in prepared.changes if isinstance(change, TableCopied)]
     texts = sorted(workspace.outdir.glob("*.txt"))  # those that the recipe asked for
-    archive = export(request.label, request.recipe, prepared, workspace)
+    archive = export(request.label, request.recipe, prepared, workspace, division.parts)
     left_out = [f"{name} was missing and is left out" for name in sorted(request.accepted_missing)]
-    warnings = (*record.warnings, *left_out, *product_warnings(workspace.outdir, record.run.log))
-    return replace(
-        record, products=products, extras=tuple(pack([*derived, *texts, archive], request.products)), warnings=warnings
+    warnings = (
+        *record.warnings,
+        *left_out,
+        *product_warnings(workspace.outdir, record.run.log),
+        *division.warnings,
     )
+    extras = tuple(pack([*derived, *texts, *division.files, archive], request.products))
+    return replace(record, products=products, extras=extras, warnings=warnings)

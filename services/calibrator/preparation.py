@@ -10,6 +10,7 @@ from services.calibrator.preflight import preflight
 from services.calibrator.products import promised_products
 from services.calibrator.recipes.arguments import calcos_arguments, write_shifts
 from services.calibrator.recipes.changes import Change, HeaderEdit, TableCopied, apply
+from services.calibrator.recipes.division import check_pulse_heights, divide
 from services.calibrator.recipes.extraction import derive
 from services.calibrator.recipes.planning import plan
 from services.calibrator.recipes.regions import region_warnings
@@ -135,6 +136,10 @@ def prepare(request: CalibrationRequest, workspace: Workspace) -> Prepared:
         exposures = read_exposures(folder)
         warnings += tuple(region_warnings(exposures, lref))
         write_shifts(options, folder)
+        if division := request.recipe.sub_exposures:
+            check_pulse_heights(division, exposures, lref)
+            orbits = [path.name[:9] for path in folder.glob("*_spt.fits")]
+            changes += tuple(divide(division, exposures, orbits))
     return Prepared(
         association.path if association else exposures[0].path,
         calcos_arguments(options, request.label, folder),

@@ -7,14 +7,14 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from shared.errors import PermanentError, TransientError
 
-__all__ = ["Child", "ChildRun", "RunResult", "judge", "warm_up"]
+__all__ = ["Child", "ChildRun", "RunResult", "judge", "sum_up", "warm_up"]
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["services.calibrator.child"])
@@ -201,6 +201,17 @@ class Child:
                 report |= json.loads(self._receiver.recv_bytes())
         self._receiver.close()
         return report
+
+
+def sum_up(runs: Sequence[RunResult]) -> RunResult:
+    """Put the runs of one calibration together: what all cost and printed, and how the last one ended."""
+    return replace(
+        runs[-1],
+        wall_seconds=sum(run.wall_seconds for run in runs),
+        cpu_seconds=sum(run.cpu_seconds for run in runs),
+        peak_rss_mb=max(run.peak_rss_mb for run in runs),
+        log="\n".join(run.log for run in runs),
+    )
 
 
 def judge(result: RunResult) -> int:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from shared.errors import PermanentError
+from shared.recipes.division import SubExposures
 from shared.recipes.document import Document
 from shared.recipes.extraction import Extraction
 from shared.recipes.keywords import Keywords, References, Switches
@@ -58,6 +59,7 @@ class Recipe(Edits):
     options: Options = Options()
     members: Members = Members()
     extraction: Extraction = Extraction()
+    sub_exposures: SubExposures | None = Field(None, description="Parts of the exposures, each calibrated by itself")
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -66,6 +68,8 @@ class Recipe(Edits):
             raise ValueError(f"{', '.join(left_out)}: dropped and edited; do one or the other")
         if self.members.only and set(self.exposures) - {self.members.only}:
             raise ValueError(f"only {self.members.only} is calibrated, so only its headers can be edited")
+        if self.sub_exposures and self.options.only_csum:
+            raise ValueError("only_csum leaves no spectra, so there is nothing to divide; drop it or sub_exposures")
         every: list[Edits] = [self, *self.exposures.values()]
         for edits in every:
             algorithm = {**self.keywords, **edits.keywords}.get("XTRCTALG")

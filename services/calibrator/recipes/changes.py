@@ -8,7 +8,17 @@ from typing import Any
 
 from astropy.io import fits
 
-__all__ = ["CellEdit", "Change", "FileLeftOut", "HeaderEdit", "RowAdded", "TableCopied", "apply", "describe"]
+__all__ = [
+    "CellEdit",
+    "Change",
+    "FileLeftOut",
+    "HeaderEdit",
+    "RowAdded",
+    "SubExposure",
+    "TableCopied",
+    "apply",
+    "describe",
+]
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,34 @@ class TableCopied:
     source: str
 
 
-Change = FileLeftOut | HeaderEdit | CellEdit | RowAdded | TableCopied
+@dataclass(frozen=True)
+class SubExposure:
+    """A part of an exposure that is calibrated by itself, once the whole is; no input changes for it.
+
+    Attributes
+    ----------
+    file
+        Beginning of the names of its files.
+    exposure
+        Rootname of the whole.
+    start, stop
+        Time since EXPSTART, second.
+    sun_altitude, target_altitude
+        Ranges of altitudes above the limb, degree; None for any.
+    pulse_heights
+        Lowest and highest pulse height; None for any.
+    """
+
+    file: str
+    exposure: str
+    start: float
+    stop: float
+    sun_altitude: tuple[float, float] | None
+    target_altitude: tuple[float, float] | None
+    pulse_heights: tuple[int, int] | None
+
+
+Change = FileLeftOut | HeaderEdit | CellEdit | RowAdded | TableCopied | SubExposure
 
 
 def describe(changes: Iterable[Change]) -> list[dict[str, Any]]:
@@ -95,6 +132,8 @@ def apply(changes: Iterable[Change], inputs: Path, lref: Path) -> None:
                     hdus[extension].data[column][row] = new
             case RowAdded(file, extension, values):
                 _add_row(folder / file, extension, values)
+            case SubExposure():
+                pass
 
 
 def _add_row(path: Path, extension: int, values: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ import io
 import json
 import pprint
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from services.calibrator.recipes.changes import (
     TableCopied,
     describe,
 )
+from services.calibrator.recipes.light_curve import Part
 from services.calibrator.workspace import Workspace
 from shared.recipes import Recipe
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["export"]
 
 
-def export(label: str, recipe: Recipe, prepared: "Prepared", workspace: Workspace) -> Path:
+def export(label: str, recipe: Recipe, prepared: "Prepared", workspace: Workspace, parts: Sequence[Part] = ()) -> Path:
     """Write the archive of a run; the same run gives the same bytes.
 
     Parameters
@@ -41,6 +42,8 @@ def export(label: str, recipe: Recipe, prepared: "Prepared", workspace: Workspac
         What went into the run.
     workspace
         Its folders; the raw files are as CalCOS saw them.
+    parts
+        Its sub-exposures.
 
     Returns
     -------
@@ -53,7 +56,7 @@ def export(label: str, recipe: Recipe, prepared: "Prepared", workspace: Workspac
         "recipe.json": json.dumps(recipe.canonical(), indent=2) + "\n",
         "changes.json": json.dumps(describe(prepared.changes), indent=2) + "\n",
         "references.txt": "".join(f"{item.sha256}  {item.name}  {item.keyword}\n" for item in prepared.references),
-        "reproduce.py": _script(label, prepared),
+        "reproduce.py": _script(label, prepared, parts),
     }
     target = workspace.root / f"{label}_export.tar"
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as archive:
@@ -72,7 +75,7 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     archive.addfile(entry, io.BytesIO(content))
 
 
-def _script(label: str, prepared: "Prepared") -> str:
+def _script(label: str, prepared: "Prepared", parts: Sequence[Part]) -> str:
     arguments = {name: value for name, value in prepared.arguments.items() if name != "shift_file"}
     shifts = SHIFTS if "shift_file" in prepared.arguments else None
     values = {
@@ -80,15 +83,20 @@ def _script(label: str, prepared: "Prepared") -> str:
         "ARGUMENTS": {"verbosity": 1, **arguments},
         "SHIFTS": shifts,
         "REFERENCES": {item.name: item.sha256 for item in prepared.references},
+        "PARTS": [(item.which.exposure, item.which.file, item.intervals, item.which.pulse_heights) for item in parts],
         "DERIVED": {change.file: change.source for change in prepared.changes if isinstance(change, TableCopied)},
     }
     constants = "\n".join(
         f"{name} = {pprint.pformat(value, width=110, sort_dicts=False)}" for name, value in values.items()
     )
-    template = resources.files(__package__).joinpath("reproduce.txt").read_text()
+    here = resources.files(__package__)
+    template = here.joinpath("reproduce.txt").read_text()
+    splitting = here.joinpath("splitting.py").read_text().partition("Intervals = ")
+    functions = f"\n\n{splitting[1]}{splitting[2].rstrip()}\n" if parts else ""
     return (
         template.replace("@LABEL@", label)
         .replace("@CONSTANTS@", constants)
+        .replace("@SPLITTING@", functions)
         .replace("@CALLS@", "\n".join(_calls(prepared.changes)) or "    pass")
     )
 
