@@ -77,6 +77,8 @@ class Spectrum:
         Sigma of the lines in km/s.
     velocity
         Radial velocity of the target against the Sun in km/s.
+    amplitude, period
+        The flux varies by this fraction, as a sine of this period in seconds that begins with the exposure.
     """
 
     flux: float = 1e-14
@@ -85,6 +87,8 @@ class Spectrum:
     line_flux: float = 0.0
     line_width: float = 15.0
     velocity: float = 0.0
+    amplitude: float = 0.0
+    period: float = 1.0
 
 
 @dataclass(frozen=True)

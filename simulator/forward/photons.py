@@ -19,7 +19,7 @@ from simulator.instrument.modes import (
 from simulator.plan import ExposurePlan, Flash, Spectrum
 from simulator.state import InstrumentState, Viewing
 
-__all__ = ["Photons", "flux_of", "lamp_photons", "target_photons"]
+__all__ = ["Photons", "brightness", "flux_of", "lamp_photons", "target_photons"]
 
 Floats = NDArray[np.float64]
 
@@ -73,6 +73,11 @@ def flux_of(spectrum: Spectrum, wavelength: Floats) -> Floats:
     return np.asarray(flux)
 
 
+def brightness(spectrum: Spectrum, time: Floats) -> Floats:
+    """Flux at times, seconds since the exposure's start, as a fraction of its mean; same shape."""
+    return np.asarray(1.0 + spectrum.amplitude * np.sin(2.0 * np.pi * time / spectrum.period))
+
+
 def _draw_positions(expected: Floats, edges: Floats, generator: np.random.Generator) -> Floats:
     """Draw positions of a Poisson process with `expected` events (n,) between edges (n + 1,), in ascending bins."""
     counts = generator.poisson(expected)
@@ -121,9 +126,12 @@ def target_photons(
     )
     # Sensitivity is zero where no light falls; what is left of it there would only be thrown away later.
     density = np.where(density > _KEPT * density.max(), density, 0.0)
-    full = _draw_positions(density * plan.exptime * flat_maximum, edges, generator)
+    full = _draw_positions(density * plan.exptime * flat_maximum * (1.0 + spectrum.amplitude), edges, generator)
+    time = generator.random(full.size) * plan.exptime
+    if spectrum.amplitude:
+        kept = generator.random(full.size) * (1.0 + spectrum.amplitude) < brightness(spectrum, time)
+        full, time = full[kept], time[kept]
     count = full.size
-    time = generator.random(count) * plan.exptime
     along, across = state.target_offset
     full += along * DISPERSION_SCALE[mode.detector]
     x = full + generator.normal(0.0, blur * _LINE_SPREAD[mode.detector], count)

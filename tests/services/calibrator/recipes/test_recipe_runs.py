@@ -1,7 +1,5 @@
 """Recipes through the real CalCOS: what they do to the spectrum, and that a run can be taken home."""
 
-import asyncio
-import gzip
 import subprocess
 import sys
 import tarfile
@@ -13,28 +11,15 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from services.calibrator.calibrate import CalibrationRequest, CalibrationResult, calibrate
+from services.calibrator.calibrate import CalibrationResult
 from services.calibrator.references import ReferenceFolder
-from shared.recipes import parse_recipe
-from simulator.references.catalogue import Catalogue
 from simulator.verify.cases import CASES
-from simulator.verify.running import simulate_case
+from tests.services.calibrator.recipes.running import differ, recalibrate, simulated
 
 pytestmark = pytest.mark.e2e
 
 BOXCAR = {"keywords": {"XTRCTALG": "BOXCAR"}, "switches": {"TRCECORR": "OMIT", "ALGNCORR": "OMIT"}}
 Run = Callable[[Any, str], tuple[CalibrationResult, Path]]
-
-
-def recalibrate(
-    document: Any, raw: dict[str, Path], references: ReferenceFolder, label: str, folder: Path
-) -> tuple[CalibrationResult, Path]:
-    """Run a recipe; returns its record and the folder of its products."""
-    request = CalibrationRequest(
-        label, raw, folder / "products", references, folder / "scratch", frozenset(), 1, 8192, 600.0, "*",
-        processes=2, recipe=parse_recipe(document),
-    )  # fmt: skip
-    return asyncio.run(calibrate(request)), folder / "products"
 
 
 @pytest.fixture(scope="module")
@@ -103,19 +88,8 @@ def test_only_the_summed_image(run: Run) -> None:
     assert fits.getdata(products / "ldfd01vnq_csum_a.fits.gz", 1).shape[-2:] == (256, 4096)
 
 
-def simulated(name: str, folder: Path) -> tuple[dict[str, Path], ReferenceFolder, str]:
-    """Simulate a case; returns its raw files, its references, and the rootname of its association."""
-    case, catalogue = CASES[name], Catalogue()
-    simulate_case(case, folder / "raw", catalogue)
-    for member in case.members:
-        catalogue.write(folder / "references", catalogue.select(member).values())
-    raw = {path.name: path for path in (folder / "raw").glob("*.fits*")}
-    label = next(name[:9] for name in raw if name.endswith(("_asn.fits", "_asn.fits.gz")))
-    return raw, ReferenceFolder(folder / "references", folder / "cache", "3.6.2"), label
-
-
 def test_a_dropped_member_changes_exposure_time_and_nothing_else(tmp_path: Path) -> None:
-    raw, references, label = simulated("NUV imaging MIRRORA, TAGFLASH", tmp_path)
+    raw, references, label = simulated(CASES["NUV imaging MIRRORA, TAGFLASH"], tmp_path)
     kept, gone = (member.rootname for member in CASES["NUV imaging MIRRORA, TAGFLASH"].members)
     sums = []
     for number, document in enumerate(({}, {"members": {"drop": [gone]}})):
@@ -131,7 +105,7 @@ def test_a_dropped_member_changes_exposure_time_and_nothing_else(tmp_path: Path)
 
 def test_a_run_can_be_taken_home(tmp_path: Path) -> None:
     name = "NUV G185M/1921 ACCUM, GO wavecal"
-    raw, references, label = simulated(name, tmp_path)
+    raw, references, label = simulated(CASES[name], tmp_path)
     science, lamp = (member.rootname for member in CASES[name].members)
     document = {
         "switches": {"FLATCORR": "OMIT"},
@@ -156,9 +130,3 @@ def test_a_run_can_be_taken_home(tmp_path: Path) -> None:
     mine = [path for path in products.glob("*.fits.gz") if not (home / "derived" / path.stem).exists()]
     assert {f"{science}_x1d.fits.gz", f"{label}_x1dsum.fits.gz"} <= {path.name for path in mine}
     assert [path.name for path in mine if differ(path, out / "products" / path.stem)] == []
-
-
-def differ(one: Path, other: Path) -> bool:
-    """Whether the content of two files differs; the first may be gzipped."""
-    content = one.read_bytes()
-    return (gzip.decompress(content) if one.suffix == ".gz" else content) != other.read_bytes()

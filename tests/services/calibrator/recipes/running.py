@@ -1,0 +1,43 @@
+"""Recipes on simulated cases and real exposures, without a database."""
+
+import asyncio
+import gzip
+from pathlib import Path
+from typing import Any
+
+from services.calibrator.calibrate import CalibrationRequest, CalibrationResult, calibrate
+from services.calibrator.references import ReferenceFolder
+from shared.recipes import parse_recipe
+from simulator.references.catalogue import Catalogue
+from simulator.verify.cases import Case
+from simulator.verify.running import simulate_case
+
+__all__ = ["differ", "recalibrate", "simulated"]
+
+
+def recalibrate(
+    document: Any, raw: dict[str, Path], references: ReferenceFolder, label: str, folder: Path
+) -> tuple[CalibrationResult, Path]:
+    """Run a recipe; returns its record and the folder of its products."""
+    request = CalibrationRequest(
+        label, raw, folder / "products", references, folder / "scratch", frozenset(), 1, 8192, 600.0, "*",
+        processes=2, recipe=parse_recipe(document),
+    )  # fmt: skip
+    return asyncio.run(calibrate(request)), folder / "products"
+
+
+def simulated(case: Case, folder: Path) -> tuple[dict[str, Path], ReferenceFolder, str]:
+    """Simulate a case; returns its raw files, its references, and its rootname."""
+    catalogue = Catalogue()
+    simulate_case(case, folder / "raw", catalogue)
+    for member in case.members:
+        catalogue.write(folder / "references", catalogue.select(member).values())
+    raw = {path.name: path for path in (folder / "raw").glob("*.fits*")}
+    label = case.association.rootname if case.association else case.members[0].rootname
+    return raw, ReferenceFolder(folder / "references", folder / "cache", "3.6.2"), label
+
+
+def differ(one: Path, other: Path) -> bool:
+    """Whether the content of two files differs; the first may be gzipped."""
+    content = one.read_bytes()
+    return (gzip.decompress(content) if one.suffix == ".gz" else content) != other.read_bytes()
