@@ -170,6 +170,11 @@ class Client:
         """Archive of a recalibration: edited inputs, list of references, script that reproduces it."""
         return self._request("GET", f"calibrations/{calibration_id}/export").content
 
+    def light_curve(self, calibration_id: int) -> list[dict[str, Any]]:
+        """Light curve of a recalibration's sub-exposures, a row for each of them and each segment."""
+        rows: list[dict[str, Any]] = self._get(f"calibrations/{calibration_id}/lightcurve")["items"]
+        return rows
+
     def compare(self, rootname: str, second: int, first: int | None = None, **choice: str) -> dict[str, Any]:
         """Compare two runs of a dataset; the first one is the current one, where none is named."""
         comparison: dict[str, Any] = self._get(f"datasets/{rootname}/comparison", first=first, second=second, **choice)

@@ -120,6 +120,10 @@ def _line(change: dict[str, Any]) -> str:
             return f"{change['file']}[{change['extension']}] new row {change['values']}"
         case "TableCopied":
             return f"{change['file']} derived from {change['source']}"
+        case "SubExposure":
+            limits = ("sun_altitude", "target_altitude", "pulse_heights")
+            named = [f", {name} {change[name][0]} to {change[name][1]}" for name in limits if change[name]]
+            return f"sub-exposure {change['file']}: {change['start']:g} to {change['stop']:g} s{''.join(named)}"
         case _:
             return f"{change['file']} left out"
 
@@ -164,4 +168,19 @@ def compare(
         typer.echo(f"[{item['extension']}] {item['keyword']}: {item['first']} and {item['second']}")
 
 
-COMMANDS = (recalibrate, cancel, promote, compare)
+def lightcurve(calibration_id: int, url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False) -> None:
+    """Show the light curve of a recalibration with sub-exposures."""
+    with connect(url, data_dir) as client:
+        rows = client.light_curve(calibration_id)
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    typer.echo(f"{'part':<15}{'segment':<9}{'MJD':<14}{'seconds':>9}{'count/s':>22}{'flux':>24}")
+    for row in rows:
+        rate = f"{row['net']:.4g} +- {row['net_error']:.2g}"
+        flux = "" if row["flux"] is None else f"{row['flux']:.4g} +- {row['flux_error']:.2g}"
+        where = f"{row['part']:<15}{row['segment']:<9}{row['mjd']:<14.6f}"
+        typer.echo(f"{where}{row['exptime']:>9.1f}{rate:>22}{flux:>24}")
+
+
+COMMANDS = (recalibrate, cancel, promote, compare, lightcurve)

@@ -11,12 +11,13 @@ from shared.errors import PermanentError
 
 __all__ = ["Association", "Exposure", "read_association", "read_exposures"]
 
-_RAW = ("rawtag", "rawaccum", "rawacq")
+_RAW = ("rawtag", "rawaccum", "rawacq", "corrtag")
+"""Suffixes of files that CalCOS starts from; calibrated events are among the inputs only where a recipe has them."""
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """A raw file of one exposure and segment, with its primary header and that of its data."""
+    """Raw or calibrated events of one exposure and segment, with the primary header and that of the data."""
 
     path: Path
     rootname: str
@@ -36,6 +37,10 @@ class Exposure:
     def is_set(self, switch: str) -> bool:
         """Whether a calibration switch is PERFORM."""
         return self.text(switch) == "PERFORM"
+
+    def is_done(self, switch: str) -> bool:
+        """Whether its step is done already: in calibrated events."""
+        return self.text(switch) == "COMPLETE"
 
     def switches(self) -> dict[str, str]:
         """Every switch that the header has."""

@@ -31,6 +31,8 @@ def preflight(
     exposures: Sequence[Exposure],
     references: ReferenceFolder,
     accepted_missing: frozenset[str] = frozenset(),
+    *,
+    single_file: bool = False,
 ) -> Preflight:
     """Refuse a run that cannot come out whole.
 
@@ -44,6 +46,8 @@ def preflight(
         Where reference files are.
     accepted_missing
         What an operator let go, by the names that `shared.cos.completeness.missing_raw` gives.
+    single_file
+        Whether one file is all that is wanted, whatever belongs to it.
 
     Raises
     ------
@@ -52,7 +56,7 @@ def preflight(
     UnsupportedError
         If there is nothing to calibrate.
     """
-    missing = sorted(_missing(association, exposures) - accepted_missing)
+    missing = [] if single_file else sorted(_missing(association, exposures) - accepted_missing)
     if missing:
         raise PermanentError(f"incomplete: {', '.join(missing)} missing; fetch them, or force the dataset through")
     if not exposures:

@@ -125,7 +125,8 @@ def prepare(request: CalibrationRequest, workspace: Workspace) -> Prepared:
     changes, warnings = _edit(request, workspace)
     association, exposures = read_association(folder), read_exposures(folder)
     randseeds = {exposure.path.name: fix_seed(exposure.path, request.randseed) for exposure in exposures}
-    checked = preflight(association, exposures, request.references, request.accepted_missing)
+    single = request.recipe is not None and request.recipe.members.file is not None
+    checked = preflight(association, exposures, request.references, request.accepted_missing, single_file=single)
     request.references.link(checked.references, lref)
     references, options = checked.references, request.recipe.options if request.recipe else Options()
     if request.recipe is not None:

@@ -73,7 +73,7 @@ class Performed:
             name = parse_name(file.name)
             session.add(self._file(file, "product", name.rootname, name.suffix))
         for file in self.extras:
-            session.add(self._file(file, "extra", None, file.name.split(".")[0].rsplit("_", 1)[-1]))
+            session.add(self._file(file, "extra", None, file.name.split(".")[0].partition("_")[2]))
         await session.flush()
 
     def _file(self, file: StoredFile, origin: str, rootname: str | None, suffix: str) -> File:
@@ -219,17 +219,15 @@ class CalibrationService:
         )
 
     async def _inputs(self, job: ClaimedJob, recipe: Recipe | None) -> tuple[list[File], list[str]]:
-        """Find the current raw files, a recipe's wavecals among them, and what an operator accepted to be missing."""
+        """Find the current inputs, those that a recipe adds among them, and what an operator accepted to be missing."""
         wavecals = recipe.members.wavecals if recipe else ()
+        events = recipe.members.calibrated if recipe else None
         async with self._database.session() as session:
+            own = File.dataset_id == job.dataset_id
+            raw = or_(own, File.rootname.in_(wavecals) & (File.suffix != "asn")) & (File.origin == "raw")
+            product = own & (File.origin == "product") & File.name.in_([events, f"{events}.gz"])
             rows = await session.execute(
-                select(File)
-                .where(
-                    or_(File.dataset_id == job.dataset_id, File.rootname.in_(wavecals) & (File.suffix != "asn")),
-                    File.origin == "raw",
-                    File.current,
-                )
-                .order_by(File.name)
+                select(File).where(or_(raw, product) if events else raw, File.current).order_by(File.name)
             )
             fetched = await session.execute(
                 select(Event.detail)

@@ -132,7 +132,8 @@ def _text(header: Mapping[str, Any], keyword: str) -> str:
 
 
 def _is_set(header: Mapping[str, Any], switch: str) -> bool:
-    return _text(header, switch) == "PERFORM"
+    """Whether a step is made; CalCOS opens files anew for steps that are done in calibrated events."""
+    return _text(header, switch) in ("PERFORM", "COMPLETE")
 
 
 def _file_name(header: Mapping[str, Any], keyword: str) -> str:

@@ -59,6 +59,7 @@ async def request(
     depends_on = {
         "default": await _default(session, dataset),
         "wavecals": await _wavecals(session, dataset, recipe),
+        "events": await _events(session, dataset, recipe),
         "recipe": recipe.canonical(),
         "dry_run": dry_run,
     }
@@ -113,10 +114,27 @@ async def _wavecals(session: AsyncSession, dataset: Dataset, recipe: Recipe) -> 
     return {name: sha256 for _, name, sha256 in found}
 
 
+async def _events(session: AsyncSession, dataset: Dataset, recipe: Recipe) -> str | None:
+    """Checksum of the calibrated events that a run starts from."""
+    name = recipe.members.calibrated
+    if name is None:
+        return None
+    query = select(File.sha256).where(
+        File.dataset_id == dataset.id, File.origin == "product", File.current, File.name.in_([name, f"{name}.gz"])
+    )
+    found = (await session.execute(query)).scalar_one_or_none()
+    if found is None:
+        raise PermanentError(
+            f"members.file: {name} is not among the current products of {dataset.rootname}, which is {dataset.state}; "
+            "calibrate it first, with products that are kept (COSMO_CALIBRATOR__KEEP)"
+        )
+    return found
+
+
 def _check_members(dataset: Dataset, recipe: Recipe) -> None:
     members = recipe.members
     known = {*dataset.members, dataset.rootname, *members.wavecals}
-    named = {*members.drop, *recipe.exposures, *([members.only] if members.only else [])}
+    named = {*members.drop, *recipe.exposures, *([members.single] if members.single else [])}
     if unknown := sorted(named - known):
         exposures = ", ".join(dataset.members) or dataset.rootname
         raise PermanentError(f"recipe: {', '.join(unknown)} not among the exposures, which are {exposures}")

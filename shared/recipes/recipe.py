@@ -18,6 +18,12 @@ Rootname = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{9}$"), AfterValidator(str
 """Rootname of an exposure; lower case once it is read."""
 
 
+RawFile = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9]{9}_(rawtag|rawaccum|corrtag)(_[ab])?\.fits$"), AfterValidator(str.lower)
+]
+"""Name of a file that CalCOS takes instead of an association; lower case once it is read."""
+
+
 class Edits(Document):
     """What is set in headers."""
 
@@ -35,14 +41,33 @@ class Members(Document):
 
     drop: tuple[Rootname, ...] = Field((), strict=False, description="Exposures that are left out")
     only: Rootname | None = Field(None, description="One exposure, calibrated without its association")
+    file: RawFile | None = Field(
+        None,
+        description="One raw file, or one corrtag file of the current products, calibrated without its association",
+    )
     wavecals: tuple[Rootname, ...] = Field(
         (), strict=False, description="Wavecals of other datasets to be added, as EXP-GWAVE"
     )
 
+    @property
+    def single(self) -> str | None:
+        """Rootname of the exposure that is calibrated without its association."""
+        return self.file[:9] if self.file else self.only
+
+    @property
+    def calibrated(self) -> str | None:
+        """Name of the file of calibrated events, if that is what CalCOS starts from."""
+        return self.file if self.file and "_corrtag" in self.file else None
+
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        if self.only and (self.drop or self.wavecals):
-            raise ValueError("`only` calibrates one exposure without its association; it excludes drop and wavecals")
+        for name, what in (("only", "exposure"), ("file", "file")):
+            if getattr(self, name) and (self.drop or self.wavecals):
+                raise ValueError(
+                    f"`{name}` calibrates one {what} without its association; it excludes drop and wavecals"
+                )
+        if self.only and self.file:
+            raise ValueError("`only` names an exposure and `file` one file of it; give one of the two")
         for names in (self.drop, self.wavecals):
             if len(set(names)) < len(names):
                 raise ValueError("a rootname is listed twice")
@@ -66,8 +91,9 @@ class Recipe(Edits):
         left_out = sorted(set(self.members.drop) & set(self.exposures))
         if left_out:
             raise ValueError(f"{', '.join(left_out)}: dropped and edited; do one or the other")
-        if self.members.only and set(self.exposures) - {self.members.only}:
-            raise ValueError(f"only {self.members.only} is calibrated, so only its headers can be edited")
+        single = self.members.single
+        if single and set(self.exposures) - {single}:
+            raise ValueError(f"only {single} is calibrated, so only its headers can be edited")
         if self.sub_exposures and self.options.only_csum:
             raise ValueError("only_csum leaves no spectra, so there is nothing to divide; drop it or sub_exposures")
         every: list[Edits] = [self, *self.exposures.values()]

@@ -57,15 +57,20 @@ def plan(
     _check_rootnames(recipe, association, exposures)
     members = recipe.members
     dropped = set(members.drop)
-    if members.only:
-        dropped = {exposure.rootname for exposure in exposures} - {members.only}
-    kept = [exposure for exposure in exposures if exposure.rootname not in dropped]
+    if members.single:
+        dropped = {exposure.rootname for exposure in exposures} - {members.single}
+    kept = [
+        exposure
+        for exposure in exposures
+        if exposure.rootname not in dropped and members.file in (None, exposure.path.name)
+    ]
+    others = {exposure.path.name for exposure in exposures} - {exposure.path.name for exposure in kept}
     if not any(exposure.text("EXPTYPE") != "WAVECAL" for exposure in kept):
         raise PermanentError("members: nothing but wavecals is left; keep a science exposure")
-    changes: list[Change] = [FileLeftOut(name) for name in sorted(files) if name[:9] in dropped]
+    changes: list[Change] = [FileLeftOut(name) for name in sorted(files) if name[:9] in dropped or name in others]
     warnings: list[str] = []
     if association is not None:
-        if members.only:
+        if members.single:
             changes.append(FileLeftOut(association.path.name))
         changes += _association(recipe, association, kept)
         warnings += _wavecal_warnings(recipe, exposures, kept)
@@ -82,11 +87,14 @@ def _check_rootnames(recipe: Recipe, association: Association | None, exposures:
     there = {exposure.rootname for exposure in exposures}
     members = recipe.members
     own = there - set(members.wavecals)
-    named = {*members.drop, *recipe.exposures, *([members.only] if members.only else [])} - set(members.wavecals)
+    named = {*members.drop, *recipe.exposures, *([members.single] if members.single else [])} - set(members.wavecals)
     if unknown := sorted(named - own):
         raise PermanentError(
             f"recipe: {', '.join(unknown)} not among the exposures, which are {', '.join(sorted(own))}"
         )
+    names = sorted(exposure.path.name for exposure in exposures)
+    if members.file and members.file not in names:
+        raise PermanentError(f"members.file: there is no {members.file}; there are {', '.join(names)}")
     if members.wavecals and association is None:
         raise PermanentError("members.wavecals: a single exposure has no association that they could be added to")
     if absent := sorted(set(members.wavecals) - there):
@@ -141,7 +149,12 @@ def _check_effects(exposure: Exposure, edits: dict[str, Any], recipe: Recipe) ->
     algorithm = text("XTRCTALG") or "BOXCAR"
     if algorithm == "TWOZONE" and "XTRCTALG" in edits and exposure.text("DETECTOR") == "NUV":
         raise PermanentError(f"{name}: XTRCTALG=TWOZONE is for the FUV; the NUV has BOXCAR alone")
-    omitted = [switch for switch in ("TRCECORR", "ALGNCORR") if text(switch) != "PERFORM"]
+    if done := sorted(switch for switch in edits if exposure.is_done(switch)):
+        raise PermanentError(
+            f"{name}: {', '.join(done)} is done already in these events, which cannot be taken back; start from the "
+            "raw file"
+        )
+    omitted = [switch for switch in ("TRCECORR", "ALGNCORR") if text(switch) not in ("PERFORM", "COMPLETE")]
     if algorithm == "TWOZONE" and text("X1DCORR") == "PERFORM" and omitted:
         raise PermanentError(
             f"{name}: its XTRCTALG is TWOZONE, which needs {' and '.join(omitted)}; set XTRCTALG to BOXCAR as well"

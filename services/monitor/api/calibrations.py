@@ -3,16 +3,17 @@
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
-from services.monitor import comparison, spectra
+from services.monitor import comparison, light_curves, spectra
 from services.monitor.catalogue import find_dataset, member_of
 from services.monitor.content import ContentQuery, serve_content
 from services.monitor.context import Authorised, CurrentContext, Session
 from services.monitor.errors import ApiError
+from services.monitor.formats import choose_format, render
 from services.monitor.paging import decode_cursor, page, split
 from shared.database.models.calibrations import Calibration
 from shared.database.models.operations import Dataset, File, Job, JobState, Run
@@ -169,6 +170,31 @@ async def export_calibration(
         )
     await session.close()
     return await serve_content(context.store, StoredFile(file.path, file.name, file.size, file.sha256), conditions)
+
+
+@router.get("/calibrations/{calibration_id}/lightcurve", summary="Light curve of its sub-exposures")
+async def show_light_curve(
+    calibration_id: int,
+    session: Session,
+    context: CurrentContext,
+    format: str | None = None,  # noqa: A002 - the name of the query parameter
+    accept: Annotated[str, Header()] = "",
+) -> Any:
+    """Rows with units as JSON, or a table as CSV, VOTable, FITS or Parquet."""
+    chosen = choose_format(format, accept)
+    calibration, _, rootname = await _find(session, calibration_id)
+    file = await light_curves.light_curve_file(session, calibration)
+    await session.close()
+    values = await asyncio.to_thread(light_curves.read_light_curve, context.store, file)
+    if chosen != "json":
+        return await asyncio.to_thread(render, f"{rootname}_lightcurve", light_curves.COLUMNS, values, chosen)
+    columns = {name: column.tolist() for name, column in values.items()}
+    return {
+        "rootname": rootname,
+        "calibration": calibration_id,
+        "columns": [column.describe() for column in light_curves.COLUMNS],
+        "items": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)],
+    }
 
 
 @router.get("/datasets/{rootname}/comparison", summary="Two runs of a dataset: spectra, counts, flags, headers")

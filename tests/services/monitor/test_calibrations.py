@@ -9,7 +9,7 @@ import pytest
 from astropy.io import fits
 from sqlalchemy import select, update
 
-from services.monitor import comparison
+from services.monitor import comparison, light_curves
 from shared.database.models.calibrations import Calibration
 from shared.database.models.operations import Dataset, Event, File, Job, JobState, Run, Stage
 from shared.errors import LostClaimError
@@ -76,6 +76,8 @@ async def test_the_same_recipe_on_the_same_inputs_is_the_same_work(
         ({"members": {"drop": ["ldfd09xxq"]}}, 409, "not among the exposures, which are ldfd01vnq"),
         ({"members": {"wavecals": ["ldfd09xxq"]}}, 409, "no raw file of ldfd09xxq is in the store"),
         ({"swtiches": {}}, 422, "swtiches"),
+        ({"members": {"file": "ldfd01vnq_corrtag_a.fits"}}, 409, "not among the current products"),
+        ({"members": {"file": "ldfd09xxq_rawtag_a.fits"}}, 409, "not among the exposures"),
     ],
 )
 async def test_refused_before_anything_runs(
@@ -211,6 +213,34 @@ async def test_runs_are_compared_and_one_is_promoted(
         ingest = select(Job.state).where(Job.stage == Stage.INGEST_PRODUCTS, Job.dataset_id == 1)
         assert (await session.execute(ingest)).scalars().all() == [JobState.QUEUED]
     assert (await web.get(url)).json()["promoted_by"] == "operator"
+
+
+async def test_a_light_curve_is_served_in_every_format(
+    web: httpx.AsyncClient, house: Any, fetched: None, brighter: Path, tmp_path: Path
+) -> None:
+    found = (await ask(web, {"sub_exposures": {"every": 100}})).json()
+    url = f"{API}/calibrations/{found['id']}/lightcurve"
+    assert "has no light curve" in (await web.get(url)).json()["error"]["message"]
+    run_id = await _with_run(house, found["id"], brighter)
+    columns = [
+        fits.Column(column.name, "14A" if column.kind is str else "1D", array=["x" if column.kind is str else 2.5] * 3)
+        for column in light_curves.COLUMNS
+    ]
+    table = fits.BinTableHDU.from_columns(columns, name="LIGHTCURVE")
+    table.data["flux"][1] = np.nan
+    table.writeto(tmp_path / "ldfd01010_lightcurve.fits.gz")
+    stored = Store(house.settings.store_url).publish(tmp_path / "ldfd01010_lightcurve.fits.gz", "products/curve")
+    async with house.database.transaction() as session:
+        file = File(
+            dataset_id=1, run_id=run_id, origin="extra", path=stored.path, name=stored.name, suffix="lightcurve",
+            size=stored.size, sha256=stored.sha256, current=False,
+        )  # fmt: skip
+        session.add(file)
+    answer = (await web.get(url)).json()
+    assert [row["flux"] for row in answer["items"]] == [2.5, None, 2.5]
+    assert {column["name"]: column["unit"] for column in answer["columns"]}["net"] == "count / s"
+    assert (await web.get(f"{url}?format=csv")).text.startswith('"part","exposure","segment","mjd"')
+    assert (await web.get(f"{url}?format=fits")).content.startswith(b"SIMPLE")
 
 
 def test_spectra_on_different_wavelengths_are_interpolated() -> None:

@@ -49,6 +49,24 @@ DOCS = Path(__file__).parents[3] / "docs"
         ({"options": {"shift_file": ["any any one FUVA 3.0"]}}, "shift_file"),
         ({"members": {"only": "ldfd01vnq", "drop": ["ldfd01vpq"]}}, "excludes drop"),
         ({"members": {"drop": ["ldfd01vnq", "LDFD01VNQ"]}}, "twice"),
+        ({"members": {"file": "ldfd01vnq_x1d.fits"}}, "members.file"),
+        ({"members": {"file": "ldfd01vnq_corrtag_a.fits", "drop": ["ldfd01vpq"]}}, "excludes drop"),
+        ({"members": {"file": "ldfd01vnq_rawtag_a.fits", "only": "ldfd01vnq"}}, "give one of the two"),
+        ({"members": {"file": "ldfd01vnq_rawtag_a.fits"}, "exposures": {"ldfd01vpq": {}}}, "only ldfd01vnq"),
+        ({"sub_exposures": {}}, "nothing divides the exposures"),
+        ({"sub_exposures": {"every": 10.0, "times": [0, 5]}}, "both divide the time"),
+        ({"sub_exposures": {"every": 0}}, "greater than 0"),
+        ({"sub_exposures": {"times": [0, 5], "stop": 4}}, "those of `every`"),
+        ({"sub_exposures": {"every": 1, "start": 5, "stop": 4}}, "start must be before stop"),
+        ({"sub_exposures": {"times": [5]}}, "at least two"),
+        ({"sub_exposures": {"times": [5, 3]}}, "ascend"),
+        ({"sub_exposures": {"intervals": [[5, 5]]}}, "none is empty"),
+        ({"sub_exposures": {"orbit": ["dusk"]}}, "day"),
+        ({"sub_exposures": {"orbit": ["day"], "sun_altitude": [[0, 5]]}}, "give one of the two"),
+        ({"sub_exposures": {"pulse_heights": [[2, 32]]}}, "less than or equal to 31"),
+        ({"sub_exposures": {"pulse_heights": [[9, 2]]}}, "at most the second"),
+        ({"sub_exposures": {"every": 9, "wavelengths": [1500, 1200]}}, "wavelengths"),
+        ({"sub_exposures": {"every": 9}, "options": {"only_csum": True}}, "nothing to divide"),
         ({"members": {"drop": ["ldfd01vnq"]}, "exposures": {"ldfd01vnq": {}}}, "dropped and edited"),
     ],
 )
@@ -89,6 +107,21 @@ def test_numbers_of_a_segment_go_before_those_of_all() -> None:
     assert recipe.extraction.numbers("TWOZONE", "FUVA") == {"HEIGHT": 51}
     assert recipe.extraction.numbers("TWOZONE", "FUVB") == {"LOWER_OUTER": 0.0}
     assert recipe.extraction.numbers("BOXCAR", "FUVA") == {}
+
+
+def test_times_of_sub_exposures() -> None:
+    def times(**division: Any) -> list[tuple[float, float]]:
+        recipe = parse_recipe({"sub_exposures": division})
+        assert recipe.sub_exposures is not None
+        return recipe.sub_exposures.times_of(600.0)
+
+    assert times(every=250) == [(0.0, 250.0), (250.0, 500.0), (500.0, 600.0)]
+    assert times(every=200) == [(0.0, 200.0), (200.0, 400.0), (400.0, 600.0)]
+    assert times(every=100, start=350, stop=500) == [(350.0, 450.0), (450.0, 500.0)]
+    assert times(every=100, start=700) == []
+    assert times(times=[0, 10, 30]) == [(0.0, 10.0), (10.0, 30.0)]
+    assert times(intervals=[[10, 20], [15, 30]]) == [(10.0, 20.0), (15.0, 30.0)]
+    assert times(orbit=["night"]) == [(0.0, 600.0)]
 
 
 def _some(chance: random.Random, names: list[str], values: list[Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from astropy.io import fits
 
 from services.calibrator.headers import Association, Exposure, read_association
 from services.calibrator.recipes.changes import CellEdit, FileLeftOut, HeaderEdit, RowAdded, apply
+from services.calibrator.recipes.division import divide
 from services.calibrator.recipes.extraction import derive
 from services.calibrator.recipes.planning import plan
 from services.calibrator.recipes.regions import region_warnings
@@ -70,6 +71,9 @@ def test_members(make_exposure: MakeExposure, association: Association, tmp_path
     assert dropped == [FileLeftOut(RAW), CellEdit(asn, 1, 0, "MEMPRSNT", True, False)]
     only = changes_of({"members": {"only": "ldfd01vpq"}}, exposures, association)
     assert only == [FileLeftOut(RAW), FileLeftOut(asn)]
+    other = make_exposure("ldfd01vpq", "rawtag_b", RANDSEED=1)
+    one = changes_of({"members": {"file": "ldfd01vpq_rawtag_b.fits"}}, [*exposures, other], association)
+    assert {change.file for change in one} == {RAW, "ldfd01vpq_rawtag_a.fits", asn}
     added = changes_of({"members": {"wavecals": ["ldfd02aaq"]}}, [*exposures, lamp], association)
     assert added == [RowAdded(asn, 1, {"MEMNAME": "LDFD02AAQ", "MEMTYPE": "EXP-GWAVE", "MEMPRSNT": True})]
 
@@ -197,3 +201,25 @@ def test_background_on_what_is_no_background(
     data = {"SDQFLAGS": 8346, "EXPSTART": 60000.0, "HVLEVELA": 163}
     found = region_warnings([make_exposure(data=data, **TWOZONE)], lref)
     assert [expected in text for expected, text in zip(warnings, found, strict=True)] == [True] * len(warnings)
+
+
+def test_sub_exposures_that_cannot_be(make_exposure: MakeExposure) -> None:
+    def refused(division: Any, orbits: tuple[str, ...] = (), **keywords: object) -> str:
+        exposure = make_exposure(X1DCORR="PERFORM", **keywords)
+        table = fits.BinTableHDU.from_columns([fits.Column("TIME", "1E", array=[0.0])], name="EVENTS")
+        table.header["EXPTIME"] = 600.0
+        fits.HDUList([fits.PrimaryHDU(), table]).writeto(exposure.path, overwrite=True)
+        recipe = parse_recipe({"sub_exposures": division})
+        assert recipe.sub_exposures is not None
+        with pytest.raises(PermanentError) as caught:
+            divide(recipe.sub_exposures, [exposure], orbits)
+        return str(caught.value)
+
+    assert "whose events have no times" in refused({"every": 100}, OBSMODE="ACCUM")
+    assert "no spectrum extracted" in refused({"every": 100}, OBSTYPE="IMAGING")
+    assert "only the FUV has pulse heights" in refused({"pulse_heights": [[2, 9]]}, DETECTOR="NUV")
+    assert "ldfd01vnq_spt is missing" in refused({"orbit": ["night"]})
+    assert "after the end of every exposure" in refused({"every": 100, "start": 700})
+    assert "these are 120, and a run has at most 100" in refused(
+        {"every": 10, "orbit": ["day", "night"]}, ("ldfd01vnq",)
+    )

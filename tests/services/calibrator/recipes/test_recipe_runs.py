@@ -12,7 +12,9 @@ import pytest
 from astropy.io import fits
 
 from services.calibrator.calibrate import CalibrationResult
+from services.calibrator.recipes.changes import FileLeftOut
 from services.calibrator.references import ReferenceFolder
+from shared.errors import PermanentError
 from simulator.verify.cases import CASES
 from tests.services.calibrator.recipes.running import differ, recalibrate, simulated
 
@@ -80,6 +82,33 @@ def events(products: Path) -> Any:
     with fits.open(products / "ldfd01vnq_corrtag_a.fits.gz") as hdus:
         data = hdus[1].data
         return np.asarray(data["YFULL"], float)[np.abs(data["YCORR"] - 463) < 15]
+
+
+def test_calibrated_events_are_extracted_anew(
+    twozone: Path, small_files: dict[str, Path], references: ReferenceFolder, tmp_path: Path
+) -> None:
+    name = "ldfd01vnq_corrtag_a.fits"
+    raw = small_files | {name: twozone / f"{name}.gz"}
+    narrow = {"extraction": {"twozone": {"all": {"LOWER_OUTER": 0.1, "UPPER_OUTER": 0.9}}}}
+    spectra = [spectrum(twozone)]
+    for number, document in enumerate(({}, narrow)):
+        recipe = {"members": {"file": name}, **document}
+        result, products = recalibrate(recipe, raw, references, "ldfd01010", tmp_path / str(number))
+        spectra.append(spectrum(products))
+        assert {item.file for item in result.changes if isinstance(item, FileLeftOut)} == {
+            "ldfd01010_asn.fits",
+            "ldfd01vnq_rawtag_a.fits",
+        }
+        # The steps before are not made twice.
+        with fits.open(products / f"{name}.gz") as new, fits.open(twozone / f"{name}.gz") as old:
+            for column in ("XFULL", "YFULL", "EPSILON"):
+                assert np.array_equal(new[1].data[column], old[1].data[column])
+    first, again, less = (found for found, _ in spectra)
+    assert np.allclose(again["NET"], first["NET"], rtol=1e-5, atol=1e-9)
+    assert less["BACKGROUND"].sum() < 0.6 * first["BACKGROUND"].sum()
+    recipe = {"members": {"file": name}, "switches": {"FLATCORR": "OMIT"}}
+    with pytest.raises(PermanentError, match="FLATCORR is done already"):
+        recalibrate(recipe, raw, references, "ldfd01010", tmp_path / "refused")
 
 
 def test_only_the_summed_image(run: Run) -> None:
