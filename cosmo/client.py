@@ -1,6 +1,7 @@
 """A thin typed client of the HTTP API."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -169,6 +170,26 @@ class Client:
     def export(self, calibration_id: int) -> bytes:
         """Archive of a recalibration: edited inputs, list of references, script that reproduces it."""
         return self._request("GET", f"calibrations/{calibration_id}/export").content
+
+    def upload_reference(self, path: Path, keyword: str, name: str | None = None) -> dict[str, Any]:
+        """Upload a reference file for recipes.
+
+        Raises
+        ------
+        PermanentError
+            If it is refused; the message says why.
+        """
+        chosen = name or path.name.removesuffix(".gz")
+        with path.open("rb") as stream:
+            answer = self._request(
+                "POST", "references", params={"name": chosen, "keyword": keyword}, content=stream, timeout=600.0
+            )
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def references(self, keyword: str | None = None) -> Iterator[dict[str, Any]]:
+        """List uploaded reference files, newest first."""
+        return self._pages("references", keyword=keyword)
 
     def light_curve(self, calibration_id: int) -> list[dict[str, Any]]:
         """Light curve of a recalibration's sub-exposures, a row for each of them and each segment."""

@@ -48,6 +48,7 @@ class CalibratorSettings(BaseModel):
     reference_cache: Path = Field(
         Path("cosmo-data/references"), description="Where gzipped references are unpacked once"
     )
+    crds: Path | None = Field(None, description="Cache of CRDS, for contexts that recipes name; nothing is fetched")
     scratch: Path = Field(Path("cosmo-data/scratch"), description="Local folder of the runs' scratch")
     wall_limit_seconds: float = Field(3600.0, gt=0, description="Wall-clock limit of a run")
     memory_limit_mb: int = Field(8192, gt=0, description="Address space of a run, MB")
@@ -69,6 +70,7 @@ class ApiSettings(BaseModel):
         default_factory=dict, description="Name to bearer token of those who may change state"
     )
     statement_timeout: float = Field(10.0, gt=0, description="Longest query of a request, seconds")
+    upload_limit_mb: int = Field(1024, gt=0, description="Largest reference file that may be uploaded, MB")
     calibrations_per_token: int = Field(
         20, ge=1, description="Recalibrations of one token that may wait or run at once"
     )

@@ -168,6 +168,20 @@ def compare(
         typer.echo(f"[{item['extension']}] {item['keyword']}: {item['first']} and {item['second']}")
 
 
+def upload(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Reference file, plain or gzipped.")],
+    keyword: Annotated[str, typer.Option(help="Reference keyword that it is for, e.g. FLATFILE.")],
+    name: Annotated[str | None, typer.Option(help="Name by which recipes name it; default: that of the file.")] = None,
+    url: Url = None,
+    token: Token = None,
+    data_dir: DataDir = _DEFAULT_DIR,
+) -> None:
+    """Upload a reference file for recipes."""
+    with connect(url, data_dir, token) as client:
+        found = client.upload_reference(file, keyword, name)
+    typer.echo(f"uploaded; recipes name it so: cosmo recalibrate ... --set {found['keyword']}={found['name']}")
+
+
 def lightcurve(calibration_id: int, url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False) -> None:
     """Show the light curve of a recalibration with sub-exposures."""
     with connect(url, data_dir) as client:
@@ -183,4 +197,4 @@ def lightcurve(calibration_id: int, url: Url = None, data_dir: DataDir = _DEFAUL
         typer.echo(f"{where}{row['exptime']:>9.1f}{rate:>22}{flux:>24}")
 
 
-COMMANDS = (recalibrate, cancel, promote, compare, lightcurve)
+COMMANDS = (recalibrate, cancel, promote, compare, lightcurve, upload)

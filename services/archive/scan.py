@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.archive.facts import Facts, is_input, read_facts
 from services.archive.grouping import DatasetListing, group
-from services.archive.references import reference_digests
 from services.archive.sources import Source, SourceFile
 from shared.broker import bulk
+from shared.cos.digests import reference_digests
 from shared.database.engine import Database
 from shared.database.locks import AdvisoryLock
 from shared.database.models.operations import Dataset, Job, JobState, Scan, Stage

@@ -10,12 +10,14 @@ from services.calibrator.preflight import preflight
 from services.calibrator.products import promised_products
 from services.calibrator.recipes.arguments import calcos_arguments, write_shifts
 from services.calibrator.recipes.changes import Change, HeaderEdit, TableCopied, apply
+from services.calibrator.recipes.coverage import check_coverage
 from services.calibrator.recipes.division import check_pulse_heights, divide
 from services.calibrator.recipes.extraction import derive
 from services.calibrator.recipes.planning import plan
 from services.calibrator.recipes.regions import region_warnings
 from services.calibrator.references import Reference, ReferenceFolder
 from services.calibrator.workspace import Workspace, fix_seed, stage
+from shared.cos.references import FILETYPES
 from shared.fits import check_fits
 from shared.recipes import Recipe
 from shared.recipes.options import Options
@@ -130,6 +132,8 @@ def prepare(request: CalibrationRequest, workspace: Workspace) -> Prepared:
     request.references.link(checked.references, lref)
     references, options = checked.references, request.recipe.options if request.recipe else Options()
     if request.recipe is not None:
+        chosen = {change.keyword for change in changes if isinstance(change, HeaderEdit)}
+        check_coverage(exposures, chosen & set(FILETYPES), lref)
         derived = derive(request.recipe, exposures, lref)
         apply(derived, folder, lref)
         changes += tuple(derived)
@@ -160,7 +164,8 @@ def _edit(request: CalibrationRequest, workspace: Workspace) -> tuple[tuple[Chan
         return (), ()
     folder = workspace.inputs
     names = [path.name for path in folder.iterdir()]
-    planned = plan(request.recipe, read_association(folder), read_exposures(folder), names, request.randseed)
+    association, exposures = read_association(folder), read_exposures(folder)
+    planned = plan(request.recipe, association, exposures, names, request.randseed, request.references.best)
     apply(planned.changes, folder, workspace.references)
     return planned.changes, planned.warnings
 

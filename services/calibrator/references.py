@@ -4,18 +4,18 @@ CalCOS reports a missing or wrong reference with an empty message, or half a run
 """
 
 import os
-import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from astropy.io import fits
 
+from services.calibrator.contexts import best_references
 from services.calibrator.headers import Exposure
 from services.calibrator.unpacking import unpack
-from shared.cos.references import FILETYPES, find_reference, needed_references
+from shared.cos.references import check_reference, find_reference, needed_references
 from shared.errors import PermanentError
 from shared.fits import check_fits
 from shared.store import sha256_of
@@ -24,19 +24,6 @@ __all__ = ["Reference", "ReferenceFolder"]
 
 _THREADS = 2
 """Files unpacked and checked at once, outside the interpreter lock: CalCOS does not run yet."""
-
-_MIN_VERSION = {"XWLKFILE": "3.1", "YWLKFILE": "3.1", "HVDSTAB": "3.4"}
-"""Lowest VCALCOS where it is not 2.0 (`missingRefFiles`)."""
-
-_UNCHECKED_VERSION = "1.0"
-"""VCALCOS of a file that has none, as CalCOS takes it."""
-
-
-def _version(text: str) -> tuple[tuple[int, str], ...]:
-    """Version as CalCOS compares it: part by part, number first, then letters."""
-    parts = re.findall(r"(\d+)([A-Za-z]*)", text)
-    return tuple((int(number), letters) for number, letters in parts)
-
 
 def _needed(exposure: Exposure) -> dict[str, str]:
     try:
@@ -65,13 +52,34 @@ class ReferenceFolder:
         Folder that unpacked files live in.
     calcos_version
         CalCOS that will read the files; those made for a later one are refused.
+    crds
+        Cache of CRDS: contexts, and files that the folder has not; None where there is none.
+    files
+        Plain files that go before those of the folder, by name.
     """
 
-    def __init__(self, folder: Path | None, cache: Path, calcos_version: str) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        cache: Path,
+        calcos_version: str,
+        crds: Path | None = None,
+        files: Mapping[str, Path] | None = None,
+    ) -> None:
         self._folder = folder
+        self._crds = crds
+        self._files = dict(files or {})
         self._cache = cache.resolve()
         self._calcos_version = calcos_version
         self._checksums: dict[tuple[str, int, int], str] = {}
+
+    def with_files(self, files: Mapping[str, Path]) -> "ReferenceFolder":
+        """Let plain files, by name, go before those of the folder, for one run."""
+        return ReferenceFolder(self._folder, self._cache, self._calcos_version, self._crds, files)
+
+    def best(self, context: str, exposure: Exposure) -> Mapping[str, str]:
+        """Names of the best references of an exposure by a context of CRDS, by keyword; see `best_references`."""
+        return best_references(self._crds, context, exposure)
 
     def resolve(self, exposures: Iterable[Exposure]) -> list[Reference]:
         """Find, unpack and check every reference file that a run opens.
@@ -110,31 +118,18 @@ class ReferenceFolder:
         folder.mkdir()
         for name in {reference.name for reference in references}:
             try:
-                (folder / name).hardlink_to(self._cache / name)
+                (folder / name).hardlink_to(self._located(name))
             except OSError:  # another disk, or one without hard links
-                (folder / name).symlink_to(self._cache / name)
+                (folder / name).symlink_to(self._located(name))
 
     def _reference(self, keyword: str, name: str, where: str) -> Reference:
         try:
-            path = self._unpacked(name)
+            path = self._located(name)
             checksum = self._checksum(path)
+            check_reference(name, fits.getheader(path), keyword, self._calcos_version)
         except PermanentError as error:
             raise PermanentError(f"{where}: {error}") from error
-        header = fits.getheader(path)
-        filetype = str(header.get("FILETYPE", "ANY")).strip()
-        if filetype not in (FILETYPES[keyword], "ANY"):
-            raise PermanentError(f"{where}: {name} is a {filetype}, where a {FILETYPES[keyword]} belongs")
-        self._check_version(where, keyword, name, str(header.get("VCALCOS", _UNCHECKED_VERSION)).strip())
         return Reference(keyword, name, checksum)
-
-    def _check_version(self, where: str, keyword: str, name: str, version: str) -> None:
-        lowest = _MIN_VERSION.get(keyword, "2.0")
-        if _version(version) < _version(lowest):
-            raise PermanentError(f"{where}: {name} is for CalCOS {version} (VCALCOS); at least {lowest} is needed")
-        if _version(version) > _version(self._calcos_version):
-            raise PermanentError(
-                f"{where}: {name} needs CalCOS {version} or later (VCALCOS); this is {self._calcos_version}"
-            )
 
     def _checksum(self, path: Path) -> str:
         """SHA-256 of a file; the first time, the file is also walked to its end."""
@@ -145,15 +140,27 @@ class ReferenceFolder:
             self._checksums[key] = sha256_of(path)
         return self._checksums[key]
 
-    def _unpacked(self, name: str) -> Path:
-        """Plain file in the cache, made or renewed from the folder."""
-        if self._folder is None:
+    def _located(self, name: str) -> Path:
+        """Plain file of a name: one given for the run, or one in the cache."""
+        return self._files.get(name) or self._unpacked(name)
+
+    def _origin(self, name: str) -> Path:
+        """File of a name, plain or gzipped: in the folder, or in the cache of CRDS."""
+        folders = [self._folder] if self._folder else []
+        if self._crds:
+            folders += [self._crds / "references" / "hst", self._crds / "references" / "hst" / "cos"]
+        if not folders:
             raise PermanentError(
                 "no folder of reference files is set; give --references or COSMO_CALIBRATOR__REFERENCES"
             )
-        origin = find_reference(self._folder, name)
-        if origin is None:
-            raise PermanentError(f"{name} is not in {self._folder}; put it there")
+        found = next((path for folder in folders if (path := find_reference(folder, name))), None)
+        if found is None:
+            raise PermanentError(f"{name} is not in {folders[0]}; put it there, or upload it for a recipe")
+        return found
+
+    def _unpacked(self, name: str) -> Path:
+        """Plain file in the cache, made or renewed from the folder."""
+        origin = self._origin(name)
         target = self._cache / name
         modified = origin.stat().st_mtime_ns
         if target.is_file() and target.stat().st_mtime_ns == modified:

@@ -24,6 +24,7 @@ from services.calibrator.workspace import Workspace, open_workspace
 from shared.cos.names import parse_name
 from shared.database.engine import Database
 from shared.database.models.operations import Event, File, Run
+from shared.database.models.references import UploadedReference
 from shared.jobs.calibrations import make_current
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent
@@ -110,7 +111,9 @@ class CalibrationService:
         self._settings = settings
         self._calcos_version = importlib.metadata.version("calcos")
         self._without = left_out(settings.acceleration, settings.acceleration_without)
-        self._references = ReferenceFolder(settings.references, settings.reference_cache, self._calcos_version)
+        self._references = ReferenceFolder(
+            settings.references, settings.reference_cache, self._calcos_version, settings.crds
+        )
 
     async def calibrate(self, job: ClaimedJob) -> Completion:
         """Calibrate a dataset as its headers say.
@@ -202,11 +205,12 @@ class CalibrationService:
         workspace: Workspace,
         recipe: Recipe | None,
     ) -> CalibrationRequest:
+        uploaded = await self._uploaded(recipe, workspace)
         return CalibrationRequest(
             label=job.rootname,
             raw=await asyncio.to_thread(self._fetch, files, workspace.root / "fetched"),
             products=workspace.packed,
-            references=self._references,
+            references=self._references.with_files(uploaded) if uploaded else self._references,
             scratch=workspace.root,
             accepted_missing=frozenset(accepted),
             randseed=self._settings.randseed,
@@ -237,6 +241,18 @@ class CalibrationService:
             )
             accepted = list(fetched.scalar_one()["accepted_missing"])
             return [file for file in rows.scalars() if file.suffix not in _COMPANIONS], accepted
+
+    async def _uploaded(self, recipe: Recipe | None, workspace: Workspace) -> dict[str, Path]:
+        """Fetch the uploaded references that a recipe names."""
+        names = recipe.files() if recipe else set()
+        query = select(UploadedReference).where(UploadedReference.name.in_(names))
+        async with self._database.session() as session:
+            uploads = list((await session.execute(query)).scalars()) if names else []
+        folder = workspace.root / "uploaded"
+        return {
+            upload.name: await asyncio.to_thread(self._store.fetch, f"{upload.path}/{upload.name}", folder)
+            for upload in uploads
+        }
 
     def _fetch(self, files: Sequence[File], folder: Path) -> dict[str, Path]:
         return {file.name: self._store.fetch(f"{file.path}/{file.name}", folder / str(file.id)) for file in files}

@@ -13,7 +13,18 @@ from fastapi.staticfiles import StaticFiles
 from sqlalchemy.exc import DBAPIError
 
 from services.monitor import errors
-from services.monitor.api import alerts, calibrations, datasets, events, files, jobs, monitors, status, tables
+from services.monitor.api import (
+    alerts,
+    calibrations,
+    datasets,
+    events,
+    files,
+    jobs,
+    monitors,
+    references,
+    status,
+    tables,
+)
 from services.monitor.context import Context
 from services.monitor.notices import Notices
 from services.monitor.pages import handlers as pages
@@ -100,7 +111,7 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     app.add_middleware(Tracing)
     api = APIRouter(prefix="/api/v1")
-    for module in (datasets, calibrations, files, tables, monitors, alerts, jobs, status, events):
+    for module in (datasets, calibrations, files, tables, monitors, alerts, jobs, status, events, references):
         api.include_router(module.router)
     api.include_router(monitors.artifacts_router)
     app.include_router(api)

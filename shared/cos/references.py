@@ -3,13 +3,14 @@
 Source: CalCOS 3.6.2, `cosutil.missingRefFiles`, `calcos.resetSwitches` and the reading of each step.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from shared.errors import PermanentError
 
-__all__ = ["FILETYPES", "find_reference", "needed_references"]
+__all__ = ["FILETYPES", "check_reference", "find_reference", "needed_references"]
 
 FILETYPES = {
     "FLATFILE": "FLAT FIELD REFERENCE IMAGE",
@@ -40,6 +41,12 @@ FILETYPES = {
     "WCPTAB": "WAVECAL PARAMETERS REFERENCE TABLE",
 }
 """Reference keywords that CalCOS 3.6.2 reads, with the FILETYPE that it demands of their files."""
+
+_MIN_VERSION = {"XWLKFILE": "3.1", "YWLKFILE": "3.1", "HVDSTAB": "3.4"}
+"""Lowest VCALCOS where it is not 2.0 (`missingRefFiles`)."""
+
+_UNCHECKED_VERSION = "1.0"
+"""VCALCOS of a file that has none, as CalCOS takes it."""
 
 _ONLY_FOR = {
     "FLATFILE": ("FLATCORR",),
@@ -125,6 +132,41 @@ def find_reference(folder: Path, name: str) -> Path | None:
         Name without ``.gz``.
     """
     return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
+
+
+def _version(text: str) -> tuple[tuple[int, str], ...]:
+    """Version as CalCOS compares it: part by part, number first, then letters."""
+    parts = re.findall(r"(\d+)([A-Za-z]*)", text)
+    return tuple((int(number), letters) for number, letters in parts)
+
+
+def check_reference(name: str, header: Mapping[str, Any], keyword: str, calcos: str) -> None:
+    """Refuse a reference file that CalCOS would refuse for its type or version.
+
+    Parameters
+    ----------
+    name
+        Its name, for the message.
+    header
+        Its primary header.
+    keyword
+        Keyword that shall name it.
+    calcos
+        Version of the CalCOS that will read it.
+
+    Raises
+    ------
+    PermanentError
+        If it is of another type (FILETYPE), or made for a CalCOS that is too old or too new (VCALCOS).
+    """
+    filetype = _text(header, "FILETYPE") or "ANY"
+    if filetype not in (FILETYPES[keyword], "ANY"):
+        raise PermanentError(f"{name} is a {filetype}, where a {FILETYPES[keyword]} belongs")
+    version, lowest = _text(header, "VCALCOS") or _UNCHECKED_VERSION, _MIN_VERSION.get(keyword, "2.0")
+    if _version(version) < _version(lowest):
+        raise PermanentError(f"{name} is for CalCOS {version} (VCALCOS); at least {lowest} is needed")
+    if _version(version) > _version(calcos):
+        raise PermanentError(f"{name} needs CalCOS {version} or later (VCALCOS); this is {calcos}")
 
 
 def _text(header: Mapping[str, Any], keyword: str) -> str:

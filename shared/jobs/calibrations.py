@@ -1,5 +1,6 @@
 """Recalibrations: asked for, cancelled, promoted."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import func, select, text, update
@@ -7,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.calibrations import Calibration
 from shared.database.models.operations import Attempt, Dataset, Event, File, Job, JobState, Run, Stage
+from shared.database.models.references import UploadedReference
 from shared.errors import PermanentError
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
 from shared.jobs.operations import requeue
@@ -27,7 +29,13 @@ async def pending(session: AsyncSession, name: str) -> int:
 
 
 async def request(
-    session: AsyncSession, dataset: Dataset, recipe: Recipe, name: str, *, dry_run: bool = False
+    session: AsyncSession,
+    dataset: Dataset,
+    recipe: Recipe,
+    name: str,
+    *,
+    dry_run: bool = False,
+    digests: Mapping[str, str | None] | None = None,
 ) -> tuple[Calibration, bool]:
     """Ask for a recalibration; the same recipe on the same inputs is the same one.
 
@@ -45,6 +53,9 @@ async def request(
         Name of the token that asks.
     dry_run
         Whether only the changes are listed.
+    digests
+        SHA-256 of the reference files that it names, as far as this process sees them; those that were uploaded are
+        known without.
 
     Returns
     -------
@@ -60,7 +71,7 @@ async def request(
         "default": await _default(session, dataset),
         "wavecals": await _wavecals(session, dataset, recipe),
         "events": await _events(session, dataset, recipe),
-        "recipe": recipe.canonical(),
+        "recipe": _by_content(recipe.canonical(), {**(digests or {}), **await _uploaded(session, recipe)}),
         "dry_run": dry_run,
     }
     _check_members(dataset, recipe)
@@ -112,6 +123,28 @@ async def _wavecals(session: AsyncSession, dataset: Dataset, recipe: Recipe) -> 
     if absent := sorted(set(rootnames) - {rootname for rootname, _, _ in found}):
         raise PermanentError(f"members.wavecals: no raw file of {', '.join(absent)} is in the store; have it fetched")
     return {name: sha256 for _, name, sha256 in found}
+
+
+async def _uploaded(session: AsyncSession, recipe: Recipe) -> dict[str, str]:
+    """Find the checksums of the uploaded files that a recipe names, each for the keyword that it was uploaded for."""
+    query = select(UploadedReference).where(UploadedReference.name.in_(recipe.files()))
+    found = {upload.name: upload for upload in (await session.execute(query)).scalars()}
+    for edits in (recipe, *recipe.exposures.values()):
+        for keyword, name in edits.references.items():
+            if name in found and found[name].keyword != keyword:
+                raise PermanentError(f"references.{keyword}: {name} was uploaded as {found[name].keyword}")
+    return {name: upload.sha256 for name, upload in found.items()}
+
+
+def _by_content(document: dict[str, Any], digests: Mapping[str, str | None]) -> dict[str, Any]:
+    """Let checksums stand for the reference files of a recipe: what counts is what is in them."""
+
+    def edited(part: dict[str, Any]) -> dict[str, Any]:
+        named = part.get("references", {})
+        return {**part, "references": {keyword: digests.get(name) or name for keyword, name in named.items()}}
+
+    exposures = {rootname: edited(part) for rootname, part in document.get("exposures", {}).items()}
+    return {**edited(document), "exposures": exposures}
 
 
 async def _events(session: AsyncSession, dataset: Dataset, recipe: Recipe) -> str | None:

@@ -12,7 +12,7 @@ from shared.cos.references import FILETYPES
 from shared.cos.switches import SWITCHES
 from shared.recipes.document import refuse_unknown
 
-__all__ = ["KEYWORDS", "Keyword", "Keywords", "References", "Switches"]
+__all__ = ["CONTEXT", "KEYWORDS", "Keyword", "Keywords", "References", "Switches"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,10 @@ KEYWORDS = {
 }
 """Keywords beside switches and references. CalCOS takes SP_SET below -990 as not set (`trace.doProfileAlignment`)."""
 
-_REFERENCE_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.\-]*\.fits$|^N/A$"
+CONTEXT = r"hst_(\w+_)?\d{4}\.pmap"
+"""Name of a context of CRDS."""
+
+_REFERENCE_NAME = rf"^[A-Za-z0-9][A-Za-z0-9_.\-]*\.fits$|^N/A$|^{CONTEXT}$"
 _NAMED_SWITCHES = tuple(name for name in SWITCHES if name != "STATFLAG")
 
 
@@ -117,7 +120,8 @@ References = Annotated[
     dict[str, Annotated[str, Field(pattern=_REFERENCE_NAME)]],
     AfterValidator(_known_references),
     Field(
-        description="Reference keyword to the name of a file in the reference folder, or N/A",
+        description="Reference keyword to the name of a file (uploaded, of the reference folder, or of the cache of "
+        "CRDS), to a context of CRDS whose best file it shall be, or to N/A",
         json_schema_extra=_names(tuple(FILETYPES)),
     ),
 ]

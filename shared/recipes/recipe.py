@@ -9,7 +9,7 @@ from shared.errors import PermanentError
 from shared.recipes.division import SubExposures
 from shared.recipes.document import Document
 from shared.recipes.extraction import Extraction
-from shared.recipes.keywords import Keywords, References, Switches
+from shared.recipes.keywords import CONTEXT, Keywords, References, Switches
 from shared.recipes.options import Options
 
 __all__ = ["Edits", "Members", "Recipe", "parse_recipe", "recipe_schema"]
@@ -81,6 +81,10 @@ class Recipe(Edits):
     exposures: dict[Rootname, Edits] = Field(
         default_factory=dict, description="The same for single exposures, over what holds for all"
     )
+    context: Annotated[str, Field(pattern=f"^{CONTEXT}$")] | None = Field(
+        None,
+        description="Context of CRDS whose best references stand in for those of the headers; `references` go over it",
+    )
     options: Options = Options()
     members: Members = Members()
     extraction: Extraction = Extraction()
@@ -106,6 +110,11 @@ class Recipe(Edits):
         """Keyword to value for an exposure."""
         own = self.exposures.get(rootname)
         return self.values() | (own.values() if own else {})
+
+    def files(self) -> set[str]:
+        """Names of the reference files that it names."""
+        every: list[Edits] = [self, *self.exposures.values()]
+        return {name for edits in every for name in edits.references.values() if name.endswith(".fits")}
 
     def canonical(self) -> dict[str, Any]:
         """JSON document that is the same for recipes that mean the same: what equals the default is left out."""

@@ -1,6 +1,6 @@
 """What a recipe changes in raw files and their association: a function of their headers alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,9 @@ from shared.errors import PermanentError
 from shared.recipes import Recipe
 from shared.recipes.keywords import KEYWORDS
 
-__all__ = ["Plan", "plan"]
+__all__ = ["Best", "Plan", "plan"]
+
+Best = Callable[[str, Exposure], Mapping[str, str]]
 
 _CLOCK_SEED = -1
 """RANDSEED that lets CalCOS take the clock."""
@@ -33,6 +35,7 @@ def plan(
     exposures: Sequence[Exposure],
     files: Sequence[str],
     randseed: int,
+    best: Best,
 ) -> Plan:
     """List what a recipe changes.
 
@@ -48,6 +51,8 @@ def plan(
         Names of all staged files.
     randseed
         RANDSEED where neither the recipe nor the header sets one.
+    best
+        Finds the best references of an exposure by a context of CRDS.
 
     Raises
     ------
@@ -75,12 +80,27 @@ def plan(
         changes += _association(recipe, association, kept)
         warnings += _wavecal_warnings(recipe, exposures, kept)
     for exposure in kept:
-        edits = {**recipe.edits(exposure.rootname)}
+        edits = _resolved(recipe, exposure, best)
         _check_effects(exposure, edits, recipe)
         if "RANDSEED" not in edits and exposure.header.get("RANDSEED", _CLOCK_SEED) == _CLOCK_SEED:
             edits["RANDSEED"] = randseed
         changes += _headers(exposure, edits)
     return Plan(tuple(changes), tuple(warnings))
+
+
+def _resolved(recipe: Recipe, exposure: Exposure, best: Best) -> dict[str, Any]:
+    """Keyword to value for an exposure, with file names in place of contexts."""
+    edits = recipe.edits(exposure.rootname)
+    if recipe.context:
+        found = best(recipe.context, exposure)
+        edits = {keyword: name for keyword, name in found.items() if keyword in exposure.header} | edits
+    for keyword, value in edits.items():
+        if isinstance(value, str) and value.endswith(".pmap"):
+            name = best(value, exposure).get(keyword)
+            if name is None:
+                raise PermanentError(f"{exposure.path.name}: {value} has no {keyword} for it; name a file")
+            edits[keyword] = name
+    return edits
 
 
 def _check_rootnames(recipe: Recipe, association: Association | None, exposures: Sequence[Exposure]) -> None:

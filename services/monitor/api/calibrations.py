@@ -15,6 +15,7 @@ from services.monitor.context import Authorised, CurrentContext, Session
 from services.monitor.errors import ApiError
 from services.monitor.formats import choose_format, render
 from services.monitor.paging import decode_cursor, page, split
+from shared.cos.digests import reference_digests
 from shared.database.models.calibrations import Calibration
 from shared.database.models.operations import Dataset, File, Job, JobState, Run
 from shared.jobs import calibrations
@@ -83,7 +84,11 @@ async def request_calibration(
         message = f"{most} recalibrations of this token wait or run; wait for one of them, or cancel it"
         raise ApiError(429, "quota", message, headers={"Retry-After": "60"})
     dataset = await find_dataset(session, wanted.rootname)
-    calibration, new = await calibrations.request(session, dataset, wanted.recipe, name, dry_run=wanted.dry_run)
+    folder, files = context.settings.calibrator.references, wanted.recipe.files()
+    digests = await asyncio.to_thread(reference_digests, folder, files)
+    calibration, new = await calibrations.request(
+        session, dataset, wanted.recipe, name, dry_run=wanted.dry_run, digests=digests
+    )
     await session.commit()
     get_logger().info("calibration requested", calibration=calibration.id, dataset=dataset.rootname, by=name, new=new)
     response.status_code = 202 if new else 200

@@ -1,5 +1,7 @@
 """Recalibrations over HTTP: asked for, refused, the same twice, cancelled, promoted; and two runs compared."""
 
+import gzip
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from astropy.io import fits
 from sqlalchemy import select, update
 
 from services.monitor import comparison, light_curves
+from shared.cos.references import FILETYPES
 from shared.database.models.calibrations import Calibration
 from shared.database.models.operations import Dataset, Event, File, Job, JobState, Run, Stage
 from shared.errors import LostClaimError
@@ -213,6 +216,79 @@ async def test_runs_are_compared_and_one_is_promoted(
         ingest = select(Job.state).where(Job.stage == Stage.INGEST_PRODUCTS, Job.dataset_id == 1)
         assert (await session.execute(ingest)).scalars().all() == [JobState.QUEUED]
     assert (await web.get(url)).json()["promoted_by"] == "operator"
+
+
+def reference(
+    folder: Path, name: str, value: float, filetype: str = "FLAT FIELD REFERENCE IMAGE", **cards: Any
+) -> bytes:
+    """Content of a reference file."""
+    primary = fits.PrimaryHDU()
+    primary.header.update(
+        {"FILETYPE": FILETYPES["FLATFILE"], "VCALCOS": "2.0", "DESCRIP": "a test", "PEDIGREE": "GROUND", **cards}
+    )
+    image = fits.ImageHDU(np.full((2, 2), value, np.float32), name="FUVA")
+    fits.HDUList([primary, image]).writeto(folder / name, overwrite=True)
+    return (folder / name).read_bytes()
+
+
+async def test_references_are_uploaded_and_told_by_their_content(
+    web: httpx.AsyncClient, house: Any, fetched: None, tmp_path: Path
+) -> None:
+    async def upload(content: bytes, name: str, keyword: str = "FLATFILE", **options: Any) -> httpx.Response:
+        chosen = {"name": name, "keyword": keyword}
+        return await web.post(f"{API}/references", params=chosen, content=content, **{"headers": AUTHORISED, **options})
+
+    flat = reference(tmp_path, "my_flat.fits", 1.0)
+    assert (await upload(flat, "my_flat.fits", headers={})).status_code == 401
+    first = await upload(gzip.compress(flat), "my_flat.fits")
+    assert first.status_code == 201
+    assert first.json()["sha256"] == hashlib.sha256(flat).hexdigest()
+    assert (first.json()["uploaded_by"], first.json()["description"]) == ("operator", "a test")
+    assert (await upload(flat, "my_flat.fits")).status_code == 200
+    other = reference(tmp_path, "my_flat.fits", 2.0)
+    newer = reference(tmp_path, "new_flat.fits", 2.0, VCALCOS="9.0")
+    for content, name, keyword, status, reason in (
+        (other, "my_flat.fits", "FLATFILE", 409, "another my_flat.fits"),
+        (other, "../my_flat.fits", "FLATFILE", 409, "no name of a reference file"),
+        (other, "my_flat.fits", "FLATFIL", 409, "no reference keyword"),
+        (other, "my_geo.fits", "GEOFILE", 409, "where a GEOMETRIC DISTORTION REFERENCE IMAGE belongs"),
+        (other[:-2880], "cut_flat.fits", "FLATFILE", 409, "cut_flat.fits"),
+        (gzip.compress(other)[:-9], "cut_flat.fits", "FLATFILE", 409, "damaged gzip"),
+        (
+            reference(tmp_path, "new_flat.fits", 2.0, VCALCOS="9.0"),
+            "new_flat.fits",
+            "FLATFILE",
+            409,
+            "needs CalCOS 9.0",
+        ),
+    ):
+        answer = await upload(content, name, keyword)
+        assert (answer.status_code, reason in answer.json()["error"]["message"]) == (status, True), answer.text
+    house.settings.api.upload_limit_mb = 1
+    assert (await upload(b"0" * (1 << 21), "big_flat.fits")).status_code == 413
+    listed = (await web.get(f"{API}/references?keyword=flatfile")).json()["items"]
+    assert [item["name"] for item in listed] == ["my_flat.fits"]
+    assert (await web.get(f"{API}/references/{listed[0]['id']}/content")).content == flat
+
+    assert (await upload(flat, "same_flat.fits")).status_code == 201
+    assert (await upload(other, "other_flat.fits")).status_code == 201
+    names = ("my_flat.fits", "same_flat.fits", "other_flat.fits")
+    ids = [(await ask(web, {"references": {"FLATFILE": name}})).json()["id"] for name in names]
+    assert ids[0] == ids[1] != ids[2]  # the same content is the same work
+    wrong = await ask(web, {"references": {"GEOFILE": "my_flat.fits"}})
+    assert "uploaded as FLATFILE" in wrong.json()["error"]["message"]
+
+
+async def test_files_of_the_folder_are_told_by_their_content(
+    web: httpx.AsyncClient, house: Any, fetched: None, tmp_path: Path
+) -> None:
+    house.settings.calibrator.references = tmp_path / "references"
+    house.settings.calibrator.references.mkdir()
+    ids = []
+    for value in (1.0, 1.0, 2.0):
+        reference(house.settings.calibrator.references, "a_flat.fits", value)
+        ids.append((await ask(web, {"references": {"FLATFILE": "a_flat.fits"}})).json()["id"])
+    assert ids[0] == ids[1] != ids[2]
 
 
 async def test_a_light_curve_is_served_in_every_format(

@@ -42,7 +42,24 @@ def association(tmp_path: Path) -> Association:
 
 def changes_of(document: Any, exposures: list[Exposure], association: Association | None = None) -> list[Any]:
     names = [exposure.path.name for exposure in exposures]
-    return list(plan(parse_recipe(document), association, exposures, names, 1).changes)
+    return list(plan(parse_recipe(document), association, exposures, names, 1, best).changes)
+
+
+def best(context: str, _exposure: Exposure) -> dict[str, str]:
+    """Rules of a context for two keywords."""
+    return {"FLATFILE": f"{context[4:8]}_flat.fits", "BPIXTAB": "N/A"}
+
+
+def test_contexts_stand_for_their_best_files(make_exposure: MakeExposure) -> None:
+    exposure = make_exposure(FLATFILE="lref$old_flat.fits", BPIXTAB="lref$old_bpix.fits", RANDSEED=1)
+    new = HeaderEdit(RAW, 0, "FLATFILE", "lref$old_flat.fits", "lref$1028_flat.fits")
+    none = HeaderEdit(RAW, 0, "BPIXTAB", "lref$old_bpix.fits", "N/A")
+    assert changes_of({"references": {"FLATFILE": "hst_1028.pmap"}}, [exposure]) == [new]
+    assert changes_of({"context": "hst_1028.pmap"}, [exposure]) == [new, none]
+    both = {"context": "hst_1028.pmap", "references": {"FLATFILE": "old_flat.fits"}}
+    assert changes_of(both, [exposure]) == [none]
+    with pytest.raises(PermanentError, match=r"hst_1028.pmap has no DEADTAB"):
+        changes_of({"references": {"DEADTAB": "hst_1028.pmap"}}, [exposure])
 
 
 def test_headers_get_what_differs_and_nothing_else(make_exposure: MakeExposure) -> None:

@@ -1,0 +1,74 @@
+"""Reference files for recipes: uploaded, listed, handed out."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy import select
+
+from services.monitor.content import ContentQuery, serve_content
+from services.monitor.context import Authorised, CurrentContext, Session
+from services.monitor.errors import ApiError
+from services.monitor.paging import decode_cursor, page, split
+from services.monitor.uploads import describe_upload, keep_upload, receive
+from shared.database.models.references import UploadedReference
+from shared.logs import get_logger
+from shared.store import StoredFile
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/references", tags=["references"])
+
+
+@router.post("", summary="Upload a reference file for recipes")
+async def upload_reference(
+    request: Request,
+    response: Response,
+    session: Session,
+    context: CurrentContext,
+    by: Authorised,
+    name: Annotated[str, Query(description="Name, by which recipes name it, ending in .fits")],
+    keyword: Annotated[str, Query(description="Reference keyword that it is for, e.g. FLATFILE")],
+) -> dict[str, Any]:
+    """Take the bytes of the body, plain or gzipped: 201 for a new one, 200 where the same is there already."""
+    with tempfile.TemporaryDirectory(prefix="cosmo-upload-") as folder:
+        received = Path(folder) / "received"
+        await receive(request.stream(), received, context.settings.api.upload_limit_mb)
+        upload, new = await keep_upload(session, context.store, context.settings, received, name, keyword.upper(), by)
+    get_logger().info("reference uploaded", name=upload.name, keyword=upload.keyword, by=by, new=new)
+    response.status_code = 201 if new else 200
+    return describe_upload(upload)
+
+
+@router.get("", summary="Uploaded reference files, newest first")
+async def list_references(
+    request: Request,
+    response: Response,
+    session: Session,
+    keyword: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: str | None = None,
+) -> dict[str, Any]:
+    """Page of uploaded files, by keyword."""
+    query = select(UploadedReference).order_by(UploadedReference.id.desc())
+    if keyword is not None:
+        query = query.where(UploadedReference.keyword == keyword.upper())
+    if (after := decode_cursor(cursor, int)) is not None:
+        query = query.where(UploadedReference.id < after[0])
+    rows, more = split((await session.execute(query.limit(limit + 1))).scalars().all(), limit)
+    return page(request, response, [describe_upload(row) for row in rows], (rows[-1].id,) if more else None)
+
+
+@router.head("/{reference_id}/content", include_in_schema=False)
+@router.get("/{reference_id}/content", summary="Bytes of an uploaded reference file", response_class=Response)
+async def reference_content(
+    reference_id: int, session: Session, context: CurrentContext, conditions: ContentQuery
+) -> Response:
+    """Stream one."""
+    upload = await session.get(UploadedReference, reference_id)
+    if upload is None:
+        raise ApiError(404, "unknown_reference", f"no reference {reference_id}; /api/v1/references lists what there is")
+    await session.close()
+    file = StoredFile(upload.path, upload.name, upload.size, upload.sha256)
+    return await serve_content(context.store, file, conditions)
