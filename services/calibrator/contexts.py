@@ -51,11 +51,11 @@ def _recommendations(cache: Path, context: str, header: frozenset[tuple[str, str
         "CRDS_MODE": "local",
         "CRDS_READONLY_CACHE": "1",
         "CRDS_OBSERVATORY": "hst",
-        "CRDS_SERVER_URL": "http://127.0.0.1:9",
+        "CRDS_SERVER_URL": "https://localhost:9",
     }
     import crds  # it takes a second, and few recipes need it
 
     types = [keyword.lower() for keyword in FILETYPES]
-    found = crds.getrecommendations(dict(header), reftypes=types, context=context, observatory="hst", ignore_cache=True)
+    found = crds.getrecommendations(dict(header), reftypes=types, context=context, observatory="hst")
     named = ((keyword.upper(), str(name).rsplit("/", 1)[-1]) for keyword, name in found.items())
     return tuple((keyword, name) for keyword, name in named if name == "N/A" or name.endswith(".fits"))

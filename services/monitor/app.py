@@ -28,6 +28,7 @@ from services.monitor.api import (
 from services.monitor.context import Context
 from services.monitor.notices import Notices
 from services.monitor.pages import handlers as pages
+from services.monitor.pages import recalibrations
 from services.monitor.tracing import Tracing
 from shared.database.engine import Database, is_outage
 from shared.database.schema import require_current, wait_until_current
@@ -117,6 +118,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(api)
     app.add_api_route("/metrics", status.metrics, include_in_schema=False)
     app.include_router(pages.router)
+    app.include_router(recalibrations.router)
     app.add_api_route("/static/plotly.min.js", _plotly_script, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     return app

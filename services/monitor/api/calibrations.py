@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor import comparison, light_curves, spectra
 from services.monitor.catalogue import find_dataset, member_of
@@ -24,7 +25,7 @@ from shared.logs import get_logger
 from shared.recipes import Recipe, recipe_schema
 from shared.store import StoredFile
 
-__all__ = ["router"]
+__all__ = ["compared_files", "describe_calibration", "find_calibration", "recalibrations_of", "router"]
 
 router = APIRouter(tags=["calibrations"])
 
@@ -66,12 +67,59 @@ _EVERYTHING = (
 )
 
 
-async def _find(session: Session, calibration_id: int) -> tuple[Calibration, Job, str]:
+async def find_calibration(session: AsyncSession, calibration_id: int) -> tuple[Calibration, Job, str]:
+    """Find a recalibration, its job, and its dataset's rootname.
+
+    Raises
+    ------
+    ApiError
+        404 if there is none.
+    """
     row = (await session.execute(_EVERYTHING.where(Calibration.id == calibration_id))).one_or_none()
     if row is None:
         message = f"no calibration {calibration_id}; /api/v1/calibrations lists those that there are"
         raise ApiError(404, "unknown_calibration", message)
     return row[0], row[1], row[2]
+
+
+async def describe_calibration(
+    session: AsyncSession, calibration: Calibration, job: Job, rootname: str
+) -> dict[str, Any]:
+    """Describe a recalibration with its files."""
+    query = select(File).where(File.run_id == calibration.run_id).order_by(File.origin.desc(), File.name)
+    files = list((await session.execute(query)).scalars()) if calibration.run_id else []
+    names = ("id", "name", "origin", "suffix", "size", "sha256")
+    return {
+        **_describe(calibration, job, rootname),
+        "files": [{name: getattr(file, name) for name in names} for file in files],
+    }
+
+
+async def recalibrations_of(session: AsyncSession, dataset: Dataset, limit: int) -> list[dict[str, Any]]:
+    """List the newest recalibrations of a dataset."""
+    query = _EVERYTHING.where(Calibration.dataset_id == dataset.id).order_by(Calibration.id.desc()).limit(limit)
+    return [_describe(*row) for row in (await session.execute(query)).all()]
+
+
+async def compared_files(
+    session: AsyncSession,
+    dataset: Dataset,
+    runs: tuple[int | None, int | None],
+    product: str | None,
+    exposure: str | None,
+) -> list[File]:
+    """Find the spectra of two runs; None for the current one.
+
+    Raises
+    ------
+    ApiError
+        404 if the dataset has no such run, or a run no such spectrum.
+    """
+    for run_id in runs:
+        run = await session.get(Run, run_id) if run_id is not None else None
+        if run_id is not None and (run is None or run.dataset_id != dataset.id):
+            raise ApiError(404, "unknown_run", f"{dataset.rootname} has no run {run_id}; its page lists its runs")
+    return [await spectra.spectrum_file(session, dataset, product, exposure, run_id) for run_id in runs]
 
 
 @router.post("/calibrations", summary="Calibrate a dataset with a recipe, or list what the recipe changes")
@@ -93,7 +141,7 @@ async def request_calibration(
     get_logger().info("calibration requested", calibration=calibration.id, dataset=dataset.rootname, by=name, new=new)
     response.status_code = 202 if new else 200
     response.headers["Location"] = f"/api/v1/calibrations/{calibration.id}"
-    return _describe(*await _find(session, calibration.id))
+    return _describe(*await find_calibration(session, calibration.id))
 
 
 @router.get("/calibrations", summary="Recalibrations, newest first")
@@ -125,20 +173,14 @@ async def show_schema() -> dict[str, Any]:
 @router.get("/calibrations/{calibration_id}", summary="State, changes, warnings and run of a recalibration")
 async def show_calibration(calibration_id: int, session: Session) -> dict[str, Any]:
     """Describe one."""
-    calibration, job, rootname = await _find(session, calibration_id)
-    query = select(File).where(File.run_id == calibration.run_id).order_by(File.origin.desc(), File.name)
-    files = list((await session.execute(query)).scalars()) if calibration.run_id else []
-    names = ("id", "name", "origin", "suffix", "size", "sha256")
-    return {
-        **_describe(calibration, job, rootname),
-        "files": [{name: getattr(file, name) for name in names} for file in files],
-    }
+    calibration, job, rootname = await find_calibration(session, calibration_id)
+    return await describe_calibration(session, calibration, job, rootname)
 
 
 @router.post("/calibrations/{calibration_id}/cancel", summary="Stop a recalibration that waits or runs")
 async def cancel_calibration(calibration_id: int, session: Session, name: Authorised) -> dict[str, Any]:
     """Cancel one."""
-    calibration, job, _ = await _find(session, calibration_id)
+    calibration, job, _ = await find_calibration(session, calibration_id)
     if not await calibrations.cancel(session, calibration, name):
         raise ApiError(409, "not_pending", f"calibration {calibration_id} is {job.state}; there is nothing to stop")
     await session.commit()
@@ -149,7 +191,7 @@ async def cancel_calibration(calibration_id: int, session: Session, name: Author
 @router.post("/calibrations/{calibration_id}/promote", summary="Make its products the current ones of the dataset")
 async def promote_calibration(calibration_id: int, session: Session, name: Authorised) -> dict[str, Any]:
     """Promote one; the tables and monitors follow."""
-    calibration, _, rootname = await _find(session, calibration_id)
+    calibration, _, rootname = await find_calibration(session, calibration_id)
     await calibrations.promote(session, calibration, name, Outbox())
     await session.commit()
     get_logger().info("calibration promoted", calibration=calibration_id, dataset=rootname, by=name)
@@ -166,7 +208,7 @@ async def export_calibration(
     calibration_id: int, session: Session, context: CurrentContext, conditions: ContentQuery
 ) -> Response:
     """Stream the archive."""
-    calibration, job, _ = await _find(session, calibration_id)
+    calibration, job, _ = await find_calibration(session, calibration_id)
     query = select(File).where(File.run_id == calibration.run_id, File.origin == "extra", File.suffix == "export")
     file = (await session.execute(query)).scalar_one_or_none() if calibration.run_id else None
     if file is None:
@@ -187,7 +229,7 @@ async def show_light_curve(
 ) -> Any:
     """Rows with units as JSON, or a table as CSV, VOTable, FITS or Parquet."""
     chosen = choose_format(format, accept)
-    calibration, _, rootname = await _find(session, calibration_id)
+    calibration, _, rootname = await find_calibration(session, calibration_id)
     file = await light_curves.light_curve_file(session, calibration)
     await session.close()
     values = await asyncio.to_thread(light_curves.read_light_curve, context.store, file)
@@ -216,12 +258,8 @@ async def compare_runs(
 ) -> Any:
     """Ratio of the second run's spectrum to the first one's, with errors, and what else differs."""
     dataset = await find_dataset(session, rootname)
-    for run_id in (first, second):
-        run = await session.get(Run, run_id) if run_id is not None else None
-        if run_id is not None and (run is None or run.dataset_id != dataset.id):
-            raise ApiError(404, "unknown_run", f"{dataset.rootname} has no run {run_id}; its page lists its runs")
     member = exposure or member_of(dataset, rootname)
-    files = [await spectra.spectrum_file(session, dataset, product, member, run_id) for run_id in (first, second)]
+    files = await compared_files(session, dataset, (first, second), product, member)
     await session.close()
 
     def work() -> dict[str, Any]:

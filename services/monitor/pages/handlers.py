@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 from sqlalchemy import select
 
+from services.monitor.api.calibrations import recalibrations_of
 from services.monitor.api.status import read_status
 from services.monitor.catalogue import Choice, describe_dataset, find_dataset, list_page, member_of, timeline_of
 from services.monitor.context import Session
@@ -14,6 +15,7 @@ from services.monitor.gallery import describe_monitor, find_monitor, list_monito
 from services.monitor.pages.rendering import templates
 from services.monitor.paging import encode_cursor
 from shared.cos.names import STANDALONE
+from shared.database.models.calibrations import Calibration
 from shared.database.models.monitoring import Alert, AlertState, Artifact
 from shared.database.models.operations import Dataset, DatasetState, File, Job, JobState
 from shared.database.models.science import Lampflash
@@ -84,8 +86,16 @@ async def dataset_page(request: Request, rootname: str, session: Session) -> Res
         "has_spectrum": any(file["suffix"] in ("x1d", "x1dsum") for file in described["files"]),
         "timeline": await timeline_of(session, dataset),
         "flashes": list(flashes.scalars()),
+        "recalibrations": await recalibrations_of(session, dataset, _LISTED),
+        "recalibrated": await _runs_of_recalibrations(session, dataset),
     }
     return templates.TemplateResponse(request, "dataset.html", context)
+
+
+async def _runs_of_recalibrations(session: Session, dataset: Dataset) -> dict[int, Calibration]:
+    """Map runs to the recalibrations that they came of."""
+    query = select(Calibration).where(Calibration.dataset_id == dataset.id, Calibration.run_id.is_not(None))
+    return {item.run_id: item for item in (await session.execute(query)).scalars() if item.run_id is not None}
 
 
 async def _unresolved(session: Session, monitor: str | None = None) -> list[Alert]:

@@ -255,7 +255,7 @@ async def test_references_are_uploaded_and_told_by_their_content(
         (other[:-2880], "cut_flat.fits", "FLATFILE", 409, "cut_flat.fits"),
         (gzip.compress(other)[:-9], "cut_flat.fits", "FLATFILE", 409, "damaged gzip"),
         (
-            reference(tmp_path, "new_flat.fits", 2.0, VCALCOS="9.0"),
+            newer,
             "new_flat.fits",
             "FLATFILE",
             409,
