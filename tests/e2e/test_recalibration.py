@@ -15,6 +15,7 @@ from shared.errors import PermanentError
 from simulator.references.catalogue import Catalogue
 from simulator.verify.cases import CASES
 from simulator.verify.running import simulate_case
+from tests.e2e.browser import Browser
 from tests.e2e.conftest import Running, started
 
 pytestmark = pytest.mark.e2e
@@ -93,6 +94,50 @@ def test_recalibration(visit: Running, tmp_path: Path) -> None:
     assert set(products(visit).values()) == {done["run_id"]}
     visit.wait_for(ROOT, "ingested", "failed")
     assert visit.state(ROOT) == "ingested"
+
+
+def fill(browser: Browser, name: str, value: str) -> None:
+    """Put a value into a field of the form, as somebody at the keyboard does."""
+    field = f"document.getElementById('recalibrate').elements.{name}"
+    browser.evaluate(f"{field}.value = {json.dumps(value)}; {field}.dispatchEvent(new Event('change'))")
+
+
+def test_the_form_on_the_page(visit: Running, browser: Browser) -> None:
+    browser.resize(1200, 900)
+    browser.open(f"{visit.machine.url}/datasets/{ROOT}")
+    browser.evaluate("document.querySelector('#recalibrations details').open = true")
+    form = "document.getElementById('recalibrate')"
+    fill(browser, "omit", "flatcorr, backcorr")
+    fill(browser, "token", "nonsense")
+    assert json.loads(browser.evaluate(f"{form}.elements.recipe.value")) == {
+        "version": 1,
+        "switches": {"FLATCORR": "OMIT", "BACKCORR": "OMIT"},
+    }
+    browser.evaluate(f"{form}.requestSubmit()")
+    browser.wait(f"{form}.querySelector('.readout').textContent.includes('known token')")
+    assert browser.evaluate(f"{form}.elements.run.disabled")
+    fill(browser, "token", visit.machine.token)
+    browser.errors.clear()  # the browser notes the refusal
+    browser.evaluate(f"{form}.requestSubmit()")
+    visit.wait(lambda: not browser.evaluate(f"{form}.elements.run.disabled"), "the changes to be listed")
+    told = browser.evaluate(f"{form}.querySelector('.changes').innerText")
+    assert f"{SCIENCE}_rawaccum.fits: FLATCORR PERFORM → OMIT" in told
+    browser.evaluate(f"{form}.elements.run.click()")
+    browser.wait("location.pathname.startsWith('/calibrations/')")
+    number = int(browser.evaluate("location.pathname").rsplit("/", 1)[-1])
+    visit.wait(lambda: visit.client.calibration(number)["state"] == "done", "the recalibration")
+    run_id = visit.client.calibration(number)["run_id"]
+
+    drawn = "document.querySelectorAll('[data-drawn]').length === 2"
+    for width in (1200, 400):
+        browser.resize(width, 900)
+        for path in (f"/calibrations/{number}", f"/datasets/{ROOT}", f"/datasets/{ROOT}/comparison?second={run_id}"):
+            browser.open(f"{visit.machine.url}{path}")
+            assert browser.evaluate("document.documentElement.scrollWidth") <= width, path
+        browser.evaluate("document.querySelector('img.wide').scrollIntoView()")
+        browser.wait(f"{drawn} && document.querySelector('img.wide').naturalWidth > 500")
+        assert "BACKCORR" in browser.evaluate("document.body.innerText")
+        assert browser.errors == []
 
 
 def test_refused_failed_and_cancelled(visit: Running, tmp_path: Path) -> None:

@@ -203,6 +203,20 @@ async def test_runs_are_compared_and_one_is_promoted(
     assert segment["mean_ratio_error"] == pytest.approx(1.5 * np.hypot(0.1, 0.1) / np.sqrt(48))
     assert compared["headers"] == [{"extension": 0, "keyword": "XTRCTALG", "first": None, "second": "BOXCAR"}]
     assert (await web.get(f"{API}/datasets/ldfd01010/comparison?second=999")).status_code == 404
+    page = "/datasets/ldfd01010/comparison"
+    text = (await web.get(f"{page}?second={run_id}")).text
+    assert "1.5000 ±" in text
+    assert "<td>XTRCTALG</td><td></td><td>BOXCAR</td>" in text
+    lines = (await web.get(f"{page}/spectra.json?second={run_id}")).json()["data"]
+    assert {line["name"].split(", ")[1] for line in lines} == {"current run", f"run {run_id}"}
+    ratio = (await web.get(f"{page}/ratio.json?second={run_id}")).json()["data"][0]
+    assert ratio["y"] == pytest.approx([1.5] * len(ratio["y"]))
+    assert (await web.get(f"{page}/image.png?second={run_id}")).status_code == 404  # no events were kept
+    assert (await web.get(f"{page}?second=999")).status_code == 404
+    async with house.database.transaction() as session:
+        (await session.get(Calibration, found["id"])).warnings = ["tallies & flags <disagree>"]
+    for address in (f"/calibrations/{found['id']}", "/datasets/ldfd01010"):
+        assert "tallies &amp; flags &lt;disagree&gt;" in (await web.get(address)).text
 
     assert (await web.get(f"{url}/export")).status_code == 404
     assert (await web.post(f"{url}/promote", headers=AUTHORISED)).json() == {
@@ -315,6 +329,12 @@ async def test_a_light_curve_is_served_in_every_format(
     answer = (await web.get(url)).json()
     assert [row["flux"] for row in answer["items"]] == [2.5, None, 2.5]
     assert {column["name"]: column["unit"] for column in answer["columns"]}["net"] == "count / s"
+    assert (
+        f'data-figure="/calibrations/{found["id"]}/lightcurve.json"'
+        in (await web.get(f"/calibrations/{found['id']}")).text
+    )
+    drawn = (await web.get(f"/calibrations/{found['id']}/lightcurve.json")).json()
+    assert drawn["data"][0]["y"] == [2.5] * 3
     assert (await web.get(f"{url}?format=csv")).text.startswith('"part","exposure","segment","mjd"')
     assert (await web.get(f"{url}?format=fits")).content.startswith(b"SIMPLE")
 
