@@ -2,17 +2,22 @@
 
 import asyncio
 import gzip
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from services.calibrator.calibrate import CalibrationRequest, CalibrationResult, calibrate
 from services.calibrator.references import ReferenceFolder
 from shared.recipes import parse_recipe
+from simulator.plan import Flash
 from simulator.references.catalogue import Catalogue
-from simulator.verify.cases import Case
+from simulator.verify.cases import CASES, Case
 from simulator.verify.running import simulate_case
 
-__all__ = ["differ", "recalibrate", "simulated"]
+__all__ = ["differ", "recalibrate", "simulated", "small_visit"]
+
+_SECONDS = 60.0
+"""Exposure time of small visits."""
 
 
 def recalibrate(
@@ -41,3 +46,23 @@ def differ(one: Path, other: Path) -> bool:
     """Whether the content of two files differs; the first may be gzipped."""
     content = one.read_bytes()
     return (gzip.decompress(content) if one.suffix == ".gz" else content) != other.read_bytes()
+
+
+def small_visit(name: str) -> Case:
+    """Two short exposures of a case's mode."""
+    first, association = CASES[name].members[0], "lrnd01010"
+    flashes = (Flash(0.0, 12.0), Flash(_SECONDS - 15.0, _SECONDS - 3.0))
+    members = tuple(
+        replace(
+            first,
+            rootname=f"lrnd01a{number}q",
+            start=first.start + number * 0.002,
+            exptime=_SECONDS,
+            flashes=flashes,
+            association=association,
+            member_type="EXP-FP",
+            linenum=f"01.00{number}",
+        )
+        for number in (1, 2)
+    )
+    return replace(CASES[name], members=members)

@@ -1,0 +1,99 @@
+"""Options, contexts, added wavecals and edits of single exposures on a small visit, through the real CalCOS."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from services.calibrator.references import ReferenceFolder
+from simulator.references.catalogue import Catalogue
+from simulator.references.context import CONTEXTS, REVISED, write_contexts
+from simulator.references.spectra import REVISED_FLUX
+from tests.services.calibrator.recipes.running import recalibrate, simulated, small_visit
+
+pytestmark = pytest.mark.e2e
+
+Visit = tuple[dict[str, Path], ReferenceFolder, str]
+FIRST, SECOND = "lrnd01a1q", "lrnd01a2q"
+
+
+@pytest.fixture(scope="module")
+def visit(tmp_path_factory: pytest.TempPathFactory) -> Visit:
+    """Two exposures, their references of both versions, and the contexts of CRDS that name these."""
+    folder, case = tmp_path_factory.mktemp("visit"), small_visit("NUV G230L/2950 TAGFLASH")
+    raw, _, label = simulated(case, folder)
+    write_contexts(folder / "crds", Catalogue())
+    revised = Catalogue().revise(REVISED)
+    for member in case.members:
+        revised.write(folder / "references", revised.select(member).values())
+    return raw, ReferenceFolder(folder / "references", folder / "cache", "3.6.2", folder / "crds"), label
+
+
+@pytest.fixture(scope="module")
+def default(visit: Visit, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return recalibrate({}, *visit, tmp_path_factory.mktemp("default"))[1]
+
+
+def spectra(products: Path, rootname: str) -> tuple[Any, fits.Header]:
+    with fits.open(products / f"{rootname}_x1d.fits.gz") as hdus:
+        return hdus[1].data.copy(), hdus[1].header
+
+
+def test_a_shift_file_moves_the_wavelengths_of_what_it_names(visit: Visit, default: Path, tmp_path: Path) -> None:
+    recipe = {
+        "options": {"shift_file": [f"{FIRST} any any NUVA 5.0"], "create_csum_image": True},
+        "exposures": {SECOND: {"switches": {"FLATCORR": "OMIT"}}},
+    }
+    _, products = recalibrate(recipe, *visit, tmp_path)
+    (before, old), (after, new) = spectra(default, FIRST), spectra(products, FIRST)
+    assert new["SHIFT1A"] == pytest.approx(5.0)
+    pixel = np.median(np.diff(before["WAVELENGTH"][0]))
+    moved = np.median(after["WAVELENGTH"][0] - before["WAVELENGTH"][0])
+    # CalCOS leaves the grid of the extracted spectrum and moves the events in it.
+    along = np.correlate(
+        after["GCOUNTS"][0] - after["GCOUNTS"][0].mean(), before["GCOUNTS"][0] - before["GCOUNTS"][0].mean(), "full"
+    )
+    by = np.argmax(along) - (len(along) // 2)
+    assert moved / pixel - by == pytest.approx(new["SHIFT1A"] - old["SHIFT1A"], abs=1.0)
+    events = len(fits.getdata(products / f"{FIRST}_corrtag.fits.gz", 1))
+    assert fits.getdata(products / f"{FIRST}_csum.fits.gz", 1).sum() == pytest.approx(events, rel=0.02)
+    switches = [fits.getheader(products / f"{root}_corrtag.fits.gz")["FLATCORR"] for root in (FIRST, SECOND)]
+    assert switches == ["COMPLETE", "OMIT"]
+
+
+def test_a_context_of_crds_chooses_the_references(visit: Visit, default: Path, tmp_path: Path) -> None:
+    result, products = recalibrate({"context": CONTEXTS[1]}, *visit, tmp_path)
+    used = {item.keyword: item.name for item in result.references}
+    old, new = (fits.getheader(folder / f"{FIRST}_x1d.fits.gz") for folder in (default, products))
+    changed = {keyword for keyword in used if old.get(keyword) != new.get(keyword)}
+    assert changed == set(REVISED)
+    assert new["FLUXTAB"] == f"lref${used['FLUXTAB']}"
+    (before, _), (after, _) = spectra(default, FIRST), spectra(products, FIRST)
+    good = (before["DQ_WGT"][1] > 0) & (after["DQ_WGT"][1] > 0) & (before["FLUX"][1] > 0)
+    assert np.allclose(after["FLUX"][1][good] / before["FLUX"][1][good], 1.0 / REVISED_FLUX, rtol=1e-3)
+
+
+def test_a_wavecal_of_another_dataset_is_taken(visit: Visit, tmp_path: Path) -> None:
+    case = small_visit("NUV G230L/2950 TAGFLASH")
+    plain = tuple(replace(member, flashes=()) for member in case.members)
+    lamp = replace(
+        plain[0],
+        rootname="lrnd02a1q",
+        exptype="WAVECAL",
+        aperture="WCA",
+        association="",
+        member_type="",
+        target=replace(plain[0].target, name="WAVE", spectrum=None),
+    )
+    raw, _, label = simulated(replace(case, members=plain), tmp_path / "plain")
+    other, _, _ = simulated(replace(case, members=(lamp,)), tmp_path / "lamp")
+    added = {name: path for name, path in other.items() if name.startswith("lrnd02a1q")}
+    result, products = recalibrate(
+        {"members": {"wavecals": ["lrnd02a1q"]}}, raw | added, visit[1], label, tmp_path / "run"
+    )
+    assert result.warnings == ()
+    _, header = spectra(products, FIRST)
+    assert header["SHIFT1B"] == pytest.approx(case.shifts["NUVB"][0], abs=0.3)
