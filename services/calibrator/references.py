@@ -75,7 +75,9 @@ class ReferenceFolder:
 
     def with_files(self, files: Mapping[str, Path]) -> "ReferenceFolder":
         """Let plain files, by name, go before those of the folder, for one run."""
-        return ReferenceFolder(self._folder, self._cache, self._calcos_version, self._crds, files)
+        other = ReferenceFolder(self._folder, self._cache, self._calcos_version, self._crds, files)
+        other._checksums = self._checksums  # what was read once is known to both
+        return other
 
     def best(self, context: str, exposure: Exposure) -> Mapping[str, str]:
         """Names of the best references of an exposure by a context of CRDS, by keyword; see `best_references`."""
@@ -134,7 +136,7 @@ class ReferenceFolder:
     def _checksum(self, path: Path) -> str:
         """SHA-256 of a file; the first time, the file is also walked to its end."""
         status = path.stat()
-        key = (path.name, status.st_size, status.st_mtime_ns)
+        key = (str(path), status.st_size, status.st_mtime_ns)
         if key not in self._checksums:
             check_fits(path)
             self._checksums[key] = sha256_of(path)

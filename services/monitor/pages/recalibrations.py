@@ -61,7 +61,10 @@ async def calibration_page(request: Request, calibration_id: int, session: Sessi
     has_curve = any(file["suffix"] == "lightcurve" for file in described["files"])
     has_spectrum = any(file["origin"] == "product" and file["suffix"].startswith("x1d") for file in described["files"])
     context = {"calibration": described, "has_curve": has_curve, "has_spectrum": has_spectrum}
-    return templates.TemplateResponse(request, "calibration.html", context)
+    response = templates.TemplateResponse(request, "calibration.html", context)
+    if described["state"] in ("queued", "running"):
+        response.headers["Refresh"] = "3"
+    return response
 
 
 @router.get("/calibrations/{calibration_id}/lightcurve.json")
