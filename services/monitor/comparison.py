@@ -72,7 +72,8 @@ def compare(first: Measured, second: Measured) -> dict[str, Any]:
     -------
     dict
         ``segments`` with wavelength (Angstrom), both fluxes and errors (erg/s/cm2/Angstrom), their ratio and its error
-        (an upper limit: the photons are the same), totals of both; ``headers`` with the cards that differ.
+        (an upper limit: the photons are the same), its mean weighted by the errors of the first, totals of both;
+        ``headers`` with the cards that differ.
     """
     shared = [name for name in first.columns if name in second.columns]
     return {
@@ -103,11 +104,7 @@ def _ratio(first: Mapping[str, Array], second: Mapping[str, Array]) -> dict[str,
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(usable, flux / first["FLUX"], np.nan)
         spread = np.where(usable, np.hypot(error, ratio * first["ERROR"]) / np.abs(first["FLUX"]), np.nan)
-    total = first["FLUX"][usable].sum()
-    mean = float(flux[usable].sum() / total) if total else None
-    deviation = (
-        float(np.sqrt(np.sum(error[usable] ** 2 + (mean * first["ERROR"][usable]) ** 2)) / abs(total)) if mean else None
-    )
+    mean, deviation = _mean_ratio(*(values[usable] for values in (first["FLUX"], first["ERROR"], flux, error)))
     return {
         "wavelength": listed(wavelength),
         "flux": [listed(first["FLUX"]), listed(flux)],
@@ -118,6 +115,16 @@ def _ratio(first: Mapping[str, Array], second: Mapping[str, Array]) -> dict[str,
         "mean_ratio_error": deviation,
         "points": int(usable.sum()),
     }
+
+
+def _mean_ratio(one: Array, one_error: Array, other: Array, other_error: Array) -> tuple[float | None, float | None]:
+    """Ratio of the summed fluxes and its error; at the ends of a spectrum, noise is far larger than light elsewhere."""
+    weight = np.divide(1.0, one_error**2, out=np.zeros_like(one_error), where=one_error > 0)
+    total = float((weight * one).sum())
+    if not total:
+        return None, None
+    mean = float((weight * other).sum()) / total
+    return mean, float(np.sqrt((weight**2 * (other_error**2 + (mean * one_error) ** 2)).sum()) / abs(total))
 
 
 def _totals(columns: Mapping[str, Array], flags: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, Any]:
