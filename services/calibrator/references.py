@@ -25,6 +25,7 @@ __all__ = ["Reference", "ReferenceFolder"]
 _THREADS = 2
 """Files unpacked and checked at once, outside the interpreter lock: CalCOS does not run yet."""
 
+
 def _needed(exposure: Exposure) -> dict[str, str]:
     try:
         return needed_references(exposure.header)

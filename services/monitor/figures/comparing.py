@@ -19,8 +19,8 @@ def _axis(title: str) -> dict[str, Any]:
 
 
 def _layout(x: str, y: str) -> dict[str, Any]:
-    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom"}
-    margin = {"l": 70, "r": 15, "t": 10, "b": 45}
+    legend = {"orientation": "h", "y": -0.2, "yanchor": "top"}  # the buttons are at the top
+    margin = {"l": 70, "r": 15, "t": 30, "b": 80}
     return {"xaxis": _axis(x), "yaxis": _axis(y), "legend": legend, "margin": margin, "height": 380}
 
 
@@ -50,7 +50,10 @@ def spectra_figure(compared: Mapping[str, Any], names: tuple[str, str]) -> dict[
         for number, name in enumerate(names):
             # Points that either run excludes are left out of both.
             flux = np.where(np.isfinite(ratio), _numbers(segment["flux"][number]), np.nan)[order]
-            used.append(flux[np.isfinite(flux)])
+            error = _numbers(segment["error"][number])[order]
+            # Noise at the ends of a spectrum is far larger than the light of the rest.
+            calm = np.isfinite(flux) & (error > 0)
+            used.append(flux[calm & (error <= 5 * np.median(error[calm]))] if calm.any() else flux[calm])
             data.append(
                 {
                     "type": "scatter",
