@@ -58,7 +58,9 @@ def test_switch_to_boxcar(calibrate: Calibrate) -> None:
     found = calibrate(BOXCAR)
     assert header(found, "XTRCTALG") == ("TWOZONE", "BOXCAR")
     (segment,) = found["compared"]["segments"]
-    assert segment["mean_ratio"] == pytest.approx(1.0, abs=0.02)
+    assert segment["mean_ratio"] == pytest.approx(1.0, abs=0.03)
+    one, other = (totals["net"] for totals in segment["totals"])
+    assert other == pytest.approx(one, rel=0.01)
     assert {change["keyword"] for change in found["changes"] if change["change"] == "HeaderEdit"} >= {
         "XTRCTALG",
         "TRCECORR",
@@ -72,11 +74,11 @@ def test_without_the_first_two_exposures(calibrate: Calibrate) -> None:
     names = {file["name"][:9] for file in found["files"] if file["suffix"] == "x1d"}
     assert names == {"ldfd01vrq", "ldfd01vtq"}
     before, after = header(found, "EXPTIME")
-    assert after == pytest.approx(before / 2, rel=0.1)
+    assert 0.5 < after / before < 0.6  # the last two are longer
     (segment,) = found["compared"]["segments"]
     assert segment["mean_ratio"] == pytest.approx(1.0, abs=0.05)
     one, other = (totals["gcounts"] for totals in segment["totals"])
-    assert other < 0.6 * one
+    assert other / one == pytest.approx(after / before, rel=0.1)  # the source varies
 
 
 def test_another_flat(calibrate: Calibrate, processed: Running, data_dir: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from tests.services.calibrator.recipes.running import recalibrate, simulated, sm
 
 pytestmark = pytest.mark.e2e
 
-COUNT = int(os.environ.get("COSMO_TEST_RECIPES", "6"))
+COUNT = int(os.environ.get("COSMO_TEST_RECIPES", "4"))
 
 
 @dataclass(frozen=True)

@@ -97,3 +97,22 @@ def test_a_wavecal_of_another_dataset_is_taken(visit: Visit, tmp_path: Path) -> 
     assert result.warnings == ()
     _, header = spectra(products, FIRST)
     assert header["SHIFT1B"] == pytest.approx(case.shifts["NUVB"][0], abs=0.3)
+
+
+def test_extractions_of_a_point_source_agree(tmp_path: Path) -> None:
+    case = small_visit("FUV G140L/1105 LP2, segment A only")
+    raw, references, label = simulated(case, tmp_path)
+    zones = {"LOWER_OUTER": 0.1, "LOWER_INNER": 0.1, "UPPER_INNER": 0.9, "UPPER_OUTER": 0.9}
+    boxcar = {"keywords": {"XTRCTALG": "BOXCAR"}, "switches": {"TRCECORR": "OMIT", "ALGNCORR": "OMIT"}}
+    found = []
+    for number, recipe in enumerate(({}, {"extraction": {"twozone": {"all": zones}}}, boxcar)):
+        _, products = recalibrate(
+            {"members": {"only": FIRST}, **recipe}, raw, references, label, tmp_path / f"run{number}"
+        )
+        (row,), _ = spectra(products, FIRST)
+        good = (row["DQ_WGT"] > 0) & (row["WAVELENGTH"] > 1250) & (row["WAVELENGTH"] < 1900)
+        found.append([float(row[name][good].sum()) for name in ("NET", "FLUX", "BACKGROUND")])
+    (net, flux, background), (narrow, narrow_flux, fewer), (box, box_flux, _) = found
+    assert (narrow, narrow_flux) == (pytest.approx(net, rel=0.01), pytest.approx(flux, rel=0.02))
+    assert fewer < 0.6 * background
+    assert (box, box_flux) == (pytest.approx(net, rel=0.01), pytest.approx(flux, rel=0.02))

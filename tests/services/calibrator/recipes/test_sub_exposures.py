@@ -40,6 +40,8 @@ def test_the_light_curve_of_a_variable_source_is_recovered_and_can_be_taken_home
     raw, references, label = simulated(case, tmp_path)
     _, products = recalibrate({"sub_exposures": {"every": 100.0}}, raw, references, label, tmp_path / "run")
     table = light_curve(products, label)
+    with fits.open(products / f"{label}_x1d.fits.gz") as hdus:
+        spectra = hdus[1].data.copy()
     for stripe in ("NUVA", "NUVB", "NUVC"):
         rows = table[table["segment"] == stripe]
         assert np.allclose(rows["exptime"], 100.0, atol=0.5)
@@ -51,6 +53,8 @@ def test_the_light_curve_of_a_variable_source_is_recovered_and_can_be_taken_home
             assert sigma.max() < 0.05
             assert np.abs((relative - expected) / sigma).max() < 4.0
         assert rows["net"].max() / rows["net"].min() > 2.0
+        whole = next(row for row in spectra if str(row["SEGMENT"]).strip() == stripe)
+        assert rows["counts"].sum() == pytest.approx(whole["GCOUNTS"][whole["DQ_WGT"] > 0].sum(), rel=2e-3)
 
     with tarfile.open(products / f"{label}_export.tar.gz") as archive:
         archive.extractall(tmp_path, filter="data")
@@ -70,29 +74,26 @@ def both_segments(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, P
     return simulated(CASES["FUV G130M/1327 LP1 TAGFLASH BOXCAR"], tmp_path_factory.mktemp("fuv"))
 
 
-def test_parts_of_time_and_pulse_height_add_up_to_the_whole(
+def test_ranges_of_pulse_heights_add_up_to_the_whole(
     both_segments: tuple[dict[str, Path], ReferenceFolder, str], tmp_path: Path
 ) -> None:
     raw, references, label = both_segments
-    division = {"times": [0, 200, 600], "pulse_heights": [[2, 12], [13, 23]], "wavelengths": [1180, 1460]}
+    division = {"pulse_heights": [[2, 12], [13, 23]], "wavelengths": [1180, 1460]}
     _, products = recalibrate({"sub_exposures": division}, raw, references, label, tmp_path)
     table = light_curve(products, label)
-    assert sorted(set(table["part"])) == [f"{label}_s00{number}" for number in (1, 2, 3, 4)]
+    assert sorted(set(table["part"])) == [f"{label}_s00{number}" for number in (1, 2)]
     with fits.open(products / f"{label}_x1d.fits.gz") as hdus:
         whole = {str(row["SEGMENT"]).strip(): row for row in hdus[1].data}
     for segment in ("FUVA", "FUVB"):
         rows, spectrum = table[table["segment"] == segment], whole[segment]
         used = (spectrum["DQ_WGT"] > 0) & (spectrum["WAVELENGTH"] >= 1180) & (spectrum["WAVELENGTH"] < 1460)
         assert rows["counts"].sum() == pytest.approx(spectrum["GCOUNTS"][used].sum(), rel=1e-3)
-        both = {start: rows[rows["start"] == start]["net"].sum() for start in (0.0, 200.0)}
-        for net in both.values():  # a constant source: each time has the rate of the whole
-            assert net == pytest.approx(float(spectrum["NET"][used].sum()), rel=0.02)
+        assert rows["net"].sum() == pytest.approx(spectrum["NET"][used].sum(), rel=0.01)
     for path in products.glob(f"{label}_s001_corrtag_?.fits.gz"):
         with fits.open(path) as hdus:
             events = hdus["EVENTS"].data
             assert (events["PHA"].min(), events["PHA"].max()) == (2, 12)
-            assert events["TIME"].max() < 200.0
-            assert hdus["EVENTS"].header["EXPTIME"] == pytest.approx(200.0)
+            assert hdus["EVENTS"].header["EXPTIME"] == pytest.approx(600.0)
 
 
 def test_more_pulse_heights_than_are_left_are_refused(
@@ -103,21 +104,19 @@ def test_more_pulse_heights_than_are_left_are_refused(
         recalibrate({"sub_exposures": {"pulse_heights": [[0, 30]]}}, raw, references, label, tmp_path)
 
 
-def test_night_and_day_of_a_real_exposure(data_dir: Path, references: ReferenceFolder, tmp_path: Path) -> None:
+def test_the_night_of_a_real_exposure(data_dir: Path, references: ReferenceFolder, tmp_path: Path) -> None:
     raw = {path.name: path for path in (data_dir / "ldfd01010" / "raw").glob("ldfd01vnq_[rs]*")}
-    recipe = {"sub_exposures": {"orbit": ["night", "day"], "target_altitude": [[-90, 30], [30, 180]]}}
+    recipe = {"sub_exposures": {"orbit": ["night"], "target_altitude": [[-90, 30], [30, 180]]}}
     result, products = recalibrate(recipe, raw, references, "ldfd01vnq", tmp_path)
     assert [text for text in result.warnings if "ldfd01vnq_s001 is left out" in text]
     table = light_curve(products, "ldfd01vnq")
-    assert list(table["part"]) == ["ldfd01vnq_s002", "ldfd01vnq_s004"]
+    assert list(table["part"]) == ["ldfd01vnq_s002"]
     with fits.open(products / "ldfd01vnq_corrtag_a.fits.gz") as hdus:
-        timeline, seconds = hdus["TIMELINE"].data, hdus["EVENTS"].header["EXPTIME"]
+        timeline = hdus["TIMELINE"].data
         night = timeline["TIME"][timeline["SUN_ALT"] < 0]
-    assert table["exptime"].sum() == pytest.approx(seconds, abs=0.01)
     assert table["exptime"][0] == pytest.approx(len(night), abs=1.0)
     assert table["start"][0] == pytest.approx(night[0])
-    for part in ("s002", "s004"):
-        with fits.open(products / f"ldfd01vnq_{part}_corrtag_a.fits.gz") as hdus:
-            # CalCOS makes the table anew; its first and last row may lie beyond the chosen times.
-            altitude = hdus["TIMELINE"].data["SUN_ALT"][2:-2]
-            assert (altitude < 0).all() if part == "s002" else (altitude >= 0).all()
+    with fits.open(products / "ldfd01vnq_s002_corrtag_a.fits.gz") as hdus:
+        # CalCOS makes the table anew; its first and last row may lie beyond the chosen times.
+        assert (hdus["TIMELINE"].data["SUN_ALT"][2:-2] < 0).all()
+        assert hdus["EVENTS"].data["TIME"].min() >= night[0]
