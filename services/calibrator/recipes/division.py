@@ -48,6 +48,8 @@ def divide(division: SubExposures, exposures: Sequence[Exposure], orbits: Sequen
             division.heights(),
         )
         for number, ((start, stop), sun, target, heights) in enumerate(ways, 1):
+            if start >= seconds:
+                continue  # this exposure is shorter than another one
             found.append(SubExposure(f"{rootname}_s{number:03d}", rootname, start, stop, sun, target, heights))
     if not found:
         raise PermanentError("sub_exposures: they begin after the end of every exposure; choose earlier times")

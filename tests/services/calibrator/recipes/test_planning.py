@@ -237,6 +237,7 @@ def test_sub_exposures_that_cannot_be(make_exposure: MakeExposure) -> None:
     assert "only the FUV has pulse heights" in refused({"pulse_heights": [[2, 9]]}, DETECTOR="NUV")
     assert "ldfd01vnq_spt is missing" in refused({"orbit": ["night"]})
     assert "after the end of every exposure" in refused({"every": 100, "start": 700})
+    assert "after the end of every exposure" in refused({"intervals": [[600, 700]]})
     assert "these are 120, and a run has at most 100" in refused(
         {"every": 10, "orbit": ["day", "night"]}, ("ldfd01vnq",)
     )
