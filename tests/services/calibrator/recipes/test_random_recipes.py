@@ -19,6 +19,7 @@ from services.calibrator.references import ReferenceFolder
 from shared.cos.references import FILETYPES
 from shared.cos.switches import SWITCHES
 from shared.errors import PermanentError, UnsupportedError
+from shared.recipes import parse_recipe
 from tests.services.calibrator.recipes.running import recalibrate, simulated, small_visit
 
 pytestmark = pytest.mark.e2e
@@ -96,7 +97,10 @@ def random_recipe(chance: random.Random, bench: Bench) -> dict[str, Any]:
             ]
         ),
         "members": chance.choice(
-            [{"drop": [first]}, {"only": first}, {"file": f"{first}_rawtag{side}.fits"}, {"wavecals": ["lzzz01zzq"]}]
+            [
+                *3 * ({"drop": [first]}, {"only": first}, {"file": f"{first}_rawtag{side}.fits"}),
+                {"wavecals": ["lzzz01zzq"]},
+            ]
         ),
         "extraction": _extraction(chance),
         "sub_exposures": chance.choice(
@@ -134,6 +138,23 @@ def check(bench: Bench, recipe: dict[str, Any], result: CalibrationResult, produ
     assert sum(f"{part}_x1d.fits" in names for part in parts) == len(parts) - len(empty)
     assert (f"{bench.label}_lightcurve.fits" in names) == bool(parts)
     assert f"{bench.label}_export.tar" in names
+
+
+def test_a_thousand_are_read_whole_or_refused_with_a_reason() -> None:
+    files = {keyword: f"a{number:02d}_{keyword.lower()}.fits" for number, keyword in enumerate(FILETYPES)}
+    raw = {"lrnd01a1q_rawtag_a.fits": Path()}
+    bench = Bench(raw, ReferenceFolder(None, Path(), "3.6.2"), "lrnd01010", ("lrnd01a1q", "lrnd01a2q"), files)
+    taken = 0
+    for number in range(1000):
+        document = random_recipe(random.Random(number), bench)
+        try:
+            recipe = parse_recipe(document)
+        except PermanentError as error:
+            assert len(str(error)) > 30  # noqa: PT017 - a reason, not a type
+            continue
+        taken += 1
+        assert parse_recipe(recipe.canonical()) == recipe
+    assert 400 < taken < 1000
 
 
 def test_each_is_refused_with_a_reason_or_complete(benches: list[Bench], tmp_path: Path) -> None:
