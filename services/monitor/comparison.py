@@ -72,7 +72,7 @@ def compare(first: Measured, second: Measured) -> dict[str, Any]:
     -------
     dict
         ``segments`` with wavelength (Angstrom), both fluxes and errors (erg/s/cm2/Angstrom), their ratio and its error
-        (an upper limit: the photons are the same), its mean weighted by the errors of the first, totals of both;
+        (an upper limit: the photons are the same), its mean weighted by the sensitivity, totals of both;
         ``headers`` with the cards that differ.
     """
     shared = [name for name in first.columns if name in second.columns]
@@ -104,7 +104,8 @@ def _ratio(first: Mapping[str, Array], second: Mapping[str, Array]) -> dict[str,
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(usable, flux / first["FLUX"], np.nan)
         spread = np.where(usable, np.hypot(error, ratio * first["ERROR"]) / np.abs(first["FLUX"]), np.nan)
-    mean, deviation = _mean_ratio(*(values[usable] for values in (first["FLUX"], first["ERROR"], flux, error)))
+    taken = (_sensitivity(first), first["FLUX"], first["ERROR"], flux, error)
+    mean, deviation = _mean_ratio(*(values[usable] for values in taken))
     return {
         "wavelength": listed(wavelength),
         "flux": [listed(first["FLUX"]), listed(flux)],
@@ -117,14 +118,21 @@ def _ratio(first: Mapping[str, Array], second: Mapping[str, Array]) -> dict[str,
     }
 
 
-def _mean_ratio(one: Array, one_error: Array, other: Array, other_error: Array) -> tuple[float | None, float | None]:
-    """Ratio of the summed fluxes and its error; at the ends of a spectrum, noise is far larger than light elsewhere."""
-    weight = np.divide(1.0, one_error**2, out=np.zeros_like(one_error), where=one_error > 0)
+def _mean_ratio(
+    weight: Array, one: Array, one_error: Array, other: Array, other_error: Array
+) -> tuple[float | None, float | None]:
+    """Ratio of the summed fluxes and its error."""
     total = float((weight * one).sum())
     if not total:
         return None, None
     mean = float((weight * other).sum()) / total
     return mean, float(np.sqrt((weight**2 * (other_error**2 + (mean * one_error) ** 2)).sum()) / abs(total))
+
+
+def _sensitivity(columns: Mapping[str, Array]) -> Array:
+    """Find the rate of a unit of flux: little at the ends of a spectrum, where the noise is far above the light."""
+    flux, even = columns["FLUX"], np.ones_like(columns["FLUX"])
+    return np.divide(columns["NET"], flux, out=np.zeros_like(flux), where=flux != 0) if "NET" in columns else even
 
 
 def _totals(columns: Mapping[str, Array], flags: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, Any]:

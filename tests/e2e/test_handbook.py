@@ -76,7 +76,7 @@ def test_without_the_first_two_exposures(calibrate: Calibrate) -> None:
     before, after = header(found, "EXPTIME")
     assert 0.5 < after / before < 0.6  # the last two are longer
     (segment,) = found["compared"]["segments"]
-    assert segment["mean_ratio"] == pytest.approx(1.0, abs=0.05)
+    assert segment["mean_ratio"] == pytest.approx(1.0, abs=0.1)
     one, other = (totals["gcounts"] for totals in segment["totals"])
     assert other / one == pytest.approx(after / before, rel=0.1)  # the source varies
 
