@@ -14,7 +14,8 @@ from services.monitor.catalogue import find_dataset, member_of
 from services.monitor.content import ContentQuery, serve_content
 from services.monitor.context import Authorised, CurrentContext, Session
 from services.monitor.errors import ApiError
-from services.monitor.formats import choose_format, render
+from services.monitor.exports import render
+from services.monitor.formats import choose_format
 from services.monitor.paging import decode_cursor, page, split
 from shared.cos.digests import reference_digests
 from shared.database.models.calibrations import Calibration
