@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import LargeBinary, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.ingestor.datasets import update_preferred
@@ -77,7 +77,8 @@ async def _counts(session: AsyncSession, file_id: int) -> dict[str, int]:
 async def _rows(session: AsyncSession, file_id: int) -> dict[str, list[dict[str, Any]]]:
     found = {}
     for table, model in SCIENCE_TABLES.items():
-        query = select(model.__table__).where(model.file_id == file_id).order_by(model.id)
+        columns = (column for column in model.__table__.columns if not isinstance(column.type, LargeBinary))
+        query = select(*columns).where(model.file_id == file_id).order_by(model.id)
         if rows := (await session.execute(query)).mappings().all():
             found[table] = [dict(row) for row in rows]
     return found

@@ -6,7 +6,20 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Header, Query, Request, Response
-from sqlalchemy import Boolean, ColumnElement, DateTime, Float, Integer, RowMapping, Select, Text, and_, or_, select
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    DateTime,
+    Float,
+    Integer,
+    LargeBinary,
+    RowMapping,
+    Select,
+    Text,
+    and_,
+    or_,
+    select,
+)
 from sqlalchemy import Column as SqlColumn
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import JSONB
@@ -76,9 +89,9 @@ def _kind(column: SqlColumn[Any]) -> type:
 
 
 def _sql_columns(model: type[Base]) -> list[SqlColumn[Any]]:
-    """Columns that are shown: when a row was written is told by the timeline of its dataset."""
+    """Columns that are shown: not when a row was written, which its dataset's timeline tells, and no packed content."""
     columns = (cast("SqlColumn[Any]", column) for column in model.__table__.columns)
-    return [column for column in columns if not isinstance(column.type, DateTime)]
+    return [column for column in columns if not isinstance(column.type, (DateTime, LargeBinary))]
 
 
 def columns_of(model: type[Base]) -> list[Column]:

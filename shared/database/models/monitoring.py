@@ -15,6 +15,7 @@ __all__ = [
     "Artifact",
     "Delivery",
     "MonitorFigure",
+    "MonitorPart",
     "MonitorRun",
     "MonitorValue",
     "Outcome",
@@ -121,6 +122,19 @@ class MonitorFigure(Base):
     title: Mapped[str]
     caption: Mapped[str]
     content: Mapped[dict[str, Any]] = mapped_column(comment="Description of the figure (services.monitor.figures)")
+
+
+class MonitorPart(Base):
+    """What a monitor found in a part of its inputs, kept so that later runs compute only the parts that changed."""
+
+    __tablename__ = "monitor_parts"
+    __table_args__ = (UniqueConstraint("monitor", "key"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    monitor: Mapped[str]
+    key: Mapped[str] = mapped_column(comment="Which part, e.g. a segment and a period")
+    inputs: Mapped[str] = mapped_column(comment="Digest of the inputs that it reflects")
+    content: Mapped[dict[str, Any]] = mapped_column(comment="What was found")
 
 
 class Artifact(Base):

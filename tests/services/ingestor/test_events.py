@@ -9,7 +9,8 @@ import pytest
 from astropy.io import fits
 from isal import igzip
 
-from shared.cos.detector import ACTIVE_AREAS, DARK_REGIONS, STIM_POSITIONS
+from shared.cos.detector import ACTIVE_AREAS, DARK_REGIONS, STIM_POSITIONS, Box
+from shared.cos.superpixels import unpack_counts
 from shared.errors import PermanentError
 from tests.services.ingestor.events import EXPSTART, write_corrtag
 from tests.services.ingestor.reading import extract_file, rows_of, sample
@@ -86,6 +87,38 @@ def test_nuv_darks_know_no_pulse_heights(tmp_path: Path, data_dir: Path) -> None
     assert [(row["detector"], row["region"]) for row in rows] == [("NUV", "all")] * 2
     assert sum(row["counts"] for row in rows) == sum(row["all_counts"] for row in rows) == count
     assert {rows.model.__tablename__ for rows in found}.isdisjoint({"stims", "phd", "gain"})
+
+
+@pytest.mark.parametrize("segment", ["FUVA", "FUVB", "N/A"])
+def test_dark_counts_of_every_superpixel(tmp_path: Path, segment: str) -> None:
+    detector = "NUV" if segment == "N/A" else segment
+    area = ACTIVE_AREAS.get(detector, Box(-0.4, 1023.4, -0.4, 1023.4))
+    count = 20_000
+    events = {
+        "TIME": np.sort(_GENERATOR.uniform(0, 100.0, count)),
+        "XCORR": _GENERATOR.uniform(area.x0 + 0.01, area.x1 - 0.01, count),
+        "YCORR": _GENERATOR.uniform(area.y0 + 0.01, area.y1 - 0.01, count),
+        "PHA": np.zeros(count, int) if detector == "NUV" else _GENERATOR.integers(0, 32, count),
+        "DQ": np.where(np.arange(count) < 100, 2048, 0),
+    }
+    events["XCORR"][200:300], events["YCORR"][200:300] = 5003.0, 500.6  # a hot spot, or outside the NUV detector
+    ending = "" if detector == "NUV" else f"_{detector[-1].lower()}"
+    good = ((0.5, 60.0), (70.0, 100.0))
+    path = write_corrtag(
+        tmp_path / f"ldx001aaq_corrtag{ending}.fits", events, 100.0, segment=segment, good=good, EXPTYPE="DARK"
+    )
+    (row,) = rows_of(extract_file(path), "dark_counts")
+    assert (row["detector"], row["mjd"], row["exposure"]) == (detector, EXPSTART, 89.5)
+    cells, counts = unpack_counts(row["content"])
+    assert row["counts"] == counts.sum() == count - 100 - (100 if detector == "NUV" else 0)
+    image = np.zeros((512, 2048, 32), dtype=int)
+    image.reshape(-1)[cells] = counts
+    x, y = (np.rint(events[name][100:].astype(np.float32)).astype(int) for name in ("XCORR", "YCORR"))
+    inside = x < 1024 if detector == "NUV" else np.full(x.size, True)
+    expected = np.zeros_like(image)
+    np.add.at(expected, (y[inside] // 2, x[inside] // 8, events["PHA"][100:][inside]), 1)
+    assert np.array_equal(image, expected)
+    assert len(row["content"]) < 4 * row["counts"]
 
 
 def test_where_hst_was_is_read_from_the_support_file(tmp_path: Path, data_dir: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import select, text, update
 
@@ -19,10 +20,11 @@ from shared.database.models.repopulation import Repopulation, RepopulationBatch,
 from shared.database.models.science import SCIENCE_TABLES, Header
 from shared.errors import PermanentError
 from tests.services.ingestor.conftest import Archive
+from tests.services.ingestor.events import write_corrtag
 
 pytestmark = pytest.mark.integration
 
-_TABLES_WITHOUT_SAMPLE = {"darks"}
+_TABLES_WITHOUT_SAMPLE = {"darks", "dark_counts"}
 
 
 async def _repopulate(archive: Archive, **options: object) -> Progress:
@@ -112,6 +114,22 @@ async def test_view_in_the_way_is_named(archive: Archive, data_dir: Path) -> Non
     async with archive.database.transaction() as session:
         await session.execute(text("DROP VIEW mine"))
     await _repopulate(archive)
+
+
+async def test_darks_are_repopulated(archive: Archive, tmp_path: Path) -> None:
+    """Rates and packed counts of a dark exposure; no real one is at hand."""
+    generator = np.random.default_rng(3)
+    events = {
+        "TIME": np.sort(generator.uniform(0.0, 100.0, 2000)),
+        "XCORR": generator.uniform(1100.0, 15200.0, 2000),
+        "YCORR": generator.uniform(300.0, 730.0, 2000),
+        "PHA": generator.integers(0, 32, 2000),
+    }
+    dark = write_corrtag(tmp_path / "ldx001aaq_corrtag_a.fits", events, 100.0, EXPTYPE="DARK")
+    await archive.add("ldx001aaq", [dark])
+    before = await archive.checksums()
+    assert [before[table][0] for table in ("darks", "dark_counts")] == [5 * 4, 1]
+    await _repopulate(archive, tables=["darks", "dark_counts"])
     assert await archive.checksums() == before
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
+from services.ingestor.extractors.events.dark_counts import DarkCountMap
 from services.ingestor.extractors.events.darks import DarkRates
 from services.ingestor.extractors.events.exposure import Exposure, read_exposure
 from services.ingestor.extractors.events.gains import GainMap
@@ -15,7 +16,7 @@ from shared.fits import Columns
 
 __all__ = ["EVENT_TABLES", "extract_events"]
 
-EVENT_TABLES = ("darks", "stims", "phd", "gain")
+EVENT_TABLES = ("darks", "dark_counts", "stims", "phd", "gain")
 """Tables that are made of events."""
 
 
@@ -31,6 +32,7 @@ class _Reduction(Protocol):
 
 _COLUMNS = ("TIME", "RAWX", "RAWY", "XCORR", "YCORR", "DQ", "PHA")
 
+_DARK: Mapping[str, Callable[[Source, Exposure], _Reduction]] = {"darks": DarkRates, "dark_counts": DarkCountMap}
 _FUV: Mapping[str, Callable[[Source, Exposure], _Reduction]] = {
     "stims": StimPositions,
     "phd": PulseHeightHistogram,
@@ -39,9 +41,9 @@ _FUV: Mapping[str, Callable[[Source, Exposure], _Reduction]] = {
 
 
 def extract_events(source: Source, tables: Collection[str]) -> list[Rows]:
-    """Rows of ``darks``, ``stims``, ``phd`` and ``gain`` of a corrtag file; none unless it is TIME-TAG.
+    """Rows of the tables of events (`EVENT_TABLES`) of a corrtag file; none unless it is TIME-TAG.
 
-    Darks are made of dark exposures only; stims, pulse heights and gain of the FUV detector only.
+    Dark rates and counts are made of dark exposures only; stims, pulse heights and gain of the FUV detector only.
 
     Raises
     ------
@@ -53,7 +55,7 @@ def extract_events(source: Source, tables: Collection[str]) -> list[Rows]:
         return []
     makers = dict(_FUV) if str(primary.get("DETECTOR") or "").strip() == "FUV" else {}
     if str(primary.get("EXPTYPE") or "").strip() == "DARK":
-        makers["darks"] = DarkRates
+        makers |= _DARK
     wanted = [maker for table, maker in makers.items() if table in tables]
     if not wanted:
         return []

@@ -5,6 +5,7 @@ from shared.database.models.science.base import ROWS_PER_FILE, PreferredRow, Sci
 from shared.database.models.science.detector import (
     PULSE_HEIGHTS,
     Dark,
+    DarkCounts,
     FlaggedPixel,
     Gain,
     GainTrend,
@@ -23,6 +24,7 @@ __all__ = [
     "Acquisition",
     "AperturePosition",
     "Dark",
+    "DarkCounts",
     "ExposureQuality",
     "FlaggedPixel",
     "Gain",
@@ -59,6 +61,7 @@ SCIENCE_TABLES: dict[str, type[ScienceRow]] = {
         Acquisition,
         ScheduledExposure,
         Dark,
+        DarkCounts,
         Stim,
         PulseHeights,
         Gain,

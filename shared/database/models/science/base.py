@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import REAL, BigInteger, Boolean, Double, ForeignKey, SmallInteger, String
+from sqlalchemy import REAL, BigInteger, Boolean, Double, ForeignKey, LargeBinary, SmallInteger, String
 from sqlalchemy.orm import Mapped, MappedColumn, declared_attr, mapped_column
 
 from shared.database.base import Base
@@ -14,6 +14,7 @@ __all__ = [
     "double",
     "flag",
     "integer",
+    "packed",
     "row_key",
     "single",
     "small",
@@ -91,6 +92,11 @@ def text(comment: str, *, missing: Missing = ("", "N/A"), keyword: str | None = 
 def flag(comment: str) -> Mapped[bool | None]:
     """Column of truth values."""
     return _column(Boolean, comment, None)
+
+
+def packed(comment: str) -> Mapped[bytes]:
+    """Column of bytes, which holds what would be very many rows."""
+    return mapped_column(LargeBinary, comment=comment, info={"meaning": comment, "unit": None})
 
 
 class ScienceRow(Base):
