@@ -93,12 +93,13 @@ def test_nuv_darks_know_no_pulse_heights(tmp_path: Path, data_dir: Path) -> None
 def test_dark_counts_of_every_superpixel(tmp_path: Path, segment: str) -> None:
     detector = "NUV" if segment == "N/A" else segment
     area = ACTIVE_AREAS.get(detector, Box(-0.4, 1023.4, -0.4, 1023.4))
+    generator = np.random.default_rng(7)
     count = 20_000
     events = {
-        "TIME": np.sort(_GENERATOR.uniform(0, 100.0, count)),
-        "XCORR": _GENERATOR.uniform(area.x0 + 0.01, area.x1 - 0.01, count),
-        "YCORR": _GENERATOR.uniform(area.y0 + 0.01, area.y1 - 0.01, count),
-        "PHA": np.zeros(count, int) if detector == "NUV" else _GENERATOR.integers(0, 32, count),
+        "TIME": np.sort(generator.uniform(0, 100.0, count)),
+        "XCORR": generator.uniform(area.x0 + 0.01, area.x1 - 0.01, count),
+        "YCORR": generator.uniform(area.y0 + 0.01, area.y1 - 0.01, count),
+        "PHA": np.zeros(count, int) if detector == "NUV" else generator.integers(0, 32, count),
         "DQ": np.where(np.arange(count) < 100, 2048, 0),
     }
     events["XCORR"][200:300], events["YCORR"][200:300] = 5003.0, 500.6  # a hot spot, or outside the NUV detector
