@@ -8,6 +8,7 @@ import numpy as np
 
 from shared.cos.history import Segment
 from simulator.orbit import Orbit
+from simulator.state import HotSpot
 
 __all__ = ["FIRST_LIGHT", "YEAR", "Instrument"]
 
@@ -30,6 +31,8 @@ class Instrument:
         Factor on the loss of gain; 1 is an average usage.
     raises
         Further steps of high voltage: segment, MJD and new nominal level.
+    spots
+        Hot spots of its detectors.
     """
 
     seed: int = 1
@@ -43,6 +46,7 @@ class Instrument:
         ("FUVA", 60300.0, 167),
         ("FUVB", 60300.0, 169),
     )
+    spots: tuple[HotSpot, ...] = ()
 
     def chance(self, *names: object) -> np.random.Generator:
         """Random numbers that belong to a name, the same each time."""

@@ -81,6 +81,7 @@ def _segment(instrument: Instrument, segment: Segment, plan: ExposurePlan) -> De
         modal_gain=evolution.modal_gain(instrument, segment, plan.start, x, y).astype(np.float32),
         stims=stims,
         temperature=float(background.amplifier_temperature(instrument, segment, plan.start)),
+        spots=tuple(spot for spot in instrument.spots if spot.detector == segment),
     )
 
 
@@ -92,6 +93,7 @@ def _nuv(instrument: Instrument, plan: ExposurePlan) -> DetectorState:
         dark_map=uniform_grid(1.0),
         modal_gain=uniform_grid(0.0),
         temperature=float(background.tube_temperature(instrument, plan.start)),
+        spots=tuple(spot for spot in instrument.spots if spot.detector == "NUV"),
     )
 
 

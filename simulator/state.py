@@ -5,6 +5,7 @@ Evolution in time is somebody else's: a function that makes an `InstrumentState`
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ __all__ = [
     "ChannelState",
     "Curve",
     "DetectorState",
+    "HotSpot",
     "InstrumentState",
     "Stim",
     "Viewing",
@@ -89,6 +91,34 @@ class Stim:
 
 
 @dataclass(frozen=True)
+class HotSpot:
+    """A place of a detector that counts without light for a while.
+
+    Attributes
+    ----------
+    detector
+        FUVA, FUVB or NUV.
+    x, y
+        Its centre in pixels of the corrected frame.
+    rate
+        Count/s of any pulse height.
+    start, stop
+        When it is there, MJD UTC.
+    sigma_x, sigma_y
+        Its extent in pixels.
+    """
+
+    detector: Literal["FUVA", "FUVB", "NUV"]
+    x: float
+    y: float
+    rate: float
+    start: float
+    stop: float
+    sigma_x: float = 3.0
+    sigma_y: float = 1.0
+
+
+@dataclass(frozen=True)
 class DetectorState:
     """One FUV segment, or the NUV detector.
 
@@ -107,6 +137,8 @@ class DetectorState:
         The two stim pulses (upper left, lower right); empty for NUV.
     stim_rate
         Count/s of both stims together.
+    spots
+        Hot spots; their counts come on top of the dark rate.
     temperature
         Of the detector's electronics (LDCAMPAT, LDCAMPBT; NUV: LNDTMPAT or the like), deg C.
     """
@@ -117,6 +149,7 @@ class DetectorState:
     gain_sigma: float = 2.3
     stims: tuple[Stim, ...] = ()
     stim_rate: float = 4.0
+    spots: tuple[HotSpot, ...] = ()
     temperature: float = 20.0
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.forward.photons import Photons, lamp_photons, target_photons
+from simulator.forward.photons import Photons, lamp_photons, spot_photons, target_photons
 from simulator.forward.recording import Recording, lamp_intervals, register
 from simulator.instrument import fuv
 from simulator.instrument.modes import setting
@@ -65,7 +65,7 @@ def _through_flat(segment: str, light: Photons, generator: np.random.Generator) 
 
 
 def background(plan: ExposurePlan, detector: DetectorState, segment: str, generator: np.random.Generator) -> Photons:
-    """Dark counts, and those of bursts and of the SAA where they are asked for."""
+    """Dark counts, those of hot spots, and those of bursts and of the SAA where they are asked for."""
     area = fuv.SEGMENTS[segment].active
     bins = max(int(np.ceil(plan.exptime)), 1)
     edges = np.linspace(0.0, plan.exptime, bins + 1)
@@ -82,7 +82,8 @@ def background(plan: ExposurePlan, detector: DetectorState, segment: str, genera
     x = generator.uniform(area.left, area.right + 1, time.size)
     y = generator.uniform(area.low, area.high + 1, time.size)
     kept = generator.random(time.size) * highest < grid_values(detector.dark_map, x, y)
-    return Photons(time, x, y).chosen(kept)
+    spots = spot_photons(detector.spots, plan.start, plan.exptime, generator)
+    return Photons.joined(Photons(time, x, y).chosen(kept), spots)
 
 
 def _light_pulses(

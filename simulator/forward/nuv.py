@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.forward.imaging import lamp_image, target_image
-from simulator.forward.photons import Photons, lamp_photons, target_photons
+from simulator.forward.photons import Photons, lamp_photons, spot_photons, target_photons
 from simulator.forward.recording import Recording, lamp_intervals, register
 from simulator.instrument import nuv
 from simulator.instrument.modes import GRATINGS, setting
@@ -66,4 +66,5 @@ def _background(plan: ExposurePlan, detector: DetectorState, generator: np.rando
     time = np.repeat(edges[:-1], counts) + generator.random(int(counts.sum())) * (plan.exptime / bins)
     x, y = generator.uniform(-0.5, nuv.SIZE - 0.5, (2, time.size))
     kept = generator.random(time.size) * highest < grid_values(detector.dark_map, x, y)
-    return Photons(time, x, y).chosen(kept)
+    spots = spot_photons(detector.spots, plan.start, plan.exptime, generator)
+    return Photons.joined(Photons(time, x, y).chosen(kept), spots)

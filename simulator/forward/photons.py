@@ -1,5 +1,6 @@
 """Photons as they fall onto the corrected frame of a detector, before the detector's electronics."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +18,9 @@ from simulator.instrument.modes import (
     Setting,
 )
 from simulator.plan import ExposurePlan, Flash, Spectrum
-from simulator.state import InstrumentState, Viewing
+from simulator.state import HotSpot, InstrumentState, Viewing
 
-__all__ = ["Photons", "brightness", "flux_of", "lamp_photons", "target_photons"]
+__all__ = ["Photons", "brightness", "flux_of", "lamp_photons", "spot_photons", "target_photons"]
 
 Floats = NDArray[np.float64]
 
@@ -192,3 +193,28 @@ def lamp_photons(
     y = mode.lamp_row(plan.life_adj) + mode.lamp_slope * x + channel.shift_cross(time)
     y += generator.normal(0.0, 2.5, time.size)
     return Photons(time, x, y)
+
+
+def spot_photons(spots: Sequence[HotSpot], start: float, exptime: float, generator: np.random.Generator) -> Photons:
+    """Draw the counts of hot spots during an exposure, in the corrected frame.
+
+    Parameters
+    ----------
+    spots
+        Those of the detector.
+    start
+        EXPSTART, MJD UTC.
+    exptime
+        Length of the exposure, seconds.
+    generator
+        Source of randomness.
+    """
+    parts = []
+    for spot in spots:
+        on, off = (float(np.clip((mjd - start) * 86400.0, 0.0, exptime)) for mjd in (spot.start, spot.stop))
+        count = int(generator.poisson(spot.rate * (off - on)))
+        time = generator.uniform(on, off, count)
+        parts.append(
+            Photons(time, generator.normal(spot.x, spot.sigma_x, count), generator.normal(spot.y, spot.sigma_y, count))
+        )
+    return Photons.joined(*parts) if parts else Photons.none()

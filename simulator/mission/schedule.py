@@ -10,6 +10,7 @@ from simulator.description import FIRST_LIGHT, Instrument
 from simulator.mission.routines import ROUTINES, Routine
 from simulator.mission.visits import Programme, Visit, VisitBuilder, base36
 from simulator.plan import Fault, FaultKind
+from simulator.spots import draw_spots
 
 __all__ = ["Mission", "Size", "draw"]
 
@@ -45,6 +46,8 @@ class Mission:
         Kinds of faults that shall occur, each in one exposure that can have it.
     routines
         Names of the routines that it consists of.
+    spots
+        How many hot spots its FUV segments have.
     """
 
     years: float = 2.0
@@ -53,11 +56,15 @@ class Mission:
     start: float = _START
     faults: tuple[FaultKind, ...] = ()
     routines: tuple[str, ...] = tuple(routine.name for routine in ROUTINES)
+    spots: int = 0
 
     @property
     def instrument(self) -> Instrument:
         """The instrument that flies it."""
-        return Instrument(seed=self.seed)
+        drawn = Instrument(seed=self.seed)
+        stop = self.start + self.years * _YEAR
+        spots = draw_spots(drawn.chance("hot spots"), self.spots, self.start, stop)
+        return replace(drawn, spots=spots)
 
 
 def draw(mission: Mission) -> list[Visit]:

@@ -121,6 +121,7 @@ def write_truth(
             "sag": mission.instrument.sag,
             "high_voltage": {name: [list(step) for step in steps] for name, steps in HIGH_VOLTAGE.items()},
             "raises": [list(step) for step in mission.instrument.raises],
+            "spots": [asdict(spot) for spot in mission.instrument.spots],
             "lifetime_positions": [asdict(position) for position in LIFETIME_POSITIONS],
         },
         "visits": [

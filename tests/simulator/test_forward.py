@@ -12,7 +12,7 @@ from simulator.instrument import fuv, nuv
 from simulator.nominal import FUV_DARK, nominal_state
 from simulator.observe import expose
 from simulator.plan import ExposurePlan
-from simulator.state import Curve, Viewing
+from simulator.state import Curve, HotSpot, Viewing
 from simulator.verify.cases import CASES
 
 _VIEWING = Viewing(7.2, 57000.0, 5720.0, 12.0)
@@ -91,3 +91,17 @@ def test_distortion_is_undone() -> None:
     walked_x, walked_y = fuv.walk_x("FUVB", pulse, back_x), fuv.walk_y("FUVB", pulse, back_y)
     assert np.abs(back_x - walked_x - x).max() < 0.01
     assert np.abs(back_y - walked_y - y).max() < 0.03
+
+
+@pytest.mark.parametrize(("plan", "name"), [(FUV, "FUVA"), (NUV, "NUV")], ids=["FUV", "NUV"])
+def test_hot_spot_counts_while_it_is_there(plan: ExposurePlan, name: str) -> None:
+    """It comes in the middle of the exposure, and stays."""
+    middle = plan.start + 0.5 * plan.exptime / 86400.0
+    spot = HotSpot(name, 700.0, 600.0, 50.0, middle, middle + 1.0)  # type: ignore[arg-type]
+    state = nominal_state(plan.start)
+    hot = {**state.detectors, name: replace(state.detectors[name], spots=(spot,))}
+    quiet, found = (expose(plan, made, _VIEWING, 5)[name] for made in (state, replace(state, detectors=hot)))
+    extra = found.time.size - quiet.time.size
+    assert extra == pytest.approx(spot.rate * 0.5 * plan.exptime, abs=5 * (25 * plan.exptime) ** 0.5)
+    early = [int(np.count_nonzero(one.time < 0.5 * plan.exptime - 0.1)) for one in (quiet, found)]
+    assert early[0] == pytest.approx(early[1], abs=0.01 * early[0] + 1)
