@@ -10,7 +10,7 @@ from simulator.instrument.modes import setting
 from simulator.plan import ExposurePlan, FaultKind
 from simulator.state import DetectorState, InstrumentState, Viewing, grid_values
 
-__all__ = ["DARK_LOW", "record_segment", "to_raw"]
+__all__ = ["DARK_LOW", "background", "dark_pulses", "record_segment", "to_raw"]
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +49,7 @@ def record_segment(
         light = _through_flat(segment, light, generator)
     dark = background(plan, detector, segment, generator)
     pulse = np.concatenate(
-        [_light_pulses(plan, detector, segment, light, generator), _dark_pulses(detector, dark, generator)]
+        [_light_pulses(plan, detector, segment, light, generator), dark_pulses(detector, dark, generator)]
     )
     photons = Photons.joined(light, dark)
     stims = _stims(plan, detector, generator)
@@ -95,7 +95,8 @@ def _light_pulses(
     return _digitise(gain + detector.gain_sigma * generator.normal(size=gain.size))
 
 
-def _dark_pulses(detector: DetectorState, dark: Photons, generator: np.random.Generator) -> NDArray[np.uint8]:
+def dark_pulses(detector: DetectorState, dark: Photons, generator: np.random.Generator) -> NDArray[np.uint8]:
+    """Pulse heights of dark counts."""
     share, scale = DARK_LOW
     gain = grid_values(detector.modal_gain, dark.x, dark.y)
     low = generator.random(dark.x.size) < share

@@ -26,6 +26,10 @@ def _arrow_type(kind: TypeEngine[Any]) -> pa.DataType:
     raise TypeError(f"a monitor cannot read columns of type {kind!r}; cast it to a number, a boolean or text")
 
 
+_BLOCK = 1 << 24
+"""Bytes that are parsed at once; no row may be longer."""
+
+
 async def load(session: AsyncSession, query: RowQuery) -> Columns:
     """Columns of a query.
 
@@ -56,6 +60,7 @@ async def load(session: AsyncSession, query: RowQuery) -> Columns:
     buffer.seek(0)
     table = csv.read_csv(
         buffer,
+        read_options=csv.ReadOptions(block_size=_BLOCK),
         # a row of one column that is null is an empty line
         parse_options=csv.ParseOptions(ignore_empty_lines=False, newlines_in_values=True),
         convert_options=csv.ConvertOptions(

@@ -11,7 +11,18 @@ from sqlalchemy import Select
 from services.monitor.figures import Figure
 from shared.database.models.monitoring import Severity
 
-__all__ = ["Columns", "Finding", "Findings", "Inputs", "Monitor", "NewArtifact", "Quantity", "RowQuery", "Values"]
+__all__ = [
+    "Columns",
+    "Finding",
+    "Findings",
+    "Inputs",
+    "Monitor",
+    "NewArtifact",
+    "NewPart",
+    "Quantity",
+    "RowQuery",
+    "Values",
+]
 
 RowQuery = Select[*tuple[Any, ...]]
 """A query for named columns."""
@@ -106,12 +117,28 @@ class Finding:
 
 @dataclass(frozen=True)
 class NewArtifact:
-    """A file that a run makes: its kind, name, content, and what its checks say."""
+    """A file that a run makes: kind, name, content (None: as an earlier run made it), and what its checks say."""
 
     kind: str
     name: str
-    content: bytes
+    content: bytes | None
     detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NewPart:
+    """What was found in a part of the inputs, of which later runs are given it back (`MonitorPart`).
+
+    Attributes
+    ----------
+    inputs
+        Digest of the inputs that it reflects.
+    content
+        What was found.
+    """
+
+    inputs: str
+    content: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -126,6 +153,10 @@ class Findings:
         What is shown from now on, in place of what earlier runs left.
     statistics
         Numbers by group and period (`services.monitor.monitors.framework.statistics`).
+    parts
+        What is kept for later runs, by key; None keeps what there is. Others are forgotten.
+    unfinished
+        Whether a run must follow at once, since there was more new input than one run takes.
     """
 
     newest_mjd: float | None
@@ -134,6 +165,8 @@ class Findings:
     findings: Sequence[Finding] = ()
     artifacts: Sequence[NewArtifact] = ()
     statistics: Mapping[str, Any] = field(default_factory=dict)
+    parts: Mapping[str, NewPart | None] = field(default_factory=dict)
+    unfinished: bool = False
 
 
 @dataclass(frozen=True)

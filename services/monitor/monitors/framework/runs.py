@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ from services.monitor.figures import figure_to_json
 from services.monitor.monitors.framework.alerts import write_alerts
 from services.monitor.monitors.framework.loading import load
 from services.monitor.monitors.framework.monitor import Findings, Inputs, Monitor, NewArtifact
+from services.monitor.monitors.framework.parts import write_parts
+from services.monitor.monitors.framework.scheduling import request_run
 from services.monitor.monitors.framework.values import write_values
 from shared.database.engine import Database
 from shared.database.models.monitoring import Artifact, MonitorFigure, MonitorRun, Outcome
 from shared.errors import PermanentError
 from shared.jobs.claims import ClaimedJob
-from shared.jobs.events import NewEvent
+from shared.jobs.events import NewEvent, Outbox
 from shared.jobs.runner import Completion
 from shared.store import Store, StoredFile
 
@@ -82,9 +84,13 @@ class MonitorService:
             )
             await write_values(session, monitor.name, run_id, findings.values)
             await _write_figures(session, monitor.name, run_id, findings)
-            await _write_artifacts(session, monitor.name, run_id, artifacts)
+            await _write_artifacts(session, monitor.name, run_id, artifacts, findings.artifacts)
+            await write_parts(session, monitor.name, findings.parts)
             counts = await write_alerts(session, monitor.name, run_id, findings.findings)
             event.detail.update(run=run_id, alerts=counts)
+            if findings.unfinished:
+                # The dispatcher sends its message.
+                await request_run(session, monitor, Outbox(), occasion={"after run": run_id, "forced": True})
 
         return Completion(event, apply, discard=lambda: self._store.remove(folder))
 
@@ -111,14 +117,14 @@ class MonitorService:
 
     def _publish(self, folder: str, findings: Findings) -> list[tuple[NewArtifact, StoredFile]]:
         """Put the artifacts into the store."""
-        if not findings.artifacts:
-            return []
         with tempfile.TemporaryDirectory(prefix="cosmo-monitor-") as temporary:
             stored = []
             for artifact in findings.artifacts:
-                path = Path(temporary) / artifact.name
-                path.write_bytes(artifact.content)
-                stored.append((artifact, self._store.publish(path, folder)))
+                if artifact.content is not None:
+                    path = Path(temporary) / artifact.name
+                    path.write_bytes(artifact.content)
+                    stored.append((artifact, self._store.publish(path, folder)))
+                    path.unlink()
         return stored
 
     async def _record_failure(
@@ -185,9 +191,18 @@ async def _write_figures(session: AsyncSession, monitor: str, run_id: int, findi
 
 
 async def _write_artifacts(
-    session: AsyncSession, monitor: str, run_id: int, artifacts: list[tuple[NewArtifact, StoredFile]]
+    session: AsyncSession,
+    monitor: str,
+    run_id: int,
+    artifacts: list[tuple[NewArtifact, StoredFile]],
+    wanted: Sequence[NewArtifact],
 ) -> None:
-    await session.execute(update(Artifact).where(Artifact.monitor == monitor).values(current=False))
+    kept = [artifact.name for artifact in wanted if artifact.content is None]
+    await session.execute(
+        update(Artifact)
+        .where(Artifact.monitor == monitor, Artifact.current, Artifact.name.not_in(kept))
+        .values(current=False)
+    )
     for artifact, stored in artifacts:
         session.add(
             Artifact(

@@ -1,0 +1,259 @@
+"""Hot spots in darks: where they are, from when to when, and how they go on from one period to the next.
+
+A superpixel is hot where the sum of the darks of a period has more counts there than its surroundings can explain, by
+the Poisson distribution, at a stated rate of false alarms. Its times are the run of exposures with the greatest
+likelihood ratio of a constant extra rate.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy.stats import poisson
+
+from services.monitor.monitors.parts.dark_maps import Cells, DarkMap, expected_counts, stacked, whole_cells
+
+__all__ = ["FALSE_ALARMS", "LEAST_EXCESS", "Sighting", "Spot", "low_response", "sightings_of", "spots_of"]
+
+FALSE_ALARMS = 1e-3
+"""Superpixels of a detector that chance makes hot in one period, on average, at most."""
+
+LEAST_EXCESS = 0.5
+"""Fraction of the surroundings' counts that a hot superpixel has at least more: what is uneven is not hot."""
+
+_EDGE = 1e-3
+"""Chance at which a superpixel beside a hot one belongs to it."""
+
+_LEAST_GAIN = 12.0
+"""Logarithm of the likelihood ratio that a run of exposures needs: 4.9 sigma."""
+
+_MOST_RUNS = 8
+"""Runs of one place that are told apart within its period and those beside it."""
+
+LOW, VERY_LOW = 0.5, 0.2
+"""Fractions of the surroundings' counts below which a superpixel is of low and very low response (CalCOS DQ 1024,
+16)."""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A hot spot in one period.
+
+    Attributes
+    ----------
+    detector
+        FUVA, FUVB or NUV.
+    x0, x1, y0, y1
+        Its superpixels: up to but without x1 and y1.
+    start, stop
+        Start of the first and end of the last exposure that shows it, within this period or one beside it, MJD.
+    counts, background, seconds
+        Counts in the exposures of this period that show it, those that the surroundings explain, and good time.
+    sigma
+        Excess of its brightest superpixel in this period, in roots of what was expected.
+    """
+
+    detector: str
+    x0: int
+    x1: int
+    y0: int
+    y1: int
+    start: float
+    stop: float
+    counts: float
+    background: float
+    seconds: float
+    sigma: float
+
+    @property
+    def box(self) -> Cells:
+        """Its superpixels."""
+        return Cells(self.x0, self.x1, self.y0, self.y1)
+
+
+def sightings_of(period: Sequence[DarkMap], window: Sequence[DarkMap]) -> list[Sighting]:
+    """Find the hot spots of a period.
+
+    Parameters
+    ----------
+    period
+        Darks of one detector within the period.
+    window
+        The same with those of the periods beside it, in the order of time.
+    """
+    area = whole_cells(period[0].detector)
+    stack = stacked(period, area)
+    expected = expected_counts(stack)
+    boxes = _hot_boxes(stack, expected, area)
+    if not boxes:
+        return []
+    events = np.array([float(one.kept[1].sum()) for one in window])
+    mine = np.isin([one.mjd for one in window], [one.mjd for one in period])
+    found = []
+    for box, sigma in boxes:
+        inside = np.s_[box.y0 - area.y0 : box.y1 - area.y0, box.x0 - area.x0 : box.x1 - area.x0]
+        # What surrounds it goes up and down with the whole detector.
+        background = float(expected[inside].sum()) * events / events[mine].sum()
+        counts = np.array([one.counts_in(box) for one in window])
+        for first, last in _runs(counts, background):
+            run = np.zeros(len(window), dtype=bool)
+            run[first : last + 1] = True
+            if (here := run & mine).any():
+                seconds = float(sum(one.exposure for one, chosen in zip(window, here, strict=True) if chosen))
+                end = window[last].mjd + window[last].exposure / 86400.0
+                found.append(
+                    Sighting(
+                        period[0].detector, box.x0, box.x1, box.y0, box.y1, window[first].mjd, end,
+                        float(counts[here].sum()), float(background[here].sum()), seconds, sigma,
+                    )
+                )  # fmt: skip
+    return found
+
+
+def _hot_boxes(stack: np.ndarray, expected: np.ndarray, area: Cells) -> list[tuple[Cells, float]]:
+    """Rectangles around hot superpixels that touch, each with the excess of its brightest one in sigma."""
+    bright = np.argwhere((stack >= 3) & (stack > expected * (1.0 + LEAST_EXCESS)))
+    counts, mean = stack[tuple(bright.T)], expected[tuple(bright.T)]
+    chance = poisson.sf(counts - 1, mean)
+    hot = {(int(y), int(x)) for y, x in bright[chance < FALSE_ALARMS / area.size]}
+    warm = {(int(y), int(x)) for y, x in bright[chance < _EDGE]}
+    boxes = []
+    while hot:
+        group, waiting = set[tuple[int, int]](), {hot.pop()}
+        while waiting:
+            y, x = waiting.pop()
+            group.add((y, x))
+            beside = {(y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)}
+            waiting |= (beside & warm) - group
+        hot -= group
+        ys, xs = np.array(sorted(group)).T
+        sigma = (stack[ys, xs] - expected[ys, xs]) / np.sqrt(np.maximum(expected[ys, xs], 1e-9))
+        box = Cells(
+            area.x0 + int(xs.min()), area.x0 + int(xs.max()) + 1, area.y0 + int(ys.min()), area.y0 + int(ys.max()) + 1
+        )
+        boxes.append((box, float(sigma.max())))
+    return boxes
+
+
+def _runs(counts: np.ndarray, background: np.ndarray) -> Iterator[tuple[int, int]]:
+    """First and last exposure of each time that a place was hot, the likeliest first.
+
+    The likelihood ratio of an extra rate in the exposures i to j is, with their counts C and background B,
+    C log(C / B) - (C - B).
+    """
+    waiting = [(0, len(counts))]
+    for _ in range(_MOST_RUNS):
+        best = (_LEAST_GAIN, 0, 0, 0, 0)
+        for low, high in waiting:
+            sums, levels = (np.concatenate([[0.0], np.cumsum(values[low:high])]) for values in (counts, background))
+            total, level = (np.maximum(values[None, :] - values[:, None], 1e-12) for values in (sums, levels))
+            gain = np.where(total > level, total * np.log(total / level) - (total - level), 0.0)
+            gain[np.tril_indices(len(gain))] = 0.0
+            i, j = np.unravel_index(int(gain.argmax()), gain.shape)
+            best = max(best, (float(gain[i, j]), low + int(i), low + int(j) - 1, low, high))
+        gain_, first, last, low, high = best
+        if gain_ <= _LEAST_GAIN:
+            return
+        yield first, last
+        waiting.remove((low, high))
+        waiting += [part for part in ((low, first), (last + 1, high)) if part[1] > part[0]]
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A hot spot over all its time.
+
+    Attributes
+    ----------
+    detector, x0, x1, y0, y1
+        As of its sightings, together.
+    start, stop
+        Start of the first and end of the last exposure that shows it, MJD.
+    after, before
+        End of the last exposure before it came and start of the first one after it went, MJD; where there is none it
+        was or is there already or still: -inf, inf.
+    rate, rate_error
+        Counts/s of the pulse heights that CalCOS keeps.
+    sigma
+        Excess of its brightest superpixel in a period.
+    """
+
+    detector: str
+    x0: int
+    x1: int
+    y0: int
+    y1: int
+    start: float
+    stop: float
+    after: float
+    before: float
+    rate: float
+    rate_error: float
+    sigma: float
+
+    @property
+    def days(self) -> float:
+        """For how long it was seen."""
+        return self.stop - self.start
+
+
+def spots_of(sightings: Sequence[Sighting], starts: np.ndarray, stops: np.ndarray) -> list[Spot]:
+    """Join the sightings of one detector to spots: those that share superpixels and times.
+
+    Parameters
+    ----------
+    sightings
+        Of all periods.
+    starts, stops
+        Start and end of every dark of the detector, MJD, in ascending order, shape (n,).
+    """
+    groups: list[list[Sighting]] = []
+    for sighting in sorted(sightings, key=lambda one: one.start):
+        same = [group for group in groups if any(_same(sighting, other) for other in group)]
+        joined = [sighting, *(one for group in same for one in group)]
+        groups = [group for group in groups if group not in same] + [joined]
+    return sorted((_spot(group, starts, stops) for group in groups), key=lambda spot: (spot.start, spot.x0, spot.y0))
+
+
+def _same(a: Sighting, b: Sighting) -> bool:
+    beside = a.x0 < b.x1 and b.x0 < a.x1 and a.y0 < b.y1 and b.y0 < a.y1
+    return beside and a.start <= b.stop and b.start <= a.stop
+
+
+def _spot(group: Sequence[Sighting], starts: np.ndarray, stops: np.ndarray) -> Spot:
+    start, stop = min(one.start for one in group), max(one.stop for one in group)
+    counts, background, seconds = (
+        sum(getattr(one, name) for one in group) for name in ("counts", "background", "seconds")
+    )
+    earlier, later = stops[stops <= start], starts[starts >= stop]
+    return Spot(
+        group[0].detector, min(one.x0 for one in group), max(one.x1 for one in group), min(one.y0 for one in group),
+        max(one.y1 for one in group), start, stop, float(earlier[-1]) if len(earlier) else -np.inf,
+        float(later[0]) if len(later) else np.inf, (counts - background) / seconds, float(np.sqrt(counts)) / seconds,
+        max(one.sigma for one in group),
+    )  # fmt: skip
+
+
+def low_response(stack: np.ndarray, expected: np.ndarray, area: Cells) -> list[tuple[Cells, int]]:
+    """Rows of superpixels that count less than their surroundings, with their flag: 1024 below half, 16 below a fifth.
+
+    Only what chance cannot explain, at `FALSE_ALARMS`, is one of them: a stack that is not deep enough has none.
+
+    Parameters
+    ----------
+    stack, expected
+        Counts and what the surroundings make one expect, shape (y, x).
+    area
+        Superpixels that they are of.
+    """
+    low = (stack < LOW * expected) & (poisson.cdf(stack, expected) < FALSE_ALARMS / area.size)
+    flags = np.where(low, np.where(stack < VERY_LOW * expected, 16, 1024), 0)
+    found = []
+    for y in np.flatnonzero(low.any(axis=1)):
+        edges = np.flatnonzero(np.diff(flags[y], prepend=0, append=0))
+        for first, last in pairwise(edges.tolist()):
+            if flags[y, first]:
+                box = Cells(area.x0 + first, area.x0 + last, area.y0 + int(y), area.y0 + int(y) + 1)
+                found.append((box, int(flags[y, first])))
+    return found

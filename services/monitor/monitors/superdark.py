@@ -1,0 +1,252 @@
+"""Superdarks and hot spots: what darks look like, what comes and goes on them, and the tables that flag it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import Double, String, cast, column, func, select
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.monitor.monitors.framework.monitor import (
+    Columns,
+    Findings,
+    Inputs,
+    Monitor,
+    NewArtifact,
+    NewPart,
+    Quantity,
+    RowQuery,
+    Values,
+)
+from services.monitor.monitors.framework.parts import parts_query
+from services.monitor.monitors.parts import dark_periods, spot_tables
+from services.monitor.monitors.parts.dark_maps import DarkMap, whole_cells
+from services.monitor.monitors.parts.dark_periods import Periods
+from services.monitor.monitors.parts.hot_spots import Sighting, Spot, sightings_of, spots_of
+from services.monitor.monitors.parts.spot_deliveries import bad_rows, spot_findings, spot_rows, table, table_findings
+from services.monitor.monitors.parts.spot_figures import count_figure, map_figures, time_figure, where_figure
+from services.monitor.monitors.parts.spot_tables import FlagRow
+from services.monitor.monitors.parts.superdarks import INTERVAL_DAYS, PERIOD_DAYS, Superdark, content_of, superdarks_of
+from shared.cos.references import find_reference
+from shared.database.models.operations import Run
+from shared.database.models.science import FlaggedPixel
+from shared.settings import get_settings
+
+__all__ = ["MONITOR"]
+
+_NAME, _VERSION = "superdark", 1
+
+_EXPLANATION = """
+A superdark is the sum of many dark exposures, by superpixel of 8 by 2 pixels and pulse height, of one segment, one high
+voltage and 90 days. Darks with 1.5 times the median rate of their interval and more are summed apart ("active").
+Science exposures are corrected with it, and it shows what the detector does without light.
+
+A hot spot is a place that counts without light for a while. The darks of every 30 days are summed; a superpixel is hot
+where its counts (pulse heights 2 to 23, those that CalCOS keeps) are 50 per cent above the mean of its surroundings,
+and more than chance explains: on average one superpixel in a thousand such sums of a segment would be called hot by
+chance. The run of exposures with the greatest likelihood ratio tells when it came and went, to the exposures beside it.
+
+Spots become rows of a table of transient bad pixels (SPOTTAB, FUV only) that CalCOS applies to exposures between their
+dates; those that have been there for 90 days and still are, and places that count less than half as much as their
+surroundings, become rows of a table of bad pixels (BPIXTAB) beside those of the active one. Each file is checked and
+compared with the table that CalCOS used last. Nothing is delivered from here.
+"""
+
+
+def _sagged_query() -> RowQuery:
+    return select(
+        FlaggedPixel.segment,
+        cast(FlaggedPixel.dethv, Double).label("hvlevel"),
+        cast(FlaggedPixel.x, Double).label("x"),
+        cast(FlaggedPixel.y, Double).label("y"),
+        FlaggedPixel.mjd,
+    )
+
+
+def _active_query() -> RowQuery:
+    """Query for the names of the tables that CalCOS used, the one that it used last first."""
+    used = func.jsonb_each(Run.references).table_valued(column("key", String), column("value", JSONB), name="used")
+    keyword = used.c.value["keyword"].astext
+    return (
+        select(used.c.key.label("name"), keyword.label("keyword"))
+        .select_from(Run)
+        .join(used, keyword.in_(("SPOTTAB", "BPIXTAB")))
+        .where(Run.current)
+        .group_by(used.c.key, keyword)
+        .order_by(func.max(Run.id).desc())
+    )
+
+
+def _active(names: Columns, folder: Path | None, kind: str, detector: str) -> tuple[str, list[FlagRow]] | None:
+    """Name and rows of the active table of a detector; None where no such file can be read."""
+    for name, keyword in zip(names["name"].tolist(), names["keyword"].tolist(), strict=True):
+        path = find_reference(folder, name) if folder is not None and keyword == kind else None
+        if path is not None:
+            found, rows = spot_tables.read_rows(path)
+            if found == detector:
+                return name, rows
+    return None
+
+
+def _spot_values(spots: Sequence[Spot]) -> Iterator[Values]:
+    count = len(spots)
+    nothing, texts = np.full(count, np.nan), np.full(count, None, dtype=object)
+    regions = np.array(["{},{} {}x{}".format(*spot_tables.in_pixels(s.x0, s.x1, s.y0, s.y1)) for s in spots], object)
+    segments = np.array([spot.detector for spot in spots], dtype=object)
+    mjd = np.array([spot.start for spot in spots])
+    for quantity, pairs in (
+        ("spot_rate", [(spot.rate, spot.rate_error) for spot in spots]),
+        ("spot_stop", [(spot.stop, np.nan) for spot in spots]),
+    ):
+        value, error = np.array(pairs).reshape(count, 2).T
+        yield Values(
+            quantity, mjd, value, error, texts, segments, regions, nothing, nothing, nothing,
+            np.zeros(count, dtype=bool),
+        )  # fmt: skip
+
+
+def _rate_values(superdarks: Sequence[Superdark]) -> Values:
+    count = len(superdarks)
+    area = np.array([whole_cells(one.detector).size * 16.0 for one in superdarks])
+    seconds = np.array([one.seconds for one in superdarks])
+    rate = np.array([one.rate for one in superdarks])
+    nothing = np.full(count, np.nan)
+    return Values(
+        "superdark_rate", np.array([one.mjd.mean() for one in superdarks]), rate / area,
+        np.sqrt(rate * seconds) / seconds / area, np.full(count, None, dtype=object),
+        np.array([one.detector for one in superdarks], dtype=object),
+        np.array(["active" if one.active else "quiet" for one in superdarks], dtype=object),
+        np.array([one.hvlevel for one in superdarks]), nothing, nothing, np.zeros(count, dtype=bool),
+    )  # fmt: skip
+
+
+def _sagged(columns: Columns, superdark: Superdark) -> np.ndarray | None:
+    """Superpixels that sagged before the end of a superdark, at its voltage or a higher one."""
+    if superdark.detector == "NUV":
+        return None
+    mine = (columns["segment"] == superdark.detector) & (columns["hvlevel"] >= superdark.hvlevel)
+    mine &= columns["mjd"] <= superdark.start + INTERVAL_DAYS
+    return np.column_stack([columns["x"][mine], columns["y"][mine]]).astype(int)
+
+
+def _superdark_artifact(one: Superdark, maps: Sequence[DarkMap], sagged: Columns) -> NewArtifact:
+    chosen = set(one.mjd.tolist())
+    content = content_of(one, [dark for dark in maps if dark.mjd in chosen], _sagged(sagged, one))
+    detail = {"exposures": len(one.mjd), "seconds": one.seconds, "start": one.start, "stop": one.start + INTERVAL_DAYS}
+    return NewArtifact("superdark", one.name, content, detail)
+
+
+def _superdark_artifacts(
+    superdarks: Sequence[Superdark], maps: Mapping[str, Sequence[DarkMap]], periods: Periods, sagged: Columns
+) -> Iterator[NewArtifact]:
+    """Superdarks of the intervals in turn, and those that are there already."""
+    known = {(detector, period // 3) for detector, period in periods.known}
+    for one in superdarks:
+        where = (one.detector, one.interval)
+        if where in periods.intervals:
+            yield _superdark_artifact(one, maps[one.detector], sagged)
+        elif where in known:
+            yield NewArtifact("superdark", one.name, None)
+
+
+def _look(periods: Periods, maps: Mapping[str, Sequence[DarkMap]]) -> dict[str, tuple[str, list[Sighting]]]:
+    """Hot spots of the periods in turn: digest of the inputs and sightings by key."""
+    found = {}
+    for detector, period in sorted(periods.anew):
+        number = np.floor_divide([dark.mjd for dark in maps[detector]], PERIOD_DAYS)
+        mine, window = (
+            [dark for dark, near in zip(maps[detector], np.abs(number - period) <= reach, strict=True) if near]
+            for reach in (0, 1)
+        )
+        found[f"{detector} {period}"] = (periods.inputs[detector, period], sightings_of(mine, window))
+    return found
+
+
+def _join(sightings: Sequence[Sighting], darks: Columns) -> list[Spot]:
+    found: list[Spot] = []
+    for detector in sorted({one.detector for one in sightings}):
+        mine = [one for one in sightings if one.detector == detector]
+        found += spots_of(mine, *dark_periods.times_of(darks, detector))
+    return found
+
+
+def _tables(
+    spots: Sequence[Spot], newest_maps: Mapping[str, Sequence[DarkMap]], newest: float, active: Columns
+) -> Iterator[NewArtifact]:
+    folder = get_settings().calibrator.references
+    bad = bad_rows(spots, newest_maps)
+    for kind, detector in (("SPOTTAB", "FUV"), ("BPIXTAB", "FUV"), ("BPIXTAB", "NUV")):
+        if any(name.startswith(detector) for name in newest_maps):
+            rows = (
+                spot_rows(spots)
+                if kind == "SPOTTAB"
+                else [row for row in bad if (row[0] == "N/A") == (detector == "NUV")]
+            )
+            yield table(kind, detector, rows, newest, _active(active, folder, kind, detector))
+
+
+def _compute(inputs: Inputs) -> Findings:
+    darks = inputs["darks"]
+    if not len(darks["mjd"]):
+        return Findings(None)
+    newest = float(darks["mjd"][-1])
+    periods = Periods.of(inputs["periods"])
+    maps = dark_periods.maps_of(inputs["maps"])
+    looked = _look(periods, maps)
+    sightings = dark_periods.known_sightings(inputs["parts"], periods)
+    sightings += [one for _, found in looked.values() for one in found]
+    spots = _join(sightings, darks)
+    superdarks = list(superdarks_of(darks))
+    last = newest // INTERVAL_DAYS
+    newest_maps = {
+        detector: chosen
+        for detector, found in maps.items()
+        if (chosen := [dark for dark in found if dark.mjd // INTERVAL_DAYS == last])
+    }
+    tables = list(_tables(spots, newest_maps, newest, inputs["active"]))
+    kept = {f"{detector} {period}": None for detector, period in periods.known}
+    return Findings(
+        newest,
+        values=[*_spot_values(spots), _rate_values(superdarks)],
+        figures=[
+            *map_figures(newest_maps),
+            where_figure(spots),
+            time_figure(spots, newest),
+            count_figure(spots, newest),
+        ],
+        findings=[*spot_findings(spots, newest), *(found for one in tables for found in table_findings(one))],
+        artifacts=[*tables, *_superdark_artifacts(superdarks, maps, periods, inputs["sagged"])],
+        parts=kept
+        | {
+            key: NewPart(digest, {"sightings": [asdict(one) for one in found]})
+            for key, (digest, found) in looked.items()
+        },
+        unfinished=periods.unfinished,
+    )
+
+
+MONITOR = Monitor(
+    name=_NAME,
+    title="Superdarks and hot spots",
+    explanation=_EXPLANATION.strip(),
+    detector="both",
+    version=_VERSION,
+    tables=frozenset({"dark_counts"}),
+    inputs={
+        "periods": dark_periods.periods_query(_NAME, _VERSION),
+        "darks": dark_periods.darks_query(),
+        "maps": dark_periods.maps_query(_NAME, _VERSION),
+        "parts": parts_query(_NAME),
+        "sagged": _sagged_query(),
+        "active": _active_query(),
+    },
+    quantities={
+        "spot_rate": Quantity("count / s", "Rate of a hot spot above its surroundings, pulse heights 2 to 23 (FUV)"),
+        "spot_stop": Quantity("d", "MJD of the end of the last dark that shows a hot spot"),
+        "superdark_rate": Quantity("count / (s pix)", "Mean rate of a superdark, any pulse height, active area"),
+    },
+    compute=_compute,
+    cadence=timedelta(days=30),
+)
