@@ -5,7 +5,7 @@ the Poisson distribution, at a stated rate of false alarms. Its times are the ru
 likelihood ratio of a constant extra rate.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -27,9 +27,6 @@ _EDGE = 1e-3
 
 _LEAST_GAIN = 12.0
 """Logarithm of the likelihood ratio that a run of exposures needs: 4.9 sigma."""
-
-_MOST_RUNS = 8
-"""Runs of one place that are told apart within its period and those beside it."""
 
 LOW, VERY_LOW = 0.5, 0.2
 """Fractions of the surroundings' counts below which a superpixel is of low and very low response (CalCOS DQ 1024,
@@ -136,28 +133,34 @@ def _hot_boxes(stack: np.ndarray, expected: np.ndarray, area: Cells) -> list[tup
     return boxes
 
 
-def _runs(counts: np.ndarray, background: np.ndarray) -> Iterator[tuple[int, int]]:
-    """First and last exposure of each time that a place was hot, the likeliest first.
+def _runs(counts: np.ndarray, background: np.ndarray) -> list[tuple[int, int]]:
+    """First and last exposure of each time that a place was hot: the likeliest set of them.
 
     The likelihood ratio of an extra rate in the exposures i to j is, with their counts C and background B,
-    C log(C / B) - (C - B).
+    C log(C / B) - (C - B); each run must be worth `_LEAST_GAIN`. Runs of different rates that follow each other are one.
     """
-    waiting = [(0, len(counts))]
-    for _ in range(_MOST_RUNS):
-        best = (_LEAST_GAIN, 0, 0, 0, 0)
-        for low, high in waiting:
-            sums, levels = (np.concatenate([[0.0], np.cumsum(values[low:high])]) for values in (counts, background))
-            total, level = (np.maximum(values[None, :] - values[:, None], 1e-12) for values in (sums, levels))
-            gain = np.where(total > level, total * np.log(total / level) - (total - level), 0.0)
-            gain[np.tril_indices(len(gain))] = 0.0
-            i, j = np.unravel_index(int(gain.argmax()), gain.shape)
-            best = max(best, (float(gain[i, j]), low + int(i), low + int(j) - 1, low, high))
-        gain_, first, last, low, high = best
-        if gain_ <= _LEAST_GAIN:
-            return
-        yield first, last
-        waiting.remove((low, high))
-        waiting += [part for part in ((low, first), (last + 1, high)) if part[1] > part[0]]
+    count = len(counts)
+    sums, levels = (np.concatenate([[0.0], np.cumsum(values)]) for values in (counts, background))
+    total, level = (np.maximum(values[None, :] - values[:, None], 1e-12) for values in (sums, levels))
+    gain = np.where(total > level, total * np.log(total / level) - (total - level), 0.0) - _LEAST_GAIN
+    best, begin = np.zeros(count + 1), np.full(count + 1, -1)
+    for end in range(1, count + 1):
+        worth = best[:end] + gain[:end, end]
+        first = int(worth.argmax())
+        if worth[first] > best[end - 1]:
+            best[end], begin[end] = worth[first], first
+        else:
+            best[end] = best[end - 1]
+    runs: list[tuple[int, int]] = []
+    end = count
+    while end:
+        if begin[end] < 0:
+            end -= 1
+            continue
+        last = runs.pop()[1] if runs and runs[-1][0] == end else end - 1
+        runs.append((int(begin[end]), last))
+        end = int(begin[end])
+    return runs
 
 
 @dataclass(frozen=True)

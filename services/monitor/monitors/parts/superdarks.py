@@ -122,7 +122,7 @@ def content_of(superdark: Superdark, maps: Sequence[DarkMap], sagged: np.ndarray
         primary.header["HV"] = int(superdark.hvlevel)
     slices = [(0, 32, counts.sum(axis=0))] if sagged is None else [(pha, pha + 1, counts[pha]) for pha in _SLICES]
     hdus = fits.HDUList([primary, *(_image(image, area, first, last) for first, last, image in slices)])
-    mask = np.zeros(counts.shape[1:], dtype=np.uint8)
+    mask = np.zeros((area.y1 - area.y0, area.x1 - area.x0), dtype=np.uint8)
     if sagged is not None and len(sagged):
         x, y = sagged[:, 0] - area.x0, sagged[:, 1] - area.y0
         inside = (x >= 0) & (x < mask.shape[1]) & (y >= 0) & (y < mask.shape[0])
