@@ -137,7 +137,7 @@ def _runs(counts: np.ndarray, background: np.ndarray) -> list[tuple[int, int]]:
     """First and last exposure of each time that a place was hot: the likeliest set of them.
 
     The likelihood ratio of an extra rate in the exposures i to j is, with their counts C and background B,
-    C log(C / B) - (C - B); each run must be worth `_LEAST_GAIN`. Runs of different rates that follow each other are one.
+    C log(C / B) - (C - B); each run must be worth `_LEAST_GAIN`. Those that follow each other are one.
     """
     count = len(counts)
     sums, levels = (np.concatenate([[0.0], np.cumsum(values)]) for values in (counts, background))
