@@ -13,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from sqlalchemy.exc import DBAPIError
 
 from services.monitor import errors
+from services.monitor.answers import Answers
 from services.monitor.api import (
     alerts,
     calibrations,
@@ -108,7 +109,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.context = Context(settings, database, Store(settings.store_url), notices)
+    app.state.context = Context(settings, database, Store(settings.store_url), notices, Answers())
     errors.install(app)
     app.add_middleware(Tracing)
     api = APIRouter(prefix="/api/v1")

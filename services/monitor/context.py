@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.monitor.answers import Answers
 from services.monitor.errors import ApiError
 from services.monitor.notices import Notices
 from shared.database.engine import Database
@@ -25,6 +26,7 @@ class Context:
     database: Database
     store: Store
     notices: Notices
+    answers: Answers
 
 
 def _context(request: Request) -> Context:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, Valid
 from pydantic.networks import HttpUrl
 from sqlalchemy import delete, func, select
 
-from services.monitor.context import Authorised, Session
+from services.monitor.context import Authorised, CurrentContext, Session
 from services.monitor.errors import ApiError
 from services.monitor.gallery import find_monitor
 from services.monitor.monitors.framework.alerts import acknowledge
@@ -39,13 +39,14 @@ async def list_alerts(
     request: Request,
     response: Response,
     session: Session,
+    context: CurrentContext,
     state: AlertState | None = None,
     monitor: str | None = None,
     severity: Annotated[Severity | None, Query(description="This severity or a graver one")] = None,
     rootname: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: str | None = None,
-) -> dict[str, Any]:
+) -> Response:
     """Page of alerts."""
     query = select(Alert).order_by(Alert.id.desc())
     if state is not None:
@@ -59,8 +60,12 @@ async def list_alerts(
         query = query.where(Alert.rootname == rootname.lower())
     if (after := decode_cursor(cursor, int)) is not None:
         query = query.where(Alert.id < after[0])
-    found, more = split((await session.execute(query.limit(limit + 1))).scalars().all(), limit)
-    return page(request, response, [describe_alert(alert) for alert in found], (found[-1].id,) if more else None)
+
+    async def make() -> dict[str, Any]:
+        found, more = split((await session.execute(query.limit(limit + 1))).scalars().all(), limit)
+        return page(request, response, [describe_alert(alert) for alert in found], (found[-1].id,) if more else None)
+
+    return await context.answers.give(request, session, make, response)
 
 
 @router.post("/alerts/{alert_id}/acknowledge", summary="Say that somebody has seen an open alert")

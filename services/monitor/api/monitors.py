@@ -1,7 +1,7 @@
 """Monitors: state, values, figures, runs, artifacts."""
 
 import asyncio
-import json
+import gzip
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -12,8 +12,8 @@ from services.monitor.context import Authorised, CurrentContext, Session
 from services.monitor.errors import ApiError
 from services.monitor.figures import figure_from_json
 from services.monitor.figures.drawing import draw
-from services.monitor.figures.plotly import to_plotly
 from services.monitor.gallery import describe_monitor, find_monitor, list_monitors, runs_of
+from services.monitor.monitors.framework.monitor import Monitor
 from services.monitor.monitors.framework.scheduling import request_run
 from services.monitor.paging import decode_cursor, page
 from services.monitor.rows import ListingQuery, select_rows, serve
@@ -30,15 +30,20 @@ _PICTURES = {"png": "image/png", "svg": "image/svg+xml"}
 
 
 @router.get("", summary="Monitors: freshness, last outcome, open alerts")
-async def index(session: Session) -> dict[str, Any]:
+async def index(request: Request, session: Session, context: CurrentContext) -> Response:
     """List the monitors."""
-    return {"items": await list_monitors(session)}
+
+    async def make() -> dict[str, Any]:
+        return {"items": await list_monitors(session)}
+
+    return await context.answers.give(request, session, make)
 
 
 @router.get("/{name}", summary="A monitor: what it means, its state, its numbers, its figures")
-async def show_monitor(name: str, session: Session) -> dict[str, Any]:
+async def show_monitor(name: str, request: Request, session: Session, context: CurrentContext) -> Response:
     """Describe one monitor."""
-    return await describe_monitor(session, find_monitor(name))
+    monitor = find_monitor(name)
+    return await context.answers.give(request, session, lambda: describe_monitor(session, monitor))
 
 
 @router.get("/{name}/data", summary="Values with outlier flag, run and file")
@@ -57,10 +62,14 @@ async def show_data(name: str, request: Request, response: Response, session: Se
 
 
 @router.get("/{name}/figures", summary="Figures of a monitor")
-async def list_figures(name: str, session: Session) -> dict[str, Any]:
+async def list_figures(name: str, request: Request, session: Session, context: CurrentContext) -> Response:
     """List the figures."""
-    described = await describe_monitor(session, find_monitor(name))
-    return {"items": described["figures"]}
+    monitor = find_monitor(name)
+
+    async def make() -> dict[str, Any]:
+        return {"items": (await describe_monitor(session, monitor))["figures"]}
+
+    return await context.answers.give(request, session, make)
 
 
 @router.get("/{name}/figures/{figure}", summary="A figure as Plotly JSON, PNG or SVG")
@@ -73,25 +82,28 @@ async def show_figure(
 ) -> Response:
     """Draw a figure."""
     monitor = find_monitor(name)
-    stored = (
-        await session.execute(
-            select(MonitorFigure).where(MonitorFigure.monitor == monitor.name, MonitorFigure.name == figure)
-        )
-    ).scalar_one_or_none()
-    if stored is None:
+    is_it = (MonitorFigure.monitor == monitor.name, MonitorFigure.name == figure)
+    run_id = (await session.execute(select(MonitorFigure.run_id).where(*is_it))).scalar_one_or_none()
+    if run_id is None:
         raise ApiError(404, "unknown_figure", f"{name} has no figure {figure!r}; /api/v1/monitors/{name} lists them")
-    await session.close()
-    etag = f'"{stored.monitor}-{figure}-{stored.run_id}-{format}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    etag = f'"{monitor.name}-{figure}-{run_id}-{format}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
-    content = await asyncio.to_thread(_render, stored.content, format)
+    column = {"json": MonitorFigure.plotly, "png": MonitorFigure.png}.get(format, MonitorFigure.content)
+    stored = (await session.execute(select(column).where(*is_it))).scalar_one_or_none()
+    await session.close()
+    if format == "svg" and stored is not None:
+        content = await asyncio.to_thread(lambda: draw(figure_from_json(stored), format))
+    elif stored is None:
+        raise ApiError(404, "not_drawn", f"{name} drew no {format} of {figure}; its next run will")
+    elif format == "json" and "gzip" not in request.headers.get("accept-encoding", ""):
+        content = await asyncio.to_thread(gzip.decompress, stored)
+    else:
+        content = stored
+        if format == "json":
+            headers["Content-Encoding"] = "gzip"
     return Response(content, media_type=_PICTURES.get(format, "application/json"), headers=headers)
-
-
-def _render(content: dict[str, Any], kind: str) -> bytes:
-    figure = figure_from_json(content)
-    return draw(figure, kind) if kind in _PICTURES else json.dumps(to_plotly(figure)).encode()
 
 
 @router.get("/{name}/runs", summary="Runs of a monitor, newest first")
@@ -100,13 +112,18 @@ async def list_runs(
     request: Request,
     response: Response,
     session: Session,
+    context: CurrentContext,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: str | None = None,
-) -> dict[str, Any]:
+) -> Response:
     """Page of runs."""
-    after = decode_cursor(cursor, int)
-    items, more = await runs_of(session, find_monitor(name), limit, after[0] if after else None)
-    return page(request, response, items, (items[-1]["id"],) if more else None)
+    monitor, after = find_monitor(name), decode_cursor(cursor, int)
+
+    async def make() -> dict[str, Any]:
+        items, more = await runs_of(session, monitor, limit, after[0] if after else None)
+        return page(request, response, items, (items[-1]["id"],) if more else None)
+
+    return await context.answers.give(request, session, make, response)
 
 
 @router.post("/{name}/runs", summary="Compute a monitor now", status_code=202)
@@ -121,10 +138,18 @@ async def start_run(name: str, session: Session, token: Authorised) -> dict[str,
 
 @router.get("/{name}/artifacts", summary="Files that a monitor made, newest first")
 async def list_artifacts(
-    name: str, session: Session, current: Annotated[bool, Query(description="Only those of the newest run")] = True
-) -> dict[str, Any]:
+    name: str,
+    request: Request,
+    session: Session,
+    context: CurrentContext,
+    current: Annotated[bool, Query(description="Only those that are in force")] = True,
+) -> Response:
     """List artifacts."""
     monitor = find_monitor(name)
+    return await context.answers.give(request, session, lambda: _artifacts(session, monitor, current=current))
+
+
+async def _artifacts(session: Session, monitor: Monitor, *, current: bool) -> dict[str, Any]:
     query = select(Artifact).where(Artifact.monitor == monitor.name).order_by(Artifact.id.desc()).limit(1000)
     if current:
         query = query.where(Artifact.current)

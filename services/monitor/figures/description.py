@@ -5,6 +5,7 @@ becomes a map of their density, with the outliers still drawn one by one, so tha
 small.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -35,11 +36,17 @@ _DENSITY_BINS = (240, 120)
 _DIGITS = 6
 """Significant digits kept; times are kept whole, since an MJD to 0.1 s needs eleven."""
 
+_MOST_DIGITS = 17
+"""Significant digits of any float64."""
+
 _STRICT = ConfigDict(extra="forbid")
 
 
 def numbers(values: Any, digits: int | None = _DIGITS) -> list[float | None]:
-    """Values as JSON has them: rounded to significant digits, None where they are not finite.
+    """Values as JSON has them: rounded, None where they are not finite.
+
+    Each keeps as many significant digits, and at least as many of what they differ by: large values that are close
+    together, such as dates, stay apart.
 
     Parameters
     ----------
@@ -49,9 +56,16 @@ def numbers(values: Any, digits: int | None = _DIGITS) -> list[float | None]:
         Significant digits; None keeps all.
     """
     array = np.asarray(values, dtype=np.float64).ravel()
-    if digits is None:
-        return [value if np.isfinite(value) else None for value in array.tolist()]
-    return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in array.tolist()]
+    finite = np.isfinite(array)
+    if digits is None or not finite.any():
+        return [value if known else None for value, known in zip(array.tolist(), finite.tolist(), strict=True)]
+    largest, span = float(np.abs(array[finite]).max()), float(np.ptp(array[finite]))
+    more = math.ceil(math.log10(largest / span)) if 0.0 < span < largest else 0
+    kept = min(digits + more, _MOST_DIGITS)
+    return [
+        float(f"{value:.{kept}g}") if known else None
+        for value, known in zip(array.tolist(), finite.tolist(), strict=True)
+    ]
 
 
 @checked(config=_STRICT)

@@ -138,17 +138,8 @@ def _superdark_artifact(one: Superdark, maps: Sequence[DarkMap], sagged: Columns
     return NewArtifact("superdark", one.name, content, detail)
 
 
-def _superdark_artifacts(
-    superdarks: Sequence[Superdark], maps: Mapping[str, Sequence[DarkMap]], periods: Periods, sagged: Columns
-) -> Iterator[NewArtifact]:
-    """Superdarks of the intervals in turn, and those that are there already."""
-    known = {(detector, period // 3) for detector, period in periods.known}
-    for one in superdarks:
-        where = (one.detector, one.interval)
-        if where in periods.intervals:
-            yield _superdark_artifact(one, maps[one.detector], sagged)
-        elif where in known:
-            yield NewArtifact("superdark", one.name, None)
+def _is_in_turn(superdark: Superdark, periods: Periods) -> bool:
+    return (superdark.detector, superdark.interval) in periods.intervals
 
 
 def _look(periods: Periods, maps: Mapping[str, Sequence[DarkMap]]) -> dict[str, tuple[str, list[Sighting]]]:
@@ -217,7 +208,15 @@ def _compute(inputs: Inputs) -> Findings:
             count_figure(spots, newest),
         ],
         findings=[*spot_findings(spots, newest), *(found for one in tables for found in table_findings(one))],
-        artifacts=[*tables, *_superdark_artifacts(superdarks, maps, periods, inputs["sagged"])],
+        artifacts=[
+            *tables,
+            *(
+                _superdark_artifact(one, maps[one.detector], inputs["sagged"])
+                for one in superdarks
+                if _is_in_turn(one, periods)
+            ),
+        ],
+        kept_artifacts=[one.name for one in superdarks if not _is_in_turn(one, periods)],
         parts=kept
         | {
             key: NewPart(digest, {"sightings": [asdict(one) for one in found]})

@@ -9,9 +9,10 @@ from sqlalchemy import select
 from services.monitor.api.calibrations import recalibrations_of
 from services.monitor.api.status import read_status
 from services.monitor.catalogue import Choice, describe_dataset, find_dataset, list_page, member_of, timeline_of
-from services.monitor.context import Session
+from services.monitor.context import CurrentContext, Session
 from services.monitor.errors import ApiError
 from services.monitor.gallery import describe_monitor, find_monitor, list_monitors, runs_of
+from services.monitor.monitors.framework.monitor import Monitor
 from services.monitor.pages.rendering import templates
 from services.monitor.paging import encode_cursor
 from shared.cos.names import STANDALONE
@@ -107,18 +108,27 @@ async def _unresolved(session: Session, monitor: str | None = None) -> list[Aler
 
 
 @router.get("/monitors", response_class=HTMLResponse)
-async def monitors_page(request: Request, session: Session) -> Response:
+async def monitors_page(request: Request, session: Session, context: CurrentContext) -> Response:
     """Show which monitors are fresh, stale or alarming."""
-    context = {"monitors": await list_monitors(session), "alerts": await _unresolved(session)}
-    return templates.TemplateResponse(request, "monitors.html", context)
+
+    async def make() -> Response:
+        content = {"monitors": await list_monitors(session), "alerts": await _unresolved(session)}
+        return templates.TemplateResponse(request, "monitors.html", content)
+
+    return await context.answers.give(request, session, make)
 
 
 @router.get("/monitors/{name}", response_class=HTMLResponse)
-async def monitor_page(request: Request, name: str, session: Session) -> Response:
+async def monitor_page(request: Request, name: str, session: Session, context: CurrentContext) -> Response:
     """Show one monitor: figures, numbers, runs, files, what it means."""
     monitor = find_monitor(name)
+    return await context.answers.give(request, session, lambda: _show_monitor(request, session, monitor))
+
+
+async def _show_monitor(request: Request, session: Session, monitor: Monitor) -> Response:
+    name = monitor.name
     artifacts = await session.execute(
-        select(Artifact).where(Artifact.monitor == name, Artifact.current).order_by(Artifact.id)
+        select(Artifact).where(Artifact.monitor == name, Artifact.current).order_by(Artifact.id.desc()).limit(_PAGE)
     )
     runs, _more = await runs_of(session, monitor, _LISTED, None)
     context = {

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Double, Enum, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, Double, Enum, ForeignKey, Index, LargeBinary, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.base import Base
@@ -85,6 +85,7 @@ class MonitorValue(Base):
     __table_args__ = (
         UniqueConstraint("monitor", "key", "quantity"),
         Index("ix_monitor_values_time", "monitor", "quantity", "mjd"),
+        Index("ix_monitor_values_monitor_id", "monitor", "id"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, comment="Key of the row")
@@ -122,6 +123,8 @@ class MonitorFigure(Base):
     title: Mapped[str]
     caption: Mapped[str]
     content: Mapped[dict[str, Any]] = mapped_column(comment="Description of the figure (services.monitor.figures)")
+    plotly: Mapped[bytes | None] = mapped_column(LargeBinary, comment="Plotly JSON, gzipped")
+    png: Mapped[bytes | None] = mapped_column(LargeBinary, comment="Picture")
 
 
 class MonitorPart(Base):

@@ -237,6 +237,7 @@ class Event(Base):
     __table_args__ = (
         Index("ix_events_dataset_id_id", "dataset_id", "id"),
         Index("ix_events_name_id", "name", "id"),
+        Index("ix_events_of_monitors", "id", postgresql_where=text("monitor IS NOT NULL")),
         CheckConstraint("num_nonnulls(dataset_id, monitor) <= 1", name="at_most_one_subject"),
     )
 

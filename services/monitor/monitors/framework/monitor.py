@@ -117,11 +117,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class NewArtifact:
-    """A file that a run makes: kind, name, content (None: as an earlier run made it), and what its checks say."""
+    """A file that a run makes: its kind, name, content, and what its checks say."""
 
     kind: str
     name: str
-    content: bytes | None
+    content: bytes
     detail: dict[str, Any] = field(default_factory=dict)
 
 
@@ -153,6 +153,8 @@ class Findings:
         What is shown from now on, in place of what earlier runs left.
     statistics
         Numbers by group and period (`services.monitor.monitors.framework.statistics`).
+    kept_artifacts
+        Names of files that stay as earlier runs made them.
     parts
         What is kept for later runs, by key; None keeps what there is. Others are forgotten.
     unfinished
@@ -165,6 +167,7 @@ class Findings:
     findings: Sequence[Finding] = ()
     artifacts: Sequence[NewArtifact] = ()
     statistics: Mapping[str, Any] = field(default_factory=dict)
+    kept_artifacts: Sequence[str] = ()
     parts: Mapping[str, NewPart | None] = field(default_factory=dict)
     unfinished: bool = False
 

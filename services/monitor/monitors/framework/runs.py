@@ -1,6 +1,8 @@
 """Runs of monitors: read the inputs, compute, and leave values, figures, artifacts and alerts in one transaction."""
 
 import asyncio
+import gzip
+import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +14,9 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.monitor.figures import figure_to_json
+from services.monitor.figures import Figure, figure_to_json
+from services.monitor.figures.drawing import draw
+from services.monitor.figures.plotly import to_plotly
 from services.monitor.monitors.framework.alerts import write_alerts
 from services.monitor.monitors.framework.loading import load
 from services.monitor.monitors.framework.monitor import Findings, Inputs, Monitor, NewArtifact
@@ -76,6 +80,8 @@ class MonitorService:
             return _nothing_new(monitor, job, generation, seconds)
         folder = f"monitors/{monitor.name}/job{job.id}-{job.attempt}"
         artifacts = await asyncio.to_thread(self._publish, folder, findings)
+        # Drawn when data arrive, not when somebody looks.
+        figures = await asyncio.to_thread(lambda: [_drawn(figure) for figure in findings.figures])
         event = NewEvent("monitor.updated", {"outcome": Outcome.UPDATED.value, "generation": generation})
 
         async def apply(session: AsyncSession) -> None:
@@ -83,8 +89,8 @@ class MonitorService:
                 session, _run(monitor, job, Outcome.UPDATED, generation, seconds, findings=findings)
             )
             await write_values(session, monitor.name, run_id, findings.values)
-            await _write_figures(session, monitor.name, run_id, findings)
-            await _write_artifacts(session, monitor.name, run_id, artifacts, findings.artifacts)
+            await _write_figures(session, monitor.name, run_id, figures)
+            await _write_artifacts(session, monitor.name, run_id, artifacts, findings.kept_artifacts)
             await write_parts(session, monitor.name, findings.parts)
             counts = await write_alerts(session, monitor.name, run_id, findings.findings)
             event.detail.update(run=run_id, alerts=counts)
@@ -120,11 +126,9 @@ class MonitorService:
         with tempfile.TemporaryDirectory(prefix="cosmo-monitor-") as temporary:
             stored = []
             for artifact in findings.artifacts:
-                if artifact.content is not None:
-                    path = Path(temporary) / artifact.name
-                    path.write_bytes(artifact.content)
-                    stored.append((artifact, self._store.publish(path, folder)))
-                    path.unlink()
+                path = Path(temporary) / artifact.name
+                path.write_bytes(artifact.content)
+                stored.append((artifact, self._store.publish(path, folder)))
         return stored
 
     async def _record_failure(
@@ -172,21 +176,22 @@ async def _write_run(session: AsyncSession, values: dict[str, Any]) -> int:
     return int((await session.execute(statement)).scalar_one())
 
 
-async def _write_figures(session: AsyncSession, monitor: str, run_id: int, findings: Findings) -> None:
+def _drawn(figure: Figure) -> dict[str, Any]:
+    return {
+        "name": figure.name,
+        "title": figure.title,
+        "caption": figure.caption,
+        "content": figure_to_json(figure),
+        "plotly": gzip.compress(json.dumps(to_plotly(figure)).encode(), compresslevel=6, mtime=0),
+        "png": draw(figure, "png"),
+    }
+
+
+async def _write_figures(session: AsyncSession, monitor: str, run_id: int, figures: Sequence[dict[str, Any]]) -> None:
     await session.execute(delete(MonitorFigure).where(MonitorFigure.monitor == monitor))
-    if findings.figures:
-        rows = [
-            {
-                "monitor": monitor,
-                "name": figure.name,
-                "run_id": run_id,
-                "position": position,
-                "title": figure.title,
-                "caption": figure.caption,
-                "content": figure_to_json(figure),
-            }
-            for position, figure in enumerate(findings.figures)
-        ]
+    if figures:
+        of_run = {"monitor": monitor, "run_id": run_id}
+        rows = [figure | of_run | {"position": position} for position, figure in enumerate(figures)]
         await session.execute(insert(MonitorFigure).values(rows))
 
 
@@ -195,9 +200,8 @@ async def _write_artifacts(
     monitor: str,
     run_id: int,
     artifacts: list[tuple[NewArtifact, StoredFile]],
-    wanted: Sequence[NewArtifact],
+    kept: Sequence[str],
 ) -> None:
-    kept = [artifact.name for artifact in wanted if artifact.content is None]
     await session.execute(
         update(Artifact)
         .where(Artifact.monitor == monitor, Artifact.current, Artifact.name.not_in(kept))

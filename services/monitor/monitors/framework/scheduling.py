@@ -14,9 +14,10 @@ from shared.database.engine import Database
 from shared.database.leadership import keep_leading
 from shared.database.locks import AdvisoryLock
 from shared.database.models.monitoring import MonitorRun, Outcome
-from shared.database.models.operations import Event, Stage
+from shared.database.models.operations import Event, Job, JobState, Stage
 from shared.jobs.events import Outbox, add_job, send
 from shared.jobs.routing import NewJob
+from shared.jobs.subjects import about
 from shared.settings import MonitorSettings
 
 __all__ = ["QUEUE", "Scheduler", "request_run"]
@@ -37,12 +38,25 @@ async def request_run(session: AsyncSession, monitor: Monitor, outbox: Outbox, *
     outbox
         Receives its message.
     occasion
-        What makes this run another than the one before; ``forced`` makes it compute even where nothing is new.
+        What makes this run another than the one before; ``forced`` makes it compute even where nothing is new. A run
+        that takes the place of a forced one that has not ended is forced too.
     """
     generation = int((await session.execute(select(func.coalesce(func.max(Event.id), 0)))).scalar_one())
-    payload = {"generation": generation, "forced": "forced" in occasion}
+    forced = "forced" in occasion or await _forced_waits(session, monitor)
+    payload = {"generation": generation, "forced": forced}
     depends_on = {"version": monitor.version, "occasion": occasion}
     await add_job(session, monitor.name, NewJob(Stage.MONITOR, QUEUE, payload, depends_on), outbox)
+
+
+async def _forced_waits(session: AsyncSession, monitor: Monitor) -> bool:
+    """Whether somebody's run of a monitor has not ended."""
+    query = select(Job.id).where(
+        about(Job, monitor.name),
+        Job.stage == Stage.MONITOR,
+        Job.state.in_((JobState.QUEUED, JobState.RUNNING)),
+        Job.payload["forced"].as_boolean(),
+    )
+    return (await session.execute(query.limit(1))).first() is not None
 
 
 class Scheduler:

@@ -1,7 +1,7 @@
-"""Dark counts by superpixel, and parts of monitors that are kept between runs.
+"""Dark counts by superpixel, parts of monitors that are kept between runs, and figures that are drawn by them.
 
 Revision ID: 0007
-Revises: 0005
+Revises: 0006
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
@@ -63,9 +63,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_monitor_parts")),
         sa.UniqueConstraint("monitor", "key", name=op.f("uq_monitor_parts_monitor")),
     )
+    for name, meaning in (("plotly", "Plotly JSON, gzipped"), ("png", "Picture")):
+        op.add_column("monitor_figures", sa.Column(name, sa.LargeBinary(), nullable=True, comment=meaning))
+        op.execute(f"ALTER TABLE monitor_figures ALTER COLUMN {name} SET STORAGE EXTERNAL")
+    op.create_index("ix_monitor_values_monitor_id", "monitor_values", ["monitor", "id"], unique=False)
+    op.create_index(
+        "ix_events_of_monitors", "events", ["id"], unique=False, postgresql_where=sa.text("monitor IS NOT NULL")
+    )
 
 
 def downgrade() -> None:
     """Take this revision back."""
+    op.drop_index("ix_events_of_monitors", table_name="events")
+    op.drop_index("ix_monitor_values_monitor_id", table_name="monitor_values")
+    for name in ("png", "plotly"):
+        op.drop_column("monitor_figures", name)
     op.drop_table("monitor_parts")
     op.drop_table("dark_counts")

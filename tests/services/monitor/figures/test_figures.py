@@ -100,3 +100,12 @@ def test_a_figure_may_have_no_panel() -> None:
     empty = Figure("empty", "Nothing yet", "", [])
     assert to_plotly(empty)["data"] == []
     assert draw(empty, "png").startswith(b"\x89PNG")
+
+
+def test_numbers_that_are_close_together_stay_apart() -> None:
+    seconds = np.arange(4) * 1.0
+    dates = 58108.5 + seconds / 86400.0
+    kept = (np.array(numbers(dates)) - 58108.5) * 86400.0
+    assert kept == pytest.approx(seconds, abs=0.001)
+    assert numbers([1.23456789e-9, 0.5, np.nan, 7.0]) == [1.23457e-09, 0.5, None, 7.0]
+    assert numbers([58108.123456789], None) == [58108.123456789]

@@ -20,7 +20,7 @@ from services.monitor.monitors.framework.monitor import (
     Values,
 )
 from services.monitor.monitors.framework.runs import MonitorService
-from services.monitor.monitors.framework.scheduling import Scheduler
+from services.monitor.monitors.framework.scheduling import Scheduler, request_run
 from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.monitoring import Alert, Artifact, MonitorFigure, MonitorRun, MonitorValue, Severity
@@ -306,3 +306,19 @@ async def test_a_monitor_has_no_dataset(bench: Bench) -> None:
         await bench.service.run(
             ClaimedJob(1, Stage.MONITOR, "nonsense", "nonsense", "monitor", {}, "", 1, "tester", "")
         )
+
+
+async def test_what_takes_the_place_of_a_forced_run_is_forced_too(bench: Bench) -> None:
+    async with bench.database.transaction() as session:
+        await request_run(session, MONITOR, Outbox(), occasion={"forced": 1.0, "by": "operator"})
+    await _ingest(bench, {"darks": 3})
+    await bench.scheduler.look(MONITOR)
+    async with bench.database.session() as session:
+        jobs = (await session.execute(select(Job).where(Job.monitor == MONITOR.name).order_by(Job.id))).scalars().all()
+    assert [(job.state, job.payload["forced"]) for job in jobs] == [("superseded", True), ("queued", True)]
+    await bench.runner.run(jobs[1].id)
+    await _ingest(bench, {"darks": 3})
+    await bench.scheduler.look(MONITOR)
+    async with bench.database.session() as session:
+        newest = (await session.execute(select(Job).order_by(Job.id.desc()).limit(1))).scalar_one()
+    assert newest.payload["forced"] is False

@@ -1,0 +1,92 @@
+"""Answers about monitors, kept until a run, an alert or an acknowledgement changes them."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import JSONResponse
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.models.monitoring import MonitorRun
+from shared.database.models.operations import Event
+
+__all__ = ["Answers"]
+
+_MOST = 512
+_LARGEST = 2_000_000
+"""Bytes of an answer that is worth keeping."""
+_MINUTE = 60.0
+"""Data grow stale by the clock, so that no answer is kept for longer, s."""
+
+
+@dataclass(frozen=True)
+class _Answer:
+    version: str
+    body: bytes
+    headers: dict[str, str]
+
+    def response(self) -> Response:
+        """Make a response: what carries it to the client may add to its headers."""
+        return Response(self.body, headers=self.headers)
+
+
+class Answers:
+    """The newest answers of this process, by address; the ones asked for last are kept."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, _Answer] = OrderedDict()
+
+    async def give(
+        self,
+        request: Request,
+        session: AsyncSession,
+        make: Callable[[], Awaitable[Any]],
+        response: Response | None = None,
+    ) -> Response:
+        """Answer a request: not at all where the client has it, as before where nothing changed, else anew.
+
+        Parameters
+        ----------
+        request
+            The request; its whole address says what is asked for.
+        session
+            Session of the request.
+        make
+            Makes the answer: a response, or what becomes JSON.
+        response
+            Response whose headers ``make`` sets.
+        """
+        version = await _version(session)
+        key = str(request.url)
+        headers = {"ETag": f'W/"{sha256((key + version).encode()).hexdigest()[:32]}"', "Cache-Control": "no-cache"}
+        if request.headers.get("if-none-match") == headers["ETag"]:
+            return Response(status_code=304, headers=headers)
+        known = self._kept.get(key)
+        if known is not None and known.version == version:
+            self._kept.move_to_end(key)
+            return known.response()
+        made = await make()
+        answer = made if isinstance(made, Response) else JSONResponse(jsonable_encoder(made))
+        if response is not None:
+            answer.headers.update(response.headers)
+        answer.headers.update(headers)
+        kept = _Answer(version, bytes(answer.body), dict(answer.headers))
+        if len(kept.body) <= _LARGEST:
+            self._kept[key] = kept
+            while len(self._kept) > _MOST:
+                self._kept.popitem(last=False)
+        return kept.response()
+
+
+async def _version(session: AsyncSession) -> str:
+    """Name the state that answers are about: it changes with every run, alert and acknowledgement, and each minute."""
+    runs = select(func.max(MonitorRun.id)).scalar_subquery()
+    events = select(func.max(Event.id)).where(Event.monitor.is_not(None)).scalar_subquery()
+    row = (await session.execute(select(runs, events))).one()
+    return f"{row[0]}-{row[1]}-{int(time.time() // _MINUTE)}"
