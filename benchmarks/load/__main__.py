@@ -1,0 +1,184 @@
+"""``python -m benchmarks.load``: every endpoint of the monitors under concurrent readers, with a full mission behind.
+
+A database of its own is filled, the monitors run once, and the real web process is started. Printed are the 50th and
+99th percentile of each kind of request and the time of a run of each monitor after one new dataset. ``--data`` keeps
+the filled database for the next time.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+from sqlalchemy import func, select, text
+
+from benchmarks.load.filling import add_dark, fill
+from benchmarks.load.reading import endpoints_of, read
+from cosmo.launcher.embedded import EmbeddedPostgres
+from services.monitor.monitors import monitors
+from services.monitor.monitors.framework.runs import MonitorService
+from shared.database.engine import Database
+from shared.database.models.operations import Event, Stage
+from shared.database.models.science import Dark, Gain
+from shared.database.schema import migrate
+from shared.jobs.claims import ClaimedJob, claim
+from shared.jobs.events import NewEvent, Outbox, add_job, record_event
+from shared.jobs.routing import NewJob
+from shared.logs import configure_logging
+from shared.settings import JobSettings
+from shared.store import Store
+
+_WATCHED = ("fuv-dark", "dark-orbit", "gain", "gsag", "superdark")
+"""Monitors of the tables that are filled."""
+
+
+async def _run(database: Database, store: Store, name: str) -> tuple[float, float]:
+    """Run a monitor as its worker does; seconds in all, and of its computation."""
+    service = MonitorService(database, store, monitors())
+    begin = time.monotonic()
+    async with database.transaction() as session:
+        generation = int((await session.execute(select(func.coalesce(func.max(Event.id), 0)))).scalar_one())
+        payload = {"generation": generation, "forced": True}
+        job_id = await add_job(session, name, NewJob(Stage.MONITOR, "monitor", payload, {"at": time.time()}), Outbox())
+        assert job_id is not None
+        job = await claim(session, job_id, "benchmark", JobSettings())
+        assert isinstance(job, ClaimedJob)
+    completion = await service.run(job)
+    computed = time.monotonic() - begin
+    async with database.transaction() as session:
+        await completion.apply(session)
+        await record_event(session, name, completion.event, Outbox())
+    return time.monotonic() - begin, computed
+
+
+async def _unfinished(database: Database, name: str) -> bool:
+    """Whether a monitor has asked for another run, which is then taken over."""
+    query = text("UPDATE jobs SET state = 'dropped' WHERE monitor = :name AND payload->>'forced' = 'true' "
+                 "AND state = 'queued' RETURNING id")  # fmt: skip
+    async with database.transaction() as session:
+        return (await session.execute(query, {"name": name})).first() is not None
+
+
+async def _prepare(database: Database, store: Store, gain: int, darks: int) -> None:
+    await migrate(database)
+    async with database.session() as session:
+        known = (await session.execute(select(func.count()).select_from(Dark))).scalar_one()
+    if not known:
+        begin = time.monotonic()
+        await fill(database, gain, darks)
+        print(f"filled in {time.monotonic() - begin:.0f} s", flush=True)
+        for name in _WATCHED:
+            begin = time.monotonic()
+            await _run(database, store, name)
+            while await _unfinished(database, name):
+                await _run(database, store, name)
+            print(f"{name}: first runs {time.monotonic() - begin:.1f} s", flush=True)
+        async with database.engine.connect() as connection:
+            plain = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            await plain.execute(text("VACUUM (ANALYZE)"))
+    async with database.session() as session:
+        counts = [
+            (await session.execute(select(func.count()).select_from(model))).scalar_one() for model in (Gain, Dark)
+        ]
+    print(f"{counts[0]:,} rows of gain, {counts[1]:,} of darks", flush=True)
+
+
+async def _updates(database: Database, store: Store) -> None:
+    """Time the runs after one new dataset."""
+    async with database.transaction() as session:
+        await add_dark(session)
+        changed = NewEvent("tables.changed", {"rows": {"darks": 265, "dark_counts": 1, "gain": 5000}})
+        await record_event(session, None, changed, Outbox())
+    print("\nupdate after one dataset (s), of which reading, computing and drawing")
+    for name in _WATCHED:
+        whole, computed = await _run(database, store, name)
+        print(f"{name:24s} {whole:7.2f} {computed:7.2f}", flush=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _serve(url: str, store: str) -> tuple[subprocess.Popen[bytes], str]:
+    port = _free_port()
+    environment = {
+        **os.environ, "COSMO_DATABASE_URL": url, "COSMO_STORE_URL": store, "COSMO_API__PORT": str(port),
+        "COSMO_API__HOST": "127.0.0.1", "COSMO_LOG_LEVEL": "WARNING",
+    }  # fmt: skip
+    process = subprocess.Popen([sys.executable, "-m", "services.monitor"], env=environment)
+    base_url = f"http://127.0.0.1:{port}"
+    for _ in range(600):
+        try:
+            httpx.get(f"{base_url}/api/v1/health/ready", timeout=5.0).raise_for_status()
+        except httpx.HTTPError:
+            time.sleep(0.2)
+        else:
+            return process, base_url
+    process.kill()
+    raise RuntimeError("the web process does not answer")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--gain", type=int, default=5_000_000, help="rows of gain")
+    parser.add_argument("--darks", type=int, default=2_000_000, help="rows of darks")
+    parser.add_argument("--readers", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--data", type=Path, help="folder that the database is kept in")
+    arguments = parser.parse_args()
+    configure_logging("benchmark", "WARNING")
+    with tempfile.TemporaryDirectory(prefix="cosmo-load-") as temporary:
+        folder = (arguments.data or Path(temporary)).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        server = EmbeddedPostgres(folder / "postgres")
+        server.start()
+        try:
+            _measure(server.url, folder / "store", arguments)
+        finally:
+            server.stop()
+
+
+def _measure(url: str, store: Path, arguments: argparse.Namespace) -> None:
+    async def prepare() -> None:
+        database = Database(url)
+        await _prepare(database, Store(f"file://{store}"), arguments.gain, arguments.darks)
+        await database.dispose()
+
+    async def update() -> None:
+        database = Database(url)
+        await _updates(database, Store(f"file://{store}"))
+        await database.dispose()
+
+    asyncio.run(prepare())
+    process, base_url = _serve(url, f"file://{store}")
+    try:
+        with httpx.Client(base_url=base_url, timeout=120.0) as client:
+            addresses = endpoints_of(client, _WATCHED)
+        begin, load = time.monotonic(), psutil.getloadavg()[0]
+        timings = asyncio.run(read(base_url, addresses, arguments.readers, arguments.seconds))
+        seconds = time.monotonic() - begin
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+    count = sum(timing.count for timing in timings)
+    print(f"\n{arguments.readers} readers, {count / seconds:.0f} requests/s; load of the machine before it {load:.1f}")
+    print(f"{'request':24s} {'count':>7s} {'p50 (ms)':>9s} {'p99 (ms)':>9s} {'kB':>9s}")
+    for timing in timings:
+        print(timing.line())
+    asyncio.run(update())
+    print(json.dumps({timing.name: [round(timing.p50, 1), round(timing.p99, 1)] for timing in timings}))
+
+
+if __name__ == "__main__":
+    main()
