@@ -149,6 +149,11 @@ def main() -> None:
             server.stop()
 
 
+def _processor_seconds(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
+
+
 def _measure(url: str, store: Path, arguments: argparse.Namespace) -> None:
     async def prepare() -> None:
         database = Database(url)
@@ -165,14 +170,15 @@ def _measure(url: str, store: Path, arguments: argparse.Namespace) -> None:
     try:
         with httpx.Client(base_url=base_url, timeout=120.0) as client:
             addresses = endpoints_of(client, _WATCHED)
-        begin, load = time.monotonic(), psutil.getloadavg()[0]
+        begin, load, busy = time.monotonic(), psutil.getloadavg()[0], _processor_seconds(process.pid)
         timings = asyncio.run(read(base_url, addresses, arguments.readers, arguments.seconds))
-        seconds = time.monotonic() - begin
+        seconds, busy = time.monotonic() - begin, _processor_seconds(process.pid) - busy
     finally:
         process.terminate()
         process.wait(timeout=60)
     count = sum(timing.count for timing in timings)
     print(f"\n{arguments.readers} readers, {count / seconds:.0f} requests/s; load of the machine before it {load:.1f}")
+    print(f"{1000 * busy / count:.2f} ms of processor time of the web process a request")
     print(f"{'request':24s} {'count':>7s} {'p50 (ms)':>9s} {'p99 (ms)':>9s} {'kB':>9s}")
     for timing in timings:
         print(timing.line())
