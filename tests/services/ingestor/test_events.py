@@ -117,7 +117,8 @@ def test_dark_counts_of_every_superpixel(tmp_path: Path, segment: str) -> None:
     x, y = (np.rint(events[name][100:].astype(np.float32)).astype(int) for name in ("XCORR", "YCORR"))
     inside = x < 1024 if detector == "NUV" else np.full(x.size, True)
     expected = np.zeros_like(image)
-    np.add.at(expected, (y[inside] // 2, x[inside] // 8, events["PHA"][100:][inside]), 1)
+    heights = events["PHA"][100:][inside].astype(int)
+    np.add.at(expected, (y[inside] // 2, x[inside] // 8, heights), 1)
     assert np.array_equal(image, expected)
     assert len(row["content"]) < 4 * row["counts"]
 
