@@ -60,7 +60,7 @@ def numbers(values: Any, digits: int | None = _DIGITS) -> list[float | None]:
     if digits is None or not finite.any():
         return [value if known else None for value, known in zip(array.tolist(), finite.tolist(), strict=True)]
     largest, span = float(np.abs(array[finite]).max()), float(np.ptp(array[finite]))
-    more = math.ceil(math.log10(largest / span)) if 0.0 < span < largest else 0
+    more = math.floor(math.log10(largest / span)) if 0.0 < span < largest else 0
     kept = min(digits + more, _MOST_DIGITS)
     return [
         float(f"{value:.{kept}g}") if known else None
