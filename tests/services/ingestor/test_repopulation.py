@@ -114,6 +114,7 @@ async def test_view_in_the_way_is_named(archive: Archive, data_dir: Path) -> Non
     async with archive.database.transaction() as session:
         await session.execute(text("DROP VIEW mine"))
     await _repopulate(archive)
+    assert await archive.checksums() == before
 
 
 async def test_darks_are_repopulated(archive: Archive, tmp_path: Path) -> None:
