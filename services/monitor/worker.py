@@ -24,7 +24,8 @@ def main() -> None:
     known = monitors()
 
     def handlers(database: Database) -> Mapping[Stage, Handler]:
-        return {Stage.MONITOR: MonitorService(database, Store(settings.store_url), known).run}
+        service = MonitorService(database, Store(settings.store_url), known, settings.calibrator.references)
+        return {Stage.MONITOR: service.run}
 
     async def watch(database: Database, messenger: Messenger) -> None:
         await asyncio.gather(

@@ -14,14 +14,14 @@ from simulator.spots import draw_spots
 
 __all__ = ["Mission", "Size", "draw"]
 
-Size = Literal["small", "large", "full"]
+Size = Literal["small", "large", "huge", "full"]
 
 _START: Final = 57477.0
 """MJD 2016-03-30: the default start, in the third lifetime position."""
 _SHORTEN = 0.25
 """Factor on exposure times, unless the mission is full."""
-_LARGE = 6
-"""How many times the visits of a small mission a large one takes."""
+_TIMES: Final[dict[Size, int]] = {"small": 1, "large": 6, "huge": 36, "full": 0}
+"""How many times the visits of a small mission are taken; 0 for all that are scheduled."""
 _PAUSE = 900.0
 """Seconds between two visits."""
 _YEAR = 365.25
@@ -39,7 +39,7 @@ class Mission:
         Of everything that chance decides.
     size
         How many of the scheduled visits are taken, that is, get files. Small: a few of each kind, with short exposures.
-        Large: six times as many. Full: all, with real exposure times.
+        Large: six times as many. Huge: 36 times. Full: all, with real exposure times.
     start
         MJD of its start.
     faults
@@ -118,7 +118,7 @@ def _wishes(mission: Mission, instrument: Instrument) -> Iterator[tuple[float, R
     length = mission.years * _YEAR
     for routine in (routine for routine in ROUTINES if routine.name in mission.routines):
         chance = instrument.chance("schedule", routine.name)
-        wanted = {"small": routine.small, "large": _LARGE * routine.small, "full": 0}[mission.size]
+        wanted = _TIMES[mission.size] * routine.small
         count = max(wanted, int(length / routine.days), 1)
         times = mission.start + length * (np.arange(count) + chance.uniform(0.2, 0.8, count)) / count
         taken = {int((index + 0.5) * count / wanted) for index in range(wanted)} if wanted else set(range(count))

@@ -1,14 +1,11 @@
 """Gain sag tables: what sagged, as files that CalCOS reads, with checks and the difference to the active ones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
-from sqlalchemy import Double, String, cast, column, func, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Double, cast, func, select
 
 from services.monitor.figures import Figure, Line, Panel
 from services.monitor.figures.description import Layer, PointColumns, numbers, scatter
@@ -21,18 +18,15 @@ from services.monitor.monitors.framework.monitor import (
     Monitor,
     NewArtifact,
     Quantity,
+    Reference,
     RowQuery,
     Values,
 )
 from services.monitor.monitors.parts import sag_tables
-from services.monitor.monitors.parts.gains import SAGGED
 from services.monitor.monitors.parts.sag_tables import Rectangles
 from shared.cos.detector import FUV_SEGMENTS, X_BINNING, Y_BINNING
-from shared.cos.references import find_reference
-from shared.database.models.monitoring import Severity
-from shared.database.models.operations import File, Run
-from shared.database.models.science import Gain
-from shared.settings import get_settings
+from shared.database.models.monitoring import MonitorRun, Severity
+from shared.database.models.science import FlaggedPixel
 
 __all__ = ["MONITOR"]
 
@@ -41,65 +35,41 @@ _SOURCE = "legacy cci/gsag.py; COSMO's rule that nothing is lost silently"
 
 _EXPLANATION = """
 CalCOS flags places of the FUV detector whose gain has sagged (DQ 8192) by a table, GSAGTAB. This monitor makes it anew
-from the gain maps: of each superpixel whose modal gain was 3 or less, the first date of that. An extension for each
-voltage level holds what had sagged at that level or a higher one, for the gain falls with the voltage.
+from what the gain monitor flagged: of each superpixel whose modal gain was 3 or less, the first date of that. An
+extension for each voltage level holds what had sagged at that level or a higher one, for the gain falls with the
+voltage.
 
 The table of the blue modes (1055 to 1097 Angstrom) leaves out the rows around the boundary at which these lie.
 
 Each file is checked for its structure and compared with the active table: the one that CalCOS used last, read from the
-folder of the reference files where this service sees it. What a new table no longer flags is an alert. Nothing is
-delivered from here.
+folder of the reference files where this service sees it. What a new table no longer flags is an alert, and such a table
+is not ready for delivery. Nothing is delivered from here.
 """
 
 
 def _sagged_query() -> RowQuery:
-    return (
-        select(
-            Gain.segment,
-            cast(Gain.dethv, Double).label("hvlevel"),
-            cast(Gain.x, Double).label("x"),
-            cast(Gain.y, Double).label("y"),
-            func.min(Gain.expstart, type_=Double).label("mjd"),
-        )
-        .join(File, File.id == Gain.file_id)
-        .where(File.shown, Gain.gain <= SAGGED, Gain.dethv.is_not(None), Gain.expstart.is_not(None))
-        .group_by(Gain.segment, Gain.dethv, Gain.x, Gain.y)
+    return select(
+        FlaggedPixel.segment,
+        cast(FlaggedPixel.dethv, Double).label("hvlevel"),
+        cast(FlaggedPixel.x, Double).label("x"),
+        cast(FlaggedPixel.y, Double).label("y"),
+        FlaggedPixel.mjd,
     )
 
 
 def _newest_query() -> RowQuery:
-    newest = func.max(Gain.expstart, type_=Double).label("mjd")
-    return select(newest).join(File, File.id == Gain.file_id).where(File.shown)
+    """Query for the date of the newest gain that was looked at when superpixels were flagged."""
+    newest = func.max(MonitorRun.newest_mjd, type_=Double).label("mjd")
+    return select(newest).where(MonitorRun.monitor == "gain")
 
 
-def _active_query() -> RowQuery:
-    """Query for the names of the tables that CalCOS used, the one that it used last first."""
-    used = func.jsonb_each(Run.references).table_valued(column("key", String), column("value", JSONB), name="used")
-    return (
-        select(used.c.key.label("name"))
-        .select_from(Run)
-        .join(used, used.c.value["keyword"].astext == "GSAGTAB")
-        .where(Run.current)
-        .group_by(used.c.key)
-        .order_by(func.max(Run.id).desc())
-    )
-
-
-def _active(names: list[str], folder: Path | None, *, blue: bool) -> tuple[str, Rectangles] | None:
-    """Name and rectangles of the active table of a mode; None where no such file can be read.
-
-    A reference file never changes under its name, so that the name stands for the content.
-    """
-    if folder is None:
+def _active(references: Columns, *, blue: bool) -> tuple[str, Rectangles] | None:
+    """Name and rectangles of the active table of a mode; None where there is none that can be read."""
+    mine = references["blue"] == blue
+    if not mine.any():
         return None
-    for name in names:
-        path = find_reference(folder, name)
-        if path is None:
-            continue
-        with fits.open(path) as hdus:
-            if str(hdus[0].header.get("CENWAVE", "N/A")).startswith("BETWEEN") == blue:
-                return name, sag_tables.read_table(hdus)
-    return None
+    rows = {name: column[mine] for name, column in references.items()}
+    return str(rows["name"][0]), sag_tables.rectangles_of(rows)
 
 
 def _table(mode: str, tables: Rectangles, newest: float, active: tuple[str, Rectangles] | None) -> NewArtifact:
@@ -111,7 +81,14 @@ def _table(mode: str, tables: Rectangles, newest: float, active: tuple[str, Rect
         "active": active[0] if active else None,
         "difference": sag_tables.difference(tables, active[1]) if active else None,
     }
+    detail["ready"] = not detail["wrong"] and not _lost(detail)
     return NewArtifact("GSAGTAB", f"cosmo_{mode}_gsag.fits", content, detail)
+
+
+def _lost(detail: Mapping[str, Any]) -> int:
+    """How many extensions and rectangles of the active table a new one lacks."""
+    difference = detail["difference"] or {"extensions_lost": [], "removed": {}}
+    return len(difference["extensions_lost"]) + sum(difference["removed"].values())
 
 
 def _findings(artifact: NewArtifact) -> Iterator[Finding]:
@@ -129,12 +106,11 @@ def _findings(artifact: NewArtifact) -> Iterator[Finding]:
             "the new table is compared with the one that CalCOS used last", _SOURCE, configuration=detail["mode"],
         )  # fmt: skip
         return
-    lost, removed = detail["difference"]["extensions_lost"], sum(detail["difference"]["removed"].values())
-    if lost or removed:
+    lost = _lost(detail)
+    if lost:
         yield Finding(
-            "lost", Severity.ALERT,
-            f"{artifact.name} lacks {removed} rectangles and {len(lost)} extensions of {detail['active']}",
-            "a new table flags all that the active one flags", _SOURCE, float(removed + len(lost)), 0.0, detail["mode"],
+            "lost", Severity.ALERT, f"{artifact.name} lacks {lost} rectangles and extensions of {detail['active']}",
+            "a new table flags all that the active one flags", _SOURCE, float(lost), 0.0, detail["mode"],
         )  # fmt: skip
 
 
@@ -185,13 +161,12 @@ def _compute(inputs: Inputs) -> Findings:
         return Findings(None)
     sagged = inputs["sagged"]
     standard = sag_tables.build(sagged)
-    names, folder = inputs["active"]["name"].tolist(), get_settings().calibrator.references
     artifacts = [
         _table(
             mode,
             sag_tables.without_boundary(standard) if blue else standard,
             newest,
-            _active(names, folder, blue=blue),
+            _active(inputs["active"], blue=blue),
         )
         for mode, blue in _MODES.items()
     ]
@@ -211,10 +186,11 @@ MONITOR = Monitor(
     title="Gain sag tables",
     explanation=_EXPLANATION.strip(),
     detector="FUV",
-    version=1,
-    tables=frozenset({"gain"}),
-    inputs={"sagged": _sagged_query(), "newest": _newest_query(), "active": _active_query()},
+    version=2,
+    tables=frozenset({"flagged"}),
+    inputs={"sagged": _sagged_query(), "newest": _newest_query()},
     quantities={"sagged": Quantity("", "Superpixels that had sagged by a date, at a high voltage")},
     compute=_compute,
     cadence=timedelta(days=30),
+    references={"active": Reference("GSAGTAB", sag_tables.read_tables)},
 )

@@ -9,7 +9,7 @@ from sqlalchemy import Double, case, cast, or_, select
 
 from services.monitor.figures import Figure, Mark, Panel
 from services.monitor.figures.description import Layer, Line, PointColumns, numbers, scatter
-from services.monitor.monitors.framework.history import lifetime_marks, voltage_marks
+from services.monitor.monitors.framework.history import configuration_marks, lifetime_marks
 from services.monitor.monitors.framework.monitor import (
     Columns,
     Finding,
@@ -212,10 +212,13 @@ def _peak_figure(groups: list[_Exposures]) -> Figure:
     for group in groups:
         mjd = group.columns["mjd"]
         layers = scatter("peak", _points(group, group.shape.peak, group.shape.peak_error, group.outlier))
-        layers += voltage_marks(group.segment, mjd)
+        layers += configuration_marks(group.segment, mjd)
         layers += [Mark("limit", y=_LOWEST_PEAK), Mark("limit", y=_HIGHEST_PEAK)]
         panels.append(Panel("Date", "Peak (pulse height)", layers, group.segment, x_is_time=True))
-    caption = "Each point is an exposure; crosses are outliers. Dotted: steps of the high voltage, and the limits."
+    caption = (
+        "Each point is an exposure; crosses are outliers. Dotted: moves to new lifetime positions, steps of the high "
+        "voltage, and the limits."
+    )
     return Figure("peak", "Peak of the pulse heights against date", caption, panels, share_x=True)
 
 

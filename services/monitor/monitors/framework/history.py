@@ -8,7 +8,7 @@ import numpy as np
 from services.monitor.figures import Mark
 from shared.cos.history import HIGH_VOLTAGE, LIFETIME_POSITIONS, Segment
 
-__all__ = ["Dated", "lifetime_marks", "value_at", "voltage_marks"]
+__all__ = ["Dated", "configuration_marks", "lifetime_marks", "value_at"]
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,24 @@ def value_at(history: Sequence[Dated], mjd: np.ndarray) -> np.ndarray:
     return values
 
 
-def _within(marks: Sequence[tuple[str, float]], first: float, last: float) -> list[Mark]:
-    return [Mark(text, x=mjd) for text, mjd in marks if first <= mjd <= last]
-
-
 def lifetime_marks(mjd: np.ndarray) -> list[Mark]:
     """Mark the moves to new lifetime positions within a span of times."""
-    moves = [(f"LP{position.number}", position.start) for position in LIFETIME_POSITIONS]
-    return _within(moves, float(mjd.min()), float(mjd.max())) if len(mjd) else []
+    return _marks(_moves(), mjd)
 
 
-def voltage_marks(segment: Segment, mjd: np.ndarray) -> list[Mark]:
-    """Mark the voltage steps of a segment within a span of times."""
-    steps = [(f"HV {level}", date) for date, level in HIGH_VOLTAGE[segment]]
-    return _within(steps, float(mjd.min()), float(mjd.max())) if len(mjd) else []
+def configuration_marks(segment: Segment, mjd: np.ndarray) -> list[Mark]:
+    """Mark the moves and the voltage steps of a segment within a span of times, all of a date by one mark."""
+    return _marks([*_moves(), *((date, f"HV {level}") for date, level in HIGH_VOLTAGE[segment])], mjd)
+
+
+def _moves() -> list[tuple[float, str]]:
+    return [(position.start, f"LP{position.number}") for position in LIFETIME_POSITIONS]
+
+
+def _marks(facts: Sequence[tuple[float, str]], mjd: np.ndarray) -> list[Mark]:
+    first, last = (float(mjd.min()), float(mjd.max())) if len(mjd) else (np.inf, -np.inf)
+    names: dict[float, list[str]] = {}
+    for date, text in facts:
+        if first <= date <= last:
+            names.setdefault(date, []).append(text)
+    return [Mark(", ".join(texts), x=date) for date, texts in sorted(names.items())]

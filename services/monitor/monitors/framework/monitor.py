@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ __all__ = [
     "NewArtifact",
     "NewPart",
     "Quantity",
+    "Reference",
     "RowQuery",
     "Values",
 ]
@@ -31,7 +33,7 @@ Columns = Mapping[str, np.ndarray]
 """Columns of a query by name, all of shape (n,): floats (NaN for null), booleans or objects (text, None for null)."""
 
 Inputs = Mapping[str, Columns]
-"""Columns of each of a monitor's queries."""
+"""Columns of each of a monitor's queries and references."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,23 @@ class Quantity:
 
     unit: str
     description: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Reference files of a kind as an input.
+
+    Attributes
+    ----------
+    keyword
+        Header keyword that names them.
+    read
+        Makes columns of those that CalCOS used and that can be read, the one that it used last first. A reference file
+        never changes under its name.
+    """
+
+    keyword: str
+    read: Callable[[Sequence[Path]], Columns]
 
 
 @dataclass(frozen=True)
@@ -159,6 +178,9 @@ class Findings:
         What is kept for later runs, by key; None keeps what there is. Others are forgotten.
     unfinished
         Whether a run must follow at once, since there was more new input than one run takes.
+    tables
+        All columns of the derived tables that the monitor makes, by their names; NaN stands for null. Keys are the
+        monitor's: the same row has the same key in every run.
     """
 
     newest_mjd: float | None
@@ -170,6 +192,7 @@ class Findings:
     kept_artifacts: Sequence[str] = ()
     parts: Mapping[str, NewPart | None] = field(default_factory=dict)
     unfinished: bool = False
+    tables: Mapping[str, Columns] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -189,7 +212,7 @@ class Monitor:
     version
         Raised whenever the same inputs would give something else.
     tables
-        Science tables whose new rows make it run.
+        Tables whose new rows make it run: those of files, or those that other monitors make.
     inputs
         Its queries.
     quantities
@@ -198,6 +221,8 @@ class Monitor:
         Pure function of the inputs.
     cadence
         How often data are expected: twice that without any makes it stale.
+    references
+        Reference files that are inputs too.
     """
 
     name: str
@@ -210,3 +235,4 @@ class Monitor:
     quantities: Mapping[str, Quantity]
     compute: Callable[[Inputs], Findings]
     cadence: timedelta
+    references: Mapping[str, Reference] = field(default_factory=dict)

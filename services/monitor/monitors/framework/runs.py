@@ -22,6 +22,8 @@ from services.monitor.monitors.framework.loading import load
 from services.monitor.monitors.framework.monitor import Findings, Inputs, Monitor, NewArtifact
 from services.monitor.monitors.framework.parts import write_parts
 from services.monitor.monitors.framework.scheduling import request_run
+from services.monitor.monitors.framework.references import find_references
+from services.monitor.monitors.framework.tables import write_tables
 from services.monitor.monitors.framework.values import write_values
 from shared.database.engine import Database
 from shared.database.models.monitoring import Artifact, MonitorFigure, MonitorRun, Outcome
@@ -45,12 +47,17 @@ class MonitorService:
         Where artifacts go.
     monitors
         Monitors by name.
+    references
+        Folder of the reference files; None where there is none.
     """
 
-    def __init__(self, database: Database, store: Store, monitors: Mapping[str, Monitor]) -> None:
+    def __init__(
+        self, database: Database, store: Store, monitors: Mapping[str, Monitor], references: Path | None = None
+    ) -> None:
         self._database = database
         self._store = store
         self._monitors = monitors
+        self._references = references
 
     async def run(self, job: ClaimedJob) -> Completion:
         """Compute a monitor anew.
@@ -92,8 +99,9 @@ class MonitorService:
             await _write_figures(session, monitor.name, run_id, figures)
             await _write_artifacts(session, monitor.name, run_id, artifacts, findings.kept_artifacts)
             await write_parts(session, monitor.name, findings.parts)
+            rows = await write_tables(session, findings.tables)
             counts = await write_alerts(session, monitor.name, run_id, findings.findings)
-            event.detail.update(run=run_id, alerts=counts)
+            event.detail.update(run=run_id, alerts=counts, rows=rows)
             if findings.unfinished:
                 # The dispatcher sends its message.
                 await request_run(session, monitor, Outbox(), occasion={"after run": run_id, "forced": True})
@@ -118,8 +126,17 @@ class MonitorService:
                 and last.versions == _versions(monitor)
             ):
                 return None
-            inputs: Inputs = {name: await load(session, query) for name, query in monitor.inputs.items()}
-        return await asyncio.to_thread(monitor.compute, inputs)
+            columns = {name: await load(session, query) for name, query in monitor.inputs.items()}
+            paths = {
+                name: await find_references(session, reference, self._references)
+                for name, reference in monitor.references.items()
+            }
+
+        def compute() -> Findings:
+            inputs: Inputs = columns | {name: one.read(paths[name]) for name, one in monitor.references.items()}
+            return monitor.compute(inputs)
+
+        return await asyncio.to_thread(compute)
 
     def _publish(self, folder: str, findings: Findings) -> list[tuple[NewArtifact, StoredFile]]:
         """Put the artifacts into the store."""

@@ -23,7 +23,7 @@ from shared.settings import MonitorSettings
 __all__ = ["QUEUE", "Scheduler", "request_run"]
 
 QUEUE = "monitor"
-_ROWS_CHANGED = ("dataset.ingested", "tables.changed")
+_ROWS_CHANGED = ("dataset.ingested", "tables.changed", "monitor.updated")
 
 
 async def request_run(session: AsyncSession, monitor: Monitor, outbox: Outbox, *, occasion: dict[str, Any]) -> None:

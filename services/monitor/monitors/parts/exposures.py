@@ -11,7 +11,7 @@ RECENT_DAYS = 30.0
 """Single exposures older than this against the newest are flagged, but no longer alarming."""
 
 
-def take(columns: Columns, mask: np.ndarray) -> Columns:
+def take(columns: Columns, mask: np.ndarray) -> dict[str, np.ndarray]:
     """Rows of columns that a mask, or an order, chooses."""
     return {name: values[mask] for name, values in columns.items()}
 

@@ -5,8 +5,10 @@ voltage level applies, or else the nearest higher one, and of its rows those wit
 """
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,18 @@ from astropy.time import Time
 from services.monitor.monitors.framework.monitor import Columns
 from shared.cos.detector import FUV_SEGMENTS, X_BINNING, Y_BINNING
 
-__all__ = ["LEVELS", "Rectangles", "build", "check", "difference", "read_table", "table_bytes", "without_boundary"]
+__all__ = [
+    "LEVELS",
+    "Rectangles",
+    "build",
+    "check",
+    "difference",
+    "read_table",
+    "read_tables",
+    "rectangles_of",
+    "table_bytes",
+    "without_boundary",
+]
 
 LEVELS = (0, 100, *range(142, 179))
 """Voltage levels with an extension (legacy ``cci/gsag.py``): dense, since a missing one would take the next's rows."""
@@ -35,6 +48,9 @@ _WIDTH, _HEIGHT = 16384, 1024
 """Pixels of a segment."""
 
 _COLUMNS = {"DATE": "D", "LX": "J", "LY": "J", "DX": "J", "DY": "J", "DQ": "J"}
+
+_BOX_COLUMNS = ("DATE", "LX", "LY", "DX", "DY")
+_ROW_NAMES = ("name", "blue", "segment", "hvlevel", "mjd", "lx", "ly", "dx", "dy")
 
 Rectangles = Mapping[tuple[str, int], Mapping[tuple[int, int, int, int], float]]
 """By segment and voltage level: first date (MJD) by rectangle (LX, LY, DX, DY in pixels)."""
@@ -139,9 +155,48 @@ def read_table(hdus: fits.HDUList) -> Rectangles:
 
 
 def _rows(data: Any) -> Iterator[tuple[tuple[int, int, int, int], float]]:
-    for date, *box in zip(*(data[name].tolist() for name in ("DATE", "LX", "LY", "DX", "DY")), strict=True):
+    for date, *box in zip(*(data[name].tolist() for name in _BOX_COLUMNS), strict=True):
         if box[2] and box[3]:
             yield (box[0], box[1], box[2], box[3]), date
+
+
+def read_tables(paths: Sequence[Path]) -> Columns:
+    """Rows of the first table of the standard modes and of the first of the blue ones.
+
+    Parameters
+    ----------
+    paths
+        GSAGTABs.
+
+    Returns
+    -------
+    mapping of str to ndarray
+        ``name`` of the file, ``blue``, ``segment``, ``hvlevel``, ``mjd`` and ``lx``, ``ly``, ``dx``, ``dy`` (pixels).
+    """
+    found: dict[bool, list[tuple[Any, ...]]] = {}
+    for path in paths:
+        with fits.open(path) as hdus:
+            blue = str(hdus[0].header.get("CENWAVE", "N/A")).startswith("BETWEEN")
+            if blue not in found:
+                name = path.name.removesuffix(".gz")
+                found[blue] = [
+                    (name, blue, *_key(hdu.header), *row)
+                    for hdu in hdus[1:]
+                    for row in zip(*(hdu.data[column].tolist() for column in _BOX_COLUMNS), strict=True)
+                ]
+    rows = list(zip(*(row for table in found.values() for row in table), strict=True)) or [()] * len(_ROW_NAMES)
+    kinds = {"name": object, "blue": bool, "segment": object}
+    return {name: np.array(row, dtype=kinds.get(name, float)) for name, row in zip(_ROW_NAMES, rows, strict=True)}
+
+
+def rectangles_of(rows: Columns) -> Rectangles:
+    """Rectangles of one table out of the columns of `read_tables`, without those that cover nothing."""
+    tables: dict[tuple[str, int], dict[tuple[int, int, int, int], float]] = {}
+    for segment, level, mjd, left, bottom, width, height in zip(*(rows[name] for name in _ROW_NAMES[2:]), strict=True):
+        boxes = tables.setdefault((str(segment), int(level)), {})
+        if width and height:
+            boxes[int(left), int(bottom), int(width), int(height)] = float(mjd)
+    return tables
 
 
 def check(content: bytes) -> list[str]:
@@ -168,7 +223,15 @@ def check(content: bytes) -> list[str]:
             wrong.append("two extensions are of the same segment and level")
         for key, hdu in zip(keys, hdus[1:], strict=True):
             wrong += [f"{key[0]} at level {key[1]}: {reason}" for reason in _wrong_with(hdu)]
-    return wrong
+        return wrong or list(_not_nested(read_table(hdus)))
+
+
+def _not_nested(tables: Rectangles) -> Iterator[str]:
+    """Levels that lack what a higher one flags: the gain only falls with the voltage."""
+    for segment in FUV_SEGMENTS:
+        for lower, higher in pairwise(LEVELS):
+            if not tables[segment, higher].keys() <= tables[segment, lower].keys():
+                yield f"{segment} at level {lower} lacks rectangles of level {higher}"
 
 
 def _wrong_with(hdu: Any) -> Iterator[str]:

@@ -164,15 +164,18 @@ class Gain(ScienceRow):
     std: Mapped[float | None] = single("Width of the peak, which is held fixed, in bins")
 
 
+_PIXEL_KEY = "Key of the row, made of superpixel, voltage and segment"
+
+
 class FlaggedPixel(Base):
-    """A superpixel that has sagged; the gain monitor makes the table anew."""
+    """A superpixel that has sagged; the gain monitor keeps the table."""
 
     __tablename__ = "flagged"
     __table_args__ = (
         Index("ix_flagged_pixel", "segment", "dethv", "x", "y", info={"purpose": "whether a superpixel sagged"}),
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, comment="Key of the row")
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, comment=_PIXEL_KEY)
     mjd: Mapped[float | None] = double("First date with a gain of 3 or less, MJD UTC", "d")
     segment: Mapped[str | None] = text("FUVA or FUVB")
     dethv: Mapped[int | None] = small("High voltage level")
@@ -181,18 +184,23 @@ class FlaggedPixel(Base):
 
 
 class GainTrend(Base):
-    """Linear trend of the gain of a superpixel; the gain monitor makes the table anew."""
+    """Linear trend of the gain of a superpixel at one high voltage; the gain monitor keeps the table."""
 
     __tablename__ = "gain_trends"
     __table_args__ = (
         Index("ix_gain_trends_pixel", "segment", "dethv", "x", "y", info={"purpose": "trend of a superpixel"}),
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, comment="Key of the row")
-    mjd: Mapped[float | None] = double("Projected date of gain 3, MJD UTC; null where the gain does not fall", "d")
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, comment=_PIXEL_KEY)
+    mjd: Mapped[float | None] = double(
+        "Projected date of gain 3, MJD UTC; null where the gain does not surely fall", "d"
+    )
+    mjd_error: Mapped[float | None] = double("One-sigma error of the projected date by the fit", "d")
     segment: Mapped[str | None] = text("FUVA or FUVB")
     dethv: Mapped[int | None] = small("High voltage level")
     x: Mapped[int | None] = small("Superpixel along dispersion: pixel / 8, from 0")
     y: Mapped[int | None] = small("Superpixel across dispersion: pixel / 2, from 0")
     slope: Mapped[float | None] = double("Slope, in bins per day", "1 / d")
+    slope_error: Mapped[float | None] = double("One-sigma error of the slope", "1 / d")
     intercept: Mapped[float | None] = double("Gain at MJD 0, in bins")
+    gains: Mapped[int | None] = small("Gains that the line is fitted to")

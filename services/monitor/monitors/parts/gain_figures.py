@@ -1,0 +1,185 @@
+"""Figures of the gain: maps, trends of regions, least gain along the detector, projected dates, one superpixel."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from services.monitor.figures import Figure, Heatmap, Line, Mark, Panel
+from services.monitor.figures.description import Layer, PointColumns, numbers, scatter
+from services.monitor.monitors.framework.history import configuration_marks
+from services.monitor.monitors.parts.gain_maps import GainMap
+from services.monitor.monitors.parts.gain_pixels import SAGGED, PixelHistory, place_of
+from services.monitor.monitors.parts.gain_regions import ROWS, Region, in_spectrum, within
+from services.monitor.monitors.parts.gain_trends import PixelTrends
+from shared.cos.detector import ACTIVE_AREAS, GAIN_SHAPE, X_BINNING, Y_BINNING
+from shared.cos.history import Segment
+
+__all__ = ["date_figures", "least_figure", "map_figures", "pixel_figure", "trend_figures"]
+
+_CELL = (8, 2)
+"""Superpixels along and across dispersion of a cell of the maps."""
+
+_SMOOTHING = 51
+"""Columns of the running mean of the least gain (legacy gain monitor)."""
+
+_YEARS_AHEAD = 10.0
+"""Projected dates are coloured up to so many years after the newest gain."""
+
+_SHOWN = 3
+"""Superpixels of a segment whose history is shown."""
+
+
+def _years(mjd: np.ndarray) -> np.ndarray:
+    """Julian years."""
+    return 2000.0 + (mjd - 51544.5) / 365.25
+
+
+def _heatmap(label: str, segment: str, image: np.ndarray, limits: tuple[float, float]) -> Heatmap:
+    """Least value of each cell: holes are narrower than cells."""
+    area, (width, height) = ACTIVE_AREAS[segment], _CELL
+    cells = np.fmin.reduce(image.reshape(GAIN_SHAPE[0] // height, height, GAIN_SHAPE[1] // width, width), axis=(1, 3))
+    bottom, top = int(area.y0) // (height * Y_BINNING), -int(-area.y1 // (height * Y_BINNING))
+    x_edges = np.arange(cells.shape[1] + 1.0) * width * X_BINNING
+    y_edges = np.arange(bottom, top + 1.0) * height * Y_BINNING
+    z = [numbers(row, 5) for row in cells[bottom:top]]
+    return Heatmap(label, x_edges.tolist(), y_edges.tolist(), z, colour_range=limits)
+
+
+def _map_panel(one: GainMap, heatmap: Heatmap) -> Panel:
+    return Panel("X (pix)", "Y (pix)", [heatmap], f"HV {one.level}, until MJD {one.mjd:.0f}")
+
+
+def _by_segment(maps: Sequence[GainMap]) -> Iterator[tuple[str, list[GainMap]]]:
+    for segment in sorted({one.segment for one in maps}):
+        yield segment, [one for one in maps if one.segment == segment]
+
+
+def map_figures(maps: Sequence[GainMap]) -> Iterator[Figure]:
+    """Newest gain, a panel for each voltage."""
+    caption = (
+        "Newest modal gain at each high voltage, the newest voltage first: the lowest one of each cell of 64 by 4 "
+        "pixels. White: no map has enough counts there."
+    )
+    for segment, mine in _by_segment(maps):
+        panels = [
+            _map_panel(one, _heatmap("Modal gain (bins)", segment, one.images["MOD_GAIN"], (0.0, 20.0))) for one in mine
+        ]
+        yield Figure(f"map-{segment.lower()}", f"Newest modal gain, {segment}", caption, panels, share_x=True)
+
+
+def date_figures(maps: Sequence[GainMap]) -> Iterator[Figure]:
+    """Projected year of a gain of 3, a panel for each voltage that has any."""
+    caption = (
+        "Year in which the line through the newest gains of a superpixel reaches 3, the earliest of each cell of 64 by "
+        f"4 pixels; the colours end {_YEARS_AHEAD:.0f} years after the newest gain. White: too few gains, or none that "
+        "surely fall."
+    )
+    for segment, mine in _by_segment(maps):
+        newest = float(_years(np.array([max(one.mjd for one in mine)]))[0])
+        panels = [
+            _map_panel(
+                one,
+                _heatmap("Year of gain 3", segment, _years(one.images["PROJBAD"]), (newest, newest + _YEARS_AHEAD)),
+            )
+            for one in mine
+            if np.isfinite(one.images["PROJBAD"]).any()
+        ]
+        if panels:
+            title = f"Projected date of sagging, {segment}"
+            yield Figure(f"dates-{segment.lower()}", title, caption, panels, share_x=True)
+
+
+def least_figure(maps: Sequence[GainMap]) -> Figure:
+    """Least gain in the rows of each lifetime position along the detector, at the voltage of the newest map."""
+    panels = []
+    for segment, (one, *_) in _by_segment(maps):
+        layers: list[Layer] = []
+        for position, rows in ROWS[segment].items():
+            least = np.fmin.reduce(one.images["MOD_GAIN"][within(np.arange(GAIN_SHAPE[0]), rows)], axis=0)
+            known = np.flatnonzero(np.isfinite(least))
+            if len(known):
+                layers.append(Line(f"LP{position}", numbers(known * X_BINNING), numbers(_smooth(least[known]))))
+        layers.append(Mark("sagged", y=SAGGED))
+        panels.append(Panel("X (pix)", "Least modal gain (bins)", layers, f"{segment}, HV {one.level}"))
+    caption = (
+        "Least newest gain in the rows of each lifetime position, running mean of 51 columns that have one, at the "
+        "voltage of the newest map. Where airglow lands it is lowest."
+    )
+    return Figure("least", "Least gain along the detector", caption, panels, share_x=True)
+
+
+def _smooth(values: np.ndarray) -> np.ndarray:
+    kernel = np.ones(min(_SMOOTHING, len(values)))
+    smooth: np.ndarray = np.convolve(values, kernel, "same") / np.convolve(np.ones(len(values)), kernel, "same")
+    return smooth
+
+
+def trend_figures(regions: Sequence[Region]) -> Iterator[Figure]:
+    """Gain of the regions against date, a figure for each segment and a panel for each lifetime position."""
+    caption = (
+        "Median gain of each exposure in 2048 columns along the rows of a lifetime position, scaled to high-voltage "
+        "level 178; crosses are outliers. Dashed: the lines fitted to the newest 730 days since the last move of "
+        "spectra. Dotted: moves to new lifetime positions and steps of the voltage."
+    )
+    for segment in ("FUVA", "FUVB"):
+        mine = [region for region in regions if region.segment == segment]
+        panels = [
+            _trend_panel(segment, [region for region in mine if region.life_adj == life_adj])
+            for life_adj in sorted({region.life_adj for region in mine})
+        ]
+        if panels:
+            title = f"Modal gain against date, {segment}"
+            yield Figure(f"trend-{segment.lower()}", title, caption, panels, share_x=True)
+
+
+def _trend_panel(segment: Segment, regions: Sequence[Region]) -> Panel:
+    layers: list[Layer] = []
+    for region in regions:
+        values = region.values
+        notes = np.array([f"HV {level:.0f}" for level in values.hvlevel], dtype=object)
+        columns = PointColumns(
+            values.mjd, region.reference, values.error, rootnames=values.rootname, notes=notes, outliers=values.outlier
+        )
+        label = region.name.split(" ", 1)[1]
+        layers += scatter(label, columns)
+        if region.trend is not None:
+            ends = np.array([region.trend.start, values.mjd[-1]])
+            layers.append(Line(f"{label}, trend", numbers(ends, None), numbers(region.trend.at(ends)), dashed=True))
+    marks = configuration_marks(segment, np.concatenate([region.values.mjd for region in regions]))
+    title = f"LP{regions[0].life_adj}"
+    return Panel("Date", "Modal gain at HV 178 (bins)", [*layers, *marks], title, x_is_time=True)
+
+
+def pixel_figure(segments: Sequence[tuple[Segment, PixelHistory, PixelTrends]]) -> Figure | None:
+    """Histories of the superpixels that will sag first, with their lines; None where none will."""
+    panels = []
+    for segment, history, trends in segments:
+        layers: list[Layer] = []
+        for number in _next(segment, history, trends):
+            mine = history.pixel == trends.pixel[number]
+            (level,), (y,), (x,) = place_of(trends.pixel[number : number + 1])
+            label = f"X {x * X_BINNING}, Y {y * Y_BINNING}, HV {level}"
+            names = history.files["rootname"][history.file[mine]]
+            layers += scatter(label, PointColumns(history.mjd[mine], history.gain[mine], rootnames=names))
+            ends = np.array([history.mjd[mine][0], trends.sag[number]])
+            line = trends.intercept[number] + trends.slope[number] * ends
+            text = f"{label}: {_years(ends)[1]:.2f} ± {trends.sag_error[number] / 365.25:.2f}"
+            layers.append(Line(text, numbers(ends, None), numbers(line), dashed=True))
+        if layers:
+            layers.append(Mark("sagged", y=SAGGED))
+            panels.append(Panel("Date", "Modal gain (bins)", layers, segment, x_is_time=True))
+    caption = (
+        "Of the superpixels that the newest voltage is used with, those that reach a gain of 3 first, each with the "
+        "line through its newest gains and the year in which that reaches 3."
+    )
+    return Figure("next", "Superpixels that sag next", caption, panels) if panels else None
+
+
+def _next(segment: Segment, history: PixelHistory, trends: PixelTrends) -> np.ndarray:
+    """Places of the trends that reach a gain of 3 first after the newest gain, at the newest voltage."""
+    level, y, _ = place_of(trends.pixel)
+    newest = int(np.argmax(history.mjd))
+    wanted = (level == place_of(history.pixel[newest : newest + 1])[0]) & in_spectrum(segment, y)
+    coming = np.flatnonzero(wanted & (trends.sag > history.mjd[newest]))
+    chosen: np.ndarray = coming[np.argsort(trends.sag[coming])][:_SHOWN]
+    return chosen

@@ -1,0 +1,152 @@
+"""Maps of the gain at one voltage: images by superpixel, and the files that are made of them."""
+
+import gzip
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.io import fits
+from astropy.time import Time
+
+from services.monitor.monitors.framework.monitor import NewArtifact
+from services.monitor.monitors.parts.gain_pixels import PixelHistory, place_of
+from services.monitor.monitors.parts.gain_trends import PixelTrends
+from services.monitor.monitors.parts.pulse_heights import LOST_HIGH, LOST_LOW
+from shared.cos.detector import GAIN_SHAPE, X_BINNING, Y_BINNING
+from shared.cos.references import FILETYPES
+
+__all__ = ["GainMap", "limits_artifact", "map_artifact", "maps_of"]
+
+_BELOW, _ABOVE = 7.0, 3.0
+"""Limits of pulse heights lie so many bins below and above the modal gain (legacy gain monitor)."""
+
+_DESCRIPTION_LENGTH = 67
+
+
+@dataclass(frozen=True)
+class GainMap:
+    """Superpixels of a segment at one voltage.
+
+    Attributes
+    ----------
+    segment, level
+        Segment, commanded level.
+    mjd
+        Of the newest gain.
+    images
+        By name, shape (512, 2048), NaN where nothing is known: first and newest gain (bins), date of the newest
+        (MJD), when it had first sagged (MJD), projected date of a gain of 3 (MJD) and its error (d), slope (bins per
+        day) and intercept (bins, at MJD 0) of the trend.
+    """
+
+    segment: str
+    level: int
+    mjd: float
+    images: dict[str, np.ndarray]
+
+    def sagged(self) -> int:
+        """How many superpixels have sagged."""
+        return int(np.count_nonzero(np.isfinite(self.images["SAGGED"])))
+
+
+_UNITS = {
+    "MOD_GAIN": "", "GAININIT": "", "MJD": "d", "SAGGED": "d", "PROJBAD": "d", "PROJERR": "d", "SLOPE": "1 / d",
+    "INTERCEPT": "",
+}  # fmt: skip
+
+
+def maps_of(
+    segment: str, history: PixelHistory, trends: PixelTrends, sagged: tuple[np.ndarray, np.ndarray]
+) -> Iterator[GainMap]:
+    """Make the maps of a segment, the voltage of the newest first.
+
+    Parameters
+    ----------
+    segment
+        FUVA or FUVB.
+    history, trends
+        Its gains and the lines through them.
+    sagged
+        Superpixels that have sagged, and when first (MJD).
+    """
+    newest = history.mjd[history.last]
+    level, _, _ = place_of(history.pixels)
+    levels = {number: float(newest[level == number].max()) for number in np.unique(level).tolist()}
+    for number in sorted(levels, key=lambda one: -levels[one]):
+        images = {
+            "MOD_GAIN": _image(number, history.pixels, history.gain[history.last]),
+            "GAININIT": _image(number, history.pixels, history.gain[history.starts]),
+            "MJD": _image(number, history.pixels, newest, np.float64),
+            "SAGGED": _image(number, *sagged, np.float64),
+            "PROJBAD": _image(number, trends.pixel, trends.sag, np.float64),
+            "PROJERR": _image(number, trends.pixel, trends.sag_error),
+            "SLOPE": _image(number, trends.pixel, trends.slope),
+            "INTERCEPT": _image(number, trends.pixel, trends.intercept),
+        }
+        yield GainMap(segment, number, levels[number], images)
+
+
+def _image(level: int, pixel: np.ndarray, values: np.ndarray, kind: type[np.floating] = np.float32) -> np.ndarray:
+    """Values at one level as an image of the detector."""
+    levels, y, x = place_of(pixel)
+    mine = levels == level
+    image = np.full(GAIN_SHAPE, np.nan, dtype=kind)
+    image[y[mine], x[mine]] = values[mine]
+    return image
+
+
+def map_artifact(one: GainMap) -> NewArtifact:
+    """Map as a FITS file."""
+    hdus = fits.HDUList([fits.PrimaryHDU()])
+    hdus[0].header.update(
+        TELESCOP="HST", INSTRUME="COS", DETECTOR="FUV", FILETYPE="GAINMAP", SEGMENT=one.segment, DETHV=one.level,
+        XBINNING=X_BINNING, YBINNING=Y_BINNING, EXPEND=one.mjd,
+    )  # fmt: skip
+    for name, image in one.images.items():
+        hdu = fits.ImageHDU(image, name=name)
+        if _UNITS[name]:
+            hdu.header["BUNIT"] = _UNITS[name]
+        hdus.append(hdu)
+    detail = {"superpixels": int(np.count_nonzero(np.isfinite(one.images["MOD_GAIN"]))), "sagged": one.sagged()}
+    return NewArtifact("gain map", f"gain_{one.segment.lower()}_{one.level}.fits.gz", _packed(hdus), detail)
+
+
+def limits_artifact(maps: Sequence[GainMap], first: float) -> NewArtifact:
+    """PHAFILE: the lowest and the highest pulse height that is to be kept at each pixel.
+
+    Parameters
+    ----------
+    maps
+        Of FUVA and of FUVB, at the voltages in use: CalCOS wants the images of both.
+    first
+        MJD of the oldest gain.
+    """
+    last = max(one.mjd for one in maps)
+    start, stop = (Time(mjd, format="mjd") for mjd in (first, last))
+    primary = fits.PrimaryHDU()
+    primary.header.update(
+        TELESCOP="HST", INSTRUME="COS", DETECTOR="FUV", COSCOORD="USER", FILETYPE=FILETYPES["PHAFILE"], VCALCOS="2.0",
+        USEAFTER=start.strftime("%b %d %Y %H:%M:%S"), OBSSTART=first, OBSEND=last,
+        PEDIGREE=f"INFLIGHT {start.strftime('%d/%m/%Y')} {stop.strftime('%d/%m/%Y')}",
+        DESCRIP="Pulse height limits about the modal gain".ljust(_DESCRIPTION_LENGTH, "-"),
+    )  # fmt: skip
+    hdus = fits.HDUList([primary])
+    for one in maps:
+        primary.header[f"DETHV{one.segment[-1]}"] = one.level
+        gain = one.images["MOD_GAIN"]
+        # Where the gain is unknown, the limits are those of every pixel.
+        low = np.where(np.isfinite(gain), np.maximum(np.floor(gain - _BELOW), LOST_LOW), LOST_LOW)
+        high = np.where(np.isfinite(gain), np.minimum(np.ceil(gain + _ABOVE), LOST_HIGH), LOST_HIGH)
+        for version, limits in enumerate((low, high), start=1):
+            pixels = limits.astype(np.uint8).repeat(Y_BINNING, axis=0).repeat(X_BINNING, axis=1)
+            hdus.append(fits.ImageHDU(pixels, name=one.segment, ver=version))
+    detail = {"hvlevels": {one.segment: one.level for one in maps}}
+    return NewArtifact("PHAFILE", "cosmo_phf.fits.gz", _packed(hdus), detail)
+
+
+def _packed(hdus: fits.HDUList) -> bytes:
+    buffer = io.BytesIO()
+    hdus.writeto(buffer, checksum=True)
+    # Most of an image is the same value.
+    return gzip.compress(buffer.getvalue(), compresslevel=1, mtime=0)

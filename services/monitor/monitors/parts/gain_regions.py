@@ -1,0 +1,159 @@
+"""Rows of the detector where spectra fall at each lifetime position, and the modal gain there by exposure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from services.monitor.monitors.framework.monitor import Columns, Values
+from services.monitor.monitors.parts.exposures import outliers_to_both_sides, take, values_of
+from services.monitor.monitors.parts.gain_pixels import PixelHistory, place_of, scaled
+from services.monitor.monitors.parts.gain_trends import Trend, fit_trend, ranked_within
+from shared.cos.detector import X_BINNING, Y_BINNING
+from shared.cos.history import LIFETIME_POSITIONS
+
+__all__ = ["ROWS", "Region", "in_spectrum", "regions_of", "within"]
+
+OUTLIER_SIGMAS, OUTLIER_DAYS = 5.0, 180.0
+"""An exposure is an outlier off the median of the trailing days by this many sigma, in gain at the same voltage."""
+
+_FLOOR = 0.005
+"""Scatter that is always believed, as a fraction of the gain: what the fit of a peak of many counts repeats to."""
+
+_LEAST_PIXELS = 20
+"""Superpixels that the median of a region needs."""
+
+_BLOCK = 2048 // X_BINNING
+"""Superpixels along dispersion of a region."""
+
+_MARGIN = 6
+"""Rows beyond those of the lifetime positions where light may have fallen: spectra have wings."""
+
+_MEDIAN_ERROR = 1.2533
+"""Error of the median of normal values over that of their mean."""
+
+_KNOWN_ROWS = {
+    "FUVA": {1: (472, 502), 2: (507, 550), 3: (447, 472), 4: (406, 441)},
+    "FUVB": {1: (531, 561), 2: (572, 595), 3: (505, 530), 4: (470, 493)},
+}
+"""Rows of the lifetime positions, in pixels (gain monitor of ``peewee4cosmo``)."""
+
+_CENTRE_LP1 = {"FUVA": 487.0, "FUVB": 546.0}
+_ROWS_PER_ARCSEC = 12.0
+_HALF_HEIGHT = 15.0
+"""Later positions lie where their offsets in arcsec put them: an inference from the first four, good to 6 rows."""
+
+
+def _rows_of(segment: str, number: int, offset: float) -> tuple[int, int]:
+    if number in _KNOWN_ROWS[segment]:
+        return _KNOWN_ROWS[segment][number]
+    centre = _CENTRE_LP1[segment] + _ROWS_PER_ARCSEC * offset
+    return int(centre - _HALF_HEIGHT), int(centre + _HALF_HEIGHT)
+
+
+ROWS: Final = {
+    segment: {position.number: _rows_of(segment, position.number, position.offset) for position in LIFETIME_POSITIONS}
+    for segment in _KNOWN_ROWS
+}
+"""First and last row of each lifetime position by segment and number, in pixels."""
+
+
+def within(y: np.ndarray, rows: tuple[int, int]) -> np.ndarray:
+    """Which rows of superpixels lie in rows of pixels."""
+    low, high = (row // Y_BINNING for row in rows)
+    found: np.ndarray = (y >= low) & (y <= high)
+    return found
+
+
+def in_spectrum(segment: str, y: np.ndarray) -> np.ndarray:
+    """Which rows of superpixels are where spectra fall at any lifetime position."""
+    rows = ROWS[segment].values()
+    return within(y, (min(low for low, _ in rows) - _MARGIN, max(high for _, high in rows) + _MARGIN))
+
+
+@dataclass(frozen=True)
+class Region:
+    """Gains of one region by exposure, in order of time.
+
+    Attributes
+    ----------
+    values
+        Median gains as measured, in bins, with the errors of the medians, outliers marked; arrays of shape (n,).
+    reference
+        The same at the reference level, shape (n,).
+    trend
+        Line through the newest of them; None where they are too few.
+    """
+
+    segment: str
+    life_adj: int
+    block: int
+    values: Values
+    reference: np.ndarray
+    trend: Trend | None
+
+    @property
+    def name(self) -> str:
+        """Lifetime position, and columns in pixels."""
+        return _name(self.life_adj, self.block)
+
+    @property
+    def level(self) -> float:
+        """Newest commanded level."""
+        return float(self.values.hvlevel[-1])
+
+
+def regions_of(segment: str, history: PixelHistory) -> Iterator[Region]:
+    """Regions of a segment that exposures have gains in: rows of a lifetime position, 2048 columns.
+
+    Parameters
+    ----------
+    segment
+        FUVA or FUVB.
+    history
+        Its gains.
+    """
+    _, y, x = place_of(history.pixel)
+    exposures = len(history.files["mjd"])
+    for position, rows in ROWS[segment].items():
+        inside = np.flatnonzero(within(y, rows))
+        block = x[inside] // _BLOCK
+        for number in np.unique(block).tolist():
+            mine = inside[block == number]
+            median, error = _medians(history.file[mine], history.gain[mine], exposures)
+            if np.isfinite(median).any():
+                yield _region(segment, position, number, history.files, median, error)
+
+
+def _medians(group: np.ndarray, values: np.ndarray, groups: int) -> tuple[np.ndarray, np.ndarray]:
+    """Median of each group and its error; NaN where there are too few values."""
+    number = np.bincount(group, minlength=groups)
+    ranked = ranked_within(group, values)
+    start = np.cumsum(number) - number
+    rich = np.flatnonzero(number >= _LEAST_PIXELS)
+    first, count = start[rich], number[rich]
+    median, error = np.full(groups, np.nan), np.full(groups, np.nan)
+    median[rich] = (ranked[first + (count - 1) // 2] + ranked[first + count // 2]) / 2
+    mean = np.bincount(group, values, groups)[rich] / count
+    square = np.bincount(group, values**2, groups)[rich] / count
+    scatter = np.sqrt(np.maximum(square - mean**2, 0.0) * count / (count - 1))
+    error[rich] = _MEDIAN_ERROR * scatter / np.sqrt(count)
+    return median, error
+
+
+def _region(segment: str, position: int, block: int, files: Columns, median: np.ndarray, error: np.ndarray) -> Region:
+    known = np.isfinite(median)
+    mine = take(files, known) | {"life_adj": np.full(np.count_nonzero(known), float(position))}
+    gain, error = median[known], error[known]
+    reference = scaled(gain, mine["hvlevel"])
+    outlier = outliers_to_both_sides(
+        mine["mjd"], reference, error, sigmas=OUTLIER_SIGMAS, days=OUTLIER_DAYS, floor=_FLOOR
+    )
+    values = values_of("modal_gain", mine, gain, error, region=_name(position, block), outlier=outlier)
+    return Region(segment, position, block, values, reference, fit_trend(mine["mjd"], reference))
+
+
+def _name(life_adj: int, block: int) -> str:
+    first = block * _BLOCK * X_BINNING
+    return f"LP{life_adj} X {first}-{first + _BLOCK * X_BINNING - 1}"

@@ -1,0 +1,231 @@
+"""Straight lines through gains: of many superpixels at once, and of one region; and when they lead to sagging."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.monitor.monitors.framework.statistics import MAD_TO_SIGMA, robust_sigma
+from services.monitor.monitors.parts.gain_pixels import BINS_PER_LEVEL, REFERENCE_LEVEL, SAGGED, PixelHistory
+from shared.cos.gain import GAIN_WIDTH
+from shared.cos.history import LIFETIME_POSITIONS
+
+__all__ = ["LEAST_DAYS", "LEAST_GAINS", "TREND_DAYS", "PixelTrends", "Trend", "fit_trend", "ranked_within", "trends_of"]
+
+TREND_DAYS = 730.0
+"""Trends are fitted to the newest days, since the gain falls only while light falls on it, and to none before the last
+move of spectra to another lifetime position, which changes where it falls."""
+
+LEAST_GAINS, LEAST_DAYS = 6, 30.0
+"""Trends are fitted to no fewer gains, and no shorter spans (the legacy monitor asks for more than 5 gains)."""
+
+_LEAST_KEPT = 4
+"""Gains that must be left near the first fit (legacy gain monitor)."""
+
+_CLIP = 3.0
+"""Gains that lie off the first fit by more robust sigma are left out of the next."""
+
+_FALLING = 2.0
+"""The gain surely falls if its slope is below zero by so many of its errors."""
+
+_MOVES = np.array([-np.inf, *sorted(position.start for position in LIFETIME_POSITIONS)])
+
+
+def trend_start(newest: np.ndarray) -> np.ndarray:
+    """First time, MJD, that a trend up to a newest gain is fitted to; shape (n,) both."""
+    moved = _MOVES[np.searchsorted(_MOVES, newest, side="right") - 1]
+    start: np.ndarray = np.maximum(moved, newest - TREND_DAYS)
+    return start
+
+
+@dataclass(frozen=True)
+class PixelTrends:
+    """Straight lines through the gains of superpixels, each at its own voltage; arrays of shape (k,).
+
+    Attributes
+    ----------
+    pixel
+        Superpixel at its voltage.
+    slope, slope_error
+        Bins per day.
+    intercept
+        Gain at MJD 0, bins.
+    sag, sag_error
+        When the line reaches a gain of 3 (MJD) and the error of that (d); NaN where the gain does not surely fall.
+    used
+        Gains that were fitted.
+    """
+
+    pixel: np.ndarray
+    slope: np.ndarray
+    slope_error: np.ndarray
+    intercept: np.ndarray
+    sag: np.ndarray
+    sag_error: np.ndarray
+    used: np.ndarray
+
+
+def trends_of(history: PixelHistory) -> PixelTrends:
+    """Fit a line to the newest gains of each superpixel, weighted by counts, and again without those far from it.
+
+    The legacy monitor rejected by the standard deviation of the line instead of that of the residuals, by which a
+    superpixel of constant gain lost all of them.
+
+    Parameters
+    ----------
+    history
+        Gains of a segment.
+    """
+    recent = history.mjd >= trend_start(history.mjd[history.last])[history.group]
+    number = np.bincount(history.group[recent], minlength=len(history.starts))
+    rich = number >= LEAST_GAINS
+    chosen = np.flatnonzero(recent & rich[history.group])
+    group = (np.cumsum(rich) - 1)[history.group[chosen]]
+    number = number[rich]
+    first = _Lines(history, chosen, group, len(number))
+    # The error of a peak's centre goes with the root of its counts.
+    away = np.abs(first.residuals) * np.sqrt(history.counts[chosen])
+    ranked = ranked_within(group, away)
+    starts = np.cumsum(number) - number
+    middle = ranked[starts + number // 2]
+    scatter = np.maximum(MAD_TO_SIGMA * middle * np.sqrt(number / (number - 2)), GAIN_WIDTH)
+    near = away <= _CLIP * scatter[group]
+    lines = _Lines(history, chosen[near], group[near], len(number))
+    good = (lines.number >= _LEAST_KEPT) & (lines.span >= LEAST_DAYS)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # No residuals of a few gains can say that these are better than the width of the peak allows.
+        variance = np.maximum(lines.squares / (lines.number - 2), GAIN_WIDTH**2)
+        slope_error = np.sqrt(variance / lines.spread)
+        days = np.where(lines.slope < -_FALLING * slope_error, (SAGGED - lines.gain) / lines.slope, np.nan)
+        sag_error = np.sqrt(variance * (1 / lines.weight + days**2 / lines.spread)) / np.abs(lines.slope)
+    intercept = lines.gain - lines.slope * lines.mjd
+    columns = (lines.slope, slope_error, intercept, lines.mjd + days, sag_error, lines.number)
+    return PixelTrends(history.pixels[rich][good], *(column[good] for column in columns))
+
+
+class _Lines:
+    """Least-squares lines of many groups at once, weighted by counts.
+
+    Attributes
+    ----------
+    number, weight, span
+        Of each group: gains, sum of the weights, days from the first to the last.
+    mjd, gain, slope, spread
+        Of each group: weighted mean time, gain there, bins per day, weighted sum of squared days off the mean time.
+    residuals
+        Of each gain.
+    squares
+        Of each group: weighted sum of squared residuals.
+    """
+
+    def __init__(self, history: PixelHistory, chosen: np.ndarray, group: np.ndarray, groups: int) -> None:
+        mjd, gain, weight = history.mjd[chosen], history.gain[chosen], history.counts[chosen]
+
+        def total(weights: np.ndarray | None = None) -> np.ndarray:
+            return np.bincount(group, weights, minlength=groups).astype(np.float64)
+
+        self.number, self.weight = total(), total(weight)
+        latest, earliest = np.full(groups, -np.inf), np.full(groups, np.inf)
+        np.maximum.at(latest, group, mjd)
+        np.minimum.at(earliest, group, mjd)
+        self.span = latest - earliest
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self.mjd, self.gain = total(weight * mjd) / self.weight, total(weight * gain) / self.weight
+            time = mjd - self.mjd[group]
+            self.spread = total(weight * time**2)
+            slope = total(weight * time * (gain - self.gain[group])) / self.spread
+        self.slope = np.where(self.spread > 0, slope, 0.0)
+        self.residuals = gain - self.gain[group] - self.slope[group] * time
+        self.squares = total(weight * self.residuals**2)
+
+
+def ranked_within(group: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Sort values within each group, groups in ascending order; to a millionth of the largest value's reach.
+
+    Parameters
+    ----------
+    group
+        Number of each value's group, from 0, shape (n,).
+    values
+        Finite values, shape (n,).
+    """
+    if not len(values):
+        return values
+    low = values.min()
+    reach = 2.0 * (values.max() - low) + 1.0
+    # One sort of sums takes a third of the time of a sort by two keys.
+    ranked = np.sort(group + (values - low) / reach)
+    found: np.ndarray = (ranked - np.sort(group)) * reach + low
+    return found
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Straight line through gains at the reference level, fitted at the centre of their times.
+
+    Attributes
+    ----------
+    start, mjd
+        First time that it is fitted to and the centre of the times, MJD.
+    gain, gain_error
+        Gain at the centre, in bins.
+    slope, slope_error
+        Bins per day.
+    """
+
+    start: float
+    mjd: float
+    gain: float
+    gain_error: float
+    slope: float
+    slope_error: float
+
+    @property
+    def falls(self) -> bool:
+        """Whether the gain surely falls."""
+        return self.slope < -_FALLING * self.slope_error
+
+    def at(self, mjd: np.ndarray) -> np.ndarray:
+        """Gain of the line at times, shape (n,)."""
+        line: np.ndarray = self.gain + self.slope * (mjd - self.mjd)
+        return line
+
+    def sag_date(self, level: float) -> tuple[float, float]:
+        """When the gain at a level reaches `SAGGED`, MJD, and its error in d; NaN where it does not surely fall.
+
+        Parameters
+        ----------
+        level
+            Commanded level from now on.
+        """
+        if not self.falls:
+            return np.nan, np.nan
+        threshold = SAGGED + BINS_PER_LEVEL * (REFERENCE_LEVEL - level)
+        days = (threshold - self.gain) / self.slope
+        return self.mjd + days, float(np.hypot(self.gain_error, days * self.slope_error) / abs(self.slope))
+
+
+def fit_trend(mjd: np.ndarray, gain: np.ndarray) -> Trend | None:
+    """Line through the newest gains of a region, without those that lie 3 sigma off it; None where they are too few.
+
+    Parameters
+    ----------
+    mjd, gain
+        Times in ascending order and gains at the reference level, shape (n,).
+    """
+    recent = mjd >= trend_start(mjd[-1:]) if len(mjd) else np.zeros(0, dtype=bool)
+    mjd, gain = mjd[recent], gain[recent]
+    if len(mjd) < LEAST_GAINS or mjd[-1] - mjd[0] < LEAST_DAYS:
+        return None
+    centre = float(mjd.mean())
+    days = mjd - centre
+    kept = np.ones(len(mjd), dtype=bool)
+    for _ in range(3):
+        slope, constant = np.polyfit(days[kept], gain[kept], 1)
+        distance = np.abs(gain - constant - slope * days)
+        near = distance <= _CLIP * max(robust_sigma((gain - constant - slope * days)[kept]), 1e-6)
+        if np.count_nonzero(near) < _LEAST_KEPT or np.array_equal(near, kept):
+            break
+        kept = near
+    (slope, constant), covariance = np.polyfit(days[kept], gain[kept], 1, cov=True)
+    errors = np.sqrt(np.diag(covariance))
+    return Trend(float(mjd[0]), centre, float(constant), float(errors[1]), float(slope), float(errors[0]))
