@@ -122,6 +122,10 @@ class Client:
         """Values of a monitor; filters as of tables."""
         return self._pages(f"monitors/{name}/data", **filters)
 
+    def compute(self, name: str) -> None:
+        """Ask for a run of a monitor, even where nothing is new."""
+        self._request("POST", f"monitors/{name}/runs")
+
     def alerts(self, **filters: Any) -> Iterator[dict[str, Any]]:
         """List alerts, newest first; filter by ``state``, ``monitor``, ``severity`` and ``rootname``."""
         return self._pages("alerts", **filters)

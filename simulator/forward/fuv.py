@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from simulator.forward.photons import Photons, lamp_photons, spot_photons, target_photons
 from simulator.forward.recording import Recording, lamp_intervals, register
@@ -10,7 +11,7 @@ from simulator.instrument.modes import setting
 from simulator.plan import ExposurePlan, FaultKind
 from simulator.state import DetectorState, InstrumentState, Viewing, grid_values
 
-__all__ = ["DARK_LOW", "background", "dark_pulses", "record_segment", "to_raw"]
+__all__ = ["DARK_LOW", "background", "dark_pulses", "dark_share", "record_segment", "to_raw"]
 
 Floats = NDArray[np.float64]
 
@@ -102,6 +103,16 @@ def dark_pulses(detector: DetectorState, dark: Photons, generator: np.random.Gen
     low = generator.random(dark.x.size) < share
     high_pulses = gain + _DARK_SIGMA * generator.normal(size=gain.size)
     return _digitise(np.where(low, generator.exponential(scale, gain.size) - 0.5, high_pulses))
+
+
+def dark_share(low: int, high: int, gain: Floats) -> Floats:
+    """Share of the background that has pulse heights from one to another, both included, against the modal gain."""
+    share, scale = DARK_LOW
+    first, last = low - 0.5, high + 0.5
+    # What is below is moved by half a bin before it is rounded.
+    exponential = np.exp(-(first + 0.5) / scale) - np.exp(-(last + 0.5) / scale)
+    normal = ndtr((last - gain) / _DARK_SIGMA) - ndtr((first - gain) / _DARK_SIGMA)
+    return np.asarray(share * exponential + (1.0 - share) * normal)
 
 
 def _digitise(pulse: Floats) -> NDArray[np.uint8]:

@@ -21,6 +21,10 @@ LEAST_GAINS, LEAST_DAYS = 6, 30.0
 _LEAST_KEPT = 4
 """Gains that must be left near the first fit (legacy gain monitor)."""
 
+_LEAST_FITTED = SAGGED + 1.0
+"""Lower gains are left out of the lines of superpixels: much of their peak lies below a pulse height of 2, and what is
+measured no longer falls with the gain (a simulated decline at 8 bins a year is measured 3 of its errors too flat)."""
+
 _CLIP = 3.0
 """Gains that lie off the first fit by more robust sigma are left out of the next."""
 
@@ -76,20 +80,20 @@ def trends_of(history: PixelHistory) -> PixelTrends:
         Gains of a segment.
     """
     recent = history.mjd >= trend_start(history.mjd[history.last])[history.group]
-    number = np.bincount(history.group[recent], minlength=len(history.starts))
-    rich = number >= LEAST_GAINS
+    followed = recent & (history.gain > _LEAST_FITTED)
+    rich = np.bincount(history.group[followed], minlength=len(history.starts)) >= LEAST_GAINS
+    count = int(np.count_nonzero(rich))
     chosen = np.flatnonzero(recent & rich[history.group])
     group = (np.cumsum(rich) - 1)[history.group[chosen]]
-    number = number[rich]
-    first = _Lines(history, chosen, group, len(number))
+    first = _Lines(history, chosen, group, count, followed[chosen])
+    # To choose by the line, not by the gains themselves, keeps chance from choosing the high ones.
+    above = first.line > _LEAST_FITTED
+    chosen, group = chosen[above], group[above]
     # The error of a peak's centre goes with the root of its counts.
-    away = np.abs(first.residuals) * np.sqrt(history.counts[chosen])
-    ranked = ranked_within(group, away)
-    starts = np.cumsum(number) - number
-    middle = ranked[starts + number // 2]
-    scatter = np.maximum(MAD_TO_SIGMA * middle * np.sqrt(number / (number - 2)), GAIN_WIDTH)
+    away = np.abs(history.gain[chosen] - first.line[above]) * np.sqrt(history.counts[chosen])
+    scatter = np.maximum(_scatter(group, away, count), GAIN_WIDTH)
     near = away <= _CLIP * scatter[group]
-    lines = _Lines(history, chosen[near], group[near], len(number))
+    lines = _Lines(history, chosen[near], group[near], count)
     good = (lines.number >= _LEAST_KEPT) & (lines.span >= LEAST_DAYS)
     with np.errstate(divide="ignore", invalid="ignore"):
         # No residuals of a few gains can say that these are better than the width of the peak allows.
@@ -102,6 +106,15 @@ def trends_of(history: PixelHistory) -> PixelTrends:
     return PixelTrends(history.pixels[rich][good], *(column[good] for column in columns))
 
 
+def _scatter(group: np.ndarray, away: np.ndarray, groups: int) -> np.ndarray:
+    """Robust standard deviation of the distances of each group from its line."""
+    number = np.bincount(group, minlength=groups)
+    middle = np.minimum(np.cumsum(number) - number + number // 2, len(away) - 1)
+    freedom = np.maximum(number - 2, 1)
+    scatter: np.ndarray = MAD_TO_SIGMA * ranked_within(group, away)[middle] * np.sqrt(number / freedom)
+    return scatter
+
+
 class _Lines:
     """Least-squares lines of many groups at once, weighted by counts.
 
@@ -111,14 +124,23 @@ class _Lines:
         Of each group: gains, sum of the weights, days from the first to the last.
     mjd, gain, slope, spread
         Of each group: weighted mean time, gain there, bins per day, weighted sum of squared days off the mean time.
-    residuals
-        Of each gain.
+    line
+        At each gain.
     squares
         Of each group: weighted sum of squared residuals.
     """
 
-    def __init__(self, history: PixelHistory, chosen: np.ndarray, group: np.ndarray, groups: int) -> None:
+    def __init__(
+        self,
+        history: PixelHistory,
+        chosen: np.ndarray,
+        group: np.ndarray,
+        groups: int,
+        fitted: np.ndarray | None = None,
+    ) -> None:
         mjd, gain, weight = history.mjd[chosen], history.gain[chosen], history.counts[chosen]
+        if fitted is not None:
+            weight = weight * fitted
 
         def total(weights: np.ndarray | None = None) -> np.ndarray:
             return np.bincount(group, weights, minlength=groups).astype(np.float64)
@@ -134,8 +156,8 @@ class _Lines:
             self.spread = total(weight * time**2)
             slope = total(weight * time * (gain - self.gain[group])) / self.spread
         self.slope = np.where(self.spread > 0, slope, 0.0)
-        self.residuals = gain - self.gain[group] - self.slope[group] * time
-        self.squares = total(weight * self.residuals**2)
+        self.line = self.gain[group] + self.slope[group] * time
+        self.squares = total(weight * (gain - self.line) ** 2)
 
 
 def ranked_within(group: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -1,15 +1,24 @@
 """Gain maps for tests of the monitors that read them from the database."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from sqlalchemy import insert
 
+from services.ingestor.extractors.events.gains import gain_rows
+from services.ingestor.extractors.reading import Rows
+from services.monitor.monitors.framework.monitor import Columns
+from services.monitor.monitors.parts.gain_pixels import SPOTS
+from shared.cos.detector import GAIN_SHAPE, X_BINNING, Y_BINNING
+from shared.cos.history import LIFETIME_POSITIONS, Segment, lifetime_position
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, File
-from shared.database.models.science import Gain
+from shared.database.models.science import PULSE_HEIGHTS, Gain
+from simulator.description import Instrument
+from simulator.evolution import hv_level, modal_gain, spectrum_row
 
-__all__ = ["add_maps"]
+__all__ = ["MapTruth", "add_maps", "add_rows", "inputs_of"]
 
 _FIRST_X, _FIRST_Y = 300, 210
 
@@ -18,24 +27,134 @@ async def add_maps(
     database: Database, maps: Sequence[np.ndarray], *, start: float = 58100.0, days: float = 10.0
 ) -> None:
     """Add maps of FUVA at level 163, one every ten days: gains by row and column, from superpixel (300, 210) on."""
+    rows = []
+    for number, gains in enumerate(maps):
+        y, x = (index.ravel() for index in np.indices(gains.shape))
+        common = {
+            "rootname": f"le{number:06d}q", "segment": "FUVA", "dethv": 163, "expstart": start + days * number,
+            "std": 1.05,
+        }  # fmt: skip
+        columns = {
+            "x": (_FIRST_X + x).tolist(),
+            "y": (_FIRST_Y + y).tolist(),
+            "gain": gains.ravel().tolist(),
+            "counts": [100] * gains.size,
+        }
+        rows.append(Rows(Gain, common=common, columns=columns))
+    await add_rows(database, rows)
+
+
+async def add_rows(database: Database, maps: Sequence[Rows]) -> None:
+    """Add rows of ``gain``, each map as a file of its own."""
     async with database.transaction() as session:
         dataset = Dataset(rootname="le0000000", kind="exposure")
         session.add(dataset)
         await session.flush()
-        for number, gains in enumerate(maps):
-            name = f"le{number:06d}q"
+        for number, rows in enumerate(maps):
+            name = str(rows.common["rootname"])
             file = File(
                 dataset_id=dataset.id, origin="product", path=f"folder{number}", name=f"{name}_corrtag_a.fits",
                 rootname=name, suffix="corrtag_a", size=1, sha256="0" * 64, shown=True,
             )  # fmt: skip
             session.add(file)
             await session.flush()
-            rows = [
-                {
-                    "id": number * 1_000_000 + place, "rootname": name, "file_id": file.id, "segment": "FUVA",
-                    "dethv": 163, "expstart": 58100.0 + 10.0 * number, "x": _FIRST_X + column, "y": _FIRST_Y + row,
-                    "gain": float(gain), "counts": 100, "std": 1.05,
-                }
-                for place, ((row, column), gain) in enumerate(np.ndenumerate(gains))
-            ]  # fmt: skip
-            await session.execute(insert(Gain), rows)
+            count = len(rows.columns["x"])
+            values = [
+                {"id": number * 1_000_000 + place, "file_id": file.id, **rows.common}
+                | {column: rows.columns[column][place] for column in rows.columns}
+                for place in range(count)
+            ]
+            await session.execute(insert(Gain), values)
+
+
+@dataclass
+class MapTruth:
+    """Gain maps of a segment in a mission of ten years, one every ten days, with the simulated instrument's truth.
+
+    Each is of the spectrum of the standard setting where it then was: five superpixels high, in some columns. The pulse
+    heights are drawn about the modal gain and measured as those of exposures are.
+
+    Attributes
+    ----------
+    segment
+        FUVA or FUVB.
+    start, days, maps
+        First map (MJD), days between two, how many.
+    columns
+        Superpixels along dispersion.
+    shifts
+        By number of a map: bins that all its pulse heights are off.
+    """
+
+    segment: Segment
+    start: float = 57062.0
+    days: float = 10.0
+    maps: int = 365
+    columns: np.ndarray = field(default_factory=lambda: np.arange(140, 1900, 40))
+    shifts: Mapping[int, float] = field(default_factory=dict)
+    seed: int = 11
+    instrument: Instrument = field(default_factory=Instrument)
+
+    def mjd(self, number: int | np.ndarray) -> np.ndarray:
+        """When a map was taken."""
+        return np.asarray(self.start + self.days * np.asarray(number))
+
+    def gain(self, mjd: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """True gain at the centres of superpixels at the voltage of the time."""
+        return modal_gain(self.instrument, self.segment, mjd, (x + 0.5) * X_BINNING, (y + 0.5) * Y_BINNING)
+
+    def level(self, mjd: float) -> int:
+        """High-voltage level."""
+        return hv_level(self.instrument, self.segment, mjd)
+
+    def rows(self) -> Iterator[Rows]:
+        """Rows of ``gain`` of each map."""
+        generator = np.random.default_rng(self.seed)
+        for number in range(self.maps):
+            mjd = float(self.mjd(number))
+            centre = int(spectrum_row(self.segment, lifetime_position(mjd, "G130M", 1291))) // Y_BINNING
+            y, x = (
+                part.ravel() for part in np.meshgrid(np.arange(centre - 2, centre + 3), self.columns, indexing="ij")
+            )
+            counts = generator.poisson(generator.uniform(60.0, 400.0, x.size))
+            place = np.repeat(np.arange(x.size), counts)
+            gain = self.gain(mjd, x, y)[place] + self.shifts.get(number, 0.0)
+            heights = np.clip(np.rint(generator.normal(gain, 2.3)), 0, PULSE_HEIGHTS - 1).astype(int)
+            histograms = np.bincount(place * PULSE_HEIGHTS + heights, minlength=x.size * PULSE_HEIGHTS)
+            pixels = y * GAIN_SHAPE[1] + x
+            yield gain_rows(
+                f"l{self.segment[-1].lower()}{number:06d}q", self.segment, self.level(mjd), mjd, pixels,
+                histograms.reshape(-1, PULSE_HEIGHTS),
+            )  # fmt: skip
+
+
+def inputs_of(maps: Sequence[Rows], spots: Columns | None = None) -> dict[str, Columns]:
+    """Make the columns that the gain monitor's queries would have."""
+    count = np.array([len(rows.columns["x"]) for rows in maps])
+    common = {name: [rows.common[name] for rows in maps] for name in ("rootname", "segment", "expstart", "dethv")}
+    files = {
+        "file_id": np.arange(len(maps), dtype=float),
+        "rootname": np.array(common["rootname"], dtype=object),
+        "segment": np.array(common["segment"], dtype=object),
+        "mjd": np.array(common["expstart"], dtype=float),
+        "stop": np.array(common["expstart"], dtype=float) + 0.01,
+        "hvlevel": np.array(common["dethv"], dtype=float),
+    }
+    order = np.argsort(files["mjd"], kind="stable")
+    joined = {
+        name: np.concatenate([np.asarray(rows.columns[name], dtype=float) for rows in maps])
+        for name in ("x", "y", "gain", "counts")
+    }
+    level = np.repeat(files["hvlevel"], count)
+    pixels = {
+        "file_id": np.repeat(files["file_id"], count),
+        "pixel": (level * GAIN_SHAPE[0] + joined["y"]) * GAIN_SHAPE[1] + joined["x"],
+        "gain": joined["gain"],
+        "counts": joined["counts"],
+    }
+    segment = np.repeat(files["segment"], count)
+    return {
+        "files": {name: column[order] for name, column in files.items()},
+        "spots": spots or SPOTS.read([]),
+        **{name: {key: column[segment == name] for key, column in pixels.items()} for name in ("FUVA", "FUVB")},
+    }
