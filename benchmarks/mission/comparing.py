@@ -90,7 +90,7 @@ def _bins(client: Client, truth: MissionTruth) -> Iterator[tuple[str, str, dict[
         groups.setdefault((row["rootname"], row["detector"]), []).append([row[name] for name in names])
     for (rootname, detector), rows in groups.items():
         columns = dict(zip(names, np.array(rows, dtype=float).T, strict=True))
-        yield rootname, detector, columns | {"true": truth.dark(detector, columns["mjd"].tolist())}
+        yield rootname, detector, columns | {"true": truth.dark(rootname, detector, columns["mjd"].tolist())}
 
 
 def _darks(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
@@ -165,7 +165,8 @@ def _gains(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
         float(truth.gain(row["segment"], row["dethv"], row["mjd"], np.array([row["x"]]), np.array([row["y"]]))[0]) - 3.0
         for row in client.table("flagged", limit=_PAGE)
     ]
-    yield _recovered("gain", "true gain of a superpixel when it was flagged, less 3", "bin", np.array(away))
+    largest = max(away, default=np.nan)
+    yield Recovered("gain", "largest true gain when flagged, less 3", "bin", len(away), largest, *[np.nan] * 3)
 
 
 def flagged(client: Client, truth: MissionTruth) -> Iterator[Flagged]:

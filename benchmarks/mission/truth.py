@@ -1,21 +1,25 @@
 """What a monitor should have found, from the simulated instrument."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from shared.cos.detector import ACTIVE_AREAS, DARK_REGIONS, X_BINNING, Y_BINNING
+from shared.cos.detector import DARK_REGIONS, X_BINNING, Y_BINNING
 from shared.cos.history import Segment
 from simulator.background import dark_rate
 from simulator.description import Instrument
 from simulator.evolution import GAIN_PER_LEVEL, hv_level, modal_gain
 from simulator.forward.fuv import dark_share
+from simulator.state import GRID_X, GRID_Y
 
 __all__ = ["MissionTruth"]
 
 _PULSE_HEIGHTS = (3, 22)
 """Pulse heights that FUV dark rates are of (services.ingestor)."""
+
+_BIN = 25.0
+"""Seconds of a bin of the dark rates (services.ingestor)."""
 
 _GRID = 40
 """Pixels between the places that the gain of a region is taken at."""
@@ -56,18 +60,26 @@ class MissionTruth:
         """Exposures in which the voltage steps."""
         return self.faulty(*_GAIN_FAULTS)
 
-    def dark(self, segment: str, mjd: Sequence[float]) -> np.ndarray:
+    def dark(self, rootname: str, segment: str, mjd: Sequence[float]) -> np.ndarray:
         """Dark rate that the monitors should find in 25-s bins of one exposure, counts / s / pixel, shape (n,).
 
         Parameters
         ----------
+        rootname
+            The exposure; where it was made to be in the anomaly, its rate is raised.
         segment
             FUVA, FUVB or NUV.
         mjd
             Starts of the bins.
         """
-        times = np.asarray(mjd) + 12.5 / 86400.0
+        plan = self.exposures[rootname]["plan"]
+        times = np.asarray(mjd) + 0.5 * _BIN / 86400.0
         rate = dark_rate(self.instrument, segment, times)  # type: ignore[arg-type]
+        first = (np.asarray(mjd) - plan["start"]) * 86400.0
+        for fault in plan["faults"]:
+            if fault["kind"] == "saa":
+                common = np.minimum(first + _BIN, fault["stop"]) - np.maximum(first, fault["start"])
+                rate = rate * (1.0 + (fault["amount"] - 1.0) * np.clip(common, 0.0, None) / _BIN)
         return rate if segment == "NUV" else rate * self._share(segment, float(times[0]))  # type: ignore[arg-type]
 
     def _share(self, segment: Segment, mjd: float) -> float:
@@ -84,12 +96,12 @@ class MissionTruth:
         return centres
 
     def gain(self, segment: Segment, level: float, mjd: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Modal gain of superpixels if the voltage were at a level, in bins, shape (n,)."""
+        """Modal gain of superpixels if the voltage were at a level, in bins, shape (n,).
+
+        It is that of the cell of the simulator's map that they lie in.
+        """
         now = hv_level(self.instrument, segment, mjd)
-        gain = modal_gain(self.instrument, segment, mjd, (x + 0.5) * X_BINNING, (y + 0.5) * Y_BINNING)
+        column, row = x * X_BINNING // GRID_X, y * Y_BINNING // GRID_Y
+        gain = modal_gain(self.instrument, segment, mjd, (column + 0.5) * GRID_X, (row + 0.5) * GRID_Y)
         raised: np.ndarray = gain + GAIN_PER_LEVEL * (level - now)
         return raised
-
-    def segments(self) -> Iterator[Segment]:
-        """FUV segments."""
-        yield from ACTIVE_AREAS  # type: ignore[misc]

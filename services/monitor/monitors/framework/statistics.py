@@ -15,6 +15,11 @@ PERIODS = ("mission", "configuration", "month")
 _MONTH_DAYS = 30.0
 
 
+_WINDOW, _LEAST = 12, 6
+"""Values that a window has at least, reaching farther back for them, and those without which nothing is an outlier: the
+median absolute deviation of a few values is often far too small."""
+
+
 def robust_sigma(values: np.ndarray) -> float:
     """Scatter of values by their median absolute deviation; 0 for fewer than two.
 
@@ -75,8 +80,8 @@ def outliers_of_group(
 ) -> np.ndarray:
     """Which values lie above the trailing median by more than some scatter.
 
-    Each value is held against the median of those in the days before and up to it; its scatter is the largest of
-    the window's robust one, the value's own error and a floor.
+    Each value is held against the median of those in the days before and up to it, of the last `_WINDOW` where these
+    are fewer; its scatter is the largest of the window's robust one, the value's own error and a floor.
 
     Parameters
     ----------
@@ -99,8 +104,8 @@ def outliers_of_group(
     found = np.zeros(len(values), dtype=bool)
     starts = np.searchsorted(mjd, mjd - days)
     for index, start in enumerate(starts):
-        window = values[start : index + 1]
-        if len(window) < 3:
+        window = values[max(min(start, index + 1 - _WINDOW), 0) : index + 1]
+        if len(window) < _LEAST:
             continue
         median = float(np.median(window))
         error = errors[index] if np.isfinite(errors[index]) else 0.0

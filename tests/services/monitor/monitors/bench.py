@@ -1,5 +1,7 @@
 """Run monitors of COSMO on a database, as their worker does."""
 
+from pathlib import Path
+
 from services.monitor.monitors import monitors
 from services.monitor.monitors.framework.runs import MonitorService
 from shared.broker import Messenger
@@ -14,9 +16,16 @@ from shared.store import Store
 __all__ = ["run_monitor"]
 
 
-async def run_monitor(database: Database, messenger: Messenger, store: Store, name: str, occasion: int = 0) -> None:
+async def run_monitor(
+    database: Database,
+    messenger: Messenger,
+    store: Store,
+    name: str,
+    occasion: int = 0,
+    references: Path | None = None,
+) -> None:
     """Compute one; it must succeed."""
-    service = MonitorService(database, store, monitors())
+    service = MonitorService(database, store, monitors(), references)
     runner = JobRunner(database, messenger, JobSettings(max_attempts=1), {Stage.MONITOR: service.run}, "tester")
     payload = {"generation": occasion}
     async with database.transaction() as session:

@@ -11,7 +11,7 @@ from services.ingestor.extractors.reading import Rows
 from services.monitor.monitors.framework.monitor import Columns
 from services.monitor.monitors.parts.gain_pixels import SPOTS
 from shared.cos.detector import GAIN_SHAPE, X_BINNING, Y_BINNING
-from shared.cos.history import LIFETIME_POSITIONS, Segment, lifetime_position
+from shared.cos.history import Segment, lifetime_position
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, File
 from shared.database.models.science import PULSE_HEIGHTS, Gain
@@ -100,7 +100,7 @@ class MapTruth:
         return np.asarray(self.start + self.days * np.asarray(number))
 
     def gain(self, mjd: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """True gain at the centres of superpixels at the voltage of the time."""
+        """Tell the true gain at the centres of superpixels at the voltage of the time."""
         return modal_gain(self.instrument, self.segment, mjd, (x + 0.5) * X_BINNING, (y + 0.5) * Y_BINNING)
 
     def level(self, mjd: float) -> int:

@@ -1,22 +1,24 @@
 """Gain sag tables of superpixels that are known to have sagged."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits
 from calcos import ccos, cosutil
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from services.monitor.monitors import monitors
 from services.monitor.monitors.framework.monitor import Columns, Findings, NewArtifact
+from services.monitor.monitors.framework.scheduling import Scheduler
 from services.monitor.monitors.parts import sag_tables
 from shared.broker import Messenger
 from shared.database.engine import Database
-from shared.database.models.monitoring import Artifact, Severity
-from shared.settings import get_settings
+from shared.database.models.monitoring import Alert, Artifact, Severity
+from shared.database.models.operations import Dataset, Job, JobState, Run, Stage
+from shared.settings import MonitorSettings
 from shared.store import Store
 from tests.services.monitor.monitors.bench import run_monitor
 from tests.services.monitor.monitors.gain_maps import add_maps
@@ -30,15 +32,6 @@ _SAGGED = (
 _NEWEST = 59000.0
 
 
-@pytest.fixture(autouse=True)
-def references(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Folder of the active tables."""
-    monkeypatch.setenv("COSMO_CALIBRATOR__REFERENCES", str(tmp_path))
-    get_settings.cache_clear()
-    yield tmp_path
-    get_settings.cache_clear()
-
-
 def _sagged(rows: tuple[tuple[str, float, float, float, float], ...] = _SAGGED) -> Columns:
     columns = list(zip(*rows, strict=True)) or [()] * 5
     names = ("segment", "hvlevel", "x", "y", "mjd")
@@ -48,13 +41,14 @@ def _sagged(rows: tuple[tuple[str, float, float, float, float], ...] = _SAGGED) 
     }
 
 
-def _compute(sagged: Columns, active: tuple[str, ...] = ()) -> Findings:
+def _compute(sagged: Columns, active: Sequence[Path] = ()) -> Findings:
+    monitor = monitors()["gsag"]
     inputs = {
         "sagged": sagged,
         "newest": {"mjd": np.array([_NEWEST])},
-        "active": {"name": np.array(active, dtype=object)},
+        "active": monitor.references["active"].read(active),
     }
-    return monitors()["gsag"].compute(inputs)
+    return monitor.compute(inputs)
 
 
 def _tables(artifact: NewArtifact) -> sag_tables.Rectangles:
@@ -108,14 +102,16 @@ def test_nothing_sagged_is_a_table_of_rows_that_cover_nothing() -> None:
     ids=["all there", "FUVB up to 175 lost", "only a date changed", "FUVA up to 167 lost"],
 )
 def test_what_the_active_table_flagged_is_not_lost_silently(
-    references: Path, kept: tuple[tuple[str, float, float, float, float], ...], removed: int
+    tmp_path: Path, kept: tuple[tuple[str, float, float, float, float], ...], removed: int
 ) -> None:
     standard, blue = _compute(_sagged()).artifacts
-    (references / "active_gsag.fits").write_bytes(standard.content)
-    (references / "blue_gsag.fits").write_bytes(blue.content)
-    findings = _compute(_sagged(kept), ("gone_gsag.fits", "blue_gsag.fits", "active_gsag.fits"))
+    paths = [tmp_path / f"{name}_gsag.fits" for name in ("blue", "active", "older")]
+    for path, content in zip(paths, (blue.content, standard.content, b"is not read"), strict=True):
+        path.write_bytes(content)
+    findings = _compute(_sagged(kept), paths[:2])
     assert [new.detail["active"] for new in findings.artifacts] == ["active_gsag.fits", "blue_gsag.fits"]
     for new in findings.artifacts:
+        assert new.detail["ready"] is not bool(removed)
         difference = new.detail["difference"]
         assert sum(difference["removed"].values()) == removed
         assert [difference[name] for name in ("added", "extensions_lost", "extensions_gained")] == [{}, [], []]
@@ -123,10 +119,10 @@ def test_what_the_active_table_flagged_is_not_lost_silently(
     assert found == [("lost", Severity.ALERT, removed)] * 2 * bool(removed)
 
 
-def test_additions_and_dates_are_told(references: Path) -> None:
+def test_additions_and_dates_are_told(tmp_path: Path) -> None:
     earlier = _compute(_sagged(_SAGGED[1:3])).artifacts[0]
-    (references / "active_gsag.fits").write_bytes(earlier.content)
-    new = _compute(_sagged(), ("active_gsag.fits",))
+    (tmp_path / "active_gsag.fits").write_bytes(earlier.content)
+    new = _compute(_sagged(), [tmp_path / "active_gsag.fits"])
     difference = new.artifacts[0].detail["difference"]
     assert difference["added"]["FUVB 175"] == 1
     assert difference["dates_changed"]["FUVA 163"] == 1
@@ -148,6 +144,19 @@ def test_a_spoilt_table_is_not_to_be_delivered() -> None:
         assert reason in wrong
 
 
+def test_a_table_that_lacks_what_a_higher_level_flags_is_not_to_be_delivered() -> None:
+    content = _compute(_sagged()).artifacts[0].content
+    with fits.open(io.BytesIO(content)) as hdus:
+        (number,) = (n for n, hdu in enumerate(hdus) if hdu.header.get("HVLEVELA") == 150)
+        hdus[number].data["LX"] += 8
+        buffer = io.BytesIO()
+        hdus.writeto(buffer)
+    assert sag_tables.check(buffer.getvalue()) == [
+        "FUVA at level 149 lacks rectangles of level 150",
+        "FUVA at level 150 lacks rectangles of level 151",
+    ]
+
+
 def test_counts_grow_with_time() -> None:
     by_level = {(group.segment[0], group.hvlevel[0]): group for group in _compute(_sagged()).values}
     group = by_level["FUVA", 167.0]
@@ -155,16 +164,57 @@ def test_counts_grow_with_time() -> None:
 
 
 @pytest.mark.integration
-async def test_a_run_makes_the_tables_of_the_database(database: Database, messenger: Messenger, tmp_path: Path) -> None:
+async def test_what_the_gain_monitor_flags_becomes_a_table(
+    database: Database, messenger: Messenger, tmp_path: Path
+) -> None:
     maps = [np.full((2, 2), gain) for gain in (5.0, 4.0, 4.0)]
     maps[1][1, 0] = maps[2][1, 0] = 2.8
     await add_maps(database, maps)
-    store = tmp_path / "store"
-    await run_monitor(database, messenger, Store(f"file://{store}"), "gsag")
+    folder, store = tmp_path / "references", tmp_path / "store"
+    folder.mkdir()
+    (folder / "used_gsag.fits").write_bytes(_compute(_sagged(_SAGGED[:1])).artifacts[0].content)
+    await _use(database, "used_gsag.fits")
+    scheduler = Scheduler(
+        database, messenger, MonitorSettings(quiet_seconds=0.0, longest_wait_seconds=0.0), [monitors()["gsag"]]
+    )
+    await scheduler.look(monitors()["gsag"])
+    assert await _queued(database) == 0
+    await run_monitor(database, messenger, Store(f"file://{store}"), "gain")
+    await scheduler.look(monitors()["gsag"])
+    assert await _queued(database) == 1, "rows of a derived table are news for whoever reads it"
+    await run_monitor(database, messenger, Store(f"file://{store}"), "gsag", occasion=1, references=folder)
     async with database.session() as session:
-        artifacts = (await session.execute(select(Artifact).order_by(Artifact.name))).scalars().all()
+        query = select(Artifact).where(Artifact.monitor == "gsag").order_by(Artifact.name)
+        artifacts = (await session.execute(query)).scalars().all()
+        alerts = (await session.execute(select(Alert).where(Alert.rule == "lost"))).scalars().all()
     assert [artifact.name for artifact in artifacts] == ["cosmo_blue_gsag.fits", "cosmo_standard_gsag.fits"]
     with fits.open(store / artifacts[1].path / artifacts[1].name) as hdus:
         tables = sag_tables.read_table(hdus)
     assert tables["FUVA", 163] == {(2400, 422, 8, 2): 58110.0}
     assert not tables["FUVA", 164]
+    assert [artifact.detail["active"] for artifact in artifacts] == [None, "used_gsag.fits"]
+    assert [alert.value for alert in alerts] == [2.0 + 22.0], "levels up to 163 lack what the table in use flags"
+
+
+async def _use(database: Database, name: str) -> None:
+    """Let CalCOS have used a GSAGTAB."""
+    async with database.transaction() as session:
+        dataset = Dataset(rootname="le0100010", kind="association")
+        session.add(dataset)
+        await session.flush()
+        job = Job(stage=Stage.CALIBRATE, dataset_id=dataset.id, fingerprint="f", queue="calibrate", state=JobState.DONE)
+        session.add(job)
+        await session.flush()
+        session.add(
+            Run(
+                dataset_id=dataset.id, job_id=job.id, attempt=1, path="products/x", calcos_version="3.6.2", inputs={},
+                references={name: {"keyword": "GSAGTAB", "sha256": "ab"}}, switches={}, randseeds={},
+                wall_seconds=1.0, cpu_seconds=1.0, peak_rss_mb=1.0, trailer="",
+            )
+        )  # fmt: skip
+
+
+async def _queued(database: Database) -> int:
+    async with database.session() as session:
+        query = select(func.count()).select_from(Job).where(Job.monitor == "gsag", Job.state == JobState.QUEUED)
+        return int((await session.execute(query)).scalar_one())
