@@ -15,6 +15,7 @@ __all__ = ["Flagged", "Recovered", "flagged", "recovered"]
 _YEAR = 365.25
 _EDGE_KM, _QUIET_KM = 500.0, 2000.0
 _PAGE = 1000
+_SURE_DAYS = 180.0
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ def _darks(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
         free = (bins["latitude"] > SAA_LATITUDE) | (bins["longitude"] < SAA_LONGITUDE)
         if rootname not in faulty and bins["exposure"][free].sum() > 0:
             rates[rootname, detector] = float(np.average(bins["true"][free], weights=bins["exposure"][free]))
-        edges.setdefault(detector, []).append(np.stack([bins["saa_distance"], bins["true"]]))
+        if rootname not in faulty:
+            edges.setdefault(detector, []).append(np.stack([bins["saa_distance"], bins["true"]]))
     for monitor, region in (("fuv-dark", "inner"), ("nuv-dark", "all")):
         found = [
             (row["value"] - rates[key], row["error"], row["value"] / rates[key] - 1.0)
@@ -158,7 +160,12 @@ def _gains(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
         slopes.append((_YEAR * (row["slope"] - slope), _YEAR * row["slope_error"]))
         if row["mjd"] is not None and slope < 0:
             dates.append((row["mjd"] - (last + (3.0 - end) / slope), row["mjd_error"]))
-    for quantity, unit, pairs in (("slope of a superpixel", "bin / yr", slopes), ("projected date", "d", dates)):
+    sure = [(difference, error) for difference, error in dates if error < _SURE_DAYS]
+    for quantity, unit, pairs in (
+        ("slope of a superpixel", "bin / yr", slopes),
+        ("projected date of a superpixel", "d", dates),
+        (f"the same, errors below {_SURE_DAYS:.0f} d", "d", sure),
+    ):
         difference, error = np.array(pairs).reshape(-1, 2).T
         yield _recovered("gain", quantity, unit, difference, error)
     away = [

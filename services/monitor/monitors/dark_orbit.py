@@ -23,7 +23,7 @@ from services.monitor.monitors.framework.monitor import (
     RowQuery,
     Values,
 )
-from services.monitor.monitors.framework.statistics import describe
+from services.monitor.monitors.framework.statistics import describe, robust_sigma
 from shared.cos.saa import saa_contour
 from shared.database.models.operations import File
 from shared.database.models.science import Dark
@@ -51,6 +51,9 @@ _SMOOTHING = 91
 _ELEVATED = 1.5
 """Standard deviations of that mean above it from which a rate is elevated (the original dark monitor's)."""
 
+_BURST = 10.0
+"""Rates that lie this many robust standard deviations above the median are no dark rates."""
+
 _EXPLANATION = """
 HST crosses the South Atlantic Anomaly several times a day, and detectors count more near it. These maps show where: the
 median dark rate of cells of 5 degrees in longitude and 2.5 degrees in latitude, with the contour inside which the
@@ -59,7 +62,8 @@ detector is switched off.
 The second map has the Sun at its origin, to tell what follows the Earth from what follows daylight. The third shows
 single bins whose rate is elevated: above the running mean of 91 bins by one and a half times the scatter of that mean.
 
-The ratio of edge to quiet is the mean rate within 500 km of the contour over that of bins farther than 2000 km away.
+The ratio of edge to quiet is the mean rate within 500 km of the contour over that of bins farther than 2000 km away;
+bins that lie 10 robust sigma above the median of either are left out.
 """
 
 
@@ -195,10 +199,17 @@ def _artifact(segment: str, found: _Map) -> NewArtifact:
     return NewArtifact("dark-rate map", f"dark_map_{segment.lower()}.fits", buffer.getvalue())
 
 
+def _usual(rates: np.ndarray) -> np.ndarray:
+    """Rates that are not far above the median: one burst would outweigh the bins of years."""
+    rates = rates[np.isfinite(rates)]
+    usual: np.ndarray = rates[rates <= np.median(rates) + _BURST * robust_sigma(rates)] if len(rates) else rates
+    return usual
+
+
 def _edge_ratio(columns: Columns) -> tuple[float, float, dict[str, Any]]:
     """Mean rate at the SAA's edge over that far from it, its error, and the statistics of both."""
     distance = columns["saa_distance"]
-    edge, quiet = columns["dark"][np.abs(distance) < _EDGE_KM], columns["dark"][distance > _QUIET_KM]
+    edge, quiet = (_usual(columns["dark"][near]) for near in (np.abs(distance) < _EDGE_KM, distance > _QUIET_KM))
     statistics = {"edge": {"mission": describe(edge)}, "quiet": {"mission": describe(quiet)}}
     if len(edge) < 2 or len(quiet) < 2 or quiet.mean() <= 0:
         return np.nan, np.nan, statistics
@@ -250,7 +261,7 @@ MONITOR = Monitor(
     title="Dark rate over HST's orbit",
     explanation=_EXPLANATION.strip(),
     detector="FUV and NUV",
-    version=1,
+    version=2,
     tables=frozenset({"darks"}),
     inputs={"bins": _bins()},
     quantities={

@@ -15,7 +15,7 @@ PERIODS = ("mission", "configuration", "month")
 _MONTH_DAYS = 30.0
 
 
-_WINDOW, _LEAST = 12, 6
+_WINDOW, _LEAST = 25, 10
 """Values that a window has at least, reaching farther back for them, and those without which nothing is an outlier: the
 median absolute deviation of a few values is often far too small."""
 

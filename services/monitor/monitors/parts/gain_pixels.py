@@ -100,18 +100,27 @@ def files_query() -> RowQuery:
         .group_by(Gain.file_id, Gain.segment)
         .subquery()
     )
-    ends = select(Header.file_id, func.max(Header.expend).label("expend")).group_by(Header.file_id).subquery()
+    headers = (
+        select(
+            Header.file_id,
+            func.max(Header.expend).label("expend"),
+            func.max(Header.life_adj).label("life_adj"),
+        )
+        .group_by(Header.file_id)
+        .subquery()
+    )
     return (
         select(
             cast(maps.c.file_id, Double).label("file_id"),
             maps.c.rootname,
             maps.c.segment,
             cast(maps.c.expstart, Double).label("mjd"),
-            func.coalesce(ends.c.expend, maps.c.expstart + _CUMULATIVE_DAYS, type_=Double).label("stop"),
+            func.coalesce(headers.c.expend, maps.c.expstart + _CUMULATIVE_DAYS, type_=Double).label("stop"),
             cast(maps.c.dethv, Double).label("hvlevel"),
+            cast(headers.c.life_adj, Double).label("life_adj"),
         )
         .join(File, File.id == maps.c.file_id)
-        .outerjoin(ends, ends.c.file_id == maps.c.file_id)
+        .outerjoin(headers, headers.c.file_id == maps.c.file_id)
         .where(File.shown)
         .order_by(maps.c.expstart, maps.c.file_id)
     )

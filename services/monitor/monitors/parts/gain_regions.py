@@ -105,7 +105,7 @@ class Region:
 
 
 def regions_of(segment: str, history: PixelHistory) -> Iterator[Region]:
-    """Regions of a segment that exposures have gains in: rows of a lifetime position, 2048 columns.
+    """Regions of a segment, rows of a lifetime position and 2048 columns, that exposures at that position have gains in.
 
     Parameters
     ----------
@@ -115,9 +115,11 @@ def regions_of(segment: str, history: PixelHistory) -> Iterator[Region]:
         Its gains.
     """
     _, y, x = place_of(history.pixel)
-    exposures = len(history.files["mjd"])
+    exposures, moved = len(history.files["mjd"]), history.files["life_adj"]
     for position, rows in ROWS[segment].items():
-        inside = np.flatnonzero(within(y, rows))
+        # Lamp light of exposures at other positions falls on these rows too, but not on the same ones of them.
+        there = ~(np.isfinite(moved) & (moved != position))
+        inside = np.flatnonzero(within(y, rows) & there[history.file])
         block = x[inside] // _BLOCK
         for number in np.unique(block).tolist():
             mine = inside[block == number]

@@ -139,6 +139,7 @@ def inputs_of(maps: Sequence[Rows], spots: Columns | None = None) -> dict[str, C
         "mjd": np.array(common["expstart"], dtype=float),
         "stop": np.array(common["expstart"], dtype=float) + 0.01,
         "hvlevel": np.array(common["dethv"], dtype=float),
+        "life_adj": np.full(len(maps), np.nan),
     }
     order = np.argsort(files["mjd"], kind="stable")
     joined = {
