@@ -105,7 +105,7 @@ class Region:
 
 
 def regions_of(segment: str, history: PixelHistory) -> Iterator[Region]:
-    """Regions of a segment, rows of a lifetime position and 2048 columns, that exposures at that position have gains in.
+    """Regions of a segment: rows of a lifetime position and 2048 columns, by the exposures at that position.
 
     Parameters
     ----------
