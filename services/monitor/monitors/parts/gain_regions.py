@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from scipy.ndimage import median_filter
 
 from services.monitor.monitors.framework.monitor import Columns, Values
-from services.monitor.monitors.parts.exposures import outliers_to_both_sides, take, values_of
+from services.monitor.monitors.framework.statistics import robust_sigma
+from services.monitor.monitors.parts.exposures import take, values_of
 from services.monitor.monitors.parts.gain_pixels import PixelHistory, place_of, scaled
 from services.monitor.monitors.parts.gain_trends import Trend, fit_trend, ranked_within
 from shared.cos.detector import X_BINNING, Y_BINNING
@@ -15,8 +17,8 @@ from shared.cos.history import LIFETIME_POSITIONS
 
 __all__ = ["ROWS", "Region", "in_spectrum", "regions_of", "within"]
 
-OUTLIER_SIGMAS, OUTLIER_DAYS = 5.0, 180.0
-"""An exposure is an outlier off the median of the trailing days by this many sigma, in gain at the same voltage."""
+_OUTLIER_SIGMAS, _OUTLIER_WINDOW = 5.0, 11
+"""An exposure is an outlier off the median of so many about it by this many sigma, in gain at the same voltage."""
 
 _FLOOR = 0.005
 """Scatter that is always believed, as a fraction of the gain: what the fit of a peak of many counts repeats to."""
@@ -149,11 +151,19 @@ def _region(segment: str, position: int, block: int, files: Columns, median: np.
     mine = take(files, known) | {"life_adj": np.full(np.count_nonzero(known), float(position))}
     gain, error = median[known], error[known]
     reference = scaled(gain, mine["hvlevel"])
-    outlier = outliers_to_both_sides(
-        mine["mjd"], reference, error, sigmas=OUTLIER_SIGMAS, days=OUTLIER_DAYS, floor=_FLOOR
-    )
+    outlier = _outliers(reference, error)
     values = values_of("modal_gain", mine, gain, error, region=_name(position, block), outlier=outlier)
     return Region(segment, position, block, values, reference, fit_trend(mine["mjd"], reference))
+
+
+def _outliers(gain: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Which gains lie off those before and after them, which a gain that falls does not."""
+    if len(gain) < _OUTLIER_WINDOW:
+        return np.zeros(len(gain), dtype=bool)
+    away = gain - median_filter(gain, size=_OUTLIER_WINDOW, mode="mirror")
+    scatter = np.maximum(np.fmax(error, robust_sigma(away)), _FLOOR * gain)
+    found: np.ndarray = np.abs(away) > _OUTLIER_SIGMAS * scatter
+    return found
 
 
 def _name(life_adj: int, block: int) -> str:
