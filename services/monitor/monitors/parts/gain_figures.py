@@ -10,7 +10,7 @@ from services.monitor.monitors.framework.history import configuration_marks
 from services.monitor.monitors.parts.gain_maps import GainMap
 from services.monitor.monitors.parts.gain_pixels import SAGGED, PixelHistory, place_of
 from services.monitor.monitors.parts.gain_regions import ROWS, Region, in_spectrum, within
-from services.monitor.monitors.parts.gain_trends import PixelTrends
+from services.monitor.monitors.parts.gain_trends import TREND_DAYS, PixelTrends
 from shared.cos.detector import ACTIVE_AREAS, GAIN_SHAPE, X_BINNING, Y_BINNING
 from shared.cos.history import Segment
 
@@ -169,8 +169,8 @@ def pixel_figure(segments: Sequence[tuple[Segment, PixelHistory, PixelTrends]]) 
             layers.append(Mark("sagged", y=SAGGED))
             panels.append(Panel("Date", "Modal gain (bins)", layers, segment, x_is_time=True))
     caption = (
-        "Of the superpixels that the newest voltage is used with, those that reach a gain of 3 first, each with the "
-        "line through its newest gains and the year in which that reaches 3."
+        "Of the superpixels that were measured at the newest voltage in the last 730 days, those that reach a gain of 3 "
+        "first, each with the line through its newest gains and the year in which that reaches 3."
     )
     return Figure("next", "Superpixels that sag next", caption, panels) if panels else None
 
@@ -179,7 +179,9 @@ def _next(segment: Segment, history: PixelHistory, trends: PixelTrends) -> np.nd
     """Places of the trends that reach a gain of 3 first after the newest gain, at the newest voltage."""
     level, y, _ = place_of(trends.pixel)
     newest = int(np.argmax(history.mjd))
+    measured = history.mjd[history.last][np.searchsorted(history.pixels, trends.pixel)]
     wanted = (level == place_of(history.pixel[newest : newest + 1])[0]) & in_spectrum(segment, y)
+    wanted &= measured > history.mjd[newest] - TREND_DAYS
     coming = np.flatnonzero(wanted & (trends.sag > history.mjd[newest]))
     chosen: np.ndarray = coming[np.argsort(trends.sag[coming])][:_SHOWN]
     return chosen
