@@ -169,8 +169,8 @@ def pixel_figure(segments: Sequence[tuple[Segment, PixelHistory, PixelTrends]]) 
             layers.append(Mark("sagged", y=SAGGED))
             panels.append(Panel("Date", "Modal gain (bins)", layers, segment, x_is_time=True))
     caption = (
-        "Of the superpixels that were measured at the newest voltage in the last 730 days, those that reach a gain of 3 "
-        "first, each with the line through its newest gains and the year in which that reaches 3."
+        "Of the superpixels that were measured at the newest voltage in the last 730 days, those that reach a gain of "
+        "3 first, each with the line through its newest gains and the year in which that reaches 3."
     )
     return Figure("next", "Superpixels that sag next", caption, panels) if panels else None
 
