@@ -88,7 +88,7 @@ def _table(mode: str, tables: Rectangles, newest: float, active: tuple[str, Rect
 def _lost(detail: Mapping[str, Any]) -> int:
     """How many extensions and rectangles of the active table a new one lacks."""
     difference = detail["difference"] or {"extensions_lost": [], "removed": {}}
-    return len(difference["extensions_lost"]) + sum(difference["removed"].values())
+    return len(difference["extensions_lost"]) + int(sum(difference["removed"].values()))
 
 
 def _findings(artifact: NewArtifact) -> Iterator[Finding]:
