@@ -57,7 +57,7 @@ def _inputs(gains: np.ndarray, mjd: np.ndarray = _MJD, spots: Columns | None = N
             common={
                 "rootname": f"le{number:06d}q", "segment": "FUVA", "dethv": _LEVELS[number], "expstart": mjd[number],
             },
-            columns={"x": _X, "y": _Y, "gain": one, "counts": np.full(len(_X), 100)},
+            columns={"x": _X.tolist(), "y": _Y.tolist(), "gain": one.tolist(), "counts": [100] * len(_X)},
         )
         for number, one in enumerate(gains)
     ]  # fmt: skip

@@ -23,10 +23,14 @@ _SHIFTS = {40: 1.5, 150: -1.5, 222: 1.2}
 """Maps of which all pulse heights are off, by these bins."""
 
 
+Place = tuple[object, object, object]
+"""Level, y and x of a superpixel."""
+
+
 class _Trends:
     """Rows of ``gain_trends`` with what they should say; arrays of shape (n,)."""
 
-    def __init__(self, truth: MapTruth, rows: list[GainTrend], newest: dict[tuple[int, int, int], float]) -> None:
+    def __init__(self, truth: MapTruth, rows: list[GainTrend], newest: dict[Place, float]) -> None:
         self.last = np.array([newest[row.dethv, row.y, row.x] for row in rows])
         self.level = np.array([row.dethv for row in rows])
         measured = np.array([(row.slope, row.slope_error, row.mjd, row.mjd_error) for row in rows], dtype=float)
@@ -58,10 +62,10 @@ async def test_ten_years_are_recovered(database: Database, messenger: Messenger,
         flagged = list((await session.execute(select(FlaggedPixel))).scalars())
         query = select(MonitorValue).where(MonitorValue.quantity == "modal_gain")
         values = list((await session.execute(query)).scalars())
-    newest: dict[tuple[int, int, int], float] = {}
-    first_low: dict[tuple[int, int, int], float] = {}
+    newest: dict[Place, float] = {}
+    first_low: dict[Place, float] = {}
     for rows in maps:
-        mjd, level = float(rows.common["expstart"]), int(rows.common["dethv"])
+        mjd, level = float(str(rows.common["expstart"])), int(str(rows.common["dethv"]))
         for y, x, gain in zip(*(rows.columns[name] for name in ("y", "x", "gain")), strict=True):
             newest[level, y, x] = mjd
             if gain <= SAGGED:
