@@ -57,7 +57,7 @@ def _wait(machine: Machine, client: Client) -> None:
 
 def _write(path: Path, kind: type, rows: Iterable[Any]) -> None:
     with path.open("w", newline="") as stream:
-        writer = csv.writer(stream)
+        writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([field.name for field in fields(kind)])
         for row in rows:
             values = asdict(row).values()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.ndimage import median_filter
+from numpy.lib.stride_tricks import sliding_window_view
 
 from services.monitor.monitors.framework.monitor import Columns, Values
 from services.monitor.monitors.framework.statistics import robust_sigma
@@ -18,7 +18,7 @@ from shared.cos.history import LIFETIME_POSITIONS
 __all__ = ["ROWS", "Region", "in_spectrum", "regions_of", "within"]
 
 _OUTLIER_SIGMAS, _OUTLIER_WINDOW = 5.0, 11
-"""An exposure is an outlier off the median of so many about it by this many sigma, in gain at the same voltage."""
+"""An exposure is an outlier off the line through so many about it by this many sigma, in gain at the same voltage."""
 
 _FLOOR = 0.005
 """Scatter that is always believed, as a fraction of the gain: what the fit of a peak of many counts repeats to."""
@@ -151,16 +151,24 @@ def _region(segment: str, position: int, block: int, files: Columns, median: np.
     mine = take(files, known) | {"life_adj": np.full(np.count_nonzero(known), float(position))}
     gain, error = median[known], error[known]
     reference = scaled(gain, mine["hvlevel"])
-    outlier = _outliers(reference, error)
+    outlier = _outliers(mine["mjd"], reference, error)
     values = values_of("modal_gain", mine, gain, error, region=_name(position, block), outlier=outlier)
     return Region(segment, position, block, values, reference, fit_trend(mine["mjd"], reference))
 
 
-def _outliers(gain: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Which gains lie off those before and after them, which a gain that falls does not."""
+def _outliers(mjd: np.ndarray, gain: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Which gains lie off the line of median slope through those before and after them."""
     if len(gain) < _OUTLIER_WINDOW:
         return np.zeros(len(gain), dtype=bool)
-    away = gain - median_filter(gain, size=_OUTLIER_WINDOW, mode="mirror")
+    # Times of one visit are told apart by less than the gain's errors.
+    times, gains = (sliding_window_view(column, _OUTLIER_WINDOW) for column in (mjd, gain))
+    first, second = np.triu_indices(_OUTLIER_WINDOW, 1)
+    days = times[:, second] - times[:, first]
+    slopes = np.where(days > 1.0, (gains[:, second] - gains[:, first]) / np.maximum(days, 1.0), np.nan)
+    slope = np.nan_to_num(np.nanmedian(slopes, axis=1)) if (days > 1.0).any(axis=1).all() else np.zeros(len(days))
+    level = np.median(gains - slope[:, None] * (times - times[:, :1]), axis=1)
+    window = np.clip(np.arange(len(gain)) - _OUTLIER_WINDOW // 2, 0, len(slope) - 1)
+    away = gain - level[window] - slope[window] * (mjd - times[window, 0])
     scatter = np.maximum(np.fmax(error, robust_sigma(away)), _FLOOR * gain)
     found: np.ndarray = np.abs(away) > _OUTLIER_SIGMAS * scatter
     return found
