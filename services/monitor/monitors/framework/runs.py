@@ -21,8 +21,8 @@ from services.monitor.monitors.framework.alerts import write_alerts
 from services.monitor.monitors.framework.loading import load
 from services.monitor.monitors.framework.monitor import Findings, Inputs, Monitor, NewArtifact
 from services.monitor.monitors.framework.parts import write_parts
-from services.monitor.monitors.framework.scheduling import request_run
 from services.monitor.monitors.framework.references import find_references
+from services.monitor.monitors.framework.scheduling import request_run
 from services.monitor.monitors.framework.tables import write_tables
 from services.monitor.monitors.framework.values import write_values
 from shared.database.engine import Database
