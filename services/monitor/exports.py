@@ -148,7 +148,11 @@ class _AstropyWriter:
         """Write everything."""
         table = Table()
         for column in self._columns:
-            content: Values = np.ma.concatenate(self._parts.pop(column.name))  # type: ignore[no-untyped-call]
+            parts = self._parts.pop(column.name)
+            content: Values = np.ma.MaskedArray(
+                np.concatenate([part.data for part in parts]),
+                mask=np.concatenate([np.ma.getmaskarray(part) for part in parts]),
+            )
             convert = _for_fits if self._chosen == "fits" else _plain
             table[column.name] = MaskedColumn(
                 convert(column.kind, content), unit=column.unit, description=column.description
