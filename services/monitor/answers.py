@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.monitor.notices import Notices
 from shared.database.models.monitoring import MonitorRun
 from shared.database.models.operations import Event
 
@@ -37,10 +38,18 @@ class _Answer:
 
 
 class Answers:
-    """The newest answers of this process, by address; the ones asked for last are kept."""
+    """The newest answers of this process, by address; the ones asked for last are kept.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    notices
+        Tells that there may be something new; while it does, the database is asked only then.
+    """
+
+    def __init__(self, notices: Notices) -> None:
+        self._notices = notices
         self._kept: OrderedDict[str, _Answer] = OrderedDict()
+        self._newest: tuple[int | None, str] = (None, "")
 
     async def give(
         self,
@@ -62,7 +71,7 @@ class Answers:
         response
             Response whose headers ``make`` sets.
         """
-        version = await _version(session)
+        version = await self._version(session)
         key = str(request.url)
         headers = {"ETag": f'W/"{sha256((key + version).encode()).hexdigest()[:32]}"', "Cache-Control": "no-cache"}
         if request.headers.get("if-none-match") == headers["ETag"]:
@@ -83,10 +92,16 @@ class Answers:
                 self._kept.popitem(last=False)
         return kept.response()
 
+    async def _version(self, session: AsyncSession) -> str:
+        """Name the state that answers are about: of the last run, alert or acknowledgement, and of this minute."""
+        told = self._notices.told  # what comes while the database answers is for the next time
+        if told is None or told != self._newest[0]:
+            self._newest = (told, await _newest(session))
+        return f"{self._newest[1]}-{int(time.time() // _MINUTE)}"
 
-async def _version(session: AsyncSession) -> str:
-    """Name the state that answers are about: it changes with every run, alert and acknowledgement, and each minute."""
+
+async def _newest(session: AsyncSession) -> str:
     runs = select(func.max(MonitorRun.id)).scalar_subquery()
     events = select(func.max(Event.id)).where(Event.monitor.is_not(None)).scalar_subquery()
     row = (await session.execute(select(runs, events))).one()
-    return f"{row[0]}-{row[1]}-{int(time.time() // _MINUTE)}"
+    return f"{row[0]}-{row[1]}"

@@ -109,7 +109,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.context = Context(settings, database, Store(settings.store_url), notices, Answers())
+    app.state.context = Context(settings, database, Store(settings.store_url), notices, Answers(notices))
     errors.install(app)
     app.add_middleware(Tracing)
     api = APIRouter(prefix="/api/v1")

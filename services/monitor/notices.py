@@ -1,4 +1,4 @@
-"""Tells the open event streams of this process that there are new events."""
+"""Tells the open event streams of this process, and what is kept in it, that there are new events."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,14 @@ class Notices:
         self._database = database
         self._subscribers: set[asyncio.Event] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._listening = False
+        self._told = 0
         self.closing = False
+
+    @property
+    def told(self) -> int | None:
+        """Number that grows with every notification; None while notifications may be lost."""
+        return self._told if self._listening else None
 
     def require_room(self) -> None:
         """Refuse one stream too many.
@@ -56,6 +63,7 @@ class Notices:
 
     def wake(self, *_notification: Any) -> None:
         """Make every stream look for events."""
+        self._told += 1
         for news in self._subscribers:
             news.set()
 
@@ -100,7 +108,9 @@ class Notices:
             await raw.add_listener(CHANNEL, self.wake)
             try:
                 self.wake()
+                self._listening = True
                 await lost.wait()
             finally:
+                self._listening = False
                 if not raw.is_closed():
                     await raw.remove_listener(CHANNEL, self.wake)

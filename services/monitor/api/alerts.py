@@ -69,11 +69,14 @@ async def list_alerts(
 
 
 @router.post("/alerts/{alert_id}/acknowledge", summary="Say that somebody has seen an open alert")
-async def acknowledge_alert(alert_id: int, session: Session, name: Authorised) -> dict[str, Any]:
+async def acknowledge_alert(
+    alert_id: int, session: Session, name: Authorised, context: CurrentContext
+) -> dict[str, Any]:
     """Acknowledge one."""
     if not await acknowledge(session, alert_id, name):
         raise ApiError(404, "no_open_alert", f"alert {alert_id} is not open; /api/v1/alerts?state=open lists those")
     await session.commit()
+    context.notices.wake()  # who acknowledged it sees it at once
     get_logger().info("alert acknowledged", alert=alert_id, by=name)
     return {"acknowledged": alert_id}
 
