@@ -107,11 +107,11 @@ def test_the_form_on_the_page(visit: Running, browser: Browser) -> None:
     browser.open(f"{visit.machine.url}/datasets/{ROOT}")
     browser.evaluate("document.querySelector('#recalibrations details').open = true")
     form = "document.getElementById('recalibrate')"
-    fill(browser, "omit", "flatcorr, backcorr")
+    fill(browser, "omit", "flatcorr, helcorr")
     fill(browser, "token", "nonsense")
     assert json.loads(browser.evaluate(f"{form}.elements.recipe.value")) == {
         "version": 1,
-        "switches": {"FLATCORR": "OMIT", "BACKCORR": "OMIT"},
+        "switches": {"FLATCORR": "OMIT", "HELCORR": "OMIT"},
     }
     browser.evaluate(f"{form}.requestSubmit()")
     browser.wait(f"{form}.querySelector('.readout').textContent.includes('known token')")
@@ -136,7 +136,7 @@ def test_the_form_on_the_page(visit: Running, browser: Browser) -> None:
             assert browser.evaluate("document.documentElement.scrollWidth") <= width, path
         browser.evaluate("document.querySelector('img.wide').scrollIntoView()")
         browser.wait(f"{drawn} && document.querySelector('img.wide').naturalWidth > 500")
-        assert "BACKCORR" in browser.evaluate("document.body.innerText")
+        assert "HELCORR" in browser.evaluate("document.body.innerText")
         assert browser.errors == []
 
 
