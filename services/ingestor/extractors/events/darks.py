@@ -9,7 +9,7 @@ from services.ingestor.extractors.events.exposure import Exposure, in_good_time
 from services.ingestor.extractors.reading import Rows, Source
 from shared.cos.dates import decimal_year
 from shared.cos.detector import DARK_REGIONS
-from shared.cos.orbit import ground_position, subsolar_point
+from shared.cos.orbit import equinox_of_2000, ground_position, subsolar_point
 from shared.cos.saa import saa_distance
 from shared.database.models.science import Dark
 from shared.fits import Columns
@@ -112,7 +112,7 @@ class DarkRates:
             return np.full(len(times), np.nan), np.full(len(times), np.nan)
         seconds = (times - self._exposure.expstart) * 86400.0
         nearest = np.abs(columns["TIME"][:, None] - seconds).argmin(axis=0)
-        return columns["LATITUDE"][nearest], columns["LONGITUDE"][nearest] % 360.0
+        return equinox_of_2000(columns["LATITUDE"][nearest], columns["LONGITUDE"][nearest], times)
 
     def _temperature(self) -> float | None:
         support = self._source.companions(self._exposure.rootname[:8], "spt")
