@@ -14,7 +14,7 @@ from typing import Any, Self
 
 __all__ = ["Browser", "find_browser"]
 
-_SECONDS = 20.0
+_SECONDS = 60.0
 _FLAGS = (
     "--headless",
     "--remote-debugging-pipe",

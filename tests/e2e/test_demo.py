@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 
 from cosmo.client import Client
+from services.monitor.monitors import monitors
 from tests.e2e.browser import Browser
+from tests.e2e.plots import plots
 
 pytestmark = pytest.mark.e2e
 
@@ -199,4 +201,37 @@ def test_its_pages(demo: Demo, browser: Browser) -> None:
         if "/datasets/" in page:
             browser.wait("document.querySelectorAll('#spectrum .legend input').length > 1")
         assert browser.evaluate("document.body.innerText.includes('ingested')")
+    assert browser.errors == []
+
+
+@pytest.mark.parametrize("name", sorted(monitors()))
+def test_the_page_of_a_monitor(demo: Demo, browser: Browser, name: str) -> None:
+    """Every figure is drawn and tells of a point, its legend hides and shows, and a point leads to its dataset."""
+    page = f"{demo.url}/monitors/{name}"
+    browser.resize(1280, 900)
+    browser.open(page)
+    links = []
+    for plot in plots(browser):
+        plot.show()
+        if plot.point():
+            assert plot.hover()
+            links.append((plot, plot.point(linked=True)))
+        if plot.ask("plot.querySelector('.legendtoggle') !== null"):
+            plot.toggle()
+            assert plot.hidden() > 0
+            time.sleep(0.35)  # two clicks within 0.3 s are one double click to Plotly
+            plot.toggle()
+            assert plot.hidden() == 0
+    assert links or not plots(browser)
+    for plot, place in links:
+        if place:
+            plot.show()
+            plot.click(*place)
+            browser.wait("location.pathname.startsWith('/datasets/l')")
+            break
+    browser.resize(360, 740, touch=True)
+    browser.open(page)
+    for plot in plots(browser)[:1]:
+        plot.show()
+    assert browser.evaluate("document.documentElement.scrollWidth") <= 360
     assert browser.errors == []

@@ -13,18 +13,11 @@ from shared.database.engine import Database
 from shared.store import Store
 from tests.e2e.browser import Browser
 from tests.e2e.conftest import Running, started
+from tests.e2e.plots import Plot
 
 pytestmark = pytest.mark.e2e
 
 _DRAWN = "document.querySelector('[data-figure]')?.dataset.drawn === 'yes'"  # the first one
-
-# Place in the window of the newest point of the first trace.
-_POINT = """(() => {
-  const plot = document.querySelector("[data-figure$='/rate']"), { x, y } = plot._fullData[0];
-  const { xaxis, yaxis } = plot._fullLayout, { left, top } = plot.getBoundingClientRect();
-  return [left + xaxis._offset + xaxis.d2p(x.at(-1)), top + yaxis._offset + yaxis.d2p(y.at(-1))];
-})()"""
-_TRACES = "document.querySelector(\"[data-figure$='/rate']\").data.map((trace) => trace.visible ?? true)"
 
 
 @pytest.fixture(scope="module")
@@ -70,28 +63,21 @@ def test_the_index_leads_to_a_monitor(darks: Running, browser: Browser) -> None:
 
 def test_a_point_tells_and_leads_to_its_dataset(darks: Running, browser: Browser) -> None:
     _open(browser, darks, "fuv-dark")
-    x, y = browser.evaluate(_POINT)
-    browser.mouse("mouseMoved", x, y)
-    browser.wait("document.querySelector('.hoverlayer .hovertext') !== null")
-    told = browser.evaluate("document.querySelector('.hoverlayer').textContent")
-    assert "FUV" in told
+    rate = Plot(browser, "/rate")
+    assert "FUV" in rate.hover()
     assert browser.errors == []
-    browser.mouse("mousePressed", x, y, pressed=True)
-    browser.mouse("mouseReleased", x, y)
+    place = rate.point(linked=True)
+    assert place is not None
+    rate.click(*place)
     browser.wait("location.pathname.startsWith('/datasets/l')")
 
 
 def test_the_legend_toggles_a_segment(darks: Running, browser: Browser) -> None:
     _open(browser, darks, "fuv-dark")
-    assert set(browser.evaluate(_TRACES)) == {True}
-    box = browser.evaluate(
-        "(({left, top, width, height}) => [left + width / 2, top + height / 2])"
-        "(document.querySelector(\"[data-figure$='/rate'] .legendtoggle\").getBoundingClientRect())"
-    )
-    browser.mouse("mouseMoved", *box)
-    browser.mouse("mousePressed", *box, pressed=True)
-    browser.mouse("mouseReleased", *box)
-    browser.wait(f"{_TRACES}.includes('legendonly')")
+    rate = Plot(browser, "/rate")
+    assert rate.hidden() == 0
+    rate.toggle()
+    assert rate.hidden() > 0
     assert browser.errors == []
 
 

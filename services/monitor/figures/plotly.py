@@ -4,14 +4,22 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.monitor.figures.description import Figure, Heatmap, Line, Mark, Outline, Panel, Points
+from services.monitor.figures.description import Figure, Heatmap, Layer, Line, Mark, Outline, Panel, Points
 from services.monitor.figures.palette import OUTLIER, Styles
 
 __all__ = ["to_plotly"]
 
 _EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
-_GAP = 0.08
 _PANEL_HEIGHT = 340
+_MARGIN = {"t": 40, "r": 20, "b": 110, "l": 70}
+_BETWEEN_ROWS = 80
+"""Pixels for the title of an axis and that of the panel below."""
+_LEGEND_BELOW = 62
+"""Pixels from the lowest axis to the legend: its title lies between."""
+_GAP = 0.08
+_BAR = 0.1
+"""Share of the figure's width that the colour bar of a panel takes, with its labels."""
+_NUMBERS = {"exponentformat": "power", "minexponent": 5}
 
 
 def to_plotly(figure: Figure) -> dict[str, Any]:
@@ -24,10 +32,11 @@ def to_plotly(figure: Figure) -> dict[str, Any]:
     """
     rows = max(1, math.ceil(len(figure.panels) / figure.columns))
     layout: dict[str, Any] = {
-        "height": 90 + rows * _PANEL_HEIGHT,
+        "height": _MARGIN["t"] + rows * _PANEL_HEIGHT + _MARGIN["b"],
         "hovermode": "closest",
-        "legend": {"orientation": "h", "y": -0.12 / rows, "yanchor": "top"},
-        "margin": {"t": 40, "r": 20, "b": 60, "l": 70},
+        "legend": {"orientation": "h", "y": -_LEGEND_BELOW / (rows * _PANEL_HEIGHT), "yanchor": "top"},
+        "margin": _MARGIN,
+        "separators": ".",
         "annotations": [],
         "shapes": [],
     }
@@ -35,7 +44,7 @@ def to_plotly(figure: Figure) -> dict[str, Any]:
     shown: set[str] = set()
     styles = Styles()
     for number, panel in enumerate(figure.panels, start=1):
-        axes = _Axes(number, figure, rows)
+        axes = _Axes(number, figure, rows, coloured=any(map(_is_coloured, panel.layers)))
         layout |= axes.layout(panel)
         layout["annotations"] += axes.title(panel)
         for layer in panel.layers:
@@ -44,7 +53,7 @@ def to_plotly(figure: Figure) -> dict[str, Any]:
                 layout["shapes"].append(shape)
                 layout["annotations"].append(note)
                 continue
-            trace = _trace(layer, panel, styles) | axes.names()
+            trace = _trace(layer, panel, styles, axes) | axes.names()
             trace["showlegend"] = trace.get("showlegend", True) and layer.label not in shown
             shown.add(layer.label)
             data.append(trace)
@@ -54,17 +63,21 @@ def to_plotly(figure: Figure) -> dict[str, Any]:
 class _Axes:
     """Where a panel is."""
 
-    def __init__(self, number: int, figure: Figure, rows: int) -> None:
+    def __init__(self, number: int, figure: Figure, rows: int, *, coloured: bool) -> None:
         row, column = divmod(number - 1, figure.columns)
-        width, height = 1 / figure.columns, 1 / rows
-        gap_x = _GAP if figure.columns > 1 else 0.0
-        gap_y = _GAP if rows > 1 else 0.0
+        gap_x, gap_y = _GAP, _BETWEEN_ROWS / (rows * _PANEL_HEIGHT)
+        width, height = (1 + gap_x) / figure.columns, (1 + gap_y) / rows
         self._suffix = "" if number == 1 else str(number)
-        self._x = [column * width + (gap_x / 2 if column else 0), (column + 1) * width - gap_x / 2]
-        if column == figure.columns - 1:
-            self._x[1] = 1.0
-        self._y = [max(0.0, 1 - (row + 1) * height + gap_y / 2), 1 - row * height - gap_y / 2]
+        right = min(1.0, (column + 1) * width - gap_x)
+        self._x = [column * width, right - _BAR if coloured else right]
+        self._y = [max(0.0, 1 - (row + 1) * height + gap_y), min(1.0, 1 - row * height)]
         self._shared = figure.share_x and number > 1
+
+    def colour_bar(self, title: str) -> dict[str, Any]:
+        """Place of the panel's colour bar: right of it, as high."""
+        bottom, top = self._y
+        place = {"x": self._x[1], "xpad": 5, "y": (bottom + top) / 2, "len": top - bottom, "ypad": 0, "thickness": 14}
+        return place | {"title": {"text": title, "side": "right"}} | _NUMBERS
 
     def names(self) -> dict[str, str]:
         return {"xaxis": f"x{self._suffix}", "yaxis": f"y{self._suffix}"}
@@ -72,6 +85,8 @@ class _Axes:
     def layout(self, panel: Panel) -> dict[str, Any]:
         x: dict[str, Any] = {"domain": self._x, "anchor": f"y{self._suffix}", "title": {"text": panel.x_label}}
         y: dict[str, Any] = {"domain": self._y, "anchor": f"x{self._suffix}", "title": {"text": panel.y_label}}
+        x |= _NUMBERS
+        y |= _NUMBERS
         if panel.x_is_time:
             x["type"] = "date"
         if self._shared:
@@ -106,9 +121,14 @@ class _Axes:
         return line | across, note | beside | {"xanchor": "left", "yanchor": "bottom"}
 
 
-def _trace(layer: Points | Line | Heatmap | Outline, panel: Panel, styles: Styles) -> dict[str, Any]:
+def _is_coloured(layer: Layer) -> bool:
+    """Whether colours of a layer are numbers, which needs a bar."""
+    return isinstance(layer, Heatmap) or (isinstance(layer, Points) and layer.colour is not None and not layer.outlier)
+
+
+def _trace(layer: Points | Line | Heatmap | Outline, panel: Panel, styles: Styles, axes: _Axes) -> dict[str, Any]:
     if isinstance(layer, Heatmap):
-        return _heatmap(layer, panel)
+        return _heatmap(layer, panel, axes)
     x = [None if value is None else _time(value) for value in layer.x] if panel.x_is_time else layer.x
     common: dict[str, Any] = {"name": layer.label, "x": x, "y": layer.y}
     if isinstance(layer, Outline):
@@ -118,10 +138,10 @@ def _trace(layer: Points | Line | Heatmap | Outline, panel: Panel, styles: Style
         line = {"color": styles.colour(layer.label), "width": 2, "dash": "dash" if layer.dashed else "solid"}
         shape = {"shape": "hv"} if layer.steps else {}
         return common | {"type": "scatter", "mode": "lines", "line": line | shape}
-    return common | _points(layer, styles)
+    return common | _points(layer, styles, axes)
 
 
-def _points(layer: Points, styles: Styles) -> dict[str, Any]:
+def _points(layer: Points, styles: Styles, axes: _Axes) -> dict[str, Any]:
     if layer.outlier:
         marker: dict[str, Any] = {
             "size": 9,
@@ -131,9 +151,9 @@ def _points(layer: Points, styles: Styles) -> dict[str, Any]:
         }
     else:
         marker = {"size": 6, "symbol": styles.symbol(layer.label)[0], "color": styles.colour(layer.label)}
-    if layer.colour is not None and not layer.outlier:
+    if _is_coloured(layer):
         marker |= {"color": layer.colour, "colorscale": "Viridis", "showscale": True}
-        marker["colorbar"] = {"title": {"text": layer.colour_label, "side": "right"}}
+        marker["colorbar"] = axes.colour_bar(layer.colour_label)
         if layer.colour_range:
             marker["cmin"], marker["cmax"] = layer.colour_range
     trace: dict[str, Any] = {"type": "scattergl", "mode": "markers", "marker": marker}
@@ -149,15 +169,15 @@ def _points(layer: Points, styles: Styles) -> dict[str, Any]:
     return trace
 
 
-def _heatmap(layer: Heatmap, panel: Panel) -> dict[str, Any]:
+def _heatmap(layer: Heatmap, panel: Panel, axes: _Axes) -> dict[str, Any]:
     edges = [_time(value) for value in layer.x_edges] if panel.x_is_time else layer.x_edges
     z: list[list[float | None]] = layer.z
     limits = layer.colour_range
-    bar: dict[str, Any] = {"title": {"text": layer.label, "side": "right"}}
+    title = layer.label
     if layer.log:
         z = [[math.log10(value) if value and value > 0 else None for value in row] for row in z]
         limits = (math.log10(limits[0]), math.log10(limits[1])) if limits else None
-        bar["title"] = {"text": f"log10 {layer.label}", "side": "right"}
+        title = f"log10 {layer.label}"
     trace: dict[str, Any] = {
         "type": "heatmap",
         "name": layer.label,
@@ -165,7 +185,7 @@ def _heatmap(layer: Heatmap, panel: Panel) -> dict[str, Any]:
         "y": layer.y_edges,
         "z": z,
         "colorscale": "Viridis",
-        "colorbar": bar,
+        "colorbar": axes.colour_bar(title),
         "showlegend": False,
     }
     if limits:

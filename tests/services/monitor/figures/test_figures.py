@@ -75,6 +75,20 @@ def test_plotly_panels_do_not_overlap() -> None:
     assert 0 <= lower[0] < lower[1] < upper[0] < upper[1] <= 1
 
 
+def test_plotly_panels_in_columns_have_colour_bars_of_their_own() -> None:
+    coloured = Points("A", [1.0], [2.0], colour=[3.0], colour_label="year")
+    grid = Figure("grid", "Grid", "", [Panel("x", "y", [coloured]) for _ in range(4)], columns=2)
+    plot = to_plotly(grid)
+    for number, trace in enumerate(plot["data"], start=1):
+        suffix = "" if number == 1 else str(number)
+        x, y = (plot["layout"][f"{axis}axis{suffix}"]["domain"] for axis in "xy")
+        bar = trace["marker"]["colorbar"]
+        assert bar["x"] == x[1]
+        assert (bar["y"] - bar["len"] / 2, bar["y"] + bar["len"] / 2) == pytest.approx(y)
+        neighbour = plot["layout"]["xaxis2"]["domain"][0] if number % 2 else 1.0
+        assert x[1] + 0.09 < neighbour + 0.001
+
+
 @pytest.mark.parametrize(("kind", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
 def test_pictures(kind: str, start: bytes) -> None:
     assert draw(FIGURE, kind).startswith(start)
