@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import dramatiq
 import redis
-from dramatiq.brokers.redis import RedisBroker
+
+from shared.bell import BellBroker
 
 __all__ = ["JOB_QUEUES", "Messenger", "bulk", "declare_actors", "is_bulk", "make_broker"]
 
@@ -36,7 +37,7 @@ def is_bulk(queue: str) -> bool:
     return queue.endswith(_BULK)
 
 
-def make_broker(url: str) -> RedisBroker:
+def make_broker(url: str) -> BellBroker:
     """Broker of this process.
 
     Parameters
@@ -46,12 +47,12 @@ def make_broker(url: str) -> RedisBroker:
     """
     # maintenance_chance: a dead worker's messages come back within a heartbeat, not after minutes.
     client = redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=5, health_check_interval=30)
-    return RedisBroker(
+    return BellBroker(
         client=client, namespace="cosmo", middleware=[], maintenance_chance=1_000_000, heartbeat_timeout=60_000
     )
 
 
-def declare_actors(broker: RedisBroker, queue: str, run_job: Callable[[int], None]) -> None:
+def declare_actors(broker: BellBroker, queue: str, run_job: Callable[[int], None]) -> None:
     """Say what the messages of a worker do; of two that it holds, it takes the one that somebody waits for first.
 
     Parameters
@@ -76,7 +77,7 @@ class Messenger:
         Broker to send through.
     """
 
-    def __init__(self, broker: RedisBroker) -> None:
+    def __init__(self, broker: BellBroker) -> None:
         self._broker = broker
         for queue in JOB_QUEUES:
             broker.declare_queue(queue)

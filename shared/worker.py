@@ -7,8 +7,8 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 
 import dramatiq
 import redis
-from dramatiq.brokers.redis import RedisBroker
 
+from shared.bell import BellBroker
 from shared.broker import Messenger, declare_actors, make_broker
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
@@ -23,8 +23,8 @@ from shared.settings import Settings
 
 __all__ = ["run_worker"]
 
-_POLL_MS = 50
-"""How often an idle dramatiq thread looks for a message; 50 ms keeps the median latency far below 100 ms."""
+_LOOK_MS = 1000
+"""How often an idle dramatiq thread looks for a message of which it heard no bell."""
 
 _RESTART_SECONDS = 5.0
 
@@ -117,7 +117,7 @@ async def _unless(stop: asyncio.Event, work: Coroutine[None, None, None]) -> boo
 
 
 async def _serve(
-    broker: RedisBroker,
+    broker: BellBroker,
     runner: JobRunner,
     queues: Sequence[str],
     threads: int,
@@ -132,7 +132,7 @@ async def _serve(
         asyncio.run_coroutine_threadsafe(runner.run(job_id), loop).result()
 
     declare_actors(broker, queues[0], run_job)
-    worker = dramatiq.Worker(broker, queues=set(queues), worker_threads=threads, worker_timeout=_POLL_MS)
+    worker = dramatiq.Worker(broker, queues=set(queues), worker_threads=threads, worker_timeout=_LOOK_MS)
     # A busy process must not hoard work that an idle one could do.
     worker.queue_prefetch = threads
     worker.start()
