@@ -12,7 +12,10 @@ NAMES = (
     "stripes",
     "reference_tables",
     "fits_tables",
+    "event_files",
+    "event_columns",
     "configuration",
+    "card_verification",
     "parallel",
 )
 """Every replacement, in the order in which they are applied."""

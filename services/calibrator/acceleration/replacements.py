@@ -2,7 +2,10 @@
 
 from services.calibrator.acceleration import (
     alignment,
+    card_verification,
     configuration,
+    event_columns,
+    event_files,
     fits_tables,
     images,
     lamp_shift,
@@ -28,7 +31,10 @@ ALL = tuple(
         stripes,
         reference_tables,
         fits_tables,
+        event_files,
+        event_columns,
         configuration,
+        card_verification,
         parallel,
     )
 )
