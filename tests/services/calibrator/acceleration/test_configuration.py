@@ -3,6 +3,7 @@
 import astropy.config.configuration as module
 import pytest
 from astropy.io import fits
+from astropy.utils.exceptions import AstropyDeprecationWarning
 
 from services.calibrator.acceleration.configuration import REPLACEMENT
 
@@ -31,3 +32,14 @@ def test_a_value_of_the_wrong_type_is_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(module.get_config(item.module), "use_memmap", "perhaps")
     with pytest.raises(TypeError):
         STAND_IN(item)
+
+
+@pytest.mark.filterwarnings("ignore:.*more than one alias")
+def test_an_older_name_of_an_item_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    item = next(item for item in _items(type(fits.conf)) if item.name == "enable_record_valued_keyword_cards")
+    older = item.aliases[0].rsplit(".", 1)[1]
+    assert STAND_IN(item) is STAND_IN(item) is True
+    monkeypatch.setitem(module.get_config(item.module), older, "False")
+    for function in (ORIGINAL, STAND_IN):
+        with pytest.warns(AstropyDeprecationWarning, match="deprecated"):
+            function(item)
