@@ -1,7 +1,7 @@
 """One calibration, from raw files to packed products, without a database or a store."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from services.calibrator.unpacking import is_disk_full
 from services.calibrator.workspace import Workspace, open_workspace
 from shared.errors import PermanentError, TransientError, UnsupportedError
 
-__all__ = ["CalibrationRequest", "CalibrationResult", "calibrate", "record_of", "rehearse"]
+__all__ = ["CalibrationRequest", "CalibrationResult", "calibrate", "rehearse"]
 
 _NOTHING_TO_DO = 5
 """Status of CalCOS when there is nothing to calibrate."""
@@ -65,17 +65,6 @@ class CalibrationResult:
     extras: tuple[Product, ...] = ()
 
 
-def record_of(error: BaseException) -> CalibrationResult | None:
-    """Find the record of the run that an error of `calibrate` ended; None if none was started."""
-    cause: BaseException | None = error
-    while cause is not None:
-        record = getattr(cause, "calibration", None)
-        if isinstance(record, CalibrationResult):
-            return record
-        cause = cause.__cause__
-    return None
-
-
 def rehearse(request: CalibrationRequest) -> Prepared:
     """Do what comes before a run, and no more.
 
@@ -88,13 +77,17 @@ def rehearse(request: CalibrationRequest) -> Prepared:
         return prepare(request, workspace)
 
 
-async def calibrate(request: CalibrationRequest) -> CalibrationResult:
+async def calibrate(
+    request: CalibrationRequest, failed: Callable[[CalibrationResult], None] | None = None
+) -> CalibrationResult:
     """Stage, check, run CalCOS, check again, and pack the products; a cancelled wait kills the run.
 
     Parameters
     ----------
     request
         What to calibrate and how.
+    failed
+        Told the record of a run that was started and failed or was cancelled, before the error is raised.
 
     Raises
     ------
@@ -104,10 +97,6 @@ async def calibrate(request: CalibrationRequest) -> CalibrationResult:
         If the run was killed, or ran out of memory, disk or time.
     UnsupportedError
         If there is nothing to calibrate.
-
-    Notes
-    -----
-    The record of a run that failed or was cancelled comes with the error: see `record_of`.
     """
     try:
         with open_workspace(request.scratch, request.label) as workspace:
@@ -128,18 +117,14 @@ async def calibrate(request: CalibrationRequest) -> CalibrationResult:
                 division = await _divide(request, prepared, workspace, run)
                 record = _record(prepared, workspace, runs)
                 return await asyncio.to_thread(_finish, request, prepared, workspace, record, division)
-            except BaseException as error:
-                if runs:
-                    _attach(error, _record(prepared, workspace, runs))
+            except BaseException:
+                if runs and failed is not None:
+                    failed(_record(prepared, workspace, runs))
                 raise
     except OSError as error:
         if is_disk_full(error):
             raise TransientError(f"disk full ({error}); free space in {request.scratch}") from error
         raise
-
-
-def _attach(error: BaseException, record: CalibrationResult) -> None:
-    error.calibration = record  # type: ignore[attr-defined]
 
 
 def _child_run(

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.calibrator.acceleration import left_out
-from services.calibrator.calibrate import CalibrationResult, calibrate, record_of, rehearse
+from services.calibrator.calibrate import CalibrationResult, calibrate, rehearse
 from services.calibrator.cores import usable_processes
 from services.calibrator.preparation import CalibrationRequest, Prepared
 from services.calibrator.products import Product
@@ -179,9 +179,10 @@ class CalibrationService:
             open_workspace(self._settings.scratch, f"{job.rootname}-{job.id}") as workspace,
         ):
             request = await self._request(job, files, accepted, workspace, recipe)
-            result: CalibrationResult | None = None
+            records: list[CalibrationResult] = []
             try:
-                result = await calibrate(request)
+                result = await calibrate(request, records.append)
+                records.append(result)
                 get_logger().info("CalCOS ended", seconds=round(result.run.wall_seconds, 3), folder=folder)
                 if result.run.skipped:
                     get_logger().warning("CalCOS not accelerated as it could be", **result.run.skipped)
@@ -190,7 +191,7 @@ class CalibrationService:
             except BaseException as error:
                 # What a full store took of it must not be in the way of the next attempt.
                 await asyncio.to_thread(self._store.remove, folder)
-                await self._record_failure(job, files, accepted, record_of(error) or result, error)
+                await self._record_failure(job, files, accepted, records, error)
                 raise
 
         run = self._run(job, files, accepted, result)
@@ -265,12 +266,13 @@ class CalibrationService:
         job: ClaimedJob,
         files: Sequence[File],
         accepted: Sequence[str],
-        result: CalibrationResult | None,
+        records: Sequence[CalibrationResult],
         error: BaseException,
     ) -> None:
         """Record a run that failed or was stopped, at once: what becomes of its job is another matter."""
-        if result is None:
+        if not records:
             return
+        result = records[-1]
         run = self._run(job, files, accepted, result)
         run.error = str(error) or "stopped, because its worker was"
         try:

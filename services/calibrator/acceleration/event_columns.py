@@ -84,10 +84,10 @@ def _make(original: Function) -> Function:
         original, [(_TAKE, _TAKE_COLUMNS), (_CLOSE, _PUT_BACK_AND_CLOSE)], take=take, put_back=put_back
     )
 
-    def timetag_basic_calibration(*args: Any, **kwargs: Any) -> int:
+    def timetag_basic_calibration(*args: Any, **kwargs: Any) -> Any:
         """Do the basic processing for either time-tag or accum data."""
         try:
-            return int(by_column(*args, **kwargs))
+            return by_column(*args, **kwargs)
         finally:
             while taken:
                 put_back(taken.pop())

@@ -214,12 +214,12 @@ def _calibrate(calibration: Any, obs: Any) -> None:
 def _make(original: Function) -> Function:
     in_turn = rewritten(original, [(_CALLS, _COLLECT)], calibrate=_calibrate)
 
-    def all_science(calibration: Any) -> int:
+    def all_science(calibration: Any) -> Any:
         """Calibrate all science exposures of an association."""
         ahead = _Ahead(calibration)
         setattr(calibration, _AHEAD, ahead)
         try:
-            return in_turn(calibration)  # type: ignore[no-any-return]
+            return in_turn(calibration)
         finally:
             ahead.close()
 

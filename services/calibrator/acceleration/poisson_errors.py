@@ -20,12 +20,12 @@ _BITS = {4: np.uint32, 8: np.uint64}
 
 
 def _make(original: Function) -> Function:
-    def err_frequentist(counts: Any) -> tuple[Any, Any]:
+    def err_frequentist(counts: Any) -> Any:
         """Error estimates below and above, float32, for counts (any shape, not necessarily whole)."""
         if not (isinstance(counts, np.ndarray) and counts.dtype.kind == "f" and counts.dtype.itemsize in _BITS):
-            return original(counts)  # type: ignore[no-any-return]
+            return original(counts)
         if counts.ndim == 0 or counts.size == 0:
-            return original(counts)  # type: ignore[no-any-return]
+            return original(counts)
         flat = np.ascontiguousarray(counts).reshape(-1)
         bits: NDArray[Any] = flat.view(_BITS[counts.dtype.itemsize])
         occupied = np.flatnonzero(bits)
@@ -33,9 +33,7 @@ def _make(original: Function) -> Function:
         # Positive zero leads, whether or not it occurs: it is what the rest of the image is filled with.
         values = np.concatenate([np.zeros(1, dtype=bits.dtype), patterns]).view(flat.dtype)
         lower, upper = original(values)
-        return tuple(  # type: ignore[return-value]
-            _spread(error, occupied, which, flat.size).reshape(counts.shape) for error in (lower, upper)
-        )
+        return tuple(_spread(error, occupied, which, flat.size).reshape(counts.shape) for error in (lower, upper))
 
     return err_frequentist
 

@@ -22,13 +22,13 @@ _UNEQUAL = "Input and output arrays have different sizes"
 
 
 def _make_trace_shift(original: Function) -> Function:
-    def trace_shift_dq(dq_array: NDArray[Any], traceprofile: NDArray[Any], wca_row: Any) -> NDArray[Any]:
+    def trace_shift_dq(dq_array: NDArray[Any], traceprofile: NDArray[Any], wca_row: Any) -> Any:
         """Shift flags down by the trace, column by column, except in the wavecal aperture."""
         columns = dq_array.shape[1]
         wca_0, slope, height = wca_row["B_SPEC"][0], wca_row["SLOPE"][0], wca_row["HEIGHT"][0]
         profile = np.asarray(traceprofile)
         if profile.ndim != 1 or profile.size < columns or not np.all(np.isfinite(profile)) or not np.isfinite(slope):
-            return original(dq_array, traceprofile, wca_row)  # type: ignore[no-any-return]
+            return original(dq_array, traceprofile, wca_row)
         # A Python integer times a NumPy scalar has the scalar's precision; rint rounds as round() does.
         rise = np.rint(np.arange(columns).astype(np.asarray(slope).dtype) * slope).astype(np.int64)
         shift = np.rint(profile[:columns]).astype(np.int64)
@@ -66,7 +66,7 @@ def _make_blur(original: Function) -> Function:
         minmax_doppler: tuple[Any, Any],
         doppler_boundary: Any,
         widen: Any,
-    ) -> NDArray[Any]:
+    ) -> Any:
         """Combine flags over the ranges of the wavecal and Doppler shifts."""
         min_doppler, max_doppler = minmax_doppler
         regions = minmax_shift_dict
@@ -75,7 +75,7 @@ def _make_blur(original: Function) -> Function:
             shifts = minmax_shift_dict[first]
             regions = {(first[0], doppler_boundary): shifts, (doppler_boundary, first[1]): shifts}
         if any(int(limit) < 0 for region in regions for limit in region):
-            return original(trace_dq, minmax_shift_dict, minmax_doppler, doppler_boundary, widen)  # type: ignore[no-any-return]
+            return original(trace_dq, minmax_shift_dict, minmax_doppler, doppler_boundary, widen)
         if not doppler_boundary > 0.0:
             cosutil.printWarning("Running blurDQ when doppler boundary <= 0.0")
         blurred = np.zeros(trace_dq.shape, dtype=trace_dq.dtype.newbyteorder("="))

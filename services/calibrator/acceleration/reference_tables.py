@@ -85,11 +85,11 @@ def _rows(data: fits.FITS_rec, selected: NDArray[np.bool_]) -> fits.FITS_rec:
 
 
 def _make_find_column(original: Function) -> Function:
-    def find_column(table: Any, colname: str) -> bool:
+    def find_column(table: Any, colname: str) -> Any:
         """Whether a table, given by its name or its data, has a column."""
         identity = _identity(table) if isinstance(table, str) else None
         data = table if identity is None else _open_table(table, identity, 1)
-        return original(data, colname)  # type: ignore[no-any-return]
+        return original(data, colname)
 
     return find_column
 

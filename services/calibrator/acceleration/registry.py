@@ -175,9 +175,9 @@ def rewritten(original: Function, edits: Sequence[tuple[str | tuple[str, str], s
     # The module's own globals, so that what the function shares with its neighbours stays shared.
     scope = original.__globals__
     scope.update({f"_accelerated_{name}": value for name, value in names.items()})
-    local: dict[str, Any] = {}
+    local: dict[str, Function] = {}
     exec(compile(source, f"<accelerated {original.__qualname__}>", "exec"), scope, local)  # noqa: S102 - hashed source
-    return local[original.__name__]  # type: ignore[no-any-return]
+    return local[original.__name__]
 
 
 def prepare(replacements: Sequence[Replacement]) -> Prepared:

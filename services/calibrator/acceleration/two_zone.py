@@ -123,9 +123,7 @@ def _make_two_zone(original: Function) -> Function:
 
 
 def _make_percentiles(original: Function) -> Function:
-    def get_percentile_vectors(
-        cumulative_profile: _Array, p1: float, p2: float, p3: float, p4: float
-    ) -> tuple[_Array, ...]:
+    def get_percentile_vectors(cumulative_profile: _Array, p1: float, p2: float, p3: float, p4: float) -> Any:
         """Rows, and values there, where a cumulative profile crosses four fractions; nine arrays of (columns,)."""
         rows, columns = cumulative_profile.shape
         used = np.flatnonzero(cumulative_profile[-1] > 0)
@@ -137,7 +135,7 @@ def _make_percentiles(original: Function) -> Function:
         for fraction in (p3, p4):
             row = np.full(used.size, rows - 1) if fraction == 1.0 else _first_above(profile, fraction)
             if row.size and row.max() == rows:
-                return original(cumulative_profile, p1, p2, p3, p4)  # type: ignore[no-any-return]
+                return original(cumulative_profile, p1, p2, p3, p4)
             crossings.append((row, 1.0 if fraction == 1.0 else profile[row, np.arange(used.size)]))
         vectors = [np.zeros(columns) for _ in range(9)]
         order = ((0, 5), (1, 6), (2, 7), (3, 8))

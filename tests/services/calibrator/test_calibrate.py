@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from services.calibrator.acceleration import left_out
-from services.calibrator.calibrate import CalibrationRequest, calibrate, record_of
+from services.calibrator.calibrate import CalibrationRequest, CalibrationResult, calibrate
 from services.calibrator.references import ReferenceFolder
 from shared.errors import PermanentError, TransientError
 
@@ -37,17 +37,18 @@ async def test_damaged_raw_file_is_refused_before_the_run(make_request: MakeRequ
     whole = make_request()
     broken = tmp_path / RAW
     broken.write_bytes(whole.raw[RAW].read_bytes()[:100_000])
-    with pytest.raises(PermanentError, match=RAW) as caught:
-        await calibrate(make_request(raw={**whole.raw, RAW: broken}))
-    assert record_of(caught.value) is None
+    records: list[CalibrationResult] = []
+    with pytest.raises(PermanentError, match=RAW):
+        await calibrate(make_request(raw={**whole.raw, RAW: broken}), records.append)
+    assert records == []
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
 async def test_too_little_memory_is_transient_and_recorded(make_request: MakeRequest, tmp_path: Path) -> None:
-    with pytest.raises(TransientError, match="MEMORY_LIMIT") as caught:
-        await calibrate(make_request(memory_limit_mb=400))
-    record = record_of(caught.value)
-    assert record is not None
+    records: list[CalibrationResult] = []
+    with pytest.raises(TransientError, match="MEMORY_LIMIT"):
+        await calibrate(make_request(memory_limit_mb=400), records.append)
+    (record,) = records
     assert record.run.status is None
     assert record.randseeds == {"ldfd01vnq_rawtag_a.fits": 1}
     assert list((tmp_path / "scratch").iterdir()) == []
@@ -59,10 +60,10 @@ async def test_full_scratch_is_transient(
     with pytest.raises(TransientError, match="free space"):
         await calibrate(make_request(scratch=small_disk("1m")))
     disk = small_disk("40m")  # holds the raw file and its events, not the images
-    with pytest.raises(TransientError, match="free space") as caught:
-        await calibrate(make_request(scratch=disk))
-    record = record_of(caught.value)
-    assert record is not None
+    records: list[CalibrationResult] = []
+    with pytest.raises(TransientError, match="free space"):
+        await calibrate(make_request(scratch=disk), records.append)
+    (record,) = records
     assert record.run.error_type == "OSError"
     assert list(disk.iterdir()) == []
 
