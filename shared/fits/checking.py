@@ -3,6 +3,8 @@
 Source: FITS standard 4.0, sections 3 (file organisation), 4.4.1 (mandatory keywords) and 4.4.2.7 (checksums).
 """
 
+import io
+import os
 from pathlib import Path
 from typing import IO
 
@@ -23,7 +25,7 @@ def check_fits(path: Path) -> None:
     """Refuse what is not a whole, uncorrupted FITS file.
 
     Every header must end, every data unit must be there to the last byte of its last block, nothing may follow, and
-    ``DATASUM`` and ``CHECKSUM`` must agree where they are given.
+    ``DATASUM`` and ``CHECKSUM`` must agree where they are given. Data of a plain file without these are not read.
 
     Parameters
     ----------
@@ -56,17 +58,33 @@ def _check_hdu(stream: IO[bytes], name: str, number: int) -> bool:
     size = data_size(header, where)
     padded = -(-size // BLOCK) * BLOCK
     check = any(isinstance(header.get(keyword), str) for keyword in ("DATASUM", "CHECKSUM"))
-    total, left = 0, padded
-    while left:
-        chunk = stream.read(min(left, _CHUNK))
-        if not chunk:
-            raise PermanentError(f"{where}: truncated, {left} of {padded} bytes of data are missing; fetch it again")
-        left -= len(chunk)
-        if check and len(chunk) % 4 == 0:
-            total = _ones_sum(chunk, total)
+    total, left = (0, _pass_over(stream, padded)) if _is_plain(stream) and not check else _read(stream, padded, check)
+    if left:
+        raise PermanentError(f"{where}: truncated, {left} of {padded} bytes of data are missing; fetch it again")
     if check:
         _check_sums(header, raw, total, where)
     return True
+
+
+def _is_plain(stream: IO[bytes]) -> bool:
+    return isinstance(stream, io.BufferedReader)
+
+
+def _pass_over(stream: IO[bytes], count: int) -> int:
+    """Go past data of a plain file without reading them; returns how many bytes of them are missing."""
+    end = stream.tell() + count
+    stream.seek(end)
+    return max(end - os.fstat(stream.fileno()).st_size, 0)
+
+
+def _read(stream: IO[bytes], count: int, check: bool) -> tuple[int, int]:
+    """Read data; returns their 32-bit ones' complement sum, if asked for, and how many bytes of them are missing."""
+    total, left = 0, count
+    while left and (chunk := stream.read(min(left, _CHUNK))):
+        left -= len(chunk)
+        if check and len(chunk) % 4 == 0:
+            total = _ones_sum(chunk, total)
+    return total, left
 
 
 def _ones_sum(content: bytes, total: int) -> int:
