@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -43,14 +44,22 @@ def measure_throughput(datasets: Sequence[Dataset], count: int, workers: int, fo
 
 
 def _empty(queue: Sequence[Dataset], workers: int, folder: Path) -> dict[str, float]:
-    """Wall-clock and processor seconds for the whole queue."""
+    """Seconds of the clock and of the processor for the whole queue; tail is how long a worker had none left."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=warm_up) as pool:
         list(pool.map(_calibrate, queue[:workers], [folder / str(-1 - number) for number in range(workers)]))  # warm
         started = time.monotonic()
-        cpu = sum(pool.map(_calibrate, queue, [folder / str(number) for number in range(len(queue))]))
-        return {"wall": round(time.monotonic() - started, 1), "cpu": round(cpu, 1)}
+        done = list(pool.map(_calibrate, queue, [folder / str(number) for number in range(len(queue))]))
+    last = {worker: ended for _, worker, ended in sorted(done, key=lambda item: item[2])}
+    return {
+        "wall": round(max(last.values()) - started, 1),
+        "cpu": round(sum(cpu for cpu, _, _ in done), 1),
+        "tail": round(max(last.values()) - min(last.values()), 1),
+    }
 
 
-def _calibrate(dataset: Dataset, folder: Path) -> float:
-    return run_calibrator(dataset, folder, 1).cpu
+def _calibrate(dataset: Dataset, folder: Path) -> tuple[float, int, float]:
+    """Calibrate; returns the seconds of the processor, which worker it was, and when it ended."""
+    cpu = run_calibrator(dataset, folder, 1).cpu
+    shutil.rmtree(folder)
+    return cpu, os.getpid(), time.monotonic()
