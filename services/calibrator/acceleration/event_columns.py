@@ -26,8 +26,11 @@ _BLOCK = 1 << 16
 
 _TAKE = "    events = events_hdu.data\n\n    # For corrtag input"
 _TAKE_COLUMNS = "    events = _accelerated_take(events_hdu.data)\n\n    # For corrtag input"
-_CLOSE = "    ofd.close()\n\n    return 0            # 0 is OK"
-_PUT_BACK_AND_CLOSE = "    _accelerated_put_back(events)\n    ofd.close()\n\n    return 0            # 0 is OK"
+_CLOSE = (
+    "    ofd.close()\n\n    return 0            # 0 is OK",
+    "        ofd.close()\n        raise BadApertureError(",
+)
+"""Where the file is closed, and with it written anew if its header has grown: the columns must be back by then."""
 
 
 def gather(events: Any) -> None:
@@ -80,9 +83,8 @@ def _make(original: Function) -> Function:
         taken.append(events)
         return events
 
-    by_column = rewritten(
-        original, [(_TAKE, _TAKE_COLUMNS), (_CLOSE, _PUT_BACK_AND_CLOSE)], take=take, put_back=put_back
-    )
+    close = [(passage, passage.replace("ofd", "_accelerated_put_back(events); ofd")) for passage in _CLOSE]
+    by_column = rewritten(original, [(_TAKE, _TAKE_COLUMNS), *close], take=take, put_back=put_back)
 
     def timetag_basic_calibration(*args: Any, **kwargs: Any) -> Any:
         """Do the basic processing for either time-tag or accum data."""
