@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from services.monitor.monitors.framework.history import Dated
 from services.monitor.monitors.framework.monitor import Findings, Inputs, Monitor, Quantity
-from services.monitor.monitors.parts import darks
+from services.monitor.monitors.parts import dark_figures, darks
 
 __all__ = ["MONITOR"]
 
@@ -42,8 +42,8 @@ they must not be added up. Multiply by 1 / 1.44e-6 to have counts per second and
 
 
 def _compute(inputs: Inputs) -> Findings:
-    columns = inputs["rates"]
-    if not len(columns["mjd"]):
+    columns = inputs.get("rates")
+    if columns is None or not len(columns["mjd"]):
         return Findings(None)
     rates = darks.rates_of(columns)
     regions = [region for region in _REGIONS if any(group.region == region for group in rates)]
@@ -52,9 +52,9 @@ def _compute(inputs: Inputs) -> Findings:
         float(columns["mjd"].max()),
         values=[group.values for group in rates],
         figures=[
-            darks.rate_figure(rates, regions, _EXPECTED),
-            darks.histogram_figure(inputs["histogram"]),
-            darks.temperature_figure(main),
+            dark_figures.rate_figure(rates, regions, _EXPECTED),
+            dark_figures.histogram_figure(inputs["histogram"]),
+            dark_figures.temperature_figure(main),
         ],
         findings=[finding for group in main for finding in darks.rate_findings(group, _EXPECTED[group.segment])],
         statistics=darks.statistics_of(rates),
@@ -68,10 +68,8 @@ MONITOR = Monitor(
     detector="FUV",
     version=1,
     tables=frozenset({"darks"}),
-    inputs={
-        "rates": darks.rates_query(_SEGMENTS),
-        "histogram": darks.histogram_query(_SEGMENTS, _MAIN),
-    },
+    inputs={"ranges": darks.RANGES},
+    parts=darks.darks_by_files(_SEGMENTS, _MAIN),
     quantities={"dark_rate": Quantity("count / (s pix)", "Dark rate of an exposure outside the SAA, by region")},
     compute=_compute,
     cadence=timedelta(days=7),

@@ -17,12 +17,12 @@ from services.monitor.monitors.framework.monitor import (
     Values,
 )
 from services.monitor.monitors.framework.statistics import summarise
-from services.monitor.monitors.parts import gain_figures, gain_pixels
-from services.monitor.monitors.parts.exposures import voltage_changed
-from services.monitor.monitors.parts.gain_maps import GainMap, limits_artifact, map_artifact, maps_of
-from services.monitor.monitors.parts.gain_pixels import PixelHistory, keys_of, place_of
+from services.monitor.monitors.parts import gain_figures, gain_levels, gain_pixels
+from services.monitor.monitors.parts.exposures import take, voltage_changed
+from services.monitor.monitors.parts.gain_levels import Level, levels_of
+from services.monitor.monitors.parts.gain_maps import GainMap, limits_artifact, map_artifact, map_of
+from services.monitor.monitors.parts.gain_pixels import keys_of, place_of
 from services.monitor.monitors.parts.gain_regions import Region, in_spectrum, regions_of
-from services.monitor.monitors.parts.gain_trends import PixelTrends, trends_of
 from shared.cos.detector import FUV_SEGMENTS
 from shared.cos.history import Segment
 from shared.database.models.monitoring import Severity
@@ -66,37 +66,41 @@ from their offsets in arcsec.
 
 @dataclass(frozen=True)
 class _Segment:
-    """What is derived of one segment; superpixels that have sagged, and when first (MJD)."""
+    """What is derived of one segment; levels, and their maps, that of the newest gain first."""
 
     name: Segment
-    history: PixelHistory
-    trends: PixelTrends
-    sagged: np.ndarray
-    sagged_mjd: np.ndarray
+    levels: Sequence[Level]
+    pixels: Columns
     regions: Sequence[Region]
     maps: Sequence[GainMap]
 
+    @property
+    def sagged(self) -> Columns:
+        """Superpixels that have sagged."""
+        return take(self.pixels, np.isfinite(self.pixels["sagged"]))
 
-def _segment(name: Segment, inputs: Inputs) -> _Segment:
-    history = gain_pixels.history_of(name, inputs[name], inputs["files"], inputs["spots"])
-    trends = trends_of(history)
-    sagged, mjd = gain_pixels.first_sagged(history)
-    wanted = in_spectrum(name, place_of(sagged)[1])
-    sagged, mjd = sagged[wanted], mjd[wanted]
-    return _Segment(
-        name, history, trends, sagged, mjd, list(regions_of(name, history)),
-        list(maps_of(name, history, trends, (sagged, mjd))),
-    )  # fmt: skip
+
+def _segments(inputs: Inputs) -> Iterator[_Segment]:
+    for name in FUV_SEGMENTS:
+        levels = list(levels_of(inputs, name))
+        if levels:
+            files = take(inputs["files"], inputs["files"]["segment"] == name)
+            files = take(files, np.lexsort((files["file_id"], files["mjd"])))
+            mine = np.char.startswith(inputs["levels"]["key"].astype(str), name)
+            medians = take(inputs["medians"], mine[inputs["medians"]["part"]])
+            pixels = take(inputs["pixels"], mine[inputs["pixels"]["part"]])
+            regions = list(regions_of(name, medians, files))
+            yield _Segment(name, levels, pixels, regions, [map_of(level) for level in levels])
 
 
 def _compute(inputs: Inputs) -> Findings:
-    segments = [_segment(name, inputs) for name in FUV_SEGMENTS if len(inputs[name]["pixel"])]
-    if not any(len(one.history.mjd) for one in segments):
+    segments = list(_segments(inputs))
+    if not segments:
         return Findings(None)
-    newest = max(float(one.history.mjd.max()) for one in segments if len(one.history.mjd))
+    newest = max(float(one.pixels["mjd"].max()) for one in segments)
     regions = [region for one in segments for region in one.regions]
     maps = [one for segment in segments for one in segment.maps]
-    next_figure = gain_figures.pixel_figure([(one.name, one.history, one.trends) for one in segments])
+    next_figure = gain_figures.pixel_figure([one.levels[0] for one in segments], inputs["files"])
     return Findings(
         newest,
         values=[*(region.values for region in regions), *_trend_values(regions)],
@@ -109,9 +113,15 @@ def _compute(inputs: Inputs) -> Findings:
         ],
         findings=[
             *(finding for region in regions for finding in _region_findings(region, newest)),
-            *(finding for one in segments for finding in _pixel_findings(one, newest)),
+            *(finding for one in segments for finding in _pixel_findings(one, newest, inputs["files"])),
         ],
         artifacts=_artifacts(segments),
+        kept_artifacts=[
+            one.file_name
+            for segment in segments
+            for one, level in zip(segment.maps, segment.levels, strict=True)
+            if not level.new
+        ],
         statistics={
             f"{region.segment} {region.name}": summarise(
                 region.values.mjd, region.values.value, voltage_changed(vars(region.values))
@@ -134,27 +144,33 @@ def _table(segment: _Segment, pixel: np.ndarray, columns: Mapping[str, np.ndarra
 
 
 def _flagged(segment: _Segment) -> Columns:
-    return _table(segment, segment.sagged, {"mjd": segment.sagged_mjd})
+    return _table(segment, segment.sagged["pixel"], {"mjd": segment.sagged["sagged"]})
 
 
 def _trends(segment: _Segment) -> Columns:
-    lines = segment.trends
+    lines = take(segment.pixels, np.isfinite(segment.pixels["used"]))
     columns = {
-        "mjd": lines.sag,
-        "mjd_error": lines.sag_error,
-        "slope": lines.slope,
-        "slope_error": lines.slope_error,
-        "intercept": lines.intercept,
-        "gains": lines.used,
+        "mjd": lines["sag"],
+        "mjd_error": lines["sag_error"],
+        "slope": lines["slope"],
+        "slope_error": lines["slope_error"],
+        "intercept": lines["intercept"],
+        "gains": lines["used"],
     }
-    return _table(segment, lines.pixel, columns)
+    return _table(segment, lines["pixel"], columns)
 
 
 def _artifacts(segments: Sequence[_Segment]) -> list[NewArtifact]:
-    in_use = [one.maps[0] for one in segments if one.maps]
-    found = [map_artifact(one) for segment in segments for one in segment.maps]
-    if len(in_use) == len(FUV_SEGMENTS):
-        found.append(limits_artifact(in_use, min(float(one.history.mjd.min()) for one in segments)))
+    """Files of the maps that are new, and the limits of the pulse heights."""
+    found = [
+        map_artifact(one)
+        for segment in segments
+        for one, level in zip(segment.maps, segment.levels, strict=True)
+        if level.new
+    ]
+    if len(segments) == len(FUV_SEGMENTS):
+        first = min(float(one.pixels["begin"].min()) for one in segments)
+        found.append(limits_artifact([one.maps[0] for one in segments], first))
     return found
 
 
@@ -206,11 +222,11 @@ def _region_findings(region: Region, newest: float) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _pixel_findings(segment: _Segment, newest: float) -> Iterator[Finding]:
+def _pixel_findings(segment: _Segment, newest: float, files: Columns) -> Iterator[Finding]:
     """Rules of superpixels: what sagged, what will soon, what changed rapidly."""
-    levels, _, _ = place_of(segment.sagged)
+    levels, _, _ = place_of(segment.sagged["pixel"])
     for level in np.unique(levels).tolist():
-        count = int(np.count_nonzero(segment.sagged_mjd[levels == level] > newest - _RECENT_DAYS))
+        count = int(np.count_nonzero(segment.sagged["sagged"][levels == level] > newest - _RECENT_DAYS))
         if count:
             yield Finding(
                 "sagged", Severity.WARN,
@@ -228,32 +244,28 @@ def _pixel_findings(segment: _Segment, newest: float) -> Iterator[Finding]:
             "history text of the GSAGTABs; 90 d and 10 columns are inferences", float(columns), float(_LEAST_COLUMNS),
             segment.name,
         )  # fmt: skip
-    yield from _rapid_findings(segment.name, segment.history, newest)
+    for one in segment.levels:
+        yield from _rapid_findings(one, newest, files)
 
 
 def _columns_ahead(segment: _Segment, newest: float) -> int:
     """Columns with a superpixel that light falls on, has not sagged, and will within the next days."""
-    history, trends = segment.history, segment.trends
-    soon = (trends.sag < newest + _NEAR_DAYS) & ~np.isin(trends.pixel, segment.sagged)
-    measured = history.mjd[history.last][np.searchsorted(history.pixels, trends.pixel)]
-    _, y, x = place_of(trends.pixel)
-    return len(np.unique(x[soon & (measured > newest - _NEAR_DAYS) & in_spectrum(segment.name, y)]))
+    pixels = segment.pixels
+    soon = (pixels["sag"] < newest + _NEAR_DAYS) & np.isnan(pixels["sagged"])
+    _, y, x = place_of(pixels["pixel"])
+    return len(np.unique(x[soon & (pixels["mjd"] > newest - _NEAR_DAYS) & in_spectrum(segment.name, y)]))
 
 
-def _rapid_findings(segment: Segment, history: PixelHistory, newest: float) -> Iterator[Finding]:
-    places, steps = gain_pixels.rapid_changes(history)
-    late = history.mjd[places] > newest - _RECENT_DAYS
-    files = history.file[places[late]]
-    for file in np.unique(files).tolist():
-        largest = float(np.abs(steps[late][files == file]).max())
+def _rapid_findings(level: Level, newest: float, files: Columns) -> Iterator[Finding]:
+    late = take(level.rapid, level.rapid["mjd"] > newest - _RECENT_DAYS)
+    names = gain_pixels.rootnames_of(late["file_id"], files)
+    for count, largest, rootname in zip(late["count"].tolist(), late["largest"].tolist(), names.tolist(), strict=True):
         yield Finding(
             "rapid-change", Severity.WARN,
-            f"the gain of {np.count_nonzero(files == file)} superpixels of {segment} changed by up to "
-            f"{largest:.1f} bins",
+            f"the gain of {count} superpixels of {level.segment} changed by up to {largest:.1f} bins",
             f"gain of a superpixel changes by more than {gain_pixels.RAPID_BINS:.0f} bins in less than "
             f"{gain_pixels.RAPID_DAYS:.0f} d",
-            "legacy gain monitor", largest, gain_pixels.RAPID_BINS,
-            f"{segment} HV {history.files['hvlevel'][file]:.0f}", history.files["rootname"][file],
+            "legacy gain monitor", largest, gain_pixels.RAPID_BINS, f"{level.segment} HV {level.level}", rootname,
         )  # fmt: skip
 
 
@@ -264,10 +276,7 @@ MONITOR = Monitor(
     detector="FUV",
     version=2,
     tables=frozenset({"gain"}),
-    inputs={
-        "files": gain_pixels.files_query(),
-        **{segment: gain_pixels.pixels_query(segment) for segment in FUV_SEGMENTS},
-    },
+    inputs={"ranges": gain_levels.RANGES},
     quantities={
         "modal_gain": Quantity("bin", "Median modal gain of an exposure in a region, at its own high voltage"),
         "gain_slope": Quantity("bin / yr", "Trend of a region's gain"),
@@ -277,4 +286,5 @@ MONITOR = Monitor(
     compute=_compute,
     cadence=timedelta(days=30),
     references={"spots": gain_pixels.SPOTS},
+    parts={"by_files": gain_levels.FILES, "levels": gain_levels.LEVELS},
 )

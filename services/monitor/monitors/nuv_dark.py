@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from services.monitor.monitors.framework.history import Dated
 from services.monitor.monitors.framework.monitor import Findings, Inputs, Monitor, Quantity
-from services.monitor.monitors.parts import darks
+from services.monitor.monitors.parts import dark_figures, darks
 
 __all__ = ["MONITOR"]
 
@@ -30,8 +30,8 @@ square centimetre. The original COSMO divided by 1024 by 1204 pixels, so its rat
 
 
 def _compute(inputs: Inputs) -> Findings:
-    columns = inputs["rates"]
-    if not len(columns["mjd"]):
+    columns = inputs.get("rates")
+    if columns is None or not len(columns["mjd"]):
         return Findings(None)
     rates = darks.rates_of(columns)
     regions = sorted({group.region for group in rates})
@@ -39,9 +39,9 @@ def _compute(inputs: Inputs) -> Findings:
         float(columns["mjd"].max()),
         values=[group.values for group in rates],
         figures=[
-            darks.rate_figure(rates, regions, _EXPECTED),
-            darks.histogram_figure(inputs["histogram"]),
-            darks.temperature_figure(rates),
+            dark_figures.rate_figure(rates, regions, _EXPECTED),
+            dark_figures.histogram_figure(inputs["histogram"]),
+            dark_figures.temperature_figure(rates),
         ],
         findings=[finding for group in rates for finding in darks.rate_findings(group, _EXPECTED["NUV"])],
         statistics=darks.statistics_of(rates),
@@ -55,7 +55,8 @@ MONITOR = Monitor(
     detector="NUV",
     version=1,
     tables=frozenset({"darks"}),
-    inputs={"rates": darks.rates_query(("NUV",)), "histogram": darks.histogram_query(("NUV",), ("all", "legacy"))},
+    inputs={"ranges": darks.RANGES},
+    parts=darks.darks_by_files(("NUV",), ("all", "legacy")),
     quantities={"dark_rate": Quantity("count / (s pix)", "Dark rate of an exposure outside the SAA")},
     compute=_compute,
     cadence=timedelta(days=14),

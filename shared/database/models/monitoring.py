@@ -138,6 +138,9 @@ class MonitorPart(Base):
     key: Mapped[str] = mapped_column(comment="Which part, e.g. a segment and a period")
     inputs: Mapped[str] = mapped_column(comment="Digest of the inputs that it reflects")
     content: Mapped[dict[str, Any]] = mapped_column(comment="What was found")
+    tables: Mapped[bytes | None] = mapped_column(
+        LargeBinary, comment="Tables that were found: for each a stream of Arrow, which has its name as metadata"
+    )
 
 
 class Artifact(Base):

@@ -20,6 +20,7 @@ __all__ = [
     "Monitor",
     "NewArtifact",
     "NewPart",
+    "PartedInput",
     "Quantity",
     "Reference",
     "RowQuery",
@@ -59,6 +60,29 @@ class Reference:
 
     keyword: str
     read: Callable[[Sequence[Path]], Columns]
+
+
+@dataclass(frozen=True)
+class PartedInput:
+    """Inputs that are too many for every run: it reads those of the parts that changed, and is given back the others.
+
+    The computation is given what was found in all parts: each table by its name, of the rows of all parts with their
+    ``part``, which is its place in ``key`` and ``new``, the columns by the name of the parted input.
+
+    Attributes
+    ----------
+    digests
+        Pure function from the inputs declared before it to the digests of each part's inputs, by the part's key.
+    rows
+        Queries for the rows of a part by its key.
+    find
+        Pure function of a part's key, and of the inputs declared before it with its rows: what is found there, the
+        same columns of the same tables in every part. It sees nothing that its digest does not tell of.
+    """
+
+    digests: Callable[[Inputs], Mapping[str, str]]
+    rows: Callable[[str], Mapping[str, RowQuery]]
+    find: Callable[[str, Inputs], Mapping[str, Columns]]
 
 
 @dataclass(frozen=True)
@@ -152,12 +176,13 @@ class NewPart:
     ----------
     inputs
         Digest of the inputs that it reflects.
-    content
-        What was found.
+    content, tables
+        What was found: anything that JSON can say, and columns by name of a table.
     """
 
     inputs: str
-    content: dict[str, Any]
+    content: dict[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, Columns] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -223,6 +248,8 @@ class Monitor:
         How often data are expected: twice that without any makes it stale.
     references
         Reference files that are inputs too.
+    parts
+        Inputs that are found part by part, in the order in which they need each other, after all others.
     """
 
     name: str
@@ -236,3 +263,4 @@ class Monitor:
     compute: Callable[[Inputs], Findings]
     cadence: timedelta
     references: Mapping[str, Reference] = field(default_factory=dict)
+    parts: Mapping[str, PartedInput] = field(default_factory=dict)

@@ -6,6 +6,7 @@ import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from services.monitor.figures.drawing import draw
 from services.monitor.figures.plotly import to_plotly
 from services.monitor.monitors.framework.alerts import write_alerts
 from services.monitor.monitors.framework.loading import load
-from services.monitor.monitors.framework.monitor import Findings, Inputs, Monitor, NewArtifact
-from services.monitor.monitors.framework.parts import write_parts
+from services.monitor.monitors.framework.monitor import Findings, Monitor, NewArtifact
+from services.monitor.monitors.framework.parts import find_parts, write_parts
 from services.monitor.monitors.framework.references import find_references
 from services.monitor.monitors.framework.scheduling import request_run
 from services.monitor.monitors.framework.tables import write_tables
@@ -111,6 +112,8 @@ class MonitorService:
     async def _compute(self, monitor: Monitor, generation: int, *, forced: bool) -> Findings | None:
         """Compute the findings; None where the last run saw the same inputs by the same version."""
         async with self._database.session() as session:
+            # All inputs are of one moment, whatever is ingested meanwhile.
+            await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             last = (
                 await session.execute(
                     select(MonitorRun.generation, MonitorRun.versions)
@@ -127,16 +130,12 @@ class MonitorService:
             ):
                 return None
             columns = {name: await load(session, query) for name, query in monitor.inputs.items()}
-            paths = {
-                name: await find_references(session, reference, self._references)
-                for name, reference in monitor.references.items()
-            }
-
-        def compute() -> Findings:
-            inputs: Inputs = columns | {name: one.read(paths[name]) for name, one in monitor.references.items()}
-            return monitor.compute(inputs)
-
-        return await asyncio.to_thread(compute)
+            for name, reference in monitor.references.items():
+                paths = await find_references(session, reference, self._references)
+                columns[name] = await asyncio.to_thread(reference.read, paths)
+            inputs, parts = await find_parts(session, monitor, columns)
+        findings = await asyncio.to_thread(monitor.compute, inputs)
+        return replace(findings, parts={**findings.parts, **parts})
 
     def _publish(self, folder: str, findings: Findings) -> list[tuple[NewArtifact, StoredFile]]:
         """Put the artifacts into the store."""

@@ -15,6 +15,9 @@ PERIODS = ("mission", "configuration", "month")
 _MONTH_DAYS = 30.0
 
 
+_MOST_CELLS = 1 << 20
+"""Values of windows that are looked at together."""
+
 _WINDOW, _LEAST = 25, 10
 """Values that a window has at least, reaching farther back for them, and those without which nothing is an outlier: the
 median absolute deviation of a few values is often far too small."""
@@ -101,14 +104,29 @@ def outliers_of_group(
     ndarray of bool
         Shape (n,).
     """
-    found = np.zeros(len(values), dtype=bool)
-    starts = np.searchsorted(mjd, mjd - days)
-    for index, start in enumerate(starts):
-        window = values[max(min(start, index + 1 - _WINDOW), 0) : index + 1]
-        if len(window) < _LEAST:
-            continue
-        median = float(np.median(window))
-        error = errors[index] if np.isfinite(errors[index]) else 0.0
-        scatter = max(robust_sigma(window), float(error), floor * abs(median))
-        found[index] = values[index] > median + sigmas * scatter
+    if not len(values):
+        return np.zeros(0, dtype=bool)
+    end = np.arange(1, len(values) + 1)
+    begin = np.maximum(np.minimum(np.searchsorted(mjd, mjd - days), end - _WINDOW), 0)
+    parts = np.array_split(np.arange(len(values)), -(-int((end - begin).max()) * len(values) // _MOST_CELLS))
+    median, scatter = np.concatenate([_of_windows(values, begin[rows], end[rows]) for rows in parts], axis=1)
+    scatter = np.fmax(np.maximum(scatter, floor * np.abs(median)), errors)
+    found: np.ndarray = (end - begin >= _LEAST) & (values > median + sigmas * scatter)
     return found
+
+
+def _of_windows(values: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Medians of values from each begin up to but without each end, and their `robust_sigma`; shape (2, n)."""
+    place = begin[:, None] + np.arange((end - begin).max())
+    inside = place < end[:, None]
+    windows = np.where(inside, values[np.minimum(place, end[:, None] - 1)], np.inf)
+    median = _medians(windows, end - begin)
+    away = np.where(inside, np.abs(windows - median[:, None]), np.inf)
+    return np.stack([median, _medians(away, end - begin) * MAD_TO_SIGMA])
+
+
+def _medians(rows: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Median of the first smallest so many numbers of each row."""
+    ranked, place = np.sort(rows, axis=1), np.arange(len(rows))
+    medians: np.ndarray = (ranked[place, (number - 1) // 2] + ranked[place, number // 2]) / 2
+    return medians

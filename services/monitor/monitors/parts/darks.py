@@ -1,31 +1,29 @@
 """What the dark monitors share: their inputs, and the rate of each exposure and region."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from sqlalchemy import ColumnElement, Double, String, cast, func, or_, select
 
-from services.monitor.figures import Figure, Mark, Panel
-from services.monitor.figures.description import Layer, Line, PointColumns, numbers, scatter
-from services.monitor.monitors.framework.history import Dated, lifetime_marks, value_at
-from services.monitor.monitors.framework.monitor import Columns, Finding, RowQuery, Values
+from services.monitor.monitors.framework.history import Dated, value_at
+from services.monitor.monitors.framework.monitor import Columns, Finding, PartedInput, RowQuery, Values
+from services.monitor.monitors.framework.parts import by_files, file_ranges
 from services.monitor.monitors.framework.statistics import outliers_of_group, summarise
+from services.monitor.monitors.parts.exposures import take, voltage_changed
 from shared.database.models.monitoring import Severity
 from shared.database.models.operations import File
 from shared.database.models.science import Dark, Header
 
 __all__ = [
+    "HISTOGRAM_STEP",
+    "RANGES",
     "DarkRates",
-    "histogram_figure",
-    "histogram_query",
-    "rate_figure",
+    "darks_by_files",
     "rate_findings",
     "rates_of",
-    "rates_query",
     "statistics_of",
-    "temperature_figure",
 ]
 
 SAA_LATITUDE, SAA_LONGITUDE = 10.0, 260.0
@@ -49,8 +47,28 @@ def free_of_saa() -> ColumnElement[bool]:
     return or_(Dark.latitude.is_(None), Dark.latitude > SAA_LATITUDE, Dark.longitude < SAA_LONGITUDE)
 
 
-def rates_query(detectors: Sequence[str]) -> RowQuery:
-    """Query for the counts of each exposure, segment and region outside the SAA, in order of time."""
+RANGES = file_ranges({"darks", "headers"})
+"""Ranges of the files that `darks_by_files` parts darks by."""
+
+
+def darks_by_files(detectors: Sequence[str], regions: Sequence[str]) -> dict[str, PartedInput]:
+    """Rates of exposures (``rates``), and how many 25-s bins of some regions had which rate (``histogram``).
+
+    Their rows are parted by the input ``ranges``, which is `RANGES`.
+
+    Parameters
+    ----------
+    detectors
+        Segments, or NUV.
+    regions
+        Regions that the histogram is of.
+    """
+    queries = {"rates": _rates_query(detectors), "histogram": _histogram_query(detectors, regions)}
+    return {"by_files": by_files("ranges", Dark.file_id, queries)}
+
+
+def _rates_query(detectors: Sequence[str]) -> RowQuery:
+    """Query for the counts of each exposure, segment and region outside the SAA."""
     return (
         select(
             Dark.file_id,
@@ -72,11 +90,11 @@ def rates_query(detectors: Sequence[str]) -> RowQuery:
         .outerjoin(Header, Header.file_id == Dark.file_id)
         .where(File.shown, Dark.detector.in_(detectors), free_of_saa())
         .group_by(Dark.file_id, Dark.rootname, Dark.detector, Dark.region)
-        .order_by(func.min(Dark.mjd))
+        .order_by(Dark.file_id, Dark.rootname, Dark.detector, Dark.region)
     )
 
 
-def histogram_query(detectors: Sequence[str], regions: Sequence[str]) -> RowQuery:
+def _histogram_query(detectors: Sequence[str], regions: Sequence[str]) -> RowQuery:
     """Query for how many 25-s bins outside the SAA had which rate, by segment and year."""
     step = func.floor(Dark.dark / HISTOGRAM_STEP, type_=Double)
     year = func.floor(Dark.date, type_=Double)
@@ -126,8 +144,9 @@ def rates_of(columns: Columns) -> list[DarkRates]:
     Parameters
     ----------
     columns
-        Columns of `rates_query`.
+        Table ``rates`` of `darks_by_files`.
     """
+    columns = take(columns, np.lexsort((columns["file_id"], columns["mjd"])))
     groups = sorted(set(zip(columns["segment"].tolist(), columns["region"].tolist(), strict=True)))
     return [_rates(columns, segment, region) for segment, region in groups]
 
@@ -161,14 +180,10 @@ def _rate_and_error(columns: Columns) -> tuple[np.ndarray, np.ndarray]:
 
 def statistics_of(rates: Sequence[DarkRates]) -> dict[str, Any]:
     """Statistics by segment and region; the configuration is the high voltage."""
-    return {group.name: summarise(group.values.mjd, group.values.value, _changed(group.values)) for group in rates}
-
-
-def _changed(values: Values) -> float | None:
-    """When the voltage last changed."""
-    level = values.hvlevel
-    steps = np.flatnonzero(np.isfinite(level[1:]) & (level[1:] != level[:-1]))
-    return float(values.mjd[steps[-1] + 1]) if len(steps) else None
+    return {
+        group.name: summarise(group.values.mjd, group.values.value, voltage_changed(vars(group.values)))
+        for group in rates
+    }
 
 
 def rate_findings(group: DarkRates, expected: Sequence[Dated]) -> list[Finding]:
@@ -218,104 +233,3 @@ def rate_findings(group: DarkRates, expected: Sequence[Dated]) -> list[Finding]:
         for index in np.flatnonzero(recent)
     )
     return findings
-
-
-def rate_figure(rates: Sequence[DarkRates], regions: Sequence[str], expected: Mapping[str, Sequence[Dated]]) -> Figure:
-    """Figure of rate against date, a panel for each region."""
-    panels = []
-    for region in regions:
-        layers: list[Layer] = []
-        groups = [group for group in rates if group.region == region]
-        for group in groups:
-            layers += scatter(group.segment, _points(group))
-            layers += _expected_line(group, expected.get(group.segment, ()), region == regions[0])
-        if groups:
-            layers += lifetime_marks(np.concatenate([group.values.mjd for group in groups]))
-        panels.append(Panel("Date", "Dark rate (counts / s / pix)", layers, title=region, x_is_time=True))
-    caption = (
-        "Each point is one dark exposure outside the South Atlantic Anomaly, with its Poisson error; crosses are "
-        "outliers. Dashed: the rate of the exposure-time calculator. Dotted: moves to new lifetime positions."
-    )
-    return Figure("rate", "Dark rate against date", caption, panels, share_x=True)
-
-
-def _points(group: DarkRates) -> PointColumns:
-    values = group.values
-    notes = np.array(
-        [
-            ""
-            if not np.isfinite(level)
-            else f"HV {level:.0f}, {heat:.1f} C"
-            if np.isfinite(heat)
-            else f"HV {level:.0f}"
-            for level, heat in zip(values.hvlevel, group.temperature, strict=True)
-        ],
-        dtype=object,
-    )
-    return PointColumns(
-        values.mjd, values.value, values.error, rootnames=values.rootname, notes=notes, outliers=values.outlier
-    )
-
-
-def _expected_line(group: DarkRates, expected: Sequence[Dated], wanted: bool) -> list[Layer]:
-    if not (wanted and expected and len(group.values.mjd)):
-        return []
-    last = float(group.values.mjd.max())
-    x = [item.mjd for item in expected if item.mjd <= last]
-    if not x:
-        return []
-    y = value_at(expected, np.array([*x, last]))
-    return [Line(f"{group.segment} expected", numbers([*x, last], None), numbers(y), steps=True, dashed=True)]
-
-
-def temperature_figure(rates: Sequence[DarkRates]) -> Figure:
-    """Figure of rate against temperature, coloured by date."""
-    panels = []
-    for group in rates:
-        warm = np.isfinite(group.temperature)
-        years = 2000.0 + (group.values.mjd[warm] - 51544.5) / 365.25
-        columns = PointColumns(
-            group.temperature[warm], group.values.value[warm], group.values.error[warm], years,
-            group.values.rootname[warm],
-        )  # fmt: skip
-        panels.append(
-            Panel(
-                "Temperature (deg C)",
-                "Dark rate (counts / s / pix)",
-                scatter(group.segment, columns, "year"),
-                group.name,
-            )
-        )
-    caption = "One point an exposure, coloured by its date: a trend along one colour is one with temperature."
-    return Figure("temperature", "Dark rate against temperature", caption, panels, columns=max(1, len(panels)))
-
-
-def histogram_figure(columns: Columns) -> Figure:
-    """Figure of the distribution of the 25-s rates of each segment: all years, and the newest one."""
-    panels = []
-    for segment in sorted(set(columns["segment"].tolist())):
-        mine = columns["segment"] == segment
-        years = columns["year"][mine]
-        newest = years.max()
-        layers: list[Layer] = []
-        for label, mask in (("whole mission", years > 0), (f"{newest:.0f}", years == newest)):
-            steps, counts = columns["step"][mine][mask], columns["count"][mine][mask]
-            unique, place = np.unique(steps, return_inverse=True)
-            total = np.bincount(place, weights=counts)
-            layers.append(Line(label, numbers(unique * HISTOGRAM_STEP), numbers(total / total.sum()), steps=True))
-        layers += _quantiles(columns["step"][mine], columns["count"][mine])
-        panels.append(Panel("Dark rate (counts / s / pix)", "Fraction of the 25-s bins", layers, segment, y_log=True))
-    caption = (
-        "Distribution of the rates of 25 s outside the South Atlantic Anomaly; lines mark median, 95 and 99 per cent."
-    )
-    return Figure("histogram", "How often which dark rate", caption, panels, columns=max(1, len(panels)))
-
-
-def _quantiles(steps: np.ndarray, counts: np.ndarray) -> list[Layer]:
-    order = np.argsort(steps)
-    share = np.cumsum(counts[order]) / counts.sum()
-    marks: list[Layer] = []
-    for fraction, text in ((0.5, "median"), (0.95, "95 %"), (0.99, "99 %")):
-        place = steps[order][np.searchsorted(share, fraction)]
-        marks.append(Mark(text, x=float((place + 0.5) * HISTOGRAM_STEP)))
-    return marks

@@ -7,10 +7,12 @@ import numpy as np
 from services.monitor.figures import Figure, Heatmap, Line, Mark, Panel
 from services.monitor.figures.description import Layer, PointColumns, numbers, scatter
 from services.monitor.monitors.framework.history import configuration_marks
+from services.monitor.monitors.framework.monitor import Columns
+from services.monitor.monitors.parts.exposures import take
+from services.monitor.monitors.parts.gain_levels import Level
 from services.monitor.monitors.parts.gain_maps import GainMap
-from services.monitor.monitors.parts.gain_pixels import SAGGED, PixelHistory, place_of
-from services.monitor.monitors.parts.gain_regions import ROWS, Region, in_spectrum, within
-from services.monitor.monitors.parts.gain_trends import TREND_DAYS, PixelTrends
+from services.monitor.monitors.parts.gain_pixels import SAGGED, place_of, rootnames_of
+from services.monitor.monitors.parts.gain_regions import ROWS, Region, within
 from shared.cos.detector import ACTIVE_AREAS, GAIN_SHAPE, X_BINNING, Y_BINNING
 from shared.cos.history import Segment
 
@@ -24,9 +26,6 @@ _SMOOTHING = 51
 
 _YEARS_AHEAD = 10.0
 """Projected dates are coloured up to so many years after the newest gain."""
-
-_SHOWN = 3
-"""Superpixels of a segment whose history is shown."""
 
 
 def _years(mjd: np.ndarray) -> np.ndarray:
@@ -150,38 +149,36 @@ def _trend_panel(segment: Segment, regions: Sequence[Region]) -> Panel:
     return Panel("Date", "Modal gain at HV 178 (bins)", [*layers, *marks], title, x_is_time=True)
 
 
-def pixel_figure(segments: Sequence[tuple[Segment, PixelHistory, PixelTrends]]) -> Figure | None:
-    """Histories of the superpixels that will sag first, with their lines; None where none will."""
+def pixel_figure(levels: Sequence[Level], files: Columns) -> Figure | None:
+    """Histories of the superpixels that will sag first, with their lines; None where none will.
+
+    Parameters
+    ----------
+    levels
+        That of the newest voltage of each segment.
+    files
+        Files that gains are of.
+    """
     panels = []
-    for segment, history, trends in segments:
+    for one in levels:
         layers: list[Layer] = []
-        for number in _next(segment, history, trends):
-            mine = history.pixel == trends.pixel[number]
-            (level,), (y,), (x,) = place_of(trends.pixel[number : number + 1])
-            label = f"X {x * X_BINNING}, Y {y * Y_BINNING}, HV {level}"
-            names = history.files["rootname"][history.file[mine]]
-            layers += scatter(label, PointColumns(history.mjd[mine], history.gain[mine], rootnames=names))
-            ends = np.array([history.mjd[mine][0], trends.sag[number]])
-            line = trends.intercept[number] + trends.slope[number] * ends
-            text = f"{label}: {_years(ends)[1]:.2f} ± {trends.sag_error[number] / 365.25:.2f}"
+        lines = one.pixels
+        mine = np.flatnonzero(np.isin(lines["pixel"], one.next["pixel"]))
+        for number in mine[np.argsort(lines["sag"][mine], kind="stable")]:
+            gains = take(one.next, one.next["pixel"] == lines["pixel"][number])
+            _, (y,), (x,) = place_of(lines["pixel"][number : number + 1])
+            label = f"X {x * X_BINNING}, Y {y * Y_BINNING}, HV {one.level}"
+            names = rootnames_of(gains["file_id"], files)
+            layers += scatter(label, PointColumns(gains["mjd"], gains["gain"], rootnames=names))
+            ends = np.array([gains["mjd"][0], lines["sag"][number]])
+            line = lines["intercept"][number] + lines["slope"][number] * ends
+            text = f"{label}: {_years(ends)[1]:.2f} ± {lines['sag_error'][number] / 365.25:.2f}"
             layers.append(Line(text, numbers(ends, None), numbers(line), dashed=True))
         if layers:
             layers.append(Mark("sagged", y=SAGGED))
-            panels.append(Panel("Date", "Modal gain (bins)", layers, segment, x_is_time=True))
+            panels.append(Panel("Date", "Modal gain (bins)", layers, one.segment, x_is_time=True))
     caption = (
         "Of the superpixels that were measured at the newest voltage in the last 730 days, those that reach a gain of "
         "3 first, each with the line through its newest gains and the year in which that reaches 3."
     )
     return Figure("next", "Superpixels that sag next", caption, panels) if panels else None
-
-
-def _next(segment: Segment, history: PixelHistory, trends: PixelTrends) -> np.ndarray:
-    """Places of the trends that reach a gain of 3 first after the newest gain, at the newest voltage."""
-    level, y, _ = place_of(trends.pixel)
-    newest = int(np.argmax(history.mjd))
-    measured = history.mjd[history.last][np.searchsorted(history.pixels, trends.pixel)]
-    wanted = (level == place_of(history.pixel[newest : newest + 1])[0]) & in_spectrum(segment, y)
-    wanted &= measured > history.mjd[newest] - TREND_DAYS
-    coming = np.flatnonzero(wanted & (trends.sag > history.mjd[newest]))
-    chosen: np.ndarray = coming[np.argsort(trends.sag[coming])][:_SHOWN]
-    return chosen

@@ -2,7 +2,7 @@
 
 import gzip
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +10,13 @@ from astropy.io import fits
 from astropy.time import Time
 
 from services.monitor.monitors.framework.monitor import NewArtifact
-from services.monitor.monitors.parts.gain_pixels import PixelHistory, place_of
-from services.monitor.monitors.parts.gain_trends import PixelTrends
+from services.monitor.monitors.parts.gain_levels import Level
+from services.monitor.monitors.parts.gain_pixels import place_of
 from services.monitor.monitors.parts.pulse_heights import LOST_HIGH, LOST_LOW
 from shared.cos.detector import GAIN_SHAPE, X_BINNING, Y_BINNING
 from shared.cos.references import FILETYPES
 
-__all__ = ["GainMap", "limits_artifact", "map_artifact", "maps_of"]
+__all__ = ["GainMap", "limits_artifact", "map_artifact", "map_of"]
 
 _BELOW, _ABOVE = 7.0, 3.0
 """Limits of pulse heights lie so many bins below and above the modal gain (legacy gain monitor)."""
@@ -45,6 +45,11 @@ class GainMap:
     mjd: float
     images: dict[str, np.ndarray]
 
+    @property
+    def file_name(self) -> str:
+        """Name of its file."""
+        return f"gain_{self.segment.lower()}_{self.level}.fits.gz"
+
     def sagged(self) -> int:
         """How many superpixels have sagged."""
         return int(np.count_nonzero(np.isfinite(self.images["SAGGED"])))
@@ -56,44 +61,21 @@ _UNITS = {
 }  # fmt: skip
 
 
-def maps_of(
-    segment: str, history: PixelHistory, trends: PixelTrends, sagged: tuple[np.ndarray, np.ndarray]
-) -> Iterator[GainMap]:
-    """Make the maps of a segment, the voltage of the newest first.
-
-    Parameters
-    ----------
-    segment
-        FUVA or FUVB.
-    history, trends
-        Its gains and the lines through them.
-    sagged
-        Superpixels that have sagged, and when first (MJD).
-    """
-    newest = history.mjd[history.last]
-    level, _, _ = place_of(history.pixels)
-    levels = {number: float(newest[level == number].max()) for number in np.unique(level).tolist()}
-    for number in sorted(levels, key=lambda one: -levels[one]):
-        images = {
-            "MOD_GAIN": _image(number, history.pixels, history.gain[history.last]),
-            "GAININIT": _image(number, history.pixels, history.gain[history.starts]),
-            "MJD": _image(number, history.pixels, newest, np.float64),
-            "SAGGED": _image(number, *sagged, np.float64),
-            "PROJBAD": _image(number, trends.pixel, trends.sag, np.float64),
-            "PROJERR": _image(number, trends.pixel, trends.sag_error),
-            "SLOPE": _image(number, trends.pixel, trends.slope),
-            "INTERCEPT": _image(number, trends.pixel, trends.intercept),
-        }
-        yield GainMap(segment, number, levels[number], images)
+_COLUMNS = {
+    "MOD_GAIN": "last", "GAININIT": "first", "MJD": "mjd", "SAGGED": "sagged", "PROJBAD": "sag", "PROJERR": "sag_error",
+    "SLOPE": "slope", "INTERCEPT": "intercept",
+}  # fmt: skip
+_DATES = ("MJD", "SAGGED", "PROJBAD")
 
 
-def _image(level: int, pixel: np.ndarray, values: np.ndarray, kind: type[np.floating] = np.float32) -> np.ndarray:
-    """Values at one level as an image of the detector."""
-    levels, y, x = place_of(pixel)
-    mine = levels == level
-    image = np.full(GAIN_SHAPE, np.nan, dtype=kind)
-    image[y[mine], x[mine]] = values[mine]
-    return image
+def map_of(level: Level) -> GainMap:
+    """Make the map of a segment at one voltage."""
+    _, y, x = place_of(level.pixels["pixel"])
+    images = {}
+    for name, column in _COLUMNS.items():
+        images[name] = np.full(GAIN_SHAPE, np.nan, dtype=np.float64 if name in _DATES else np.float32)
+        images[name][y, x] = level.pixels[column]
+    return GainMap(level.segment, level.level, level.mjd, images)
 
 
 def map_artifact(one: GainMap) -> NewArtifact:
@@ -109,7 +91,7 @@ def map_artifact(one: GainMap) -> NewArtifact:
             hdu.header["BUNIT"] = _UNITS[name]
         hdus.append(hdu)
     detail = {"superpixels": int(np.count_nonzero(np.isfinite(one.images["MOD_GAIN"]))), "sagged": one.sagged()}
-    return NewArtifact("gain map", f"gain_{one.segment.lower()}_{one.level}.fits.gz", _packed(hdus), detail)
+    return NewArtifact("gain map", one.file_name, _packed(hdus), detail)
 
 
 def limits_artifact(maps: Sequence[GainMap], first: float) -> NewArtifact:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
-from sqlalchemy import Double, Integer, cast, func, select
+from sqlalchemy import Double, Integer, String, cast, func, select
 
 from services.monitor.monitors.framework.monitor import Columns, Reference, RowQuery
+from services.monitor.monitors.framework.parts import written
 from shared.cos.detector import FUV_SEGMENTS, GAIN_SHAPE, X_BINNING, Y_BINNING
 from shared.cos.gain import LEAST_COUNTS
 from shared.database.models.operations import File
@@ -22,6 +23,7 @@ __all__ = [
     "REFERENCE_LEVEL",
     "SAGGED",
     "SPOTS",
+    "TABLES",
     "PixelHistory",
     "files_query",
     "first_sagged",
@@ -30,6 +32,7 @@ __all__ = [
     "pixels_query",
     "place_of",
     "rapid_changes",
+    "rootnames_of",
     "scaled",
 ]
 
@@ -48,6 +51,9 @@ REFERENCE_LEVEL = 178.0
 RAPID_BINS, RAPID_DAYS = 5.0, 28.0
 """A superpixel changed rapidly by more than these bins in fewer than these days (legacy gain monitor)."""
 
+TABLES = frozenset({"gain", "headers"})
+"""Tables that the queries read."""
+
 _CUMULATIVE_DAYS = 7.0
 """Days that a cumulative image collects; it has no row in ``headers``."""
 
@@ -57,13 +63,15 @@ _MARGIN = 1
 _SPOT_COLUMNS = ("START", "STOP", "LX", "LY", "DX", "DY")
 
 
-def pixels_query(segment: str) -> RowQuery:
+def pixels_query(segment: str, level: int) -> RowQuery:
     """Query for the gains of a segment: file, superpixel as ``(dethv * 512 + y) * 2048 + x``, gain, counts.
 
     Parameters
     ----------
     segment
         FUVA or FUVB.
+    level
+        Commanded level of the high voltage.
     """
     # The types keep the products from overflowing that of the columns.
     row = cast(Gain.dethv, Integer) * GAIN_SHAPE[0] + Gain.y
@@ -80,49 +88,31 @@ def pixels_query(segment: str) -> RowQuery:
             Gain.segment == segment,
             Gain.counts >= LEAST_COUNTS,
             Gain.gain > 0,
-            Gain.dethv.is_not(None),
+            Gain.dethv == level,
             Gain.expstart > EARLIEST,
         )
     )
 
 
 def files_query() -> RowQuery:
-    """Query for the files that gains are of, in order of time: exposures and cumulative images."""
-    maps = (
-        select(
-            Gain.file_id,
-            func.min(Gain.rootname).label("rootname"),
-            Gain.segment,
-            func.min(Gain.expstart).label("expstart"),
-            func.max(Gain.dethv).label("dethv"),
-        )
-        .where(Gain.expstart > EARLIEST, Gain.dethv.is_not(None))
-        .group_by(Gain.file_id, Gain.segment)
-        .subquery()
-    )
-    headers = (
-        select(
-            Header.file_id,
-            func.max(Header.expend).label("expend"),
-            func.max(Header.life_adj).label("life_adj"),
-        )
-        .group_by(Header.file_id)
-        .subquery()
-    )
+    """Query for the files that gains are of, by segment and voltage: exposures and cumulative images."""
     return (
         select(
-            cast(maps.c.file_id, Double).label("file_id"),
-            maps.c.rootname,
-            maps.c.segment,
-            cast(maps.c.expstart, Double).label("mjd"),
-            func.coalesce(headers.c.expend, maps.c.expstart + _CUMULATIVE_DAYS, type_=Double).label("stop"),
-            cast(maps.c.dethv, Double).label("hvlevel"),
-            cast(headers.c.life_adj, Double).label("life_adj"),
+            cast(Gain.file_id, Double).label("file_id"),
+            func.min(Gain.rootname, type_=String).label("rootname"),
+            Gain.segment,
+            func.min(Gain.expstart, type_=Double).label("mjd"),
+            func.coalesce(func.max(Header.expend), func.min(Gain.expstart) + _CUMULATIVE_DAYS, type_=Double).label(
+                "stop"
+            ),
+            cast(Gain.dethv, Double).label("hvlevel"),
+            cast(func.max(Header.life_adj), Double).label("life_adj"),
+            func.max(written(TABLES), type_=Double).label("written"),
         )
-        .join(File, File.id == maps.c.file_id)
-        .outerjoin(headers, headers.c.file_id == maps.c.file_id)
-        .where(File.shown)
-        .order_by(maps.c.expstart, maps.c.file_id)
+        .join(File, File.id == Gain.file_id)
+        .outerjoin(Header, Header.file_id == Gain.file_id)
+        .where(File.shown, Gain.expstart > EARLIEST, Gain.dethv.is_not(None))
+        .group_by(Gain.file_id, Gain.segment, Gain.dethv)
     )
 
 
@@ -145,6 +135,21 @@ def place_of(pixel: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     row, x = np.divmod(pixel.astype(np.int64), GAIN_SHAPE[1])
     level, y = np.divmod(row, GAIN_SHAPE[0])
     return level, y, x
+
+
+def rootnames_of(file_id: np.ndarray, files: Columns) -> np.ndarray:
+    """Rootnames of files, texts of shape (n,).
+
+    Parameters
+    ----------
+    file_id
+        Keys of the files, shape (n,).
+    files
+        Columns of `files_query`.
+    """
+    order = np.argsort(files["file_id"])
+    names: np.ndarray = files["rootname"][order[np.searchsorted(files["file_id"][order], file_id)]]
+    return names
 
 
 def keys_of(segment: str, pixel: np.ndarray) -> np.ndarray:

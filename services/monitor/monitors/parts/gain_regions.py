@@ -15,7 +15,7 @@ from services.monitor.monitors.parts.gain_trends import Trend, fit_trend, ranked
 from shared.cos.detector import X_BINNING, Y_BINNING
 from shared.cos.history import LIFETIME_POSITIONS
 
-__all__ = ["ROWS", "Region", "in_spectrum", "regions_of", "within"]
+__all__ = ["ROWS", "Region", "in_spectrum", "medians_of", "regions_of", "within"]
 
 _OUTLIER_SIGMAS, _OUTLIER_WINDOW = 5.0, 11
 """An exposure is an outlier off the line through so many about it by this many sigma, in gain at the same voltage."""
@@ -106,18 +106,24 @@ class Region:
         return float(self.values.hvlevel[-1])
 
 
-def regions_of(segment: str, history: PixelHistory) -> Iterator[Region]:
-    """Regions of a segment: rows of a lifetime position and 2048 columns, by the exposures at that position.
+def medians_of(segment: str, history: PixelHistory) -> Columns:
+    """Find the modal gain of each exposure in rows of each lifetime position and 2048 columns, at that position.
 
     Parameters
     ----------
     segment
         FUVA or FUVB.
     history
-        Its gains.
+        Gains of whole exposures.
+
+    Returns
+    -------
+    Mapping of str to ndarray
+        ``file_id``, ``position``, ``block`` (columns over 2048), ``median`` and its ``error`` (bins); shape (n,).
     """
     _, y, x = place_of(history.pixel)
     exposures, moved = len(history.files["mjd"]), history.files["life_adj"]
+    found = [np.zeros((5, 0))]
     for position, rows in ROWS[segment].items():
         # Lamp light of exposures at other positions falls on these rows too, but not on the same ones of them.
         there = ~(np.isfinite(moved) & (moved != position))
@@ -126,8 +132,32 @@ def regions_of(segment: str, history: PixelHistory) -> Iterator[Region]:
         for number in np.unique(block).tolist():
             mine = inside[block == number]
             median, error = _medians(history.file[mine], history.gain[mine], exposures)
-            if np.isfinite(median).any():
-                yield _region(segment, position, number, history.files, median, error)
+            known = np.flatnonzero(np.isfinite(median))
+            where = np.broadcast_to([[position], [number]], (2, len(known)))
+            found.append(np.stack([history.files["file_id"][known], *where, median[known], error[known]]))
+    return dict(zip(("file_id", "position", "block", "median", "error"), np.concatenate(found, axis=1), strict=True))
+
+
+def regions_of(segment: str, medians: Columns, files: Columns) -> Iterator[Region]:
+    """Regions of a segment: rows of a lifetime position and 2048 columns, by the exposures at that position.
+
+    Parameters
+    ----------
+    segment
+        FUVA or FUVB.
+    medians
+        Columns of `medians_of`.
+    files
+        Files of the segment in order of time.
+    """
+    order = np.argsort(files["file_id"])
+    place = order[np.searchsorted(files["file_id"][order], medians["file_id"])]
+    for position in ROWS[segment]:
+        for block in np.unique(medians["block"][medians["position"] == position]).astype(int).tolist():
+            mine = np.flatnonzero((medians["position"] == position) & (medians["block"] == block))
+            mine = mine[np.argsort(place[mine])]
+            chosen = take(files, place[mine])
+            yield _region(segment, position, block, chosen, medians["median"][mine], medians["error"][mine])
 
 
 def _medians(group: np.ndarray, values: np.ndarray, groups: int) -> tuple[np.ndarray, np.ndarray]:
@@ -146,10 +176,8 @@ def _medians(group: np.ndarray, values: np.ndarray, groups: int) -> tuple[np.nda
     return median, error
 
 
-def _region(segment: str, position: int, block: int, files: Columns, median: np.ndarray, error: np.ndarray) -> Region:
-    known = np.isfinite(median)
-    mine = take(files, known) | {"life_adj": np.full(np.count_nonzero(known), float(position))}
-    gain, error = median[known], error[known]
+def _region(segment: str, position: int, block: int, files: Columns, gain: np.ndarray, error: np.ndarray) -> Region:
+    mine = dict(files) | {"life_adj": np.full(len(gain), float(position))}
     reference = scaled(gain, mine["hvlevel"])
     outlier = _outliers(mine["mjd"], reference, error)
     values = values_of("modal_gain", mine, gain, error, region=_name(position, block), outlier=outlier)

@@ -8,7 +8,11 @@ from sqlalchemy import insert
 
 from services.ingestor.extractors.events.gains import gain_rows
 from services.ingestor.extractors.reading import Rows
-from services.monitor.monitors.framework.monitor import Columns
+from services.monitor.monitors import monitors
+from services.monitor.monitors.framework.monitor import Columns, Findings
+from services.monitor.monitors.framework.parts import join_parts
+from services.monitor.monitors.parts.exposures import take
+from services.monitor.monitors.parts.gain_levels import LEVELS
 from services.monitor.monitors.parts.gain_pixels import SPOTS
 from shared.cos.detector import GAIN_SHAPE, X_BINNING, Y_BINNING
 from shared.cos.history import Segment, lifetime_position
@@ -18,7 +22,7 @@ from shared.database.models.science import PULSE_HEIGHTS, Gain
 from simulator.description import Instrument
 from simulator.evolution import hv_level, modal_gain, spectrum_row
 
-__all__ = ["MapTruth", "add_maps", "add_rows", "inputs_of"]
+__all__ = ["MapTruth", "add_maps", "add_rows", "findings_of", "inputs_of"]
 
 _FIRST_X, _FIRST_Y = 300, 210
 
@@ -129,7 +133,7 @@ class MapTruth:
 
 
 def inputs_of(maps: Sequence[Rows], spots: Columns | None = None) -> dict[str, Columns]:
-    """Make the columns that the gain monitor's queries would have."""
+    """Make the columns that the gain monitor reads: files, gains, and hot spots."""
     count = np.array([len(rows.columns["x"]) for rows in maps])
     common = {name: [rows.common[name] for rows in maps] for name in ("rootname", "segment", "expstart", "dethv")}
     files = {
@@ -140,8 +144,8 @@ def inputs_of(maps: Sequence[Rows], spots: Columns | None = None) -> dict[str, C
         "stop": np.array(common["expstart"], dtype=float) + 0.01,
         "hvlevel": np.array(common["dethv"], dtype=float),
         "life_adj": np.full(len(maps), np.nan),
+        "written": np.zeros(len(maps)),
     }
-    order = np.argsort(files["mjd"], kind="stable")
     joined = {
         name: np.concatenate([np.asarray(rows.columns[name], dtype=float) for rows in maps])
         for name in ("x", "y", "gain", "counts")
@@ -153,9 +157,19 @@ def inputs_of(maps: Sequence[Rows], spots: Columns | None = None) -> dict[str, C
         "gain": joined["gain"],
         "counts": joined["counts"],
     }
-    segment = np.repeat(files["segment"], count)
-    return {
-        "files": {name: column[order] for name, column in files.items()},
-        "spots": spots or SPOTS.read([]),
-        **{name: {key: column[segment == name] for key, column in pixels.items()} for name in ("FUVA", "FUVB")},
-    }
+    return {"files": files, "gains": pixels, "spots": spots or SPOTS.read([])}
+
+
+def findings_of(inputs: Mapping[str, Columns]) -> Findings:
+    """Compute the gain monitor of what it reads (`inputs_of`)."""
+
+    def found(key: str) -> Mapping[str, Columns]:
+        segment, level = key.split()
+        files = inputs["files"]
+        mine = files["file_id"][(files["segment"] == segment) & (files["hvlevel"] == float(level))]
+        gains = take(inputs["gains"], np.isin(inputs["gains"]["file_id"], mine))
+        return LEVELS.find(key, {**inputs, "gains": gains})
+
+    return monitors()["gain"].compute(
+        {**inputs, **join_parts("levels", {key: (found(key), True) for key in LEVELS.digests(inputs)})}
+    )

@@ -12,7 +12,6 @@ from sqlalchemy import func, select
 from services.ingestor.extractors.reading import Rows
 from services.monitor.figures import Heatmap
 from services.monitor.figures.drawing import draw
-from services.monitor.monitors import monitors
 from services.monitor.monitors.framework.monitor import Columns, Findings
 from services.monitor.monitors.parts import gain_pixels
 from services.monitor.monitors.parts.gain_pixels import BINS_PER_LEVEL, SPOTS, keys_of
@@ -24,7 +23,7 @@ from shared.database.models.operations import Event
 from shared.database.models.science import FlaggedPixel, Gain, GainTrend
 from shared.store import Store
 from tests.services.monitor.monitors.bench import run_monitor
-from tests.services.monitor.monitors.gain_maps import add_maps, inputs_of
+from tests.services.monitor.monitors.gain_maps import add_maps, findings_of, inputs_of
 
 _START, _DAYS, _COUNT = 58100.0, 3.0, 240
 _LEVELS = np.where(np.arange(_COUNT) < 120, 163, 167)
@@ -65,7 +64,7 @@ def _inputs(gains: np.ndarray, mjd: np.ndarray = _MJD, spots: Columns | None = N
 
 
 def _compute(gains: np.ndarray, mjd: np.ndarray = _MJD, spots: Columns | None = None) -> Findings:
-    return monitors()["gain"].compute(_inputs(gains, mjd, spots))
+    return findings_of(_inputs(gains, mjd, spots))
 
 
 def _rules(findings: Findings) -> dict[str, Severity]:
@@ -111,7 +110,8 @@ def test_no_line_reaches_beyond_a_move_of_spectra() -> None:
     trend = fit_trend(mjd, gains[:, 0])
     assert trend is not None
     assert trend.start >= 58028.0
-    history = gain_pixels.history_of("FUVA", _inputs(gains, mjd)["FUVA"], _inputs(gains, mjd)["files"], SPOTS.read([]))
+    inputs = _inputs(gains, mjd)
+    history = gain_pixels.history_of("FUVA", inputs["gains"], inputs["files"], SPOTS.read([]))
     late = trends_of(history).pixel // (512 * 2048) == 167
     assert np.abs(trends_of(history).slope[late]).max() < 0.0005
 
@@ -153,9 +153,9 @@ def test_what_is_out_of_use_does_not_alarm() -> None:
             else np.concatenate([column, later[table][name]])
             for name, column in maps[table].items()
         }
-        for table in ("files", "FUVA", "FUVB")
+        for table in ("files", "gains")
     }
-    assert not monitors()["gain"].compute(joined | {"spots": SPOTS.read([])}).findings
+    assert not findings_of(joined | {"spots": SPOTS.read([])}).findings
 
 
 @pytest.mark.parametrize(("before", "hit"), [(3, True), (15, False)])
@@ -207,11 +207,11 @@ def test_maps_and_limits_are_written() -> None:
     gains = _maps(-1.0, 9.0)
     gains[-1, 7] = 2.9
     inputs = _inputs(gains)
-    inputs["files"] = {
-        name: np.concatenate([column, column]) for name, column in inputs["files"].items() if name != "segment"
-    } | {"segment": np.repeat(np.array(["FUVA", "FUVB"], dtype=object), _COUNT)}
-    inputs["FUVB"] = dict(inputs["FUVA"])
-    found = monitors()["gain"].compute(inputs)
+    for table in ("files", "gains"):
+        inputs[table] = {name: np.concatenate([column, column]) for name, column in inputs[table].items()}
+        inputs[table]["file_id"][len(inputs[table]["file_id"]) // 2 :] += _COUNT
+    inputs["files"]["segment"][_COUNT:] = "FUVB"
+    found = findings_of(inputs)
     names = [artifact.name for artifact in found.artifacts]
     assert names == [f"gain_fuv{side}_{level}.fits.gz" for side in "ab" for level in (167, 163)] + ["cosmo_phf.fits.gz"]
     assert found.artifacts[0].detail == {"superpixels": len(_X), "sagged": 1}
