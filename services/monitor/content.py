@@ -8,12 +8,16 @@ from typing import IO, Annotated
 from fastapi import Depends, Header, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.errors import ApiError
+from shared.database.models.monitoring import Artifact
+from shared.database.models.operations import File
+from shared.database.models.references import UploadedReference
 from shared.errors import PermanentError
 from shared.store import Store, StoredFile
 
-__all__ = ["Conditions", "ContentQuery", "serve_content"]
+__all__ = ["Conditions", "ContentQuery", "serve_content", "serve_row"]
 
 _CHUNK = 1 << 20
 _RANGE = re.compile(r"^bytes=(\d{0,18})-(\d{0,18})$", re.ASCII)
@@ -113,3 +117,11 @@ async def serve_content(store: Store, file: StoredFile, conditions: Conditions) 
         raise ApiError(410, "file_gone", str(error)) from error
     chunks = _chunks(stack, stream, end - start + 1)
     return StreamingResponse(chunks, 200 if bounds is None else 206, headers, "application/octet-stream")
+
+
+async def serve_row(
+    session: AsyncSession, store: Store, row: File | Artifact | UploadedReference, conditions: Conditions
+) -> Response:
+    """Stream the file that a row is about (`serve_content`); the connection to the database is not held meanwhile."""
+    await session.close()
+    return await serve_content(store, StoredFile(row.path, row.name, row.size, row.sha256), conditions)

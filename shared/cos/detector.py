@@ -60,9 +60,10 @@ DARK_REGIONS: Final = {
         "left": Box(809, 1000, 360, 785),
         "right": Box(14990, 15182, 360, 785),
     },
-    "NUV": {"all": Box(0, 1024, 0, 1024)},
+    "NUV": {"all": Box(-0.5, 1023.5, -0.5, 1023.5)},
 }
-"""Regions of which dark rates are kept (dark monitor of spacetelescope/cosmo). They overlap at the corners."""
+"""Regions of which dark rates are kept (dark monitor of spacetelescope/cosmo). They overlap at the corners. That of the
+NUV detector is what rounds to one of its 1024 by 1024 pixels, whose numbers are whole: 0 to 1023."""
 
 STIM_POSITIONS: Final = {"FUVA": ((389.0, 984.0), (16000.0, 33.0)), "FUVB": ((389.0, 987.0), (15996.0, 38.0))}
 """Where the upper left and the lower right stim should be, in raw pixels (STIMs0LX ... of calibrated headers)."""

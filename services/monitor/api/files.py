@@ -2,11 +2,10 @@
 
 from fastapi import APIRouter, Response
 
-from services.monitor.content import ContentQuery, serve_content
+from services.monitor.content import ContentQuery, serve_row
 from services.monitor.context import CurrentContext, Session
 from services.monitor.errors import ApiError
 from shared.database.models.operations import File
-from shared.store import StoredFile
 
 __all__ = ["router"]
 
@@ -20,5 +19,4 @@ async def content(file_id: int, session: Session, context: CurrentContext, condi
     file = await session.get(File, file_id)
     if file is None:
         raise ApiError(404, "unknown_file", f"no file {file_id}; a dataset's page lists its files")
-    await session.close()
-    return await serve_content(context.store, StoredFile(file.path, file.name, file.size, file.sha256), conditions)
+    return await serve_row(session, context.store, file, conditions)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import select
 
-from services.monitor.content import ContentQuery, serve_content
+from services.monitor.content import ContentQuery, serve_row
 from services.monitor.context import Authorised, CurrentContext, Session
 from services.monitor.errors import ApiError
 from services.monitor.figures import figure_from_json
@@ -20,7 +20,6 @@ from services.monitor.rows import ListingQuery, select_rows, serve
 from shared.database.models.monitoring import Artifact, MonitorFigure, MonitorValue
 from shared.jobs.events import Outbox
 from shared.logs import get_logger
-from shared.store import StoredFile
 
 __all__ = ["artifacts_router", "router"]
 
@@ -172,6 +171,4 @@ async def artifact_content(
     artifact = await session.get(Artifact, artifact_id)
     if artifact is None:
         raise ApiError(404, "unknown_artifact", f"no artifact {artifact_id}; a monitor's page lists its own")
-    await session.close()
-    stored = StoredFile(artifact.path, artifact.name, artifact.size, artifact.sha256)
-    return await serve_content(context.store, stored, conditions)
+    return await serve_row(session, context.store, artifact, conditions)

@@ -7,14 +7,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import select
 
-from services.monitor.content import ContentQuery, serve_content
+from services.monitor.content import ContentQuery, serve_row
 from services.monitor.context import Authorised, CurrentContext, Session
 from services.monitor.errors import ApiError
 from services.monitor.paging import decode_cursor, page, split
 from services.monitor.uploads import describe_upload, keep_upload, receive
 from shared.database.models.references import UploadedReference
 from shared.logs import get_logger
-from shared.store import StoredFile
 
 __all__ = ["router"]
 
@@ -69,6 +68,4 @@ async def reference_content(
     upload = await session.get(UploadedReference, reference_id)
     if upload is None:
         raise ApiError(404, "unknown_reference", f"no reference {reference_id}; /api/v1/references lists what there is")
-    await session.close()
-    file = StoredFile(upload.path, upload.name, upload.size, upload.sha256)
-    return await serve_content(context.store, file, conditions)
+    return await serve_row(session, context.store, upload, conditions)

@@ -168,10 +168,21 @@ class Panel:
     x_range: tuple[float, float] | None = None
     y_range: tuple[float, float] | None = None
 
+    @property
+    def empty(self) -> bool:
+        """Whether it shows nothing but lines across."""
+        return all(isinstance(layer, Mark) for layer in self.layers)
+
 
 @checked(config=_STRICT)
 class Figure:
-    """A figure: panels below each other, or in columns, with a title and a caption that says what one sees."""
+    """A figure: panels below each other, or in columns, with a title and a caption that says what one sees.
+
+    Attributes
+    ----------
+    nothing
+        What is said in place of axes where there is nothing to show.
+    """
 
     name: str
     title: str
@@ -179,6 +190,12 @@ class Figure:
     panels: list[Panel]
     columns: int = 1
     share_x: bool = False
+    nothing: str = "no data"
+
+    @property
+    def shown(self) -> list[Panel]:
+        """Panels that have something to show; where none has, one that is empty."""
+        return [panel for panel in self.panels if not panel.empty] or [Panel("", "")]
 
 
 _ADAPTER: TypeAdapter[Figure] = TypeAdapter(Figure)

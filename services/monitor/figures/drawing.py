@@ -31,14 +31,19 @@ def draw(figure: Figure, kind: str) -> bytes:
     kind
         ``png`` or ``svg``.
     """
-    rows = max(1, math.ceil(len(figure.panels) / figure.columns))
+    panels = figure.shown
+    rows = math.ceil(len(panels) / figure.columns)
     canvas = Canvas(figsize=(_WIDTH, 0.9 + rows * _PANEL_HEIGHT), layout="constrained", dpi=110)
     canvas.suptitle(figure.title)
     grid = canvas.subplots(rows, figure.columns, sharex=figure.share_x, squeeze=False).ravel()
     styles = Styles()
-    for axes, panel in zip(grid, figure.panels, strict=False):
-        _draw_panel(canvas, cast(Axes, axes), panel, styles)
-    for axes in grid[len(figure.panels) :]:
+    for axes, panel in zip(grid, panels, strict=False):
+        if panel.empty:
+            axes.text(0.5, 0.5, figure.nothing, ha="center", va="center", fontsize=14, transform=axes.transAxes)
+            axes.set_axis_off()
+        else:
+            _draw_panel(canvas, cast(Axes, axes), panel, styles)
+    for axes in grid[len(panels) :]:
         axes.set_visible(False)
     buffer = io.BytesIO()
     canvas.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else None)

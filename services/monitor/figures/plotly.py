@@ -20,6 +20,7 @@ _GAP = 0.08
 _BAR = 0.1
 """Share of the figure's width that the colour bar of a panel takes, with its labels."""
 _NUMBERS = {"exponentformat": "power", "minexponent": 5}
+_NOTHING = {"xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5, "showarrow": False, "font": {"size": 16}}
 
 
 def to_plotly(figure: Figure) -> dict[str, Any]:
@@ -30,7 +31,8 @@ def to_plotly(figure: Figure) -> dict[str, Any]:
     figure
         Figure; times are MJD and become calendar dates (UTC).
     """
-    rows = max(1, math.ceil(len(figure.panels) / figure.columns))
+    panels = figure.shown
+    rows = math.ceil(len(panels) / figure.columns)
     layout: dict[str, Any] = {
         "height": _MARGIN["t"] + rows * _PANEL_HEIGHT + _MARGIN["b"],
         "hovermode": "closest",
@@ -43,9 +45,12 @@ def to_plotly(figure: Figure) -> dict[str, Any]:
     data: list[dict[str, Any]] = []
     shown: set[str] = set()
     styles = Styles()
-    for number, panel in enumerate(figure.panels, start=1):
+    for number, panel in enumerate(panels, start=1):
         axes = _Axes(number, figure, rows, coloured=any(map(_is_coloured, panel.layers)))
         layout |= axes.layout(panel)
+        if panel.empty:
+            layout["annotations"].append(_NOTHING | {"text": figure.nothing})
+            layout |= {name: {"visible": False} for name in ("xaxis", "yaxis")}
         layout["annotations"] += axes.title(panel)
         for layer in panel.layers:
             if isinstance(layer, Mark):

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Double, cast, func, select
+from sqlalchemy import Double, func, select
 
 from services.monitor.figures import Figure, Line, Panel
 from services.monitor.figures.description import Layer, PointColumns, numbers, scatter
@@ -26,7 +26,6 @@ from services.monitor.monitors.parts import sag_tables
 from services.monitor.monitors.parts.sag_tables import Rectangles
 from shared.cos.detector import FUV_SEGMENTS, X_BINNING, Y_BINNING
 from shared.database.models.monitoring import MonitorRun, Severity
-from shared.database.models.science import FlaggedPixel
 
 __all__ = ["MONITOR"]
 
@@ -45,16 +44,6 @@ Each file is checked for its structure and compared with the active table: the o
 folder of the reference files where this service sees it. What a new table no longer flags is an alert, and such a table
 is not ready for delivery. Nothing is delivered from here.
 """
-
-
-def _sagged_query() -> RowQuery:
-    return select(
-        FlaggedPixel.segment,
-        cast(FlaggedPixel.dethv, Double).label("hvlevel"),
-        cast(FlaggedPixel.x, Double).label("x"),
-        cast(FlaggedPixel.y, Double).label("y"),
-        FlaggedPixel.mjd,
-    )
 
 
 def _newest_query() -> RowQuery:
@@ -188,7 +177,7 @@ MONITOR = Monitor(
     detector="FUV",
     version=2,
     tables=frozenset({"flagged"}),
-    inputs={"sagged": _sagged_query(), "newest": _newest_query()},
+    inputs={"sagged": sag_tables.sagged_query(), "newest": _newest_query()},
     quantities={"sagged": Quantity("", "Superpixels that had sagged by a date, at a high voltage")},
     compute=_compute,
     cadence=timedelta(days=30),

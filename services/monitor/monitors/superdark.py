@@ -3,11 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
-from sqlalchemy import Double, String, cast, column, func, select
-from sqlalchemy.dialects.postgresql import JSONB
 
 from services.monitor.monitors.framework.monitor import (
     Columns,
@@ -17,22 +14,17 @@ from services.monitor.monitors.framework.monitor import (
     NewArtifact,
     NewPart,
     Quantity,
-    RowQuery,
+    Reference,
     Values,
 )
 from services.monitor.monitors.framework.parts import parts_query
-from services.monitor.monitors.parts import dark_periods, spot_tables
+from services.monitor.monitors.parts import dark_periods, sag_tables, spot_tables
 from services.monitor.monitors.parts.dark_maps import DarkMap, whole_cells
 from services.monitor.monitors.parts.dark_periods import Periods
 from services.monitor.monitors.parts.hot_spots import Sighting, Spot, sightings_of, spots_of
 from services.monitor.monitors.parts.spot_deliveries import bad_rows, spot_findings, spot_rows, table, table_findings
 from services.monitor.monitors.parts.spot_figures import count_figure, map_figures, time_figure, where_figure
-from services.monitor.monitors.parts.spot_tables import FlagRow
 from services.monitor.monitors.parts.superdarks import INTERVAL_DAYS, PERIOD_DAYS, Superdark, content_of, superdarks_of
-from shared.cos.references import find_reference
-from shared.database.models.operations import Run
-from shared.database.models.science import FlaggedPixel
-from shared.settings import get_settings
 
 __all__ = ["MONITOR"]
 
@@ -53,41 +45,6 @@ dates; those that have been there for 90 days and still are, and places that cou
 surroundings, become rows of a table of bad pixels (BPIXTAB) beside those of the active one. Each file is checked and
 compared with the table that CalCOS used last. Nothing is delivered from here.
 """
-
-
-def _sagged_query() -> RowQuery:
-    return select(
-        FlaggedPixel.segment,
-        cast(FlaggedPixel.dethv, Double).label("hvlevel"),
-        cast(FlaggedPixel.x, Double).label("x"),
-        cast(FlaggedPixel.y, Double).label("y"),
-        FlaggedPixel.mjd,
-    )
-
-
-def _active_query() -> RowQuery:
-    """Query for the names of the tables that CalCOS used, the one that it used last first."""
-    used = func.jsonb_each(Run.references).table_valued(column("key", String), column("value", JSONB), name="used")
-    keyword = used.c.value["keyword"].astext
-    return (
-        select(used.c.key.label("name"), keyword.label("keyword"))
-        .select_from(Run)
-        .join(used, keyword.in_(("SPOTTAB", "BPIXTAB")))
-        .where(Run.current)
-        .group_by(used.c.key, keyword)
-        .order_by(func.max(Run.id).desc())
-    )
-
-
-def _active(names: Columns, folder: Path | None, kind: str, detector: str) -> tuple[str, list[FlagRow]] | None:
-    """Name and rows of the active table of a detector; None where no such file can be read."""
-    for name, keyword in zip(names["name"].tolist(), names["keyword"].tolist(), strict=True):
-        path = find_reference(folder, name) if folder is not None and keyword == kind else None
-        if path is not None:
-            found, rows = spot_tables.read_rows(path)
-            if found == detector:
-                return name, rows
-    return None
 
 
 def _spot_values(spots: Sequence[Spot]) -> Iterator[Values]:
@@ -164,9 +121,8 @@ def _join(sightings: Sequence[Sighting], darks: Columns) -> list[Spot]:
 
 
 def _tables(
-    spots: Sequence[Spot], newest_maps: Mapping[str, Sequence[DarkMap]], newest: float, active: Columns
+    spots: Sequence[Spot], newest_maps: Mapping[str, Sequence[DarkMap]], newest: float, inputs: Inputs
 ) -> Iterator[NewArtifact]:
-    folder = get_settings().calibrator.references
     bad = bad_rows(spots, newest_maps)
     for kind, detector in (("SPOTTAB", "FUV"), ("BPIXTAB", "FUV"), ("BPIXTAB", "NUV")):
         if any(name.startswith(detector) for name in newest_maps):
@@ -175,7 +131,7 @@ def _tables(
                 if kind == "SPOTTAB"
                 else [row for row in bad if (row[0] == "N/A") == (detector == "NUV")]
             )
-            yield table(kind, detector, rows, newest, _active(active, folder, kind, detector))
+            yield table(kind, detector, rows, newest, spot_tables.active_table(inputs[kind], detector))
 
 
 def _compute(inputs: Inputs) -> Findings:
@@ -196,7 +152,7 @@ def _compute(inputs: Inputs) -> Findings:
         for detector, found in maps.items()
         if (chosen := [dark for dark in found if dark.mjd // INTERVAL_DAYS == last])
     }
-    tables = list(_tables(spots, newest_maps, newest, inputs["active"]))
+    tables = list(_tables(spots, newest_maps, newest, inputs))
     kept = {f"{detector} {period}": None for detector, period in periods.known}
     return Findings(
         newest,
@@ -230,7 +186,7 @@ MONITOR = Monitor(
     name=_NAME,
     title="Superdarks and hot spots",
     explanation=_EXPLANATION.strip(),
-    detector="both",
+    detector="FUV and NUV",
     version=_VERSION,
     tables=frozenset({"dark_counts"}),
     inputs={
@@ -238,8 +194,7 @@ MONITOR = Monitor(
         "darks": dark_periods.darks_query(),
         "maps": dark_periods.maps_query(_NAME, _VERSION),
         "parts": parts_query(_NAME),
-        "sagged": _sagged_query(),
-        "active": _active_query(),
+        "sagged": sag_tables.sagged_query(),
     },
     quantities={
         "spot_rate": Quantity("count / s", "Rate of a hot spot above its surroundings, pulse heights 2 to 23 (FUV)"),
@@ -248,4 +203,5 @@ MONITOR = Monitor(
     },
     compute=_compute,
     cadence=timedelta(days=30),
+    references={kind: Reference(kind, spot_tables.read_tables) for kind in ("SPOTTAB", "BPIXTAB")},
 )

@@ -14,6 +14,8 @@ function style(name) { return getComputedStyle(document.documentElement).getProp
 function dress(layout) {
   const ink = style("--ink"), line = style("--line");
   const dressed = { ...layout, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink, size: 12 } };
+  // Its own background would be half of the paper's colour, which is transparent black.
+  dressed.modebar = { bgcolor: "rgba(0,0,0,0)", color: style("--quiet"), activecolor: ink };
   const narrow = innerWidth < 640;
   for (const [name, axis] of Object.entries(layout)) {
     if (!/^[xy]axis/.test(name)) continue;

@@ -76,16 +76,20 @@ def test_bad_time_is_no_exposure(tmp_path: Path) -> None:
 
 def test_nuv_darks_know_no_pulse_heights(tmp_path: Path, data_dir: Path) -> None:
     count, stop = 50_000, 50.0
+    # Pixels are numbered from 0, and each of the 1024 by 1024 counts, those at the edges too.
     events = {
         "TIME": np.sort(_GENERATOR.uniform(0, stop, count)),
-        "XCORR": _GENERATOR.uniform(0.1, 1023.9, count),
-        "YCORR": _GENERATOR.uniform(0.1, 1023.9, count),
+        "XCORR": _GENERATOR.integers(0, 1024, count),
+        "YCORR": _GENERATOR.integers(0, 1024, count),
     }
+    events["XCORR"][:4], events["YCORR"][:4] = (0, 0, 1023, 1023), (0, 1023, 0, 1023)
     path = write_corrtag(tmp_path / "lb4l02m1q_corrtag.fits", events, stop, segment="N/A", EXPTYPE="DARK")
     found = extract_file(path, None, sample(data_dir, "lb4l02m1q_spt"))
     rows = rows_of(found, "darks")
     assert [(row["detector"], row["region"]) for row in rows] == [("NUV", "all")] * 2
     assert sum(row["counts"] for row in rows) == sum(row["all_counts"] for row in rows) == count
+    assert {row["npix"] for row in rows} == {1024 * 1024}
+    assert np.mean([row["dark"] for row in rows]) == pytest.approx(count / stop / 1024**2, rel=1e-12)
     assert {rows.model.__tablename__ for rows in found}.isdisjoint({"stims", "phd", "gain"})
 
 

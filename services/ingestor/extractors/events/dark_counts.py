@@ -5,15 +5,12 @@ from numpy.typing import NDArray
 
 from services.ingestor.extractors.events.exposure import Exposure, in_good_time
 from services.ingestor.extractors.reading import Rows, Source
-from shared.cos.detector import ACTIVE_AREAS, GAIN_SHAPE, X_BINNING, Y_BINNING, Box
+from shared.cos.detector import ACTIVE_AREAS, DARK_REGIONS, GAIN_SHAPE, X_BINNING, Y_BINNING
 from shared.cos.superpixels import pack_counts
 from shared.database.models.science import PULSE_HEIGHTS, DarkCounts
 from shared.fits import Columns
 
 __all__ = ["DarkCountMap"]
-
-_NUV = Box(-0.5, 1023.5, -0.5, 1023.5)
-"""The whole NUV detector: what rounds to one of its 1024 by 1024 pixels."""
 
 
 class DarkCountMap:
@@ -27,7 +24,7 @@ class DarkCountMap:
 
     def __init__(self, _source: Source, exposure: Exposure) -> None:
         self._exposure = exposure
-        self._area = ACTIVE_AREAS.get(exposure.segment, _NUV)
+        self._area = ACTIVE_AREAS.get(exposure.segment, DARK_REGIONS["NUV"]["all"])
         self._cells: list[NDArray[np.int64]] = []
 
     def add(self, events: Columns) -> None:

@@ -26,7 +26,7 @@ LOWEST, HIGHEST = 2, 23
 
 _HEIGHTS = 32
 
-_NUV = Box(-0.5, 1023.5, -0.5, 1023.5)
+_NUV = DARK_REGIONS["NUV"]["all"]
 
 _HALF_WIDTH, _HALF_HEIGHT = 40, 10
 """Half sizes, in superpixels, of the box that the expectation is the mean of: 648 by 42 pixels."""

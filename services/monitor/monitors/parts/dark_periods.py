@@ -9,6 +9,7 @@ from sqlalchemy import Double, Integer, String, and_, cast, exists, func, litera
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from services.monitor.monitors.framework.monitor import Columns, RowQuery
+from services.monitor.monitors.framework.parts import written
 from services.monitor.monitors.parts.dark_maps import DarkMap
 from services.monitor.monitors.parts.hot_spots import Sighting
 from services.monitor.monitors.parts.superdarks import INTERVAL_DAYS, PERIOD_DAYS
@@ -49,7 +50,8 @@ def periods_query(monitor: str, version: int) -> RowQuery:
     version
         Its version, which is part of the digest.
     """
-    files = func.string_agg(cast(DarkCounts.file_id, String), aggregate_order_by(literal(","), DarkCounts.file_id))
+    file = func.concat(DarkCounts.file_id, " ", written({"dark_counts"}), type_=String)
+    files = func.string_agg(file, aggregate_order_by(literal(","), DarkCounts.file_id))
     now = (
         select(
             DarkCounts.detector,

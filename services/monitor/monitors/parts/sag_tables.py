@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 from astropy.time import Time
+from sqlalchemy import Double, cast, select
 
-from services.monitor.monitors.framework.monitor import Columns
+from services.monitor.monitors.framework.monitor import Columns, RowQuery
 from shared.cos.detector import FUV_SEGMENTS, X_BINNING, Y_BINNING
+from shared.database.models.science import FlaggedPixel
 
 __all__ = [
     "LEVELS",
@@ -27,6 +29,7 @@ __all__ = [
     "read_table",
     "read_tables",
     "rectangles_of",
+    "sagged_query",
     "table_bytes",
     "without_boundary",
 ]
@@ -56,6 +59,17 @@ Rectangles = Mapping[tuple[str, int], Mapping[tuple[int, int, int, int], float]]
 """By segment and voltage level: first date (MJD) by rectangle (LX, LY, DX, DY in pixels)."""
 
 
+def sagged_query() -> RowQuery:
+    """Query for the superpixels that sagged: segment, ``hvlevel``, ``x``, ``y``, and when first (``mjd``)."""
+    return select(
+        FlaggedPixel.segment,
+        cast(FlaggedPixel.dethv, Double).label("hvlevel"),
+        cast(FlaggedPixel.x, Double).label("x"),
+        cast(FlaggedPixel.y, Double).label("y"),
+        FlaggedPixel.mjd,
+    )
+
+
 def build(sagged: Columns) -> Rectangles:
     """Rectangles of every segment and level.
 
@@ -64,7 +78,7 @@ def build(sagged: Columns) -> Rectangles:
     Parameters
     ----------
     sagged
-        ``segment``, ``hvlevel``, superpixel ``x`` and ``y``, and ``mjd`` of the first gain of 3 or less.
+        Columns of `sagged_query`.
     """
     tables: dict[tuple[str, int], dict[tuple[int, int, int, int], float]] = {}
     for segment in FUV_SEGMENTS:

@@ -17,6 +17,8 @@ _CELLS = {"FUVA": (8, 2), "FUVB": (8, 2), "NUV": (1, 4)}
 """Superpixels along and across dispersion of a cell of the maps' figures: 64 by 4 pixels, of the NUV detector 8 by
 8."""
 
+_NONE = "no hot spots found"
+
 _MJD_OF_2000 = 51544.5
 _YEAR = 365.25
 
@@ -79,7 +81,7 @@ def where_figure(spots: Sequence[Spot]) -> Figure:
         )
         panels.append(Panel("X (pix)", "Y (pix)", scatter(detector, points, "year"), detector))
     caption = "Centres of all hot spots, coloured by the time at which they came."
-    return Figure("where", "Where hot spots were", caption, panels)
+    return Figure("where", "Where hot spots were", caption, panels, nothing=_NONE)
 
 
 def time_figure(spots: Sequence[Spot], newest: float) -> Figure:
@@ -103,7 +105,7 @@ def time_figure(spots: Sequence[Spot], newest: float) -> Figure:
         "Each line is a hot spot from the first to the last dark that shows it, at its mean rate above its "
         "surroundings. Dotted: moves to new lifetime positions."
     )
-    return Figure("when", "When hot spots were there", caption, panels, share_x=True)
+    return Figure("when", "When hot spots were there", caption, panels, share_x=True, nothing=_NONE)
 
 
 def count_figure(spots: Sequence[Spot], newest: float) -> Figure:
@@ -126,5 +128,6 @@ def count_figure(spots: Sequence[Spot], newest: float) -> Figure:
         layers.append(Line(detector, numbers(mjd, None), numbers(count), steps=True))
     caption = "Hot spots that darks show at a time, by detector."
     return Figure(
-        "count", "Number of hot spots against date", caption, [Panel("Date", "Hot spots", layers, x_is_time=True)]
-    )
+        "count", "Number of hot spots against date", caption, [Panel("Date", "Hot spots", layers, x_is_time=True)],
+        nothing=_NONE,
+    )  # fmt: skip

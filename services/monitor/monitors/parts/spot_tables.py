@@ -14,6 +14,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.time import Time
 
+from services.monitor.monitors.framework.monitor import Columns
 from services.monitor.monitors.parts.dark_maps import HIGHEST, LOWEST
 from shared.cos.detector import FUV_SEGMENTS, X_BINNING, Y_BINNING
 
@@ -22,10 +23,12 @@ __all__ = [
     "DQ_BACKGROUND",
     "OPEN_END",
     "FlagRow",
+    "active_table",
     "check",
     "difference",
     "in_pixels",
     "read_rows",
+    "read_tables",
     "table_bytes",
 ]
 
@@ -141,6 +144,44 @@ def read_rows(source: Path | io.BytesIO) -> tuple[str, list[FlagRow]]:
             for segment, *rest in zip(data["SEGMENT"], *times, *columns, strict=True)
         ]
         return str(hdus[0].header.get("DETECTOR", "")).strip(), [row for row in rows if not row.empty]
+
+
+def read_tables(paths: Sequence[Path]) -> Columns:
+    """Read the first table of each detector.
+
+    Parameters
+    ----------
+    paths
+        SPOTTABs or BPIXTABs.
+
+    Returns
+    -------
+    mapping of str to ndarray
+        ``detector``, ``name`` of the file, ``rows`` (a tuple of `FlagRow`), all objects of shape (n,).
+    """
+    found: dict[str, tuple[str, tuple[FlagRow, ...]]] = {}
+    for path in paths:
+        detector, rows = read_rows(path)
+        found.setdefault(detector, (path.name.removesuffix(".gz"), tuple(rows)))
+    columns = {name: np.empty(len(found), dtype=object) for name in ("detector", "name", "rows")}
+    for place, (detector, (name, table)) in enumerate(found.items()):
+        columns["detector"][place], columns["name"][place], columns["rows"][place] = detector, name, table
+    return columns
+
+
+def active_table(tables: Columns, detector: str) -> tuple[str, Sequence[FlagRow]] | None:
+    """Name and rows of the active table of a detector; None where none can be read.
+
+    Parameters
+    ----------
+    tables
+        Columns of `read_tables`, the table that CalCOS used last first.
+    detector
+        FUV or NUV.
+    """
+    for place in np.flatnonzero(tables["detector"] == detector):
+        return str(tables["name"][place]), tables["rows"][place]
+    return None
 
 
 def check(kind: str, content: bytes) -> list[str]:
