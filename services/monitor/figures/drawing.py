@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure as Canvas
@@ -46,7 +47,11 @@ def draw(figure: Figure, kind: str) -> bytes:
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     buffer = io.BytesIO()
-    canvas.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else None)
+    if kind == "svg":
+        canvas.savefig(buffer, format=kind, metadata={"Date": None})
+    else:
+        # `savefig` draws twice where there is a layout; this lays out and draws once.
+        FigureCanvasAgg(canvas).print_png(buffer)
     return buffer.getvalue()
 
 
@@ -86,7 +91,10 @@ def _draw_points(canvas: Canvas, axes: Axes, layer: Points, panel: Panel, styles
         return
     colour = styles.colour(layer.label)
     if layer.error is not None:
-        axes.errorbar(x, y, _floats(layer.error), fmt="none", ecolor=colour, elinewidth=0.6, alpha=0.5)
+        error = _floats(layer.error)
+        # One line with gaps is drawn ten times faster than a line for each point.
+        ends = np.stack([y - error, y + error, np.full(len(y), np.nan)], axis=1).ravel()
+        axes.plot(np.repeat(x, 3), ends, color=colour, linewidth=0.6, alpha=0.5)
     axes.scatter(x, y, marker=marker, color=colour, s=12, label=layer.label)
 
 
@@ -94,7 +102,7 @@ def _draw_heatmap(canvas: Canvas, axes: Axes, layer: Heatmap, panel: Panel) -> N
     values = np.ma.masked_invalid(np.array(layer.z, dtype=np.float64))
     low, high = layer.colour_range or (None, None)
     norm = LogNorm(low, high) if layer.log else Normalize(low, high)
-    mesh = axes.pcolormesh(_x(list(layer.x_edges), panel), layer.y_edges, values, cmap=SCALE, norm=norm)
+    mesh = axes.pcolorfast(_x(list(layer.x_edges), panel), _floats(list(layer.y_edges)), values, cmap=SCALE, norm=norm)
     canvas.colorbar(mesh, ax=axes, label=layer.label)
 
 
