@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.encoders import jsonable_encoder
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,8 +20,8 @@ from shared.database.models.operations import Event
 __all__ = ["Answers"]
 
 _MOST = 512
-_LARGEST = 2_000_000
-"""Bytes of an answer that is worth keeping."""
+_LARGEST, _MOST_BYTES = 2_000_000, 64_000_000
+"""Bytes of an answer that is worth keeping, and of all that are kept."""
 _MINUTE = 60.0
 """Data grow stale by the clock, so that no answer is kept for longer, s."""
 
@@ -49,6 +49,7 @@ class Answers:
     def __init__(self, notices: Notices) -> None:
         self._notices = notices
         self._kept: OrderedDict[str, _Answer] = OrderedDict()
+        self._bytes = 0
         self._newest: tuple[int | None, str] = (None, "")
 
     async def give(
@@ -67,12 +68,13 @@ class Answers:
         session
             Session of the request.
         make
-            Makes the answer: a response, or what becomes JSON.
+            Makes the answer: a response, of which a stream is not kept, or what becomes JSON.
         response
             Response whose headers ``make`` sets.
         """
         version = await self._version(session)
-        key = str(request.url)
+        # The same address is answered in the format that is asked for.
+        key = f"{request.url} {request.headers.get('accept', '')}"
         headers = {"ETag": f'W/"{sha256((key + version).encode()).hexdigest()[:32]}"', "Cache-Control": "no-cache"}
         if request.headers.get("if-none-match") == headers["ETag"]:
             return Response(status_code=304, headers=headers)
@@ -85,12 +87,21 @@ class Answers:
         if response is not None:
             answer.headers.update(response.headers)
         answer.headers.update(headers)
+        if isinstance(answer, StreamingResponse):
+            return answer
         kept = _Answer(version, bytes(answer.body), dict(answer.headers))
         if len(kept.body) <= _LARGEST:
-            self._kept[key] = kept
-            while len(self._kept) > _MOST:
-                self._kept.popitem(last=False)
+            self._keep(key, kept)
         return kept.response()
+
+    def _keep(self, key: str, answer: _Answer) -> None:
+        """Keep an answer in place of those that were asked for longest ago."""
+        before = self._kept.pop(key, None)
+        self._bytes += len(answer.body) - (len(before.body) if before else 0)
+        self._kept[key] = answer
+        while len(self._kept) > _MOST or self._bytes > _MOST_BYTES:
+            _, oldest = self._kept.popitem(last=False)
+            self._bytes -= len(oldest.body)
 
     async def _version(self, session: AsyncSession) -> str:
         """Name the state that answers are about: of the last run, alert or acknowledgement, and of this minute."""

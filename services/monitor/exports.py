@@ -7,6 +7,7 @@ from typing import IO, Any, Protocol
 import numpy as np
 import pyarrow as pa
 from astropy.table import MaskedColumn, Table
+from fastapi import Response
 from fastapi.responses import StreamingResponse
 from pyarrow import csv, parquet
 
@@ -71,8 +72,8 @@ class Export:
         for name, width in self._widths.items():
             self._widths[name] = max(width, max(map(len, values[name].data), default=0))
 
-    def response(self, name: str) -> StreamingResponse:
-        """Answer with the file.
+    def response(self, name: str) -> Response:
+        """Answer with the file: a small one as a whole, a large one as a stream.
 
         Parameters
         ----------
@@ -86,10 +87,14 @@ class Export:
             "Content-Disposition": f'attachment; filename="{name}.{_ENDINGS.get(self._chosen, self._chosen)}"',
             "Content-Length": str(size),
         }
-        return StreamingResponse(_chunks(self._file), headers=headers, media_type=MEDIA_TYPES[self._chosen])
+        media_type = MEDIA_TYPES[self._chosen]
+        if size > _CHUNK:
+            return StreamingResponse(_chunks(self._file), headers=headers, media_type=media_type)
+        with self._file as file:
+            return Response(file.read(), headers=headers, media_type=media_type)
 
 
-def render(name: str, columns: Sequence[Column], values: Mapping[str, Values], chosen: str) -> StreamingResponse:
+def render(name: str, columns: Sequence[Column], values: Mapping[str, Values], chosen: str) -> Response:
     """Answer with a table whose values are all there; parameters as of `Export`."""
     export = Export(columns, chosen)
     export.add(values)

@@ -46,18 +46,23 @@ async def show_monitor(name: str, request: Request, session: Session, context: C
 
 
 @router.get("/{name}/data", summary="Values with outlier flag, run and file")
-async def show_data(name: str, request: Request, response: Response, session: Session, listing: ListingQuery) -> Any:
+async def show_data(
+    name: str, request: Request, response: Response, session: Session, context: CurrentContext, listing: ListingQuery
+) -> Response:
     """Page of values as JSON, or up to 100,000 of them as a file; filter with ``?column__operator=value``."""
     monitor = find_monitor(name)
-    table = MonitorValue.__table__
-    query = select_rows(MonitorValue, listing).where(table.c.monitor == monitor.name)
-    answer = await serve(session, MonitorValue, query, listing, request, response)
-    if isinstance(answer, dict):
-        answer["quantities"] = {
-            key: {"unit": quantity.unit, "description": quantity.description}
-            for key, quantity in monitor.quantities.items()
-        }
-    return answer
+    query = select_rows(MonitorValue, listing).where(MonitorValue.__table__.c.monitor == monitor.name)
+
+    async def make() -> Any:
+        answer = await serve(session, MonitorValue, query, listing, request, response)
+        if isinstance(answer, dict):
+            answer["quantities"] = {
+                key: {"unit": quantity.unit, "description": quantity.description}
+                for key, quantity in monitor.quantities.items()
+            }
+        return answer
+
+    return await context.answers.give(request, session, make, response)
 
 
 @router.get("/{name}/figures", summary="Figures of a monitor")

@@ -51,7 +51,7 @@ def draw(figure: Figure, kind: str) -> bytes:
         canvas.savefig(buffer, format=kind, metadata={"Date": None})
     else:
         # `savefig` draws twice where there is a layout; this lays out and draws once.
-        FigureCanvasAgg(canvas).print_png(buffer)
+        FigureCanvasAgg(canvas).print_png(buffer)  # type: ignore[no-untyped-call]
     return buffer.getvalue()
 
 

@@ -73,17 +73,17 @@ def file_ranges(tables: Collection[str]) -> RowQuery:
     )
 
 
-def by_files(ranges: str, file_id: InstrumentedAttribute[int], queries: Mapping[str, RowQuery]) -> PartedInput:
+def by_files(ranges: str, queries: Mapping[str, RowQuery], *columns: InstrumentedAttribute[int]) -> PartedInput:
     """Part the rows of queries by ranges of the files that they were measured from.
 
     Parameters
     ----------
     ranges
         Name of the input that `file_ranges` is the query of.
-    file_id
-        Column by which rows are parted.
     queries
-        Queries for the rows of all files by the table's name.
+        Queries for the rows of all files by the table's name; each reads ``files``.
+    columns
+        Other columns of the queries that are keys of the file.
     """
 
     def digests(inputs: Inputs) -> dict[str, str]:
@@ -91,7 +91,8 @@ def by_files(ranges: str, file_id: InstrumentedAttribute[int], queries: Mapping[
 
     def rows(key: str) -> dict[str, RowQuery]:
         first = int(key) * _FILES
-        return {name: query.where(file_id.between(first, first + _FILES - 1)) for name, query in queries.items()}
+        mine = [column.between(first, first + _FILES - 1) for column in (File.id, *columns)]
+        return {name: query.where(*mine) for name, query in queries.items()}
 
     return PartedInput(digests, rows, lambda _, inputs: {name: inputs[name] for name in queries})
 

@@ -64,7 +64,7 @@ def darks_by_files(detectors: Sequence[str], regions: Sequence[str]) -> dict[str
         Regions that the histogram is of.
     """
     queries = {"rates": _rates_query(detectors), "histogram": _histogram_query(detectors, regions)}
-    return {"by_files": by_files("ranges", Dark.file_id, queries)}
+    return {"by_files": by_files("ranges", queries, Dark.file_id)}
 
 
 def _rates_query(detectors: Sequence[str]) -> RowQuery:

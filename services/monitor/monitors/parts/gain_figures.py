@@ -61,7 +61,7 @@ def map_figures(maps: Sequence[GainMap]) -> Iterator[Figure]:
     )
     for segment, mine in _by_segment(maps):
         panels = [
-            _map_panel(one, _heatmap("Modal gain (bins)", segment, one.images["MOD_GAIN"], (0.0, 20.0))) for one in mine
+            _map_panel(one, _heatmap("Modal gain (bins)", segment, one.image("MOD_GAIN"), (0.0, 20.0))) for one in mine
         ]
         yield Figure(f"map-{segment.lower()}", f"Newest modal gain, {segment}", caption, panels, share_x=True)
 
@@ -78,10 +78,10 @@ def date_figures(maps: Sequence[GainMap]) -> Iterator[Figure]:
         panels = [
             _map_panel(
                 one,
-                _heatmap("Year of gain 3", segment, _years(one.images["PROJBAD"]), (newest, newest + _YEARS_AHEAD)),
+                _heatmap("Year of gain 3", segment, _years(one.image("PROJBAD")), (newest, newest + _YEARS_AHEAD)),
             )
             for one in mine
-            if np.isfinite(one.images["PROJBAD"]).any()
+            if np.isfinite(one.pixels["sag"]).any()
         ]
         if panels:
             title = f"Projected date of sagging, {segment}"
@@ -93,8 +93,9 @@ def least_figure(maps: Sequence[GainMap]) -> Figure:
     panels = []
     for segment, (one, *_) in _by_segment(maps):
         layers: list[Layer] = []
+        image = one.image("MOD_GAIN")
         for position, rows in ROWS[segment].items():
-            least = np.fmin.reduce(one.images["MOD_GAIN"][within(np.arange(GAIN_SHAPE[0]), rows)], axis=0)
+            least = np.fmin.reduce(image[within(np.arange(GAIN_SHAPE[0]), rows)], axis=0)
             known = np.flatnonzero(np.isfinite(least))
             if len(known):
                 layers.append(Line(f"LP{position}", numbers(known * X_BINNING), numbers(_smooth(least[known]))))

@@ -22,14 +22,13 @@ from services.monitor.monitors.parts.gain_pixels import (
 from services.monitor.monitors.parts.gain_regions import in_spectrum, medians_of
 from services.monitor.monitors.parts.gain_trends import TREND_DAYS, PixelTrends, trends_of
 from shared.cos.history import Segment
-from shared.database.models.science import Gain
 
 __all__ = ["FILES", "LEVELS", "RANGES", "Level", "levels_of"]
 
 RANGES = file_ranges(TABLES)
 """Ranges of the files that `FILES` parts them by."""
 
-FILES = by_files("ranges", Gain.file_id, {"files": files_query()})
+FILES = by_files("ranges", {"files": files_query()})
 """Files that gains are of (``files``), by the input ``ranges``, which is `RANGES`."""
 
 _SHOWN = 3

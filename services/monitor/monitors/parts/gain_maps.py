@@ -9,7 +9,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.time import Time
 
-from services.monitor.monitors.framework.monitor import NewArtifact
+from services.monitor.monitors.framework.monitor import Columns, NewArtifact
 from services.monitor.monitors.parts.gain_levels import Level
 from services.monitor.monitors.parts.gain_pixels import place_of
 from services.monitor.monitors.parts.pulse_heights import LOST_HIGH, LOST_LOW
@@ -34,16 +34,14 @@ class GainMap:
         Segment, commanded level.
     mjd
         Of the newest gain.
-    images
-        By name, shape (512, 2048), NaN where nothing is known: first and newest gain (bins), date of the newest
-        (MJD), when it had first sagged (MJD), projected date of a gain of 3 (MJD) and its error (d), slope (bins per
-        day) and intercept (bins, at MJD 0) of the trend.
+    pixels
+        Its superpixels (`gain_levels.Level`).
     """
 
     segment: str
     level: int
     mjd: float
-    images: dict[str, np.ndarray]
+    pixels: Columns
 
     @property
     def file_name(self) -> str:
@@ -52,7 +50,22 @@ class GainMap:
 
     def sagged(self) -> int:
         """How many superpixels have sagged."""
-        return int(np.count_nonzero(np.isfinite(self.images["SAGGED"])))
+        return int(np.count_nonzero(np.isfinite(self.pixels["sagged"])))
+
+    def image(self, name: str) -> np.ndarray:
+        """Make an image, shape (512, 2048), NaN where nothing is known.
+
+        Parameters
+        ----------
+        name
+            Newest and first gain (``MOD_GAIN``, ``GAININIT``, bins), date of the newest (``MJD``), when it had first
+            sagged (``SAGGED``, MJD), projected date of a gain of 3 (``PROJBAD``, MJD) and its error (``PROJERR``, d),
+            slope (``SLOPE``, bins per day) and intercept (``INTERCEPT``, bins, at MJD 0) of the trend.
+        """
+        _, y, x = place_of(self.pixels["pixel"])
+        image = np.full(GAIN_SHAPE, np.nan, dtype=np.float64 if name in _DATES else np.float32)
+        image[y, x] = self.pixels[_COLUMNS[name]]
+        return image
 
 
 _UNITS = {
@@ -70,12 +83,7 @@ _DATES = ("MJD", "SAGGED", "PROJBAD")
 
 def map_of(level: Level) -> GainMap:
     """Make the map of a segment at one voltage."""
-    _, y, x = place_of(level.pixels["pixel"])
-    images = {}
-    for name, column in _COLUMNS.items():
-        images[name] = np.full(GAIN_SHAPE, np.nan, dtype=np.float64 if name in _DATES else np.float32)
-        images[name][y, x] = level.pixels[column]
-    return GainMap(level.segment, level.level, level.mjd, images)
+    return GainMap(level.segment, level.level, level.mjd, level.pixels)
 
 
 def map_artifact(one: GainMap) -> NewArtifact:
@@ -85,12 +93,12 @@ def map_artifact(one: GainMap) -> NewArtifact:
         TELESCOP="HST", INSTRUME="COS", DETECTOR="FUV", FILETYPE="GAINMAP", SEGMENT=one.segment, DETHV=one.level,
         XBINNING=X_BINNING, YBINNING=Y_BINNING, EXPEND=one.mjd,
     )  # fmt: skip
-    for name, image in one.images.items():
-        hdu = fits.ImageHDU(image, name=name)
+    for name in _COLUMNS:
+        hdu = fits.ImageHDU(one.image(name), name=name)
         if _UNITS[name]:
             hdu.header["BUNIT"] = _UNITS[name]
         hdus.append(hdu)
-    detail = {"superpixels": int(np.count_nonzero(np.isfinite(one.images["MOD_GAIN"]))), "sagged": one.sagged()}
+    detail = {"superpixels": len(one.pixels["pixel"]), "sagged": one.sagged()}
     return NewArtifact("gain map", one.file_name, _packed(hdus), detail)
 
 
@@ -116,13 +124,15 @@ def limits_artifact(maps: Sequence[GainMap], first: float) -> NewArtifact:
     hdus = fits.HDUList([primary])
     for one in maps:
         primary.header[f"DETHV{one.segment[-1]}"] = one.level
-        gain = one.images["MOD_GAIN"]
+        gain = one.image("MOD_GAIN")
         # Where the gain is unknown, the limits are those of every pixel.
         low = np.where(np.isfinite(gain), np.maximum(np.floor(gain - _BELOW), LOST_LOW), LOST_LOW)
         high = np.where(np.isfinite(gain), np.minimum(np.ceil(gain + _ABOVE), LOST_HIGH), LOST_HIGH)
         for version, limits in enumerate((low, high), start=1):
-            pixels = limits.astype(np.uint8).repeat(Y_BINNING, axis=0).repeat(X_BINNING, axis=1)
-            hdus.append(fits.ImageHDU(pixels, name=one.segment, ver=version))
+            pixels = np.empty((GAIN_SHAPE[0], Y_BINNING, GAIN_SHAPE[1], X_BINNING), dtype=np.uint8)
+            pixels[:] = limits[:, None, :, None]
+            image = pixels.reshape(GAIN_SHAPE[0] * Y_BINNING, GAIN_SHAPE[1] * X_BINNING)
+            hdus.append(fits.ImageHDU(image, name=one.segment, ver=version))
     detail = {"hvlevels": {one.segment: one.level for one in maps}}
     return NewArtifact("PHAFILE", "cosmo_phf.fits.gz", _packed(hdus), detail)
 

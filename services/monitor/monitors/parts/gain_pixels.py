@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
-from sqlalchemy import Double, Integer, String, cast, func, select
+from sqlalchemy import Double, Integer, String, cast, func, select, true
 
 from services.monitor.monitors.framework.monitor import Columns, Reference, RowQuery
 from services.monitor.monitors.framework.parts import written
 from shared.cos.detector import FUV_SEGMENTS, GAIN_SHAPE, X_BINNING, Y_BINNING
 from shared.cos.gain import LEAST_COUNTS
 from shared.database.models.operations import File
-from shared.database.models.science import Gain, Header
+from shared.database.models.science import ROWS_PER_FILE, Gain, Header
 
 __all__ = [
     "BINS_PER_LEVEL",
@@ -96,23 +96,41 @@ def pixels_query(segment: str, level: int) -> RowQuery:
 
 def files_query() -> RowQuery:
     """Query for the files that gains are of, by segment and voltage: exposures and cumulative images."""
-    return (
+    # Looked up file by file, by the key that their rows begin with: statistics of the table play no part.
+    first = File.id * ROWS_PER_FILE
+    maps = (
         select(
-            cast(Gain.file_id, Double).label("file_id"),
             func.min(Gain.rootname, type_=String).label("rootname"),
             Gain.segment,
             func.min(Gain.expstart, type_=Double).label("mjd"),
-            func.coalesce(func.max(Header.expend), func.min(Gain.expstart) + _CUMULATIVE_DAYS, type_=Double).label(
-                "stop"
-            ),
             cast(Gain.dethv, Double).label("hvlevel"),
-            cast(func.max(Header.life_adj), Double).label("life_adj"),
-            func.max(written(TABLES), type_=Double).label("written"),
         )
-        .join(File, File.id == Gain.file_id)
-        .outerjoin(Header, Header.file_id == Gain.file_id)
-        .where(File.shown, Gain.expstart > EARLIEST, Gain.dethv.is_not(None))
-        .group_by(Gain.file_id, Gain.segment, Gain.dethv)
+        .where(Gain.id.between(first, first + ROWS_PER_FILE - 1))
+        .where(Gain.expstart > EARLIEST, Gain.dethv.is_not(None))
+        .group_by(Gain.segment, Gain.dethv)
+        .correlate(File)
+        .lateral("maps")
+    )
+    headers = (
+        select(func.max(Header.expend, type_=Double).label("expend"), func.max(Header.life_adj).label("life_adj"))
+        .where(Header.file_id == File.id)
+        .correlate(File)
+        .lateral("headers_of_file")
+    )
+    return (
+        select(
+            cast(File.id, Double).label("file_id"),
+            maps.c.rootname,
+            maps.c.segment,
+            maps.c.mjd,
+            func.coalesce(headers.c.expend, maps.c.mjd + _CUMULATIVE_DAYS, type_=Double).label("stop"),
+            maps.c.hvlevel,
+            cast(headers.c.life_adj, Double).label("life_adj"),
+            written(TABLES).label("written"),
+        )
+        .join(maps, true())
+        .join(headers, true())
+        .where(File.shown)
     )
 
 

@@ -18,7 +18,7 @@ from shared.cos.detector import GAIN_SHAPE, X_BINNING, Y_BINNING
 from shared.cos.history import Segment, lifetime_position
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, File
-from shared.database.models.science import PULSE_HEIGHTS, Gain
+from shared.database.models.science import PULSE_HEIGHTS, Gain, row_key
 from simulator.description import Instrument
 from simulator.evolution import hv_level, modal_gain, spectrum_row
 
@@ -64,7 +64,7 @@ async def add_rows(database: Database, maps: Sequence[Rows]) -> None:
             await session.flush()
             count = len(rows.columns["x"])
             values = [
-                {"id": number * 1_000_000 + place, "file_id": file.id, **rows.common}
+                {"id": row_key(file.id, place), "file_id": file.id, **rows.common}
                 | {column: rows.columns[column][place] for column in rows.columns}
                 for place in range(count)
             ]
