@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from astropy.table import Table
+from fastapi.responses import StreamingResponse
 
 from services.monitor.exports import Export
 from services.monitor.formats import Column, Values, masked
@@ -26,7 +27,10 @@ def _batch(number: int, rows: int = _ROWS, text: str = "") -> dict[str, Values]:
 
 
 async def _content(export: Export) -> bytes:
-    return b"".join([bytes(chunk) async for chunk in export.response("rates").body_iterator])  # type: ignore[arg-type]
+    response = export.response("rates")
+    if isinstance(response, StreamingResponse):
+        return b"".join([bytes(chunk) async for chunk in response.body_iterator])  # type: ignore[arg-type]
+    return bytes(response.body)
 
 
 def _read(content: bytes, chosen: str) -> Table:

@@ -128,6 +128,7 @@ def files_query() -> RowQuery:
             cast(headers.c.life_adj, Double).label("life_adj"),
             written(TABLES).label("written"),
         )
+        .select_from(File)
         .join(maps, true())
         .join(headers, true())
         .where(File.shown)
