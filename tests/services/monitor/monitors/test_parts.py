@@ -86,7 +86,8 @@ class _Observatory:
                 "id": row_key(file_id, place), "file_id": file_id, "rootname": name, "detector": _SEGMENTS[number % 2],
                 "region": ("inner", "top")[place % 2], "bin": place // 2, "mjd": mjd + place // 2 * 25 / 86400.0,
                 "date": 2000 + (mjd - 51544.5) / 365.25, "exposure": 25.0, "npix": 3949815,
-                "counts": int(counts[place]), "all_counts": int(counts[place]), "dark": counts[place] / 9.9e7, "latitude": 20.0,
+                "counts": int(counts[place]), "all_counts": int(counts[place]),
+                "dark": counts[place] / 9.9e7, "latitude": 20.0,
                 "longitude": 10.0, "temp": 20.0, "hvlevel": 163,
             }
             for place in range(6)
