@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from fastapi import Response
+from fastapi.responses import StreamingResponse
 from sqlalchemy import event
 from starlette.requests import Request
 
@@ -85,3 +87,28 @@ async def test_without_notifications_it_is_asked_each_time(database: Database, a
         async with database.session() as session:
             await answers.give(_REQUEST, session, asked.make)
     assert (asked.made, asked.statements) == (1, 2)
+
+
+async def test_only_so_much_is_kept(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.monitor.answers._MOST_BYTES", 250)
+    answers = Answers(Notices(database))
+    made: list[str] = []
+
+    async def ask(query: str, answer: Callable[[], Response]) -> Response:
+        request = Request({**_REQUEST.scope, "query_string": query.encode()})
+
+        async def make() -> Response:
+            made.append(query)
+            return answer()
+
+        async with database.session() as session:
+            return await answers.give(request, session, make)
+
+    for query in ("a", "b", "a", "c", "a", "b"):  # of 100 bytes each: "b" had to go for "c"
+        assert (await ask(query, lambda: Response(b"x" * 100))).body == b"x" * 100
+    assert made == ["a", "b", "c", "b"]
+    for _ in range(2):
+        stream = await ask("stream", lambda: StreamingResponse(iter([b"x"])))
+        assert isinstance(stream, StreamingResponse)
+        assert stream.headers["ETag"]
+    assert made[4:] == ["stream", "stream"]

@@ -110,12 +110,6 @@ def test_numbers_have_no_nan() -> None:
     assert numbers([1.23456789, np.nan, np.inf]) == [1.23457, None, None]
 
 
-def test_a_figure_may_have_no_panel() -> None:
-    empty = Figure("empty", "Nothing yet", "", [])
-    assert to_plotly(empty)["data"] == []
-    assert draw(empty, "png").startswith(b"\x89PNG")
-
-
 def test_numbers_that_are_close_together_stay_apart() -> None:
     seconds = np.arange(4) * 1.0
     dates = 58108.5 + seconds / 86400.0
@@ -123,3 +117,22 @@ def test_numbers_that_are_close_together_stay_apart() -> None:
     assert kept == pytest.approx(seconds, abs=0.001)
     assert numbers([1.23456789e-9, 0.5, np.nan, 7.0]) == [1.23457e-09, 0.5, None, 7.0]
     assert numbers([58108.123456789], None) == [58108.123456789]
+
+
+@pytest.mark.parametrize(
+    "panels", [[], [Panel("Date", "Rate", [Mark("limit", y=3.0)])]], ids=["no panel", "only marks"]
+)
+def test_a_figure_of_nothing_says_so(panels: list[Panel]) -> None:
+    figure = Figure("spots", "Hot spots", "What one sees.", panels, share_x=True, nothing="no hot spots found")
+    drawn = to_plotly(figure)
+    assert drawn["data"] == []
+    assert [note["text"] for note in drawn["layout"]["annotations"]] == ["no hot spots found"]
+    assert not drawn["layout"]["xaxis"]["visible"]
+    assert not drawn["layout"]["yaxis"]["visible"]
+    assert b"no hot spots found" in draw(figure, "svg")
+    assert draw(figure, "png").startswith(b"\x89PNG")
+
+
+def test_a_panel_of_nothing_is_left_out() -> None:
+    figure = Figure("rate", "Rate", "What one sees.", [Panel("Date", "Rate"), *FIGURE.panels])
+    assert to_plotly(figure) == to_plotly(FIGURE)
