@@ -25,6 +25,7 @@ __all__ = [
     "Points",
     "figure_from_json",
     "figure_to_json",
+    "is_coloured",
     "numbers",
     "scatter",
 ]
@@ -153,6 +154,11 @@ class Mark:
 
 
 Layer = Annotated[Points | Line | Heatmap | Outline | Mark, Field(discriminator="kind")]
+
+
+def is_coloured(layer: Layer) -> bool:
+    """Whether colours of a layer are numbers, which needs a bar."""
+    return isinstance(layer, Heatmap) or (isinstance(layer, Points) and layer.colour is not None and not layer.outlier)
 
 
 @checked(config=_STRICT)

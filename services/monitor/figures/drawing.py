@@ -10,7 +10,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure as Canvas
 
-from services.monitor.figures.description import Figure, Heatmap, Line, Mark, Outline, Panel, Points
+from services.monitor.figures.description import Figure, Heatmap, Line, Mark, Outline, Panel, Points, is_coloured
 from services.monitor.figures.palette import OUTLIER, SCALE, Styles
 
 __all__ = ["draw"]
@@ -41,7 +41,7 @@ def draw(figure: Figure, kind: str) -> bytes:
     canvas = Canvas(figsize=(_WIDTH, 0.9 + rows * _PANEL_HEIGHT), dpi=110)
     canvas.suptitle(figure.title, y=1 - 0.15 / canvas.get_figheight(), va="top")
     grid = canvas.subplots(rows, figure.columns, sharex=figure.share_x, squeeze=False).ravel()
-    _lay_out(canvas, rows, figure.columns, any(_has_bar(layer) for panel in panels for layer in panel.layers))
+    _lay_out(canvas, rows, figure.columns, any(is_coloured(layer) for panel in panels for layer in panel.layers))
     styles = Styles()
     for axes, panel in zip(grid, panels, strict=False):
         if panel.empty:
@@ -54,10 +54,6 @@ def draw(figure: Figure, kind: str) -> bytes:
     buffer = io.BytesIO()
     canvas.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else None)
     return buffer.getvalue()
-
-
-def _has_bar(layer: Points | Line | Heatmap | Outline | Mark) -> bool:
-    return isinstance(layer, Heatmap) or (isinstance(layer, Points) and layer.colour is not None and not layer.outlier)
 
 
 def _lay_out(canvas: Canvas, rows: int, columns: int, bars: bool) -> None:

@@ -4,7 +4,7 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.monitor.figures.description import Figure, Heatmap, Layer, Line, Mark, Outline, Panel, Points
+from services.monitor.figures.description import Figure, Heatmap, Line, Mark, Outline, Panel, Points, is_coloured
 from services.monitor.figures.palette import OUTLIER, Styles
 
 __all__ = ["to_plotly"]
@@ -46,7 +46,7 @@ def to_plotly(figure: Figure) -> dict[str, Any]:
     shown: set[str] = set()
     styles = Styles()
     for number, panel in enumerate(panels, start=1):
-        axes = _Axes(number, figure, rows, coloured=any(map(_is_coloured, panel.layers)))
+        axes = _Axes(number, figure, rows, coloured=any(map(is_coloured, panel.layers)))
         layout |= axes.layout(panel)
         if panel.empty:
             layout["annotations"].append(_NOTHING | {"text": figure.nothing})
@@ -126,11 +126,6 @@ class _Axes:
         return line | across, note | beside | {"xanchor": "left", "yanchor": "bottom"}
 
 
-def _is_coloured(layer: Layer) -> bool:
-    """Whether colours of a layer are numbers, which needs a bar."""
-    return isinstance(layer, Heatmap) or (isinstance(layer, Points) and layer.colour is not None and not layer.outlier)
-
-
 def _trace(layer: Points | Line | Heatmap | Outline, panel: Panel, styles: Styles, axes: _Axes) -> dict[str, Any]:
     if isinstance(layer, Heatmap):
         return _heatmap(layer, panel, axes)
@@ -156,7 +151,7 @@ def _points(layer: Points, styles: Styles, axes: _Axes) -> dict[str, Any]:
         }
     else:
         marker = {"size": 6, "symbol": styles.symbol(layer.label)[0], "color": styles.colour(layer.label)}
-    if _is_coloured(layer):
+    if is_coloured(layer):
         marker |= {"color": layer.colour, "colorscale": "Viridis", "showscale": True}
         marker["colorbar"] = axes.colour_bar(layer.colour_label)
         if layer.colour_range:
