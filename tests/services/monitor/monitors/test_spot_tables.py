@@ -105,3 +105,18 @@ def test_bright_spots_of_the_last_days_and_those_that_last_alarm() -> None:
     found = [(finding.rule, finding.configuration) for finding in spot_findings([_GONE, _STILL, fresh], _NEWEST)]
     assert found == [("hot-spot", "FUVA 5600,480"), ("lasting", "FUVA 5600,480"), ("hot-spot", "FUVA 6400,480")]
     assert all(finding.source and finding.threshold for finding in spot_findings([_STILL], _NEWEST))
+
+
+def test_the_active_table_is_the_one_of_the_detector_that_was_used_last(tmp_path: Path) -> None:
+    row = FlagRow(("FUVA", *spot_tables.ALWAYS, 1700, 690, 60, 12, 16))
+    nuv = FlagRow(("N/A", *spot_tables.ALWAYS, 8, 16, 4, 4, 16))
+    for name, detector, rows in (("b.fits", "FUV", [row]), ("n.fits", "NUV", [nuv]), ("a.fits", "FUV", [])):
+        (tmp_path / name).write_bytes(spot_tables.table_bytes("BPIXTAB", detector, rows, _NEWEST))
+    columns = spot_tables.read_tables([tmp_path / name for name in ("b.fits", "n.fits", "a.fits")])
+    assert spot_tables.active_table(columns, "FUV") == ("b.fits", (row,))
+    assert spot_tables.active_table(columns, "NUV") == ("n.fits", (nuv,))
+    # A table without rows is one all the same.
+    empty = spot_tables.read_tables([tmp_path / "a.fits"])
+    assert spot_tables.active_table(empty, "FUV") == ("a.fits", ())
+    assert spot_tables.active_table(empty, "NUV") is None
+    assert spot_tables.active_table(spot_tables.read_tables([]), "FUV") is None

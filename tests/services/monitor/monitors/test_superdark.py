@@ -2,7 +2,7 @@
 
 import gzip
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,6 @@ from shared.database.engine import Database
 from shared.database.models.monitoring import Alert, Artifact, MonitorFigure, MonitorPart, MonitorRun, MonitorValue
 from shared.database.models.operations import Dataset, File
 from shared.database.models.science import DarkCounts
-from shared.settings import get_settings
 from shared.store import Store
 from simulator.spots import draw_spots
 from simulator.state import HotSpot
@@ -38,15 +37,6 @@ _KEPT = 0.856
 def _times(start: float = _START, days: float = _DAYS) -> list[float]:
     """Five darks a week, as in real schedules."""
     return [start + week + day for week in np.arange(0.0, days - 6.0, 7.0) for day in (0.1, 0.17, 0.24, 3.1, 3.2)]
-
-
-@pytest.fixture(autouse=True)
-def references(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Folder of the active tables."""
-    monkeypatch.setenv("COSMO_CALIBRATOR__REFERENCES", str(tmp_path))
-    get_settings.cache_clear()
-    yield tmp_path
-    get_settings.cache_clear()
 
 
 async def _add(database: Database, darks: Sequence[DarkMap]) -> None:
