@@ -79,8 +79,8 @@ def test_nuv_darks_know_no_pulse_heights(tmp_path: Path, data_dir: Path) -> None
     # Pixels are numbered from 0, and each of the 1024 by 1024 counts, those at the edges too.
     events = {
         "TIME": np.sort(_GENERATOR.uniform(0, stop, count)),
-        "XCORR": _GENERATOR.integers(0, 1024, count),
-        "YCORR": _GENERATOR.integers(0, 1024, count),
+        "XCORR": np.floor(_GENERATOR.uniform(0, 1024, count)),
+        "YCORR": np.floor(_GENERATOR.uniform(0, 1024, count)),
     }
     events["XCORR"][:4], events["YCORR"][:4] = (0, 0, 1023, 1023), (0, 1023, 0, 1023)
     path = write_corrtag(tmp_path / "lb4l02m1q_corrtag.fits", events, stop, segment="N/A", EXPTYPE="DARK")

@@ -12,7 +12,7 @@ import pytest
 from astropy.io import fits
 from sqlalchemy import delete, func, insert, select, update
 
-from services.monitor.monitors.framework import parts, runs
+from services.monitor.monitors.framework import runs
 from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.monitoring import Alert, Artifact, MonitorFigure, MonitorPart, MonitorRun, MonitorValue
@@ -24,8 +24,8 @@ from tests.services.monitor.monitors.bench import run_monitor
 
 pytestmark = pytest.mark.integration
 
-_FILES = 4
-"""Keys of files in a part, so that there are many."""
+_STEP = 128
+"""Step of the keys of files: four files are in a part."""
 
 _SEGMENTS, _LEVELS = ("FUVA", "FUVB"), (163, 167)
 _WIDTH, _HEIGHT = 12, 4
@@ -38,7 +38,7 @@ class _Observatory:
         self._database, self._messenger, self._store = database, messenger, Store(f"file://{folder}/store")
         self._folder = folder / "store"
         self._generator = np.random.default_rng(3)
-        self._occasion = 0
+        self._occasion = self._last_file = 0
 
     async def add(self, numbers: Sequence[int], *, again: bool = False) -> None:
         """Ingest exposures by their numbers, which are in the order of time; again: a new generation of them."""
@@ -54,9 +54,10 @@ class _Observatory:
                     dataset_id = dataset.id
                 gone = {"current": False, "shown": False}
                 await session.execute(update(File).where(File.dataset_id == dataset_id).values(gone))
+                self._last_file += _STEP
                 file = File(
-                    dataset_id=dataset_id, origin="product", path=f"{name}-{again}", name=f"{name}_corrtag.fits",
-                    rootname=name, suffix="corrtag", size=1, sha256="0" * 64, shown=True,
+                    id=self._last_file, dataset_id=dataset_id, origin="product", path=f"{name}-{again}",
+                    name=f"{name}_corrtag.fits", rootname=name, suffix="corrtag", size=1, sha256="0" * 64, shown=True,
                     ingested_at=datetime.now(UTC),
                 )  # fmt: skip
                 session.add(file)
@@ -171,7 +172,6 @@ async def test_step_by_step_is_as_all_anew(
     database: Database, messenger: Messenger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, monitor: str,
     ranges: int, others: int,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(parts, "_FILES", _FILES)
     monkeypatch.setattr(runs, "draw", lambda *_: b"")  # pictures show what is compared here, and take time
     observatory = _Observatory(database, messenger, tmp_path)
 
