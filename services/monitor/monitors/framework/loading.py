@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from pyarrow import csv
-from sqlalchemy import BigInteger, Boolean, Double, Integer, String
+from sqlalchemy import REAL, BigInteger, Boolean, Double, Integer, String
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
@@ -19,6 +19,9 @@ __all__ = ["load"]
 def _arrow_type(kind: TypeEngine[Any]) -> pa.DataType:
     if isinstance(kind, Boolean):
         return pa.bool_()
+    if isinstance(kind, REAL):
+        # Half as many digits say the same number.
+        return pa.float32()
     if isinstance(kind, (Double, Integer, BigInteger)):
         return pa.float64()
     if isinstance(kind, String):
@@ -73,7 +76,7 @@ async def load(session: AsyncSession, query: RowQuery) -> Columns:
 
 def _array(column: pa.ChunkedArray) -> np.ndarray:
     if pa.types.is_floating(column.type):
-        values: np.ndarray = column.fill_null(float("nan")).to_numpy()
+        values: np.ndarray = column.fill_null(float("nan")).to_numpy().astype(np.float64, copy=False)
         return values
     if pa.types.is_boolean(column.type):
         flags: np.ndarray = column.fill_null(False).to_numpy()

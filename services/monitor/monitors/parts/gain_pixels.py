@@ -79,7 +79,7 @@ def pixels_query(segment: str, level: int) -> RowQuery:
         select(
             Gain.file_id,
             cast(row * GAIN_SHAPE[1] + Gain.x, Integer).label("pixel"),
-            cast(Gain.gain, Double).label("gain"),
+            Gain.gain,
             cast(Gain.counts, Double).label("counts"),
         )
         .join(File, File.id == Gain.file_id)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sqlalchemy import Boolean, Double, Integer, String, column, select, values
+from sqlalchemy import REAL, Boolean, Double, Integer, String, cast, column, select, values
 
 from services.monitor.monitors.framework.loading import load
 from services.monitor.monitors.framework.monitor import RowQuery
@@ -32,3 +32,13 @@ async def test_one_column_that_is_null_is_a_row(database: Database) -> None:
     async with database.session() as session:
         assert np.array_equal((await load(session, query))["number"], [np.nan, 2.0], equal_nan=True)
         assert len((await load(session, query.where(query.selected_columns.number > 5)))["number"]) == 0
+
+
+async def test_single_precision_is_kept_to_the_last_bit(database: Database) -> None:
+    exact = np.random.default_rng(6).normal(0.0, 1e3, 500).astype(np.float32)
+    table = values(column("gain", REAL), name="given", literal_binds=True).data([(float(one),) for one in exact])
+    query = select(cast(table.c.gain, REAL).label("gain"))
+    async with database.session() as session:
+        found = await load(session, query)
+    assert found["gain"].dtype == np.float64
+    assert np.array_equal(found["gain"], exact.astype(np.float64))
