@@ -9,7 +9,7 @@ from shared.cos.history import Segment
 from simulator.description import FIRST_LIGHT, YEAR, Instrument
 from simulator.sky import saa_distance, solar_flux, subsolar
 
-__all__ = ["amplifier_temperature", "dark_rate", "tube_temperature"]
+__all__ = ["Detector", "amplifier_temperature", "dark_rate", "tube_temperature"]
 
 Floats = NDArray[np.float64]
 Detector = Literal["FUVA", "FUVB", "NUV"]

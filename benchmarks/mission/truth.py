@@ -1,17 +1,18 @@
 """What a monitor should have found, from the simulated instrument."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
+from services.monitor.monitors.parts.superdarks import PERIOD_DAYS
 from shared.cos.detector import DARK_REGIONS, X_BINNING, Y_BINNING
 from shared.cos.history import Segment
-from simulator.background import dark_rate
-from simulator.description import Instrument
+from simulator.background import Detector, dark_rate
 from simulator.evolution import GAIN_PER_LEVEL, hv_level, modal_gain
 from simulator.forward.fuv import dark_share
-from simulator.state import GRID_X, GRID_Y
+from simulator.mission.schedule import Mission
+from simulator.state import GRID_X, GRID_Y, HotSpot
 
 __all__ = ["MissionTruth"]
 
@@ -26,6 +27,11 @@ _GRID = 40
 
 _GAIN_FAULTS = ("hv-step",)
 _BACKGROUND_FAULTS = ("saa", "burst", "bad-time")
+_KEPT_PULSE_HEIGHTS = (2, 23)
+"""Pulse heights that the rates of hot spots are of (CalCOS keeps them)."""
+
+_SURE_COUNTS = 40.0
+"""Counts within a period that make a hot spot certain: its brightest superpixel has a quarter of them at least."""
 
 
 class MissionTruth:
@@ -33,14 +39,22 @@ class MissionTruth:
 
     Parameters
     ----------
-    content
-        Content of its truth file.
+    mission
+        What it was drawn from.
+    exposures
+        Truth of those that were flown (`simulator.mission.truth.exposure_truth`).
+    there
+        Rootnames of the datasets that were processed; nothing can be found in others.
     """
 
-    def __init__(self, content: dict[str, Any]) -> None:
-        self.instrument = Instrument(seed=content["mission"]["seed"])
-        self.mission = content["mission"]
-        self.exposures = {exposure["rootname"]: exposure for exposure in content["exposures"]}
+    def __init__(self, mission: Mission, exposures: Sequence[dict[str, Any]], there: Collection[str]) -> None:
+        self.instrument = mission.instrument
+        self.mission = mission
+        self.exposures = {
+            exposure["rootname"]: exposure
+            for exposure in exposures
+            if (exposure["plan"]["association"] or exposure["rootname"]) in there
+        }
 
     def faulty(self, *kinds: str) -> set[str]:
         """Exposures that have a fault, of some kinds or of any."""
@@ -52,7 +66,7 @@ class MissionTruth:
 
     @property
     def bright(self) -> set[str]:
-        """Darks whose background is raised for a while."""
+        """FUV darks whose background is raised for a while."""
         return {name for name in self.faulty(*_BACKGROUND_FAULTS) if self.exposures[name]["plan"]["exptype"] == "DARK"}
 
     @property
@@ -60,27 +74,69 @@ class MissionTruth:
         """Exposures in which the voltage steps."""
         return self.faulty(*_GAIN_FAULTS)
 
-    def dark(self, rootname: str, segment: str, mjd: Sequence[float]) -> np.ndarray:
+    def dark(self, rootname: str, detector: Detector, mjd: Sequence[float]) -> np.ndarray:
         """Dark rate that the monitors should find in 25-s bins of one exposure, counts / s / pixel, shape (n,).
 
         Parameters
         ----------
         rootname
             The exposure; where it was made to be in the anomaly, its rate is raised.
-        segment
+        detector
             FUVA, FUVB or NUV.
         mjd
             Starts of the bins.
         """
         plan = self.exposures[rootname]["plan"]
         times = np.asarray(mjd) + 0.5 * _BIN / 86400.0
-        rate = dark_rate(self.instrument, segment, times)  # type: ignore[arg-type]
+        rate = dark_rate(self.instrument, detector, times)
         first = (np.asarray(mjd) - plan["start"]) * 86400.0
         for fault in plan["faults"]:
             if fault["kind"] == "saa":
                 common = np.minimum(first + _BIN, fault["stop"]) - np.maximum(first, fault["start"])
                 rate = rate * (1.0 + (fault["amount"] - 1.0) * np.clip(common, 0.0, None) / _BIN)
-        return rate if segment == "NUV" else rate * self._share(segment, float(times[0]))  # type: ignore[arg-type]
+        if detector == "NUV":
+            return rate
+        area = DARK_REGIONS[detector]["inner"]
+        spots = sum(
+            self._spot_share(spot, float(times[0]), _PULSE_HEIGHTS)
+            * spot.rate
+            * ((times >= spot.start) & (times < spot.stop))
+            for spot in self.instrument.spots
+            if spot.detector == detector and area.contains(np.array(spot.x), np.array(spot.y))
+        )
+        return np.asarray(rate * self._share(detector, float(times[0])) + spots / area.pixels)
+
+    def _spot_share(self, spot: HotSpot, mjd: float, heights: tuple[int, int]) -> float:
+        """Share of the counts of a hot spot that have some pulse heights."""
+        if spot.detector == "NUV":
+            return 1.0
+        gain = modal_gain(self.instrument, spot.detector, mjd, spot.x, spot.y)
+        return float(dark_share(*heights, gain))
+
+    def spot_rate(self, spot: HotSpot, mjd: float) -> float:
+        """Rate of a hot spot at a time, in the pulse heights that monitors count, counts / s."""
+        return spot.rate * self._spot_share(spot, mjd, _KEPT_PULSE_HEIGHTS)
+
+    def darks(self, detector: str) -> np.ndarray:
+        """List starts (MJD) and lengths (s) of the darks of a detector in the order of time, shape (2, n)."""
+        plans = [exposure["plan"] for exposure in self.exposures.values()]
+        found = [
+            (plan["start"], plan["exptime"])
+            for plan in plans
+            if plan["exptype"] == "DARK" and plan["detector"] == detector[:3]
+            if not any(fault["segment"] == detector and fault["kind"] == "segment-off" for fault in plan["faults"])
+        ]
+        return np.array(sorted(found)).reshape(-1, 2).T
+
+    def is_sure(self, spot: HotSpot) -> bool:
+        """Whether the darks of some period show a hot spot with certainty."""
+        mjd, seconds = self.darks(spot.detector)
+        there = (mjd >= spot.start) & (mjd < spot.stop)
+        period = (mjd[there] // PERIOD_DAYS).astype(int)
+        if not len(period):
+            return False
+        most = np.bincount(period - period.min(), seconds[there]).max()
+        return bool(most * self.spot_rate(spot, float(mjd[there][0])) > _SURE_COUNTS)
 
     def _share(self, segment: Segment, mjd: float) -> float:
         """Share of the background in the inner region whose pulse heights are counted."""

@@ -1,9 +1,11 @@
 """Fly a mission: take every exposure of a schedule, and write its files, its reports and the truth.
 
 The files of a visit are made aside and moved when all are there, association tables first: whoever scans the folder
-meanwhile knows what is still to come.
+meanwhile knows what is still to come. A flight that was stopped goes on with the visits that are not there yet.
 """
 
+import hashlib
+import json
 import shutil
 import signal
 from collections.abc import Iterator, Sequence
@@ -17,7 +19,7 @@ from astropy.io import fits
 from simulator.files.associations import write_association
 from simulator.jitter import jitter_files
 from simulator.mission.schedule import Mission, draw
-from simulator.mission.truth import Record, Taken, exposure_truth, write_truth
+from simulator.mission.truth import Record, Taken, exposure_truth, write_json, write_truth
 from simulator.mission.visits import Visit
 from simulator.observatory import blind_offset, state_of, viewing_of
 from simulator.observe import observe
@@ -27,14 +29,17 @@ from simulator.references.catalogue import Catalogue
 from simulator.references.context import CONTEXTS, REVISED, write_contexts
 from simulator.sms import report, report_name, weeks
 from simulator.support import support_file
+from simulator.truth import TRUTH_NAME
 
-__all__ = ["CRDS", "DATA", "REFERENCES", "REPORTS", "Flight", "fly"]
+__all__ = ["CRDS", "DATA", "REFERENCES", "REPORTS", "Flight", "flown", "fly"]
 
 CRDS: Final = "crds"
 DATA: Final = "data"
 REFERENCES: Final = "references"
 REPORTS: Final = "sms"
 _ASIDE = ".making"
+_FLOWN = ".flown"
+"""The truth of each visit that is there, until that of the mission is written."""
 
 
 class Flight:
@@ -66,6 +71,7 @@ class Flight:
             for fault in plan.faults_of(FaultKind.BAD_TIME)
         ]
         self._catalogue = Catalogue(bad_times)
+        self._flown = _folder_of(mission, folder)
 
     def write_references(self, visit: Visit) -> list[str]:
         """Write the reference files that either context chooses for a visit; those that are there stay.
@@ -96,7 +102,14 @@ class Flight:
         return names
 
     def take(self, visit: Visit) -> list[Record]:
-        """Take a visit's exposures and publish their files and references; returns the truth of each."""
+        """Take a visit's exposures and publish their files and references; returns the truth of each.
+
+        Of a visit that is there already, only its truth is read.
+        """
+        known = self._flown / f"{visit.name}.json"
+        if known.exists():
+            found: list[Record] = json.loads(known.read_text())
+            return found
         self.write_references(visit)
         aside = self.folder / _ASIDE / visit.name
         shutil.rmtree(aside, ignore_errors=True)
@@ -110,7 +123,9 @@ class Flight:
         for path in sorted(aside.iterdir(), key=lambda path: "_asn" not in path.name):
             path.replace(target / path.name)
         aside.rmdir()
-        return [exposure_truth(self.mission, one) for one in taken]
+        records = [exposure_truth(self.mission, one) for one in taken]
+        write_json(records, known)
+        return records
 
     def _expose(self, visit: Visit, aside: Path) -> list[Taken]:
         instrument = self.mission.instrument
@@ -155,6 +170,28 @@ class Flight:
         _write(image, aside / f"{rootname}_jif.fits")
 
 
+def _folder_of(mission: Mission, folder: Path) -> Path:
+    """Folder of the truth of the visits of a mission that are there."""
+    return folder / _FLOWN / hashlib.sha256(repr(mission).encode()).hexdigest()[:16]
+
+
+def flown(mission: Mission, folder: Path) -> list[Record]:
+    """Truth of the exposures of a mission that are there, in the order of time.
+
+    Parameters
+    ----------
+    mission, folder
+        As in `fly`.
+    """
+    whole = folder / TRUTH_NAME
+    if whole.exists():
+        records: list[Record] = json.loads(whole.read_text())["exposures"]
+    else:
+        parts = _folder_of(mission, folder).glob("[!.]*.json")
+        records = [record for path in parts for record in json.loads(path.read_text())]
+    return sorted(records, key=lambda record: float(record["plan"]["start"]))
+
+
 def _write(hdus: fits.HDUList, path: Path) -> None:
     hdus.writeto(path)
 
@@ -189,26 +226,34 @@ def fly(mission: Mission, folder: Path, *, jobs: int = 1) -> Iterator[tuple[Visi
     mission
         What it is drawn from.
     folder
-        Where to; see `Flight`.
+        Where to; see `Flight`. Visits of the same mission that are there stay.
     jobs
         Processes that take visits at the same time; the data do not depend on it.
 
     Yields
     ------
     tuple
-        A visit that is complete, how many are, and how many there will be. The reports are there before the first,
-        the truth after the last.
+        A visit that is complete, how many are, and how many there will be, in an order that covers the whole mission
+        ever more densely. The reports are there before the first, the truth after the last.
     """
     flight = Flight(mission, folder)
     flight.write_contexts()
     reports = flight.write_reports()
     records: list[Record] = []
     total = len(flight.taken)
+    order = _spread(total)
     with ProcessPoolExecutor(
         jobs, mp_context=get_context("spawn"), initializer=_start, initargs=(mission, folder)
     ) as pool:
-        for visit, done, found in zip(flight.taken, range(1, total + 1), pool.map(_take, range(total)), strict=True):
+        for done, (index, found) in enumerate(zip(order, pool.map(_take, order), strict=True), start=1):
             records += found
-            yield visit, done, total
+            yield flight.taken[index], done, total
     write_truth(mission, records, flight.visits, reports, folder)
-    shutil.rmtree(folder / _ASIDE, ignore_errors=True)
+    for name in (_ASIDE, _FLOWN):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _spread(count: int) -> list[int]:
+    """Order in which any first part covers the whole of the mission: that of the reversed binary digits."""
+    digits = max(count - 1, 1).bit_length()
+    return sorted(range(count), key=lambda index: f"{index:0{digits}b}"[::-1])

@@ -9,18 +9,18 @@ import numpy as np
 from simulator.description import FIRST_LIGHT, Instrument
 from simulator.mission.routines import ROUTINES, Routine
 from simulator.mission.visits import Programme, Visit, VisitBuilder, base36
-from simulator.plan import Fault, FaultKind
+from simulator.plan import ExposurePlan, Fault, FaultKind
 from simulator.spots import draw_spots
 
 __all__ = ["Mission", "Size", "draw"]
 
-Size = Literal["small", "large", "huge", "full"]
+Size = Literal["small", "large", "huge", "brief", "full"]
 
 _START: Final = 57477.0
 """MJD 2016-03-30: the default start, in the third lifetime position."""
 _SHORTEN = 0.25
 """Factor on exposure times, unless the mission is full."""
-_TIMES: Final[dict[Size, int]] = {"small": 1, "large": 6, "huge": 36, "full": 0}
+_TIMES: Final[dict[Size, int]] = {"small": 1, "large": 6, "huge": 36, "brief": 0, "full": 0}
 """How many times the visits of a small mission are taken; 0 for all that are scheduled."""
 _PAUSE = 900.0
 """Seconds between two visits."""
@@ -39,7 +39,7 @@ class Mission:
         Of everything that chance decides.
     size
         How many of the scheduled visits are taken, that is, get files. Small: a few of each kind, with short exposures.
-        Large: six times as many. Huge: 36 times. Full: all, with real exposure times.
+        Large: six times as many. Huge: 36 times. Brief: all, with short exposures. Full: all, with real exposure times.
     start
         MJD of its start.
     faults
@@ -137,7 +137,7 @@ def _with_faults(visits: list[Visit], mission: Mission, instrument: Instrument) 
             for visit in visits
             if visit.taken
             for plan in visit.exposures
-            if plan.rootname not in taken and not plan.is_acquisition and _can_have(kind, plan.detector, plan.segment)
+            if plan.rootname not in taken and not plan.is_acquisition and _can_have(kind, plan)
             if plan.exptype != "WAVECAL" and (kind is not FaultKind.MISSING or plan.association)
         ]
         if not able:
@@ -148,10 +148,12 @@ def _with_faults(visits: list[Visit], mission: Mission, instrument: Instrument) 
     return visits
 
 
-def _can_have(kind: FaultKind, detector: str, segment: str) -> bool:
+def _can_have(kind: FaultKind, plan: ExposurePlan) -> bool:
     if kind in _SEGMENTED:
-        return detector == "FUV" and segment == "BOTH"
-    return detector == "FUV" or kind not in (FaultKind.BURST, FaultKind.BAD_TIME, FaultKind.SAA)
+        # A step of the voltage is one of the pulse heights of light.
+        lit = kind is not FaultKind.HV_STEP or plan.target.spectrum is not None
+        return plan.detector == "FUV" and plan.segment == "BOTH" and lit
+    return plan.detector == "FUV" or kind not in (FaultKind.BURST, FaultKind.BAD_TIME, FaultKind.SAA)
 
 
 def _faulty(visit: Visit, rootname: str, kind: FaultKind) -> Visit:

@@ -21,7 +21,7 @@ from simulator.sky import is_day, saa_distance, solar_flux, subsolar
 from simulator.state import InstrumentState
 from simulator.truth import TRUTH_NAME, truth_of
 
-__all__ = ["SCHEMA", "Taken", "exposure_truth", "write_truth"]
+__all__ = ["SCHEMA", "Taken", "exposure_truth", "write_json", "write_truth"]
 
 SCHEMA = "cosmo-simulated-mission/1"
 
@@ -142,8 +142,13 @@ def write_truth(
         "reports": sorted(reports),
         "exposures": sorted(exposures, key=lambda record: record["plan"]["start"]),
     }
-    path = folder / TRUTH_NAME
-    staged = path.with_name(f".{TRUTH_NAME}")
+    return write_json(content, folder / TRUTH_NAME)
+
+
+def write_json(content: object, path: Path) -> Path:
+    """Write values as JSON, all of the file at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_name(f".{path.name}")
     staged.write_text(json.dumps(content, indent=1, default=_plain) + "\n")
     staged.replace(path)
     return path

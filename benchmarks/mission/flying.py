@@ -1,0 +1,96 @@
+"""Fly a mission and process it at the same time, and go on where that was stopped."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from cosmo.cli.running import scan_once
+from cosmo.client import Client
+from cosmo.launcher.machine import Machine
+from shared.errors import TransientError
+from simulator.mission.make import DATA, fly
+from simulator.mission.schedule import Mission
+from simulator.truth import TRUTH_NAME
+
+__all__ = ["SETTINGS", "compute", "fly_into", "process"]
+
+SETTINGS = {
+    "COSMO_CALIBRATOR__KEEP": "corrtag*,x1d*,lampflash",
+    "COSMO_MONITOR__QUIET_SECONDS": "1e6",
+    "COSMO_MONITOR__LONGEST_WAIT_SECONDS": "1e6",
+}
+"""Of the services: images, which no monitor reads, are not kept, and monitors run once, when all is there."""
+
+_SCAN_SECONDS = 30.0
+_POLL_SECONDS = 5.0
+_SETTLED_SECONDS = 20.0
+"""A monitor that asked for another run of itself has begun it by then."""
+
+
+def fly_into(machine: Machine, mission: Mission, folder: Path, jobs: int, deadline: float) -> None:
+    """Fly what is not there yet, and have the services process it meanwhile.
+
+    Parameters
+    ----------
+    machine
+        Its services run.
+    mission, folder, jobs
+        As in `simulator.mission.make.fly`.
+    deadline
+        Time, of `time.monotonic`, after which no further visit is begun.
+    """
+    scanned = 0.0
+    visits = iter(()) if (folder / TRUTH_NAME).exists() else fly(mission, folder, jobs=jobs)
+    for visit, done, total in visits:
+        print(f"flown: {done} of {total} visits, {visit.kind} {visit.name}", end="\r", flush=True)
+        if time.monotonic() - scanned > _SCAN_SECONDS:
+            asyncio.run(scan_once(machine.environment, str(folder / DATA)))
+            scanned = time.monotonic()
+        machine.check()
+        if time.monotonic() > deadline:
+            break
+    print()
+    asyncio.run(scan_once(machine.environment, str(folder / DATA)))
+
+
+def process(machine: Machine, client: Client, deadline: float) -> None:
+    """Wait until no job waits or runs, or the deadline (time of `time.monotonic`) has passed."""
+
+    def done() -> bool:
+        status = client.status()
+        print(status["datasets"], status["jobs"], end="\r", flush=True)
+        return time.monotonic() > deadline or not any(status["jobs"].get(state) for state in ("queued", "running"))
+
+    _wait(machine, done)
+    print()
+
+
+def compute(machine: Machine, client: Client, name: str) -> None:
+    """Run a monitor, as often as it asks for itself."""
+
+    def newest() -> object:
+        return (client.monitor(name)["last_run"] or {}).get("id")
+
+    known, since = newest(), None
+
+    def settled() -> bool:
+        nonlocal known, since
+        found = newest()
+        if found != known:
+            known, since = found, time.monotonic()
+        return since is not None and time.monotonic() - since > _SETTLED_SECONDS
+
+    client.compute(name)
+    _wait(machine, settled)
+
+
+def _wait(machine: Machine, done: Callable[[], bool]) -> None:
+    while True:
+        machine.check()
+        try:
+            if done():
+                return
+        except TransientError as error:
+            print(f"\n{error}")
+        time.sleep(_POLL_SECONDS)
