@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 __all__ = [
     "GRID_SHAPE",
@@ -116,6 +117,12 @@ class HotSpot:
     stop: float
     sigma_x: float = 3.0
     sigma_y: float = 1.0
+
+    def share_within(self, left: float, right: float, low: float, high: float) -> float:
+        """Share of its counts that fall into pixels from ``left`` and ``low`` up to but without the others."""
+        x = ndtr((np.array([left, right]) - 0.5 - self.x) / self.sigma_x)
+        y = ndtr((np.array([low, high]) - 0.5 - self.y) / self.sigma_y)
+        return float((x[1] - x[0]) * (y[1] - y[0]))
 
 
 @dataclass(frozen=True)

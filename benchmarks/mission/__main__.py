@@ -10,8 +10,12 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from benchmarks.mission.comparing import Flagged, Recovered, flagged, recovered
+from benchmarks.mission.comparing import Flagged, Recovered
+from benchmarks.mission.darks import darks_recovered, spots_recovered
 from benchmarks.mission.flying import SETTINGS, compute, fly_into, process
+from benchmarks.mission.gains import gains_recovered
+from benchmarks.mission.outliers import flagged
+from benchmarks.mission.stims import stims_recovered
 from benchmarks.mission.truth import MissionTruth
 from cosmo.cli.running import prepare
 from cosmo.client import Client
@@ -50,7 +54,9 @@ def _measure(machine: Machine, mission: Mission, folder: Path, tables: Path) -> 
             compute(machine, client, name)
         there = {row["rootname"] for row in client.datasets(state="ingested")}
         truth = MissionTruth(mission, flown(mission, folder), there)
-        _write(tables / "mission.csv", Recovered, recovered(client, truth))
+        parts = (darks_recovered, spots_recovered, stims_recovered, gains_recovered)
+        recovered = [row for part in parts for row in part(client, truth)]
+        _write(tables / "mission.csv", Recovered, recovered)
         _write(tables / "mission_outliers.csv", Flagged, flagged(client, truth))
         print(f"{len(truth.exposures)} exposures, {client.status()['datasets']}")
 
