@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.mission.comparing import PAGE, Flagged, Recovered, compare
 from benchmarks.mission.truth import MissionTruth
 from cosmo.client import Client
-from services.monitor.monitors.parts.darks import SAA_LATITUDE, SAA_LONGITUDE
+from services.monitor.monitors.parts.darks import SAA_EDGE_KM, SAA_LATITUDE, SAA_LONGITUDE
 from shared.cos.detector import X_BINNING, Y_BINNING
 from simulator.background import Detector
 from simulator.state import HotSpot
@@ -45,6 +45,7 @@ def darks_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
     edges: dict[str, list[np.ndarray]] = {}
     for rootname, detector, bins in _bins(client, truth):
         free = (bins["latitude"] > SAA_LATITUDE) | (bins["longitude"] < SAA_LONGITUDE)
+        free &= bins["saa_distance"] > SAA_EDGE_KM
         if rootname not in faulty and bins["exposure"][free].sum() > 0:
             rates[rootname, detector] = float(np.average(bins["true"][free], weights=bins["exposure"][free]))
         if rootname not in faulty:

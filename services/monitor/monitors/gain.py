@@ -53,9 +53,11 @@ so many photons fall below the threshold that 5 per cent of the flux is lost: th
 The maps show the newest gain of each superpixel (8 by 2 pixels) by segment and high voltage. A line is fitted to the
 gains of each superpixel at each voltage, weighted by counts, and again without those 3 robust sigma off it: to those of
 its newest 730 days, and none before the last move of spectra to another lifetime position, for the gain falls only
-while light falls on it. Where the line reaches 3 is the projected date; where it does not fall by 2 sigma there is
-none. What was measured in or beside a hot spot (SPOTTAB) takes no part. The tables `flagged` and `gain_trends` hold
-which superpixels have sagged, and the lines.
+while light falls on it. Errors are those of the scatter about the line, or of that about all lines of the segment where
+it is the larger: a few gains may lie on a line by chance. Where the line reaches 3 is the projected date, and its error
+is by how much later that may be; where the line does not fall by 4 sigma there is none. What was measured in or beside
+a hot spot (SPOTTAB) takes no part. The tables `flagged` and `gain_trends` hold which superpixels have sagged, and the
+lines.
 
 The values are medians of each exposure in regions 2048 pixels wide along the rows of each lifetime position. Since one
 level of voltage is worth 0.393 bins, they are scaled to level 178 before a line is fitted to them in the same way, over
@@ -274,7 +276,7 @@ MONITOR = Monitor(
     title="FUV modal gain",
     explanation=_EXPLANATION.strip(),
     detector="FUV",
-    version=2,
+    version=3,
     tables=frozenset({"gain"}),
     inputs={"ranges": gain_levels.RANGES},
     quantities={

@@ -20,13 +20,9 @@ from services.monitor.monitors.framework.monitor import (
     RowQuery,
     Values,
 )
-from services.monitor.monitors.framework.statistics import summarise
-from services.monitor.monitors.parts.exposures import (
-    outliers_to_both_sides,
-    take,
-    values_of,
-    voltage_changed,
-)
+from services.monitor.monitors.framework.statistics import robust_sigma, summarise
+from services.monitor.monitors.parts.exposures import take, values_of, voltage_changed
+from services.monitor.monitors.parts.lines import WINDOW, away_from_lines
 from services.monitor.monitors.parts.pulse_heights import LOST_HIGH, LOST_LOW, Shape, shape_of
 from shared.cos.detector import FUV_SEGMENTS
 from shared.cos.history import Segment
@@ -45,7 +41,15 @@ _CURRENT_DAYS = 180.0
 _LOWEST_PEAK, _HIGHEST_PEAK = 5.0, 20.0
 _MOST_LOW = 0.1
 
-_OUTLIER_SIGMAS, _OUTLIER_DAYS, _OUTLIER_FLOOR = 6.0, 90.0, 0.02
+_OUTLIER_SIGMAS, _OUTLIER_FLOOR = 5.0, 0.005
+"""An exposure is an outlier off the line through those of its setting by this many sigma; scatter that is always
+believed, as a fraction of the peak (as of the regions of the gain monitor)."""
+
+_FEWEST = 7
+"""Exposures of a setting that a line needs."""
+
+_SETTING = ("hvlevel", "life_adj", "opt_elem", "cenwave")
+"""What decides where light falls, and with which gain: exposures that share it have one peak, but for its decline."""
 
 _MOST_EPOCHS = 7
 """As many as there are colours to tell them by."""
@@ -60,7 +64,9 @@ their 128 bins in one. Darks, which have no such peak, are left out. The peak is
 logarithms of the bins above half the largest one. Exposures with fewer than 500 events are not measured. The rejected
 fraction is that of NPHA to NEVENTS in the header of the exposure.
 
-Outliers are told from the exposures of the same segment, voltage and lifetime position in the 90 days before.
+Outliers are told from the exposures of the same segment, voltage, lifetime position, grating and central wavelength,
+whose light falls on the same places: they lie 5 sigma off the line of median slope through the 11 about them. The gain
+does not change within an exposure; a step of the voltage in the middle of one moves its peak by a part of the step.
 """
 
 
@@ -79,6 +85,8 @@ def _histograms() -> RowQuery:
             PulseHeights.exptime,
             cast(PulseHeights.hvlevel, Double).label("hvlevel"),
             cast(PulseHeights.life_adj, Double).label("life_adj"),
+            Header.opt_elem,
+            cast(Header.cenwave, Double).label("cenwave"),
             cast(rejected, Double).label("rejected"),
             cast(events, Double).label("events"),
             *(cast(getattr(PulseHeights, f"pha_{height}"), Double).label(f"pha_{height}")
@@ -117,15 +125,22 @@ def _exposures(columns: Columns) -> Iterator[_Exposures]:
             continue
         histograms = np.stack([np.nan_to_num(mine[f"pha_{height}"]) for height in range(PULSE_HEIGHTS)], axis=1)
         shape = shape_of(histograms)
-        outlier = np.zeros(len(histograms), dtype=bool)
-        settings = np.stack([np.nan_to_num(mine["hvlevel"], nan=-1), np.nan_to_num(mine["life_adj"], nan=-1)], axis=1)
-        for setting in np.unique(settings, axis=0):
-            same = (settings == setting).all(axis=1)
-            outlier[same] = outliers_to_both_sides(
-                mine["mjd"][same], shape.peak[same], shape.peak_error[same],
-                sigmas=_OUTLIER_SIGMAS, days=_OUTLIER_DAYS, floor=_OUTLIER_FLOOR,
-            )  # fmt: skip
+        outlier = _outliers(mine, shape)
         yield _Exposures(segment, mine, histograms, shape, outlier)
+
+
+def _outliers(columns: Columns, shape: Shape) -> np.ndarray:
+    """Which exposures have their peak off those of the same setting."""
+    away = np.full(len(shape.peak), np.nan)
+    settings = np.array([repr(setting) for setting in zip(*(columns[name].tolist() for name in _SETTING), strict=True)])
+    for setting in np.unique(settings):
+        same = np.flatnonzero((settings == setting) & np.isfinite(shape.peak))
+        if len(same) >= _FEWEST:
+            away[same] = away_from_lines(columns["mjd"][same], shape.peak[same], min(WINDOW, len(same)))
+    # The scatter of a few would often be far too small.
+    scatter = np.maximum(np.fmax(shape.peak_error, robust_sigma(away[np.isfinite(away)])), _OUTLIER_FLOOR * shape.peak)
+    found: np.ndarray = np.abs(away) > _OUTLIER_SIGMAS * scatter
+    return found
 
 
 def _values(group: _Exposures) -> list[Values]:
@@ -265,7 +280,7 @@ MONITOR = Monitor(
     title="Pulse heights",
     explanation=_EXPLANATION.strip(),
     detector="FUV",
-    version=1,
+    version=2,
     tables=frozenset({"phd"}),
     inputs={"histograms": _histograms()},
     quantities={

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Double, String, cast, func, or_, select
+from sqlalchemy import ColumnElement, Double, String, and_, cast, func, or_, select
 
 from services.monitor.monitors.framework.history import Dated, value_at
 from services.monitor.monitors.framework.monitor import Columns, Finding, PartedInput, RowQuery, Values
@@ -29,6 +29,10 @@ __all__ = [
 SAA_LATITUDE, SAA_LONGITUDE = 10.0, 260.0
 """Bins are free of the SAA north of this latitude or west of this longitude, deg (the cut of STScI's dark monitor)."""
 
+SAA_EDGE_KM = 500.0
+"""They are not within this distance of its contour either, which the cut leaves in to its East: there the anomaly's
+edge makes up to twice the rate (3,990 measurements of 2009 to 2017: 2.1 within 300 km against 1.1 to 1.4 beyond)."""
+
 OUTLIER_SIGMAS, OUTLIER_DAYS = 5.0, 180.0
 """An exposure is an outlier above the median of the trailing days by this many sigma."""
 
@@ -44,7 +48,9 @@ HISTOGRAM_STEP = 5e-8
 
 def free_of_saa() -> ColumnElement[bool]:
     """Condition that a bin is far from the South Atlantic Anomaly, or that its position is unknown."""
-    return or_(Dark.latitude.is_(None), Dark.latitude > SAA_LATITUDE, Dark.longitude < SAA_LONGITUDE)
+    apart = or_(Dark.saa_distance.is_(None), Dark.saa_distance > SAA_EDGE_KM)
+    west = or_(Dark.latitude > SAA_LATITUDE, Dark.longitude < SAA_LONGITUDE)
+    return or_(Dark.latitude.is_(None), and_(west, apart))
 
 
 RANGES = file_ranges({"darks", "headers"})

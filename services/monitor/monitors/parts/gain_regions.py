@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from services.monitor.monitors.framework.monitor import Columns, Values
 from services.monitor.monitors.framework.statistics import robust_sigma
 from services.monitor.monitors.parts.exposures import take, values_of
 from services.monitor.monitors.parts.gain_pixels import PixelHistory, place_of, scaled
 from services.monitor.monitors.parts.gain_trends import Trend, fit_trend, ranked_within
+from services.monitor.monitors.parts.lines import away_from_lines
 from shared.cos.detector import X_BINNING, Y_BINNING
 from shared.cos.history import LIFETIME_POSITIONS
 
 __all__ = ["ROWS", "Region", "in_spectrum", "medians_of", "regions_of", "within"]
 
-_OUTLIER_SIGMAS, _OUTLIER_WINDOW = 5.0, 11
-"""An exposure is an outlier off the line through so many about it by this many sigma, in gain at the same voltage."""
+_OUTLIER_SIGMAS = 5.0
+"""An exposure is an outlier off the line through those about it by this many sigma, in gain at the same voltage."""
 
 _FLOOR = 0.005
 """Scatter that is always believed, as a fraction of the gain: what the fit of a peak of many counts repeats to."""
@@ -186,17 +186,7 @@ def _region(segment: str, position: int, block: int, files: Columns, gain: np.nd
 
 def _outliers(mjd: np.ndarray, gain: np.ndarray, error: np.ndarray) -> np.ndarray:
     """Which gains lie off the line of median slope through those before and after them."""
-    if len(gain) < _OUTLIER_WINDOW:
-        return np.zeros(len(gain), dtype=bool)
-    # Times of one visit are told apart by less than the gain's errors.
-    times, gains = (sliding_window_view(column, _OUTLIER_WINDOW) for column in (mjd, gain))
-    first, second = np.triu_indices(_OUTLIER_WINDOW, 1)
-    days = times[:, second] - times[:, first]
-    slopes = np.where(days > 1.0, (gains[:, second] - gains[:, first]) / np.maximum(days, 1.0), np.nan)
-    slope = np.nan_to_num(np.nanmedian(slopes, axis=1)) if (days > 1.0).any(axis=1).all() else np.zeros(len(days))
-    level = np.median(gains - slope[:, None] * (times - times[:, :1]), axis=1)
-    window = np.clip(np.arange(len(gain)) - _OUTLIER_WINDOW // 2, 0, len(slope) - 1)
-    away = gain - level[window] - slope[window] * (mjd - times[window, 0])
+    away = away_from_lines(mjd, gain)
     scatter = np.maximum(np.fmax(error, robust_sigma(away)), _FLOOR * gain)
     found: np.ndarray = np.abs(away) > _OUTLIER_SIGMAS * scatter
     return found

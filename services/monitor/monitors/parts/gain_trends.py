@@ -9,7 +9,18 @@ from services.monitor.monitors.parts.gain_pixels import BINS_PER_LEVEL, REFERENC
 from shared.cos.gain import GAIN_WIDTH
 from shared.cos.history import LIFETIME_POSITIONS
 
-__all__ = ["LEAST_DAYS", "LEAST_GAINS", "TREND_DAYS", "PixelTrends", "Trend", "fit_trend", "ranked_within", "trends_of"]
+__all__ = [
+    "LEAST_DAYS",
+    "LEAST_GAINS",
+    "TREND_DAYS",
+    "PixelTrends",
+    "Trend",
+    "date_error",
+    "fit_trend",
+    "ranked_within",
+    "trend_start",
+    "trends_of",
+]
 
 TREND_DAYS = 730.0
 """Trends are fitted to the newest days, since the gain falls only while light falls on it, and to none before the last
@@ -28,8 +39,9 @@ measured no longer falls with the gain (a simulated decline at 8 bins a year is 
 _CLIP = 3.0
 """Gains that lie off the first fit by more robust sigma are left out of the next."""
 
-_FALLING = 2.0
-"""The gain surely falls if its slope is below zero by so many of its errors."""
+_FALLING = 4.0
+"""The gain surely falls if its slope is below zero by so many of its errors: of the ten thousands of superpixels of a
+segment, chance lets fewer than one fall that does not, and dates come from slopes that are known to a quarter."""
 
 _MOVES = np.array([-np.inf, *sorted(position.start for position in LIFETIME_POSITIONS)])
 
@@ -54,7 +66,8 @@ class PixelTrends:
     intercept
         Gain at MJD 0, bins.
     sag, sag_error
-        When the line reaches a gain of 3 (MJD) and the error of that (d); NaN where the gain does not surely fall.
+        When the line reaches a gain of 3 (MJD) and by how much later that may be (d, one sigma); NaN where the gain
+        does not surely fall.
     used
         Gains that were fitted.
     """
@@ -91,16 +104,16 @@ def trends_of(history: PixelHistory) -> PixelTrends:
     chosen, group = chosen[above], group[above]
     # The error of a peak's centre goes with the root of its counts.
     away = np.abs(history.gain[chosen] - first.line[above]) * np.sqrt(history.counts[chosen])
-    scatter = np.maximum(_scatter(group, away, count), GAIN_WIDTH)
-    near = away <= _CLIP * scatter[group]
+    # Those of a few gains cannot say that they are better than those of the whole segment.
+    usual = max(_usual_scatter(group, away, count), GAIN_WIDTH)
+    near = away <= _CLIP * np.maximum(_scatter(group, away, count), usual)[group]
     lines = _Lines(history, chosen[near], group[near], count)
     good = (lines.number >= _LEAST_KEPT) & (lines.span >= LEAST_DAYS)
     with np.errstate(divide="ignore", invalid="ignore"):
-        # No residuals of a few gains can say that these are better than the width of the peak allows.
-        variance = np.maximum(lines.squares / (lines.number - 2), GAIN_WIDTH**2)
+        variance = np.maximum(lines.squares / (lines.number - 2), usual**2)
         slope_error = np.sqrt(variance / lines.spread)
         days = np.where(lines.slope < -_FALLING * slope_error, (SAGGED - lines.gain) / lines.slope, np.nan)
-        sag_error = np.sqrt(variance * (1 / lines.weight + days**2 / lines.spread)) / np.abs(lines.slope)
+        sag_error = date_error(days, lines.slope, np.sqrt(variance / lines.weight), slope_error)
     intercept = lines.gain - lines.slope * lines.mjd
     columns = (lines.slope, slope_error, intercept, lines.mjd + days, sag_error, lines.number)
     return PixelTrends(history.pixels[rich][good], *(column[good] for column in columns))
@@ -113,6 +126,36 @@ def _scatter(group: np.ndarray, away: np.ndarray, groups: int) -> np.ndarray:
     freedom = np.maximum(number - 2, 1)
     scatter: np.ndarray = MAD_TO_SIGMA * ranked_within(group, away)[middle] * np.sqrt(number / freedom)
     return scatter
+
+
+def _usual_scatter(group: np.ndarray, away: np.ndarray, groups: int) -> float:
+    """Robust standard deviation of the distances of all groups from their lines."""
+    if not len(away):
+        return 0.0
+    number = np.bincount(group, minlength=groups)[group]
+    return float(np.median(away * np.sqrt(number / np.maximum(number - 2, 1)))) * MAD_TO_SIGMA
+
+
+def date_error(
+    days: np.ndarray | float, slope: np.ndarray | float, gain_error: np.ndarray | float, slope_error: np.ndarray | float
+) -> np.ndarray:
+    """By how much later a line may reach a gain, in d: until that gain is no longer within one sigma of the line.
+
+    It is the larger side of Fieller's interval: the smaller slope errs by more days than the larger one.
+
+    Parameters
+    ----------
+    days
+        From the centre of the line's times to when it reaches the gain, d.
+    slope, slope_error
+        Bins per day.
+    gain_error
+        Of the line at its centre, bins.
+    """
+    unsure = (slope_error / np.asarray(slope)) ** 2
+    reach = np.sqrt(days**2 * unsure + (1.0 - unsure) * (gain_error / np.asarray(slope)) ** 2)
+    error: np.ndarray = (np.abs(days) * unsure + reach) / (1.0 - unsure)
+    return error
 
 
 class _Lines:
@@ -223,7 +266,7 @@ class Trend:
             return np.nan, np.nan
         threshold = SAGGED + BINS_PER_LEVEL * (REFERENCE_LEVEL - level)
         days = (threshold - self.gain) / self.slope
-        return self.mjd + days, float(np.hypot(self.gain_error, days * self.slope_error) / abs(self.slope))
+        return self.mjd + days, float(date_error(days, self.slope, self.gain_error, self.slope_error))
 
 
 def fit_trend(mjd: np.ndarray, gain: np.ndarray) -> Trend | None:

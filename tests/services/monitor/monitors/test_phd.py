@@ -38,6 +38,8 @@ def _columns(peak: np.ndarray, segment: str = "FUVA", events: int = 20_000, low:
         "exptime": all_of(1000.0),
         "hvlevel": all_of(163.0),
         "life_adj": all_of(3.0),
+        "opt_elem": all_of("G130M", object),
+        "cenwave": all_of(1291.0),
         "rejected": 0.06 * histograms.sum(axis=1),
         "events": histograms.sum(axis=1),
     } | {f"pha_{height}": histograms[:, height] for height in range(32)}
@@ -85,6 +87,32 @@ def test_outliers_are_told_within_a_setting() -> None:
     truth = np.where(np.arange(400) < 300, 12.0, 15.0)
     columns = _columns(truth)
     columns["hvlevel"][300:] = 173.0
+    assert not _of(_compute(columns), "peak").outlier.any()
+
+
+def test_a_step_of_the_voltage_within_an_exposure_is_told_from_what_gratings_do() -> None:
+    """Four levels for two thirds of an exposure move its peak by a bin; gratings differ by more."""
+    truth = np.linspace(13.0, 11.0, 120)
+    columns = _columns(truth)
+    other = np.arange(120) % 2 == 1
+    columns["opt_elem"][other], columns["cenwave"][other] = "G160M", 1577.0
+    stepped = np.arange(15, 120, 20)
+    for height, heights in enumerate(_draw(truth - np.where(other, 1.5, 0.0), 20_000).T):
+        columns[f"pha_{height}"] = heights
+    before = np.stack([columns[f"pha_{height}"] for height in range(32)], axis=1)[stepped]
+    after = _draw((truth - np.where(other, 1.5, 0.0))[stepped] - 4 * 0.393, 20_000)
+    for height, heights in enumerate((before / 3 + after * 2 / 3).T):
+        columns[f"pha_{height}"][stepped] = heights.round()
+    outlier = _of(_compute(columns), "peak").outlier
+    assert outlier[stepped].all()
+    assert np.delete(outlier, stepped).mean() <= 0.01
+
+
+def test_a_setting_of_few_exposures_has_no_outliers() -> None:
+    truth = np.full(30, 12.0)
+    truth[-6:] = (12.0, 12.0, 12.0, 12.0, 12.0, 9.0)
+    columns = _columns(truth)
+    columns["cenwave"][-6:] = 1222.0
     assert not _of(_compute(columns), "peak").outlier.any()
 
 

@@ -1,0 +1,35 @@
+"""Lines of median slope through the exposures about each one, which single outliers do not move."""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+__all__ = ["WINDOW", "away_from_lines"]
+
+WINDOW = 11
+"""Exposures that a line is laid through."""
+
+
+def away_from_lines(mjd: np.ndarray, values: np.ndarray, window: int = WINDOW) -> np.ndarray:
+    """Distance of each value from the line through those before and after it; NaN where there are too few.
+
+    Parameters
+    ----------
+    mjd
+        Times in ascending order, shape (n,).
+    values
+        Finite values, shape (n,).
+    window
+        Values that a line is laid through.
+    """
+    if len(values) < window:
+        return np.full(len(values), np.nan)
+    # Times of one visit are told apart by less than the errors.
+    times, near = (sliding_window_view(column, window) for column in (mjd, values))
+    first, second = np.triu_indices(window, 1)
+    days = times[:, second] - times[:, first]
+    slopes = np.where(days > 1.0, (near[:, second] - near[:, first]) / np.maximum(days, 1.0), np.nan)
+    slope = np.nan_to_num(np.nanmedian(slopes, axis=1)) if (days > 1.0).any(axis=1).all() else np.zeros(len(days))
+    level = np.median(near - slope[:, None] * (times - times[:, :1]), axis=1)
+    line = np.clip(np.arange(len(values)) - window // 2, 0, len(slope) - 1)
+    away: np.ndarray = values - level[line] - slope[line] * (mjd - times[line, 0])
+    return away
