@@ -78,12 +78,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     (folder / REFERENCES).mkdir(parents=True, exist_ok=True)
     data_dir = chosen.folder / f"machine-{chosen.size}-{chosen.seed}"
     deadline = time.monotonic() + 3600.0 * chosen.hours
-    with Machine(data_dir, references=folder / REFERENCES, calibrators=chosen.processes) as machine:
-        prepare(machine)
-        machine.start_services()
-        fly_into(machine, mission, folder, chosen.processes, deadline)
-        with Client(machine.url, machine.token) as client:
-            process(machine, client, deadline)
+    if chosen.hours > 0.0:
+        with Machine(data_dir, references=folder / REFERENCES, calibrators=chosen.processes) as machine:
+            prepare(machine)
+            machine.start_services()
+            fly_into(machine, mission, folder, chosen.processes, deadline)
+            with Client(machine.url, machine.token) as client:
+                process(machine, client, deadline)
     # Without calibrators, what is not done yet takes nothing from the monitors.
     with Machine(data_dir, references=folder / REFERENCES, calibrators=0) as machine:
         prepare(machine)

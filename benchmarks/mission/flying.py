@@ -1,6 +1,7 @@
 """Fly a mission and process it at the same time, and go on where that was stopped."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -41,16 +42,17 @@ def fly_into(machine: Machine, mission: Mission, folder: Path, jobs: int, deadli
         Time, of `time.monotonic`, after which no further visit is begun.
     """
     scanned = 0.0
-    visits = iter(()) if (folder / TRUTH_NAME).exists() else fly(mission, folder, jobs=jobs)
-    for visit, done, total in visits:
-        print(f"flown: {done} of {total} visits, {visit.kind} {visit.name}", end="\r", flush=True)
-        if time.monotonic() - scanned > _SCAN_SECONDS:
-            asyncio.run(scan_once(machine.environment, str(folder / DATA)))
-            scanned = time.monotonic()
-        machine.check()
-        if time.monotonic() > deadline:
-            break
-    print()
+    if not (folder / TRUTH_NAME).exists():
+        with contextlib.closing(fly(mission, folder, jobs=jobs)) as visits:
+            for visit, done, total in visits:
+                print(f"flown: {done} of {total} visits, {visit.kind} {visit.name}", end="\r", flush=True)
+                if time.monotonic() - scanned > _SCAN_SECONDS:
+                    asyncio.run(scan_once(machine.environment, str(folder / DATA)))
+                    scanned = time.monotonic()
+                machine.check()
+                if time.monotonic() > deadline:
+                    break
+        print()
     asyncio.run(scan_once(machine.environment, str(folder / DATA)))
 
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import shutil
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -218,7 +218,7 @@ def _take(index: int) -> list[Record]:
     return _flight.take(_flight.taken[index])
 
 
-def fly(mission: Mission, folder: Path, *, jobs: int = 1) -> Iterator[tuple[Visit, int, int]]:
+def fly(mission: Mission, folder: Path, *, jobs: int = 1) -> Generator[tuple[Visit, int, int], None, None]:
     """Fly a whole mission.
 
     Parameters

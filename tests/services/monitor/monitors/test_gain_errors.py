@@ -39,14 +39,14 @@ def test_errors_are_those_of_the_truth(number: int) -> None:
     late = (trends.sag - date) / trends.sag_error
     late = late[np.isfinite(late)]
     assert len(late) > 0.1 * _PIXELS
-    assert 0.7 < np.percentile(np.abs(late), 68.3) < 1.1
+    assert 0.65 < np.percentile(np.abs(late), 68.3) < 1.1
     assert np.mean(np.abs(late) > 3.0) < 0.01
 
 
-def test_an_error_of_a_date_reaches_where_the_line_is_one_sigma_off() -> None:
+def test_an_error_of_a_date_reaches_half_way_to_where_the_line_is_two_sigma_off() -> None:
     gain, slope, gain_error, slope_error = 5.0, -0.002, 0.1, 0.0004
     days = (SAGGED - gain) / slope
-    later = days + float(date_error(days, slope, gain_error, slope_error))
-    assert gain + slope * later - SAGGED == pytest.approx(-np.hypot(gain_error, later * slope_error))
+    later = days + 2.0 * float(date_error(days, slope, gain_error, slope_error))
+    assert gain + slope * later - SAGGED == pytest.approx(-2.0 * np.hypot(gain_error, later * slope_error))
     # A slope that is well known errs to both sides alike.
     assert float(date_error(days, slope, gain_error, 1e-9)) == pytest.approx(gain_error / -slope)

@@ -72,10 +72,11 @@ async def test_ten_years_are_recovered(database: Database, messenger: Messenger,
                 first_low.setdefault((level, y, x), mjd)
     found = _Trends(truth, trends, newest)
     assert set(found.level) == {163, 167}
-    for pull in (found.slope_pull, found.date_pull[np.isfinite(found.date_pull)]):
+    # Errors of dates are those to the late side.
+    for pull, least in ((found.slope_pull, 0.8), (found.date_pull[np.isfinite(found.date_pull)], 0.6)):
         assert len(pull) > 500
         assert abs(np.median(pull)) < 0.3
-        assert np.percentile(np.abs(pull), 68.3) == pytest.approx(1.0, abs=0.2)
+        assert least < np.percentile(np.abs(pull), 68.3) < 1.2
         assert np.mean(np.abs(pull) > 4.0) < 0.02
     assert {(row.dethv, row.y, row.x): row.mjd for row in flagged} == first_low
     assert len(flagged) > 5
