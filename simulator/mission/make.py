@@ -31,7 +31,7 @@ from simulator.sms import report, report_name, weeks
 from simulator.support import support_file
 from simulator.truth import TRUTH_NAME
 
-__all__ = ["CRDS", "DATA", "REFERENCES", "REPORTS", "Flight", "flown", "fly"]
+__all__ = ["CRDS", "DATA", "REFERENCES", "REPORTS", "Flight", "flown", "fly", "spread"]
 
 CRDS: Final = "crds"
 DATA: Final = "data"
@@ -241,7 +241,7 @@ def fly(mission: Mission, folder: Path, *, jobs: int = 1) -> Generator[tuple[Vis
     reports = flight.write_reports()
     records: list[Record] = []
     total = len(flight.taken)
-    order = _spread(total)
+    order = spread(total)
     with ProcessPoolExecutor(
         jobs, mp_context=get_context("spawn"), initializer=_start, initargs=(mission, folder)
     ) as pool:
@@ -253,7 +253,7 @@ def fly(mission: Mission, folder: Path, *, jobs: int = 1) -> Generator[tuple[Vis
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def _spread(count: int) -> list[int]:
+def spread(count: int) -> list[int]:
     """Order in which any first part covers the whole of the mission: that of the reversed binary digits."""
     digits = max(count - 1, 1).bit_length()
     return sorted(range(count), key=lambda index: f"{index:0{digits}b}"[::-1])

@@ -5,12 +5,13 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 from astropy.io import fits
 
 from shared.errors import PermanentError
 from shared.fits import check_fits
-from simulator.mission.make import Flight, fly
+from simulator.mission.make import Flight, flown, fly, spread
 from simulator.mission.schedule import Mission
 from simulator.mission.visits import Visit
 from simulator.plan import ExposurePlan, FaultKind
@@ -99,6 +100,33 @@ def test_faults_that_were_asked_for(tmp_path: Path) -> None:
     (alone,) = raw(FaultKind.SEGMENT_OFF)
     assert alone.name.endswith("_a.fits")
     assert (fits.getval(alone, "DETECTHV"), fits.getval(alone, "HVLEVELB", 1)) == ("NomA", 100)
+
+
+def test_a_flight_that_was_stopped_goes_on(tmp_path: Path) -> None:
+    """Visits that are there stay as they are, and their truth is known before that of the mission is written."""
+    mission = Mission(years=0.2, routines=("nuv-dark",))
+    flight = fly(mission, tmp_path)
+    first, _, total = next(flight)
+    flight.close()
+    known = flown(mission, tmp_path)
+    assert {record["visit"] for record in known} >= {first.name}
+    assert len({record["visit"] for record in known}) < total
+    path = next((tmp_path / "data").rglob(known[0]["files"][0]))
+    path.write_bytes(b"what is there stays")
+    assert not flown(Mission(years=0.2, seed=2, routines=("nuv-dark",)), tmp_path)
+    assert len({visit.name for visit, _, _ in fly(mission, tmp_path)}) == total
+    assert path.read_bytes() == b"what is there stays"
+    assert [record["rootname"] for record in flown(mission, tmp_path)] == [
+        record["rootname"] for record in json.loads((tmp_path / "truth.json").read_text())["exposures"]
+    ]
+    assert not (tmp_path / ".flown").exists()
+
+
+def test_any_first_part_covers_the_mission() -> None:
+    order = spread(21)
+    assert sorted(order) == list(range(21))
+    for count in (4, 8, 16):
+        assert max(np.diff(sorted(order[:count]))) <= 32 // count + 1
 
 
 def test_a_whole_mission(tmp_path: Path) -> None:

@@ -88,6 +88,10 @@ def test_sizes(size: str, factor: int) -> None:
     full = draw(Mission(years=0.2, size="full"))
     assert all(visit.taken for visit in full)
     assert max(plan.exptime for plan in _exposures(full)) == 1800.0
+    brief = draw(Mission(years=0.2, size="brief"))
+    assert all(visit.taken for visit in brief)
+    assert [visit.kind for visit in brief] == [visit.kind for visit in full]
+    assert max(plan.exptime for plan in _exposures(brief)) == 450.0
 
 
 def test_every_fault_happens_once() -> None:
@@ -97,6 +101,15 @@ def test_every_fault_happens_once() -> None:
     assert all(taken for _, taken, _ in faults)
     members = {plan.rootname: plan for visit in visits for found in visit.associations for plan in found.members}
     assert all(members.get(plan.rootname, plan) == plan for _, _, plan in faults)
+
+
+def test_the_voltage_steps_where_there_is_light() -> None:
+    visits = draw(
+        Mission(years=1.0, size="large", routines=("fuv-dark", "fuv-standard"), faults=(FaultKind.HV_STEP,) * 6)
+    )
+    stepped = [plan for plan in _exposures(visits) if plan.faults_of(FaultKind.HV_STEP)]
+    assert len(stepped) == 6
+    assert all(plan.target.spectrum is not None for plan in stepped)
 
 
 def test_a_mission_is_possible() -> None:
