@@ -36,8 +36,9 @@ solar cycle, the detector's voltage and, near the South Atlantic Anomaly, HST's 
 
 Each dark exposure is cut into 25-s bins; events with pulse heights 3 to 22 inside a region are counted and divided by
 the region's area and the time. Bins south of latitude 10 degrees and east of longitude 260 degrees, where the Anomaly
-is, and those within 500 km of its contour are left out here (the orbit monitor shows them). The inner region is where spectra fall; the regions overlap, so
-they must not be added up. Multiply by 1 / 1.44e-6 to have counts per second and square centimetre.
+is, and those within 500 km of its contour are left out here (the orbit monitor shows them). The inner region is where
+spectra fall; the regions overlap, so they must not be added up. Multiply by 1 / 1.44e-6 to have counts per second and
+square centimetre.
 """
 
 

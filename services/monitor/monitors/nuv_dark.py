@@ -24,8 +24,9 @@ age of the mission.
 
 Each dark exposure is cut into 25-s bins; all events of the 1024 by 1024 pixels are counted (the detector measures no
 pulse heights) and divided by the area and the time. Bins south of latitude 10 degrees and east of longitude 260
-degrees, where the South Atlantic Anomaly is, and those within 500 km of its contour are left out. Multiply by 1 / 6.25e-6 to have counts per second and
-square centimetre. The original COSMO divided by 1024 by 1204 pixels, so its rates are 0.850 of these.
+degrees, where the South Atlantic Anomaly is, and those within 500 km of its contour are left out. Multiply by 1 /
+6.25e-6 to have counts per second and square centimetre. The original COSMO divided by 1024 by 1204 pixels, so its rates
+are 0.850 of these.
 """
 
 
