@@ -21,11 +21,13 @@ class Client:
         Address of the monitor service, e.g. ``http://127.0.0.1:8080``.
     token
         Bearer token, for calls that change state.
+    timeout
+        Seconds that an answer may take.
     """
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, token: str | None = None, timeout: float = 30.0) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(base_url=f"{url.rstrip('/')}/api/v1", headers=headers, timeout=30.0)
+        self._http = httpx.Client(base_url=f"{url.rstrip('/')}/api/v1", headers=headers, timeout=timeout)
 
     def __enter__(self) -> Self:
         return self

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from benchmarks.mission.comparing import Flagged, Recovered
 from benchmarks.mission.darks import darks_recovered, spots_recovered
-from benchmarks.mission.flying import SETTINGS, compute, fly_into, process
+from benchmarks.mission.flying import SETTINGS, TIMEOUT, compute, fly_into, process
 from benchmarks.mission.gains import gains_recovered
 from benchmarks.mission.outliers import flagged
 from benchmarks.mission.stims import stims_recovered
@@ -49,7 +49,7 @@ def _write(path: Path, kind: type, rows: Iterable[Any]) -> None:
 
 
 def _measure(machine: Machine, mission: Mission, folder: Path, tables: Path) -> None:
-    with Client(machine.url, machine.token) as client:
+    with Client(machine.url, machine.token, TIMEOUT) as client:
         for name in _MONITORS:
             compute(machine, client, name)
         there = {row["rootname"] for row in client.datasets(state="ingested")}
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             prepare(machine)
             machine.start_services()
             fly_into(machine, mission, folder, chosen.processes, deadline)
-            with Client(machine.url, machine.token) as client:
+            with Client(machine.url, machine.token, TIMEOUT) as client:
                 process(machine, client, deadline)
     # Without calibrators, what is not done yet takes nothing from the monitors.
     with Machine(data_dir, references=folder / REFERENCES, calibrators=0) as machine:

@@ -14,14 +14,19 @@ from simulator.mission.make import DATA, fly
 from simulator.mission.schedule import Mission
 from simulator.truth import TRUTH_NAME
 
-__all__ = ["SETTINGS", "compute", "fly_into", "process"]
+__all__ = ["SETTINGS", "TIMEOUT", "compute", "fly_into", "process"]
 
 SETTINGS = {
     "COSMO_CALIBRATOR__KEEP": "corrtag*,x1d*,lampflash",
+    "COSMO_API__STATEMENT_TIMEOUT": "600",
     "COSMO_MONITOR__QUIET_SECONDS": "1e6",
     "COSMO_MONITOR__LONGEST_WAIT_SECONDS": "1e6",
 }
-"""Of the services: images, which no monitor reads, are not kept, and monitors run once, when all is there."""
+"""Of the services: images, which no monitor reads, are not kept; monitors run once, when all is there; and a machine
+that is busy with other things gets its answers."""
+
+TIMEOUT = 900.0
+"""Seconds that an answer may take."""
 
 _SCAN_SECONDS = 30.0
 _POLL_SECONDS = 5.0
