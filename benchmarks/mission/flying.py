@@ -19,6 +19,7 @@ __all__ = ["SETTINGS", "TIMEOUT", "compute", "fly_into", "process"]
 SETTINGS = {
     "COSMO_CALIBRATOR__KEEP": "corrtag*,x1d*,lampflash",
     "COSMO_API__STATEMENT_TIMEOUT": "600",
+    "COSMO_JOBS__LEASE_SECONDS": "600",
     "COSMO_MONITOR__QUIET_SECONDS": "1e6",
     "COSMO_MONITOR__LONGEST_WAIT_SECONDS": "1e6",
 }
