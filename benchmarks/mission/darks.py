@@ -62,6 +62,8 @@ def darks_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
         yield compare(monitor, "the same, relative", "", table[:, [2, 1]], errors=False)
     ratios = []
     for row in client.values("dark-orbit", quantity="edge_ratio"):
+        if row["value"] is None:  # too few bins
+            continue
         distance, true = np.concatenate(edges[row["segment"]], axis=1)
         ratio = true[np.abs(distance) < _EDGE_KM].mean() / true[distance > _QUIET_KM].mean()
         ratios.append((row["value"] - ratio, row["error"]))
