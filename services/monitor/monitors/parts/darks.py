@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, Double, String, and_, cast, func, or_, sel
 from services.monitor.monitors.framework.history import Dated, value_at
 from services.monitor.monitors.framework.monitor import Columns, Finding, PartedInput, RowQuery, Values
 from services.monitor.monitors.framework.parts import by_files, file_ranges
-from services.monitor.monitors.framework.statistics import outliers_of_group, summarise
+from services.monitor.monitors.framework.statistics import robust_sigma, summarise
 from services.monitor.monitors.parts.exposures import take, voltage_changed
+from services.monitor.monitors.parts.lines import away_from_lines
 from shared.database.models.monitoring import Severity
 from shared.database.models.operations import File
 from shared.database.models.science import Dark, Header
@@ -33,8 +34,12 @@ SAA_EDGE_KM = 500.0
 """They are not within this distance of its contour either, which the cut leaves in to its East: there the anomaly's
 edge makes up to twice the rate (3,990 measurements of 2009 to 2017: 2.1 within 300 km against 1.1 to 1.4 beyond)."""
 
-OUTLIER_SIGMAS, OUTLIER_DAYS = 5.0, 180.0
-"""An exposure is an outlier above the median of the trailing days by this many sigma."""
+OUTLIER_SIGMAS, OUTLIER_WINDOW = 5.0, 25
+"""An exposure is an outlier above the line of median slope through so many about it by this many sigma: a median of
+those before it would lag behind the solar cycle, and behind the growth of the NUV rate, wherever darks are rare."""
+
+_LEAST = 10
+"""Darks of a region without which nothing is an outlier."""
 
 LATEST = 5
 """Darks whose median is held against the expected rate."""
@@ -166,9 +171,21 @@ def _rates(columns: Columns, segment: str, region: str) -> DarkRates:
         "dark_rate", chosen["mjd"], rate, error, chosen["rootname"], chosen["segment"], chosen["region"],
         chosen["hvlevel"], chosen["life_adj"], chosen["file_id"], np.zeros(len(rate), dtype=bool),
     )  # fmt: skip
-    outlier = outliers_of_group(chosen["mjd"], rate, error, sigmas=OUTLIER_SIGMAS, days=OUTLIER_DAYS)
+    outlier = _outliers(chosen["mjd"], rate, error)
     npix = float(chosen["npix"][0]) if len(rate) else 0.0
     return DarkRates(segment, region, replace(values, outlier=outlier), chosen["temperature"], npix)
+
+
+def _outliers(mjd: np.ndarray, rate: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Which rates lie above those about them."""
+    if len(rate) < _LEAST:
+        return np.zeros(len(rate), dtype=bool)
+    away = away_from_lines(mjd, rate, min(OUTLIER_WINDOW, len(rate)))
+    line = np.maximum(rate - away, np.finfo(float).tiny)
+    # The scatter, of day and night above all, goes with the rate.
+    scatter = np.fmax(error, robust_sigma(away / line) * line)
+    found: np.ndarray = away > OUTLIER_SIGMAS * scatter
+    return found
 
 
 def _rate_and_error(columns: Columns) -> tuple[np.ndarray, np.ndarray]:
@@ -228,8 +245,8 @@ def rate_findings(group: DarkRates, expected: Sequence[Dated]) -> list[Finding]:
         Finding(
             "outlier",
             Severity.WARN,
-            f"dark rate of {group.name} is {values.value[index]:.3g} counts / (s pix), far above those before it",
-            f"rate above the median of the trailing {OUTLIER_DAYS:.0f} d by more than {OUTLIER_SIGMAS:.0f} sigma",
+            f"dark rate of {group.name} is {values.value[index]:.3g} counts / (s pix), far above those about it",
+            f"rate above the line through the {OUTLIER_WINDOW} darks about it by more than {OUTLIER_SIGMAS:.0f} sigma",
             "inference from the legacy monitor's guide lines",
             float(values.value[index]),
             None,

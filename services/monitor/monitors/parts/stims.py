@@ -17,6 +17,9 @@ COORDINATES = ("stim1_x", "stim1_y", "stim2_x", "stim2_y")
 _ROWS = (1.0, 1022.0)
 """Rows that stims are looked for in, as CalCOS does."""
 
+_USUAL_STEPS = 10.0
+"""Steps that the usual scatter of a segment counts for beside those of an exposure."""
+
 _MOST_SCATTER = 2.0
 """Standard deviation of a coordinate over an exposure, pix (the legacy stim monitor's)."""
 
@@ -62,7 +65,7 @@ class StimHistory:
     columns
         Columns of the query, those of the segment without its letter.
     error
-        Error of the mean of each coordinate, pix.
+        Error of the mean of each coordinate, pix, of its scatter and the usual one.
     outlier
         Where one of its coordinates is far from those before it, or scatters too much.
     """
@@ -107,13 +110,22 @@ def histories_of(columns: Columns) -> Iterator[StimHistory]:
         error, outlier = {}, {}
         for coordinate in COORDINATES:
             scattered, found = mine[f"{coordinate}_scatter"], mine[f"{coordinate[:5]}_steps"]
-            with np.errstate(divide="ignore", invalid="ignore"):
-                error[coordinate] = scattered / np.sqrt(found)
+            error[coordinate] = _mean_error(scattered, found)
             far = outliers_to_both_sides(
                 mine["mjd"], mine[coordinate], error[coordinate], sigmas=_OUTLIER_SIGMAS, days=_OUTLIER_DAYS
             )
             outlier[coordinate] = far | (scattered > _MOST_SCATTER)
         yield StimHistory(name, mine, error, outlier)
+
+
+def _mean_error(scatter: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Error of the mean of some steps, by their scatter and the usual one: a few steps may agree by chance."""
+    steady = scatter[scatter <= _MOST_SCATTER]
+    usual = np.mean(steady**2) if len(steady) else np.nan
+    freedom = np.maximum(steps - 1.0, 0.0)
+    variance = (freedom * np.nan_to_num(scatter) ** 2 + _USUAL_STEPS * usual) / (freedom + _USUAL_STEPS)
+    error: np.ndarray = np.sqrt(variance / np.where(steps > 0, steps, np.nan))
+    return error
 
 
 def stim_values(segment: StimHistory) -> Iterator[Values]:

@@ -78,7 +78,8 @@ def test_positions_and_thermal_map_are_recovered() -> None:
         found = _of(findings, "position", name)
         deviation = (found.value - truth[name]) / found.error
         assert abs(deviation.mean()) < 0.2
-        assert np.median(np.abs(deviation)) == pytest.approx(0.70, abs=0.1)  # Student's t, 9 degrees of freedom
+        # Normal: the usual scatter of many exposures joins that of the few steps of one.
+        assert np.median(np.abs(deviation)) == pytest.approx(0.674, abs=0.1)
         assert np.median(found.error) == pytest.approx(_NOISE / np.sqrt(_STEPS), rel=0.1)
     for axis, first, second in (("x", "stim1_x", "stim2_x"), ("y", "stim1_y", "stim2_y")):
         wanted = {"stretch": truth[second] - truth[first], "midpoint": (truth[first] + truth[second]) / 2}
