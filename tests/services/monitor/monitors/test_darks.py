@@ -61,6 +61,15 @@ def test_rates_and_outliers_are_recovered() -> None:
     assert values.outlier[rest].mean() < 0.01
 
 
+def test_a_trend_of_few_darks_is_no_outlier() -> None:
+    """Over ten years that double the rate, those before a dark are far below it; those about it are not."""
+    truth = np.linspace(1.0e-6, 2.0e-6, 40)
+    truth[25] *= 2
+    columns = {**_exposures(truth), "mjd": 57062.0 + 91.0 * np.arange(40)}
+    (values,) = _compute("fuv-dark", columns).values
+    assert np.flatnonzero(values.outlier).tolist() == [25]
+
+
 @pytest.mark.parametrize(
     ("factor", "severity"), [(1.0, None), (1.5, Severity.WARN), (3.0, Severity.ALERT)], ids=["as expected", "1.5", "3"]
 )
