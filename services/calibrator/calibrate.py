@@ -9,6 +9,7 @@ from typing import Any
 from services.calibrator.preparation import CalibrationRequest, Prepared, prepare
 from services.calibrator.products import Product, check_products, kept_products, pack
 from services.calibrator.recipes.changes import Change, TableCopied
+from services.calibrator.recipes.enclosed import enclosed_warnings
 from services.calibrator.recipes.export import export
 from services.calibrator.recipes.warnings import product_warnings
 from services.calibrator.references import Reference
@@ -200,6 +201,7 @@ def _finish(
         *record.warnings,
         *left_out,
         *product_warnings(workspace.outdir, record.run.log),
+        *enclosed_warnings(workspace.outdir, workspace.references),
         *division.warnings,
     )
     extras = tuple(pack([*derived, *texts, *division.files, archive], request.products))

@@ -5,12 +5,11 @@ CalCOS stops half-way at a table without the row of a mode.
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from astropy.io import fits
 
 from services.calibrator.headers import Exposure
-from services.calibrator.recipes.extraction import aperture_of, file_of
+from services.calibrator.recipes.extraction import aperture_of, file_of, matches
 from shared.cos.references import needed_references
 from shared.errors import PermanentError
 
@@ -77,8 +76,4 @@ def _covers(path: Path, keyword: str, exposure: Exposure) -> bool:
         }
         table = hdus[1].data
         asked = {name: value for name, value in wanted.items() if name in table.names and value not in _ANY}
-        return any(all(_equal(row[name], value) for name, value in asked.items()) for row in table)
-
-
-def _equal(cell: Any, value: str) -> bool:
-    return str(cell).strip() in (value, "ANY")
+        return any(all(matches(row[name], value) for name, value in asked.items()) for row in table)

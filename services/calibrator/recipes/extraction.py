@@ -81,11 +81,21 @@ def segments_of(exposure: Exposure) -> tuple[str, ...]:
     return _STRIPES if exposure.text("DETECTOR") == "NUV" else (exposure.text("SEGMENT"),)
 
 
+def matches(cell: Any, value: object) -> bool:
+    """Whether a cell of a table has a value, or CalCOS takes it for any (``cosutil.getTable``)."""
+    return str(cell).strip() in (str(value), "ANY", "-1")
+
+
 def find_row(table: fits.FITS_rec, exposure: Exposure, segment: str, aperture: str) -> int | None:
-    """Find the row that CalCOS takes: the first one with segment, grating, central wavelength and aperture."""
+    """Find the row that CalCOS takes: the first one for segment, grating, central wavelength and aperture."""
+    wanted = {
+        "SEGMENT": segment,
+        "OPT_ELEM": exposure.text("OPT_ELEM"),
+        "CENWAVE": exposure.header["CENWAVE"],
+        "APERTURE": aperture,
+    }
     for number, row in enumerate(table):
-        names = [str(row[name]).strip() for name in ("SEGMENT", "OPT_ELEM", "APERTURE")]
-        if names == [segment, exposure.text("OPT_ELEM"), aperture] and row["CENWAVE"] == exposure.header["CENWAVE"]:
+        if all(matches(row[name], value) for name, value in wanted.items()):
             return number
     return None
 
