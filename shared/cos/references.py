@@ -116,7 +116,7 @@ def needed_references(header: Mapping[str, Any]) -> dict[str, str]:
         if switch and (spectroscopic or keyword not in _SPECTROSCOPIC):
             raise PermanentError(
                 f"{keyword} is N/A, but {switch} asks for it; "
-                "set the keyword to a reference file and fetch the dataset again"
+                f"set {keyword} to a reference file or {switch} to OMIT, in the header or by a recipe"
             )
     return needed
 

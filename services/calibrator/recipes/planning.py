@@ -181,6 +181,8 @@ def _check_effects(exposure: Exposure, edits: dict[str, Any], recipe: Recipe) ->
         )
     if text("DGEOCORR") == "PERFORM" and text("GEOCORR") == "OMIT":
         raise PermanentError(f"{name}: DGEOCORR is PERFORM while GEOCORR is OMIT, which CalCOS refuses; omit both")
+    if exposure.text("EXPTYPE") == "WAVECAL":
+        return  # what the recipe says of spectra is for those of the target
     other = recipe.extraction.boxcar if algorithm == "TWOZONE" else recipe.extraction.twozone
     right = recipe.extraction.twozone if algorithm == "TWOZONE" else recipe.extraction.boxcar
     if other and not right:

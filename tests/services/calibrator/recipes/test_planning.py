@@ -127,6 +127,14 @@ def test_what_does_not_fit_is_refused(
         changes_of(document, exposures, association)
 
 
+def test_a_wavecal_need_not_be_extracted_as_the_target_is(make_exposure: MakeExposure) -> None:
+    science = make_exposure("ldfd01vnq", **TWOZONE)
+    wavecal = make_exposure("ldfd01vpq", EXPTYPE="WAVECAL", XTRCTALG="BOXCAR", ALGNCORR="OMIT", RANDSEED=5)
+    document = {"keywords": {"SP_SET_A": 1.5}, "extraction": {"twozone": {"all": {"HEIGHT": 35}}}}
+    edited = [change.file for change in changes_of(document, [science, wavecal]) if change.keyword == "SP_SET_A"]
+    assert science.path.name in edited
+
+
 @pytest.fixture
 def lref(tmp_path: Path) -> Path:
     """Write extraction tables of one mode, and gain-sagged rows 540 to 549 since MJD 58000."""
