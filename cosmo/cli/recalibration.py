@@ -44,11 +44,22 @@ def _place(document: dict[str, Any], setting: str) -> None:
     keyword = keyword.strip().upper()
     if not sign:
         raise PermanentError(f"--set {setting}: give KEYWORD=VALUE, e.g. XTRCTALG=BOXCAR")
-    value = yaml.safe_load(text) if text not in ("N/A", "") else text
+    try:
+        value = yaml.safe_load(text) if text not in ("N/A", "") else text
+    except yaml.YAMLError:
+        value = text
     kind = "references" if keyword in FILETYPES else "keywords"
     if keyword in SWITCHES and keyword != "STATFLAG":
         kind = "switches"
-    document.setdefault(kind, {})[keyword] = value
+    _part(document, kind)[keyword] = value
+
+
+def _part(document: dict[str, Any], name: str) -> dict[str, Any]:
+    """Part of a recipe that an option writes to."""
+    part = document.setdefault(name, {})
+    if not isinstance(part, dict):
+        raise PermanentError(f"the recipe's {name} should be keys with values, not {part!r}")
+    return part
 
 
 def recalibrate(
@@ -78,9 +89,9 @@ def recalibrate(
         _place(document, setting)
     for names, state in ((omit, "OMIT"), (perform, "PERFORM")):
         for name in _listed(names or []):
-            document.setdefault("switches", {})[name.upper()] = state
+            _part(document, "switches")[name.upper()] = state
     if drop:
-        document.setdefault("members", {})["drop"] = _listed(drop)
+        _part(document, "members")["drop"] = _listed(drop)
     parse_recipe(document)  # refused here, before anything is sent
     with connect(url, data_dir, token) as client:
         found = client.recalibrate(rootname, document, dry_run=dry_run)

@@ -12,7 +12,7 @@ from shared.cos.references import FILETYPES
 from shared.cos.switches import SWITCHES
 from shared.recipes.document import refuse_unknown
 
-__all__ = ["CONTEXT", "KEYWORDS", "Keyword", "Keywords", "References", "Switches"]
+__all__ = ["CONTEXT", "KEYWORDS", "REFERENCE", "Keyword", "Keywords", "References", "Switches"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,9 @@ KEYWORDS = {
 CONTEXT = r"hst_(\w+_)?\d{4}\.pmap"
 """Name of a context of CRDS."""
 
-_REFERENCE_NAME = rf"^[A-Za-z0-9][A-Za-z0-9_.\-]*\.fits$|^N/A$|^{CONTEXT}$"
+REFERENCE = rf"^[A-Za-z0-9][A-Za-z0-9_.\-]*\.fits$|^N/A$|^{CONTEXT}$"
+"""What a reference keyword may be set to."""
+
 _NAMED_SWITCHES = tuple(name for name in SWITCHES if name != "STATFLAG")
 
 
@@ -117,7 +119,7 @@ Switches = Annotated[
     Field(description="Calibration switch to PERFORM or OMIT", json_schema_extra=_names(_NAMED_SWITCHES)),
 ]
 References = Annotated[
-    dict[str, Annotated[str, Field(pattern=_REFERENCE_NAME)]],
+    dict[str, Annotated[str, Field(pattern=REFERENCE)]],
     AfterValidator(_known_references),
     Field(
         description="Reference keyword to the name of a file (uploaded, of the reference folder, or of the cache of "

@@ -6,11 +6,14 @@ from pydantic import Field, model_validator
 
 from shared.recipes.document import Document
 
-__all__ = ["FindTarget", "Options"]
+__all__ = ["COMPRESSION", "SHIFT", "FindTarget", "Options"]
 
 _ANY, _NUMBER = "[Aa][Nn][Yy]", r"-?\d+(\.\d*)?"
-_SHIFT = rf"^(\w{{9}}|{_ANY})\s+(-?\d+|{_ANY})\s+(\d+|{_ANY})\s+(\w{{4}}|{_ANY})(\s+({_NUMBER}|[Nn]/[Aa])){{1,2}}$"
+SHIFT = rf"^(\w{{9}}|{_ANY})\s+(-?\d+|{_ANY})\s+(\d+|{_ANY})\s+(\w{{4}}|{_ANY})(\s+({_NUMBER}|[Nn]/[Aa])){{1,2}}$"
 """Line of a shift file (`calcos.shiftfile`): rootname, fpoffset, flash, segment, shift1 and perhaps shift2."""
+
+COMPRESSION = r"^(rice|gzip|hcompress),-?\d+(\.\d+)?$"
+"""Kind of compression and quantisation of an image."""
 
 _Bins = Annotated[int, Field(ge=1, le=64)]
 
@@ -41,10 +44,10 @@ class Options(Document):
     compress_csum: bool = Field(False, description="Compress that image (--compress)")
     compression_parameters: str | None = Field(
         None,
-        pattern=r"^(rice|gzip|hcompress),-?\d+(\.\d+)?$",
+        pattern=COMPRESSION,
         description="Kind of compression and quantisation; CalCOS takes gzip,-0.01",
     )
-    shift_file: tuple[Annotated[str, Field(pattern=_SHIFT)], ...] = Field(
+    shift_file: tuple[Annotated[str, Field(pattern=SHIFT)], ...] = Field(
         (),
         strict=False,
         description="Lines `rootname fpoffset flash segment shift1 [shift2]` in place of the wavecal's",

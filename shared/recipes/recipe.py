@@ -1,6 +1,5 @@
 """The recipe: one validated, versioned document that says how a run of CalCOS differs from the default."""
 
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
@@ -9,18 +8,30 @@ from shared.errors import PermanentError
 from shared.recipes.division import SubExposures
 from shared.recipes.document import Document
 from shared.recipes.extraction import Extraction
-from shared.recipes.keywords import CONTEXT, Keywords, References, Switches
-from shared.recipes.options import Options
+from shared.recipes.keywords import CONTEXT, REFERENCE, Keywords, References, Switches
+from shared.recipes.options import COMPRESSION, SHIFT, Options
+from shared.recipes.problems import problems
 
-__all__ = ["Edits", "Members", "Recipe", "parse_recipe", "recipe_schema"]
+__all__ = ["PATTERNS", "Edits", "Members", "Recipe", "parse_recipe", "recipe_schema"]
 
-Rootname = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{9}$"), AfterValidator(str.lower)]
+_ROOTNAME = r"^[A-Za-z0-9]{9}$"
+_FILE = r"^[A-Za-z0-9]{9}_(rawtag|rawaccum|corrtag)(_[ab])?\.fits$"
+_CONTEXT = f"^{CONTEXT}$"
+
+PATTERNS = {
+    _ROOTNAME: "rootname",
+    _FILE: "file",
+    _CONTEXT: "context",
+    REFERENCE: "reference",
+    COMPRESSION: "compression",
+    SHIFT: "shift",
+}
+"""Pattern of each text in a recipe to its kind."""
+
+Rootname = Annotated[str, Field(pattern=_ROOTNAME), AfterValidator(str.lower)]
 """Rootname of an exposure; lower case once it is read."""
 
-
-RawFile = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9]{9}_(rawtag|rawaccum|corrtag)(_[ab])?\.fits$"), AfterValidator(str.lower)
-]
+RawFile = Annotated[str, Field(pattern=_FILE), AfterValidator(str.lower)]
 """Name of a file that CalCOS takes instead of an association; lower case once it is read."""
 
 
@@ -81,7 +92,7 @@ class Recipe(Edits):
     exposures: dict[Rootname, Edits] = Field(
         default_factory=dict, description="The same for single exposures, over what holds for all"
     )
-    context: Annotated[str, Field(pattern=f"^{CONTEXT}$")] | None = Field(
+    context: Annotated[str, Field(pattern=_CONTEXT)] | None = Field(
         None,
         description="Context of CRDS whose best references stand in for those of the headers; `references` go over it",
     )
@@ -135,15 +146,6 @@ def _check_extraction(algorithm: Any, switches: dict[str, str], extraction: Extr
         raise ValueError("extraction.twozone has no effect with XTRCTALG=BOXCAR; give extraction.boxcar")
 
 
-def _problems(error: ValidationError) -> Iterator[str]:
-    for item in error.errors():
-        where = ".".join(str(part) for part in item["loc"])
-        problem = item["msg"].removeprefix("Value error, ")
-        if item["type"] == "extra_forbidden":
-            problem = "no such key; /api/v1/calibrations/schema and docs/recalibration.rst list those that there are"
-        yield f"{where}: {problem}" if where else problem
-
-
 def parse_recipe(document: Any) -> Recipe:
     """Read a recipe out of a JSON or YAML document.
 
@@ -160,7 +162,7 @@ def parse_recipe(document: Any) -> Recipe:
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
-        raise PermanentError(f"recipe: {'; '.join(_problems(error))}") from error
+        raise PermanentError(f"recipe: {'; '.join(problems(error, PATTERNS))}") from error
 
 
 def recipe_schema() -> dict[str, Any]:

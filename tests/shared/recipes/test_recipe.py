@@ -12,6 +12,8 @@ from shared.cos.switches import SWITCHES
 from shared.errors import PermanentError
 from shared.recipes import Recipe, parse_recipe, recipe_schema
 from shared.recipes.keywords import KEYWORDS
+from shared.recipes.problems import WORDS
+from shared.recipes.recipe import PATTERNS
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -73,6 +75,36 @@ DOCS = Path(__file__).parents[3] / "docs"
 def test_impossible_recipes_are_refused_with_the_reason(document: Any, reason: str) -> None:
     with pytest.raises(PermanentError, match=reason):
         parse_recipe(document)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"members": {"drop": "ldfd01vnq"}}, "members.drop: should be a list, such as [a, b], not 'ldfd01vnq'"),
+        ({"switches": None}, "switches: should be keys with values, not None"),
+        ({"switches": {"FLATCORR": "off"}}, "switches.FLATCORR: should be 'PERFORM' or 'OMIT', not 'off'"),
+        ({"keywords": {"SDQFLAGS": [8]}}, "keywords.SDQFLAGS: should be a number, a text, true or false, not [8]"),
+        ({"context": "1028"}, "context: should be a context of CRDS, such as hst_1028.pmap, not '1028'"),
+        ({"options": {"verbosity": 3, "binx": 0}}, "0, 1 or 2, not 3; options.binx: should be greater than or equal"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(document: Any, message: str) -> None:
+    with pytest.raises(PermanentError) as refused:
+        parse_recipe(document)
+    assert message in str(refused.value)
+
+
+def test_every_text_with_a_pattern_is_explained() -> None:
+    def patterns(part: Any) -> set[str]:
+        if isinstance(part, list):
+            return set().union(*map(patterns, part))
+        if not isinstance(part, dict):
+            return set()
+        own = {value for name, value in part.items() if name == "pattern"} | set(part.get("patternProperties", ()))
+        return own.union(*map(patterns, part.values()))
+
+    assert patterns(recipe_schema()) == set(PATTERNS)
+    assert set(PATTERNS.values()) == set(WORDS)
 
 
 def test_recipes_that_mean_the_same_are_the_same() -> None:
