@@ -14,6 +14,7 @@ from services.calibrator.recipes.coverage import check_coverage
 from services.calibrator.recipes.division import check_pulse_heights, divide
 from services.calibrator.recipes.extraction import derive
 from services.calibrator.recipes.planning import plan
+from services.calibrator.recipes.profiles import check_profiles
 from services.calibrator.recipes.regions import region_warnings
 from services.calibrator.references import Reference, ReferenceFolder
 from services.calibrator.workspace import Workspace, fix_seed, stage
@@ -139,6 +140,8 @@ def prepare(request: CalibrationRequest, workspace: Workspace) -> Prepared:
         changes += tuple(derived)
         references += _derived(derived, lref)
         exposures = read_exposures(folder)
+        if {change.keyword for change in changes if isinstance(change, HeaderEdit)} & {"TWOZXTAB", "PROFTAB"}:
+            check_profiles(exposures, lref)
         warnings += tuple(region_warnings(exposures, lref))
         write_shifts(options, folder)
         if division := request.recipe.sub_exposures:

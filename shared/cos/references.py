@@ -69,6 +69,12 @@ _ONLY_FOR = {
 """References that CalCOS 3.6.2 does not open unless one of these switches is PERFORM (`missingRefFiles`); others are
 read for more than one step."""
 
+_OF_WAVECALS = {"LAMPTAB", "WCPTAB"}
+"""References that CalCOS 3.6.2 opens for every wavecal, whatever WAVECORR is (`calcos.allWavecals`)."""
+
+_INSTEAD = {"XTRCTALG": " or XTRCTALG to BOXCAR", "EXPTYPE": ""}
+"""What else to do about a reference that is N/A, where no switch can be omitted."""
+
 _OPTIONAL = {"BADTTAB", "GSAGTAB", "SPOTTAB", "TDSTAB", "XWLKFILE", "YWLKFILE"}
 """References that may be N/A though their switch is PERFORM: CalCOS then skips the step (`resetSwitches`)."""
 
@@ -106,7 +112,7 @@ def needed_references(header: Mapping[str, Any]) -> dict[str, str]:
     needed: dict[str, str] = {}
     for keyword in FILETYPES:
         switches = _ONLY_FOR.get(keyword, ())
-        if switches and not any(_is_set(header, switch) for switch in switches):
+        if switches and not any(_is_set(header, switch) for switch in switches) and not _of_wavecal(header, keyword):
             continue
         name = _file_name(header, keyword)
         if name not in _UNUSED:
@@ -115,8 +121,8 @@ def needed_references(header: Mapping[str, Any]) -> dict[str, str]:
         switch = _demanded_by(header, keyword)
         if switch and (spectroscopic or keyword not in _SPECTROSCOPIC):
             raise PermanentError(
-                f"{keyword} is N/A, but {switch} asks for it; "
-                f"set {keyword} to a reference file or {switch} to OMIT, in the header or by a recipe"
+                f"{keyword} is N/A, but {switch}={_text(header, switch)} asks for it; set {keyword} to a reference "
+                f"file{_INSTEAD.get(switch, f' or {switch} to OMIT')}, in the header or by a recipe"
             )
     return needed
 
@@ -185,10 +191,16 @@ def _file_name(header: Mapping[str, Any], keyword: str) -> str:
     return value.rsplit("$", 1)[-1].lstrip("/")
 
 
+def _of_wavecal(header: Mapping[str, Any], keyword: str) -> bool:
+    return keyword in _OF_WAVECALS and _text(header, "EXPTYPE") == "WAVECAL"
+
+
 def _demanded_by(header: Mapping[str, Any], keyword: str) -> str | None:
     """Switch that fails without this reference; None when CalCOS goes on without it."""
     if keyword in _OPTIONAL:
         return None
+    if _of_wavecal(header, keyword):
+        return "EXPTYPE"
     if keyword == "FLUXTAB" and not _is_set(header, "X1DCORR"):
         return None
     if keyword == "TWOZXTAB":

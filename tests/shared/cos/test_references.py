@@ -20,11 +20,20 @@ def test_reference_of_an_omitted_step_is_not_needed() -> None:
         ({"XTRCTALG": "TWOZONE"}, r"TWOZXTAB .* XTRCTALG"),
         ({"PHACORR": "PERFORM"}, r"PHATAB .* PHACORR"),
         ({"X1DCORR": "PERFORM", "DISPTAB": "N/A"}, r"XTRACTAB .* X1DCORR"),
+        ({"BRSTCORR": "PERFORM"}, "set BRSTTAB to a reference file or BRSTCORR to OMIT"),
+        ({"XTRCTALG": "TWOZONE"}, "or XTRCTALG to BOXCAR, in the header or by a recipe"),
+        ({"EXPTYPE": "WAVECAL", "LAMPTAB": "lref$x_lamp.fits"}, "WCPTAB is N/A, but EXPTYPE=WAVECAL asks for it"),
     ],
 )
 def test_performed_step_without_its_reference_is_refused(keywords: dict[str, str], message: str) -> None:
     with pytest.raises(PermanentError, match=message):
         needed_references(SPECTRUM | keywords)
+
+
+def test_a_wavecal_needs_its_tables_though_wavecorr_is_omitted() -> None:
+    tables = {"LAMPTAB": "lref$x_lamp.fits", "WCPTAB": "lref$x_wcp.fits", "WAVECORR": "OMIT"}
+    assert needed_references(SPECTRUM | tables) == {}
+    assert set(needed_references(SPECTRUM | tables | {"EXPTYPE": "WAVECAL"})) == {"LAMPTAB", "WCPTAB"}
 
 
 def test_steps_that_calcos_skips_may_lack_their_reference() -> None:

@@ -12,6 +12,7 @@ from services.calibrator.recipes.changes import CellEdit, FileLeftOut, HeaderEdi
 from services.calibrator.recipes.division import divide
 from services.calibrator.recipes.extraction import derive
 from services.calibrator.recipes.planning import plan
+from services.calibrator.recipes.profiles import check_profiles
 from services.calibrator.recipes.regions import region_warnings
 from shared.errors import PermanentError
 from shared.recipes import parse_recipe
@@ -201,6 +202,35 @@ def test_numbers_that_do_not_fit_the_table_are_refused(
     recipe = parse_recipe({"extraction": {"twozone": {"FUVA": numbers}}})
     with pytest.raises(PermanentError, match=reason):
         derive(recipe, [make_exposure(**TWOZONE)], lref)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "reason"),
+    [
+        ({}, None),
+        ({"HEIGHT": 57}, None),
+        ({"HEIGHT": 58}, "HEIGHT 58 reaches beyond the profile of FUVA .* rows 431 to 502 .* at most 57"),
+        ({"B_BKG1": 300.0}, None),
+        ({"B_BKG1": 300.0, "B_BKG2": 530.0}, "both background regions lie outside .* omit BACKCORR"),
+    ],
+)
+def test_regions_lie_on_the_profile(
+    make_exposure: MakeExposure, lref: Path, numbers: dict[str, Any], reason: str | None
+) -> None:
+    mode = {"SEGMENT": "4A", "OPT_ELEM": "8A", "CENWAVE": "1J", "APERTURE": "4A", "ROW_0": "1J", "CENTER": "1D"}
+    values = ["FUVA", "G140L", 1105, "ANY", 431, 459.5]
+    columns = [fits.Column(name, mode[name], array=[value]) for name, value in zip(mode, values, strict=True)]
+    columns.append(fits.Column("PROFILE", "288E", dim="(4,72)", array=np.ones((1, 72, 4))))
+    fits.BinTableHDU.from_columns(columns).writeto(lref / "any_profile.fits")
+    with fits.open(lref / "two_2zx.fits", mode="update") as hdus:
+        for name, value in numbers.items():
+            hdus[1].data[name][1] = value
+    exposure = make_exposure(**TWOZONE, PROFTAB="lref$any_profile.fits")
+    if reason is None:
+        check_profiles([exposure], lref)
+        return
+    with pytest.raises(PermanentError, match=reason):
+        check_profiles([exposure], lref)
 
 
 def test_boxcar_cannot_be_aligned_without_its_column(make_exposure: MakeExposure, lref: Path) -> None:
