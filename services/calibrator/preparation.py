@@ -13,8 +13,8 @@ from services.calibrator.recipes.changes import Change, HeaderEdit, TableCopied,
 from services.calibrator.recipes.coverage import check_coverage
 from services.calibrator.recipes.division import check_pulse_heights, divide
 from services.calibrator.recipes.extraction import derive
+from services.calibrator.recipes.placement import check_placement
 from services.calibrator.recipes.planning import plan
-from services.calibrator.recipes.profiles import check_profiles
 from services.calibrator.recipes.regions import region_warnings
 from services.calibrator.references import Reference, ReferenceFolder
 from services.calibrator.workspace import Workspace, fix_seed, stage
@@ -25,6 +25,9 @@ from shared.recipes.options import Options
 from shared.store import sha256_of
 
 __all__ = ["CalibrationRequest", "Prepared", "prepare"]
+
+_PLACES = ("TWOZXTAB", "PROFTAB", "XTRACTAB")
+"""References that say where spectra are extracted."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +143,12 @@ def prepare(request: CalibrationRequest, workspace: Workspace) -> Prepared:
         changes += tuple(derived)
         references += _derived(derived, lref)
         exposures = read_exposures(folder)
-        if {change.keyword for change in changes if isinstance(change, HeaderEdit)} & {"TWOZXTAB", "PROFTAB"}:
-            check_profiles(exposures, lref)
+        if {change.keyword for change in changes if isinstance(change, HeaderEdit)} & {
+            "TWOZXTAB",
+            "PROFTAB",
+            "XTRACTAB",
+        }:
+            check_placement(exposures, lref)
         warnings += tuple(region_warnings(exposures, lref))
         write_shifts(options, folder)
         if division := request.recipe.sub_exposures:

@@ -27,6 +27,12 @@ _FULL = ("Not enough space on disk", "No space left on device", "Disk quota exce
 _NO_MEMORY = "Cannot allocate memory"
 """What the system says when a file cannot be mapped for want of address space."""
 
+_MEANT = {
+    "the band would extend beyond": "a box of the extraction reaches beyond the detector, where the wavecal or "
+    "find_target moved it; move it inwards, or make it lower",
+}
+"""What CalCOS says when it stops, and what that means for whoever set the numbers."""
+
 _LOG_LINES = 12
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -237,6 +243,7 @@ def judge(result: RunResult) -> int:
     if any(mark in result.error for mark in _FULL):
         raise TransientError(f"{text}; free space in the scratch folder")
     if result.error_type:
+        text += next((f" ({why})" for said, why in _MEANT.items() if said in result.error), "")
         raise PermanentError(f"{text}\nthe end of its log:\n{result.tail}")
     if result.status is None:
         how = result.signal or "without a word"

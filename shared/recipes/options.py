@@ -66,6 +66,11 @@ class Options(Document):
             raise ValueError(f"{', '.join(idle)}: only for the summed image; set create_csum_image to true as well")
         if self.compression_parameters and not self.compress_csum:
             raise ValueError("compression_parameters without compress_csum; set that to true as well")
+        if self.compress_csum:
+            raise ValueError(
+                "compress_csum: CalCOS 3.6.2 asks astropy for it in words of before astropy 5 (compressionType), and "
+                "stops; leave it out, since all products are packed with gzip"
+            )
         texts = [name for name in ("shift_file", "stimfile", "livetimefile", "burstfile") if getattr(self, name)]
         if self.only_csum and texts:
             raise ValueError(f"only_csum leaves out what {', '.join(texts)} are for; drop one or the other")

@@ -11,8 +11,8 @@ from services.calibrator.headers import Association, Exposure, read_association
 from services.calibrator.recipes.changes import CellEdit, FileLeftOut, HeaderEdit, RowAdded, apply
 from services.calibrator.recipes.division import divide
 from services.calibrator.recipes.extraction import derive
+from services.calibrator.recipes.placement import check_placement
 from services.calibrator.recipes.planning import plan
-from services.calibrator.recipes.profiles import check_profiles
 from services.calibrator.recipes.regions import region_warnings
 from shared.errors import PermanentError
 from shared.recipes import parse_recipe
@@ -227,10 +227,34 @@ def test_regions_lie_on_the_profile(
             hdus[1].data[name][1] = value
     exposure = make_exposure(**TWOZONE, PROFTAB="lref$any_profile.fits")
     if reason is None:
-        check_profiles([exposure], lref)
+        check_placement([exposure], lref)
         return
     with pytest.raises(PermanentError, match=reason):
-        check_profiles([exposure], lref)
+        check_placement([exposure], lref)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "reason"),
+    [
+        ({}, None),
+        ({"B_BKG1": 10.0}, None),
+        ({"B_BKG1": 9.0}, "the box of 21 rows around B_BKG1 9 of FUVA reaches beyond the detector"),
+        ({"B_BKG1": 40.0, "SLOPE": -0.002}, "B_BKG1 40"),
+        ({"B_SPEC": 1010.0}, "the box of 35 rows around B_SPEC 1010"),
+    ],
+)
+def test_boxes_lie_on_the_detector(
+    make_exposure: MakeExposure, lref: Path, numbers: dict[str, Any], reason: str | None
+) -> None:
+    with fits.open(lref / "box_1dx.fits", mode="update") as hdus:
+        for name, value in numbers.items():
+            hdus[1].data[name][0] = value
+    exposure = make_exposure(**{**TWOZONE, "XTRCTALG": "BOXCAR"})
+    if reason is None:
+        check_placement([exposure], lref)
+        return
+    with pytest.raises(PermanentError, match=reason):
+        check_placement([exposure], lref)
 
 
 def test_boxcar_cannot_be_aligned_without_its_column(make_exposure: MakeExposure, lref: Path) -> None:

@@ -1,0 +1,101 @@
+"""Whether the regions of an extraction lie where CalCOS can read them.
+
+CalCOS 3.6.2 stops where a box reaches beyond the detector (``ccos.extractband``), or both background regions of a
+two-zone extraction miss the profile; it takes rows from the wrong end of the profile where the extraction region begins
+before it (``extract.extractSegmentTwozone``).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from astropy.io import fits
+
+from services.calibrator.headers import Exposure
+from services.calibrator.recipes.extraction import aperture_of, file_of, find_row, segments_of
+from shared.errors import PermanentError
+
+__all__ = ["check_placement"]
+
+_ROWS = 1024
+"""Rows of both detectors, pixel."""
+
+_COLUMNS = {"FUV": (0, 16383), "NUV": (-100, 1173)}
+"""First and last column of the images, from where SLOPE counts, pixel; NUV images have 100 more to the left."""
+
+
+def check_placement(exposures: Sequence[Exposure], lref: Path) -> None:
+    """Refuse regions that CalCOS cannot read.
+
+    Parameters
+    ----------
+    exposures
+        Raw files as CalCOS will see them.
+    lref
+        Folder of their reference files.
+
+    Raises
+    ------
+    PermanentError
+        With what would fit.
+    """
+    for exposure in exposures:
+        if exposure.text("EXPTYPE") == "WAVECAL" or not exposure.is_set("X1DCORR"):
+            continue
+        for segment in segments_of(exposure):
+            if exposure.text("XTRCTALG") == "TWOZONE":
+                numbers, profile = (_row(exposure, segment, keyword, lref) for keyword in ("TWOZXTAB", "PROFTAB"))
+                if numbers and profile:
+                    _check_profile(exposure, numbers, profile)
+            elif numbers := _row(exposure, segment, "XTRACTAB", lref):
+                _check_boxes(exposure, segment, numbers)
+
+
+def _row(exposure: Exposure, segment: str, keyword: str, lref: Path) -> dict[str, Any]:
+    path = lref / file_of(exposure, keyword)
+    if not path.is_file():
+        return {}
+    table = fits.getdata(path, 1)
+    number = find_row(table, exposure, segment, aperture_of(exposure))
+    return {} if number is None else {name: table[name][number] for name in table.names}
+
+
+def _check_boxes(exposure: Exposure, segment: str, numbers: dict[str, Any]) -> None:
+    regions = {"B_SPEC": numbers["HEIGHT"]}
+    if exposure.is_set("BACKCORR"):
+        regions |= {f"B_BKG{number}": _background_height(numbers, number) for number in (1, 2)}
+    for column, height in regions.items():
+        ends = [float(numbers[column]) + float(numbers["SLOPE"]) * x for x in _COLUMNS[exposure.text("DETECTOR")]]
+        if min(ends) < height // 2 or max(ends) > _ROWS - 1 - height // 2:
+            raise PermanentError(
+                f"extraction: the box of {height} rows around {column} {numbers[column]:g} of {segment} reaches beyond "
+                f"the detector, which has rows 0 to {_ROWS - 1}; make it lower, or move it inwards"
+            )
+
+
+def _check_profile(exposure: Exposure, numbers: dict[str, Any], profile: dict[str, Any]) -> None:
+    first, rows = int(profile["ROW_0"]), len(profile["PROFILE"])
+    centre = float(profile["CENTER"]) - first
+    where = f"the profile of {exposure.text('SEGMENT')} in {file_of(exposure, 'PROFTAB')}"
+    where += f", which has rows {first} to {first + rows - 1} around {profile['CENTER']:g}"
+    middle, half = round(centre), int(numbers["HEIGHT"]) // 2
+    most = min(middle, rows - 1 - middle)
+    if half > most:
+        raise PermanentError(
+            f"extraction: HEIGHT {numbers['HEIGHT']} reaches beyond {where}; it can be at most {2 * most + 1}"
+        )
+    if exposure.is_set("BACKCORR") and not any(_meets(numbers, number, centre, rows) for number in (1, 2)):
+        raise PermanentError(
+            f"extraction: both background regions lie outside of {where}; put one of them on it, or omit BACKCORR"
+        )
+
+
+def _meets(numbers: dict[str, Any], number: int, centre: float, rows: int) -> bool:
+    """Whether a background region has a row of the profile; rounded as CalCOS does (``extract.getBackground``)."""
+    middle = round(round(numbers[f"B_BKG{number}"] - numbers["B_SPEC"]) + centre)
+    half = _background_height(numbers, number) // 2
+    return bool(middle - half < rows and middle + half >= 0)
+
+
+def _background_height(numbers: dict[str, Any], number: int) -> int:
+    return int(numbers.get(f"B_HGT{number}", numbers.get("BHEIGHT", 0)))
