@@ -8,6 +8,7 @@ from astropy.io import fits
 
 from services.calibrator.headers import Association, Exposure
 from services.calibrator.recipes.changes import CellEdit, Change, FileLeftOut, HeaderEdit, RowAdded
+from services.calibrator.recipes.effects import check_effects, check_extracted_alike
 from shared.cos.references import FILETYPES
 from shared.errors import PermanentError
 from shared.recipes import Recipe
@@ -79,12 +80,17 @@ def plan(
             changes.append(FileLeftOut(association.path.name))
         changes += _association(recipe, association, kept)
         warnings += _wavecal_warnings(recipe, exposures, kept)
+    extracted: dict[str, bool] = {}
     for exposure in kept:
         edits = _resolved(recipe, exposure, best)
-        _check_effects(exposure, edits, recipe)
+        check_effects(exposure, edits, recipe)
+        if exposure.text("OBSTYPE") == "SPECTROSCOPIC" and "X1DCORR" in exposure.header:
+            extracted[exposure.path.name] = str(edits.get("X1DCORR", exposure.text("X1DCORR"))) != "OMIT"
         if "RANDSEED" not in edits and exposure.header.get("RANDSEED", _CLOCK_SEED) == _CLOCK_SEED:
             edits["RANDSEED"] = randseed
         changes += _headers(exposure, edits)
+    if association is not None and not members.single:
+        check_extracted_alike(extracted)
     return Plan(tuple(changes), tuple(warnings))
 
 
@@ -157,42 +163,6 @@ def _wavecal_warnings(recipe: Recipe, exposures: Sequence[Exposure], kept: Seque
         yield f"{', '.join(sorted(gone))} is a wavecal: without it the wavelengths keep the nominal zero point"
     if recipe.members.wavecals and tagged:
         yield "the science exposures have lamp flashes (TAGFLASH), which CalCOS prefers to a GO wavecal"
-
-
-def _check_effects(exposure: Exposure, edits: dict[str, Any], recipe: Recipe) -> None:
-    """Refuse what CalCOS would stop at, or pass over in silence."""
-    name = exposure.path.name
-
-    def text(keyword: str) -> str:
-        return str(edits.get(keyword, exposure.text(keyword)))
-
-    algorithm = text("XTRCTALG") or "BOXCAR"
-    if algorithm == "TWOZONE" and "XTRCTALG" in edits and exposure.text("DETECTOR") == "NUV":
-        raise PermanentError(f"{name}: XTRCTALG=TWOZONE is for the FUV; the NUV has BOXCAR alone")
-    if done := sorted(switch for switch in edits if exposure.is_done(switch)):
-        raise PermanentError(
-            f"{name}: {', '.join(done)} is done already in these events, which cannot be taken back; start from the "
-            "raw file"
-        )
-    omitted = [switch for switch in ("TRCECORR", "ALGNCORR") if text(switch) not in ("PERFORM", "COMPLETE")]
-    if algorithm == "TWOZONE" and text("X1DCORR") == "PERFORM" and omitted:
-        raise PermanentError(
-            f"{name}: its XTRCTALG is TWOZONE, which needs {' and '.join(omitted)}; set XTRCTALG to BOXCAR as well"
-        )
-    if text("DGEOCORR") == "PERFORM" and text("GEOCORR") == "OMIT":
-        raise PermanentError(f"{name}: DGEOCORR is PERFORM while GEOCORR is OMIT, which CalCOS refuses; omit both")
-    if exposure.text("EXPTYPE") == "WAVECAL":
-        return  # what the recipe says of spectra is for those of the target
-    other = recipe.extraction.boxcar if algorithm == "TWOZONE" else recipe.extraction.twozone
-    right = recipe.extraction.twozone if algorithm == "TWOZONE" else recipe.extraction.boxcar
-    if other and not right:
-        kind = "boxcar" if algorithm == "TWOZONE" else "twozone"
-        raise PermanentError(
-            f"{name}: XTRCTALG is {algorithm}, so extraction.{kind} has no effect; set XTRCTALG as well"
-        )
-    own = f"SP_SET_{exposure.text('SEGMENT')[-1:]}"
-    if own in edits and text("ALGNCORR") != "PERFORM":
-        raise PermanentError(f"{name}: {own} is what ALGNCORR moves the spectrum by, and ALGNCORR is not PERFORM")
 
 
 def _headers(exposure: Exposure, edits: dict[str, Any]) -> Iterator[Change]:

@@ -117,12 +117,14 @@ def test_members(make_exposure: MakeExposure, association: Association, tmp_path
             {"keywords": {"XTRCTALG": "BOXCAR", "SP_SET_A": 1.0}, "switches": {"ALGNCORR": "OMIT"}},
             "ALGNCORR is not PERFORM",
         ),
+        ({"exposures": {"ldfd01vnq": {"switches": {"X1DCORR": "OMIT"}}}}, "X1DCORR is OMIT in ldfd01vnq_rawtag_a.fits"),
+        ({"options": {"shift_file": ["ldfd01vpq any any FUVA 3.0"]}}, "ldfd01vpq has no lamp flashes"),
     ],
 )
 def test_what_does_not_fit_is_refused(
     make_exposure: MakeExposure, association: Association, document: Any, reason: str
 ) -> None:
-    made = {**TWOZONE, "GEOCORR": "PERFORM", "DGEOCORR": "PERFORM"}
+    made = {**TWOZONE, "GEOCORR": "PERFORM", "DGEOCORR": "PERFORM", "WAVECORR": "PERFORM"}
     exposures = [make_exposure(name, **made) for name in ("ldfd01vnq", "ldfd01vpq")]
     with pytest.raises(PermanentError, match=reason):
         changes_of(document, exposures, association)
