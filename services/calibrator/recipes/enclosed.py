@@ -73,6 +73,7 @@ def enclosed_warnings(outdir: Path, lref: Path) -> Iterator[str]:
     lref
         Folder of the reference files.
     """
+    found: dict[str, dict[str, float]] = {}
     for path in sorted(outdir.glob("*_x1d.fits")):
         fractions = excess(path, lref)
         for spectrum in fits.getdata(path, 1) if fractions else ():
@@ -81,7 +82,10 @@ def enclosed_warnings(outdir: Path, lref: Path) -> Iterator[str]:
             right = float((net / (1.0 + fractions.get(segment, 0.0))).sum())
             mean = float(net.sum()) / right - 1.0 if right > 0 else 0.0
             if mean > _WORTH_SAYING:
-                yield (
-                    f"{path.name}: the flux of {segment} is {mean:.1%} too high: CalCOS sums the row of LOWER_OUTER "
-                    "and leaves its light out of the fraction that it divides by; at LOWER_OUTER 0 it does not"
-                )
+                found.setdefault(segment, {})[path.name] = mean
+    for segment, means in found.items():
+        listed = ", ".join(f"{mean:.1%} in {name}" for name, mean in means.items())
+        yield (
+            f"the flux of {segment} is too high, by {listed}: CalCOS sums the row of LOWER_OUTER and leaves its light "
+            "out of the fraction that it divides by; at LOWER_OUTER 0 it does not"
+        )
