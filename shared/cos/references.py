@@ -54,9 +54,9 @@ _ONLY_FOR = {
     "BRSTTAB": ("BRSTCORR",),
     "BADTTAB": ("BADTCORR",),
     "DEADTAB": ("DEADCORR",),
-    "GSAGTAB": ("DQICORR",),
-    "SPOTTAB": ("DQICORR",),
-    "BPIXTAB": ("DQICORR",),
+    "GSAGTAB": ("DQICORR", "WAVECORR"),
+    "SPOTTAB": ("DQICORR", "WAVECORR"),
+    "BPIXTAB": ("DQICORR", "WAVECORR"),
     "DGEOFILE": ("DGEOCORR",),
     "XWLKFILE": ("XWLKCORR",),
     "YWLKFILE": ("YWLKCORR",),
@@ -66,8 +66,8 @@ _ONLY_FOR = {
     "LAMPTAB": ("WAVECORR",),
     "WCPTAB": ("WAVECORR",),
 }
-"""References that CalCOS 3.6.2 does not open unless one of these switches is PERFORM (`missingRefFiles`); others are
-read for more than one step."""
+"""References that CalCOS 3.6.2 does not open unless one of these switches is PERFORM (`missingRefFiles`, and for the
+flags of lamp flashes `concurrent.ConcurrentWavecal`); others are read for more than one step."""
 
 _OF_WAVECALS = {"LAMPTAB", "WCPTAB"}
 """References that CalCOS 3.6.2 opens for every wavecal, whatever WAVECORR is (`calcos.allWavecals`)."""
@@ -201,6 +201,8 @@ def _demanded_by(header: Mapping[str, Any], keyword: str) -> str | None:
         return None
     if _of_wavecal(header, keyword):
         return "EXPTYPE"
+    if keyword == "BPIXTAB" and _text(header, "TAGFLASH") not in ("", "NONE") and _is_set(header, "WAVECORR"):
+        return "WAVECORR"
     if keyword == "FLUXTAB" and not _is_set(header, "X1DCORR"):
         return None
     if keyword == "TWOZXTAB":

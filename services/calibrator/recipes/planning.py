@@ -84,6 +84,8 @@ def plan(
     for exposure in kept:
         edits = _resolved(recipe, exposure, best)
         check_effects(exposure, edits, recipe)
+        if edits.get("WAVECORR") == "OMIT" and exposure.text("EXPTYPE") == "WAVECAL":
+            warnings.append(f"WAVECORR is OMIT in {exposure.path.name}, a wavecal, which CalCOS processes all the same")
         if exposure.text("OBSTYPE") == "SPECTROSCOPIC" and "X1DCORR" in exposure.header:
             extracted[exposure.path.name] = str(edits.get("X1DCORR", exposure.text("X1DCORR"))) != "OMIT"
         if "RANDSEED" not in edits and exposure.header.get("RANDSEED", _CLOCK_SEED) == _CLOCK_SEED:

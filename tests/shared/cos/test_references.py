@@ -36,6 +36,14 @@ def test_a_wavecal_needs_its_tables_though_wavecorr_is_omitted() -> None:
     assert set(needed_references(SPECTRUM | tables | {"EXPTYPE": "WAVECAL"})) == {"LAMPTAB", "WCPTAB"}
 
 
+def test_lamp_flashes_need_the_bad_pixels_though_dqicorr_is_omitted() -> None:
+    flashes = {"DQICORR": "OMIT", "WAVECORR": "PERFORM", "TAGFLASH": "AUTO"}
+    tables = {"LAMPTAB": "lref$x_lamp.fits", "WCPTAB": "lref$x_wcp.fits", "BPIXTAB": "lref$x_bpix.fits"}
+    assert "BPIXTAB" in needed_references(SPECTRUM | flashes | tables)
+    with pytest.raises(PermanentError, match="BPIXTAB is N/A, but WAVECORR=PERFORM"):
+        needed_references(SPECTRUM | flashes | tables | {"BPIXTAB": "N/A"})
+
+
 def test_steps_that_calcos_skips_may_lack_their_reference() -> None:
     skipped = {"BADTCORR": "PERFORM", "XWLKCORR": "PERFORM", "YWLKCORR": "PERFORM"}
     assert needed_references(SPECTRUM | skipped) == {}

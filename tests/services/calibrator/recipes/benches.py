@@ -15,7 +15,7 @@ from simulator.references.context import REVISED, write_contexts
 from simulator.verify.cases import CASES, Case
 from tests.services.calibrator.recipes.running import recalibrate, simulated, small_visit
 
-__all__ = ["LAMP", "TURNS", "Bench", "Mode", "make_bench"]
+__all__ = ["LAMP", "REAL", "TURNS", "Bench", "Mode", "real_bench", "simulated_bench"]
 
 LAMP = "lrnd02a1q"
 """Wavecal of another dataset, in the mode of the visit."""
@@ -30,13 +30,13 @@ _BOA = "FUV G160M/1623 LP4 BOA, auto wavecal"
 _FUV_ACCUM = "FUV G130M/1309 ACCUM, auto wavecal"
 _NUV_ACCUM = "NUV G185M/1921 ACCUM, GO wavecal"
 _IMAGE = "NUV imaging MIRRORA, TAGFLASH"
-_REAL = "first exposure of ldfd01010"
+REAL = "first exposure of ldfd01010"
 _HALVES = {_BOXCAR: "FUVB", _SPLIT: "FUVA", _BOA: "FUVA", _FUV_ACCUM: "FUVA"}
 """Segment that is left of both, since CalCOS takes as long for each."""
 
 TURNS = (
     _PAIR, _LONE_SEGMENT, _NUV_ACCUM, _PAIR, _SPLIT, _IMAGE, _NUV_ACCUM, _PAIR, _BOTH_SEGMENTS, _NUV_ACCUM,
-    _PAIR, _LONE_SEGMENT, _BOA, _NUV_ACCUM, _IMAGE, _FUV_ACCUM, _PAIR, _NUV_ACCUM, _BOXCAR, _REAL,
+    _PAIR, _LONE_SEGMENT, _BOA, _NUV_ACCUM, _IMAGE, _FUV_ACCUM, _PAIR, _NUV_ACCUM, _BOXCAR, REAL,
 )  # fmt: skip
 """Visits in turn: those that take CalCOS a second or two come more often."""
 
@@ -142,8 +142,13 @@ def _mode(raw: dict[str, Path]) -> Mode:
     )
 
 
-def make_bench(name: str, folder: Path, real: tuple[dict[str, Path], ReferenceFolder]) -> Bench:
-    """Simulate a visit with its references, those of the next context of CRDS, and a wavecal; or take the real one.
+def real_bench(raw: dict[str, Path], references: ReferenceFolder, folder: Path) -> Bench:
+    """Take the first exposure of the real association."""
+    return Bench(_mode(raw), raw, references, "ldfd01010", folder)
+
+
+def simulated_bench(name: str, folder: Path) -> Bench:
+    """Simulate a visit with its references, those of the next context of CRDS, and a wavecal.
 
     Parameters
     ----------
@@ -151,11 +156,7 @@ def make_bench(name: str, folder: Path, real: tuple[dict[str, Path], ReferenceFo
         One of `TURNS`.
     folder
         Empty folder.
-    real
-        Files and references of the real exposure.
     """
-    if name == _REAL:
-        return Bench(_mode(real[0]), *real, "ldfd01010", folder)
     case = _case(name)
     raw, _, label = simulated(case, folder)
     lamp = {} if case.members[0].opt_elem.startswith("MIRROR") else _lamp(case, folder / "lamp")
