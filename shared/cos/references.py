@@ -72,7 +72,7 @@ flags of lamp flashes `concurrent.ConcurrentWavecal`); others are read for more 
 _OF_WAVECALS = {"LAMPTAB", "WCPTAB"}
 """References that CalCOS 3.6.2 opens for every wavecal, whatever WAVECORR is (`calcos.allWavecals`)."""
 
-_INSTEAD = {"XTRCTALG": " or XTRCTALG to BOXCAR", "EXPTYPE": ""}
+_INSTEAD = {"XTRCTALG": " or XTRCTALG to BOXCAR", "EXPTYPE": "", "TAGFLASH": ""}
 """What else to do about a reference that is N/A, where no switch can be omitted."""
 
 _OPTIONAL = {"BADTTAB", "GSAGTAB", "SPOTTAB", "TDSTAB", "XWLKFILE", "YWLKFILE"}
@@ -112,7 +112,7 @@ def needed_references(header: Mapping[str, Any]) -> dict[str, str]:
     needed: dict[str, str] = {}
     for keyword in FILETYPES:
         switches = _ONLY_FOR.get(keyword, ())
-        if switches and not any(_is_set(header, switch) for switch in switches) and not _of_wavecal(header, keyword):
+        if switches and not any(_is_set(header, switch) for switch in switches) and not _of_lamp(header, keyword):
             continue
         name = _file_name(header, keyword)
         if name not in _UNUSED:
@@ -191,16 +191,19 @@ def _file_name(header: Mapping[str, Any], keyword: str) -> str:
     return value.rsplit("$", 1)[-1].lstrip("/")
 
 
-def _of_wavecal(header: Mapping[str, Any], keyword: str) -> bool:
-    return keyword in _OF_WAVECALS and _text(header, "EXPTYPE") == "WAVECAL"
+def _of_lamp(header: Mapping[str, Any], keyword: str) -> str | None:
+    """Keyword that tells of lamp light for which CalCOS opens a reference, whatever WAVECORR is."""
+    if keyword in _OF_WAVECALS and _text(header, "EXPTYPE") == "WAVECAL":
+        return "EXPTYPE"
+    return "TAGFLASH" if keyword == "WCPTAB" and _text(header, "TAGFLASH") not in ("", "NONE") else None
 
 
 def _demanded_by(header: Mapping[str, Any], keyword: str) -> str | None:
     """Switch that fails without this reference; None when CalCOS goes on without it."""
     if keyword in _OPTIONAL:
         return None
-    if _of_wavecal(header, keyword):
-        return "EXPTYPE"
+    if lamp := _of_lamp(header, keyword):
+        return lamp
     if keyword == "BPIXTAB" and _text(header, "TAGFLASH") not in ("", "NONE") and _is_set(header, "WAVECORR"):
         return "WAVECORR"
     if keyword == "FLUXTAB" and not _is_set(header, "X1DCORR"):

@@ -34,6 +34,7 @@ def test_a_wavecal_needs_its_tables_though_wavecorr_is_omitted() -> None:
     tables = {"LAMPTAB": "lref$x_lamp.fits", "WCPTAB": "lref$x_wcp.fits", "WAVECORR": "OMIT"}
     assert needed_references(SPECTRUM | tables) == {}
     assert set(needed_references(SPECTRUM | tables | {"EXPTYPE": "WAVECAL"})) == {"LAMPTAB", "WCPTAB"}
+    assert set(needed_references(SPECTRUM | tables | {"TAGFLASH": "AUTO"})) == {"WCPTAB"}
 
 
 def test_lamp_flashes_need_the_bad_pixels_though_dqicorr_is_omitted() -> None:
