@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,19 @@ _SECONDS = 60.0
 
 
 def recalibrate(
-    document: Any, raw: dict[str, Path], references: ReferenceFolder, label: str, folder: Path
+    document: Any,
+    raw: dict[str, Path],
+    references: ReferenceFolder,
+    label: str,
+    folder: Path,
+    failed: Callable[[CalibrationResult], None] | None = None,
 ) -> tuple[CalibrationResult, Path]:
-    """Run a recipe; returns its record and the folder of its products."""
+    """Run a recipe; returns its record and the folder of its products; `failed` is told the record of a failed run."""
     request = CalibrationRequest(
         label, raw, folder / "products", references, folder / "scratch", frozenset(), 1, 8192, 600.0, "*",
         processes=2, recipe=parse_recipe(document),
     )  # fmt: skip
-    return asyncio.run(calibrate(request)), folder / "products"
+    return asyncio.run(calibrate(request, failed)), folder / "products"
 
 
 def simulated(case: Case, folder: Path) -> tuple[dict[str, Path], ReferenceFolder, str]:
