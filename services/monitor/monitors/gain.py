@@ -53,7 +53,7 @@ so many photons fall below the threshold that 5 per cent of the flux is lost: th
 The maps show the newest gain of each superpixel (8 by 2 pixels) by segment and high voltage. A line is fitted to the
 gains of each superpixel at each voltage, weighted by counts, and again without those 3 robust sigma off it: to those of
 its newest 730 days, and none before the last move of spectra to another lifetime position, for the gain falls only
-while light falls on it. Errors are those of the scatter about the line, or of that about all lines of the segment where
+while light falls on it. Errors are those of the scatter about the line, or of that about all lines at the voltage where
 it is the larger: a few gains may lie on a line by chance. Where the line reaches 3 is the projected date, and its error
 is by how much later that may be; where the line does not fall by 4 sigma there is none. What was measured in or beside
 a hot spot (SPOTTAB) takes no part. The tables `flagged` and `gain_trends` hold which superpixels have sagged, and the

@@ -108,7 +108,7 @@ def trends_of(history: PixelHistory) -> PixelTrends:
     chosen, group = chosen[above], group[above]
     # The error of a peak's centre goes with the root of its counts.
     away = np.abs(history.gain[chosen] - first.line[above]) * np.sqrt(history.counts[chosen])
-    # Those of a few gains cannot say that they are better than those of the whole segment.
+    # Those of a few gains cannot say that they are better than those of all others at the voltage.
     usual = max(_usual_scatter(group, away, count), GAIN_WIDTH)
     near = away <= _CLIP * np.maximum(_scatter(group, away, count), usual)[group]
     lines = _Lines(history, chosen[near], group[near], count)
