@@ -72,7 +72,7 @@ def test_exposures_without_their_association_are_refused(make_exposure: MakeExpo
         ({"APERTURE": "XYZ"}, "APERTURE"),
         ({"WALKCORR": "PERFORM"}, "WALKCORR"),
         ({"DGEOCORR": "PERFORM", "DGEOFILE": "N/A", "GEOCORR": "OMIT"}, "DGEOCORR"),
-        ({"DEADCORR": "PERFORM", "DEADTAB": "N/A"}, "DEADTAB is N/A, but DEADCORR asks"),
+        ({"DEADCORR": "PERFORM", "DEADTAB": "N/A"}, "DEADTAB is N/A, but DEADCORR=PERFORM asks"),
         ({"DEADCORR": "PERFORM", "DEADTAB": "lref$x_dead.fits"}, "DEADTAB of .*x_dead.fits is not in"),
     ],
 )
