@@ -12,4 +12,18 @@ from services.monitor.figures.description import (
     figure_to_json,
 )
 
-__all__ = ["Figure", "Heatmap", "Line", "Mark", "Outline", "Panel", "Points", "figure_from_json", "figure_to_json"]
+__all__ = [
+    "VERSION",
+    "Figure",
+    "Heatmap",
+    "Line",
+    "Mark",
+    "Outline",
+    "Panel",
+    "Points",
+    "figure_from_json",
+    "figure_to_json",
+]
+
+VERSION = 2
+"""Of how figures are drawn: where it is another than that of a stored figure, the figure is drawn anew."""

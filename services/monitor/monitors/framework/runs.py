@@ -1,24 +1,19 @@
 """Runs of monitors: read the inputs, compute, and leave values, figures, artifacts and alerts in one transaction."""
 
 import asyncio
-import gzip
-import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.monitor.figures import Figure, figure_to_json
-from services.monitor.figures.drawing import draw
-from services.monitor.figures.plotly import to_plotly
 from services.monitor.monitors.framework.alerts import write_alerts
+from services.monitor.monitors.framework.drawings import draw_figures, drawings_of, write_figures
 from services.monitor.monitors.framework.loading import load
 from services.monitor.monitors.framework.monitor import Findings, Monitor, NewArtifact
 from services.monitor.monitors.framework.parts import find_parts, write_parts
@@ -26,8 +21,9 @@ from services.monitor.monitors.framework.references import find_references
 from services.monitor.monitors.framework.scheduling import request_run
 from services.monitor.monitors.framework.tables import write_tables
 from services.monitor.monitors.framework.values import write_values
+from services.monitor.monitors.framework.versions import versions_of
 from shared.database.engine import Database
-from shared.database.models.monitoring import Artifact, MonitorFigure, MonitorRun, Outcome
+from shared.database.models.monitoring import Artifact, MonitorRun, Outcome
 from shared.errors import PermanentError
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent, Outbox
@@ -88,8 +84,9 @@ class MonitorService:
             return _nothing_new(monitor, job, generation, seconds)
         folder = f"monitors/{monitor.name}/job{job.id}-{job.attempt}"
         artifacts = await asyncio.to_thread(self._publish, folder, findings)
-        # Drawn when data arrive, not when somebody looks.
-        figures = await asyncio.to_thread(lambda: [_drawn(figure) for figure in findings.figures])
+        async with self._database.session() as session:
+            drawn = await drawings_of(session, monitor)
+        figures = await asyncio.to_thread(draw_figures, list(findings.figures), drawn)
         event = NewEvent("monitor.updated", {"outcome": Outcome.UPDATED.value, "generation": generation})
 
         async def apply(session: AsyncSession) -> None:
@@ -97,7 +94,7 @@ class MonitorService:
                 session, _run(monitor, job, Outcome.UPDATED, generation, seconds, findings=findings)
             )
             await write_values(session, monitor.name, run_id, findings.values)
-            await _write_figures(session, monitor.name, run_id, figures)
+            await write_figures(session, monitor.name, run_id, figures)
             await _write_artifacts(session, monitor.name, run_id, artifacts, findings.kept_artifacts)
             await write_parts(session, monitor.name, findings.parts)
             rows = await write_tables(session, findings.tables)
@@ -126,7 +123,7 @@ class MonitorService:
                 last is not None
                 and not forced
                 and last.generation >= generation
-                and last.versions == _versions(monitor)
+                and last.versions == versions_of(monitor)
             ):
                 return None
             columns = {name: await load(session, query) for name, query in monitor.inputs.items()}
@@ -155,10 +152,6 @@ class MonitorService:
             await _write_run(session, values | {"reason": f"{type(error).__name__}: {error}"})
 
 
-def _versions(monitor: Monitor) -> dict[str, Any]:
-    return {"monitor": monitor.version} | {name: version(name) for name in ("numpy", "astropy")}
-
-
 def _run(
     monitor: Monitor,
     job: ClaimedJob,
@@ -175,7 +168,7 @@ def _run(
         "generation": generation,
         "newest_mjd": findings.newest_mjd if findings else None,
         "statistics": dict(findings.statistics) if findings else {},
-        "versions": _versions(monitor),
+        "versions": versions_of(monitor),
         "seconds": seconds,
     }
 
@@ -190,25 +183,6 @@ def _nothing_new(monitor: Monitor, job: ClaimedJob, generation: int, seconds: fl
 async def _write_run(session: AsyncSession, values: dict[str, Any]) -> int:
     statement = insert(MonitorRun).values(values).returning(MonitorRun.id)
     return int((await session.execute(statement)).scalar_one())
-
-
-def _drawn(figure: Figure) -> dict[str, Any]:
-    return {
-        "name": figure.name,
-        "title": figure.title,
-        "caption": figure.caption,
-        "content": figure_to_json(figure),
-        "plotly": gzip.compress(json.dumps(to_plotly(figure)).encode(), compresslevel=6, mtime=0),
-        "png": draw(figure, "png"),
-    }
-
-
-async def _write_figures(session: AsyncSession, monitor: str, run_id: int, figures: Sequence[dict[str, Any]]) -> None:
-    await session.execute(delete(MonitorFigure).where(MonitorFigure.monitor == monitor))
-    if figures:
-        of_run = {"monitor": monitor, "run_id": run_id}
-        rows = [figure | of_run | {"position": position} for position, figure in enumerate(figures)]
-        await session.execute(insert(MonitorFigure).values(rows))
 
 
 async def _write_artifacts(

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import String
 
 from services.monitor.monitors.framework.monitor import Monitor
+from services.monitor.monitors.framework.versions import versions_of
 from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.leadership import keep_leading
@@ -44,7 +45,7 @@ async def request_run(session: AsyncSession, monitor: Monitor, outbox: Outbox, *
     generation = int((await session.execute(select(func.coalesce(func.max(Event.id), 0)))).scalar_one())
     forced = "forced" in occasion or await _forced_waits(session, monitor)
     payload = {"generation": generation, "forced": forced}
-    depends_on = {"version": monitor.version, "occasion": occasion}
+    depends_on = {"versions": versions_of(monitor), "occasion": occasion}
     await add_job(session, monitor.name, NewJob(Stage.MONITOR, QUEUE, payload, depends_on), outbox)
 
 
@@ -106,12 +107,12 @@ class Scheduler:
         await send(self._messenger, outbox)
 
     async def _seen(self, session: AsyncSession, monitor: Monitor) -> int:
-        """Newest event that a run of this version reflects."""
+        """Newest event that a run of these versions reflects."""
         found = await session.execute(
             select(func.coalesce(func.max(MonitorRun.generation), 0)).where(
                 MonitorRun.monitor == monitor.name,
                 MonitorRun.outcome != Outcome.NO_NEW_DATA,
-                MonitorRun.versions["monitor"].as_integer() == monitor.version,
+                MonitorRun.versions == versions_of(monitor),
             )
         )
         return int(found.scalar_one())

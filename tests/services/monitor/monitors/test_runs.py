@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from sqlalchemy import Double, String, cast, func, literal, null, select, text
 
-from services.monitor.figures import Figure, Panel
+from services.monitor.figures import Figure, Line, Panel
+from services.monitor.figures.drawing import draw
+from services.monitor.monitors.framework import drawings, versions
 from services.monitor.monitors.framework.alerts import acknowledge
 from services.monitor.monitors.framework.monitor import (
     Finding,
@@ -79,8 +81,12 @@ def _compute(inputs: Inputs) -> Findings:
         for name, rate in _CURRENT.items()
         if rate > 5
     ]
+    figures = [
+        Figure("rate", "Rate", "A caption.", [Panel("x", "y")]),
+        Figure("history", "History", "", [Panel("x", "y", [Line("rate", [0.1, 1.0], [0.3, float(value.max())])])]),
+    ]
     return Findings(
-        float(mjd[-1]), [values], [Figure("rate", "Rate", "A caption.", [Panel("x", "y")])], findings,
+        float(mjd[-1]), [values], figures, findings,
         [NewArtifact("table", "rates.txt", str(sorted(_CURRENT.items())).encode())], {"FUVA": {"n": count}},
     )  # fmt: skip
 
@@ -153,7 +159,7 @@ async def test_a_run_leaves_everything(bench: Bench) -> None:
         ("ldaaaabaq", 2.0, 163, False),
         ("ldaaaacaq", 9.0, 163, True),
     ]
-    assert [figure.name for figure in await bench.all(MonitorFigure)] == ["rate"]
+    assert [figure.name for figure in await bench.all(MonitorFigure)] == ["rate", "history"]
     (artifact,) = await bench.all(Artifact)
     with bench.store.open(f"{artifact.path}/{artifact.name}") as stream:
         assert b"ldaaaacaq" in stream.read()
@@ -174,6 +180,42 @@ async def test_only_changed_values_get_the_new_run(bench: Bench, rates: dict[str
     assert found["ldaaaadaq"] == (4.0, second)
     assert "ldaaaaaaq" not in found
     assert {run for _, run in found.values()} <= {first, second}
+
+
+async def test_only_changed_figures_are_drawn(
+    bench: Bench, rates: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: list[str] = []
+
+    def noted(figure: Figure, kind: str) -> bytes:
+        names.append(figure.name)
+        return draw(figure, kind)
+
+    monkeypatch.setattr(drawings, "draw", noted)
+    await bench.run()
+    before = await bench.all(MonitorFigure)
+    rates["ldaaaacaq"] = 10.0
+    await bench.run()
+    assert names == ["rate", "history", "history"]
+    after = await bench.all(MonitorFigure)
+    assert [old.png == new.png for old, new in zip(before, after, strict=True)] == [True, False]
+    assert {figure.run_id for figure in after} == {(await bench.all(MonitorRun))[-1].id}
+    monkeypatch.setattr(versions, "VERSION", -1)
+    await bench.run()
+    assert names[3:] == ["rate", "history"]
+
+
+async def test_another_way_to_draw_makes_monitors_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with bench.database.transaction() as session:
+        await record_event(session, None, NewEvent("tables.changed", {"rows": {"darks": 1}}), Outbox())
+    await bench.scheduler.look(MONITOR)
+    (job,) = await bench.all(Job)
+    await bench.runner.run(job.id)
+    await bench.scheduler.look(MONITOR)
+    assert len(await bench.all(Job)) == 1
+    monkeypatch.setattr(versions, "VERSION", -1)
+    await bench.scheduler.look(MONITOR)
+    assert len(await bench.all(Job)) == 2
 
 
 async def test_same_inputs_are_no_new_data(bench: Bench) -> None:
