@@ -8,6 +8,7 @@ epoch are written into the primary header of each ``spt`` file; the equation of 
 from dataclasses import dataclass
 from typing import Final
 
+import erfa
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -16,6 +17,8 @@ __all__ = ["DECAY", "Elements", "Orbit", "gmst"]
 Floats = NDArray[np.float64]
 
 SECONDS_PER_DAY: Final = 86400.0
+_JULIAN = 2400000.5
+"""Julian date of MJD 0."""
 MJD_1985: Final = 46066.0
 """1985-01-01, from which EPCHTIME counts its seconds."""
 
@@ -177,9 +180,13 @@ class Orbit:
         return self.position(times + half) - self.position(times - half)
 
     def ground(self, mjd: ArrayLike) -> tuple[Floats, Floats]:
-        """Geocentric latitude and east longitude (0 to 360) below HST in degrees, each shaped as the times are."""
+        """Geocentric latitude and east longitude (0 to 360) below HST in degrees, each shaped as the times are.
+
+        They are of the equinox of 2000, as those of real jitter tables are, where `position` is of that of date.
+        """
         times = np.asarray(mjd, dtype=np.float64)
-        x, y, z = np.moveaxis(self.position(times), -1, 0)
+        of_date = erfa.pmat76(_JULIAN, times)
+        x, y, z = np.moveaxis(np.einsum("...ji,...j->...i", of_date, self.position(times)), -1, 0)
         latitude = np.degrees(np.arctan2(z, np.hypot(x, y)))
         return latitude, (np.degrees(np.arctan2(y, x)) - 360.0 * gmst(times)) % 360.0
 

@@ -13,6 +13,7 @@ import pytest
 from astropy.io import fits
 
 from tests.e2e.browser import Browser
+from tests.e2e.plots import plots
 
 pytestmark = [
     pytest.mark.e2e,
@@ -102,16 +103,18 @@ def test_narrow_zones_and_the_pages(calibrate: Calibrate, processed: Running, br
     assert segment["mean_ratio"] == pytest.approx(1.0, abs=0.06)
     curve = processed.client.light_curve(found["id"])
     assert {row["exposure"] for row in curve} == {"ldfd01vnq", "ldfd01vpq", "ldfd01vrq", "ldfd01vtq"}
-    drawn = "document.querySelectorAll('[data-drawn]').length"
     for width in (1200, 400):
         browser.resize(width, 900)
         browser.open(f"{processed.machine.url}/calibrations/{found['id']}")
-        browser.wait(f"{drawn} === 1")
+        for plot in plots(browser):
+            plot.show()
         assert browser.evaluate("document.documentElement.scrollWidth") <= width
         assert browser.errors == []
         browser.open(f"{processed.machine.url}/datasets/{ROOT}/comparison?second={found['run_id']}")
+        for plot in plots(browser):
+            plot.show()
         browser.evaluate("document.querySelector('img.wide').scrollIntoView()")
-        browser.wait(f"{drawn} === 2 && document.querySelector('img.wide').naturalWidth > 500")
+        browser.wait("document.querySelector('img.wide').naturalWidth > 500")
         assert browser.evaluate("document.documentElement.scrollWidth") <= width
         assert "TWOZXTAB" in browser.evaluate("document.body.innerText")
         assert browser.errors == []

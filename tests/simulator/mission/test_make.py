@@ -104,7 +104,7 @@ def test_faults_that_were_asked_for(tmp_path: Path) -> None:
 
 def test_a_flight_that_was_stopped_goes_on(tmp_path: Path) -> None:
     """Visits that are there stay as they are, and their truth is known before that of the mission is written."""
-    mission = Mission(years=0.2, routines=("nuv-dark",))
+    mission = Mission(years=0.5, routines=("nuv-dark", "acquisition"))
     flight = fly(mission, tmp_path)
     first, _, total = next(flight)
     flight.close()
@@ -113,7 +113,7 @@ def test_a_flight_that_was_stopped_goes_on(tmp_path: Path) -> None:
     assert len({record["visit"] for record in known}) < total
     path = next((tmp_path / "data").rglob(known[0]["files"][0]))
     path.write_bytes(b"what is there stays")
-    assert not flown(Mission(years=0.2, seed=2, routines=("nuv-dark",)), tmp_path)
+    assert not flown(Mission(years=0.5, seed=2, routines=("nuv-dark",)), tmp_path)
     assert len({visit.name for visit, _, _ in fly(mission, tmp_path)}) == total
     assert path.read_bytes() == b"what is there stays"
     assert [record["rootname"] for record in flown(mission, tmp_path)] == [
