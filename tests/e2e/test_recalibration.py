@@ -1,9 +1,11 @@
 """A simulated visit, calibrated and recalibrated through the services, the API and the command line."""
 
 import json
+import random
 import subprocess
 import sys
 import tarfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from simulator.verify.running import simulate_case
 from tests.e2e.browser import Browser
 from tests.e2e.conftest import Running, started
 from tests.e2e.plots import plots
+from tests.services.calibrator.recipes.benches import mode_of
+from tests.services.calibrator.recipes.random_recipes import random_recipe
 
 pytestmark = pytest.mark.e2e
 
@@ -27,12 +31,18 @@ SCIENCE = CASE.members[0].rootname
 
 
 @pytest.fixture(scope="module")
-def visit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """COSMO with the visit ingested."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the visit's raw files and references."""
     folder, catalogue = tmp_path_factory.mktemp("visit"), Catalogue()
     simulate_case(CASE, folder / "raw", catalogue)
     for member in CASE.members:
         catalogue.write(folder / "references", catalogue.select(member).values())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def visit(folder: Path) -> Iterator[Running]:
+    """COSMO with the visit ingested."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COSMO_JOBS__LEASE_SECONDS", "3")
         patch.setenv("COSMO_JOBS__SWEEP_SECONDS", "0.5")
@@ -44,6 +54,10 @@ def visit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             running.wait_for(ROOT, "ingested", "failed")
             assert running.state(ROOT) == "ingested"
             yield running
+
+
+RANDOM = 12
+"""Random recipes that go through the services; the tests of the calibrator run more of them, for many modes."""
 
 
 def cosmo(running: Running, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -161,3 +175,28 @@ def test_refused_failed_and_cancelled(visit: Running, tmp_path: Path) -> None:
     visit.wait(lambda: visit.calcos() is None, "CalCOS to be stopped")
     cancelled = visit.client.calibration(found["id"])
     assert (cancelled["state"], cancelled["run_id"]) == ("cancelled", None)
+
+
+def test_random_recipes_are_refused_or_done(visit: Running, folder: Path) -> None:
+    mode = mode_of({path.name: path for path in (folder / "raw").glob("*.fits")})
+    worker = visit.machine.pids()["calibrator-1"]
+    outcomes = Counter(_outcome(visit, random_recipe(random.Random(number), mode)) for number in range(RANDOM))
+    assert outcomes["done"] > 1
+    assert outcomes["refused"] > 1
+    assert visit.machine.pids()["calibrator-1"] == worker
+
+
+def _outcome(visit: Running, recipe: dict[str, Any]) -> str:
+    try:
+        number = visit.client.recalibrate(ROOT, recipe)["id"]
+    except PermanentError as refused:
+        assert len(str(refused)) > 30  # noqa: PT017 - a reason, not a type
+        return "refused"
+    visit.wait(lambda: visit.client.calibration(number)["state"] in ("done", "failed"), "the recalibration's end")
+    found = visit.client.calibration(number)
+    if found["state"] == "failed":
+        assert found["error_kind"] in ("permanent", "unsupported"), found
+        assert len(found["error"]) > 30
+        return "refused"
+    assert f"{ROOT}_export.tar.gz" in {file["name"] for file in found["files"]}
+    return "done"

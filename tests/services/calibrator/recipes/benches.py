@@ -15,7 +15,7 @@ from simulator.references.context import REVISED, write_contexts
 from simulator.verify.cases import CASES, Case
 from tests.services.calibrator.recipes.running import recalibrate, simulated, small_visit
 
-__all__ = ["LAMP", "REAL", "TURNS", "Bench", "Mode", "real_bench", "simulated_bench"]
+__all__ = ["LAMP", "REAL", "TURNS", "Bench", "Mode", "mode_of", "real_bench", "simulated_bench"]
 
 LAMP = "lrnd02a1q"
 """Wavecal of another dataset, in the mode of the visit."""
@@ -126,7 +126,8 @@ def _lamp(case: Case, folder: Path) -> dict[str, Path]:
     return {name: path for name, path in raw.items() if name.startswith(LAMP)}
 
 
-def _mode(raw: dict[str, Path]) -> Mode:
+def mode_of(raw: dict[str, Path]) -> Mode:
+    """Read what the writer of a recipe knows off raw files."""
     headers = {name: fits.getheader(path) for name, path in sorted(raw.items()) if "_raw" in name}
     wavecals = {name[:9] for name, header in headers.items() if header["EXPTYPE"] == "WAVECAL"}
     science = [name for name in headers if name[:9] not in wavecals]
@@ -144,7 +145,7 @@ def _mode(raw: dict[str, Path]) -> Mode:
 
 def real_bench(raw: dict[str, Path], references: ReferenceFolder, folder: Path) -> Bench:
     """Take the first exposure of the real association."""
-    return Bench(_mode(raw), raw, references, "ldfd01010", folder)
+    return Bench(mode_of(raw), raw, references, "ldfd01010", folder)
 
 
 def simulated_bench(name: str, folder: Path) -> Bench:
@@ -168,4 +169,4 @@ def simulated_bench(name: str, folder: Path) -> Bench:
         for path in (folder / "lamp" / "references").iterdir():
             shutil.copyfile(path, folder / "references" / path.name)
     references = ReferenceFolder(folder / "references", folder / "cache", "3.6.2", folder / "crds")
-    return Bench(_mode(raw), raw, references, label, folder, lamp)
+    return Bench(mode_of(raw), raw, references, label, folder, lamp)
