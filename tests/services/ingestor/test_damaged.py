@@ -80,11 +80,17 @@ async def run(folder: Path, data: Path, url: str) -> Counter[str]:
         signal.alarm(0)
         path.unlink()
     await database.dispose()
-    if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 > _MEMORY:
+    if _peak() > _MEMORY:
         raise AssertionError("more than a gigabyte of memory")
     if ends["refused"] < _COUNT / 4 or ends["read"] < _COUNT / 10:
         raise AssertionError(f"the damages are not what they should be: {ends}")
     return ends
+
+
+def _peak() -> int:
+    """Most bytes that this process held; ``ru_maxrss`` counts what the one that started it held, too."""
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) * 1024
 
 
 async def _write(database: Database, rows: list[Rows]) -> None:
