@@ -16,8 +16,15 @@ from typing import Any
 
 import pytest
 
+from benchmarks.mission.darks import darks_recovered
+from benchmarks.mission.gains import gains_recovered
+from benchmarks.mission.outliers import flagged
+from benchmarks.mission.stims import stims_recovered
+from benchmarks.mission.truth import MissionTruth
 from cosmo.client import Client
 from services.monitor.monitors import monitors
+from simulator.mission.make import flown
+from simulator.mission.schedule import Mission
 from tests.e2e.browser import Browser
 from tests.e2e.plots import plots
 
@@ -28,6 +35,10 @@ _WAIT_SECONDS = 720.0
 """Twice the six minutes that it may take of two cores that nobody else uses."""
 _FIRST_SECONDS = 120.0
 """Until the first calibrated dataset is there."""
+
+_MONITOR_SECONDS = 120.0
+"""Until monitors have seen the last datasets."""
+_RECOVERED = (darks_recovered, stims_recovered, gains_recovered)
 
 _MODES = ("FUV TT spec", "FUV ACC spec", "NUV TT spec", "NUV ACC spec", "NUV TT img", "NUV ACC img", "ACQ")
 _MATRIX = """
@@ -58,6 +69,7 @@ class Demo:
     url: str
     output: str
     truth: dict[str, Any]
+    mission: Path
     started: datetime
 
     @property
@@ -85,8 +97,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
                     -2000:
                 ]
                 time.sleep(0.5)
-            truth = json.loads((folder / "data" / "mission-small-1" / "truth.json").read_text())
-            yield Demo(f"http://127.0.0.1:{port}", (folder / "output").read_text(), truth, started)
+            mission = folder / "data" / "mission-small-1"
+            truth = json.loads((mission / "truth.json").read_text())
+            yield Demo(f"http://127.0.0.1:{port}", (folder / "output").read_text(), truth, mission, started)
         finally:
             process.send_signal(signal.SIGINT)
             status = process.wait(60)
@@ -173,6 +186,33 @@ def test_stims_and_darks_come_back(demo: Demo) -> None:
         number, middle, _ = line.split()[-3:]
         assert int(number) >= 4
         assert abs(float(middle)) < limit
+
+
+def test_monitors_recover_the_truth(demo: Demo) -> None:
+    """As ``python -m benchmarks.mission`` does for a mission of ten years, whose results are in the documentation."""
+    limits = {
+        ("fuv-dark", "dark rate of an exposure"): (4, 5e-8),
+        ("nuv-dark", "dark rate of an exposure"): (4, 1e-5),
+        ("stims", "position along x"): (30, 0.03),
+        ("stims", "position along y"): (30, 0.03),
+        ("gain", "gain of a region in an exposure"): (35, 0.1),
+    }
+    there = {row["rootname"] for row in demo.client.datasets()}
+    truth = MissionTruth(Mission(seed=1), flown(Mission(seed=1), demo.mission), there)
+    deadline = time.monotonic() + _MONITOR_SECONDS
+    while True:
+        recovered = [row for part in _RECOVERED for row in part(demo.client, truth)]
+        rows = {key: row for row in recovered if (key := (row.monitor, row.quantity)) in limits}
+        if all(rows[key].values >= values for key, (values, _) in limits.items()) or time.monotonic() > deadline:
+            break
+        time.sleep(1.0)
+    for key, (values, difference) in limits.items():
+        row = rows[key]
+        assert row.values >= values, row
+        assert abs(row.difference) < difference, row
+        assert row.beyond < 0.1, row
+    for count in flagged(demo.client, truth):
+        assert (count.found, count.others) == (count.injected, 0), count
 
 
 def test_spectrum_of_a_standard(demo: Demo) -> None:
