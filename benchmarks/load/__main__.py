@@ -20,6 +20,7 @@ import httpx
 import psutil
 from sqlalchemy import func, select, text
 
+from benchmarks.load.exposures import add_exposure
 from benchmarks.load.filling import add_dark, fill
 from benchmarks.load.reading import endpoints_of, read
 from cosmo.launcher.embedded import EmbeddedPostgres
@@ -27,7 +28,7 @@ from services.monitor.monitors import monitors
 from services.monitor.monitors.framework.runs import MonitorService
 from shared.database.engine import Database
 from shared.database.models.operations import Event, Stage
-from shared.database.models.science import Dark, Gain
+from shared.database.models.science import SCIENCE_TABLES, Dark, Gain, Stim
 from shared.database.schema import migrate
 from shared.jobs.claims import ClaimedJob, claim
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
@@ -36,8 +37,8 @@ from shared.logs import configure_logging
 from shared.settings import JobSettings
 from shared.store import Store
 
-_WATCHED = ("fuv-dark", "dark-orbit", "gain", "gsag", "superdark")
-"""Monitors of the tables that are filled."""
+_LAST = 61001.0
+"""Time of what is new, MJD: after all else."""
 
 
 async def _run(database: Database, store: Store, name: str) -> tuple[float, float]:
@@ -75,7 +76,7 @@ async def _prepare(database: Database, store: Store, gain: int, darks: int) -> N
         begin = time.monotonic()
         await fill(database, gain, darks)
         print(f"filled in {time.monotonic() - begin:.0f} s", flush=True)
-        for name in _WATCHED:
+        for name in monitors():
             begin = time.monotonic()
             await _run(database, store, name)
             while await _unfinished(database, name):
@@ -86,9 +87,10 @@ async def _prepare(database: Database, store: Store, gain: int, darks: int) -> N
             await plain.execute(text("VACUUM (ANALYZE)"))
     async with database.session() as session:
         counts = [
-            (await session.execute(select(func.count()).select_from(model))).scalar_one() for model in (Gain, Dark)
+            (await session.execute(select(func.count()).select_from(model))).scalar_one()
+            for model in (Gain, Dark, Stim)
         ]
-    print(f"{counts[0]:,} rows of gain, {counts[1]:,} of darks", flush=True)
+    print(f"{counts[0]:,} rows of gain, {counts[1]:,} of darks, {counts[2]:,} of stims", flush=True)
 
 
 async def _updates(database: Database, store: Store) -> None:
@@ -96,10 +98,12 @@ async def _updates(database: Database, store: Store) -> None:
     await _run(database, store, "gsag")
     async with database.transaction() as session:
         await add_dark(session)
-        changed = NewEvent("tables.changed", {"rows": {"darks": 265, "dark_counts": 1, "gain": 5000}})
+        for detector in ("FUV", "NUV"):
+            await add_exposure(session, detector, _LAST)
+        changed = NewEvent("tables.changed", {"rows": dict.fromkeys(SCIENCE_TABLES, 1)})
         await record_event(session, None, changed, Outbox())
     print("\nupdate after one dataset (s), of which reading, computing and drawing")
-    for name in _WATCHED:
+    for name in monitors():
         whole, computed = await _run(database, store, name)
         print(f"{name:24s} {whole:7.2f} {computed:7.2f}", flush=True)
 
@@ -170,7 +174,7 @@ def _measure(url: str, store: Path, arguments: argparse.Namespace) -> None:
     process, base_url = _serve(url, f"file://{store}")
     try:
         with httpx.Client(base_url=base_url, timeout=120.0) as client:
-            addresses = endpoints_of(client, _WATCHED)
+            addresses = endpoints_of(client, tuple(monitors()))
         begin, load, busy = time.monotonic(), psutil.getloadavg()[0], _processor_seconds(process.pid)
         timings = asyncio.run(read(base_url, addresses, arguments.readers, arguments.seconds))
         seconds, busy = time.monotonic() - begin, _processor_seconds(process.pid) - busy

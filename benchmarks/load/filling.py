@@ -1,9 +1,10 @@
-"""A full mission in the database: gain, dark rates and dark counts, by ``generate_series`` where rows are many."""
+"""A full mission in the database: gain, FUV darks and all exposures, by ``generate_series`` where rows are many."""
 
 import numpy as np
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from benchmarks.load.exposures import DATASETS, FILES, fill_exposures
 from shared.cos.superpixels import pack_counts
 from shared.database.engine import Database
 from shared.database.models.operations import File
@@ -24,18 +25,6 @@ _MAPS = 64
 _EVENTS = 14_000
 """Events of one dark and segment."""
 
-_DATASETS = """
-    INSERT INTO datasets (id, rootname, kind, state, members, companions, missing, forced)
-    SELECT n, 'l' || lpad(to_hex(n), 7, '0') || 'q', 'exposure', 'ingested', '[]', '[]', '[]', false
-    FROM generate_series(:first, :last) AS n
-"""
-_FILES = """
-    INSERT INTO files (id, dataset_id, origin, path, name, rootname, suffix, size, sha256, current, shown,
-        ingested_at)
-    SELECT n, n, 'product', 'load/' || n, d.rootname || '_corrtag_a.fits', d.rootname, 'corrtag_a', 1, '', true, true,
-        now()
-    FROM generate_series(:first, :last) AS n JOIN datasets AS d ON d.id = n
-"""
 _GAIN = """
     INSERT INTO gain (id, rootname, file_id, segment, dethv, expstart, x, y, gain, counts, std)
     SELECT f.id * :keys + k, f.rootname, f.id, CASE f.id % 2 WHEN 0 THEN 'FUVA' ELSE 'FUVB' END,
@@ -73,8 +62,8 @@ async def fill(database: Database, gain: int, darks: int) -> None:
     maps, exposures = gain // _GAIN_ROWS, darks // _DARK_ROWS
     async with database.transaction() as session:
         await session.execute(text("SET LOCAL synchronous_commit = off"))
-        await session.execute(text(_DATASETS).bindparams(first=1, last=maps + exposures))
-        await session.execute(text(_FILES).bindparams(first=1, last=maps + exposures))
+        await session.execute(text(DATASETS).bindparams(first=1, last=maps + exposures))
+        await session.execute(text(FILES).bindparams(first=1, last=maps + exposures))
         of_gain = {"first": 1, "last": maps, "step": (_LAST - _FIRST) / maps, "rows": _GAIN_ROWS}
         common = {"keys": ROWS_PER_FILE, "begin": _FIRST}
         await session.execute(text(_GAIN).bindparams(**(of_gain | common)))
@@ -89,8 +78,7 @@ async def fill(database: Database, gain: int, darks: int) -> None:
         ]
         for start in range(0, len(rows), 500):
             await session.execute(insert(DarkCounts), rows[start : start + 500])
-        for table in ("datasets", "files"):
-            await session.execute(text(f"SELECT setval('{table}_id_seq', {maps + exposures})"))
+        await fill_exposures(session, _FIRST, _LAST)
     async with database.engine.connect() as connection:
         plain = await connection.execution_options(isolation_level="AUTOCOMMIT")
         await plain.execute(text("VACUUM (ANALYZE)"))
@@ -116,7 +104,7 @@ def _counts_row(file_id: int, mjd: float, packed: bytes) -> dict[str, object]:
 async def add_dark(session: AsyncSession) -> None:
     """Add one dataset more: a dark of FUVA, as an ingest does."""
     file_id = int((await session.execute(text("SELECT max(id) + 1 FROM files"))).scalar_one())
-    for statement in (_DATASETS, _FILES):
+    for statement in (DATASETS, FILES):
         await session.execute(text(statement).bindparams(first=file_id, last=file_id))
     once = {"first": file_id, "last": file_id, "keys": ROWS_PER_FILE, "step": 0.0}
     await session.execute(text(_DARKS).bindparams(**(once | {"begin": _LAST + 1.0, "rows": _DARK_ROWS})))
