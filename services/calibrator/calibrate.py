@@ -191,18 +191,15 @@ def _finish(
 ) -> CalibrationResult:
     """Pack what a good run left."""
     products = tuple(pack(kept_products(workspace.outdir, request.keep), request.products))
+    left_out = [f"{name} was missing and is left out" for name in sorted(request.accepted_missing)]
+    find_target = request.recipe is not None and request.recipe.options.find_target.flag
+    found = product_warnings(workspace.outdir, record.run.log, find_target=find_target)
+    record = replace(record, products=products, warnings=(*record.warnings, *left_out, *found))
     if request.recipe is None:
-        return replace(record, products=products)
+        return record
     derived = [workspace.references / change.file for change in prepared.changes if isinstance(change, TableCopied)]
     texts = sorted(workspace.outdir.glob("*.txt"))  # those that the recipe asked for
     archive = export(request.label, request.recipe, prepared, workspace, division.parts)
-    left_out = [f"{name} was missing and is left out" for name in sorted(request.accepted_missing)]
-    warnings = (
-        *record.warnings,
-        *left_out,
-        *product_warnings(workspace.outdir, record.run.log),
-        *enclosed_warnings(workspace.outdir, workspace.references),
-        *division.warnings,
-    )
     extras = tuple(pack([*derived, *texts, *division.files, archive], request.products))
-    return replace(record, products=products, extras=extras, warnings=warnings)
+    warnings = (*record.warnings, *enclosed_warnings(workspace.outdir, workspace.references), *division.warnings)
+    return replace(record, extras=extras, warnings=warnings)

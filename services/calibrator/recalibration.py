@@ -6,7 +6,8 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.calibrator.recipes.changes import describe
-from services.calibrator.service import CalibrationService, reference_record
+from services.calibrator.records import reference_record
+from services.calibrator.service import CalibrationService
 from shared.database.models.calibrations import Calibration
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent

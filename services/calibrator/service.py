@@ -3,14 +3,13 @@
 import asyncio
 import importlib.metadata
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import structlog
 from sqlalchemy import or_, select
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.calibrator.acceleration import left_out
@@ -18,7 +17,8 @@ from services.calibrator.calibrate import CalibrationResult, calibrate, rehearse
 from services.calibrator.cores import usable_processes
 from services.calibrator.preparation import CalibrationRequest, Prepared
 from services.calibrator.products import Product
-from services.calibrator.references import Reference, ReferenceFolder
+from services.calibrator.records import record_failure, run_record
+from services.calibrator.references import ReferenceFolder
 from services.calibrator.sweep import product_folder
 from services.calibrator.workspace import Workspace, open_workspace
 from shared.cos.names import parse_name
@@ -34,14 +34,9 @@ from shared.recipes import Recipe
 from shared.settings import CalibratorSettings
 from shared.store import Store, StoredFile
 
-__all__ = ["CalibrationService", "Performed", "reference_record"]
+__all__ = ["CalibrationService", "Performed"]
 
 _COMPANIONS = ("jit", "jif")
-
-
-def reference_record(references: Iterable[Reference]) -> dict[str, dict[str, str]]:
-    """Map names of reference files to their keyword and SHA-256."""
-    return {item.name: {"keyword": item.keyword, "sha256": item.sha256} for item in references}
 
 
 @dataclass(frozen=True)
@@ -136,6 +131,7 @@ class CalibrationService:
             "wall_seconds": round(done.run.wall_seconds, 3),
             "accepted_missing": done.run.accepted_missing,
             "notes": list(done.result.notes),
+            "warnings": list(done.result.warnings),
             "depends_on": {"*": {"products": products, "path": done.run.path}},
         }
         return Completion(NewEvent("dataset.calibrated", detail), apply, done.discard)
@@ -191,11 +187,13 @@ class CalibrationService:
             except BaseException as error:
                 # What a full store took of it must not be in the way of the next attempt.
                 await asyncio.to_thread(self._store.remove, folder)
-                await self._record_failure(job, files, accepted, records, error)
+                if records:
+                    failed = run_record(job, self._calcos_version, files, accepted, records[-1])
+                    await record_failure(self._database, failed, error)
                 raise
 
-        run = self._run(job, files, accepted, result)
-        run.path, run.current = folder, False
+        run = run_record(job, self._calcos_version, files, accepted, result)
+        run.path = folder
         return Performed(run, result, products, extras, lambda: self._store.remove(folder))
 
     async def _request(
@@ -260,43 +258,3 @@ class CalibrationService:
 
     def _publish(self, files: Sequence[Product], folder: str) -> list[StoredFile]:
         return [self._store.publish(file.path, folder, file.sha256) for file in files]
-
-    async def _record_failure(
-        self,
-        job: ClaimedJob,
-        files: Sequence[File],
-        accepted: Sequence[str],
-        records: Sequence[CalibrationResult],
-        error: BaseException,
-    ) -> None:
-        """Record a run that failed or was stopped, at once: what becomes of its job is another matter."""
-        if not records:
-            return
-        result = records[-1]
-        run = self._run(job, files, accepted, result)
-        run.error = str(error) or "stopped, because its worker was"
-        try:
-            async with self._database.transaction() as session:
-                session.add(run)
-        except (DBAPIError, OSError) as reason:
-            get_logger().warning("run not recorded", error=str(reason), wall_seconds=result.run.wall_seconds)
-
-    def _run(self, job: ClaimedJob, files: Sequence[File], accepted: Sequence[str], result: CalibrationResult) -> Run:
-        return Run(
-            dataset_id=job.dataset_id,
-            job_id=job.id,
-            attempt=job.attempt,
-            current=False,
-            calcos_version=self._calcos_version,
-            inputs={file.name: file.sha256 for file in files},
-            references=reference_record(result.references),
-            switches={**result.switches, "acceleration": dict(result.run.acceleration)},
-            randseeds=dict(result.randseeds),
-            accepted_missing=list(accepted),
-            exit_status=result.run.status,
-            signal=result.run.signal,
-            wall_seconds=result.run.wall_seconds,
-            cpu_seconds=result.run.cpu_seconds,
-            peak_rss_mb=result.run.peak_rss_mb,
-            trailer=result.trailer or result.run.log,
-        )

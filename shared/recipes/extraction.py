@@ -6,16 +6,17 @@ from pydantic import Field, model_validator
 
 from shared.recipes.document import Document
 
-__all__ = ["Boxcar", "Extraction", "TwoZone"]
+__all__ = ["ROWS", "ZONES", "Boxcar", "Extraction", "TwoZone"]
 
-_ROWS = 1024
+ROWS = 1024
 """Rows of both detectors, pixel."""
 
-_Row = Annotated[float, Field(ge=0, lt=_ROWS)]
-_Height = Annotated[int, Field(ge=1, lt=_ROWS)]
+_Row = Annotated[float, Field(ge=0, lt=ROWS)]
+_Height = Annotated[int, Field(ge=1, lt=ROWS)]
 _Fraction = Annotated[float, Field(ge=0, le=1)]
 _Segment = Literal["all", "FUVA", "FUVB", "NUVA", "NUVB", "NUVC"]
-_ZONES = ("LOWER_OUTER", "LOWER_INNER", "UPPER_INNER", "UPPER_OUTER")
+ZONES = ("LOWER_OUTER", "LOWER_INNER", "UPPER_INNER", "UPPER_OUTER")
+"""Zone boundaries of a TWOZXTAB row, which ascend."""
 
 
 class _Numbers(Document):
@@ -48,9 +49,9 @@ class TwoZone(_Numbers):
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:
-        given = [value for name in _ZONES if (value := getattr(self, name)) is not None]
+        given = [value for name in ZONES if (value := getattr(self, name)) is not None]
         if given != sorted(given):
-            raise ValueError(f"the zone boundaries must ascend: {' <= '.join(_ZONES)}")
+            raise ValueError(f"the zone boundaries must ascend: {' <= '.join(ZONES)}")
         return self
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from astropy.io import fits
 
 from services.calibrator.headers import Exposure
-from services.calibrator.recipes.extraction import aperture_of, file_of, matches
+from services.calibrator.recipes.tables import aperture_of, file_of, matches
 from shared.cos.references import needed_references
 from shared.errors import PermanentError
 

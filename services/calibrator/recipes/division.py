@@ -8,8 +8,8 @@ from astropy.io import fits
 
 from services.calibrator.headers import Exposure
 from services.calibrator.recipes.changes import SubExposure
-from services.calibrator.recipes.extraction import file_of
 from services.calibrator.recipes.splitting import good_times, overlap, times_within
+from services.calibrator.recipes.tables import file_of
 from shared.errors import PermanentError
 from shared.recipes.division import MOST_PARTS, SubExposures
 

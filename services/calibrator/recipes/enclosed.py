@@ -14,7 +14,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from services.calibrator.headers import Exposure
-from services.calibrator.recipes.extraction import aperture_of, file_of, find_row
+from services.calibrator.recipes.tables import aperture_of, file_of, find_row
 
 __all__ = ["enclosed_warnings", "excess"]
 

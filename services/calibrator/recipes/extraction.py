@@ -1,4 +1,4 @@
-"""Extraction by numbers: tables derived from the active ones, and what their regions fall on."""
+"""Extraction by numbers: tables derived from the active ones."""
 
 import hashlib
 import json
@@ -10,23 +10,17 @@ from astropy.io import fits
 
 from services.calibrator.headers import Exposure
 from services.calibrator.recipes.changes import CellEdit, Change, HeaderEdit, TableCopied
+from services.calibrator.recipes.tables import aperture_of, file_of, find_row, segments_of
 from shared.errors import PermanentError
 from shared.recipes import Recipe
+from shared.recipes.extraction import ZONES
 
 __all__ = ["derive"]
 
 _TABLES = {"BOXCAR": ("XTRACTAB", "1dx"), "TWOZONE": ("TWOZXTAB", "2zx")}
 """Extraction algorithm to the keyword of its table and the suffix of the table's name."""
 
-_ZONES = ("LOWER_OUTER", "LOWER_INNER", "UPPER_INNER", "UPPER_OUTER")
-_STRIPES = ("NUVA", "NUVB", "NUVC")
-
 Cells = dict[tuple[int, str], Any]
-
-
-def file_of(exposure: Exposure, keyword: str) -> str:
-    """Name of a reference file without ``lref$``."""
-    return exposure.text(keyword).rsplit("$", 1)[-1].lstrip("/")
 
 
 def derive(recipe: Recipe, exposures: Sequence[Exposure], lref: Path) -> list[Change]:
@@ -76,35 +70,6 @@ def _check_alignment(exposure: Exposure, algorithm: str, lref: Path) -> None:
         )
 
 
-def segments_of(exposure: Exposure) -> tuple[str, ...]:
-    """Segments or stripes that a raw file has."""
-    return _STRIPES if exposure.text("DETECTOR") == "NUV" else (exposure.text("SEGMENT"),)
-
-
-def matches(cell: Any, value: object) -> bool:
-    """Whether a cell of a table has a value, or CalCOS takes it for any (``cosutil.getTable``)."""
-    return str(cell).strip() in (str(value), "ANY", "-1")
-
-
-def find_row(table: fits.FITS_rec, exposure: Exposure, segment: str, aperture: str) -> int | None:
-    """Find the row that CalCOS takes: the first one for segment, grating, central wavelength and aperture."""
-    wanted = {
-        "SEGMENT": segment,
-        "OPT_ELEM": exposure.text("OPT_ELEM"),
-        "CENWAVE": exposure.header["CENWAVE"],
-        "APERTURE": aperture,
-    }
-    for number, row in enumerate(table):
-        if all(matches(row[name], value) for name, value in wanted.items()):
-            return number
-    return None
-
-
-def aperture_of(exposure: Exposure) -> str:
-    """Aperture that extraction tables are asked for."""
-    return exposure.text("APERTURE").split("-")[0]
-
-
 def _cells(path: Path, exposure: Exposure, segment: str, columns: Mapping[str, Any]) -> Cells:
     table = fits.getdata(path, 1)
     row = find_row(table, exposure, segment, aperture_of(exposure))
@@ -115,9 +80,9 @@ def _cells(path: Path, exposure: Exposure, segment: str, columns: Mapping[str, A
             f"extraction: {path.name} has no column {', '.join(absent)}; it has {', '.join(table.names)}"
         )
     values = {name: columns.get(name, table[name][row]) for name in table.names}
-    zones = [float(values[name]) for name in _ZONES if name in values]
+    zones = [float(values[name]) for name in ZONES if name in values]
     if zones != sorted(zones):
-        listed = ", ".join(f"{name} {value:g}" for name, value in zip(_ZONES, zones, strict=True))
+        listed = ", ".join(f"{name} {value:g}" for name, value in zip(ZONES, zones, strict=True))
         raise PermanentError(f"extraction: with the numbers that {path.name} has, the zones do not ascend: {listed}")
     return {(row, column): value for column, value in columns.items()}
 

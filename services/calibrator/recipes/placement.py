@@ -9,16 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from astropy.io import fits
-
 from services.calibrator.headers import Exposure
-from services.calibrator.recipes.extraction import aperture_of, file_of, find_row, segments_of
+from services.calibrator.recipes.tables import aperture_of, background_height, file_of, row_of, segments_of
 from shared.errors import PermanentError
+from shared.recipes.extraction import ROWS
 
 __all__ = ["check_placement"]
-
-_ROWS = 1024
-"""Rows of both detectors, pixel."""
 
 _COLUMNS = {"FUV": (0, 16383), "NUV": (-100, 1173)}
 """First and last column of the images, from where SLOPE counts, pixel; NUV images have 100 more to the left."""
@@ -44,32 +40,26 @@ def check_placement(exposures: Sequence[Exposure], lref: Path) -> None:
             continue
         for segment in segments_of(exposure):
             if exposure.text("XTRCTALG") == "TWOZONE":
-                numbers, profile = (_row(exposure, segment, keyword, lref) for keyword in ("TWOZXTAB", "PROFTAB"))
+                aperture = aperture_of(exposure)
+                numbers, profile = (
+                    row_of(exposure, keyword, segment, aperture, lref) for keyword in ("TWOZXTAB", "PROFTAB")
+                )
                 if numbers and profile:
                     _check_profile(exposure, numbers, profile)
-            elif numbers := _row(exposure, segment, "XTRACTAB", lref):
+            elif numbers := row_of(exposure, "XTRACTAB", segment, aperture_of(exposure), lref):
                 _check_boxes(exposure, segment, numbers)
-
-
-def _row(exposure: Exposure, segment: str, keyword: str, lref: Path) -> dict[str, Any]:
-    path = lref / file_of(exposure, keyword)
-    if not path.is_file():
-        return {}
-    table = fits.getdata(path, 1)
-    number = find_row(table, exposure, segment, aperture_of(exposure))
-    return {} if number is None else {name: table[name][number] for name in table.names}
 
 
 def _check_boxes(exposure: Exposure, segment: str, numbers: dict[str, Any]) -> None:
     regions = {"B_SPEC": numbers["HEIGHT"]}
     if exposure.is_set("BACKCORR"):
-        regions |= {f"B_BKG{number}": _background_height(numbers, number) for number in (1, 2)}
+        regions |= {f"B_BKG{number}": background_height(numbers, number) for number in (1, 2)}
     for column, height in regions.items():
         ends = [float(numbers[column]) + float(numbers["SLOPE"]) * x for x in _COLUMNS[exposure.text("DETECTOR")]]
-        if min(ends) < height // 2 or max(ends) > _ROWS - 1 - height // 2:
+        if min(ends) < height // 2 or max(ends) > ROWS - 1 - height // 2:
             raise PermanentError(
                 f"extraction: the box of {height} rows around {column} {numbers[column]:g} of {segment} reaches beyond "
-                f"the detector, which has rows 0 to {_ROWS - 1}; make it lower, or move it inwards"
+                f"the detector, which has rows 0 to {ROWS - 1}; make it lower, or move it inwards"
             )
 
 
@@ -93,9 +83,5 @@ def _check_profile(exposure: Exposure, numbers: dict[str, Any], profile: dict[st
 def _meets(numbers: dict[str, Any], number: int, centre: float, rows: int) -> bool:
     """Whether a background region has a row of the profile; rounded as CalCOS does (``extract.getBackground``)."""
     middle = round(round(numbers[f"B_BKG{number}"] - numbers["B_SPEC"]) + centre)
-    half = _background_height(numbers, number) // 2
+    half = background_height(numbers, number) // 2
     return bool(middle - half < rows and middle + half >= 0)
-
-
-def _background_height(numbers: dict[str, Any], number: int) -> int:
-    return int(numbers.get(f"B_HGT{number}", numbers.get("BHEIGHT", 0)))

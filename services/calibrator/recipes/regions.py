@@ -7,7 +7,7 @@ from typing import Any
 from astropy.io import fits
 
 from services.calibrator.headers import Exposure
-from services.calibrator.recipes.extraction import aperture_of, file_of, find_row, segments_of
+from services.calibrator.recipes.tables import aperture_of, file_of, find_row, segments_of
 
 __all__ = ["region_warnings"]
 

@@ -140,6 +140,7 @@ class Run(Base):
     switches: Mapped[dict[str, Any]] = mapped_column(comment="Raw file name to switches")
     randseeds: Mapped[dict[str, Any]] = mapped_column(comment="Raw file name to RANDSEED")
     accepted_missing: Mapped[list[Any]] = mapped_column(default=list)
+    warnings: Mapped[list[Any]] = mapped_column(default=list, comment="Where the run is not what its headers say")
     exit_status: Mapped[int | None] = mapped_column(comment="What CalCOS returned; null if it did not return")
     signal: Mapped[str | None] = mapped_column(comment="Signal that ended it")
     error: Mapped[str | None] = mapped_column(comment="Why it failed; null for a good run")

@@ -1,0 +1,74 @@
+"""Rows of reference tables, as CalCOS finds them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from astropy.io import fits
+
+from services.calibrator.headers import Exposure
+
+__all__ = ["aperture_of", "background_height", "file_of", "find_row", "matches", "row_of", "segments_of"]
+
+_STRIPES = ("NUVA", "NUVB", "NUVC")
+
+
+def file_of(exposure: Exposure, keyword: str) -> str:
+    """Name of a reference file without ``lref$``."""
+    return exposure.text(keyword).rsplit("$", 1)[-1].lstrip("/")
+
+
+def segments_of(exposure: Exposure) -> tuple[str, ...]:
+    """Segments or stripes that a raw file has."""
+    return _STRIPES if exposure.text("DETECTOR") == "NUV" else (exposure.text("SEGMENT"),)
+
+
+def aperture_of(exposure: Exposure) -> str:
+    """Aperture that extraction tables are asked for."""
+    return exposure.text("APERTURE").split("-")[0]
+
+
+def matches(cell: Any, value: object) -> bool:
+    """Whether a cell of a table has a value, or CalCOS takes it for any (``cosutil.getTable``)."""
+    return str(cell).strip() in (str(value), "ANY", "-1")
+
+
+def find_row(table: fits.FITS_rec, exposure: Exposure, segment: str, aperture: str) -> int | None:
+    """Find the row that CalCOS takes: the first one for segment, grating, central wavelength and aperture."""
+    wanted = {
+        "SEGMENT": segment,
+        "OPT_ELEM": exposure.text("OPT_ELEM"),
+        "CENWAVE": exposure.header["CENWAVE"],
+        "APERTURE": aperture,
+    }
+    for number, row in enumerate(table):
+        if all(matches(row[name], value) for name, value in wanted.items()):
+            return number
+    return None
+
+
+def row_of(exposure: Exposure, keyword: str, segment: str, aperture: str, lref: Path) -> dict[str, Any]:
+    """Columns of the row that CalCOS takes of an extraction table; empty where there is no such file or row.
+
+    Parameters
+    ----------
+    exposure
+        Raw file as CalCOS will see it.
+    keyword
+        Keyword of the table.
+    segment, aperture
+        What the row is for.
+    lref
+        Folder of the reference files.
+    """
+    path = lref / file_of(exposure, keyword)
+    if not path.is_file():
+        return {}
+    table = fits.getdata(path, 1)
+    number = find_row(table, exposure, segment, aperture)
+    return {} if number is None else {name: table[name][number] for name in table.names}
+
+
+def background_height(row: Mapping[str, Any], number: int) -> int:
+    """Height of the first or the second background region of a row, pixel."""
+    return int(row.get(f"B_HGT{number}", row.get("BHEIGHT", 0)))
