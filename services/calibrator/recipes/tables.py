@@ -11,6 +11,7 @@ from services.calibrator.headers import Exposure
 __all__ = ["aperture_of", "background_height", "file_of", "find_row", "matches", "row_of", "segments_of"]
 
 _STRIPES = ("NUVA", "NUVB", "NUVC")
+_UNASKED = ("ANY", "N/A")
 
 
 def file_of(exposure: Exposure, keyword: str) -> str:
@@ -29,8 +30,11 @@ def aperture_of(exposure: Exposure) -> str:
 
 
 def matches(cell: Any, value: object) -> bool:
-    """Whether a cell of a table has a value, or CalCOS takes it for any (``cosutil.getTable``)."""
-    return str(cell).strip() in (str(value), "ANY", "-1")
+    """Whether a row is taken for a value that a table is asked for (``cosutil.getTable``).
+
+    ANY in a table stands for all values; where the value itself is ANY or N/A, all rows are taken.
+    """
+    return value in _UNASKED or str(cell).strip() in (str(value), "ANY")
 
 
 def find_row(table: fits.FITS_rec, exposure: Exposure, segment: str, aperture: str) -> int | None:
