@@ -9,6 +9,7 @@ from astropy.io import fits
 from services.calibrator.headers import Association, Exposure
 from services.calibrator.recipes.changes import CellEdit, Change, FileLeftOut, HeaderEdit, RowAdded
 from services.calibrator.recipes.effects import check_effects, check_extracted_alike
+from services.calibrator.recipes.wavecals import check_wavecal, is_wavecal, wavecal_warnings
 from shared.cos.references import FILETYPES
 from shared.errors import PermanentError
 from shared.recipes import Recipe
@@ -71,7 +72,7 @@ def plan(
         if exposure.rootname not in dropped and members.file in (None, exposure.path.name)
     ]
     others = {exposure.path.name for exposure in exposures} - {exposure.path.name for exposure in kept}
-    if not any(exposure.text("EXPTYPE") != "WAVECAL" for exposure in kept):
+    if all(is_wavecal(exposure) for exposure in kept):
         raise PermanentError("members: nothing but wavecals is left; keep a science exposure")
     changes: list[Change] = [FileLeftOut(name) for name in sorted(files) if name[:9] in dropped or name in others]
     warnings: list[str] = []
@@ -79,12 +80,12 @@ def plan(
         if members.single:
             changes.append(FileLeftOut(association.path.name))
         changes += _association(recipe, association, kept)
-        warnings += _wavecal_warnings(recipe, exposures, kept)
+    warnings += wavecal_warnings(members.wavecals, exposures, kept)
     extracted: dict[str, bool] = {}
     for exposure in kept:
         edits = _resolved(recipe, exposure, best)
         check_effects(exposure, edits, recipe)
-        if edits.get("WAVECORR") == "OMIT" and exposure.text("EXPTYPE") == "WAVECAL":
+        if edits.get("WAVECORR") == "OMIT" and is_wavecal(exposure):
             warnings.append(f"WAVECORR is OMIT in {exposure.path.name}, a wavecal, which CalCOS processes all the same")
         if exposure.text("OBSTYPE") == "SPECTROSCOPIC" and "X1DCORR" in exposure.header:
             extracted[exposure.path.name] = str(edits.get("X1DCORR", exposure.text("X1DCORR"))) != "OMIT"
@@ -135,36 +136,14 @@ def _association(recipe: Recipe, association: Association, kept: Sequence[Exposu
     for row, member in enumerate(str(value).strip().lower() for value in table["MEMNAME"]):
         if member in recipe.members.drop and table["MEMPRSNT"][row]:
             yield CellEdit(name, 1, row, "MEMPRSNT", True, False)
-    science = next(exposure for exposure in kept if exposure.text("EXPTYPE") != "WAVECAL")
+    science = next(exposure for exposure in kept if not is_wavecal(exposure))
     for rootname in recipe.members.wavecals:
         if rootname in association.members:
             raise PermanentError(f"members.wavecals: {rootname} is a member already")
         for exposure in kept:
             if exposure.rootname == rootname:
-                _check_wavecal(exposure, science)
+                check_wavecal(exposure, science)
         yield RowAdded(name, 1, {"MEMNAME": rootname.upper(), "MEMTYPE": "EXP-GWAVE", "MEMPRSNT": True})
-
-
-def _check_wavecal(wavecal: Exposure, science: Exposure) -> None:
-    if wavecal.text("EXPTYPE") != "WAVECAL":
-        raise PermanentError(f"members.wavecals: {wavecal.rootname} is {wavecal.text('EXPTYPE')}, not a WAVECAL")
-    for keyword in ("DETECTOR", "OPT_ELEM", "CENWAVE"):
-        if wavecal.text(keyword) != science.text(keyword):
-            raise PermanentError(
-                f"members.wavecals: {wavecal.rootname} has {keyword} {wavecal.text(keyword)}, the science exposure "
-                f"{science.text(keyword)}; a wavecal must have the mode of the spectrum"
-            )
-
-
-def _wavecal_warnings(recipe: Recipe, exposures: Sequence[Exposure], kept: Sequence[Exposure]) -> Iterator[str]:
-    gone = {exposure.rootname for exposure in exposures if exposure.text("EXPTYPE") == "WAVECAL"} - {
-        exposure.rootname for exposure in kept
-    }
-    tagged = any(exposure.text("TAGFLASH") not in ("", "NONE") for exposure in kept)
-    if gone and not tagged:
-        yield f"{', '.join(sorted(gone))} is a wavecal: without it the wavelengths keep the nominal zero point"
-    if recipe.members.wavecals and tagged:
-        yield "the science exposures have lamp flashes (TAGFLASH), which CalCOS prefers to a GO wavecal"
 
 
 def _headers(exposure: Exposure, edits: dict[str, Any]) -> Iterator[Change]:
