@@ -19,7 +19,7 @@ from services.calibrator.workspace import Workspace
 from shared.errors import PermanentError
 from shared.recipes.division import SubExposures
 
-__all__ = ["Division", "RunCalcos", "calibrate_parts"]
+__all__ = ["Division", "RunCalcos", "calibrate_parts", "split"]
 
 _PASSED_ON = ("verbosity", "find_target")
 """Arguments of CalCOS that mean something for events that are calibrated already."""
@@ -38,7 +38,7 @@ class Division:
     files
         Their events and spectra, and the light curve.
     warnings
-        Which have no events.
+        Which have no events, or none of a segment.
     """
 
     parts: tuple[Part, ...] = ()
@@ -80,8 +80,9 @@ async def calibrate_parts(
             continue
         scratch = workspace.root / "part"
         (scratch / "out").mkdir(parents=True)
-        intervals, files = await asyncio.to_thread(_split, change, workspace, scratch)
+        intervals, files, empty = await asyncio.to_thread(split, change, workspace, scratch)
         if files:
+            warnings += [f"the sub-exposure {change.file} has no events in {name}, which is left out" for name in empty]
             status = judge(await run(files[0], scratch / "out", arguments))
             if status != 0:
                 raise PermanentError(f"CalCOS ended with status {status} for the sub-exposure {change.file}")
@@ -95,8 +96,25 @@ async def calibrate_parts(
     return Division(tuple(parts), tuple(sorted(folder.glob("*.fits"))), tuple(warnings))
 
 
-def _split(part: SubExposure, workspace: Workspace, scratch: Path) -> tuple[list[tuple[float, float]], list[Path]]:
-    """Write the events of a sub-exposure, by segment; returns its times and the files."""
+def split(
+    part: SubExposure, workspace: Workspace, scratch: Path
+) -> tuple[list[tuple[float, float]], list[Path], list[str]]:
+    """Write the events of a sub-exposure, by segment.
+
+    Parameters
+    ----------
+    part
+        The sub-exposure.
+    workspace
+        Folders of the run, with the calibrated events of the whole exposure.
+    scratch
+        Folder that the files go to.
+
+    Returns
+    -------
+    tuple of list
+        Its times (second), the files, and the names of files that are not written since they would have no events.
+    """
     sources = sorted(workspace.outdir.glob(f"{part.exposure}_corrtag*.fits"))
     intervals = intervals_of(part, sources[0])
     targets = [scratch / source.name.replace(part.exposure, part.file, 1) for source in sources]
@@ -108,7 +126,7 @@ def _split(part: SubExposure, workspace: Workspace, scratch: Path) -> tuple[list
     orbit = workspace.inputs / f"{part.exposure}_spt.fits"
     if orbit.is_file():  # CalCOS makes the TIMELINE table anew
         shutil.copyfile(orbit, scratch / f"{part.file}_spt.fits")
-    return intervals, made
+    return intervals, made, [target.name for target in targets if target not in made]
 
 
 def _keep(part: SubExposure, intervals: Sequence[tuple[float, float]], outdir: Path, folder: Path) -> Part:

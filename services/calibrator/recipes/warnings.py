@@ -31,8 +31,6 @@ _MESSAGES = {
     "wavelength and time: the wavelengths keep the nominal zero point",
     r"^\s*(?:\d+ )?(FUV[AB]|NUV[ABC])\b(?!.*# user-specified).*# not found": "the lamp was not found in {count} of the "
     "lamp spectra of {0}, whose shift is the nominal one or that of another stripe or segment; see the trailer",
-    r"^\s*(?:\d+ )?(FUVB)\b(?!.*# user-specified).*# set to (?:0|default)": "FUVB has no lamp light in this mode and "
-    "there is none of FUVA to copy: its wavelengths keep the nominal zero point",
     r"(FUV[AB]|NUV[ABC]) sigma = ([\d.]+) of found location is higher than cutoff": "find_target: the error of the "
     "place where {0} was found, {1} pixels, is above the cutoff; the nominal place was extracted",
 }
@@ -62,6 +60,13 @@ def product_warnings(outdir: Path, log: str, *, find_target: bool = False) -> It
         except (OSError, KeyError, TypeError, ValueError):
             continue
         yield from _tallies(path.name, primary, header, quality)
+    for path in sorted(outdir.glob("*_x1d.fits")):
+        try:
+            header = fits.getheader(path)
+        except OSError:
+            continue
+        if str(header.get("WAVECORR", "")).strip() == "SKIPPED":
+            yield f"{path.name}: WAVECORR found no lamp light to go by; the wavelengths keep the nominal zero point"
 
 
 def _fallbacks(log: str, find_target: bool) -> Iterator[str]:

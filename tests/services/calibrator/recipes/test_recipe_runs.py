@@ -142,7 +142,8 @@ def test_a_run_can_be_taken_home(tmp_path: Path) -> None:
         "extraction": {"boxcar": {"all": {"HEIGHT": 31}, "NUVB": {"HEIGHT": 21}}},
     }
     result, products = recalibrate(document, raw, references, label, tmp_path / "run")
-    assert [text for text in result.warnings if f"{lamp} is a wavecal" in text]
+    assert [text for text in result.warnings if f"{lamp} is a wavecal, and no other is left" in text]
+    assert [text for text in result.warnings if f"{science}_x1d.fits: WAVECORR found no lamp light" in text]
     header = fits.getheader(products / f"{science}_x1d.fits.gz", 1)
     assert [header[f"SP_HGT_{stripe}"] for stripe in "ABC"] == [31, 21, 31]
 

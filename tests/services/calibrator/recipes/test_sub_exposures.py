@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from services.calibrator.recipes.changes import SubExposure
 from services.calibrator.references import ReferenceFolder
+from services.calibrator.sub_exposures import split
+from services.calibrator.workspace import open_workspace
 from shared.errors import PermanentError
 from simulator.forward.photons import brightness
 from simulator.verify.cases import CASES, Case
@@ -94,6 +97,22 @@ def test_ranges_of_pulse_heights_add_up_to_the_whole(
             events = hdus["EVENTS"].data
             assert (events["PHA"].min(), events["PHA"].max()) == (2, 12)
             assert hdus["EVENTS"].header["EXPTIME"] == pytest.approx(600.0)
+
+
+def test_a_segment_without_events_is_told(tmp_path: Path) -> None:
+    with open_workspace(tmp_path, "ldfd01vnq") as workspace:
+        for side, height in (("a", 8), ("b", 20)):
+            columns = [fits.Column("TIME", "1E", array=[1.0, 2.0]), fits.Column("PHA", "1B", array=[height] * 2)]
+            header = fits.Header([("EXPTIME", 10.0), ("EXPSTART", 58000.0)])
+            events = fits.BinTableHDU.from_columns(columns, header, name="EVENTS")
+            primary = fits.PrimaryHDU(header=fits.Header([("SEGMENT", f"FUV{side.upper()}")]))
+            workspace.outdir.mkdir(exist_ok=True)
+            fits.HDUList([primary, events]).writeto(workspace.outdir / f"ldfd01vnq_corrtag_{side}.fits")
+        part = SubExposure("ldfd01vnq_s001", "ldfd01vnq", 0.0, 10.0, None, None, (2, 12))
+        intervals, files, empty = split(part, workspace, tmp_path)
+    assert intervals == [(0.0, 10.0)]
+    assert [path.name for path in files] == ["ldfd01vnq_s001_corrtag_a.fits"]
+    assert empty == ["ldfd01vnq_s001_corrtag_b.fits"]
 
 
 def test_more_pulse_heights_than_are_left_are_refused(

@@ -60,7 +60,6 @@ Warning:  There is no wavecal for segment FUVB.
  2 FUVA       0.8 (521.8)       0.0 0.00 [  0.0]    0.0     0.0 (0)  # not found
  1 NUVB      ---- (632.0)       0.0 0.00 [  0.0]          0.0 (0)  # not found in XD
  1 NUVC      ---- (632.0)       3.0 0.00 [  0.0]          0.0 (0)  # not found in XD  # user-specified
- 1 FUVB       0.0 (-9999)       0.0 0.00 [  0.0]    0.0     0.0 (0)  # set to 0
 FUVA spectrum was not found; nominal y = 421.00
 NUVA sigma = 3.21 of found location is higher than cutoff = 2.80.
 """
@@ -74,13 +73,19 @@ def test_what_fell_back_is_told(tmp_path: Path) -> None:
         "there is no wavecal for segment FUVB",
         "not found in 1 of the lamp spectra of FUVA",
         "not found in 1 of the lamp spectra of NUVB",
-        "FUVB has no lamp light in this mode",
         "the place where NUVA was found, 3.21 pixels, is above the cutoff",
     ):
         assert [part in text for text in told].count(True) == 1, part
-    assert len(told) == 7
+    assert len(told) == 6
     sought = list(product_warnings(tmp_path, LOG, find_target=True))
     assert set(sought) - set(told) == {"find_target: FUVA was not found; the nominal place was extracted"}
+
+
+def test_wavelengths_without_lamp_light_are_told(tmp_path: Path) -> None:
+    for root, value in (("ldfd01vnq", "COMPLETE"), ("ldfd01vpq", "SKIPPED"), ("ldfd01vrq", "OMIT")):
+        fits.PrimaryHDU(header=fits.Header([("WAVECORR", value)])).writeto(tmp_path / f"{root}_x1d.fits")
+    (text,) = product_warnings(tmp_path, "")
+    assert text.startswith("ldfd01vpq_x1d.fits: WAVECORR found no lamp light")
 
 
 LARGE, SMALL = (20.0, 25.0), (60.0, 64.0)
