@@ -26,7 +26,7 @@ from shared.store import sha256_of
 
 __all__ = ["CalibrationRequest", "Prepared", "prepare"]
 
-_PLACES = ("TWOZXTAB", "PROFTAB", "XTRACTAB")
+_PLACES = {"TWOZXTAB", "PROFTAB", "XTRACTAB"}
 """References that say where spectra are extracted."""
 
 
@@ -143,11 +143,7 @@ def prepare(request: CalibrationRequest, workspace: Workspace) -> Prepared:
         changes += tuple(derived)
         references += _derived(derived, lref)
         exposures = read_exposures(folder)
-        if {change.keyword for change in changes if isinstance(change, HeaderEdit)} & {
-            "TWOZXTAB",
-            "PROFTAB",
-            "XTRACTAB",
-        }:
+        if {change.keyword for change in changes if isinstance(change, HeaderEdit)} & _PLACES:
             check_placement(exposures, lref)
         warnings += tuple(region_warnings(exposures, lref))
         write_shifts(options, folder)

@@ -18,7 +18,7 @@ __all__ = ["Workspace", "fix_seed", "open_workspace", "stage", "sweep_scratch"]
 _LOCK = ".lock"
 """File that a run holds locked; the kernel lets go of it when the process ends, however it ends."""
 
-_CLOCK_SEED = -1
+CLOCK_SEED = -1
 """RANDSEED that lets CalCOS take the clock."""
 
 
@@ -130,8 +130,8 @@ def fix_seed(path: Path, seed: int) -> int:
     seed
         Seed to set.
     """
-    found = int(fits.getval(path, "RANDSEED")) if "RANDSEED" in fits.getheader(path) else _CLOCK_SEED
-    if found != _CLOCK_SEED:
+    found = int(fits.getval(path, "RANDSEED")) if "RANDSEED" in fits.getheader(path) else CLOCK_SEED
+    if found != CLOCK_SEED:
         return found
     with fits.open(path, mode="update") as hdus:
         hdus[0].header["RANDSEED"] = seed

@@ -35,6 +35,14 @@ RawFile = Annotated[str, Field(pattern=_FILE), AfterValidator(str.lower)]
 """Name of a file that CalCOS takes instead of an association; lower case once it is read."""
 
 
+def _sorted(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(names))
+
+
+Rootnames = Annotated[tuple[Rootname, ...], AfterValidator(_sorted)]
+"""Rootnames whose order means nothing."""
+
+
 class Edits(Document):
     """What is set in headers."""
 
@@ -47,18 +55,20 @@ class Edits(Document):
         return {**self.switches, **self.references, **self.keywords}
 
 
+def _filled(exposures: dict[str, Edits]) -> dict[str, Edits]:
+    return {rootname: edits for rootname, edits in exposures.items() if edits != Edits()}
+
+
 class Members(Document):
     """Which exposures are calibrated."""
 
-    drop: tuple[Rootname, ...] = Field((), strict=False, description="Exposures that are left out")
+    drop: Rootnames = Field((), strict=False, description="Exposures that are left out")
     only: Rootname | None = Field(None, description="One exposure, calibrated without its association")
     file: RawFile | None = Field(
         None,
         description="One raw file, or one corrtag file of the current products, calibrated without its association",
     )
-    wavecals: tuple[Rootname, ...] = Field(
-        (), strict=False, description="Wavecals of other datasets to be added, as EXP-GWAVE"
-    )
+    wavecals: Rootnames = Field((), strict=False, description="Wavecals of other datasets to be added, as EXP-GWAVE")
 
     @property
     def single(self) -> str | None:
@@ -89,7 +99,7 @@ class Recipe(Edits):
     """How a run differs from the default; what is left out stays as the raw headers have it."""
 
     version: Literal[1] = Field(1, description="Version of this kind of document")
-    exposures: dict[Rootname, Edits] = Field(
+    exposures: Annotated[dict[Rootname, Edits], AfterValidator(_filled)] = Field(
         default_factory=dict, description="The same for single exposures, over what holds for all"
     )
     context: Annotated[str, Field(pattern=_CONTEXT)] | None = Field(

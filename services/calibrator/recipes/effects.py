@@ -1,13 +1,15 @@
 """What a recipe's edits would lead CalCOS into, as headers alone tell."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from services.calibrator.headers import Exposure
+from services.calibrator.recipes.tables import segments_of
 from shared.errors import PermanentError
 from shared.recipes import Recipe
+from shared.recipes.keywords import KEYWORDS
 
-__all__ = ["check_effects", "check_extracted_alike"]
+__all__ = ["check_effects", "check_extracted_alike", "check_reach"]
 
 
 def check_effects(exposure: Exposure, edits: Mapping[str, Any], recipe: Recipe) -> None:
@@ -57,9 +59,60 @@ def check_effects(exposure: Exposure, edits: Mapping[str, Any], recipe: Recipe) 
         raise PermanentError(
             f"{name}: XTRCTALG is {algorithm}, so extraction.{kind} has no effect; set XTRCTALG as well"
         )
-    own = f"SP_SET_{exposure.text('SEGMENT')[-1:]}"
-    if own in edits and text("ALGNCORR") != "PERFORM":
-        raise PermanentError(f"{name}: {own} is what ALGNCORR moves the spectrum by, and ALGNCORR is not PERFORM")
+    for own in (keyword for keyword in edits if _segment(keyword) == exposure.text("SEGMENT")):
+        if text("ALGNCORR") != "PERFORM":
+            raise PermanentError(f"{name}: {own} is what ALGNCORR moves the spectrum by, and ALGNCORR is not PERFORM")
+
+
+def check_reach(recipe: Recipe, edited: Sequence[tuple[Exposure, Mapping[str, Any]]]) -> None:
+    """Refuse numbers and keywords of segments that no exposure has, and numbers that no extraction takes.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    edited
+        Raw files that are calibrated, each with keyword to value that the recipe sets in it.
+
+    Raises
+    ------
+    PermanentError
+        With what there is.
+    """
+    for root, keywords in ((None, recipe.keywords), *((root, own.keywords) for root, own in recipe.exposures.items())):
+        there = {exposure.text("SEGMENT") for exposure, _ in edited if root in (None, exposure.rootname)}
+        for keyword in keywords:
+            if _segment(keyword) and _segment(keyword) not in there:
+                raise PermanentError(
+                    f"keywords.{keyword} is for segment {_segment(keyword)}, of which {root or 'this recipe'} has no "
+                    "raw file to calibrate; leave it out"
+                )
+    taken = {pair for exposure, edits in edited for pair in _extracted(exposure, edits)}
+    for kind, numbers in (("twozone", recipe.extraction.twozone), ("boxcar", recipe.extraction.boxcar)):
+        segments = {segment for algorithm, segment in taken if algorithm == kind.upper()}
+        idle = sorted(name for name in numbers if name not in segments and not (name == "all" and segments))
+        if idle:
+            those = f"of {', '.join(sorted(segments))}" if segments else "none at all"
+            raise PermanentError(
+                f"extraction.{kind}.{', '.join(idle)} has no effect: of the spectra that are extracted (X1DCORR), "
+                f"those with XTRCTALG={kind.upper()} are {those}"
+            )
+
+
+def _segment(keyword: str) -> str | None:
+    """Segment that a keyword is for; None for any."""
+    return KEYWORDS[keyword].segment if keyword in KEYWORDS else None
+
+
+def _extracted(exposure: Exposure, edits: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield algorithm and segment or stripe of each spectrum of the target that CalCOS extracts."""
+    algorithm, switch = (
+        str(edits.get(keyword, exposure.text(keyword))) or default
+        for keyword, default in (("XTRCTALG", "BOXCAR"), ("X1DCORR", "OMIT"))
+    )
+    spectrum = exposure.text("OBSTYPE") == "SPECTROSCOPIC" and exposure.text("EXPTYPE") != "WAVECAL"
+    if spectrum and switch == "PERFORM":
+        yield from ((algorithm, segment) for segment in segments_of(exposure))
 
 
 def _check_shifts(exposure: Exposure, wavecorr: str, recipe: Recipe) -> None:

@@ -8,8 +8,9 @@ from astropy.io import fits
 
 from services.calibrator.headers import Association, Exposure
 from services.calibrator.recipes.changes import CellEdit, Change, FileLeftOut, HeaderEdit, RowAdded
-from services.calibrator.recipes.effects import check_effects, check_extracted_alike
+from services.calibrator.recipes.effects import check_effects, check_extracted_alike, check_reach
 from services.calibrator.recipes.wavecals import check_wavecal, is_wavecal, wavecal_warnings
+from services.calibrator.workspace import CLOCK_SEED
 from shared.cos.references import FILETYPES
 from shared.errors import PermanentError
 from shared.recipes import Recipe
@@ -18,9 +19,6 @@ from shared.recipes.keywords import KEYWORDS
 __all__ = ["Best", "Plan", "plan"]
 
 Best = Callable[[str, Exposure], Mapping[str, str]]
-
-_CLOCK_SEED = -1
-"""RANDSEED that lets CalCOS take the clock."""
 
 
 @dataclass(frozen=True)
@@ -81,17 +79,18 @@ def plan(
             changes.append(FileLeftOut(association.path.name))
         changes += _association(recipe, association, kept)
     warnings += wavecal_warnings(members.wavecals, exposures, kept)
+    edited = [(exposure, _resolved(recipe, exposure, best)) for exposure in kept]
     extracted: dict[str, bool] = {}
-    for exposure in kept:
-        edits = _resolved(recipe, exposure, best)
+    for exposure, edits in edited:
         check_effects(exposure, edits, recipe)
         if edits.get("WAVECORR") == "OMIT" and is_wavecal(exposure):
             warnings.append(f"WAVECORR is OMIT in {exposure.path.name}, a wavecal, which CalCOS processes all the same")
         if exposure.text("OBSTYPE") == "SPECTROSCOPIC" and "X1DCORR" in exposure.header:
             extracted[exposure.path.name] = str(edits.get("X1DCORR", exposure.text("X1DCORR"))) != "OMIT"
-        if "RANDSEED" not in edits and exposure.header.get("RANDSEED", _CLOCK_SEED) == _CLOCK_SEED:
+        if "RANDSEED" not in edits and exposure.header.get("RANDSEED", CLOCK_SEED) == CLOCK_SEED:
             edits["RANDSEED"] = randseed
         changes += _headers(exposure, edits)
+    check_reach(recipe, edited)
     if association is not None and not members.single:
         check_extracted_alike(extracted)
     return Plan(tuple(changes), tuple(warnings))

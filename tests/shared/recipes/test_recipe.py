@@ -16,6 +16,7 @@ from shared.recipes.problems import WORDS
 from shared.recipes.recipe import PATTERNS
 
 DOCS = Path(__file__).parents[3] / "docs"
+EDITED = {"switches": {"FLATCORR": "OMIT"}}
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ DOCS = Path(__file__).parents[3] / "docs"
         ({"members": {"file": "ldfd01vnq_x1d.fits"}}, "members.file"),
         ({"members": {"file": "ldfd01vnq_corrtag_a.fits", "drop": ["ldfd01vpq"]}}, "excludes drop"),
         ({"members": {"file": "ldfd01vnq_rawtag_a.fits", "only": "ldfd01vnq"}}, "give one of the two"),
-        ({"members": {"file": "ldfd01vnq_rawtag_a.fits"}, "exposures": {"ldfd01vpq": {}}}, "only ldfd01vnq"),
+        ({"members": {"file": "ldfd01vnq_rawtag_a.fits"}, "exposures": {"ldfd01vpq": EDITED}}, "only ldfd01vnq"),
         ({"sub_exposures": {}}, "nothing divides the exposures"),
         ({"sub_exposures": {"every": 10.0, "times": [0, 5]}}, "both divide the time"),
         ({"sub_exposures": {"every": 0}}, "greater than 0"),
@@ -69,7 +70,7 @@ DOCS = Path(__file__).parents[3] / "docs"
         ({"sub_exposures": {"pulse_heights": [[9, 2]]}}, "at most the second"),
         ({"sub_exposures": {"every": 9, "wavelengths": [1500, 1200]}}, "wavelengths"),
         ({"sub_exposures": {"every": 9}, "options": {"only_csum": True}}, "nothing to divide"),
-        ({"members": {"drop": ["ldfd01vnq"]}, "exposures": {"ldfd01vnq": {}}}, "dropped and edited"),
+        ({"members": {"drop": ["ldfd01vnq"]}, "exposures": {"ldfd01vnq": EDITED}}, "dropped and edited"),
     ],
 )
 def test_impossible_recipes_are_refused_with_the_reason(document: Any, reason: str) -> None:
@@ -121,6 +122,20 @@ def test_recipes_that_mean_the_same_are_the_same() -> None:
     assert short == long
     assert short.canonical() == {"version": 1, "keywords": {"SP_SET_A": 3.0}, "members": {"drop": ["ldfd01vnq"]}}
     assert parse_recipe({}).canonical() == {"version": 1}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"members": {"drop": ["ldfd01vnq", "ldfd01vpq"]}}, {"members": {"drop": ["LDFD01VPQ", "ldfd01vnq"]}}),
+        ({"members": {"wavecals": ["ldfd02vnq", "ldfd01vpq"]}}, {"members": {"wavecals": ["ldfd01vpq", "ldfd02vnq"]}}),
+        ({}, {"exposures": {"ldfd01vnq": {}, "ldfd01vpq": {"switches": {}}}}),
+        ({"exposures": {"ldfd01vnq": EDITED}}, {"exposures": {"LDFD01VPQ": {}, "LDFD01VNQ": EDITED}}),
+    ],
+)
+def test_neither_order_nor_empty_parts_make_another_recipe(one: Any, other: Any) -> None:
+    assert parse_recipe(one) == parse_recipe(other)
+    assert parse_recipe(one).canonical() == parse_recipe(other).canonical()
 
 
 def test_an_exposure_goes_over_what_holds_for_all() -> None:
