@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from services.calibrator.headers import Exposure
-from services.calibrator.recipes.tables import aperture_of, background_height, file_of, row_of, segments_of
+from services.calibrator.recipes.tables import (
+    aperture_of,
+    background_height,
+    background_middle,
+    file_of,
+    row_of,
+    segments_of,
+)
 from shared.errors import PermanentError
 from shared.recipes.extraction import ROWS
 
@@ -81,7 +88,6 @@ def _check_profile(exposure: Exposure, numbers: dict[str, Any], profile: dict[st
 
 
 def _meets(numbers: dict[str, Any], number: int, centre: float, rows: int) -> bool:
-    """Whether a background region has a row of the profile; rounded as CalCOS does (``extract.getBackground``)."""
-    middle = round(round(numbers[f"B_BKG{number}"] - numbers["B_SPEC"]) + centre)
-    half = background_height(numbers, number) // 2
+    """Whether a background region has a row of the profile."""
+    middle, half = background_middle(numbers, number, centre), background_height(numbers, number) // 2
     return bool(middle - half < rows and middle + half >= 0)

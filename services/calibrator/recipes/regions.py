@@ -1,18 +1,27 @@
 """Background regions that fall on what is no background: gain-sagged rows, or the wavecal's aperture."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from astropy.io import fits
 
 from services.calibrator.headers import Exposure
-from services.calibrator.recipes.tables import aperture_of, file_of, find_row, segments_of
+from services.calibrator.recipes.tables import (
+    aperture_of,
+    background_height,
+    background_middle,
+    file_of,
+    row_of,
+    segments_of,
+)
 
 __all__ = ["region_warnings"]
 
 _MIDDLE = {"FUV": 8192, "NUV": 512}
 """Middle column of the detectors, pixel; tables give the row at column 0, and a slope."""
+
+Rows = tuple[float, float]
 
 
 def region_warnings(exposures: Sequence[Exposure], lref: Path) -> list[str]:
@@ -33,61 +42,78 @@ def region_warnings(exposures: Sequence[Exposure], lref: Path) -> list[str]:
 
 
 def _warnings(exposure: Exposure, lref: Path) -> Iterator[str]:
-    keyword = "TWOZXTAB" if exposure.text("XTRCTALG") == "TWOZONE" else "XTRACTAB"
     for segment in segments_of(exposure):
-        row = _row(exposure, segment, aperture_of(exposure), lref / file_of(exposure, keyword))
-        lamp = _row(exposure, segment, "WCA", lref / file_of(exposure, "XTRACTAB"))
-        for number in (1, 2) if row else ():
-            region = _background(row, number, exposure)
+        lamp = row_of(exposure, "XTRACTAB", segment, "WCA", lref)
+        for number, region in _backgrounds(exposure, segment, lref).items():
             where = f"background region {number} of {segment} (rows {region[0]:.0f} to {region[1]:.0f})"
-            if lamp and _overlap(region, _spectrum(lamp, exposure)):
+            if lamp and _overlap(region, _around(_at(lamp, "B_SPEC", exposure), float(lamp["HEIGHT"]))):
                 yield f"{where} reaches into the wavecal aperture"
             if sagged := _sagged(exposure, segment, region, lref):
                 yield f"{where} covers {sagged} gain-sagged areas of {file_of(exposure, 'GSAGTAB')}"
 
 
-def _row(exposure: Exposure, segment: str, aperture: str, path: Path) -> dict[str, Any]:
-    if not path.is_file():
+def _backgrounds(exposure: Exposure, segment: str, lref: Path) -> dict[int, Rows]:
+    """Rows of the background regions, where the spectrum is as far from its place in the tables as it should be."""
+    two_zones, aperture = exposure.text("XTRCTALG") == "TWOZONE", aperture_of(exposure)
+    row = row_of(exposure, "TWOZXTAB" if two_zones else "XTRACTAB", segment, aperture, lref)
+    profile = row_of(exposure, "PROFTAB", segment, aperture, lref) if two_zones else {}
+    if not row:
         return {}
-    table = fits.getdata(path, 1)
-    number = find_row(table, exposure, segment, aperture)
-    return {} if number is None else {name: table[name][number] for name in table.names}
+    return {
+        number: _around(
+            background_middle(row, number, float(profile["CENTER"]))
+            if profile
+            else _at(row, f"B_BKG{number}", exposure),
+            background_height(row, number),
+        )
+        for number in (1, 2)
+    }
 
 
-def _at(row: dict[str, Any], column: str, exposure: Exposure) -> float:
+def _at(row: Mapping[str, Any], column: str, exposure: Exposure) -> float:
     slope = float(row.get("SLOPE", 0.0))
     return float(row[column]) + slope * _MIDDLE.get(exposure.text("DETECTOR"), 0)
 
 
-def _spectrum(row: dict[str, Any], exposure: Exposure) -> tuple[float, float]:
-    middle, half = _at(row, "B_SPEC", exposure), float(row["HEIGHT"]) / 2
-    return middle - half, middle + half
+def _around(middle: float, height: float) -> Rows:
+    return middle - height / 2, middle + height / 2
 
 
-def _background(row: dict[str, Any], number: int, exposure: Exposure) -> tuple[float, float]:
-    middle = _at(row, f"B_BKG{number}", exposure)
-    half = float(row[f"B_HGT{number}"] if f"B_HGT{number}" in row else row["BHEIGHT"]) / 2
-    return middle - half, middle + half
-
-
-def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
+def _overlap(one: Rows, other: Rows) -> bool:
     return one[0] < other[1] and other[0] < one[1]
 
 
-def _sagged(exposure: Exposure, segment: str, region: tuple[float, float], lref: Path) -> int:
-    """Areas of the table for the segment's high voltage that were sagged by then and are in serious flags."""
+def _sagged(exposure: Exposure, segment: str, region: Rows, lref: Path) -> int:
+    """Count the areas of the table that were sagged by then and are in serious flags."""
     path = lref / file_of(exposure, "GSAGTAB")
-    if exposure.text("DETECTOR") != "FUV" or not exposure.is_set("DQICORR") or not path.is_file():
+    flagged = exposure.is_set("DQICORR") or exposure.is_done("DQICORR")
+    if exposure.text("DETECTOR") != "FUV" or not flagged or not path.is_file():
         return 0
-    voltage = f"HVLEVEL{segment[-1]}"
     serious, start = exposure.data_header.get("SDQFLAGS", 0), exposure.data_header.get("EXPSTART", 0.0)
-    count = 0
     with fits.open(path) as hdus:
-        for hdu in hdus[1:]:
-            header = hdu.header
-            if header.get("SEGMENT") != segment or header.get(voltage) != exposure.data_header.get(voltage):
-                continue
-            for row in hdu.data:
-                rows = (float(row["LY"]), float(row["LY"] + row["DY"]))
-                count += bool(row["DATE"] <= start and row["DQ"] & serious and _overlap(region, rows))
-    return count
+        table = _of_voltage(hdus, segment, _voltage(exposure, segment, lref))
+        rows = [] if table is None else [row for row in table if row["DATE"] <= start and row["DQ"] & serious]
+        return sum(_overlap(region, (float(row["LY"]), float(row["LY"] + row["DY"]))) for row in rows)
+
+
+def _voltage(exposure: Exposure, segment: str, lref: Path) -> int | None:
+    """Find the high voltage as CalCOS does: by HVTAB where there is one (``timetag.updateHVKeywords``)."""
+    keyword, path = f"HVLEVEL{segment[-1]}", lref / file_of(exposure, "HVTAB")
+    if not path.is_file():
+        return exposure.data_header.get(keyword)
+    start = exposure.data_header.get("EXPSTART", 0.0)
+    with fits.open(path) as hdus:
+        table = hdus[segment, 1].data
+        earlier = [(float(row["DATE"]), int(row[keyword])) for row in table if row["DATE"] <= start]
+        return max(earlier)[1] if earlier else int(table[keyword][0])
+
+
+def _of_voltage(hdus: fits.HDUList, segment: str, voltage: int | None) -> fits.FITS_rec | None:
+    """Table of a voltage, or of the next one above it (``cosutil.findGSagExtn``)."""
+    tables = [
+        (int(hdu.header.get(f"HVLEVEL{segment[-1]}", -1)), number)
+        for number, hdu in enumerate(hdus)
+        if number and hdu.header.get("SEGMENT") == segment
+    ]
+    fitting = [] if voltage is None else [item for item in tables if item[0] >= voltage]
+    return hdus[min(fitting)[1]].data if fitting else None

@@ -8,7 +8,16 @@ from astropy.io import fits
 
 from services.calibrator.headers import Exposure
 
-__all__ = ["aperture_of", "background_height", "file_of", "find_row", "matches", "row_of", "segments_of"]
+__all__ = [
+    "aperture_of",
+    "background_height",
+    "background_middle",
+    "file_of",
+    "find_row",
+    "matches",
+    "row_of",
+    "segments_of",
+]
 
 _STRIPES = ("NUVA", "NUVB", "NUVC")
 _UNASKED = ("ANY", "N/A")
@@ -76,3 +85,11 @@ def row_of(exposure: Exposure, keyword: str, segment: str, aperture: str, lref: 
 def background_height(row: Mapping[str, Any], number: int) -> int:
     """Height of the first or the second background region of a row, pixel."""
     return int(row.get(f"B_HGT{number}", row.get("BHEIGHT", 0)))
+
+
+def background_middle(row: Mapping[str, Any], number: int, centroid: float) -> int:
+    """Middle row of a background region of a two-zone extraction (``extract.getBackgroundCenters``).
+
+    It lies as far from the centroid of the profile as the table's B_BKG from its B_SPEC.
+    """
+    return round(round(float(row[f"B_BKG{number}"]) - float(row["B_SPEC"])) + centroid)

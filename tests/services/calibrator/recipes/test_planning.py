@@ -3,27 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from astropy.io import fits
 
 from services.calibrator.headers import Association, Exposure, read_association
 from services.calibrator.recipes.changes import CellEdit, FileLeftOut, HeaderEdit, RowAdded, apply
 from services.calibrator.recipes.division import divide
-from services.calibrator.recipes.extraction import derive
-from services.calibrator.recipes.placement import check_placement
 from services.calibrator.recipes.planning import plan
-from services.calibrator.recipes.regions import region_warnings
 from shared.errors import PermanentError
 from shared.recipes import parse_recipe
 from tests.services.calibrator.conftest import MakeExposure
+from tests.services.calibrator.recipes.conftest import TWOZONE
 
 RAW = "ldfd01vnq_rawtag_a.fits"
-TWOZONE = {
-    "XTRCTALG": "TWOZONE", "X1DCORR": "PERFORM", "TRCECORR": "PERFORM", "ALGNCORR": "PERFORM", "BACKCORR": "PERFORM",
-    "TWOZXTAB": "lref$two_2zx.fits", "XTRACTAB": "lref$box_1dx.fits", "GSAGTAB": "lref$sag_gsag.fits", "RANDSEED": 5,
-    "DQICORR": "PERFORM",
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -136,152 +128,6 @@ def test_a_wavecal_need_not_be_extracted_as_the_target_is(make_exposure: MakeExp
     document = {"keywords": {"SP_SET_A": 1.5}, "extraction": {"twozone": {"all": {"HEIGHT": 35}}}}
     edited = [change.file for change in changes_of(document, [science, wavecal]) if change.keyword == "SP_SET_A"]
     assert science.path.name in edited
-
-
-@pytest.fixture
-def lref(tmp_path: Path) -> Path:
-    """Write extraction tables of one mode, and gain-sagged rows 540 to 549 since MJD 58000."""
-    folder = tmp_path / "ref"
-    folder.mkdir()
-
-    def write(name: str, columns: list[fits.Column], **keywords: Any) -> None:
-        table = fits.BinTableHDU.from_columns(columns)
-        table.header.update(keywords)
-        fits.HDUList([fits.PrimaryHDU(), table]).writeto(folder / name)
-
-    def rows(*apertures: str) -> list[fits.Column]:
-        count = len(apertures)
-        names = [fits.Column("SEGMENT", "4A", array=["FUVA"] * count)]
-        names += [fits.Column("OPT_ELEM", "8A", array=["G140L"] * count)]
-        names += [fits.Column("CENWAVE", "1J", array=[1105] * count)]
-        return [*names, fits.Column("APERTURE", "4A", array=list(apertures))]
-
-    numbers = {"B_SPEC": 460.0, "B_BKG1": 420.0, "B_BKG2": 500.0}
-    zones = {"LOWER_OUTER": 0.005, "LOWER_INNER": 0.1, "UPPER_INNER": 0.9, "UPPER_OUTER": 0.995}
-    two = [fits.Column(name, "1D", array=[value] * 2) for name, value in {**numbers, **zones}.items()]
-    two += [fits.Column(name, "1J", array=[value] * 2) for name, value in {"HEIGHT": 51, "BHEIGHT": 21}.items()]
-    write("two_2zx.fits", [*rows("BOA", "PSA"), *two])
-    box = [fits.Column(name, "1D", array=[value, 560.0]) for name, value in numbers.items()]
-    box += [fits.Column("SLOPE", "1D", array=[0.0, 0.0]), fits.Column("HEIGHT", "1J", array=[35, 31])]
-    write("box_1dx.fits", [*rows("PSA", "WCA"), *box, fits.Column("BHEIGHT", "1J", array=[21, 21])])
-    area = {"LX": 1000, "LY": 540, "DX": 5, "DY": 10, "DQ": 8192}
-    sag = [fits.Column(name, "1J", array=[value, value]) for name, value in area.items()]
-    sag += [fits.Column("DATE", "1D", array=[58000.0, 61000.0])]
-    write("sag_gsag.fits", sag, SEGMENT="FUVA", HVLEVELA=163)
-    return folder
-
-
-def test_a_table_is_derived_and_the_active_one_left_as_it_is(
-    make_exposure: MakeExposure, lref: Path, tmp_path: Path
-) -> None:
-    exposure = make_exposure(**TWOZONE)
-    events = fits.BinTableHDU.from_columns([fits.Column("TIME", "1E", array=[0.0])])
-    fits.HDUList([fits.PrimaryHDU(header=exposure.header), events]).writeto(exposure.path)
-    before = (lref / "two_2zx.fits").read_bytes()
-    recipe = parse_recipe({"extraction": {"twozone": {"all": {"LOWER_OUTER": 0.1, "UPPER_OUTER": 0.9}}}})
-    changes = derive(recipe, [exposure], lref)
-    apply(changes, tmp_path, lref)
-
-    name = fits.getval(exposure.path, "TWOZXTAB").removeprefix("lref$")
-    assert (lref / "two_2zx.fits").read_bytes() == before
-    assert fits.getval(lref / name, "PARENT") == "two_2zx.fits"
-    old, new = fits.getdata(lref / "two_2zx.fits", 1), fits.getdata(lref / name, 1)
-    assert (new["LOWER_OUTER"][1], new["UPPER_OUTER"][1]) == (0.1, 0.9)
-    assert np.array_equal(old[:1], new[:1])
-    assert derive(recipe, [exposure], lref)[0] == changes[0]
-
-
-@pytest.mark.parametrize(
-    ("numbers", "reason"),
-    [
-        ({"LOWER_OUTER": 0.5}, "the zones do not ascend: LOWER_OUTER 0.5, LOWER_INNER 0.1"),
-        ({"B_HGT1": 20}, "no column B_HGT1; it has"),
-    ],
-)
-def test_numbers_that_do_not_fit_the_table_are_refused(
-    make_exposure: MakeExposure, lref: Path, numbers: Any, reason: str
-) -> None:
-    recipe = parse_recipe({"extraction": {"twozone": {"FUVA": numbers}}})
-    with pytest.raises(PermanentError, match=reason):
-        derive(recipe, [make_exposure(**TWOZONE)], lref)
-
-
-@pytest.mark.parametrize(
-    ("numbers", "reason"),
-    [
-        ({}, None),
-        ({"HEIGHT": 57}, None),
-        ({"HEIGHT": 58}, "HEIGHT 58 reaches beyond the profile of FUVA .* rows 431 to 502 .* at most 57"),
-        ({"B_BKG1": 300.0}, None),
-        ({"B_BKG1": 300.0, "B_BKG2": 530.0}, "both background regions lie outside .* omit BACKCORR"),
-    ],
-)
-def test_regions_lie_on_the_profile(
-    make_exposure: MakeExposure, lref: Path, numbers: dict[str, Any], reason: str | None
-) -> None:
-    mode = {"SEGMENT": "4A", "OPT_ELEM": "8A", "CENWAVE": "1J", "APERTURE": "4A", "ROW_0": "1J", "CENTER": "1D"}
-    values = ["FUVA", "G140L", 1105, "ANY", 431, 459.5]
-    columns = [fits.Column(name, mode[name], array=[value]) for name, value in zip(mode, values, strict=True)]
-    columns.append(fits.Column("PROFILE", "288E", dim="(4,72)", array=np.ones((1, 72, 4))))
-    fits.BinTableHDU.from_columns(columns).writeto(lref / "any_profile.fits")
-    with fits.open(lref / "two_2zx.fits", mode="update") as hdus:
-        for name, value in numbers.items():
-            hdus[1].data[name][1] = value
-    exposure = make_exposure(**TWOZONE, PROFTAB="lref$any_profile.fits")
-    if reason is None:
-        check_placement([exposure], lref)
-        return
-    with pytest.raises(PermanentError, match=reason):
-        check_placement([exposure], lref)
-
-
-@pytest.mark.parametrize(
-    ("numbers", "reason"),
-    [
-        ({}, None),
-        ({"B_BKG1": 10.0}, None),
-        ({"B_BKG1": 9.0}, "the box of 21 rows around B_BKG1 9 of FUVA reaches beyond the detector"),
-        ({"B_BKG1": 40.0, "SLOPE": -0.002}, "B_BKG1 40"),
-        ({"B_SPEC": 1010.0}, "the box of 35 rows around B_SPEC 1010"),
-    ],
-)
-def test_boxes_lie_on_the_detector(
-    make_exposure: MakeExposure, lref: Path, numbers: dict[str, Any], reason: str | None
-) -> None:
-    with fits.open(lref / "box_1dx.fits", mode="update") as hdus:
-        for name, value in numbers.items():
-            hdus[1].data[name][0] = value
-    exposure = make_exposure(**{**TWOZONE, "XTRCTALG": "BOXCAR"})
-    if reason is None:
-        check_placement([exposure], lref)
-        return
-    with pytest.raises(PermanentError, match=reason):
-        check_placement([exposure], lref)
-
-
-def test_boxcar_cannot_be_aligned_without_its_column(make_exposure: MakeExposure, lref: Path) -> None:
-    exposure = make_exposure(**(TWOZONE | {"XTRCTALG": "BOXCAR"}))
-    with pytest.raises(PermanentError, match=r"YERRMAX, which box_1dx\.fits lacks; omit TRCECORR and ALGNCORR"):
-        derive(parse_recipe({}), [exposure], lref)
-
-
-@pytest.mark.parametrize(
-    ("row", "warnings"),
-    [
-        (420.0, []),
-        (530.0, ["covers 1 gain-sagged areas"]),
-        (565.0, ["reaches into the wavecal aperture"]),
-        (552.0, ["reaches into the wavecal aperture", "covers 1 gain-sagged areas"]),
-    ],
-)
-def test_background_on_what_is_no_background(
-    make_exposure: MakeExposure, lref: Path, row: float, warnings: list[str]
-) -> None:
-    with fits.open(lref / "two_2zx.fits", mode="update") as hdus:
-        hdus[1].data["B_BKG1"] = row
-    data = {"SDQFLAGS": 8346, "EXPSTART": 60000.0, "HVLEVELA": 163}
-    found = region_warnings([make_exposure(data=data, **TWOZONE)], lref)
-    assert [expected in text for expected, text in zip(warnings, found, strict=True)] == [True] * len(warnings)
 
 
 def test_sub_exposures_that_cannot_be(make_exposure: MakeExposure) -> None:
