@@ -203,9 +203,29 @@ class Client:
         return rows
 
     def compare(self, rootname: str, second: int, first: int | None = None, **choice: str) -> dict[str, Any]:
-        """Compare two runs of a dataset; the first one is the current one, where none is named."""
+        """Compare two runs of a dataset; the first one is the current one, where none is named.
+
+        Parameters
+        ----------
+        rootname
+            Dataset, or a member of it.
+        second, first
+            Ids of the runs.
+        choice
+            ``product`` (its suffix) and ``exposure``, where it is not to be the best of both.
+
+        Raises
+        ------
+        PermanentError
+            If there is no such run, or no such product in both.
+        """
         comparison: dict[str, Any] = self._get(f"datasets/{rootname}/comparison", first=first, second=second, **choice)
         return comparison
+
+    def draw_comparison(self, rootname: str, second: int, first: int | None = None, **choice: str) -> bytes:
+        """Picture (PNG) of the extraction boxes of two runs on the events of an exposure; arguments of `compare`."""
+        chosen = {"second": second, **({} if first is None else {"first": first}), **choice}
+        return self._request("GET", f"datasets/{rootname}/comparison.png", params=chosen).content
 
     def force(self, rootname: str) -> None:
         """Let an incomplete dataset through."""

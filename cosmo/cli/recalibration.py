@@ -157,26 +157,46 @@ def compare(
     rootname: str,
     second: Annotated[int, typer.Argument(help="Run.")],
     first: Annotated[int | None, typer.Option(help="Run that it is compared with; default: the current one.")] = None,
+    exposure: Annotated[str | None, typer.Option(help="Exposure that is compared; default: their sum.")] = None,
+    product: Annotated[str | None, typer.Option(help="Product that is compared, e.g. x1d; default: the best.")] = None,
+    image: Annotated[
+        Path | None, typer.Option(help="File for a picture (PNG) of the extraction boxes.", dir_okay=False)
+    ] = None,
     url: Url = None,
     data_dir: DataDir = _DEFAULT_DIR,
     as_json: Json = False,
 ) -> None:
-    """Compare two runs of a dataset: spectra, counts, headers."""
+    """Compare two runs of a dataset: spectra, counts, flags, headers, extraction boxes."""
+    named = {"exposure": exposure, "product": product}
+    choice = {name: value for name, value in named.items() if value is not None}
     with connect(url, data_dir) as client:
-        found = client.compare(rootname, second, first)
+        found = client.compare(rootname, second, first, **choice)
+        if image:
+            image.write_bytes(client.draw_comparison(rootname, second, first, **choice))
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
+    typer.echo(" and ".join(f"{file['name']} of run {file['run_id']}" for file in found["files"]))
     for segment in found["segments"]:
-        if segment["mean_ratio"] is not None:
-            ratio = f"{segment['mean_ratio']:.4f} +- {segment['mean_ratio_error']:.4f}"
-            typer.echo(f"{segment['segment']}: flux ratio {ratio} over {segment['points']} points")
-        one, other = segment["totals"]
-        for name in ("gcounts", "net", "background", "good_points"):
-            if name in one and name in other:
-                typer.echo(f"  {name}: {one[name]:.6g} and {other[name]:.6g}")
+        _show_segment(segment)
+    if found["only_in_one"]:
+        typer.echo(f"only one of the runs has {', '.join(found['only_in_one'])}")
     for item in found["headers"]:
         typer.echo(f"[{item['extension']}] {item['keyword']}: {item['first']} and {item['second']}")
+
+
+def _show_segment(segment: dict[str, Any]) -> None:
+    if segment["mean_ratio"] is not None:
+        ratio = f"{segment['mean_ratio']:.4f} +- {segment['mean_ratio_error']:.4f}"
+        typer.echo(f"{segment['segment']}: flux ratio {ratio} over {segment['points']} points")
+    else:
+        typer.echo(f"{segment['segment']}: no common points")
+    one, other = segment["totals"]
+    for name in ("gcounts", "net", "background", "good_points"):
+        if name in one and name in other:
+            typer.echo(f"  {name}: {one[name]:.6g} and {other[name]:.6g}")
+    for flag in sorted({*one["flags"], *other["flags"]}, key=int):
+        typer.echo(f"  points with DQ {flag}: {one['flags'].get(flag, 0)} and {other['flags'].get(flag, 0)}")
 
 
 def upload(

@@ -17,6 +17,7 @@ from services.monitor.answers import Answers
 from services.monitor.api import (
     alerts,
     calibrations,
+    comparisons,
     datasets,
     events,
     files,
@@ -28,6 +29,7 @@ from services.monitor.api import (
 )
 from services.monitor.context import Context
 from services.monitor.notices import Notices
+from services.monitor.pages import comparisons as comparison_pages
 from services.monitor.pages import handlers as pages
 from services.monitor.pages import recalibrations
 from services.monitor.tracing import Tracing
@@ -113,13 +115,15 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     app.add_middleware(Tracing)
     api = APIRouter(prefix="/api/v1")
-    for module in (datasets, calibrations, files, tables, monitors, alerts, jobs, status, events, references):
+    for module in (datasets, calibrations, comparisons, files, tables, monitors, alerts, jobs, status, events):
         api.include_router(module.router)
+    api.include_router(references.router)
     api.include_router(monitors.artifacts_router)
     app.include_router(api)
     app.add_api_route("/metrics", status.metrics, include_in_schema=False)
     app.include_router(pages.router)
     app.include_router(recalibrations.router)
+    app.include_router(comparison_pages.router)
     app.add_api_route("/static/plotly.min.js", _plotly_script, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     return app

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -22,15 +23,15 @@ _UNTOLD = ("", "COMMENT", "HISTORY", "FILENAME", "DATE", "CHECKSUM", "DATASUM")
 
 @dataclass(frozen=True)
 class Measured:
-    """What a spectrum's file has: by segment its columns and quality flags (1-D arrays), and its two headers."""
+    """What a product has: by segment its columns and quality flags (1-D arrays), if it has spectra; and its headers."""
 
     columns: Mapping[str, Mapping[str, Array]]
     flags: Mapping[str, np.ndarray[Any, np.dtype[np.int64]]]
-    headers: tuple[Mapping[str, Any], Mapping[str, Any]]
+    headers: tuple[Mapping[str, Any], ...]
 
 
 def measure(store: Store, file: File) -> Measured:
-    """Read a stored x1d or x1dsum file.
+    """Read a stored product; of one without spectra, only the headers.
 
     Parameters
     ----------
@@ -40,6 +41,9 @@ def measure(store: Store, file: File) -> Measured:
         The file.
     """
     with open_product(store, file) as hdus:
+        headers = tuple(_cards(hdu.header) for hdu in hdus)
+        if "x1d" not in file.suffix:
+            return Measured({}, {}, headers)
         table = hdus["SCI"].data
         names = [str(row["SEGMENT"]).strip() for row in table]
         known = [name for name in _COLUMNS if name in table.names]
@@ -51,7 +55,7 @@ def measure(store: Store, file: File) -> Measured:
             segment: np.asarray(table["DQ"][number], dtype=np.int64) if "DQ" in table.names else np.zeros(0, np.int64)
             for number, segment in enumerate(names)
         }
-        return Measured(columns, flags, (_cards(hdus[0].header), _cards(hdus["SCI"].header)))
+        return Measured(columns, flags, headers)
 
 
 def _cards(header: fits.Header) -> dict[str, Any]:
@@ -61,19 +65,20 @@ def _cards(header: fits.Header) -> dict[str, Any]:
 
 
 def compare(first: Measured, second: Measured) -> dict[str, Any]:
-    """Compare two spectra of one dataset.
+    """Compare the same product of two runs.
 
     Parameters
     ----------
     first, second
-        The spectra; ratios are second by first.
+        The products; ratios are second by first.
 
     Returns
     -------
     dict
         ``segments`` with wavelength (Angstrom), both fluxes and errors (erg/s/cm2/Angstrom), their ratio and its error
-        (an upper limit: the photons are the same), its mean weighted by the sensitivity, totals of both;
-        ``headers`` with the cards that differ.
+        (an upper limit: the photons are the same), its mean weighted by the sensitivity, totals of both, none where the
+        products hold no spectra; ``only_in_one`` with the segments of only one of them; ``headers`` with the cards that
+        differ.
     """
     shared = [name for name in first.columns if name in second.columns]
     return {
@@ -148,7 +153,8 @@ def _totals(columns: Mapping[str, Array], flags: np.ndarray[Any, np.dtype[np.int
 
 
 def _differences(first: Measured, second: Measured) -> Iterator[dict[str, Any]]:
-    for extension, (one, other) in enumerate(zip(first.headers, second.headers, strict=True)):
+    nothing: Mapping[str, Any] = {}
+    for extension, (one, other) in enumerate(zip_longest(first.headers, second.headers, fillvalue=nothing)):
         for keyword in sorted({*one, *other}):
             if one.get(keyword) != other.get(keyword):
                 yield {

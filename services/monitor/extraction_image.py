@@ -1,119 +1,126 @@
-"""Picture of where a run extracted its spectra: boxes on the image of the events."""
+"""Picture of where runs extracted their spectra: boxes on the images of the events."""
 
 import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from astropy.io import fits
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.monitor.errors import ApiError
+from services.monitor.pairing import Pair
 from services.monitor.spectra import open_product
-from shared.database.models.operations import Dataset, File
+from shared.database.models.operations import File
 from shared.store import Store
 
-__all__ = ["Extraction", "draw_extractions", "extraction_files"]
+__all__ = ["Band", "bands", "draw_extractions"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
 
 _SPECTRUM, _BACKGROUND = "#d55e00", "#009e73"
 _AROUND = 40
 """Rows shown beyond the outermost box."""
 
+_ROWS = 1024
+"""Rows of both detectors, pixel."""
+
 _CELLS = 512
 """Columns of the picture."""
 
-Extraction = tuple[str, File, File]
-"""What a run is called, its spectrum of an exposure, and that exposure's events."""
+_COLUMNS = {"FUV": (0, 16384), "NUV": (-100, 1174)}
+"""First column of the images that CalCOS extracts from, and the one behind the last, XFULL (pixel)."""
+
+_SPECTRUM_AT, _BACKGROUND_AT = {"FUV": 8192, "NUV": 537}, {"FUV": 8192, "NUV": 512}
+"""Columns where the keywords SP_LOC and B_BKG hold (``extract.updateExtractionKeywords`` of CalCOS 3.6.2: the middle
+of the image for the spectrum, of the detector for the background), XFULL (pixel)."""
 
 
-async def extraction_files(
-    session: AsyncSession, dataset: Dataset, runs: tuple[int | None, int], exposure: str | None
-) -> list[Extraction]:
-    """Find spectrum and events of one exposure in two runs: of the one that is named, else of the first that both have.
+@dataclass(frozen=True)
+class Band:
+    """Two edges across the image: rows (YFULL) at columns (XFULL), pixel."""
+
+    x: Array
+    lower: Array
+    upper: Array
+    background: bool = False
+    inner: bool = False
+
+
+def bands(row: Any, header: fits.Header, detector: str, algorithm: str) -> Iterator[Band]:
+    """Regions that CalCOS summed for a segment or stripe.
 
     Parameters
     ----------
-    session
-        Session.
-    dataset
-        Dataset.
-    runs
-        Ids; None for the current one.
-    exposure
-        Rootname.
-
-    Raises
-    ------
-    ApiError
-        404 if no exposure has both kinds of file in both runs.
+    row
+        Its row of the x1d table.
+    header
+        Header of that table.
+    detector
+        ``FUV`` or ``NUV``.
+    algorithm
+        ``BOXCAR`` or ``TWOZONE``.
     """
-    found = []
-    for run_id in runs:
-        query = select(File).where(File.dataset_id == dataset.id, File.origin == "product")
-        query = query.where(File.current if run_id is None else File.run_id == run_id)
-        files = list((await session.execute(query.order_by(File.name))).scalars())
-        events = {file.rootname: file for file in reversed(files) if file.suffix.startswith("corrtag")}
-        spectra = {file.rootname: file for file in files if file.suffix == "x1d"}
-        found.append({root: (spectra[root], events[root]) for root in spectra if root in events})
-    both = sorted(root for root in found[0] if root in found[1] and exposure in (None, root) and root)
-    if not both:
-        raise ApiError(
-            404, "no_events", "no exposure has its x1d and its corrtag file in both runs (COSMO_CALIBRATOR__KEEP)"
-        )
-    names = ["current run" if run_id is None else f"run {run_id}" for run_id in runs]
-    return [(name, *files[both[0]]) for name, files in zip(names, found, strict=True)]
+    side = str(row["SEGMENT"]).strip()[-1]
+    x = np.arange(*_COLUMNS[detector])
+    slope = float(header.get(f"SP_SLP_{side}", 0.0))
+    for number in ("1", "2"):
+        middle, height = (float(header.get(f"B_{name}{number}_{side}", -999)) for name in ("BKG", "HGT"))
+        if middle > 0 and height > 0:
+            centre = middle + slope * (x - _BACKGROUND_AT[detector])
+            yield Band(x, centre - height / 2, centre + height / 2, background=True)
+    if algorithm == "TWOZONE":
+        for zone in ("OUTER", "INNER"):  # the first and the last row, of which all is taken
+            first, last = (np.asarray(row[f"Y_{end}_{zone}"], float) for end in ("LOWER", "UPPER"))
+            yield Band(x, first - 0.5, last + 0.5, inner=zone == "INNER")
+    else:
+        height = float(header[f"SP_HGT_{side}"])
+        centre = float(header[f"SP_LOC_{side}"]) + slope * (x - _SPECTRUM_AT[detector])
+        yield Band(x, centre - height / 2, centre + height / 2)
 
 
-def draw_extractions(store: Store, extractions: list[Extraction]) -> bytes:
-    """Draw the events of each run with its boxes: spectrum, and background dashed; PNG."""
-    figure = Figure(figsize=(10, 3.4 * len(extractions)), dpi=110, layout="constrained")
+def draw_extractions(store: Store, names: tuple[str, str], found: Sequence[tuple[Pair, Pair]]) -> bytes:
+    """Draw the events of both runs with their boxes, a segment below the other: spectrum, and background dashed; PNG.
+
+    Parameters
+    ----------
+    store
+        Where the files are.
+    names
+        What the runs are called.
+    found
+        What `pairing.find_events` found.
+    """
+    panels = [(name, *pair) for pairs in found for name, pair in zip(names, pairs, strict=True)]
+    figure = Figure(figsize=(10, 3.4 * len(panels)), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, (name, spectrum, events) in zip(
-        np.atleast_1d(figure.subplots(len(extractions))), extractions, strict=True
-    ):
-        with open_product(store, events) as hdus:
-            segment = str(hdus[0].header.get("SEGMENT", "")).strip()
-            x, y = (np.asarray(hdus["EVENTS"].data[column], float) for column in ("XFULL", "YFULL"))
-        columns = 16384 if segment.startswith("FUV") else 1274
-        with open_product(store, spectrum) as hdus:
-            rows = [row for row in hdus["SCI"].data if segment in ("N/A", "", str(row["SEGMENT"]).strip())]
-            edges = [edge for row in rows for edge in _draw_boxes(axes, row, hdus["SCI"].header, columns)]
-        low, high = int(max(0, min(edges) - _AROUND)), int(min(1024, max(edges) + _AROUND))
-        image, _, _ = np.histogram2d(y, x, (np.arange(low, high + 1), np.linspace(0, columns, _CELLS + 1)))
-        axes.imshow(
-            np.log1p(image), origin="lower", aspect="auto", extent=(0, columns, low, high), cmap="Greys", zorder=0
-        )
-        axes.set(xlim=(0, columns), ylim=(low, high), xlabel="XFULL (pixel)", ylabel="YFULL (pixel)")
+    for axes, (name, spectrum, events) in zip(np.atleast_1d(figure.subplots(len(panels))), panels, strict=True):
+        _draw_panel(axes, store, spectrum, events)
         axes.set_title(f"{name}: {events.name.removesuffix('.gz')}", fontsize=10)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
 
 
-def _draw_boxes(axes: Any, row: Any, header: Any, columns: int) -> list[float]:
-    """Draw the boxes of a segment or stripe; returns their lowest and highest rows."""
-    side = str(row["SEGMENT"]).strip()[-1]
-    x = np.linspace(0, columns - 1, 200)
-    edges: list[float] = []
-    slope = float(header.get(f"SP_SLP_{side}", 0.0))
-    for number in ("1", "2"):
-        middle, height = header.get(f"B_BKG{number}_{side}", -999), header.get(f"B_HGT{number}_{side}", -999)
-        if middle > 0 and height > 0:
-            edges += _band(axes, x, float(middle) + slope * (x - columns / 2), float(height), _BACKGROUND, "--")
-    if "Y_LOWER_OUTER" in row.array.names:
-        place = np.clip(x.astype(int), 0, len(row["Y_LOWER_OUTER"]) - 1)
-        for zone in ("OUTER", "INNER"):
-            lower, upper = (np.asarray(row[f"Y_{end}_{zone}"], float)[place] for end in ("LOWER", "UPPER"))
-            axes.plot(x, lower, x, upper, color=_SPECTRUM, lw=1 if zone == "OUTER" else 0.6)
-            edges += [float(lower.min()), float(upper.max())]
-    else:
-        middle, height = float(header[f"SP_LOC_{side}"]), float(header[f"SP_HGT_{side}"])
-        edges += _band(axes, x, middle + slope * (x - columns / 2), height, _SPECTRUM, "-")
-    return edges
-
-
-def _band(axes: Any, x: Any, middle: Any, height: float, colour: str, style: str) -> list[float]:
-    lower, upper = middle - height / 2, middle + height / 2
-    axes.plot(x, lower, x, upper, color=colour, ls=style, lw=1)
-    return [float(lower.min()), float(upper.max())]
+def _draw_panel(axes: Axes, store: Store, spectrum: File, events: File) -> None:
+    with open_product(store, events) as hdus:
+        detector, segment = (str(hdus[0].header.get(name, "")).strip() for name in ("DETECTOR", "SEGMENT"))
+        x, y = (np.asarray(hdus["EVENTS"].data[column], float) for column in ("XFULL", "YFULL"))
+    with open_product(store, spectrum) as hdus:
+        algorithm = str(hdus[0].header.get("XTRCTALG", "BOXCAR")).strip()
+        rows = [row for row in hdus["SCI"].data if detector == "NUV" or str(row["SEGMENT"]).strip() == segment]
+        drawn = [band for row in rows for band in bands(row, hdus["SCI"].header, detector, algorithm)]
+    for band in drawn:
+        colour, style = (_BACKGROUND, "--") if band.background else (_SPECTRUM, "-")
+        axes.plot(band.x, band.lower, band.x, band.upper, color=colour, ls=style, lw=0.6 if band.inner else 1)
+    start, stop = _COLUMNS[detector]
+    low = int(max(0, min((band.lower.min() for band in drawn), default=0) - _AROUND))
+    high = int(min(_ROWS, max((band.upper.max() for band in drawn), default=_ROWS) + _AROUND))
+    # A row holds what is half a pixel from its number at most.
+    cells = np.arange(low, high + 1) - 0.5, np.linspace(start, stop, _CELLS + 1)
+    image, _, _ = np.histogram2d(y, x, cells)
+    extent = (start, stop, low - 0.5, high - 0.5)
+    axes.imshow(np.log1p(image), origin="lower", aspect="auto", extent=extent, cmap="Greys", zorder=0)
+    axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="XFULL (pixel)", ylabel="YFULL (pixel)")

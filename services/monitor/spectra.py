@@ -51,20 +51,15 @@ class Segment:
         return usable
 
 
-async def spectrum_file(
-    session: AsyncSession, dataset: Dataset, product: str | None, exposure: str | None, run_id: int | None = None
-) -> File:
+async def spectrum_file(session: AsyncSession, dataset: Dataset, product: str | None, exposure: str | None) -> File:
     """Find the file that a spectrum is read from: of a product, of an exposure, or the best there is.
-
-    It is that of the current run, where no other is asked for.
 
     Raises
     ------
     ApiError
         404 if the dataset has none.
     """
-    query = select(File).where(File.dataset_id == dataset.id, File.origin == "product")
-    query = query.where(File.current if run_id is None else File.run_id == run_id)
+    query = select(File).where(File.dataset_id == dataset.id, File.origin == "product", File.current)
     query = query.where(File.suffix.in_([product] if product else _PREFERENCE))
     if exposure is not None:
         query = query.where(File.rootname == exposure.lower())

@@ -1,16 +1,15 @@
-"""Recalibrations: asked for, watched, cancelled, compared, promoted and taken home."""
+"""Recalibrations: asked for, watched, cancelled, promoted and taken home."""
 
 import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.monitor import comparison, light_curves, spectra
-from services.monitor.catalogue import find_dataset, member_of
+from services.monitor import light_curves
+from services.monitor.catalogue import find_dataset
 from services.monitor.content import ContentQuery, serve_content
 from services.monitor.context import Authorised, CurrentContext, Session
 from services.monitor.errors import ApiError
@@ -19,14 +18,14 @@ from services.monitor.formats import choose_format
 from services.monitor.paging import decode_cursor, page, split
 from shared.cos.digests import reference_digests
 from shared.database.models.calibrations import Calibration
-from shared.database.models.operations import Dataset, File, Job, JobState, Run
+from shared.database.models.operations import Dataset, File, Job, JobState
 from shared.jobs import calibrations
 from shared.jobs.events import Outbox
 from shared.logs import get_logger
 from shared.recipes import Recipe, recipe_schema
 from shared.store import StoredFile
 
-__all__ = ["compared_files", "describe_calibration", "find_calibration", "recalibrations_of", "router"]
+__all__ = ["describe_calibration", "find_calibration", "recalibrations_of", "router"]
 
 router = APIRouter(tags=["calibrations"])
 
@@ -100,27 +99,6 @@ async def recalibrations_of(session: AsyncSession, dataset: Dataset, limit: int)
     """List the newest recalibrations of a dataset."""
     query = _EVERYTHING.where(Calibration.dataset_id == dataset.id).order_by(Calibration.id.desc()).limit(limit)
     return [_describe(*row) for row in (await session.execute(query)).all()]
-
-
-async def compared_files(
-    session: AsyncSession,
-    dataset: Dataset,
-    runs: tuple[int | None, int | None],
-    product: str | None,
-    exposure: str | None,
-) -> list[File]:
-    """Find the spectra of two runs; None for the current one.
-
-    Raises
-    ------
-    ApiError
-        404 if the dataset has no such run, or a run no such spectrum.
-    """
-    for run_id in runs:
-        run = await session.get(Run, run_id) if run_id is not None else None
-        if run_id is not None and (run is None or run.dataset_id != dataset.id):
-            raise ApiError(404, "unknown_run", f"{dataset.rootname} has no run {run_id}; its page lists its runs")
-    return [await spectra.spectrum_file(session, dataset, product, exposure, run_id) for run_id in runs]
 
 
 @router.post("/calibrations", summary="Calibrate a dataset with a recipe, or list what the recipe changes")
@@ -243,30 +221,3 @@ async def show_light_curve(
         "columns": [column.describe() for column in light_curves.COLUMNS],
         "items": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)],
     }
-
-
-@router.get("/datasets/{rootname}/comparison", summary="Two runs of a dataset: spectra, counts, flags, headers")
-async def compare_runs(
-    rootname: str,
-    session: Session,
-    context: CurrentContext,
-    second: Annotated[int, Query(description="Id of a run")],
-    first: Annotated[
-        int | None, Query(description="Id of the run it is compared with; default: the current one")
-    ] = None,
-    product: Annotated[str | None, Query(pattern="^x1d(sum[1-4]?)?$")] = None,
-    exposure: str | None = None,
-) -> Any:
-    """Ratio of the second run's spectrum to the first one's, with errors, and what else differs."""
-    dataset = await find_dataset(session, rootname)
-    member = exposure or member_of(dataset, rootname)
-    files = await compared_files(session, dataset, (first, second), product, member)
-    await session.close()
-
-    def work() -> dict[str, Any]:
-        return comparison.compare(*(comparison.measure(context.store, file) for file in files))
-
-    described = [{"id": file.id, "name": file.name, "run_id": file.run_id} for file in files]
-    units = {"wavelength": "Angstrom", "flux": "erg / (s cm2 Angstrom)", "error": "erg / (s cm2 Angstrom)"}
-    body = {"rootname": dataset.rootname, "files": described, "units": units, **await asyncio.to_thread(work)}
-    return JSONResponse(body)

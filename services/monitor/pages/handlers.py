@@ -13,6 +13,7 @@ from services.monitor.context import CurrentContext, Session
 from services.monitor.errors import ApiError
 from services.monitor.gallery import describe_monitor, find_monitor, list_monitors, runs_of
 from services.monitor.monitors.framework.monitor import Monitor
+from services.monitor.pages.comparisons import good_runs
 from services.monitor.pages.rendering import templates
 from services.monitor.paging import encode_cursor
 from shared.cos.names import STANDALONE
@@ -81,6 +82,7 @@ async def dataset_page(request: Request, rootname: str, session: Session) -> Res
         .order_by(Lampflash.rootname, Lampflash.segment, Lampflash.flash)
     )
     described = await describe_dataset(session, dataset)
+    runs = await good_runs(session, dataset)
     context = {
         "dataset": described,
         "member": member_of(dataset, rootname),
@@ -89,6 +91,8 @@ async def dataset_page(request: Request, rootname: str, session: Session) -> Res
         "flashes": list(flashes.scalars()),
         "recalibrations": await recalibrations_of(session, dataset, _LISTED),
         "recalibrated": await _runs_of_recalibrations(session, dataset),
+        "runs": runs,
+        "chosen": (next((run.id for run, _ in runs if run.current), None), runs[0][0].id if runs else None, None),
     }
     return templates.TemplateResponse(request, "dataset.html", context)
 

@@ -211,7 +211,8 @@ async def test_runs_are_compared_and_one_is_promoted(
     assert {line["name"].split(", ")[1] for line in lines} == {"current run", f"run {run_id}"}
     ratio = (await web.get(f"{page}/ratio.json?second={run_id}")).json()["data"][0]
     assert ratio["y"] == pytest.approx([1.5] * len(ratio["y"]))
-    assert (await web.get(f"{page}/image.png?second={run_id}")).status_code == 404  # no events were kept
+    assert (await web.get(f"{API}{page}.png?second={run_id}")).status_code == 404  # no events were kept
+    assert "comparison.png" not in text
     assert (await web.get(f"{page}?second=999")).status_code == 404
     async with house.database.transaction() as session:
         (await session.get(Calibration, found["id"])).warnings = ["tallies & flags <disagree>"]
