@@ -109,7 +109,7 @@ def _show(found: dict[str, Any], as_json: bool) -> None:
     else:
         typer.echo(f"calibration {found['id']} of {found['rootname']}: {found['state']}")
         for change in found["changes"]:
-            typer.echo("  " + _line(change))
+            typer.echo(f"  {change['file']}: {change['text']}")
         for warning in found["warnings"]:
             typer.echo(f"warning: {warning}")
         if found["run_id"]:
@@ -118,25 +118,6 @@ def _show(found: dict[str, Any], as_json: bool) -> None:
         raise PermanentError(
             f"calibration {found['id']} {found['state']}: {found['error'] or 'nobody wants it any more'}"
         )
-
-
-def _line(change: dict[str, Any]) -> str:
-    match change["change"]:
-        case "HeaderEdit":
-            return f"{change['file']}[{change['extension']}] {change['keyword']}: {change['old']} -> {change['new']}"
-        case "CellEdit":
-            where = f"{change['file']}[{change['extension']}] row {change['row']}"
-            return f"{where} {change['column']}: {change['old']} -> {change['new']}"
-        case "RowAdded":
-            return f"{change['file']}[{change['extension']}] new row {change['values']}"
-        case "TableCopied":
-            return f"{change['file']} derived from {change['source']}"
-        case "SubExposure":
-            limits = ("sun_altitude", "target_altitude", "pulse_heights")
-            named = [f", {name} {change[name][0]} to {change[name][1]}" for name in limits if change[name]]
-            return f"sub-exposure {change['file']}: {change['start']:g} to {change['stop']:g} s{''.join(named)}"
-        case _:
-            return f"{change['file']} left out"
 
 
 def cancel(calibration_id: int, url: Url = None, token: Token = None, data_dir: DataDir = _DEFAULT_DIR) -> None:

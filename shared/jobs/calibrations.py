@@ -39,7 +39,7 @@ async def request(
 ) -> tuple[Calibration, bool]:
     """Ask for a recalibration; the same recipe on the same inputs is the same one.
 
-    One that failed or was cancelled is tried again. The dispatcher sends the message of its job.
+    One that failed or was cancelled is tried again, for who asks now. The dispatcher sends the message of its job.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ async def request(
     job = NewJob(Stage.RECALIBRATE, QUEUE, payload, depends_on)
     job_id = await add_job(session, dataset.id, job, Outbox())
     if job_id is None:
-        return await _known(session, dataset, fingerprint(depends_on)), False
+        return await _known(session, dataset, fingerprint(depends_on), name), False
     await session.execute(update(Job).where(Job.id == job_id).values(sent_at=None))
     calibration = Calibration(
         dataset_id=dataset.id, job_id=job_id, recipe=recipe.canonical(), dry_run=dry_run, requested_by=name
@@ -91,10 +91,11 @@ async def request(
     return calibration, True
 
 
-async def _known(session: AsyncSession, dataset: Dataset, identity: str) -> Calibration:
+async def _known(session: AsyncSession, dataset: Dataset, identity: str, name: str) -> Calibration:
     query = select(Calibration).join(Job).where(Job.dataset_id == dataset.id, Job.stage == Stage.RECALIBRATE)
     calibration = (await session.execute(query.where(Job.fingerprint == identity))).scalar_one()
-    await requeue(session, [calibration.job_id])
+    if await requeue(session, [calibration.job_id]):
+        calibration.requested_by = name
     return calibration
 
 

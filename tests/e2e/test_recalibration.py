@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from astropy.io import fits
 
 from cosmo.launcher.machine import Machine
 from shared.errors import PermanentError
@@ -60,7 +62,7 @@ RANDOM = 12
 """Random recipes that go through the services; the tests of the calibrator run more of them, for many modes."""
 
 
-def cosmo(running: Running, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def cosmo(running: Running, *arguments: str | Path | int) -> subprocess.CompletedProcess[str]:
     """Run a command as a shell does."""
     machine = running.machine
     address = ["--url", machine.url]
@@ -102,10 +104,14 @@ def test_recalibration(visit: Running, tmp_path: Path) -> None:
     assert [segment["segment"] for segment in compared["segments"]] == ["NUVA", "NUVB", "NUVC"]
     for segment in compared["segments"]:  # the background is a small part of the light
         assert 1.0 < segment["mean_ratio"] < 1.2
-    shown = cosmo(visit, "compare", ROOT, str(done["run_id"]))
+    picture = tmp_path / "boxes.png"
+    shown = cosmo(visit, "compare", ROOT, done["run_id"], "--exposure", SCIENCE, "--image", picture)
+    assert f"{SCIENCE}_x1d.fits.gz of run {done['run_id']}" in shown.stdout
     assert "NUVA: flux ratio 1." in shown.stdout
+    assert "  points with DQ " in shown.stdout
+    assert picture.read_bytes().startswith(b"\x89PNG")
 
-    assert cosmo(visit, "promote", str(done["id"])).returncode == 0
+    assert cosmo(visit, "promote", done["id"]).returncode == 0
     assert set(products(visit).values()) == {done["run_id"]}
     visit.wait_for(ROOT, "ingested", "failed")
     assert visit.state(ROOT) == "ingested"
@@ -136,7 +142,7 @@ def test_the_form_on_the_page(visit: Running, browser: Browser) -> None:
     browser.evaluate(f"{form}.requestSubmit()")
     visit.wait(lambda: not browser.evaluate(f"{form}.elements.run.disabled"), "the changes to be listed")
     told = browser.evaluate(f"{form}.querySelector('.changes').innerText")
-    assert f"{SCIENCE}_rawaccum.fits: FLATCORR PERFORM → OMIT" in told
+    assert f"{SCIENCE}_rawaccum.fits: [0] FLATCORR: PERFORM → OMIT" in told
     browser.evaluate(f"{form}.elements.run.click()")
     browser.wait("location.pathname.startsWith('/calibrations/')")
     number = int(browser.evaluate("location.pathname").rsplit("/", 1)[-1])
@@ -156,6 +162,64 @@ def test_the_form_on_the_page(visit: Running, browser: Browser) -> None:
         assert browser.errors == []
 
 
+def act(browser: Browser, running: Running, what: str) -> None:
+    """Press the button of a recalibration's page, with a token."""
+    button = "document.getElementById('control').elements.act"
+    browser.wait(f"{button}.value === '{what}' && !document.getElementById('control').hidden")
+    browser.evaluate(f"document.getElementById('control').elements.token.value = {json.dumps(running.machine.token)}")
+    browser.evaluate(f"{button}.click()")
+
+
+def test_the_page_cancels_and_promotes(visit: Running, browser: Browser) -> None:
+    """What is running is cancelled, asked for again from the command line, and promoted, all on one open page."""
+    recipe = {"switches": {"FLATCORR": "OMIT"}, "keywords": {"RANDSEED": 5}}
+    found = visit.client.recalibrate(ROOT, recipe)
+    browser.resize(400, 900)
+    browser.open(f"{visit.machine.url}/calibrations/{found['id']}")
+    act(browser, visit, "cancel")
+    browser.wait("document.getElementById('found').dataset.state === 'cancelled'")
+    assert browser.evaluate("document.getElementById('control').hidden")
+    assert visit.client.calibration(found["id"])["state"] == "cancelled"
+    visit.wait(lambda: visit.calcos() is None, "CalCOS to be stopped")
+
+    options = ("--set", "RANDSEED=5", "--set", "FLATCORR=OMIT", "--no-wait", "--json")
+    again = json.loads(cosmo(visit, "recalibrate", ROOT, *options).stdout)
+    assert (again["id"], again["state"]) == (found["id"], "queued")
+    browser.open(f"{visit.machine.url}/calibrations/{found['id']}")
+    browser.wait("document.getElementById('found').dataset.state === 'done'")  # the page renews itself
+    run_id = visit.client.calibration(found["id"])["run_id"]
+    act(browser, visit, "promote")
+    browser.wait("document.body.innerText.includes('its products are the current ones')")
+    assert browser.evaluate("document.getElementById('control').hidden")
+    assert set(products(visit).values()) == {run_id}
+    assert browser.errors == []
+    visit.wait_for(ROOT, "ingested", "failed")
+    assert visit.state(ROOT) == "ingested"
+
+
+def test_an_uploaded_flat_is_what_calcos_divides_by(visit: Running, folder: Path, tmp_path: Path) -> None:
+    raw = folder / "raw" / f"{SCIENCE}_rawaccum.fits"
+    name = fits.getval(raw, "FLATFILE").rsplit("$", 1)[-1]
+    with fits.open(folder / "references" / name) as hdus:
+        for hdu in hdus[1:]:
+            if hdu.data is not None:
+                hdu.data = hdu.data * np.float32(2.0)
+        hdus.writeto(tmp_path / "twice_flat.fits")
+    uploaded = cosmo(visit, "upload", tmp_path / "twice_flat.fits", "--keyword", "FLATFILE")
+    assert "--set FLATFILE=twice_flat.fits" in uploaded.stdout, uploaded.stderr
+    default = visit.client.recalibrate(ROOT, {})
+    options = ("--set", "FLATFILE=twice_flat.fits", "--perform", "FLATCORR", "--json")
+    answer = cosmo(visit, "recalibrate", ROOT, *options)
+    assert answer.returncode == 0, answer.stderr
+    done = json.loads(answer.stdout)
+    assert done["references"]["twice_flat.fits"]["keyword"] == "FLATFILE"
+    visit.wait(lambda: visit.client.calibration(default["id"])["state"] == "done", "the default recipe")
+    first = visit.client.calibration(default["id"])["run_id"]
+    compared = cosmo(visit, "compare", ROOT, done["run_id"], "--first", first, "--json")
+    for segment in json.loads(compared.stdout)["segments"]:
+        assert segment["mean_ratio"] == pytest.approx(0.5, rel=1e-3)
+
+
 def test_refused_failed_and_cancelled(visit: Running, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("switches: {NOCORR: OMIT}\n")
@@ -171,7 +235,7 @@ def test_refused_failed_and_cancelled(visit: Running, tmp_path: Path) -> None:
         visit.client.recalibrate(ROOT, {"members": {"drop": ["lzzz01zzq"]}})
     found = visit.client.recalibrate(ROOT, {"keywords": {"RANDSEED": 4}})
     visit.wait(lambda: visit.client.calibration(found["id"])["state"] != "queued", "the recalibration to start")
-    visit.client.cancel(found["id"])
+    assert f"calibration {found['id']} cancelled" in cosmo(visit, "cancel", found["id"]).stdout
     visit.wait(lambda: visit.calcos() is None, "CalCOS to be stopped")
     cancelled = visit.client.calibration(found["id"])
     assert (cancelled["state"], cancelled["run_id"]) == ("cancelled", None)

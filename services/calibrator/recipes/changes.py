@@ -1,7 +1,7 @@
 """The exact changes that a recipe makes to files, and making them."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -99,8 +99,38 @@ Change = FileLeftOut | HeaderEdit | CellEdit | RowAdded | TableCopied | SubExpos
 
 
 def describe(changes: Iterable[Change]) -> list[dict[str, Any]]:
-    """Turn changes into JSON, each with its kind under ``change``."""
-    return [{"change": type(change).__name__, **asdict(change)} for change in changes]
+    """Turn changes into JSON, each with its kind under ``change`` and, without its file, in words under ``text``."""
+    return [{"change": type(change).__name__, "text": _words(change), **asdict(change)} for change in changes]
+
+
+def _words(change: Change) -> str:
+    match change:
+        case FileLeftOut():
+            return "left out"
+        case HeaderEdit(_, extension, keyword, old, new):
+            return f"[{extension}] {keyword}: {_value(old)} → {_value(new)}"
+        case CellEdit(_, extension, row, column, old, new):
+            return f"[{extension}] row {row}, {column}: {_value(old)} → {_value(new)}"
+        case RowAdded(_, extension, values):
+            return f"[{extension}] new row: {', '.join(f'{name} {_value(value)}' for name, value in values.items())}"
+        case TableCopied(_, source):
+            return f"derived from {source}"
+        case SubExposure():
+            return "; ".join(_limits(change))
+
+
+def _value(value: Any) -> str:
+    """Spell a value; one that is not there, or is empty, by a word."""
+    return "(none)" if value in (None, "") else str(value)
+
+
+def _limits(part: SubExposure) -> Iterator[str]:
+    yield f"sub-exposure of {part.exposure}, {part.start:g} to {part.stop:g} s"
+    for name, limits in (("Sun", part.sun_altitude), ("target", part.target_altitude)):
+        if limits:
+            yield f"{name} {limits[0]:g}° to {limits[1]:g}° above the limb"
+    if part.pulse_heights:
+        yield f"pulse heights {part.pulse_heights[0]} to {part.pulse_heights[1]}"
 
 
 def apply(changes: Iterable[Change], inputs: Path, lref: Path) -> None:

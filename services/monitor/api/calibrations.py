@@ -106,16 +106,17 @@ async def request_calibration(
     wanted: NewCalibration, session: Session, context: CurrentContext, response: Response, name: Authorised
 ) -> dict[str, Any]:
     """Ask for one: 202 for new work, 200 where the same recipe on the same inputs was asked for before."""
-    most = context.settings.api.calibrations_per_token
-    if await calibrations.pending(session, name) >= most:
-        message = f"{most} recalibrations of this token wait or run; wait for one of them, or cancel it"
-        raise ApiError(429, "quota", message, headers={"Retry-After": "60"})
+    most, before = context.settings.api.calibrations_per_token, await calibrations.pending(session, name)
     dataset = await find_dataset(session, wanted.rootname)
     folder, files = context.settings.calibrator.references, wanted.recipe.files()
     digests = await asyncio.to_thread(reference_digests, folder, files)
     calibration, new = await calibrations.request(
         session, dataset, wanted.recipe, name, dry_run=wanted.dry_run, digests=digests
     )
+    # What is known already costs nothing; without a commit, what is new is forgotten.
+    if most < await calibrations.pending(session, name) > before:
+        message = f"{most} recalibrations of this token wait or run; wait for one of them, or cancel it"
+        raise ApiError(429, "quota", message, headers={"Retry-After": "60"})
     await session.commit()
     get_logger().info("calibration requested", calibration=calibration.id, dataset=dataset.rootname, by=name, new=new)
     response.status_code = 202 if new else 200

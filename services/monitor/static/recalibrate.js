@@ -40,19 +40,8 @@ async function call(path, body) {
   return content;
 }
 
-function told(change) {
-  switch (change.change) {
-    case "HeaderEdit": return `${change.file}: ${change.keyword} ${change.old} → ${change.new}`;
-    case "CellEdit": return `${change.file}: row ${change.row}, ${change.column} ${change.old} → ${change.new}`;
-    case "RowAdded": return `${change.file}: new row ${Object.values(change.values).join(", ")}`;
-    case "TableCopied": return `${change.file}: derived from ${change.source}`;
-    case "SubExposure": return `${change.file}: sub-exposure from ${change.start} to ${change.stop} s`;
-    default: return `${change.file}: left out`;
-  }
-}
-
 function show(found) {
-  const lines = [...found.warnings.map((text) => [text, "warning"]), ...found.changes.map((change) => [told(change), ""])];
+  const lines = [...found.warnings.map((text) => [text, "warning"]), ...found.changes.map((change) => [`${change.file}: ${change.text}`, ""])];
   list.replaceChildren(...lines.map(([text, kind]) => Object.assign(document.createElement("li"), { textContent: text, className: kind })));
 }
 

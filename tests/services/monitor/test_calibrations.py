@@ -107,8 +107,13 @@ async def test_a_token_has_a_quota(web: httpx.AsyncClient, app: Any, house: Any,
     found = [await ask(web, {"keywords": {"RANDSEED": seed}}) for seed in range(3)]
     assert [answer.status_code for answer in found] == [202, 202, 429]
     assert "cancel it" in found[2].json()["error"]["message"]
+    # What is known costs nothing, and what was refused left nothing behind.
+    assert (await ask(web, {"keywords": {"RANDSEED": 1}})).json()["id"] == found[1].json()["id"]
+    assert len((await web.get(f"{API}/calibrations")).json()["items"]) == 2
     await web.post(f"{API}/calibrations/{found[0].json()['id']}/cancel", headers=AUTHORISED)
     assert (await ask(web, {"keywords": {"RANDSEED": 2}})).status_code == 202
+    # The one that was cancelled would run again.
+    assert (await ask(web, {"keywords": {"RANDSEED": 0}})).status_code == 429
 
 
 async def test_a_cancelled_one_is_lost_to_its_worker_and_can_be_asked_for_again(

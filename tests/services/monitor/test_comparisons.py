@@ -63,8 +63,9 @@ def test_zones_are_whole_rows() -> None:
 def spectrum(path: Path, shift: float) -> None:
     """Write an x1d file of both segments, FUVB 50 rows above FUVA."""
     columns = [fits.Column("SEGMENT", "4A", array=["FUVA", "FUVB"])]
-    arrays = {"WAVELENGTH": np.tile(np.arange(1300.0, 1350.0), (2, 1)), "FLUX": 2.0, "ERROR": 0.1, "DQ_WGT": 1.0}
-    columns += [fits.Column(name, "50D", array=np.ones((2, 50)) * value) for name, value in arrays.items()]
+    arrays = {"WAVELENGTH": np.tile(np.arange(1300.0, 1350.0), (2, 1))}
+    arrays |= {name: np.full((2, 50), value) for name, value in {"FLUX": 2.0, "ERROR": 0.1, "DQ_WGT": 1.0}.items()}
+    columns += [fits.Column(name, "50D", array=value) for name, value in arrays.items()]
     columns += [fits.Column("DQ", "50I", array=np.where(np.arange(50) < 5, [[1028], [4]], 0))]
     table = fits.BinTableHDU.from_columns(columns, name="SCI")
     for side, middle in (("A", 500.0 + shift), ("B", 550.0 + shift)):
@@ -150,7 +151,12 @@ async def test_any_two_runs_are_compared_by_what_both_have(web: httpx.AsyncClien
     bare = (await web.get(url, params={"first": runs[0], "second": runs[2]})).json()
     assert [file["name"] for file in bare["files"]] == ["ldfd01vnq_corrtag_b.fits"] * 2
     assert (bare["segments"], bare["headers"]) == ([], [])
-    chosen = {"first": runs[0], "second": runs[1], "product": "corrtag_a", "exposure": "LDFD01VNQ"}
+    chosen: dict[str, int | str] = {
+        "first": runs[0],
+        "second": runs[1],
+        "product": "corrtag_a",
+        "exposure": "LDFD01VNQ",
+    }
     assert (await web.get(url, params=chosen)).json()["files"][0]["name"] == "ldfd01vnq_corrtag_a.fits"
     absent = await web.get(url, params={"first": runs[0], "second": runs[2], "product": "flt_a"})
     assert absent.status_code == 404
