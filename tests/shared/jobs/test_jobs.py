@@ -15,7 +15,7 @@ from shared.broker import Messenger, declare_actors, make_broker
 from shared.database.engine import Database
 from shared.database.models.operations import Attempt, Dataset, Event, Job, JobState, Stage
 from shared.errors import LostClaimError, PermanentError, TransientError, UnsupportedError
-from shared.jobs import claims, operations
+from shared.jobs import calibrations, claims, operations
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.dispatcher import Dispatcher
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
@@ -294,7 +294,8 @@ async def test_what_comes_of_bulk_work_is_bulk_work_of_the_same_trace(database: 
     assert sorted(jobs) == [("calibrate-bulk", "f" * 32, None), ("ingest-bulk", "f" * 32, None)]
 
 
-async def test_a_person_overtakes_bulk_work(valkey: EmbeddedValkey) -> None:
+@pytest.mark.parametrize("queue", ["calibrate", calibrations.QUEUE])
+async def test_a_person_overtakes_bulk_work(valkey: EmbeddedValkey, queue: str) -> None:
     broker, order, first, released = make_broker(valkey.url), list[int](), threading.Event(), threading.Event()
 
     def run_job(job_id: int) -> None:
@@ -307,13 +308,14 @@ async def test_a_person_overtakes_bulk_work(valkey: EmbeddedValkey) -> None:
     declare_actors(broker, "calibrate", run_job)
     for job_id in (1, 2, 3):
         messenger.send("calibrate-bulk", job_id)
-    worker = dramatiq.Worker(broker, queues={"calibrate", "calibrate-bulk"}, worker_threads=1, worker_timeout=50)
+    queues = {"calibrate", "calibrate-bulk", calibrations.QUEUE}  # those of a calibrator
+    worker = dramatiq.Worker(broker, queues=queues, worker_threads=1, worker_timeout=50)
     worker.queue_prefetch = 1
     worker.start()
     assert await asyncio.to_thread(first.wait, 10)
-    messenger.send("calibrate", 4)
+    messenger.send(queue, 4)
     deadline = time.monotonic() + 10
-    while messenger.waiting("calibrate") and time.monotonic() < deadline:  # noqa: ASYNC110 - nothing tells of it
+    while messenger.waiting(queue) and time.monotonic() < deadline:  # noqa: ASYNC110 - nothing tells of it
         await asyncio.sleep(0.05)
     released.set()
     await asyncio.to_thread(broker.join, "calibrate-bulk")
