@@ -15,6 +15,9 @@ from shared.recipes.document import refuse_unknown
 __all__ = ["CONTEXT", "KEYWORDS", "REFERENCE", "Keyword", "Keywords", "References", "Switches"]
 
 
+_JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
+
+
 @dataclass(frozen=True)
 class Keyword:
     """A keyword: the extension that it is in, the type of its value, and its limits or choices.
@@ -58,6 +61,15 @@ class Keyword:
         if self.limits and not self.limits[0] <= value <= self.limits[1]:
             raise ValueError(f"{name} lies between {self.limits[0]} and {self.limits[1]}, not {value}{self.advice}")
         return self.kind(value)
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the value."""
+        found: dict[str, Any] = {"type": _JSON_TYPES[self.kind]}
+        if self.choices:
+            found["enum"] = list(self.choices)
+        if self.limits:
+            found["minimum"], found["maximum"] = self.limits
+        return found
 
 
 _FLAGS = (0, 32767)
@@ -130,5 +142,11 @@ References = Annotated[
 Keywords = Annotated[
     dict[str, bool | int | float | str],
     AfterValidator(_checked_keywords),
-    Field(description="Other header keyword to its value", json_schema_extra=_names(tuple(KEYWORDS))),
+    Field(
+        description="Other header keyword to its value",
+        json_schema_extra={
+            "properties": {name: keyword.schema() for name, keyword in KEYWORDS.items()},
+            "additionalProperties": False,
+        },
+    ),
 ]

@@ -229,3 +229,9 @@ def test_the_schema_is_published() -> None:
     schema = recipe_schema()
     assert schema["properties"].keys() == Recipe.model_fields.keys()
     assert json.loads((DOCS / "recipe.schema.json").read_text()) == schema
+    for part in (schema, schema["$defs"]["Edits"]):
+        keywords = part["properties"]["keywords"]
+        assert keywords["additionalProperties"] is False
+        assert keywords["properties"].keys() == KEYWORDS.keys()
+        assert keywords["properties"]["XTRCTALG"] == {"type": "string", "enum": ["BOXCAR", "TWOZONE"]}
+        assert keywords["properties"]["SDQFLAGS"] == {"type": "integer", "minimum": 0, "maximum": 32767}
