@@ -96,6 +96,8 @@ def _changes(key: tuple[str, str], cells: Cells, users: Sequence[Exposure], lref
     yield TableCopied(name, active)
     yield HeaderEdit(name, 0, "PARENT", None, active)
     for (row, column), value in sorted(cells.items()):
-        yield CellEdit(name, 1, row, column, table[column][row].item(), value)
+        old = table[column][row].item()
+        yield HeaderEdit(name, 0, "HISTORY", None, f"row {row}, {column}: {value}, where {active} has {old}")
+        yield CellEdit(name, 1, row, column, old, value)
     for exposure in users:
         yield HeaderEdit(exposure.path.name, 0, keyword, exposure.text(keyword), f"lref${name}")

@@ -1,6 +1,10 @@
 """What the changes of a recipe are called, in the one place from which API, pages and commands have it."""
 
 import json
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
 
 from services.calibrator.recipes.changes import (
     CellEdit,
@@ -10,8 +14,12 @@ from services.calibrator.recipes.changes import (
     RowAdded,
     SubExposure,
     TableCopied,
+    apply,
     describe,
 )
+from services.calibrator.recipes.extraction import derive
+from shared.recipes import parse_recipe
+from tests.services.calibrator.conftest import MakeExposure
 
 
 def test_every_kind_has_words_of_its_own() -> None:
@@ -40,3 +48,23 @@ def test_every_kind_has_words_of_its_own() -> None:
         "sub-exposure of lrnd01a1q, 0 to 200 s; Sun -90° to -20° above the limb; target 20° to 90° above the limb",
     ]
     assert json.loads(json.dumps(described))[1]["change"] == "HeaderEdit"
+
+
+def test_a_derived_table_says_in_itself_what_it_has_of_its_own(make_exposure: MakeExposure, tmp_path: Path) -> None:
+    exposure = make_exposure(XTRCTALG="BOXCAR", X1DCORR="PERFORM", XTRACTAB="lref$box_1dx.fits")
+    mode = {"SEGMENT": "FUVA", **{name: exposure.header[name] for name in ("OPT_ELEM", "CENWAVE", "APERTURE")}}
+    columns = [fits.Column(name, "J" if name == "CENWAVE" else "8A", array=[value]) for name, value in mode.items()]
+    columns += [fits.Column("HEIGHT", "J", array=[57]), fits.Column("B_SPEC", "D", array=[490.5])]
+    fits.BinTableHDU.from_columns(columns).writeto(tmp_path / "box_1dx.fits")
+    events = fits.BinTableHDU.from_columns([fits.Column("TIME", "E", array=np.zeros(1))])
+    fits.HDUList([fits.PrimaryHDU(header=exposure.header), events]).writeto(exposure.path)
+
+    recipe = parse_recipe({"extraction": {"boxcar": {"FUVA": {"HEIGHT": 41, "B_SPEC": 492.0}}}})
+    apply(derive(recipe, [exposure], tmp_path), tmp_path, tmp_path)
+    (derived,) = tmp_path.glob(f"{'?' * 9}_1dx.fits")
+    header = fits.getheader(derived)
+    assert header["PARENT"] == "box_1dx.fits"
+    assert list(header["HISTORY"]) == [
+        "row 0, B_SPEC: 492.0, where box_1dx.fits has 490.5",
+        "row 0, HEIGHT: 41, where box_1dx.fits has 57",
+    ]
