@@ -1,6 +1,8 @@
 """The application on a real database and a store of real files."""
 
+import asyncio
 import gzip
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+import uvicorn
 from astropy.io import fits
 from fastapi import FastAPI
 
@@ -26,6 +29,7 @@ from shared.database.models.science import Header, Lampflash
 from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.settings import Settings
 from shared.store import Store
+from tests.services.monitor.two_runs import add_run, events, spectrum
 
 TOKEN = "correct horse"
 
@@ -160,3 +164,31 @@ async def web(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://cosmo") as client:
         yield client
+
+
+@pytest.fixture
+async def runs(house: House, tmp_path: Path) -> list[int]:
+    """Two runs with both segments of an exposure, one that has FUVB only, and no spectrum, one with FUVA's spectrum."""
+    made = []
+    for number in range(4):
+        folder = tmp_path / f"run{number}"
+        folder.mkdir()
+        if number != 2:
+            spectrum(folder / "ldfd01vnq_x1d.fits", 5.0 * number, 1 if number == 3 else 2)
+        if number < 2:
+            events(folder / "ldfd01vnq_corrtag_a.fits", "FUVA")
+        if number < 3:
+            events(folder / "ldfd01vnq_corrtag_b.fits", "FUVB")
+        made.append(await add_run(house, sorted(folder.iterdir())))
+    return made
+
+
+@pytest.fixture
+async def address(app: FastAPI) -> AsyncIterator[str]:
+    """Address at which the application is served, for the client and the commands."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
+        task = asyncio.create_task(server.serve(sockets=[listening]))
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        await task

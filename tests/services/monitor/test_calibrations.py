@@ -1,5 +1,6 @@
 """Recalibrations over HTTP: asked for, refused, the same twice, cancelled, promoted; and two runs compared."""
 
+import asyncio
 import gzip
 import hashlib
 from pathlib import Path
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from sqlalchemy import select, update
+from typer.testing import CliRunner
 
+from cosmo.cli.app import app as commands
 from services.monitor import comparison, light_curves
 from shared.cos.references import FILETYPES
 from shared.database.models.calibrations import Calibration
@@ -312,7 +315,7 @@ async def test_files_of_the_folder_are_told_by_their_content(
 
 
 async def test_a_light_curve_is_served_in_every_format(
-    web: httpx.AsyncClient, house: Any, fetched: None, brighter: Path, tmp_path: Path
+    web: httpx.AsyncClient, address: str, house: Any, fetched: None, brighter: Path, tmp_path: Path
 ) -> None:
     found = (await ask(web, {"sub_exposures": {"every": 100}})).json()
     url = f"{API}/calibrations/{found['id']}/lightcurve"
@@ -341,6 +344,11 @@ async def test_a_light_curve_is_served_in_every_format(
     )
     drawn = (await web.get(f"/calibrations/{found['id']}/lightcurve.json")).json()
     assert drawn["data"][0]["y"] == [2.5] * 3
+    words = ["lightcurve", str(found["id"]), "--url", address]
+    said = (await asyncio.to_thread(CliRunner().invoke, commands, words)).stdout.splitlines()
+    assert said[0].split() == ["part", "segment", "MJD", "seconds", "count/s", "flux"]
+    assert said[1].split() == ["x", "x", "2.500000", "2.5", "2.5", "+-", "2.5", "2.5", "+-", "2.5"]
+    assert said[2].split() == said[1].split()[:7]  # without a flux
     assert (await web.get(f"{url}?format=csv")).text.startswith('"part","exposure","segment","mjd"')
     assert (await web.get(f"{url}?format=fits")).content.startswith(b"SIMPLE")
 
