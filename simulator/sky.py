@@ -99,19 +99,22 @@ def subsolar(mjd: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def sun_altitude(orbit: Orbit, mjd: ArrayLike) -> Floats:
-    """Altitude of the Sun above HST's horizon plane in degrees, as SUN_ALT of the timeline."""
+    """Altitude of the Sun above the Earth's limb in degrees, as SUN_ALT of the timeline and of raw headers.
+
+    The limb lies below HST's horizon plane (``calcos.timeline.computeAlt``).
+    """
     position = orbit.position(mjd)
+    distance = np.linalg.norm(position, axis=-1)
     a, d = (np.radians(angle) for angle in sun_direction(mjd))
     sun = np.stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)], axis=-1)
-    up = position / np.linalg.norm(position, axis=-1, keepdims=True)
-    return np.asarray(np.degrees(np.arcsin(np.sum(up * sun, axis=-1))), dtype=np.float64)
+    above = np.arcsin(np.sum(position * sun, axis=-1) / distance)
+    dip = np.arccos(_EARTH_RADIUS_EQUATOR / distance)
+    return np.asarray(np.degrees(above + dip), dtype=np.float64)
 
 
 def is_day(orbit: Orbit, mjd: ArrayLike) -> NDArray[np.bool_]:
-    """Whether HST is in sunlight: the Sun is above the Earth's limb, which lies below the horizon plane."""
-    distance = np.linalg.norm(orbit.position(mjd), axis=-1)
-    dip = np.degrees(np.arccos(_EARTH_RADIUS_EQUATOR / distance))
-    return np.asarray(sun_altitude(orbit, mjd) > -dip, dtype=np.bool_)
+    """Whether HST is in sunlight."""
+    return np.asarray(sun_altitude(orbit, mjd) > 0.0, dtype=np.bool_)
 
 
 def _contour(mjd: float) -> Floats:
