@@ -116,13 +116,23 @@ def _extracted(exposure: Exposure, edits: Mapping[str, Any]) -> Iterator[tuple[s
 
 
 def _check_shifts(exposure: Exposure, wavecorr: str, recipe: Recipe) -> None:
-    """CalCOS 3.6.2 takes an exposure that a shift file names for one with flashes (`calcos.Observation`)."""
+    """Refuse lines of a shift file that CalCOS 3.6.2 stops at, or takes no notice of.
+
+    It takes an exposure that the file names for one with flashes (`calcos.Observation`), and shift2 for images alone
+    (`concurrent.NUVImagingWavecal`; the class for spectra reads it and leaves it).
+    """
     flashes = exposure.text("TAGFLASH") not in ("", "NONE") and int(exposure.data_header.get("NUMFLASH", 0)) > 0
-    named = {line.split()[0].lower() for line in recipe.options.shift_file} & {"any", exposure.rootname}
-    if named and wavecorr == "PERFORM" and not flashes:
+    lines = [line.lower().split() for line in recipe.options.shift_file]
+    lines = [words for words in lines if words[0] in ("any", exposure.rootname)]
+    if lines and wavecorr == "PERFORM" and not flashes:
         raise PermanentError(
             f"options.shift_file: {exposure.rootname} has no lamp flashes (TAGFLASH), and CalCOS stops at a shift file "
             "that names it; name other exposures in it"
+        )
+    if exposure.text("OBSTYPE") == "SPECTROSCOPIC" and any(len(words) > 5 and words[5] != "n/a" for words in lines):
+        raise PermanentError(
+            f"options.shift_file: CalCOS takes shift2 for images alone, and {exposure.rootname} has spectra; leave it "
+            "out, and move the extraction by SP_SET_A, SP_SET_B or extraction.boxcar"
         )
 
 

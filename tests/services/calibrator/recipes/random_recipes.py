@@ -68,7 +68,7 @@ def _options(chance: random.Random) -> dict[str, Any]:
         {"find_target": {"flag": True, "cutoff": chance.uniform(0, 5)}},
         {"find_target": {"flag": chance.random() < 0.8}},
         {"shift_file": ["any any any any 3.0"]},
-        {"shift_file": ["any any 1 FUVA -2.0 1.0", "any any any NUVB 4.0"]},
+        {"shift_file": ["any any 1 FUVA -2.0 N/A", "any any any NUVB 4.0"]},
         {"save_temp_files": True, "verbosity": chance.choice([0, 1, 2])},
         {"stimfile": True, "livetimefile": True, "burstfile": True},
         {"binx": 3},
