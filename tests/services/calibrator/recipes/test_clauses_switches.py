@@ -219,13 +219,21 @@ def test_a_found_target_is_extracted_where_it_is(default: Path, unshifted: Path)
         assert abs(old[f"SP_OFF_{stripe}"]) > 0.3
 
 
-def test_without_photcorr_an_image_has_no_zero_point(tmp_path: Path) -> None:
+def test_images_without_photcorr_and_with_shifts_of_a_file(tmp_path: Path) -> None:
     name = "NUV imaging MIRRORA, TAGFLASH"
     raw, references, label = simulated(CASES[name], tmp_path)
     first, second = (plan.rootname for plan in CASES[name].members)
-    switches = {first: {"switches": {"PHOTCORR": "PERFORM"}}, second: omit("PHOTCORR")}
-    _, products = recalibrate({"exposures": switches}, raw, references, label, tmp_path)
+    recipe = {
+        "exposures": {first: {"switches": {"PHOTCORR": "PERFORM"}}, second: omit("PHOTCORR")},
+        "options": {"shift_file": [f"{second} any any any N/A 4.0"]},
+    }
+    _, products = recalibrate(recipe, raw, references, label, tmp_path)
     with_it, without = (header(products, f"{root}_flt") for root in (first, second))
     assert with_it["PHOTFLAM"] == pytest.approx(4.8214e-18, rel=1e-3)
     assert with_it["PHOTPLAM"] == pytest.approx(2319.7, abs=0.1)
     assert (without["PHOTFLAM"], without["PHOTPLAM"]) == (-999.0, -999.0)
+    along, across = CASES[name].shifts["NUVA"]
+    for root, expected in ((first, across), (second, 4.0)):
+        table = events(products, f"{root}_corrtag")
+        assert np.median(table["YCORR"] - table["YFULL"]) == pytest.approx(expected, abs=0.1)
+        assert np.median(table["XDOPP"] - table["XFULL"]) == pytest.approx(along, abs=0.1)
