@@ -1,15 +1,17 @@
 """Runs of monitors: read the inputs, compute, and leave values, figures, artifacts and alerts in one transaction."""
 
 import asyncio
+import contextlib
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.monitors.framework.alerts import write_alerts
@@ -22,7 +24,7 @@ from services.monitor.monitors.framework.scheduling import request_run
 from services.monitor.monitors.framework.tables import write_tables
 from services.monitor.monitors.framework.values import write_values
 from services.monitor.monitors.framework.versions import versions_of
-from shared.database.engine import Database
+from shared.database.engine import Database, is_outage
 from shared.database.models.monitoring import Artifact, MonitorRun, Outcome
 from shared.errors import PermanentError
 from shared.jobs.claims import ClaimedJob
@@ -67,31 +69,29 @@ class MonitorService:
         Raises
         ------
         PermanentError
-            If there is no such monitor, or its computation fails.
+            If there is no such monitor.
+        Exception
+            Whatever a step of the run raises, once a run that ended as ``failed`` is written with its reason.
         """
         monitor = self._monitors.get(job.rootname)
         if monitor is None:
             raise PermanentError(f"no monitor {job.rootname!r}; there are {', '.join(self._monitors)}")
         generation = int(job.payload["generation"])
         started = time.monotonic()
-        try:
+        async with self._recorded(monitor, job, generation, started):
             findings = await self._compute(monitor, generation, forced=bool(job.payload.get("forced")))
-        except Exception as error:
-            await self._record_failure(monitor, job, generation, started, error)
-            raise
-        seconds = time.monotonic() - started
-        if findings is None or findings.newest_mjd is None:
-            return _nothing_new(monitor, job, generation, seconds)
-        folder = f"monitors/{monitor.name}/job{job.id}-{job.attempt}"
-        artifacts = await asyncio.to_thread(self._publish, folder, findings)
-        async with self._database.session() as session:
-            drawn = await drawings_of(session, monitor)
-        figures = await asyncio.to_thread(draw_figures, list(findings.figures), drawn)
+            if findings is None or findings.newest_mjd is None:
+                return _nothing_new(monitor, job, generation, started)
+            async with self._database.session() as session:
+                drawn = await drawings_of(session, monitor)
+            figures = await asyncio.to_thread(draw_figures, list(findings.figures), drawn)
+            folder = f"monitors/{monitor.name}/job{job.id}-{job.attempt}"
+            artifacts = await asyncio.to_thread(self._publish, folder, findings)
         event = NewEvent("monitor.updated", {"outcome": Outcome.UPDATED.value, "generation": generation})
 
-        async def apply(session: AsyncSession) -> None:
+        async def write(session: AsyncSession) -> None:
             run_id = await _write_run(
-                session, _run(monitor, job, Outcome.UPDATED, generation, seconds, findings=findings)
+                session, _run(monitor, job, Outcome.UPDATED, generation, started, findings=findings)
             )
             await write_values(session, monitor.name, run_id, findings.values)
             await write_figures(session, monitor.name, run_id, figures)
@@ -103,8 +103,29 @@ class MonitorService:
             if findings.unfinished:
                 # The dispatcher sends its message.
                 await request_run(session, monitor, Outbox(), occasion={"after run": run_id, "forced": True})
+            seconds = time.monotonic() - started
+            await session.execute(update(MonitorRun).where(MonitorRun.id == run_id).values(seconds=seconds))
+
+        async def apply(session: AsyncSession) -> None:
+            async with self._recorded(monitor, job, generation, started):
+                await write(session)
 
         return Completion(event, apply, discard=lambda: self._store.remove(folder))
+
+    @contextlib.asynccontextmanager
+    async def _recorded(
+        self, monitor: Monitor, job: ClaimedJob, generation: int, started: float
+    ) -> AsyncIterator[None]:
+        """Leave a failed run where a step of one raises; not for an outage of Postgres, which is waited out."""
+        try:
+            yield
+        except Exception as error:
+            if not (isinstance(error, DBAPIError) and is_outage(error)):
+                values = _run(monitor, job, Outcome.FAILED, generation, started)
+                with contextlib.suppress(DBAPIError, OSError):
+                    async with self._database.transaction() as session:
+                        await _write_run(session, values | {"reason": f"{type(error).__name__}: {error}"})
+            raise
 
     async def _compute(self, monitor: Monitor, generation: int, *, forced: bool) -> Findings | None:
         """Compute the findings; None where the last run saw the same inputs by the same version."""
@@ -144,20 +165,13 @@ class MonitorService:
                 stored.append((artifact, self._store.publish(path, folder)))
         return stored
 
-    async def _record_failure(
-        self, monitor: Monitor, job: ClaimedJob, generation: int, started: float, error: Exception
-    ) -> None:
-        values = _run(monitor, job, Outcome.FAILED, generation, time.monotonic() - started)
-        async with self._database.transaction() as session:
-            await _write_run(session, values | {"reason": f"{type(error).__name__}: {error}"})
-
 
 def _run(
     monitor: Monitor,
     job: ClaimedJob,
     outcome: Outcome,
     generation: int,
-    seconds: float,
+    started: float,
     *,
     findings: Findings | None = None,
 ) -> dict[str, Any]:
@@ -169,13 +183,13 @@ def _run(
         "newest_mjd": findings.newest_mjd if findings else None,
         "statistics": dict(findings.statistics) if findings else {},
         "versions": versions_of(monitor),
-        "seconds": seconds,
+        "seconds": time.monotonic() - started,
     }
 
 
-def _nothing_new(monitor: Monitor, job: ClaimedJob, generation: int, seconds: float) -> Completion:
+def _nothing_new(monitor: Monitor, job: ClaimedJob, generation: int, started: float) -> Completion:
     async def apply(session: AsyncSession) -> None:
-        await _write_run(session, _run(monitor, job, Outcome.NO_NEW_DATA, generation, seconds))
+        await _write_run(session, _run(monitor, job, Outcome.NO_NEW_DATA, generation, started))
 
     return Completion(NewEvent("monitor.checked", {"outcome": Outcome.NO_NEW_DATA.value}), apply)
 

@@ -1,5 +1,7 @@
 """Runs of monitors on a real Postgres: values, figures, alerts, artifacts, and what is told of them."""
 
+import asyncio
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,8 @@ from sqlalchemy import Double, String, cast, func, literal, null, select, text
 
 from services.monitor.figures import Figure, Line, Panel
 from services.monitor.figures.drawing import draw
-from services.monitor.monitors.framework import drawings, versions
-from services.monitor.monitors.framework.alerts import acknowledge
+from services.monitor.monitors.framework import drawings, runs, versions
+from services.monitor.monitors.framework.alerts import acknowledge, write_alerts
 from services.monitor.monitors.framework.monitor import (
     Finding,
     Findings,
@@ -243,10 +245,45 @@ async def test_a_failed_run_keeps_what_was_there(bench: Bench, rates: dict[str, 
     job = await bench.run()
     assert job.state is JobState.FAILED
     assert "a rate is negative" in str(job.error)
-    runs = await bench.all(MonitorRun)
-    assert [(run.outcome, run.reason) for run in runs][1] == ("failed", "ValueError: a rate is negative")
+    found = await bench.all(MonitorRun)
+    assert [(run.outcome, run.reason) for run in found][1] == ("failed", "ValueError: a rate is negative")
     assert len(await bench.all(MonitorValue)) == 3
     assert (await bench.events())[-1] == "monitor.failed"
+
+
+@pytest.mark.parametrize("step", ["draw_figures", "write_values"], ids=["drawing", "writing"])
+async def test_a_run_that_fails_after_computing_is_a_failed_one(
+    bench: Bench, rates: dict[str, float], monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    await bench.run()
+
+    def fail(*_: object) -> None:
+        time.sleep(0.2)
+        raise ValueError("no room on the page")
+
+    monkeypatch.setattr(runs, step, fail)
+    rates["ldaaaadaq"] = 4.0
+    assert (await bench.run()).state is JobState.FAILED
+    first, second = await bench.all(MonitorRun)
+    assert (first.outcome, second.outcome) == ("updated", "failed")
+    assert second.reason == "ValueError: no room on the page"
+    assert second.seconds >= 0.2
+    assert len(await bench.all(MonitorValue)) == 3
+    folder = Path(bench.store.url.removeprefix("file://")) / "monitors" / MONITOR.name
+    assert len(list(folder.iterdir())) == 1
+
+
+async def test_the_seconds_of_a_run_are_those_until_everything_is_written(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slowly(*arguments: Any) -> dict[str, int]:
+        await asyncio.sleep(0.3)
+        return await write_alerts(*arguments)
+
+    monkeypatch.setattr(runs, "write_alerts", slowly)
+    await bench.run()
+    (run,) = await bench.all(MonitorRun)
+    assert run.seconds >= 0.3
 
 
 async def test_alerts_resolve_and_open_again(bench: Bench, rates: dict[str, float]) -> None:
