@@ -79,12 +79,12 @@ def summarise(mjd: np.ndarray, values: np.ndarray, changed: float | None = None)
 
 
 def outliers_of_group(
-    mjd: np.ndarray, values: np.ndarray, errors: np.ndarray, *, sigmas: float, days: float, floor: float = 0.0
+    mjd: np.ndarray, values: np.ndarray, errors: np.ndarray, *, sigmas: float, days: float
 ) -> np.ndarray:
     """Which values lie above the trailing median by more than some scatter.
 
     Each value is held against the median of those in the days before and up to it, of the last `_WINDOW` where these
-    are fewer; its scatter is the largest of the window's robust one, the value's own error and a floor.
+    are fewer; its scatter is the larger one of the window's robust one and the value's own error.
 
     Parameters
     ----------
@@ -96,8 +96,6 @@ def outliers_of_group(
         How many of its scatters a value may lie above.
     days
         Length of the window, d.
-    floor
-        Least scatter that is believed, as a fraction of the median.
 
     Returns
     -------
@@ -111,7 +109,7 @@ def outliers_of_group(
     number = -(-int((end - begin).max()) * len(values) // _MOST_CELLS)
     parts = np.array_split(np.arange(len(values)), min(number, len(values)))
     median, scatter = np.concatenate([_of_windows(values, begin[rows], end[rows]) for rows in parts], axis=1)
-    scatter = np.fmax(np.maximum(scatter, floor * np.abs(median)), errors)
+    scatter = np.fmax(scatter, errors)
     found: np.ndarray = (end - begin >= _LEAST) & (values > median + sigmas * scatter)
     return found
 

@@ -1,11 +1,27 @@
-"""What monitors of one value per exposure share: their values, outliers to both sides, and which of them are recent."""
+"""What monitors of one value per exposure share: values, points of figures, outliers to both sides, recent ones."""
+
+from typing import Any
 
 import numpy as np
+from sqlalchemy import ColumnElement, Double, cast, func
 
+from services.monitor.figures.description import PointColumns
 from services.monitor.monitors.framework.monitor import Columns, Values
 from services.monitor.monitors.framework.statistics import outliers_of_group
+from shared.database.models.science import Header
 
-__all__ = ["column", "outliers_to_both_sides", "recent", "take", "values_of", "voltage_changed"]
+__all__ = [
+    "RECENT_DAYS",
+    "column",
+    "notes_of",
+    "outliers_to_both_sides",
+    "points_of",
+    "recent",
+    "setting_columns",
+    "take",
+    "values_of",
+    "voltage_changed",
+]
 
 RECENT_DAYS = 30.0
 """Single exposures older than this against the newest are flagged, but no longer alarming."""
@@ -62,8 +78,89 @@ def values_of(
     return Values(quantity, **arrays)
 
 
+def setting_columns(*, grouped: bool = False) -> list[ColumnElement[Any]]:
+    """Programme, grating and central wavelength, which `notes_of` tells, for a query that joins `Header`.
+
+    Parameters
+    ----------
+    grouped
+        Whether the query groups rows of a file, which all have the same.
+    """
+    columns = {"proposid": cast(Header.proposid, Double), "opt_elem": Header.opt_elem,
+               "cenwave": cast(Header.cenwave, Double)}  # fmt: skip
+    return [(func.max(one) if grouped else one).label(name) for name, one in columns.items()]
+
+
+_NOTED = {
+    "proposid": "programme {:.0f}",
+    "opt_elem": "{}",
+    "cenwave": "{:.0f} Angstrom",
+    "hvlevel": "HV {:.0f}",
+    "life_adj": "LP{:.0f}",
+    "temperature": "{:.1f} deg C",
+}
+"""What is said of an exposure beside its point, by the column that it is of."""
+
+
+def notes_of(columns: Columns) -> np.ndarray:
+    """Programme and settings of each exposure, as far as they are known: text, shape (n,).
+
+    Parameters
+    ----------
+    columns
+        Any of `setting_columns`, ``hvlevel``, ``life_adj`` and ``temperature``, beside ``mjd``.
+    """
+    known = {name: form for name, form in _NOTED.items() if name in columns}
+    notes = np.full(len(columns["mjd"]), "", dtype=object)
+    rows = zip(*(columns[name].tolist() for name in known), strict=True)
+    for place, row in enumerate(rows):
+        said = [form.format(value) for form, value in zip(known.values(), row, strict=True) if _is_known(value)]
+        notes[place] = ", ".join(said)
+    return notes
+
+
+def _is_known(value: str | float | None) -> bool:
+    """Whether a header says it: no central wavelength, and no position, is 0 or less."""
+    return value not in ("", None) and (isinstance(value, str) or value > 0)
+
+
+def points_of(
+    columns: Columns,
+    x: np.ndarray,
+    y: np.ndarray,
+    error: np.ndarray | None = None,
+    *,
+    colour: np.ndarray | None = None,
+    outlier: np.ndarray | None = None,
+) -> PointColumns:
+    """Points of a figure, one an exposure, where both coordinates are finite; a click leads to its dataset.
+
+    Parameters
+    ----------
+    columns
+        ``mjd``, ``rootname``, what `notes_of` tells and, where it has such, ``region``: measurements of others
+        (``legacy``) have no dataset to lead to.
+    x, y, error, colour, outlier
+        As in `services.monitor.figures.description.PointColumns`, shape (n,).
+    """
+    keep = np.isfinite(x) & np.isfinite(y)
+    mine = take({name: columns[name] for name in ("mjd", "rootname", "region", *_NOTED) if name in columns}, keep)
+    rootnames, notes = mine["rootname"], notes_of(mine)
+    if "region" in mine:
+        foreign = mine["region"] == "legacy"
+        both = zip(rootnames[foreign], notes[foreign], strict=True)
+        notes[foreign] = [", ".join(filter(None, texts)) for texts in both]
+        rootnames = rootnames.copy()
+        rootnames[foreign] = None
+
+    def some(values: np.ndarray | None) -> np.ndarray | None:
+        return None if values is None else values[keep]
+
+    return PointColumns(x[keep], y[keep], some(error), some(colour), rootnames, notes, some(outlier))
+
+
 def outliers_to_both_sides(
-    mjd: np.ndarray, values: np.ndarray, errors: np.ndarray, *, sigmas: float, days: float, floor: float = 0.0
+    mjd: np.ndarray, values: np.ndarray, errors: np.ndarray, *, sigmas: float, days: float
 ) -> np.ndarray:
     """Which values lie above or below the trailing median by more than some scatter; NaN never does.
 
@@ -72,14 +169,13 @@ def outliers_to_both_sides(
     found = np.zeros(len(values), dtype=bool)
     known = np.isfinite(values)
     for sign in (1.0, -1.0):
-        found[known] |= outliers_of_group(
-            mjd[known], sign * values[known], errors[known], sigmas=sigmas, days=days, floor=floor
-        )
+        found[known] |= outliers_of_group(mjd[known], sign * values[known], errors[known], sigmas=sigmas, days=days)
     return found
 
 
 def voltage_changed(columns: Columns) -> float | None:
     """When the voltage (column ``hvlevel``) last changed, MJD; None where it never did."""
-    level = columns["hvlevel"]
-    steps = np.flatnonzero(np.isfinite(level[1:]) & (level[1:] != level[:-1]))
-    return float(columns["mjd"][steps[-1] + 1]) if len(steps) else None
+    known = np.isfinite(columns["hvlevel"])
+    level, mjd = columns["hvlevel"][known], columns["mjd"][known]
+    steps = np.flatnonzero(level[1:] != level[:-1])
+    return float(mjd[steps[-1] + 1]) if len(steps) else None

@@ -13,7 +13,7 @@ def _plainly(mjd: np.ndarray, values: np.ndarray, errors: np.ndarray, sigmas: fl
         window = values[: place + 1][mjd[: place + 1] >= time - days]
         if len(window) < 25:
             window = values[max(place - 24, 0) : place + 1]
-        scatter = np.fmax(max(robust_sigma(window), 0.01 * abs(np.median(window))), errors[place])
+        scatter = np.fmax(robust_sigma(window), errors[place])
         found.append(len(window) >= 10 and bool(values[place] > np.median(window) + sigmas * scatter))
     return found
 
@@ -25,7 +25,7 @@ def test_outliers_are_those_above_the_trailing_median(cells: int, monkeypatch: p
     mjd = np.sort(np.concatenate([generator.uniform(55000.0, 57000.0, 300), np.full(40, 55500.0)]))
     values = generator.standard_t(2, len(mjd)) + 10.0
     errors = np.where(generator.random(len(mjd)) < 0.5, np.nan, generator.uniform(0.1, 2.0, len(mjd)))
-    found = outliers_of_group(mjd, values, errors, sigmas=3.0, days=180.0, floor=0.01)
+    found = outliers_of_group(mjd, values, errors, sigmas=3.0, days=180.0)
     assert found.tolist() == _plainly(mjd, values, errors, 3.0, 180.0)
     assert 5 < found.sum() < 60
     assert not outliers_of_group(mjd[:0], values[:0], errors[:0], sigmas=3.0, days=180.0).size
