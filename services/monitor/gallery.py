@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.monitor.errors import ApiError
 from services.monitor.monitors import monitors
 from services.monitor.monitors.framework.monitor import Monitor
+from services.monitor.monitors.framework.rules import Rule
 from services.monitor.paging import split
 from shared.database.models.monitoring import Alert, AlertState, MonitorFigure, MonitorRun, Outcome, Severity
 
@@ -92,8 +93,18 @@ async def list_monitors(session: AsyncSession) -> list[dict[str, Any]]:
     return [_summary(monitor, runs.get(name), alerts.get(name, {})) for name, monitor in monitors().items()]
 
 
+def _rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "name": rule.name,
+        "severity": rule.severity,
+        "text": rule.words,
+        "thresholds": [{"from_mjd": one.mjd, "value": one.value, "source": one.source} for one in rule.thresholds],
+        "source": rule.thresholds[-1].source if rule.thresholds else rule.source,
+    }
+
+
 async def describe_monitor(session: AsyncSession, monitor: Monitor) -> dict[str, Any]:
-    """Describe a monitor: what it means, its state, its numbers, its figures."""
+    """Describe a monitor: what it means, its state, its rules, its numbers, its figures."""
     runs, alerts = await _last_runs(session), await _open_alerts(session)
     run = runs.get(monitor.name)
     figures = await session.execute(
@@ -110,6 +121,7 @@ async def describe_monitor(session: AsyncSession, monitor: Monitor) -> dict[str,
             name: {"unit": quantity.unit, "description": quantity.description}
             for name, quantity in monitor.quantities.items()
         },
+        "rules": [_rule(rule) for rule in monitor.rules],
         "statistics": run.statistics if run else {},
         "figures": [{"name": name, "title": title, "caption": caption} for name, title, caption in figures],
     }

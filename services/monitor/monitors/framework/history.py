@@ -8,7 +8,7 @@ import numpy as np
 from services.monitor.figures import Mark
 from shared.cos.history import HIGH_VOLTAGE, LIFETIME_POSITIONS, Segment
 
-__all__ = ["Dated", "configuration_marks", "lifetime_marks", "value_at"]
+__all__ = ["Dated", "configuration_marks", "dated_at", "lifetime_marks", "value_at", "years_of"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,17 @@ def value_at(history: Sequence[Dated], mjd: np.ndarray) -> np.ndarray:
     place = np.searchsorted([item.mjd for item in history], mjd, side="right") - 1
     values: np.ndarray = np.array([item.value for item in history])[np.clip(place, 0, None)]
     return values
+
+
+def dated_at(history: Sequence[Dated], mjd: float) -> Dated:
+    """Value that held at a time, with its source; the first one also before its date."""
+    return history[max(int(np.searchsorted([item.mjd for item in history], mjd, side="right")) - 1, 0)]
+
+
+def years_of(mjd: np.ndarray) -> np.ndarray:
+    """Julian years (365.25 d) of times (MJD), shape (n,): 2000.0 is 2000-01-01 12:00."""
+    years: np.ndarray = 2000.0 + (mjd - 51544.5) / 365.25
+    return years
 
 
 def lifetime_marks(mjd: np.ndarray) -> list[Mark]:

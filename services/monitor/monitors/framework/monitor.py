@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import Select
 
 from services.monitor.figures import Figure
-from shared.database.models.monitoring import Severity
+from services.monitor.monitors.framework.rules import Finding, Rule
 
 __all__ = [
     "Columns",
@@ -119,46 +119,6 @@ class Values:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What a rule found: becomes an alert, or confirms the one that is open.
-
-    Attributes
-    ----------
-    rule
-        Short name of the rule.
-    severity
-        How grave it is.
-    message
-        What was found, in words.
-    text
-        The rule in words.
-    source
-        Where its threshold is from.
-    value, threshold
-        What was measured and what it was held against.
-    configuration
-        Segment, voltage, region or the like that it concerns.
-    rootname
-        Exposure that it concerns; None for a trend.
-    """
-
-    rule: str
-    severity: Severity
-    message: str
-    text: str
-    source: str
-    value: float | None = None
-    threshold: float | None = None
-    configuration: str = ""
-    rootname: str | None = None
-
-    @property
-    def key(self) -> str:
-        """The same finding of a later run has the same key."""
-        return "|".join((self.rule, self.configuration, self.rootname or ""))
-
-
-@dataclass(frozen=True)
 class NewArtifact:
     """A file that a run makes: its kind, name, content, and what its checks say."""
 
@@ -250,6 +210,8 @@ class Monitor:
         Reference files that are inputs too.
     parts
         Inputs that are found part by part, in the order in which they need each other, after all others.
+    rules
+        What makes outliers and alerts, with the numbers and their dates.
     """
 
     name: str
@@ -264,3 +226,4 @@ class Monitor:
     cadence: timedelta
     references: Mapping[str, Reference] = field(default_factory=dict)
     parts: Mapping[str, PartedInput] = field(default_factory=dict)
+    rules: Sequence[Rule] = ()

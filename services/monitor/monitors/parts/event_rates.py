@@ -1,34 +1,46 @@
 """Count rates of exposures, and what the detectors are held to."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from sqlalchemy import ColumnElement, Double, Select, String, cast, literal, select, union_all
 
 from services.monitor.monitors.framework.monitor import Columns, RowQuery
+from services.monitor.monitors.framework.rules import Rule, always
+from services.monitor.monitors.parts.exposures import setting_columns
 from shared.database.models.operations import File
 from shared.database.models.science import ExposureQuality, Header
 
-__all__ = ["LIMITS", "Limit", "expected_limit", "rates_query"]
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A limit of a count rate, in counts per second."""
-
-    rate: float
-    text: str
-    source: str
-
+__all__ = ["IRREGULAR", "LIMITS", "SHUT_OFF", "rates_query", "threshold_of"]
 
 _HANDBOOK = "COS Instrument Handbook, table 10.1"
-LIMITS = {
-    "FUV": Limit(15_000.0, "global limit of a segment for predictable sources", _HANDBOOK),
-    "NUV SPECTROSCOPIC": Limit(90_000.0, "global limit of three stripes for predictable sources", _HANDBOOK),
-    "NUV IMAGING": Limit(170_000.0, "global limit of imaging for predictable sources", _HANDBOOK),
-}
-"""Screening limits by detector and, for NUV, OBSTYPE; of a spectrum, 30,000 counts / s in each of three stripes."""
+
+
+def _limits(name: str, source: str, **rates: float) -> dict[str, Rule]:
+    rules = {}
+    for kind, rate in rates.items():
+        concerned = kind.replace("_", " ")
+        text = f"{name} of {concerned}: {{:,.0f}} counts / s"
+        rules[kind] = Rule(f"{name}, {concerned}", None, text, always(rate, source))
+    return rules
+
+
+LIMITS = _limits(
+    "screening limit", _HANDBOOK, FUV=15_000.0, NUV_SPECTROSCOPIC=90_000.0, NUV_IMAGING=170_000.0, TIME_TAG=30_000.0
+)
+"""What predictable sources are held to: a segment of the FUV, a whole spectrum of the NUV (30,000 counts / s in each of
+its three stripes), an image; and any exposure in TIME-TAG mode."""
+
+IRREGULAR = _limits(
+    "limit for irregular sources", _HANDBOOK, FUV=6_000.0, NUV_SPECTROSCOPIC=36_000.0, NUV_IMAGING=68_000.0
+)
+"""What sources that vary are held to; of an NUV spectrum 12,000 counts / s in each stripe."""
+
+SHUT_OFF = _limits(
+    "on-board shut-off", f"{_HANDBOOK}; FUV: LDCCRPCA and LDCCRPCB of support files", FUV=60_000.0, NUV=770_000.0
+)
+"""Rates at which the instrument switches the high voltage down; the FUV after 10 s of it."""
 
 
 def rates_query() -> RowQuery:
@@ -59,9 +71,10 @@ def _segment(segment: str, letter: str) -> Select[Any]:
             ExposureQuality.exptype,
             ExposureQuality.shutter,
             Header.obstype,
+            Header.obsmode,
+            *setting_columns(),
             level.label("hvlevel"),
             cast(Header.life_adj, Double).label("life_adj"),
-            cast(ExposureQuality.overflow, Double).label("overflow"),
             rate.label("rate"),
             digital.label("digital"),
             front.label("front_end"),
@@ -78,8 +91,24 @@ def _segment(segment: str, letter: str) -> Select[Any]:
     )
 
 
-def expected_limit(columns: Columns) -> np.ndarray:
-    """Limit of each row of `rates_query`, counts / s, shape (n,)."""
-    imaging = columns["obstype"] == "IMAGING"
-    nuv = np.where(imaging, LIMITS["NUV IMAGING"].rate, LIMITS["NUV SPECTROSCOPIC"].rate)
-    return np.where(columns["segment"] == "NUV", nuv, LIMITS["FUV"].rate)
+def threshold_of(limits: Mapping[str, Rule], columns: Columns) -> np.ndarray:
+    """Least of some limits that concerns each row of `rates_query`, counts / s, shape (n,).
+
+    Parameters
+    ----------
+    limits
+        By what they concern: FUV, NUV or what of it, TIME_TAG.
+    columns
+        Rows of the query.
+    """
+    fuv, imaging = columns["segment"] != "NUV", columns["obstype"] == "IMAGING"
+    concerned = {
+        "FUV": fuv,
+        "NUV": ~fuv,
+        "NUV_IMAGING": ~fuv & imaging,
+        "NUV_SPECTROSCOPIC": ~fuv & ~imaging,
+        "TIME_TAG": columns["obsmode"] == "TIME-TAG",
+    }
+    rates = [np.where(concerned[kind], rule.at(columns["mjd"]), np.inf) for kind, rule in limits.items()]
+    least: np.ndarray = np.min(rates, axis=0)
+    return least

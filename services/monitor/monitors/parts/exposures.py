@@ -7,12 +7,14 @@ from sqlalchemy import ColumnElement, Double, cast, func
 
 from services.monitor.figures.description import PointColumns
 from services.monitor.monitors.framework.monitor import Columns, Values
+from services.monitor.monitors.framework.rules import Finding, Rule
 from services.monitor.monitors.framework.statistics import outliers_of_group
 from shared.database.models.science import Header
 
 __all__ = [
     "RECENT_DAYS",
     "column",
+    "finding_of",
     "notes_of",
     "outliers_to_both_sides",
     "points_of",
@@ -157,6 +159,38 @@ def points_of(
         return None if values is None else values[keep]
 
     return PointColumns(x[keep], y[keep], some(error), some(colour), rootnames, notes, some(outlier))
+
+
+def finding_of(
+    rule: Rule,
+    columns: Columns,
+    index: int,
+    message: str,
+    value: float | None = None,
+    *,
+    threshold: float | None = None,
+    configuration: str | None = None,
+) -> Finding:
+    """Make an exposure that a rule hit an alert.
+
+    Parameters
+    ----------
+    rule
+        The rule.
+    columns
+        Columns ``mjd``, ``rootname`` and ``segment``.
+    index
+        Place of the exposure in them.
+    message, value, threshold
+        As in `Rule.finding`.
+    configuration
+        What it concerns; None for the segment.
+    """
+    return rule.finding(
+        message, float(columns["mjd"][index]), None if value is None else float(value), threshold=threshold,
+        configuration=str(columns["segment"][index]) if configuration is None else configuration,
+        rootname=columns["rootname"][index],
+    )  # fmt: skip
 
 
 def outliers_to_both_sides(

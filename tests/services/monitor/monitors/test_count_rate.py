@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from services.monitor.figures import Points
 from services.monitor.figures.drawing import draw
 from services.monitor.monitors import monitors
 from services.monitor.monitors.framework.monitor import Columns, Findings
@@ -25,11 +26,14 @@ def _columns() -> Columns:
         "exptype": np.where(dark, "DARK", "EXTERNAL/SCI").astype(object),
         "shutter": np.where(dark, "Closed", "Open").astype(object),
         "obstype": np.full(_COUNT, "SPECTROSCOPIC", dtype=object),
+        "obsmode": np.full(_COUNT, "ACCUM", dtype=object),
+        "proposid": np.full(_COUNT, 12345.0),
+        "opt_elem": np.full(_COUNT, "G130M", dtype=object),
+        "cenwave": np.full(_COUNT, 1291.0),
         "hvlevel": np.full(_COUNT, 167.0),
         "life_adj": np.full(_COUNT, 1.0),
-        "overflow": np.zeros(_COUNT),
         "rate": rate,
-        "digital": rate,
+        "digital": rate.copy(),
         "front_end": np.where(segment == "NUV", np.nan, rate * 1.02),
     }
 
@@ -56,14 +60,21 @@ def test_rates_near_their_limit_are_flagged_and_no_others() -> None:
     ("place", "changes", "expected"),
     [
         (-3, {}, {}),
-        (-3, {"rate": 7_400.0}, {}),
-        (-3, {"rate": 7_600.0}, {"global-rate": Severity.WARN}),
-        (-3, {"rate": 12_100.0}, {"global-rate": Severity.ALERT}),
-        (-2, {"rate": 15_100.0}, {"global-rate": Severity.CRITICAL}),
-        (-1, {"rate": 50_000.0}, {"global-rate": Severity.WARN}),
-        (-1, {"rate": 80_000.0, "obstype": "IMAGING"}, {}),
+        (-3, {"rate": 5_900.0}, {}),
+        (-3, {"rate": 7_400.0}, {"irregular": Severity.INFO}),
+        (-3, {"rate": 7_600.0}, {"irregular": Severity.INFO, "global-rate": Severity.WARN}),
+        (-3, {"rate": 12_100.0}, {"irregular": Severity.INFO, "global-rate": Severity.ALERT}),
+        (-2, {"rate": 15_100.0}, {"irregular": Severity.INFO, "global-rate": Severity.CRITICAL}),
+        (-3, {"front_end": 61_000.0, "digital": 55_000.0}, {"shut-off": Severity.CRITICAL}),
+        (-1, {"rate": 29_000.0}, {}),
+        (-1, {"rate": 31_000.0}, {"stripe": Severity.ALERT}),
+        (-1, {"rate": 60_000.0}, {"irregular": Severity.INFO, "stripe": Severity.ALERT}),
+        (-1, {"rate": 80_000.0}, {"irregular": Severity.INFO, "global-rate": Severity.ALERT}),
+        (-1, {"rate": 29_000.0, "obsmode": "TIME-TAG"}, {"global-rate": Severity.ALERT}),
+        (-1, {"rate": 31_000.0, "obsmode": "TIME-TAG"}, {"global-rate": Severity.CRITICAL}),
+        (-1, {"rate": 67_000.0, "obstype": "IMAGING"}, {}),
+        (-1, {"rate": 80_000.0, "obstype": "IMAGING"}, {"irregular": Severity.INFO}),
         (0, {"rate": 15_100.0}, {}),
-        (-3, {"overflow": 1.0}, {"overflow": Severity.ALERT}),
         (-3, {"rate": 130.0, "exptype": "DARK"}, {"field-emission": Severity.CRITICAL}),
         (-3, {"rate": 110.0, "exptype": "DARK"}, {}),
         (-3, {"digital": 1000.0, "front_end": 1250.0}, {"saturation": Severity.WARN}),
@@ -78,6 +89,49 @@ def test_rules(place: int, changes: dict[str, object], expected: dict[str, Sever
     found = _compute(columns).findings
     assert {one.rule: one.severity for one in found} == expected
     assert all(one.rootname == columns["rootname"][place] for one in found)
+
+
+def test_an_nuv_dark_that_grows_and_warms_is_no_field_emission_and_a_burst_is() -> None:
+    """Rates of ten years as the simulator's: window glow that grows with age and e-folds in 9 deg C."""
+    generator = np.random.default_rng(4)
+    count = 520
+    columns = {name: np.resize(column, count) for name, column in _columns().items()}
+    years = np.sort(generator.uniform(5.0, 15.0, count))
+    warmth = np.exp((1.5 * np.sin(years * 6.0) + generator.normal(0.0, 1.0, count)) / 9.0)
+    usual = 3e-4 * 2**20 * (1.0 + 3.2 * (1.0 - np.exp(-years / 9.0))) * warmth
+    assert usual.max() - np.median(usual) > 400.0
+    bursts = np.arange(30, count, 70)
+    columns |= {
+        "segment": np.full(count, "NUV", dtype=object),
+        "exptype": np.full(count, "DARK", dtype=object),
+        "shutter": np.full(count, "Closed", dtype=object),
+        "mjd": 54962.0 + 365.25 * years,
+        "rate": usual,
+        "front_end": np.full(count, np.nan),
+        "digital": usual,
+    }
+    found = _compute(columns)
+    assert found.findings == []
+    assert not any(values.outlier.any() for values in found.values)
+    columns["rate"][[*bursts, -1]] *= 2.5
+    found = _compute(columns)
+    assert [(one.rule, one.rootname) for one in found.findings] == [("field-emission", columns["rootname"][-1])]
+    assert np.flatnonzero(found.values[0].outlier).tolist() == [*bursts.tolist(), count - 1]
+
+
+def test_the_highest_rates_are_listed_with_their_exposures() -> None:
+    columns = _columns()
+    columns["rate"][100] = 16_000.0
+    (figure,) = [one for one in _compute(columns).figures if one.name == "brightest"]
+    first = [
+        (layer.rootnames[place], layer.notes[place])
+        for layer in figure.panels[0].layers
+        if isinstance(layer, Points) and layer.rootnames and layer.notes
+        for place, rank in enumerate(layer.x)
+        if rank == 1
+    ]
+    assert first == [(columns["rootname"][100], "programme 12345, G130M, 1291 Angstrom, HV 167, LP1")]
+    assert sum(len(layer.x) for layer in figure.panels[0].layers if isinstance(layer, Points)) == 20
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4])
