@@ -1,6 +1,6 @@
 """What monitors of one value per exposure share: values, points of figures, outliers to both sides, recent ones."""
 
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from sqlalchemy import ColumnElement, Double, cast, func
@@ -164,7 +164,7 @@ def points_of(
 def finding_of(
     rule: Rule,
     columns: Columns,
-    index: int,
+    index: SupportsIndex,
     message: str,
     value: float | None = None,
     *,

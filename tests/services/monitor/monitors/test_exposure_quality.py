@@ -16,13 +16,15 @@ def _columns() -> dict[str, np.ndarray]:
     random = np.random.default_rng(2)
     texts = {
         "detector": "FUV", "segment": "FUVA", "exptype": "EXTERNAL/SCI", "expflag": "NORMAL", "fgslock": "FINE",
-        "shutter": "Open", "quality": "OK",
+        "shutter": "Open", "quality": "OK", "detecthv": "NomAB", "qualcom1": None, "qualcom2": "", "qualcom3": None,
+        "opt_elem": "G130M",
     }  # fmt: skip
     numbers = {
         "exptimea": _EXPTIME, "exptimeb": _EXPTIME, "plantime": _EXPTIME, "overflow": 0, "bufftime": 900,
         "nevents": 2e5, "neventsa": 1e5, "neventsb": 1e5, "npha_a": 6000, "npha_b": np.nan, "tbrst_a": 0,
         "tbrst_b": np.nan, "tbadt_a": 0, "tbadt_b": np.nan, "livetm_a": 0.999, "livetm_b": np.nan, "livetm": np.nan,
         "globrate": np.nan, "globrt_a": 100, "globrt_b": 100,
+        "ninterpt": 0, "life_adj": 3, "proposid": 12345, "cenwave": 1291,
     }  # fmt: skip
     columns = {name: np.full(_COUNT, value, dtype=object) for name, value in texts.items()}
     columns |= {name: np.full(_COUNT, value, dtype=float) for name, value in numbers.items()}
@@ -62,15 +64,22 @@ def test_good_exposures_alarm_nobody() -> None:
         ("exptimeb", 998.0, 0.0, "segments"),
         ("livetm_b", 0.94, 0.96, "live-time"),
         ("quality", "Shutter was late", "", "comment"),
+        ("qualcom2", "Guide star lost", "OK", "comment"),
+        ("ninterpt", 1.0, np.nan, "interrupted"),
+        ("neventsb", np.nan, 1.0, "mute-segment"),
+        ("neventsa", 0.0, 1e5, "mute-segment"),
     ],
 )
 def test_rules(column: str, bad: object, good: object, rule: str) -> None:
     columns = _columns()
     columns[column][[100, -3]] = bad
     columns[column][-2] = good
-    found = _compute(columns).findings
+    findings = _compute(columns)
+    found = findings.findings
     assert [(one.rule, one.rootname) for one in found] == [(rule, "ld000297q")]  # the other one is old
-    grave = {"no-counts", "buffer-overflow", "shutter-closed"}
+    (number,) = [values for values in findings.values if values.quantity == "rules_hit"]
+    assert {place: number.value[place] for place in np.flatnonzero(number.outlier)} == {100: 1.0, 297: 1.0}
+    grave = {"mute-segment", "no-counts", "buffer-overflow", "shutter-closed"}
     assert found[0].severity is (Severity.ALERT if rule in grave else Severity.WARN)
 
 
@@ -81,6 +90,13 @@ def test_gap_and_exposures_without_time() -> None:
     columns["expend"][-2] = columns["mjd"][-2]
     rules = [(one.rule, one.rootname) for one in _compute(columns).findings]
     assert rules == [("gap", "ld000299q"), ("no-exposure", "ld000298q")]
+
+
+def test_a_segment_without_voltage_need_not_have_events() -> None:
+    columns = _columns()
+    columns["neventsb"][-3:] = np.nan
+    columns["detecthv"][-3:] = ["NomA", "Low", None]
+    assert _compute(columns).findings == []
 
 
 def test_times_of_acquisitions_are_not_compared() -> None:
