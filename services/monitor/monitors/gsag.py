@@ -22,7 +22,8 @@ from services.monitor.monitors.framework.monitor import (
     RowQuery,
     Values,
 )
-from services.monitor.monitors.parts import sag_tables
+from services.monitor.monitors.parts import sag_checks, sag_tables
+from services.monitor.monitors.parts.deliveries import is_ready
 from services.monitor.monitors.parts.sag_tables import Rectangles
 from shared.cos.detector import FUV_SEGMENTS, X_BINNING, Y_BINNING
 from shared.database.models.monitoring import MonitorRun, Severity
@@ -41,8 +42,9 @@ voltage.
 The table of the blue modes (1055 to 1097 Angstrom) leaves out the rows around the boundary at which these lie.
 
 Each file is checked for its structure and compared with the active table: the one that CalCOS used last, read from the
-folder of the reference files where this service sees it. What a new table no longer flags is an alert, and such a table
-is not ready for delivery. Nothing is delivered from here.
+folder of the reference files where this service sees it. What a new table no longer flags, or flags only from a later
+date on, is an alert, and such a table is not ready for delivery, nor is one that could not be compared. Nothing is
+delivered from here: whether the rest of a delivery is right, a recalibration with the table above all, people judge.
 """
 
 
@@ -66,11 +68,11 @@ def _table(mode: str, tables: Rectangles, newest: float, active: tuple[str, Rect
     detail: dict[str, Any] = {
         "mode": mode,
         "rectangles": {f"{segment} {level}": len(boxes) for (segment, level), boxes in tables.items() if boxes},
-        "wrong": sag_tables.check(content),
+        "wrong": sag_checks.check(content, blue=_MODES[mode]),
         "active": active[0] if active else None,
-        "difference": sag_tables.difference(tables, active[1]) if active else None,
+        "difference": sag_checks.difference(tables, active[1]) if active else None,
     }
-    detail["ready"] = not detail["wrong"] and not _lost(detail)
+    detail["ready"] = is_ready(detail, _lost(detail))
     return NewArtifact("GSAGTAB", f"cosmo_{mode}_gsag.fits", content, detail)
 
 
@@ -85,7 +87,7 @@ def _findings(artifact: NewArtifact) -> Iterator[Finding]:
     if detail["wrong"]:
         yield Finding(
             "delivery-check", Severity.ALERT, f"{artifact.name} may not be delivered: {'; '.join(detail['wrong'])}",
-            "a table has every extension, the right columns, and rectangles on the detector", _SOURCE,
+            "a table has the right header, every extension and column, and rectangles on the detector", _SOURCE,
             float(len(detail["wrong"])), 0.0, detail["mode"],
         )  # fmt: skip
     if detail["difference"] is None:
@@ -99,7 +101,8 @@ def _findings(artifact: NewArtifact) -> Iterator[Finding]:
     if lost:
         yield Finding(
             "lost", Severity.ALERT, f"{artifact.name} lacks {lost} rectangles and extensions of {detail['active']}",
-            "a new table flags all that the active one flags", _SOURCE, float(lost), 0.0, detail["mode"],
+            "a new table flags all that the active one flags, from the same dates on", _SOURCE, float(lost), 0.0,
+            detail["mode"],
         )  # fmt: skip
 
 
@@ -175,7 +178,7 @@ MONITOR = Monitor(
     title="Gain sag tables",
     explanation=_EXPLANATION.strip(),
     detector="FUV",
-    version=2,
+    version=3,
     tables=frozenset({"flagged"}),
     inputs={"sagged": sag_tables.sagged_query(), "newest": _newest_query()},
     quantities={"sagged": Quantity("", "Superpixels that had sagged by a date, at a high voltage")},

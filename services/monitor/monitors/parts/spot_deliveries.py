@@ -9,6 +9,7 @@ from services.monitor.monitors.framework.history import Dated, value_at
 from services.monitor.monitors.framework.monitor import Finding, NewArtifact
 from services.monitor.monitors.parts import spot_tables
 from services.monitor.monitors.parts.dark_maps import DarkMap, expected_counts, stacked, whole_cells
+from services.monitor.monitors.parts.deliveries import is_ready
 from services.monitor.monitors.parts.hot_spots import Spot, low_response
 from services.monitor.monitors.parts.spot_tables import FlagRow
 from shared.database.models.monitoring import Severity
@@ -82,16 +83,14 @@ def table(
     if kind == "BPIXTAB" and active is not None:
         rows = [*active[1], *(row for row in rows if spot_tables.difference([row], active[1])["added"])]
     content = spot_tables.table_bytes(kind, detector, rows, newest)
-    wrong = spot_tables.check(kind, content)
-    if kind == "BPIXTAB" and active is None:
-        wrong.append("the rows of the active table are missing, since it cannot be read")
     detail: dict[str, Any] = {
         "detector": detector,
         "rows": len(rows),
-        "wrong": wrong,
+        "wrong": spot_tables.check(kind, content),
         "active": active[0] if active else None,
         "difference": spot_tables.difference(rows, active[1]) if active else None,
     }
+    detail["ready"] = is_ready(detail, detail["difference"]["removed"] if detail["difference"] else 0)
     ending = {"SPOTTAB": "spot", "BPIXTAB": "bpix"}[kind]
     return NewArtifact(kind, f"cosmo_{detector.lower()}_{ending}.fits", content, detail)
 
@@ -105,7 +104,7 @@ def table_findings(artifact: NewArtifact) -> Iterator[Finding]:
             f"no active {where} can be read (COSMO_CALIBRATOR__REFERENCES)",
             "a new table is compared with the one that CalCOS used last", _TABLE_SOURCE, configuration=where,
         )  # fmt: skip
-    elif detail["wrong"]:
+    if detail["wrong"]:
         yield Finding(
             "delivery-check", Severity.ALERT, f"{artifact.name} may not be delivered: {'; '.join(detail['wrong'])}",
             "a table has the right header, columns, and rectangles on the detector", _TABLE_SOURCE,

@@ -6,16 +6,15 @@ segment, a row of a SPOTTAB to those of which a good time interval overlaps STAR
 
 import io
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.time import Time
 
 from services.monitor.monitors.framework.monitor import Columns
 from services.monitor.monitors.parts.dark_maps import HIGHEST, LOWEST
+from services.monitor.monitors.parts.deliveries import primary_hdu, reaches_beyond, wrong_header
 from shared.cos.detector import FUV_SEGMENTS, X_BINNING, Y_BINNING
 
 __all__ = [
@@ -41,10 +40,6 @@ OPEN_END = 88069.0
 ALWAYS = (-np.inf, np.inf)
 """Times of a row of a BPIXTAB."""
 
-FILETYPES = {
-    "SPOTTAB": "TRANSIENT BAD PIXEL REFERENCE TABLE",
-    "BPIXTAB": "DATA QUALITY INITIALIZATION TABLE",
-}
 _RECTANGLE = {"LX": "J", "LY": "J", "DX": "J", "DY": "J", "DQ": "J"}
 _FORMATS = {
     "SPOTTAB": {"SEGMENT": "4A", "START": "D", "STOP": "D", **_RECTANGLE},
@@ -52,7 +47,6 @@ _FORMATS = {
 }
 _COMMENT = 24
 _DESCRIPTIONS = {"SPOTTAB": "Hot spots of the FUV detector in dark exposures", "BPIXTAB": "Bad pixels"}
-_DESCRIPTION_LENGTH = 67
 _SIZES = {"FUV": (16384, 1024), "NUV": (1024, 1024)}
 _NO_SEGMENT = "N/A"
 """SEGMENT of NUV exposures."""
@@ -95,13 +89,8 @@ def table_bytes(kind: str, detector: str, rows: Sequence[FlagRow], newest: float
     newest
         MJD of the newest exposure that they are from.
     """
-    primary = fits.PrimaryHDU()
-    last = Time(newest, format="mjd").to_datetime(timezone=UTC)
-    primary.header.update(
-        TELESCOP="HST", INSTRUME="COS", DETECTOR=detector, COSCOORD="USER", FILETYPE=FILETYPES[kind], VCALCOS="2.0",
-        USEAFTER="May 11 2009 00:00:00", PEDIGREE=f"INFLIGHT 11/05/2009 {last:%d/%m/%Y}", PHAMIN=LOWEST,
-        PHAMAX=HIGHEST, DESCRIP=_DESCRIPTIONS[kind].ljust(_DESCRIPTION_LENGTH, "-"),
-    )  # fmt: skip
+    primary = primary_hdu(kind, detector, newest, _DESCRIPTIONS[kind])
+    primary.header.update(PHAMIN=LOWEST, PHAMAX=HIGHEST)
     primary.header["HISTORY"] = "Superpixels of 8 by 2 pixels with more counts in dark exposures than their"
     primary.header["HISTORY"] = "surroundings explain, by COSMO. Times are those of the exposures before and"
     primary.header["HISTORY"] = "after those that show a spot."
@@ -199,14 +188,7 @@ def check(kind: str, content: bytes) -> list[str]:
 
 
 def _wrong_header(kind: str, header: fits.Header) -> Iterator[str]:
-    if header.get("FILETYPE") != FILETYPES[kind]:
-        yield f"FILETYPE is {header.get('FILETYPE')!r}, not {FILETYPES[kind]!r}"
-    if header.get("DETECTOR") not in _SIZES:
-        yield f"DETECTOR is {header.get('DETECTOR')!r}, neither FUV nor NUV"
-    try:
-        datetime.strptime(str(header.get("USEAFTER")), "%b %d %Y %H:%M:%S").replace(tzinfo=UTC)
-    except ValueError:
-        yield f"USEAFTER is no date: {header.get('USEAFTER')!r}"
+    yield from wrong_header(header, kind, tuple(_SIZES))
     if (header.get("PHAMIN"), header.get("PHAMAX")) != (LOWEST, HIGHEST):
         yield f"PHAMIN and PHAMAX are not {LOWEST} and {HIGHEST}, which CalCOS compares with those of PHATAB"
 
@@ -222,9 +204,7 @@ def _wrong_rows(kind: str, detector: Any, hdu: Any) -> Iterator[str]:
     segments = {str(segment).strip() for segment in data["SEGMENT"]}
     if not segments <= (set(FUV_SEGMENTS) if detector == "FUV" else {_NO_SEGMENT}):
         yield f"segments {', '.join(sorted(segments))} are not those of {detector}"
-    width, height = _SIZES.get(detector, _SIZES["FUV"])
-    right, top = data["LX"] + data["DX"], data["LY"] + data["DY"]
-    if (np.minimum(data["LX"], data["LY"]) < 0).any() or (right > width).any() or (top > height).any():
+    if reaches_beyond(data, *_SIZES.get(detector, _SIZES["FUV"])):
         yield "a rectangle reaches beyond the detector"
     if (data["DQ"] <= 0).any():
         yield "a row has no flag"

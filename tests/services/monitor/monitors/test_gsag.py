@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from services.monitor.monitors import monitors
 from services.monitor.monitors.framework.monitor import Columns, Findings, NewArtifact
 from services.monitor.monitors.framework.scheduling import Scheduler
-from services.monitor.monitors.parts import sag_tables
+from services.monitor.monitors.parts import sag_checks, sag_tables
 from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.monitoring import Alert, Artifact, Severity
@@ -98,8 +98,8 @@ def test_nothing_sagged_is_a_table_of_rows_that_cover_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("kept", "removed"),
-    [(_SAGGED, 0), (_SAGGED[:3], 2 + 34), (_SAGGED[1:], 0), (_SAGGED[2:], 2 + 26)],
-    ids=["all there", "FUVB up to 175 lost", "only a date changed", "FUVA up to 167 lost"],
+    [(_SAGGED, 0), (_SAGGED[:3], 2 + 34), (_SAGGED[1:], 2 + 22), (_SAGGED[2:], 2 + 26)],
+    ids=["all there", "FUVB up to 175 lost", "FUVA up to 163 flagged later", "FUVA up to 167 lost"],
 )
 def test_what_the_active_table_flagged_is_not_lost_silently(
     tmp_path: Path, kept: tuple[tuple[str, float, float, float, float], ...], removed: int
@@ -126,21 +126,50 @@ def test_additions_and_dates_are_told(tmp_path: Path) -> None:
     difference = new.artifacts[0].detail["difference"]
     assert difference["added"]["FUVB 175"] == 1
     assert difference["dates_changed"]["FUVA 163"] == 1
+    assert difference["added"]["FUVA 163"] == 1, "flagged earlier, so older exposures too"
     assert not difference["removed"]
+    assert [artifact.detail["ready"] for artifact in new.artifacts] == [True, False]
     assert [finding.rule for finding in new.findings] == ["not-compared"]  # the blue modes
+
+
+def test_a_place_is_covered_by_rectangles_that_hold_from_its_date_on() -> None:
+    """Rectangles of other sizes take over, as where superpixels of the new table lie within those of the active one."""
+    active = {("FUVA", 163): {(100, 200, 16, 4): 57000.0, (300, 200, 8, 2): 57000.0}}
+    parts = [(100, 200, 8, 4), (108, 200, 8, 2), (108, 202, 8, 2)]
+    for dates, removed in (((56000.0, 57000.0, 56500.0), 0), ((56000.0, 57000.5, 56500.0), 1), ((56000.0, 57000.0), 1)):
+        new = {("FUVA", 163): {**dict(zip(parts, dates, strict=False)), (298, 199, 12, 4): 57000.0}}
+        assert sag_checks.difference(new, active)["removed"] == ({"FUVA 163": removed} if removed else {})
+
+
+def test_a_rectangle_that_a_table_has_twice_holds_from_its_first_date() -> None:
+    content = _compute(_sagged()).artifacts[0].content
+    with fits.open(io.BytesIO(content)) as hdus:
+        hdus[1].data = np.concatenate([hdus[1].data, hdus[1].data])
+        hdus[1].data["DATE"][-len(hdus[1].data) // 2 :] += 100.0
+        assert sag_tables.read_table(hdus)["FUVA", 0] == {(9120, 422, 8, 2): 58000.0, (9128, 492, 8, 2): 57500.0}
 
 
 def test_a_spoilt_table_is_not_to_be_delivered() -> None:
     content = _compute(_sagged()).artifacts[0].content
     with fits.open(io.BytesIO(content)) as hdus:
         hdus[0].header["USEAFTER"] = "2009-05-11"
+        hdus[0].header["DETECTOR"] = "NUV"
+        del hdus[0].header["VCALCOS"]
         hdus[1].data["DQ"] = 1
         hdus[2].data["LX"] = 16380
         del hdus[5]
         buffer = io.BytesIO()
         hdus.writeto(buffer)
-    wrong = " / ".join(sag_tables.check(buffer.getvalue()))
-    for reason in ("USEAFTER", "no extension of FUVA at level 144", "DQ other than 8192", "beyond the detector"):
+    wrong = " / ".join(sag_checks.check(buffer.getvalue(), blue=True))
+    for reason in (
+        "USEAFTER",
+        "DETECTOR",
+        "VCALCOS",
+        "CENWAVE is 'N/A'",
+        "no extension of FUVA at level 144",
+        "DQ other than 8192",
+        "beyond the detector",
+    ):
         assert reason in wrong
 
 
@@ -151,7 +180,7 @@ def test_a_table_that_lacks_what_a_higher_level_flags_is_not_to_be_delivered() -
         hdus[number].data["LX"] += 8
         buffer = io.BytesIO()
         hdus.writeto(buffer)
-    assert sag_tables.check(buffer.getvalue()) == [
+    assert sag_checks.check(buffer.getvalue(), blue=False) == [
         "FUVA at level 149 lacks rectangles of level 150",
         "FUVA at level 150 lacks rectangles of level 151",
     ]

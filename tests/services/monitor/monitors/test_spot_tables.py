@@ -68,6 +68,7 @@ def test_what_the_active_table_flagged_is_not_lost_silently(
         "SPOTTAB", "FUV", spot_rows([_GONE]), _NEWEST, ("active.fits", spot_tables.read_rows(io.BytesIO(content))[1])
     )
     assert made.detail["difference"]["removed"] == removed
+    assert made.detail["ready"] is not bool(removed)
     found = [(finding.rule, finding.severity) for finding in table_findings(made)]
     assert found == [("lost", Severity.ALERT)] * removed
 
@@ -80,8 +81,16 @@ def test_bad_pixels_are_those_of_the_active_table_and_more() -> None:
     assert spot_tables.read_rows(io.BytesIO(made.content))[1] == [dead, known, new]
     assert made.detail["wrong"] == []
     alone = table("BPIXTAB", "FUV", [known, new], _NEWEST, None)
-    assert alone.detail["wrong"] == ["the rows of the active table are missing, since it cannot be read"]
+    assert (made.detail["ready"], alone.detail["ready"]) == (True, False), "it would lack the rows of the active table"
     assert [finding.rule for finding in table_findings(alone)] == ["not-compared"]
+
+
+def test_a_wrong_table_alarms_though_it_cannot_be_compared() -> None:
+    beyond = FlagRow(("FUVA", 57100.0, 57140.0, 16380, 480, 16, 4, 32))
+    made = table("SPOTTAB", "FUV", [beyond], _NEWEST, None)
+    assert (made.detail["wrong"], made.detail["ready"]) == (["a rectangle reaches beyond the detector"], False)
+    found = [(finding.rule, finding.severity) for finding in table_findings(made)]
+    assert found == [("not-compared", Severity.INFO), ("delivery-check", Severity.ALERT)]
 
 
 def test_a_spoilt_table_is_not_to_be_delivered() -> None:
@@ -89,6 +98,8 @@ def test_a_spoilt_table_is_not_to_be_delivered() -> None:
     with fits.open(io.BytesIO(content)) as hdus:
         hdus[0].header["USEAFTER"] = "2009-05-11"
         hdus[0].header["PHAMIN"] = 3
+        hdus[0].header["VCALCOS"] = "9.0"
+        hdus[0].header["PEDIGREE"] = "INFLIGHT 11/05/2019 01/01/2018"
         hdus[1].data["LX"][0] = 16380
         hdus[1].data["START"][1] = np.nan
         hdus[1].data["SEGMENT"][1] = "NUVA"
@@ -96,7 +107,16 @@ def test_a_spoilt_table_is_not_to_be_delivered() -> None:
         buffer = io.BytesIO()
         hdus.writeto(buffer)
     wrong = " / ".join(spot_tables.check("SPOTTAB", buffer.getvalue()))
-    for reason in ("USEAFTER", "PHAMIN", "beyond the detector", "ends before it starts", "NUVA", "no flag"):
+    for reason in (
+        "USEAFTER",
+        "PHAMIN",
+        "VCALCOS",
+        "PEDIGREE",
+        "beyond the detector",
+        "ends before it starts",
+        "NUVA",
+        "no flag",
+    ):
         assert reason in wrong
 
 
