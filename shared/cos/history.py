@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 __all__ = [
+    "ANNOTATIONS",
     "APERTURE_STEPS",
     "FGS_BREAKS",
     "HIGH_VOLTAGE",
     "LIFETIME_POSITIONS",
+    "Annotation",
     "LifetimePosition",
     "Segment",
+    "Topic",
     "aperture_position",
     "high_voltage",
     "lifetime_position",
@@ -20,6 +23,7 @@ __all__ = [
 ]
 
 Segment = Literal["FUVA", "FUVB"]
+Topic = Literal["FUV", "pointing", "acquisition"]
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,9 @@ LIFETIME_POSITIONS: Final = (
 Source: COS Data Handbook, table A.1."""
 
 HIGH_VOLTAGE: Final[dict[Segment, tuple[tuple[float, int], ...]]] = {
-    "FUVA": ((54962.0, 169), (56012.0, 178), (56131.0, 167), (56964.0, 173), (57062.0, 167), (58028.0, 163)),
+    "FUVA": ((55055.0, 169), (56012.0, 178), (56131.0, 167), (56964.0, 173), (57062.0, 167), (58028.0, 163)),
     "FUVB": (
-        (54962.0, 167),
+        (55055.0, 167),
         (55630.0, 175),
         (56131.0, 163),
         (56467.0, 169),
@@ -70,8 +74,9 @@ HIGH_VOLTAGE: Final[dict[Segment, tuple[tuple[float, int], ...]]] = {
         (58028.0, 163),
     ),
 }
-"""MJD, and the nominal commanded level from then on. Source: the history in the ``peewee4cosmo`` monitors, with the
-date of 2011-03-10 from the STScI Analysis Newsletter of March 2011."""
+"""MJD, and the nominal commanded level from then on; the first from 2009-08-12. Source: the history in the
+``peewee4cosmo`` monitors, with the date of 2011-03-10 from the STScI Analysis Newsletter of March 2011. It ends in
+2017: later levels are told by exposures alone."""
 
 APERTURE_STEPS: Final[dict[str, dict[int, int]]] = {
     "PSA": {1: 126, 2: 53, 3: 181, 4: 234, 5: 13, 6: -11, 7: -49},
@@ -88,6 +93,53 @@ FGS_BREAKS: Final[dict[str, tuple[str, ...]]] = {
 }
 """When the alignment of a fine guidance sensor was set anew, as year and day of year. Source: the V2V3 monitor of
 ``spacetelescope/cosmo``; FGS 2 was not used from 2015.327 to 2016.123."""
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """Something that happened once and shows in what is measured.
+
+    Parameters
+    ----------
+    mjd
+        When.
+    text
+        What, as figures say it.
+    topics
+        What it concerns.
+    source
+        Where it is known from.
+    """
+
+    mjd: float
+    text: str
+    topics: tuple[Topic, ...]
+    source: str
+
+
+_SUSPEND = "STScI's note on the suspension of COS of 2012-04-30"
+_V2V3 = "V2V3 monitor of ``spacetelescope/cosmo``"
+_PEAKXD = "PEAKXD monitor of ``spacetelescope/cosmo``"
+
+ANNOTATIONS: Final = (
+    Annotation(55733.0, "FGS realigned", ("pointing",), _V2V3),
+    Annotation(55767.0, "FGS2 in use", ("pointing",), _V2V3),
+    Annotation(56047.0, "FUVA shut off", ("FUV",), _SUSPEND),
+    Annotation(56497.0, "FGS realigned", ("pointing",), _V2V3),
+    Annotation(56712.0, "SIAF update", ("pointing",), _V2V3),
+    Annotation(57349.0, "FGS2 off", ("pointing",), _V2V3),
+    Annotation(57510.0, "FGS2 on", ("pointing",), _V2V3),
+    Annotation(58025.0, "Gaia guide stars", ("pointing",), _V2V3),
+    Annotation(58028.0, "PEAKXD algorithm", ("acquisition",), _PEAKXD),
+    Annotation(58835.0, "FGS realigned", ("pointing",), _V2V3),
+    Annotation(58998.0, "FHST aligned", ("pointing",), _V2V3),
+    Annotation(59275.0, "F1G gyro hybrid", ("pointing",), _V2V3),
+    Annotation(59284.0, "normal gyros", ("pointing",), _V2V3),
+    Annotation(59359.0, "gyro hybrid low", ("pointing",), _V2V3),
+    Annotation(59419.0, "gyro hybrid high", ("pointing",), _V2V3),
+    Annotation(60475.0, "reduced-gyro mode", ("pointing",), _V2V3),
+)
+"""In the order of their dates; those of pointing are days of `FGS_BREAKS` and other events that the monitor marks."""
 
 
 def lifetime_position(mjd: float, grating: str, cenwave: int) -> LifetimePosition:

@@ -1,10 +1,14 @@
 """FUV dark rate: by segment and region of the detector, outside the South Atlantic Anomaly."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
+import numpy as np
+
 from services.monitor.monitors.framework.history import Dated
-from services.monitor.monitors.framework.monitor import Findings, Inputs, Monitor, Quantity
-from services.monitor.monitors.parts import dark_figures, darks
+from services.monitor.monitors.framework.monitor import Finding, Findings, Inputs, Monitor, Quantity
+from services.monitor.monitors.parts import dark_figures, dark_rules, darks
+from services.monitor.monitors.parts.dark_histograms import histogram_figure
 
 __all__ = ["MONITOR"]
 
@@ -37,9 +41,16 @@ solar cycle, the detector's voltage and, near the South Atlantic Anomaly, HST's 
 Each dark exposure is cut into 25-s bins; events with pulse heights 3 to 22 inside a region are counted and divided by
 the region's area and the time. Bins south of latitude 10 degrees and east of longitude 260 degrees, where the Anomaly
 is, and those within 500 km of its contour are left out here (the orbit monitor shows them). The inner region is where
-spectra fall; the regions overlap, so they must not be added up. Multiply by 1 / 1.44e-6 to have counts per second and
-square centimetre.
+spectra fall; the regions overlap, so they must not be added up. An exposure is an outlier if it lies far above the line
+of median slope through the 25 darks about it of the same voltage. Below the rates stands the Sun's radio flux at 10.7
+cm, as a copy that comes with COSMO: means of months as observed at Penticton (NOAA, CelesTrak). Multiply by 1 / 1.44e-6
+to have counts per second and square centimetre.
 """
+
+
+def _findings(group: darks.DarkRates) -> Iterator[Finding]:
+    yield from dark_rules.expected_findings(group, _EXPECTED[group.segment])
+    yield from dark_rules.outlier_findings(group)
 
 
 def _compute(inputs: Inputs) -> Findings:
@@ -54,11 +65,13 @@ def _compute(inputs: Inputs) -> Findings:
         values=[group.values for group in rates],
         figures=[
             dark_figures.rate_figure(rates, regions, _EXPECTED),
-            dark_figures.histogram_figure(inputs["histogram"]),
+            histogram_figure(inputs["histogram"]),
             dark_figures.temperature_figure(main),
+            dark_figures.voltage_figure([group for group in main if np.isfinite(group.values.hvlevel).any()]),
+            dark_figures.flux_figure(main),
         ],
-        findings=[finding for group in main for finding in darks.rate_findings(group, _EXPECTED[group.segment])],
-        statistics=darks.statistics_of(rates),
+        findings=[finding for group in main for finding in _findings(group)],
+        statistics=darks.statistics_of(rates) | darks.statistics_by_level(main),
     )
 
 
@@ -67,7 +80,7 @@ MONITOR = Monitor(
     title="FUV dark rate",
     explanation=_EXPLANATION.strip(),
     detector="FUV",
-    version=2,
+    version=3,
     tables=frozenset({"darks"}),
     inputs={"ranges": darks.RANGES},
     parts=darks.darks_by_files(_SEGMENTS, _MAIN),

@@ -25,6 +25,7 @@ from services.monitor.monitors.framework.monitor import (
 from services.monitor.monitors.parts import sag_checks, sag_tables
 from services.monitor.monitors.parts.deliveries import is_ready
 from services.monitor.monitors.parts.sag_tables import Rectangles
+from shared.cos.dates import decimal_year
 from shared.cos.detector import FUV_SEGMENTS, X_BINNING, Y_BINNING
 from shared.database.models.monitoring import MonitorRun, Severity
 
@@ -137,9 +138,8 @@ def _figures(sagged: Columns, values: list[Values]) -> Iterator[Figure]:
     for segment in FUV_SEGMENTS:
         mine = sagged["segment"] == segment
         if mine.any():
-            years = 2000.0 + (sagged["mjd"][mine] - 51544.5) / 365.25
             points = PointColumns(
-                sagged["x"][mine] * X_BINNING, sagged["y"][mine] * Y_BINNING, colour=years,
+                sagged["x"][mine] * X_BINNING, sagged["y"][mine] * Y_BINNING, colour=decimal_year(sagged["mjd"][mine]),
                 notes=np.array([f"HV {level:.0f}" for level in sagged["hvlevel"][mine]], dtype=object),
             )  # fmt: skip
             panels.append(Panel("X (pix)", "Y (pix)", scatter("sagged", points, "year"), segment))

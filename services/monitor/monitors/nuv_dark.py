@@ -1,10 +1,12 @@
 """NUV dark rate: of the whole detector, outside the South Atlantic Anomaly, with its temperature."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from services.monitor.monitors.framework.history import Dated
-from services.monitor.monitors.framework.monitor import Findings, Inputs, Monitor, Quantity
-from services.monitor.monitors.parts import dark_figures, darks
+from services.monitor.monitors.framework.monitor import Finding, Findings, Inputs, Monitor, Quantity
+from services.monitor.monitors.parts import dark_figures, dark_rules, darks
+from services.monitor.monitors.parts.dark_histograms import histogram_figure
 
 __all__ = ["MONITOR"]
 
@@ -27,7 +29,18 @@ pulse heights) and divided by the area and the time. Bins south of latitude 10 d
 degrees, where the South Atlantic Anomaly is, and those within 500 km of its contour are left out. Multiply by 1 /
 6.25e-6 to have counts per second and square centimetre. The original COSMO divided by 1024 by 1204 pixels, so its rates
 are 0.850 of these.
+
+An exponential in temperature is fitted to the darks of each year. The latest five are held against one in temperature
+and time through those of the two years before them, and, since November 2023, against the exposure-time calculator's
+rate.
 """
+
+
+def _findings(group: darks.DarkRates) -> Iterator[Finding]:
+    yield from dark_rules.expected_findings(group, _EXPECTED["NUV"])
+    yield from dark_rules.temperature_findings(group)
+    yield from dark_rules.total_findings(group)
+    yield from dark_rules.outlier_findings(group)
 
 
 def _compute(inputs: Inputs) -> Findings:
@@ -40,11 +53,11 @@ def _compute(inputs: Inputs) -> Findings:
         float(columns["mjd"].max()),
         values=[group.values for group in rates],
         figures=[
-            dark_figures.rate_figure(rates, regions, _EXPECTED),
-            dark_figures.histogram_figure(inputs["histogram"]),
-            dark_figures.temperature_figure(rates),
+            dark_figures.rate_figure(rates, regions, _EXPECTED, temperature=True),
+            histogram_figure(inputs["histogram"]),
+            dark_figures.temperature_figure(rates, fitted=True),
         ],
-        findings=[finding for group in rates for finding in darks.rate_findings(group, _EXPECTED["NUV"])],
+        findings=[finding for group in rates for finding in _findings(group)],
         statistics=darks.statistics_of(rates),
     )
 
@@ -54,7 +67,7 @@ MONITOR = Monitor(
     title="NUV dark rate",
     explanation=_EXPLANATION.strip(),
     detector="NUV",
-    version=2,
+    version=3,
     tables=frozenset({"darks"}),
     inputs={"ranges": darks.RANGES},
     parts=darks.darks_by_files(("NUV",), ("all", "legacy")),

@@ -92,7 +92,7 @@ async def test_values_lead_to_run_and_file(measured: House, web: httpx.AsyncClie
 
 async def test_figures_are_plotly_png_and_svg(measured: House, web: httpx.AsyncClient) -> None:
     names = [item["name"] for item in await _items(web, "monitors/fuv-dark/figures")]
-    assert names == ["rate", "histogram", "temperature"]
+    assert names == ["rate", "histogram", "temperature", "voltage", "flux"]
     path = "/api/v1/monitors/fuv-dark/figures/rate"
     answer = await web.get(path)
     points = next(trace for trace in answer.json()["data"] if trace["name"] == "FUVA")

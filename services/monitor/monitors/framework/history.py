@@ -1,14 +1,25 @@
 """Dated thresholds, and the marks that dated facts of the instrument leave on figures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from services.monitor.figures import Mark
-from shared.cos.history import HIGH_VOLTAGE, LIFETIME_POSITIONS, Segment
+from shared.cos.history import ANNOTATIONS, HIGH_VOLTAGE, LIFETIME_POSITIONS, Segment, Topic
 
-__all__ = ["Dated", "configuration_marks", "dated_at", "lifetime_marks", "value_at", "years_of"]
+__all__ = [
+    "Dated",
+    "annotation_marks",
+    "configuration_marks",
+    "held_at",
+    "lifetime_marks",
+    "value_at",
+    "years_of",
+]
+
+_LASTING = 10
+"""Exposures in turn at a level without which it is a test, or one of several in use."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +29,11 @@ class Dated:
     mjd: float
     value: float
     source: str
+
+
+def _places(history: Sequence[Dated], mjd: np.ndarray) -> np.ndarray:
+    places: np.ndarray = np.searchsorted([item.mjd for item in history], mjd, side="right") - 1
+    return np.maximum(places, 0, out=places)
 
 
 def value_at(history: Sequence[Dated], mjd: np.ndarray) -> np.ndarray:
@@ -30,14 +46,13 @@ def value_at(history: Sequence[Dated], mjd: np.ndarray) -> np.ndarray:
     mjd
         Times, shape (n,).
     """
-    place = np.searchsorted([item.mjd for item in history], mjd, side="right") - 1
-    values: np.ndarray = np.array([item.value for item in history])[np.clip(place, 0, None)]
+    values: np.ndarray = np.array([item.value for item in history])[_places(history, mjd)]
     return values
 
 
-def dated_at(history: Sequence[Dated], mjd: float) -> Dated:
+def held_at(history: Sequence[Dated], mjd: float) -> Dated:
     """Value that held at a time, with its source; the first one also before its date."""
-    return history[max(int(np.searchsorted([item.mjd for item in history], mjd, side="right")) - 1, 0)]
+    return history[int(_places(history, np.array([mjd]))[0])]
 
 
 def years_of(mjd: np.ndarray) -> np.ndarray:
@@ -51,16 +66,46 @@ def lifetime_marks(mjd: np.ndarray) -> list[Mark]:
     return _marks(_moves(), mjd)
 
 
-def configuration_marks(segment: Segment, mjd: np.ndarray) -> list[Mark]:
-    """Mark the moves and the voltage steps of a segment within a span of times, all of a date by one mark."""
-    return _marks([*_moves(), *((date, f"HV {level}") for date, level in HIGH_VOLTAGE[segment])], mjd)
+def configuration_marks(segment: Segment, mjd: np.ndarray, hvlevel: np.ndarray | None = None) -> list[Mark]:
+    """Mark the moves and the voltage steps of a segment within a span of times, all of a date by one mark.
+
+    Parameters
+    ----------
+    segment
+        FUVA or FUVB.
+    mjd
+        Times, shape (n,).
+    hvlevel
+        Commanded level at each, NaN where unknown: steps after the last known one are told by them.
+    """
+    steps = [(date, float(level)) for date, level in HIGH_VOLTAGE[segment]]
+    if hvlevel is not None:
+        later = mjd > steps[-1][0]
+        steps += _voltage_steps(mjd[later], hvlevel[later], steps[-1][1])
+    return _marks([*_moves(), *((date, f"HV {level:.0f}") for date, level in steps)], mjd)
+
+
+def annotation_marks(topic: Topic, mjd: np.ndarray) -> list[Mark]:
+    """Mark what happened that concerns a topic within a span of times."""
+    return _marks([(one.mjd, one.text) for one in ANNOTATIONS if topic in one.topics], mjd)
+
+
+def _voltage_steps(mjd: np.ndarray, hvlevel: np.ndarray, before: float) -> list[tuple[float, float]]:
+    """When exposures came to another level than before, and which, apart from levels that did not last."""
+    # An exposure may have several rows.
+    times, places = np.unique(mjd[np.isfinite(hvlevel)], return_index=True)
+    levels = hvlevel[np.isfinite(hvlevel)][places]
+    starts = np.flatnonzero(np.diff(levels, prepend=np.nan) != 0)
+    lasting = starts[np.diff(np.append(starts, len(levels))) >= _LASTING]
+    changed = lasting[np.diff(levels[lasting], prepend=before) != 0]
+    return list(zip(times[changed].tolist(), levels[changed].tolist(), strict=True))
 
 
 def _moves() -> list[tuple[float, str]]:
     return [(position.start, f"LP{position.number}") for position in LIFETIME_POSITIONS]
 
 
-def _marks(facts: Sequence[tuple[float, str]], mjd: np.ndarray) -> list[Mark]:
+def _marks(facts: Iterable[tuple[float, str]], mjd: np.ndarray) -> list[Mark]:
     first, last = (float(mjd.min()), float(mjd.max())) if len(mjd) else (np.inf, -np.inf)
     names: dict[float, list[str]] = {}
     for date, text in facts:

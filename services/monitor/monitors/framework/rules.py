@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.monitor.monitors.framework.history import Dated, dated_at, value_at
+from services.monitor.monitors.framework.history import Dated, held_at, value_at
 from shared.database.models.monitoring import Severity
 
 __all__ = ["Finding", "Rule", "always"]
@@ -126,7 +126,7 @@ class Rule:
         """
         if self.severity is None:
             raise ValueError(f"the rule {self.name} makes no alerts")
-        dated = dated_at(self.thresholds, mjd) if self.thresholds else None
+        dated = held_at(self.thresholds, mjd) if self.thresholds else None
         text, source = (self.text.format(dated.value), dated.source) if dated else (self.text, self.source)
         if threshold is None and dated is not None:
             threshold = dated.value

@@ -1,53 +1,87 @@
-"""Figures of the dark monitors: rates against date and temperature, and how often each rate is."""
+"""Figures of the dark monitors: rates against date, and against what they may follow."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from services.monitor.figures import Figure, Mark, Panel
+from services.monitor.figures import Figure, Panel
 from services.monitor.figures.description import Layer, Line, PointColumns, numbers, scatter
-from services.monitor.monitors.framework.history import Dated, lifetime_marks, value_at
-from services.monitor.monitors.framework.monitor import Columns
-from services.monitor.monitors.parts.darks import HISTOGRAM_STEP, DarkRates
+from services.monitor.monitors.framework.history import Dated, annotation_marks, lifetime_marks, value_at
+from services.monitor.monitors.parts.dark_rules import yearly
+from services.monitor.monitors.parts.darks import DarkRates
+from shared.cos.dates import decimal_year
+from shared.cos.solar_flux import monthly_flux, smoothed_flux
 
-__all__ = ["histogram_figure", "rate_figure", "temperature_figure"]
+__all__ = ["flux_figure", "rate_figure", "temperature_figure", "voltage_figure"]
+
+_RATE = "Dark rate (counts / s / pix)"
+_FLUX = "F10.7 (sfu)"
+
+_MONTH_DAYS = 31.0
+"""A month's flux is shown where its middle is not farther from the darks."""
+
+_STEPS = 25
+"""Points of a curve."""
 
 
-def rate_figure(rates: Sequence[DarkRates], regions: Sequence[str], expected: Mapping[str, Sequence[Dated]]) -> Figure:
-    """Figure of rate against date, a panel for each region."""
+def rate_figure(
+    rates: Sequence[DarkRates],
+    regions: Sequence[str],
+    expected: Mapping[str, Sequence[Dated]],
+    *,
+    temperature: bool = False,
+) -> Figure:
+    """Figure of rate against date, a panel for each region, with the solar flux below.
+
+    Parameters
+    ----------
+    rates
+        Rates by segment and region.
+    regions
+        Regions with a panel, in its order.
+    expected
+        Expected rates by segment, counts / (s pix).
+    temperature
+        Whether there is a panel of the temperature too.
+    """
+    mjd = np.concatenate([group.values.mjd for group in rates])
+    moves = any(group.segment != "NUV" for group in rates)
+    marks = [*lifetime_marks(mjd), *annotation_marks("FUV", mjd)] if moves else []
     panels = []
     for region in regions:
         layers: list[Layer] = []
-        groups = [group for group in rates if group.region == region]
-        for group in groups:
-            layers += scatter(group.segment, _points(group))
+        for group in (group for group in rates if group.region == region):
+            layers += scatter(group.segment, _points(group, group.values.mjd, group.values.value, coloured=False))
             layers += _expected_line(group, expected.get(group.segment, ()), region == regions[0])
-        if groups:
-            layers += lifetime_marks(np.concatenate([group.values.mjd for group in groups]))
-        panels.append(Panel("Date", "Dark rate (counts / s / pix)", layers, title=region, x_is_time=True))
+        panels.append(Panel("Date", _RATE, [*layers, *marks], title=region, x_is_time=True))
+    if temperature:
+        layers = [layer for group in rates if group.region == regions[0] for layer in _temperatures(group)]
+        panels.append(Panel("Date", "Temperature (deg C)", layers, title="temperature", x_is_time=True))
+    panels.append(Panel("Date", _FLUX, _fluxes(mjd), title="solar radio flux", x_is_time=True))
     caption = (
         "Each point is one dark exposure outside the South Atlantic Anomaly, with its Poisson error; crosses are "
-        "outliers. Dashed: the rate of the exposure-time calculator. Dotted: moves to new lifetime positions."
+        "outliers. Dashed: the rate of the exposure-time calculator. Dotted: moves to new lifetime positions and other "
+        "events. Below: the Sun's flux at 10.7 cm, means of months and of four of them."
     )
     return Figure("rate", "Dark rate against date", caption, panels, share_x=True)
 
 
-def _points(group: DarkRates) -> PointColumns:
+def _note(level: float, heat: float) -> str:
+    known = [f"HV {level:.0f}" if np.isfinite(level) else "", f"{heat:.1f} C" if np.isfinite(heat) else ""]
+    return ", ".join(text for text in known if text)
+
+
+def _points(group: DarkRates, x: np.ndarray, y: np.ndarray, *, coloured: bool = True) -> PointColumns:
+    """Exposures of a group; those of another team's measurements lead to no dataset."""
     values = group.values
-    notes = np.array(
-        [
-            ""
-            if not np.isfinite(level)
-            else f"HV {level:.0f}, {heat:.1f} C"
-            if np.isfinite(heat)
-            else f"HV {level:.0f}"
-            for level, heat in zip(values.hvlevel, group.temperature, strict=True)
-        ],
-        dtype=object,
-    )
+    notes = [_note(*pair) for pair in zip(values.hvlevel, group.temperature, strict=True)]
+    others = group.region == "legacy"
+    if others:
+        notes = [", ".join(filter(None, pair)) for pair in zip(values.rootname.tolist(), notes, strict=True)]
     return PointColumns(
-        values.mjd, values.value, values.error, rootnames=values.rootname, notes=notes, outliers=values.outlier
-    )
+        x, y, values.error if y is values.value else None, decimal_year(values.mjd) if coloured else None,
+        None if others else values.rootname, np.array(notes, dtype=object), None if coloured else values.outlier,
+    )  # fmt: skip
 
 
 def _expected_line(group: DarkRates, expected: Sequence[Dated], wanted: bool) -> list[Layer]:
@@ -61,54 +95,82 @@ def _expected_line(group: DarkRates, expected: Sequence[Dated], wanted: bool) ->
     return [Line(f"{group.segment} expected", numbers([*x, last], None), numbers(y), steps=True, dashed=True)]
 
 
-def temperature_figure(rates: Sequence[DarkRates]) -> Figure:
-    """Figure of rate against temperature, coloured by date."""
+def _temperatures(group: DarkRates) -> list[Layer]:
+    warm = np.isfinite(group.temperature)
+    columns = PointColumns(group.values.mjd[warm], group.temperature[warm], rootnames=group.values.rootname[warm])
+    return scatter(f"{group.segment} temperature", columns)
+
+
+def _fluxes(mjd: np.ndarray) -> list[Layer]:
+    """Solar flux of the months that darks are of."""
+    months, flux = monthly_flux()
+    near = (months > mjd.min() - _MONTH_DAYS) & (months < mjd.max() + _MONTH_DAYS)
+    if not near.any():
+        return []
+    smooth = Line("mean of 4 months", numbers(months[near], None), numbers(smoothed_flux(months[near])))
+    return [*scatter("mean of a month", PointColumns(months[near], flux[near])), smooth]
+
+
+def temperature_figure(rates: Sequence[DarkRates], *, fitted: bool = False) -> Figure:
+    """Figure of rate against temperature, coloured by date.
+
+    Parameters
+    ----------
+    rates
+        Rates, with a panel each.
+    fitted
+        Whether to draw the exponential of each year.
+    """
+    caption = "One point an exposure, coloured by its date: a trend along one colour is one with temperature."
+    if fitted:
+        caption += " Lines: exponentials fitted to the darks of each year."
+    curves = _curves if fitted else None
+    return _against(
+        "temperature", "temperature", "Temperature (deg C)", rates, lambda group: group.temperature, caption, curves
+    )
+
+
+def _curves(group: DarkRates) -> list[Layer]:
+    layers: list[Layer] = []
+    years = np.floor(decimal_year(group.values.mjd))
+    for year, fit in yearly(group).items():
+        heat = group.temperature[(years == year) & np.isfinite(group.temperature)]
+        x = np.linspace(heat.min(), heat.max(), _STEPS)
+        label = f"{year}: {100 * np.expm1(fit.per_degree):+.1f} % / deg C"
+        layers.append(Line(label, numbers(x), numbers(fit.at(x, np.full(_STEPS, fit.mjd)))))
+    return layers
+
+
+def voltage_figure(rates: Sequence[DarkRates]) -> Figure:
+    """Figure of rate against high voltage, coloured by date."""
+    caption = "One point an exposure, coloured by its date: steps of one colour are those of the voltage."
+    return _against("voltage", "high voltage", "High-voltage level", rates, lambda group: group.values.hvlevel, caption)
+
+
+def flux_figure(rates: Sequence[DarkRates]) -> Figure:
+    """Figure of rate against the solar flux, coloured by date."""
+    caption = (
+        "One point an exposure, coloured by its date, against the Sun's flux at 10.7 cm, mean of four months: the rate "
+        "of quiet years is the lower left."
+    )
+    return _against("flux", "solar radio flux", _FLUX, rates, lambda group: smoothed_flux(group.values.mjd), caption)
+
+
+def _against(
+    name: str,
+    what: str,
+    label: str,
+    rates: Iterable[DarkRates],
+    abscissa: Callable[[DarkRates], np.ndarray],
+    caption: str,
+    curves: Callable[[DarkRates], list[Layer]] | None = None,
+) -> Figure:
     panels = []
     for group in rates:
-        warm = np.isfinite(group.temperature)
-        years = 2000.0 + (group.values.mjd[warm] - 51544.5) / 365.25
-        columns = PointColumns(
-            group.temperature[warm], group.values.value[warm], group.values.error[warm], years,
-            group.values.rootname[warm],
-        )  # fmt: skip
-        panels.append(
-            Panel(
-                "Temperature (deg C)",
-                "Dark rate (counts / s / pix)",
-                scatter(group.segment, columns, "year"),
-                group.name,
-            )
-        )
-    caption = "One point an exposure, coloured by its date: a trend along one colour is one with temperature."
-    return Figure("temperature", "Dark rate against temperature", caption, panels, columns=max(1, len(panels)))
-
-
-def histogram_figure(columns: Columns) -> Figure:
-    """Figure of the distribution of the 25-s rates of each segment: all years, and the newest one."""
-    panels = []
-    for segment in sorted(set(columns["segment"].tolist())):
-        mine = columns["segment"] == segment
-        years = columns["year"][mine]
-        newest = years.max()
+        x = abscissa(group)
         layers: list[Layer] = []
-        for label, mask in (("whole mission", years > 0), (f"{newest:.0f}", years == newest)):
-            steps, counts = columns["step"][mine][mask], columns["count"][mine][mask]
-            unique, place = np.unique(steps, return_inverse=True)
-            total = np.bincount(place, weights=counts)
-            layers.append(Line(label, numbers(unique * HISTOGRAM_STEP), numbers(total / total.sum()), steps=True))
-        layers += _quantiles(columns["step"][mine], columns["count"][mine])
-        panels.append(Panel("Dark rate (counts / s / pix)", "Fraction of the 25-s bins", layers, segment, y_log=True))
-    caption = (
-        "Distribution of the rates of 25 s outside the South Atlantic Anomaly; lines mark median, 95 and 99 per cent."
-    )
-    return Figure("histogram", "How often which dark rate", caption, panels, columns=max(1, len(panels)))
-
-
-def _quantiles(steps: np.ndarray, counts: np.ndarray) -> list[Layer]:
-    order = np.argsort(steps)
-    share = np.cumsum(counts[order]) / counts.sum()
-    marks: list[Layer] = []
-    for fraction, text in ((0.5, "median"), (0.95, "95 %"), (0.99, "99 %")):
-        place = steps[order][np.searchsorted(share, fraction)]
-        marks.append(Mark(text, x=float((place + 0.5) * HISTOGRAM_STEP)))
-    return marks
+        if np.isfinite(x).any():
+            layers = scatter(group.segment, _points(group, x, group.values.value), "year")
+            layers += curves(group) if curves else []
+        panels.append(Panel(label, _RATE, layers, group.name))
+    return Figure(name, f"Dark rate against {what}", caption, panels, columns=max(1, min(2, len(panels))))

@@ -7,23 +7,24 @@ from typing import Any
 import numpy as np
 from sqlalchemy import ColumnElement, Double, String, and_, cast, func, or_, select
 
-from services.monitor.monitors.framework.history import Dated, value_at
-from services.monitor.monitors.framework.monitor import Columns, Finding, PartedInput, RowQuery, Values
+from services.monitor.monitors.framework.monitor import Columns, PartedInput, RowQuery, Values
 from services.monitor.monitors.framework.parts import by_files, file_ranges
 from services.monitor.monitors.framework.statistics import robust_sigma, summarise
 from services.monitor.monitors.parts.exposures import take, voltage_changed
 from services.monitor.monitors.parts.lines import away_from_lines
-from shared.database.models.monitoring import Severity
 from shared.database.models.operations import File
 from shared.database.models.science import Dark, Header
 
 __all__ = [
     "HISTOGRAM_STEP",
+    "OUTLIER_SIGMAS",
+    "OUTLIER_WINDOW",
     "RANGES",
     "DarkRates",
     "darks_by_files",
-    "rate_findings",
+    "free_of_saa",
     "rates_of",
+    "statistics_by_level",
     "statistics_of",
 ]
 
@@ -39,13 +40,7 @@ OUTLIER_SIGMAS, OUTLIER_WINDOW = 5.0, 25
 those before it would lag behind the solar cycle, and behind the growth of the NUV rate, wherever darks are rare."""
 
 _LEAST = 10
-"""Darks of a region without which nothing is an outlier."""
-
-LATEST = 5
-"""Darks whose median is held against the expected rate."""
-
-RECENT_DAYS = 30.0
-"""Older outliers are flagged, but no longer alarming."""
+"""Darks of a region without which nothing is an outlier; those of a voltage with fewer are held against all others."""
 
 HISTOGRAM_STEP = 5e-8
 """Width of the bins of the rates' histogram, counts / (s pix)."""
@@ -106,20 +101,20 @@ def _rates_query(detectors: Sequence[str]) -> RowQuery:
 
 
 def _histogram_query(detectors: Sequence[str], regions: Sequence[str]) -> RowQuery:
-    """Query for how many 25-s bins outside the SAA had which rate, by segment and year."""
+    """Query for how many 25-s bins outside the SAA had which rate, by segment and month (12 times the date)."""
     step = func.floor(Dark.dark / HISTOGRAM_STEP, type_=Double)
-    year = func.floor(Dark.date, type_=Double)
+    month = func.floor(Dark.date * 12.0, type_=Double)
     return (
         select(
             cast(Dark.detector, String).label("segment"),
-            year.label("year"),
+            month.label("month"),
             step.label("step"),
             cast(func.count(), Double).label("count"),
         )
         .join(File, File.id == Dark.file_id)
         .where(File.shown, Dark.detector.in_(detectors), Dark.region.in_(regions), free_of_saa())
-        .group_by(Dark.detector, year, step)
-        .order_by(Dark.detector, year, step)
+        .group_by(Dark.detector, month, step)
+        .order_by(Dark.detector, month, step)
     )
 
 
@@ -171,9 +166,20 @@ def _rates(columns: Columns, segment: str, region: str) -> DarkRates:
         "dark_rate", chosen["mjd"], rate, error, chosen["rootname"], chosen["segment"], chosen["region"],
         chosen["hvlevel"], chosen["life_adj"], chosen["file_id"], np.zeros(len(rate), dtype=bool),
     )  # fmt: skip
-    outlier = _outliers(chosen["mjd"], rate, error)
+    outlier = _outliers_by_level(chosen["mjd"], rate, error, chosen["hvlevel"])
     npix = float(chosen["npix"][0]) if len(rate) else 0.0
     return DarkRates(segment, region, replace(values, outlier=outlier), chosen["temperature"], npix)
+
+
+def _outliers_by_level(mjd: np.ndarray, rate: np.ndarray, error: np.ndarray, hvlevel: np.ndarray) -> np.ndarray:
+    """Which rates lie above those about them at the same voltage: it alters the rate."""
+    _, place, counts = np.unique(np.nan_to_num(hvlevel, nan=-1.0), return_inverse=True, return_counts=True)
+    enough = counts >= _LEAST
+    found = np.zeros(len(rate), dtype=bool) if enough.all() else _outliers(mjd, rate, error)
+    for level in np.flatnonzero(enough).tolist():
+        mine = place == level
+        found[mine] = _outliers(mjd[mine], rate[mine], error[mine])
+    return found
 
 
 def _outliers(mjd: np.ndarray, rate: np.ndarray, error: np.ndarray) -> np.ndarray:
@@ -209,50 +215,13 @@ def statistics_of(rates: Sequence[DarkRates]) -> dict[str, Any]:
     }
 
 
-def rate_findings(group: DarkRates, expected: Sequence[Dated]) -> list[Finding]:
-    """Apply the rules: the latest darks above what is expected of them, single outliers of the last days.
-
-    Parameters
-    ----------
-    group
-        Rates of a region.
-    expected
-        Expected rates with their dates, counts / (s pix).
-    """
-    values = group.values
-    findings: list[Finding] = []
-    if len(values.mjd) >= LATEST:
-        median = float(np.median(values.value[-LATEST:]))
-        normal = float(value_at(expected, values.mjd[-1:])[0])
-        source = expected[-1].source
-        if median > 1.2 * normal:
-            grave = median > 2 * normal
-            factor = 2.0 if grave else 1.2
-            findings.append(
-                Finding(
-                    "expected-rate",
-                    Severity.ALERT if grave else Severity.WARN,
-                    f"the last {LATEST} darks of {group.name} have {median / normal:.2f} times the expected rate",
-                    f"median of the last {LATEST} darks above {factor} times the expected rate",
-                    source,
-                    median,
-                    factor * normal,
-                    group.name,
-                )
-            )
-    recent = values.outlier & (values.mjd > (values.mjd.max(initial=0.0) - RECENT_DAYS))
-    findings.extend(
-        Finding(
-            "outlier",
-            Severity.WARN,
-            f"dark rate of {group.name} is {values.value[index]:.3g} counts / (s pix), far above those about it",
-            f"rate above the line through the {OUTLIER_WINDOW} darks about it by more than {OUTLIER_SIGMAS:.0f} sigma",
-            "inference from the legacy monitor's guide lines",
-            float(values.value[index]),
-            None,
-            group.name,
-            values.rootname[index],
-        )
-        for index in np.flatnonzero(recent)
-    )
-    return findings
+def statistics_by_level(rates: Sequence[DarkRates]) -> dict[str, Any]:
+    """Statistics by segment, region and high voltage, of those with more than one."""
+    found: dict[str, Any] = {}
+    for group in rates:
+        values = group.values
+        levels = np.unique(values.hvlevel[np.isfinite(values.hvlevel)]).tolist()
+        for level in levels if len(levels) > 1 else ():
+            mine = values.hvlevel == level
+            found[f"{group.name} HV {level:.0f}"] = summarise(values.mjd[mine], values.value[mine], None)
+    return found

@@ -6,7 +6,7 @@ import numpy as np
 
 from services.monitor.figures import Figure, Heatmap, Line, Mark, Panel
 from services.monitor.figures.description import Layer, PointColumns, numbers, scatter
-from services.monitor.monitors.framework.history import configuration_marks
+from services.monitor.monitors.framework.history import annotation_marks, configuration_marks
 from services.monitor.monitors.framework.monitor import Columns
 from services.monitor.monitors.parts.exposures import take
 from services.monitor.monitors.parts.gain_levels import Level
@@ -145,7 +145,8 @@ def _trend_panel(segment: Segment, regions: Sequence[Region]) -> Panel:
         if region.trend is not None:
             ends = np.array([region.trend.start, values.mjd[-1]])
             layers.append(Line(f"{label}, trend", numbers(ends, None), numbers(region.trend.at(ends)), dashed=True))
-    marks = configuration_marks(segment, np.concatenate([region.values.mjd for region in regions]))
+    mjd, level = (np.concatenate([vars(region.values)[name] for region in regions]) for name in ("mjd", "hvlevel"))
+    marks = [*configuration_marks(segment, mjd, level), *annotation_marks("FUV", mjd)]
     title = f"LP{regions[0].life_adj}"
     return Panel("Date", "Modal gain at HV 178 (bins)", [*layers, *marks], title, x_is_time=True)
 

@@ -9,6 +9,7 @@ from services.monitor.figures.description import Layer, PointColumns, numbers, s
 from services.monitor.monitors.framework.history import lifetime_marks
 from services.monitor.monitors.parts.dark_maps import DarkMap, stacked, whole_cells
 from services.monitor.monitors.parts.hot_spots import Spot
+from shared.cos.dates import decimal_year
 from shared.cos.detector import X_BINNING, Y_BINNING
 
 __all__ = ["count_figure", "map_figures", "time_figure", "where_figure"]
@@ -18,14 +19,6 @@ _CELLS = {"FUVA": (8, 2), "FUVB": (8, 2), "NUV": (1, 4)}
 8."""
 
 _NONE = "no hot spots found"
-
-_MJD_OF_2000 = 51544.5
-_YEAR = 365.25
-
-
-def _years(mjd: np.ndarray) -> np.ndarray:
-    years: np.ndarray = 2000.0 + (mjd - _MJD_OF_2000) / _YEAR
-    return years
 
 
 def map_figures(newest: Mapping[str, Sequence[DarkMap]]) -> Iterator[Figure]:
@@ -76,7 +69,7 @@ def where_figure(spots: Sequence[Spot]) -> Figure:
         points = PointColumns(
             np.array([(spot.x0 + spot.x1) / 2.0 * X_BINNING for spot in mine]),
             np.array([(spot.y0 + spot.y1) / 2.0 * Y_BINNING for spot in mine]),
-            colour=_years(np.array([spot.start for spot in mine])),
+            colour=decimal_year(np.array([spot.start for spot in mine])),
             notes=np.array([f"{spot.rate:.3g} / s, MJD {spot.start:.1f} to {spot.stop:.1f}" for spot in mine], object),
         )
         panels.append(Panel("X (pix)", "Y (pix)", scatter(detector, points, "year"), detector))

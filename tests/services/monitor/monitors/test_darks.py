@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from services.monitor.figures import Heatmap, Line, Mark
 from services.monitor.monitors import monitors
 from services.monitor.monitors.framework.monitor import Columns, Findings
+from services.monitor.monitors.parts.dark_histograms import histogram_figure
+from services.monitor.monitors.parts.darks import HISTOGRAM_STEP
 from shared.cos.saa import saa_distance
 from shared.database.models.monitoring import Severity
 
@@ -40,7 +43,7 @@ def _exposures(rate: np.ndarray, region: str = "inner", segment: str = "FUVA", s
 def _compute(name: str, rates: Columns) -> Findings:
     histogram = {
         "segment": np.array(["FUVA", "FUVA"], dtype=object),
-        "year": np.array([2012.0, 2013.0]),
+        "month": np.array([2012.0, 2013.0]) * 12,
         "step": np.array([20.0, 25.0]),
         "count": np.array([10.0, 5.0]),
     }
@@ -79,6 +82,109 @@ def test_a_raised_level_alarms(factor: float, severity: Severity | None) -> None
     findings = [found for found in _compute("fuv-dark", _exposures(rate)).findings if found.rule == "expected-rate"]
     assert [found.severity for found in findings] == ([] if severity is None else [severity])
     assert all(found.source and found.threshold for found in findings)
+
+
+def test_the_rule_cites_the_source_that_held() -> None:
+    rate = np.full(30, 9e-6)
+    sources = {}
+    for start in (57000.0, 60300.0, 60600.0):
+        (found,) = _compute("fuv-dark", _exposures(rate, start=start)).findings
+        sources[start] = found.source
+    assert list(sources.values()) == [
+        "guide line of the original dark monitor",
+        "exposure-time calculator, November 2023",
+        "exposure-time calculator, August 2024",
+    ]
+
+
+def test_outliers_are_those_of_their_own_voltage() -> None:
+    """Every other dark is at a voltage of twice the rate; between them, a rate that is neither's lies above one."""
+    high = np.arange(60) % 2 == 1
+    rate = np.where(high, 2.4e-6, 1.2e-6)
+    rate[30] = 1.8e-6
+    columns = {**_exposures(rate), "hvlevel": np.where(high, 173.0, 167.0)}
+    found = _compute("fuv-dark", columns)
+    assert np.flatnonzero(found.values[0].outlier).tolist() == [30]
+    levels = {name: found.statistics[f"FUVA inner HV {name}"]["mission"]["median"] for name in (167, 173)}
+    assert levels == {167: pytest.approx(1.2e-6, rel=0.02), 173: pytest.approx(2.4e-6, rel=0.02)}
+
+
+def _nuv(factor: np.ndarray | float = 1.0, start: float = 56000.0) -> tuple[Columns, np.ndarray]:
+    """NUV darks whose rate grows by 8 % per degree and 20 % a year, and the truth."""
+    days = _WEEK * np.arange(150)
+    heat = 20.0 + 2.0 * np.sin(days / 58.0)
+    truth = 4e-4 * np.exp(0.08 * (heat - 20.0) + 0.2 * days / 365.25) * factor
+    columns = {**_exposures(truth, "all", "NUV", start), "temperature": heat, "npix": np.full(150, 1048576.0)}
+    columns["counts"] = np.round(columns["counts"] * columns["npix"] / _NPIX)
+    columns["hvlevel"] = np.full(150, np.nan)
+    return columns, truth
+
+
+def test_rates_grow_with_temperature_and_age_without_an_alarm() -> None:
+    found = _compute("nuv-dark", _nuv()[0])
+    assert list(found.findings) == []
+    curves = [layer for layer in found.figures[2].panels[0].layers if isinstance(layer, Line)]
+    assert [curve.label.split(":")[0] for curve in curves] == ["2012", "2013", "2014", "2015"][: len(curves)]
+    assert len(curves) >= 3
+    titles = [panel.title for panel in found.figures[0].panels]
+    assert titles == ["all", "temperature", "solar radio flux"]
+
+
+@pytest.mark.parametrize(("factor", "severity"), [(1.3, Severity.WARN), (2.2, Severity.ALERT)], ids=["1.3", "2.2"])
+def test_nuv_darks_above_what_their_temperatures_predict_alarm(factor: float, severity: Severity) -> None:
+    raised = np.where(np.arange(150) >= 145, factor, 1.0)
+    (found,) = [one for one in _compute("nuv-dark", _nuv(raised)[0]).findings if one.rule == "predicted-rate"]
+    assert found.severity is severity
+    assert found.value is not None
+    assert found.threshold is not None
+    assert found.value / found.threshold == pytest.approx(
+        factor / (1.2 if severity is Severity.WARN else 2.0), rel=0.05
+    )
+
+
+def test_the_exposure_time_calculator_says_nothing_before_its_date() -> None:
+    columns, _ = _nuv(2.6)
+    assert [found.rule for found in _compute("nuv-dark", columns).findings] == []
+    later, _ = _nuv(2.6, start=60000.0)
+    assert "expected-rate" in {found.rule for found in _compute("nuv-dark", later).findings}
+
+
+def test_too_many_counts_on_the_whole_detector_alarm() -> None:
+    """2000 counts / s are 1.9e-3 a pixel; darks of longer ago than 30 d no longer alarm."""
+    columns, _ = _nuv()
+    columns = dict(columns)
+    columns["counts"] = columns["counts"].copy()
+    for place in (10, 148):
+        columns["counts"][place] = 2300.0 * _SECONDS
+    (found,) = [one for one in _compute("nuv-dark", columns).findings if one.rule == "total-rate"]
+    assert (found.severity, found.rootname) == (Severity.ALERT, "ld000148q")
+    assert found.value == pytest.approx(2300.0)
+
+
+def test_histogram_marks_what_the_bins_say() -> None:
+    random = np.random.default_rng(2)
+    rates = random.gamma(20.0, 1e-7, 20_000)
+    steps, counts = np.unique(np.floor(rates / HISTOGRAM_STEP), return_counts=True)
+    columns = {
+        "segment": np.full(len(steps), "FUVA", dtype=object),
+        "month": np.full(len(steps), 2013.0 * 12 + 4),
+        "step": steps,
+        "count": counts.astype(float),
+    }
+    linear, log, years = histogram_figure(columns).panels
+    marks = {layer.text: layer.x for layer in linear.layers if isinstance(layer, Mark)}
+    median, sigma = np.median(rates), rates.std()
+    expected = {"mean": rates.mean(), "median": median, "2σ": median + 2 * sigma, "3σ": median + 3 * sigma}
+    expected |= {"95 %": np.percentile(rates, 95), "99 %": np.percentile(rates, 99)}
+    assert marks == pytest.approx(expected, abs=HISTOGRAM_STEP)
+    assert (linear.y_log, log.y_log) == (False, True)
+    assert linear.x_range == pytest.approx((0.0, np.percentile(rates, 99.5)), abs=HISTOGRAM_STEP)
+    (line, newest) = (layer for layer in linear.layers if isinstance(layer, Line))
+    assert sum(share for share in line.y if share) == pytest.approx(0.995, abs=0.006)
+    assert newest.y == line.y
+    (by_year,) = years.layers
+    assert isinstance(by_year, Heatmap)
+    assert by_year.y_edges == [2013.0, 2014.0]
 
 
 def test_measurements_without_counts_have_the_error_of_their_mean() -> None:

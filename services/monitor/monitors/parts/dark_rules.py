@@ -1,0 +1,151 @@
+"""Rules of dark rates: what is expected of them, what their temperature predicts, and single exposures."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.monitor.monitors.framework.history import Dated, held_at, value_at
+from services.monitor.monitors.framework.monitor import Finding
+from services.monitor.monitors.parts.darks import OUTLIER_SIGMAS, OUTLIER_WINDOW, DarkRates
+from services.monitor.monitors.parts.exposures import recent
+from shared.cos.dates import decimal_year
+from shared.database.models.monitoring import Severity
+
+__all__ = ["Exponential", "expected_findings", "outlier_findings", "temperature_findings", "total_findings", "yearly"]
+
+_LATEST = 5
+"""Darks whose median is held against the expected rate."""
+
+_RAISED = (Dated(0.0, 1.2, "inference: a fifth above the exposure-time calculator's rate misleads proposers"),)
+_GRAVE = (Dated(0.0, 2.0, "inference: twice the exposure-time calculator's rate"),)
+_TOTAL = (Dated(0.0, 2000.0, "inference: half as much again as the NUV detector counts in the dark, 1310 / s of 2023"),)
+"""Counts / s of the whole detector."""
+
+_BEFORE_DAYS = 730.0
+"""Darks of so long before the latest ones tell how the rate goes with temperature and age."""
+
+_LEAST = 10
+"""Darks without which no curve is fitted."""
+
+
+def expected_findings(group: DarkRates, expected: Sequence[Dated]) -> Iterator[Finding]:
+    """Rule: the latest darks are above what the exposure-time calculator takes, from its first date on.
+
+    Parameters
+    ----------
+    group
+        Rates of a region.
+    expected
+        Expected rates with their dates, counts / (s pix).
+    """
+    values = group.values
+    if len(values.mjd) < _LATEST or values.mjd[-1] < expected[0].mjd:
+        return
+    normal = held_at(expected, float(values.mjd[-1]))
+    median = float(np.median(values.value[-_LATEST:]))
+    yield from _raised(group, "expected-rate", median / normal.value, normal.value, "the expected rate", normal.source)
+
+
+def _raised(group: DarkRates, rule: str, ratio: float, normal: float, what: str, source: str) -> Iterator[Finding]:
+    newest = float(group.values.mjd[-1])
+    raised, grave = (held_at(factors, newest) for factors in (_RAISED, _GRAVE))
+    if ratio > raised.value:
+        hit = grave if ratio > grave.value else raised
+        yield Finding(
+            rule, Severity.ALERT if hit is grave else Severity.WARN,
+            f"the last {_LATEST} darks of {group.name} have {ratio:.2f} times {what}",
+            f"median of the last {_LATEST} darks above {hit.value} times {what}", source, ratio * normal,
+            hit.value * normal, group.name,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """Rate that grows exponentially with temperature, and with time.
+
+    Attributes
+    ----------
+    logarithm
+        Natural logarithm of the rate (counts / (s pix)) at the reference.
+    per_degree, per_day
+        Growth of the logarithm.
+    temperature, mjd
+        Reference: deg C, MJD.
+    """
+
+    logarithm: float
+    per_degree: float
+    per_day: float
+    temperature: float
+    mjd: float
+
+    def at(self, temperature: np.ndarray, mjd: np.ndarray) -> np.ndarray:
+        """Rates at some temperatures and times, counts / (s pix)."""
+        growth = self.per_degree * (temperature - self.temperature) + self.per_day * (mjd - self.mjd)
+        rates: np.ndarray = np.exp(self.logarithm + growth)
+        return rates
+
+    @classmethod
+    def of(cls, group: DarkRates, chosen: np.ndarray, *, grows: bool) -> "Exponential | None":
+        """Fit some darks of a group, boolean of shape (n,); None where they are too few or of one temperature."""
+        values = group.values
+        chosen = chosen & ~values.outlier & np.isfinite(group.temperature) & (values.value > 0)
+        heat, mjd, rate = group.temperature[chosen], values.mjd[chosen], values.value[chosen]
+        if len(rate) < _LEAST or np.ptp(heat) == 0 or (grows and np.ptp(mjd) == 0):
+            return None
+        middle, date = float(np.median(heat)), float(np.median(mjd))
+        columns = [np.ones(len(rate)), heat - middle, *([mjd - date] if grows else [])]
+        found = np.linalg.lstsq(np.column_stack(columns), np.log(rate), rcond=None)[0]
+        return cls(float(found[0]), float(found[1]), float(found[2]) if grows else 0.0, middle, date)
+
+
+def yearly(group: DarkRates) -> dict[int, Exponential]:
+    """Rate against temperature in each calendar year that has darks enough."""
+    years = np.floor(decimal_year(group.values.mjd))
+    fits = {int(year): Exponential.of(group, years == year, grows=False) for year in np.unique(years)}
+    return {year: fit for year, fit in fits.items() if fit is not None}
+
+
+def temperature_findings(group: DarkRates) -> Iterator[Finding]:
+    """Rule: the latest darks are above what their temperatures predict from the darks before them."""
+    values = group.values
+    before = np.arange(len(values.mjd)) < len(values.mjd) - _LATEST
+    before &= values.mjd > values.mjd.max(initial=0.0) - _BEFORE_DAYS
+    fit = Exponential.of(group, before, grows=True)
+    predicted = np.array([]) if fit is None else fit.at(group.temperature[-_LATEST:], values.mjd[-_LATEST:])
+    known = np.isfinite(predicted)
+    if known.any():
+        ratio = float(np.median(values.value[-_LATEST:][known] / predicted[known]))
+        yield from _raised(
+            group, "predicted-rate", ratio, float(np.median(predicted[known])),
+            "the rate that their temperatures predict",
+            f"exponential in temperature and time of the darks of {_BEFORE_DAYS:.0f} d",
+        )  # fmt: skip
+
+
+def total_findings(group: DarkRates) -> Iterator[Finding]:
+    """Rule: an exposure of the last days counts too much on the whole detector."""
+    values = group.values
+    total = values.value * group.npix
+    limit = value_at(_TOTAL, values.mjd)
+    for index in np.flatnonzero((total > limit) & recent(values.mjd)).tolist():
+        yield Finding(
+            "total-rate", Severity.ALERT, f"{total[index]:.0f} counts / s in a dark of {group.name}",
+            f"a dark counts more than {limit[index]:.0f} / s on the whole detector",
+            held_at(_TOTAL, float(values.mjd[index])).source, float(total[index]), float(limit[index]), group.name,
+            values.rootname[index],
+        )  # fmt: skip
+
+
+def outlier_findings(group: DarkRates) -> Iterator[Finding]:
+    """Rule: single darks of the last days that lie above those about them."""
+    values = group.values
+    for index in np.flatnonzero(values.outlier & recent(values.mjd)).tolist():
+        yield Finding(
+            "outlier", Severity.WARN,
+            f"dark rate of {group.name} is {values.value[index]:.3g} counts / (s pix), far above those about it",
+            f"rate above the line through the {OUTLIER_WINDOW} darks about it at the same voltage by more than "
+            f"{OUTLIER_SIGMAS:.0f} sigma", "inference from the legacy monitor's guide lines",
+            float(values.value[index]), None, group.name, values.rootname[index],
+        )  # fmt: skip
