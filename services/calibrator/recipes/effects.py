@@ -42,7 +42,8 @@ def check_effects(exposure: Exposure, edits: Mapping[str, Any], recipe: Recipe) 
             f"{name}: {', '.join(done)} is done already in these events, which cannot be taken back; start from the "
             "raw file"
         )
-    omitted = [switch for switch in ("TRCECORR", "ALGNCORR") if text(switch) not in ("PERFORM", "COMPLETE")]
+    # Without BACKCORR, CalCOS 3.6.2 asks for background rows that it has not counted (extract.extractSegmentTwozone).
+    omitted = [switch for switch in ("TRCECORR", "ALGNCORR", "BACKCORR") if text(switch) not in ("PERFORM", "COMPLETE")]
     if algorithm == "TWOZONE" and text("X1DCORR") == "PERFORM" and omitted:
         raise PermanentError(
             f"{name}: its XTRCTALG is TWOZONE, which needs {' and '.join(omitted)}; set XTRCTALG to BOXCAR as well"

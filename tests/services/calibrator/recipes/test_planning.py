@@ -103,6 +103,7 @@ def test_members(make_exposure: MakeExposure, association: Association, tmp_path
         ({"members": {"wavecals": ["ldfd02aaq"]}}, "no raw file of ldfd02aaq"),
         ({"members": {"wavecals": ["ldfd01vpq"]}}, "a member already"),
         ({"switches": {"TRCECORR": "OMIT"}}, "set XTRCTALG to BOXCAR as well"),
+        ({"switches": {"BACKCORR": "OMIT"}}, "needs BACKCORR; set XTRCTALG to BOXCAR as well"),
         ({"extraction": {"boxcar": {"all": {"HEIGHT": 35}}}}, "has no effect; set XTRCTALG"),
         ({"switches": {"GEOCORR": "OMIT"}}, "omit both"),
         (
