@@ -2,10 +2,12 @@
 
 import io
 import json
+import platform
 import pprint
 import tarfile
 from collections.abc import Iterable, Sequence
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +54,7 @@ def export(label: str, recipe: Recipe, prepared: "Prepared", workspace: Workspac
     """
     derived = [change for change in prepared.changes if isinstance(change, TableCopied)]
     texts = {
-        "README.txt": _readme(label),
+        "README.txt": _readme(label, prepared),
         "recipe.json": json.dumps(recipe.canonical(), indent=2) + "\n",
         "changes.json": json.dumps(describe(prepared.changes), indent=2) + "\n",
         "references.txt": "".join(f"{item.sha256}  {item.name}  {item.keyword}\n" for item in prepared.references),
@@ -79,6 +81,7 @@ def _script(label: str, prepared: "Prepared", parts: Sequence[Part]) -> str:
     arguments = {name: value for name, value in prepared.arguments.items() if name != "shift_file"}
     shifts = SHIFTS if "shift_file" in prepared.arguments else None
     values = {
+        "VERSIONS": _versions(),
         "TARGET": prepared.target.name,
         "ARGUMENTS": {"verbosity": 1, **arguments},
         "SHIFTS": shifts,
@@ -116,19 +119,29 @@ def _calls(changes: Iterable[Change]) -> Iterable[str]:
                 yield f"    add_row(inputs / {file!r}, {extension}, {dict(values)!r})"
 
 
-def _readme(label: str) -> str:
+def _versions() -> dict[str, str]:
+    """Packages that decide about the bytes of products, with the versions of the run."""
+    return {name: version(name) for name in ("calcos", "astropy", "numpy", "scipy")}
+
+
+def _readme(label: str, prepared: "Prepared") -> str:
+    made = ", ".join(f"{name} {number}" for name, number in _versions().items())
+    events = f"""
+{prepared.target.name} has calibrated events of an earlier run: the archive of HST may have another version of it, or
+none. It is in inputs/; put it with the raw files where you start from these.
+"""
     return f"""\
-Recalibration of {label}
+Recalibration of {label}, made with {made} (Python {platform.python_version()})
 
 inputs/         raw files and association table as CalCOS saw them
 derived/        reference tables that the recipe derived from others
 references.txt  SHA-256, name and keyword of every reference file of the run
 recipe.json     the recipe
 changes.json    each change that it made to each file
-reproduce.py    runs CalCOS again; needs Python with astropy and calcos, and the reference files in one folder:
+reproduce.py    runs CalCOS again; needs Python with these packages, and the reference files in one folder:
 
     python reproduce.py REFERENCE_FOLDER OUTPUT_FOLDER
 
 makes the same products from inputs/; with --raw RAW_FOLDER it starts from the raw files as the archive has them, and
-makes the changes itself.
-"""
+makes the changes itself. It warns where a package has another version or a reference another content.
+{events if "_corrtag" in prepared.target.name else ""}"""

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -154,9 +155,21 @@ def test_a_run_can_be_taken_home(tmp_path: Path) -> None:
     again = subprocess.run([sys.executable, "reproduce.py", *folders], cwd=home, env={}, capture_output=True, text=True)
     assert again.returncode == 0, again.stdout + again.stderr
     assert "warning: " not in again.stderr
+    versions = [f"{package} {version(package)}" for package in ("calcos", "astropy", "numpy", "scipy")]
+    assert ", ".join(versions) in (home / "README.txt").read_text()
     for given, made in ((home / "inputs", out / "inputs"), (home / "derived", out / "references")):
         assert list(given.iterdir())
         assert [path.name for path in given.iterdir() if differ(path, made / path.name)] == []
     mine = [path for path in products.glob("*.fits.gz") if not (home / "derived" / path.stem).exists()]
     assert {f"{science}_x1d.fits.gz", f"{label}_x1dsum.fits.gz"} <= {path.name for path in mine}
     assert [path.name for path in mine if differ(path, out / "products" / path.stem)] == []
+
+    script = (home / "reproduce.py").read_text()
+    (home / "older.py").write_text(script.replace(f"'calcos': '{version('calcos')}'", "'calcos': '3.4.0'"))
+    (tmp_path / "none").mkdir()
+    stopped = subprocess.run(
+        [sys.executable, "older.py", tmp_path / "none", tmp_path / "other"],
+        cwd=home, env={}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert stopped.returncode != 0
+    assert f"warning: calcos is {version('calcos')}; the run had 3.4.0" in stopped.stderr
