@@ -60,6 +60,7 @@ def test_real_association(processed: Running, data_dir: Path) -> None:
     assert "ldfd01vnq_rawtag_a.fits.gz" in run["inputs"]
     assert run["references"]["23n1744jl_lamp.fits"]["keyword"] == "LAMPTAB"
     assert set(run["switches"]["acceleration"].values()) == {"PERFORM"}
+    assert run["warnings"] == []
     assert run["cpu_seconds"] > 2
     assert run["peak_rss_mb"] > 200
     assert "CALCOS" in run["trailer"]

@@ -120,7 +120,7 @@ def _calls(changes: Iterable[Change]) -> Iterable[str]:
 
 
 def _versions() -> dict[str, str]:
-    """Packages that decide about the bytes of products, with the versions of the run."""
+    """Name the packages that decide about the bytes of products, with the versions of the run."""
     return {name: version(name) for name in ("calcos", "astropy", "numpy", "scipy")}
 
 

@@ -56,7 +56,8 @@ async def job(database: Database, claim_new: Claim, small_files: dict[str, Path]
     store = Store(f"file://{store_disk}/store")
     claimed: ClaimedJob = await claim_new("ldfd01010")
     async with database.transaction() as session:
-        session.add(Event(name="dataset.fetched", dataset_id=claimed.dataset_id, detail={"accepted_missing": []}))
+        detail = {"accepted_missing": ["ldfd01vpq_rawtag_a.fits"]}
+        session.add(Event(name="dataset.fetched", dataset_id=claimed.dataset_id, detail=detail))
         for path in small_files.values():
             stored, name = store.publish(path, "raw/ldfd01010"), parse_name(path.name)
             file = File(
@@ -108,6 +109,7 @@ async def test_good_run_after_one_that_filled_the_store(
     assert run.switches["ldfd01vnq_rawtag_a.fits"]["WAVECORR"] == "PERFORM"
     assert run.inputs.keys() == {"ldfd01010_asn.fits", "ldfd01vnq_rawtag_a.fits.gz", "ldfd01vnq_spt.fits.gz"}
     assert run.switches["acceleration"] == dict.fromkeys(NAMES, "PERFORM") | {"two_zone": "OMIT"}
+    assert run.warnings == ["ldfd01vpq_rawtag_a.fits was missing and is left out"]
     assert "CALCOS" in run.trailer
     assert run.cpu_seconds > 1
     assert run.peak_rss_mb > 200
