@@ -162,6 +162,6 @@ def _has_lines(table: fits.FITS_rec, own: Wanted, exposure: Exposure) -> bool:
     if exposure.text("EXPTYPE") == "WAVECAL" or own["SEGMENT"] != "FUVB":
         return True
     if "HAS_LINES" not in table.names:
-        return own["OPT_ELEM"] != "G140L"
+        return exposure.text("OPT_ELEM") != "G140L"
     rows = (row for row in table if all(matches(row[name], value) for name, value in own.items()))
     return bool(next((row["HAS_LINES"] for row in rows), True))

@@ -100,7 +100,7 @@ def _voltage(exposure: Exposure, segment: str, lref: Path) -> int | None:
     """Find the high voltage as CalCOS does: by HVTAB where there is one (``timetag.updateHVKeywords``)."""
     keyword, path = f"HVLEVEL{segment[-1]}", lref / file_of(exposure, "HVTAB")
     if not path.is_file():
-        return exposure.data_header.get(keyword)
+        return int(exposure.data_header[keyword]) if keyword in exposure.data_header else None
     start = exposure.data_header.get("EXPSTART", 0.0)
     with fits.open(path) as hdus:
         table = hdus[segment, 1].data

@@ -41,7 +41,9 @@ def fuv_rows(*apertures: str, **more: list[Any]) -> list[dict[str, Any]]:
 
 
 def nuv_rows(stripes: str, *apertures: str) -> list[dict[str, Any]]:
-    return rows(SEGMENT=[f"NUV{stripe}" for stripe in stripes], OPT_ELEM=["G230L"], CENWAVE=[2950], APERTURE=apertures)
+    return rows(
+        SEGMENT=[f"NUV{stripe}" for stripe in stripes], OPT_ELEM=["G230L"], CENWAVE=[2950], APERTURE=list(apertures)
+    )
 
 
 def lamps(position: int, *, lines: bool = True, segment: str = "FUVA") -> list[dict[str, Any]]:

@@ -107,8 +107,8 @@ def pulse_height_images() -> fits.HDUList:
 def test_calcos_leaves_out_flags_that_its_tallies_have(tmp_path: Path) -> None:
     case = small_visit("FUV G130M/1327 LP1 TAGFLASH BOXCAR")
     faults = (Fault(FaultKind.BURST, *LARGE, 4000.0), Fault(FaultKind.BURST, *SMALL, 400.0))
-    alone = {"association": "", "member_type": "", "segment": "FUVA", "hv_level_b": 0, "flashes": ()}
-    plan = replace(case.members[0], exptime=100.0, faults=faults, **alone)
+    alone = replace(case.members[0], association="", member_type="", segment="FUVA", hv_level_b=0)
+    plan = replace(alone, exptime=100.0, flashes=(), faults=faults)
     raw, references, label = simulated(replace(case, members=(plan,)), tmp_path)
     folder = tmp_path / "references"
     pulse_height_images().writeto(folder / "own_pha.fits")
