@@ -2,11 +2,13 @@
 
 import json
 import random
+import signal
 import subprocess
 import sys
 import tarfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +164,16 @@ def test_the_form_on_the_page(visit: Running, browser: Browser) -> None:
         assert browser.errors == []
 
 
+@contextmanager
+def paused(running: Running) -> Iterator[None]:
+    """Let the calibrator stand still, so that what is asked for waits."""
+    running.kill("calibrator-1", signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        running.kill("calibrator-1", signal.SIGCONT)
+
+
 def act(browser: Browser, running: Running, what: str) -> None:
     """Press the button of a recalibration's page, with a token."""
     button = "document.getElementById('control').elements.act"
@@ -171,16 +183,16 @@ def act(browser: Browser, running: Running, what: str) -> None:
 
 
 def test_the_page_cancels_and_promotes(visit: Running, browser: Browser) -> None:
-    """What is running is cancelled, asked for again from the command line, and promoted, all on one open page."""
+    """What waits is cancelled, asked for again from the command line, and promoted when it is done."""
     recipe = {"switches": {"FLATCORR": "OMIT"}, "keywords": {"RANDSEED": 5}}
-    found = visit.client.recalibrate(ROOT, recipe)
     browser.resize(400, 900)
-    browser.open(f"{visit.machine.url}/calibrations/{found['id']}")
-    act(browser, visit, "cancel")
-    browser.wait("document.getElementById('found').dataset.state === 'cancelled'")
+    with paused(visit):
+        found = visit.client.recalibrate(ROOT, recipe)
+        browser.open(f"{visit.machine.url}/calibrations/{found['id']}")
+        act(browser, visit, "cancel")
+        browser.wait("document.getElementById('found').dataset.state === 'cancelled'")
     assert browser.evaluate("document.getElementById('control').hidden")
     assert visit.client.calibration(found["id"])["state"] == "cancelled"
-    visit.wait(lambda: visit.calcos() is None, "CalCOS to be stopped")
 
     options = ("--set", "RANDSEED=5", "--set", "FLATCORR=OMIT", "--no-wait", "--json")
     again = json.loads(cosmo(visit, "recalibrate", ROOT, *options).stdout)
@@ -233,10 +245,14 @@ def test_refused_failed_and_cancelled(visit: Running, tmp_path: Path) -> None:
         visit.client.recalibrate(ROOT, {"members": {"drop": ["lzzz01zzq"]}})
     found = visit.client.recalibrate(ROOT, {"keywords": {"RANDSEED": 4}})
     visit.wait(lambda: visit.client.calibration(found["id"])["state"] != "queued", "the recalibration to start")
-    assert f"calibration {found['id']} cancelled" in cosmo(visit, "cancel", found["id"]).stdout
+    visit.client.cancel(found["id"])
     visit.wait(lambda: visit.calcos() is None, "CalCOS to be stopped")
     cancelled = visit.client.calibration(found["id"])
     assert (cancelled["state"], cancelled["run_id"]) == ("cancelled", None)
+    with paused(visit):
+        waiting = visit.client.recalibrate(ROOT, {"keywords": {"RANDSEED": 6}})
+        assert f"calibration {waiting['id']} cancelled" in cosmo(visit, "cancel", waiting["id"]).stdout
+    assert visit.client.calibration(waiting["id"])["state"] == "cancelled"
 
 
 def test_random_recipes_are_refused_or_done(visit: Running, folder: Path) -> None:

@@ -10,6 +10,12 @@ __all__ = ["light_curve_figure", "ratio_figure", "spectra_figure"]
 _COLOURS = ("#0072b2", "#d55e00", "#009e73")
 """Colours that remain apart without colour vision (Okabe and Ito)."""
 
+_DASHES, _SYMBOLS = ("solid", "dash"), ("circle", "square", "diamond")
+"""What tells runs, and segments, apart without any colour."""
+
+_PANEL, _LEGEND_BELOW = 270, 62
+"""Height of the axes, and of what lies between them and the legend, pixel."""
+
 _BINS = 150
 """Points of a segment's ratio; each is a mean over neighbours."""
 
@@ -19,9 +25,11 @@ def _axis(title: str) -> dict[str, Any]:
 
 
 def _layout(x: str, y: str) -> dict[str, Any]:
-    legend = {"orientation": "h", "y": -0.2, "yanchor": "top"}  # the buttons are at the top
-    margin = {"l": 70, "r": 15, "t": 30, "b": 80}
-    return {"xaxis": _axis(x), "yaxis": _axis(y), "legend": legend, "margin": margin, "height": 380}
+    """Place the legend, of up to three lines on a phone, below the axis and its title; the buttons are at the top."""
+    legend = {"orientation": "h", "y": -_LEGEND_BELOW / _PANEL, "yanchor": "top"}
+    margin = {"l": 70, "r": 15, "t": 30, "b": _LEGEND_BELOW + 60}
+    height = _PANEL + margin["t"] + margin["b"]
+    return {"xaxis": _axis(x), "yaxis": _axis(y), "legend": legend, "margin": margin, "height": height}
 
 
 def _numbers(values: Iterable[float | None]) -> Any:
@@ -61,7 +69,7 @@ def spectra_figure(compared: Mapping[str, Any], names: tuple[str, str]) -> dict[
                     "name": f"{segment['segment']}, {name}",
                     "x": _listed(wavelength[order]),
                     "y": _listed(flux),
-                    "line": {"width": 1, "color": _COLOURS[number]},
+                    "line": {"width": 1, "color": _COLOURS[number], "dash": _DASHES[number]},
                 }
             )
     layout = _layout("wavelength (Å)", "flux (erg/s/cm²/Å)")
@@ -92,7 +100,7 @@ def ratio_figure(compared: Mapping[str, Any]) -> dict[str, Any]:
                 "x": [float(wavelength[part].mean()) for part in bins],
                 "y": [float(np.average(ratio[part], weights=w)) for part, w in zip(bins, weights, strict=True)],
                 "error_y": {"array": [float(1.0 / np.sqrt(w.sum())) for w in weights], "thickness": 1, "width": 0},
-                "marker": {"size": 4, "color": _COLOURS[number % 3]},
+                "marker": {"size": 4, "color": _COLOURS[number % 3], "symbol": _SYMBOLS[number % 3]},
             }
         )
     return {"data": data, "layout": _layout("wavelength (Å)", "ratio of fluxes")}
@@ -114,7 +122,7 @@ def light_curve_figure(values: Mapping[str, Any]) -> dict[str, Any]:
                 "text": [str(values["part"][row]) for row in rows],
                 "error_y": {"array": [float(values["net_error"][row]) for row in rows], "thickness": 1.5},
                 "error_x": {"array": [float(values["exptime"][row]) / 172800.0 for row in rows], "thickness": 1},
-                "marker": {"size": 6, "color": _COLOURS[number % 3]},
+                "marker": {"size": 6, "color": _COLOURS[number % 3], "symbol": _SYMBOLS[number % 3]},
             }
         )
     layout = _layout("MJD", "rate (count/s)")

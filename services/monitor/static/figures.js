@@ -39,6 +39,7 @@ async function draw(place) {
     if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
     const figure = await answer.json();
     place.replaceChildren();
+    place.style.minHeight = `${figure.layout.height}px`; // Plotly forgets its height when the width of the window changes
     await Plotly.newPlot(place, figure.data.map(hover), dress(figure.layout), CONFIG);
     place.on("plotly_click", (event) => {
       const rootname = event.points[0].customdata;
