@@ -88,6 +88,10 @@ def test_recalibration(visit: Running, tmp_path: Path) -> None:
     assert (rehearsed["state"], rehearsed["run_id"]) == ("done", None)
     assert "XTRACTAB" in {item["keyword"] for item in rehearsed["references"].values()}
 
+    wavecal = CASE.members[1].rootname
+    listed = cosmo(visit, "recalibrate", ROOT, "--drop", wavecal, "--dry-run")
+    assert f"  {wavecal}_rawaccum.fits: left out" in listed.stdout, listed.stderr
+
     archive = tmp_path / "export.tar.gz"
     answer = cosmo(visit, "recalibrate", ROOT, *options, "--export", archive)
     assert answer.returncode == 0, answer.stderr
