@@ -75,6 +75,7 @@ def _cells(path: Path, exposure: Exposure, segment: str, columns: Mapping[str, A
     row = find_row(table, exposure, segment, aperture_of(exposure))
     if row is None:
         raise PermanentError(f"extraction: {path.name} has no row for {segment} of {exposure.path.name}")
+    columns = _by_region(columns, table.names)
     if absent := sorted(set(columns) - set(table.names)):
         raise PermanentError(
             f"extraction: {path.name} has no column {', '.join(absent)}; it has {', '.join(table.names)}"
@@ -85,6 +86,14 @@ def _cells(path: Path, exposure: Exposure, segment: str, columns: Mapping[str, A
         listed = ", ".join(f"{name} {value:g}" for name, value in zip(ZONES, zones, strict=True))
         raise PermanentError(f"extraction: with the numbers that {path.name} has, the zones do not ascend: {listed}")
     return {(row, column): value for column, value in columns.items()}
+
+
+def _by_region(columns: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, Any]:
+    """Give each background region its height where the table has a column for each: CalCOS then reads no BHEIGHT."""
+    if "BHEIGHT" not in columns or "B_HGT1" not in names:
+        return columns
+    both = dict.fromkeys(("B_HGT1", "B_HGT2"), columns["BHEIGHT"])
+    return both | {name: value for name, value in columns.items() if name != "BHEIGHT"}
 
 
 def _changes(key: tuple[str, str], cells: Cells, users: Sequence[Exposure], lref: Path) -> Iterator[Change]:
