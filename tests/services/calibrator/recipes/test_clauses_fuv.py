@@ -3,6 +3,7 @@
 The raw events and the random numbers are the same in all runs, so events are compared one by one.
 """
 
+import gzip
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,7 @@ def edited(visit: Visit, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "references": {"BPIXTAB": "spots_bpix.fits"},
         "keywords": {"RANDSEED": 2, "SDQOUTER": 16},
         "extraction": {"twozone": {"FUVA": ZONES}},
+        "options": {"stimfile": True, "livetimefile": True},
     }
     return visit.run(recipe, tmp_path_factory.mktemp("edited"))
 
@@ -248,6 +250,17 @@ def test_background_regions_of_two_zones_are_where_they_are_set(edited: Path) ->
     rate = counts / (2 * ZONES["BHEIGHT"] * card["EXPTIME"])
     assert counts.sum() > 30
     assert np.allclose(row["BACKGROUND_PER_PIXEL"], rate, rtol=1e-3, atol=1e-9)
+
+
+def test_text_files_hold_the_stims_and_the_live_time(visit: Visit, edited: Path) -> None:
+    card, found = header(edited, NAME), []
+    for kind in ("stim", "livetime"):
+        text = gzip.decompress((edited / f"{visit.label}_{kind}.txt.gz").read_bytes()).decode()
+        found.append([float(word) for word in next(line for line in text.splitlines() if line[:1].isdigit()).split()])
+    (_, _, *stims), (_, _, rate, live) = found
+    assert stims == pytest.approx([card[f"STIMA_{corner}"] for corner in ("LX", "LY", "RX", "RY")], abs=0.06)
+    assert rate == pytest.approx(card["NEVENTS"] / card["EXPTIME"], rel=2e-3)
+    assert live == pytest.approx(fuv.live_time(rate), abs=1e-5)
 
 
 def test_sp_set_b_moves_the_other_segment(tmp_path: Path) -> None:

@@ -155,23 +155,27 @@ def test_wavelengths_follow_the_wavecal_that_is_left(tmp_path: Path) -> None:
     case = CASES["NUV G185M/1921 ACCUM, GO wavecal"]
     raw, references, label = simulated(case, tmp_path / "visit")
     science, own = case.members
-    added = lamp_of(own, case, 5.0, tmp_path / "lamp")
+    added = lamp_of(own, case, 9.0, tmp_path / "lamp")
     runs = []
     for number, members in enumerate(({"drop": [own.rootname]}, {"drop": [own.rootname], "wavecals": [LAMP]})):
         files = raw | (added if "wavecals" in members else {})
         result, products = recalibrate({"members": members}, files, references, label, tmp_path / str(number))
-        runs.append((result, header(products, f"{science.rootname}_x1d"), spectra(products, f"{science.rootname}_x1d")))
-    (none, nominal, bare), (_, other, moved) = runs
-    assert [text for text in none.warnings if "keep the nominal zero point" in text]
+        table = events(products, f"{science.rootname}_corrtag")
+        runs.append((result.warnings, table, spectra(products, f"{science.rootname}_x1d")))
+    assert [text for text in runs[0][0] if "keep the nominal zero point" in text]
     for stripe in STRIPES:
-        fpos = setting("G185M", 1921, stripe).fp_shift(science.fpoffset)
-        key = f"SHIFT1{stripe[-1]}"
-        assert nominal[key] == pytest.approx(fpos, abs=0.01)
-        assert other[key] == pytest.approx(fpos + case.shifts[stripe][0] + 5.0, abs=0.4)
-        # The image is the same, moved by what the lamp says.
-        counts = [row[stripe]["GCOUNTS"] - row[stripe]["GCOUNTS"].mean() for row in (bare, moved)]
-        by = np.argmax(np.correlate(*counts, "full")) - (len(counts[0]) - 1)
-        assert by == round(other[key] - nominal[key])
+        mode = setting("G185M", 1921, stripe)
+        near = [np.abs(table["YCORR"] - mode.science_row(1)) < 5 for _, table, _ in runs]
+        shifts = [np.median((run[1]["XDOPP"] - run[1]["XFULL"])[rows]) for run, rows in zip(runs, near, strict=True)]
+        nominal = mode.fp_shift(science.fpoffset)
+        assert shifts == [
+            pytest.approx(nominal, abs=0.01),
+            pytest.approx(nominal + case.shifts[stripe][0] + 9, abs=0.4),
+        ]
+        # The spectrum is the same, moved by what the lamp says.
+        counts = [rows[stripe]["GCOUNTS"] - rows[stripe]["GCOUNTS"].mean() for _, _, rows in runs]
+        by = int(np.argmax(np.correlate(*counts, "full"))) - (len(counts[0]) - 1)
+        assert by == pytest.approx(shifts[1] - shifts[0], abs=1.0)
 
 
 def test_compressed_sums_are_refused() -> None:
@@ -179,12 +183,45 @@ def test_compressed_sums_are_refused() -> None:
         parse_recipe({"options": {"create_csum_image": True, "compress_csum": True}})
 
 
-def divided(visit: Visit, default: Path, division: Any, folder: Path) -> tuple[CalibrationResult, Path]:
-    """Divide the calibrated events of the first exposure."""
+BOXES = {
+    "NUVA": {"B_BKG1": 286.0, "B_BKG2": 900.0, "B_HGT1": 31, "B_HGT2": 11, "BWIDTH": 1},
+    "NUVB": {"BHEIGHT": 15, "BWIDTH": 1},
+    "NUVC": {"BWIDTH": 400},
+}
+"""One has a background on a spectrum, one lower ones, one smooths over many columns."""
+
+
+def test_backgrounds_of_boxes_are_where_they_are_set(
+    visit: Visit, default: tuple[CalibrationResult, Path], tmp_path: Path
+) -> None:
+    recipe = {"extraction": {"boxcar": BOXES}}
+    _, products = from_events(visit, default[1], recipe, tmp_path)
+    before, after = (spectra(folder, f"{FIRST}_x1d") for folder in (default[1], products))
+    card = header(products, f"{FIRST}_x1d")
+    heights = [[card[f"B_HGT{number}_{stripe}"] for number in (1, 2)] for stripe in "ABC"]
+    assert heights == [[31, 11], [15, 15], [41, 41]]
+    with fits.open(products / f"{FIRST}_counts.fits.gz") as hdus:
+        rate = hdus["SCI"].data.astype(float)
+    for stripe, regions in (("NUVA", ((286.0, 31), (900.0, 11))), ("NUVB", ((100.0, 15), (870.0, 15)))):
+        columns, found = np.arange(150, 1100), np.zeros(950)
+        for row, height in regions:
+            middle = np.floor(row - 0.002 * (columns - 100) + 0.5).astype(int)
+            found += sum(rate[middle + y, columns] for y in range(-(height // 2), height // 2 + 1))
+        expected = found * card["SP_HGT_A"] / sum(height for _, height in regions)
+        assert np.abs(expected - after[stripe]["BACKGROUND"][150:1100]).max() < 0.05 * expected.max()
+        assert expected.sum() == pytest.approx(after[stripe]["BACKGROUND"][150:1100].sum(), rel=0.02)
+        assert np.array_equal(after[stripe]["GCOUNTS"], before[stripe]["GCOUNTS"])
+    assert after["NUVA"]["BACKGROUND"].sum() > 20 * before["NUVA"]["BACKGROUND"].sum()
+    rough = [np.abs(np.diff(rows["NUVC"]["BACKGROUND"][300:900])).mean() for rows in (before, after)]
+    assert 0 < rough[1] < 0.5 * rough[0]
+    assert after["NUVC"]["BACKGROUND"].sum() == pytest.approx(before["NUVC"]["BACKGROUND"].sum(), rel=0.05)
+
+
+def from_events(visit: Visit, default: Path, recipe: Any, folder: Path) -> tuple[CalibrationResult, Path]:
+    """Run a recipe on the calibrated events of the first exposure."""
     name = f"{FIRST}_corrtag.fits"
     raw = dict(visit.raw) | {name: default / f"{name}.gz"}
-    recipe = {"members": {"file": name}, "sub_exposures": division}
-    return recalibrate(recipe, raw, visit.references, visit.label, folder)
+    return recalibrate({"members": {"file": name}, **recipe}, raw, visit.references, visit.label, folder)
 
 
 def check_parts(default: Path, products: Path, parts: dict[str, tuple[float, float]]) -> Any:
@@ -212,7 +249,7 @@ def test_equal_parts_between_two_times_by_day_and_by_night(
     visit: Visit, default: tuple[CalibrationResult, Path], tmp_path: Path
 ) -> None:
     division = {"every": 12.0, "start": 10.0, "stop": 46.0, "orbit": ["day", "night"]}
-    result, products = divided(visit, default[1], division, tmp_path)
+    result, products = from_events(visit, default[1], {"sub_exposures": division}, tmp_path)
     line = fits.getdata(default[1] / f"{FIRST}_corrtag.fits.gz", "TIMELINE")
     (sunset,) = line["TIME"][1:][(line["SUN_ALT"][:-1] >= 0) & (line["SUN_ALT"][1:] < 0)]
     assert 34.0 < sunset < 46.0
@@ -232,7 +269,7 @@ def test_intervals_by_the_altitudes_of_sun_and_target(
         "sun_altitude": [[sun, 180.0], [-90.0, sun]],
         "target_altitude": [[-90.0, target], [target, 180.0]],
     }
-    result, products = divided(visit, default[1], division, tmp_path)
+    result, products = from_events(visit, default[1], {"sub_exposures": division}, tmp_path)
     # Numbers go through the altitudes of the target, then of the Sun, then the intervals.
     (early, late), cut = ((0, 1), 48.0) if rises else ((1, 0), 49.0)
     parts = {1 + early: (2.0, 15.0), 5 + early: (31.0, 41.0), 7 + early: (41.0, cut), 7 + late: (cut, 58.0)}
