@@ -12,9 +12,9 @@ from services.monitor.monitors import monitors
 from services.monitor.monitors.framework.monitor import Monitor
 from services.monitor.monitors.framework.rules import Rule
 from services.monitor.paging import split
-from shared.database.models.monitoring import Alert, AlertState, MonitorFigure, MonitorRun, Outcome, Severity
+from shared.database.models.monitoring import Alert, AlertState, Artifact, MonitorFigure, MonitorRun, Outcome, Severity
 
-__all__ = ["describe_monitor", "find_monitor", "list_monitors", "runs_of"]
+__all__ = ["artifacts_of", "describe_monitor", "find_monitor", "list_monitors", "runs_of"]
 
 _MJD_OF_UNIX = 40587.0
 _DAY = 86400.0
@@ -136,3 +136,29 @@ async def runs_of(
         query = query.where(MonitorRun.id < before)
     found, more = split((await session.execute(query.limit(limit + 1))).scalars().all(), limit)
     return [_run(run) for run in found], more
+
+
+async def artifacts_of(
+    session: AsyncSession, monitor: Monitor, limit: int, before: int | None, *, current: bool
+) -> tuple[Sequence[Artifact], bool]:
+    """List files of a monitor, newest first; tell whether there are more.
+
+    Parameters
+    ----------
+    session
+        Session to read in.
+    monitor
+        The monitor.
+    limit
+        Files of a page.
+    before
+        Key of the file that the page comes after; None for the first page.
+    current
+        Only those that are in force.
+    """
+    query = select(Artifact).where(Artifact.monitor == monitor.name).order_by(Artifact.id.desc())
+    if current:
+        query = query.where(Artifact.current)
+    if before is not None:
+        query = query.where(Artifact.id < before)
+    return split((await session.execute(query.limit(limit + 1))).scalars().all(), limit)

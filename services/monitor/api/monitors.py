@@ -12,8 +12,7 @@ from services.monitor.context import Authorised, CurrentContext, Session
 from services.monitor.errors import ApiError
 from services.monitor.figures import figure_from_json
 from services.monitor.figures.drawing import draw
-from services.monitor.gallery import describe_monitor, find_monitor, list_monitors, runs_of
-from services.monitor.monitors.framework.monitor import Monitor
+from services.monitor.gallery import artifacts_of, describe_monitor, find_monitor, list_monitors, runs_of
 from services.monitor.monitors.framework.scheduling import request_run
 from services.monitor.paging import decode_cursor, page
 from services.monitor.rows import ListingQuery, select_rows, serve
@@ -144,27 +143,26 @@ async def start_run(name: str, session: Session, token: Authorised) -> dict[str,
 async def list_artifacts(
     name: str,
     request: Request,
+    response: Response,
     session: Session,
     context: CurrentContext,
     current: Annotated[bool, Query(description="Only those that are in force")] = True,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: str | None = None,
 ) -> Response:
-    """List artifacts."""
-    monitor = find_monitor(name)
-    return await context.answers.give(request, session, lambda: _artifacts(session, monitor, current=current))
+    """Page of artifacts."""
+    monitor, after = find_monitor(name), decode_cursor(cursor, int)
+
+    async def make() -> dict[str, Any]:
+        found, more = await artifacts_of(session, monitor, limit, after[0] if after else None, current=current)
+        return page(request, response, [_described(item) for item in found], (found[-1].id,) if more else None)
+
+    return await context.answers.give(request, session, make, response)
 
 
-async def _artifacts(session: Session, monitor: Monitor, *, current: bool) -> dict[str, Any]:
-    query = select(Artifact).where(Artifact.monitor == monitor.name).order_by(Artifact.id.desc()).limit(1000)
-    if current:
-        query = query.where(Artifact.current)
-    found = (await session.execute(query)).scalars()
+def _described(artifact: Artifact) -> dict[str, Any]:
     names = ("id", "run_id", "kind", "name", "size", "sha256", "detail", "current")
-    return {
-        "items": [
-            {name: getattr(item, name) for name in names} | {"created_at": item.created_at.isoformat()}
-            for item in found
-        ]
-    }
+    return {name: getattr(artifact, name) for name in names} | {"created_at": artifact.created_at.isoformat()}
 
 
 @artifacts_router.head("/{artifact_id}/content", include_in_schema=False)

@@ -8,11 +8,10 @@ import numpy as np
 from sqlalchemy import Double, case, cast, or_, select
 
 from services.monitor.figures import Figure, Mark, Panel
-from services.monitor.figures.description import Layer, Line, PointColumns, numbers, scatter
-from services.monitor.monitors.framework.history import configuration_marks, lifetime_marks
+from services.monitor.figures.description import Layer, Line, numbers, scatter
+from services.monitor.monitors.framework.history import configuration_marks, lifetime_marks, years_of
 from services.monitor.monitors.framework.monitor import (
     Columns,
-    Finding,
     Findings,
     Inputs,
     Monitor,
@@ -20,8 +19,9 @@ from services.monitor.monitors.framework.monitor import (
     RowQuery,
     Values,
 )
+from services.monitor.monitors.framework.rules import Finding, Rule, always
 from services.monitor.monitors.framework.statistics import robust_sigma, summarise
-from services.monitor.monitors.parts.exposures import take, values_of, voltage_changed
+from services.monitor.monitors.parts.exposures import points_of, setting_columns, take, values_of, voltage_changed
 from services.monitor.monitors.parts.lines import WINDOW, away_from_lines
 from services.monitor.monitors.parts.pulse_heights import LOST_HIGH, LOST_LOW, Shape, shape_of
 from shared.cos.detector import FUV_SEGMENTS
@@ -38,12 +38,27 @@ _LATEST = 5
 _CURRENT_DAYS = 180.0
 """A lifetime position without exposures for as long before the newest is no longer in use."""
 
-_LOWEST_PEAK, _HIGHEST_PEAK = 5.0, 20.0
-_MOST_LOW = 0.1
+_CHARGE = "inference from the range of pulse heights that CalCOS keeps"
+_PEAK_LOW = Rule(
+    "peak", Severity.ALERT, f"median peak of the last {_LATEST} exposures below pulse height {{:g}}",
+    always(5.0, _CHARGE),
+)  # fmt: skip
+_PEAK_HIGH = Rule(
+    "peak", Severity.ALERT, f"median peak of the last {_LATEST} exposures above pulse height {{:g}}",
+    always(20.0, _CHARGE),
+)  # fmt: skip
+_LOST = Rule(
+    "lost-low", Severity.WARN,
+    f"median fraction below pulse height {LOST_LOW} of the last {_LATEST} exposures above {{:.0%}}",
+    always(0.1, "inference: the loss that a user would notice in the flux"),
+)  # fmt: skip
+_OFF = Rule(
+    "outlier", None, "peak off the line through those of the same setting by {:g} sigma",
+    always(5.0, "inference: as of the regions of the gain monitor"),
+)  # fmt: skip
 
-_OUTLIER_SIGMAS, _OUTLIER_FLOOR = 5.0, 0.005
-"""An exposure is an outlier off the line through those of its setting by this many sigma; scatter that is always
-believed, as a fraction of the peak (as of the regions of the gain monitor)."""
+_OUTLIER_FLOOR = 0.005
+"""Scatter of the peaks of a setting that is always believed, as a fraction of the peak."""
 
 _FEWEST = 7
 """Exposures of a setting that a line needs."""
@@ -85,8 +100,7 @@ def _histograms() -> RowQuery:
             PulseHeights.exptime,
             cast(PulseHeights.hvlevel, Double).label("hvlevel"),
             cast(PulseHeights.life_adj, Double).label("life_adj"),
-            Header.opt_elem,
-            cast(Header.cenwave, Double).label("cenwave"),
+            *setting_columns(),
             cast(rejected, Double).label("rejected"),
             cast(events, Double).label("events"),
             *(cast(getattr(PulseHeights, f"pha_{height}"), Double).label(f"pha_{height}")
@@ -139,7 +153,7 @@ def _outliers(columns: Columns, shape: Shape) -> np.ndarray:
             away[same] = away_from_lines(columns["mjd"][same], shape.peak[same], min(WINDOW, len(same)))
     # The scatter of a few would often be far too small.
     scatter = np.maximum(np.fmax(shape.peak_error, robust_sigma(away[np.isfinite(away)])), _OUTLIER_FLOOR * shape.peak)
-    found: np.ndarray = np.abs(away) > _OUTLIER_SIGMAS * scatter
+    found: np.ndarray = np.abs(away) > _OFF.at(columns["mjd"]) * scatter
     return found
 
 
@@ -165,35 +179,20 @@ def _findings(group: _Exposures, newest: float) -> Iterator[Finding]:
             continue
         name = f"{group.segment} LP{position:.0f}"
         peak, low = float(np.median(group.shape.peak[latest])), float(np.median(group.shape.low[latest]))
-        if not _LOWEST_PEAK <= peak <= _HIGHEST_PEAK:
-            limit = _LOWEST_PEAK if peak < _LOWEST_PEAK else _HIGHEST_PEAK
-            yield Finding(
-                "peak",
-                Severity.ALERT,
-                f"the last {_LATEST} exposures of {name} have their peak at pulse height {peak:.1f}",
-                f"median peak of the last {_LATEST} exposures below {_LOWEST_PEAK:g} or above {_HIGHEST_PEAK:g}",
-                "inference from the range of pulse heights that CalCOS keeps",
-                peak,
-                limit,
-                name,
-            )
-        if low > _MOST_LOW:
-            yield Finding(
-                "lost-low",
-                Severity.WARN,
-                f"the last {_LATEST} exposures of {name} lose {low:.0%} of their events to low pulse heights",
-                f"median fraction below pulse height {LOST_LOW} of the last {_LATEST} exposures above {_MOST_LOW:.0%}",
-                "inference: the loss that a user would notice in the flux",
-                low,
-                _MOST_LOW,
-                name,
-            )
+        last = float(group.columns["mjd"][latest[-1]])
+        rule = _PEAK_LOW if peak < _PEAK_LOW.now else _PEAK_HIGH if peak > _PEAK_HIGH.now else None
+        if rule:
+            message = f"the last {_LATEST} exposures of {name} have their peak at pulse height {peak:.1f}"
+            yield rule.finding(message, last, peak, configuration=name)
+        if low > _LOST.now:
+            message = f"the last {_LATEST} exposures of {name} lose {low:.0%} of their events to low pulse heights"
+            yield _LOST.finding(message, last, low, configuration=name)
 
 
 def _epochs_figure(groups: list[_Exposures]) -> Figure:
     panels = []
     for group in groups:
-        years = np.floor(2000.0 + (group.columns["mjd"] - 51544.5) / 365.25)
+        years = np.floor(years_of(group.columns["mjd"]))
         every = np.unique(years)
         chosen = every[np.unique(np.linspace(0, len(every) - 1, _MOST_EPOCHS).round().astype(int))]
         layers: list[Layer] = []
@@ -210,25 +209,15 @@ def _epochs_figure(groups: list[_Exposures]) -> Figure:
     return Figure("epochs", "Pulse heights by year", caption, panels, columns=len(panels))
 
 
-def _points(group: _Exposures, value: np.ndarray, error: np.ndarray | None, outlier: np.ndarray) -> PointColumns:
-    keep = np.isfinite(value)
-    notes = np.array(
-        [f"HV {level:.0f}, LP{place:.0f}" for level, place in
-         zip(group.columns["hvlevel"], group.columns["life_adj"], strict=True)], dtype=object,
-    )  # fmt: skip
-    return PointColumns(
-        group.columns["mjd"][keep], value[keep], None if error is None else error[keep],
-        rootnames=group.columns["rootname"][keep], notes=notes[keep], outliers=outlier[keep],
-    )  # fmt: skip
-
-
 def _peak_figure(groups: list[_Exposures]) -> Figure:
     panels = []
     for group in groups:
         mjd = group.columns["mjd"]
-        layers = scatter("peak", _points(group, group.shape.peak, group.shape.peak_error, group.outlier))
+        layers = scatter(
+            "peak", points_of(group.columns, mjd, group.shape.peak, group.shape.peak_error, outlier=group.outlier)
+        )
         layers += configuration_marks(group.segment, mjd)
-        layers += [Mark("limit", y=_LOWEST_PEAK), Mark("limit", y=_HIGHEST_PEAK)]
+        layers += [Mark("limit", y=_PEAK_LOW.now), Mark("limit", y=_PEAK_HIGH.now)]
         panels.append(Panel("Date", "Peak (pulse height)", layers, group.segment, x_is_time=True))
     caption = (
         "Each point is an exposure; crosses are outliers. Dotted: moves to new lifetime positions, steps of the high "
@@ -240,16 +229,16 @@ def _peak_figure(groups: list[_Exposures]) -> Figure:
 def _lost_figure(groups: list[_Exposures]) -> Figure:
     panels = []
     for group in groups:
-        nothing = np.zeros(len(group.columns["mjd"]), dtype=bool)
+        mjd = group.columns["mjd"]
         shares = {
             f"below {LOST_LOW}": group.shape.low,
             f"above {LOST_HIGH}": group.shape.high,
             "rejected by CalCOS": group.rejected,
         }
         layers = [
-            layer for name, share in shares.items() for layer in scatter(name, _points(group, share, None, nothing))
+            layer for name, share in shares.items() for layer in scatter(name, points_of(group.columns, mjd, share))
         ]
-        layers += [*lifetime_marks(group.columns["mjd"]), Mark("limit of the lowest", y=_MOST_LOW)]
+        layers += [*lifetime_marks(mjd), Mark("limit of the lowest", y=_LOST.now)]
         panels.append(Panel("Date", "Fraction of the events", layers, group.segment, x_is_time=True))
     caption = "What is lost to too low and too high pulse heights, and what CalCOS rejected for either."
     return Figure("lost", "Events lost to their pulse heights", caption, panels, share_x=True)
@@ -294,4 +283,5 @@ MONITOR = Monitor(
     },
     compute=_compute,
     cadence=timedelta(days=7),
+    rules=(_PEAK_LOW, _PEAK_HIGH, _LOST, _OFF),
 )

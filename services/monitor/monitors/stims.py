@@ -2,16 +2,16 @@
 
 from datetime import timedelta
 
-import numpy as np
 from sqlalchemy import Double, cast, func, or_, select
 
 from services.monitor.figures import Figure, Mark, Outline, Panel
-from services.monitor.figures.description import Layer, PointColumns, scatter
+from services.monitor.figures.description import Layer, scatter
 from services.monitor.monitors.framework.monitor import Findings, Inputs, Monitor, Quantity, RowQuery
 from services.monitor.monitors.framework.statistics import summarise
-from services.monitor.monitors.parts.exposures import voltage_changed
+from services.monitor.monitors.parts.exposures import points_of, setting_columns, voltage_changed
 from services.monitor.monitors.parts.stims import (
     COORDINATES,
+    RULES,
     StimHistory,
     histories_of,
     reference,
@@ -31,7 +31,10 @@ and shifts with temperature; CalCOS maps every event by them.
 Events inside the box of each stim are averaged over steps of up to 120 s. The stretch is the distance between the two,
 the midpoint the mean of both; slope and offset are those of the thermal map, corrected = offset + slope * raw, that
 puts them to their reference positions. The rate is that of both stims together, halved; over half of STIMRATE, which
-is for both, it tells the live time.
+is for both, it tells the live time, which is held against that of the header (LIVETM), that CalCOS derives from the
+rate of all events.
+
+Reference positions (of calibrated headers) and boxes are the same for all exposures: no BRFTAB is read.
 
 A step whose stim was to give ten counts or more and gave none is missing one. A segment without events, or whose high
 voltage is low, shows no stims, and is left out.
@@ -83,6 +86,7 @@ def _steps() -> RowQuery:
             cast(func.max(warmth.c.b), Double).label("temperature_b"),
             cast(func.count(ExposureQuality.id), Double).label("quality_rows"),
             *aggregates,
+            *setting_columns(grouped=True),
         )
         .join(File, File.id == Stim.file_id)
         .outerjoin(ExposureQuality, ExposureQuality.file_id == Stim.file_id)
@@ -94,11 +98,6 @@ def _steps() -> RowQuery:
     )
 
 
-def _points(segment: StimHistory, x: np.ndarray, y: np.ndarray, outlier: np.ndarray) -> PointColumns:
-    known = np.isfinite(x) & np.isfinite(y)
-    return PointColumns(x[known], y[known], rootnames=segment.columns["rootname"][known], outliers=outlier[known])
-
-
 def _positions_figure(segments: list[StimHistory]) -> Figure:
     panels = []
     for segment in segments:
@@ -108,7 +107,7 @@ def _positions_figure(segments: list[StimHistory]) -> Figure:
             left, right = search_range(segment.name, f"{stim}_x")
             low, high = search_range(segment.name, f"{stim}_y")
             box = Outline("search box", [left, right, right, left, left], [low, low, high, high, low])
-            layers: list[Layer] = [*scatter("exposures", _points(segment, x, y, outlier)), box]
+            layers: list[Layer] = [*scatter("exposures", points_of(segment.columns, x, y, outlier=outlier)), box]
             panels.append(Panel("RAWX (pix)", "RAWY (pix)", layers, f"{segment.name} {stim}"))
     caption = "Mean position of each stim by exposure, with the box that it is looked for in; crosses are outliers."
     return Figure("positions", "Positions of the stims", caption, panels, columns=2)
@@ -124,7 +123,7 @@ def _history_figure(segment: StimHistory) -> Figure:
     for name in COORDINATES:
         center = reference(segment.name, name)
         moved = segment.columns[name] - center
-        points = _points(segment, segment.columns["mjd"], moved, segment.outlier[name])
+        points = points_of(segment.columns, segment.columns["mjd"], moved, outlier=segment.outlier[name])
         layers = [*scatter("exposures", points), Mark(f"reference, {center:g}", y=0.0)]
         panels.append(Panel("Date", f"{name} less {center:g} (pix)", layers, name, x_is_time=True))
     caption = "Mean of each coordinate by exposure, less its reference; crosses are outliers."
@@ -139,7 +138,8 @@ def _stretch_figure(segments: list[StimHistory], name: str, x_label: str, title:
             for segment in segments:
                 outlier = segment.outlier[f"stim1_{axis}"] | segment.outlier[f"stim2_{axis}"]
                 normal = _derived_reference(segment.name, quantity, axis)
-                points = _points(segment, segment.columns[name], segment.derived(quantity, axis) - normal, outlier)
+                moved = segment.derived(quantity, axis) - normal
+                points = points_of(segment.columns, segment.columns[name], moved, outlier=outlier)
                 layers = scatter("exposures", points)
                 y_label = f"{quantity} in {axis} less {normal:g} (pix)"
                 panels.append(Panel(x_label, y_label, layers, segment.name, x_is_time=name == "mjd"))
@@ -160,7 +160,7 @@ def _pairs_figure(segments: list[StimHistory]) -> Figure:
             origin = reference(segment.name, first), reference(segment.name, second)
             moved = segment.columns[first] - origin[0], segment.columns[second] - origin[1]
             labels = f"{first} less {origin[0]:g} (pix)", f"{second} less {origin[1]:g} (pix)"
-            layers = scatter("exposures", _points(segment, *moved, outlier))
+            layers = scatter("exposures", points_of(segment.columns, *moved, outlier=outlier))
             panels.append(Panel(*labels, layers, f"{segment.name} {axis}"))
     caption = "One stim against the other: along the diagonal the detector shifts, across it it stretches."
     return Figure("pairs", "First stim against second", caption, panels, columns=2)
@@ -198,7 +198,7 @@ MONITOR = Monitor(
     title="Stim pulses",
     explanation=_EXPLANATION.strip(),
     detector="FUV",
-    version=2,
+    version=3,
     tables=frozenset({"stims"}),
     inputs={"steps": _steps()},
     quantities={
@@ -214,4 +214,5 @@ MONITOR = Monitor(
     },
     compute=_compute,
     cadence=timedelta(days=7),
+    rules=RULES,
 )

@@ -11,14 +11,14 @@ from services.monitor.api.status import read_status
 from services.monitor.catalogue import Choice, describe_dataset, find_dataset, list_page, member_of, timeline_of
 from services.monitor.context import CurrentContext, Session
 from services.monitor.errors import ApiError
-from services.monitor.gallery import describe_monitor, find_monitor, list_monitors, runs_of
+from services.monitor.gallery import artifacts_of, describe_monitor, find_monitor, list_monitors, runs_of
 from services.monitor.monitors.framework.monitor import Monitor
 from services.monitor.pages.comparisons import good_runs
 from services.monitor.pages.rendering import templates
-from services.monitor.paging import encode_cursor
+from services.monitor.paging import decode_cursor, encode_cursor
 from shared.cos.names import STANDALONE
 from shared.database.models.calibrations import Calibration
-from shared.database.models.monitoring import Alert, AlertState, Artifact
+from shared.database.models.monitoring import Alert, AlertState
 from shared.database.models.operations import Dataset, DatasetState, File, Job, JobState
 from shared.database.models.science import Lampflash
 from shared.jobs.routing import ACQUISITION, ASSOCIATION, EXPOSURE
@@ -123,22 +123,24 @@ async def monitors_page(request: Request, session: Session, context: CurrentCont
 
 
 @router.get("/monitors/{name}", response_class=HTMLResponse)
-async def monitor_page(request: Request, name: str, session: Session, context: CurrentContext) -> Response:
-    """Show one monitor: figures, numbers, runs, files, what it means."""
-    monitor = find_monitor(name)
-    return await context.answers.give(request, session, lambda: _show_monitor(request, session, monitor))
+async def monitor_page(
+    request: Request, name: str, session: Session, context: CurrentContext, cursor: str | None = None
+) -> Response:
+    """Show one monitor: figures, numbers, runs, files (a page of them after a cursor), what it means."""
+    monitor, after = find_monitor(name), decode_cursor(cursor, int)
+    before = after[0] if after else None
+    return await context.answers.give(request, session, lambda: _show_monitor(request, session, monitor, before))
 
 
-async def _show_monitor(request: Request, session: Session, monitor: Monitor) -> Response:
+async def _show_monitor(request: Request, session: Session, monitor: Monitor, before: int | None) -> Response:
     name = monitor.name
-    artifacts = await session.execute(
-        select(Artifact).where(Artifact.monitor == name, Artifact.current).order_by(Artifact.id.desc()).limit(_PAGE)
-    )
+    artifacts, more = await artifacts_of(session, monitor, _PAGE, before, current=True)
     runs, _more = await runs_of(session, monitor, _LISTED, None)
     context = {
         "monitor": await describe_monitor(session, monitor),
         "alerts": await _unresolved(session, name),
-        "artifacts": list(artifacts.scalars()),
+        "artifacts": artifacts,
+        "more_artifacts": encode_cursor((artifacts[-1].id,)) if more else None,
         "runs": runs,
     }
     return templates.TemplateResponse(request, "monitor.html", context)

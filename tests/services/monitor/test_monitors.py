@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from html import unescape
 from typing import Any
 
@@ -13,7 +14,7 @@ from sqlalchemy import select
 
 from services.monitor.monitors import monitors
 from shared.broker import Messenger
-from shared.database.models.monitoring import Alert
+from shared.database.models.monitoring import Alert, Artifact
 from shared.database.models.operations import Dataset, File, Job, Stage
 from shared.database.models.science import Dark
 from shared.store import Store
@@ -116,6 +117,39 @@ async def test_artifacts_are_the_maps(measured: House, web: httpx.AsyncClient) -
         assert rates[:8] == pytest.approx([_RATE] * 8, rel=1e-5)
     part = await web.get(f"/api/v1/artifacts/{artifact['id']}/content", headers={"Range": "bytes=0-5"})
     assert (part.status_code, part.content) == (206, b"SIMPLE")
+
+
+async def test_files_come_in_pages(measured: House, web: httpx.AsyncClient) -> None:
+    (first,) = await _items(web, "monitors/dark-orbit/artifacts")
+    async with measured.database.transaction() as session:
+        for number in range(120):
+            names = {"name": f"map{number}.fits", "path": "elsewhere", "kind": "map", "size": 1, "sha256": "3" * 64}
+            session.add(Artifact(monitor="dark-orbit", run_id=first["run_id"], current=True, detail={}, **names))
+    found, path, pages = [], "/api/v1/monitors/dark-orbit/artifacts?limit=50", 0
+    while path:
+        answer = await web.get(path)
+        found += [item["name"] for item in answer.json()["items"]]
+        path, pages = answer.links.get("next", {}).get("url", ""), pages + 1
+    assert pages == 3
+    assert found == [f"map{number}.fits" for number in range(119, -1, -1)] + [first["name"]]
+    page = (await web.get("/monitors/dark-orbit")).text
+    assert ">map20.fits<" in page
+    assert ">map19.fits<" not in page
+    (older,) = re.findall(r'href="(\?cursor=[^"#]+)#files"', page)
+    page = (await web.get(f"/monitors/dark-orbit{unescape(older)}")).text
+    assert ">map19.fits<" in page
+    assert first["name"] in page
+    assert "Older files" not in page
+
+
+async def test_rules_are_listed_with_their_thresholds(measured: House, web: httpx.AsyncClient) -> None:
+    rules = (await web.get("/api/v1/monitors/phd")).json()["rules"]
+    (low,) = [rule for rule in rules if rule["name"] == "lost-low"]
+    assert low["severity"] == "warn"
+    assert low["text"] == "median fraction below pulse height 2 of the last 5 exposures above 10%"
+    assert [(one["from_mjd"], one["value"]) for one in low["thresholds"]] == [(0.0, 0.1)]
+    assert low["source"] == low["thresholds"][-1]["source"] != ""
+    assert low["text"] in (await web.get("/monitors/phd")).text
 
 
 async def test_an_alert_is_acknowledged_with_a_token(measured: House, web: httpx.AsyncClient) -> None:

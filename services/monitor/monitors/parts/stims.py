@@ -5,12 +5,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.monitor.monitors.framework.monitor import Columns, Finding, Values
-from services.monitor.monitors.parts.exposures import outliers_to_both_sides, recent, take, values_of
+from services.monitor.monitors.framework.monitor import Columns, Values
+from services.monitor.monitors.framework.rules import Finding, Rule, always
+from services.monitor.monitors.parts.exposures import finding_of, outliers_to_both_sides, recent, take, values_of
 from shared.cos.detector import FUV_SEGMENTS, STIM_BOX, STIM_POSITIONS
 from shared.database.models.monitoring import Severity
 
-__all__ = ["COORDINATES", "StimHistory", "histories_of", "reference", "search_range", "stim_findings", "stim_values"]
+__all__ = [
+    "COORDINATES",
+    "RULES",
+    "StimHistory",
+    "histories_of",
+    "reference",
+    "search_range",
+    "stim_findings",
+    "stim_values",
+]
 
 COORDINATES = ("stim1_x", "stim1_y", "stim2_x", "stim2_y")
 
@@ -20,16 +30,35 @@ _ROWS = (1.0, 1022.0)
 _USUAL_STEPS = 10.0
 """Steps that the usual scatter of a segment counts for beside those of an exposure."""
 
-_MOST_SCATTER = 2.0
-"""Standard deviation of a coordinate over an exposure, pix (the legacy stim monitor's)."""
+_LEGACY = "the original stim monitor"
+_SCATTER = Rule(
+    "scatter", Severity.WARN, "standard deviation of a coordinate over an exposure above {:g} pix", always(2.0, _LEGACY)
+)
+_EDGE = Rule(
+    "edge", Severity.WARN, "mean position within {:g} pix of the side of the box that the stim is looked for in",
+    always(3.0, "inference: events beyond the side are left out of the mean"),
+)  # fmt: skip
+_MISSING = Rule(
+    "missing", Severity.WARN, "a stim was not found in a step of the past {:.0f} days", always(7.0, _LEGACY)
+)
+_KEYWORD = Rule(
+    "keyword", Severity.ALERT, "STIM keywords negative or absent although NEVENTS is above 0", source=_LEGACY
+)
+_LIVE_TIME = Rule(
+    "live-time", Severity.WARN, "live time by the stims differs from LIVETM by more than {:.0%}, and 3 sigma",
+    always(0.1, "CalCOS: how far the two may differ in its dead-time correction"),
+)  # fmt: skip
+_OFF = Rule(
+    "outlier", None, "a coordinate off the median of the 90 days before it by {:g} sigma",
+    always(6.0, "inference"),
+)  # fmt: skip
+RULES = (_SCATTER, _EDGE, _MISSING, _KEYWORD, _LIVE_TIME, _OFF)
 
-_EDGE = 3.0
-"""A stim that is this close to the side of its box may be cut off by it, pix."""
+_OUTLIER_DAYS = 90.0
+"""Span of the median that a coordinate is held against: temperature moves it within a season."""
 
-_OUTLIER_SIGMAS, _OUTLIER_DAYS = 6.0, 90.0
-
-_MISSING_DAYS = 7.0
-"""Days in which a missing stim alarms (the legacy stim monitor's)."""
+_SURE = 3.0
+"""Errors by which a live time must differ beside."""
 
 _LEAST_EXPECTED = 10.0
 """Counts to be expected of a stim before none is called missing: chance does that once in 20 000 steps."""
@@ -88,6 +117,13 @@ class StimHistory:
         offset: np.ndarray = upper - first * slope
         return slope if quantity == "slope" else offset
 
+    @property
+    def live_time(self) -> tuple[np.ndarray, np.ndarray]:
+        """Live time over time, by the rate of the stims over the commanded one, and its Poisson error."""
+        expected = self.columns["stimrate"] * self.columns["steps"] * self.columns["step"]
+        counts = self.columns["counts"]
+        return counts / expected, np.sqrt(np.maximum(counts, 1.0)) / expected
+
 
 def histories_of(columns: Columns) -> Iterator[StimHistory]:
     """Exposures of each segment that shows stims, in order of time.
@@ -112,15 +148,15 @@ def histories_of(columns: Columns) -> Iterator[StimHistory]:
             scattered, found = mine[f"{coordinate}_scatter"], mine[f"{coordinate[:5]}_steps"]
             error[coordinate] = _mean_error(scattered, found)
             far = outliers_to_both_sides(
-                mine["mjd"], mine[coordinate], error[coordinate], sigmas=_OUTLIER_SIGMAS, days=_OUTLIER_DAYS
+                mine["mjd"], mine[coordinate], error[coordinate], sigmas=_OFF.now, days=_OUTLIER_DAYS
             )
-            outlier[coordinate] = far | (scattered > _MOST_SCATTER)
+            outlier[coordinate] = far | (scattered > _SCATTER.at(mine["mjd"]))
         yield StimHistory(name, mine, error, outlier)
 
 
 def _mean_error(scatter: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """Error of the mean of some steps, by their scatter and the usual one: a few steps may agree by chance."""
-    steady = scatter[scatter <= _MOST_SCATTER]
+    steady = scatter[scatter <= _SCATTER.now]
     usual = np.mean(steady**2) if len(steady) else np.nan
     freedom = np.maximum(steps - 1.0, 0.0)
     variance = (freedom * np.nan_to_num(scatter) ** 2 + _USUAL_STEPS * usual) / (freedom + _USUAL_STEPS)
@@ -150,68 +186,71 @@ def stim_values(segment: StimHistory) -> Iterator[Values]:
     seconds = columns["steps"] * columns["step"]
     rate, error = columns["counts"] / _STIMS / seconds, np.sqrt(np.maximum(columns["counts"], 1.0)) / _STIMS / seconds
     yield values_of("stim_rate", columns, rate, error)
-    commanded = columns["stimrate"] / _STIMS
-    yield values_of("live_time", columns, rate / commanded, error / commanded)
+    live, live_error = segment.live_time
+    yield values_of("live_time", columns, live, live_error, outlier=_is_off(segment))
+
+
+def _is_off(segment: StimHistory) -> np.ndarray:
+    """Whether the live time differs from that of the header, where both stims were found throughout."""
+    columns = segment.columns
+    whole = np.minimum(columns["stim1_steps"], columns["stim2_steps"]) == columns["steps"]
+    live, error = segment.live_time
+    away = np.abs(live - columns["livetm"])
+    found: np.ndarray = whole & (away > _LIVE_TIME.at(columns["mjd"]) * columns["livetm"]) & (away > _SURE * error)
+    return found
+
+
+def _live_time_findings(segment: StimHistory, newest: np.ndarray) -> Iterator[Finding]:
+    live, told = segment.live_time[0], segment.columns["livetm"]
+    for index in np.flatnonzero(newest & _is_off(segment)):
+        message = f"the stims of {segment.name} have a live time of {live[index]:.3f}, its header {told[index]:.3f}"
+        yield finding_of(
+            _LIVE_TIME, segment.columns, index, message, live[index],
+            threshold=float(told[index]), configuration=segment.name,
+        )  # fmt: skip
 
 
 def _scatter_findings(segment: StimHistory, newest: np.ndarray) -> Iterator[Finding]:
     for name in COORDINATES:
         scattered = segment.columns[f"{name}_scatter"]
-        for index in np.flatnonzero(newest & (scattered > _MOST_SCATTER)):
-            yield Finding(
-                "scatter",
-                Severity.WARN,
-                f"{name} of {segment.name} scatters by {scattered[index]:.2f} pix within the exposure",
-                f"standard deviation of a coordinate over an exposure above {_MOST_SCATTER:g} pix",
-                "legacy stim monitor",
-                float(scattered[index]),
-                _MOST_SCATTER,
-                f"{segment.name} {name}",
-                segment.columns["rootname"][index],
-            )
+        for index in np.flatnonzero(newest & (scattered > _SCATTER.at(segment.columns["mjd"]))):
+            message = f"{name} of {segment.name} scatters by {scattered[index]:.2f} pix within the exposure"
+            configuration = f"{segment.name} {name}"
+            yield finding_of(_SCATTER, segment.columns, index, message, scattered[index], configuration=configuration)
 
 
 def _edge_findings(segment: StimHistory, newest: np.ndarray) -> Iterator[Finding]:
     for name in COORDINATES:
         low, high = search_range(segment.name, name)
         place = segment.columns[name]
-        near = np.flatnonzero(newest & ((place < low + _EDGE) | (place > high - _EDGE)))
+        margin = _EDGE.at(segment.columns["mjd"])
+        near = np.flatnonzero(newest & ((place < low + margin) | (place > high - margin)))
         if len(near):
             last = float(place[near[-1]])
             side = low if last < (low + high) / 2 else high
-            yield Finding(
-                "edge",
-                Severity.WARN,
+            yield _EDGE.finding(
                 f"{name} of {segment.name} is {last:.1f}, at the side {side:g} of its box, in {len(near)} exposures",
-                f"mean position within {_EDGE:g} pix of the side of the box that the stim is looked for in",
-                "inference: events beyond the side are left out of the mean",
-                last,
-                side,
-                f"{segment.name} {name}",
-            )
+                float(segment.columns["mjd"][near[-1]]), last, threshold=side, configuration=f"{segment.name} {name}",
+            )  # fmt: skip
 
 
 def _missing_findings(segment: StimHistory) -> Iterator[Finding]:
     columns = segment.columns
     rate = np.where(np.isfinite(columns["stimrate"]), columns["stimrate"], _USUAL_RATE) / _STIMS
-    within = recent(columns["mjd"], _MISSING_DAYS)
+    within = recent(columns["mjd"], _MISSING.now)
     for stim in ("stim1", "stim2"):
         missing = columns["steps"] - columns[f"{stim}_steps"]
         whole = missing == columns["steps"]
         expected = rate * columns["step"] * np.where(whole, columns["steps"], 1.0)
         for index in np.flatnonzero(within & (missing > 0) & (expected >= _LEAST_EXPECTED)):
-            yield Finding(
-                "missing",
-                Severity.WARN,
+            message = (
                 f"{stim} of {segment.name} is missing in {missing[index]:.0f} of {columns['steps'][index]:.0f} steps, "
                 f"between {columns['missing_from'][index]:.0f} s and {columns['missing_to'][index]:.0f} s "
-                f"after MJD {columns['mjd'][index]:.5f}",
-                f"a stim was not found in a step of the past {_MISSING_DAYS:.0f} days",
-                "legacy stim monitor",
-                float(missing[index]),
-                0.0,
-                f"{segment.name} {stim}",
-                columns["rootname"][index],
+                f"after MJD {columns['mjd'][index]:.5f}"
+            )
+            configuration = f"{segment.name} {stim}"
+            yield finding_of(
+                _MISSING, columns, index, message, missing[index], threshold=0.0, configuration=configuration
             )
 
 
@@ -219,23 +258,16 @@ def _keyword_findings(segment: StimHistory, newest: np.ndarray) -> Iterator[Find
     columns = segment.columns
     lost = newest & (columns["quality_rows"] > 0) & np.isnan(columns["keyword"]) & (columns["nevents"] > 0)
     for index in np.flatnonzero(lost):
-        yield Finding(
-            "keyword",
-            Severity.ALERT,
-            f"the header of {segment.name} says that no stim was found among {columns['nevents'][index]:.0f} events",
-            "STIM keywords negative or absent although NEVENTS is above 0",
-            "legacy stim monitor",
-            None,
-            None,
-            segment.name,
-            columns["rootname"][index],
-        )
+        events = columns["nevents"][index]
+        message = f"the header of {segment.name} says that no stim was found among {events:.0f} events"
+        yield finding_of(_KEYWORD, columns, index, message, configuration=segment.name)
 
 
 def stim_findings(segment: StimHistory) -> Iterator[Finding]:
-    """Apply the rules: scatter, side of the box, missing stims, header keywords."""
+    """Apply the rules: scatter, side of the box, missing stims, header keywords, live time."""
     newest = recent(segment.columns["mjd"])
     yield from _scatter_findings(segment, newest)
     yield from _edge_findings(segment, newest)
     yield from _missing_findings(segment)
     yield from _keyword_findings(segment, newest)
+    yield from _live_time_findings(segment, newest)

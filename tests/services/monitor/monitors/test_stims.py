@@ -131,9 +131,25 @@ def test_rules(column: str, row: int, value: float, expected: list[tuple[str, Se
     assert _rules(columns) == expected
 
 
+@pytest.mark.parametrize(("told", "rules"), [(0.86, []), (0.7, ["live-time"]), (np.nan, [])])
+def test_live_time_is_held_against_that_of_the_header(told: float, rules: list[str]) -> None:
+    columns, _ = _exposures()
+    columns["livetm_a"][[100, -1]] = told
+    findings = _compute(columns)
+    assert [(one.rule, one.rootname) for one in findings.findings] == [(rule, "ld000399q") for rule in rules]
+    assert np.flatnonzero(_of(findings, "live_time").outlier).tolist() == [100, 399] * len(rules)
+
+
+def test_few_counts_tell_no_live_time() -> None:
+    columns, _ = _exposures()
+    columns["steps"][-1], columns["counts"][-1] = 1.0, 190.0
+    columns["stim1_steps"][-1] = columns["stim2_steps"][-1] = 1.0
+    assert _rules(columns) == []  # 0.79 for 0.9, by 1.9 sigma
+
+
 def test_a_stim_is_not_missing_where_chance_explains_it() -> None:
     columns, _ = _exposures()
-    columns["step"][-1], columns["steps"][-1] = 0.12, 20.0
+    columns["step"][-1], columns["steps"][-1], columns["counts"][-1] = 0.12, 20.0, 4.0
     assert _rules(columns) == []  # 0.12 counts a step are expected
     columns["stimrate"][-1] = 30.0
     columns["stim1_steps"][-1] = 0.0
