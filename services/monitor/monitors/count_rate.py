@@ -91,7 +91,7 @@ def _compute(inputs: Inputs) -> Findings:
             values_of("rate", columns, columns["rate"], outlier=outlier),
             values_of("fraction", columns, fraction, outlier=outlier),
         ],
-        figures=[_history(columns, outlier), _histogram(columns, fraction), _brightest(columns, fraction, outlier)],
+        figures=[_history(columns, outlier), _histogram(columns, fraction), _brightest(columns, fraction)],
         findings=[
             *_too_fast(columns, fraction),
             *_irregular(columns),
@@ -183,27 +183,28 @@ def _history(columns: Columns, outlier: np.ndarray) -> Figure:
             continue
         mine = take(columns, seen)
         layers: list[Layer] = [*scatter(segment, points_of(mine, mine["mjd"], mine["rate"], outlier=outlier[seen]))]
+        kinds = ("NUV", "TIME") if segment == "NUV" else ("FUV",)
         layers += [
             Mark(rule.name, y=rule.now)
-            for limits in (LIMITS, IRREGULAR, SHUT_OFF)
+            for limits in (LIMITS, SHUT_OFF)
             for kind, rule in limits.items()
-            if segment.startswith(kind.split("_")[0])
+            if kind.split("_")[0] in kinds
         ]
         panels.append(Panel("Date", "Global rate (counts / s)", layers, segment, x_is_time=True, y_log=True))
     caption = (
-        "Global rate of each exposure; crosses are outliers. Dotted: the limits for predictable and for irregular "
-        "sources, and the rate at which the instrument switches the detector off."
+        "Global rate of each exposure; crosses are outliers. Dotted: the limits for predictable sources, and the rate "
+        "at which the instrument switches the detector off."
     )
     return Figure("history", "Global count rates", caption, panels, share_x=True)
 
 
-def _brightest(columns: Columns, fraction: np.ndarray, outlier: np.ndarray) -> Figure:
+def _brightest(columns: Columns, fraction: np.ndarray) -> Figure:
     order = np.argsort(-np.nan_to_num(fraction))[:_BRIGHTEST]
     ranks, mine = np.arange(1.0, len(order) + 1), take(columns, order)
     layers: list[Layer] = []
     for segment in _SEGMENTS:
         same = mine["segment"] == segment
-        points = points_of(take(mine, same), ranks[same], fraction[order][same], outlier=outlier[order][same])
+        points = points_of(take(mine, same), ranks[same], fraction[order][same])
         layers += scatter(segment, points)
     layers += [Mark(f"{rule.now:.0%}", y=rule.now) for rule in _SHARES]
     panel = Panel("Rank", "Rate over its limit", layers)

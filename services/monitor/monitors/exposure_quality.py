@@ -89,7 +89,8 @@ def _figure(columns: Columns, hits: dict[str, np.ndarray]) -> Figure:
     rules = {check.rule.name: check.rule for check in CHECKS}
     for label, measure, name in _DRAWN.values():
         layers = scatter("exposures", points_of(columns, columns["mjd"], measure(columns), outlier=hits[name]))
-        layers += [Mark("limit", y=side * rules[name].now) for side in ((-1, 1) if name == "exposure-time" else (1,))]
+        if name != "exposure-time":  # whose limit goes with the planned time
+            layers.append(Mark("limit", y=rules[name].now))
         panels.append(Panel("Date", label, layers, x_is_time=True))
     caption = "Each point is an exposure; crosses are those that the rule of the panel hit. Dotted: its limit."
     return Figure("history", "Exposures against their plan", caption, panels, columns=2, share_x=True)
