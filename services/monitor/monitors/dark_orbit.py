@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 from scipy.ndimage import uniform_filter1d
-from sqlalchemy import select
+from sqlalchemy import Double, cast, select
 
 from services.monitor.figures import Figure, Heatmap, Outline, Panel
 from services.monitor.figures.description import Layer, PointColumns, numbers, scatter
@@ -24,6 +24,8 @@ from services.monitor.monitors.framework.monitor import (
     Values,
 )
 from services.monitor.monitors.framework.statistics import describe, robust_sigma
+from services.monitor.monitors.parts.darks import is_free_of_saa
+from services.monitor.monitors.parts.exposures import take
 from shared.cos.saa import saa_contour
 from shared.database.models.operations import File
 from shared.database.models.science import Dark
@@ -31,7 +33,8 @@ from shared.database.models.science import Dark
 __all__ = ["MONITOR"]
 
 _REGIONS = ("inner", "all", "legacy")
-"""One region of each detector, so that no count is used twice."""
+"""One region of each detector, and that which another team measured, which has maps of its own: counts of a dark that
+both measured are not used twice."""
 
 _CELL = (5.0, 2.5)
 """Width of the cells of the map in longitude and latitude, degrees."""
@@ -59,18 +62,22 @@ HST crosses the South Atlantic Anomaly several times a day, and detectors count 
 median dark rate of cells of 5 degrees in longitude and 2.5 degrees in latitude, with the contour inside which the
 detector is switched off.
 
-The second map has the Sun at its origin, to tell what follows the Earth from what follows daylight. The third shows
-single bins whose rate is elevated: above the running mean of 91 bins by one and a half times the scatter of that mean.
+Each segment has a map for each high voltage, and one for what other teams measured. The second map has the Sun at its
+origin, to tell what follows the Earth from what follows daylight. The third shows single bins whose rate is elevated:
+above the running mean of 91 bins by one and a half times the scatter of that mean; of the NUV detector it shows all.
+Bins near the anomaly (those that the dark monitors leave out) are in the first map only.
 
 The ratio of edge to quiet is the mean rate within 500 km of the contour over that of bins farther than 2000 km away;
-bins that lie 10 robust sigma above the median of either are left out.
+bins that lie 10 robust sigma above the median of either are left out. Values are of all voltages together; the file
+of a map has the ratio at its voltage (EDGERAT).
 """
 
 
 def _bins() -> RowQuery:
     return (
         select(
-            Dark.rootname, Dark.detector.label("segment"), Dark.mjd, Dark.dark, Dark.exposure, Dark.latitude,
+            Dark.rootname, Dark.detector.label("segment"), Dark.region,
+            cast(Dark.hvlevel, Double).label("hvlevel"), Dark.mjd, Dark.dark, Dark.exposure, Dark.latitude,
             Dark.longitude, Dark.sun_lat, Dark.sun_lon, Dark.saa_distance,
         )
         .join(File, File.id == Dark.file_id)
@@ -154,38 +161,83 @@ def _elevated(rate: np.ndarray) -> np.ndarray:
     return found
 
 
-def _figure(segment: str, columns: Columns) -> tuple[Figure, _Map]:
-    x, y, rate = columns["longitude"], columns["latitude"], columns["dark"]
-    ground = _map(x, y, rate, columns["exposure"], _LATITUDES)
+@dataclass(frozen=True)
+class _Bins:
+    """Bins of a segment that share a map: of one voltage, and of COSMO's own darks or of another team's.
+
+    Attributes
+    ----------
+    hvlevel
+        Commanded level; NaN where there is none, or where the other team says none.
+    columns
+        Columns of the query, in the order of time.
+    """
+
+    segment: str
+    hvlevel: float
+    others: bool
+    columns: Columns
+
+    @property
+    def parts(self) -> list[str]:
+        """What tells it from the other groups."""
+        level = [f"{self.hvlevel:.0f}"] if np.isfinite(self.hvlevel) else []
+        return [self.segment.lower(), *level, *(["legacy"] if self.others else [])]
+
+    @property
+    def title(self) -> str:
+        """Name for readers."""
+        level = f", HV {self.hvlevel:.0f}" if np.isfinite(self.hvlevel) else ""
+        return f"{self.segment}{level}{', measurements of others' if self.others else ''}"
+
+
+def _groups(columns: Columns) -> Iterator[_Bins]:
+    segment, others = columns["segment"].astype(str), columns["region"].astype(str) == "legacy"
+    level = np.nan_to_num(columns["hvlevel"], nan=-1.0)
+    for key in sorted(set(zip(segment.tolist(), others.tolist(), level.tolist(), strict=True))):
+        mine = (segment == key[0]) & (others == key[1]) & (level == key[2])
+        yield _Bins(key[0], key[2] if key[2] >= 0 else np.nan, key[1], take(columns, mine))
+
+
+def _figure(bins: _Bins, ground: _Map) -> Figure:
+    columns = bins.columns
     panels = [
         Panel(
-            "Longitude East (deg)", "Latitude (deg)", [_heatmap(ground), *_outline(columns["mjd"].max())],
+            "Longitude (deg)", "Latitude (deg)", [_heatmap(ground), *_outline(columns["mjd"].max())],
             "over the ground", x_range=(0.0, 360.0), y_range=_LATITUDES,
         )
     ]  # fmt: skip
-    lit = np.isfinite(columns["sun_lat"]) & np.isfinite(columns["sun_lon"])
-    if lit.any():
-        from_sun = (x - columns["sun_lon"])[lit] % 360.0, (y - columns["sun_lat"])[lit]
-        by_sun = _map(*from_sun, rate[lit], columns["exposure"][lit], (-55.0, 55.0))
-        high = _elevated(rate[lit])
-        points = PointColumns(
-            from_sun[0][high], from_sun[1][high], colour=rate[lit][high], rootnames=columns["rootname"][lit][high]
-        )
+    free = is_free_of_saa(columns["latitude"], columns["longitude"], columns["saa_distance"])
+    lit = take(columns, free & np.isfinite(columns["sun_lat"]) & np.isfinite(columns["sun_lon"]))
+    if len(lit["mjd"]):
+        x, y = (lit["longitude"] - lit["sun_lon"]) % 360.0, lit["latitude"] - lit["sun_lat"]
+        by_sun = _map(x, y, lit["dark"], lit["exposure"], (-55.0, 55.0))
+        everything = bins.segment == "NUV"
+        shown = np.ones(len(x), dtype=bool) if everything else _elevated(lit["dark"])
+        points = PointColumns(x[shown], y[shown], colour=lit["dark"][shown], rootnames=lit["rootname"][shown])
         labels = "Longitude from the sub-solar point (deg)", "Latitude from it (deg)"
         panels.append(Panel(*labels, [_heatmap(by_sun)], "against the Sun", x_range=(0.0, 360.0)))
-        layers = scatter("elevated bins", points, "counts / s / pix")
-        panels.append(Panel(*labels, layers, "elevated bins against the Sun", x_range=(0.0, 360.0)))
+        which = "all bins" if everything else "elevated bins"
+        layers = scatter(which, points, "counts / s / pix")
+        panels.append(Panel(*labels, layers, f"{which} against the Sun", x_range=(0.0, 360.0)))
     caption = (
-        "Median dark rate by cell of HST's position, with the contour of the South Atlantic Anomaly dashed; below, the "
-        "same with the sub-solar point at the origin, and the single 25-s bins that stand out."
+        "Median dark rate by cell of HST's position, with the contour of the South Atlantic Anomaly dashed; below, "
+        "that of bins far from it with the sub-solar point at the origin, and of these the single 25-s bins that stand "
+        "out (of the NUV detector, all)."
     )
-    return Figure(f"map-{segment.lower()}", f"Dark rate over the orbit, {segment}", caption, panels), ground
+    return Figure(f"map-{'-'.join(bins.parts)}", f"Dark rate over the orbit, {bins.title}", caption, panels)
 
 
-def _artifact(segment: str, found: _Map) -> NewArtifact:
-    """Map as a FITS file: rate, error, number of bins and seconds, with linear coordinates."""
+def _artifact(bins: _Bins, found: _Map, ratio: tuple[float, float]) -> NewArtifact:
+    """Map as a FITS file: rate, error, number of bins and seconds, with linear coordinates; ratio in the header."""
     hdus = fits.HDUList([fits.PrimaryHDU()])
-    hdus[0].header.update(TELESCOP="HST", INSTRUME="COS", FILETYPE="DARK RATE MAP", SEGMENT=segment)
+    header = hdus[0].header
+    header.update(TELESCOP="HST", INSTRUME="COS", FILETYPE="DARK RATE MAP", SEGMENT=bins.segment)
+    if np.isfinite(bins.hvlevel):
+        header["HVLEVEL"] = int(bins.hvlevel)
+    if np.isfinite(ratio).all():
+        header["EDGERAT"] = (ratio[0], "rate at the edge of the SAA over that far off")
+        header["EDGERERR"] = (ratio[1], "one-sigma error of EDGERAT")
     images = {"RATE": found.rate, "ERROR": found.error, "COUNT": found.count, "SECONDS": found.seconds}
     for name, image in images.items():
         hdu = fits.ImageHDU(image.astype(np.float32), name=name)
@@ -196,7 +248,7 @@ def _artifact(segment: str, found: _Map) -> NewArtifact:
         hdus.append(hdu)
     buffer = io.BytesIO()
     hdus.writeto(buffer, checksum=True)
-    return NewArtifact("dark-rate map", f"dark_map_{segment.lower()}.fits", buffer.getvalue())
+    return NewArtifact("dark-rate map", f"dark_map_{'_'.join(bins.parts)}.fits", buffer.getvalue())
 
 
 def _usual(rates: np.ndarray) -> np.ndarray:
@@ -220,19 +272,15 @@ def _edge_ratio(columns: Columns) -> tuple[float, float, dict[str, Any]]:
     return float(ratio), float(ratio * relative), statistics
 
 
-def _segments(columns: Columns) -> Iterator[tuple[str, Columns]]:
-    for segment in sorted(set(columns["segment"].tolist())):
-        mask = columns["segment"] == segment
-        yield segment, {name: column[mask] for name, column in columns.items()}
-
-
-def _ratio_values(segments: Sequence[str], mjd: Sequence[float], ratios: Sequence[tuple[float, float]]) -> Values:
+def _ratio_values(segments: Sequence[_Bins], ratios: Sequence[tuple[float, float]]) -> Values:
     count = len(segments)
     nothing, texts = np.full(count, np.nan), np.full(count, None, dtype=object)
     return Values(
-        "edge_ratio", np.array(mjd), np.array([ratio for ratio, _ in ratios]), np.array([error for _, error in ratios]),
-        np.array([f"map-{segment}" for segment in segments], dtype=object), np.array(segments, dtype=object), texts,
-        nothing, nothing, nothing, np.zeros(count, dtype=bool),
+        "edge_ratio", np.array([float(one.columns["mjd"].max()) for one in segments]),
+        np.array([ratio for ratio, _ in ratios]), np.array([error for _, error in ratios]), texts,
+        np.array([one.segment for one in segments], dtype=object),
+        np.array(["legacy" if one.others else None for one in segments], dtype=object), nothing, nothing, nothing,
+        np.zeros(count, dtype=bool),
     )  # fmt: skip
 
 
@@ -241,19 +289,20 @@ def _compute(inputs: Inputs) -> Findings:
     if not len(columns["mjd"]):
         return Findings(None)
     figures, artifacts = [], []
-    statistics: dict[str, Any] = {}
-    segments, newest, ratios = [], [], []
-    for segment, mine in _segments(columns):
-        figure, ground = _figure(segment, mine)
-        figures.append(figure)
-        artifacts.append(_artifact(segment, ground))
-        ratio, error, numbers_of_segment = _edge_ratio(mine)
-        statistics |= {f"{segment} {name}": periods for name, periods in numbers_of_segment.items()}
-        segments.append(segment)
-        newest.append(float(mine["mjd"].max()))
+    for bins in _groups(columns):
+        mine = bins.columns
+        ground = _map(mine["longitude"], mine["latitude"], mine["dark"], mine["exposure"], _LATITUDES)
+        figures.append(_figure(bins, ground))
+        artifacts.append(_artifact(bins, ground, _edge_ratio(mine)[:2]))
+    # The ratio hardly depends on the voltage, and all bins together tell it best.
+    segments = list(_groups({**columns, "hvlevel": np.full(len(columns["mjd"]), np.nan)}))
+    ratios, statistics = [], {}
+    for one in segments:
+        ratio, error, parts = _edge_ratio(one.columns)
         ratios.append((ratio, error))
-    values = [_ratio_values(segments, newest, ratios)]
-    return Findings(float(columns["mjd"].max()), values, figures, (), artifacts, statistics)
+        statistics |= {f"{one.title} {name}": periods for name, periods in parts.items()}
+    newest = float(columns["mjd"].max())
+    return Findings(newest, [_ratio_values(segments, ratios)], figures, (), artifacts, statistics)
 
 
 MONITOR = Monitor(
@@ -261,7 +310,7 @@ MONITOR = Monitor(
     title="Dark rate over HST's orbit",
     explanation=_EXPLANATION.strip(),
     detector="FUV and NUV",
-    version=2,
+    version=3,
     tables=frozenset({"darks"}),
     inputs={"bins": _bins()},
     quantities={

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-import numpy as np
-
 from services.monitor.monitors.framework.history import Dated
 from services.monitor.monitors.framework.monitor import Finding, Findings, Inputs, Monitor, Quantity
 from services.monitor.monitors.parts import dark_figures, dark_rules, darks
@@ -66,9 +64,7 @@ def _compute(inputs: Inputs) -> Findings:
         figures=[
             dark_figures.rate_figure(rates, regions, _EXPECTED),
             histogram_figure(inputs["histogram"]),
-            dark_figures.temperature_figure(main),
-            dark_figures.voltage_figure([group for group in main if np.isfinite(group.values.hvlevel).any()]),
-            dark_figures.flux_figure(main),
+            dark_figures.conditions_figure(main),
         ],
         findings=[finding for group in main for finding in _findings(group)],
         statistics=darks.statistics_of(rates) | darks.statistics_by_level(main),

@@ -55,7 +55,7 @@ def _compute(inputs: Inputs) -> Findings:
         figures=[
             dark_figures.rate_figure(rates, regions, _EXPECTED, temperature=True),
             histogram_figure(inputs["histogram"]),
-            dark_figures.temperature_figure(rates, fitted=True),
+            dark_figures.temperature_figure(rates),
         ],
         findings=[finding for group in rates for finding in _findings(group)],
         statistics=darks.statistics_of(rates),

@@ -28,7 +28,7 @@ from services.monitor.monitors.parts.superdarks import INTERVAL_DAYS, PERIOD_DAY
 
 __all__ = ["MONITOR"]
 
-_NAME, _VERSION = "superdark", 1
+_NAME, _VERSION = "superdark", 2
 
 _EXPLANATION = """
 A superdark is the sum of many dark exposures, by superpixel of 8 by 2 pixels and pulse height, of one segment, one high
@@ -84,7 +84,7 @@ def _sagged(columns: Columns, superdark: Superdark) -> np.ndarray | None:
     if superdark.detector == "NUV":
         return None
     mine = (columns["segment"] == superdark.detector) & (columns["hvlevel"] >= superdark.hvlevel)
-    mine &= columns["mjd"] <= superdark.start + INTERVAL_DAYS
+    mine &= columns["mjd"] < superdark.start + INTERVAL_DAYS
     return np.column_stack([columns["x"][mine], columns["y"][mine]]).astype(int)
 
 
@@ -188,7 +188,7 @@ MONITOR = Monitor(
     explanation=_EXPLANATION.strip(),
     detector="FUV and NUV",
     version=_VERSION,
-    tables=frozenset({"dark_counts"}),
+    tables=frozenset({"dark_counts", "flagged"}),
     inputs={
         "periods": dark_periods.periods_query(_NAME, _VERSION),
         "darks": dark_periods.darks_query(),

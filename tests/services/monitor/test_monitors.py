@@ -93,7 +93,7 @@ async def test_values_lead_to_run_and_file(measured: House, web: httpx.AsyncClie
 
 async def test_figures_are_plotly_png_and_svg(measured: House, web: httpx.AsyncClient) -> None:
     names = [item["name"] for item in await _items(web, "monitors/fuv-dark/figures")]
-    assert names == ["rate", "histogram", "temperature", "voltage", "flux"]
+    assert names == ["rate", "histogram", "temperature"]
     path = "/api/v1/monitors/fuv-dark/figures/rate"
     answer = await web.get(path)
     points = next(trace for trace in answer.json()["data"] if trace["name"] == "FUVA")
@@ -207,7 +207,7 @@ async def test_pages_show_the_monitors(measured: House, web: httpx.AsyncClient) 
     page = (await web.get("/monitors/fuv-dark")).text
     for part in ("What it means", "/api/v1/monitors/fuv-dark/figures/rate", "whole mission", "FUVA inner"):
         assert part in page
-    assert "dark_map_fuva.fits" in (await web.get("/monitors/dark-orbit")).text
+    assert "dark_map_fuva_163.fits" in (await web.get("/monitors/dark-orbit")).text
     assert (await web.get("/monitors/nuv-dark")).status_code == 200
     assert (await web.get("/monitors/nonesuch", headers={"accept": "text/html"})).status_code == 404
 

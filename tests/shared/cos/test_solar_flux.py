@@ -19,7 +19,7 @@ def test_fluxes_are_those_beside_real_darks(data_dir: Path) -> None:
     # those are of single days, which go up and down with the Sun's rotation
     assert abs(np.median(away)) < 1.5
     assert np.std(away) < 16.0
-    assert np.corrcoef(flux, smoothed_flux(mjd))[0, 1] > 0.9
+    assert np.corrcoef(flux, smoothed_flux(mjd))[0, 1] > 0.85
 
 
 def test_months_follow_each_other_and_nothing_is_made_up() -> None:

@@ -33,7 +33,8 @@ class Dated:
 
 def _places(history: Sequence[Dated], mjd: np.ndarray) -> np.ndarray:
     places: np.ndarray = np.searchsorted([item.mjd for item in history], mjd, side="right") - 1
-    return np.maximum(places, 0, out=places)
+    places[places < 0] = 0
+    return places
 
 
 def value_at(history: Sequence[Dated], mjd: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Figures of the dark monitors: rates against date, and against what they may follow."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from services.monitor.monitors.parts.darks import DarkRates
 from shared.cos.dates import decimal_year
 from shared.cos.solar_flux import monthly_flux, smoothed_flux
 
-__all__ = ["flux_figure", "rate_figure", "temperature_figure", "voltage_figure"]
+__all__ = ["conditions_figure", "rate_figure", "temperature_figure"]
 
 _RATE = "Dark rate (counts / s / pix)"
 _FLUX = "F10.7 (sfu)"
@@ -51,7 +51,7 @@ def rate_figure(
     for region in regions:
         layers: list[Layer] = []
         for group in (group for group in rates if group.region == region):
-            layers += scatter(group.segment, _points(group, group.values.mjd, group.values.value, coloured=False))
+            layers += scatter(group.segment, _points(group, group.values.mjd, coloured=False))
             layers += _expected_line(group, expected.get(group.segment, ()), region == regions[0])
         panels.append(Panel("Date", _RATE, [*layers, *marks], title=region, x_is_time=True))
     if temperature:
@@ -71,16 +71,12 @@ def _note(level: float, heat: float) -> str:
     return ", ".join(text for text in known if text)
 
 
-def _points(group: DarkRates, x: np.ndarray, y: np.ndarray, *, coloured: bool = True) -> PointColumns:
-    """Exposures of a group; those of another team's measurements lead to no dataset."""
+def _points(group: DarkRates, x: np.ndarray, *, coloured: bool = True) -> PointColumns:
     values = group.values
     notes = [_note(*pair) for pair in zip(values.hvlevel, group.temperature, strict=True)]
-    others = group.region == "legacy"
-    if others:
-        notes = [", ".join(filter(None, pair)) for pair in zip(values.rootname.tolist(), notes, strict=True)]
     return PointColumns(
-        x, y, values.error if y is values.value else None, decimal_year(values.mjd) if coloured else None,
-        None if others else values.rootname, np.array(notes, dtype=object), None if coloured else values.outlier,
+        x, values.value, values.error, decimal_year(values.mjd) if coloured else None,
+        values.rootname, np.array(notes, dtype=object), None if coloured else values.outlier,
     )  # fmt: skip
 
 
@@ -111,23 +107,16 @@ def _fluxes(mjd: np.ndarray) -> list[Layer]:
     return [*scatter("mean of a month", PointColumns(months[near], flux[near])), smooth]
 
 
-def temperature_figure(rates: Sequence[DarkRates], *, fitted: bool = False) -> Figure:
-    """Figure of rate against temperature, coloured by date.
-
-    Parameters
-    ----------
-    rates
-        Rates, with a panel each.
-    fitted
-        Whether to draw the exponential of each year.
-    """
-    caption = "One point an exposure, coloured by its date: a trend along one colour is one with temperature."
-    if fitted:
-        caption += " Lines: exponentials fitted to the darks of each year."
-    curves = _curves if fitted else None
-    return _against(
-        "temperature", "temperature", "Temperature (deg C)", rates, lambda group: group.temperature, caption, curves
+def temperature_figure(rates: Sequence[DarkRates]) -> Figure:
+    """Figure of rate against temperature, coloured by date, with the exponential of each year."""
+    caption = (
+        "One point an exposure, coloured by its date: a trend along one colour is one with temperature. Lines: "
+        "exponentials fitted to the darks of each year."
     )
+    panels = _against("Temperature (deg C)", rates, lambda group: group.temperature)
+    for panel, group in zip(panels, rates, strict=True):
+        panel.layers += _curves(group)
+    return Figure("temperature", "Dark rate against temperature", caption, panels)
 
 
 def _curves(group: DarkRates) -> list[Layer]:
@@ -141,36 +130,26 @@ def _curves(group: DarkRates) -> list[Layer]:
     return layers
 
 
-def voltage_figure(rates: Sequence[DarkRates]) -> Figure:
-    """Figure of rate against high voltage, coloured by date."""
-    caption = "One point an exposure, coloured by its date: steps of one colour are those of the voltage."
-    return _against("voltage", "high voltage", "High-voltage level", rates, lambda group: group.values.hvlevel, caption)
-
-
-def flux_figure(rates: Sequence[DarkRates]) -> Figure:
-    """Figure of rate against the solar flux, coloured by date."""
+def conditions_figure(rates: Sequence[DarkRates]) -> Figure:
+    """Figure of rate against temperature, high voltage and solar flux, coloured by date."""
+    panels = [
+        *_against("Temperature (deg C)", rates, lambda group: group.temperature),
+        *_against("High-voltage level", rates, lambda group: group.values.hvlevel),
+        *_against(_FLUX, rates, lambda group: smoothed_flux(group.values.mjd)),
+    ]
     caption = (
-        "One point an exposure, coloured by its date, against the Sun's flux at 10.7 cm, mean of four months: the rate "
-        "of quiet years is the lower left."
+        "One point an exposure, coloured by its date: a trend along one colour is one with temperature or voltage. The "
+        "Sun's flux at 10.7 cm is a mean of four months; the rate of quiet years is on its left."
     )
-    return _against("flux", "solar radio flux", _FLUX, rates, lambda group: smoothed_flux(group.values.mjd), caption)
+    title = "Dark rate against temperature, voltage and solar flux"
+    return Figure("temperature", title, caption, panels, columns=max(1, min(2, len(rates))))
 
 
-def _against(
-    name: str,
-    what: str,
-    label: str,
-    rates: Iterable[DarkRates],
-    abscissa: Callable[[DarkRates], np.ndarray],
-    caption: str,
-    curves: Callable[[DarkRates], list[Layer]] | None = None,
-) -> Figure:
+def _against(label: str, rates: Sequence[DarkRates], abscissa: Callable[[DarkRates], np.ndarray]) -> list[Panel]:
     panels = []
     for group in rates:
         x = abscissa(group)
-        layers: list[Layer] = []
-        if np.isfinite(x).any():
-            layers = scatter(group.segment, _points(group, x, group.values.value), "year")
-            layers += curves(group) if curves else []
+        known = np.isfinite(x).any()
+        layers = scatter(group.segment, _points(group, x), "year") if known else []
         panels.append(Panel(label, _RATE, layers, group.name))
-    return Figure(name, f"Dark rate against {what}", caption, panels, columns=max(1, min(2, len(panels))))
+    return panels

@@ -3,9 +3,10 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from sqlalchemy import Double, Integer, String, and_, cast, exists, func, literal, or_, select
+from sqlalchemy import CTE, Double, Integer, ScalarSelect, String, and_, cast, exists, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from services.monitor.monitors.framework.monitor import Columns, RowQuery
@@ -15,7 +16,7 @@ from services.monitor.monitors.parts.hot_spots import Sighting
 from services.monitor.monitors.parts.superdarks import INTERVAL_DAYS, PERIOD_DAYS
 from shared.database.models.monitoring import MonitorPart
 from shared.database.models.operations import File
-from shared.database.models.science import DarkCounts
+from shared.database.models.science import DarkCounts, FlaggedPixel
 
 __all__ = [
     "MOST_INTERVALS",
@@ -41,7 +42,9 @@ _PERIOD = cast(func.floor(DarkCounts.mjd / PERIOD_DAYS), Integer)
 
 
 def periods_query(monitor: str, version: int) -> RowQuery:
-    """Query for the periods of each detector: digest of their darks, and that which the monitor knows (null if none).
+    """Query for the periods of each detector: digest of their inputs, and that which the monitor knows (null if none).
+
+    Inputs are the darks of a period, and the superpixels that had sagged before the end of its interval.
 
     Parameters
     ----------
@@ -52,17 +55,15 @@ def periods_query(monitor: str, version: int) -> RowQuery:
     """
     file = func.concat(DarkCounts.file_id, " ", written({"dark_counts"}), type_=String)
     files = func.string_agg(file, aggregate_order_by(literal(","), DarkCounts.file_id))
-    now = (
-        select(
-            DarkCounts.detector,
-            _PERIOD.label("period"),
-            func.concat(func.md5(files), "/", version, type_=String).label("inputs"),
-        )
+    darks = (
+        select(DarkCounts.detector, _PERIOD.label("period"), func.md5(files).label("files"))
         .join(File, File.id == DarkCounts.file_id)
         .where(File.shown, DarkCounts.exposure > 0)
         .group_by(DarkCounts.detector, _PERIOD)
-        .cte("now")
+        .cte("darks")
     )
+    inputs = func.concat(darks.c.files, " ", _sagged_by(darks), "/", version, type_=String)
+    now = select(darks.c.detector, darks.c.period, inputs.label("inputs")).cte("now")
     key = func.concat(now.c.detector, " ", now.c.period, type_=String)
     return (
         select(
@@ -74,6 +75,25 @@ def periods_query(monitor: str, version: int) -> RowQuery:
         )
         .outerjoin(MonitorPart, and_(MonitorPart.monitor == monitor, MonitorPart.key == key))
         .order_by(now.c.period, now.c.detector)
+    )
+
+
+def _sagged_by(darks: CTE) -> ScalarSelect[Any]:
+    """Digest of the superpixels of a segment that had sagged before the end of a period's interval."""
+    pixel = func.concat(FlaggedPixel.dethv, " ", FlaggedPixel.x, " ", FlaggedPixel.y, type_=String)
+    interval = func.floor(FlaggedPixel.mjd / INTERVAL_DAYS)
+    # The sum does not depend on the order, so that nothing is sorted; few intervals are summed for each period.
+    sagged = (
+        select(
+            FlaggedPixel.segment, interval.label("interval"), func.sum(func.hashtextextended(pixel, 0)).label("pixels")
+        )
+        .group_by(FlaggedPixel.segment, interval)
+        .cte("sagged")
+    )
+    return (
+        select(func.sum(sagged.c.pixels))
+        .where(sagged.c.segment == darks.c.detector, sagged.c.interval <= func.floor(darks.c.period / _PERIODS))
+        .scalar_subquery()
     )
 
 

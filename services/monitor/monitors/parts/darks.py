@@ -1,7 +1,7 @@
 """What the dark monitors share: their inputs, and the rate of each exposure and region."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ __all__ = [
     "DarkRates",
     "darks_by_files",
     "free_of_saa",
+    "is_free_of_saa",
     "rates_of",
     "statistics_by_level",
     "statistics_of",
@@ -51,6 +52,14 @@ def free_of_saa() -> ColumnElement[bool]:
     apart = or_(Dark.saa_distance.is_(None), Dark.saa_distance > SAA_EDGE_KM)
     west = or_(Dark.latitude > SAA_LATITUDE, Dark.longitude < SAA_LONGITUDE)
     return or_(Dark.latitude.is_(None), and_(west, apart))
+
+
+def is_free_of_saa(latitude: np.ndarray, longitude: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Which bins fulfil `free_of_saa`, boolean of shape (n,): by HST's position (deg) and distance to the SAA (km)."""
+    apart = np.isnan(distance) | (distance > SAA_EDGE_KM)
+    west = (latitude > SAA_LATITUDE) | (longitude < SAA_LONGITUDE)
+    found: np.ndarray = np.isnan(latitude) | (west & apart)
+    return found
 
 
 RANGES = file_ranges({"darks", "headers"})
@@ -152,23 +161,26 @@ def rates_of(columns: Columns) -> list[DarkRates]:
     columns
         Table ``rates`` of `darks_by_files`.
     """
-    columns = take(columns, np.lexsort((columns["file_id"], columns["mjd"])))
-    groups = sorted(set(zip(columns["segment"].tolist(), columns["region"].tolist(), strict=True)))
-    return [_rates(columns, segment, region) for segment, region in groups]
-
-
-def _rates(columns: Columns, segment: str, region: str) -> DarkRates:
     rate, error = _rate_and_error(columns)
-    mask = (columns["segment"] == segment) & (columns["region"] == region) & np.isfinite(rate)
-    chosen = {name: column[mask] for name, column in columns.items()}
-    rate, error = rate[mask], error[mask]
+    columns = {**columns, "rate": rate, "error": error}
+    order = np.lexsort((columns["file_id"], columns["mjd"]))
+    columns = take(columns, order[np.isfinite(rate)[order]])
+    (segments, segment), (regions, region) = (
+        np.unique(columns[name].astype(str), return_inverse=True) for name in ("segment", "region")
+    )
+    groups = ((segment == one) & (region == other) for one in range(len(segments)) for other in range(len(regions)))
+    return [_rates(take(columns, mine)) for mine in groups if mine.any()]
+
+
+def _rates(columns: Columns) -> DarkRates:
+    """Rates of one segment and region."""
+    outlier = _outliers_by_level(columns["mjd"], columns["rate"], columns["error"], columns["hvlevel"])
     values = Values(
-        "dark_rate", chosen["mjd"], rate, error, chosen["rootname"], chosen["segment"], chosen["region"],
-        chosen["hvlevel"], chosen["life_adj"], chosen["file_id"], np.zeros(len(rate), dtype=bool),
+        "dark_rate", columns["mjd"], columns["rate"], columns["error"], columns["rootname"], columns["segment"],
+        columns["region"], columns["hvlevel"], columns["life_adj"], columns["file_id"], outlier,
     )  # fmt: skip
-    outlier = _outliers_by_level(chosen["mjd"], rate, error, chosen["hvlevel"])
-    npix = float(chosen["npix"][0]) if len(rate) else 0.0
-    return DarkRates(segment, region, replace(values, outlier=outlier), chosen["temperature"], npix)
+    segment, region = (str(columns[name][0]) for name in ("segment", "region"))
+    return DarkRates(segment, region, values, columns["temperature"], float(columns["npix"][0]))
 
 
 def _outliers_by_level(mjd: np.ndarray, rate: np.ndarray, error: np.ndarray, hvlevel: np.ndarray) -> np.ndarray:

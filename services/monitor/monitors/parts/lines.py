@@ -27,8 +27,11 @@ def away_from_lines(mjd: np.ndarray, values: np.ndarray, window: int = WINDOW) -
     times, near = (sliding_window_view(column, window) for column in (mjd, values))
     first, second = np.triu_indices(window, 1)
     days = times[:, second] - times[:, first]
-    slopes = np.where(days > 1.0, (near[:, second] - near[:, first]) / np.maximum(days, 1.0), np.nan)
-    slope = np.nan_to_num(np.nanmedian(slopes, axis=1)) if (days > 1.0).any(axis=1).all() else np.zeros(len(days))
+    # NaN is sorted to the end.
+    slopes = np.sort(np.where(days > 1.0, (near[:, second] - near[:, first]) / np.maximum(days, 1.0), np.nan), axis=1)
+    known, rows = np.count_nonzero(days > 1.0, axis=1), np.arange(len(days))
+    slope = (slopes[rows, np.maximum(known - 1, 0) // 2] + slopes[rows, known // 2 % slopes.shape[1]]) / 2.0
+    slope = slope if known.all() else np.zeros(len(days))
     level = np.median(near - slope[:, None] * (times - times[:, :1]), axis=1)
     line = np.clip(np.arange(len(values)) - window // 2, 0, len(slope) - 1)
     away: np.ndarray = values - level[line] - slope[line] * (mjd - times[line, 0])

@@ -1,9 +1,12 @@
 """Dark monitors on measurements whose truth is known."""
 
+import io
+
 import numpy as np
 import pytest
+from astropy.io import fits
 
-from services.monitor.figures import Heatmap, Line, Mark
+from services.monitor.figures import Heatmap, Line, Mark, Points
 from services.monitor.monitors import monitors
 from services.monitor.monitors.framework.monitor import Columns, Findings
 from services.monitor.monitors.parts.dark_histograms import histogram_figure
@@ -224,6 +227,8 @@ def test_map_recovers_the_edge_of_the_anomaly() -> None:
     columns = {
         "rootname": np.full(count, "ld000000q", dtype=object)[outside],
         "segment": np.full(count, "FUVA", dtype=object)[outside],
+        "region": np.full(count, "inner", dtype=object)[outside],
+        "hvlevel": np.where(np.arange(count) % 2 == 0, 163.0, 167.0)[outside],
         "mjd": np.full(count, mjd)[outside],
         "dark": random.normal(truth, 2e-7)[outside],
         "exposure": np.full(count, 25.0)[outside],
@@ -237,8 +242,39 @@ def test_map_recovers_the_edge_of_the_anomaly() -> None:
     (ratio,) = findings.values
     assert abs(ratio.value[0] - 2.0) < 3 * ratio.error[0]
     assert ratio.error[0] < 0.01
-    (figure,) = findings.figures
-    assert [panel.title for panel in figure.panels][:2] == ["over the ground", "against the Sun"]
-    (artifact,) = findings.artifacts
-    assert artifact.name == "dark_map_fuva.fits"
-    assert artifact.content.startswith(b"SIMPLE  =")
+    assert [figure.name for figure in findings.figures] == ["map-fuva-163", "map-fuva-167"]
+    titles = [panel.title for panel in findings.figures[0].panels]
+    assert titles == ["over the ground", "against the Sun", "elevated bins against the Sun"]
+    assert [artifact.name for artifact in findings.artifacts] == ["dark_map_fuva_163.fits", "dark_map_fuva_167.fits"]
+    seconds = 0.0
+    for artifact in findings.artifacts:
+        with fits.open(io.BytesIO(artifact.content)) as hdus:
+            header = hdus[0].header
+            assert abs(header["EDGERAT"] - 2.0) < 4 * header["EDGERERR"]
+            seconds += hdus["SECONDS"].data.sum()
+    assert seconds == 25.0 * np.count_nonzero(outside)
+    # by the Sun there is nothing of the anomaly left
+    by_sun = findings.figures[0].panels[1].layers[0]
+    assert isinstance(by_sun, Heatmap)
+    assert max(rate for row in by_sun.z for rate in row if rate is not None) < 2e-6
+
+
+def test_what_others_measured_and_nuv_darks_have_maps_of_their_own() -> None:
+    count = 600
+    columns = {name: np.full(count, 20.0) for name in ("mjd", "latitude", "longitude", "sun_lat", "sun_lon")}
+    columns |= {"dark": np.full(count, 1e-6), "exposure": np.full(count, 25.0), "saa_distance": np.full(count, 5e3)}
+    columns["rootname"] = np.full(count, "ld000000q", dtype=object)
+    columns["segment"] = np.array(["FUVA", "FUVA", "NUV"] * 200, dtype=object)
+    columns["region"] = np.array(["inner", "legacy", "all"] * 200, dtype=object)
+    columns["hvlevel"] = np.array([163.0, np.nan, np.nan] * 200)
+    found = monitors()["dark-orbit"].compute({"bins": columns})
+    assert [figure.name for figure in found.figures] == ["map-fuva-163", "map-fuva-legacy", "map-nuv"]
+    assert [values.tolist() for values in (found.values[0].segment, found.values[0].region)] == [
+        ["FUVA", "FUVA", "NUV"],
+        [None, "legacy", None],
+    ]
+    others, nuv = found.figures[1].panels, found.figures[2].panels[2]
+    assert others[-1].title == "elevated bins against the Sun"
+    (points,) = nuv.layers
+    assert isinstance(points, Points)
+    assert len(points.x) == 200

@@ -49,7 +49,7 @@ async def test_trend_and_map(database: Database, messenger: Messenger, data_dir:
     active = np.median([rate for mjd, rate in fuva if _MJD_2013 < mjd < _MJD_2015_5])
     assert 1.0e-6 < quiet < 1.6e-6  # counts / (s pix), after the solar minimum
     assert 1.2 < active / quiet < 2.5  # and around the solar maximum
-    assert sorted(artifacts) == ["dark_map_fuva.fits", "dark_map_fuvb.fits"]
+    assert sorted(artifacts) == ["dark_map_fuva_legacy.fits", "dark_map_fuvb_legacy.fits"]
 
     # HST looked from nowhere inside the anomaly, and from both of its sides
     west, east = saa_contour(_MJD_2013)[:, 1].min() % 360.0, saa_contour(_MJD_2013)[:, 1].max()
