@@ -19,6 +19,7 @@ from services.monitor.monitors.framework.monitor import (
     RowQuery,
     Values,
 )
+from services.monitor.monitors.framework.parts import by_files, file_ranges
 from services.monitor.monitors.framework.rules import Finding, Rule, always
 from services.monitor.monitors.framework.statistics import robust_sigma, summarise
 from services.monitor.monitors.parts.exposures import points_of, setting_columns, take, values_of, voltage_changed
@@ -110,7 +111,7 @@ def _histograms() -> RowQuery:
         .outerjoin(ExposureQuality, ExposureQuality.file_id == PulseHeights.file_id)
         .outerjoin(Header, Header.file_id == PulseHeights.file_id)
         .where(File.shown, PulseHeights.expstart.is_not(None), or_(Header.exptype.is_(None), Header.exptype != "DARK"))
-        .order_by(PulseHeights.expstart)
+        .order_by(PulseHeights.file_id, PulseHeights.id)
     )  # fmt: skip
 
 
@@ -245,7 +246,8 @@ def _lost_figure(groups: list[_Exposures]) -> Figure:
 
 
 def _compute(inputs: Inputs) -> Findings:
-    columns = inputs["histograms"]
+    columns = inputs.get("histograms", {"mjd": np.zeros(0)})
+    columns = take(columns, np.argsort(columns["mjd"], kind="stable"))
     if not len(columns["mjd"]):
         return Findings(None)
     newest = float(columns["mjd"].max())
@@ -269,9 +271,10 @@ MONITOR = Monitor(
     title="Pulse heights",
     explanation=_EXPLANATION.strip(),
     detector="FUV",
-    version=2,
+    version=3,
     tables=frozenset({"phd"}),
-    inputs={"histograms": _histograms()},
+    inputs={"ranges": file_ranges({"phd", "quality", "headers"})},
+    parts={"by_files": by_files("ranges", {"histograms": _histograms()}, PulseHeights.file_id)},
     quantities={
         "peak": Quantity("", "Centre of the peak of the pulse heights"),
         "mean": Quantity("", "Mean pulse height"),

@@ -2,13 +2,15 @@
 
 from datetime import timedelta
 
+import numpy as np
 from sqlalchemy import Double, cast, func, or_, select
 
 from services.monitor.figures import Figure, Mark, Outline, Panel
 from services.monitor.figures.description import Layer, scatter
-from services.monitor.monitors.framework.monitor import Findings, Inputs, Monitor, Quantity, RowQuery
+from services.monitor.monitors.framework.monitor import Columns, Findings, Inputs, Monitor, Quantity, RowQuery
+from services.monitor.monitors.framework.parts import by_files, file_ranges
 from services.monitor.monitors.framework.statistics import summarise
-from services.monitor.monitors.parts.exposures import points_of, setting_columns, voltage_changed
+from services.monitor.monitors.parts.exposures import points_of, setting_columns, take, voltage_changed
 from services.monitor.monitors.parts.stims import (
     COORDINATES,
     RULES,
@@ -60,15 +62,6 @@ def _steps() -> RowQuery:
         aggregates.append(cast(func.max(getattr(ExposureQuality, name)), Double).label(name))
     for name in ("hvlevela", "hvlevelb", "life_adj"):
         aggregates.append(cast(func.max(getattr(Header, name)), Double).label(name))
-    warmth = (
-        select(
-            Support.rootname,
-            func.avg(Support.ldcampat, type_=Double).label("a"),
-            func.avg(Support.ldcampbt, type_=Double).label("b"),
-        )
-        .group_by(Support.rootname)
-        .subquery()
-    )
     return (
         select(
             Stim.file_id,
@@ -82,8 +75,6 @@ def _steps() -> RowQuery:
             cast(func.sum(Stim.counts), Double).label("counts"),
             cast(func.min(Stim.time).filter(missing), Double).label("missing_from"),
             cast(func.max(Stim.time).filter(missing), Double).label("missing_to"),
-            cast(func.max(warmth.c.a), Double).label("temperature_a"),
-            cast(func.max(warmth.c.b), Double).label("temperature_b"),
             cast(func.count(ExposureQuality.id), Double).label("quality_rows"),
             *aggregates,
             *setting_columns(grouped=True),
@@ -91,11 +82,32 @@ def _steps() -> RowQuery:
         .join(File, File.id == Stim.file_id)
         .outerjoin(ExposureQuality, ExposureQuality.file_id == Stim.file_id)
         .outerjoin(Header, Header.file_id == Stim.file_id)
-        .outerjoin(warmth, warmth.c.rootname == Stim.rootname)
         .where(File.shown)
         .group_by(Stim.file_id, Stim.rootname, Stim.segment)
-        .order_by(func.min(Stim.abs_time))
+        .order_by(Stim.file_id, Stim.rootname, Stim.segment)
     )
+
+
+def _warmth() -> RowQuery:
+    """Query for the temperatures of both amplifiers, deg C, by exposure."""
+    return (
+        select(
+            Support.rootname,
+            func.avg(Support.ldcampat, type_=Double).label("a"),
+            func.avg(Support.ldcampbt, type_=Double).label("b"),
+        )
+        .join(File, File.id == Support.file_id)
+        .where(File.shown)
+        .group_by(Support.rootname)
+    )
+
+
+def _with_temperatures(columns: Columns, warmth: Columns) -> Columns:
+    """Columns with the temperatures of their exposures, in order of time."""
+    row = {name: number for number, name in enumerate(warmth["rootname"])}
+    rows = np.array([row.get(name, len(row)) for name in columns["rootname"]], dtype=int)
+    known = {f"temperature_{side}": np.append(warmth[side], np.nan)[rows] for side in "ab"}
+    return take({**columns, **known}, np.argsort(columns["mjd"], kind="stable"))
 
 
 def _positions_figure(segments: list[StimHistory]) -> Figure:
@@ -167,9 +179,10 @@ def _pairs_figure(segments: list[StimHistory]) -> Figure:
 
 
 def _compute(inputs: Inputs) -> Findings:
-    columns = inputs["steps"]
-    if not len(columns["mjd"]):
+    columns = inputs.get("steps")
+    if columns is None or not len(columns["mjd"]):
         return Findings(None)
+    columns = _with_temperatures(columns, inputs["warmth"])
     segments = list(histories_of(columns))
     values = [found for segment in segments for found in stim_values(segment)]
     figures = [_history_figure(segment) for segment in segments]
@@ -198,9 +211,10 @@ MONITOR = Monitor(
     title="Stim pulses",
     explanation=_EXPLANATION.strip(),
     detector="FUV",
-    version=3,
+    version=4,
     tables=frozenset({"stims"}),
-    inputs={"steps": _steps()},
+    inputs={"ranges": file_ranges({"stims", "quality", "headers"}), "warmth": _warmth()},
+    parts={"by_files": by_files("ranges", {"steps": _steps()}, Stim.file_id)},
     quantities={
         "position": Quantity("pix", "Mean RAWX or RAWY of a stim over an exposure, by coordinate"),
         "scatter": Quantity("pix", "Standard deviation of that over the steps of the exposure"),

@@ -59,7 +59,9 @@ def _exposures(count: int = 400, segment: str = "FUVA") -> tuple[Exposures, dict
 
 
 def _compute(columns: Exposures) -> Findings:
-    return monitors()["stims"].compute({"steps": columns})
+    warmth = {"rootname": columns["rootname"], "a": columns["temperature_a"], "b": columns["temperature_b"]}
+    steps = {name: values for name, values in columns.items() if not name.startswith("temperature")}
+    return monitors()["stims"].compute({"steps": steps, "warmth": warmth})
 
 
 def _of(findings: Findings, quantity: str, region: str | None = None) -> Values:
