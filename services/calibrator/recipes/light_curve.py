@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
+from numpy.typing import NDArray
 
 from services.calibrator.recipes.changes import SubExposure
 
@@ -38,6 +39,9 @@ _COLUMNS = (
     ("points", "1J", None),
 )
 """Name, FITS format and unit of the columns."""
+
+
+Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -97,12 +101,12 @@ def _rows(part: Part, wavelengths: tuple[float, float] | None) -> list[dict[str,
         return [common | _sums(row, wavelengths) for row in hdus[1].data]
 
 
-def _sums(row: Any, wavelengths: tuple[float, float] | None) -> dict[str, Any]:
-    wave, net, counts = (np.asarray(row[name], float) for name in ("WAVELENGTH", "NET", "GCOUNTS"))
+def _sums(row: fits.FITS_record, wavelengths: tuple[float, float] | None) -> dict[str, Any]:
+    wave, net, counts = (np.asarray(row[name], np.float64) for name in ("WAVELENGTH", "NET", "GCOUNTS"))
     exptime = float(row["EXPTIME"])
     used = (np.asarray(row["DQ_WGT"]) > 0) & _wanted(wave, wavelengths)
     rate, error = float(net[used].sum()), float(np.sqrt(counts[used].sum())) / exptime
-    sensitivity = float(_sensitivity(wave, net, np.asarray(row["FLUX"], float))[used].sum())
+    sensitivity = float(_sensitivity(wave, net, np.asarray(row["FLUX"], np.float64))[used].sum())
     return {
         "segment": str(row["SEGMENT"]).strip(),
         "exptime": exptime,
@@ -116,16 +120,16 @@ def _sums(row: Any, wavelengths: tuple[float, float] | None) -> dict[str, Any]:
     }
 
 
-def _sensitivity(wave: Any, net: Any, flux: Any) -> Any:
+def _sensitivity(wave: Numbers, net: Numbers, flux: Numbers) -> Numbers:
     """Rate of a unit of flux; it is smooth, so points without a count have that of their neighbours."""
     known = (net != 0) & (flux != 0)
     order = np.argsort(wave[known])
     if not known.any():
         return np.zeros_like(wave)
-    return np.interp(wave, wave[known][order], (net[known] / flux[known])[order])
+    return np.asarray(np.interp(wave, wave[known][order], (net[known] / flux[known])[order]), np.float64)
 
 
-def _wanted(wave: Any, wavelengths: tuple[float, float] | None) -> Any:
+def _wanted(wave: Numbers, wavelengths: tuple[float, float] | None) -> NDArray[np.bool_]:
     if wavelengths is not None:
         return (wave >= wavelengths[0]) & (wave < wavelengths[1])
     wanted = np.ones(len(wave), bool)
