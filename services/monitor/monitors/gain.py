@@ -20,7 +20,8 @@ from services.monitor.monitors.framework.statistics import summarise
 from services.monitor.monitors.parts import gain_figures, gain_levels, gain_pixels
 from services.monitor.monitors.parts.exposures import take, voltage_changed
 from services.monitor.monitors.parts.gain_levels import Level, levels_of
-from services.monitor.monitors.parts.gain_maps import GainMap, limits_artifact, map_artifact, map_of
+from services.monitor.monitors.parts.gain_limits import LIMITS, limits_artifact, limits_findings
+from services.monitor.monitors.parts.gain_maps import GainMap, map_artifact, map_of
 from services.monitor.monitors.parts.gain_pixels import keys_of, place_of
 from services.monitor.monitors.parts.gain_regions import Region, in_spectrum, regions_of
 from shared.cos.detector import FUV_SEGMENTS
@@ -102,6 +103,7 @@ def _compute(inputs: Inputs) -> Findings:
     newest = max(float(one.pixels["mjd"].max()) for one in segments)
     regions = [region for one in segments for region in one.regions]
     maps = [one for segment in segments for one in segment.maps]
+    limits = list(_limits(segments, inputs["limits"]))
     next_figure = gain_figures.pixel_figure([one.levels[0] for one in segments], inputs["files"])
     return Findings(
         newest,
@@ -116,8 +118,9 @@ def _compute(inputs: Inputs) -> Findings:
         findings=[
             *(finding for region in regions for finding in _region_findings(region, newest)),
             *(finding for one in segments for finding in _pixel_findings(one, newest, inputs["files"])),
+            *(finding for one in limits for finding in limits_findings(one)),
         ],
-        artifacts=_artifacts(segments),
+        artifacts=[*_new_maps(segments), *limits],
         kept_artifacts=[
             one.file_name
             for segment in segments
@@ -162,18 +165,21 @@ def _trends(segment: _Segment) -> Columns:
     return _table(segment, lines["pixel"], columns)
 
 
-def _artifacts(segments: Sequence[_Segment]) -> list[NewArtifact]:
-    """Files of the maps that are new, and the limits of the pulse heights."""
-    found = [
+def _new_maps(segments: Sequence[_Segment]) -> list[NewArtifact]:
+    """Files of the maps that are new."""
+    return [
         map_artifact(one)
         for segment in segments
         for one, level in zip(segment.maps, segment.levels, strict=True)
         if level.new
     ]
+
+
+def _limits(segments: Sequence[_Segment], active: Columns) -> Iterator[NewArtifact]:
+    """Limits of the pulse heights, where both segments have gains."""
     if len(segments) == len(FUV_SEGMENTS):
         first = min(float(one.pixels["begin"].min()) for one in segments)
-        found.append(limits_artifact([one.maps[0] for one in segments], first))
-    return found
+        yield limits_artifact([one.maps[0] for one in segments], first, active)
 
 
 def _trend_values(regions: Sequence[Region]) -> Iterator[Values]:
@@ -276,7 +282,7 @@ MONITOR = Monitor(
     title="FUV modal gain",
     explanation=_EXPLANATION.strip(),
     detector="FUV",
-    version=3,
+    version=4,
     tables=frozenset({"gain"}),
     inputs={"ranges": gain_levels.RANGES},
     quantities={
@@ -287,6 +293,6 @@ MONITOR = Monitor(
     },
     compute=_compute,
     cadence=timedelta(days=30),
-    references={"spots": gain_pixels.SPOTS},
+    references={"spots": gain_pixels.SPOTS, "limits": LIMITS},
     parts={"by_files": gain_levels.FILES, "levels": gain_levels.LEVELS},
 )

@@ -2,26 +2,17 @@
 
 import gzip
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from astropy.io import fits
-from astropy.time import Time
 
 from services.monitor.monitors.framework.monitor import Columns, NewArtifact
 from services.monitor.monitors.parts.gain_levels import Level
 from services.monitor.monitors.parts.gain_pixels import place_of
-from services.monitor.monitors.parts.pulse_heights import LOST_HIGH, LOST_LOW
 from shared.cos.detector import GAIN_SHAPE, X_BINNING, Y_BINNING
-from shared.cos.references import FILETYPES
 
-__all__ = ["GainMap", "limits_artifact", "map_artifact", "map_of"]
-
-_BELOW, _ABOVE = 7.0, 3.0
-"""Limits of pulse heights lie so many bins below and above the modal gain (legacy gain monitor)."""
-
-_DESCRIPTION_LENGTH = 67
+__all__ = ["GainMap", "map_artifact", "map_of", "packed"]
 
 
 @dataclass(frozen=True)
@@ -99,45 +90,11 @@ def map_artifact(one: GainMap) -> NewArtifact:
             hdu.header["BUNIT"] = _UNITS[name]
         hdus.append(hdu)
     detail = {"superpixels": len(one.pixels["pixel"]), "sagged": one.sagged()}
-    return NewArtifact("gain map", one.file_name, _packed(hdus), detail)
+    return NewArtifact("gain map", one.file_name, packed(hdus), detail)
 
 
-def limits_artifact(maps: Sequence[GainMap], first: float) -> NewArtifact:
-    """PHAFILE: the lowest and the highest pulse height that is to be kept at each pixel.
-
-    Parameters
-    ----------
-    maps
-        Of FUVA and of FUVB, at the voltages in use: CalCOS wants the images of both.
-    first
-        MJD of the oldest gain.
-    """
-    last = max(one.mjd for one in maps)
-    start, stop = (Time(mjd, format="mjd") for mjd in (first, last))
-    primary = fits.PrimaryHDU()
-    primary.header.update(
-        TELESCOP="HST", INSTRUME="COS", DETECTOR="FUV", COSCOORD="USER", FILETYPE=FILETYPES["PHAFILE"], VCALCOS="2.0",
-        USEAFTER=start.strftime("%b %d %Y %H:%M:%S"), OBSSTART=first, OBSEND=last,
-        PEDIGREE=f"INFLIGHT {start.strftime('%d/%m/%Y')} {stop.strftime('%d/%m/%Y')}",
-        DESCRIP="Pulse height limits about the modal gain".ljust(_DESCRIPTION_LENGTH, "-"),
-    )  # fmt: skip
-    hdus = fits.HDUList([primary])
-    for one in maps:
-        primary.header[f"DETHV{one.segment[-1]}"] = one.level
-        gain = one.image("MOD_GAIN")
-        # Where the gain is unknown, the limits are those of every pixel.
-        low = np.where(np.isfinite(gain), np.maximum(np.floor(gain - _BELOW), LOST_LOW), LOST_LOW)
-        high = np.where(np.isfinite(gain), np.minimum(np.ceil(gain + _ABOVE), LOST_HIGH), LOST_HIGH)
-        for version, limits in enumerate((low, high), start=1):
-            pixels = np.empty((GAIN_SHAPE[0], Y_BINNING, GAIN_SHAPE[1], X_BINNING), dtype=np.uint8)
-            pixels[:] = limits[:, None, :, None]
-            image = pixels.reshape(GAIN_SHAPE[0] * Y_BINNING, GAIN_SHAPE[1] * X_BINNING)
-            hdus.append(fits.ImageHDU(image, name=one.segment, ver=version))
-    detail = {"hvlevels": {one.segment: one.level for one in maps}}
-    return NewArtifact("PHAFILE", "cosmo_phf.fits.gz", _packed(hdus), detail)
-
-
-def _packed(hdus: fits.HDUList) -> bytes:
+def packed(hdus: fits.HDUList) -> bytes:
+    """Write a file that is gzipped."""
     buffer = io.BytesIO()
     hdus.writeto(buffer, checksum=True)
     # Most of an image is the same value.

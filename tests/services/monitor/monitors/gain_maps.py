@@ -13,6 +13,7 @@ from services.monitor.monitors.framework.monitor import Columns, Findings
 from services.monitor.monitors.framework.parts import join_parts
 from services.monitor.monitors.parts.exposures import take
 from services.monitor.monitors.parts.gain_levels import LEVELS
+from services.monitor.monitors.parts.gain_limits import LIMITS
 from services.monitor.monitors.parts.gain_pixels import SPOTS
 from shared.cos.detector import GAIN_SHAPE, X_BINNING, Y_BINNING
 from shared.cos.history import Segment, lifetime_position
@@ -157,7 +158,7 @@ def inputs_of(maps: Sequence[Rows], spots: Columns | None = None) -> dict[str, C
         "gain": joined["gain"],
         "counts": joined["counts"],
     }
-    return {"files": files, "gains": pixels, "spots": spots or SPOTS.read([])}
+    return {"files": files, "gains": pixels, "spots": spots or SPOTS.read([]), "limits": LIMITS.read([])}
 
 
 def findings_of(inputs: Mapping[str, Columns]) -> Findings:

@@ -12,8 +12,8 @@ from sqlalchemy import func, select
 from services.ingestor.extractors.reading import Rows
 from services.monitor.figures import Heatmap
 from services.monitor.figures.drawing import draw
-from services.monitor.monitors.framework.monitor import Columns, Findings
-from services.monitor.monitors.parts import gain_pixels
+from services.monitor.monitors.framework.monitor import Columns, Findings, NewArtifact
+from services.monitor.monitors.parts import gain_limits, gain_pixels
 from services.monitor.monitors.parts.gain_pixels import BINS_PER_LEVEL, SPOTS, keys_of
 from services.monitor.monitors.parts.gain_trends import fit_trend, trends_of
 from shared.broker import Messenger
@@ -203,7 +203,20 @@ def test_spots_are_those_of_the_real_table(data_dir: Path) -> None:
     assert (columns["dx"] * columns["dy"] > 0).all()
 
 
-def test_maps_and_limits_are_written() -> None:
+def _check_difference(new: NewArtifact, inputs: dict[str, Columns], folder: Path) -> None:
+    """Hold limits against an active file: without one they are not ready, with one it is told what they narrow."""
+    assert (new.detail["wrong"], new.detail["difference"], new.detail["ready"]) == ([], None, False)
+    with fits.open(io.BytesIO(gzip.decompress(new.content))) as hdus:
+        hdus["FUVA", 2].data[2 * _Y[8] : 2 * _Y[8] + 2, 8 * _X[8] : 8 * _X[8] + 8] += 1
+        hdus["FUVB", 1].data[0:4, 0:8] += 1
+        hdus.writeto(folder / "active_phf.fits.gz")
+    again = findings_of(inputs | {"limits": gain_limits.LIMITS.read([folder / "active_phf.fits.gz"])})
+    detail = again.artifacts[-1].detail
+    assert (detail["active"], detail["ready"]) == ("active_phf.fits.gz", True)
+    assert detail["difference"] == {"narrowed": {"FUVA": 1, "FUVB": 0}, "widened": {"FUVA": 0, "FUVB": 2}}
+
+
+def test_maps_and_limits_are_written(tmp_path: Path) -> None:
     gains = _maps(-1.0, 9.0)
     gains[-1, 7] = 2.9
     inputs = _inputs(gains)
@@ -229,6 +242,14 @@ def test_maps_and_limits_are_written() -> None:
         assert (low.shape, low.dtype, low[0, 0], high[0, 0]) == ((1024, 16384), np.uint8, 2, 23)
         place = 2 * _Y[8], 8 * _X[8]
         assert (low[place], high[place]) == (max(np.floor(gains[-1, 8] - 7), 2), np.ceil(gains[-1, 8] + 3))
+        assert gain_limits.check(hdus) == []
+        hdus[0].header["FILETYPE"] = "GAINMAP"
+        del hdus[0].header["DETHVB"], hdus["FUVB", 2]
+        hdus["FUVA", 1].data[5, 6] = 24
+        wrong = " / ".join(gain_limits.check(hdus))
+        for reason in ("FILETYPE", "DETHVB is missing", "no image 2 of FUVB", "FUVA: a lowest pulse height is above"):
+            assert reason in wrong
+    _check_difference(found.artifacts[-1], inputs, tmp_path)
     heatmap = found.figures[0].panels[0].layers[0]
     assert isinstance(heatmap, Heatmap)
     row = int(np.searchsorted(heatmap.y_edges, 2 * _Y[7], side="right")) - 1

@@ -20,7 +20,7 @@ from shared.cos.superpixels import pack_counts
 from shared.database.engine import Database
 from shared.database.models.monitoring import Alert, Artifact, MonitorFigure, MonitorPart, MonitorRun, MonitorValue
 from shared.database.models.operations import Dataset, File
-from shared.database.models.science import DarkCounts
+from shared.database.models.science import DarkCounts, FlaggedPixel
 from shared.store import Store
 from simulator.spots import draw_spots
 from simulator.state import HotSpot
@@ -93,6 +93,20 @@ async def test_a_mission_gives_back_its_hot_spots(database: Database, messenger:
     third = await _state(database)
     assert third.parts == second.parts
     assert [value[:4] for value in third.values] == [value[:4] for value in second.values]
+
+    # What sags masks the superdarks of its segment from that interval on, though their darks are as they were.
+    async with database.transaction() as session:
+        session.add(FlaggedPixel(id=1, segment="FUVA", dethv=167, x=600, y=240, mjd=57160.0))
+    await run_monitor(database, messenger, store, "superdark", occasion=3)
+    fourth = await _state(database)
+    changed = {name for name, run in fourth.artifacts.items() if third.artifacts.get(name) != run}
+    superdarks = {name for name in changed if name.startswith("superdark")}
+    assert {name.rsplit("_", 1)[0] for name in superdarks} == {"superdark_fuva_167_57150"}
+    for name in superdarks:
+        _, folder = fourth.artifacts[name]
+        with fits.open(tmp_path / "store" / folder / name) as hdus:
+            assert hdus["DQ"].data.sum() == 1
+    assert [value[:4] for value in fourth.values] == [value[:4] for value in third.values]
 
 
 class _State:
