@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -89,11 +90,13 @@ def header(products: Path, name: str, extension: int = 1) -> fits.Header:
     return fits.getheader(products / f"{name}.fits.gz", extension)
 
 
+@lru_cache(maxsize=8)
 def events(products: Path, name: str) -> Any:
     """Events of a corrtag file."""
     return fits.getdata(products / f"{name}.fits.gz", "EVENTS")
 
 
+@lru_cache(maxsize=16)
 def spectra(products: Path, name: str) -> dict[str, Any]:
     """Rows of extracted spectra by segment or stripe."""
     table = fits.getdata(products / f"{name}.fits.gz", 1)
