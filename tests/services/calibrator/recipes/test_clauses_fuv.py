@@ -189,7 +189,7 @@ def edited(visit: Visit, tmp_path_factory: pytest.TempPathFactory) -> Path:
     spots = Catalogue().make(Catalogue().select(plan)["BPIXTAB"])
     rows = list(spots[1].data)
     for column, row, flag in SPOTS:
-        middle = round(row + 0.8 + float(MODE.trace(column)))
+        middle = round(row + 0.8 + float(MODE.trace(np.array([float(column)]))[0]))
         rows.append(("FUVA", column - 20, middle - 1, 40, 3, flag))
     names = ("SEGMENT", "LX", "LY", "DX", "DY", "DQ")
     table = writing.table(list(zip(names, ("4A", *["1J"] * 5), [""] * 6, strict=True)), rows, widen=0.25)

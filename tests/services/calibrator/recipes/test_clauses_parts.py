@@ -176,8 +176,8 @@ def test_wavelengths_follow_the_wavecal_that_is_left(tmp_path: Path) -> None:
             pytest.approx(nominal + case.shifts[stripe][0] + 9, abs=0.4),
         ]
         # The spectrum is the same, moved by what the lamp says.
-        counts = [rows[stripe]["GCOUNTS"] - rows[stripe]["GCOUNTS"].mean() for _, _, rows in runs]
-        by = int(np.argmax(np.correlate(*counts, "full"))) - (len(counts[0]) - 1)
+        before, after = (rows[stripe]["GCOUNTS"] - rows[stripe]["GCOUNTS"].mean() for _, _, rows in runs)
+        by = int(np.argmax(np.correlate(before, after, "full"))) - (len(after) - 1)
         assert by == pytest.approx(shifts[1] - shifts[0], abs=1.0)
 
 

@@ -91,7 +91,7 @@ def sensitivity(row: Any) -> NDArray[np.float64]:
 def declined(row: Any, mjd: float) -> NDArray[np.float64]:
     """Sensitivity at the wavelengths of a spectrum over that of the first day."""
     factors = decline.decline("NUV", mjd)
-    return np.interp(row["WAVELENGTH"], decline.WAVELENGTHS["NUV"], factors)
+    return np.asarray(np.interp(row["WAVELENGTH"], decline.WAVELENGTHS["NUV"], factors))
 
 
 def test_without_flatcorr_events_count_for_their_dead_time_alone(default: Path, uncorrected: Path) -> None:

@@ -66,7 +66,7 @@ def nuv_visit(folder: Path) -> Visit:
     begin = _sunset(case.members[0].start) - _SUNSET / _DAY
     members = tuple(replace(plan, start=begin + number * 200.0 / _DAY) for number, plan in enumerate(case.members))
     case = replace(case, members=members)
-    bad = [tuple(plan.start + second / _DAY for second in BAD_TIME) for plan in members]
+    bad = [(plan.start + BAD_TIME[0] / _DAY, plan.start + BAD_TIME[1] / _DAY) for plan in members]
     catalogue = Catalogue(bad)
     simulate_case(case, folder / "raw", catalogue)
     for plan in members:
