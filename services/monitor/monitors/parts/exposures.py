@@ -113,12 +113,24 @@ def notes_of(columns: Columns) -> np.ndarray:
         Any of `setting_columns`, ``hvlevel``, ``life_adj`` and ``temperature``, beside ``mjd``.
     """
     known = {name: form for name, form in _NOTED.items() if name in columns}
-    notes = np.full(len(columns["mjd"]), "", dtype=object)
-    rows = zip(*(columns[name].tolist() for name in known), strict=True)
-    for place, row in enumerate(rows):
-        said = [form.format(value) for form, value in zip(known.values(), row, strict=True) if _is_known(value)]
-        notes[place] = ", ".join(said)
+    rows = list(zip(*(_plain(columns[name]) for name in known), strict=True)) or [()] * len(columns["mjd"])
+    # Thousands of exposures share a setting.
+    said = {
+        row: ", ".join(form.format(value) for form, value in zip(known.values(), row, strict=True) if _is_known(value))
+        for row in set(rows)
+    }
+    notes = np.full(len(rows), "", dtype=object)
+    notes[:] = [said[row] for row in rows]
     return notes
+
+
+def _plain(values: np.ndarray) -> list[Any]:
+    """Values, None in place of NaN, which differs from itself."""
+    plain = values.astype(object)
+    if values.dtype != object:
+        plain[np.isnan(values)] = None
+    found: list[Any] = plain.tolist()
+    return found
 
 
 def _is_known(value: str | float | None) -> bool:
