@@ -296,7 +296,8 @@ def _compute(inputs: Inputs) -> Findings:
         artifacts.append(_artifact(bins, ground, _edge_ratio(mine)[:2]))
     # The ratio hardly depends on the voltage, and all bins together tell it best.
     segments = list(_groups({**columns, "hvlevel": np.full(len(columns["mjd"]), np.nan)}))
-    ratios, statistics = [], {}
+    ratios: list[tuple[float, float]] = []
+    statistics: dict[str, Any] = {}
     for one in segments:
         ratio, error, parts = _edge_ratio(one.columns)
         ratios.append((ratio, error))
