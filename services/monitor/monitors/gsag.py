@@ -108,31 +108,40 @@ def _findings(artifact: NewArtifact) -> Iterator[Finding]:
 
 
 def _counts(sagged: Columns) -> Iterator[Values]:
-    """How many superpixels had sagged by each date, by segment and voltage."""
+    """How many superpixels, and columns with any, had sagged by each date, by segment and voltage."""
     for segment, level in sorted(set(zip(sagged["segment"].tolist(), sagged["hvlevel"].tolist(), strict=True))):
-        mjd = sagged["mjd"][(sagged["segment"] == segment) & (sagged["hvlevel"] == level)]
-        dates, counts = np.unique(mjd, return_counts=True)
-        count = len(dates)
-        nothing, texts = np.full(count, np.nan), np.full(count, None, dtype=object)
-        yield Values(
-            "sagged", dates, np.cumsum(counts).astype(float), nothing, texts, np.full(count, segment, dtype=object),
-            texts, np.full(count, level), nothing, nothing, np.zeros(count, dtype=bool),
-        )  # fmt: skip
+        mine = (sagged["segment"] == segment) & (sagged["hvlevel"] == level)
+        mjd, column = sagged["mjd"][mine], sagged["x"][mine]
+        order = np.argsort(mjd, kind="stable")
+        first = order[np.unique(column[order], return_index=True)[1]]
+        for quantity, begun in (("sagged", mjd), ("sagged_columns", mjd[first])):
+            dates, counts = np.unique(begun, return_counts=True)
+            count = len(dates)
+            nothing, texts = np.full(count, np.nan), np.full(count, None, dtype=object)
+            yield Values(
+                quantity, dates, np.cumsum(counts).astype(float), nothing, texts,
+                np.full(count, segment, dtype=object), texts, np.full(count, level), nothing, nothing,
+                np.zeros(count, dtype=bool),
+            )  # fmt: skip
 
 
 def _figures(sagged: Columns, values: list[Values]) -> Iterator[Figure]:
-    layers: list[Layer] = [
-        Line(
-            f"{group.segment[0]} HV {group.hvlevel[0]:.0f}", numbers(group.mjd, None), numbers(group.value), steps=True
-        )
-        for group in values
-    ]
-    marks = lifetime_marks(sagged["mjd"])
+    panels = []
+    for quantity, label in (("sagged", "Superpixels"), ("sagged_columns", "Columns")):
+        layers: list[Layer] = [
+            Line(
+                f"{group.segment[0]} HV {group.hvlevel[0]:.0f}", numbers(group.mjd, None), numbers(group.value),
+                steps=True,
+            )
+            for group in values
+            if group.quantity == quantity
+        ]  # fmt: skip
+        panels.append(Panel("Date", label, [*layers, *lifetime_marks(sagged["mjd"])], x_is_time=True))
     yield Figure(
         "count", "Sagged superpixels against date",
-        "Superpixels of 8 by 2 pixels whose modal gain has been 3 or less, by the voltage of the map that showed it. "
-        "Dotted: moves to new lifetime positions.",
-        [Panel("Date", "Superpixels", [*layers, *marks], x_is_time=True)],
+        "Superpixels of 8 by 2 pixels whose modal gain has been 3 or less, by the voltage of the map that showed it, "
+        "and columns with any. Dotted: moves to new lifetime positions.",
+        panels, share_x=True,
     )  # fmt: skip
     panels = []
     for segment in FUV_SEGMENTS:
@@ -181,7 +190,10 @@ MONITOR = Monitor(
     version=3,
     tables=frozenset({"flagged"}),
     inputs={"sagged": sag_tables.sagged_query(), "newest": _newest_query()},
-    quantities={"sagged": Quantity("", "Superpixels that had sagged by a date, at a high voltage")},
+    quantities={
+        "sagged": Quantity("", "Superpixels that had sagged by a date, at a high voltage"),
+        "sagged_columns": Quantity("", "Columns of superpixels of which one had sagged by a date, at a high voltage"),
+    },
     compute=_compute,
     cadence=timedelta(days=30),
     references={"active": Reference("GSAGTAB", sag_tables.read_tables)},

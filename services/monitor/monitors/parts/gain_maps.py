@@ -9,7 +9,7 @@ from astropy.io import fits
 
 from services.monitor.monitors.framework.monitor import Columns, NewArtifact
 from services.monitor.monitors.parts.gain_levels import Level
-from services.monitor.monitors.parts.gain_pixels import place_of
+from services.monitor.monitors.parts.gain_pixels import REFERENCE_LEVEL, place_of, scaled
 from shared.cos.detector import GAIN_SHAPE, X_BINNING, Y_BINNING
 
 __all__ = ["GainMap", "map_artifact", "map_of", "packed"]
@@ -89,6 +89,8 @@ def map_artifact(one: GainMap) -> NewArtifact:
         if _UNITS[name]:
             hdu.header["BUNIT"] = _UNITS[name]
         hdus.append(hdu)
+    everywhere = scaled(one.image("MOD_GAIN"), np.array(one.level)).astype(np.float32)
+    hdus.append(fits.ImageHDU(everywhere, name=f"GAIN{REFERENCE_LEVEL:.0f}"))
     detail = {"superpixels": len(one.pixels["pixel"]), "sagged": one.sagged()}
     return NewArtifact("gain map", one.file_name, packed(hdus), detail)
 

@@ -231,6 +231,8 @@ def test_maps_and_limits_are_written(tmp_path: Path) -> None:
     with fits.open(io.BytesIO(gzip.decompress(found.artifacts[0].content))) as hdus:
         gain, sagged = hdus["MOD_GAIN"].data, hdus["SAGGED"].data
         assert gain.shape == (512, 2048)
+        scaled = hdus["GAIN178"].data
+        assert scaled[_Y[7], _X[7]] == pytest.approx(2.9 + 0.393 * (178 - hdus[0].header["DETHV"]))
         assert gain[_Y[7], _X[7]] == pytest.approx(2.9)
         assert np.argwhere(np.isfinite(sagged)).tolist() == [[_Y[7], _X[7]]]
         assert np.count_nonzero(np.isfinite(gain)) == len(_X)

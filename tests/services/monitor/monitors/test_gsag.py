@@ -187,9 +187,13 @@ def test_a_table_that_lacks_what_a_higher_level_flags_is_not_to_be_delivered() -
 
 
 def test_counts_grow_with_time() -> None:
-    by_level = {(group.segment[0], group.hvlevel[0]): group for group in _compute(_sagged()).values}
-    group = by_level["FUVA", 167.0]
-    assert (group.mjd.tolist(), group.value.tolist()) == ([57500.0, 58500.0], [1.0, 2.0])
+    more = (*_SAGGED, ("FUVA", 167.0, 1140.0, 212.0, 58700.0))
+    findings = _compute(_sagged(more))
+    found = {(group.quantity, group.segment[0], group.hvlevel[0]): group for group in findings.values}
+    group, columns = found["sagged", "FUVA", 167.0], found["sagged_columns", "FUVA", 167.0]
+    assert (group.mjd.tolist(), group.value.tolist()) == ([57500.0, 58500.0, 58700.0], [1.0, 2.0, 3.0])
+    assert (columns.mjd.tolist(), columns.value.tolist()) == ([57500.0, 58500.0], [1.0, 2.0])
+    assert [panel.y_label for panel in findings.figures[0].panels] == ["Superpixels", "Columns"]
 
 
 @pytest.mark.integration
