@@ -4,10 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.stats import norm
 
 from benchmarks.mission.comparing import PAGE, YEAR, Recovered, compare
 from benchmarks.mission.truth import MissionTruth
 from cosmo.client import Client
+from services.monitor.monitors.framework.statistics import robust_sigma
 from services.monitor.monitors.parts.gain_pixels import REFERENCE_LEVEL, SAGGED
 from services.monitor.monitors.parts.gain_regions import ROWS, within
 from services.monitor.monitors.parts.gain_trends import trend_start
@@ -17,10 +20,12 @@ from simulator.evolution import GAIN_PER_LEVEL
 __all__ = ["gains_recovered"]
 
 _SURE_DAYS = 180.0
+_LEAST_SCATTER = 0.01
+"""Scatter of superpixels that is always believed, bins."""
 _FEWEST = 3
 """Exposures at each of two voltages that tell what a level is worth."""
 
-_Rows = list[tuple[int, int, int, float]]
+_Rows = list[tuple[int, int, int, float, float]]
 
 
 def gains_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
@@ -37,7 +42,7 @@ def gains_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
     exposures: dict[tuple[str, str], _Rows] = {}
     for row in client.table("gain", limit=PAGE):
         if row["rootname"] in truth.exposures and row["rootname"] not in faulty and row["dethv"] is not None:
-            one = (row["dethv"], row["x"], row["y"], row["expstart"])
+            one = (row["dethv"], row["x"], row["y"], row["expstart"], row["gain"])
             exposures.setdefault((row["segment"], row["rootname"]), []).append(one)
     yield from _pixels(client, truth, exposures)
     yield from _regions(client, truth, exposures)
@@ -53,7 +58,7 @@ def gains_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
 def _pixels(client: Client, truth: MissionTruth, exposures: Mapping[tuple[str, str], _Rows]) -> Iterator[Recovered]:
     times: dict[tuple[str, int, int, int], list[float]] = {}
     for (segment, _), rows in exposures.items():
-        for level, x, y, mjd in rows:
+        for level, x, y, mjd, _ in rows:
             times.setdefault((segment, level, x, y), []).append(mjd)
     slopes, dates = [], []
     for row in client.table("gain_trends", limit=PAGE):
@@ -111,12 +116,19 @@ def _regions(client: Client, truth: MissionTruth, exposures: Mapping[tuple[str, 
 
 
 def _median(truth: MissionTruth, row: Mapping[str, Any], rows: _Rows) -> float:
-    """Find the true median gain of the superpixels that an exposure measured in a region."""
-    level, x, y, mjd = (np.array(column) for column in zip(*rows, strict=True))
+    """Find what the median gain of the superpixels that an exposure measured in a region should be.
+
+    It is that of the true gains, each scattered as the measured ones are: where a part of a region has sagged, the
+    median of true gains alone lies elsewhere.
+    """
+    level, x, y, mjd, gain = np.array(rows).T
     first, last = (int(text) for text in row["region"].split()[-1].split("-"))
     inside = within(y, ROWS[row["segment"]][int(row["life_adj"])])
     inside &= (x * X_BINNING >= first) & (x * X_BINNING <= last)
-    return float(np.median(truth.gain(row["segment"], float(level[0]), float(mjd[0]), x[inside], y[inside])))
+    true = truth.gain(row["segment"], level[0], mjd[0], x[inside].astype(int), y[inside].astype(int))
+    scatter = max(robust_sigma(gain[inside] - true), _LEAST_SCATTER)
+    ends = true.min() - 3 * scatter, true.max() + 3 * scatter
+    return float(brentq(lambda median: norm.cdf((median - true) / scatter).mean() - 0.5, *ends))
 
 
 def _levels(measured: Mapping[tuple[str, str], list[dict[str, Any]]]) -> Iterator[tuple[float, float]]:

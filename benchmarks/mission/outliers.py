@@ -1,6 +1,6 @@
 """Compare what monitors flagged with the faults that were injected."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from benchmarks.mission.comparing import PAGE, Flagged
 from benchmarks.mission.darks import spots_flagged
@@ -20,20 +20,28 @@ def flagged(client: Client, truth: MissionTruth) -> Iterator[Flagged]:
     truth
         Its truth.
     """
-    bright, stepped = truth.bright, truth.stepped
+    bright = truth.suffered("saa", "burst", "bad-time", exptype="DARK")
+    stepped, empty = truth.suffered("hv-step"), truth.suffered("no-events")
     for monitor, quantity, fault, injected in (
         ("fuv-dark", "dark_rate", "SAA, burst", bright),
-        ("nuv-dark", "dark_rate", "", set[str]()),
-        ("stims", "position", "", set[str]()),
+        ("nuv-dark", "dark_rate", "", {}),
+        ("stims", "position", "", {}),
         ("phd", "peak", "step of the voltage", stepped),
         ("gain", "modal_gain", "step of the voltage", stepped),
+        ("count-rate", "rate", "burst", truth.suffered("burst", exptype="DARK")),
+        ("exposure-quality", "rules_hit", "no events", empty),
     ):
-        outliers: dict[str, bool] = {}
+        outliers: dict[tuple[str, str | None], bool] = {}
         for row in client.values(monitor, quantity=quantity, limit=PAGE):
             if row["rootname"] in truth.exposures:
-                outliers[row["rootname"]] = outliers.get(row["rootname"], False) or row["outlier"]
-        hit = {name for name, outlier in outliers.items() if outlier}
-        yield Flagged(monitor, fault, len(outliers), len(injected), len(hit & injected), len(hit - injected))
+                key = row["rootname"], row["segment"]
+                outliers[key] = outliers.get(key, False) or row["outlier"]
+        hit = {key for key, outlier in outliers.items() if outlier}
+        mine = {key for key in outliers if _concerns(injected, *key)}
+        yield Flagged(monitor, fault, len(outliers), len(mine), len(hit & mine), len(hit - mine))
     yield spots_flagged(client, truth)
-    rest = truth.faulty() - bright - stepped
-    yield Flagged("", "faults that take nothing from what a monitor measures", len(rest), 0, 0, 0)
+
+
+def _concerns(injected: Mapping[str, Collection[str]], rootname: str, segment: str | None) -> bool:
+    """Whether a fault of an exposure concerns a measurement of a segment, or of all of it."""
+    return rootname in injected and (not injected[rootname] or segment is None or segment in injected[rootname])

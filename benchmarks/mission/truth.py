@@ -25,8 +25,6 @@ _BIN = 25.0
 _GRID = 40
 """Pixels between the places that the gain of a region is taken at."""
 
-_GAIN_FAULTS = ("hv-step",)
-_BACKGROUND_FAULTS = ("saa", "burst", "bad-time")
 _KEPT_PULSE_HEIGHTS = (2, 23)
 """Pulse heights that the rates of hot spots are of (CalCOS keeps them)."""
 
@@ -64,15 +62,21 @@ class MissionTruth:
             if any(not kinds or fault["kind"] in kinds for fault in exposure["plan"]["faults"])
         }
 
-    @property
-    def bright(self) -> set[str]:
-        """FUV darks whose background is raised for a while."""
-        return {name for name in self.faulty(*_BACKGROUND_FAULTS) if self.exposures[name]["plan"]["exptype"] == "DARK"}
+    def suffered(self, *kinds: str, exptype: str = "") -> dict[str, set[str]]:
+        """Segments that faults of some kinds concern, none of them where all are, by exposure.
 
-    @property
-    def stepped(self) -> set[str]:
-        """Exposures in which the voltage steps."""
-        return self.faulty(*_GAIN_FAULTS)
+        Parameters
+        ----------
+        kinds
+            Kinds of faults.
+        exptype
+            Type of the exposures; empty: any.
+        """
+        return {
+            name: {fault["segment"] for fault in exposure["plan"]["faults"] if fault["kind"] in kinds} - {""}
+            for name, exposure in self.exposures.items()
+            if name in self.faulty(*kinds) and exptype in ("", exposure["plan"]["exptype"])
+        }
 
     def dark(self, rootname: str, detector: Detector, mjd: Sequence[float]) -> np.ndarray:
         """Dark rate that the monitors should find in 25-s bins of one exposure, counts / s / pixel, shape (n,).

@@ -64,8 +64,8 @@ _OUTLIER_FLOOR = 0.005
 _FEWEST = 7
 """Exposures of a setting that a line needs."""
 
-_SETTING = ("hvlevel", "life_adj", "opt_elem", "cenwave")
-"""What decides where light falls, and with which gain: exposures that share it have one peak, but for its decline."""
+_SETTING = ("hvlevel", "life_adj", "aperture", "opt_elem", "cenwave")
+"""What decides where light of the target, or of the lamp, falls, and with which gain: exposures that share it have one peak, but for its decline."""
 
 _MOST_EPOCHS = 7
 """As many as there are colours to tell them by."""
@@ -80,8 +80,8 @@ their 128 bins in one. Darks, which have no such peak, are left out. The peak is
 logarithms of the bins above half the largest one. Exposures with fewer than 500 events are not measured. The rejected
 fraction is that of NPHA to NEVENTS in the header of the exposure.
 
-Outliers are told from the exposures of the same segment, voltage, lifetime position, grating and central wavelength,
-whose light falls on the same places: they lie 5 sigma off the line of median slope through the 11 about them. The gain
+Outliers are told from the exposures of the same segment, voltage, lifetime position, aperture, grating and central
+wavelength, whose light falls on the same places: they lie 5 sigma off the line of median slope through the 11 about them. The gain
 does not change within an exposure; a step of the voltage in the middle of one moves its peak by a part of the step.
 """
 
@@ -102,6 +102,7 @@ def _histograms() -> RowQuery:
             cast(PulseHeights.hvlevel, Double).label("hvlevel"),
             cast(PulseHeights.life_adj, Double).label("life_adj"),
             *setting_columns(),
+            Header.propaper.label("aperture"),
             cast(rejected, Double).label("rejected"),
             cast(events, Double).label("events"),
             *(cast(getattr(PulseHeights, f"pha_{height}"), Double).label(f"pha_{height}")

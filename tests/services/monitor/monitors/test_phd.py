@@ -38,6 +38,7 @@ def _columns(peak: np.ndarray, segment: str = "FUVA", events: int = 20_000, low:
         "exptime": all_of(1000.0),
         "hvlevel": all_of(163.0),
         "life_adj": all_of(3.0),
+        "aperture": all_of("PSA", object),
         "opt_elem": all_of("G130M", object),
         "cenwave": all_of(1291.0),
         "rejected": 0.06 * histograms.sum(axis=1),
@@ -87,6 +88,11 @@ def test_outliers_are_told_within_a_setting() -> None:
     truth = np.where(np.arange(400) < 300, 12.0, 15.0)
     columns = _columns(truth)
     columns["hvlevel"][300:] = 173.0
+    assert not _of(_compute(columns), "peak").outlier.any()
+    # and so may that of the lamp's light, between two exposures of a target
+    lamp = np.arange(400) % 3 != 0
+    columns = _columns(np.where(lamp, 13.0, 12.0))
+    columns["aperture"][lamp] = "WCA"
     assert not _of(_compute(columns), "peak").outlier.any()
 
 
