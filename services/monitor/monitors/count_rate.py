@@ -120,7 +120,7 @@ def _dark_excess(columns: Columns) -> np.ndarray:
     for segment in _SEGMENTS:
         mine = np.flatnonzero(dark & (columns["segment"] == segment))
         rate = columns["rate"][mine]
-        if len(mine):
+        if len(mine) > 1:
             away = away_from_lines(columns["mjd"][mine], rate, min(_DARKS, len(mine)))
             excess[mine] = np.where(away > _LEAST_EXCESS * (rate - away), away, 0.0)
     return excess
