@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -100,17 +101,26 @@ def difference(new: Rectangles, active: Rectangles) -> dict[str, Any]:
         "removed": {},
         "dates_changed": {},
     }
+    known: dict[tuple[frozenset[tuple[Box, float]], ...], dict[str, int]] = {}
     for segment, level in sorted(set(new) & set(active)):
         mine, theirs = new[segment, level], active[segment, level]
-        counts = {
-            "added": _uncovered(mine, theirs),
-            "removed": _uncovered(theirs, mine),
-            "dates_changed": sum(theirs[box] != date for box, date in mine.items() if box in theirs),
-        }
-        for name, count in counts.items():
+        # Most levels flag the same as the next.
+        same = frozenset(mine.items()), frozenset(theirs.items())
+        if same not in known:
+            known[same] = _counts(mine, theirs)
+        for name, count in known[same].items():
             if count:
                 found[name][f"{segment} {level}"] = count
     return found
+
+
+def _counts(mine: Mapping[Box, float], theirs: Mapping[Box, float]) -> dict[str, int]:
+    """Count what the rectangles of one extension have that those of the other have not."""
+    return {
+        "added": _uncovered(mine, theirs),
+        "removed": _uncovered(theirs, mine),
+        "dates_changed": sum(theirs[box] != date for box, date in mine.items() if box in theirs),
+    }
 
 
 def _uncovered(boxes: Mapping[Box, float], by: Mapping[Box, float]) -> int:
@@ -119,19 +129,16 @@ def _uncovered(boxes: Mapping[Box, float], by: Mapping[Box, float]) -> int:
     if not unknown:
         return 0
     # Cells between all edges are covered as a whole or not at all.
-    x_edges, y_edges = (
-        np.unique([place for box in (*unknown, *by) for place in (box[axis], box[axis] + box[axis + 2])])
-        for axis in (0, 1)
-    )
-
-    def cells(box: Box) -> tuple[slice, slice]:
-        left, bottom, width, height = box
-        x = np.searchsorted(x_edges, (left, left + width))
-        y = np.searchsorted(y_edges, (bottom, bottom + height))
-        return slice(*y), slice(*x)
-
-    since = np.full((len(y_edges), len(x_edges)), np.inf)
-    for box, date in by.items():
-        place = cells(box)
-        since[place] = np.minimum(since[place], date)
-    return sum(bool((since[cells(box)] > date).any()) for box, date in unknown.items())
+    corners = np.array([*unknown, *by])
+    first, last = corners[:, :2], corners[:, :2] + corners[:, 2:]
+    edges = [np.unique(np.concatenate([first[:, axis], last[:, axis]])) for axis in (0, 1)]
+    left, bottom = (np.searchsorted(edges[axis], first[:, axis]).tolist() for axis in (0, 1))
+    right, top = (np.searchsorted(edges[axis], last[:, axis]).tolist() for axis in (0, 1))
+    cells = [
+        (slice(low, high), slice(begin, end)) for low, high, begin, end in zip(bottom, top, left, right, strict=True)
+    ]
+    since = np.full((len(edges[1]), len(edges[0])), np.inf)
+    # From the latest to the earliest, which stays.
+    for date, place in sorted(zip(by.values(), cells[len(unknown) :], strict=True), key=itemgetter(0), reverse=True):
+        since[place] = date
+    return sum(bool(since[place].max() > date) for date, place in zip(unknown.values(), cells, strict=False))
