@@ -12,7 +12,7 @@ from scipy.ndimage import uniform_filter1d
 from sqlalchemy import Double, cast, select
 
 from services.monitor.figures import Figure, Heatmap, Outline, Panel
-from services.monitor.figures.description import Layer, PointColumns, numbers, scatter
+from services.monitor.figures.description import Layer, numbers, scatter
 from services.monitor.monitors.framework.monitor import (
     Columns,
     Findings,
@@ -25,7 +25,7 @@ from services.monitor.monitors.framework.monitor import (
 )
 from services.monitor.monitors.framework.statistics import describe, robust_sigma
 from services.monitor.monitors.parts.darks import is_free_of_saa
-from services.monitor.monitors.parts.exposures import take
+from services.monitor.monitors.parts.exposures import points_of, take
 from shared.cos.saa import saa_contour
 from shared.database.models.operations import File
 from shared.database.models.science import Dark
@@ -214,7 +214,7 @@ def _figure(bins: _Bins, ground: _Map) -> Figure:
         by_sun = _map(x, y, lit["dark"], lit["exposure"], (-55.0, 55.0))
         everything = bins.segment == "NUV"
         shown = np.ones(len(x), dtype=bool) if everything else _elevated(lit["dark"])
-        points = PointColumns(x[shown], y[shown], colour=lit["dark"][shown], rootnames=lit["rootname"][shown])
+        points = points_of(take(lit, shown), x[shown], y[shown], colour=lit["dark"][shown])
         labels = "Longitude from the sub-solar point (deg)", "Latitude from it (deg)"
         panels.append(Panel(*labels, [_heatmap(by_sun)], "against the Sun", x_range=(0.0, 360.0)))
         which = "all bins" if everything else "elevated bins"

@@ -9,6 +9,7 @@ from services.monitor.figures.description import Layer, Line, PointColumns, numb
 from services.monitor.monitors.framework.history import Dated, annotation_marks, lifetime_marks, value_at
 from services.monitor.monitors.parts.dark_rules import yearly
 from services.monitor.monitors.parts.darks import DarkRates
+from services.monitor.monitors.parts.exposures import points_of
 from shared.cos.dates import decimal_year
 from shared.cos.solar_flux import monthly_flux, smoothed_flux
 
@@ -66,18 +67,11 @@ def rate_figure(
     return Figure("rate", "Dark rate against date", caption, panels, share_x=True)
 
 
-def _note(level: float, heat: float) -> str:
-    known = [f"HV {level:.0f}" if np.isfinite(level) else "", f"{heat:.1f} C" if np.isfinite(heat) else ""]
-    return ", ".join(text for text in known if text)
-
-
 def _points(group: DarkRates, x: np.ndarray, *, coloured: bool = True) -> PointColumns:
     values = group.values
-    notes = [_note(*pair) for pair in zip(values.hvlevel, group.temperature, strict=True)]
-    return PointColumns(
-        x, values.value, values.error, decimal_year(values.mjd) if coloured else None,
-        values.rootname, np.array(notes, dtype=object), None if coloured else values.outlier,
-    )  # fmt: skip
+    told = vars(values) | {"temperature": group.temperature, "proposid": group.proposid}
+    colour, outlier = (decimal_year(values.mjd), None) if coloured else (None, values.outlier)
+    return points_of(told, x, values.value, values.error, colour=colour, outlier=outlier)
 
 
 def _expected_line(group: DarkRates, expected: Sequence[Dated], wanted: bool) -> list[Layer]:
@@ -92,8 +86,7 @@ def _expected_line(group: DarkRates, expected: Sequence[Dated], wanted: bool) ->
 
 
 def _temperatures(group: DarkRates) -> list[Layer]:
-    warm = np.isfinite(group.temperature)
-    columns = PointColumns(group.values.mjd[warm], group.temperature[warm], rootnames=group.values.rootname[warm])
+    columns = points_of(vars(group.values), group.values.mjd, group.temperature)
     return scatter(f"{group.segment} temperature", columns)
 
 

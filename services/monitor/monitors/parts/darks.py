@@ -100,6 +100,7 @@ def _rates_query(detectors: Sequence[str]) -> RowQuery:
             func.avg(Dark.temp, type_=Double).label("temperature"),
             cast(func.max(Dark.hvlevel), Double).label("hvlevel"),
             cast(func.max(Header.life_adj), Double).label("life_adj"),
+            cast(func.max(Header.proposid), Double).label("proposid"),
         )
         .join(File, File.id == Dark.file_id)
         .outerjoin(Header, Header.file_id == Dark.file_id)
@@ -139,6 +140,8 @@ class DarkRates:
         Mean temperature of each exposure (deg C), NaN where unknown.
     npix
         Area of the region, pixels.
+    proposid
+        Programme of each exposure, NaN where unknown.
     """
 
     segment: str
@@ -146,6 +149,7 @@ class DarkRates:
     values: Values
     temperature: np.ndarray
     npix: float
+    proposid: np.ndarray
 
     @property
     def name(self) -> str:
@@ -180,7 +184,7 @@ def _rates(columns: Columns) -> DarkRates:
         columns["region"], columns["hvlevel"], columns["life_adj"], columns["file_id"], outlier,
     )  # fmt: skip
     segment, region = (str(columns[name][0]) for name in ("segment", "region"))
-    return DarkRates(segment, region, values, columns["temperature"], float(columns["npix"][0]))
+    return DarkRates(segment, region, values, columns["temperature"], float(columns["npix"][0]), columns["proposid"])
 
 
 def _outliers_by_level(mjd: np.ndarray, rate: np.ndarray, error: np.ndarray, hvlevel: np.ndarray) -> np.ndarray:

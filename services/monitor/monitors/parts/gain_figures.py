@@ -8,7 +8,7 @@ from services.monitor.figures import Figure, Heatmap, Line, Mark, Panel
 from services.monitor.figures.description import Layer, PointColumns, numbers, scatter
 from services.monitor.monitors.framework.history import annotation_marks, configuration_marks
 from services.monitor.monitors.framework.monitor import Columns
-from services.monitor.monitors.parts.exposures import take
+from services.monitor.monitors.parts.exposures import points_of, take
 from services.monitor.monitors.parts.gain_levels import Level
 from services.monitor.monitors.parts.gain_maps import GainMap
 from services.monitor.monitors.parts.gain_pixels import SAGGED, place_of, rootnames_of
@@ -136,10 +136,8 @@ def _trend_panel(segment: Segment, regions: Sequence[Region]) -> Panel:
     layers: list[Layer] = []
     for region in regions:
         values = region.values
-        notes = np.array([f"HV {level:.0f}" for level in values.hvlevel], dtype=object)
-        columns = PointColumns(
-            values.mjd, region.reference, values.error, rootnames=values.rootname, notes=notes, outliers=values.outlier
-        )
+        told = {name: column for name, column in vars(values).items() if name != "region"}
+        columns = points_of(told, values.mjd, region.reference, values.error, outlier=values.outlier)
         label = region.name.split(" ", 1)[1]
         layers += scatter(label, columns)
         if region.trend is not None:

@@ -40,6 +40,7 @@ def _exposures(rate: np.ndarray, region: str = "inner", segment: str = "FUVA", s
         "temperature": 20.0 + np.sin(np.arange(count)),
         "hvlevel": all_of(163.0),
         "life_adj": all_of(3.0),
+        "proposid": all_of(12345.0),
     }
 
 
