@@ -24,6 +24,8 @@ _BAR_PLACE: dict[str, Any] = {"fraction": 0.03, "pad": 0.015, "aspect": 30}
 _MJD_TO_DAYS = -40587.0
 """matplotlib counts days from 1970-01-01, which is MJD 40587."""
 _MOST_LEGEND = 12
+_FEW_POINTS = 2000
+"""Points of a panel among which the legend's best place is looked for, which takes seconds with many."""
 
 
 def draw(figure: Figure, kind: str) -> bytes:
@@ -153,7 +155,8 @@ def _finish(axes: Axes, panel: Panel) -> None:
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     if 0 < len(axes.get_legend_handles_labels()[1]) <= _MOST_LEGEND:
-        axes.legend(fontsize=8)
+        points = sum(len(layer.x) for layer in panel.layers if isinstance(layer, Points))
+        axes.legend(fontsize=8, loc="best" if points < _FEW_POINTS else "upper right")
 
 
 def _floats(values: list[float | None]) -> Any:

@@ -65,7 +65,8 @@ _FEWEST = 7
 """Exposures of a setting that a line needs."""
 
 _SETTING = ("hvlevel", "life_adj", "aperture", "opt_elem", "cenwave")
-"""What decides where light of the target, or of the lamp, falls, and with which gain: exposures that share it have one peak, but for its decline."""
+"""What decides where light of the target, or of the lamp, falls, and with which gain: exposures that share it have one
+peak, but for its decline."""
 
 _MOST_EPOCHS = 7
 """As many as there are colours to tell them by."""
@@ -81,8 +82,9 @@ logarithms of the bins above half the largest one. Exposures with fewer than 500
 fraction is that of NPHA to NEVENTS in the header of the exposure.
 
 Outliers are told from the exposures of the same segment, voltage, lifetime position, aperture, grating and central
-wavelength, whose light falls on the same places: they lie 5 sigma off the line of median slope through the 11 about them. The gain
-does not change within an exposure; a step of the voltage in the middle of one moves its peak by a part of the step.
+wavelength, whose light falls on the same places: they lie 5 sigma off the line of median slope through the 11 about
+them. The gain does not change within an exposure; a step of the voltage in the middle of one moves its peak by a part
+of the step.
 """
 
 
