@@ -158,6 +158,9 @@ def compare(
         typer.echo(json.dumps(found, indent=2))
         return
     typer.echo(" and ".join(f"{file['name']} of run {file['run_id']}" for file in found["files"]))
+    for file, warnings in zip(found["files"], found["warnings"], strict=True):
+        for warning in warnings:
+            typer.echo(f"run {file['run_id']}: {warning}")
     for segment in found["segments"]:
         _show_segment(segment)
     if found["only_in_one"]:

@@ -30,6 +30,11 @@ _NO_MEMORY = "Cannot allocate memory"
 _MEANT = {
     "the band would extend beyond": "a box of the extraction reaches beyond the detector, where the wavecal or "
     "find_target moved it; move it inwards, or make it lower",
+    "array of sample points is empty": "all points of a spectrum are flagged by SDQFLAGS or without exposure, as those "
+    "of a box beside the active area are, so that nothing is left to be summed; move the box",
+    "is out of bounds for axis 0 with size 16384": "events lie beyond the last column, where neither TEMPCORR nor "
+    "GEOCORR puts them back, and TRCECORR has no trace there; perform them, or omit TRCECORR and ALGNCORR with "
+    "XTRCTALG=BOXCAR",
 }
 """What CalCOS says when it stops, and what that means for whoever set the numbers."""
 

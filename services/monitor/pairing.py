@@ -52,14 +52,18 @@ class Compared:
         Ids of both; None for the current one.
     names
         What they are called.
+    warnings
+        Where each of them is not what its headers say.
     product
         Suffix of the product that is asked for; None for the best.
     exposure
         Rootname of the product; None for any.
     """
 
-    def __init__(self, dataset: Dataset, wanted: Wanted, names: tuple[str, str]) -> None:
-        self.dataset, self.runs, self.names = dataset, wanted.runs, names
+    def __init__(
+        self, dataset: Dataset, wanted: Wanted, names: tuple[str, str], warnings: tuple[list[str], list[str]]
+    ) -> None:
+        self.dataset, self.runs, self.names, self.warnings = dataset, wanted.runs, names, warnings
         self.product, self.exposure = wanted.product, wanted.exposure or member_of(dataset, wanted.rootname)
 
     @property
@@ -79,13 +83,15 @@ async def find_runs(wanted: Annotated[Wanted, Depends()], session: Session) -> C
         404 if there is no such dataset, or it has no such run.
     """
     dataset = await find_dataset(session, wanted.rootname)
-    names = []
+    names, warnings = [], []
     for run_id in wanted.runs:
-        run = await session.get(Run, run_id) if run_id is not None else None
-        if run_id is not None and (run is None or run.dataset_id != dataset.id):
+        query = select(Run).where(Run.current if run_id is None else Run.id == run_id, Run.dataset_id == dataset.id)
+        run = (await session.execute(query)).scalars().first()
+        if run_id is not None and run is None:
             raise ApiError(404, "unknown_run", f"{dataset.rootname} has no run {run_id}; its page lists its runs")
         names.append("current run" if run is None or run.current else f"run {run_id}")
-    return Compared(dataset, wanted, (names[0], names[1]))
+        warnings.append(list(run.warnings) if run else [])
+    return Compared(dataset, wanted, (names[0], names[1]), (warnings[0], warnings[1]))
 
 
 CompareRuns = Annotated[Compared, Depends(find_runs)]

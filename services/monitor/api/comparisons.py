@@ -27,7 +27,8 @@ async def compare_runs(compared: CompareRuns, session: Session, context: Current
     found = await asyncio.to_thread(lambda: compare(*(measure(context.store, file) for file in files)))
     described = [{"id": file.id, "name": file.name, "run_id": file.run_id} for file in files]
     # Straight to the encoder: FastAPI would look at each of some 100,000 numbers first.
-    return JSONResponse({"rootname": compared.dataset.rootname, "files": described, "units": _UNITS, **found})
+    head = {"rootname": compared.dataset.rootname, "files": described, "warnings": compared.warnings, "units": _UNITS}
+    return JSONResponse({**head, **found})
 
 
 @router.get(

@@ -47,6 +47,7 @@ async def comparison_page(
     shown = {
         "rootname": compared.dataset.rootname,
         "names": compared.names,
+        "warnings": compared.warnings,
         "runs": await good_runs(session, compared.dataset),
         "chosen": (compared.runs[0] or current.scalars().first(), compared.runs[1], chosen),
         "shared": [stem for stem in products[0] if stem in products[1]],

@@ -75,6 +75,7 @@ async def test_any_two_runs_are_compared_by_what_both_have(web: httpx.AsyncClien
     assert [file["name"] for file in spectra["files"]] == ["ldfd01vnq_x1d.fits"] * 2
     assert [segment["segment"] for segment in spectra["segments"]] == ["FUVA", "FUVB"]
     assert {item["keyword"] for item in spectra["headers"]} == {"SP_LOC_A", "SP_LOC_B", "B_BKG1_A", "B_BKG1_B"}
+    assert spectra["warnings"] == [["it has 3 products"]] * 2
     # Without a spectrum in both there still are headers.
     bare = (await web.get(url, params={"first": runs[0], "second": runs[2]})).json()
     assert [file["name"] for file in bare["files"]] == ["ldfd01vnq_corrtag_b.fits"] * 2
@@ -106,4 +107,6 @@ async def test_the_page_lets_readers_choose(web: httpx.AsyncClient, runs: list[i
     text = (await web.get(page, params={"first": runs[0], "second": runs[1], "chosen": ""})).text
     assert text.index("points with DQ 4<") < text.index("points with DQ 1024<", text.index("points with DQ 4<"))
     assert f"comparison.png?second={runs[1]}&amp;first={runs[0]}" in text
+    assert f"Run {runs[1]}: it has 3 products" in text
+    assert "it has 3 products" in (await web.get("/datasets/ldfd01010")).text
     assert f'<option value="{runs[3]}" selected>' in (await web.get("/datasets/ldfd01010")).text

@@ -41,8 +41,8 @@ def events(path: Path, segment: str) -> None:
 
 
 async def add_run(house: Any, paths: Iterable[Path], *, current: bool = False) -> int:
-    """Let a run have products."""
-    store = Store(house.settings.store_url)
+    """Let a run have products, and warn of how many there are."""
+    paths, store = list(paths), Store(house.settings.store_url)
     async with house.database.transaction() as session:
         job = Job(stage=Stage.CALIBRATE, dataset_id=1, fingerprint=f"{current} {paths}", queue="calibrate")
         session.add(job)
@@ -50,7 +50,7 @@ async def add_run(house: Any, paths: Iterable[Path], *, current: bool = False) -
         run = Run(
             dataset_id=1, job_id=job.id, attempt=1, current=current, path="x", calcos_version="3.6.2", inputs={},
             references={}, switches={}, randseeds={}, accepted_missing=[], exit_status=0, wall_seconds=1.0,
-            cpu_seconds=1.0, peak_rss_mb=1.0, trailer="",
+            cpu_seconds=1.0, peak_rss_mb=1.0, trailer="", warnings=[f"it has {len(paths)} products"],
         )  # fmt: skip
         session.add(run)
         await session.flush()
