@@ -21,7 +21,7 @@ def flagged(client: Client, truth: MissionTruth) -> Iterator[Flagged]:
         Its truth.
     """
     bright = truth.suffered("saa", "burst", "bad-time", exptype="DARK")
-    stepped, empty = truth.suffered("hv-step"), truth.suffered("no-events")
+    stepped, odd = truth.suffered("hv-step"), truth.suffered("hv-step", "no-events")
     for monitor, quantity, fault, injected in (
         ("fuv-dark", "dark_rate", "SAA, burst", bright),
         ("nuv-dark", "dark_rate", "", {}),
@@ -29,7 +29,7 @@ def flagged(client: Client, truth: MissionTruth) -> Iterator[Flagged]:
         ("phd", "peak", "step of the voltage", stepped),
         ("gain", "modal_gain", "step of the voltage", stepped),
         ("count-rate", "rate", "burst", truth.suffered("burst", exptype="DARK")),
-        ("exposure-quality", "rules_hit", "no events", empty),
+        ("exposure-quality", "rules_hit", "step of the voltage, no events", odd),
     ):
         outliers: dict[tuple[str, str | None], bool] = {}
         for row in client.values(monitor, quantity=quantity, limit=PAGE):

@@ -74,14 +74,14 @@ def _buffered(columns: Columns) -> np.ndarray:
 
 
 def _mute(columns: Columns) -> np.ndarray:
-    """Whether a segment that DETECTHV says is at its voltage has no events."""
+    """Whether a segment that DETECTHV says is at its voltage has no events, acquisitions (which count none) apart."""
     counted = np.isfinite(columns["neventsa"]) | np.isfinite(columns["neventsb"])
     found = np.zeros(len(counted), dtype=bool)
     for letter in "AB":
         states = [str(state or "") for state in columns["detecthv"]]
         on = np.array([state.startswith("Nom") and letter in state[3:] for state in states], dtype=bool)
         found |= on & ~(columns[f"nevents{letter.lower()}"] > 0)
-    found &= counted & (columns["exptime"] > 0) & (columns["detector"] == "FUV")
+    found &= counted & (columns["exptime"] > 0) & (columns["detector"] == "FUV") & ~_acquires(columns)
     return found
 
 

@@ -11,7 +11,9 @@ from shared.recipes import parse_recipe
 from tests.services.calibrator.conftest import MakeExposure
 
 FIRST, SECOND = "ldfd01vnq", "ldfd01vpq"
-ALIGNED = {"XTRCTALG": "TWOZONE", "X1DCORR": "PERFORM", "TRCECORR": "PERFORM", "ALGNCORR": "PERFORM"}
+ALIGNED = {
+    "XTRCTALG": "TWOZONE", "X1DCORR": "PERFORM", "TRCECORR": "PERFORM", "ALGNCORR": "PERFORM", "BACKCORR": "PERFORM",
+}  # fmt: skip
 FUVA = (FIRST, "rawtag_a", ALIGNED)
 FUVB = (FIRST, "rawtag_b", ALIGNED | {"SEGMENT": "FUVB"})
 OTHER = (SECOND, "rawtag_a", ALIGNED)

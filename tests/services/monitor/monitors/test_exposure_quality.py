@@ -99,9 +99,9 @@ def test_a_segment_without_voltage_need_not_have_events() -> None:
     assert _compute(columns).findings == []
 
 
-def test_times_of_acquisitions_are_not_compared() -> None:
+def test_times_of_acquisitions_are_not_compared_nor_their_segments() -> None:
     columns = _columns()
-    columns["exptype"][-1], columns["plantime"][-1] = "ACQ/PEAKXD", 5.0
+    columns["exptype"][-1], columns["plantime"][-1], columns["neventsb"][-1] = "ACQ/PEAKXD", 5.0, 0.0
     columns["expend"][-1] += 1.0
     assert _compute(columns).findings == []
 
