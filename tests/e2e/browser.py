@@ -141,10 +141,18 @@ class Browser:
     def wait(self, expression: str) -> None:
         """Wait until a JavaScript expression is true."""
         deadline = time.monotonic() + _SECONDS
-        while not self.evaluate(expression):
+        while not self._is_true(expression):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"waited {_SECONDS:.0f} s for {expression}")
             time.sleep(0.05)
+
+    def _is_true(self, expression: str) -> bool:
+        try:
+            return bool(self.evaluate(expression))
+        except RuntimeError as error:
+            if "navigated" not in str(error):  # by a link that was clicked: the next page is asked
+                raise
+            return False
 
     def resize(self, width: int, height: int, *, touch: bool = False) -> None:
         """Give the page the size of a screen, in CSS pixels; a touch screen is a phone's."""
