@@ -9,7 +9,7 @@ from sqlalchemy import Double, case, cast, or_, select
 
 from services.monitor.figures import Figure, Mark, Panel
 from services.monitor.figures.description import Layer, Line, numbers, scatter
-from services.monitor.monitors.framework.history import configuration_marks, lifetime_marks, years_of
+from services.monitor.monitors.framework.history import configuration_marks, lifetime_marks
 from services.monitor.monitors.framework.monitor import (
     Columns,
     Findings,
@@ -25,6 +25,7 @@ from services.monitor.monitors.framework.statistics import robust_sigma, summari
 from services.monitor.monitors.parts.exposures import points_of, setting_columns, take, values_of, voltage_changed
 from services.monitor.monitors.parts.lines import WINDOW, away_from_lines
 from services.monitor.monitors.parts.pulse_heights import LOST_HIGH, LOST_LOW, Shape, shape_of
+from shared.cos.dates import decimal_year
 from shared.cos.detector import FUV_SEGMENTS
 from shared.cos.history import Segment
 from shared.database.models.monitoring import Severity
@@ -196,7 +197,7 @@ def _findings(group: _Exposures, newest: float) -> Iterator[Finding]:
 def _epochs_figure(groups: list[_Exposures]) -> Figure:
     panels = []
     for group in groups:
-        years = np.floor(years_of(group.columns["mjd"]))
+        years = np.floor(decimal_year(group.columns["mjd"]))
         every = np.unique(years)
         chosen = every[np.unique(np.linspace(0, len(every) - 1, _MOST_EPOCHS).round().astype(int))]
         layers: list[Layer] = []

@@ -15,7 +15,6 @@ __all__ = [
     "held_at",
     "lifetime_marks",
     "value_at",
-    "years_of",
 ]
 
 _LASTING = 10
@@ -54,12 +53,6 @@ def value_at(history: Sequence[Dated], mjd: np.ndarray) -> np.ndarray:
 def held_at(history: Sequence[Dated], mjd: float) -> Dated:
     """Value that held at a time, with its source; the first one also before its date."""
     return history[int(_places(history, np.array([mjd]))[0])]
-
-
-def years_of(mjd: np.ndarray) -> np.ndarray:
-    """Julian years (365.25 d) of times (MJD), shape (n,): 2000.0 is 2000-01-01 12:00."""
-    years: np.ndarray = 2000.0 + (mjd - 51544.5) / 365.25
-    return years
 
 
 def lifetime_marks(mjd: np.ndarray) -> list[Mark]:
