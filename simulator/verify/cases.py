@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from simulator.instrument.modes import BOA_TRANSMISSION
 from simulator.plan import Association, ExposurePlan, Fault, FaultKind, Flash, Spectrum, Target
@@ -52,7 +53,7 @@ def _flashes(exptime: float) -> tuple[Flash, ...]:
     return Flash(0.0, 12.0), Flash(exptime - 40.0, exptime - 28.0)
 
 
-def _fuv(number: int, opt_elem: str, cenwave: int, target: Target, **changes: object) -> ExposurePlan:
+def _fuv(number: int, opt_elem: str, cenwave: int, target: Target, **changes: Any) -> ExposurePlan:
     plan = ExposurePlan(
         rootname=f"lsv1{number:02d}a0q",
         proposal=90001,
@@ -70,12 +71,12 @@ def _fuv(number: int, opt_elem: str, cenwave: int, target: Target, **changes: ob
         hv_level_b=169,
         flashes=_flashes(600.0),
     )
-    return replace(plan, **changes)  # type: ignore[arg-type]
+    return replace(plan, **changes)
 
 
-def _nuv(number: int, opt_elem: str, cenwave: int, target: Target, **changes: object) -> ExposurePlan:
+def _nuv(number: int, opt_elem: str, cenwave: int, target: Target, **changes: Any) -> ExposurePlan:
     plan = _fuv(number, opt_elem, cenwave, target, detector="NUV", segment="N/A", life_adj=1)
-    return replace(plan, **{"hv_level_a": 0, "hv_level_b": 0} | changes)  # type: ignore[arg-type]
+    return replace(plan, **{"hv_level_a": 0, "hv_level_b": 0} | changes)
 
 
 def _associated(*plans: ExposurePlan) -> tuple[ExposurePlan, ...]:
@@ -85,8 +86,8 @@ def _associated(*plans: ExposurePlan) -> tuple[ExposurePlan, ...]:
     for index, plan in enumerate(plans):
         rootname = f"{plan.rootname[:7]}{index}q"
         kind = plan.member_type or "EXP-FP"
-        changes = {"rootname": rootname, "start": start, "association": root, "member_type": kind}
-        members.append(replace(plan, linenum=f"{plan.linenum[:3]}{index + 1:03d}", **changes))  # type: ignore[arg-type]
+        changes: dict[str, Any] = {"rootname": rootname, "start": start, "association": root, "member_type": kind}
+        members.append(replace(plan, linenum=f"{plan.linenum[:3]}{index + 1:03d}", **changes))
         start += (plan.exptime + 120.0) / _DAY
     return tuple(members)
 

@@ -48,9 +48,9 @@ def _dwells(source: Source) -> dict[str, object]:
 def extract_lamp_image(source: Source) -> Rows:
     """Row of ``lampflash`` for an acquisition image: where the lamp spot was, in user pixels (LAMPMXCR, LAMPMYCR)."""
     headers = source.headers
-    spot = [headers[0].get(keyword) for keyword in ("LAMPMXCR", "LAMPMYCR")]
-    if not all(isinstance(value, int | float) for value in spot):
+    x, y = (headers[0].get(keyword) for keyword in ("LAMPMXCR", "LAMPMYCR"))
+    if not isinstance(x, int | float) or not isinstance(y, int | float):
         return Rows(Lampflash)
     row = keywords(Lampflash, headers, source.name, _LAMP_COLUMNS)
-    position = {"x_shift": float(spot[0]), "y_shift": float(spot[1])}  # type: ignore[arg-type]
+    position = {"x_shift": float(x), "y_shift": float(y)}
     return Rows(Lampflash, [{"rootname": root_of(source), **row, **position, "flash": 1, "filetype": "rawacq"}])

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import Row, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ingestor.datasets import DatasetFile, DatasetReader, preferred_files
@@ -87,12 +87,12 @@ async def do_batch(database: Database, work: Work) -> bool:
     return True
 
 
-async def _claim(connection: AsyncConnection, repopulation: int) -> RepopulationBatch | None:
+async def _claim(connection: AsyncConnection, repopulation: int) -> Row[int, int, int] | None:
     """Open batch that no other worker holds; the lock is released when its transaction ends, however it does."""
     batches = RepopulationBatch
     query = select(batches.id, batches.first_dataset, batches.last_dataset).order_by(batches.id).limit(1)
     query = query.where(batches.repopulation_id == repopulation, batches.finished_at.is_(None))
-    return (await connection.execute(query.with_for_update(skip_locked=True))).one_or_none()  # type: ignore[return-value]
+    return (await connection.execute(query.with_for_update(skip_locked=True))).one_or_none()
 
 
 async def _files(connection: AsyncConnection, first: int, last: int) -> list[tuple[int, DatasetFile]]:
