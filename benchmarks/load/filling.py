@@ -26,11 +26,13 @@ _EVENTS = 14_000
 """Events of one dark and segment."""
 
 _GAIN = """
-    INSERT INTO gain (id, rootname, file_id, segment, dethv, expstart, x, y, gain, counts, std)
+    INSERT INTO gain (id, rootname, file_id, segment, dethv, expstart, x, y, gain, counts, std,
+        charge)
     SELECT f.id * :keys + k, f.rootname, f.id, CASE f.id % 2 WHEN 0 THEN 'FUVA' ELSE 'FUVB' END,
         163 + 4 * (f.id / 40 % 3), :begin + (f.id - :first) * :step,
         160 + (k * 7 + f.id * 13) % 1700, 205 + 2 * (f.id / 200 % 4) + k % 12,
-        11.0 - 4.0 * (f.id - :first) / (:last - :first + 1) + random() - 0.5, 60, 1.05
+        11.0 - 4.0 * (f.id - :first) / (:last - :first + 1) + random() - 0.5, 60 + k % 200, 1.05,
+        1e-12 * (60 + k % 200)
     FROM files AS f, generate_series(0, :rows - 1) AS k WHERE f.id BETWEEN :first AND :last
     ON CONFLICT DO NOTHING
 """

@@ -1,4 +1,4 @@
-"""Modal gain: the centre of the peak of a pulse-height histogram.
+"""Modal gain: the centre of the peak of a pulse-height histogram; and the charge of its events.
 
 Source: the legacy gain monitor (``cos_monitoring`` ``cci/gainmap.py``): a Gaussian of fixed width, least squares
 without weights, pulse heights 2 to 30. All histograms are fitted at once: of a Gaussian of known width the best
@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["GAIN_WIDTH", "LEAST_COUNTS", "modal_gains"]
+__all__ = ["GAIN_WIDTH", "LEAST_COUNTS", "charges", "modal_gains"]
 
 GAIN_WIDTH: Final = 1.05
 """Standard deviation of the peak, in bins."""
@@ -26,6 +26,9 @@ _STEP = 0.05
 _REACH = round(2.0 / _STEP)
 """Steps from the largest bin to either side within which its peak is searched for."""
 
+_CHARGES = 1e-12 * 10.0 ** ((np.arange(32) - 11.75) / 20.5)
+"""Charge of an event of each pulse height, in coulomb (legacy gain monitor)."""
+
 _HEIGHTS = np.arange(_FIRST, _LAST + 1)
 _CENTRES = np.arange(1.0, 30.0 + _STEP / 2, _STEP)
 _SHAPES = np.exp(-0.5 * ((_HEIGHTS - _CENTRES[:, None]) / GAIN_WIDTH) ** 2)
@@ -33,6 +36,18 @@ _NORMS = (_SHAPES**2).sum(axis=1)
 _BLOCK = 8192
 
 Floats = NDArray[np.float64]
+
+
+def charges(histograms: NDArray[np.integer]) -> Floats:
+    """Charge that the plates gave to all events of pulse-height histograms, in coulomb, shape (n,).
+
+    Parameters
+    ----------
+    histograms
+        Counts by pulse height, shape (n, 32).
+    """
+    found: Floats = histograms @ _CHARGES
+    return found
 
 
 def modal_gains(histograms: NDArray[np.integer]) -> Floats:

@@ -14,13 +14,14 @@ _NAME = re.compile(r"^(?P<stem>(?P<rootname>[A-Za-z0-9]{9})_(?P<suffix>[A-Za-z0-
 
 _STANDALONE = {
     "sms": re.compile(r"(?P<stem>\d{5}[0-9a-z][a-z][0-9a-z])\.(?:txt|l-exp)", re.IGNORECASE),
-    "cci": re.compile(r"(?P<stem>l_\d{13}_0[01]_\d{3}_cci)\.fits(?:\.gz)?", re.IGNORECASE),
+    "cci": re.compile(r"(?P<stem>l_\d{13}_0[0-3]_\d{3}_cci)\.fits(?:\.gz)?", re.IGNORECASE),
     "darkrates": re.compile(r"(?P<stem>orbital_info\w*)\.json(?:\.gz)?", re.IGNORECASE),
     "readings": re.compile(r"(?P<stem>L(?:AP|D2|DC|ME|MM|NT|OM|OS|PN)[A-Z0-9]{2,5})\.txt"),
 }
-"""Names by suffix. SMS report: its first day (yyddd) with a number, and its version; TIME-TAG cumulative image: date
-(yyyydddhhmmss), 00 FUVA or 01 FUVB, high voltage level; dark rates of others; readings: mnemonic of the telemetry, of
-the families of aperture block, lamps, detectors and OSMs, since a folder may hold a LICENSE.txt too."""
+"""Names by suffix. SMS report: its first day (yyddd) with a number, and its version; FUV cumulative image: date
+(yyyydddhhmmss), 00 FUVA or 01 FUVB of TIME-TAG exposures, 02 FUVA or 03 FUVB of ACCUM ones, high voltage level; dark
+rates of others; readings: mnemonic of the telemetry, of the families of aperture block, lamps, detectors and OSMs,
+since a folder may hold a LICENSE.txt too."""
 
 STANDALONE = {"sms": "schedule", "cci": "cumulative image", "darkrates": "measurements", "readings": "telemetry"}
 """Kind of dataset, by suffix, of the files that are one each by themselves."""

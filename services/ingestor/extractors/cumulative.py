@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from services.ingestor.extractors.events.gains import gain_rows
+from services.ingestor.extractors.events.gains import count_rows, gain_rows
 from services.ingestor.extractors.reading import Rows, Source, number
 from shared.cos.detector import ACTIVE_AREAS, GAIN_SHAPE, X_BINNING, Y_BINNING
 from shared.cos.gain import LEAST_COUNTS
@@ -16,9 +16,13 @@ _IMAGES = 2
 
 _NO_LEVEL = 999
 
+_ACCUM = frozenset({"02", "03"})
+"""What names of images of ACCUM exposures have in place of 00 and 01: their pulse heights tell no gain (legacy gain
+monitor, which takes only counts and charge from them)."""
+
 
 def extract_cumulative_gain(source: Source) -> Rows:
-    """Rows of ``gain`` of a cumulative image.
+    """Rows of ``gain`` of a cumulative image; those of ACCUM exposures have counts and charge, and no gain.
 
     Raises
     ------
@@ -46,4 +50,5 @@ def extract_cumulative_gain(source: Source) -> Rows:
     level = round(number(primary, "DETHV", source.name))
     dethv = level if 0 <= level < _NO_LEVEL else None
     name = source.name.partition(".fits")[0]
-    return gain_rows(name, segment, dethv, number(primary, "EXPSTART", source.name), rich, binned[rich])
+    make = count_rows if name.split("_")[2] in _ACCUM else gain_rows
+    return make(name, segment, dethv, number(primary, "EXPSTART", source.name), rich, binned[rich])

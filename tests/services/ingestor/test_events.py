@@ -203,6 +203,8 @@ def test_pulse_heights_and_gain_have_the_peak_that_was_put_in(tmp_path: Path) ->
         row = rows[625 + place]
         assert (row["y"], row["counts"], row["dethv"], row["segment"]) == (240, 4000, 163, "FUVA")
         assert row["gain"] == pytest.approx(gain, abs=0.15 if gain < 3 else 0.05)
+        # Of a narrow peak, that of its centre.
+        assert row["charge"] == pytest.approx(4000e-12 * 10 ** ((gain - 11.75) / 20.5), rel=0.02)
     (phd,) = rows_of(found, "phd")
     expected = np.bincount(np.concatenate([part[2] for part in parts[:-1]]).astype(int), minlength=32)
     assert [phd[f"pha_{height}"] for height in range(32)] == expected.tolist()
@@ -225,9 +227,11 @@ def test_damaged_pulse_height_is_refused(tmp_path: Path) -> None:
         extract_file(path)
 
 
-def test_cumulative_image_has_the_gain_that_was_put_in(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["TIME-TAG", "ACCUM"])
+def test_cumulative_image_has_the_gain_that_was_put_in(tmp_path: Path, mode: str) -> None:
     """No such file is public: one as the Data Handbook describes it, with bytes for pixels."""
-    path = tmp_path / "l_2017300120000_00_163_cci.fits.gz"
+    name = f"l_2017300120000_{'00' if mode == 'TIME-TAG' else '02'}_163_cci"
+    path = tmp_path / f"{name}.fits.gz"
     heights = np.exp(-0.5 * ((np.arange(32) - 11.3) / 1.05) ** 2)
     primary = fits.PrimaryHDU()
     primary.header.update({"SEGMENT": "FUVA", "EXPSTART": 58053.5, "DETHV": 163})
@@ -241,9 +245,13 @@ def test_cumulative_image_has_the_gain_that_was_put_in(tmp_path: Path) -> None:
             out.write(_content(fits.PrimaryHDU(), fits.ImageHDU(image))[2880:])
     (row,) = rows_of(extract_file(path), "gain")
     assert (row["x"], row["y"], row["segment"], row["dethv"]) == (625, 240, "FUVA", 163)
-    assert row["gain"] == pytest.approx(11.3, abs=0.03)
-    assert row["counts"] == sum(round(10 * height) for height in heights) * 16
-    assert (row["expstart"], row["rootname"]) == (58053.5, "l_2017300120000_00_163_cci")
+    counts = [16 * round(10 * height) for height in heights]
+    assert row["counts"] == sum(counts)
+    # An event of pulse height 11.75 has 1e-12 C, one of 32.25 ten times that.
+    charge = sum(count * 1e-12 * 10 ** ((height - 11.75) / 20.5) for height, count in enumerate(counts))
+    assert row["charge"] == pytest.approx(charge, rel=1e-12)
+    assert row.get("gain") == (pytest.approx(11.3, abs=0.03) if mode == "TIME-TAG" else None)
+    assert (row["expstart"], row["rootname"]) == (58053.5, name)
 
 
 def _content(*hdus: object) -> bytes:

@@ -1,16 +1,18 @@
 """Gain maps: of the events of an exposure, and of cumulative images."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from services.ingestor.extractors.events.exposure import Exposure, in_good_time
 from services.ingestor.extractors.reading import Rows, Source
 from shared.cos.detector import ACTIVE_AREAS, GAIN_SHAPE, X_BINNING, Y_BINNING
-from shared.cos.gain import GAIN_WIDTH, LEAST_COUNTS, modal_gains
+from shared.cos.gain import GAIN_WIDTH, LEAST_COUNTS, charges, modal_gains
 from shared.database.models.science import PULSE_HEIGHTS, Gain
 from shared.fits import Columns
 
-__all__ = ["GainMap", "gain_rows"]
+__all__ = ["GainMap", "count_rows", "gain_rows"]
 
 
 class GainMap:
@@ -74,14 +76,32 @@ def gain_rows(
     """
     gains = modal_gains(histograms)
     found = np.isfinite(gains)
-    y, x = np.divmod(pixels[found], GAIN_SHAPE[1])
+    rows = count_rows(rootname, segment, dethv, expstart, pixels[found], histograms[found])
+    return replace(
+        rows, common={**rows.common, "std": GAIN_WIDTH}, columns={**rows.columns, "gain": gains[found].tolist()}
+    )
+
+
+def count_rows(
+    rootname: str,
+    segment: str,
+    dethv: int | None,
+    expstart: float,
+    pixels: NDArray[np.integer],
+    histograms: NDArray[np.integer],
+) -> Rows:
+    """Rows of ``gain`` without gains: what superpixels counted, and the charge of that.
+
+    Parameters are those of `gain_rows`.
+    """
+    y, x = np.divmod(pixels, GAIN_SHAPE[1])
     return Rows(
         Gain,
-        common={"rootname": rootname, "segment": segment, "dethv": dethv, "expstart": expstart, "std": GAIN_WIDTH},
+        common={"rootname": rootname, "segment": segment, "dethv": dethv, "expstart": expstart},
         columns={
             "x": x.tolist(),
             "y": y.tolist(),
-            "gain": gains[found].tolist(),
-            "counts": histograms[found].sum(axis=1).tolist(),
+            "counts": histograms.sum(axis=1).tolist(),
+            "charge": charges(histograms).tolist(),
         },
     )

@@ -159,9 +159,10 @@ class Gain(ScienceRow):
     expstart: Mapped[float | None] = double("Start of the exposure or cumulative image, MJD UTC", "d")
     x: Mapped[int | None] = small("Superpixel along dispersion: pixel / 8, from 0")
     y: Mapped[int | None] = small("Superpixel across dispersion: pixel / 2, from 0")
-    gain: Mapped[float | None] = single("Modal gain: centre of the pulse-height peak, in bins")
+    gain: Mapped[float | None] = single("Modal gain: centre of the pulse-height peak, in bins; null of ACCUM images")
     counts: Mapped[int | None] = integer("Events of any pulse height", "count")
     std: Mapped[float | None] = single("Width of the peak, which is held fixed, in bins")
+    charge: Mapped[float | None] = single("Charge that the plates gave to these events", "C")
 
 
 _PIXEL_KEY = "Key of the row, made of superpixel, voltage and segment"
