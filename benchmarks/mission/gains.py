@@ -11,8 +11,9 @@ from benchmarks.mission.comparing import PAGE, YEAR, Recovered, compare
 from benchmarks.mission.truth import MissionTruth
 from cosmo.client import Client
 from services.monitor.monitors.framework.statistics import robust_sigma
-from services.monitor.monitors.parts.gain_pixels import REFERENCE_LEVEL, SAGGED
+from services.monitor.monitors.parts.gain_pixels import REFERENCE_LEVEL
 from services.monitor.monitors.parts.gain_regions import ROWS, within
+from services.monitor.monitors.parts.gain_rules import SAGGED
 from services.monitor.monitors.parts.gain_trends import trend_start
 from shared.cos.detector import X_BINNING
 from simulator.evolution import GAIN_PER_LEVEL
@@ -48,7 +49,7 @@ def gains_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
     yield from _regions(client, truth, exposures)
     away = [
         float(truth.gain(row["segment"], row["dethv"], row["mjd"], np.array([row["x"]]), np.array([row["y"]]))[0])
-        - SAGGED
+        - SAGGED.now
         for row in client.table("flagged", limit=PAGE)
     ]
     largest = max(away, default=np.nan)
@@ -73,7 +74,7 @@ def _pixels(client: Client, truth: MissionTruth, exposures: Mapping[tuple[str, s
         slope = (end - begin) / (last - first)
         slopes.append((YEAR * (row["slope"] - slope), YEAR * row["slope_error"]))
         if row["mjd"] is not None and slope < 0:
-            dates.append((row["mjd"] - (last + (SAGGED - end) / slope), row["mjd_error"]))
+            dates.append((row["mjd"] - (last + (SAGGED.now - end) / slope), row["mjd_error"]))
     sure = [(difference, error) for difference, error in dates if error < _SURE_DAYS]
     yield compare("gain", "slope of a superpixel", "bin / yr", slopes)
     yield compare("gain", "projected date of a superpixel", "d", dates)
@@ -107,7 +108,7 @@ def _regions(client: Client, truth: MissionTruth, exposures: Mapping[tuple[str, 
         slope, constant = np.polyfit(mjd[recent] - mjd[-1], true[recent], 1)
         slopes.setdefault(int(line["life_adj"]), []).append((line["value"] - slope * YEAR, line["error"]))
         if key in ends and slope < 0:
-            threshold = SAGGED + GAIN_PER_LEVEL * (REFERENCE_LEVEL - level[-1])
+            threshold = SAGGED.now + GAIN_PER_LEVEL * (REFERENCE_LEVEL - level[-1])
             dates.append((ends[key]["value"] - (mjd[-1] + (threshold - constant) / slope), ends[key]["error"]))
     for number in sorted(slopes):
         yield compare("gain", f"loss at lifetime position {number}", "bin / yr", slopes[number])

@@ -1,14 +1,12 @@
 """Modal gain of the FUV detector: newest maps, trends by superpixel and region, and when they will have sagged."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
 
 from services.monitor.monitors.framework.monitor import (
     Columns,
-    Finding,
     Findings,
     Inputs,
     Monitor,
@@ -19,32 +17,16 @@ from services.monitor.monitors.framework.monitor import (
 from services.monitor.monitors.framework.statistics import summarise
 from services.monitor.monitors.parts import gain_figures, gain_levels, gain_pixels
 from services.monitor.monitors.parts.exposures import take, voltage_changed
-from services.monitor.monitors.parts.gain_levels import Level, levels_of
+from services.monitor.monitors.parts.gain_findings import pixel_findings, region_findings
 from services.monitor.monitors.parts.gain_limits import LIMITS, limits_artifact, limits_findings
-from services.monitor.monitors.parts.gain_maps import GainMap, map_artifact, map_of
+from services.monitor.monitors.parts.gain_maps import map_artifact
 from services.monitor.monitors.parts.gain_pixels import keys_of, place_of
-from services.monitor.monitors.parts.gain_regions import Region, in_spectrum, regions_of
+from services.monitor.monitors.parts.gain_regions import Region
+from services.monitor.monitors.parts.gain_rules import RULES
+from services.monitor.monitors.parts.gain_segments import SegmentGain, segments_of
 from shared.cos.detector import FUV_SEGMENTS
-from shared.cos.history import Segment
-from shared.database.models.monitoring import Severity
 
 __all__ = ["MONITOR"]
-
-_LATEST = 5
-"""Exposures whose median is held against the least gain."""
-
-_LEAST_GAIN = 5.0
-"""Median gain of a region in use, in bins, below which its spectra lose flux: 2 % at 3 bins above the pulse-height
-threshold of 2 (rule of thumb of the legacy monitor)."""
-
-_NEAR_DAYS = 90.0
-"""Days ahead within which a projected date alarms, and back within which a region counts as in use."""
-
-_LEAST_COLUMNS = 10
-"""Columns with a projected date within those days that alarm."""
-
-_RECENT_DAYS = 30.0
-"""Superpixels that sagged within these days before the newest map are new."""
 
 _EXPLANATION = """
 Each photon makes a cloud of charge in the micro-channel plates; its size is the pulse height. Where much light has
@@ -67,37 +49,8 @@ from their offsets in arcsec.
 """
 
 
-@dataclass(frozen=True)
-class _Segment:
-    """What is derived of one segment; levels, and their maps, that of the newest gain first."""
-
-    name: Segment
-    levels: Sequence[Level]
-    pixels: Columns
-    regions: Sequence[Region]
-    maps: Sequence[GainMap]
-
-    @property
-    def sagged(self) -> Columns:
-        """Superpixels that have sagged."""
-        return take(self.pixels, np.isfinite(self.pixels["sagged"]))
-
-
-def _segments(inputs: Inputs) -> Iterator[_Segment]:
-    for name in FUV_SEGMENTS:
-        levels = list(levels_of(inputs, name))
-        if levels:
-            files = take(inputs["files"], inputs["files"]["segment"] == name)
-            files = take(files, np.lexsort((files["file_id"], files["mjd"])))
-            mine = np.char.startswith(inputs["levels"]["key"].astype(str), name)
-            medians = take(inputs["medians"], mine[inputs["medians"]["part"]])
-            pixels = take(inputs["pixels"], mine[inputs["pixels"]["part"]])
-            regions = list(regions_of(name, medians, files))
-            yield _Segment(name, levels, pixels, regions, [map_of(level) for level in levels])
-
-
 def _compute(inputs: Inputs) -> Findings:
-    segments = list(_segments(inputs))
+    segments = list(segments_of(inputs))
     if not segments:
         return Findings(None)
     newest = max(float(one.pixels["mjd"].max()) for one in segments)
@@ -116,9 +69,9 @@ def _compute(inputs: Inputs) -> Findings:
             *([next_figure] if next_figure else []),
         ],
         findings=[
-            *(finding for region in regions for finding in _region_findings(region, newest)),
-            *(finding for one in segments for finding in _pixel_findings(one, newest, inputs["files"])),
-            *(finding for one in limits for finding in limits_findings(one)),
+            *(finding for region in regions for finding in region_findings(region, newest)),
+            *(finding for one in segments for finding in pixel_findings(one, newest, inputs["files"])),
+            *(finding for one in limits for finding in limits_findings(one, newest)),
         ],
         artifacts=[*_new_maps(segments), *limits],
         kept_artifacts=[
@@ -142,17 +95,17 @@ def _joined(tables: Iterator[Columns]) -> Columns:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _table(segment: _Segment, pixel: np.ndarray, columns: Mapping[str, np.ndarray]) -> Columns:
+def _table(segment: SegmentGain, pixel: np.ndarray, columns: Mapping[str, np.ndarray]) -> Columns:
     level, y, x = place_of(pixel)
     names = np.full(len(pixel), segment.name, dtype=object)
     return {"id": keys_of(segment.name, pixel), "segment": names, "dethv": level, "x": x, "y": y, **columns}
 
 
-def _flagged(segment: _Segment) -> Columns:
+def _flagged(segment: SegmentGain) -> Columns:
     return _table(segment, segment.sagged["pixel"], {"mjd": segment.sagged["sagged"]})
 
 
-def _trends(segment: _Segment) -> Columns:
+def _trends(segment: SegmentGain) -> Columns:
     lines = take(segment.pixels, np.isfinite(segment.pixels["used"]))
     columns = {
         "mjd": lines["sag"],
@@ -165,7 +118,7 @@ def _trends(segment: _Segment) -> Columns:
     return _table(segment, lines["pixel"], columns)
 
 
-def _new_maps(segments: Sequence[_Segment]) -> list[NewArtifact]:
+def _new_maps(segments: Sequence[SegmentGain]) -> list[NewArtifact]:
     """Files of the maps that are new."""
     return [
         map_artifact(one)
@@ -175,7 +128,7 @@ def _new_maps(segments: Sequence[_Segment]) -> list[NewArtifact]:
     ]
 
 
-def _limits(segments: Sequence[_Segment], active: Columns) -> Iterator[NewArtifact]:
+def _limits(segments: Sequence[SegmentGain], active: Columns) -> Iterator[NewArtifact]:
     """Limits of the pulse heights, where both segments have gains."""
     if len(segments) == len(FUV_SEGMENTS):
         first = min(float(one.pixels["begin"].min()) for one in segments)
@@ -206,77 +159,6 @@ def _trend_values(regions: Sequence[Region]) -> Iterator[Values]:
         )  # fmt: skip
 
 
-def _region_findings(region: Region, newest: float) -> Iterator[Finding]:
-    """Rules of a region in use: its gain, and the date that its trend leads to."""
-    values = region.values
-    if values.mjd[-1] < newest - _NEAR_DAYS:
-        return
-    where = f"{region.segment} {region.name}"
-    median = float(np.median(values.value[-_LATEST:]))
-    if len(values.mjd) >= _LATEST and median < _LEAST_GAIN:
-        yield Finding(
-            "low-gain", Severity.ALERT, f"the last {_LATEST} exposures have a modal gain of {median:.2f} in {where}",
-            f"median gain of the last {_LATEST} exposures of a region in use below {_LEAST_GAIN:.0f} bins",
-            "inference from the legacy monitor's rule of thumb for the loss of flux", median, _LEAST_GAIN, where,
-        )  # fmt: skip
-    date, error = region.trend.sag_date(region.level) if region.trend is not None else (np.nan, np.nan)
-    if date < newest + _NEAR_DAYS:
-        yield Finding(
-            "sag-date", Severity.WARN,
-            f"{where} reaches a gain of {gain_pixels.SAGGED:.0f} on MJD {date:.0f} +- {error:.0f} d at HV "
-            f"{region.level:.0f}",
-            f"projected date of gain {gain_pixels.SAGGED:.0f} of a region in use within {_NEAR_DAYS:.0f} d",
-            "history text of the GSAGTABs; 90 d are an inference", date, newest + _NEAR_DAYS, where,
-        )  # fmt: skip
-
-
-def _pixel_findings(segment: _Segment, newest: float, files: Columns) -> Iterator[Finding]:
-    """Rules of superpixels: what sagged, what will soon, what changed rapidly."""
-    levels, _, _ = place_of(segment.sagged["pixel"])
-    for level in np.unique(levels).tolist():
-        count = int(np.count_nonzero(segment.sagged["sagged"][levels == level] > newest - _RECENT_DAYS))
-        if count:
-            yield Finding(
-                "sagged", Severity.WARN,
-                f"{count} superpixels of {segment.name} fell to a gain of {gain_pixels.SAGGED:.0f} or less "
-                f"at HV {level}",
-                f"a superpixel's gain is {gain_pixels.SAGGED:.0f} bins or less for the first time in the last 30 d",
-                "history text of the GSAGTABs", float(count), 0.0, f"{segment.name} HV {level}",
-            )  # fmt: skip
-    columns = _columns_ahead(segment, newest)
-    if columns >= _LEAST_COLUMNS:
-        yield Finding(
-            "columns-sag", Severity.WARN,
-            f"{columns} columns of {segment.name} in use will sag within {_NEAR_DAYS:.0f} d",
-            f"projected dates within {_NEAR_DAYS:.0f} d in {_LEAST_COLUMNS} columns or more that are in use",
-            "history text of the GSAGTABs; 90 d and 10 columns are inferences", float(columns), float(_LEAST_COLUMNS),
-            segment.name,
-        )  # fmt: skip
-    for one in segment.levels:
-        yield from _rapid_findings(one, newest, files)
-
-
-def _columns_ahead(segment: _Segment, newest: float) -> int:
-    """Columns with a superpixel that light falls on, has not sagged, and will within the next days."""
-    pixels = segment.pixels
-    soon = (pixels["sag"] < newest + _NEAR_DAYS) & np.isnan(pixels["sagged"])
-    _, y, x = place_of(pixels["pixel"])
-    return len(np.unique(x[soon & (pixels["mjd"] > newest - _NEAR_DAYS) & in_spectrum(segment.name, y)]))
-
-
-def _rapid_findings(level: Level, newest: float, files: Columns) -> Iterator[Finding]:
-    late = take(level.rapid, level.rapid["mjd"] > newest - _RECENT_DAYS)
-    names = gain_pixels.rootnames_of(late["file_id"], files)
-    for count, largest, rootname in zip(late["count"].tolist(), late["largest"].tolist(), names.tolist(), strict=True):
-        yield Finding(
-            "rapid-change", Severity.WARN,
-            f"the gain of {count} superpixels of {level.segment} changed by up to {largest:.1f} bins",
-            f"gain of a superpixel changes by more than {gain_pixels.RAPID_BINS:.0f} bins in less than "
-            f"{gain_pixels.RAPID_DAYS:.0f} d",
-            "legacy gain monitor", largest, gain_pixels.RAPID_BINS, f"{level.segment} HV {level.level}", rootname,
-        )  # fmt: skip
-
-
 MONITOR = Monitor(
     name="gain",
     title="FUV modal gain",
@@ -295,4 +177,5 @@ MONITOR = Monitor(
     cadence=timedelta(days=30),
     references={"spots": gain_pixels.SPOTS, "limits": LIMITS},
     parts={"by_files": gain_levels.FILES, "levels": gain_levels.LEVELS},
+    rules=RULES,
 )

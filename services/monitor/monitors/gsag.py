@@ -12,7 +12,6 @@ from services.monitor.figures.description import Layer, PointColumns, numbers, s
 from services.monitor.monitors.framework.history import lifetime_marks
 from services.monitor.monitors.framework.monitor import (
     Columns,
-    Finding,
     Findings,
     Inputs,
     Monitor,
@@ -22,6 +21,7 @@ from services.monitor.monitors.framework.monitor import (
     RowQuery,
     Values,
 )
+from services.monitor.monitors.framework.rules import Finding, Rule, always
 from services.monitor.monitors.parts import sag_checks, sag_tables
 from services.monitor.monitors.parts.deliveries import is_ready
 from services.monitor.monitors.parts.sag_tables import Rectangles
@@ -33,6 +33,18 @@ __all__ = ["MONITOR"]
 
 _MODES = {"standard": False, "blue": True}
 _SOURCE = "legacy cci/gsag.py; COSMO's rule that nothing is lost silently"
+
+_CHECKED = Rule(
+    "delivery-check", Severity.ALERT,
+    "a table has the right header, every extension and column, and rectangles on the detector", always(0.0, _SOURCE),
+)  # fmt: skip
+_COMPARED = Rule(
+    "not-compared", Severity.INFO, "the new table is compared with the one that CalCOS used last", source=_SOURCE
+)
+_LOST = Rule(
+    "lost", Severity.ALERT, "a new table flags all that the active one flags, from the same dates on",
+    always(0.0, _SOURCE),
+)  # fmt: skip
 
 _EXPLANATION = """
 CalCOS flags places of the FUV detector whose gain has sagged (DQ 8192) by a table, GSAGTAB. This monitor makes it anew
@@ -83,28 +95,19 @@ def _lost(detail: Mapping[str, Any]) -> int:
     return len(difference["extensions_lost"]) + int(sum(difference["removed"].values()))
 
 
-def _findings(artifact: NewArtifact) -> Iterator[Finding]:
+def _findings(artifact: NewArtifact, newest: float) -> Iterator[Finding]:
     detail = artifact.detail
-    if detail["wrong"]:
-        yield Finding(
-            "delivery-check", Severity.ALERT, f"{artifact.name} may not be delivered: {'; '.join(detail['wrong'])}",
-            "a table has the right header, every extension and column, and rectangles on the detector", _SOURCE,
-            float(len(detail["wrong"])), 0.0, detail["mode"],
-        )  # fmt: skip
+    if len(detail["wrong"]) > _CHECKED.now:
+        message = f"{artifact.name} may not be delivered: {'; '.join(detail['wrong'])}"
+        yield _CHECKED.finding(message, newest, float(len(detail["wrong"])), configuration=detail["mode"])
     if detail["difference"] is None:
-        yield Finding(
-            "not-compared", Severity.INFO,
-            f"no active table of the {detail['mode']} modes can be read (COSMO_CALIBRATOR__REFERENCES)",
-            "the new table is compared with the one that CalCOS used last", _SOURCE, configuration=detail["mode"],
-        )  # fmt: skip
+        message = f"no active table of the {detail['mode']} modes can be read (COSMO_CALIBRATOR__REFERENCES)"
+        yield _COMPARED.finding(message, newest, configuration=detail["mode"])
         return
     lost = _lost(detail)
-    if lost:
-        yield Finding(
-            "lost", Severity.ALERT, f"{artifact.name} lacks {lost} rectangles and extensions of {detail['active']}",
-            "a new table flags all that the active one flags, from the same dates on", _SOURCE, float(lost), 0.0,
-            detail["mode"],
-        )  # fmt: skip
+    if lost > _LOST.now:
+        message = f"{artifact.name} lacks {lost} rectangles and extensions of {detail['active']}"
+        yield _LOST.finding(message, newest, float(lost), configuration=detail["mode"])
 
 
 def _counts(sagged: Columns) -> Iterator[Values]:
@@ -176,7 +179,7 @@ def _compute(inputs: Inputs) -> Findings:
         newest,
         values=values,
         figures=list(_figures(sagged, values)) if values else (),
-        findings=[finding for artifact in artifacts for finding in _findings(artifact)],
+        findings=[finding for artifact in artifacts for finding in _findings(artifact, newest)],
         artifacts=artifacts,
         statistics={artifact.detail["mode"]: artifact.detail["rectangles"] for artifact in artifacts},
     )
@@ -197,4 +200,5 @@ MONITOR = Monitor(
     compute=_compute,
     cadence=timedelta(days=30),
     references={"active": Reference("GSAGTAB", sag_tables.read_tables)},
+    rules=(_CHECKED, _COMPARED, _LOST),
 )

@@ -11,8 +11,9 @@ from services.monitor.monitors.framework.monitor import Columns
 from services.monitor.monitors.parts.exposures import points_of, take
 from services.monitor.monitors.parts.gain_levels import Level
 from services.monitor.monitors.parts.gain_maps import GainMap
-from services.monitor.monitors.parts.gain_pixels import SAGGED, place_of, rootnames_of
+from services.monitor.monitors.parts.gain_pixels import place_of, rootnames_of
 from services.monitor.monitors.parts.gain_regions import ROWS, Region, within
+from services.monitor.monitors.parts.gain_rules import SAGGED
 from shared.cos.detector import ACTIVE_AREAS, GAIN_SHAPE, X_BINNING, Y_BINNING
 from shared.cos.history import Segment
 
@@ -99,7 +100,7 @@ def least_figure(maps: Sequence[GainMap]) -> Figure:
             known = np.flatnonzero(np.isfinite(least))
             if len(known):
                 layers.append(Line(f"LP{position}", numbers(known * X_BINNING), numbers(_smooth(least[known]))))
-        layers.append(Mark("sagged", y=SAGGED))
+        layers.append(Mark("sagged", y=SAGGED.now))
         panels.append(Panel("X (pix)", "Least modal gain (bins)", layers, f"{segment}, HV {one.level}"))
     caption = (
         "Least newest gain in the rows of each lifetime position, running mean of 51 columns that have one, at the "
@@ -175,7 +176,7 @@ def pixel_figure(levels: Sequence[Level], files: Columns) -> Figure | None:
             text = f"{label}: {_years(ends)[1]:.2f} ± {lines['sag_error'][number] / 365.25:.2f}"
             layers.append(Line(text, numbers(ends, None), numbers(line), dashed=True))
         if layers:
-            layers.append(Mark("sagged", y=SAGGED))
+            layers.append(Mark("sagged", y=SAGGED.now))
             panels.append(Panel("Date", "Modal gain (bins)", layers, one.segment, x_is_time=True))
     caption = (
         "Of the superpixels that were measured at the newest voltage in the last 730 days, those that reach a gain of "

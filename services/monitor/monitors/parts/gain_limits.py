@@ -14,9 +14,9 @@ from astropy.io import fits
 from services.monitor.monitors.framework.monitor import Columns, Finding, NewArtifact, Reference
 from services.monitor.monitors.parts.deliveries import is_ready, primary_hdu, wrong_header
 from services.monitor.monitors.parts.gain_maps import GainMap, packed
+from services.monitor.monitors.parts.gain_rules import CHECKED
 from services.monitor.monitors.parts.pulse_heights import LOST_HIGH, LOST_LOW
 from shared.cos.detector import FUV_SEGMENTS, GAIN_SHAPE, X_BINNING, Y_BINNING
-from shared.database.models.monitoring import Severity
 
 __all__ = ["LIMITS", "check", "limits_artifact", "limits_findings"]
 
@@ -140,11 +140,17 @@ def _difference(new: Limits, active: Limits) -> dict[str, dict[str, int]]:
     return found
 
 
-def limits_findings(artifact: NewArtifact) -> Iterator[Finding]:
-    """Rule: the file may be delivered. That it cannot be compared is usual: CalCOS goes without one by default."""
+def limits_findings(artifact: NewArtifact, newest: float) -> Iterator[Finding]:
+    """Rule: the file may be delivered. That it cannot be compared is usual: CalCOS goes without one by default.
+
+    Parameters
+    ----------
+    artifact
+        The file.
+    newest
+        Time of the newest gain of all, MJD.
+    """
     wrong = artifact.detail["wrong"]
     if wrong:
-        yield Finding(
-            "delivery-check", Severity.ALERT, f"{artifact.name} may not be delivered: {'; '.join(wrong)}",
-            "a PHAFILE has the right header and images", "rules of delivery", float(len(wrong)), 0.0, "PHAFILE",
-        )  # fmt: skip
+        message = f"{artifact.name} may not be delivered: {'; '.join(wrong)}"
+        yield CHECKED.finding(message, newest, float(len(wrong)), configuration="PHAFILE")

@@ -10,6 +10,7 @@ from sqlalchemy import Double, Integer, String, cast, func, select, true
 
 from services.monitor.monitors.framework.monitor import Columns, Reference, RowQuery
 from services.monitor.monitors.framework.parts import written
+from services.monitor.monitors.parts.gain_rules import RAPID, RAPID_DAYS, SAGGED
 from shared.cos.detector import FUV_SEGMENTS, GAIN_SHAPE, X_BINNING, Y_BINNING
 from shared.cos.gain import LEAST_COUNTS
 from shared.database.models.operations import File
@@ -18,10 +19,7 @@ from shared.database.models.science import ROWS_PER_FILE, Gain, Header
 __all__ = [
     "BINS_PER_LEVEL",
     "EARLIEST",
-    "RAPID_BINS",
-    "RAPID_DAYS",
     "REFERENCE_LEVEL",
-    "SAGGED",
     "SPOTS",
     "TABLES",
     "PixelHistory",
@@ -36,9 +34,6 @@ __all__ = [
     "scaled",
 ]
 
-SAGGED = 3.0
-"""Modal gain, in bins, at which a superpixel has lost 5 % of its flux (history text of the GSAGTABs)."""
-
 EARLIEST = 55197.0
 """Gains before 2010-01-01, MJD, are left out (legacy gain monitor)."""
 
@@ -47,9 +42,6 @@ BINS_PER_LEVEL = 0.393
 
 REFERENCE_LEVEL = 178.0
 """Level that gains are scaled to (legacy gain monitor)."""
-
-RAPID_BINS, RAPID_DAYS = 5.0, 28.0
-"""A superpixel changed rapidly by more than these bins in fewer than these days (legacy gain monitor)."""
 
 TABLES = frozenset({"gain", "headers"})
 """Tables that the queries read."""
@@ -282,7 +274,7 @@ def _in_spots(segment: str, pixel: np.ndarray, file: np.ndarray, files: Columns,
 
 def first_sagged(history: PixelHistory) -> tuple[np.ndarray, np.ndarray]:
     """Superpixels whose gain was ever 3 or less, and when first (MJD); shape (k,) both."""
-    low = np.flatnonzero(history.gain <= SAGGED)
+    low = np.flatnonzero(history.gain <= SAGGED.at(history.mjd))
     pixels, first = np.unique(history.pixel[low], return_index=True)
     return pixels, history.mjd[low[first]]
 
@@ -291,5 +283,5 @@ def rapid_changes(history: PixelHistory) -> tuple[np.ndarray, np.ndarray]:
     """Gains that differ from the one before by more than 5 bins within less than 28 d: their places, by how much."""
     step = np.diff(history.gain)
     near = (np.diff(history.pixel) == 0) & (np.diff(history.mjd) < RAPID_DAYS)
-    found = np.flatnonzero(near & (np.abs(step) > RAPID_BINS))
+    found = np.flatnonzero(near & (np.abs(step) > RAPID.at(history.mjd[1:])))
     return found + 1, step[found]

@@ -10,15 +10,13 @@ from services.monitor.monitors.framework.monitor import Columns, Values
 from services.monitor.monitors.framework.statistics import robust_sigma
 from services.monitor.monitors.parts.exposures import take, values_of
 from services.monitor.monitors.parts.gain_pixels import PixelHistory, place_of, scaled
+from services.monitor.monitors.parts.gain_rules import OFF_LINE
 from services.monitor.monitors.parts.gain_trends import Trend, fit_trend, ranked_within
 from services.monitor.monitors.parts.lines import away_from_lines
 from shared.cos.detector import X_BINNING, Y_BINNING
 from shared.cos.history import LIFETIME_POSITIONS
 
 __all__ = ["ROWS", "Region", "in_spectrum", "medians_of", "regions_of", "within"]
-
-_OUTLIER_SIGMAS = 5.0
-"""An exposure is an outlier off the line through those about it by this many sigma, in gain at the same voltage."""
 
 _FLOOR = 0.005
 """Scatter that is always believed, as a fraction of the gain: what the fit of a peak of many counts repeats to."""
@@ -188,7 +186,7 @@ def _outliers(mjd: np.ndarray, gain: np.ndarray, error: np.ndarray) -> np.ndarra
     """Which gains lie off the line of median slope through those before and after them."""
     away = away_from_lines(mjd, gain)
     scatter = np.maximum(np.fmax(error, robust_sigma(away)), _FLOOR * gain)
-    found: np.ndarray = np.abs(away) > _OUTLIER_SIGMAS * scatter
+    found: np.ndarray = np.abs(away) > OFF_LINE.at(mjd) * scatter
     return found
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.monitor.monitors.framework.statistics import MAD_TO_SIGMA, robust_sigma
-from services.monitor.monitors.parts.gain_pixels import BINS_PER_LEVEL, REFERENCE_LEVEL, SAGGED, PixelHistory
+from services.monitor.monitors.parts.gain_pixels import BINS_PER_LEVEL, REFERENCE_LEVEL, PixelHistory
+from services.monitor.monitors.parts.gain_rules import SAGGED
 from shared.cos.gain import GAIN_WIDTH
 from shared.cos.history import LIFETIME_POSITIONS
 
@@ -29,10 +30,8 @@ move of spectra to another lifetime position, which changes where it falls."""
 LEAST_GAINS, LEAST_DAYS = 6, 30.0
 """Trends are fitted to no fewer gains, and no shorter spans (the legacy monitor asks for more than 5 gains)."""
 
-_LEAST_KEPT = 4
-"""Gains that must be left near the first fit (legacy gain monitor)."""
-
-_LEAST_FITTED = SAGGED + 1.0
+_LEAST_KEPT = 4  # gains that must be left near the first fit (legacy gain monitor)
+_LEAST_FITTED = SAGGED.now + 1.0
 """Lower gains are left out of the lines of superpixels: much of their peak lies below a pulse height of 2, and what is
 measured no longer falls with the gain (a simulated decline at 8 bins a year is measured 3 of its errors too flat)."""
 
@@ -116,7 +115,7 @@ def trends_of(history: PixelHistory) -> PixelTrends:
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = np.maximum(lines.squares / (lines.number - 2), usual**2)
         slope_error = np.sqrt(variance / lines.spread)
-        days = np.where(lines.slope < -_FALLING * slope_error, (SAGGED - lines.gain) / lines.slope, np.nan)
+        days = np.where(lines.slope < -_FALLING * slope_error, (SAGGED.now - lines.gain) / lines.slope, np.nan)
         sag_error = date_error(days, lines.slope, np.sqrt(variance / lines.weight), slope_error)
     intercept = lines.gain - lines.slope * lines.mjd
     columns = (lines.slope, slope_error, intercept, lines.mjd + days, sag_error, lines.number)
@@ -268,7 +267,7 @@ class Trend:
         """
         if not self.falls:
             return np.nan, np.nan
-        threshold = SAGGED + BINS_PER_LEVEL * (REFERENCE_LEVEL - level)
+        threshold = SAGGED.now + BINS_PER_LEVEL * (REFERENCE_LEVEL - level)
         days = (threshold - self.gain) / self.slope
         return self.mjd + days, float(date_error(days, self.slope, self.gain_error, self.slope_error))
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from services.monitor.monitors.parts.gain_pixels import SAGGED, PixelHistory
+from services.monitor.monitors.parts.gain_pixels import PixelHistory
+from services.monitor.monitors.parts.gain_rules import SAGGED
 from services.monitor.monitors.parts.gain_trends import date_error, trends_of
 
 _PIXELS = 20_000
@@ -35,7 +36,7 @@ def test_errors_are_those_of_the_truth(number: int) -> None:
     assert abs(np.median(pull)) < 0.05
     assert 0.8 < np.percentile(np.abs(pull), 68.3) < 1.05
     assert np.mean(np.abs(pull) > 3.0) < 0.005
-    date = 58800.0 + (SAGGED - gain[place]) / slope[place]
+    date = 58800.0 + (SAGGED.now - gain[place]) / slope[place]
     late = (trends.sag - date) / trends.sag_error
     late = late[np.isfinite(late)]
     assert len(late) > 0.1 * _PIXELS
@@ -45,8 +46,8 @@ def test_errors_are_those_of_the_truth(number: int) -> None:
 
 def test_an_error_of_a_date_reaches_half_way_to_where_the_line_is_two_sigma_off() -> None:
     gain, slope, gain_error, slope_error = 5.0, -0.002, 0.1, 0.0004
-    days = (SAGGED - gain) / slope
+    days = (SAGGED.now - gain) / slope
     later = days + 2.0 * float(date_error(days, slope, gain_error, slope_error))
-    assert gain + slope * later - SAGGED == pytest.approx(-2.0 * np.hypot(gain_error, later * slope_error))
+    assert gain + slope * later - SAGGED.now == pytest.approx(-2.0 * np.hypot(gain_error, later * slope_error))
     # A slope that is well known errs to both sides alike.
     assert float(date_error(days, slope, gain_error, 1e-9)) == pytest.approx(gain_error / -slope)

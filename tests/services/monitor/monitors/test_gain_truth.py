@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from services.monitor.monitors.parts.gain_pixels import SAGGED
+from services.monitor.monitors.parts.gain_rules import SAGGED
 from services.monitor.monitors.parts.gain_trends import trend_start
 from shared.broker import Messenger
 from shared.database.engine import Database
@@ -49,7 +49,7 @@ class _Trends:
         slope = (late - early) / (self.last - middle)
         self.late = late
         self.slope_pull = (measured[:, 0] - slope) / measured[:, 1]
-        self.date_pull = (measured[:, 2] - (self.last + (SAGGED - late) / slope)) / measured[:, 3]
+        self.date_pull = (measured[:, 2] - (self.last + (SAGGED.now - late) / slope)) / measured[:, 3]
 
 
 async def test_ten_years_are_recovered(database: Database, messenger: Messenger, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ async def test_ten_years_are_recovered(database: Database, messenger: Messenger,
         mjd, level = float(str(rows.common["expstart"])), int(str(rows.common["dethv"]))
         for y, x, gain in zip(*(rows.columns[name] for name in ("y", "x", "gain")), strict=True):
             newest[level, y, x] = mjd
-            if gain <= SAGGED:
+            if gain <= SAGGED.now:
                 first_low.setdefault((level, y, x), mjd)
     found = _Trends(truth, trends, newest)
     assert set(found.level) == {163, 167}
@@ -82,8 +82,8 @@ async def test_ten_years_are_recovered(database: Database, messenger: Messenger,
     assert len(flagged) > 5
     # A peak of some hundred counts is placed to a few tenths of a bin, and less well where a part of it is missing.
     true = [truth.gain(row.mjd or 0.0, np.array([row.x]), np.array([row.y]))[0] for row in flagged]
-    assert np.median(true) < SAGGED + 0.3
-    assert max(true) < SAGGED + 2.0
+    assert np.median(true) < SAGGED.now + 0.3
+    assert max(true) < SAGGED.now + 2.0
     shifted = {str(maps[number].common["rootname"]) for number in _SHIFTS}
     outliers = {value.rootname for value in values if value.outlier}
     assert shifted <= outliers
