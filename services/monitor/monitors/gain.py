@@ -17,9 +17,10 @@ from services.monitor.monitors.framework.monitor import (
 from services.monitor.monitors.framework.statistics import summarise
 from services.monitor.monitors.parts import gain_figures, gain_levels, gain_pixels
 from services.monitor.monitors.parts.exposures import take, voltage_changed
+from services.monitor.monitors.parts.gain_ageing import ageing_figures
 from services.monitor.monitors.parts.gain_findings import pixel_findings, region_findings
 from services.monitor.monitors.parts.gain_limits import LIMITS, limits_artifact, limits_findings
-from services.monitor.monitors.parts.gain_maps import map_artifact
+from services.monitor.monitors.parts.gain_maps import map_artifact, total_artifact
 from services.monitor.monitors.parts.gain_pixels import keys_of, place_of
 from services.monitor.monitors.parts.gain_regions import Region
 from services.monitor.monitors.parts.gain_rules import RULES
@@ -33,7 +34,9 @@ Each photon makes a cloud of charge in the micro-channel plates; its size is the
 fallen the plates give less charge: the modal gain, the centre of the peak of the pulse heights, goes down. At 3 bins
 so many photons fall below the threshold that 5 per cent of the flux is lost: the place has sagged.
 
-The maps show the newest gain of each superpixel (8 by 2 pixels) by segment and high voltage. A line is fitted to the
+The maps show the newest gain of each superpixel (8 by 2 pixels) by segment and high voltage, and their files the counts
+and the charge of its events too, of the newest map and of all. An event of pulse height p has 1e-12 C times 10 to the
+power of (p - 11.75) / 20.5. The gain falls by the charge that was taken, which a figure shows. A line is fitted to the
 gains of each superpixel at each voltage, weighted by counts, and again without those 3 robust sigma off it: to those of
 its newest 730 days, and none before the last move of spectra to another lifetime position, for the gain falls only
 while light falls on it. Errors are those of the scatter about the line, or of that about all lines at the voltage where
@@ -56,6 +59,7 @@ def _compute(inputs: Inputs) -> Findings:
     newest = max(float(one.pixels["mjd"].max()) for one in segments)
     regions = [region for one in segments for region in one.regions]
     maps = [one for segment in segments for one in segment.maps]
+    totals = [one.total for one in segments]
     limits = list(_limits(segments, inputs["limits"]))
     next_figure = gain_figures.pixel_figure([one.levels[0] for one in segments], inputs["files"])
     return Findings(
@@ -66,6 +70,7 @@ def _compute(inputs: Inputs) -> Findings:
             *gain_figures.trend_figures(regions),
             gain_figures.least_figure(maps),
             *gain_figures.date_figures(maps),
+            *ageing_figures(totals),
             *([next_figure] if next_figure else []),
         ],
         findings=[
@@ -73,7 +78,7 @@ def _compute(inputs: Inputs) -> Findings:
             *(finding for one in segments for finding in pixel_findings(one, newest, inputs["files"])),
             *(finding for one in limits for finding in limits_findings(one, newest)),
         ],
-        artifacts=[*_new_maps(segments), *limits],
+        artifacts=[*_new_maps(segments), total_artifact(totals, newest), *limits],
         kept_artifacts=[
             one.file_name
             for segment in segments
@@ -164,7 +169,7 @@ MONITOR = Monitor(
     title="FUV modal gain",
     explanation=_EXPLANATION.strip(),
     detector="FUV",
-    version=4,
+    version=5,
     tables=frozenset({"gain"}),
     inputs={"ranges": gain_levels.RANGES},
     quantities={

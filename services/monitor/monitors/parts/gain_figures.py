@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from services.monitor.figures import Figure, Heatmap, Line, Mark, Panel
-from services.monitor.figures.description import Layer, PointColumns, numbers, scatter
+from services.monitor.figures.description import Layer, numbers, scatter
 from services.monitor.monitors.framework.history import annotation_marks, configuration_marks
 from services.monitor.monitors.framework.monitor import Columns
 from services.monitor.monitors.parts.exposures import points_of, take
 from services.monitor.monitors.parts.gain_levels import Level
 from services.monitor.monitors.parts.gain_maps import GainMap
-from services.monitor.monitors.parts.gain_pixels import place_of, rootnames_of
+from services.monitor.monitors.parts.gain_pixels import place_of, places_of
 from services.monitor.monitors.parts.gain_regions import ROWS, Region, within
 from services.monitor.monitors.parts.gain_rules import SAGGED
 from shared.cos.detector import ACTIVE_AREAS, GAIN_SHAPE, X_BINNING, Y_BINNING
@@ -137,8 +137,7 @@ def _trend_panel(segment: Segment, regions: Sequence[Region]) -> Panel:
     layers: list[Layer] = []
     for region in regions:
         values = region.values
-        told = {name: column for name, column in vars(values).items() if name != "region"}
-        columns = points_of(told, values.mjd, region.reference, values.error, outlier=values.outlier)
+        columns = points_of(region.settings, values.mjd, region.reference, values.error, outlier=values.outlier)
         label = region.name.split(" ", 1)[1]
         layers += scatter(label, columns)
         if region.trend is not None:
@@ -169,8 +168,8 @@ def pixel_figure(levels: Sequence[Level], files: Columns) -> Figure | None:
             gains = take(one.next, one.next["pixel"] == lines["pixel"][number])
             _, (y,), (x,) = place_of(lines["pixel"][number : number + 1])
             label = f"X {x * X_BINNING}, Y {y * Y_BINNING}, HV {one.level}"
-            names = rootnames_of(gains["file_id"], files)
-            layers += scatter(label, PointColumns(gains["mjd"], gains["gain"], rootnames=names))
+            exposures = take(files, places_of(gains["file_id"], files))
+            layers += scatter(label, points_of(exposures, gains["mjd"], gains["gain"]))
             ends = np.array([gains["mjd"][0], lines["sag"][number]])
             line = lines["intercept"][number] + lines["slope"][number] * ends
             text = f"{label}: {_years(ends)[1]:.2f} ± {lines['sag_error'][number] / 365.25:.2f}"

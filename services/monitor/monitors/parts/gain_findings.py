@@ -8,7 +8,7 @@ from services.monitor.monitors.framework.monitor import Columns
 from services.monitor.monitors.framework.rules import Finding
 from services.monitor.monitors.parts.exposures import take
 from services.monitor.monitors.parts.gain_levels import Level
-from services.monitor.monitors.parts.gain_pixels import place_of, rootnames_of
+from services.monitor.monitors.parts.gain_pixels import place_of, places_of
 from services.monitor.monitors.parts.gain_regions import Region, in_spectrum
 from services.monitor.monitors.parts.gain_rules import (
     COLUMNS_SAG,
@@ -87,7 +87,7 @@ def _columns_ahead(segment: SegmentGain, newest: float) -> int:
 
 def _rapid_findings(level: Level, newest: float, files: Columns) -> Iterator[Finding]:
     late = take(level.rapid, level.rapid["mjd"] > newest - RECENT_DAYS)
-    names = rootnames_of(late["file_id"], files)
+    names = files["rootname"][places_of(late["file_id"], files)]
     rows = zip(*(late[name].tolist() for name in ("mjd", "count", "largest")), names.tolist(), strict=True)
     where = f"{level.segment} HV {level.level}"
     for mjd, count, largest, rootname in rows:

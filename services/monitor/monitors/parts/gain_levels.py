@@ -10,16 +10,15 @@ from services.monitor.monitors.framework.monitor import Columns, Inputs, PartedI
 from services.monitor.monitors.framework.parts import by_files, file_ranges
 from services.monitor.monitors.parts.exposures import take
 from services.monitor.monitors.parts.gain_pixels import (
-    TABLES,
     PixelHistory,
-    files_query,
     first_sagged,
     history_of,
-    pixels_query,
     place_of,
     rapid_changes,
 )
+from services.monitor.monitors.parts.gain_queries import TABLES, files_query, pixels_query
 from services.monitor.monitors.parts.gain_regions import in_spectrum, medians_of
+from services.monitor.monitors.parts.gain_sums import sums_of
 from services.monitor.monitors.parts.gain_trends import TREND_DAYS, PixelTrends, trends_of
 from shared.cos.history import Segment
 
@@ -30,6 +29,9 @@ RANGES = file_ranges(TABLES)
 
 FILES = by_files("ranges", {"files": files_query()})
 """Files that gains are of (``files``), by the input ``ranges``, which is `RANGES`."""
+
+_TABLES = ("pixels", "rapid", "next", "sums")
+"""What is found of a voltage and stays by itself."""
 
 _SHOWN = 3
 """Superpixels of a segment whose history is shown."""
@@ -48,23 +50,30 @@ class Level:
         Segment, commanded level.
     new
         Whether this run found it anew.
+    files
+        Files of the segment at this voltage, in order of time.
     pixels
         Superpixels (``pixel``, see `gain_pixels.place_of`), shape (m,): gain (bins) and time (MJD) of the oldest
-        (``first``, ``begin``) and the newest (``last``, ``mjd``), when the gain was first 3 or less where spectra fall
-        (``sagged``, MJD, NaN for never), and columns of `PixelTrends`, NaN where there is no line.
+        (``first``, ``begin``) and the newest (``last``, ``mjd``), ``counts`` and ``charge`` (C) of the newest, when the
+        gain was first 3 or less where spectra fall (``sagged``, MJD, NaN for never), and columns of `PixelTrends`,
+        NaN where there is no line.
     rapid
         Exposures that differ from those before: ``file_id``, ``mjd``, in how many superpixels (``count``), by how many
         bins at most (``largest``).
     next
         Gains of the superpixels that sag first: ``pixel``, ``file_id``, ``mjd``, ``gain``.
+    sums
+        What superpixels gave so far (`gain_sums.sums_of`).
     """
 
     segment: Segment
     level: int
     new: bool
+    files: Columns
     pixels: Columns
     rapid: Columns
     next: Columns
+    sums: Columns
 
     @property
     def mjd(self) -> float:
@@ -87,9 +96,12 @@ def levels_of(inputs: Inputs, segment: Segment) -> Iterator[Level]:
         zip(*(inputs["levels"][name].tolist() for name in ("key", "new")), strict=True)
     ):
         name, level = key.split()
-        tables = [take(inputs[table], inputs[table]["part"] == number) for table in ("pixels", "rapid", "next")]
-        if name == segment and len(tables[0]["pixel"]):
-            levels.append(Level(segment, int(level), new, *tables))
+        if name != segment:
+            continue
+        tables = {table: take(inputs[table], inputs[table]["part"] == number) for table in _TABLES}
+        if len(tables["pixels"]["pixel"]):
+            files = _files(inputs["files"], segment, float(level))
+            levels.append(Level(segment, int(level), new, files, **tables))
     yield from sorted(levels, key=lambda one: -one.mjd)
 
 
@@ -119,13 +131,15 @@ def _rows(key: str) -> dict[str, RowQuery]:
 
 def _find(key: str, inputs: Inputs) -> dict[str, Columns]:
     segment, level = key.split()
-    history = history_of(segment, inputs["gains"], _files(inputs["files"], segment, float(level)), inputs["spots"])
+    files = _files(inputs["files"], segment, float(level))
+    history = history_of(segment, inputs["gains"], files, inputs["spots"])
     trends = trends_of(history)
     return {
         "pixels": _pixels(segment, history, trends),
         "medians": medians_of(segment, history),
         "rapid": _rapid(history),
         "next": _next(segment, history, trends),
+        "sums": sums_of(inputs["gains"], files),
     }
 
 
@@ -136,6 +150,8 @@ def _pixels(segment: str, history: PixelHistory, trends: PixelTrends) -> Columns
         "first": history.gain[history.starts],
         "mjd": history.mjd[history.last],
         "last": history.gain[history.last],
+        "counts": history.counts[history.last],
+        "charge": history.charge[history.last],
     }
     sagged, mjd = first_sagged(history)
     wanted = in_spectrum(segment, place_of(sagged)[1])

@@ -9,9 +9,9 @@ import numpy as np
 from services.monitor.monitors.framework.monitor import Columns, Values
 from services.monitor.monitors.framework.statistics import robust_sigma
 from services.monitor.monitors.parts.exposures import take, values_of
-from services.monitor.monitors.parts.gain_pixels import PixelHistory, place_of, scaled
+from services.monitor.monitors.parts.gain_pixels import PixelHistory, place_of, places_of, ranked_within, scaled
 from services.monitor.monitors.parts.gain_rules import OFF_LINE
-from services.monitor.monitors.parts.gain_trends import Trend, fit_trend, ranked_within
+from services.monitor.monitors.parts.gain_trends import Trend, fit_trend
 from services.monitor.monitors.parts.lines import away_from_lines
 from shared.cos.detector import X_BINNING, Y_BINNING
 from shared.cos.history import LIFETIME_POSITIONS
@@ -84,6 +84,8 @@ class Region:
         The same at the reference level, shape (n,).
     trend
         Line through the newest of them; None where they are too few.
+    settings
+        Columns of their files that `exposures.notes_of` tells.
     """
 
     segment: str
@@ -92,6 +94,7 @@ class Region:
     values: Values
     reference: np.ndarray
     trend: Trend | None
+    settings: Columns
 
     @property
     def name(self) -> str:
@@ -148,8 +151,7 @@ def regions_of(segment: str, medians: Columns, files: Columns) -> Iterator[Regio
     files
         Files of the segment in order of time.
     """
-    order = np.argsort(files["file_id"])
-    place = order[np.searchsorted(files["file_id"][order], medians["file_id"])]
+    place = places_of(medians["file_id"], files)
     for position in ROWS[segment]:
         for block in np.unique(medians["block"][medians["position"] == position]).astype(int).tolist():
             mine = np.flatnonzero((medians["position"] == position) & (medians["block"] == block))
@@ -179,7 +181,7 @@ def _region(segment: str, position: int, block: int, files: Columns, gain: np.nd
     reference = scaled(gain, mine["hvlevel"])
     outlier = _outliers(mine["mjd"], reference, error)
     values = values_of("modal_gain", mine, gain, error, region=_name(position, block), outlier=outlier)
-    return Region(segment, position, block, values, reference, fit_trend(mine["mjd"], reference))
+    return Region(segment, position, block, values, reference, fit_trend(mine["mjd"], reference), mine)
 
 
 def _outliers(mjd: np.ndarray, gain: np.ndarray, error: np.ndarray) -> np.ndarray:

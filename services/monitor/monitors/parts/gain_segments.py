@@ -10,6 +10,7 @@ from services.monitor.monitors.parts.exposures import take
 from services.monitor.monitors.parts.gain_levels import Level, levels_of
 from services.monitor.monitors.parts.gain_maps import GainMap, map_of
 from services.monitor.monitors.parts.gain_regions import Region, regions_of
+from services.monitor.monitors.parts.gain_sums import Total, total_of
 from shared.cos.detector import FUV_SEGMENTS
 from shared.cos.history import Segment
 
@@ -25,6 +26,7 @@ class SegmentGain:
     pixels: Columns
     regions: Sequence[Region]
     maps: Sequence[GainMap]
+    total: Total
 
     @property
     def sagged(self) -> Columns:
@@ -49,4 +51,7 @@ def segments_of(inputs: Inputs) -> Iterator[SegmentGain]:
             medians = take(inputs["medians"], mine[inputs["medians"]["part"]])
             pixels = take(inputs["pixels"], mine[inputs["pixels"]["part"]])
             regions = list(regions_of(name, medians, files))
-            yield SegmentGain(name, levels, pixels, regions, [map_of(level) for level in levels])
+            # Those of voltages without any gain too.
+            sums = take(inputs["sums"], mine[inputs["sums"]["part"]])
+            total = total_of(name, [(level.level, level.pixels) for level in levels], sums)
+            yield SegmentGain(name, levels, pixels, regions, [map_of(level) for level in levels], total)

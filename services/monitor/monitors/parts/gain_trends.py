@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.monitor.monitors.framework.statistics import MAD_TO_SIGMA, robust_sigma
-from services.monitor.monitors.parts.gain_pixels import BINS_PER_LEVEL, REFERENCE_LEVEL, PixelHistory
+from services.monitor.monitors.parts.gain_pixels import BINS_PER_LEVEL, REFERENCE_LEVEL, PixelHistory, ranked_within
 from services.monitor.monitors.parts.gain_rules import SAGGED
 from shared.cos.gain import GAIN_WIDTH
 from shared.cos.history import LIFETIME_POSITIONS
@@ -18,7 +18,6 @@ __all__ = [
     "Trend",
     "date_error",
     "fit_trend",
-    "ranked_within",
     "trend_start",
     "trends_of",
 ]
@@ -30,7 +29,9 @@ move of spectra to another lifetime position, which changes where it falls."""
 LEAST_GAINS, LEAST_DAYS = 6, 30.0
 """Trends are fitted to no fewer gains, and no shorter spans (the legacy monitor asks for more than 5 gains)."""
 
-_LEAST_KEPT = 4  # gains that must be left near the first fit (legacy gain monitor)
+_LEAST_KEPT = 4
+"""Gains that must be left near the first fit (legacy gain monitor)."""
+
 _LEAST_FITTED = SAGGED.now + 1.0
 """Lower gains are left out of the lines of superpixels: much of their peak lies below a pulse height of 2, and what is
 measured no longer falls with the gain (a simulated decline at 8 bins a year is measured 3 of its errors too flat)."""
@@ -204,26 +205,6 @@ class _Lines:
         self.slope = np.where(self.spread > 0, slope, 0.0)
         self.line = self.gain[group] + self.slope[group] * time
         self.squares = total(weight * (gain - self.line) ** 2)
-
-
-def ranked_within(group: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Sort values within each group, groups in ascending order; to a millionth of the largest value's reach.
-
-    Parameters
-    ----------
-    group
-        Number of each value's group, from 0, shape (n,).
-    values
-        Finite values, shape (n,).
-    """
-    if not len(values):
-        return values
-    low = values.min()
-    reach = 2.0 * (values.max() - low) + 1.0
-    # One sort of sums takes a third of the time of a sort by two keys.
-    ranked = np.sort(group + (values - low) / reach)
-    found: np.ndarray = (ranked - np.sort(group)) * reach + low
-    return found
 
 
 @dataclass(frozen=True)

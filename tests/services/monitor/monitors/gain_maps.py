@@ -44,6 +44,7 @@ async def add_maps(
             "y": (_FIRST_Y + y).tolist(),
             "gain": gains.ravel().tolist(),
             "counts": [100] * gains.size,
+            "charge": [1e-10] * gains.size,
         }
         rows.append(Rows(Gain, common=common, columns=columns))
     await add_rows(database, rows)
@@ -144,19 +145,19 @@ def inputs_of(maps: Sequence[Rows], spots: Columns | None = None) -> dict[str, C
         "mjd": np.array(common["expstart"], dtype=float),
         "stop": np.array(common["expstart"], dtype=float) + 0.01,
         "hvlevel": np.array(common["dethv"], dtype=float),
-        "life_adj": np.full(len(maps), np.nan),
+        **{name: np.full(len(maps), np.nan) for name in ("life_adj", "exptime", "proposid", "cenwave")},
+        "opt_elem": np.full(len(maps), None, dtype=object),
         "written": np.zeros(len(maps)),
     }
     joined = {
         name: np.concatenate([np.asarray(rows.columns[name], dtype=float) for rows in maps])
-        for name in ("x", "y", "gain", "counts")
+        for name in ("x", "y", "gain", "counts", "charge")
     }
     level = np.repeat(files["hvlevel"], count)
     pixels = {
         "file_id": np.repeat(files["file_id"], count),
         "pixel": (level * GAIN_SHAPE[0] + joined["y"]) * GAIN_SHAPE[1] + joined["x"],
-        "gain": joined["gain"],
-        "counts": joined["counts"],
+        **{name: joined[name] for name in ("gain", "counts", "charge")},
     }
     return {"files": files, "gains": pixels, "spots": spots or SPOTS.read([]), "limits": LIMITS.read([])}
 

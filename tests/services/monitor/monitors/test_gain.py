@@ -56,7 +56,10 @@ def _inputs(gains: np.ndarray, mjd: np.ndarray = _MJD, spots: Columns | None = N
             common={
                 "rootname": f"le{number:06d}q", "segment": "FUVA", "dethv": _LEVELS[number], "expstart": mjd[number],
             },
-            columns={"x": _X.tolist(), "y": _Y.tolist(), "gain": one.tolist(), "counts": [100] * len(_X)},
+            columns={
+                "x": _X.tolist(), "y": _Y.tolist(), "gain": one.tolist(), "counts": [100] * len(_X),
+                "charge": [1e-10] * len(_X),
+            },
         )
         for number, one in enumerate(gains)
     ]  # fmt: skip
@@ -226,7 +229,10 @@ def test_maps_and_limits_are_written(tmp_path: Path) -> None:
     inputs["files"]["segment"][_COUNT:] = "FUVB"
     found = findings_of(inputs)
     names = [artifact.name for artifact in found.artifacts]
-    assert names == [f"gain_fuv{side}_{level}.fits.gz" for side in "ab" for level in (167, 163)] + ["cosmo_phf.fits.gz"]
+    assert names == [f"gain_fuv{side}_{level}.fits.gz" for side in "ab" for level in (167, 163)] + [
+        "total_gain_178.fits.gz",
+        "cosmo_phf.fits.gz",
+    ]
     assert found.artifacts[0].detail == {"superpixels": len(_X), "sagged": 1}
     with fits.open(io.BytesIO(gzip.decompress(found.artifacts[0].content))) as hdus:
         gain, sagged = hdus["MOD_GAIN"].data, hdus["SAGGED"].data

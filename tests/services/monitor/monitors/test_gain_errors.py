@@ -21,7 +21,8 @@ def _history(number: int, gain: np.ndarray, slope: np.ndarray, counts: np.ndarra
     every = np.repeat(counts, number)
     measured = true + _SCATTER / np.sqrt(every) * chance.normal(size=len(mjd))
     starts = np.arange(_PIXELS) * number
-    return PixelHistory({}, pixel, np.zeros(len(mjd), int), mjd, measured, every, starts, np.full(_PIXELS, number))
+    file, charge = np.zeros(len(mjd), int), 1e-12 * every
+    return PixelHistory({}, pixel, file, mjd, measured, every, charge, starts, np.full(_PIXELS, number))
 
 
 @pytest.mark.parametrize("number", [6, 8, 60])

@@ -1,0 +1,72 @@
+"""Figures of the gain against what superpixels have given: counts and charge since 2010."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from services.monitor.figures import Figure, Line, Mark, Panel
+from services.monitor.figures.description import Layer, PointColumns, numbers, scatter
+from services.monitor.monitors.parts.gain_pixels import REFERENCE_LEVEL
+from services.monitor.monitors.parts.gain_regions import ROWS, in_spectrum, within
+from services.monitor.monitors.parts.gain_rules import SAGGED
+from services.monitor.monitors.parts.gain_sums import Total
+from shared.cos.detector import GAIN_SHAPE
+
+__all__ = ["ageing_figures"]
+
+_STEP = 0.1
+"""Decades of counts or charge of which there is one median."""
+
+_LEAST = 20
+"""Superpixels that a median needs."""
+
+
+def ageing_figures(totals: Sequence[Total]) -> Iterator[Figure]:
+    """Gain against accumulated counts and charge, a figure for each segment.
+
+    Parameters
+    ----------
+    totals
+        Of each segment.
+    """
+    caption = (
+        "Newest gain of each superpixel where spectra fall, scaled to high-voltage level 178, against what it has "
+        "given since 2010 at all voltages, in the exposures where its pulse heights had a peak; above 20,000 "
+        f"superpixels, how many there are. Lines: medians of {_LEAST} superpixels or more in the rows of each lifetime "
+        "position."
+    )
+    for one in totals:
+        panels = [
+            _panel(one, np.log10(np.where(image > 0, image, np.nan)), f"log10 of accumulated {what}")
+            for image, what in ((one.counts, "counts"), (one.charge, "charge (C)"))
+        ]
+        if not all(panel.empty for panel in panels):
+            title = f"Gain against accumulated counts and charge, {one.segment}"
+            yield Figure(f"ageing-{one.segment.lower()}", title, caption, panels)
+
+
+def _panel(one: Total, given: np.ndarray, label: str) -> Panel:
+    known = np.isfinite(one.last) & np.isfinite(given) & in_spectrum(one.segment, _rows())[:, None]
+    layers: list[Layer] = scatter("superpixels", PointColumns(given[known], one.last[known]))
+    for position, rows in ROWS[one.segment].items():
+        mine = known & within(_rows(), rows)[:, None]
+        x, y = _medians(given[mine], one.last[mine])
+        if len(x):
+            layers.append(Line(f"LP{position}", numbers(x), numbers(y)))
+    if layers:
+        layers.append(Mark("sagged at 178", y=SAGGED.now))
+    return Panel(label, f"Modal gain at HV {REFERENCE_LEVEL:.0f} (bins)", layers, one.segment)
+
+
+def _rows() -> np.ndarray:
+    return np.arange(GAIN_SHAPE[0])
+
+
+def _medians(given: np.ndarray, gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centres of the steps with enough superpixels, and the median of each."""
+    steps = np.floor(given / _STEP).astype(int)
+    order = np.argsort(steps, kind="stable")
+    found, starts, number = np.unique(steps[order], return_index=True, return_counts=True)
+    medians = np.array([np.median(part) for part in np.split(gain[order], starts[1:])] if len(found) else [])
+    rich = number >= _LEAST
+    return (found[rich] + 0.5) * _STEP, medians[rich]
