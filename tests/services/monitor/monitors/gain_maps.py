@@ -29,7 +29,12 @@ _FIRST_X, _FIRST_Y = 300, 210
 
 
 async def add_maps(
-    database: Database, maps: Sequence[np.ndarray], *, start: float = 58100.0, days: float = 10.0
+    database: Database,
+    maps: Sequence[np.ndarray],
+    *,
+    start: float = 58100.0,
+    days: float = 10.0,
+    others: Sequence[Rows] = (),
 ) -> None:
     """Add maps of FUVA at level 163, one every ten days: gains by row and column, from superpixel (300, 210) on."""
     rows = []
@@ -47,7 +52,7 @@ async def add_maps(
             "charge": [1e-10] * gains.size,
         }
         rows.append(Rows(Gain, common=common, columns=columns))
-    await add_rows(database, rows)
+    await add_rows(database, [*rows, *others])
 
 
 async def add_rows(database: Database, maps: Sequence[Rows]) -> None:
@@ -138,19 +143,21 @@ def inputs_of(maps: Sequence[Rows], spots: Columns | None = None) -> dict[str, C
     """Make the columns that the gain monitor reads: files, gains, and hot spots."""
     count = np.array([len(rows.columns["x"]) for rows in maps])
     common = {name: [rows.common[name] for rows in maps] for name in ("rootname", "segment", "expstart", "dethv")}
+    cumulative = [str(name).startswith("l_") for name in common["rootname"]]
     files = {
         "file_id": np.arange(len(maps), dtype=float),
         "rootname": np.array(common["rootname"], dtype=object),
         "segment": np.array(common["segment"], dtype=object),
         "mjd": np.array(common["expstart"], dtype=float),
-        "stop": np.array(common["expstart"], dtype=float) + 0.01,
+        "stop": np.array(common["expstart"], dtype=float) + np.where(cumulative, 7.0, 0.01),
         "hvlevel": np.array(common["dethv"], dtype=float),
         **{name: np.full(len(maps), np.nan) for name in ("life_adj", "exptime", "proposid", "cenwave")},
         "opt_elem": np.full(len(maps), None, dtype=object),
         "written": np.zeros(len(maps)),
     }
+    nothing = np.full(count.max(), np.nan)
     joined = {
-        name: np.concatenate([np.asarray(rows.columns[name], dtype=float) for rows in maps])
+        name: np.concatenate([np.asarray(rows.columns.get(name, nothing[: len(rows)]), dtype=float) for rows in maps])
         for name in ("x", "y", "gain", "counts", "charge")
     }
     level = np.repeat(files["hvlevel"], count)

@@ -9,6 +9,7 @@ import pytest
 from astropy.io import fits
 from sqlalchemy import func, select
 
+from services.ingestor.extractors.events.gains import count_rows
 from services.ingestor.extractors.reading import Rows
 from services.monitor.figures import Heatmap
 from services.monitor.figures.drawing import draw
@@ -273,12 +274,16 @@ async def test_a_run_reads_maps_from_the_database(database: Database, messenger:
     gains = (9.0, 8.9, 8.8, 8.7, 8.6, 8.5, 8.4)
     maps = [np.full((4, 10), gain) for gain in gains]
     maps[-1][2, 3] = 2.5  # a rapid change, and sagged
-    await add_maps(database, maps)
+    histogram = np.where(np.arange(32) == 10, 60, 0)[None]
+    accumulated = count_rows(
+        "l_2018030000000_02_163_cci", "FUVA", 163, 58150.0, np.array([212 * 2048 + 303]), histogram
+    )
+    await add_maps(database, maps, others=[accumulated])
     store = Store(f"file://{tmp_path}/store")
     await run_monitor(database, messenger, store, "gain")
     async with database.session() as session:
         values = (await session.execute(select(MonitorValue).order_by(MonitorValue.mjd))).scalars().all()
-        artifact = (await session.execute(select(Artifact))).scalar_one()
+        artifact = (await session.execute(select(Artifact).where(Artifact.kind == "gain map"))).scalar_one()
         rules = (await session.execute(select(Alert.key))).scalars().all()
         flagged = (await session.execute(select(FlaggedPixel))).scalar_one()
         trends = (await session.execute(select(GainTrend).order_by(GainTrend.id))).scalars().all()
@@ -289,6 +294,11 @@ async def test_a_run_reads_maps_from_the_database(database: Database, messenger:
     (slope,) = [value for value in values if value.quantity == "gain_slope"]
     assert slope.value == pytest.approx(-0.1 / 10 * 365.25, rel=1e-4)
     assert artifact.detail == {"superpixels": 40, "sagged": 1}
+    with fits.open(tmp_path / "store" / artifact.path / artifact.name) as hdus:
+        assert hdus["FILES"].data["SUMMED"].tolist() == [True] * 8
+        counts, charge = hdus["CUMLCNTS"].data, hdus["CUMLCHRG"].data
+    assert (counts.sum(), counts[212, 303]) == (40 * 700 + 60, 760)
+    assert charge[212, 303] == pytest.approx(7e-10 + 6e-11 * 10 ** (-1.75 / 20.5))
     assert sorted(key.split("|")[0] for key in rules) == ["rapid-change", "sagged"]
     pixel = np.array([(163 * 512 + 212) * 2048 + 303])
     assert (flagged.id, flagged.x, flagged.y, flagged.mjd) == (keys_of("FUVA", pixel)[0], 303, 212, 58160.0)
