@@ -13,6 +13,7 @@ from services.monitor.figures import Line, Points
 from services.monitor.figures.drawing import draw
 from services.monitor.monitors.framework.monitor import Columns
 from services.monitor.monitors.parts.gain_ageing import ageing_figures
+from services.monitor.monitors.parts.gain_maps import GainMap, map_artifact
 from services.monitor.monitors.parts.gain_pixels import history_of
 from services.monitor.monitors.parts.gain_sums import Total, image_of, is_counted, sums_of, total_of
 from shared.cos.detector import GAIN_SHAPE
@@ -138,10 +139,13 @@ def test_maps_hold_what_went_in() -> None:
 
 def test_exposure_times_are_summed_where_they_are_known() -> None:
     exposures = [rows for rows in _maps() if not str(rows.common["rootname"]).startswith("l_")]
-    inputs = inputs_of(exposures)
-    inputs["files"]["exptime"] = np.array([100.0, 200.0, 400.0, 800.0])
-    (content,) = (one.content for one in findings_of(inputs).artifacts if one.name == "gain_fuva_163.fits.gz")
-    with fits.open(io.BytesIO(gzip.decompress(content))) as hdus:
+    gains, files = _of_level(inputs_of(exposures), 163)
+    files["exptime"] = np.array([100.0, 200.0, 800.0])
+    unknown = dict.fromkeys(("sagged", "sag", "sag_error", "slope", "intercept"), np.full(3, np.nan))
+    known = dict.fromkeys(("first", "last", "counts", "charge", "mjd"), np.ones(3))
+    pixels = {"pixel": 163 * GAIN_SHAPE[0] * GAIN_SHAPE[1] + _PIXELS} | known | unknown
+    artifact = map_artifact(GainMap("FUVA", 163, 58123.0, pixels, sums_of(gains, files), files))
+    with fits.open(io.BytesIO(gzip.decompress(artifact.content))) as hdus:
         assert hdus[0].header["EXPTIME"] == 100.0 + 200.0 + 800.0
 
 
