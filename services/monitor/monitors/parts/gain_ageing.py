@@ -14,11 +14,8 @@ from shared.cos.detector import GAIN_SHAPE
 
 __all__ = ["ageing_figures"]
 
-_STEP = 0.1
-"""Decades of counts or charge of which there is one median."""
-
-_LEAST = 20
-"""Superpixels that a median needs."""
+_GROUPS, _LEAST = 25, 20
+"""Most medians of a lifetime position, and superpixels that one needs."""
 
 
 def ageing_figures(totals: Sequence[Total]) -> Iterator[Figure]:
@@ -32,8 +29,8 @@ def ageing_figures(totals: Sequence[Total]) -> Iterator[Figure]:
     caption = (
         "Newest gain of each superpixel where spectra fall, scaled to high-voltage level 178, against what it has "
         "given since 2010 at all voltages, in the exposures where its pulse heights had a peak; above 20,000 "
-        f"superpixels, how many there are. Lines: medians of {_LEAST} superpixels or more in the rows of each lifetime "
-        "position."
+        f"superpixels, how many there are. Lines: medians of {_GROUPS} groups of superpixels, as many in each, in the "
+        "rows of each lifetime position."
     )
     for one in totals:
         panels = [
@@ -54,7 +51,7 @@ def _panel(one: Total, given: np.ndarray, label: str) -> Panel:
         if len(x):
             layers.append(Line(f"LP{position}", numbers(x), numbers(y)))
     if layers:
-        layers.append(Mark("sagged at 178", y=SAGGED.now))
+        layers.append(Mark("sagged at HV 178", y=SAGGED.now))
     return Panel(label, f"Modal gain at HV {REFERENCE_LEVEL:.0f} (bins)", layers, one.segment)
 
 
@@ -63,10 +60,8 @@ def _rows() -> np.ndarray:
 
 
 def _medians(given: np.ndarray, gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Centres of the steps with enough superpixels, and the median of each."""
-    steps = np.floor(given / _STEP).astype(int)
-    order = np.argsort(steps, kind="stable")
-    found, starts, number = np.unique(steps[order], return_index=True, return_counts=True)
-    medians = np.array([np.median(part) for part in np.split(gain[order], starts[1:])] if len(found) else [])
-    rich = number >= _LEAST
-    return (found[rich] + 0.5) * _STEP, medians[rich]
+    """Medians of both in groups of as many superpixels, in ascending order of what they gave."""
+    groups = min(_GROUPS, len(given) // _LEAST)
+    parts = np.array_split(np.argsort(given, kind="stable"), groups) if groups else []
+    x, y = (np.array([np.median(values[part]) for part in parts]) for values in (given, gain))
+    return x, y
