@@ -1,4 +1,4 @@
-"""Reductions of event tables: darks, dark counts, stim pulses, pulse heights and gain, all in one pass over a file."""
+"""Reductions of events, in one pass over a file: darks, dark counts, stims, pulse heights, gain, peak rates."""
 
 from services.ingestor.extractors.events.reduction import EVENT_TABLES, extract_events
 

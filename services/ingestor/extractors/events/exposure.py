@@ -1,5 +1,6 @@
 """What reductions need of an exposure beside its events."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +33,12 @@ class Exposure:
     exptime
         Good time in seconds.
     good
-        Good time intervals, shape (n, 2): start and stop in seconds since ``expstart``.
+        Good time intervals, shape (n, 2): start and stop in seconds since ``expstart``. Where CalCOS took bad time or
+        bursts out of them, what is left.
+    raw_good
+        Those of the raw file.
+    flashes
+        When a lamp was on, shape (n, 2), in seconds since ``expstart``.
     hvlevel
         High voltage level; None for NUV or where it is not known.
     """
@@ -42,6 +48,8 @@ class Exposure:
     expstart: float
     exptime: float
     good: NDArray[np.float64]
+    raw_good: NDArray[np.float64]
+    flashes: NDArray[np.float64]
     hvlevel: int | None
 
     @property
@@ -73,23 +81,49 @@ def read_exposure(source: Source) -> Exposure:
     expstart = number(header, "EXPSTART", source.name)
     if expstart <= 0:
         raise PermanentError(f"{source.name}: EXPSTART is {expstart}, so that no time in it is known")
+    tables = _good_times(source)
     return Exposure(
         rootname=root_of(source),
         segment=segment,
         expstart=expstart,
         exptime=number(header, "EXPTIME", source.name),
-        good=_good_times(source),
+        good=tables[-1],
+        raw_good=tables[0],
+        flashes=_flashes(header),
         hvlevel=level if type(level) is int and level >= 0 else None,
     )
 
 
-def _good_times(source: Source) -> NDArray[np.float64]:
-    table = source.file.table(source.file.find("GTI"), ["START", "STOP"])
-    good = np.stack([table["START"], table["STOP"]], axis=-1).astype(np.float64)
-    if not np.isfinite(good).all() or (good[:, 1] < good[:, 0]).any() or (np.abs(good) > _LONGEST).any():
-        raise PermanentError(f"{source.name}: its good time intervals make no sense")
-    return good
+def _good_times(source: Source) -> list[NDArray[np.float64]]:
+    """Good time intervals of every table of them: CalCOS adds one to that of the raw file where it changes them."""
+    hdus = sorted((hdu for hdu in source.file.hdus if hdu.name == "GTI"), key=lambda hdu: hdu.version)
+    if not hdus:
+        raise PermanentError(f"{source.name}: no extension GTI")
+    tables = []
+    for hdu in hdus:
+        table = source.file.table(hdu, ["START", "STOP"])
+        good = np.stack([table["START"], table["STOP"]], axis=-1).astype(np.float64)
+        if not np.isfinite(good).all() or (good[:, 1] < good[:, 0]).any() or (np.abs(good) > _LONGEST).any():
+            raise PermanentError(f"{source.name}: its good time intervals make no sense")
+        tables.append(good)
+    return tables
 
+
+def _flashes(header: Mapping[str, Any]) -> NDArray[np.float64]:
+    """When a lamp flashed (LMP_ONn, LMPOFFn), as far as it can be read."""
+    number = header.get("NUMFLASH")
+    flashes = range(1, min(number, _MOST_FLASHES) + 1) if type(number) is int else range(0)
+    times = [(header.get(f"LMP_ON{flash}"), header.get(f"LMPOFF{flash}")) for flash in flashes]
+    known = [
+        (float(on), float(off))
+        for on, off in times
+        if isinstance(on, int | float) and isinstance(off, int | float) and 0.0 <= on < off < _LONGEST
+    ]
+    return np.array(known, dtype=np.float64).reshape(-1, 2)
+
+
+_MOST_FLASHES = 999
+"""A keyword has no room for more."""
 
 _LONGEST = 86400.0
 """Longest exposure that is believed, in seconds; an orbit has 5,750."""

@@ -8,6 +8,7 @@ from services.ingestor.extractors.events.darks import DarkRates
 from services.ingestor.extractors.events.exposure import Exposure, read_exposure
 from services.ingestor.extractors.events.gains import GainMap
 from services.ingestor.extractors.events.pulse_heights import PulseHeightHistogram
+from services.ingestor.extractors.events.rates import PeakRates
 from services.ingestor.extractors.events.stims import StimPositions
 from services.ingestor.extractors.reading import Rows, Source
 from shared.database.models.science import PULSE_HEIGHTS
@@ -16,7 +17,7 @@ from shared.fits import Columns
 
 __all__ = ["EVENT_TABLES", "extract_events"]
 
-EVENT_TABLES = ("darks", "dark_counts", "stims", "phd", "gain")
+EVENT_TABLES = ("darks", "dark_counts", "stims", "phd", "gain", "event_rates")
 """Tables that are made of events."""
 
 
@@ -32,6 +33,7 @@ class _Reduction(Protocol):
 
 _COLUMNS = ("TIME", "RAWX", "RAWY", "XCORR", "YCORR", "DQ", "PHA")
 
+_ANY: Mapping[str, Callable[[Source, Exposure], _Reduction]] = {"event_rates": PeakRates}
 _DARK: Mapping[str, Callable[[Source, Exposure], _Reduction]] = {"darks": DarkRates, "dark_counts": DarkCountMap}
 _FUV: Mapping[str, Callable[[Source, Exposure], _Reduction]] = {
     "stims": StimPositions,
@@ -41,9 +43,10 @@ _FUV: Mapping[str, Callable[[Source, Exposure], _Reduction]] = {
 
 
 def extract_events(source: Source, tables: Collection[str]) -> list[Rows]:
-    """Rows of the tables of events (`EVENT_TABLES`) of a corrtag file; none unless it is TIME-TAG.
+    """Rows of the tables of events (`EVENT_TABLES`) of a corrtag file.
 
-    Dark rates and counts are made of dark exposures only; stims, pulse heights and gain of the FUV detector only.
+    Dark rates and counts are made of dark exposures only; stims, pulse heights and gain of the FUV detector only. Of
+    an ACCUM exposure, whose events CalCOS makes up of its image, there are peak rates only.
 
     Raises
     ------
@@ -51,10 +54,11 @@ def extract_events(source: Source, tables: Collection[str]) -> list[Rows]:
         If a keyword, an extension or a column is missing or wrong.
     """
     primary = source.file.headers[0]
-    if str(primary.get("OBSMODE") or "").strip() != "TIME-TAG":
-        return []
-    makers = dict(_FUV) if str(primary.get("DETECTOR") or "").strip() == "FUV" else {}
-    if str(primary.get("EXPTYPE") or "").strip() == "DARK":
+    mode, detector, kind = (str(primary.get(keyword) or "").strip() for keyword in ("OBSMODE", "DETECTOR", "EXPTYPE"))
+    makers = dict(_ANY)
+    if mode == "TIME-TAG" and detector == "FUV":
+        makers |= _FUV
+    if mode == "TIME-TAG" and kind == "DARK":
         makers |= _DARK
     wanted = [maker for table, maker in makers.items() if table in tables]
     if not wanted:

@@ -6,6 +6,7 @@ from shared.database.models.science.detector import (
     PULSE_HEIGHTS,
     Dark,
     DarkCounts,
+    EventRates,
     FlaggedPixel,
     Gain,
     GainTrend,
@@ -25,6 +26,7 @@ __all__ = [
     "AperturePosition",
     "Dark",
     "DarkCounts",
+    "EventRates",
     "ExposureQuality",
     "FlaggedPixel",
     "Gain",
@@ -64,6 +66,7 @@ SCIENCE_TABLES: dict[str, type[ScienceRow]] = {
         DarkCounts,
         Stim,
         PulseHeights,
+        EventRates,
         Gain,
     )
 }

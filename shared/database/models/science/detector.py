@@ -6,7 +6,17 @@ from sqlalchemy.orm import Mapped, mapped_column
 from shared.database.base import Base
 from shared.database.models.science.base import ScienceRow, double, integer, packed, single, small, text
 
-__all__ = ["PULSE_HEIGHTS", "Dark", "DarkCounts", "FlaggedPixel", "Gain", "GainTrend", "PulseHeights", "Stim"]
+__all__ = [
+    "PULSE_HEIGHTS",
+    "Dark",
+    "DarkCounts",
+    "EventRates",
+    "FlaggedPixel",
+    "Gain",
+    "GainTrend",
+    "PulseHeights",
+    "Stim",
+]
 
 PULSE_HEIGHTS = 32
 """Pulse heights of an event: 5 bits."""
@@ -130,6 +140,31 @@ class PulseHeights(ScienceRow):
     pha_29: Mapped[int | None] = integer("Events of pulse height 29", "count")
     pha_30: Mapped[int | None] = integer("Events of pulse height 30", "count")
     pha_31: Mapped[int | None] = integer("Events of pulse height 31", "count")
+
+
+class EventRates(ScienceRow):
+    """What a segment, or the NUV detector, bore in an exposure: brightest second, brightest place; and its good time.
+
+    Without the seconds in which a lamp flashed; in the active area of the FUV.
+    """
+
+    __tablename__ = "event_rates"
+
+    segment: Mapped[str | None] = text("FUVA, FUVB or NUV")
+    expstart: Mapped[float | None] = double("EXPSTART: start, MJD UTC", "d")
+    exptime: Mapped[float | None] = double("EXPTIME of the segment", "s")
+    good_time: Mapped[float | None] = double("Sum of the good time intervals", "s")
+    intervals: Mapped[int | None] = integer("Number of the good time intervals")
+    raw_time: Mapped[float | None] = double("Sum of the good time intervals of the raw file", "s")
+    raw_intervals: Mapped[int | None] = integer("Number of the good time intervals of the raw file")
+    second_counts: Mapped[int | None] = integer("Events in the brightest second; null for ACCUM", "count")
+    second_start: Mapped[float | None] = double("Start of the brightest second since EXPSTART", "s")
+    local_rate: Mapped[float | None] = double(
+        "Largest count rate of a place in good time: 2 by 2 pixels of the FUV, a pixel of the NUV", "count / (s pix)"
+    )
+    local_counts: Mapped[int | None] = integer("Events at that place", "count")
+    local_x: Mapped[float | None] = double("Centre of that place along dispersion", "pix")
+    local_y: Mapped[float | None] = double("Centre of that place across dispersion", "pix")
 
 
 class Gain(ScienceRow):

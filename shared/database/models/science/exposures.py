@@ -18,6 +18,9 @@ class SpectrumSummary(ScienceRow):
     flux_std: Mapped[float | None] = double("Standard deviation of the flux", "erg / (s cm2 Angstrom)")
     wl_min: Mapped[float | None] = double("Shortest wavelength", "Angstrom")
     wl_max: Mapped[float | None] = double("Longest wavelength", "Angstrom")
+    gross_a: Mapped[float | None] = double("Counts in the box of segment or stripe A: sum of GROSS", "count / s")
+    gross_b: Mapped[float | None] = double("Counts in the box of segment or stripe B", "count / s")
+    gross_c: Mapped[float | None] = double("Counts in the box of stripe C", "count / s")
 
 
 class Lampflash(ScienceRow):
