@@ -1,43 +1,66 @@
 """Count rates of exposures against the limits of the detectors' health and safety."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
 
-from services.monitor.figures import Figure, Line, Mark, Panel
-from services.monitor.figures.description import Layer, numbers, scatter
 from services.monitor.monitors.framework.monitor import Columns, Findings, Inputs, Monitor, Quantity
 from services.monitor.monitors.framework.rules import Finding, Rule, always
 from services.monitor.monitors.framework.statistics import summarise
-from services.monitor.monitors.parts.event_rates import IRREGULAR, LIMITS, SHUT_OFF, rates_query, threshold_of
-from services.monitor.monitors.parts.exposures import finding_of, points_of, recent, take, values_of
+from services.monitor.monitors.parts.event_rates import (
+    IRREGULAR,
+    IRREGULAR_STRIPE,
+    LIMITS,
+    LOCAL_LIMITS,
+    SEGMENTS,
+    SHUT_OFF,
+    STRIPE_LIMIT,
+    rates_query,
+    surely_local,
+    threshold_of,
+)
+from services.monitor.monitors.parts.exposures import finding_of, recent, values_of
 from services.monitor.monitors.parts.lines import away_from_lines
+from services.monitor.monitors.parts.rate_figures import (
+    highest_rates,
+    histogram_of_rates,
+    history_of_rates,
+    local_rates,
+    peaks_by_second,
+)
 from shared.database.models.monitoring import Severity
 
 __all__ = ["MONITOR"]
 
-_SEGMENTS = ("FUVA", "FUVB", "NUV")
-
 _INFERRED = "inference"
 
-_SHARES = tuple(
-    Rule("global-rate", severity, "global rate above {:.0%} of the screening limit", always(share, _INFERRED))
-    for share, severity in ((1.0, Severity.CRITICAL), (0.8, Severity.ALERT), (0.5, Severity.WARN))
-)
-"""Gravest first."""
 
-_STRIPE = Rule(
+def _shares(name: str, text: str) -> tuple[Rule, ...]:
+    """Rules of a rate that is held against its limit, gravest first."""
+    return tuple(
+        Rule(name, severity, text + " above {:.0%} of its limit", always(share, _INFERRED))
+        for share, severity in ((1.0, Severity.CRITICAL), (0.8, Severity.ALERT), (0.5, Severity.WARN))
+    )
+
+
+_GLOBAL = _shares("global-rate", "global rate")
+_SECOND = _shares("brightest-second", "counts of the brightest second, where the global rate is not as grave,")
+_LOCAL = _shares("local-rate", "count rate of the brightest place, by 5 sigma of its counts, lamps aside,")
+_STRIPE = _shares("stripe-rate", "count rate of the brightest stripe of an NUV spectrum")
+_STRIPES = Rule(
     "stripe", Severity.ALERT,
-    "all stripes of an NUV spectrum together above {:,.0f} / s, the limit of one of them, which may exceed it",
-    always(30_000.0, "COS Instrument Handbook, table 10.1"),
+    "all stripes of an NUV spectrum that was not extracted together above {:,.0f} / s, the limit of one of them",
+    STRIPE_LIMIT.thresholds,
 )  # fmt: skip
 _SHUT = Rule(
     "shut-off", Severity.CRITICAL, "any counter above the rate at which the instrument switches the high voltage down",
     source="COS Instrument Handbook, table 10.1",
 )  # fmt: skip
 _IRREGULAR = Rule(
-    "irregular", Severity.INFO, "global rate above the limit for irregular sources, with the shutter open",
+    "irregular", Severity.INFO,
+    "global rate, or that of a stripe, above the limit for irregular sources, with the shutter open",
     source="COS Instrument Handbook, table 10.1",
 )  # fmt: skip
 _SATURATED = Rule(
@@ -60,20 +83,28 @@ _LEAST_EXCESS = 0.5
 _DARKS = 25
 """Darks that the usual rate is a line through: over years it follows the Sun, and that of the NUV grows."""
 
-_BRIGHTEST = 20
+_LEAST_COUNTS = 25.0
+"""Of a place that is shown: with fewer, nothing is sure by 5 sigma."""
 
 _EXPLANATION = """
 A detector that counts too fast ages, and one that counts far too fast is switched off on board. Observers must keep
 below screening limits: 15,000 counts per second of an FUV segment, 170,000 of an NUV image, 30,000 of each of the three
-stripes of an NUV spectrum, 30,000 of anything in TIME-TAG mode. Sources that vary have lower ones.
+stripes of an NUV spectrum, 30,000 of anything in TIME-TAG mode; of a pixel 0.67 (FUV; 0.2 at 1055 and 1096 Angstrom),
+50 (NUV images) and 70 (NUV spectra). Sources that vary have lower ones.
 
 Shown is the global rate of each exposure and segment as CalCOS found it in the active area, and what fraction of its
 limit that is: the lowest of those that concern it. An exposure is an outlier above half its limit, or, of those with a
 closed shutter, if it counts 100 per second, and half as much again, more than the line of median slope through the 25
 of its kind about it.
 
-Not watched here are limits of single pixels, single seconds and single stripes: no table has those. Of an NUV spectrum
-the sum of the three stripes is held against three times the limit of one; above the limit of one, one may exceed it.
+Of the events in the active area come the brightest second of TIME-TAG exposures, held against the same limits, and the
+brightest place in good time: 2 by 2 pixels of the FUV, less than the width of a line, and a pixel of the NUV. Seconds
+in which a lamp flashed are left out of both, and a place counts as much as its counts are sure of by 5 sigma: the
+brightest of a million places is some sigma above the truth, and in a short exposure a single photon is a rate above any
+limit. Exposures to lamps are not held against local limits, which FUV lamp lines come near to; places with fewer than
+25 counts are not shown. The rates of stripes are those in the extraction boxes of the x1d file; of spectra that were
+not extracted the sum of the three stripes is held against three times the limit of one, and is an alert above the limit
+of one. Target acquisitions have no events: only their global rate is held.
 """
 
 
@@ -81,19 +112,27 @@ def _compute(inputs: Inputs) -> Findings:
     columns = inputs["rates"]
     if not len(columns["mjd"]):
         return Findings(None)
-    fraction = columns["rate"] / threshold_of(LIMITS, columns)
+    rates = _held(columns)
     excess = _dark_excess(columns)
     emitting = excess > _EMITTING.at(columns["mjd"])
-    outlier = (fraction > _SHARES[-1].at(columns["mjd"])) | emitting
+    outlier = rates[0].outlier | emitting
     return Findings(
         float(columns["mjd"].max()),
         values=[
             values_of("rate", columns, columns["rate"], outlier=outlier),
-            values_of("fraction", columns, fraction, outlier=outlier),
+            values_of("fraction", columns, rates[0].fraction, outlier=outlier),
+            *(values_of(held.quantity, columns, held.shown, outlier=held.outlier) for held in rates[1:]),
         ],
-        figures=[_history(columns, outlier), _histogram(columns, fraction), _brightest(columns, fraction)],
+        figures=[
+            history_of_rates(columns, outlier),
+            peaks_by_second(columns, {held.quantity: held.outlier for held in rates}),
+            local_rates(columns, rates[2].shown, rates[2].outlier),
+            histogram_of_rates(rates[0].fraction, columns, _GLOBAL),
+            highest_rates(columns, np.fmax.reduce([held.fraction for held in rates]), _GLOBAL),
+        ],
         findings=[
-            *_too_fast(columns, fraction),
+            *_near_limits(columns, rates),
+            *_unextracted(columns, rates),
             *_irregular(columns),
             *_shut_off(columns),
             *_field_emission(columns, excess, emitting),
@@ -101,10 +140,64 @@ def _compute(inputs: Inputs) -> Findings:
         ],
         statistics={
             segment: summarise(columns["mjd"][mine], columns["rate"][mine])
-            for segment in _SEGMENTS
+            for segment in SEGMENTS
             if (mine := columns["segment"] == segment).any()
         },
     )
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A rate that is held against its limit; arrays of shape (n,).
+
+    Attributes
+    ----------
+    quantity
+        Its name among the values.
+    words
+        What counted, in words, and the format of its rate.
+    rules
+        Its rules, gravest first.
+    shown, fraction
+        Rate, and what of it is sure as a fraction of its limit; NaN where there is none.
+    level
+        How many of the rules it hits at the times of the exposures.
+    """
+
+    quantity: str
+    words: str
+    rules: Sequence[Rule]
+    shown: np.ndarray
+    fraction: np.ndarray
+    level: np.ndarray
+
+    @property
+    def outlier(self) -> np.ndarray:
+        """Whether any rule hits it."""
+        found: np.ndarray = self.level > 0
+        return found
+
+
+def _held(columns: Columns) -> list[_Held]:
+    limits = threshold_of(LIMITS, columns)
+    places = np.where(columns["local_counts"] >= _LEAST_COUNTS, columns["local"], np.nan)
+    local = surely_local(columns) / threshold_of(LOCAL_LIMITS, columns)
+    stripes = np.where(columns["obstype"] == "IMAGING", np.nan, columns["stripe"])
+    return [
+        _rate("rate", "{} counted {:,.0f} / s", _GLOBAL, columns["rate"], columns["rate"] / limits, columns),
+        _rate("second", "{} counted {:,.0f} in a second", _SECOND, columns["second"], columns["second"] / limits,
+              columns),
+        _rate("local", "a place of {} counted {:.3g} / s / pix", _LOCAL, places, local, columns),
+        _rate("stripe", "a stripe of {} counted {:,.0f} / s", _STRIPE, stripes,
+              stripes / STRIPE_LIMIT.at(columns["mjd"]), columns),
+    ]  # fmt: skip
+
+
+def _rate(
+    quantity: str, words: str, rules: Sequence[Rule], shown: np.ndarray, fraction: np.ndarray, columns: Columns
+) -> _Held:
+    level = np.sum([fraction > rule.at(columns["mjd"]) for rule in rules], axis=0)
+    return _Held(quantity, words, rules, shown, fraction, level)
 
 
 def _is_dark(columns: Columns) -> np.ndarray:
@@ -117,7 +210,7 @@ def _dark_excess(columns: Columns) -> np.ndarray:
     """Rates of darks above what is usual, counts / s, where that is much for their kind; zero for all others."""
     dark = _is_dark(columns)
     excess = np.zeros(len(dark))
-    for segment in _SEGMENTS:
+    for segment in SEGMENTS:
         mine = np.flatnonzero(dark & (columns["segment"] == segment))
         rate = columns["rate"][mine]
         if len(mine) > 1:
@@ -126,28 +219,37 @@ def _dark_excess(columns: Columns) -> np.ndarray:
     return excess
 
 
-def _too_fast(columns: Columns, fraction: np.ndarray) -> Iterator[Finding]:
-    shares = np.array([rule.at(columns["mjd"]) for rule in _SHARES])
-    stripe = (columns["segment"] == "NUV") & (columns["obstype"] != "IMAGING")
-    stripe &= (columns["rate"] > _STRIPE.at(columns["mjd"])) & (fraction <= shares[1])
+def _near_limits(columns: Columns, rates: Sequence[_Held]) -> Iterator[Finding]:
     new = recent(columns["mjd"])
-    for index in np.flatnonzero(new & (fraction > shares[-1]) & ~stripe):
-        grave = int(np.argmax(fraction[index] > shares[:, index]))
-        rate, segment = columns["rate"][index], columns["segment"][index]
-        limit = rate / fraction[index]
-        message = f"{segment} counted {rate:,.0f} / s, {fraction[index]:.0%} of its limit of {limit:,.0f}"
-        yield finding_of(_SHARES[grave], columns, index, message, rate, threshold=float(limit * shares[grave, index]))
-    for index in np.flatnonzero(new & stripe):
+    for held in rates:
+        hit = new & held.outlier
+        if held.rules is _SECOND:  # which is never below the mean, so that this says nothing new where that is so grave
+            hit &= held.level > rates[0].level
+        for index in np.flatnonzero(hit):
+            rule = held.rules[len(held.rules) - held.level[index]]
+            rate, fraction = held.shown[index], held.fraction[index]
+            message = f"{held.words.format(columns['segment'][index], rate)}, {fraction:.0%} of its limit"
+            threshold = float(rate / fraction * rule.at(columns["mjd"])[index])
+            yield finding_of(rule, columns, index, message, rate, threshold=threshold)
+
+
+def _unextracted(columns: Columns, rates: Sequence[_Held]) -> Iterator[Finding]:
+    spectrum = (columns["segment"] == "NUV") & (columns["obstype"] != "IMAGING") & np.isnan(columns["stripe"])
+    hit = spectrum & (columns["rate"] > _STRIPES.at(columns["mjd"])) & ~rates[0].outlier
+    for index in np.flatnonzero(recent(columns["mjd"]) & hit):
         rate = columns["rate"][index]
-        yield finding_of(_STRIPE, columns, index, f"the NUV stripes together counted {rate:,.0f} / s", rate)
+        yield finding_of(_STRIPES, columns, index, f"the NUV stripes together counted {rate:,.0f} / s", rate)
 
 
 def _irregular(columns: Columns) -> Iterator[Finding]:
-    limit = threshold_of(IRREGULAR, columns)
-    for index in np.flatnonzero(recent(columns["mjd"]) & (columns["rate"] > limit) & ~_is_dark(columns)):
-        rate, segment = columns["rate"][index], columns["segment"][index]
-        message = f"{segment} counted {rate:,.0f} / s, which is only for sources that are predictable"
-        yield finding_of(_IRREGULAR, columns, index, message, rate, threshold=float(limit[index]))
+    limits = {"rate": threshold_of(IRREGULAR, columns), "stripe": IRREGULAR_STRIPE.at(columns["mjd"])}
+    hits = {name: (columns[name] > limit) & ~_is_dark(columns) for name, limit in limits.items()}
+    for index in np.flatnonzero(recent(columns["mjd"]) & np.any(list(hits.values()), axis=0)):
+        name = "rate" if hits["rate"][index] else "stripe"
+        rate, segment = columns[name][index], columns["segment"][index]
+        counted = segment if name == "rate" else f"a stripe of {segment}"
+        message = f"{counted} counted {rate:,.0f} / s, which is only for sources that are predictable"
+        yield finding_of(_IRREGULAR, columns, index, message, rate, threshold=float(limits[name][index]))
 
 
 def _shut_off(columns: Columns) -> Iterator[Finding]:
@@ -175,72 +277,26 @@ def _counters(columns: Columns) -> Iterator[Finding]:
         yield finding_of(_SATURATED, columns, index, message, ratio[index])
 
 
-def _history(columns: Columns, outlier: np.ndarray) -> Figure:
-    panels = []
-    for segment in _SEGMENTS:
-        seen = (columns["segment"] == segment) & (columns["rate"] > 0)
-        if not seen.any():
-            continue
-        mine = take(columns, seen)
-        layers: list[Layer] = [*scatter(segment, points_of(mine, mine["mjd"], mine["rate"], outlier=outlier[seen]))]
-        kinds = ("NUV", "TIME") if segment == "NUV" else ("FUV",)
-        layers += [
-            Mark(rule.name, y=rule.now)
-            for limits in (LIMITS, SHUT_OFF)
-            for kind, rule in limits.items()
-            if kind.split("_")[0] in kinds
-        ]
-        panels.append(Panel("Date", "Global rate (counts / s)", layers, segment, x_is_time=True, y_log=True))
-    caption = (
-        "Global rate of each exposure; crosses are outliers. Dotted: the limits for predictable sources, and the rate "
-        "at which the instrument switches the detector off."
-    )
-    return Figure("history", "Global count rates", caption, panels, share_x=True)
-
-
-def _brightest(columns: Columns, fraction: np.ndarray) -> Figure:
-    order = np.argsort(-np.nan_to_num(fraction))[:_BRIGHTEST]
-    ranks, mine = np.arange(1.0, len(order) + 1), take(columns, order)
-    layers: list[Layer] = []
-    for segment in _SEGMENTS:
-        same = mine["segment"] == segment
-        points = points_of(take(mine, same), ranks[same], fraction[order][same])
-        layers += scatter(segment, points)
-    layers += [Mark(f"{rule.now:.0%}", y=rule.now) for rule in _SHARES]
-    panel = Panel("Rank", "Rate over its limit", layers)
-    caption = "The twenty exposures that came closest to their limit, or exceeded it most, of the whole mission."
-    return Figure("brightest", "The highest rates", caption, [panel])
-
-
-def _histogram(columns: Columns, fraction: np.ndarray) -> Figure:
-    layers: list[Layer] = []
-    edges = np.linspace(-6.0, 1.0, 71)
-    for segment in _SEGMENTS:
-        known = fraction[(columns["segment"] == segment) & (fraction > 0)]
-        if len(known):
-            counts, _ = np.histogram(np.log10(known), edges)
-            layers.append(Line(segment, numbers(edges[:-1]), numbers(counts), steps=True))
-    layers += [Mark(f"{rule.now:.0%}", x=float(np.log10(rule.now))) for rule in _SHARES]
-    panel = Panel("log10 of rate over limit", "Exposures", layers)
-    return Figure("histogram", "Rates over their limits", "How many exposures are near their limit.", [panel])
-
-
 MONITOR = Monitor(
     name="count-rate",
     title="Count rates and limits",
     explanation=_EXPLANATION.strip(),
     detector="FUV and NUV",
-    version=2,
-    tables=frozenset({"quality"}),
+    version=3,
+    tables=frozenset({"quality", "event_rates", "data"}),
     inputs={"rates": rates_query()},
     quantities={
         "rate": Quantity("count / s", "Global count rate of an exposure and segment"),
         "fraction": Quantity("", "The same over the lowest screening limit that concerns it"),
+        "second": Quantity("count / s", "Counts of the brightest second without a lamp flash; TIME-TAG only"),
+        "local": Quantity("count / (s pix)", "Count rate of the brightest place, where it has 25 counts"),
+        "stripe": Quantity("count / s", "Count rate of the brightest stripe of an NUV spectrum"),
     },
     compute=_compute,
     cadence=timedelta(days=7),
     rules=(
-        *_SHARES, _STRIPE, _IRREGULAR, _SHUT, _EMITTING, _SATURATED,
-        *LIMITS.values(), *IRREGULAR.values(), *SHUT_OFF.values(),
+        *_GLOBAL, *_SECOND, *_LOCAL, *_STRIPE, _STRIPES, _IRREGULAR, _SHUT, _EMITTING, _SATURATED,
+        *LIMITS.values(), *LOCAL_LIMITS.values(), STRIPE_LIMIT, *IRREGULAR.values(), IRREGULAR_STRIPE,
+        *SHUT_OFF.values(),
     ),
 )  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import numpy as np
-from sqlalchemy import Double, cast, select
+from sqlalchemy import Double, Subquery, cast, func, select
 
 from services.monitor.figures import Figure, Mark, Panel
 from services.monitor.figures.description import Layer, scatter
@@ -23,7 +23,7 @@ from services.monitor.monitors.parts.exposure_checks import (
 )
 from services.monitor.monitors.parts.exposures import finding_of, points_of, recent, setting_columns, take, values_of
 from shared.database.models.operations import File
-from shared.database.models.science import ExposureQuality, Header
+from shared.database.models.science import EventRates, ExposureQuality, Header
 
 __all__ = ["MONITOR"]
 
@@ -41,12 +41,27 @@ what it found; an exposure that any rule hit is an outlier of the number of rule
 
 The exposure time is compared with the planned one except for target acquisitions, whose time is that of several phases.
 Fractions are of the exposure time, and of the events. Exposures of the last 30 days alarm, older ones are flagged.
-Good time intervals are not in the headers: a gap is told by the times of start and end.
+The exposure time is held against the sum of the good time intervals that CalCOS left, segment by segment; times of
+start and end, and the number of interruptions, against the intervals of the raw file. So a gap is told apart: time
+that was screened out, an interruption, or one that nothing explains.
 """
 
 
+def _good_times() -> Subquery:
+    """Good time of each exposure by its segments: largest difference from EXPTIME, least good time, and the raw one."""
+    row = EventRates
+    query = select(
+        row.rootname,
+        func.max(func.abs(row.exptime - row.good_time, type_=Double)).label("time_error"),
+        func.min(row.good_time).label("good_time"),
+        func.max(row.raw_time).label("raw_time"),
+        cast(func.max(row.raw_intervals), Double).label("raw_intervals"),
+    )
+    return query.join(File, File.id == row.file_id).where(File.shown).group_by(row.rootname).subquery()
+
+
 def _exposures() -> RowQuery:
-    table = ExposureQuality
+    table, good = ExposureQuality, _good_times()
     return (
         select(
             table.file_id,
@@ -57,9 +72,11 @@ def _exposures() -> RowQuery:
             *(getattr(Header, name) for name in _HEADER_TEXTS),
             cast(Header.life_adj, Double).label("life_adj"),
             *setting_columns(),
+            *(column for column in good.c if column.name != "rootname"),
         )
         .join(File, File.id == table.file_id)
         .outerjoin(Header, Header.file_id == table.file_id)
+        .outerjoin(good, good.c.rootname == table.rootname)
         .where(File.shown, table.preferred, table.expstart.is_not(None))
         .order_by(table.expstart)
     )
@@ -132,8 +149,8 @@ MONITOR = Monitor(
     title="Quality of exposures",
     explanation=_EXPLANATION.strip(),
     detector="FUV and NUV",
-    version=2,
-    tables=frozenset({"quality"}),
+    version=3,
+    tables=frozenset({"quality", "event_rates"}),
     inputs={"exposures": _exposures()},
     quantities={
         "rules_hit": Quantity("", "How many rules the exposure hit"),

@@ -52,6 +52,24 @@ def gap(columns: Columns) -> np.ndarray:
     return np.where(_acquires(columns), np.nan, elapsed - columns["exptime"])
 
 
+def _unexplained(columns: Columns) -> np.ndarray:
+    """Time from start to end less that of the raw intervals, s; NaN where these, or NINTERPT, tell of a gap."""
+    elapsed = (columns["expend"] - columns["mjd"]) * 86400.0
+    whole = (columns["raw_intervals"] <= 1) & ~(columns["ninterpt"] > 0) & ~_acquires(columns)
+    return np.where(whole, elapsed - columns["raw_time"], np.nan)
+
+
+def _more_gaps(columns: Columns) -> np.ndarray:
+    """Gaps between the raw intervals beyond NINTERPT, or fewer; NaN where either is not known."""
+    found: np.ndarray = np.abs(columns["raw_intervals"] - 1.0 - columns["ninterpt"])
+    return found
+
+
+def _without_good_time(columns: Columns) -> np.ndarray:
+    found: np.ndarray = (columns["good_time"] <= 0.0) & (columns["exptime"] > 0)
+    return found
+
+
 def _is_other(values: np.ndarray, *usual: str) -> np.ndarray:
     return np.array([value is not None and value.strip() not in usual for value in values], dtype=bool)
 
@@ -137,6 +155,23 @@ CHECKS = (
         time_difference,
     ),
     _exceeds("gap", "EXPEND - EXPSTART exceeds EXPTIME by more than {:g} s", gap, 2.0),
+    _exceeds(
+        "unexplained-gap",
+        "EXPEND - EXPSTART exceeds the good time of the raw file by more than {:g} s, and no interruption tells why",
+        _unexplained, 2.0,
+    ),
+    _exceeds(
+        "good-time", "EXPTIME of a segment differs from the sum of its good time intervals by more than {:g} s",
+        lambda columns: columns["time_error"], 1.0,
+    ),
+    _says(
+        "no-good-time", "a segment of an exposure with EXPTIME has no good time interval", _without_good_time,
+        Severity.ALERT,
+    ),
+    _exceeds(
+        "interruptions", "gaps between the good time intervals of the raw file differ from NINTERPT by more than {:g}",
+        _more_gaps, 0.0,
+    ),
     _exceeds("interrupted", "NINTERPT above {:g}", lambda columns: columns["ninterpt"], 0.0),
     _says("flag", "EXPFLAG is not NORMAL", lambda columns: _is_other(columns["expflag"], "NORMAL")),
     _says("no-exposure", "EXPTIME is 0", lambda columns: columns["exptime"] == 0, Severity.ALERT),
