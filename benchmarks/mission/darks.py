@@ -112,7 +112,10 @@ def spots_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
         starts.append((min(one["start"] for one in mine) - there[0], gap))
         stops.append((max(one["stop"] for one in mine) - there[-1], gap))
         if len(mine) == 1:
-            rate = truth.spot_rate(spot, float(there.mean())) * spot.share_within(*mine[0]["box"])
+            left, right, low, high = mine[0]["box"]
+            # The monitor counts the superpixels about the rectangle too.
+            share = spot.share_within(left - X_BINNING, right + X_BINNING, low - Y_BINNING, high + Y_BINNING)
+            rate = truth.spot_rate(spot, float(there.mean())) * share
             rates.append((mine[0]["rate"] - rate, mine[0]["error"]))
     yield compare("superdark", "first dark that shows a hot spot, in times between two darks", "d", starts)
     yield compare("superdark", "last dark that shows it", "d", stops)

@@ -40,6 +40,12 @@ _DIGITS = 6
 _MOST_DIGITS = 17
 """Significant digits of any float64."""
 
+_EXACT_DIGITS = 15
+"""Whole numbers of so many digits are exact in a float64."""
+
+_POWERS = np.array([float(10**power) for power in range(23)])
+"""Powers of ten that are."""
+
 _STRICT = ConfigDict(extra="forbid")
 
 
@@ -58,15 +64,34 @@ def numbers(values: Any, digits: int | None = _DIGITS) -> list[float | None]:
     """
     array = np.asarray(values, dtype=np.float64).ravel()
     finite = np.isfinite(array)
-    if digits is None or not finite.any():
-        return [value if known else None for value, known in zip(array.tolist(), finite.tolist(), strict=True)]
-    largest, span = float(np.abs(array[finite]).max()), float(np.ptp(array[finite]))
-    more = math.floor(math.log10(largest / span)) if 0.0 < span < largest else 0
-    kept = min(digits + more, _MOST_DIGITS)
-    return [
-        float(f"{value:.{kept}g}") if known else None
-        for value, known in zip(array.tolist(), finite.tolist(), strict=True)
-    ]
+    if digits is not None and finite.any():
+        largest, span = float(np.abs(array[finite]).max()), float(np.ptp(array[finite]))
+        more = math.floor(math.log10(largest / span)) if 0.0 < span < largest else 0
+        array = _rounded(array, finite, min(digits + more, _MOST_DIGITS))
+    found: list[float | None] = list(array.tolist())
+    for place in np.flatnonzero(~finite).tolist():
+        found[place] = None
+    return found
+
+
+def _rounded(array: np.ndarray, finite: np.ndarray, digits: int) -> np.ndarray:
+    """Round to significant digits; what is not finite stays.
+
+    A whole number over a power of ten, both of which a float64 holds exactly, is the one nearest to the decimal number:
+    JSON says it with no more digits than that has.
+    """
+    rounded = array.copy()
+    size = np.abs(array)
+    places = np.zeros(len(array), dtype=np.int64)
+    chosen = finite & (size > 0.0)
+    places[chosen] = digits - 1 - np.floor(np.log10(size[chosen])).astype(np.int64)
+    exact = chosen & (np.abs(places) < len(_POWERS)) & (digits <= _EXACT_DIGITS)
+    right, left = exact & (places >= 0), exact & (places < 0)
+    rounded[right] = np.rint(array[right] * _POWERS[places[right]]) / _POWERS[places[right]]
+    rounded[left] = np.rint(array[left] / _POWERS[-places[left]]) * _POWERS[-places[left]]
+    for place in np.flatnonzero(chosen & ~exact).tolist():
+        rounded[place] = float(f"{array[place]:.{digits}g}")
+    return rounded
 
 
 @checked(config=_STRICT)

@@ -1,15 +1,18 @@
 """Figures as Plotly JSON: what `plotly.js` draws, without a colour scheme, which is the page's."""
 
 import math
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from services.monitor.figures.description import Figure, Heatmap, Line, Mark, Outline, Panel, Points, is_coloured
 from services.monitor.figures.palette import OUTLIER, Styles
 
 __all__ = ["to_plotly"]
 
-_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
+_UNIX_EPOCH = 40587.0
+"""1970-01-01, MJD."""
 _PANEL_HEIGHT = 340
 _MARGIN = {"t": 40, "r": 20, "b": 110, "l": 70}
 _BETWEEN_ROWS = 80
@@ -129,7 +132,7 @@ class _Axes:
 def _trace(layer: Points | Line | Heatmap | Outline, panel: Panel, styles: Styles, axes: _Axes) -> dict[str, Any]:
     if isinstance(layer, Heatmap):
         return _heatmap(layer, panel, axes)
-    x = [None if value is None else _time(value) for value in layer.x] if panel.x_is_time else layer.x
+    x = _times(layer.x) if panel.x_is_time else layer.x
     common: dict[str, Any] = {"name": layer.label, "x": x, "y": layer.y}
     if isinstance(layer, Outline):
         dotted = {"color": "#888888", "dash": "dash", "width": 2}
@@ -170,7 +173,7 @@ def _points(layer: Points, styles: Styles, axes: _Axes) -> dict[str, Any]:
 
 
 def _heatmap(layer: Heatmap, panel: Panel, axes: _Axes) -> dict[str, Any]:
-    edges = [_time(value) for value in layer.x_edges] if panel.x_is_time else layer.x_edges
+    edges = _times(layer.x_edges) if panel.x_is_time else layer.x_edges
     z: list[list[float | None]] = layer.z
     limits = layer.colour_range
     title = layer.label
@@ -194,4 +197,21 @@ def _heatmap(layer: Heatmap, panel: Panel, axes: _Axes) -> dict[str, Any]:
 
 
 def _time(mjd: float) -> str:
-    return (_EPOCH + timedelta(days=mjd)).replace(tzinfo=None).isoformat(timespec="milliseconds")
+    return str(_calendar(np.array([mjd]))[0])
+
+
+def _times(mjd: Sequence[float | None]) -> list[str | None]:
+    """Calendar dates; None stays."""
+    days = np.array(mjd, dtype=np.float64)
+    known = np.isfinite(days)
+    found = np.full(len(days), None, dtype=object)
+    found[known] = _calendar(days[known])
+    dates: list[str | None] = found.tolist()
+    return dates
+
+
+def _calendar(mjd: np.ndarray) -> np.ndarray:
+    """ISO 8601 to the millisecond, text of shape (n,)."""
+    milliseconds = np.rint((mjd - _UNIX_EPOCH) * 86_400_000.0)
+    found: np.ndarray = np.datetime_as_string(milliseconds.astype("datetime64[ms]"))
+    return found

@@ -1,11 +1,13 @@
 """Values of a monitor in the database: only what changed is written, so that each keeps the run that it is from."""
 
-import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -53,7 +55,7 @@ async def write_values(session: AsyncSession, monitor: str, run_id: int, values:
     await session.execute(text(_STAGE.format(columns=columns)))
     connection = await (await session.connection()).get_raw_connection()
     driver: Any = connection.driver_connection
-    buffer = io.BytesIO(_csv(values).encode())
+    buffer = io.BytesIO(_csv(values))
     await driver.copy_to_table("new_values", source=buffer, columns=list(_COLUMNS), format="csv")
     merge = _MERGE.format(
         columns=columns,
@@ -66,29 +68,47 @@ async def write_values(session: AsyncSession, monitor: str, run_id: int, values:
     await session.execute(text(_PRUNE), {"monitor": monitor})
 
 
-def _csv(values: Sequence[Values]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
+def _csv(values: Sequence[Values]) -> bytes:
+    """Rows of `_COLUMNS` of all that is finite; what is unknown is empty."""
+    buffer = io.BytesIO()
     for group in values:
-        writer.writerows(_rows(group))
+        finite = np.isfinite(group.value) & np.isfinite(group.mjd)
+        if finite.any():
+            csv.write_csv(_table(group, finite), buffer, csv.WriteOptions(include_header=False))
     return buffer.getvalue()
 
 
-def _rows(group: Values) -> Iterator[tuple[Any, ...]]:
-    finite = np.flatnonzero(np.isfinite(group.value) & np.isfinite(group.mjd))
-    for index in finite.tolist():
-        rootname, segment, region = group.rootname[index], group.segment[index], group.region[index]
-        hvlevel, life_adj = _integer(group.hvlevel[index]), _integer(group.life_adj[index])
-        key = "|".join(
-            str(part) for part in (rootname or float(group.mjd[index]), segment or "", region or "", hvlevel)
-        )
-        error = group.error[index]
-        yield (
-            key, group.quantity, _integer(group.file_id[index]), rootname or "", repr(float(group.mjd[index])),
-            segment or "", hvlevel, life_adj, region or "", repr(float(group.value[index])),
-            repr(float(error)) if np.isfinite(error) else "", bool(group.outlier[index]),
-        )  # fmt: skip
+def _table(group: Values, chosen: np.ndarray) -> pa.Table:
+    mjd = pa.array(group.mjd[chosen])
+    numbers = {name: _numbers(getattr(group, name)[chosen]) for name in ("value", "error")}
+    whole = {name: _integers(getattr(group, name)[chosen]) for name in ("file_id", "hvlevel", "life_adj")}
+    texts = {name: _texts(getattr(group, name)[chosen]) for name in ("rootname", "segment", "region")}
+    # What is of no exposure is told apart by its time.
+    parts = [
+        pc.coalesce(texts["rootname"], pa.array(map(str, mjd.to_pylist()), pa.string())),
+        *(pc.fill_null(one, "") for one in (texts["segment"], texts["region"], whole["hvlevel"].cast(pa.string()))),
+    ]
+    columns = {
+        "key": pc.binary_join_element_wise(*parts, "|"),
+        "quantity": pa.repeat(group.quantity, len(mjd)),
+        "mjd": mjd,
+        "outlier": pa.array(group.outlier[chosen].astype(bool)),
+    }
+    columns |= numbers | whole | texts
+    return pa.table({name: columns[name] for name in _COLUMNS})
 
 
-def _integer(value: float) -> int | str:
-    return int(value) if np.isfinite(value) else ""
+def _numbers(values: np.ndarray) -> pa.Array:
+    """Floats; what is not finite is unknown."""
+    return pa.array(values, mask=~np.isfinite(values))
+
+
+def _integers(values: np.ndarray) -> pa.Array:
+    known = np.isfinite(values)
+    return pa.array(np.where(known, values, 0).astype(np.int64), mask=~known)
+
+
+def _texts(values: np.ndarray) -> pa.Array:
+    """Text; what is empty is unknown."""
+    texts = pa.array(values, type=pa.string())
+    return pc.if_else(pc.equal(texts, ""), None, texts)

@@ -46,7 +46,8 @@ class Sighting:
     start, stop
         Start of the first and end of the last exposure that shows it, within this period or one beside it, MJD.
     counts, background, seconds
-        Counts in the exposures of this period that show it, those that the surroundings explain, and good time.
+        Counts of it and of the superpixels about it in the exposures of this period that show it, those that the
+        surroundings explain, and good time.
     sigma
         Excess of its brightest superpixel in this period, in roots of what was expected.
     """
@@ -89,23 +90,36 @@ def sightings_of(period: Sequence[DarkMap], window: Sequence[DarkMap]) -> list[S
     mine = np.isin([one.mjd for one in window], [one.mjd for one in period])
     found = []
     for box, sigma in boxes:
-        inside = np.s_[box.y0 - area.y0 : box.y1 - area.y0, box.x0 - area.x0 : box.x1 - area.x0]
         # What surrounds it goes up and down with the whole detector.
-        background = float(expected[inside].sum()) * events / events[mine].sum()
+        background = _inside(expected, box, area) * events / events[mine].sum()
         counts = np.array([one.counts_in(box) for one in window])
+        # Its wings are cold in one period and hot in another: of its rate they are part in all.
+        whole = _grown(box, area)
+        more = _inside(expected, whole, area) / _inside(expected, box, area)
         for first, last in _runs(counts, background):
             run = np.zeros(len(window), dtype=bool)
             run[first : last + 1] = True
             if (here := run & mine).any():
-                seconds = float(sum(one.exposure for one, chosen in zip(window, here, strict=True) if chosen))
+                chosen = [window[place] for place in np.flatnonzero(here).tolist()]
                 end = window[last].mjd + window[last].exposure / 86400.0
                 found.append(
                     Sighting(
                         period[0].detector, box.x0, box.x1, box.y0, box.y1, window[first].mjd, end,
-                        float(counts[here].sum()), float(background[here].sum()), seconds, sigma,
+                        sum(one.counts_in(whole) for one in chosen), float(background[here].sum() * more),
+                        sum(one.exposure for one in chosen), sigma,
                     )
                 )  # fmt: skip
     return found
+
+
+def _grown(box: Cells, area: Cells) -> Cells:
+    """Rectangle with the superpixels about it, as far as they are in the area."""
+    return Cells(max(box.x0 - 1, area.x0), min(box.x1 + 1, area.x1), max(box.y0 - 1, area.y0), min(box.y1 + 1, area.y1))
+
+
+def _inside(image: np.ndarray, box: Cells, area: Cells) -> float:
+    """Sum of an image of an area in a rectangle."""
+    return float(image[box.y0 - area.y0 : box.y1 - area.y0, box.x0 - area.x0 : box.x1 - area.x0].sum())
 
 
 def _hot_boxes(stack: np.ndarray, expected: np.ndarray, area: Cells) -> list[tuple[Cells, float]]:
