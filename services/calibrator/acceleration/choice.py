@@ -16,6 +16,7 @@ NAMES = (
     "event_columns",
     "configuration",
     "card_verification",
+    "resized_files",
     "parallel",
 )
 """Every replacement, in the order in which they are applied."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 
@@ -18,16 +18,18 @@ class HoleyFile:
     Parameters
     ----------
     path
-        Must not exist.
+        Where it is to be.
+    mode
+        ``x`` for a new file, ``w`` for one whose content goes.
 
     Raises
     ------
     FileExistsError
-        If it does.
+        If a new file is there already.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self._file = Path(path).open("xb")  # noqa: SIM115 - closed by `__exit__`
+    def __init__(self, path: str | Path, mode: Literal["x", "w"] = "x") -> None:
+        self._file = Path(path).open(f"{mode}b")  # noqa: SIM115 - closed by `close`
         self._at = 0
 
     def __enter__(self) -> Self:
@@ -36,8 +38,13 @@ class HoleyFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._file:
-            self._file.truncate(self._at)
+        self.close()
+
+    def close(self) -> None:
+        """Give the file its length, and close it."""
+        if not self._file.closed:
+            with self._file:
+                self._file.truncate(self._at)
 
     def tell(self) -> int:
         """Tell how many bytes there are."""

@@ -13,6 +13,7 @@ from services.calibrator.acceleration import (
     poisson_errors,
     quality_flags,
     reference_tables,
+    resized_files,
     stripes,
     two_zone,
 )
@@ -35,6 +36,7 @@ ALL = tuple(
         event_columns,
         configuration,
         card_verification,
+        resized_files,
         parallel,
     )
 )
