@@ -17,6 +17,9 @@ __all__ = ["ageing_figures"]
 _GROUPS, _LEAST = 25, 20
 """Most medians of a lifetime position, and superpixels that one needs."""
 
+_DIGITS = 3
+"""Decimals of points, in decades and bins."""
+
 
 def ageing_figures(totals: Sequence[Total]) -> Iterator[Figure]:
     """Gain against accumulated counts and charge, a figure for each segment.
@@ -28,9 +31,9 @@ def ageing_figures(totals: Sequence[Total]) -> Iterator[Figure]:
     """
     caption = (
         "Newest gain of each superpixel where spectra fall, scaled to high-voltage level 178, against what it has "
-        "given since 2010 at all voltages, in the exposures where its pulse heights had a peak; above 20,000 "
-        f"superpixels, how many there are. Lines: medians of {_GROUPS} groups of superpixels, as many in each, in the "
-        "rows of each lifetime position."
+        "given since 2010 at all voltages, in the exposures where its pulse heights had a peak: a lower limit. Above "
+        f"20,000 superpixels, how many there are. Lines: medians of {_GROUPS} groups of superpixels, as many in each, "
+        "in the rows of each lifetime position."
     )
     for one in totals:
         panels = [
@@ -44,7 +47,9 @@ def ageing_figures(totals: Sequence[Total]) -> Iterator[Figure]:
 
 def _panel(one: Total, given: np.ndarray, label: str) -> Panel:
     known = np.isfinite(one.last) & np.isfinite(given) & in_spectrum(one.segment, _rows())[:, None]
-    layers: list[Layer] = scatter("superpixels", PointColumns(given[known], one.last[known]))
+    # Thousands of points: no more digits than can be seen.
+    points = PointColumns(given[known].round(_DIGITS), one.last[known].round(_DIGITS))
+    layers: list[Layer] = scatter("superpixels", points)
     for position, rows in ROWS[one.segment].items():
         mine = known & within(_rows(), rows)[:, None]
         x, y = _medians(given[mine], one.last[mine])
