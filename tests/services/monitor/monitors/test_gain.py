@@ -13,6 +13,7 @@ from services.ingestor.extractors.events.gains import count_rows
 from services.ingestor.extractors.reading import Rows
 from services.monitor.figures import Heatmap
 from services.monitor.figures.drawing import draw
+from services.monitor.monitors import monitors
 from services.monitor.monitors.framework.monitor import Columns, Findings, NewArtifact
 from services.monitor.monitors.parts import gain_limits, gain_pixels
 from services.monitor.monitors.parts.gain_pixels import BINS_PER_LEVEL, SPOTS, keys_of
@@ -144,6 +145,7 @@ def test_rules_of_what_is_in_use(per_year: float, last: float, rules: dict[str, 
     findings = _compute(_maps(per_year, last))
     assert _rules(findings) == rules
     assert all(finding.source and finding.threshold for finding in findings.findings)
+    assert {finding.text for finding in findings.findings} <= {rule.words for rule in monitors()["gain"].rules}
 
 
 def test_what_is_out_of_use_does_not_alarm() -> None:

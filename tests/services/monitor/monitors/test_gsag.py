@@ -116,6 +116,7 @@ def test_what_the_active_table_flagged_is_not_lost_silently(
         assert sum(difference["removed"].values()) == removed
         assert [difference[name] for name in ("added", "extensions_lost", "extensions_gained")] == [{}, [], []]
     found = [(finding.rule, finding.severity, finding.value) for finding in findings.findings]
+    assert {finding.text for finding in findings.findings} <= {rule.words for rule in monitors()["gsag"].rules}
     assert found == [("lost", Severity.ALERT, removed)] * 2 * bool(removed)
 
 
