@@ -168,7 +168,8 @@ async def _measure(data: Path, folder: Path, url: str, datasets: int, originals:
     dark = folder / "ld9m10ujq_corrtag_a.fits"
     write_dark(dark, data / f"{SAMPLES[-1]}.fits.gz", _EVENTS)
     events: dict[str, tuple[float, float]] = {}
-    for tables in (("darks",), ("stims",), ("phd",), ("darks", "stims", "phd"), ("gain",)):
+    together = ("darks", "stims", "phd", "event_rates")
+    for tables in (*((table,) for table in together), together, ("gain",), ("gain", "stims", "phd", "event_rates")):
         events["+".join(tables)] = event_rate(dark, _EVENTS, tables)
         processor, wall = events["+".join(tables)]
         print(f"{'events: ' + ', '.join(tables):42s} {processor / 1e6:8.1f} million/s ({wall / 1e6:.1f} of wall time)")

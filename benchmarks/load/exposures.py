@@ -1,4 +1,7 @@
-"""The exposures of a full mission beside its gain and FUV darks: headers, quality, stims, pulse heights, NUV darks."""
+"""The exposures of a full mission beside its gain and FUV darks.
+
+Headers, quality, rates, spectra, stims, pulse heights and NUV darks.
+"""
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -61,6 +64,19 @@ _STIMS = """
         m.mjd + k % :steps * 30 / 86400.0, 381 + 0.2 * random(), 983 + 0.2 * random(), 15906 + 0.2 * random(),
         37 + 0.2 * random(), 900, 900, 1800
 """ + _ROWS + ", generate_series(0, 2 * :steps - 1) AS k WHERE f.id BETWEEN :first AND :last"  # fmt: skip
+_RATES = """
+    INSERT INTO event_rates (id, rootname, file_id, segment, expstart, exptime, good_time, intervals, raw_time,
+        raw_intervals, second_counts, second_start, local_rate, local_counts, local_x, local_y)
+    SELECT f.id * :keys + s, f.rootname, f.id,
+        CASE WHEN :detector = 'NUV' THEN 'NUV' WHEN s = 0 THEN 'FUVA' ELSE 'FUVB' END, m.mjd, 1200, 1200, 1, 1200, 1,
+        260 + f.id % 90, 400, 0.02 + 0.01 * (f.id % 7), 100 + 50 * (f.id % 7), 600.5, 480.5
+""" + _ROWS + """, generate_series(0, CASE :detector WHEN 'FUV' THEN 1 ELSE 0 END) AS s
+    WHERE f.id BETWEEN :first AND :last
+"""  # fmt: skip
+_SPECTRA = """
+    INSERT INTO data (id, rootname, file_id, flux_mean, flux_max, flux_std, wl_min, wl_max, gross_a, gross_b, gross_c)
+    SELECT f.id * :keys, f.rootname, f.id, 1e-14, 2e-14, 1e-15, 1650, 3150, 60 + f.id % 30, 80 + f.id % 40, 40
+""" + _ROWS + "WHERE f.id BETWEEN :first AND :last AND (:detector = 'FUV' OR f.id % 10 > 0)"  # fmt: skip
 _DARKS = """
     INSERT INTO darks (id, rootname, file_id, detector, region, bin, mjd, date, exposure, npix, counts, all_counts,
         dark, ta_dark, latitude, longitude, sun_lat, sun_lon, saa_distance, temp)
@@ -105,7 +121,7 @@ async def _add(session: AsyncSession, detector: str, first: int, last: int, begi
     for statement in (DATASETS, FILES):
         await session.execute(text(statement).bindparams(**files))
     rows = {**files, "keys": ROWS_PER_FILE, "begin": begin, "step": step}
-    for statement in (_HEADERS, _QUALITY):
+    for statement in (_HEADERS, _QUALITY, _RATES, _SPECTRA):
         await session.execute(text(statement).bindparams(**rows, detector=detector))
     if detector == "FUV":
         columns = ", ".join(f"pha_{height}" for height in range(32))

@@ -21,9 +21,31 @@ def write_corrtag(
     *,
     segment: str = "FUVA",
     good: tuple[tuple[float, float], ...] = (),
+    left: tuple[tuple[float, float], ...] | None = None,
+    flashes: tuple[tuple[float, float], ...] = (),
     **keywords: Any,
 ) -> Path:
-    """Write a corrtag file; columns that are not given are zeros."""
+    """Write a corrtag file; columns that are not given are zeros.
+
+    Parameters
+    ----------
+    path
+        File.
+    events
+        Columns.
+    stop
+        End of the exposure since its start, s.
+    segment
+        FUVA or FUVB; N/A for the NUV detector.
+    good
+        Good time intervals of the raw file, s; none for one from 0 to ``stop``.
+    left
+        Those that CalCOS left, in a second table; None where it left them as they were.
+    flashes
+        When a lamp was on, s.
+    **keywords
+        Of the primary header.
+    """
     count = len(next(iter(events.values())))
     columns = [
         fits.Column(name, form, array=events.get(name, np.zeros(count)), unit="s" if name == "TIME" else None)
@@ -45,11 +67,11 @@ def write_corrtag(
         }
     )
     table = fits.BinTableHDU.from_columns(columns, name="EVENTS")
-    exptime = sum(end - start for start, end in good)
+    exptime = sum(end - start for start, end in (good if left is None else left))
     table.header.update({"EXPSTART": EXPSTART, "EXPTIME": exptime, "HVLEVELA": 163, "HVLEVELB": 169})
-    intervals = [
-        fits.Column(name, "D", array=[one[axis] for one in good]) for axis, name in enumerate(("START", "STOP"))
-    ]
+    table.header["NUMFLASH"] = len(flashes)
+    for number, (on, off) in enumerate(flashes, 1):
+        table.header[f"LMP_ON{number}"], table.header[f"LMPOFF{number}"] = on, off
     seconds = np.arange(0.0, stop)
     line = [
         fits.Column(name, "E", array=seconds * scale)
@@ -59,8 +81,17 @@ def write_corrtag(
         [
             primary,
             table,
-            fits.BinTableHDU.from_columns(intervals, name="GTI"),
+            _intervals(good, 1),
             fits.BinTableHDU.from_columns(line, name="TIMELINE"),
+            *([] if left is None else [_intervals(left, 2)]),
         ]
     ).writeto(path)
     return path
+
+
+def _intervals(good: tuple[tuple[float, float], ...], version: int) -> fits.BinTableHDU:
+    columns = [
+        fits.Column(name, "D", array=np.array([one[axis] for one in good], float))
+        for axis, name in enumerate(("START", "STOP"))
+    ]
+    return fits.BinTableHDU.from_columns(columns, name="GTI", ver=version)

@@ -20,9 +20,10 @@ and more. An NUV pixel is one of the detector's, whose limit is by pixel."""
 class PeakRates:
     """Events by second and by place in the active area (of the NUV everywhere), which has no stims.
 
-    Seconds in which a lamp flashed are left out: its lines come near the limits that sources are held to, and nobody
-    can plan them otherwise. Events of bursts and of bad time are what the detector bore, and count for the brightest
-    second; for the brightest place, which is a rate in good time, they do not. An ACCUM exposure has no seconds.
+    Seconds in which a lamp flashed are left out: lines of lamps come near, and above, the limits that sources are held
+    to, and nobody can plan them otherwise. Events of bursts and of bad time are what the detector bore, and count for
+    the brightest second; for the brightest place, which is a rate in good time, they do not. An ACCUM exposure has no
+    seconds.
 
     Parameters
     ----------

@@ -103,17 +103,17 @@ def rates_query() -> RowQuery:
 
 
 def _peaks() -> Subquery:
-    """Peak rates of each exposure and segment; of an exposure of two associations those of its newest file."""
+    """Peak rates of each exposure and segment; of an exposure of two associations, which has two files, the larger."""
     row = EventRates
     query = select(
         row.rootname,
         row.segment,
-        cast(row.second_counts, Double).label("second"),
-        row.local_rate.label("local"),
-        cast(row.local_counts, Double).label("local_counts"),
+        cast(func.max(row.second_counts), Double).label("second"),
+        func.max(row.local_rate).label("local"),
+        cast(func.max(row.local_counts), Double).label("local_counts"),
     )
     shown = query.join(File, File.id == row.file_id).where(File.shown)
-    return shown.distinct(row.rootname, row.segment).order_by(row.rootname, row.segment, row.file_id.desc()).subquery()
+    return shown.group_by(row.rootname, row.segment).subquery()
 
 
 def _segment(segment: str, letter: str, peaks: Subquery) -> Select[Any]:

@@ -69,7 +69,8 @@ def local_rates(columns: Columns, rate: np.ndarray, outlier: np.ndarray) -> Figu
     panels = _history(columns, label, rate, outlier, (LOCAL_LIMITS,), of_lamps(columns))
     caption = (
         "Rate of the brightest place of each exposure outside lamp flashes: 2 by 2 pixels of the FUV, a pixel of the "
-        "NUV. Exposures to lamps, which are not held against the limits, are apart. Crosses are above half their limit by 5 sigma; dotted: the limits."
+        "NUV. Crosses are above half their limit by 5 sigma; dotted: the limits. Exposures to lamps, which are not "
+        "held against them, are apart."
     )
     return Figure("local", "Brightest places", caption, panels, share_x=True, nothing="no place has 25 counts")
 

@@ -24,6 +24,7 @@ def _columns() -> dict[str, np.ndarray]:
         "nevents": 2e5, "neventsa": 1e5, "neventsb": 1e5, "npha_a": 6000, "npha_b": np.nan, "tbrst_a": 0,
         "tbrst_b": np.nan, "tbadt_a": 0, "tbadt_b": np.nan, "livetm_a": 0.999, "livetm_b": np.nan, "livetm": np.nan,
         "globrate": np.nan, "globrt_a": 100, "globrt_b": 100,
+        "time_error": 0.1, "good_time": _EXPTIME, "raw_time": _EXPTIME, "raw_intervals": 1,
         "ninterpt": 0, "life_adj": 3, "proposid": 12345, "cenwave": 1291,
     }  # fmt: skip
     columns = {name: np.full(_COUNT, value, dtype=object) for name, value in texts.items()}
@@ -65,7 +66,10 @@ def test_good_exposures_alarm_nobody() -> None:
         ("livetm_b", 0.94, 0.96, "live-time"),
         ("quality", "Shutter was late", "", "comment"),
         ("qualcom2", "Guide star lost", "OK", "comment"),
-        ("ninterpt", 1.0, np.nan, "interrupted"),
+        ("time_error", 1.1, np.nan, "good-time"),
+        ("good_time", 0.0, np.nan, "no-good-time"),
+        ("raw_time", 998.0, np.nan, "unexplained-gap"),
+        ("raw_intervals", 2.0, np.nan, "interruptions"),
         ("neventsb", np.nan, 1.0, "mute-segment"),
         ("neventsa", 0.0, 1e5, "mute-segment"),
     ],
@@ -79,17 +83,28 @@ def test_rules(column: str, bad: object, good: object, rule: str) -> None:
     assert [(one.rule, one.rootname) for one in found] == [(rule, "ld000297q")]  # the other one is old
     (number,) = [values for values in findings.values if values.quantity == "rules_hit"]
     assert {place: number.value[place] for place in np.flatnonzero(number.outlier)} == {100: 1.0, 297: 1.0}
-    grave = {"mute-segment", "no-counts", "buffer-overflow", "shutter-closed"}
+    grave = {"mute-segment", "no-good-time", "no-counts", "buffer-overflow", "shutter-closed"}
     assert found[0].severity is (Severity.ALERT if rule in grave else Severity.WARN)
 
 
 def test_gap_and_exposures_without_time() -> None:
     columns = _columns()
     columns["expend"][-1] += 2.5 / 86400
+    columns["raw_time"][-1] += 2.5  # which CalCOS took out
     columns["exptime"][-2], columns["plantime"][-2] = 0.0, 0.0
     columns["expend"][-2] = columns["mjd"][-2]
     rules = [(one.rule, one.rootname) for one in _compute(columns).findings]
     assert rules == [("gap", "ld000299q"), ("no-exposure", "ld000298q")]
+
+
+def test_an_interruption_that_the_intervals_tell_too_is_one() -> None:
+    columns = _columns()
+    columns["ninterpt"][-1], columns["raw_intervals"][-1], columns["raw_time"][-1] = 1.0, 2.0, 900.0
+    columns["exptime"][-1] = columns["plantime"][-1] = 900.0
+    columns["ninterpt"][-2] = 2.0
+    found = {(one.rootname, one.rule) for one in _compute(columns).findings}
+    odd = {("ld000298q", "interrupted"), ("ld000298q", "interruptions")}
+    assert found == odd | {("ld000299q", "gap"), ("ld000299q", "interrupted")}
 
 
 def test_a_segment_without_voltage_need_not_have_events() -> None:
