@@ -43,8 +43,9 @@ class PeakRates:
         self._shape = (last - self._first + 1).astype(np.intp)
         self._end = max(exposure.stop, float(exposure.raw_good.max(initial=0.0)))
         self._quiet = np.ones(int(self._end) + 1, dtype=bool)
-        for begin, end in exposure.flashes:
-            self._quiet[int(begin) : int(np.ceil(end))] = False
+        self._flashes = [(int(on), int(np.ceil(off))) for on, off in exposure.flashes]
+        for on, off in self._flashes:
+            self._quiet[on:off] = False
         self._seconds = np.zeros(len(self._quiet), dtype=np.int64)
         self._cells: list[NDArray[np.int32]] = []
 
@@ -52,12 +53,10 @@ class PeakRates:
         """Take in a part of the events."""
         x, y, time = events["XCORR"], events["YCORR"], events["TIME"]
         inside = self._area.contains(x, y) & (time >= 0.0) & (time <= self._end)
-        second = time[inside].astype(np.int32)
-        self._seconds += np.bincount(second, minlength=len(self._seconds))
-        kept = in_good_time(events)
-        kept &= inside
-        if not self._quiet.all():
-            kept[inside] &= self._quiet[second]
+        self._seconds += np.bincount(time[inside].astype(np.int32), minlength=len(self._seconds))
+        kept = inside & in_good_time(events)
+        for on, off in self._flashes:
+            kept &= (time < on) | (time >= off)
         row, column = (self._number(values[kept], first) for values, first in zip((y, x), self._first, strict=True))
         row *= np.int32(self._shape[1])
         row += column
