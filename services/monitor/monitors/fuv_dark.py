@@ -76,11 +76,12 @@ MONITOR = Monitor(
     title="FUV dark rate",
     explanation=_EXPLANATION.strip(),
     detector="FUV",
-    version=4,
+    version=5,
     tables=frozenset({"darks"}),
     inputs={"ranges": darks.RANGES},
     parts=darks.darks_by_files(_SEGMENTS, _MAIN),
     quantities={"dark_rate": Quantity("count / (s pix)", "Dark rate of an exposure outside the SAA, by region")},
     compute=_compute,
     cadence=timedelta(days=7),
+    rules=dark_rules.FUV_RULES,
 )

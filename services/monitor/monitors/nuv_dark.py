@@ -67,11 +67,12 @@ MONITOR = Monitor(
     title="NUV dark rate",
     explanation=_EXPLANATION.strip(),
     detector="NUV",
-    version=4,
+    version=5,
     tables=frozenset({"darks"}),
     inputs={"ranges": darks.RANGES},
     parts=darks.darks_by_files(("NUV",), ("all", "legacy")),
     quantities={"dark_rate": Quantity("count / (s pix)", "Dark rate of an exposure outside the SAA")},
     compute=_compute,
     cadence=timedelta(days=14),
+    rules=dark_rules.NUV_RULES,
 )

@@ -22,13 +22,21 @@ from services.monitor.monitors.parts import dark_periods, sag_tables, spot_table
 from services.monitor.monitors.parts.dark_maps import DarkMap, whole_cells
 from services.monitor.monitors.parts.dark_periods import Periods
 from services.monitor.monitors.parts.hot_spots import Sighting, Spot, sightings_of, spots_of
-from services.monitor.monitors.parts.spot_deliveries import bad_rows, spot_findings, spot_rows, table, table_findings
+from services.monitor.monitors.parts.low_response import stacks_by_year, stacks_of
+from services.monitor.monitors.parts.spot_deliveries import (
+    RULES,
+    bad_rows,
+    spot_findings,
+    spot_rows,
+    table,
+    table_findings,
+)
 from services.monitor.monitors.parts.spot_figures import count_figure, map_figures, time_figure, where_figure
 from services.monitor.monitors.parts.superdarks import INTERVAL_DAYS, PERIOD_DAYS, Superdark, content_of, superdarks_of
 
 __all__ = ["MONITOR"]
 
-_NAME, _VERSION = "superdark", 2
+_NAME, _VERSION = "superdark", 3
 
 _EXPLANATION = """
 A superdark is the sum of many dark exposures, by superpixel of 8 by 2 pixels and pulse height, of one segment, one high
@@ -123,7 +131,7 @@ def _join(sightings: Sequence[Sighting], darks: Columns) -> list[Spot]:
 def _tables(
     spots: Sequence[Spot], newest_maps: Mapping[str, Sequence[DarkMap]], newest: float, inputs: Inputs
 ) -> Iterator[NewArtifact]:
-    bad = bad_rows(spots, newest_maps)
+    bad = bad_rows(spots, newest_maps, stacks_of(inputs), inputs["sagged"])
     for kind, detector in (("SPOTTAB", "FUV"), ("BPIXTAB", "FUV"), ("BPIXTAB", "NUV")):
         if any(name.startswith(detector) for name in newest_maps):
             rows = (
@@ -163,7 +171,7 @@ def _compute(inputs: Inputs) -> Findings:
             time_figure(spots, newest),
             count_figure(spots, newest),
         ],
-        findings=[*spot_findings(spots, newest), *(found for one in tables for found in table_findings(one))],
+        findings=[*spot_findings(spots, newest), *(found for one in tables for found in table_findings(one, newest))],
         artifacts=[
             *tables,
             *(
@@ -203,5 +211,7 @@ MONITOR = Monitor(
     },
     compute=_compute,
     cadence=timedelta(days=30),
+    parts=stacks_by_year(),
+    rules=RULES,
     references={kind: Reference(kind, spot_tables.read_tables) for kind in ("SPOTTAB", "BPIXTAB")},
 )

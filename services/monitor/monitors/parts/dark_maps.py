@@ -136,17 +136,20 @@ def sliced(maps: Sequence[DarkMap], area: Cells) -> np.ndarray:
     return total.reshape(_HEIGHTS, *shape)
 
 
-def expected_counts(stack: np.ndarray) -> np.ndarray:
+def expected_counts(stack: np.ndarray, usable: np.ndarray | None = None) -> np.ndarray:
     """Average the surroundings of each superpixel, without what stands out: the counts that one expects there.
 
     Parameters
     ----------
     stack
         Counts, shape (y, x).
+    usable
+        Superpixels that tell what to expect, boolean of the same shape; None for all.
     """
-    mean = float(stack.mean())
-    usual = stack <= mean + _OUTSTANDING * np.sqrt(mean) + 3.0
-    mean = float(stack[usual].mean())
+    usable = np.ones(stack.shape, dtype=bool) if usable is None else usable
+    mean = float(stack[usable].mean()) if usable.any() else 0.0
+    usual = usable & (stack <= mean + _OUTSTANDING * np.sqrt(mean) + 3.0)
+    mean = float(stack[usual].mean()) if usual.any() else 0.0
     usual &= stack <= mean + _OUTSTANDING * np.sqrt(mean) + 3.0
     around = _box_sums(usual.astype(np.float64))
     found: np.ndarray = np.where(around > 0, _box_sums(np.where(usual, stack, 0.0)) / np.maximum(around, 1.0), mean)

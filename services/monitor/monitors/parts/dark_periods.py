@@ -21,6 +21,7 @@ from shared.database.models.science import DarkCounts, FlaggedPixel
 __all__ = [
     "MOST_INTERVALS",
     "Periods",
+    "all_maps_query",
     "darks_query",
     "known_sightings",
     "maps_of",
@@ -138,6 +139,11 @@ def maps_query(monitor: str, version: int) -> RowQuery:
         changed.c.detector == DarkCounts.detector,
         or_(changed.c.interval == mine, func.abs(changed.c.period - _PERIOD) <= 2 * _REACH),
     )
+    return all_maps_query().where(or_(mine == newest, needed))
+
+
+def all_maps_query() -> RowQuery:
+    """Query for the maps of all darks, in the order of time."""
     return (
         select(
             DarkCounts.detector,
@@ -147,7 +153,7 @@ def maps_query(monitor: str, version: int) -> RowQuery:
             func.encode(DarkCounts.content, "hex", type_=String).label("content"),
         )
         .join(File, File.id == DarkCounts.file_id)
-        .where(File.shown, DarkCounts.exposure > 0, or_(mine == newest, needed))
+        .where(File.shown, DarkCounts.exposure > 0)
         .order_by(DarkCounts.mjd)
     )
 

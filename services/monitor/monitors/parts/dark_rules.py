@@ -1,26 +1,50 @@
 """Rules of dark rates: what is expected of them, what their temperature predicts, and single exposures."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from services.monitor.monitors.framework.history import Dated, held_at, value_at
+from services.monitor.monitors.framework.history import Dated, held_at
 from services.monitor.monitors.framework.monitor import Finding
-from services.monitor.monitors.parts.darks import OUTLIER_SIGMAS, OUTLIER_WINDOW, DarkRates
+from services.monitor.monitors.framework.rules import Rule, always
+from services.monitor.monitors.parts.darks import OUTLIER, DarkRates
 from services.monitor.monitors.parts.exposures import recent
 from shared.cos.dates import decimal_year
 from shared.database.models.monitoring import Severity
 
-__all__ = ["Exponential", "expected_findings", "outlier_findings", "temperature_findings", "total_findings", "yearly"]
+__all__ = [
+    "FUV_RULES",
+    "NUV_RULES",
+    "Exponential",
+    "expected_findings",
+    "outlier_findings",
+    "temperature_findings",
+    "total_findings",
+    "yearly",
+]
 
 _LATEST = 5
 """Darks whose median is held against the expected rate."""
 
-_RAISED = (Dated(0.0, 1.2, "inference: a fifth above the exposure-time calculator's rate misleads proposers"),)
-_GRAVE = (Dated(0.0, 2.0, "inference: twice the exposure-time calculator's rate"),)
-_TOTAL = (Dated(0.0, 2000.0, "inference: half as much again as the NUV detector counts in the dark, 1310 / s of 2023"),)
-"""Counts / s of the whole detector."""
+_MISLEADS = always(1.2, "inference: a fifth above the rate that proposers calculate with misleads them")
+_TWICE = always(2.0, "inference: twice the rate that proposers calculate with")
+_EXPECTED_TEXT = f"median of the last {_LATEST} darks above {{:g}} times the expected rate"
+_PREDICTED_TEXT = f"median of the last {_LATEST} darks above {{:g}} times the rate that their temperatures predict"
+_EXPECTED = (
+    Rule("expected-rate", Severity.WARN, _EXPECTED_TEXT, _MISLEADS),
+    Rule("expected-rate", Severity.ALERT, _EXPECTED_TEXT, _TWICE),
+)
+_PREDICTED = (
+    Rule("predicted-rate", Severity.WARN, _PREDICTED_TEXT, _MISLEADS),
+    Rule("predicted-rate", Severity.ALERT, _PREDICTED_TEXT, _TWICE),
+)
+_TOTAL = Rule(
+    "total-rate", Severity.ALERT, "a dark counts more than {:.0f} / s on the whole detector",
+    always(2000.0, "inference: half as much again as the NUV detector counts in the dark, 1310 / s of 2023"),
+)  # fmt: skip
+FUV_RULES = (*_EXPECTED, OUTLIER)
+NUV_RULES = (*_EXPECTED, *_PREDICTED, _TOTAL, OUTLIER)
 
 _BEFORE_DAYS = 730.0
 """Darks of so long before the latest ones tell how the rate goes with temperature and age."""
@@ -44,20 +68,22 @@ def expected_findings(group: DarkRates, expected: Sequence[Dated]) -> Iterator[F
         return
     normal = held_at(expected, float(values.mjd[-1]))
     median = float(np.median(values.value[-_LATEST:]))
-    yield from _raised(group, "expected-rate", median / normal.value, normal.value, "the expected rate", normal.source)
+    yield from _raised(group, _EXPECTED, median / normal.value, normal.value, "the expected rate", normal.source)
 
 
-def _raised(group: DarkRates, rule: str, ratio: float, normal: float, what: str, source: str) -> Iterator[Finding]:
-    newest = float(group.values.mjd[-1])
-    raised, grave = (held_at(factors, newest) for factors in (_RAISED, _GRAVE))
-    if ratio > raised.value:
-        hit = grave if ratio > grave.value else raised
-        yield Finding(
-            rule, Severity.ALERT if hit is grave else Severity.WARN,
-            f"the last {_LATEST} darks of {group.name} have {ratio:.2f} times {what}",
-            f"median of the last {_LATEST} darks above {hit.value} times {what}", source, ratio * normal,
-            hit.value * normal, group.name,
+def _raised(
+    group: DarkRates, rules: Sequence[Rule], ratio: float, normal: float, what: str, source: str
+) -> Iterator[Finding]:
+    """Tell of the gravest rule that a ratio to what is normal hits; its source is where the latter is known from."""
+    newest = np.array([group.values.mjd[-1]])
+    hit = [(rule, factor) for rule in rules if ratio > (factor := float(rule.at(newest)[0]))]
+    if hit:
+        rule, factor = hit[-1]
+        found = rule.finding(
+            f"the last {_LATEST} darks of {group.name} have {ratio:.2f} times {what}", float(newest[0]),
+            ratio * normal, threshold=factor * normal, configuration=group.name,
         )  # fmt: skip
+        yield replace(found, source=source)
 
 
 @dataclass(frozen=True)
@@ -118,7 +144,7 @@ def temperature_findings(group: DarkRates) -> Iterator[Finding]:
     if known.any():
         ratio = float(np.median(values.value[-_LATEST:][known] / predicted[known]))
         yield from _raised(
-            group, "predicted-rate", ratio, float(np.median(predicted[known])),
+            group, _PREDICTED, ratio, float(np.median(predicted[known])),
             "the rate that their temperatures predict",
             f"exponential in temperature and time of the darks of {_BEFORE_DAYS:.0f} d",
         )  # fmt: skip
@@ -128,13 +154,11 @@ def total_findings(group: DarkRates) -> Iterator[Finding]:
     """Rule: an exposure of the last days counts too much on the whole detector."""
     values = group.values
     total = values.value * group.npix
-    limit = value_at(_TOTAL, values.mjd)
+    limit = _TOTAL.at(values.mjd)
     for index in np.flatnonzero((total > limit) & recent(values.mjd)).tolist():
-        yield Finding(
-            "total-rate", Severity.ALERT, f"{total[index]:.0f} counts / s in a dark of {group.name}",
-            f"a dark counts more than {limit[index]:.0f} / s on the whole detector",
-            held_at(_TOTAL, float(values.mjd[index])).source, float(total[index]), float(limit[index]), group.name,
-            values.rootname[index],
+        yield _TOTAL.finding(
+            f"{total[index]:.0f} counts / s in a dark of {group.name}", float(values.mjd[index]), float(total[index]),
+            configuration=group.name, rootname=values.rootname[index],
         )  # fmt: skip
 
 
@@ -142,10 +166,8 @@ def outlier_findings(group: DarkRates) -> Iterator[Finding]:
     """Rule: single darks of the last days that lie above those about them."""
     values = group.values
     for index in np.flatnonzero(values.outlier & recent(values.mjd)).tolist():
-        yield Finding(
-            "outlier", Severity.WARN,
+        yield OUTLIER.finding(
             f"dark rate of {group.name} is {values.value[index]:.3g} counts / (s pix), far above those about it",
-            f"rate above the line through the {OUTLIER_WINDOW} darks about it at the same voltage by more than "
-            f"{OUTLIER_SIGMAS:.0f} sigma", "inference from the legacy monitor's guide lines",
-            float(values.value[index]), None, group.name, values.rootname[index],
+            float(values.mjd[index]), float(values.value[index]), threshold=float(group.limit[index]),
+            configuration=group.name, rootname=values.rootname[index],
         )  # fmt: skip

@@ -9,15 +9,17 @@ from sqlalchemy import ColumnElement, Double, String, and_, cast, func, or_, sel
 
 from services.monitor.monitors.framework.monitor import Columns, PartedInput, RowQuery, Values
 from services.monitor.monitors.framework.parts import by_files, file_ranges
+from services.monitor.monitors.framework.rules import Rule, always
 from services.monitor.monitors.framework.statistics import robust_sigma, summarise
 from services.monitor.monitors.parts.exposures import take, voltage_changed
 from services.monitor.monitors.parts.lines import away_from_lines
+from shared.database.models.monitoring import Severity
 from shared.database.models.operations import File
 from shared.database.models.science import Dark, Header
 
 __all__ = [
     "HISTOGRAM_STEP",
-    "OUTLIER_SIGMAS",
+    "OUTLIER",
     "OUTLIER_WINDOW",
     "RANGES",
     "DarkRates",
@@ -36,9 +38,15 @@ SAA_EDGE_KM = 500.0
 """They are not within this distance of its contour either, which the cut leaves in to its East: there the anomaly's
 edge makes up to twice the rate (3,990 measurements of 2009 to 2017: 2.1 within 300 km against 1.1 to 1.4 beyond)."""
 
-OUTLIER_SIGMAS, OUTLIER_WINDOW = 5.0, 25
-"""An exposure is an outlier above the line of median slope through so many about it by this many sigma: a median of
-those before it would lag behind the solar cycle, and behind the growth of the NUV rate, wherever darks are rare."""
+OUTLIER_WINDOW = 25
+"""Exposures that the line of median slope is laid through which outliers are above: a median of those before one would
+lag behind the solar cycle, and behind the growth of the NUV rate, wherever darks are rare."""
+
+OUTLIER = Rule(
+    "outlier", Severity.WARN,
+    f"rate above the line through the {OUTLIER_WINDOW} darks about it at the same voltage by more than {{:.0f}} sigma",
+    always(5.0, "inference from the guide lines of the original dark monitor"),
+)  # fmt: skip
 
 _LEAST = 10
 """Darks of a region without which nothing is an outlier; those of a voltage with fewer are held against all others."""
@@ -136,6 +144,8 @@ class DarkRates:
     ----------
     values
         Rates (counts / (s pix)) with their Poisson errors, outliers marked.
+    limit
+        Rate above which each is an outlier, infinite where there are too few to tell.
     temperature
         Mean temperature of each exposure (deg C), NaN where unknown.
     npix
@@ -147,6 +157,7 @@ class DarkRates:
     segment: str
     region: str
     values: Values
+    limit: np.ndarray
     temperature: np.ndarray
     npix: float
     proposid: np.ndarray
@@ -178,35 +189,36 @@ def rates_of(columns: Columns) -> list[DarkRates]:
 
 def _rates(columns: Columns) -> DarkRates:
     """Rates of one segment and region."""
-    outlier = _outliers_by_level(columns["mjd"], columns["rate"], columns["error"], columns["hvlevel"])
+    limit = _limits_by_level(columns["mjd"], columns["rate"], columns["error"], columns["hvlevel"])
     values = Values(
         "dark_rate", columns["mjd"], columns["rate"], columns["error"], columns["rootname"], columns["segment"],
-        columns["region"], columns["hvlevel"], columns["life_adj"], columns["file_id"], outlier,
+        columns["region"], columns["hvlevel"], columns["life_adj"], columns["file_id"], columns["rate"] > limit,
     )  # fmt: skip
     segment, region = (str(columns[name][0]) for name in ("segment", "region"))
-    return DarkRates(segment, region, values, columns["temperature"], float(columns["npix"][0]), columns["proposid"])
+    npix = float(columns["npix"][0])
+    return DarkRates(segment, region, values, limit, columns["temperature"], npix, columns["proposid"])
 
 
-def _outliers_by_level(mjd: np.ndarray, rate: np.ndarray, error: np.ndarray, hvlevel: np.ndarray) -> np.ndarray:
-    """Which rates lie above those about them at the same voltage: it alters the rate."""
+def _limits_by_level(mjd: np.ndarray, rate: np.ndarray, error: np.ndarray, hvlevel: np.ndarray) -> np.ndarray:
+    """Rates above which one lies above those about it at the same voltage, which alters the rate."""
     _, place, counts = np.unique(np.nan_to_num(hvlevel, nan=-1.0), return_inverse=True, return_counts=True)
     enough = counts >= _LEAST
-    found = np.zeros(len(rate), dtype=bool) if enough.all() else _outliers(mjd, rate, error)
+    found = np.full(len(rate), np.inf) if enough.all() else _limits(mjd, rate, error)
     for level in np.flatnonzero(enough).tolist():
         mine = place == level
-        found[mine] = _outliers(mjd[mine], rate[mine], error[mine])
+        found[mine] = _limits(mjd[mine], rate[mine], error[mine])
     return found
 
 
-def _outliers(mjd: np.ndarray, rate: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Which rates lie above those about them."""
+def _limits(mjd: np.ndarray, rate: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Rates above which one lies above those about it; infinite where there are too few."""
     if len(rate) < _LEAST:
-        return np.zeros(len(rate), dtype=bool)
-    away = away_from_lines(mjd, rate, min(OUTLIER_WINDOW, len(rate)))
-    line = np.maximum(rate - away, np.finfo(float).tiny)
+        return np.full(len(rate), np.inf)
+    line = rate - away_from_lines(mjd, rate, min(OUTLIER_WINDOW, len(rate)))
+    level = np.maximum(line, np.finfo(float).tiny)
     # The scatter, of day and night above all, goes with the rate.
-    scatter = np.fmax(error, robust_sigma(away / line) * line)
-    found: np.ndarray = away > OUTLIER_SIGMAS * scatter
+    scatter = np.fmax(error, robust_sigma((rate - line) / level) * level)
+    found: np.ndarray = line + OUTLIER.at(mjd) * scatter
     return found
 
 

@@ -7,30 +7,28 @@ likelihood ratio of a constant extra rate.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from scipy.stats import poisson
 
+from services.monitor.monitors.framework.rules import Rule, always
 from services.monitor.monitors.parts.dark_maps import Cells, DarkMap, expected_counts, stacked, whole_cells
 
-__all__ = ["FALSE_ALARMS", "LEAST_EXCESS", "Sighting", "Spot", "low_response", "sightings_of", "spots_of"]
+__all__ = ["FALSE_ALARMS", "HOT", "Sighting", "Spot", "sightings_of", "spots_of"]
 
 FALSE_ALARMS = 1e-3
 """Superpixels of a detector that chance makes hot in one period, on average, at most."""
 
-LEAST_EXCESS = 0.5
-"""Fraction of the surroundings' counts that a hot superpixel has at least more: what is uneven is not hot."""
+HOT = Rule(
+    "hot", None, "a superpixel counts {:.0%} more than its surroundings, and more than chance explains",
+    always(0.5, "COSMO: what is uneven is not hot"),
+)  # fmt: skip
 
 _EDGE = 1e-3
 """Chance at which a superpixel beside a hot one belongs to it."""
 
 _LEAST_GAIN = 12.0
 """Logarithm of the likelihood ratio that a run of exposures needs: 4.9 sigma."""
-
-LOW, VERY_LOW = 0.5, 0.2
-"""Fractions of the surroundings' counts below which a superpixel is of low and very low response (CalCOS DQ 1024,
-16)."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ def sightings_of(period: Sequence[DarkMap], window: Sequence[DarkMap]) -> list[S
     area = whole_cells(period[0].detector)
     stack = stacked(period, area)
     expected = expected_counts(stack)
-    boxes = _hot_boxes(stack, expected, area)
+    boxes = _hot_boxes(stack, expected, area, float(HOT.at(np.array([period[0].mjd]))[0]))
     if not boxes:
         return []
     events = np.array([float(one.kept[1].sum()) for one in window])
@@ -122,9 +120,9 @@ def _inside(image: np.ndarray, box: Cells, area: Cells) -> float:
     return float(image[box.y0 - area.y0 : box.y1 - area.y0, box.x0 - area.x0 : box.x1 - area.x0].sum())
 
 
-def _hot_boxes(stack: np.ndarray, expected: np.ndarray, area: Cells) -> list[tuple[Cells, float]]:
+def _hot_boxes(stack: np.ndarray, expected: np.ndarray, area: Cells, excess: float) -> list[tuple[Cells, float]]:
     """Rectangles around hot superpixels that touch, each with the excess of its brightest one in sigma."""
-    bright = np.argwhere((stack >= 3) & (stack > expected * (1.0 + LEAST_EXCESS)))
+    bright = np.argwhere((stack >= 3) & (stack > expected * (1.0 + excess)))
     counts, mean = stack[tuple(bright.T)], expected[tuple(bright.T)]
     chance = poisson.sf(counts - 1, mean)
     hot = {(int(y), int(x)) for y, x in bright[chance < FALSE_ALARMS / area.size]}
@@ -250,27 +248,3 @@ def _spot(group: Sequence[Sighting], starts: np.ndarray, stops: np.ndarray) -> S
         float(later[0]) if len(later) else np.inf, (counts - background) / seconds, float(np.sqrt(counts)) / seconds,
         max(one.sigma for one in group),
     )  # fmt: skip
-
-
-def low_response(stack: np.ndarray, expected: np.ndarray, area: Cells) -> list[tuple[Cells, int]]:
-    """Rows of superpixels that count less than their surroundings, with their flag: 1024 below half, 16 below a fifth.
-
-    Only what chance cannot explain, at `FALSE_ALARMS`, is one of them: a stack that is not deep enough has none.
-
-    Parameters
-    ----------
-    stack, expected
-        Counts and what the surroundings make one expect, shape (y, x).
-    area
-        Superpixels that they are of.
-    """
-    low = (stack < LOW * expected) & (poisson.cdf(stack, expected) < FALSE_ALARMS / area.size)
-    flags = np.where(low, np.where(stack < VERY_LOW * expected, 16, 1024), 0)
-    found = []
-    for y in np.flatnonzero(low.any(axis=1)):
-        edges = np.flatnonzero(np.diff(flags[y], prepend=0, append=0))
-        for first, last in pairwise(edges.tolist()):
-            if flags[y, first]:
-                box = Cells(area.x0 + first, area.x0 + last, area.y0 + int(y), area.y0 + int(y) + 1)
-                found.append((box, int(flags[y, first])))
-    return found

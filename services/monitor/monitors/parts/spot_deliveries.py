@@ -5,21 +5,47 @@ from typing import Any
 
 import numpy as np
 
-from services.monitor.monitors.framework.history import Dated, value_at
-from services.monitor.monitors.framework.monitor import Finding, NewArtifact
+from services.monitor.monitors.framework.monitor import Columns, NewArtifact
+from services.monitor.monitors.framework.rules import Finding, Rule, always
 from services.monitor.monitors.parts import spot_tables
-from services.monitor.monitors.parts.dark_maps import DarkMap, expected_counts, stacked, whole_cells
+from services.monitor.monitors.parts.dark_maps import (
+    DarkMap,
+    expected_counts,
+    inner_cells,
+    stacked,
+    whole_cells,
+)
 from services.monitor.monitors.parts.deliveries import is_ready
-from services.monitor.monitors.parts.hot_spots import Spot, low_response
+from services.monitor.monitors.parts.hot_spots import HOT, Spot
+from services.monitor.monitors.parts.low_response import LOW, VERY_LOW, low_response, unsagged
 from services.monitor.monitors.parts.spot_tables import FlagRow
+from services.monitor.monitors.parts.superdarks import ACTIVE, PERIOD_DAYS
 from shared.database.models.monitoring import Severity
 
-__all__ = ["bad_rows", "spot_findings", "spot_rows", "table", "table_findings"]
+__all__ = ["RULES", "bad_rows", "spot_findings", "spot_rows", "table", "table_findings"]
 
-_ALARMING = (Dated(0.0, 10.0, "rule of the dark monitor: a superpixel 10 sigma above the rest of a month's darks"),)
-_LASTING = (Dated(0.0, 90.0, "rule for bad pixels: a background feature that has been there for 3 months"),)
-_RECENT = (Dated(0.0, 30.0, "COSMO: the length of a period"),)
+_RECENT_DAYS = PERIOD_DAYS
+"""Spots that were last seen before so many days against the newest dark are no longer alarming."""
+
+_ALARMING = Rule(
+    "hot-spot", Severity.WARN,
+    f"a superpixel more than {{:.0f}} sigma above its surroundings in the darks of the last {_RECENT_DAYS:.0f} d",
+    always(10.0, "rule of the dark monitor: a superpixel 10 sigma above the rest of a month's darks"),
+)  # fmt: skip
+_LASTING = Rule(
+    "lasting", Severity.WARN, "a hot spot is there for {:.0f} d and still is",
+    always(90.0, "rule for bad pixels: a background feature that has been there for 3 months"),
+)  # fmt: skip
 _TABLE_SOURCE = "rules of delivery; COSMO's rule that nothing is lost silently"
+_NOT_COMPARED = Rule(
+    "not-compared", Severity.INFO, "a new table is compared with the one that CalCOS used last", source=_TABLE_SOURCE
+)
+_WRONG = Rule(
+    "delivery-check", Severity.ALERT, "a table has the right header, columns, and rectangles on the detector",
+    source=_TABLE_SOURCE,
+)  # fmt: skip
+_LOST = Rule("lost", Severity.ALERT, "a new table flags all that the active one flags", always(0.0, _TABLE_SOURCE))
+RULES = (HOT, ACTIVE, _ALARMING, _LASTING, LOW, VERY_LOW, _WRONG, _LOST, _NOT_COMPARED)
 
 
 def spot_rows(spots: Sequence[Spot]) -> list[FlagRow]:
@@ -40,23 +66,40 @@ def spot_rows(spots: Sequence[Spot]) -> list[FlagRow]:
 
 
 def _is_lasting(spot: Spot) -> bool:
-    least = float(value_at(_LASTING, np.array([spot.start]))[0])
+    least = float(_LASTING.at(np.array([spot.start]))[0])
     return spot.before == np.inf and spot.days >= least
 
 
-def bad_rows(spots: Sequence[Spot], newest: Mapping[str, Sequence[DarkMap]]) -> list[FlagRow]:
-    """Rows of a BPIXTAB: spots that last, and low response in the newest interval."""
+def bad_rows(
+    spots: Sequence[Spot], newest: Mapping[str, Sequence[DarkMap]], stacks: Mapping[str, np.ndarray], sagged: Columns
+) -> list[FlagRow]:
+    """Rows of a BPIXTAB: spots that last, and low response.
+
+    Parameters
+    ----------
+    spots
+        All of them.
+    newest
+        Darks of the newest interval by detector: those of the NUV are deep enough to show low response.
+    stacks
+        Counts of all darks of the FUV segments (`services.monitor.monitors.parts.low_response.stacks_of`).
+    sagged
+        Columns of `services.monitor.monitors.parts.sag_tables.sagged_query`: these are in another table.
+    """
     rows = [
         (spot.detector, spot_tables.in_pixels(spot.x0, spot.x1, spot.y0, spot.y1), spot_tables.DQ_BACKGROUND)
         for spot in spots
         if _is_lasting(spot)
     ]
-    for detector, maps in newest.items():
-        area = whole_cells(detector)
-        stack = stacked(maps, area)
+    mjd = max((dark.mjd for maps in newest.values() for dark in maps), default=0.0)
+    for detector in sorted(newest):
+        area = whole_cells(detector) if detector == "NUV" else inner_cells(detector)
+        stack = stacked(newest[detector], area) if detector == "NUV" else stacks[detector]
+        usable = unsagged(sagged, detector, area)
+        expected = np.where(usable, expected_counts(stack, usable), np.nan)
         rows += [
             (detector, spot_tables.in_pixels(box.x0, box.x1, box.y0, box.y1), flag)
-            for box, flag in low_response(stack, expected_counts(stack), area)
+            for box, flag in low_response(stack, expected, area, mjd)
         ]
     return [
         FlagRow(("N/A" if detector == "NUV" else detector, *spot_tables.ALWAYS, *box, flag))
@@ -95,26 +138,26 @@ def table(
     return NewArtifact(kind, f"cosmo_{detector.lower()}_{ending}.fits", content, detail)
 
 
-def table_findings(artifact: NewArtifact) -> Iterator[Finding]:
-    """Rules of a table: it may be delivered, and flags all that the active one flags."""
+def table_findings(artifact: NewArtifact, newest: float) -> Iterator[Finding]:
+    """Rules of a table: it may be delivered, and flags all that the active one flags.
+
+    Parameters
+    ----------
+    artifact
+        The table.
+    newest
+        MJD of the newest dark.
+    """
     detail, where = artifact.detail, f"{artifact.kind} {artifact.detail['detector']}"
     if detail["difference"] is None:
-        yield Finding(
-            "not-compared", Severity.INFO,
-            f"no active {where} can be read (COSMO_CALIBRATOR__REFERENCES)",
-            "a new table is compared with the one that CalCOS used last", _TABLE_SOURCE, configuration=where,
-        )  # fmt: skip
+        message = f"no active {where} can be read (COSMO_CALIBRATOR__REFERENCES)"
+        yield _NOT_COMPARED.finding(message, newest, configuration=where)
     if detail["wrong"]:
-        yield Finding(
-            "delivery-check", Severity.ALERT, f"{artifact.name} may not be delivered: {'; '.join(detail['wrong'])}",
-            "a table has the right header, columns, and rectangles on the detector", _TABLE_SOURCE,
-            float(len(detail["wrong"])), 0.0, where,
-        )  # fmt: skip
+        message = f"{artifact.name} may not be delivered: {'; '.join(detail['wrong'])}"
+        yield _WRONG.finding(message, newest, float(len(detail["wrong"])), threshold=0.0, configuration=where)
     if detail["difference"] is not None and (removed := detail["difference"]["removed"]):
-        yield Finding(
-            "lost", Severity.ALERT, f"{artifact.name} lacks {removed} rows of {detail['active']}",
-            "a new table flags all that the active one flags", _TABLE_SOURCE, float(removed), 0.0, where,
-        )  # fmt: skip
+        message = f"{artifact.name} lacks {removed} rows of {detail['active']}"
+        yield _LOST.finding(message, newest, float(removed), configuration=where)
 
 
 def spot_findings(spots: Sequence[Spot], newest: float) -> Iterator[Finding]:
@@ -127,20 +170,15 @@ def spot_findings(spots: Sequence[Spot], newest: float) -> Iterator[Finding]:
     newest
         MJD of the newest dark.
     """
-    at = np.array([newest])
-    recent, least = float(value_at(_RECENT, at)[0]), float(value_at(_ALARMING, at)[0])
+    least = float(_ALARMING.at(np.array([newest]))[0])
     for spot in spots:
         left, bottom, width, height = spot_tables.in_pixels(spot.x0, spot.x1, spot.y0, spot.y1)
         where = f"{spot.detector} {left},{bottom}"
         place = f"{width} by {height} pixels at ({left}, {bottom}) of {spot.detector}"
-        if spot.stop > newest - recent and spot.sigma > least:
-            yield Finding(
-                "hot-spot", Severity.WARN, f"{place} count {spot.rate:.3g} / s in darks since MJD {spot.start:.1f}",
-                f"a superpixel more than {least:.0f} sigma above its surroundings in the darks of the last "
-                f"{recent:.0f} d", _ALARMING[-1].source, spot.sigma, least, where,
-            )  # fmt: skip
-        if _is_lasting(spot) and spot.stop > newest - recent:
-            yield Finding(
-                "lasting", Severity.WARN, f"{place} have been hot for {spot.days:.0f} d: bad pixels",
-                "a hot spot is there for 90 d and still is", _LASTING[-1].source, spot.days, _LASTING[-1].value, where,
-            )  # fmt: skip
+        recent = spot.stop > newest - _RECENT_DAYS
+        if recent and spot.sigma > least:
+            message = f"{place} count {spot.rate:.3g} / s in darks since MJD {spot.start:.1f}"
+            yield _ALARMING.finding(message, newest, spot.sigma, configuration=where)
+        if recent and _is_lasting(spot):
+            message = f"{place} have been hot for {spot.days:.0f} d: bad pixels"
+            yield _LASTING.finding(message, spot.start, spot.days, configuration=where)

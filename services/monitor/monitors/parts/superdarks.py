@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.io import fits
 
-from services.monitor.monitors.framework.history import Dated, value_at
 from services.monitor.monitors.framework.monitor import Columns
+from services.monitor.monitors.framework.rules import Rule, always
 from services.monitor.monitors.parts.dark_maps import Cells, DarkMap, inner_cells, sliced
 from shared.cos.detector import X_BINNING, Y_BINNING
 
@@ -21,8 +21,10 @@ PERIOD_DAYS = 30.0
 INTERVAL_DAYS = 90.0
 """Length of a superdark's interval: three periods, after which a feature counts as one of the detector."""
 
-ACTIVE = (Dated(0.0, 1.5, "COSMO: between the quiet darks and those near the South Atlantic Anomaly, 1.1 to 2.1e-6"),)
-"""Darks above the median rate of their interval by this factor make a superdark of their own."""
+ACTIVE = Rule(
+    "active", None, "a dark above {:g} times the median rate of its interval makes a superdark of its own kind",
+    always(1.5, "COSMO: between the quiet darks and those near the South Atlantic Anomaly, 1.1 to 2.1e-6"),
+)  # fmt: skip
 
 _SLICES = range(1, 31)
 """Pulse heights of which a superdark has an image each (``acdc-hst``: from 1 up to but without 31)."""
@@ -86,7 +88,7 @@ def superdarks_of(darks: Columns) -> Iterator[Superdark]:
             places.setdefault(key, []).append(place)
     for (number, detector, voltage), chosen in sorted(places.items()):
         rate = darks["counts"][chosen] / darks["exposure"][chosen]
-        raised = rate > np.median(rate) * value_at(ACTIVE, darks["mjd"][chosen])
+        raised = rate > np.median(rate) * ACTIVE.at(darks["mjd"][chosen])
         for active in (False, True):
             mine = np.array(chosen)[raised == active]
             if len(mine):

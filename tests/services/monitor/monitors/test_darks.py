@@ -8,7 +8,8 @@ from astropy.io import fits
 
 from services.monitor.figures import Heatmap, Line, Mark, Points
 from services.monitor.monitors import monitors
-from services.monitor.monitors.framework.monitor import Columns, Findings
+from services.monitor.monitors.framework.monitor import Columns, Findings, Inputs
+from services.monitor.monitors.framework.parts import join_parts
 from services.monitor.monitors.parts.dark_histograms import histogram_figure
 from services.monitor.monitors.parts.darks import HISTOGRAM_STEP
 from shared.cos.saa import saa_distance
@@ -239,7 +240,7 @@ def test_map_recovers_the_edge_of_the_anomaly() -> None:
         "sun_lon": np.full(count, 100.0)[outside],
         "saa_distance": distance[outside],
     }
-    findings = monitors()["dark-orbit"].compute({"bins": columns})
+    findings = monitors()["dark-orbit"].compute(_kept(columns))
     (ratio,) = findings.values
     assert abs(ratio.value[0] - 2.0) < 3 * ratio.error[0]
     assert ratio.error[0] < 0.01
@@ -260,6 +261,16 @@ def test_map_recovers_the_edge_of_the_anomaly() -> None:
     assert max(rate for row in by_sun.z for rate in row if rate is not None) < 2e-6
 
 
+def _kept(columns: dict[str, np.ndarray]) -> Inputs:
+    """Rows of bins as the monitor keeps them, in two parts."""
+    parted = monitors()["dark-orbit"].parts["by_files"]
+    half = len(columns["mjd"]) // 2
+    parts = [{name: values[rows] for name, values in columns.items()} for rows in (np.s_[half:], np.s_[:half])]
+    return join_parts(
+        "by_files", {str(number): (parted.find("", {"rows": rows}), True) for number, rows in enumerate(parts)}
+    )
+
+
 def test_what_others_measured_and_nuv_darks_have_maps_of_their_own() -> None:
     count = 600
     columns = {name: np.full(count, 20.0) for name in ("mjd", "latitude", "longitude", "sun_lat", "sun_lon")}
@@ -268,7 +279,7 @@ def test_what_others_measured_and_nuv_darks_have_maps_of_their_own() -> None:
     columns["segment"] = np.array(["FUVA", "FUVA", "NUV"] * 200, dtype=object)
     columns["region"] = np.array(["inner", "legacy", "all"] * 200, dtype=object)
     columns["hvlevel"] = np.array([163.0, np.nan, np.nan] * 200)
-    found = monitors()["dark-orbit"].compute({"bins": columns})
+    found = monitors()["dark-orbit"].compute(_kept(columns))
     assert [figure.name for figure in found.figures] == ["map-fuva-163", "map-fuva-legacy", "map-nuv"]
     assert [values.tolist() for values in (found.values[0].segment, found.values[0].region)] == [
         ["FUVA", "FUVA", "NUV"],

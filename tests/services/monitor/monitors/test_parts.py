@@ -89,7 +89,7 @@ class _Observatory:
                 "date": 2000 + (mjd - 51544.5) / 365.25, "exposure": 25.0, "npix": 3949815,
                 "counts": int(counts[place]), "all_counts": int(counts[place]),
                 "dark": counts[place] / 9.9e7, "latitude": 20.0,
-                "longitude": 10.0, "temp": 20.0, "hvlevel": 163,
+                "longitude": 10.0, "saa_distance": 100.0 if place < 2 else 3000.0, "temp": 20.0, "hvlevel": 163,
             }
             for place in range(6)
         ]  # fmt: skip
@@ -149,7 +149,7 @@ class _Observatory:
         """Write all rows anew, a bit different, as a re-population does: nothing is told of the files."""
         async with self._database.transaction() as session:
             await session.execute(update(Gain).values(gain=Gain.gain - 0.25))
-            await session.execute(update(Dark).values(counts=Dark.counts + 7))
+            await session.execute(update(Dark).values(counts=Dark.counts + 7, dark=Dark.dark + 7e-8))
             tables = ["darks", "gain"]
             session.add(Repopulation(tables=tables, revision="", datasets=1, finished_at=func.now()))
 
@@ -167,7 +167,7 @@ def _content(path: Path) -> str:
     return digest.hexdigest()
 
 
-@pytest.mark.parametrize(("monitor", "ranges", "others"), [("gain", 10, 2), ("fuv-dark", 10, 0)])
+@pytest.mark.parametrize(("monitor", "ranges", "others"), [("gain", 10, 2), ("fuv-dark", 10, 0), ("dark-orbit", 10, 0)])
 async def test_step_by_step_is_as_all_anew(
     database: Database, messenger: Messenger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, monitor: str,
     ranges: int, others: int,

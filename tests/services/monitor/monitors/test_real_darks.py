@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import func, select
 
 from services.ingestor.adding import add_file
-from services.monitor.monitors import monitors
 from services.monitor.monitors.framework.loading import load
 from shared.broker import Messenger
 from shared.cos.saa import saa_contour
@@ -36,7 +35,8 @@ async def test_trend_and_map(database: Database, messenger: Messenger, data_dir:
         assert (await session.execute(inside)).scalar_one() < 40  # the detector is off there
         events = (await session.execute(select(Event.name, Event.detail["rows"]["darks"]))).all()
         assert {tuple(event) for event in events} == {("tables.changed", 3990)}
-        bins = await load(session, monitors()["dark-orbit"].inputs["bins"])
+        places = select(Dark.latitude, Dark.longitude).where(Dark.latitude.is_not(None))
+        bins = await load(session, places)
 
     for name in ("fuv-dark", "dark-orbit"):
         await run_monitor(database, messenger, store, name)

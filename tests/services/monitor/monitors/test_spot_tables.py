@@ -35,7 +35,7 @@ def test_spots_are_flagged_from_the_dark_before_to_the_one_after(tmp_path: Path)
     ]
     made = table("SPOTTAB", "FUV", rows, _NEWEST, _active(rows[0]))
     assert (made.detail["wrong"], made.detail["difference"]) == ([], {"added": 1, "removed": 0, "flags_changed": 0})
-    assert list(table_findings(made)) == []
+    assert list(table_findings(made, _NEWEST)) == []
     assert spot_tables.read_rows(io.BytesIO(made.content)) == ("FUV", rows)
     with fits.open(io.BytesIO(made.content)) as hdus:
         assert hdus[0].header["FILETYPE"] == "TRANSIENT BAD PIXEL REFERENCE TABLE"
@@ -69,7 +69,7 @@ def test_what_the_active_table_flagged_is_not_lost_silently(
     )
     assert made.detail["difference"]["removed"] == removed
     assert made.detail["ready"] is not bool(removed)
-    found = [(finding.rule, finding.severity) for finding in table_findings(made)]
+    found = [(finding.rule, finding.severity) for finding in table_findings(made, _NEWEST)]
     assert found == [("lost", Severity.ALERT)] * removed
 
 
@@ -82,14 +82,14 @@ def test_bad_pixels_are_those_of_the_active_table_and_more() -> None:
     assert made.detail["wrong"] == []
     alone = table("BPIXTAB", "FUV", [known, new], _NEWEST, None)
     assert (made.detail["ready"], alone.detail["ready"]) == (True, False), "it would lack the rows of the active table"
-    assert [finding.rule for finding in table_findings(alone)] == ["not-compared"]
+    assert [finding.rule for finding in table_findings(alone, _NEWEST)] == ["not-compared"]
 
 
 def test_a_wrong_table_alarms_though_it_cannot_be_compared() -> None:
     beyond = FlagRow(("FUVA", 57100.0, 57140.0, 16380, 480, 16, 4, 32))
     made = table("SPOTTAB", "FUV", [beyond], _NEWEST, None)
     assert (made.detail["wrong"], made.detail["ready"]) == (["a rectangle reaches beyond the detector"], False)
-    found = [(finding.rule, finding.severity) for finding in table_findings(made)]
+    found = [(finding.rule, finding.severity) for finding in table_findings(made, _NEWEST)]
     assert found == [("not-compared", Severity.INFO), ("delivery-check", Severity.ALERT)]
 
 

@@ -12,8 +12,8 @@ from astropy.io import fits
 from sqlalchemy import insert, select, update
 
 from services.monitor.monitors.parts import hot_spots
-from services.monitor.monitors.parts.dark_maps import Cells, DarkMap, expected_counts, inner_cells, whole_cells
-from services.monitor.monitors.parts.hot_spots import low_response, sightings_of, spots_of
+from services.monitor.monitors.parts.dark_maps import Cells, DarkMap, inner_cells, whole_cells
+from services.monitor.monitors.parts.hot_spots import sightings_of, spots_of
 from services.monitor.monitors.parts.spot_tables import read_rows
 from shared.broker import Messenger
 from shared.cos.superpixels import pack_counts
@@ -72,7 +72,7 @@ async def test_a_mission_gives_back_its_hot_spots(database: Database, messenger:
     _check_spots(first.values, spots)
     _check_files(first.artifacts, tmp_path / "store", darks, spots)
     assert first.figures == ["map-fuva", "map-fuvb", "where", "when", "count"]
-    assert len(first.parts) == 2 * 5
+    assert len(first.parts) == 2 * 5 + 2
 
     # One dark more: its interval is made anew, the others are as they were.
     (new,) = simulated_darks("FUVA", [_START + _DAYS - 1.0], spots)
@@ -83,7 +83,7 @@ async def test_a_mission_gives_back_its_hot_spots(database: Database, messenger:
     superdarks = {name.rsplit("_", 1)[0] for name in changed if name.startswith("superdark")}
     assert superdarks == {"superdark_fuva_167_57150"}
     assert set(second.artifacts) == set(first.artifacts)
-    assert {key for key, inputs in second.parts.items() if first.parts.get(key) != inputs} == {"FUVA 1906"}
+    assert {key for key, inputs in second.parts.items() if first.parts.get(key) != inputs} == {"FUVA 1906", "years FUVA 158"}
     _check_spots(second.values, spots)
 
     # All anew gives the same as step by step.
@@ -230,18 +230,3 @@ def test_a_spot_that_comes_again_is_two() -> None:
         assert spot.stop - 0.1 <= episode.stop <= spot.before
     last = spots_of(sightings, np.array(times)[np.array(times) < second.stop], stops)[-1]
     assert last.before == np.inf
-
-
-def test_low_response_where_there_is_any() -> None:
-    area = whole_cells("NUV")
-    generator = np.random.default_rng(4)
-    mean = np.full((512, 128), 160.0)
-    mean[100:103, 20:30] = 56.0
-    mean[300, 60] = 10.0
-    stack = generator.poisson(mean).astype(float)
-    found = low_response(stack, expected_counts(stack), area)
-    assert sorted((box.y0, box.x0, box.x1, flag) for box, flag in found) == [
-        (100, 20, 30, 1024), (101, 20, 30, 1024), (102, 20, 30, 1024), (300, 60, 61, 16),
-    ]  # fmt: skip
-    thin = generator.poisson(mean / 100).astype(float)
-    assert low_response(thin, expected_counts(thin), area) == []
