@@ -51,8 +51,8 @@ chance. The run of exposures with the greatest likelihood ratio tells when it ca
 Spots become rows of a table of transient bad pixels (SPOTTAB, FUV only) that CalCOS applies to exposures between their
 dates; those that have been there for 90 days and still are, and superpixels that count less than half as much as their
 surroundings, become rows of a table of bad pixels (BPIXTAB) beside those of the active one. An NUV superpixel shows
-that within 90 days; one of the FUV, where the darks of the whole mission have 110 counts in each. Each file is checked and
-compared with the table that CalCOS used last. Nothing is delivered from here.
+that within 90 days; one of the FUV, where the darks of the whole mission have 110 counts in each. Each file is checked
+and compared with the table that CalCOS used last. Nothing is delivered from here.
 """
 
 

@@ -83,7 +83,10 @@ async def test_a_mission_gives_back_its_hot_spots(database: Database, messenger:
     superdarks = {name.rsplit("_", 1)[0] for name in changed if name.startswith("superdark")}
     assert superdarks == {"superdark_fuva_167_57150"}
     assert set(second.artifacts) == set(first.artifacts)
-    assert {key for key, inputs in second.parts.items() if first.parts.get(key) != inputs} == {"FUVA 1906", "years FUVA 158"}
+    assert {key for key, inputs in second.parts.items() if first.parts.get(key) != inputs} == {
+        "FUVA 1906",
+        "years FUVA 158",
+    }
     _check_spots(second.values, spots)
 
     # All anew gives the same as step by step.
