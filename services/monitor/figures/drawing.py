@@ -143,8 +143,7 @@ def _draw_mark(axes: Axes, mark: Mark, panel: Panel) -> None:
 
 def _finish(axes: Axes, panel: Panel) -> None:
     axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
-    # A title with a place of its own is not moved off the labels, for which all of them would be measured.
-    axes.set_title(panel.title, loc="left", fontsize=10, y=1.0)
+    axes.set_title(panel.title, loc="left", fontsize=10)
     if panel.y_log:
         axes.set_yscale("log")
     if panel.x_range:
