@@ -51,7 +51,7 @@ class Dataset:
         return (tables or sorted(self.raw.glob("*_raw[ta]*.fits")))[0]
 
 
-def _faulty(name: str, fault: Fault, **overrides: object) -> Simulated:
+def _faulty(name: str, fault: Fault, **overrides: str) -> Simulated:
     first, *others = _FUV.members
     return replace(_FUV, name=name, members=(replace(first, faults=(fault,), overrides=overrides), *others))
 

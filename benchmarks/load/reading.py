@@ -96,7 +96,13 @@ async def read(base_url: str, addresses: dict[str, list[str]], readers: int, sec
 
     await asyncio.gather(*(reader(number) for number in range(readers)))
     return [
-        Timing(kind, len(found), *np.percentile(found, (50, 99)).tolist(), sizes[kind] / len(found) / 1000.0)
+        Timing(
+            kind,
+            len(found),
+            float(np.percentile(found, 50)),
+            float(np.percentile(found, 99)),
+            sizes[kind] / len(found) / 1000.0,
+        )
         for kind, found in times.items()
         if found
     ]

@@ -103,12 +103,12 @@ def _regions(client: Client, truth: MissionTruth, exposures: Mapping[tuple[str, 
         recent = mjd >= trend_start(mjd[-1:]) if len(mjd) else np.zeros(0, dtype=bool)
         if np.count_nonzero(recent) < _FEWEST:
             continue
-        level = np.array([row["hvlevel"] for row in rows])
-        true = np.array([row["true"] for row in rows]) + GAIN_PER_LEVEL * (REFERENCE_LEVEL - level)
-        slope, constant = np.polyfit(mjd[recent] - mjd[-1], true[recent], 1)
+        levels = np.array([row["hvlevel"] for row in rows])
+        gains = np.array([row["true"] for row in rows]) + GAIN_PER_LEVEL * (REFERENCE_LEVEL - levels)
+        slope, constant = np.polyfit(mjd[recent] - mjd[-1], gains[recent], 1).tolist()
         slopes.setdefault(int(line["life_adj"]), []).append((line["value"] - slope * YEAR, line["error"]))
         if key in ends and slope < 0:
-            threshold = SAGGED.now + GAIN_PER_LEVEL * (REFERENCE_LEVEL - level[-1])
+            threshold = SAGGED.now + GAIN_PER_LEVEL * (REFERENCE_LEVEL - levels[-1])
             dates.append((ends[key]["value"] - (mjd[-1] + (threshold - constant) / slope), ends[key]["error"]))
     for number in sorted(slopes):
         yield compare("gain", f"loss at lifetime position {number}", "bin / yr", slopes[number])
