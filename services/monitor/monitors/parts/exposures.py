@@ -112,30 +112,27 @@ def notes_of(columns: Columns) -> np.ndarray:
     columns
         Any of `setting_columns`, ``hvlevel``, ``life_adj`` and ``temperature``, beside ``mjd``.
     """
-    known = {name: form for name, form in _NOTED.items() if name in columns}
-    rows = list(zip(*(_plain(columns[name]) for name in known), strict=True)) or [()] * len(columns["mjd"])
-    # Thousands of exposures share a setting.
-    said = {
-        row: ", ".join(form.format(value) for form, value in zip(known.values(), row, strict=True) if _is_known(value))
-        for row in set(rows)
-    }
-    notes = np.full(len(rows), "", dtype=object)
-    notes[:] = [said[row] for row in rows]
+    said = np.full(len(columns["mjd"]), "", dtype=object)
+    for name, form in _NOTED.items():
+        if name in columns:
+            said += _said(columns[name], f", {form}")
+    notes: np.ndarray = np.full(len(said), "", dtype=object)
+    notes[:] = [text[2:] for text in said]
     return notes
 
 
-def _plain(values: np.ndarray) -> list[Any]:
-    """Values, None in place of NaN, which differs from itself."""
-    plain = values.astype(object)
-    if values.dtype != object:
-        plain[np.isnan(values)] = None
-    found: list[Any] = plain.tolist()
+def _said(values: np.ndarray, form: str) -> np.ndarray:
+    """Values in words, empty where a header does not say any; each word is made once: thousands share a setting."""
+    if values.dtype == object:
+        words = {value: form.format(value) if value else "" for value in set(values)}
+        found = np.full(len(values), "", dtype=object)
+        found[:] = [words[value] for value in values]
+        return found
+    # No central wavelength, and no position, is 0 or less.
+    unique, place = np.unique(np.where(values > 0, values, 0.0), return_inverse=True)
+    known = np.array([form.format(value) if value else "" for value in unique.tolist()], dtype=object)
+    found = known[place]
     return found
-
-
-def _is_known(value: str | float | None) -> bool:
-    """Whether a header says it: no central wavelength, and no position, is 0 or less."""
-    return value not in ("", None) and (isinstance(value, str) or value > 0)
 
 
 def points_of(
