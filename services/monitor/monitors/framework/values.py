@@ -1,6 +1,8 @@
 """Values of a monitor in the database: only what changed is written, so that each keeps the run that it is from."""
 
+import hashlib
 import io
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,10 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.monitor.monitors.framework.monitor import Values
+from services.monitor.monitors.framework.monitor import NewPart, Values
+from services.monitor.monitors.framework.parts import write_parts
+from shared.database.models.monitoring import MonitorPart
 
 __all__ = ["write_values"]
 
@@ -21,10 +25,17 @@ _COLUMNS = (
 )  # fmt: skip
 _CHANGING = tuple(name for name in _COLUMNS if name not in ("key", "quantity"))
 
-_STAGE = """
-    CREATE TEMPORARY TABLE new_values ON COMMIT DROP AS
-    SELECT {columns} FROM monitor_values WITH NO DATA
-"""
+_FILES = 512
+"""Keys of files in a block of values."""
+
+_TERMS = {
+    "columns": ", ".join(_COLUMNS),
+    "assignments": ", ".join(f"{name} = excluded.{name}" for name in _CHANGING),
+    "old": ", ".join(f"old.{name}" for name in _CHANGING),
+    "new": ", ".join(f"excluded.{name}" for name in _CHANGING),
+    "block": f"quantity, coalesce(file_id / {_FILES}, -1)",
+}
+_STAGE = "CREATE TEMPORARY TABLE new_values ON COMMIT DROP AS SELECT {columns} FROM monitor_values WITH NO DATA"
 _MERGE = """
     INSERT INTO monitor_values AS old (monitor, run_id, {columns})
     SELECT :monitor, :run_id, {columns} FROM new_values
@@ -33,12 +44,19 @@ _MERGE = """
 """
 _PRUNE = """
     DELETE FROM monitor_values AS old WHERE monitor = :monitor
+    AND ({block}) IN (SELECT * FROM unnest(CAST(:quantities AS text[]), CAST(:numbers AS bigint[])))
     AND NOT EXISTS (SELECT 1 FROM new_values AS new WHERE new.key = old.key AND new.quantity = old.quantity)
 """
+_COUNT = "SELECT {block}, count(*) FROM monitor_values WHERE monitor = :monitor GROUP BY {block}"
+
+_Block = tuple[str, int]
+"""Values of one quantity from a range of files: its name and the number of the range, -1 for those of no file."""
 
 
 async def write_values(session: AsyncSession, monitor: str, run_id: int, values: Sequence[Values]) -> None:
     """Make these the values of a monitor.
+
+    Only blocks of values that differ from those that the last run left are held against what is there.
 
     Parameters
     ----------
@@ -51,31 +69,66 @@ async def write_values(session: AsyncSession, monitor: str, run_id: int, values:
     values
         All values that the monitor has now.
     """
-    columns = ", ".join(_COLUMNS)
-    await session.execute(text(_STAGE.format(columns=columns)))
+    blocks = _blocks(values)
+    digests = {block: _digest(rows) for block, rows in blocks.items()}
+    known = await _known(session, monitor)
+    changed = [block for block in blocks.keys() | known.keys() if digests.get(block) != known.get(block)]
+    if changed:
+        await _stage(session, b"".join(blocks.get(block, b"") for block in changed))
+        await session.execute(text(_MERGE.format(**_TERMS)), {"monitor": monitor, "run_id": run_id})
+        quantities, numbers = (list(column) for column in zip(*changed, strict=True))
+        gone = {"monitor": monitor, "quantities": quantities, "numbers": numbers}
+        await session.execute(text(_PRUNE.format(**_TERMS)), gone)
+    new = {block: None if known.get(block) == digest else NewPart(digest) for block, digest in digests.items()}
+    await write_parts(session, _owner(monitor), {f"{name} {number}": part for (name, number), part in new.items()})
+
+
+def _owner(monitor: str) -> str:
+    """Name under which digests of a monitor's values are kept, apart from its own parts."""
+    return f"{monitor}: values"
+
+
+def _digest(rows: bytes) -> str:
+    """Digest of rows of CSV, after their number."""
+    number = rows.count(b"\n")
+    return f"{number} {hashlib.blake2b(rows, digest_size=16).hexdigest()}"
+
+
+async def _known(session: AsyncSession, monitor: str) -> dict[_Block, str]:
+    """Digests of the blocks that are there as the last run left them; nothing for others that are there."""
+    query = select(MonitorPart.key, MonitorPart.inputs).where(MonitorPart.monitor == _owner(monitor))
+    left = {key: digest for key, digest in await session.execute(query)}  # noqa: C416 - rows, not pairs
+    rows = await session.execute(text(_COUNT.format(**_TERMS)), {"monitor": monitor})
+    counts = {(str(name), int(number)): int(count) for name, number, count in rows}
+    # Values go with the file that they are from.
+    return {
+        block: digest if (digest := left.get("{} {}".format(*block), "")).startswith(f"{count} ") else ""
+        for block, count in counts.items()
+    }
+
+
+async def _stage(session: AsyncSession, rows: bytes) -> None:
+    """Put rows of CSV into a table of their own, ``new_values``."""
+    await session.execute(text(_STAGE.format(**_TERMS)))
     connection = await (await session.connection()).get_raw_connection()
     driver: Any = connection.driver_connection
-    buffer = io.BytesIO(_csv(values))
-    await driver.copy_to_table("new_values", source=buffer, columns=list(_COLUMNS), format="csv")
-    merge = _MERGE.format(
-        columns=columns,
-        assignments=", ".join(f"{name} = excluded.{name}" for name in _CHANGING),
-        old=", ".join(f"old.{name}" for name in _CHANGING),
-        new=", ".join(f"excluded.{name}" for name in _CHANGING),
-    )
+    await driver.copy_to_table("new_values", source=io.BytesIO(rows), columns=list(_COLUMNS), format="csv")
     await session.execute(text("ANALYZE new_values"))
-    await session.execute(text(merge), {"monitor": monitor, "run_id": run_id})
-    await session.execute(text(_PRUNE), {"monitor": monitor})
 
 
-def _csv(values: Sequence[Values]) -> bytes:
-    """Rows of `_COLUMNS` of all that is finite; what is unknown is empty."""
-    buffer = io.BytesIO()
+def _blocks(values: Sequence[Values]) -> dict[_Block, bytes]:
+    """Rows of `_COLUMNS` of all that is finite, as CSV, by block; what is unknown is empty."""
+    found: defaultdict[_Block, io.BytesIO] = defaultdict(io.BytesIO)
     for group in values:
-        finite = np.isfinite(group.value) & np.isfinite(group.mjd)
-        if finite.any():
-            csv.write_csv(_table(group, finite), buffer, csv.WriteOptions(include_header=False))
-    return buffer.getvalue()
+        chosen = np.flatnonzero(np.isfinite(group.value) & np.isfinite(group.mjd))
+        number = np.where(np.isfinite(group.file_id), group.file_id // _FILES, -1.0)[chosen]
+        order = np.argsort(number, kind="stable")
+        numbers, first = np.unique(number[order], return_index=True)
+        table = _table(group, chosen[order])
+        for one, begin, end in zip(numbers.tolist(), first, [*first[1:], len(order)], strict=True):
+            rows = found[group.quantity, int(one)]
+            csv.write_csv(table.slice(begin, end - begin), rows, csv.WriteOptions(include_header=False))
+    return {block: rows.getvalue() for block, rows in found.items()}
 
 
 def _table(group: Values, chosen: np.ndarray) -> pa.Table:

@@ -130,9 +130,8 @@ def _said(values: np.ndarray, form: str) -> np.ndarray:
         return found
     # No central wavelength, and no position, is 0 or less.
     unique, place = np.unique(np.where(values > 0, values, 0.0), return_inverse=True)
-    known = np.array([form.format(value) if value else "" for value in unique.tolist()], dtype=object)
-    found = known[place]
-    return found
+    said: np.ndarray = np.array([form.format(value) if value else "" for value in unique.tolist()], dtype=object)[place]
+    return said
 
 
 def points_of(
