@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 
 from services.monitor.monitors.framework.monitor import Columns, Findings, Inputs, Monitor, Quantity
-from services.monitor.monitors.framework.rules import Finding, Rule, always
+from services.monitor.monitors.framework.rules import Finding, Rule
 from services.monitor.monitors.framework.statistics import summarise
 from services.monitor.monitors.parts.event_rates import (
     IRREGULAR,
@@ -30,49 +30,20 @@ from services.monitor.monitors.parts.rate_figures import (
     local_rates,
     peaks_by_second,
 )
-from shared.database.models.monitoring import Severity
+from services.monitor.monitors.parts.rate_rules import (
+    EMITTING,
+    GLOBAL,
+    IRREGULAR_SOURCE,
+    LOCAL,
+    RULES,
+    SATURATED,
+    SECOND,
+    SHUT,
+    STRIPE,
+    STRIPES,
+)
 
 __all__ = ["MONITOR"]
-
-_INFERRED = "inference"
-
-
-def _shares(name: str, text: str) -> tuple[Rule, ...]:
-    """Rules of a rate that is held against its limit, gravest first."""
-    return tuple(
-        Rule(name, severity, text + " above {:.0%} of its limit", always(share, _INFERRED))
-        for share, severity in ((1.0, Severity.CRITICAL), (0.8, Severity.ALERT), (0.5, Severity.WARN))
-    )
-
-
-_GLOBAL = _shares("global-rate", "global rate")
-_SECOND = _shares("brightest-second", "counts of the brightest second, where the global rate is not as grave,")
-_LOCAL = _shares("local-rate", "count rate of the brightest place, by 5 sigma of its counts, lamps aside,")
-_STRIPE = _shares("stripe-rate", "count rate of the brightest stripe of an NUV spectrum")
-_STRIPES = Rule(
-    "stripe", Severity.ALERT,
-    "all stripes of an NUV spectrum that was not extracted together above {:,.0f} / s, the limit of one of them",
-    STRIPE_LIMIT.thresholds,
-)  # fmt: skip
-_SHUT = Rule(
-    "shut-off", Severity.CRITICAL, "any counter above the rate at which the instrument switches the high voltage down",
-    source="COS Instrument Handbook, table 10.1",
-)  # fmt: skip
-_IRREGULAR = Rule(
-    "irregular", Severity.INFO,
-    "global rate, or that of a stripe, above the limit for irregular sources, with the shutter open",
-    source="COS Instrument Handbook, table 10.1",
-)  # fmt: skip
-_SATURATED = Rule(
-    "saturation", Severity.WARN,
-    "FEVENT over DEVENT above {}, from 100 counts / s on: more events are lost than the electronics should lose",
-    always(1.2, _INFERRED),
-)  # fmt: skip
-_EMITTING = Rule(
-    "field-emission", Severity.CRITICAL,
-    "a dark counts more than {:.0f} / s, and half as much again, above the line through those about it",
-    always(100.0, "inference from FUVA on 2012-04-30 (COS Instrument Handbook)"),
-)  # fmt: skip
 
 _LEAST_EVENTS = 100.0
 """Counts / s from which the ratio of the counters means something."""
@@ -114,7 +85,7 @@ def _compute(inputs: Inputs) -> Findings:
         return Findings(None)
     rates = _held(columns)
     excess = _dark_excess(columns)
-    emitting = excess > _EMITTING.at(columns["mjd"])
+    emitting = excess > EMITTING.at(columns["mjd"])
     outlier = rates[0].outlier | emitting
     return Findings(
         float(columns["mjd"].max()),
@@ -127,8 +98,8 @@ def _compute(inputs: Inputs) -> Findings:
             history_of_rates(columns, outlier),
             peaks_by_second(columns, {held.quantity: held.outlier for held in rates}),
             local_rates(columns, rates[2].shown, rates[2].outlier),
-            histogram_of_rates(rates[0].fraction, columns, _GLOBAL),
-            highest_rates(columns, np.fmax.reduce([held.fraction for held in rates]), _GLOBAL),
+            histogram_of_rates(rates[0].fraction, columns, GLOBAL),
+            highest_rates(columns, np.fmax.reduce([held.fraction for held in rates]), GLOBAL),
         ],
         findings=[
             *_near_limits(columns, rates),
@@ -184,11 +155,11 @@ def _held(columns: Columns) -> list[_Held]:
     local = surely_local(columns) / threshold_of(LOCAL_LIMITS, columns)
     stripes = np.where(columns["obstype"] == "IMAGING", np.nan, columns["stripe"])
     return [
-        _rate("rate", "{} counted {:,.0f} / s", _GLOBAL, columns["rate"], columns["rate"] / limits, columns),
-        _rate("second", "{} counted {:,.0f} in a second", _SECOND, columns["second"], columns["second"] / limits,
+        _rate("rate", "{} counted {:,.0f} / s", GLOBAL, columns["rate"], columns["rate"] / limits, columns),
+        _rate("second", "{} counted {:,.0f} in a second", SECOND, columns["second"], columns["second"] / limits,
               columns),
-        _rate("local", "a place of {} counted {:.3g} / s / pix", _LOCAL, places, local, columns),
-        _rate("stripe", "a stripe of {} counted {:,.0f} / s", _STRIPE, stripes,
+        _rate("local", "a place of {} counted {:.3g} / s / pix", LOCAL, places, local, columns),
+        _rate("stripe", "a stripe of {} counted {:,.0f} / s", STRIPE, stripes,
               stripes / STRIPE_LIMIT.at(columns["mjd"]), columns),
     ]  # fmt: skip
 
@@ -223,7 +194,7 @@ def _near_limits(columns: Columns, rates: Sequence[_Held]) -> Iterator[Finding]:
     new = recent(columns["mjd"])
     for held in rates:
         hit = new & held.outlier
-        if held.rules is _SECOND:  # which is never below the mean, so that this says nothing new where that is so grave
+        if held.rules is SECOND:  # which is never below the mean, so that this says nothing new where that is so grave
             hit &= held.level > rates[0].level
         for index in np.flatnonzero(hit):
             rule = held.rules[len(held.rules) - held.level[index]]
@@ -235,10 +206,10 @@ def _near_limits(columns: Columns, rates: Sequence[_Held]) -> Iterator[Finding]:
 
 def _unextracted(columns: Columns, rates: Sequence[_Held]) -> Iterator[Finding]:
     spectrum = (columns["segment"] == "NUV") & (columns["obstype"] != "IMAGING") & np.isnan(columns["stripe"])
-    hit = spectrum & (columns["rate"] > _STRIPES.at(columns["mjd"])) & ~rates[0].outlier
+    hit = spectrum & (columns["rate"] > STRIPES.at(columns["mjd"])) & ~rates[0].outlier
     for index in np.flatnonzero(recent(columns["mjd"]) & hit):
         rate = columns["rate"][index]
-        yield finding_of(_STRIPES, columns, index, f"the NUV stripes together counted {rate:,.0f} / s", rate)
+        yield finding_of(STRIPES, columns, index, f"the NUV stripes together counted {rate:,.0f} / s", rate)
 
 
 def _irregular(columns: Columns) -> Iterator[Finding]:
@@ -249,7 +220,7 @@ def _irregular(columns: Columns) -> Iterator[Finding]:
         rate, segment = columns[name][index], columns["segment"][index]
         counted = segment if name == "rate" else f"a stripe of {segment}"
         message = f"{counted} counted {rate:,.0f} / s, which is only for sources that are predictable"
-        yield finding_of(_IRREGULAR, columns, index, message, rate, threshold=float(limits[name][index]))
+        yield finding_of(IRREGULAR_SOURCE, columns, index, message, rate, threshold=float(limits[name][index]))
 
 
 def _shut_off(columns: Columns) -> Iterator[Finding]:
@@ -259,22 +230,22 @@ def _shut_off(columns: Columns) -> Iterator[Finding]:
         message = (
             f"{columns['segment'][index]} counted {highest[index]:,.0f} / s; it is shut off at {limit[index]:,.0f}"
         )
-        yield finding_of(_SHUT, columns, index, message, highest[index], threshold=float(limit[index]))
+        yield finding_of(SHUT, columns, index, message, highest[index], threshold=float(limit[index]))
 
 
 def _field_emission(columns: Columns, excess: np.ndarray, emitting: np.ndarray) -> Iterator[Finding]:
     for index in np.flatnonzero(recent(columns["mjd"]) & emitting):
         message = f"{columns['segment'][index]} counted {excess[index]:.0f} / s more than the darks about it"
-        yield finding_of(_EMITTING, columns, index, message, excess[index])
+        yield finding_of(EMITTING, columns, index, message, excess[index])
 
 
 def _counters(columns: Columns) -> Iterator[Finding]:
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = columns["front_end"] / columns["digital"]
-    saturated = (ratio > _SATURATED.at(columns["mjd"])) & (columns["digital"] > _LEAST_EVENTS)
+    saturated = (ratio > SATURATED.at(columns["mjd"])) & (columns["digital"] > _LEAST_EVENTS)
     for index in np.flatnonzero(recent(columns["mjd"]) & saturated):
         message = f"the front end counted {ratio[index]:.2f} times what was processed"
-        yield finding_of(_SATURATED, columns, index, message, ratio[index])
+        yield finding_of(SATURATED, columns, index, message, ratio[index])
 
 
 MONITOR = Monitor(
@@ -295,7 +266,7 @@ MONITOR = Monitor(
     compute=_compute,
     cadence=timedelta(days=7),
     rules=(
-        *_GLOBAL, *_SECOND, *_LOCAL, *_STRIPE, _STRIPES, _IRREGULAR, _SHUT, _EMITTING, _SATURATED,
+        *RULES,
         *LIMITS.values(), *LOCAL_LIMITS.values(), STRIPE_LIMIT, *IRREGULAR.values(), IRREGULAR_STRIPE,
         *SHUT_OFF.values(),
     ),
