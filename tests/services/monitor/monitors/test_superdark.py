@@ -133,7 +133,9 @@ async def _state(database: Database) -> _State:
         found.figures = list(
             (await session.execute(select(MonitorFigure.name).order_by(MonitorFigure.position))).scalars()
         )
-        parts = await session.execute(select(MonitorPart.key, MonitorPart.inputs))
+        parts = await session.execute(
+            select(MonitorPart.key, MonitorPart.inputs).where(MonitorPart.monitor == "superdark")
+        )
         found.parts = {key: inputs for key, inputs in parts}  # noqa: C416 - rows, not pairs
         assert (await session.execute(select(MonitorRun.outcome))).scalars().all()
         rules = set((await session.execute(select(Alert.rule).where(Alert.resolved_at.is_(None)))).scalars())
