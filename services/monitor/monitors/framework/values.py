@@ -123,11 +123,11 @@ def _blocks(values: Sequence[Values]) -> dict[_Block, bytes]:
         chosen = np.flatnonzero(np.isfinite(group.value) & np.isfinite(group.mjd))
         number = np.where(np.isfinite(group.file_id), group.file_id // _FILES, -1.0)[chosen]
         order = np.argsort(number, kind="stable")
-        numbers, first = np.unique(number[order], return_index=True)
+        numbers, first, lengths = np.unique(number[order], return_index=True, return_counts=True)
         table = _table(group, chosen[order])
-        for one, begin, end in zip(numbers.tolist(), first, [*first[1:], len(order)], strict=True):
+        for one, begin, length in zip(numbers.tolist(), first.tolist(), lengths.tolist(), strict=True):
             rows = found[group.quantity, int(one)]
-            csv.write_csv(table.slice(begin, end - begin), rows, csv.WriteOptions(include_header=False))
+            csv.write_csv(table.slice(begin, length), rows, csv.WriteOptions(include_header=False))
     return {block: rows.getvalue() for block, rows in found.items()}
 
 

@@ -29,7 +29,7 @@ def _values(quantity: str, found: dict[str, tuple[float, float]]) -> Values:
     """Values by rootname: the file and the value."""
     count = len(found)
     nothing, texts = np.full(count, np.nan), np.full(count, None, dtype=object)
-    files, values = (np.array(column) for column in zip(*found.values(), strict=True))
+    files, values = np.array(list(found.values())).reshape(count, 2).T
     names = np.array(list(found), dtype=object)
     return Values(
         quantity, np.full(count, 58000.0), values, nothing, names, texts, texts, nothing, nothing, files, values > 5.0
@@ -108,3 +108,11 @@ async def test_values_that_went_otherwise_come_back(writer: _Writer, database: D
         await session.execute(delete(File).where(File.id == 1999))
     assert await writer.write(_values("rate", _FIRST | {"d": (1998.0, 4.0)})) == {"d"}
     assert len(await writer.found()) == 5
+
+
+@pytest.mark.parametrize("nothing", [{}, {"a": (1.0, np.nan)}], ids=["no values", "none finite"])
+async def test_no_values_leave_none(writer: _Writer, nothing: dict[str, tuple[float, float]]) -> None:
+    assert await writer.write(_values("rate", nothing)) == set()
+    await writer.write(_values("rate", _FIRST))
+    assert await writer.write(_values("rate", nothing), _values("gap", nothing)) == set()
+    assert await writer.found() == set()
