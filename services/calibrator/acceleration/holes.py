@@ -22,6 +22,11 @@ class HoleyFile:
     mode
         ``x`` for a new file, ``w`` for one whose content goes.
 
+    Attributes
+    ----------
+    name
+        The path; Astropy looks there for the room that is left when it runs out.
+
     Raises
     ------
     FileExistsError
@@ -29,6 +34,7 @@ class HoleyFile:
     """
 
     def __init__(self, path: str | Path, mode: Literal["x", "w"] = "x") -> None:
+        self.name = str(path)
         self._file = Path(path).open(f"{mode}b")  # noqa: SIM115 - closed by `close`
         self._at = 0
 

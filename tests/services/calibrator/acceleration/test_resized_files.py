@@ -1,6 +1,8 @@
 """A file whose header grows is the one that the original writes, and its zeros take no room."""
 
+import errno
 import gzip
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from astropy.io import fits
 from astropy.io.fits.hdu.hdulist import HDUList
 
+from services.calibrator.acceleration.holes import HoleyFile
 from services.calibrator.acceleration.resized_files import REPLACEMENT
 
 from .conftest import pair
@@ -88,3 +91,17 @@ def test_zeros_take_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     status = (tmp_path / "a.fits").stat()
     empty = 4 * (SHAPE[0] - 40) * SHAPE[1]
     assert status.st_blocks * 512 < status.st_size - 0.95 * empty
+
+
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _make(tmp_path / "a.fits")
+
+    def fill(self: HoleyFile, content: bytes | memoryview) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(HDUList, "_flush_resize", STAND_IN)
+    monkeypatch.setattr(HoleyFile, "write", fill)
+    hdus = fits.open(tmp_path / "a.fits", mode="update")
+    _grow(hdus, 1, 80)
+    with pytest.raises(OSError, match="No space left"):
+        hdus.flush()
