@@ -1,6 +1,7 @@
 """Hot spots: places of a detector that count without light for a while."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -15,7 +16,11 @@ _MARGIN = 30.0
 
 
 def draw_spots(
-    generator: np.random.Generator, count: int, start: float, stop: float, detectors: Sequence[str] = ("FUVA", "FUVB")
+    generator: np.random.Generator,
+    count: int,
+    start: float,
+    stop: float,
+    detectors: Sequence[Literal["FUVA", "FUVB", "NUV"]] = ("FUVA", "FUVB"),
 ) -> tuple[HotSpot, ...]:
     """Draw hot spots that come and go within a time: 20 to 400 days long, 0.002 to 0.2 count/s.
 
@@ -38,7 +43,7 @@ def draw_spots(
         begin = generator.uniform(start, stop - days)
         spots.append(
             HotSpot(
-                detector=name,  # type: ignore[arg-type]
+                detector=name,
                 x=float(generator.uniform(region.x0 + _MARGIN, region.x1 - _MARGIN)),
                 y=float(generator.uniform(region.y0 + _MARGIN, region.y1 - _MARGIN)),
                 rate=float(np.exp(generator.uniform(*np.log(_RATES)))),
