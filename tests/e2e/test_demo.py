@@ -23,6 +23,7 @@ from benchmarks.mission.stims import stims_recovered
 from benchmarks.mission.truth import MissionTruth
 from cosmo.client import Client
 from services.monitor.monitors import monitors
+from shared.settings import MonitorSettings
 from simulator.mission.make import flown
 from simulator.mission.schedule import Mission
 from tests.e2e.browser import Browser
@@ -38,8 +39,8 @@ _FIRST_SECONDS = 120.0
 
 _MONITOR_SECONDS = 120.0
 """Until monitors have seen the last datasets, at most."""
-_SETTLED_SECONDS = 5.0
-"""Without a job, until none is expected any more."""
+_SETTLED_SECONDS = MonitorSettings().quiet_seconds + 5.0
+"""Without a job, until none is expected any more: monitors run when no rows have come for a time."""
 _RECOVERED = (darks_recovered, stims_recovered, gains_recovered)
 
 _MODES = ("FUV TT spec", "FUV ACC spec", "NUV TT spec", "NUV ACC spec", "NUV TT img", "NUV ACC img", "ACQ")
