@@ -79,9 +79,9 @@ def summarise(mjd: np.ndarray, values: np.ndarray, changed: float | None = None)
 
 
 def outliers_of_group(
-    mjd: np.ndarray, values: np.ndarray, errors: np.ndarray, *, sigmas: float, days: float
+    mjd: np.ndarray, values: np.ndarray, errors: np.ndarray, *, sigmas: float, days: float, both_sides: bool = False
 ) -> np.ndarray:
-    """Which values lie above the trailing median by more than some scatter.
+    """Which values lie above the trailing median, or to either side of it, by more than some scatter.
 
     Each value is held against the median of those in the days before and up to it, of the last `_WINDOW` where these
     are fewer; its scatter is the larger one of the window's robust one and the value's own error.
@@ -93,9 +93,11 @@ def outliers_of_group(
     values, errors
         Values and one-sigma errors, shape (n,).
     sigmas
-        How many of its scatters a value may lie above.
+        How many of its scatters a value may lie away.
     days
         Length of the window, d.
+    both_sides
+        Whether those below are told too.
 
     Returns
     -------
@@ -109,8 +111,8 @@ def outliers_of_group(
     number = -(-int((end - begin).max()) * len(values) // _MOST_CELLS)
     parts = np.array_split(np.arange(len(values)), min(number, len(values)))
     median, scatter = np.concatenate([_of_windows(values, begin[rows], end[rows]) for rows in parts], axis=1)
-    scatter = np.fmax(scatter, errors)
-    found: np.ndarray = (end - begin >= _LEAST) & (values > median + sigmas * scatter)
+    away = np.abs(values - median) if both_sides else values - median
+    found: np.ndarray = (end - begin >= _LEAST) & (away > sigmas * np.fmax(scatter, errors))
     return found
 
 

@@ -210,8 +210,9 @@ def outliers_to_both_sides(
     """
     found = np.zeros(len(values), dtype=bool)
     known = np.isfinite(values)
-    for sign in (1.0, -1.0):
-        found[known] |= outliers_of_group(mjd[known], sign * values[known], errors[known], sigmas=sigmas, days=days)
+    found[known] = outliers_of_group(
+        mjd[known], values[known], errors[known], sigmas=sigmas, days=days, both_sides=True
+    )
     return found
 
 

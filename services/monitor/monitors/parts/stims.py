@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from services.monitor.monitors.framework.monitor import Columns, Values
 from services.monitor.monitors.framework.rules import Finding, Rule, always
@@ -29,6 +30,9 @@ _ROWS = (1.0, 1022.0)
 
 _USUAL_STEPS = 10.0
 """Steps that the usual scatter of a segment counts for beside those of an exposure."""
+
+_USUAL_EXPOSURES = 100
+"""Steady exposures up to and with each that tell the usual scatter: what comes later changes no earlier error."""
 
 _LEGACY = "the original stim monitor"
 _SCATTER = Rule(
@@ -156,12 +160,22 @@ def histories_of(columns: Columns) -> Iterator[StimHistory]:
 
 def _mean_error(scatter: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """Error of the mean of some steps, by their scatter and the usual one: a few steps may agree by chance."""
-    steady = scatter[scatter <= _SCATTER.now]
-    usual = np.mean(steady**2) if len(steady) else np.nan
+    usual = _usual_variance(scatter)
     freedom = np.maximum(steps - 1.0, 0.0)
     variance = (freedom * np.nan_to_num(scatter) ** 2 + _USUAL_STEPS * usual) / (freedom + _USUAL_STEPS)
     error: np.ndarray = np.sqrt(variance / np.where(steps > 0, steps, np.nan))
     return error
+
+
+def _usual_variance(scatter: np.ndarray) -> np.ndarray:
+    """Mean variance of the last steady exposures, those of the first one for what is before it; shape (n,)."""
+    steady = scatter <= _SCATTER.now
+    if not steady.any():
+        return np.full(len(scatter), np.nan)
+    before = np.full(_USUAL_EXPOSURES - 1, np.nan)
+    windows = sliding_window_view(np.concatenate([before, scatter[steady] ** 2]), _USUAL_EXPOSURES)
+    usual: np.ndarray = np.nanmean(windows, axis=1)[np.maximum(np.cumsum(steady) - 1, 0)]
+    return usual
 
 
 def stim_values(segment: StimHistory) -> Iterator[Values]:

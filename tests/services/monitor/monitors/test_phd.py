@@ -47,7 +47,8 @@ def _columns(peak: np.ndarray, segment: str = "FUVA", events: int = 20_000, low:
 
 
 def _compute(columns: dict[str, np.ndarray]) -> Findings:
-    return monitors()["phd"].compute({"histograms": columns})
+    monitor = monitors()["phd"]
+    return monitor.compute(dict(monitor.parts["by_files"].find("0", {"histograms": columns})))
 
 
 def _of(findings: Findings, quantity: str) -> Values:
