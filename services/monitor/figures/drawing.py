@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure as Canvas
@@ -102,7 +103,7 @@ def _draw_points(canvas: Canvas, axes: Axes, layer: Points, panel: Panel, styles
     if layer.colour is not None:
         low, high = layer.colour_range or (None, None)
         dots = axes.scatter(x, y, c=_floats(layer.colour), marker=marker, cmap=SCALE, vmin=low, vmax=high, s=14)
-        canvas.colorbar(dots, ax=axes, label=layer.colour_label, **_BAR_PLACE)
+        _add_bar(canvas, axes, dots, layer.colour_label)
         return
     colour = styles.colour(layer.label)
     if layer.error is not None:
@@ -118,7 +119,12 @@ def _draw_heatmap(canvas: Canvas, axes: Axes, layer: Heatmap, panel: Panel) -> N
     low, high = layer.colour_range or (None, None)
     norm = LogNorm(low, high) if layer.log else Normalize(low, high)
     mesh = axes.pcolorfast(_x(list(layer.x_edges), panel), _floats(list(layer.y_edges)), values, cmap=SCALE, norm=norm)
-    canvas.colorbar(mesh, ax=axes, label=layer.label, **_BAR_PLACE)
+    _add_bar(canvas, axes, mesh, layer.label)
+
+
+def _add_bar(canvas: Canvas, axes: Axes, colours: ScalarMappable, label: str) -> None:
+    """Add a colour bar; its small ticks would take longer than all else of a panel."""
+    canvas.colorbar(colours, ax=axes, label=label, **_BAR_PLACE).minorticks_off()
 
 
 def _draw_mark(axes: Axes, mark: Mark, panel: Panel) -> None:
