@@ -7,7 +7,6 @@ the filled database for the next time.
 
 import argparse
 import asyncio
-import json
 import os
 import socket
 import subprocess
@@ -22,7 +21,7 @@ from sqlalchemy import func, select, text
 
 from benchmarks.load.exposures import add_exposure
 from benchmarks.load.filling import add_dark, fill
-from benchmarks.load.reading import endpoints_of, read
+from benchmarks.load.reading import Timing, ask_once, endpoints_of, read
 from cosmo.launcher.embedded import EmbeddedPostgres
 from services.monitor.monitors import monitors
 from services.monitor.monitors.framework.runs import MonitorService
@@ -175,8 +174,9 @@ def _measure(url: str, store: Path, arguments: argparse.Namespace) -> None:
     try:
         with httpx.Client(base_url=base_url, timeout=120.0) as client:
             addresses = endpoints_of(client, tuple(monitors()))
+        first = asyncio.run(ask_once(base_url, addresses))
         begin, load, busy = time.monotonic(), psutil.getloadavg()[0], _processor_seconds(process.pid)
-        timings = asyncio.run(read(base_url, addresses, arguments.readers, arguments.seconds))
+        timings = asyncio.run(read(base_url, addresses, arguments.readers, arguments.seconds, first))
         seconds, busy = time.monotonic() - begin, _processor_seconds(process.pid) - busy
     finally:
         process.terminate()
@@ -184,11 +184,10 @@ def _measure(url: str, store: Path, arguments: argparse.Namespace) -> None:
     count = sum(timing.count for timing in timings)
     print(f"\n{arguments.readers} readers, {count / seconds:.0f} requests/s; load of the machine before it {load:.1f}")
     print(f"{1000 * busy / count:.2f} ms of processor time of the web process a request")
-    print(f"{'request':24s} {'count':>7s} {'p50 (ms)':>9s} {'p99 (ms)':>9s} {'kB':>9s}")
+    print(Timing.heading)
     for timing in timings:
         print(timing.line())
     asyncio.run(update())
-    print(json.dumps({timing.name: [round(timing.p50, 1), round(timing.p99, 1)] for timing in timings}))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """Answers about monitors, kept until a run, an alert or an acknowledgement changes them."""
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
+from weakref import WeakValueDictionary
 
 from fastapi import Request, Response
 from fastapi.encoders import jsonable_encoder
@@ -13,6 +15,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.monitor.exports import FileResponse, UnnamedFile
 from services.monitor.notices import Notices
 from shared.database.models.monitoring import MonitorRun
 from shared.database.models.operations import Event
@@ -20,25 +23,54 @@ from shared.database.models.operations import Event
 __all__ = ["Answers"]
 
 _MOST = 512
-_LARGEST, _MOST_BYTES = 2_000_000, 64_000_000
-"""Bytes of an answer that is worth keeping, and of all that are kept."""
+"""Answers that are kept in memory, and on disk."""
+_LARGEST, _MOST_BYTES, _MOST_ON_DISK = 2_000_000, 64_000_000, 512_000_000
+"""Bytes of an answer that is worth keeping in memory, and of all that are kept there and on disk."""
 _MINUTE = 60.0
-"""Data grow stale by the clock, so that no answer is kept for longer, s."""
+"""For so long is kept what tells of freshness: data grow stale by the clock, s."""
 
 
 @dataclass(frozen=True)
 class _Answer:
     version: str
-    body: bytes
+    body: bytes | UnnamedFile
     headers: dict[str, str]
 
     def response(self) -> Response:
         """Make a response: what carries it to the client may add to its headers."""
+        if isinstance(self.body, UnnamedFile):
+            return FileResponse(self.body, self.headers)
         return Response(self.body, headers=self.headers)
 
 
+class _Shelf:
+    """Answers by address; the ones asked for last are kept, as far as there is room."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._kept: OrderedDict[str, _Answer] = OrderedDict()
+        self._bytes = 0
+
+    def find(self, key: str, version: str) -> _Answer | None:
+        """Find the answer of an address, if it is of this version."""
+        known = self._kept.get(key)
+        if known is None or known.version != version:
+            return None
+        self._kept.move_to_end(key)
+        return known
+
+    def keep(self, key: str, answer: _Answer) -> None:
+        """Keep an answer in place of those that were asked for longest ago."""
+        before = self._kept.pop(key, None)
+        self._bytes += len(answer.body) - (len(before.body) if before else 0)
+        self._kept[key] = answer
+        while len(self._kept) > _MOST or self._bytes > self._most_bytes:
+            _, oldest = self._kept.popitem(last=False)
+            self._bytes -= len(oldest.body)
+
+
 class Answers:
-    """The newest answers of this process, by address; the ones asked for last are kept.
+    """The newest answers of this process, by address; each is made once, however many wait for it.
 
     Parameters
     ----------
@@ -48,9 +80,9 @@ class Answers:
 
     def __init__(self, notices: Notices) -> None:
         self._notices = notices
-        self._kept: OrderedDict[str, _Answer] = OrderedDict()
-        self._bytes = 0
-        self._newest: tuple[int | None, str] = (None, "")
+        self._in_memory, self._on_disk = _Shelf(_MOST_BYTES), _Shelf(_MOST_ON_DISK)
+        self._newest: dict[str | None, tuple[int | None, str]] = {}
+        self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def give(
         self,
@@ -58,6 +90,10 @@ class Answers:
         session: AsyncSession,
         make: Callable[[], Awaitable[Any]],
         response: Response | None = None,
+        *,
+        monitor: str | None = None,
+        ages: bool = False,
+        variant: str = "",
     ) -> Response:
         """Answer a request: not at all where the client has it, as before where nothing changed, else anew.
 
@@ -71,48 +107,56 @@ class Answers:
             Makes the answer: a response, of which a stream is not kept, or what becomes JSON.
         response
             Response whose headers ``make`` sets.
+        monitor
+            The only monitor that the answer tells of; None for all.
+        ages
+            Whether it tells of freshness.
+        variant
+            What else than the address and the format that is asked for tells the answer from others.
         """
-        version = await self._version(session)
+        version = await self._version(session, monitor, ages=ages)
         # The same address is answered in the format that is asked for.
-        key = f"{request.url} {request.headers.get('accept', '')}"
+        key = f"{request.url} {request.headers.get('accept', '')} {variant}"
         headers = {"ETag": f'W/"{sha256((key + version).encode()).hexdigest()[:32]}"', "Cache-Control": "no-cache"}
         if request.headers.get("if-none-match") == headers["ETag"]:
             return Response(status_code=304, headers=headers)
-        known = self._kept.get(key)
-        if known is not None and known.version == version:
-            self._kept.move_to_end(key)
-            return known.response()
-        made = await make()
-        answer = made if isinstance(made, Response) else JSONResponse(jsonable_encoder(made))
-        if response is not None:
-            answer.headers.update(response.headers)
-        answer.headers.update(headers)
+        async with self._making.setdefault(key, asyncio.Lock()):
+            known = self._in_memory.find(key, version) or self._on_disk.find(key, version)
+            if known is not None:
+                return known.response()
+            made = await make()
+            answer = made if isinstance(made, Response) else JSONResponse(jsonable_encoder(made))
+            if response is not None:
+                answer.headers.update(response.headers)
+            answer.headers.update(headers)
+            return self._keep(key, version, answer)
+
+    def _keep(self, key: str, version: str, answer: Response) -> Response:
+        if isinstance(answer, FileResponse):
+            self._on_disk.keep(key, _Answer(version, answer.file, dict(answer.headers)))
+            return answer
         if isinstance(answer, StreamingResponse):
             return answer
         kept = _Answer(version, bytes(answer.body), dict(answer.headers))
         if len(kept.body) <= _LARGEST:
-            self._keep(key, kept)
+            self._in_memory.keep(key, kept)
         return kept.response()
 
-    def _keep(self, key: str, answer: _Answer) -> None:
-        """Keep an answer in place of those that were asked for longest ago."""
-        before = self._kept.pop(key, None)
-        self._bytes += len(answer.body) - (len(before.body) if before else 0)
-        self._kept[key] = answer
-        while len(self._kept) > _MOST or self._bytes > _MOST_BYTES:
-            _, oldest = self._kept.popitem(last=False)
-            self._bytes -= len(oldest.body)
-
-    async def _version(self, session: AsyncSession) -> str:
+    async def _version(self, session: AsyncSession, monitor: str | None, *, ages: bool) -> str:
         """Name the state that answers are about: of the last run, alert or acknowledgement, and of this minute."""
         told = self._notices.told  # what comes while the database answers is for the next time
-        if told is None or told != self._newest[0]:
-            self._newest = (told, await _newest(session))
-        return f"{self._newest[1]}-{int(time.time() // _MINUTE)}"
+        before, version = self._newest.get(monitor, (None, ""))
+        if told is None or told != before:
+            version = await _newest(session, monitor)
+            self._newest[monitor] = told, version
+        return f"{version}-{int(time.time() // _MINUTE)}" if ages else version
 
 
-async def _newest(session: AsyncSession) -> str:
-    runs = select(func.max(MonitorRun.id)).scalar_subquery()
-    events = select(func.max(Event.id)).where(Event.monitor.is_not(None)).scalar_subquery()
-    row = (await session.execute(select(runs, events))).one()
+async def _newest(session: AsyncSession, monitor: str | None) -> str:
+    """Newest run and newest event of a monitor, or of all."""
+    run, happened = (
+        select(func.max(table.id)).where(table.monitor == monitor if monitor else table.monitor.is_not(None))
+        for table in (MonitorRun, Event)
+    )
+    row = (await session.execute(select(run.scalar_subquery(), happened.scalar_subquery()))).one()
     return f"{row[0]}-{row[1]}"

@@ -1,8 +1,10 @@
 """Tables as files: written batch by batch, so that memory does not grow with them where the format allows it."""
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, Protocol
+from weakref import finalize
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +15,7 @@ from pyarrow import csv, parquet
 
 from services.monitor.formats import MEDIA_TYPES, Column, Values
 
-__all__ = ["Export", "render"]
+__all__ = ["Export", "FileResponse", "UnnamedFile", "render"]
 
 _ENDINGS = {"votable": "vot"}
 _INTEGER_NULL = int(np.iinfo(np.int64).min)
@@ -30,6 +32,49 @@ class _Writer(Protocol):
 
     def finish(self) -> None:
         """Complete the file."""
+
+
+class UnnamedFile:
+    """A file on disk without a name, which can be read any number of times; it goes when nobody holds it any more.
+
+    Parameters
+    ----------
+    file
+        The file, open.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        file.flush()
+        self._number = file.fileno()
+        self._size = os.fstat(self._number).st_size
+        finalize(self, file.close)
+
+    def __len__(self) -> int:
+        """Bytes that it has."""
+        return self._size
+
+    def chunks(self) -> Iterator[bytes]:
+        """Read it from its begin, whoever else reads it."""
+        for start in range(0, self._size, _CHUNK):
+            yield os.pread(self._number, _CHUNK, start)
+
+
+class FileResponse(StreamingResponse):
+    """Answer with a file on disk that has no name.
+
+    Parameters
+    ----------
+    file
+        The file.
+    headers
+        Headers of the answer.
+    media_type
+        What it is; None where a header says it.
+    """
+
+    def __init__(self, file: UnnamedFile, headers: Mapping[str, str], media_type: str | None = None) -> None:
+        self.file = file
+        super().__init__(file.chunks(), headers=headers, media_type=media_type)
 
 
 class Export:
@@ -81,17 +126,14 @@ class Export:
             Name of the table and, with an ending, of the file.
         """
         self._writer.finish()
-        size = self._file.tell()
-        self._file.seek(0)
+        file = UnnamedFile(self._file)
         headers = {
             "Content-Disposition": f'attachment; filename="{name}.{_ENDINGS.get(self._chosen, self._chosen)}"',
-            "Content-Length": str(size),
+            "Content-Length": str(len(file)),
         }
-        media_type = MEDIA_TYPES[self._chosen]
-        if size > _CHUNK:
-            return StreamingResponse(_chunks(self._file), headers=headers, media_type=media_type)
-        with self._file as file:
-            return Response(file.read(), headers=headers, media_type=media_type)
+        if len(file) > _CHUNK:
+            return FileResponse(file, headers, MEDIA_TYPES[self._chosen])
+        return Response(b"".join(file.chunks()), headers=headers, media_type=MEDIA_TYPES[self._chosen])
 
 
 def render(name: str, columns: Sequence[Column], values: Mapping[str, Values], chosen: str) -> Response:
@@ -99,12 +141,6 @@ def render(name: str, columns: Sequence[Column], values: Mapping[str, Values], c
     export = Export(columns, chosen)
     export.add(values)
     return export.response(name)
-
-
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    with file:
-        while chunk := file.read(_CHUNK):
-            yield chunk
 
 
 class _ArrowWriter:

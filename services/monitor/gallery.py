@@ -4,17 +4,20 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from anyio import to_process
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.errors import ApiError
+from services.monitor.figures import figure_from_json
+from services.monitor.figures.drawing import draw
 from services.monitor.monitors import monitors
 from services.monitor.monitors.framework.monitor import Monitor
 from services.monitor.monitors.framework.rules import Rule
 from services.monitor.paging import split
 from shared.database.models.monitoring import Alert, AlertState, Artifact, MonitorFigure, MonitorRun, Outcome, Severity
 
-__all__ = ["artifacts_of", "describe_monitor", "find_monitor", "list_monitors", "runs_of"]
+__all__ = ["artifacts_of", "describe_monitor", "drawing_of", "find_monitor", "list_monitors", "runs_of"]
 
 _MJD_OF_UNIX = 40587.0
 _DAY = 86400.0
@@ -125,6 +128,45 @@ async def describe_monitor(session: AsyncSession, monitor: Monitor) -> dict[str,
         "statistics": run.statistics if run else {},
         "figures": [{"name": name, "title": title, "caption": caption} for name, title, caption in figures],
     }
+
+
+async def drawing_of(session: AsyncSession, monitor: Monitor, name: str, kind: str) -> bytes:
+    """Drawing of a figure: Plotly JSON that is gzipped, PNG or SVG.
+
+    The run made it, but for SVG, which is drawn in a process of its own: what else this one answers does not wait.
+
+    Parameters
+    ----------
+    session
+        Session to read in; closed while something is drawn.
+    monitor
+        The monitor.
+    name
+        Name of the figure.
+    kind
+        ``json``, ``png`` or ``svg``.
+
+    Raises
+    ------
+    ApiError
+        404 if there is no such figure, or no such drawing of it.
+    """
+    column = {"json": MonitorFigure.plotly, "png": MonitorFigure.png, "svg": MonitorFigure.content}[kind]
+    query = select(column).where(MonitorFigure.monitor == monitor.name, MonitorFigure.name == name)
+    row = (await session.execute(query)).one_or_none()
+    if row is None:
+        message = f"{monitor.name} has no figure {name!r}; /api/v1/monitors/{monitor.name} lists them"
+        raise ApiError(404, "unknown_figure", message)
+    if row[0] is None:
+        raise ApiError(404, "not_drawn", f"{monitor.name} drew no {kind} of {name}; its next run will")
+    if kind != "svg":
+        return bytes(row[0])
+    await session.close()
+    return await to_process.run_sync(_draw_svg, row[0])
+
+
+def _draw_svg(content: dict[str, Any]) -> bytes:
+    return draw(figure_from_json(content), "svg")
 
 
 async def runs_of(

@@ -5,18 +5,15 @@ import gzip
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy import select
 
 from services.monitor.content import ContentQuery, serve_row
 from services.monitor.context import Authorised, CurrentContext, Session
 from services.monitor.errors import ApiError
-from services.monitor.figures import figure_from_json
-from services.monitor.figures.drawing import draw
-from services.monitor.gallery import artifacts_of, describe_monitor, find_monitor, list_monitors, runs_of
+from services.monitor.gallery import artifacts_of, describe_monitor, drawing_of, find_monitor, list_monitors, runs_of
 from services.monitor.monitors.framework.scheduling import request_run
 from services.monitor.paging import decode_cursor, page
 from services.monitor.rows import ListingQuery, select_rows, serve
-from shared.database.models.monitoring import Artifact, MonitorFigure, MonitorValue
+from shared.database.models.monitoring import Artifact, MonitorValue
 from shared.jobs.events import Outbox
 from shared.logs import get_logger
 
@@ -24,7 +21,7 @@ __all__ = ["artifacts_router", "router"]
 
 router = APIRouter(prefix="/monitors", tags=["monitors"])
 artifacts_router = APIRouter(prefix="/artifacts", tags=["monitors"])
-_PICTURES = {"png": "image/png", "svg": "image/svg+xml"}
+_MEDIA_TYPES = {"json": "application/json", "png": "image/png", "svg": "image/svg+xml"}
 
 
 @router.get("", summary="Monitors: freshness, last outcome, open alerts")
@@ -34,14 +31,16 @@ async def index(request: Request, session: Session, context: CurrentContext) -> 
     async def make() -> dict[str, Any]:
         return {"items": await list_monitors(session)}
 
-    return await context.answers.give(request, session, make)
+    return await context.answers.give(request, session, make, ages=True)
 
 
 @router.get("/{name}", summary="A monitor: what it means, its state, its numbers, its figures")
 async def show_monitor(name: str, request: Request, session: Session, context: CurrentContext) -> Response:
     """Describe one monitor."""
     monitor = find_monitor(name)
-    return await context.answers.give(request, session, lambda: describe_monitor(session, monitor))
+    return await context.answers.give(
+        request, session, lambda: describe_monitor(session, monitor), monitor=monitor.name, ages=True
+    )
 
 
 @router.get("/{name}/data", summary="Values with outlier flag, run and file")
@@ -61,7 +60,7 @@ async def show_data(
             }
         return answer
 
-    return await context.answers.give(request, session, make, response)
+    return await context.answers.give(request, session, make, response, monitor=monitor.name)
 
 
 @router.get("/{name}/figures", summary="Figures of a monitor")
@@ -72,7 +71,7 @@ async def list_figures(name: str, request: Request, session: Session, context: C
     async def make() -> dict[str, Any]:
         return {"items": (await describe_monitor(session, monitor))["figures"]}
 
-    return await context.answers.give(request, session, make)
+    return await context.answers.give(request, session, make, monitor=monitor.name)
 
 
 @router.get("/{name}/figures/{figure}", summary="A figure as Plotly JSON, PNG or SVG")
@@ -81,32 +80,24 @@ async def show_figure(
     figure: str,
     request: Request,
     session: Session,
+    context: CurrentContext,
     format: Annotated[Literal["json", "png", "svg"], Query()] = "json",  # noqa: A002 - the name of the query parameter
 ) -> Response:
-    """Draw a figure."""
+    """Give a figure."""
     monitor = find_monitor(name)
-    is_it = (MonitorFigure.monitor == monitor.name, MonitorFigure.name == figure)
-    run_id = (await session.execute(select(MonitorFigure.run_id).where(*is_it))).scalar_one_or_none()
-    if run_id is None:
-        raise ApiError(404, "unknown_figure", f"{name} has no figure {figure!r}; /api/v1/monitors/{name} lists them")
-    etag = f'"{monitor.name}-{figure}-{run_id}-{format}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
-    if request.headers.get("if-none-match") == etag:
-        return Response(status_code=304, headers=headers)
-    column = {"json": MonitorFigure.plotly, "png": MonitorFigure.png}.get(format, MonitorFigure.content)
-    stored = (await session.execute(select(column).where(*is_it))).scalar_one_or_none()
-    await session.close()
-    if format == "svg" and stored is not None:
-        content = await asyncio.to_thread(lambda: draw(figure_from_json(stored), format))
-    elif stored is None:
-        raise ApiError(404, "not_drawn", f"{name} drew no {format} of {figure}; its next run will")
-    elif format == "json" and "gzip" not in request.headers.get("accept-encoding", ""):
-        content = await asyncio.to_thread(gzip.decompress, stored)
-    else:
-        content = stored
-        if format == "json":
+    packs = format == "json" and "gzip" in request.headers.get("accept-encoding", "")
+
+    async def make() -> Response:
+        drawing = await drawing_of(session, monitor, figure, format)
+        headers = {"Vary": "Accept-Encoding"}
+        if packs:
             headers["Content-Encoding"] = "gzip"
-    return Response(content, media_type=_PICTURES.get(format, "application/json"), headers=headers)
+        elif format == "json":
+            drawing = await asyncio.to_thread(gzip.decompress, drawing)
+        return Response(drawing, media_type=_MEDIA_TYPES[format], headers=headers)
+
+    variant = "gzip" if packs else ""
+    return await context.answers.give(request, session, make, monitor=monitor.name, variant=variant)
 
 
 @router.get("/{name}/runs", summary="Runs of a monitor, newest first")
@@ -126,7 +117,7 @@ async def list_runs(
         items, more = await runs_of(session, monitor, limit, after[0] if after else None)
         return page(request, response, items, (items[-1]["id"],) if more else None)
 
-    return await context.answers.give(request, session, make, response)
+    return await context.answers.give(request, session, make, response, monitor=monitor.name)
 
 
 @router.post("/{name}/runs", summary="Compute a monitor now", status_code=202)
@@ -157,7 +148,7 @@ async def list_artifacts(
         found, more = await artifacts_of(session, monitor, limit, after[0] if after else None, current=current)
         return page(request, response, [_described(item) for item in found], (found[-1].id,) if more else None)
 
-    return await context.answers.give(request, session, make, response)
+    return await context.answers.give(request, session, make, response, monitor=monitor.name)
 
 
 def _described(artifact: Artifact) -> dict[str, Any]:

@@ -119,7 +119,7 @@ async def monitors_page(request: Request, session: Session, context: CurrentCont
         content = {"monitors": await list_monitors(session), "alerts": await _unresolved(session)}
         return templates.TemplateResponse(request, "monitors.html", content)
 
-    return await context.answers.give(request, session, make)
+    return await context.answers.give(request, session, make, ages=True)
 
 
 @router.get("/monitors/{name}", response_class=HTMLResponse)
@@ -129,7 +129,9 @@ async def monitor_page(
     """Show one monitor: figures, numbers, runs, files (a page of them after a cursor), what it means."""
     monitor, after = find_monitor(name), decode_cursor(cursor, int)
     before = after[0] if after else None
-    return await context.answers.give(request, session, lambda: _show_monitor(request, session, monitor, before))
+    return await context.answers.give(
+        request, session, lambda: _show_monitor(request, session, monitor, before), monitor=name, ages=True
+    )
 
 
 async def _show_monitor(request: Request, session: Session, monitor: Monitor, before: int | None) -> Response:

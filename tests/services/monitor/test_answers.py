@@ -1,7 +1,9 @@
 """Answers that are kept, and when they are made anew."""
 
 import asyncio
+import tempfile
 from collections.abc import Awaitable, Callable
+from typing import IO
 
 import pytest
 from fastapi import Response
@@ -10,6 +12,7 @@ from sqlalchemy import event
 from starlette.requests import Request
 
 from services.monitor.answers import Answers
+from services.monitor.exports import FileResponse, UnnamedFile
 from services.monitor.notices import Notices
 from shared.database.engine import Database
 from shared.jobs.events import NewEvent, Outbox, record_event
@@ -112,3 +115,85 @@ async def test_only_so_much_is_kept(database: Database, monkeypatch: pytest.Monk
         assert isinstance(stream, StreamingResponse)
         assert stream.headers["ETag"]
     assert made[4:] == ["stream", "stream"]
+
+
+async def test_many_who_wait_for_an_answer_get_the_same(database: Database, asked: Asked) -> None:
+    answers = Answers(Notices(database))
+
+    async def make() -> int:
+        await asyncio.sleep(0.2)
+        return await asked.make()
+
+    async def ask() -> bytes:
+        async with database.session() as session:
+            return bytes((await answers.give(_REQUEST, session, make)).body)
+
+    assert set(await asyncio.gather(*(ask() for _ in range(8)))) == {b"1"}
+
+
+async def test_who_waits_for_an_answer_that_fails_makes_it(database: Database, asked: Asked) -> None:
+    answers = Answers(Notices(database))
+
+    async def make() -> int:
+        await asyncio.sleep(0.1)
+        if await asked.make() == 1:
+            raise ValueError("the first one")
+        return 7
+
+    async def ask() -> bytes:
+        async with database.session() as session:
+            return bytes((await answers.give(_REQUEST, session, make)).body)
+
+    first, second = await asyncio.gather(ask(), ask(), return_exceptions=True)
+    assert isinstance(first, ValueError)
+    assert second == b"7"
+
+
+async def test_a_run_of_another_monitor_changes_nothing(database: Database, asked: Asked) -> None:
+    answers = Answers(Notices(database))
+
+    async def ask(monitor: str | None) -> None:
+        async with database.session() as session:
+            await answers.give(_REQUEST, session, asked.make, monitor=monitor, variant=str(monitor))
+
+    async def happen(monitor: str) -> None:
+        async with database.transaction() as session:
+            await record_event(session, monitor, NewEvent("monitor.updated"), Outbox())
+
+    for monitor in ("gain", None):
+        await ask(monitor)
+    await happen("stims")
+    await ask("gain")
+    assert asked.made == 2
+    await ask(None)
+    assert asked.made == 3
+    await happen("gain")
+    await ask("gain")
+    assert asked.made == 4
+
+
+async def test_a_file_is_given_to_everyone(database: Database, asked: Asked) -> None:
+    content = bytes(range(256)) * 20_000
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - goes with the answers
+    file.write(content)
+    assert await _given_three_times(database, asked, file) == [content] * 3
+    assert asked.made == 1
+    assert file.closed
+
+
+async def _given_three_times(database: Database, asked: Asked, file: IO[bytes]) -> list[bytes]:
+    answers, found = Answers(Notices(database)), []
+
+    async def make() -> Response:
+        await asked.make()
+        return FileResponse(UnnamedFile(file), {}, "text/csv")
+
+    async def ask() -> Response:
+        async with database.session() as session:
+            return await answers.give(_REQUEST, session, make)
+
+    for answer in [await ask() for _ in range(3)]:
+        assert isinstance(answer, FileResponse)
+        assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+        found.append(b"".join([bytes(chunk) async for chunk in answer.body_iterator]))  # type: ignore[arg-type]
+    return found
