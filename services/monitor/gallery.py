@@ -1,5 +1,6 @@
 """Monitors as readers see them."""
 
+import gzip
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -131,7 +132,7 @@ async def describe_monitor(session: AsyncSession, monitor: Monitor) -> dict[str,
 
 
 async def drawing_of(session: AsyncSession, monitor: Monitor, name: str, kind: str) -> bytes:
-    """Drawing of a figure: Plotly JSON that is gzipped, PNG or SVG.
+    """Drawing of a figure: Plotly JSON or SVG, which are gzipped, or PNG.
 
     The run made it, but for SVG, which is drawn in a process of its own: what else this one answers does not wait.
 
@@ -166,7 +167,7 @@ async def drawing_of(session: AsyncSession, monitor: Monitor, name: str, kind: s
 
 
 def _draw_svg(content: dict[str, Any]) -> bytes:
-    return draw(figure_from_json(content), "svg")
+    return gzip.compress(draw(figure_from_json(content), "svg"), compresslevel=6, mtime=0)
 
 
 async def runs_of(

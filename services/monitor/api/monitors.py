@@ -85,19 +85,21 @@ async def show_figure(
 ) -> Response:
     """Give a figure."""
     monitor = find_monitor(name)
-    packs = format == "json" and "gzip" in request.headers.get("accept-encoding", "")
+    gzipped = format != "png"
+    as_it_is = not gzipped or "gzip" in request.headers.get("accept-encoding", "")
 
     async def make() -> Response:
         drawing = await drawing_of(session, monitor, figure, format)
         headers = {"Vary": "Accept-Encoding"}
-        if packs:
-            headers["Content-Encoding"] = "gzip"
-        elif format == "json":
+        if not as_it_is:
             drawing = await asyncio.to_thread(gzip.decompress, drawing)
+        elif gzipped:
+            headers["Content-Encoding"] = "gzip"
         return Response(drawing, media_type=_MEDIA_TYPES[format], headers=headers)
 
-    variant = "gzip" if packs else ""
-    return await context.answers.give(request, session, make, monitor=monitor.name, variant=variant)
+    return await context.answers.give(
+        request, session, make, monitor=monitor.name, variant="" if as_it_is else "unpacked"
+    )
 
 
 @router.get("/{name}/runs", summary="Runs of a monitor, newest first")
