@@ -1,4 +1,4 @@
-"""Stored files over HTTP: streamed, with ranges and conditions."""
+"""Stored files over HTTP, with ranges and conditions; large ones are streamed."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from shared.store import Store, StoredFile
 
 __all__ = ["Conditions", "ContentQuery", "serve_content", "serve_row"]
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 21
 _RANGE = re.compile(r"^bytes=(\d{0,18})-(\d{0,18})$", re.ASCII)
 
 
@@ -51,6 +51,13 @@ def _open(store: Store, path: str, start: int) -> tuple[ExitStack, IO[bytes]]:
         stream = stack.enter_context(store.open(path))
         stream.seek(start)
         return stack.pop_all(), stream
+
+
+def _read(store: Store, path: str, start: int, length: int) -> bytes:
+    """Read a part that is small; in one thread, since each change between two waits for those that compute."""
+    with store.open(path) as stream:
+        stream.seek(start)
+        return stream.read(length)
 
 
 def _chunks(stack: ExitStack, stream: IO[bytes], left: int) -> Iterator[bytes]:
@@ -110,13 +117,17 @@ async def serve_content(store: Store, file: StoredFile, conditions: Conditions) 
     start, end = bounds or (0, file.size - 1)
     if bounds is not None:
         headers["Content-Range"] = f"bytes {start}-{end}/{file.size}"
-    headers["Content-Length"] = str(end - start + 1)
+    length, status = end - start + 1, 200 if bounds is None else 206
+    headers["Content-Length"] = str(length)
+    path = f"{file.path}/{file.name}"
     try:
-        stack, stream = await run_in_threadpool(_open, store, f"{file.path}/{file.name}", start)
+        if length <= _CHUNK:
+            content = await run_in_threadpool(_read, store, path, start, length)
+            return Response(content, status, headers, "application/octet-stream")
+        stack, stream = await run_in_threadpool(_open, store, path, start)
     except PermanentError as error:
         raise ApiError(410, "file_gone", str(error)) from error
-    chunks = _chunks(stack, stream, end - start + 1)
-    return StreamingResponse(chunks, 200 if bounds is None else 206, headers, "application/octet-stream")
+    return StreamingResponse(_chunks(stack, stream, length), status, headers, "application/octet-stream")
 
 
 async def serve_row(

@@ -1,11 +1,11 @@
 """Monitors as readers see them."""
 
-import gzip
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from anyio import to_process
+from isal import igzip
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,6 +20,8 @@ from shared.database.models.monitoring import Alert, AlertState, Artifact, Monit
 
 __all__ = ["artifacts_of", "describe_monitor", "drawing_of", "find_monitor", "list_monitors", "runs_of"]
 
+_LEVEL = 2
+"""Compression of isal: a tenth larger than zlib's, ten times as fast."""
 _MJD_OF_UNIX = 40587.0
 _DAY = 86400.0
 
@@ -134,7 +136,8 @@ async def describe_monitor(session: AsyncSession, monitor: Monitor) -> dict[str,
 async def drawing_of(session: AsyncSession, monitor: Monitor, name: str, kind: str) -> bytes:
     """Drawing of a figure: Plotly JSON or SVG, which are gzipped, or PNG.
 
-    The run made it, but for SVG, which is drawn in a process of its own: what else this one answers does not wait.
+    The run made the first; pictures are drawn in a process of their own, so that what else this one answers need not
+    wait.
 
     Parameters
     ----------
@@ -152,22 +155,23 @@ async def drawing_of(session: AsyncSession, monitor: Monitor, name: str, kind: s
     ApiError
         404 if there is no such figure, or no such drawing of it.
     """
-    column = {"json": MonitorFigure.plotly, "png": MonitorFigure.png, "svg": MonitorFigure.content}[kind]
+    column = MonitorFigure.plotly if kind == "json" else MonitorFigure.content
     query = select(column).where(MonitorFigure.monitor == monitor.name, MonitorFigure.name == name)
     row = (await session.execute(query)).one_or_none()
     if row is None:
         message = f"{monitor.name} has no figure {name!r}; /api/v1/monitors/{monitor.name} lists them"
         raise ApiError(404, "unknown_figure", message)
     if row[0] is None:
-        raise ApiError(404, "not_drawn", f"{monitor.name} drew no {kind} of {name}; its next run will")
-    if kind != "svg":
+        raise ApiError(404, "not_drawn", f"{monitor.name} did not draw {name}; its next run will")
+    if kind == "json":
         return bytes(row[0])
     await session.close()
-    return await to_process.run_sync(_draw_svg, row[0])
+    return await to_process.run_sync(_draw, row[0], kind)
 
 
-def _draw_svg(content: dict[str, Any]) -> bytes:
-    return gzip.compress(draw(figure_from_json(content), "svg"), compresslevel=6, mtime=0)
+def _draw(content: dict[str, Any], kind: str) -> bytes:
+    picture = draw(figure_from_json(content), kind)
+    return picture if kind == "png" else igzip.compress(picture, _LEVEL, mtime=0)
 
 
 async def runs_of(

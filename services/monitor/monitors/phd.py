@@ -230,7 +230,7 @@ def _peak_figure(groups: list[_Exposures]) -> Figure:
         layers = scatter(
             "peak", points_of(group.columns, mjd, group.shape.peak, group.shape.peak_error, outlier=group.outlier)
         )
-        layers += configuration_marks(group.segment, mjd)
+        layers += configuration_marks(group.segment, mjd, group.columns["hvlevel"])
         layers += [Mark("limit", y=_PEAK_LOW.now), Mark("limit", y=_PEAK_HIGH.now)]
         panels.append(Panel("Date", "Peak (pulse height)", layers, group.segment, x_is_time=True))
     caption = (

@@ -124,7 +124,6 @@ class MonitorFigure(Base):
     caption: Mapped[str]
     content: Mapped[dict[str, Any]] = mapped_column(comment="Description of the figure (services.monitor.figures)")
     plotly: Mapped[bytes | None] = mapped_column(LargeBinary, comment="Plotly JSON, gzipped")
-    png: Mapped[bytes | None] = mapped_column(LargeBinary, comment="Picture")
 
 
 class MonitorPart(Base):

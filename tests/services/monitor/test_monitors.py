@@ -104,6 +104,9 @@ async def test_figures_are_plotly_png_and_svg(measured: House, web: httpx.AsyncC
     assert picture.size[0] > 800
     assert len(picture.convert("L").getcolors() or []) > 20
     assert "<svg" in (await web.get(f"{path}?format=svg")).text
+    unpacked = await web.get(f"{path}?format=svg", headers={"Accept-Encoding": "identity"})
+    assert "Content-Encoding" not in unpacked.headers
+    assert "<svg" in unpacked.text
     assert (await web.get("/api/v1/monitors/fuv-dark/figures/nonesuch")).status_code == 404
 
 

@@ -1,64 +1,42 @@
-"""Drawings of a monitor's figures: made when data arrive, not when somebody looks, and only of what changed."""
+"""Figures of a monitor in the database: as Plotly JSON, made when data arrive and not when somebody looks."""
 
-import gzip
 import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from isal import igzip
+from sqlalchemy import delete, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.figures import Figure, figure_to_json
-from services.monitor.figures.drawing import draw
 from services.monitor.figures.plotly import to_plotly
-from services.monitor.monitors.framework.monitor import Monitor
-from services.monitor.monitors.framework.versions import versions_of
-from shared.database.models.monitoring import MonitorFigure, MonitorRun
+from shared.database.models.monitoring import MonitorFigure
 
-__all__ = ["Drawn", "draw_figures", "drawings_of", "write_figures"]
+__all__ = ["draw_figures", "write_figures"]
 
-Drawn = dict[str, dict[str, bytes]]
-"""Drawings of figures by their description."""
+_LEVEL = 2
+"""Compression of isal: a tenth larger than zlib's, ten times as fast."""
 
 
-async def drawings_of(session: AsyncSession, monitor: Monitor) -> Drawn:
-    """Find the drawings that the last run of a monitor left, if it was one of the same versions.
-
-    Parameters
-    ----------
-    session
-        Session to read in.
-    monitor
-        The monitor.
-    """
-    rows = await session.execute(
-        select(MonitorFigure.content, MonitorFigure.plotly, MonitorFigure.png)
-        .join(MonitorRun, MonitorRun.id == MonitorFigure.run_id)
-        .where(MonitorFigure.monitor == monitor.name, MonitorRun.versions == versions_of(monitor))
-    )
-    return {_key(content): {"plotly": plotly, "png": png} for content, plotly, png in rows if plotly and png}
-
-
-def draw_figures(figures: Sequence[Figure], drawn: Drawn) -> list[dict[str, Any]]:
-    """Draw figures but those that are as they were; rows of ``monitor_figures`` without the monitor and its run.
+def draw_figures(figures: Sequence[Figure]) -> list[dict[str, Any]]:
+    """Draw figures; rows of ``monitor_figures`` without the monitor and its run.
 
     Parameters
     ----------
     figures
         Figures in the order of the page.
-    drawn
-        Drawings that there are.
     """
-    rows = []
-    for position, figure in enumerate(figures):
-        content = figure_to_json(figure)
-        drawings = drawn.get(_key(content)) or {
-            "plotly": gzip.compress(json.dumps(to_plotly(figure)).encode(), compresslevel=6, mtime=0),
-            "png": draw(figure, "png"),
+    return [
+        {
+            "name": figure.name,
+            "title": figure.title,
+            "caption": figure.caption,
+            "position": position,
+            "content": figure_to_json(figure),
+            "plotly": igzip.compress(json.dumps(to_plotly(figure)).encode(), _LEVEL, mtime=0),
         }
-        words = {"name": figure.name, "title": figure.title, "caption": figure.caption}
-        rows.append(words | drawings | {"position": position, "content": content})
-    return rows
+        for position, figure in enumerate(figures)
+    ]
 
 
 async def write_figures(session: AsyncSession, monitor: str, run_id: int, figures: Sequence[dict[str, Any]]) -> None:
@@ -79,7 +57,3 @@ async def write_figures(session: AsyncSession, monitor: str, run_id: int, figure
     if figures:
         of_run = {"monitor": monitor, "run_id": run_id}
         await session.execute(insert(MonitorFigure).values([figure | of_run for figure in figures]))
-
-
-def _key(content: dict[str, Any]) -> str:
-    return json.dumps(content, sort_keys=True)

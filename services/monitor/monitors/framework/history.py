@@ -60,7 +60,7 @@ def lifetime_marks(mjd: np.ndarray) -> list[Mark]:
     return _marks(_moves(), mjd)
 
 
-def configuration_marks(segment: Segment, mjd: np.ndarray, hvlevel: np.ndarray | None = None) -> list[Mark]:
+def configuration_marks(segment: Segment, mjd: np.ndarray, hvlevel: np.ndarray) -> list[Mark]:
     """Mark the moves and the voltage steps of a segment within a span of times, all of a date by one mark.
 
     Parameters
@@ -73,9 +73,8 @@ def configuration_marks(segment: Segment, mjd: np.ndarray, hvlevel: np.ndarray |
         Commanded level at each, NaN where unknown: steps after the last known one are told by them.
     """
     steps = [(date, float(level)) for date, level in HIGH_VOLTAGE[segment]]
-    if hvlevel is not None:
-        later = mjd > steps[-1][0]
-        steps += _voltage_steps(mjd[later], hvlevel[later], steps[-1][1])
+    later = mjd > steps[-1][0]
+    steps += _voltage_steps(mjd[later], hvlevel[later], steps[-1][1])
     return _marks([*_moves(), *((date, f"HV {level:.0f}") for date, level in steps)], mjd)
 
 

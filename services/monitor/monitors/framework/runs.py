@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.monitors.framework.alerts import write_alerts
-from services.monitor.monitors.framework.drawings import draw_figures, drawings_of, write_figures
+from services.monitor.monitors.framework.drawings import draw_figures, write_figures
 from services.monitor.monitors.framework.loading import load
 from services.monitor.monitors.framework.monitor import Findings, Monitor, NewArtifact
 from services.monitor.monitors.framework.parts import find_parts, write_parts
@@ -82,9 +82,7 @@ class MonitorService:
             findings = await self._compute(monitor, generation, forced=bool(job.payload.get("forced")))
             if findings is None or findings.newest_mjd is None:
                 return _nothing_new(monitor, job, generation, started)
-            async with self._database.session() as session:
-                drawn = await drawings_of(session, monitor)
-            figures = await asyncio.to_thread(draw_figures, list(findings.figures), drawn)
+            figures = await asyncio.to_thread(draw_figures, findings.figures)
             folder = f"monitors/{monitor.name}/job{job.id}-{job.attempt}"
             artifacts = await asyncio.to_thread(self._publish, folder, findings)
         event = NewEvent("monitor.updated", {"outcome": Outcome.UPDATED.value, "generation": generation})

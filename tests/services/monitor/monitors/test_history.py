@@ -29,7 +29,7 @@ def test_steps_of_the_voltage_after_the_known_history_are_told_by_exposures() ->
     order = np.random.default_rng(3).permutation(np.repeat(np.arange(60), 2))
     marks = configuration_marks("FUVA", mjd[order], level[order])
     assert [(mark.x, mark.text) for mark in marks] == [(58130.0, "HV 167"), (58150.0, "HV 163")]
-    assert configuration_marks("FUVA", mjd) == []
+    assert configuration_marks("FUVA", mjd, np.full(60, np.nan)) == []
 
 
 def test_known_steps_are_marked_as_known() -> None:

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.monitor.figures import Figure
-from services.monitor.figures.drawing import draw
-from services.monitor.monitors.framework import drawings, runs, versions
+from services.monitor.monitors.framework import runs, versions
 from services.monitor.monitors.framework.alerts import acknowledge, write_alerts
 from shared.database.models.monitoring import Alert, Artifact, MonitorFigure, MonitorRun, MonitorValue
 from shared.database.models.operations import Job, JobState, Stage
@@ -52,29 +50,6 @@ async def test_only_changed_values_get_the_new_run(bench: RunBench, rates: dict[
     assert found["ldaaaadaq"] == (4.0, second)
     assert "ldaaaaaaq" not in found
     assert {run for _, run in found.values()} <= {first, second}
-
-
-async def test_only_changed_figures_are_drawn(
-    bench: RunBench, rates: dict[str, float], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    names: list[str] = []
-
-    def noted(figure: Figure, kind: str) -> bytes:
-        names.append(figure.name)
-        return draw(figure, kind)
-
-    monkeypatch.setattr(drawings, "draw", noted)
-    await bench.run()
-    before = await bench.all(MonitorFigure)
-    rates["ldaaaacaq"] = 10.0
-    await bench.run()
-    assert names == ["rate", "history", "history"]
-    after = await bench.all(MonitorFigure)
-    assert [old.png == new.png for old, new in zip(before, after, strict=True)] == [True, False]
-    assert {figure.run_id for figure in after} == {(await bench.all(MonitorRun))[-1].id}
-    monkeypatch.setattr(versions, "VERSION", -1)
-    await bench.run()
-    assert names[3:] == ["rate", "history"]
 
 
 async def test_another_way_to_draw_makes_monitors_run(bench: RunBench, monkeypatch: pytest.MonkeyPatch) -> None:
