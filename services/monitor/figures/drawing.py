@@ -25,8 +25,8 @@ _BAR_PLACE: dict[str, Any] = {"fraction": 0.03, "pad": 0.015, "aspect": 30}
 _MJD_TO_DAYS = -40587.0
 """matplotlib counts days from 1970-01-01, which is MJD 40587."""
 _MOST_LEGEND = 12
-_MOST_DATES = 12
-"""Dates that the axis of a panel of the whole width has room for."""
+_MOST_LABELS = 12
+"""Labels that the horizontal axis of a panel of the whole width has room for."""
 _FEW_POINTS = 2000
 """Points of a panel among which the legend's best place is looked for, which takes seconds with many."""
 
@@ -53,7 +53,7 @@ def draw(figure: Figure, kind: str) -> bytes:
             axes.text(0.5, 0.5, figure.nothing, ha="center", va="center", fontsize=14, transform=axes.transAxes)
             axes.set_axis_off()
         else:
-            _draw_panel(canvas, cast(Axes, axes), panel, styles, _MOST_DATES // figure.columns)
+            _draw_panel(canvas, cast(Axes, axes), panel, styles, _MOST_LABELS // figure.columns)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     buffer = io.BytesIO()
@@ -73,7 +73,7 @@ def _lay_out(canvas: Canvas, rows: int, columns: int, bars: bool) -> None:
     )  # fmt: skip
 
 
-def _draw_panel(canvas: Canvas, axes: Axes, panel: Panel, styles: Styles, most_dates: int) -> None:
+def _draw_panel(canvas: Canvas, axes: Axes, panel: Panel, styles: Styles, most_labels: int) -> None:
     for layer in panel.layers:
         if isinstance(layer, Mark):
             _draw_mark(axes, layer, panel)
@@ -93,7 +93,7 @@ def _draw_panel(canvas: Canvas, axes: Axes, panel: Panel, styles: Styles, most_d
             )
         else:
             _draw_points(canvas, axes, layer, panel, styles)
-    _finish(axes, panel, most_dates)
+    _finish(axes, panel, most_labels)
 
 
 def _draw_points(canvas: Canvas, axes: Axes, layer: Points, panel: Panel, styles: Styles) -> None:
@@ -149,7 +149,7 @@ def _draw_mark(axes: Axes, mark: Mark, panel: Panel) -> None:
         axes.text(0.005, mark.y, mark.text, fontsize=7, va="bottom", transform=axes.get_yaxis_transform(), clip_on=True)
 
 
-def _finish(axes: Axes, panel: Panel, most_dates: int) -> None:
+def _finish(axes: Axes, panel: Panel, most_labels: int) -> None:
     axes.set(xlabel=panel.x_label, ylabel=panel.y_label)
     axes.set_title(panel.title, loc="left", fontsize=10)
     if panel.y_log:
@@ -159,9 +159,11 @@ def _finish(axes: Axes, panel: Panel, most_dates: int) -> None:
     if panel.y_range:
         axes.set_ylim(*panel.y_range)
     if panel.x_is_time:
-        locator = AutoDateLocator(minticks=3, maxticks=most_dates)  # type: ignore[no-untyped-call]
+        locator = AutoDateLocator(minticks=3, maxticks=most_labels)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    else:
+        axes.locator_params(axis="x", nbins=most_labels)
     if 0 < len(axes.get_legend_handles_labels()[1]) <= _MOST_LEGEND:
         points = sum(len(layer.x) for layer in panel.layers if isinstance(layer, Points))
         axes.legend(fontsize=8, loc="best" if points < _FEW_POINTS else "upper right")

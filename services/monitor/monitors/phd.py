@@ -244,18 +244,18 @@ def _lost_figure(groups: list[_Exposures]) -> Figure:
     panels = []
     for group in groups:
         mjd = group.columns["mjd"]
-        shares = {
-            f"below {LOST_LOW}": group.shape.low,
-            f"above {LOST_HIGH}": group.shape.high,
-            "rejected by CalCOS": group.rejected,
-        }
-        layers = [
-            layer for name, share in shares.items() for layer in scatter(name, points_of(group.columns, mjd, share))
-        ]
-        layers += [*lifetime_marks(mjd), Mark("limit of the lowest", y=_LOST.now)]
-        panels.append(Panel("Date", "Fraction of the events", layers, group.segment, x_is_time=True))
-    caption = "What is lost to too low and too high pulse heights, and what CalCOS rejected for either."
-    return Figure("lost", "Events lost to their pulse heights", caption, panels, share_x=True)
+        ends = {f"below {LOST_LOW}": group.shape.low, f"above {LOST_HIGH}": group.shape.high}
+        for title, shares, limits in (
+            ("outside", ends, [Mark("limit of the lowest", y=_LOST.now)]),
+            ("rejected", {"rejected by CalCOS": group.rejected}, []),
+        ):
+            layers: list[Layer] = [*lifetime_marks(mjd), *limits]
+            for name, share in shares.items():
+                layers += scatter(name, points_of(group.columns, mjd, share))
+            y_label = "Fraction of the events"
+            panels.append(Panel("Date", y_label, layers, f"{group.segment}, {title}", x_is_time=True))
+    caption = "What has too low and too high pulse heights, and beside it what CalCOS rejected for either."
+    return Figure("lost", "Events lost to their pulse heights", caption, panels, columns=2, share_x=True)
 
 
 def _compute(inputs: Inputs) -> Findings:
@@ -284,7 +284,7 @@ MONITOR = Monitor(
     title="Pulse heights",
     explanation=_EXPLANATION.strip(),
     detector="FUV",
-    version=4,
+    version=5,
     tables=frozenset({"phd"}),
     inputs={"ranges": file_ranges({"phd", "quality", "headers"})},
     parts={"by_files": replace(by_files("ranges", {"histograms": _histograms()}, PulseHeights.file_id), find=_measure)},
