@@ -115,10 +115,11 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     app.add_middleware(Tracing)
     api = APIRouter(prefix="/api/v1")
-    for module in (datasets, calibrations, comparisons, files, tables, monitors, alerts, jobs, status, events):
-        api.include_router(module.router)
-    api.include_router(references.router)
+    # Routes are tried in turn: those that are asked for most come first.
+    api.include_router(monitors.router)
     api.include_router(monitors.artifacts_router)
+    for module in (alerts, datasets, calibrations, comparisons, files, tables, jobs, status, events, references):
+        api.include_router(module.router)
     app.include_router(api)
     app.add_api_route("/metrics", status.metrics, include_in_schema=False)
     app.include_router(pages.router)
