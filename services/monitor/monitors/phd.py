@@ -23,7 +23,7 @@ from services.monitor.monitors.framework.parts import by_files, file_ranges
 from services.monitor.monitors.framework.rules import Finding, Rule, always
 from services.monitor.monitors.framework.statistics import robust_sigma, summarise
 from services.monitor.monitors.parts.exposures import points_of, setting_columns, take, values_of, voltage_changed
-from services.monitor.monitors.parts.lines import WINDOW, away_from_lines
+from services.monitor.monitors.parts.lines import away_within_settings
 from services.monitor.monitors.parts.pulse_heights import LOST_HIGH, LOST_LOW, Shape, shape_of
 from shared.cos.dates import decimal_year
 from shared.cos.detector import FUV_SEGMENTS
@@ -61,9 +61,6 @@ _OFF = Rule(
 
 _OUTLIER_FLOOR = 0.005
 """Scatter of the peaks of a setting that is always believed, as a fraction of the peak."""
-
-_FEWEST = 7
-"""Exposures of a setting that a line needs."""
 
 _SETTING = ("hvlevel", "life_adj", "aperture", "opt_elem", "cenwave")
 """What decides where light of the target, or of the lamp, falls, and with which gain: exposures that share it have one
@@ -159,12 +156,7 @@ def _exposures(columns: Columns) -> Iterator[_Exposures]:
 
 def _outliers(columns: Columns, shape: Shape) -> np.ndarray:
     """Which exposures have their peak off those of the same setting."""
-    away = np.full(len(shape.peak), np.nan)
-    settings = np.array([repr(setting) for setting in zip(*(columns[name].tolist() for name in _SETTING), strict=True)])
-    for setting in np.unique(settings):
-        same = np.flatnonzero((settings == setting) & np.isfinite(shape.peak))
-        if len(same) >= _FEWEST:
-            away[same] = away_from_lines(columns["mjd"][same], shape.peak[same], min(WINDOW, len(same)))
+    away = away_within_settings(columns, shape.peak, _SETTING)
     # The scatter of a few would often be far too small.
     scatter = np.maximum(np.fmax(shape.peak_error, robust_sigma(away[np.isfinite(away)])), _OUTLIER_FLOOR * shape.peak)
     found: np.ndarray = np.abs(away) > _OFF.at(columns["mjd"]) * scatter

@@ -78,6 +78,7 @@ def files_query() -> RowQuery:
             func.max(Header.expend, type_=Double).label("expend"),
             func.max(Header.exptime, type_=Double).label("exptime"),
             func.max(Header.life_adj).label("life_adj"),
+            func.max(Header.propaper, type_=String).label("aperture"),
             *setting_columns(grouped=True),
         )
         .where(Header.file_id == File.id)
@@ -94,6 +95,7 @@ def files_query() -> RowQuery:
             maps.c.hvlevel,
             cast(headers.c.life_adj, Double).label("life_adj"),
             headers.c.exptime,
+            headers.c.aperture,
             headers.c.proposid,
             headers.c.opt_elem,
             headers.c.cenwave,

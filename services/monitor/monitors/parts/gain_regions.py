@@ -12,7 +12,7 @@ from services.monitor.monitors.parts.exposures import take, values_of
 from services.monitor.monitors.parts.gain_pixels import PixelHistory, place_of, places_of, ranked_within, scaled
 from services.monitor.monitors.parts.gain_rules import OFF_LINE
 from services.monitor.monitors.parts.gain_trends import Trend, fit_trend
-from services.monitor.monitors.parts.lines import away_from_lines
+from services.monitor.monitors.parts.lines import away_within_settings
 from shared.cos.detector import X_BINNING, Y_BINNING
 from shared.cos.history import LIFETIME_POSITIONS
 
@@ -20,6 +20,9 @@ __all__ = ["ROWS", "Region", "in_spectrum", "medians_of", "regions_of", "within"
 
 _FLOOR = 0.005
 """Scatter that is always believed, as a fraction of the gain: what the fit of a peak of many counts repeats to."""
+
+_SETTING = ("aperture", "opt_elem", "cenwave")
+"""What decides which superpixels of a region light falls on: some have lost more of their gain than others."""
 
 _LEAST_PIXELS = 20
 """Superpixels that the median of a region needs."""
@@ -179,16 +182,16 @@ def _medians(group: np.ndarray, values: np.ndarray, groups: int) -> tuple[np.nda
 def _region(segment: str, position: int, block: int, files: Columns, gain: np.ndarray, error: np.ndarray) -> Region:
     mine = dict(files) | {"life_adj": np.full(len(gain), float(position))}
     reference = scaled(gain, mine["hvlevel"])
-    outlier = _outliers(mine["mjd"], reference, error)
+    outlier = _outliers(mine, reference, error)
     values = values_of("modal_gain", mine, gain, error, region=_name(position, block), outlier=outlier)
     return Region(segment, position, block, values, reference, fit_trend(mine["mjd"], reference), mine)
 
 
-def _outliers(mjd: np.ndarray, gain: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Which gains lie off the line of median slope through those before and after them."""
-    away = away_from_lines(mjd, gain)
-    scatter = np.maximum(np.fmax(error, robust_sigma(away)), _FLOOR * gain)
-    found: np.ndarray = np.abs(away) > OFF_LINE.at(mjd) * scatter
+def _outliers(files: Columns, gain: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Which gains lie off the line of median slope through those of the same setting before and after them."""
+    away = away_within_settings(files, gain, _SETTING)
+    scatter = np.maximum(np.fmax(error, robust_sigma(away[np.isfinite(away)])), _FLOOR * gain)
+    found: np.ndarray = np.abs(away) > OFF_LINE.at(files["mjd"]) * scatter
     return found
 
 

@@ -1,15 +1,48 @@
 """Lines of median slope through the exposures about each one, which single outliers do not move."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-__all__ = ["WINDOW", "away_from_lines"]
+from services.monitor.monitors.framework.monitor import Columns
 
-WINDOW = 11
+__all__ = ["away_from_lines", "away_within_settings"]
+
+_WINDOW = 11
 """Exposures that a line is laid through."""
 
+_FEWEST = 7
+"""Exposures of a setting that a line needs."""
 
-def away_from_lines(mjd: np.ndarray, values: np.ndarray, window: int = WINDOW) -> np.ndarray:
+
+def away_within_settings(columns: Columns, values: np.ndarray, setting: Sequence[str]) -> np.ndarray:
+    """Distance of each value from the line through those of the same setting before and after it.
+
+    Parameters
+    ----------
+    columns
+        ``mjd``, in ascending order, and those of the setting.
+    values
+        Shape (n,).
+    setting
+        Names of the columns that decide where light falls, and with which gain.
+
+    Returns
+    -------
+    ndarray
+        Shape (n,); NaN where the value is not finite, or where there are fewer than 7 of its setting.
+    """
+    away = np.full(len(values), np.nan)
+    settings = np.array([repr(one) for one in zip(*(columns[name].tolist() for name in setting), strict=True)])
+    for one in np.unique(settings):
+        same = np.flatnonzero((settings == one) & np.isfinite(values))
+        if len(same) >= _FEWEST:
+            away[same] = away_from_lines(columns["mjd"][same], values[same], min(_WINDOW, len(same)))
+    return away
+
+
+def away_from_lines(mjd: np.ndarray, values: np.ndarray, window: int = _WINDOW) -> np.ndarray:
     """Distance of each value from the line through those before and after it; NaN where there are too few.
 
     Parameters

@@ -152,7 +152,7 @@ def inputs_of(maps: Sequence[Rows], spots: Columns | None = None) -> dict[str, C
         "stop": np.array(common["expstart"], dtype=float) + np.where(cumulative, 7.0, 0.01),
         "hvlevel": np.array(common["dethv"], dtype=float),
         **{name: np.full(len(maps), np.nan) for name in ("life_adj", "exptime", "proposid", "cenwave")},
-        "opt_elem": np.full(len(maps), None, dtype=object),
+        **{name: np.full(len(maps), None, dtype=object) for name in ("aperture", "opt_elem")},
         "written": np.zeros(len(maps)),
     }
     nothing = np.full(count.max(), np.nan)

@@ -131,6 +131,17 @@ def test_outliers_are_flagged_and_do_not_pull_the_trend() -> None:
     assert abs(slope.value[0] + 1.0) < 3 * slope.error[0]
 
 
+def test_outliers_are_told_within_a_setting() -> None:
+    """Every other exposure lights superpixels that have lost more of their gain."""
+    gains = _maps(-1.0, 9.0)
+    gains[::2] -= 1.5
+    gains[31] -= 1.5
+    inputs = _inputs(gains)
+    gratings = np.where(np.arange(_COUNT) % 2, "G130M", "G160M").astype(object)
+    measured = findings_of({**inputs, "files": {**inputs["files"], "opt_elem": gratings}}).values[0]
+    assert np.flatnonzero(measured.outlier).tolist() == [31]
+
+
 @pytest.mark.parametrize(
     ("per_year", "last", "rules"),
     [

@@ -12,7 +12,6 @@ import pytest
 from astropy.io import fits
 from sqlalchemy import delete, func, insert, select, update
 
-from services.monitor.monitors.framework import drawings
 from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.monitoring import Alert, Artifact, MonitorFigure, MonitorPart, MonitorRun, MonitorValue
@@ -169,10 +168,8 @@ def _content(path: Path) -> str:
 
 @pytest.mark.parametrize(("monitor", "ranges", "others"), [("gain", 10, 2), ("fuv-dark", 10, 0), ("dark-orbit", 10, 0)])
 async def test_step_by_step_is_as_all_anew(
-    database: Database, messenger: Messenger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, monitor: str,
-    ranges: int, others: int,
-) -> None:  # fmt: skip
-    monkeypatch.setattr(drawings, "draw", lambda *_: b"")  # pictures show what is compared here, and take time
+    database: Database, messenger: Messenger, tmp_path: Path, monitor: str, ranges: int, others: int
+) -> None:
     observatory = _Observatory(database, messenger, tmp_path)
 
     async def check() -> None:
