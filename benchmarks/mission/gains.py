@@ -98,7 +98,7 @@ def _regions(client: Client, truth: MissionTruth, exposures: Mapping[tuple[str, 
     lines = {(row["segment"], row["region"]): row for row in client.values("gain", quantity="gain_slope", limit=PAGE)}
     ends = {(row["segment"], row["region"]): row for row in client.values("gain", quantity="sag_date", limit=PAGE)}
     for key, line in lines.items():
-        rows = measured.get(key, [])
+        rows = [row for row in measured.get(key, []) if not row["outlier"]]
         mjd = np.array([row["mjd"] for row in rows])
         recent = mjd >= trend_start(mjd[-1:]) if len(mjd) else np.zeros(0, dtype=bool)
         if np.count_nonzero(recent) < _FEWEST:

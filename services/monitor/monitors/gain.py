@@ -46,10 +46,10 @@ a hot spot (SPOTTAB) takes no part. The tables `flagged` and `gain_trends` hold 
 lines.
 
 The values are medians of each exposure in regions 2048 pixels wide along the rows of each lifetime position. Since one
-level of voltage is worth 0.393 bins, they are scaled to level 178 before a line is fitted to them in the same way, over
-steps of the voltage; its projected date is that at the present voltage. The rows of the positions 5 to 7 are inferred
-from their offsets in arcsec. Outliers are told from the exposures of the same aperture, grating and central wavelength,
-whose light falls on the same superpixels.
+level of voltage is worth 0.393 bins, they are scaled to level 178 before a line is fitted to them, but for outliers,
+over steps of the voltage; its projected date is that at the present voltage. Outliers are told from the exposures of
+the same aperture, grating and central wavelength, whose light falls on the same superpixels. The rows of the positions
+5 to 7 are inferred from their offsets in arcsec.
 """
 
 

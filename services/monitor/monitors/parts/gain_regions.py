@@ -184,7 +184,8 @@ def _region(segment: str, position: int, block: int, files: Columns, gain: np.nd
     reference = scaled(gain, mine["hvlevel"])
     outlier = _outliers(mine, reference, error)
     values = values_of("modal_gain", mine, gain, error, region=_name(position, block), outlier=outlier)
-    return Region(segment, position, block, values, reference, fit_trend(mine["mjd"], reference), mine)
+    trend = fit_trend(mine["mjd"][~outlier], reference[~outlier])
+    return Region(segment, position, block, values, reference, trend, mine)
 
 
 def _outliers(files: Columns, gain: np.ndarray, error: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.monitor.monitors.framework.statistics import MAD_TO_SIGMA, robust_sigma
+from services.monitor.monitors.framework.statistics import MAD_TO_SIGMA
 from services.monitor.monitors.parts.gain_pixels import BINS_PER_LEVEL, REFERENCE_LEVEL, PixelHistory, ranked_within
 from services.monitor.monitors.parts.gain_rules import SAGGED
 from shared.cos.gain import GAIN_WIDTH
@@ -254,27 +254,20 @@ class Trend:
 
 
 def fit_trend(mjd: np.ndarray, gain: np.ndarray) -> Trend | None:
-    """Line through the newest gains of a region, without those that lie 3 sigma off it; None where they are too few.
+    """Line through the newest gains of a region; None where they are too few.
+
+    What lies off the line is not left out: gratings that light other superpixels may. Their distance adds to its error.
 
     Parameters
     ----------
     mjd, gain
-        Times in ascending order and gains at the reference level, shape (n,).
+        Times in ascending order and gains at the reference level, without outliers, shape (n,).
     """
     recent = mjd >= trend_start(mjd[-1:]) if len(mjd) else np.zeros(0, dtype=bool)
     mjd, gain = mjd[recent], gain[recent]
     if len(mjd) < LEAST_GAINS or mjd[-1] - mjd[0] < LEAST_DAYS:
         return None
     centre = float(mjd.mean())
-    days = mjd - centre
-    kept = np.ones(len(mjd), dtype=bool)
-    for _ in range(3):
-        slope, constant = np.polyfit(days[kept], gain[kept], 1)
-        distance = np.abs(gain - constant - slope * days)
-        near = distance <= _CLIP * max(robust_sigma((gain - constant - slope * days)[kept]), 1e-6)
-        if np.count_nonzero(near) < _LEAST_KEPT or np.array_equal(near, kept):
-            break
-        kept = near
-    (slope, constant), covariance = np.polyfit(days[kept], gain[kept], 1, cov=True)
+    (slope, constant), covariance = np.polyfit(mjd - centre, gain, 1, cov=True)
     errors = np.sqrt(np.diag(covariance))
     return Trend(float(mjd[0]), centre, float(constant), float(errors[1]), float(slope), float(errors[0]))
