@@ -24,7 +24,7 @@ __all__ = ["Answers"]
 
 _MOST = 512
 """Answers that are kept in memory, and on disk."""
-_LARGEST, _MOST_BYTES, _MOST_ON_DISK = 2_000_000, 64_000_000, 512_000_000
+_LARGEST, _MOST_BYTES, _MOST_ON_DISK = 2_000_000, 64_000_000, 256_000_000
 """Bytes of an answer that is worth keeping in memory, and of all that are kept there and on disk."""
 _MINUTE = 60.0
 """For so long is kept what tells of freshness: data grow stale by the clock, s."""
