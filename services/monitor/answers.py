@@ -148,6 +148,7 @@ class Answers:
         before, version = self._newest.get(monitor, (None, ""))
         if told is None or told != before:
             version = await _newest(session, monitor)
+            await session.close()  # who waits for an answer that is being made holds no connection
             self._newest[monitor] = told, version
         return f"{version}-{int(time.time() // _MINUTE)}" if ages else version
 

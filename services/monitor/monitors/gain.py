@@ -48,8 +48,9 @@ lines.
 The values are medians of each exposure in regions 2048 pixels wide along the rows of each lifetime position. Since one
 level of voltage is worth 0.393 bins, they are scaled to level 178 before a line is fitted to them, but for outliers,
 over steps of the voltage; its projected date is that at the present voltage. Outliers are told from the exposures of
-the same aperture, grating and central wavelength, whose light falls on the same superpixels. The rows of the positions
-5 to 7 are inferred from their offsets in arcsec.
+the same aperture, grating and central wavelength, whose light falls on the same superpixels: in one region, or in all
+of a segment together, as a step of the voltage leaves them. The rows of the positions 5 to 7 are inferred from their
+offsets in arcsec.
 """
 
 
@@ -170,7 +171,7 @@ MONITOR = Monitor(
     title="FUV modal gain",
     explanation=_EXPLANATION.strip(),
     detector="FUV",
-    version=6,
+    version=7,
     tables=frozenset({"gain"}),
     inputs={"ranges": gain_levels.RANGES},
     quantities={

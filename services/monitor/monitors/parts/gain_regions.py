@@ -1,6 +1,6 @@
 """Rows of the detector where spectra fall at each lifetime position, and the modal gain there by exposure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -155,12 +155,42 @@ def regions_of(segment: str, medians: Columns, files: Columns) -> Iterator[Regio
         Files of the segment in order of time.
     """
     place = places_of(medians["file_id"], files)
+    found = []
     for position in ROWS[segment]:
         for block in np.unique(medians["block"][medians["position"] == position]).astype(int).tolist():
             mine = np.flatnonzero((medians["position"] == position) & (medians["block"] == block))
             mine = mine[np.argsort(place[mine])]
-            chosen = take(files, place[mine])
-            yield _region(segment, position, block, chosen, medians["median"][mine], medians["error"][mine])
+            found.append(_gains(position, block, place[mine], files, medians["median"][mine], medians["error"][mine]))
+    together = _off_together(found, len(files["mjd"]))
+    for gains in found:
+        limit = OFF_LINE.at(gains.files["mjd"])
+        outlier = (np.abs(gains.away) > limit * gains.scatter) | (np.abs(together[gains.place]) > limit)
+        yield _region(segment, gains, outlier)
+
+
+@dataclass(frozen=True)
+class _Gains:
+    """Gains of a region, in order of time; arrays of shape (n,).
+
+    Attributes
+    ----------
+    place
+        Places of their files.
+    files
+        Columns of these.
+    away, scatter
+        Distances from the lines of their settings, NaN where there are too few, and the scatter about these.
+    """
+
+    position: int
+    block: int
+    place: np.ndarray
+    files: Columns
+    gain: np.ndarray
+    error: np.ndarray
+    reference: np.ndarray
+    away: np.ndarray
+    scatter: np.ndarray
 
 
 def _medians(group: np.ndarray, values: np.ndarray, groups: int) -> tuple[np.ndarray, np.ndarray]:
@@ -179,21 +209,35 @@ def _medians(group: np.ndarray, values: np.ndarray, groups: int) -> tuple[np.nda
     return median, error
 
 
-def _region(segment: str, position: int, block: int, files: Columns, gain: np.ndarray, error: np.ndarray) -> Region:
-    mine = dict(files) | {"life_adj": np.full(len(gain), float(position))}
+def _gains(position: int, block: int, place: np.ndarray, files: Columns, gain: np.ndarray, error: np.ndarray) -> _Gains:
+    mine = dict(take(files, place)) | {"life_adj": np.full(len(gain), float(position))}
     reference = scaled(gain, mine["hvlevel"])
-    outlier = _outliers(mine, reference, error)
-    values = values_of("modal_gain", mine, gain, error, region=_name(position, block), outlier=outlier)
-    trend = fit_trend(mine["mjd"][~outlier], reference[~outlier])
-    return Region(segment, position, block, values, reference, trend, mine)
+    away = away_within_settings(mine, reference, _SETTING)
+    scatter = np.maximum(np.fmax(error, robust_sigma(away[np.isfinite(away)])), _FLOOR * reference)
+    return _Gains(position, block, place, mine, gain, error, reference, away, scatter)
 
 
-def _outliers(files: Columns, gain: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Which gains lie off the line of median slope through those of the same setting before and after them."""
-    away = away_within_settings(files, gain, _SETTING)
-    scatter = np.maximum(np.fmax(error, robust_sigma(away[np.isfinite(away)])), _FLOOR * gain)
-    found: np.ndarray = np.abs(away) > OFF_LINE.at(files["mjd"]) * scatter
-    return found
+def _off_together(regions: Sequence[_Gains], files: int) -> np.ndarray:
+    """How many sigma all regions of each file are off their lines together, as with a step of the voltage; shape (n,).
+
+    An exposure may be off a bit as a whole: its regions agree more often than chance would have it.
+    """
+    off, weight = np.zeros(files), np.zeros(files)
+    for one in regions:
+        known = np.isfinite(one.away)
+        off[one.place[known]] += one.away[known] / one.scatter[known] ** 2
+        weight[one.place[known]] += 1.0 / one.scatter[known] ** 2
+    known = weight > 0
+    together = np.zeros(files)
+    together[known] = off[known] / np.sqrt(weight[known])
+    return together / max(1.0, robust_sigma(together[known]))
+
+
+def _region(segment: str, gains: _Gains, outlier: np.ndarray) -> Region:
+    mine, name = gains.files, _name(gains.position, gains.block)
+    values = values_of("modal_gain", mine, gains.gain, gains.error, region=name, outlier=outlier)
+    trend = fit_trend(mine["mjd"][~outlier], gains.reference[~outlier])
+    return Region(segment, gains.position, gains.block, values, gains.reference, trend, mine)
 
 
 def _name(life_adj: int, block: int) -> str:

@@ -63,7 +63,8 @@ RAPID = Rule(
 
 OFF_LINE = Rule(
     "outlier", None,
-    "median gain of an exposure off the line of median slope through those of its setting about it by {:g} sigma",
+    "median gain of an exposure off the line of median slope through those of its setting about it by {:g} sigma, in a "
+    "region or in all of its segment together",
     always(5.0, "inference: fewer than one exposure of a mission by chance"),
 )  # fmt: skip
 

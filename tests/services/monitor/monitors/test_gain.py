@@ -17,6 +17,7 @@ from services.monitor.monitors import monitors
 from services.monitor.monitors.framework.monitor import Columns, Findings, NewArtifact
 from services.monitor.monitors.parts import gain_limits, gain_pixels
 from services.monitor.monitors.parts.gain_pixels import BINS_PER_LEVEL, SPOTS, keys_of
+from services.monitor.monitors.parts.gain_regions import regions_of
 from services.monitor.monitors.parts.gain_trends import fit_trend, trends_of
 from shared.broker import Messenger
 from shared.database.engine import Database
@@ -140,6 +141,35 @@ def test_outliers_are_told_within_a_setting() -> None:
     gratings = np.where(np.arange(_COUNT) % 2, "G130M", "G160M").astype(object)
     measured = findings_of({**inputs, "files": {**inputs["files"], "opt_elem": gratings}}).values[0]
     assert np.flatnonzero(measured.outlier).tolist() == [31]
+
+
+@pytest.mark.parametrize("common", [0.0, 0.1], ids=["chance", "exposures that are off a bit as a whole"])
+def test_what_is_off_in_all_regions_is_an_outlier(common: float) -> None:
+    """A step of the voltage leaves each region off by less than it takes there."""
+    exposures, blocks, error = 200, 7, 0.1
+    generator = np.random.default_rng(8)
+    gain = np.linspace(9.0, 8.0, exposures)[:, None] + generator.normal(0.0, error, (exposures, blocks))
+    gain += generator.normal(0.0, common, exposures)[:, None]
+    stepped = [60, 61, 140]
+    gain[stepped] -= 0.4 if not common else 1.0
+    number, block = (place.ravel() for place in np.indices(gain.shape))
+    medians = {
+        "file_id": number.astype(float), "position": np.full(len(number), 4.0), "block": block.astype(float),
+        "median": gain.ravel(), "error": np.full(len(number), error),
+    }  # fmt: skip
+    files = {
+        "file_id": np.arange(exposures, dtype=float),
+        "rootname": np.array([f"le{one:06d}q" for one in range(exposures)], dtype=object),
+        "segment": np.full(exposures, "FUVA", dtype=object),
+        "mjd": 58100.0 + 3.0 * np.arange(exposures),
+        "hvlevel": np.full(exposures, 167.0),
+        "life_adj": np.full(exposures, 4.0),
+        "cenwave": np.full(exposures, 1291.0),
+        **{name: np.full(exposures, "one", dtype=object) for name in ("aperture", "opt_elem")},
+    }
+    outlier = np.any([region.values.outlier for region in regions_of("FUVA", medians, files)], axis=0)
+    assert outlier[stepped].all()
+    assert np.delete(outlier, stepped).mean() <= 0.01
 
 
 @pytest.mark.parametrize(
