@@ -1,17 +1,17 @@
 """Answers about monitors, kept until a run, an alert or an acknowledgement changes them."""
 
 import asyncio
+import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
-from weakref import WeakValueDictionary
 
 from fastapi import Request, Response
 from fastapi.encoders import jsonable_encoder
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -82,7 +82,9 @@ class Answers:
         self._notices = notices
         self._in_memory, self._on_disk = _Shelf(_MOST_BYTES), _Shelf(_MOST_ON_DISK)
         self._newest: dict[str | None, tuple[int | None, str]] = {}
-        self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._making: dict[str, asyncio.Future[_Answer]] = {}
+        # Another version of the code may say it otherwise.
+        self._salt = secrets.token_hex(8)
 
     async def give(
         self,
@@ -104,7 +106,7 @@ class Answers:
         session
             Session of the request.
         make
-            Makes the answer: a response, of which a stream is not kept, or what becomes JSON.
+            Makes the answer: a response that is whole, or of a file, or what becomes JSON.
         response
             Response whose headers ``make`` sets.
         monitor
@@ -117,30 +119,45 @@ class Answers:
         version = await self._version(session, monitor, ages=ages)
         # The same address is answered in the format that is asked for.
         key = f"{request.url} {request.headers.get('accept', '')} {variant}"
-        headers = {"ETag": f'W/"{sha256((key + version).encode()).hexdigest()[:32]}"', "Cache-Control": "no-cache"}
+        headers = {
+            "ETag": f'W/"{sha256((key + version + self._salt).encode()).hexdigest()[:32]}"',
+            "Cache-Control": "no-cache",
+            "Vary": "Accept, Accept-Encoding",
+        }
         if request.headers.get("if-none-match") == headers["ETag"]:
             return Response(status_code=304, headers=headers)
-        async with self._making.setdefault(key, asyncio.Lock()):
-            known = self._in_memory.find(key, version) or self._on_disk.find(key, version)
-            if known is not None:
-                return known.response()
-            made = await make()
-            answer = made if isinstance(made, Response) else JSONResponse(jsonable_encoder(made))
-            if response is not None:
-                answer.headers.update(response.headers)
-            answer.headers.update(headers)
-            return self._keep(key, version, answer)
+        known = self._in_memory.find(key, version) or self._on_disk.find(key, version)
+        if known is None:
+            making = self._making.get(key + version)
+            if making is None:
+                making = asyncio.ensure_future(self._make(key, version, make, response, headers))
+                self._making[key + version] = making
+                making.add_done_callback(lambda _: self._making.pop(key + version))
+            # Who goes away does not take it from the others.
+            known = await asyncio.shield(making)
+        return known.response()
 
-    def _keep(self, key: str, version: str, answer: Response) -> Response:
+    async def _make(
+        self,
+        key: str,
+        version: str,
+        make: Callable[[], Awaitable[Any]],
+        response: Response | None,
+        headers: dict[str, str],
+    ) -> _Answer:
+        made = await make()
+        answer = made if isinstance(made, Response) else JSONResponse(jsonable_encoder(made))
+        if response is not None:
+            answer.headers.update(response.headers)
+        answer.headers.update(headers)
         if isinstance(answer, FileResponse):
-            self._on_disk.keep(key, _Answer(version, answer.file, dict(answer.headers)))
-            return answer
-        if isinstance(answer, StreamingResponse):
-            return answer
-        kept = _Answer(version, bytes(answer.body), dict(answer.headers))
-        if len(kept.body) <= _LARGEST:
-            self._in_memory.keep(key, kept)
-        return kept.response()
+            found = _Answer(version, answer.file, dict(answer.headers))
+            self._on_disk.keep(key, found)
+        else:
+            found = _Answer(version, bytes(answer.body), dict(answer.headers))
+            if len(found.body) <= _LARGEST:
+                self._in_memory.keep(key, found)
+        return found
 
     async def _version(self, session: AsyncSession, monitor: str | None, *, ages: bool) -> str:
         """Name the state that answers are about: of the last run, alert or acknowledgement, and of this minute."""

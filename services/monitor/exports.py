@@ -78,7 +78,7 @@ class FileResponse(StreamingResponse):
 
 
 class Export:
-    """One table as a file on disk that has no name and goes with the answer.
+    """One table as a file on disk that has no name and goes with the answers that it is for.
 
     CSV and Parquet are written as rows come in. VOTable and FITS tell the number of rows before the first one, so that
     their rows wait in memory.
@@ -93,7 +93,7 @@ class Export:
 
     def __init__(self, columns: Sequence[Column], chosen: str) -> None:
         self._chosen = chosen
-        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the answer is sent
+        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed when no answer holds it any more
         writer = _ArrowWriter if chosen in ("csv", "parquet") else _AstropyWriter
         self._writer: _Writer = writer(columns, chosen, self._file)
         self._widths = {column.name: 0 for column in columns if column.kind is str}

@@ -90,11 +90,9 @@ async def show_figure(
 
     async def make() -> Response:
         drawing = await drawing_of(session, monitor, figure, format)
-        headers = {"Vary": "Accept-Encoding"}
         if not as_it_is:
             drawing = await asyncio.to_thread(gzip.decompress, drawing)
-        elif gzipped:
-            headers["Content-Encoding"] = "gzip"
+        headers = {"Content-Encoding": "gzip"} if gzipped and as_it_is else {}
         return Response(drawing, media_type=_MEDIA_TYPES[format], headers=headers)
 
     return await context.answers.give(

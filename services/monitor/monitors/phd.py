@@ -244,8 +244,8 @@ def _lost_figure(groups: list[_Exposures]) -> Figure:
             layers: list[Layer] = [*lifetime_marks(mjd), *limits]
             for name, share in shares.items():
                 layers += scatter(name, points_of(group.columns, mjd, share))
-            y_label = "Fraction of the events"
-            panels.append(Panel("Date", y_label, layers, f"{group.segment}, {title}", x_is_time=True))
+            name = f"{group.segment}, {title}"
+            panels.append(Panel("Date", "Fraction of the events", layers, name, x_is_time=True))
     caption = "What has too low and too high pulse heights, and beside it what CalCOS rejected for either."
     return Figure("lost", "Events lost to their pulse heights", caption, panels, columns=2, share_x=True)
 

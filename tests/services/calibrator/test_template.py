@@ -1,6 +1,7 @@
 """Runs in child processes: how they end, and that none is left behind."""
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -49,7 +50,8 @@ async def test_exception_in_calcos_is_told(tmp_path: Path) -> None:
 
 
 async def test_wall_clock_limit(tmp_path: Path) -> None:
-    started = child(tmp_path, wall_limit=0.0)
+    os.mkfifo(tmp_path / "ldfd01010_asn.fits")  # nobody writes into it, so that the run waits for ever
+    started = child(tmp_path, wall_limit=0.5)
     await started.wait()
     result = started.end()
     assert result.timed_out

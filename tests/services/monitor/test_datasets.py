@@ -97,6 +97,13 @@ async def test_picture(web: httpx.AsyncClient) -> None:
     assert answer.content[:4] == b"\x89PNG"
 
 
+@pytest.fixture(params=[1 << 21, 3000], ids=["whole", "streamed"])
+def chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that are read at once, and such that are read in parts."""
+    monkeypatch.setattr("services.monitor.content._CHUNK", request.param)
+
+
+@pytest.mark.usefixtures("chunk")
 @pytest.mark.parametrize(
     ("asked", "status", "part"),
     [
@@ -116,6 +123,7 @@ async def test_ranges(web: httpx.AsyncClient, house: Any, asked: str, status: in
     assert answer.headers["content-length"] == str(len(answer.content))
 
 
+@pytest.mark.usefixtures("chunk")
 async def test_content_is_what_is_stored(web: httpx.AsyncClient, house: Any) -> None:
     url = f"{API}/files/{house.spectrum_file}/content"
     whole = await web.get(url)
@@ -129,6 +137,7 @@ async def test_content_is_what_is_stored(web: httpx.AsyncClient, house: Any) -> 
     assert (outside.status_code, outside.headers["content-range"]) == (416, f"bytes */{len(whole.content)}")
 
 
+@pytest.mark.usefixtures("chunk")
 async def test_a_file_that_the_store_lost_is_an_error_not_a_broken_answer(web: httpx.AsyncClient) -> None:
     found = (await web.get(f"{API}/datasets/ldfd01010")).json()["files"]
     lost = next(file["id"] for file in found if file["origin"] == "raw")

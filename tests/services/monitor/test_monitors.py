@@ -104,6 +104,9 @@ async def test_figures_are_plotly_png_and_svg(measured: House, web: httpx.AsyncC
     assert picture.size[0] > 800
     assert len(picture.convert("L").getcolors() or []) > 20
     assert "<svg" in (await web.get(f"{path}?format=svg")).text
+    drawn = await web.get(f"{path}?format=svg")
+    known = await web.get(f"{path}?format=svg", headers={"If-None-Match": drawn.headers["etag"]})
+    assert (known.status_code, known.headers["vary"]) == (304, drawn.headers["vary"])
     unpacked = await web.get(f"{path}?format=svg", headers={"Accept-Encoding": "identity"})
     assert "Content-Encoding" not in unpacked.headers
     assert "<svg" in unpacked.text

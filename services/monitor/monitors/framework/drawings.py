@@ -4,18 +4,15 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from isal import igzip
 from sqlalchemy import delete, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.figures import Figure, figure_to_json
+from services.monitor.figures.packing import pack
 from services.monitor.figures.plotly import to_plotly
 from shared.database.models.monitoring import MonitorFigure
 
 __all__ = ["draw_figures", "write_figures"]
-
-_LEVEL = 2
-"""Compression of isal: a tenth larger than zlib's, ten times as fast."""
 
 
 def draw_figures(figures: Sequence[Figure]) -> list[dict[str, Any]]:
@@ -33,7 +30,7 @@ def draw_figures(figures: Sequence[Figure]) -> list[dict[str, Any]]:
             "caption": figure.caption,
             "position": position,
             "content": figure_to_json(figure),
-            "plotly": igzip.compress(json.dumps(to_plotly(figure)).encode(), _LEVEL, mtime=0),
+            "plotly": pack(json.dumps(to_plotly(figure)).encode()),
         }
         for position, figure in enumerate(figures)
     ]

@@ -12,7 +12,7 @@ from services.monitor.monitors.parts.exposures import take, values_of
 from services.monitor.monitors.parts.gain_pixels import PixelHistory, place_of, places_of, ranked_within, scaled
 from services.monitor.monitors.parts.gain_rules import OFF_LINE
 from services.monitor.monitors.parts.gain_trends import Trend, fit_trend
-from services.monitor.monitors.parts.lines import away_within_settings
+from services.monitor.monitors.parts.lines import away_from_lines, away_within_settings
 from shared.cos.detector import X_BINNING, Y_BINNING
 from shared.cos.history import LIFETIME_POSITIONS
 
@@ -179,7 +179,7 @@ class _Gains:
     files
         Columns of these.
     away, scatter
-        Distances from the lines of their settings, NaN where there are too few, and the scatter about these.
+        Distances from lines through those about them, NaN where there are too few, and the scatter about these.
     """
 
     position: int
@@ -212,9 +212,16 @@ def _medians(group: np.ndarray, values: np.ndarray, groups: int) -> tuple[np.nda
 def _gains(position: int, block: int, place: np.ndarray, files: Columns, gain: np.ndarray, error: np.ndarray) -> _Gains:
     mine = dict(take(files, place)) | {"life_adj": np.full(len(gain), float(position))}
     reference = scaled(gain, mine["hvlevel"])
-    away = away_within_settings(mine, reference, _SETTING)
-    scatter = np.maximum(np.fmax(error, robust_sigma(away[np.isfinite(away)])), _FLOOR * reference)
+    away, scatter = _off_lines(mine, reference, error)
     return _Gains(position, block, place, mine, gain, error, reference, away, scatter)
+
+
+def _off_lines(files: Columns, gain: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distance of each gain from the line of its setting, or of all where its own has too few, and the scatter."""
+    within, every = away_within_settings(files, gain, _SETTING), away_from_lines(files["mjd"], gain)
+    rare = np.isnan(within)
+    usual = np.where(rare, *(robust_sigma(away[np.isfinite(away)]) for away in (every, within)))
+    return np.where(rare, every, within), np.maximum(np.fmax(error, usual), _FLOOR * gain)
 
 
 def _off_together(regions: Sequence[_Gains], files: int) -> np.ndarray:

@@ -143,6 +143,16 @@ def test_outliers_are_told_within_a_setting() -> None:
     assert np.flatnonzero(measured.outlier).tolist() == [31]
 
 
+def test_a_rare_setting_is_held_against_all() -> None:
+    gains = _maps(-1.0, 9.0)
+    gains[-3:] -= 4.0
+    inputs = _inputs(gains)
+    gratings = np.array(["G130M"] * (_COUNT - 3) + ["G160M"] * 3, dtype=object)
+    measured, slope, *_ = findings_of({**inputs, "files": {**inputs["files"], "opt_elem": gratings}}).values
+    assert measured.outlier[-3:].all()
+    assert abs(slope.value[0] + 1.0) < 3 * slope.error[0]
+
+
 @pytest.mark.parametrize("common", [0.0, 0.1], ids=["chance", "exposures that are off a bit as a whole"])
 def test_what_is_off_in_all_regions_is_an_outlier(common: float) -> None:
     """A step of the voltage leaves each region off by less than it takes there."""

@@ -98,6 +98,18 @@ def test_positions_and_thermal_map_are_recovered() -> None:
     assert findings.newest_mjd == columns["mjd"][-1]
 
 
+def test_what_comes_later_changes_no_error() -> None:
+    columns, _ = _exposures()
+    columns["stim1_x_scatter"][[0, 150]] = 5.0  # the first one has none before it
+    columns["stim1_x_scatter"][300:] *= 4.0
+    early = _of(_compute({name: column[:300] for name, column in columns.items()}), "position", "stim1_x")
+    late = _of(_compute(columns), "position", "stim1_x")
+    assert (late.error[:300] == early.error).all()
+    assert np.isfinite(late.error).all()
+    # The last hundred exposures tell the usual scatter.
+    assert np.median(late.error[-10:]) == pytest.approx(4.0 * np.median(early.error), rel=0.15)
+
+
 def test_jumps_to_both_sides_are_outliers() -> None:
     columns, _ = _exposures()
     jumps = np.arange(40, 400, 45)
