@@ -16,15 +16,19 @@ function dress(layout) {
   const dressed = { ...layout, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink, size: 12 } };
   // Its own background would be half of the paper's colour, which is transparent black.
   dressed.modebar = { bgcolor: "rgba(0,0,0,0)", color: style("--quiet"), activecolor: ink };
-  const narrow = innerWidth < 640;
+  const narrow = innerWidth < 640, { t, b } = layout.margin;
+  // Where it is narrow, the buttons of the range stand in a row of their own, above the titles of panels.
+  const row = narrow && layout.xaxis?.type === "date" ? 40 : 0;
+  const place = row ? 1 + 20 / (layout.height - t - b) : 1.02;
   for (const [name, axis] of Object.entries(layout)) {
     if (!/^[xy]axis/.test(name)) continue;
     dressed[name] = { ...axis, gridcolor: line, linecolor: line, zerolinecolor: line, automargin: true };
     if (name === "xaxis" && axis.type === "date") {
-      dressed[name].rangeselector = { buttons: RANGES, bgcolor: style("--soft"), activecolor: line, x: 0.5, xanchor: "center", y: 1.02, yanchor: "bottom" };
+      dressed[name].rangeselector = { buttons: RANGES, bgcolor: style("--soft"), activecolor: line, x: 0.5, xanchor: "center", y: place, yanchor: "bottom" };
     }
   }
-  if (narrow) dressed.margin = { ...layout.margin, l: 45, r: 8 };
+  if (narrow) dressed.margin = { ...layout.margin, l: 45, r: 8, t: t + row };
+  dressed.height = layout.height + row;
   return dressed;
 }
 
@@ -39,8 +43,10 @@ async function draw(place) {
     if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
     const figure = await answer.json();
     place.replaceChildren();
-    place.style.minHeight = `${figure.layout.height}px`; // Plotly forgets its height when the width of the window changes
-    await Plotly.newPlot(place, figure.data.map(hover), dress(figure.layout), CONFIG);
+    place.given = figure.layout;
+    const layout = dress(figure.layout);
+    place.style.minHeight = `${layout.height}px`; // Plotly forgets its height when the width of the window changes
+    await Plotly.newPlot(place, figure.data.map(hover), layout, CONFIG);
     place.on("plotly_click", (event) => {
       const rootname = event.points[0].customdata;
       if (rootname) location.href = `/datasets/${rootname}`;
@@ -58,5 +64,5 @@ const watch = new IntersectionObserver((entries) => {
 const places = [...document.querySelectorAll("[data-figure]")];
 for (const place of places) watch.observe(place);
 DARK.addEventListener("change", () => {
-  for (const place of places) if (place.dataset.drawn) Plotly.relayout(place, dress(place.layout));
+  for (const place of places) if (place.dataset.drawn) Plotly.relayout(place, dress(place.given));
 });

@@ -17,6 +17,9 @@ __all__ = [
     "value_at",
 ]
 
+_CLOSE = 0.015
+"""Fraction of a span within which two texts would lie over each other."""
+
 _LASTING = 10
 """Exposures in turn at a level without which it is a test, or one of several in use."""
 
@@ -99,9 +102,13 @@ def _moves() -> list[tuple[float, str]]:
 
 
 def _marks(facts: Iterable[tuple[float, str]], mjd: np.ndarray) -> list[Mark]:
+    """Mark facts within a span of times; those that lie close together are told beside the first of them."""
     first, last = (float(mjd.min()), float(mjd.max())) if len(mjd) else (np.inf, -np.inf)
     names: dict[float, list[str]] = {}
-    for date, text in facts:
+    beside = -np.inf
+    for date, text in sorted(facts, key=lambda fact: fact[0]):
         if first <= date <= last:
-            names.setdefault(date, []).append(text)
-    return [Mark(", ".join(texts), x=date) for date, texts in sorted(names.items())]
+            names.setdefault(date, [])
+            beside = beside if date - beside <= _CLOSE * (last - first) else date
+            names[beside].append(text)
+    return [Mark(", ".join(texts), x=date) for date, texts in names.items()]

@@ -39,6 +39,13 @@ def test_known_steps_are_marked_as_known() -> None:
     assert [mark.text for mark in lifetime_marks(mjd)] == ["LP3"]
 
 
+def test_marks_close_together_are_told_by_the_first() -> None:
+    mjd = 58100.0 + np.arange(2000.0)
+    level = np.where(mjd < 59518.0, 163.0, 167.0)  # a month after a move
+    marks = configuration_marks("FUVA", mjd, level)
+    assert [(mark.x, mark.text) for mark in marks] == [(59491.0, "LP5, HV 167"), (59518.0, ""), (59855.0, "LP6")]
+
+
 def test_annotations_concern_their_topics() -> None:
     mjd = np.array([54962.0, 61000.0])
     assert [mark.text for mark in annotation_marks("FUV", mjd)] == ["FUVA shut off"]
