@@ -1,6 +1,9 @@
 """Monitors as readers see them."""
 
+import asyncio
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +15,7 @@ from services.monitor.errors import ApiError
 from services.monitor.figures import figure_from_json
 from services.monitor.figures.drawing import draw
 from services.monitor.figures.packing import pack
+from services.monitor.figures.plotly import to_plotly
 from services.monitor.monitors import monitors
 from services.monitor.monitors.framework.monitor import Monitor
 from services.monitor.monitors.framework.rules import Rule
@@ -133,11 +137,13 @@ async def describe_monitor(session: AsyncSession, monitor: Monitor) -> dict[str,
     }
 
 
-async def drawing_of(session: AsyncSession, monitor: Monitor, name: str, kind: str) -> bytes:
+async def drawing_of(
+    session: AsyncSession, monitor: Monitor, name: str, kind: str, columns: int | None = None
+) -> bytes:
     """Drawing of a figure: Plotly JSON or SVG, which are gzipped, or PNG.
 
-    The run made the first; pictures are drawn in a process of their own, so that what else this one answers need not
-    wait.
+    The run made the first, in the figure's own columns; pictures are drawn in a process of their own, so that what else
+    this one answers need not wait.
 
     Parameters
     ----------
@@ -149,13 +155,16 @@ async def drawing_of(session: AsyncSession, monitor: Monitor, name: str, kind: s
         Name of the figure.
     kind
         ``json``, ``png`` or ``svg``.
+    columns
+        Panels beside each other; None for as many as the figure has.
 
     Raises
     ------
     ApiError
         404 if there is no such figure, or no such drawing of it.
     """
-    column = MonitorFigure.plotly if kind == "json" else MonitorFigure.content
+    stored = kind == "json" and columns is None
+    column = MonitorFigure.plotly if stored else MonitorFigure.content
     query = select(column).where(MonitorFigure.monitor == monitor.name, MonitorFigure.name == name)
     row = (await session.execute(query)).one_or_none()
     if row is None:
@@ -163,14 +172,21 @@ async def drawing_of(session: AsyncSession, monitor: Monitor, name: str, kind: s
         raise ApiError(404, "unknown_figure", message)
     if row[0] is None:
         raise ApiError(404, "not_drawn", f"{monitor.name} did not draw {name}; its next run will")
-    if kind == "json":
+    if stored:
         return bytes(row[0])
     await session.close()
-    return await to_process.run_sync(_draw, row[0], kind, limiter=_DRAWING)
+    if kind == "json":
+        return await asyncio.to_thread(_draw, row[0], kind, columns)
+    return await to_process.run_sync(_draw, row[0], kind, columns, limiter=_DRAWING)
 
 
-def _draw(content: dict[str, Any], kind: str) -> bytes:
-    picture = draw(figure_from_json(content), kind)
+def _draw(content: dict[str, Any], kind: str, columns: int | None) -> bytes:
+    figure = figure_from_json(content)
+    if columns is not None:
+        figure = replace(figure, columns=min(columns, figure.columns))
+    if kind == "json":
+        return pack(json.dumps(to_plotly(figure)).encode())
+    picture = draw(figure, kind)
     return picture if kind == "png" else pack(picture)
 
 

@@ -96,6 +96,22 @@ def test_figures_are_drawn_in_both_colour_schemes(darks: Running, browser: Brows
     assert browser.errors == []
 
 
+@pytest.mark.parametrize(("width", "columns"), [(1200, 2), (360, 1)], ids=["desk", "phone"])
+def test_panels_stand_beside_each_other_where_there_is_room(
+    darks: Running, browser: Browser, width: int, columns: int
+) -> None:
+    browser.resize(width, 740, touch=columns == 1)
+    browser.open(f"{darks.machine.url}/monitors/fuv-dark")
+    figure = "document.querySelector('[data-figure$=\"/histogram\"]')"
+    browser.evaluate(f"{figure}.scrollIntoView()")
+    browser.wait(f"{figure}.dataset.drawn === 'yes'")
+    left = (
+        f"new Set(Object.entries({figure}._fullLayout).filter(([n]) => /^xaxis/.test(n)).map(([, a]) => a.domain[0]))"
+    )
+    assert browser.evaluate(f"{left}.size") == columns
+    assert browser.errors == []
+
+
 @pytest.mark.parametrize("path", ["/monitors", "/monitors/fuv-dark", "/monitors/dark-orbit", "/monitors/nuv-dark"])
 def test_a_phone_needs_no_sideways_scroll(darks: Running, browser: Browser, path: str) -> None:
     browser.resize(360, 740, touch=True)

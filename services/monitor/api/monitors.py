@@ -82,6 +82,7 @@ async def show_figure(
     session: Session,
     context: CurrentContext,
     format: Annotated[Literal["json", "png", "svg"], Query()] = "json",  # noqa: A002 - the name of the query parameter
+    columns: Annotated[int | None, Query(ge=1, description="Panels beside each other, at most; 1 on a phone")] = None,
 ) -> Response:
     """Give a figure."""
     monitor = find_monitor(name)
@@ -89,7 +90,7 @@ async def show_figure(
     as_it_is = not gzipped or "gzip" in request.headers.get("accept-encoding", "")
 
     async def make() -> Response:
-        drawing = await drawing_of(session, monitor, figure, format)
+        drawing = await drawing_of(session, monitor, figure, format, columns)
         if not as_it_is:
             drawing = await asyncio.to_thread(gzip.decompress, drawing)
         headers = {"Content-Encoding": "gzip"} if gzipped and as_it_is else {}

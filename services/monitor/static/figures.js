@@ -2,6 +2,7 @@
 // Draw the figures of a monitor: zoom, legend, date range, hover; a click on a point leads to its dataset.
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+const NARROW = 640;
 const RANGES = [
   { count: 1, label: "1 y", step: "year", stepmode: "backward" },
   { count: 5, label: "5 y", step: "year", stepmode: "backward" },
@@ -16,7 +17,7 @@ function dress(layout) {
   const dressed = { ...layout, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink, size: 12 } };
   // Its own background would be half of the paper's colour, which is transparent black.
   dressed.modebar = { bgcolor: "rgba(0,0,0,0)", color: style("--quiet"), activecolor: ink };
-  const narrow = innerWidth < 640, { t, b } = layout.margin;
+  const narrow = innerWidth < NARROW, { t, b } = layout.margin;
   // Where it is narrow, the buttons of the range stand in a row of their own, above the titles of panels.
   const row = narrow && layout.xaxis?.type === "date" ? 40 : 0;
   const place = row ? 1 + 20 / (layout.height - t - b) : 1.02;
@@ -39,7 +40,8 @@ function hover(trace) {
 
 async function draw(place) {
   try {
-    const answer = await fetch(place.dataset.figure);
+    const { figure: address, narrow = address } = place.dataset;
+    const answer = await fetch(innerWidth < NARROW ? narrow : address);
     if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
     const figure = await answer.json();
     place.replaceChildren();

@@ -113,6 +113,20 @@ async def test_figures_are_plotly_png_and_svg(measured: House, web: httpx.AsyncC
     assert (await web.get("/api/v1/monitors/fuv-dark/figures/nonesuch")).status_code == 404
 
 
+async def test_panels_are_put_below_each_other(measured: House, web: httpx.AsyncClient) -> None:
+    path = "/api/v1/monitors/fuv-dark/figures/histogram"
+    beside, below = [(await web.get(path + query)).json() for query in ("", "?columns=1")]
+    left = [
+        {axis["domain"][0] for name, axis in figure["layout"].items() if name.startswith("xaxis")}
+        for figure in (beside, below)
+    ]
+    assert len(left[0]) > 1
+    assert left[1] == {0.0}
+    assert below["layout"]["height"] > beside["layout"]["height"]
+    assert [trace["y"] for trace in below["data"]] == [trace["y"] for trace in beside["data"]]
+    assert (await web.get(path + "?columns=0")).status_code == 422
+
+
 async def test_artifacts_are_the_maps(measured: House, web: httpx.AsyncClient) -> None:
     (artifact,) = await _items(web, "monitors/dark-orbit/artifacts")
     content = (await web.get(f"/api/v1/artifacts/{artifact['id']}/content")).content
