@@ -25,5 +25,5 @@ __all__ = [
     "figure_to_json",
 ]
 
-VERSION = 3
+VERSION = 4
 """Of how figures are drawn: where it is another than that of a stored figure, the figure is drawn anew."""
