@@ -96,6 +96,23 @@ def test_figures_are_drawn_in_both_colour_schemes(darks: Running, browser: Brows
     assert browser.errors == []
 
 
+def test_other_colours_leave_zoom_and_size(darks: Running, browser: Browser) -> None:
+    browser.prefer("light")
+    browser.resize(360, 740, touch=True)
+    browser.open(f"{darks.machine.url}/monitors/fuv-dark")
+    browser.wait(_DRAWN)
+    figure = "document.querySelector('[data-figure]')"
+    browser.evaluate(f"Plotly.relayout({figure}, {{'yaxis.range': [0, 3]}}).then(() => 1)")
+    height = browser.evaluate(f"{figure}._fullLayout.height")
+    for scheme, bright in (("dark", True), ("light", False), ("dark", True)):
+        browser.prefer(scheme)
+        ink = f"{figure}._fullLayout.font.color"
+        browser.wait(f"(parseInt({ink}.slice(1, 3), 16) > 128) === {str(bright).lower()}")
+    assert browser.evaluate(f"{figure}._fullLayout.yaxis.range") == [0, 3]
+    assert browser.evaluate(f"{figure}._fullLayout.height") == height
+    assert browser.errors == []
+
+
 @pytest.mark.parametrize(("width", "columns"), [(1200, 2), (360, 1)], ids=["desk", "phone"])
 def test_panels_stand_beside_each_other_where_there_is_room(
     darks: Running, browser: Browser, width: int, columns: int

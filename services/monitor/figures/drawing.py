@@ -25,7 +25,7 @@ _BAR_PLACE: dict[str, Any] = {"fraction": 0.03, "pad": 0.015, "aspect": 30}
 _MJD_TO_DAYS = -40587.0
 """matplotlib counts days from 1970-01-01, which is MJD 40587."""
 _MOST_LEGEND = 12
-_MOST_LABELS = 12
+_MOST_LABELS = 10
 """Labels that the horizontal axis of a panel of the whole width has room for."""
 _FEW_POINTS = 2000
 """Points of a panel among which the legend's best place is looked for, which takes seconds with many."""

@@ -45,7 +45,8 @@ async function draw(place) {
     if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
     const figure = await answer.json();
     place.replaceChildren();
-    place.given = figure.layout;
+    const { margin, height } = figure.layout;
+    place.given = { margin, height };
     const layout = dress(figure.layout);
     place.style.minHeight = `${layout.height}px`; // Plotly forgets its height when the width of the window changes
     await Plotly.newPlot(place, figure.data.map(hover), layout, CONFIG);
@@ -66,5 +67,6 @@ const watch = new IntersectionObserver((entries) => {
 const places = [...document.querySelectorAll("[data-figure]")];
 for (const place of places) watch.observe(place);
 DARK.addEventListener("change", () => {
-  for (const place of places) if (place.dataset.drawn) Plotly.relayout(place, dress(place.given));
+  // As it is zoomed, but for what was made to fit.
+  for (const place of places) if (place.dataset.drawn) Plotly.relayout(place, dress({ ...place.layout, ...place.given }));
 });
