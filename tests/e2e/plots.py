@@ -1,6 +1,7 @@
 """Figures of a page, as a reader uses them: look, point, click, hide and show."""
 
 import json
+import time
 from typing import Any
 
 from tests.e2e.browser import Browser
@@ -65,8 +66,12 @@ class Plot:
 
     def point(self, *, linked: bool = False) -> tuple[float, float] | None:
         """Place in the figure of a point or cell; where ``linked``, of a point that leads to a dataset."""
-        place = self.ask(f"({_POINT})({json.dumps(linked)})")
-        return None if place is None else (place[0], place[1])
+        for _ in range(10):
+            place = self.ask(f"({_POINT})({json.dumps(linked)})")
+            if place is not None:
+                return place[0], place[1]
+            time.sleep(0.1)  # while Plotly fits it to the window, axes have no scale
+        return None
 
     def move(self, x: float, y: float) -> tuple[float, float]:
         """Move the mouse to a place of the figure; returns where in the window that is."""
