@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from services.calibrator.preparation import CalibrationRequest, Prepared, prepare
-from services.calibrator.products import Product, check_products, kept_products, pack
+from services.calibrator.products import Product, check_products, keeps_images, kept_products, pack
 from services.calibrator.recipes.changes import Change, TableCopied
 from services.calibrator.recipes.enclosed import enclosed_warnings
 from services.calibrator.recipes.export import export
@@ -145,6 +145,7 @@ def _child_run(
         request.wall_limit_seconds - sum(run.wall_seconds for run in before),
         request.without,
         request.processes,
+        request.recipe is not None or keeps_images(request.keep),
         arguments,
     )
 

@@ -25,6 +25,7 @@ import scipy.stats  # noqa: F401
 from services.calibrator.acceleration.parallel import use_processes
 from services.calibrator.acceleration.registry import prepare
 from services.calibrator.acceleration.replacements import ALL
+from services.calibrator.acceleration.unkept_images import keep_images
 from services.calibrator.template import ChildRun
 
 __all__ = ["run_calcos"]
@@ -85,6 +86,7 @@ def run_calcos(run: ChildRun, report: Connection) -> None:
     os.dup2(output, 2)
     resource.setrlimit(resource.RLIMIT_AS, (run.memory_limit_mb << 20, run.memory_limit_mb << 20))
     use_processes(run.processes)
+    keep_images(run.images or "unkept_images" in run.without)
     _send(report, acceleration=_ACCELERATION.install(run.without))
     os.environ["lref"] = f"{run.lref}/"  # noqa: SIM112 - CalCOS reads it in lower case
     os.chdir(run.outdir)

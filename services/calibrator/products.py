@@ -15,9 +15,10 @@ from shared.errors import PermanentError, TransientError
 from shared.fits import check_fits
 from shared.recipes.options import Options
 
-__all__ = ["Product", "check_products", "kept_products", "pack", "promised_products"]
+__all__ = ["Product", "check_products", "keeps_images", "kept_products", "pack", "promised_products"]
 
 _CHUNK = 4 << 20
+_IMAGES = ("flt", "flt_a", "flt_b", "counts", "counts_a", "counts_b", "fltsum")
 _LEVEL = 1
 """Compression of isal; images are 99 % zeros, so a higher level costs more than it saves."""
 
@@ -138,12 +139,26 @@ def kept_products(outdir: Path, keep: str) -> list[Path]:
     keep
         Patterns of suffixes, comma separated.
     """
-    patterns = [pattern.strip() for pattern in keep.split(",")]
     return [
         path
         for path in sorted(outdir.glob("*.fits"))
-        if _is_product(path) and any(fnmatch.fnmatch(parse_name(path.name).suffix, pattern) for pattern in patterns)
+        if _is_product(path) and _is_kept(parse_name(path.name).suffix, keep)
     ]
+
+
+def keeps_images(keep: str) -> bool:
+    """Whether the policy keeps any count or flat-fielded image, or what is made of them alone.
+
+    Parameters
+    ----------
+    keep
+        Patterns of suffixes, comma separated.
+    """
+    return any(_is_kept(suffix, keep) for suffix in _IMAGES)
+
+
+def _is_kept(suffix: str, keep: str) -> bool:
+    return any(fnmatch.fnmatch(suffix, pattern.strip()) for pattern in keep.split(","))
 
 
 def _is_product(path: Path) -> bool:

@@ -62,6 +62,8 @@ class ChildRun:
         Names of the replacements in CalCOS that are left out (`services.calibrator.acceleration.NAMES`).
     processes
         How many processes it may use.
+    images
+        Whether any image is kept, so that all must be whole.
     arguments
         Keyword arguments of ``calcos.calcos`` that differ from its defaults.
     """
@@ -73,6 +75,7 @@ class ChildRun:
     wall_limit_seconds: float
     without: frozenset[str] = frozenset()
     processes: int = 1
+    images: bool = True
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     @property

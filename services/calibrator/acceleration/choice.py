@@ -5,6 +5,7 @@ __all__ = ["NAMES", "left_out"]
 NAMES = (
     "poisson_errors",
     "images",
+    "unkept_images",
     "quality_flags",
     "alignment",
     "lamp_shift",

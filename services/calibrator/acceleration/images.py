@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from services.calibrator.acceleration.binning import EventPixels, bins_alike, locate
 from services.calibrator.acceleration.holes import HoleyFile
 from services.calibrator.acceleration.registry import Change, Function, Replacement
+from services.calibrator.acceleration.unkept_images import has_pixels
 
 __all__ = ["REPLACEMENT"]
 
@@ -44,18 +45,24 @@ def _make(original: Function) -> Function:
             original(x, y, epsilon, dq, phdr, headers, dq_array, npix, x_offset, exptime, outcounts, output)
             return
         cosutil.printMsg(f"writing file {outcounts} ...", VERY_VERBOSE)
+        if not has_pixels(phdr):
+            for path in filter(None, (outcounts, output)):
+                _write(path, phdr, headers, None, None, None)
+            return
         events = locate(x, y, npix, x_offset, dq, SERIOUS_DQ_FLAGS)
         counts = _with_empty(events.counts())
         err_upper = cosutil.errFrequentist(counts)[1]
         count_error = (err_upper / exptime).astype(np.float32)
         flags = dq_array.astype(dq_array.dtype.newbyteorder(">"), copy=False)
-        _write(outcounts, phdr, headers, npix, events, counts / exptime, count_error, flags)
+        rate, error = _image(npix, events, counts / exptime), _image(npix, events, count_error)
+        _write(outcounts, phdr, headers, rate, error, flags)
         if output is None:
             return
         cosutil.printMsg(f"writing file {output} ...", VERY_VERBOSE)
         effective = _with_empty(events.sums(epsilon))
         ratio = np.where(effective == 0.0, 1.0, effective) / np.where(counts == 0.0, 1.0, counts)
-        _write(output, phdr, headers, npix, events, effective / exptime, count_error * ratio, flags)
+        rate, error = _image(npix, events, effective / exptime), _image(npix, events, count_error * ratio)
+        _write(output, phdr, headers, rate, error, flags)
 
     return write_images
 
@@ -69,30 +76,30 @@ def _write(
     path: str,
     phdr: fits.Header,
     headers: Sequence[fits.Header],
-    shape: tuple[int, int],
-    events: EventPixels,
-    rate: NDArray[Any],
-    error: NDArray[Any],
-    flags: NDArray[Any],
+    rate: NDArray[Any] | None,
+    error: NDArray[Any] | None,
+    flags: NDArray[Any] | None,
 ) -> None:
-    """Write an image file; what FITS wants, big-endian numbers, is made at once and not by swapping an image."""
+    """Write an image file; of big-endian numbers, as FITS wants them, or with headers only."""
     hdus = fits.HDUList(fits.PrimaryHDU(header=phdr))
     hdus[0].header["nextend"] = 3
     cosutil.updateFilename(hdus[0].header, path)
-    timetag.makeImageHDU(hdus, headers[1], _image(shape, events, rate.astype(np.float32)), name="SCI")
-    timetag.makeImageHDU(hdus, headers[2], _image(shape, events, error.astype(np.float32)), name="ERR")
+    timetag.makeImageHDU(hdus, headers[1], rate, name="SCI")
+    timetag.makeImageHDU(hdus, headers[2], error, name="ERR")
     timetag.makeImageHDU(hdus, headers[3], flags, name="DQ")
     with HoleyFile(path) as file:
         hdus.writeto(file, output_verify="silentfix")
 
 
-def _image(shape: tuple[int, int], events: EventPixels, values: Any) -> NDArray[Any]:
-    empty, occupied = values[0], values[1:]
+def _image(shape: tuple[int, int], events: EventPixels, values: NDArray[Any]) -> NDArray[Any]:
+    """Make the image at once in the byte order of FITS, which saves swapping it."""
+    single = values.astype(np.float32)
+    empty = single[0]
     size = shape[0] * shape[1]
     image = np.zeros(size, dtype=">f4")
     if empty.view(np.uint32) != 0:
         image.fill(empty)
-    image[events.pixels] = occupied
+    image[events.pixels] = single[1:]
     return image.reshape(shape)
 
 

@@ -16,6 +16,7 @@ from services.calibrator.acceleration import (
     resized_files,
     stripes,
     two_zone,
+    unkept_images,
 )
 
 __all__ = ["ALL"]
@@ -25,6 +26,7 @@ ALL = tuple(
     for module in (
         poisson_errors,
         images,
+        unkept_images,
         quality_flags,
         alignment,
         lamp_shift,
