@@ -30,15 +30,17 @@ _USUAL = (
 )
 
 
-def _measure(dataset: Dataset, folder: Path, repeats: int, processes: int, without: frozenset[str]) -> list[str]:
+def _measure(
+    dataset: Dataset, folder: Path, repeats: int, processes: int, without: frozenset[str], keep: str
+) -> list[str]:
     """Run both ways in turn, so that a busy machine hits both alike; print costs and ratios."""
     plain: list[Cost] = []
     ours: list[Cost] = []
     different: set[str] = set()
     for _ in range(repeats):
         plain.append(run_plain(dataset, folder / "plain"))
-        ours.append(run_calibrator(dataset, folder / "ours", processes, without))
-        different |= set(compare(folder / "plain" / "out", folder / "ours" / "packed"))
+        ours.append(run_calibrator(dataset, folder / "ours", processes, without, keep))
+        different |= set(compare(folder / "plain" / "out", folder / "ours" / "packed", keep))
     files = len(list((folder / "ours" / "packed").iterdir()))
     shutil.rmtree(folder)
     one, other = _typical(plain), _typical(ours)
@@ -68,6 +70,7 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=3, help="runs each way")
     parser.add_argument("--processes", type=int, default=1, help="processes that a run of the calibrator may use")
     parser.add_argument("--without", default="", help="replacements to leave out, comma separated")
+    parser.add_argument("--keep", default="*", help="suffixes of the products that are kept, and compared")
     parser.add_argument("--only", action="append", help="dataset whose name contains this; again for more")
     parser.add_argument("--queue", type=int, default=0, help="instead, calibrate so many with one worker and with two")
     parser.add_argument("--all", action="store_true", help="every simulated dataset")
@@ -85,12 +88,10 @@ def main() -> int:
             datasets = [prepare(name, work, chosen.data) for name in names]
             print(json.dumps(measure_throughput(datasets, chosen.queue, 2, Path(temporary) / "queue"), indent=2))
             return 0
-        found = [
-            _measure(
-                prepare(name, work, chosen.data), Path(temporary) / "runs", chosen.repeats, chosen.processes, without
-            )
-            for name in names
-        ]
+        found = []
+        for name in names:
+            dataset, runs = prepare(name, work, chosen.data), Path(temporary) / "runs"
+            found.append(_measure(dataset, runs, chosen.repeats, chosen.processes, without, chosen.keep))
     return int(any(found))
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from benchmarks.calibration.cases import Dataset
 from services.calibrator.calibrate import CalibrationRequest, calibrate
 from services.calibrator.headers import read_exposures
+from services.calibrator.products import kept_products
 from services.calibrator.references import ReferenceFolder
 
 __all__ = ["Cost", "compare", "run_calibrator", "run_plain"]
@@ -109,7 +110,9 @@ def run_plain(dataset: Dataset, folder: Path) -> Cost:
     return Cost(usage.ru_utime + usage.ru_stime, wall, seen.memory, seen.scratch, left)
 
 
-def run_calibrator(dataset: Dataset, folder: Path, processes: int, without: frozenset[str] = frozenset()) -> Cost:
+def run_calibrator(
+    dataset: Dataset, folder: Path, processes: int, without: frozenset[str] = frozenset(), keep: str = "*"
+) -> Cost:
     """Calibrate as the service does, from staging to packing; packed products stay in ``folder/packed``."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "scratch").mkdir(parents=True)
@@ -123,7 +126,7 @@ def run_calibrator(dataset: Dataset, folder: Path, processes: int, without: froz
         randseed=1,
         memory_limit_mb=8192,
         wall_limit_seconds=3600.0,
-        keep="*",
+        keep=keep,
         without=without,
         processes=processes,
     )
@@ -151,7 +154,7 @@ def _own_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def compare(plain: Path, packed: Path) -> list[str]:
+def compare(plain: Path, packed: Path, keep: str = "*") -> list[str]:
     """Names of the FITS files that differ or that one side lacks.
 
     Parameters
@@ -160,8 +163,10 @@ def compare(plain: Path, packed: Path) -> list[str]:
         Folder that plain CalCOS wrote to.
     packed
         Folder of the calibrator's packed products.
+    keep
+        Suffixes of the products that were kept.
     """
-    written = {path.name for path in plain.glob("*.fits") if not path.name.endswith("_asn.fits")}
+    written = {path.name for path in kept_products(plain, keep)}
     kept = {path.name.removesuffix(".gz") for path in packed.iterdir()}
     different = sorted(written ^ kept)
     for name in sorted(written & kept):

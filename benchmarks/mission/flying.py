@@ -29,7 +29,9 @@ that is busy with other things gets its answers."""
 TIMEOUT = 900.0
 """Seconds that an answer may take."""
 
-_SCAN_SECONDS = 30.0
+_SCAN_SECONDS = 120.0
+"""Between two scans, which take seconds when most files are there."""
+
 _POLL_SECONDS = 5.0
 _SETTLED_SECONDS = 20.0
 """A monitor that asked for another run of itself has begun it by then."""

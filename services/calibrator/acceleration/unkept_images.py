@@ -1,16 +1,18 @@
 """Images that nobody keeps: without pixels where CalCOS does not read them, unfinished where it does.
 
 Nothing reads the images of a spectroscopic dark; they are written as those of an exposure without events are, with
-headers only. Spectra are extracted from images, but their statistics (``cosutil.doImageStat``) and world coordinates
-(``SpWCS.writeWCSKeywords``), which come later and concern nothing else, are left out: header cards for which each
-image of 16.8 megapixels is read once and copied once. Saves two thirds of an FUV dark and a third of an FUV spectrum.
-All other products are the same bytes.
+headers only, and their flags are not looked for (``cosutil.flagOutOfBounds``). Spectra are extracted from images (and
+their headers begin as copies of the images', statistics and all), but the world coordinates of the images
+(``SpWCS.writeWCSKeywords``) come later and concern nothing else: some header cards, for which each image of 16.8
+megapixels is copied once more. All other products are the same bytes.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from astropy.io import fits
 from calcos import spwcs
+from numpy.typing import NDArray
 
 from services.calibrator.acceleration.registry import Change, Function, Replacement
 
@@ -34,24 +36,26 @@ def keep_images(kept: bool) -> None:
     _kept = kept
 
 
-def has_pixels(header: fits.Header) -> bool:
+def has_pixels(header: fits.Header | Mapping[str, Any]) -> bool:
     """Whether the images of an exposure are to be filled.
 
     Parameters
     ----------
     header
-        Its primary header.
+        Its primary header, or what CalCOS notes of it.
     """
-    return _kept or (header.get("EXPTYPE"), header.get("OBSTYPE")) != ("DARK", "SPECTROSCOPIC")
+    return _kept or (header["exptype"], header["obstype"]) != ("DARK", "SPECTROSCOPIC")
 
 
-def _make_statistics(original: Function) -> Function:
-    def do_image_stat(input: str) -> None:  # noqa: A002 - the name that CalCOS gives it
-        """Write statistics of an image to its header."""
-        if _kept:
-            original(input)
+def _make_flags(original: Function) -> Function:
+    def flag_out_of_bounds(
+        hdr: fits.Header, dq_array: NDArray[Any], info: Mapping[str, Any], *others: Any, **named: Any
+    ) -> None:
+        """Flag the pixels of an image that are outside all subarrays; flags of events come from elsewhere."""
+        if has_pixels(info):
+            original(hdr, dq_array, info, *others, **named)
 
-    return do_image_stat
+    return flag_out_of_bounds
 
 
 def _make_coordinates(original: Function) -> Function:
@@ -68,18 +72,18 @@ REPLACEMENT = Replacement(
     "unkept_images",
     [
         Change(
-            "calcos.cosutil:doImageStat",
-            "27d36d89daea4796b06dfda873ec93e965868e1f0c200c9a6eb70858a460f392",
-            _make_statistics,
-        ),
-        Change(
             "calcos.spwcs:SpWCS.writeWCSKeywords",
             "906773aef74478e92962dc040492fea090759c457403969b8c4d184fbe5b67b5",
             _make_coordinates,
         ),
+        Change(
+            "calcos.cosutil:flagOutOfBounds",
+            "02e30cc31122fa3074ef1f986b72d471629ee237b455f2318235598a9670a948",
+            _make_flags,
+        ),
     ],
     {
+        "calcos.timetag:doDqicorr": "5481a473c6227e2d597e4007edb03f19bc7e9b49610894933e3821376f941a8e",
         "calcos.calcos:Calibration.writeWCS": "086bbc25cc02f43ee821c67fb3b91f562d74b4a2feeb6bc42b23d69b85ad83f2",
-        "calcos.timetag:doStatflag": "366dbf224b4fe445e9f61ab3a89178d688650fb5cc0d22fb0d3d284c80ae04fc",
     },
 )
