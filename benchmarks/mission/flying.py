@@ -22,9 +22,10 @@ SETTINGS = {
     "COSMO_JOBS__LEASE_SECONDS": "600",
     "COSMO_MONITOR__QUIET_SECONDS": "1e6",
     "COSMO_MONITOR__LONGEST_WAIT_SECONDS": "1e6",
+    "COSMO_MONITOR__LOOK_SECONDS": "120",
 }
-"""Of the services: images, which no monitor reads, are not kept; monitors run once, when all is there; and a machine
-that is busy with other things gets its answers."""
+"""Of the services: images, which no monitor reads, are not kept; monitors run once, when all is there, and do not look
+for new rows all the time before; and a machine that is busy with other things gets its answers."""
 
 TIMEOUT = 900.0
 """Seconds that an answer may take."""
