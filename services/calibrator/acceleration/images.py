@@ -8,7 +8,7 @@ clears its image column by column, against the grain of memory. Blocks of zeros,
 the disk.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,24 +45,23 @@ def _make(original: Function) -> Function:
             original(x, y, epsilon, dq, phdr, headers, dq_array, npix, x_offset, exptime, outcounts, output)
             return
         cosutil.printMsg(f"writing file {outcounts} ...", VERY_VERBOSE)
-        if not has_pixels(phdr):
-            for path in filter(None, (outcounts, output)):
-                _write(path, phdr, headers, None, None, None)
-            return
         events = locate(x, y, npix, x_offset, dq, SERIOUS_DQ_FLAGS)
         counts = _with_empty(events.counts())
         err_upper = cosutil.errFrequentist(counts)[1]
         count_error = (err_upper / exptime).astype(np.float32)
         flags = dq_array.astype(dq_array.dtype.newbyteorder(">"), copy=False)
-        rate, error = _image(npix, events, counts / exptime), _image(npix, events, count_error)
-        _write(outcounts, phdr, headers, rate, error, flags)
+
+        def write(path: str, image: str, rate: NDArray[Any], error: NDArray[Any]) -> None:
+            pixels = {"SCI": lambda: _image(npix, events, rate), "ERR": lambda: _image(npix, events, error)}
+            _write(path, image, phdr, headers, {**pixels, "DQ": lambda: flags})
+
+        write(outcounts, "counts", counts / exptime, count_error)
         if output is None:
             return
         cosutil.printMsg(f"writing file {output} ...", VERY_VERBOSE)
         effective = _with_empty(events.sums(epsilon))
         ratio = np.where(effective == 0.0, 1.0, effective) / np.where(counts == 0.0, 1.0, counts)
-        rate, error = _image(npix, events, effective / exptime), _image(npix, events, count_error * ratio)
-        _write(output, phdr, headers, rate, error, flags)
+        write(output, "flt", effective / exptime, count_error * ratio)
 
     return write_images
 
@@ -74,19 +73,18 @@ def _with_empty(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _write(
     path: str,
+    image: str,
     phdr: fits.Header,
     headers: Sequence[fits.Header],
-    rate: NDArray[Any] | None,
-    error: NDArray[Any] | None,
-    flags: NDArray[Any] | None,
+    pixels: Mapping[str, Callable[[], NDArray[Any]]],
 ) -> None:
-    """Write an image file; of big-endian numbers, as FITS wants them, or with headers only."""
+    """Write an image file, with the pixels that somebody reads."""
     hdus = fits.HDUList(fits.PrimaryHDU(header=phdr))
     hdus[0].header["nextend"] = 3
     cosutil.updateFilename(hdus[0].header, path)
-    timetag.makeImageHDU(hdus, headers[1], rate, name="SCI")
-    timetag.makeImageHDU(hdus, headers[2], error, name="ERR")
-    timetag.makeImageHDU(hdus, headers[3], flags, name="DQ")
+    for header, (extension, make) in zip(headers[1:], pixels.items(), strict=True):
+        data = make() if has_pixels(phdr, image, extension) else None
+        timetag.makeImageHDU(hdus, header, data, name=extension)
     with HoleyFile(path) as file:
         hdus.writeto(file, output_verify="silentfix")
 

@@ -1,10 +1,11 @@
-"""Images that nobody keeps: without pixels where CalCOS does not read them, unfinished where it does.
+"""Images that nobody keeps: without the pixels that CalCOS does not read itself, and unfinished.
 
-Nothing reads the images of a spectroscopic dark; they are written as those of an exposure without events are, with
-headers only, and their flags are not looked for (``cosutil.flagOutOfBounds``). Spectra are extracted from images (and
-their headers begin as copies of the images', statistics and all), but the world coordinates of the images
-(``SpWCS.writeWCSKeywords``) come later and concern nothing else: some header cards, for which each image of 16.8
-megapixels is copied once more. All other products are the same bytes.
+The extraction reads rates and flags of flat-fielded images and the rates of count images; nothing reads those of darks.
+The others are written as those of an exposure without events are, with their header only, and the flags of a dark's
+image are not looked for (``cosutil.flagOutOfBounds``). World coordinates of images (``SpWCS.writeWCSKeywords``), which
+come after the extraction and concern nothing else, are left out: some header cards, for which each image of 16.8
+megapixels is copied once more. Statistics stay, because the headers of spectra begin as copies of those of images. All
+other products are the same bytes.
 """
 
 from collections.abc import Mapping
@@ -21,6 +22,9 @@ __all__ = ["REPLACEMENT", "has_pixels", "keep_images"]
 _APERTURES = ("PSA", "BOA")
 """Those for which ``SpWCS.writeWCSKeywords`` says that it wrote."""
 
+_READ = {("counts", "SCI"), ("flt", "SCI"), ("flt", "DQ")}
+"""What the extraction reads (``extract.doExtract``)."""
+
 _kept = True
 
 
@@ -36,15 +40,21 @@ def keep_images(kept: bool) -> None:
     _kept = kept
 
 
-def has_pixels(header: fits.Header | Mapping[str, Any]) -> bool:
-    """Whether the images of an exposure are to be filled.
+def has_pixels(header: fits.Header | Mapping[str, Any], image: str, extension: str) -> bool:
+    """Whether an extension of an image of an exposure is to be filled.
 
     Parameters
     ----------
     header
-        Its primary header, or what CalCOS notes of it.
+        Primary header of the exposure, or what CalCOS notes of it.
+    image
+        ``counts`` or ``flt``.
+    extension
+        SCI, ERR or DQ.
     """
-    return _kept or (header["exptype"], header["obstype"]) != ("DARK", "SPECTROSCOPIC")
+    if _kept or header["obstype"] != "SPECTROSCOPIC":
+        return True
+    return header["exptype"] != "DARK" and (image, extension) in _READ
 
 
 def _make_flags(original: Function) -> Function:
@@ -52,7 +62,7 @@ def _make_flags(original: Function) -> Function:
         hdr: fits.Header, dq_array: NDArray[Any], info: Mapping[str, Any], *others: Any, **named: Any
     ) -> None:
         """Flag the pixels of an image that are outside all subarrays; flags of events come from elsewhere."""
-        if has_pixels(info):
+        if has_pixels(info, "flt", "DQ"):
             original(hdr, dq_array, info, *others, **named)
 
     return flag_out_of_bounds
