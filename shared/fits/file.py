@@ -1,5 +1,6 @@
 """One FITS file: its headers, and the columns and images that are asked for."""
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import IO, Any
@@ -105,7 +106,7 @@ class FitsFile:
         layout = self.layout(hdu)
         if layout.rows * layout.width > _MAX_TABLE_BYTES:
             raise PermanentError(f"{self.name}: table {hdu.name} has {layout.rows} rows of {layout.width} bytes")
-        return layout.read(self._read(hdu.start, layout.rows * layout.width), wanted)
+        return layout.read(self._read(hdu, layout.rows * layout.width), wanted)
 
     def chunks(self, hdu: Hdu, wanted: Sequence[str]) -> Iterator[Columns]:
         """Columns of a table in parts of about 32 MiB, so that memory does not grow with the table.
@@ -156,9 +157,11 @@ class FitsFile:
             return pixels.astype(kind.newbyteorder("="))
         return pixels * scale + zero
 
-    def _read(self, start: int, size: int) -> bytes:
+    def _read(self, hdu: Hdu, size: int) -> bytes:
+        if hdu.content is not None:
+            return self._exactly(io.BytesIO(hdu.content), size)
         with reading(self.name), self._opener() as stream, inflated(stream) as content:
-            content.seek(start)
+            content.seek(hdu.start)
             return self._exactly(content, size)
 
     def _exactly(self, content: IO[bytes], size: int) -> bytes:

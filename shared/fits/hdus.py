@@ -1,7 +1,7 @@
 """The headers of a file and where its data are, found without reading the data."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO
 
 from shared.errors import PermanentError
@@ -18,13 +18,28 @@ _MAX_AXES = 999
 _SKIP = 1 << 20
 
 
+_SMALL = 16 * BLOCK
+"""Data of so many bytes are kept where they are passed anyway: good time intervals lie behind the events."""
+
+
 @dataclass(frozen=True)
 class Hdu:
-    """Header and data unit: its keywords, and where its data are in the inflated file, in bytes."""
+    """Header and data unit.
+
+    Attributes
+    ----------
+    header
+        Its keywords.
+    start, size
+        Where its data are in the inflated file, bytes.
+    content
+        The data, where they are few in a gzipped file; each look for them would inflate all that lies before.
+    """
 
     header: Header
     start: int
     size: int
+    content: bytes | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -64,7 +79,9 @@ def read_hdus(stream: IO[bytes], name: str) -> list[Hdu]:
             blocks = len(raw) // BLOCK + 1
             budget -= blocks
             header = parse_header(raw, where)
-            hdu = Hdu(header, position + blocks * BLOCK, data_size(header, where))
+            size = data_size(header, where)
+            kept = content.read(size) if length is None and size <= _SMALL else None
+            hdu = Hdu(header, position + blocks * BLOCK, size, kept)
             position = hdu.start + -(-hdu.size // BLOCK) * BLOCK
             _skip(content, position, length, where)
             found.append(hdu)

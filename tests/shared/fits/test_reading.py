@@ -208,3 +208,30 @@ def test_lying_tables_are_refused(tmp_path: Path, old: bytes, new: bytes, reason
     file = FitsFile(lambda: path.open("rb"), path.name)
     with pytest.raises(PermanentError, match=reason):
         file.table(file.find("T"), ["CELL"])
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_small_tables_behind_large_ones_are_read_on_the_way(tmp_path: Path, zipped: bool) -> None:
+    events = np.random.default_rng(3).random(300_000)
+    times = np.array([[0.0, 400.5], [410.0, 1330.0]])
+    tables = [
+        fits.BinTableHDU.from_columns([fits.Column("TIME", "D", array=events)], name="EVENTS"),
+        fits.BinTableHDU.from_columns(
+            [fits.Column(name, "D", array=times[:, side]) for side, name in enumerate(("START", "STOP"))], name="GTI"
+        ),
+    ]
+    path = tmp_path / ("a.fits.gz" if zipped else "a.fits")
+    fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(path)
+    opened = 0
+
+    def opener() -> Any:
+        nonlocal opened
+        opened += 1
+        return path.open("rb")
+
+    file = FitsFile(opener, path.name)
+    good = file.table(file.find("GTI"), ["START", "STOP"])
+    assert np.array_equal(np.stack([good["START"], good["STOP"]], axis=-1), times)
+    assert opened == (1 if zipped else 2)
+    assert np.array_equal(file.table(file.find("EVENTS"), ["TIME"])["TIME"], events)
+    assert opened == (2 if zipped else 3)
