@@ -145,6 +145,8 @@ def _condition(model: type[Base], key: str, text: str) -> ColumnElement[bool]:
 def _after(column: SqlColumn[Any], key: SqlColumn[Any], descending: bool, after: list[Any]) -> ColumnElement[bool]:
     """Rows behind a key in an order that puts nulls last."""
     value, identity = after
+    if column is key:  # a plain bound, so that its index leads there however far it is
+        return column < value if descending else column > value
     tie = and_(column.is_(None) if value is None else column == value, key > identity)
     if value is None:
         return tie
@@ -203,7 +205,7 @@ async def serve(
     if after is not None:
         query = query.where(_after(key_column, identity, descending, after))
     ordered = key_column.desc() if descending else key_column.asc()
-    query = query.order_by(ordered.nulls_last(), identity)
+    query = query.order_by(*([ordered] if key_column is identity else [ordered.nulls_last(), identity]))
     if listing.chosen != "json":
         return await _file(session, model, query, listing, request, key_column.name)
     found, more = split((await session.execute(query.limit(listing.limit + 1))).mappings().all(), listing.limit)

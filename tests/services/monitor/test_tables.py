@@ -42,7 +42,10 @@ async def test_files_are_a_table_of_their_current_versions(web: httpx.AsyncClien
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
-@pytest.mark.parametrize(("sort", "expected"), [("exptime", "0123456"), ("-exptime", "5432106"), ("-id", "6543210")])
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [("exptime", "0123456"), ("-exptime", "5432106"), ("id", "0123456"), ("-id", "6543210")],
+)
 async def test_pages_keep_the_order_with_nulls_last_and_nan_largest(
     web: httpx.AsyncClient, sort: str, expected: str, limit: int
 ) -> None:
