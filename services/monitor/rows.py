@@ -145,12 +145,12 @@ def _condition(model: type[Base], key: str, text: str) -> ColumnElement[bool]:
 def _after(column: SqlColumn[Any], key: SqlColumn[Any], descending: bool, after: list[Any]) -> ColumnElement[bool]:
     """Rows behind a key in an order that puts nulls last."""
     value, identity = after
-    if column is key:  # a plain bound, so that its index leads there however far it is
-        return column < value if descending else column > value
     tie = and_(column.is_(None) if value is None else column == value, key > identity)
     if value is None:
         return tie
-    return or_(column < value if descending else column > value, column.is_(None), tie)
+    beyond: ColumnElement[bool] = column < value if descending else column > value
+    # Of the key a plain bound, so that its index leads there however far it is.
+    return beyond if column is key else or_(beyond, column.is_(None), tie)
 
 
 def select_rows(model: type[Base], listing: Listing) -> Select[Any]:
