@@ -22,6 +22,7 @@ import calcos
 import scipy.signal
 import scipy.stats  # noqa: F401
 
+from services.calibrator.acceleration import unkept_images
 from services.calibrator.acceleration.parallel import use_processes
 from services.calibrator.acceleration.registry import prepare
 from services.calibrator.acceleration.replacements import ALL
@@ -86,8 +87,9 @@ def run_calcos(run: ChildRun, report: Connection) -> None:
     os.dup2(output, 2)
     resource.setrlimit(resource.RLIMIT_AS, (run.memory_limit_mb << 20, run.memory_limit_mb << 20))
     use_processes(run.processes)
-    keep_images(run.images or "unkept_images" in run.without)
-    _send(report, acceleration=_ACCELERATION.install(run.without))
+    state = _ACCELERATION.install(run.without)
+    keep_images(run.images or state[unkept_images.REPLACEMENT.name] != "PERFORM")
+    _send(report, acceleration=state)
     os.environ["lref"] = f"{run.lref}/"  # noqa: SIM112 - CalCOS reads it in lower case
     os.chdir(run.outdir)
     started = time.monotonic()

@@ -94,6 +94,9 @@ REPLACEMENT = Replacement(
     ],
     {
         "calcos.timetag:doDqicorr": "5481a473c6227e2d597e4007edb03f19bc7e9b49610894933e3821376f941a8e",
+        "calcos.extract:extract1D": "aa04c0ea2cdce1a228f1fcccdb797346d9305ea55a10111c526f831c4c110f80",
+        "calcos.extract:doExtract": "12beb2018ac378cd181e73f6dbebaf10cdf1ecf597b80ff4054c448b1737ec4d",
+        "calcos.average:avgImage": "6fefc851c40a33f227063068c859c0f5cd4d8d472c52e0686dc88b8e2169841e",
         "calcos.calcos:Calibration.writeWCS": "086bbc25cc02f43ee821c67fb3b91f562d74b4a2feeb6bc42b23d69b85ad83f2",
     },
 )

@@ -40,7 +40,12 @@ def random(request: pytest.FixtureRequest) -> np.random.Generator:
 
 
 def run(
-    raw: Path, lref: Path, outdir: Path, without: frozenset[str] = frozenset(), processes: int = 1
+    raw: Path,
+    lref: Path,
+    outdir: Path,
+    without: frozenset[str] = frozenset(),
+    processes: int = 1,
+    images: bool = True,
 ) -> tuple[RunResult, str, dict[str, str]]:
     """Run CalCOS on the association in `raw`.
 
@@ -55,7 +60,7 @@ def run(
         (outdir / left.read_text()).touch()
 
     async def wait() -> RunResult:
-        child = Child(ChildRun(raw / "ldfd01010_asn.fits", outdir, lref, 8192, 300.0, without, processes))
+        child = Child(ChildRun(raw / "ldfd01010_asn.fits", outdir, lref, 8192, 300.0, without, processes, images))
         await child.wait()
         return child.end()
 
