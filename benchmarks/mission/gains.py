@@ -133,7 +133,10 @@ def _median(truth: MissionTruth, row: Mapping[str, Any], rows: _Rows) -> float:
 
 
 def _levels(measured: Mapping[tuple[str, str], list[dict[str, Any]]]) -> Iterator[tuple[float, float]]:
-    """Compare what a level is worth, by region: from lines of one slope before and after steps of the voltage."""
+    """Compare what a level is worth, by region: from lines of one slope before and after steps of the voltage.
+
+    The same lines through true gains tell what it should be, since these do not fall along one line.
+    """
     for rows in measured.values():
         mjd, level, gain = (np.array([row[name] for row in rows]) for name in ("mjd", "hvlevel", "value"))
         levels, number = np.unique(level, return_counts=True)
@@ -143,4 +146,5 @@ def _levels(measured: Mapping[tuple[str, str], list[dict[str, Any]]]) -> Iterato
         inverse = np.linalg.inv(design.T @ design)
         found = inverse @ design.T @ gain
         scatter = np.sqrt(((gain - design @ found) ** 2).sum() / (len(gain) - 3))
-        yield float(found[2] - GAIN_PER_LEVEL), float(scatter * np.sqrt(inverse[2, 2]))
+        true = inverse @ design.T @ np.array([row["true"] for row in rows])
+        yield float(found[2] - true[2]), float(scatter * np.sqrt(inverse[2, 2]))

@@ -22,6 +22,9 @@ _PULSE_HEIGHTS = (3, 22)
 _BIN = 25.0
 """Seconds of a bin of the dark rates (services.ingestor)."""
 
+_WITHIN_ROW = np.arange(Y_BINNING * 2) / 2.0 - 0.25
+"""Places in a row of superpixels whose gains are averaged, pixels after the centre of its first row of pixels."""
+
 _GRID = 40
 """Pixels between the places that the gain of a region is taken at."""
 
@@ -158,10 +161,11 @@ class MissionTruth:
     def gain(self, segment: Segment, level: float, mjd: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Modal gain of superpixels if the voltage were at a level, in bins, shape (n,).
 
-        It is that of the cell of the simulator's map that they lie in.
+        It is that of the cells of the simulator's map that they lie in: cells begin at whole coordinates, and pixels
+        half a pixel before them, so that a quarter of the first row of superpixels in a cell lies in the one before.
         """
         now = hv_level(self.instrument, segment, mjd)
-        column, row = x * X_BINNING // GRID_X, y * Y_BINNING // GRID_Y
-        gain = modal_gain(self.instrument, segment, mjd, (column + 0.5) * GRID_X, (row + 0.5) * GRID_Y)
-        raised: np.ndarray = gain + GAIN_PER_LEVEL * (level - now)
+        column, rows = x * X_BINNING // GRID_X, (np.asarray(y) * Y_BINNING + _WITHIN_ROW[:, None]) // GRID_Y
+        gain = modal_gain(self.instrument, segment, mjd, (column + 0.5) * GRID_X, (rows + 0.5) * GRID_Y)
+        raised: np.ndarray = gain.mean(axis=0) + GAIN_PER_LEVEL * (level - now)
         return raised

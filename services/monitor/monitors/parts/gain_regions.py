@@ -11,15 +11,12 @@ from services.monitor.monitors.framework.statistics import robust_sigma
 from services.monitor.monitors.parts.exposures import take, values_of
 from services.monitor.monitors.parts.gain_pixels import PixelHistory, place_of, places_of, ranked_within, scaled
 from services.monitor.monitors.parts.gain_rules import OFF_LINE
-from services.monitor.monitors.parts.gain_trends import Trend, fit_trend
-from services.monitor.monitors.parts.lines import away_from_lines, away_within_settings
+from services.monitor.monitors.parts.gain_trends import REPEATS, Trend, fit_trend
+from services.monitor.monitors.parts.lines import away_from_lines, away_within_settings, settings_of
 from shared.cos.detector import X_BINNING, Y_BINNING
 from shared.cos.history import LIFETIME_POSITIONS
 
 __all__ = ["ROWS", "Region", "in_spectrum", "medians_of", "regions_of", "within"]
-
-_FLOOR = 0.005
-"""Scatter that is always believed, as a fraction of the gain: what the fit of a peak of many counts repeats to."""
 
 _SETTING = ("aperture", "opt_elem", "cenwave")
 """What decides which superpixels of a region light falls on: some have lost more of their gain than others."""
@@ -161,7 +158,7 @@ def regions_of(segment: str, medians: Columns, files: Columns) -> Iterator[Regio
             mine = np.flatnonzero((medians["position"] == position) & (medians["block"] == block))
             mine = mine[np.argsort(place[mine])]
             found.append(_gains(position, block, place[mine], files, medians["median"][mine], medians["error"][mine]))
-    together = _off_together(found, len(files["mjd"]))
+    together = _off_together(found, files)
     for gains in found:
         limit = OFF_LINE.at(gains.files["mjd"])
         outlier = (np.abs(gains.away) > limit * gains.scatter) | (np.abs(together[gains.place]) > limit)
@@ -221,23 +218,26 @@ def _off_lines(files: Columns, gain: np.ndarray, error: np.ndarray) -> tuple[np.
     within, every = away_within_settings(files, gain, _SETTING), away_from_lines(files["mjd"], gain)
     rare = np.isnan(within)
     usual = np.where(rare, *(robust_sigma(away[np.isfinite(away)]) for away in (every, within)))
-    return np.where(rare, every, within), np.maximum(np.fmax(error, usual), _FLOOR * gain)
+    return np.where(rare, every, within), np.maximum(np.fmax(error, usual), REPEATS * gain)
 
 
-def _off_together(regions: Sequence[_Gains], files: int) -> np.ndarray:
+def _off_together(regions: Sequence[_Gains], files: Columns) -> np.ndarray:
     """How many sigma all regions of each file are off their lines together, as with a step of the voltage; shape (n,).
 
-    An exposure may be off a bit as a whole: its regions agree more often than chance would have it.
+    An exposure may be off a bit as a whole, for its light falls on all regions a bit higher or lower: their gains agree
+    more often than chance would have it, and most where the gain differs from row to row.
     """
-    off, weight = np.zeros(files), np.zeros(files)
+    off, weight = np.zeros(len(files["mjd"])), np.zeros(len(files["mjd"]))
     for one in regions:
         known = np.isfinite(one.away)
         off[one.place[known]] += one.away[known] / one.scatter[known] ** 2
         weight[one.place[known]] += 1.0 / one.scatter[known] ** 2
-    known = weight > 0
-    together = np.zeros(files)
-    together[known] = off[known] / np.sqrt(weight[known])
-    return together / max(1.0, robust_sigma(together[known]))
+    together = off / np.sqrt(np.where(weight > 0, weight, 1.0))
+    setting = settings_of(files, ("life_adj", *_SETTING))
+    for one in np.unique(setting[weight > 0]):
+        same = (setting == one) & (weight > 0)
+        together[same] /= max(1.0, robust_sigma(together[same]))
+    return together
 
 
 def _region(segment: str, gains: _Gains, outlier: np.ndarray) -> Region:

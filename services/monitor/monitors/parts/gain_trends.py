@@ -13,6 +13,7 @@ from shared.cos.history import LIFETIME_POSITIONS
 __all__ = [
     "LEAST_DAYS",
     "LEAST_GAINS",
+    "REPEATS",
     "TREND_DAYS",
     "PixelTrends",
     "Trend",
@@ -46,6 +47,10 @@ segment, chance lets fewer than one fall that does not."""
 _REACH = 2.0
 """Errors of dates are taken from so many sigma. Those that one sigma gives are too small for 1.3 % of the dates from
 slopes that are known to a quarter: it is the steepest by chance that pass (tests of this module)."""
+
+REPEATS = 0.005
+"""Fraction of its gain that a region is measured to, however many counts and exposures there are: where within its
+superpixels light falls drifts, and with it the gain by this much (a simulated mission of ten years)."""
 
 _MOVES = np.array([-np.inf, *sorted(position.start for position in LIFETIME_POSITIONS)])
 
@@ -256,7 +261,8 @@ class Trend:
 def fit_trend(mjd: np.ndarray, gain: np.ndarray) -> Trend | None:
     """Line through the newest gains of a region; None where they are too few.
 
-    What lies off the line is not left out: gratings that light other superpixels may. Their distance adds to its error.
+    What lies off the line is not left out: gratings that light other superpixels may. Their distance adds to its error,
+    and so does what no number of exposures averages out: `REPEATS`, once over the span of the line.
 
     Parameters
     ----------
@@ -269,5 +275,6 @@ def fit_trend(mjd: np.ndarray, gain: np.ndarray) -> Trend | None:
         return None
     centre = float(mjd.mean())
     (slope, constant), covariance = np.polyfit(mjd - centre, gain, 1, cov=True)
-    errors = np.sqrt(np.diag(covariance))
-    return Trend(float(mjd[0]), centre, float(constant), float(errors[1]), float(slope), float(errors[0]))
+    lasting = REPEATS * constant
+    slope_error, gain_error = np.hypot(np.sqrt(np.diag(covariance)), [lasting / (mjd[-1] - mjd[0]), lasting])
+    return Trend(float(mjd[0]), centre, float(constant), float(gain_error), float(slope), float(slope_error))

@@ -7,10 +7,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from services.monitor.monitors.framework.monitor import Columns
 
-__all__ = ["away_from_lines", "away_within_settings"]
+__all__ = ["away_from_lines", "away_within_settings", "settings_of"]
 
-_WINDOW = 11
-"""Exposures that a line is laid through."""
+_WINDOW = 23
+"""Exposures that a line is laid through: those of half a dozen visits, so that a visit that is off does not bend it."""
 
 _FEWEST = 7
 """Exposures of a setting that a line needs."""
@@ -34,12 +34,26 @@ def away_within_settings(columns: Columns, values: np.ndarray, setting: Sequence
         Shape (n,); NaN where the value is not finite, or where there are fewer than 7 of its setting.
     """
     away = np.full(len(values), np.nan)
-    settings = np.array([repr(one) for one in zip(*(columns[name].tolist() for name in setting), strict=True)])
-    for one in np.unique(settings):
-        same = np.flatnonzero((settings == one) & np.isfinite(values))
+    number = settings_of(columns, setting)
+    for one in np.unique(number):
+        same = np.flatnonzero((number == one) & np.isfinite(values))
         if len(same) >= _FEWEST:
             away[same] = away_from_lines(columns["mjd"][same], values[same], min(_WINDOW, len(same)))
     return away
+
+
+def settings_of(columns: Columns, setting: Sequence[str]) -> np.ndarray:
+    """Number the settings of exposures, from 0 on: the same number where all columns of the setting are the same.
+
+    Parameters
+    ----------
+    columns
+        Any, of shape (n,).
+    setting
+        Names of those that make the setting.
+    """
+    text = np.array([repr(one) for one in zip(*(columns[name].tolist() for name in setting), strict=True)])
+    return np.unique(text, return_inverse=True)[1]
 
 
 def away_from_lines(mjd: np.ndarray, values: np.ndarray, window: int = _WINDOW) -> np.ndarray:
