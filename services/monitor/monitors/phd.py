@@ -80,7 +80,7 @@ logarithms of the bins above half the largest one. Exposures with fewer than 500
 fraction is that of NPHA to NEVENTS in the header of the exposure.
 
 Outliers are told from the exposures of the same segment, voltage, lifetime position, aperture, grating and central
-wavelength, whose light falls on the same places: they lie 5 sigma off the line of median slope through the 11 about
+wavelength, whose light falls on the same places: they lie 5 sigma off the line of median slope through the 23 about
 them. The gain does not change within an exposure; a step of the voltage in the middle of one moves its peak by a part
 of the step.
 """
@@ -276,7 +276,7 @@ MONITOR = Monitor(
     title="Pulse heights",
     explanation=_EXPLANATION.strip(),
     detector="FUV",
-    version=5,
+    version=6,
     tables=frozenset({"phd"}),
     inputs={"ranges": file_ranges({"phd", "quality", "headers"})},
     parts={"by_files": replace(by_files("ranges", {"histograms": _histograms()}, PulseHeights.file_id), find=_measure)},

@@ -43,7 +43,7 @@ def away_within_settings(columns: Columns, values: np.ndarray, setting: Sequence
 
 
 def settings_of(columns: Columns, setting: Sequence[str]) -> np.ndarray:
-    """Number the settings of exposures, from 0 on: the same number where all columns of the setting are the same.
+    """Assign numbers to exposures, from 0 on: the same one where all columns of the setting are the same.
 
     Parameters
     ----------

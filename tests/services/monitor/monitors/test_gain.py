@@ -15,10 +15,10 @@ from services.monitor.figures import Heatmap
 from services.monitor.figures.drawing import draw
 from services.monitor.monitors import monitors
 from services.monitor.monitors.framework.monitor import Columns, Findings, NewArtifact
-from services.monitor.monitors.parts import gain_limits, gain_pixels
+from services.monitor.monitors.parts import gain_limits, gain_pixels, gain_trends
 from services.monitor.monitors.parts.gain_pixels import BINS_PER_LEVEL, SPOTS, keys_of
 from services.monitor.monitors.parts.gain_regions import regions_of
-from services.monitor.monitors.parts.gain_trends import fit_trend, trends_of
+from services.monitor.monitors.parts.gain_trends import REPEATS, fit_trend, trends_of
 from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.monitoring import Alert, Artifact, MonitorValue, Severity
@@ -77,7 +77,8 @@ def _rules(findings: Findings) -> dict[str, Severity]:
     return {finding.rule: finding.severity for finding in findings.findings}
 
 
-def test_loss_and_date_of_sagging_are_recovered_over_a_step_of_voltage() -> None:
+def test_loss_and_date_of_sagging_are_recovered_over_a_step_of_voltage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gain_trends, "REPEATS", 0.0)
     deviations = []
     for seed in range(40):
         gain = np.random.default_rng(seed).normal(_truth(-1.5, 8.0), _ERROR)
@@ -89,6 +90,17 @@ def test_loss_and_date_of_sagging_are_recovered_over_a_step_of_voltage() -> None
         deviations.append(((trend.slope * 365.25 + 1.5) / trend.slope_error / 365.25, (date - true) / error))
     assert np.abs(np.mean(deviations, axis=0)).max() < 0.5  # no bias: 3 sigma of 40 tries
     assert np.std(deviations, axis=0) == pytest.approx([1.0, 1.0], abs=0.35)
+
+
+def test_a_drift_that_does_not_average_out_is_within_the_errors() -> None:
+    """A thousand exposures tell the slope to a thousandth of a bin a year, if nothing else moves their gain."""
+    mjd = np.linspace(_NEWEST - 700.0, _NEWEST, 1000)
+    true = 8.0 - 1.5 / 365.25 * (mjd - _NEWEST)
+    trend = fit_trend(mjd, true + REPEATS * 8.0 * np.linspace(0.0, 1.0, 1000))
+    assert trend is not None
+    date, error = trend.sag_date(178.0)
+    off = (trend.slope + 1.5 / 365.25) / trend.slope_error, (date - _NEWEST - 365.25 * 5.0 / 1.5) / error
+    assert off == pytest.approx((1.0, 1.0), abs=0.35)
 
 
 def test_a_gain_that_does_not_fall_has_no_date() -> None:
@@ -153,19 +165,19 @@ def test_a_rare_setting_is_held_against_all() -> None:
     assert abs(slope.value[0] + 1.0) < 3 * slope.error[0]
 
 
-@pytest.mark.parametrize("common", [0.0, 0.1], ids=["chance", "exposures that are off a bit as a whole"])
-def test_what_is_off_in_all_regions_is_an_outlier(common: float) -> None:
-    """A step of the voltage leaves each region off by less than it takes there."""
-    exposures, blocks, error = 200, 7, 0.1
+_BLOCKS, _REGION_ERROR = 7, 0.1
+
+
+def _regions_off(off: np.ndarray, gratings: np.ndarray | None = None) -> np.ndarray:
+    """Which exposures have an outlier in any region, where each is off as a whole by some bins; shape (n,) both."""
+    exposures = len(off)
     generator = np.random.default_rng(8)
-    gain = np.linspace(9.0, 8.0, exposures)[:, None] + generator.normal(0.0, error, (exposures, blocks))
-    gain += generator.normal(0.0, common, exposures)[:, None]
-    stepped = [60, 61, 140]
-    gain[stepped] -= 0.4 if not common else 1.0
+    gain = np.linspace(9.0, 8.0, exposures)[:, None] + generator.normal(0.0, _REGION_ERROR, (exposures, _BLOCKS))
+    gain += off[:, None]
     number, block = (place.ravel() for place in np.indices(gain.shape))
     medians = {
         "file_id": number.astype(float), "position": np.full(len(number), 4.0), "block": block.astype(float),
-        "median": gain.ravel(), "error": np.full(len(number), error),
+        "median": gain.ravel(), "error": np.full(len(number), _REGION_ERROR),
     }  # fmt: skip
     files = {
         "file_id": np.arange(exposures, dtype=float),
@@ -175,11 +187,36 @@ def test_what_is_off_in_all_regions_is_an_outlier(common: float) -> None:
         "hvlevel": np.full(exposures, 167.0),
         "life_adj": np.full(exposures, 4.0),
         "cenwave": np.full(exposures, 1291.0),
-        **{name: np.full(exposures, "one", dtype=object) for name in ("aperture", "opt_elem")},
+        "aperture": np.full(exposures, "PSA", dtype=object),
+        "opt_elem": np.full(exposures, "G130M", dtype=object) if gratings is None else gratings,
     }
-    outlier = np.any([region.values.outlier for region in regions_of("FUVA", medians, files)], axis=0)
+    outlier: np.ndarray = np.any([region.values.outlier for region in regions_of("FUVA", medians, files)], axis=0)
+    return outlier
+
+
+@pytest.mark.parametrize("common", [0.0, 0.1], ids=["chance", "exposures that are off a bit as a whole"])
+def test_what_is_off_in_all_regions_is_an_outlier(common: float) -> None:
+    """A step of the voltage leaves each region off by less than it takes there."""
+    off = np.random.default_rng(9).normal(0.0, common, 200)
+    stepped = [60, 61, 140]
+    off[stepped] -= 0.4 if not common else 1.0
+    outlier = _regions_off(off)
     assert outlier[stepped].all()
     assert np.delete(outlier, stepped).mean() <= 0.01
+
+
+def test_a_visit_that_is_off_does_not_make_others_outliers() -> None:
+    off = np.zeros(200)
+    off[100:104] -= 1.5
+    assert np.flatnonzero(_regions_off(off)).tolist() == [100, 101, 102, 103]
+
+
+def test_a_setting_whose_exposures_are_off_as_a_whole_has_its_own_scatter() -> None:
+    """Light of one grating falls where the gain differs from row to row."""
+    gratings = np.where(np.arange(300) % 3 == 0, "G160M", "G130M").astype(object)
+    off = np.where(gratings == "G160M", np.random.default_rng(9).normal(0.0, 0.1, 300), 0.0)
+    off[[101, 200]] -= 0.6
+    assert np.flatnonzero(_regions_off(off, gratings)).tolist() == [101, 200]
 
 
 @pytest.mark.parametrize(
