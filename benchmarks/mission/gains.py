@@ -63,6 +63,8 @@ def _pixels(client: Client, truth: MissionTruth, exposures: Mapping[tuple[str, s
             times.setdefault((segment, level, x, y), []).append(mjd)
     slopes, dates = [], []
     for row in client.table("gain_trends", limit=PAGE):
+        if not truth.is_one_cell(row["y"]):
+            continue
         key = row["segment"], row["dethv"], row["x"], row["y"]
         used = np.array(times.get(key, [np.nan]))
         last = used.max()

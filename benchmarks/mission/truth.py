@@ -158,6 +158,13 @@ class MissionTruth:
         centres: list[list[float]] = self.exposures[rootname]["detectors"][segment]["stims"]
         return centres
 
+    def is_one_cell(self, y: int) -> bool:
+        """Whether a row of superpixels lies in one row of cells of the simulator's map of the gain (see `gain`).
+
+        The gain of one that lies in two depends on where in it light falls.
+        """
+        return y * Y_BINNING % GRID_Y != 0
+
     def gain(self, segment: Segment, level: float, mjd: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Modal gain of superpixels if the voltage were at a level, in bins, shape (n,).
 
