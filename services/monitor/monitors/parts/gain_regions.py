@@ -12,7 +12,7 @@ from services.monitor.monitors.parts.exposures import take, values_of
 from services.monitor.monitors.parts.gain_pixels import PixelHistory, place_of, places_of, ranked_within, scaled
 from services.monitor.monitors.parts.gain_rules import OFF_LINE
 from services.monitor.monitors.parts.gain_trends import REPEATS, Trend, fit_trend
-from services.monitor.monitors.parts.lines import away_from_lines, away_within_settings, settings_of
+from services.monitor.monitors.parts.lines import FEWEST, away_from_lines, away_within_settings, settings_of
 from shared.cos.detector import X_BINNING, Y_BINNING
 from shared.cos.history import LIFETIME_POSITIONS
 
@@ -234,10 +234,12 @@ def _off_together(regions: Sequence[_Gains], files: Columns) -> np.ndarray:
         weight[one.place[known]] += 1.0 / one.scatter[known] ** 2
     together = off / np.sqrt(np.where(weight > 0, weight, 1.0))
     setting = settings_of(files, ("life_adj", *_SETTING))
-    for one in np.unique(setting[weight > 0]):
+    usual = np.full(len(together), robust_sigma(together[weight > 0]))
+    for one in np.unique(setting):
         same = (setting == one) & (weight > 0)
-        together[same] /= max(1.0, robust_sigma(together[same]))
-    return together
+        if np.count_nonzero(same) >= FEWEST:
+            usual[same] = robust_sigma(together[same])
+    return together / np.maximum(usual, 1.0)
 
 
 def _region(segment: str, gains: _Gains, outlier: np.ndarray) -> Region:

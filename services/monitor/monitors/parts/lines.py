@@ -7,13 +7,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from services.monitor.monitors.framework.monitor import Columns
 
-__all__ = ["away_from_lines", "away_within_settings", "settings_of"]
+__all__ = ["FEWEST", "away_from_lines", "away_within_settings", "settings_of"]
 
 _WINDOW = 23
 """Exposures that a line is laid through: those of half a dozen visits, so that a visit that is off does not bend it."""
 
-_FEWEST = 7
-"""Exposures of a setting that a line needs."""
+FEWEST = 7
+"""Exposures of a setting that a line, or a scatter of its own, needs."""
 
 
 def away_within_settings(columns: Columns, values: np.ndarray, setting: Sequence[str]) -> np.ndarray:
@@ -37,7 +37,7 @@ def away_within_settings(columns: Columns, values: np.ndarray, setting: Sequence
     number = settings_of(columns, setting)
     for one in np.unique(number):
         same = np.flatnonzero((number == one) & np.isfinite(values))
-        if len(same) >= _FEWEST:
+        if len(same) >= FEWEST:
             away[same] = away_from_lines(columns["mjd"][same], values[same], min(_WINDOW, len(same)))
     return away
 

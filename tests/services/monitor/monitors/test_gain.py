@@ -211,6 +211,13 @@ def test_a_visit_that_is_off_does_not_make_others_outliers() -> None:
     assert np.flatnonzero(_regions_off(off)).tolist() == [100, 101, 102, 103]
 
 
+def test_exposures_of_a_rare_setting_are_not_each_others_scatter() -> None:
+    off, gratings = np.zeros(100), np.full(100, "G130M", dtype=object)
+    gratings[[30, 60]] = "G160M"
+    off[60] -= 0.4
+    assert np.flatnonzero(_regions_off(off, gratings)).tolist() == [60]
+
+
 def test_a_setting_whose_exposures_are_off_as_a_whole_has_its_own_scatter() -> None:
     """Light of one grating falls where the gain differs from row to row."""
     gratings = np.where(np.arange(300) % 3 == 0, "G160M", "G130M").astype(object)
