@@ -239,7 +239,8 @@ def _off_together(regions: Sequence[_Gains], files: Columns) -> np.ndarray:
         same = (setting == one) & (weight > 0)
         if np.count_nonzero(same) >= FEWEST:
             usual[same] = robust_sigma(together[same])
-    return together / np.maximum(usual, 1.0)
+    scaled_off: np.ndarray = together / np.maximum(usual, 1.0)
+    return scaled_off
 
 
 def _region(segment: str, gains: _Gains, outlier: np.ndarray) -> Region:
