@@ -75,10 +75,11 @@ class MissionTruth:
         exptype
             Type of the exposures; empty: any.
         """
+        faulty = self.faulty(*kinds)
         return {
             name: {fault["segment"] for fault in exposure["plan"]["faults"] if fault["kind"] in kinds} - {""}
             for name, exposure in self.exposures.items()
-            if name in self.faulty(*kinds) and exptype in ("", exposure["plan"]["exptype"])
+            if name in faulty and exptype in ("", exposure["plan"]["exptype"])
         }
 
     def dark(self, rootname: str, detector: Detector, mjd: Sequence[float]) -> np.ndarray:
