@@ -26,7 +26,6 @@ from services.calibrator.acceleration import unkept_images
 from services.calibrator.acceleration.parallel import use_processes
 from services.calibrator.acceleration.registry import prepare
 from services.calibrator.acceleration.replacements import ALL
-from services.calibrator.acceleration.unkept_images import keep_images
 from services.calibrator.template import ChildRun
 
 __all__ = ["run_calcos"]
@@ -88,7 +87,7 @@ def run_calcos(run: ChildRun, report: Connection) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (run.memory_limit_mb << 20, run.memory_limit_mb << 20))
     use_processes(run.processes)
     state = _ACCELERATION.install(run.without)
-    keep_images(run.images or state[unkept_images.REPLACEMENT.name] != "PERFORM")
+    unkept_images.keep_images(run.images or state[unkept_images.REPLACEMENT.name] != "PERFORM")
     _send(report, acceleration=state)
     os.environ["lref"] = f"{run.lref}/"  # noqa: SIM112 - CalCOS reads it in lower case
     os.chdir(run.outdir)

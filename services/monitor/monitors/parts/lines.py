@@ -9,8 +9,11 @@ from services.monitor.monitors.framework.monitor import Columns
 
 __all__ = ["FEWEST", "away_from_lines", "away_within_settings", "settings_of"]
 
-_WINDOW = 23
-"""Exposures that a line is laid through: those of half a dozen visits, so that a visit that is off does not bend it."""
+_WINDOW = 11
+"""Exposures that a line is laid through."""
+
+_WINDOW_OF_SETTING = 23
+"""The same within a setting: those of half a dozen visits, so that a visit that is off does not bend the line."""
 
 FEWEST = 7
 """Exposures of a setting that a line, or a scatter of its own, needs."""
@@ -38,7 +41,7 @@ def away_within_settings(columns: Columns, values: np.ndarray, setting: Sequence
     for one in np.unique(number):
         same = np.flatnonzero((number == one) & np.isfinite(values))
         if len(same) >= FEWEST:
-            away[same] = away_from_lines(columns["mjd"][same], values[same], min(_WINDOW, len(same)))
+            away[same] = away_from_lines(columns["mjd"][same], values[same], min(_WINDOW_OF_SETTING, len(same)))
     return away
 
 
