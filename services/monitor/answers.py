@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,13 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.exports import FileResponse, UnnamedFile
 from services.monitor.notices import Notices
+from services.monitor.shelf import Shelf
 from shared.database.models.monitoring import MonitorRun
 from shared.database.models.operations import Event
 
 __all__ = ["Answers"]
 
-_MOST = 512
-"""Answers that are kept in memory, and on disk."""
 _LARGEST, _MOST_BYTES, _MOST_ON_DISK = 2_000_000, 64_000_000, 256_000_000
 """Bytes of an answer that is worth keeping in memory, and of all that are kept there and on disk."""
 _MINUTE = 60.0
@@ -43,32 +41,6 @@ class _Answer:
         return Response(self.body, headers=self.headers)
 
 
-class _Shelf:
-    """Answers by address; the ones asked for last are kept, as far as there is room."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
-        self._kept: OrderedDict[str, _Answer] = OrderedDict()
-        self._bytes = 0
-
-    def find(self, key: str, version: str) -> _Answer | None:
-        """Find the answer of an address, if it is of this version."""
-        known = self._kept.get(key)
-        if known is None or known.version != version:
-            return None
-        self._kept.move_to_end(key)
-        return known
-
-    def keep(self, key: str, answer: _Answer) -> None:
-        """Keep an answer in place of those that were asked for longest ago."""
-        before = self._kept.pop(key, None)
-        self._bytes += len(answer.body) - (len(before.body) if before else 0)
-        self._kept[key] = answer
-        while len(self._kept) > _MOST or self._bytes > self._most_bytes:
-            _, oldest = self._kept.popitem(last=False)
-            self._bytes -= len(oldest.body)
-
-
 class Answers:
     """The newest answers of this process, by address; each is made once, however many wait for it.
 
@@ -80,7 +52,8 @@ class Answers:
 
     def __init__(self, notices: Notices) -> None:
         self._notices = notices
-        self._in_memory, self._on_disk = _Shelf(_MOST_BYTES), _Shelf(_MOST_ON_DISK)
+        self._in_memory: Shelf[str, _Answer] = Shelf(_MOST_BYTES)
+        self._on_disk: Shelf[str, _Answer] = Shelf(_MOST_ON_DISK)
         self._newest: dict[str | None, tuple[int | None, str]] = {}
         self._making: dict[str, asyncio.Future[_Answer]] = {}
         # Another version of the code may say it otherwise.
@@ -126,7 +99,7 @@ class Answers:
         }
         if request.headers.get("if-none-match") == headers["ETag"]:
             return Response(status_code=304, headers=headers)
-        known = self._in_memory.find(key, version) or self._on_disk.find(key, version)
+        known = self._find(key, version)
         if known is None:
             making = self._making.get(key + version)
             if making is None:
@@ -136,6 +109,13 @@ class Answers:
             # Who goes away does not take it from the others.
             known = await asyncio.shield(making)
         return known.response()
+
+    def _find(self, key: str, version: str) -> _Answer | None:
+        for shelf in (self._in_memory, self._on_disk):
+            known = shelf.find(key)
+            if known is not None and known.version == version:
+                return known
+        return None
 
     async def _make(
         self,
@@ -152,11 +132,11 @@ class Answers:
         answer.headers.update(headers)
         if isinstance(answer, FileResponse):
             found = _Answer(version, answer.file, dict(answer.headers))
-            self._on_disk.keep(key, found)
+            self._on_disk.keep(key, found, len(answer.file))
         else:
             found = _Answer(version, bytes(answer.body), dict(answer.headers))
             if len(found.body) <= _LARGEST:
-                self._in_memory.keep(key, found)
+                self._in_memory.keep(key, found, len(found.body))
         return found
 
     async def _version(self, session: AsyncSession, monitor: str | None, *, ages: bool) -> str:

@@ -27,6 +27,7 @@ from services.monitor.api import (
     status,
     tables,
 )
+from services.monitor.artifacts import Artifacts
 from services.monitor.context import Context
 from services.monitor.notices import Notices
 from services.monitor.pages import comparisons as comparison_pages
@@ -111,7 +112,8 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.context = Context(settings, database, Store(settings.store_url), notices, Answers(notices))
+    store = Store(settings.store_url)
+    app.state.context = Context(settings, database, store, notices, Answers(notices), Artifacts(store))
     errors.install(app)
     app.add_middleware(Tracing)
     api = APIRouter(prefix="/api/v1")

@@ -11,13 +11,12 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.errors import ApiError
-from shared.database.models.monitoring import Artifact
 from shared.database.models.operations import File
 from shared.database.models.references import UploadedReference
 from shared.errors import PermanentError
 from shared.store import Store, StoredFile
 
-__all__ = ["Conditions", "ContentQuery", "serve_content", "serve_row"]
+__all__ = ["Conditions", "ContentQuery", "read_whole", "serve_content", "serve_row"]
 
 _CHUNK = 1 << 21
 _RANGE = re.compile(r"^bytes=(\d{0,18})-(\d{0,18})$", re.ASCII)
@@ -86,7 +85,21 @@ class Conditions:
 ContentQuery = Annotated[Conditions, Depends()]
 
 
-async def serve_content(store: Store, file: StoredFile, conditions: Conditions) -> Response:
+async def read_whole(store: Store, file: StoredFile) -> bytes:
+    """Read a file that is small.
+
+    Raises
+    ------
+    ApiError
+        410 if the store has it no more.
+    """
+    try:
+        return await run_in_threadpool(_read, store, f"{file.path}/{file.name}", 0, file.size)
+    except PermanentError as error:
+        raise ApiError(410, "file_gone", str(error)) from error
+
+
+async def serve_content(store: Store, file: StoredFile, conditions: Conditions, whole: bytes | None = None) -> Response:
     """Stream a stored file.
 
     Parameters
@@ -97,6 +110,8 @@ async def serve_content(store: Store, file: StoredFile, conditions: Conditions) 
         The file.
     conditions
         What the client asks for.
+    whole
+        All of it, where that is in memory.
 
     Raises
     ------
@@ -119,6 +134,8 @@ async def serve_content(store: Store, file: StoredFile, conditions: Conditions) 
         headers["Content-Range"] = f"bytes {start}-{end}/{file.size}"
     length, status = end - start + 1, 200 if bounds is None else 206
     headers["Content-Length"] = str(length)
+    if whole is not None:
+        return Response(whole[start : end + 1], status, headers, "application/octet-stream")
     path = f"{file.path}/{file.name}"
     try:
         if length <= _CHUNK:
@@ -131,7 +148,7 @@ async def serve_content(store: Store, file: StoredFile, conditions: Conditions) 
 
 
 async def serve_row(
-    session: AsyncSession, store: Store, row: File | Artifact | UploadedReference, conditions: Conditions
+    session: AsyncSession, store: Store, row: File | UploadedReference, conditions: Conditions
 ) -> Response:
     """Stream the file that a row is about (`serve_content`); the connection to the database is not held meanwhile."""
     await session.close()

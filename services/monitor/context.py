@@ -9,6 +9,7 @@ from fastapi import Depends, Header, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.answers import Answers
+from services.monitor.artifacts import Artifacts
 from services.monitor.errors import ApiError
 from services.monitor.notices import Notices
 from shared.database.engine import Database
@@ -27,6 +28,7 @@ class Context:
     store: Store
     notices: Notices
     answers: Answers
+    artifacts: Artifacts
 
 
 def _context(request: Request) -> Context:

@@ -6,9 +6,8 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.monitor.content import ContentQuery, serve_row
+from services.monitor.content import ContentQuery
 from services.monitor.context import Authorised, CurrentContext, Session
-from services.monitor.errors import ApiError
 from services.monitor.gallery import artifacts_of, describe_monitor, drawing_of, find_monitor, list_monitors, runs_of
 from services.monitor.monitors.framework.scheduling import request_run
 from services.monitor.paging import decode_cursor, page
@@ -163,7 +162,4 @@ async def artifact_content(
     artifact_id: int, session: Session, context: CurrentContext, conditions: ContentQuery
 ) -> Response:
     """Stream an artifact."""
-    artifact = await session.get(Artifact, artifact_id)
-    if artifact is None:
-        raise ApiError(404, "unknown_artifact", f"no artifact {artifact_id}; a monitor's page lists its own")
-    return await serve_row(session, context.store, artifact, conditions)
+    return await context.artifacts.serve(artifact_id, session, conditions)

@@ -248,3 +248,24 @@ async def _given_three_times(database: Database, asked: Asked, file: IO[bytes]) 
         assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
         found.append(b"".join([bytes(chunk) async for chunk in answer.body_iterator]))  # type: ignore[arg-type]
     return found
+
+
+async def test_an_answer_that_has_grown_large_takes_the_place_of_the_small_one(database: Database) -> None:
+    answers, made = Answers(Notices(database)), []
+
+    async def ask(answer: Response) -> Response:
+        async def make() -> Response:
+            made.append(answer)
+            return answer
+
+        async with database.session() as session:
+            return await answers.give(_REQUEST, session, make)
+
+    await ask(Response(b"small"))
+    async with database.transaction() as session:
+        await record_event(session, "gain", NewEvent("monitor.updated"), Outbox())
+    with tempfile.TemporaryFile() as file:
+        large = FileResponse(UnnamedFile(file), {}, "text/csv")
+        for _ in range(2):
+            assert isinstance(await ask(large), FileResponse)
+    assert len(made) == 2

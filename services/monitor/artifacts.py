@@ -1,0 +1,60 @@
+"""Files that monitors made, over HTTP."""
+
+from fastapi import Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.monitor.content import Conditions, read_whole, serve_content
+from services.monitor.errors import ApiError
+from services.monitor.shelf import Shelf
+from shared.database.models.monitoring import Artifact
+from shared.store import Store, StoredFile
+
+__all__ = ["Artifacts"]
+
+_LARGEST, _MOST_BYTES = 2_000_000, 64_000_000
+"""Bytes of a file that is worth keeping in memory, and of all that are kept there."""
+
+
+class Artifacts:
+    """Artifacts by number; small ones that were asked for last are kept in memory, since none ever changes.
+
+    Parameters
+    ----------
+    store
+        Where they are.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._kept: Shelf[int, tuple[StoredFile, bytes]] = Shelf(_MOST_BYTES)
+
+    async def serve(self, number: int, session: AsyncSession, conditions: Conditions) -> Response:
+        """Answer with an artifact.
+
+        Parameters
+        ----------
+        number
+            Key of its row.
+        session
+            Session of the request, closed before the file is read.
+        conditions
+            What the client asks for.
+
+        Raises
+        ------
+        ApiError
+            404 if there is none, 416 for a range outside the file, 410 if the store has it no more.
+        """
+        kept = self._kept.find(number)
+        if kept is not None:
+            return await serve_content(self._store, kept[0], conditions, kept[1])
+        row = await session.get(Artifact, number)
+        if row is None:
+            raise ApiError(404, "unknown_artifact", f"no artifact {number}; a monitor's page lists its own")
+        file = StoredFile(row.path, row.name, row.size, row.sha256)
+        await session.close()
+        if file.size > _LARGEST:
+            return await serve_content(self._store, file, conditions)
+        whole = await read_whole(self._store, file)
+        self._kept.keep(number, (file, whole), file.size)
+        return await serve_content(self._store, file, conditions, whole)

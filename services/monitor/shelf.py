@@ -1,0 +1,44 @@
+"""What was asked for last, as far as there is room."""
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+__all__ = ["Shelf"]
+
+_MOST = 512
+"""Things that are kept."""
+
+Key = TypeVar("Key", bound=Hashable)
+Kept = TypeVar("Kept")
+
+
+class Shelf(Generic[Key, Kept]):
+    """Things by what they are asked for by; the ones asked for last are kept.
+
+    Parameters
+    ----------
+    most_bytes
+        Bytes of all that are kept.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._kept: OrderedDict[Key, tuple[Kept, int]] = OrderedDict()
+        self._bytes = 0
+
+    def find(self, key: Key) -> Kept | None:
+        """Find what is kept."""
+        if key not in self._kept:
+            return None
+        self._kept.move_to_end(key)
+        return self._kept[key][0]
+
+    def keep(self, key: Key, thing: Kept, size: int) -> None:
+        """Keep a thing of some bytes in place of those that were asked for longest ago."""
+        _, before = self._kept.pop(key, (None, 0))
+        self._kept[key] = thing, size
+        self._bytes += size - before
+        while len(self._kept) > _MOST or self._bytes > self._most_bytes:
+            _, (_, oldest) = self._kept.popitem(last=False)
+            self._bytes -= oldest
