@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 __all__ = ["MAD_TO_SIGMA", "PERIODS", "describe", "outliers_of_group", "robust_sigma", "summarise"]
 
@@ -108,22 +109,36 @@ def outliers_of_group(
         return np.zeros(0, dtype=bool)
     end = np.arange(1, len(values) + 1)
     begin = np.maximum(np.minimum(np.searchsorted(mjd, mjd - days), end - _WINDOW), 0)
-    number = -(-int((end - begin).max()) * len(values) // _MOST_CELLS)
-    parts = np.array_split(np.arange(len(values)), min(number, len(values)))
-    median, scatter = np.concatenate([_of_windows(values, begin[rows], end[rows]) for rows in parts], axis=1)
-    away = np.abs(values - median) if both_sides else values - median
-    found: np.ndarray = (end - begin >= _LEAST) & (away > sigmas * np.fmax(scatter, errors))
+    number = end - begin
+    cuts = -(-int(number.max()) * len(values) // _MOST_CELLS)
+    parts = np.array_split(np.arange(len(values)), min(cuts, len(values)))
+    far = [_far(values, errors, number, rows, sigmas=sigmas, both_sides=both_sides) for rows in parts]
+    found: np.ndarray = (number >= _LEAST) & np.concatenate(far)
     return found
 
 
-def _of_windows(values: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Medians of values from each begin up to but without each end, and their `robust_sigma`; shape (2, n)."""
-    place = begin[:, None] + np.arange((end - begin).max())
-    inside = place < end[:, None]
-    windows = np.where(inside, values[np.minimum(place, end[:, None] - 1)], np.inf)
-    median = _medians(windows, end - begin)
-    away = np.where(inside, np.abs(windows - median[:, None]), np.inf)
-    return np.stack([median, _medians(away, end - begin) * MAD_TO_SIGMA])
+def _far(
+    values: np.ndarray, errors: np.ndarray, number: np.ndarray, rows: np.ndarray, *, sigmas: float, both_sides: bool
+) -> np.ndarray:
+    """Which values of some rows lie far off the median of the last so many up to each."""
+    number = number[rows]
+    windows = _windows(values, number, rows)
+    median = _medians(windows, number)
+    away = np.abs(values[rows] - median) if both_sides else values[rows] - median
+    # Few lie off by their own errors, and only these are held against the scatter.
+    off = np.flatnonzero(away > sigmas * np.fmax(errors[rows], 0.0))
+    scatter = _medians(np.abs(windows[off] - median[off, None]), number[off]) * MAD_TO_SIGMA
+    found = np.zeros(len(rows), dtype=bool)
+    found[off] = away[off] > sigmas * scatter
+    return found
+
+
+def _windows(values: np.ndarray, number: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Last so many values up to those of each row, after infinities; shape (rows, largest number)."""
+    width = int(number.max())
+    padded = np.concatenate([np.full(width - 1, np.inf), values])
+    windows = sliding_window_view(padded, width)[rows[0] : rows[-1] + 1]
+    return np.where(np.arange(width) >= width - number[:, None], windows, np.inf)
 
 
 def _medians(rows: np.ndarray, number: np.ndarray) -> np.ndarray:

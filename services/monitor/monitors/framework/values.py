@@ -45,6 +45,7 @@ _MERGE = """
 _PRUNE = """
     DELETE FROM monitor_values AS old WHERE monitor = :monitor
     AND ({block}) IN (SELECT * FROM unnest(CAST(:quantities AS text[]), CAST(:numbers AS bigint[])))
+    AND (file_id BETWEEN :first AND :last OR file_id IS NULL)
     AND NOT EXISTS (SELECT 1 FROM new_values AS new WHERE new.key = old.key AND new.quantity = old.quantity)
 """
 _COUNT = "SELECT {block}, count(*) FROM monitor_values WHERE monitor = :monitor GROUP BY {block}"
@@ -77,7 +78,9 @@ async def write_values(session: AsyncSession, monitor: str, run_id: int, values:
         await _stage(session, b"".join(_rows(block[0], table) for block in changed for table in blocks.get(block, ())))
         await session.execute(text(_MERGE.format(**_TERMS)), {"monitor": monitor, "run_id": run_id})
         quantities, numbers = (list(column) for column in zip(*changed, strict=True))
-        gone = {"monitor": monitor, "quantities": quantities, "numbers": numbers}
+        # The blocks say it all; the span of their files is what an index serves.
+        span = {"first": min(numbers) * _FILES, "last": (max(numbers) + 1) * _FILES - 1}
+        gone = {"monitor": monitor, "quantities": quantities, "numbers": numbers} | span
         await session.execute(text(_PRUNE.format(**_TERMS)), gone)
     new = {block: None if known.get(block) == digest else NewPart(digest) for block, digest in digests.items()}
     await write_parts(session, _owner(monitor), {f"{name} {number}": part for (name, number), part in new.items()})

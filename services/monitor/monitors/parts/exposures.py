@@ -148,14 +148,15 @@ def points_of(
     Parameters
     ----------
     columns
-        ``mjd``, ``rootname``, what `notes_of` tells and, where it has such, ``region``: measurements of others
-        (``legacy``) have no dataset to lead to.
+        ``mjd``, ``rootname``, what `notes_of` tells, or ``note`` where that is made already, and, where it has such,
+        ``region``: measurements of others (``legacy``) have no dataset to lead to.
     x, y, error, colour, outlier
         As in `services.monitor.figures.description.PointColumns`, shape (n,).
     """
     keep = np.isfinite(x) & np.isfinite(y)
-    mine = take({name: columns[name] for name in ("mjd", "rootname", "region", *_NOTED) if name in columns}, keep)
-    rootnames, notes = mine["rootname"], notes_of(mine)
+    noted = ("note",) if "note" in columns else ("mjd", *_NOTED)
+    mine = take({name: columns[name] for name in ("rootname", "region", *noted) if name in columns}, keep)
+    rootnames, notes = mine["rootname"], mine["note"] if "note" in mine else notes_of(mine)
     if "region" in mine:
         foreign = mine["region"] == "legacy"
         both = zip(rootnames[foreign], notes[foreign], strict=True)

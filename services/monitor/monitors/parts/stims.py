@@ -8,7 +8,14 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from services.monitor.monitors.framework.monitor import Columns, Values
 from services.monitor.monitors.framework.rules import Finding, Rule, always
-from services.monitor.monitors.parts.exposures import finding_of, outliers_to_both_sides, recent, take, values_of
+from services.monitor.monitors.parts.exposures import (
+    finding_of,
+    notes_of,
+    outliers_to_both_sides,
+    recent,
+    take,
+    values_of,
+)
 from shared.cos.detector import FUV_SEGMENTS, STIM_BOX, STIM_POSITIONS
 from shared.database.models.monitoring import Severity
 
@@ -96,7 +103,7 @@ class StimHistory:
     Attributes
     ----------
     columns
-        Columns of the query, those of the segment without its letter.
+        Columns of the query, those of the segment without its letter, and ``note``, what points say of exposures.
     error
         Error of the mean of each coordinate, pix, of its scatter and the usual one.
     outlier
@@ -147,6 +154,7 @@ def histories_of(columns: Columns) -> Iterator[StimHistory]:
         mine = dict(take(mine, ~off))
         if not len(mine["mjd"]):
             continue
+        mine["note"] = notes_of(mine)  # once for all panels
         error, outlier = {}, {}
         for coordinate in COORDINATES:
             scattered, found = mine[f"{coordinate}_scatter"], mine[f"{coordinate[:5]}_steps"]
