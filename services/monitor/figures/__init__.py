@@ -25,5 +25,5 @@ __all__ = [
     "figure_to_json",
 ]
 
-VERSION = 4
+VERSION = 5
 """Of how figures are drawn: where it is another than that of a stored figure, the figure is drawn anew."""

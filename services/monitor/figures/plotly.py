@@ -55,6 +55,7 @@ def to_plotly(figure: Figure) -> dict[str, Any]:
             layout["annotations"].append(_NOTHING | {"text": figure.nothing})
             layout |= {name: {"visible": False} for name in ("xaxis", "yaxis")}
         layout["annotations"] += axes.title(panel)
+        traces: list[dict[str, Any]] = []
         for layer in panel.layers:
             if isinstance(layer, Mark):
                 shape, note = axes.mark(layer, panel)
@@ -64,7 +65,8 @@ def to_plotly(figure: Figure) -> dict[str, Any]:
             trace = _trace(layer, panel, styles, axes) | axes.names()
             trace["showlegend"] = trace.get("showlegend", True) and layer.label not in shown
             shown.add(layer.label)
-            data.append(trace)
+            traces.append(trace)
+        data += sorted(traces, key=lambda trace: trace.get("mode") == "lines")
     return {"data": data, "layout": layout}
 
 
@@ -136,12 +138,17 @@ def _trace(layer: Points | Line | Heatmap | Outline, panel: Panel, styles: Style
     common: dict[str, Any] = {"name": layer.label, "x": x, "y": layer.y}
     if isinstance(layer, Outline):
         dotted = {"color": "#888888", "dash": "dash", "width": 2}
-        return common | {"type": "scatter", "mode": "lines", "line": dotted, "hoverinfo": "name"}
+        return common | {"type": _line_type(panel), "mode": "lines", "line": dotted, "hoverinfo": "name"}
     if isinstance(layer, Line):
         line = {"color": styles.colour(layer.label), "width": 2, "dash": "dash" if layer.dashed else "solid"}
         shape = {"shape": "hv"} if layer.steps else {}
-        return common | {"type": "scatter", "mode": "lines", "line": line | shape}
+        return common | {"type": _line_type(panel), "mode": "lines", "line": line | shape}
     return common | _points(layer, styles, axes)
+
+
+def _line_type(panel: Panel) -> str:
+    """Type of lines: WebGL beside points, which are WebGL and lie over all SVG, so that many would hide a line."""
+    return "scattergl" if any(isinstance(layer, Points) for layer in panel.layers) else "scatter"
 
 
 def _points(layer: Points, styles: Styles, axes: _Axes) -> dict[str, Any]:

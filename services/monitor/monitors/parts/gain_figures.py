@@ -58,7 +58,7 @@ def map_figures(maps: Sequence[GainMap]) -> Iterator[Figure]:
     """Newest gain, a panel for each voltage."""
     caption = (
         "Newest modal gain at each high voltage, the newest voltage first: the lowest one of each cell of 64 by 4 "
-        "pixels. White: no map has enough counts there."
+        "pixels. Empty: no map has enough counts there."
     )
     for segment, mine in _by_segment(maps):
         panels = [
@@ -71,7 +71,7 @@ def date_figures(maps: Sequence[GainMap]) -> Iterator[Figure]:
     """Projected year of a gain of 3, a panel for each voltage that has any."""
     caption = (
         "Year in which the line through the newest gains of a superpixel reaches 3, the earliest of each cell of 64 by "
-        f"4 pixels; the colours end {_YEARS_AHEAD:.0f} years after the newest gain. White: too few gains, or none that "
+        f"4 pixels; the colours end {_YEARS_AHEAD:.0f} years after the newest gain. Empty: too few gains, or none that "
         "surely fall."
     )
     for segment, mine in _by_segment(maps):
