@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
-from sqlalchemy import select
+from sqlalchemy import case, func, select
 
 from services.monitor.api.calibrations import recalibrations_of
 from services.monitor.api.status import read_status
@@ -18,7 +18,7 @@ from services.monitor.pages.rendering import templates
 from services.monitor.paging import decode_cursor, encode_cursor
 from shared.cos.names import STANDALONE
 from shared.database.models.calibrations import Calibration
-from shared.database.models.monitoring import Alert, AlertState
+from shared.database.models.monitoring import Alert, AlertState, Severity
 from shared.database.models.operations import Dataset, DatasetState, File, Job, JobState
 from shared.database.models.science import Lampflash
 from shared.jobs.routing import ACQUISITION, ASSOCIATION, EXPOSURE
@@ -26,7 +26,7 @@ from shared.jobs.routing import ACQUISITION, ASSOCIATION, EXPOSURE
 __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
-_LISTED, _PAGE = 20, 100
+_LISTED, _GRAVEST, _PAGE = 20, 8, 100
 _KINDS = (ASSOCIATION, EXPOSURE, ACQUISITION, *STANDALONE.values())
 
 
@@ -103,12 +103,16 @@ async def _runs_of_recalibrations(session: Session, dataset: Dataset) -> dict[in
     return {item.run_id: item for item in (await session.execute(query)).scalars() if item.run_id is not None}
 
 
-async def _unresolved(session: Session, monitor: str | None = None) -> list[Alert]:
-    """Alerts that stand, newest first."""
-    query = select(Alert).where(Alert.state != AlertState.RESOLVED).order_by(Alert.id.desc()).limit(_PAGE)
+async def _unresolved(session: Session, monitor: str | None = None) -> dict[str, Any]:
+    """Alerts that stand, the gravest first and of these the newest: a few, the others, and how many are left out."""
+    grave = case({severity: number for number, severity in enumerate(Severity)}, value=Alert.severity)
+    query = select(Alert, func.count().over()).where(Alert.state != AlertState.RESOLVED)
     if monitor is not None:
         query = query.where(Alert.monitor == monitor)
-    return list((await session.execute(query)).scalars())
+    rows = (await session.execute(query.order_by(grave.desc(), Alert.id.desc()).limit(_PAGE))).all()
+    alerts = [alert for alert, _ in rows]
+    left_out = rows[0][1] - len(rows) if rows else 0
+    return {"gravest": alerts[:_GRAVEST], "others": alerts[_GRAVEST:], "left_out": left_out}
 
 
 @router.get("/monitors", response_class=HTMLResponse)

@@ -15,8 +15,10 @@ async function renew() {
   if (!answer.ok) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const id of parts) {
-    const now = fresh.getElementById(id);
-    if (now) document.getElementById(id).replaceWith(now);
+    const now = fresh.getElementById(id), before = document.getElementById(id);
+    if (!now) continue;
+    for (const { id: open } of before.querySelectorAll("details[id][open]")) now.querySelector(`#${open}`)?.setAttribute("open", "");
+    before.replaceWith(now);
   }
   // The first product of a dataset brings sections that were not there.
   if (fresh.getElementById("spectrum") && !document.getElementById("spectrum")) location.reload();

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from services.monitor.monitors import monitors
 from shared.broker import Messenger
-from shared.database.models.monitoring import Alert, Artifact
+from shared.database.models.monitoring import Alert, Artifact, Severity
 from shared.database.models.operations import Dataset, File, Job, Stage
 from shared.database.models.science import Dark
 from shared.store import Store
@@ -183,6 +183,23 @@ async def test_an_alert_is_acknowledged_with_a_token(measured: House, web: httpx
     async with measured.database.session() as session:
         kept = await session.get_one(Alert, alert["id"])
     assert (kept.state, kept.acknowledged_by) == ("acknowledged", "operator")
+
+
+async def test_pages_show_the_gravest_alerts_first(measured: House, web: httpx.AsyncClient) -> None:
+    (artifact,) = await _items(web, "monitors/dark-orbit/artifacts")
+    async with measured.database.transaction() as session:
+        for number, severity in enumerate([Severity.CRITICAL] + [Severity.WARN] * 109):
+            said = {"key": f"rule|{number}", "rule": "a rule", "message": f"finding {number}.", "source": "a test"}
+            session.add(Alert(monitor="dark-orbit", run_id=artifact["run_id"], severity=severity, **said))
+    others = await _items(web, "alerts?monitor=fuv-dark&state=open")
+    grave = sum(item["severity"] == "alert" for item in others)
+    assert grave > 0
+    for path, above, beside in (("/monitors", grave, len(others)), ("/monitors/dark-orbit", 0, 0)):
+        shown, folded = (await web.get(path)).text.split('<details id="other-alerts">')
+        assert re.findall(r"finding \d+", shown) == ["finding 0", *(f"finding {109 - n}" for n in range(7 - above))]
+        assert f"<summary>{102 + beside} more</summary>" in folded
+        assert f"{10 + beside} of them" in folded
+        assert folded.count('<tr><td><span class="state') == 92
 
 
 async def test_a_run_is_asked_for_with_a_token(measured: House, web: httpx.AsyncClient) -> None:
