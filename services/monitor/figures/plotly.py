@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ _LEGEND_BELOW = 62
 _GAP = 0.08
 _BAR = 0.1
 """Share of the figure's width that the colour bar of a panel takes, with its labels."""
+_MOST_SVG = 2000
+"""Points of a figure that SVG is fast enough for."""
 _NUMBERS = {"exponentformat": "power", "minexponent": 5}
 _NOTHING = {"xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5, "showarrow": False, "font": {"size": 16}}
 
@@ -48,6 +51,7 @@ def to_plotly(figure: Figure) -> dict[str, Any]:
     data: list[dict[str, Any]] = []
     shown: set[str] = set()
     styles = Styles()
+    kind = _kind(panels)
     for number, panel in enumerate(panels, start=1):
         axes = _Axes(number, figure, rows, coloured=any(map(is_coloured, panel.layers)))
         layout |= axes.layout(panel)
@@ -55,18 +59,18 @@ def to_plotly(figure: Figure) -> dict[str, Any]:
             layout["annotations"].append(_NOTHING | {"text": figure.nothing})
             layout |= {name: {"visible": False} for name in ("xaxis", "yaxis")}
         layout["annotations"] += axes.title(panel)
-        traces: list[dict[str, Any]] = []
+        traces: list[tuple[int, dict[str, Any]]] = []
         for layer in panel.layers:
             if isinstance(layer, Mark):
                 shape, note = axes.mark(layer, panel)
                 layout["shapes"].append(shape)
                 layout["annotations"].append(note)
                 continue
-            trace = _trace(layer, panel, styles, axes) | axes.names()
+            trace = _trace(layer, panel, styles, axes, kind) | axes.names()
             trace["showlegend"] = trace.get("showlegend", True) and layer.label not in shown
             shown.add(layer.label)
-            traces.append(trace)
-        data += sorted(traces, key=lambda trace: trace.get("mode") == "lines")
+            traces.append((_height(layer), trace))
+        data += [trace for _, trace in sorted(traces, key=itemgetter(0))]
     return {"data": data, "layout": layout}
 
 
@@ -131,24 +135,37 @@ class _Axes:
         return line | across, note | beside | {"xanchor": "left", "yanchor": "bottom"}
 
 
-def _trace(layer: Points | Line | Heatmap | Outline, panel: Panel, styles: Styles, axes: _Axes) -> dict[str, Any]:
+def _trace(
+    layer: Points | Line | Heatmap | Outline, panel: Panel, styles: Styles, axes: _Axes, kind: str
+) -> dict[str, Any]:
     if isinstance(layer, Heatmap):
         return _heatmap(layer, panel, axes)
     x = _times(layer.x) if panel.x_is_time else layer.x
-    common: dict[str, Any] = {"name": layer.label, "x": x, "y": layer.y}
+    common: dict[str, Any] = {"type": kind, "name": layer.label, "x": x, "y": layer.y}
     if isinstance(layer, Outline):
         dotted = {"color": "#888888", "dash": "dash", "width": 2}
-        return common | {"type": _line_type(panel), "mode": "lines", "line": dotted, "hoverinfo": "name"}
+        return common | {"mode": "lines", "line": dotted, "hoverinfo": "name"}
     if isinstance(layer, Line):
         line = {"color": styles.colour(layer.label), "width": 2, "dash": "dash" if layer.dashed else "solid"}
         shape = {"shape": "hv"} if layer.steps else {}
-        return common | {"type": _line_type(panel), "mode": "lines", "line": line | shape}
+        return common | {"mode": "lines", "line": line | shape}
     return common | _points(layer, styles, axes)
 
 
-def _line_type(panel: Panel) -> str:
-    """Type of lines: WebGL beside points, which are WebGL and lie over all SVG, so that many would hide a line."""
-    return "scattergl" if any(isinstance(layer, Points) for layer in panel.layers) else "scatter"
+def _kind(panels: Sequence[Panel]) -> str:
+    """Type of points and lines: WebGL only for many, since a browser has few of its contexts and may have no GPU.
+
+    Lines are drawn as points are: WebGL lies over all SVG, whatever the order.
+    """
+    points = sum(len(layer.x) for panel in panels for layer in panel.layers if isinstance(layer, Points))
+    return "scattergl" if points > _MOST_SVG else "scatter"
+
+
+def _height(layer: Points | Line | Heatmap | Outline) -> int:
+    """How far above others a layer is drawn: lines over points, which would hide them, and outliers over all."""
+    if isinstance(layer, Points):
+        return 2 if layer.outlier else 0
+    return int(isinstance(layer, Line | Outline))
 
 
 def _points(layer: Points, styles: Styles, axes: _Axes) -> dict[str, Any]:
@@ -166,7 +183,7 @@ def _points(layer: Points, styles: Styles, axes: _Axes) -> dict[str, Any]:
         marker["colorbar"] = axes.colour_bar(layer.colour_label)
         if layer.colour_range:
             marker["cmin"], marker["cmax"] = layer.colour_range
-    trace: dict[str, Any] = {"type": "scattergl", "mode": "markers", "marker": marker}
+    trace: dict[str, Any] = {"mode": "markers", "marker": marker}
     if layer.error is not None:
         trace["error_y"] = {"type": "data", "array": layer.error, "thickness": 1, "width": 0}
     if layer.rootnames is not None:

@@ -69,14 +69,14 @@ def test_plotly_has_calendar_dates_and_leads_to_datasets() -> None:
     assert [trace["xaxis"] for trace in plot["data"]] == ["x", "x", "x2", "x2"]
 
 
-def test_lines_lie_over_points() -> None:
-    points, line = Points("FUVA", [1.0], [1.0]), Line("fit", [0.0, 2.0], [1.0, 1.0])
-    panels = [Panel("x", "y", [line, points, Outline("SAA", [1, 2], [0, 1]), points]), Panel("x", "y", [line])]
-    plot = to_plotly(Figure("fit", "Fit", "", panels))
-    assert [(trace["type"], trace["mode"]) for trace in plot["data"]] == [
-        ("scattergl", "markers"), ("scattergl", "markers"), ("scattergl", "lines"), ("scattergl", "lines"),
-        ("scatter", "lines"),
-    ]  # fmt: skip
+def test_lines_lie_over_points_and_outliers_over_lines() -> None:
+    line, outline = Line("fit", [0.0, 2.0], [1.0, 1.0]), Outline("SAA", [1, 2], [0, 1])
+    outliers = Points("outliers", [1.0], [5.0], outlier=True)
+    for number, kind in ((1999, "scatter"), (2000, "scattergl")):
+        points = Points("FUVA", [1.0] * number, [1.0] * number)
+        plot = to_plotly(Figure("fit", "Fit", "", [Panel("x", "y", [line, outliers, points, outline])]))
+        assert [trace["name"] for trace in plot["data"]] == ["FUVA", "fit", "SAA", "outliers"]
+        assert {trace["type"] for trace in plot["data"]} == {kind}
 
 
 def test_plotly_panels_do_not_overlap() -> None:
