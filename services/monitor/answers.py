@@ -113,8 +113,10 @@ class Answers:
     def _find(self, key: str, version: str) -> _Answer | None:
         for shelf in (self._in_memory, self._on_disk):
             known = shelf.find(key)
-            if known is not None and known.version == version:
-                return known
+            if known is not None:
+                if known.version == version:
+                    return known
+                shelf.drop(key)
         return None
 
     async def _make(

@@ -16,7 +16,7 @@ from shared.database.models.references import UploadedReference
 from shared.errors import PermanentError
 from shared.store import Store, StoredFile
 
-__all__ = ["Conditions", "ContentQuery", "read_whole", "serve_content", "serve_row"]
+__all__ = ["Conditions", "ContentQuery", "serve_content", "serve_row"]
 
 _CHUNK = 1 << 21
 _RANGE = re.compile(r"^bytes=(\d{0,18})-(\d{0,18})$", re.ASCII)
@@ -83,20 +83,6 @@ class Conditions:
 
 
 ContentQuery = Annotated[Conditions, Depends()]
-
-
-async def read_whole(store: Store, file: StoredFile) -> bytes:
-    """Read a file that is small.
-
-    Raises
-    ------
-    ApiError
-        410 if the store has it no more.
-    """
-    try:
-        return await run_in_threadpool(_read, store, f"{file.path}/{file.name}", 0, file.size)
-    except PermanentError as error:
-        raise ApiError(410, "file_gone", str(error)) from error
 
 
 async def serve_content(store: Store, file: StoredFile, conditions: Conditions, whole: bytes | None = None) -> Response:

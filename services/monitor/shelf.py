@@ -34,11 +34,16 @@ class Shelf(Generic[Key, Kept]):
         self._kept.move_to_end(key)
         return self._kept[key][0]
 
+    def drop(self, key: Key) -> None:
+        """Keep a thing no longer."""
+        _, size = self._kept.pop(key)
+        self._bytes -= size
+
     def keep(self, key: Key, thing: Kept, size: int) -> None:
         """Keep a thing of some bytes in place of those that were asked for longest ago."""
-        _, before = self._kept.pop(key, (None, 0))
+        if key in self._kept:
+            self.drop(key)
         self._kept[key] = thing, size
-        self._bytes += size - before
+        self._bytes += size
         while len(self._kept) > _MOST or self._bytes > self._most_bytes:
-            _, (_, oldest) = self._kept.popitem(last=False)
-            self._bytes -= oldest
+            self.drop(next(iter(self._kept)))

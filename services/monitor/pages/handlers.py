@@ -104,15 +104,20 @@ async def _runs_of_recalibrations(session: Session, dataset: Dataset) -> dict[in
 
 
 async def _unresolved(session: Session, monitor: str | None = None) -> dict[str, Any]:
-    """Alerts that stand, the gravest first and of these the newest: a few, the others, and how many are left out."""
+    """Alerts that stand: those that nobody acknowledged first, of these the gravest, then the newest."""
     grave = case({severity: number for number, severity in enumerate(Severity)}, value=Alert.severity)
     query = select(Alert, func.count().over()).where(Alert.state != AlertState.RESOLVED)
     if monitor is not None:
         query = query.where(Alert.monitor == monitor)
-    rows = (await session.execute(query.order_by(grave.desc(), Alert.id.desc()).limit(_PAGE))).all()
+    rows = (
+        await session.execute(
+            query.order_by(Alert.state != AlertState.OPEN, grave.desc(), Alert.id.desc()).limit(_PAGE)
+        )
+    ).all()
     alerts = [alert for alert, _ in rows]
     left_out = rows[0][1] - len(rows) if rows else 0
-    return {"gravest": alerts[:_GRAVEST], "others": alerts[_GRAVEST:], "left_out": left_out}
+    address = f"/api/v1/alerts?monitor={monitor}" if monitor else "/api/v1/alerts"
+    return {"gravest": alerts[:_GRAVEST], "others": alerts[_GRAVEST:], "left_out": left_out, "address": address}
 
 
 @router.get("/monitors", response_class=HTMLResponse)

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from services.monitor.answers import Answers
 from services.monitor.exports import FileResponse, UnnamedFile
 from services.monitor.notices import Notices
+from services.monitor.shelf import Shelf
 from shared.database.engine import Database
 from shared.jobs.events import NewEvent, Outbox, record_event
 
@@ -250,7 +251,18 @@ async def _given_three_times(database: Database, asked: Asked, file: IO[bytes]) 
     return found
 
 
-async def test_an_answer_that_has_grown_large_takes_the_place_of_the_small_one(database: Database) -> None:
+async def test_an_answer_that_has_grown_large_takes_the_place_of_the_small_one(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is found on its own shelf, and the one before is dropped."""
+    dropped: list[str] = []
+    drop = Shelf.drop
+
+    def note(shelf: Shelf[str, object], key: str) -> None:
+        dropped.append(key)
+        drop(shelf, key)
+
+    monkeypatch.setattr(Shelf, "drop", note)
     answers, made = Answers(Notices(database)), []
 
     async def ask(answer: Response) -> Response:
@@ -268,4 +280,4 @@ async def test_an_answer_that_has_grown_large_takes_the_place_of_the_small_one(d
         large = FileResponse(UnnamedFile(file), {}, "text/csv")
         for _ in range(2):
             assert isinstance(await ask(large), FileResponse)
-    assert len(made) == 2
+    assert (len(made), len(dropped)) == (2, 1)

@@ -32,8 +32,12 @@ async def artifact(house: House, tmp_path: Path) -> Artifact:
     return row
 
 
+def _path(house: House, artifact: Artifact) -> Path:
+    return Path(house.settings.store_url.removeprefix("file://")) / artifact.path / artifact.name
+
+
 def _lose(house: House, artifact: Artifact) -> None:
-    (Path(house.settings.store_url.removeprefix("file://")) / artifact.path / artifact.name).unlink()
+    _path(house, artifact).unlink()
 
 
 async def test_a_small_file_is_read_once(house: House, artifact: Artifact, web: httpx.AsyncClient) -> None:
@@ -44,6 +48,7 @@ async def test_a_small_file_is_read_once(house: House, artifact: Artifact, web: 
     assert first.content == again.content == _CONTENT
     assert first.headers["etag"] == f'"{artifact.sha256}"'
     assert {**again.headers, "x-request-id": ""} == {**first.headers, "x-request-id": ""}
+    assert (await web.head(address)).headers["content-length"] == str(len(_CONTENT))
     part = await web.get(address, headers={"Range": "bytes=-2870"})
     assert (part.status_code, part.content) == (206, _CONTENT[10:])
     assert (await web.get(address, headers={"Range": "bytes=2880-"})).status_code == 416
@@ -59,6 +64,20 @@ async def test_a_large_file_is_not_kept(
     _lose(house, artifact)
     gone = await web.get(address)
     assert (gone.status_code, gone.json()["error"]["type"]) == (410, "file_gone")
+
+
+async def test_a_damaged_file_is_not_kept(house: House, artifact: Artifact, web: httpx.AsyncClient) -> None:
+    address, path = f"/api/v1/artifacts/{artifact.id}/content", _path(house, artifact)
+    path.write_bytes(_CONTENT.replace(b"T", b"F"))
+    assert (await web.get(address)).content != _CONTENT
+    path.write_bytes(_CONTENT)
+    assert (await web.get(address)).content == _CONTENT
+
+
+async def test_who_has_it_needs_no_file(house: House, artifact: Artifact, web: httpx.AsyncClient) -> None:
+    _lose(house, artifact)
+    headers = {"If-None-Match": f'"{artifact.sha256}"'}
+    assert (await web.get(f"/api/v1/artifacts/{artifact.id}/content", headers=headers)).status_code == 304
 
 
 async def test_a_file_that_is_gone_is_an_error(house: House, artifact: Artifact, web: httpx.AsyncClient) -> None:

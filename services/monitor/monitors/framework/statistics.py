@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-__all__ = ["MAD_TO_SIGMA", "PERIODS", "describe", "outliers_of_group", "robust_sigma", "summarise"]
+__all__ = ["MAD_TO_SIGMA", "PERIODS", "describe", "robust_sigma", "summarise", "trailing_outliers"]
 
 MAD_TO_SIGMA = 1.4826
 """Standard deviation over median absolute deviation of a normal distribution."""
@@ -79,10 +79,10 @@ def summarise(mjd: np.ndarray, values: np.ndarray, changed: float | None = None)
     return {name: describe(values[mjd >= start]) for name, start in zip(PERIODS, starts, strict=True)}
 
 
-def outliers_of_group(
-    mjd: np.ndarray, values: np.ndarray, errors: np.ndarray, *, sigmas: float, days: float, both_sides: bool = False
+def trailing_outliers(
+    mjd: np.ndarray, values: np.ndarray, errors: np.ndarray, *, sigmas: float, days: float
 ) -> np.ndarray:
-    """Which values lie above the trailing median, or to either side of it, by more than some scatter.
+    """Which values lie above or below the trailing median by more than some scatter; NaN never does.
 
     Each value is held against the median of those in the days before and up to it, of the last `_WINDOW` where these
     are fewer; its scatter is the larger one of the window's robust one and the value's own error.
@@ -97,34 +97,32 @@ def outliers_of_group(
         How many of its scatters a value may lie away.
     days
         Length of the window, d.
-    both_sides
-        Whether those below are told too.
 
     Returns
     -------
     ndarray of bool
         Shape (n,).
     """
-    if not len(values):
-        return np.zeros(0, dtype=bool)
-    end = np.arange(1, len(values) + 1)
-    begin = np.maximum(np.minimum(np.searchsorted(mjd, mjd - days), end - _WINDOW), 0)
-    number = end - begin
-    cuts = -(-int(number.max()) * len(values) // _MOST_CELLS)
-    parts = np.array_split(np.arange(len(values)), min(cuts, len(values)))
-    far = [_far(values, errors, number, rows, sigmas=sigmas, both_sides=both_sides) for rows in parts]
-    found: np.ndarray = (number >= _LEAST) & np.concatenate(far)
+    found = np.zeros(len(values), dtype=bool)
+    known = np.flatnonzero(np.isfinite(values))
+    if len(known):
+        mjd, values, errors = mjd[known], values[known], errors[known]
+        end = np.arange(1, len(values) + 1)
+        begin = np.maximum(np.minimum(np.searchsorted(mjd, mjd - days), end - _WINDOW), 0)
+        number = end - begin
+        cuts = -(-int(number.max()) * len(values) // _MOST_CELLS)
+        parts = np.array_split(np.arange(len(values)), min(cuts, len(values)))
+        far = [_far(values, errors, number, rows, sigmas) for rows in parts]
+        found[known] = (number >= _LEAST) & np.concatenate(far)
     return found
 
 
-def _far(
-    values: np.ndarray, errors: np.ndarray, number: np.ndarray, rows: np.ndarray, *, sigmas: float, both_sides: bool
-) -> np.ndarray:
+def _far(values: np.ndarray, errors: np.ndarray, number: np.ndarray, rows: np.ndarray, sigmas: float) -> np.ndarray:
     """Which values of some rows lie far off the median of the last so many up to each."""
     number = number[rows]
     windows = _windows(values, number, rows)
     median = _medians(windows, number)
-    away = np.abs(values[rows] - median) if both_sides else values[rows] - median
+    away = np.abs(values[rows] - median)
     # Few lie off by their own errors, and only these are held against the scatter.
     off = np.flatnonzero(away > sigmas * np.fmax(errors[rows], 0.0))
     scatter = _medians(np.abs(windows[off] - median[off, None]), number[off]) * MAD_TO_SIGMA

@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, Double, cast, func
 from services.monitor.figures.description import PointColumns
 from services.monitor.monitors.framework.monitor import Columns, Values
 from services.monitor.monitors.framework.rules import Finding, Rule
-from services.monitor.monitors.framework.statistics import outliers_of_group
 from shared.database.models.science import Header
 
 __all__ = [
@@ -16,7 +15,6 @@ __all__ = [
     "column",
     "finding_of",
     "notes_of",
-    "outliers_to_both_sides",
     "points_of",
     "recent",
     "setting_columns",
@@ -200,21 +198,6 @@ def finding_of(
         configuration=str(columns["segment"][index]) if configuration is None else configuration,
         rootname=columns["rootname"][index],
     )  # fmt: skip
-
-
-def outliers_to_both_sides(
-    mjd: np.ndarray, values: np.ndarray, errors: np.ndarray, *, sigmas: float, days: float
-) -> np.ndarray:
-    """Which values lie above or below the trailing median by more than some scatter; NaN never does.
-
-    Parameters are those of `services.monitor.monitors.framework.statistics.outliers_of_group`.
-    """
-    found = np.zeros(len(values), dtype=bool)
-    known = np.isfinite(values)
-    found[known] = outliers_of_group(
-        mjd[known], values[known], errors[known], sigmas=sigmas, days=days, both_sides=True
-    )
-    return found
 
 
 def voltage_changed(columns: Columns) -> float | None:

@@ -8,10 +8,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from services.monitor.monitors.framework.monitor import Columns, Values
 from services.monitor.monitors.framework.rules import Finding, Rule, always
+from services.monitor.monitors.framework.statistics import trailing_outliers
 from services.monitor.monitors.parts.exposures import (
     finding_of,
     notes_of,
-    outliers_to_both_sides,
     recent,
     take,
     values_of,
@@ -159,7 +159,7 @@ def histories_of(columns: Columns) -> Iterator[StimHistory]:
         for coordinate in COORDINATES:
             scattered, found = mine[f"{coordinate}_scatter"], mine[f"{coordinate[:5]}_steps"]
             error[coordinate] = _mean_error(scattered, found)
-            far = outliers_to_both_sides(
+            far = trailing_outliers(
                 mine["mjd"], mine[coordinate], error[coordinate], sigmas=_OFF.now, days=_OUTLIER_DAYS
             )
             outlier[coordinate] = far | (scattered > _SCATTER.at(mine["mjd"]))
