@@ -11,6 +11,8 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
 from cosmo.cli.options import DataDir, Json, References
 from cosmo.launcher.embedded import EmbeddedPostgres
@@ -20,8 +22,9 @@ from services.ingestor.inspection import forget as forget_file
 from services.ingestor.repopulation import Progress as Done
 from services.ingestor.repopulation import abandon
 from services.ingestor.repopulation import repopulate as repopulate_tables
-from shared.database.engine import Database
+from shared.database.engine import Database, is_outage
 from shared.database.models.science import SCIENCE_TABLES
+from shared.errors import PermanentError
 from shared.settings import get_settings
 from shared.store import Store
 
@@ -35,19 +38,43 @@ ingest = typer.Typer(name="ingest", help="The science tables and the files that 
 
 
 def _urls(data_dir: Path) -> tuple[str, str]:
-    """URLs of Postgres and of the store: as the environment says, else those of the ``cosmo up`` of a folder."""
+    """URLs of Postgres and of the store: as the environment says, else those of the ``cosmo up`` of a folder.
+
+    Raises
+    ------
+    PermanentError
+        If Postgres does not answer there.
+    """
     settings = get_settings()
     database, store = settings.database_url, settings.store_url
     if "COSMO_DATABASE_URL" not in os.environ:
         database = EmbeddedPostgres(data_dir).url
     if "COSMO_STORE_URL" not in os.environ:
         store = f"file://{data_dir.resolve() / 'store'}"
+    asyncio.run(_require(database, data_dir))
     return database, store
 
 
+async def _require(url: str, data_dir: Path) -> None:
+    database = Database(url)
+    try:
+        async with database.session() as session:
+            await session.execute(select(1))
+    except (DBAPIError, OSError) as error:
+        if not is_outage(error):
+            raise
+        where = "COSMO_DATABASE_URL" if "COSMO_DATABASE_URL" in os.environ else str(data_dir)
+        advice = f"run `cosmo up --data-dir {data_dir}` beside this, or set COSMO_DATABASE_URL"
+        raise PermanentError(f"no Postgres answers at {where}: {advice}") from error
+    finally:
+        await database.dispose()
+
+
 def _with_database(data_dir: Path, work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
+    url = _urls(data_dir)[0]
+
     async def run() -> T:
-        database = Database(_urls(data_dir)[0])
+        database = Database(url)
         try:
             return await work(database)
         finally:
@@ -57,7 +84,7 @@ def _with_database(data_dir: Path, work: Callable[[Database], Coroutine[Any, Any
 
 
 def add(files: list[Path], data_dir: DataDir = _DEFAULT_DIR) -> None:
-    """Add SMS reports and cumulative images."""
+    """Add SMS reports, cumulative images, dark rates of others, and telemetry."""
     store = Store(_urls(data_dir)[1])
     for path in files:
         rows = _with_database(data_dir, partial(add_file, store=store, path=path))

@@ -91,3 +91,18 @@ async def test_describe_repopulate_forget(archive: Archive, cosmo: Cosmo, data_d
     async with archive.database.session() as session:
         assert (await session.execute(select(Header))).all() == []
     assert archive.store.fetch("raw/ldngz2szq/ldngz2szq_rawacq.fits.gz", data_dir).exists()
+
+
+async def test_without_postgres_it_says_what_to_start(
+    cosmo: Cosmo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in (("add", "orbital_info.json"), ("repopulate",)):
+        monkeypatch.setenv("COSMO_DATABASE_URL", "postgresql+asyncpg://cosmo@127.0.0.1:1/cosmo")
+        get_settings.cache_clear()
+        with pytest.raises(PermanentError, match="no Postgres answers at COSMO_DATABASE_URL: run `cosmo up"):
+            await cosmo(*command)
+        monkeypatch.delenv("COSMO_DATABASE_URL")
+        get_settings.cache_clear()
+        with pytest.raises(PermanentError, match="no Postgres answers at nowhere: run `cosmo up --data-dir nowhere`"):
+            await cosmo(*command, "--data-dir", "nowhere")
