@@ -70,9 +70,7 @@ async def _require(url: str, data_dir: Path) -> None:
         await database.dispose()
 
 
-def _with_database(data_dir: Path, work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
-    url = _urls(data_dir)[0]
-
+def _with_database(url: str, work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
     async def run() -> T:
         database = Database(url)
         try:
@@ -85,9 +83,10 @@ def _with_database(data_dir: Path, work: Callable[[Database], Coroutine[Any, Any
 
 def add(files: list[Path], data_dir: DataDir = _DEFAULT_DIR) -> None:
     """Add SMS reports, cumulative images, dark rates of others, and telemetry."""
-    store = Store(_urls(data_dir)[1])
+    database_url, store_url = _urls(data_dir)
+    store = Store(store_url)
     for path in files:
-        rows = _with_database(data_dir, partial(add_file, store=store, path=path))
+        rows = _with_database(database_url, partial(add_file, store=store, path=path))
         typer.echo(f"{path.name}: " + ", ".join(f"{count} rows of {table}" for table, count in rows.items()))
 
 
@@ -102,7 +101,7 @@ def repopulate(
     """Fill the science tables anew from the store; readers see the old content until the new one is complete."""
     database_url, store_url = _urls(data_dir)
     if restart:
-        _with_database(data_dir, abandon)
+        _with_database(database_url, abandon)
     with _progress() as bar:
         task = bar.add_task("datasets", total=None, rate=0.0, faults=0)
 
@@ -136,7 +135,7 @@ def _progress() -> Progress:
 
 def describe(what: str, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False) -> None:
     """Show all that is known of a file, or of every file of a rootname; with --json its rows too."""
-    found = _with_database(data_dir, lambda database: describe_files(database, what, rows=as_json))
+    found = _with_database(_urls(data_dir)[0], lambda database: describe_files(database, what, rows=as_json))
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
@@ -149,7 +148,7 @@ def describe(what: str, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False)
 
 def forget(name: str, data_dir: DataDir = _DEFAULT_DIR) -> None:
     """Remove a file and its rows from the database; what is in the store stays."""
-    versions = _with_database(data_dir, lambda database: forget_file(database, name))
+    versions = _with_database(_urls(data_dir)[0], lambda database: forget_file(database, name))
     typer.echo(f"{versions} versions of {name} forgotten")
 
 

@@ -9,13 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from services.monitor.monitors.framework.monitor import Columns, Values
 from services.monitor.monitors.framework.rules import Finding, Rule, always
 from services.monitor.monitors.framework.statistics import trailing_outliers
-from services.monitor.monitors.parts.exposures import (
-    finding_of,
-    notes_of,
-    recent,
-    take,
-    values_of,
-)
+from services.monitor.monitors.parts.exposures import finding_of, notes_of, recent, take, values_of
 from shared.cos.detector import FUV_SEGMENTS, STIM_BOX, STIM_POSITIONS
 from shared.database.models.monitoring import Severity
 
