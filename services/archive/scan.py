@@ -16,6 +16,7 @@ from services.archive.grouping import DatasetListing, group
 from services.archive.sources import Source, SourceFile
 from shared.broker import bulk
 from shared.cos.digests import reference_digests
+from shared.cos.reference_names import reference_folders
 from shared.database.engine import Database
 from shared.database.locks import AdvisoryLock
 from shared.database.models.operations import Dataset, Job, JobState, Scan, Stage
@@ -107,7 +108,8 @@ async def scan(
         known = {row.stem: row for row in rows.scalars()}
     seen = await asyncio.to_thread(_look, source, known)
     listings = group(seen.files, seen.facts)
-    digests = await asyncio.to_thread(_digests, references, listings, seen.facts)
+    folders = reference_folders(references, source.url) if references else ()
+    digests = await asyncio.to_thread(_digests, folders, listings, seen.facts)
     async with database.transaction() as session:
         await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": AdvisoryLock.SCAN})
         await _write_files(session, source, listings, seen)
@@ -143,10 +145,10 @@ def _look(source: Source, known: Mapping[str, SourceFileRow]) -> _Seen:
     return seen
 
 
-def _digests(folder: Path | None, listings: Sequence[DatasetListing], facts: Mapping[str, Facts]) -> list[_Digests]:
+def _digests(folders: Sequence[Path], listings: Sequence[DatasetListing], facts: Mapping[str, Facts]) -> list[_Digests]:
     """List the reference files of each dataset with their checksums; none of what is not calibrated."""
     return [
-        reference_digests(folder, {name for file in listing.files for name in facts[file.stem].references})
+        reference_digests(folders, {name for file in listing.files for name in facts[file.stem].references})
         if listing.kind in CALIBRATED
         else {}
         for listing in listings

@@ -6,10 +6,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from services.calibrator.headers import Exposure
+from shared.cos.reference_names import base_name
 from shared.cos.references import FILETYPES
 from shared.errors import PermanentError
 
 __all__ = ["best_references"]
+
+_NOT_APPLICABLE = ("N/A", "NOT FOUND N/A")
+"""What CRDS says of a kind of reference that an exposure does without (``crds.getrecommendations``)."""
 
 
 def best_references(cache: Path | None, context: str, exposure: Exposure) -> Mapping[str, str]:
@@ -57,5 +61,11 @@ def _recommendations(cache: Path, context: str, header: frozenset[tuple[str, str
 
     types = [keyword.lower() for keyword in FILETYPES]
     found = crds.getrecommendations(dict(header), reftypes=types, context=context, observatory="hst")
-    named = ((keyword.upper(), str(name).rsplit("/", 1)[-1]) for keyword, name in found.items())
-    return tuple((keyword, name) for keyword, name in named if name == "N/A" or name.endswith(".fits"))
+    return tuple((keyword.upper(), name) for keyword, text in found.items() if (name := _name(str(text))))
+
+
+def _name(found: str) -> str | None:
+    """Name of a recommended file, or ``N/A`` where the rules have none for such an exposure; None where they fail."""
+    if found.upper() in _NOT_APPLICABLE:
+        return "N/A"
+    return base_name(found)

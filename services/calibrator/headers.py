@@ -1,15 +1,18 @@
 """What the calibrator needs of raw files' headers."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from astropy.io import fits
 
 from shared.cos.names import parse_name
+from shared.cos.reference_names import base_name
+from shared.cos.references import FILETYPES, header_keyword, needed_references
 from shared.cos.switches import SWITCHES
 from shared.errors import PermanentError
 
-__all__ = ["Association", "Exposure", "read_association", "read_exposures"]
+__all__ = ["Association", "Exposure", "read_association", "read_exposures", "rewrite_references"]
 
 _RAW = ("rawtag", "rawaccum", "rawacq", "corrtag")
 """Suffixes of files that CalCOS starts from; calibrated events are among the inputs only where a recipe has them."""
@@ -31,8 +34,17 @@ class Exposure:
         return self.suffix[-2:] if self.suffix.endswith(("_a", "_b")) else ""
 
     def text(self, keyword: str) -> str:
-        """Value of a primary keyword, without the blanks around it; empty where it is absent."""
-        return str(self.header.get(keyword, "")).strip()
+        """Value of a primary keyword, without the blanks around it; empty where it is absent.
+
+        A calibration switch is in upper case, as CalCOS compares it (``cosutil.getSwitch``).
+        """
+        value = str(self.header.get(keyword, "")).strip()
+        return value.upper() if keyword in SWITCHES else value
+
+    @property
+    def algorithm(self) -> str:
+        """Algorithm of the extraction; CalCOS takes whatever is not TWOZONE for BOXCAR."""
+        return "TWOZONE" if self.text("XTRCTALG") == "TWOZONE" else "BOXCAR"
 
     def is_set(self, switch: str) -> bool:
         """Whether a calibration switch is PERFORM."""
@@ -44,7 +56,7 @@ class Exposure:
 
     def switches(self) -> dict[str, str]:
         """Every switch that the header has."""
-        return {name: str(self.header[name]) for name in SWITCHES if name in self.header}
+        return {name: self.text(name) for name in SWITCHES if name in self.header}
 
 
 @dataclass(frozen=True)
@@ -102,3 +114,29 @@ def read_association(folder: Path) -> Association | None:
     products = [name for name, kind in present if kind.startswith("PROD")]
     members = tuple(name for name, kind in present if kind.startswith("EXP"))
     return Association(paths[0], members, products[0] if products else None)
+
+
+def rewrite_references(exposures: Iterable[Exposure], names: Mapping[tuple[str, str], str]) -> None:
+    """Let staged raw files name their references by ``lref``, and no file outside the run's own folder.
+
+    Parameters
+    ----------
+    exposures
+        Staged raw files, changed in place where a reference is given by a path or in another case.
+    names
+        Names of the references of the run, by keyword and by what a header says (`needed_references`).
+    """
+    for exposure in exposures:
+        header = exposure.header
+        wanted = {
+            header_keyword(header, keyword): f"lref${names[keyword, value]}"
+            for keyword, value in needed_references(header).items()
+        }
+        for keyword in (*FILETYPES, "PHOTTAB", "IMPHTTAB"):  # what no step of this run opens
+            if keyword in header and keyword not in wanted and exposure.text(keyword).upper() not in ("", "N/A"):
+                name = base_name(header[keyword])
+                wanted[keyword] = f"lref${name}" if name else "N/A"
+        changed = {key: value for key, value in wanted.items() if exposure.text(key) != value}
+        if changed:
+            with fits.open(exposure.path, mode="update") as hdus:
+                hdus[0].header.update(changed)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from services.calibrator.headers import Association, Exposure
 from services.calibrator.references import Reference, ReferenceFolder
-from shared.cos.completeness import missing_raw
+from shared.cos.completeness import missing_raw, opened_beside
 from shared.cos.segments import expected_segments
+from shared.cos.switches import SWITCHES
 from shared.errors import PermanentError, UnsupportedError
 
 __all__ = ["Preflight", "preflight"]
@@ -71,13 +72,19 @@ def preflight(
 
 
 def _missing(association: Association | None, exposures: Sequence[Exposure]) -> set[str]:
-    """Names of the raw files that must be there and are not: of each member, and of each segment that was on."""
+    """Names of the files that must be there and are not: of each member, and of each segment that was on."""
     raw: dict[str, set[str]] = {member: set() for member in association.members} if association else {}
     segments: dict[str, set[str]] = {}
     for exposure in exposures:
         raw.setdefault(exposure.rootname, set()).add(exposure.suffix)
         segments.setdefault(exposure.rootname, set()).update(expected_segments(exposure.header))
-    return {name for root, suffixes in raw.items() for name in missing_raw(root, suffixes, segments.get(root, ()))}
+    missing = {name for root, suffixes in raw.items() for name in missing_raw(root, suffixes, segments.get(root, ()))}
+    beside = (
+        exposure.path.with_name(f"{exposure.rootname}_{suffix}.fits")
+        for exposure in exposures
+        for suffix in opened_beside(exposure.header)
+    )
+    return missing | {path.stem for path in beside if not path.is_file()}
 
 
 def _check_header(exposure: Exposure) -> None:
@@ -89,6 +96,9 @@ def _check_header(exposure: Exposure) -> None:
     dark = "DARK" in (exposure.text("EXPTYPE"), exposure.text("TARGNAME"))
     if aperture.split("-")[0] not in _APERTURES and not dark:
         raise PermanentError(f"{name}: APERTURE is {aperture!r}, not one of {', '.join(sorted(_APERTURES))}")
+    for switch in SWITCHES:
+        if switch != "STATFLAG" and not isinstance(header.get(switch, ""), str):
+            raise PermanentError(f"{name}: {switch} is {header[switch]!r}; it is PERFORM or OMIT")
     for keyword in ("WALKCORR", "WALKTAB"):
         if keyword in header:
             raise PermanentError(f"{name}: {keyword} is a keyword of before CalCOS 3; retrieve the raw data anew")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.calibrator.headers import read_association, read_exposures
+from services.calibrator.headers import read_association, read_exposures, rewrite_references
 from services.calibrator.preflight import preflight
 from services.calibrator.products import promised_products
 from services.calibrator.recipes.arguments import calcos_arguments, write_shifts
@@ -126,14 +126,17 @@ def prepare(request: CalibrationRequest, workspace: Workspace) -> Prepared:
     """
     folder, lref = workspace.inputs, workspace.references
     stage(request.raw, folder)
-    for path in sorted(folder.glob("*.fits")):
-        check_fits(path)
+    odd = tuple(warning for path in sorted(folder.glob("*.fits")) for warning in check_fits(path))
     changes, warnings = _edit(request, workspace)
+    warnings += odd
     association, exposures = read_association(folder), read_exposures(folder)
     randseeds = {exposure.path.name: fix_seed(exposure.path, request.randseed) for exposure in exposures}
     single = request.recipe is not None and request.recipe.members.file is not None
     checked = preflight(association, exposures, request.references, request.accepted_missing, single_file=single)
     request.references.link(checked.references, lref)
+    rewrite_references(exposures, {(item.keyword, item.value): item.name for item in checked.references})
+    exposures = read_exposures(folder)
+    warnings += tuple(reference.warning for reference in checked.references if reference.warning)
     references, options = checked.references, request.recipe.options if request.recipe else Options()
     if request.recipe is not None:
         chosen = {change.keyword for change in changes if isinstance(change, HeaderEdit)}
@@ -184,7 +187,7 @@ def _derived(changes: Sequence[Change], lref: Path) -> tuple[Reference, ...]:
         if isinstance(change, HeaderEdit) and str(change.new).startswith("lref$")
     }
     return tuple(
-        Reference(keywords[change.file], change.file, sha256_of(lref / change.file))
+        Reference(keywords[change.file], change.file, sha256_of(lref / change.file), change.file)
         for change in changes
         if isinstance(change, TableCopied)
     )

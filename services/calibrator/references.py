@@ -3,6 +3,7 @@
 CalCOS reports a missing or wrong reference with an empty message, or half a run later.
 """
 
+import hashlib
 import os
 import uuid
 from collections.abc import Iterable, Mapping
@@ -15,7 +16,8 @@ from astropy.io import fits
 from services.calibrator.contexts import best_references
 from services.calibrator.headers import Exposure
 from services.calibrator.unpacking import unpack
-from shared.cos.references import check_reference, find_reference, needed_references
+from shared.cos.reference_names import FoundReference, locate_reference, reference_folders
+from shared.cos.references import check_reference, needed_references
 from shared.errors import PermanentError
 from shared.fits import check_fits
 from shared.store import sha256_of
@@ -35,11 +37,27 @@ def _needed(exposure: Exposure) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Reference:
-    """A reference file that a run uses: keyword, name and SHA-256."""
+    """A reference file that a run uses.
+
+    Attributes
+    ----------
+    keyword
+        Keyword that names it.
+    name
+        Name that it has for the run, without a folder.
+    sha256
+        Checksum of the plain file.
+    value
+        What the header says, as text of a `ReferenceName`.
+    warning
+        What to know of where it was found; empty for nothing.
+    """
 
     keyword: str
     name: str
     sha256: str
+    value: str
+    warning: str = ""
 
 
 class ReferenceFolder:
@@ -55,6 +73,8 @@ class ReferenceFolder:
         CalCOS that will read the files; those made for a later one are refused.
     crds
         Cache of CRDS: contexts, and files that the folder has not; None where there is none.
+    source
+        URL or path of the raw files' source, where a header may name files as well; None for none.
     files
         Plain files that go before those of the folder, by name.
     """
@@ -65,18 +85,20 @@ class ReferenceFolder:
         cache: Path,
         calcos_version: str,
         crds: Path | None = None,
+        source: str | None = None,
         files: Mapping[str, Path] | None = None,
     ) -> None:
-        self._folder = folder
+        self._folder = None if folder is None else folder.absolute()
         self._crds = crds
+        self._source = source
         self._files = dict(files or {})
         self._cache = cache.resolve()
         self._calcos_version = calcos_version
         self._checksums: dict[tuple[str, int, int], str] = {}
 
-    def with_files(self, files: Mapping[str, Path]) -> "ReferenceFolder":
-        """Let plain files, by name, go before those of the folder, for one run."""
-        other = ReferenceFolder(self._folder, self._cache, self._calcos_version, self._crds, files)
+    def for_run(self, source: str | None, files: Mapping[str, Path]) -> "ReferenceFolder":
+        """Add the source of a run's raw files, and plain files that go before all others."""
+        other = ReferenceFolder(self._folder, self._cache, self._calcos_version, self._crds, source, files)
         other._checksums = self._checksums  # what was read once is known to both
         return other
 
@@ -119,20 +141,31 @@ class ReferenceFolder:
             New folder for ``lref`` to point to.
         """
         folder.mkdir()
-        for name in {reference.name for reference in references}:
+        values: dict[str, str] = {}
+        for reference in references:
+            if values.setdefault(reference.name, reference.value) == reference.value:
+                continue
+            first, second = values[reference.name], reference.value
+            if self._plain(first) != self._plain(second):
+                raise PermanentError(f"{first} and {second} are two reference files of one name; rename one of them")
+        for name, value in values.items():
+            path = self._plain(value)
             try:
-                (folder / name).hardlink_to(self._located(name))
+                (folder / name).hardlink_to(path)
             except OSError:  # another disk, or one without hard links
-                (folder / name).symlink_to(self._located(name))
+                (folder / name).symlink_to(path)
 
-    def _reference(self, keyword: str, name: str, where: str) -> Reference:
+    def _reference(self, keyword: str, value: str, where: str) -> Reference:
         try:
-            path = self._located(name)
+            path = self._plain(value)
             checksum = self._checksum(path)
-            check_reference(name, fits.getheader(path), keyword, self._calcos_version)
+            check_reference(path.name, fits.getheader(path), keyword, self._calcos_version)
+            warning = ""
+            if value not in self._files and not (found := self._origin(value)).as_given:
+                warning = f"{where}: {value} is outside the folders of references; {found.path} was used"
         except PermanentError as error:
             raise PermanentError(f"{where}: {error}") from error
-        return Reference(keyword, name, checksum)
+        return Reference(keyword, path.name, checksum, value, warning)
 
     def _checksum(self, path: Path) -> str:
         """SHA-256 of a file; the first time, the file is also walked to its end."""
@@ -143,33 +176,35 @@ class ReferenceFolder:
             self._checksums[key] = sha256_of(path)
         return self._checksums[key]
 
-    def _located(self, name: str) -> Path:
-        """Plain file of a name: one given for the run, or one in the cache."""
-        return self._files.get(name) or self._unpacked(name)
+    def _plain(self, value: str) -> Path:
+        """Plain file that a value names: one given for the run, or one in the cache."""
+        return self._files.get(value) or self._unpacked(value)
 
-    def _origin(self, name: str) -> Path:
-        """File of a name, plain or gzipped: in the folder, or in the cache of CRDS."""
-        folders = [self._folder] if self._folder else []
+    def _origin(self, value: str) -> FoundReference:
+        """File that a value names, plain or gzipped: in the folder, the source, or the cache of CRDS."""
+        folders = list(reference_folders(self._folder, self._source))
         if self._crds:
             folders += [self._crds / "references" / "hst", self._crds / "references" / "hst" / "cos"]
-        if not folders:
+        if found := locate_reference(value, folders):
+            return found
+        if not (self._folder or self._crds):
             raise PermanentError(
                 "no folder of reference files is set; give --references or COSMO_CALIBRATOR__REFERENCES"
             )
-        found = next((path for folder in folders if (path := find_reference(folder, name))), None)
-        if found is None:
-            raise PermanentError(f"{name} is not in {folders[0]}; put it there, or upload it for a recipe")
-        return found
+        raise PermanentError(f"{value} is not in {folders[0]}; put it there, or upload it for a recipe")
 
-    def _unpacked(self, name: str) -> Path:
-        """Plain file in the cache, made or renewed from the folder."""
-        origin = self._origin(name)
-        target = self._cache / name
+    def _unpacked(self, value: str) -> Path:
+        """Plain file in the cache, made or renewed from where the reference lies."""
+        found = self._origin(value)
+        origin, cache = found.path, self._cache
+        if origin.parent != self._folder:  # files of one name in several folders are several files
+            cache /= hashlib.sha256(os.fsencode(origin.parent)).hexdigest()[:12]
+        target = cache / found.name
         modified = origin.stat().st_mtime_ns
         if target.is_file() and target.stat().st_mtime_ns == modified:
             return target
-        self._cache.mkdir(parents=True, exist_ok=True)
-        staged = self._cache / f".{name}.{uuid.uuid4().hex}"
+        cache.mkdir(parents=True, exist_ok=True)
+        staged = cache / f".{found.name}.{uuid.uuid4().hex}"
         try:
             unpack(origin, staged)
             os.utime(staged, ns=(modified, modified))

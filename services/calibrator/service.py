@@ -87,6 +87,20 @@ class Performed:
         )
 
 
+@dataclass(frozen=True)
+class _Inputs:
+    """Current inputs of a dataset, what an operator accepted to be missing, and the source that they are from."""
+
+    files: Sequence[File]
+    accepted_missing: Sequence[str]
+    source: str | None
+
+    @property
+    def recorded(self) -> tuple[Sequence[File], Sequence[str]]:
+        """What the record of a run keeps."""
+        return self.files, self.accepted_missing
+
+
 class CalibrationService:
     """Calibrates datasets.
 
@@ -144,9 +158,9 @@ class CalibrationService:
         CosmoError
             As `perform` would before it starts CalCOS.
         """
-        files, accepted = await self._inputs(job, recipe)
+        inputs = await self._inputs(job, recipe)
         with open_workspace(self._settings.scratch, f"{job.rootname}-{job.id}") as workspace:
-            return await asyncio.to_thread(rehearse, await self._request(job, files, accepted, workspace, recipe))
+            return await asyncio.to_thread(rehearse, await self._request(job, inputs, workspace, recipe))
 
     async def perform(self, job: ClaimedJob, recipe: Recipe | None = None) -> Performed:
         """Run CalCOS on a dataset; what it left is in the store, and the record of the run not yet written.
@@ -167,14 +181,14 @@ class CalibrationService:
         UnsupportedError
             If there is nothing to calibrate.
         """
-        files, accepted = await self._inputs(job, recipe)
+        inputs = await self._inputs(job, recipe)
         token = uuid.uuid4().hex[:8]
         folder = product_folder(job, token)
         with (
             structlog.contextvars.bound_contextvars(run=token),
             open_workspace(self._settings.scratch, f"{job.rootname}-{job.id}") as workspace,
         ):
-            request = await self._request(job, files, accepted, workspace, recipe)
+            request = await self._request(job, inputs, workspace, recipe)
             records: list[CalibrationResult] = []
             try:
                 result = await calibrate(request, records.append)
@@ -188,30 +202,25 @@ class CalibrationService:
                 # What a full store took of it must not be in the way of the next attempt.
                 await asyncio.to_thread(self._store.remove, folder)
                 if records:
-                    failed = run_record(job, self._calcos_version, files, accepted, records[-1])
+                    failed = run_record(job, self._calcos_version, *inputs.recorded, records[-1])
                     await record_failure(self._database, failed, error)
                 raise
 
-        run = run_record(job, self._calcos_version, files, accepted, result)
+        run = run_record(job, self._calcos_version, *inputs.recorded, result)
         run.path = folder
         return Performed(run, result, products, extras, lambda: self._store.remove(folder))
 
     async def _request(
-        self,
-        job: ClaimedJob,
-        files: Sequence[File],
-        accepted: Sequence[str],
-        workspace: Workspace,
-        recipe: Recipe | None,
+        self, job: ClaimedJob, inputs: _Inputs, workspace: Workspace, recipe: Recipe | None
     ) -> CalibrationRequest:
         uploaded = await self._uploaded(recipe, workspace)
         return CalibrationRequest(
             label=job.rootname,
-            raw=await asyncio.to_thread(self._fetch, files, workspace.root / "fetched"),
+            raw=await asyncio.to_thread(self._fetch, inputs.files, workspace.root / "fetched"),
             products=workspace.packed,
-            references=self._references.with_files(uploaded) if uploaded else self._references,
+            references=self._references.for_run(inputs.source, uploaded),
             scratch=workspace.root,
-            accepted_missing=frozenset(accepted),
+            accepted_missing=frozenset(inputs.accepted_missing),
             randseed=self._settings.randseed,
             memory_limit_mb=self._settings.memory_limit_mb,
             wall_limit_seconds=self._settings.wall_limit_seconds,
@@ -221,7 +230,7 @@ class CalibrationService:
             recipe=recipe,
         )
 
-    async def _inputs(self, job: ClaimedJob, recipe: Recipe | None) -> tuple[list[File], list[str]]:
+    async def _inputs(self, job: ClaimedJob, recipe: Recipe | None) -> _Inputs:
         """Find the current inputs, those that a recipe adds among them, and what an operator accepted to be missing."""
         wavecals = recipe.members.wavecals if recipe else ()
         events = recipe.members.calibrated if recipe else None
@@ -238,8 +247,9 @@ class CalibrationService:
                 .order_by(Event.id.desc())
                 .limit(1)
             )
-            accepted = list(fetched.scalar_one()["accepted_missing"])
-            return [file for file in rows.scalars() if file.suffix not in _COMPANIONS], accepted
+            detail = fetched.scalar_one()
+            files = [file for file in rows.scalars() if file.suffix not in _COMPANIONS]
+            return _Inputs(files, list(detail["accepted_missing"]), detail.get("source"))
 
     async def _uploaded(self, recipe: Recipe | None, workspace: Workspace) -> dict[str, Path]:
         """Fetch the uploaded references that a recipe names."""

@@ -38,6 +38,7 @@ _MEANT = {
 }
 """What CalCOS says when it stops, and what that means for whoever set the numbers."""
 
+_TRACEBACK = "Traceback (most recent call last):"
 _LOG_LINES = 12
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -124,8 +125,10 @@ class RunResult:
 
     @property
     def tail(self) -> str:
-        """The last lines of the log."""
-        return "\n".join(self.log.splitlines()[-_LOG_LINES:])
+        """The last lines that CalCOS printed; those before a traceback, which say what it stopped at, and its end."""
+        said, traceback, rest = self.log.rpartition(_TRACEBACK)
+        printed = "\n".join((said if traceback else rest).splitlines()[-_LOG_LINES:])
+        return f"{printed}\n{rest.rstrip().splitlines()[-1]}" if traceback and rest.strip() else printed
 
 
 def _nothing() -> None:

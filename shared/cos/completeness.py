@@ -1,8 +1,26 @@
-"""Which raw files an exposure must have."""
+"""Which files an exposure must have before CalCOS can calibrate it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
-__all__ = ["missing_raw"]
+__all__ = ["missing_raw", "opened_beside"]
+
+
+def opened_beside(header: Mapping[str, Any]) -> list[str]:
+    """Suffixes of the files that CalCOS opens beside a raw file, and fails without.
+
+    The histogram of pulse heights of an FUV exposure in ACCUM mode (``timetag.doPhacorr``).
+
+    Parameters
+    ----------
+    header
+        Primary header of the raw file.
+    """
+    detector, mode, segment, switch = (
+        str(header.get(keyword) or "").strip() for keyword in ("DETECTOR", "OBSMODE", "SEGMENT", "PHACORR")
+    )
+    opens = detector == "FUV" and mode == "ACCUM" and switch.upper() == "PERFORM"
+    return [f"pha_{segment[-1].lower()}"] if opens and segment in ("FUVA", "FUVB") else []
 
 
 def missing_raw(exposure: str, raw: Collection[str], segments: Collection[str]) -> list[str]:

@@ -1,43 +1,44 @@
 """What a calibration depends on beside its inputs: the content of the reference files that its headers name."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from shared.cos.references import find_reference
+from shared.cos.reference_names import locate_reference
+from shared.errors import PermanentError
 from shared.store import sha256_of
 
 __all__ = ["reference_digests"]
 
 
-def reference_digests(folder: Path | None, names: Iterable[str]) -> dict[str, str | None]:
-    """SHA-256 of reference files as they lie in their folder, packed or not.
+def reference_digests(folders: Sequence[Path], names: Iterable[str]) -> dict[str, str | None]:
+    """SHA-256 of reference files as they lie in their folders, packed or not.
 
     A file is read once for each size and time of change that it had.
 
     Parameters
     ----------
-    folder
-        Folder of the reference files; None where this service does not see it.
+    folders
+        Folders that reference files may lie in; none where this service does not see them.
     names
-        Names without ``.gz``.
+        Texts of `ReferenceName`.
 
     Returns
     -------
     dict of str to str or None
         None for a file that is not there, so that its arrival is a change too. Empty without a folder.
     """
-    return {name: _digest_of(folder, name) for name in sorted(names)} if folder is not None else {}
+    return {name: _digest_of(folders, name) for name in sorted(names)} if folders else {}
 
 
-def _digest_of(folder: Path, name: str) -> str | None:
-    path = find_reference(folder, name)
-    if path is None:
-        return None
+def _digest_of(folders: Sequence[Path], name: str) -> str | None:
     try:
-        status = path.stat()
-        return _digest(path, status.st_size, status.st_mtime_ns)
-    except OSError:  # it went in this moment, or cannot be read; the calibrator will tell
+        found = locate_reference(name, folders)
+        if found is None:
+            return None
+        status = found.path.stat()
+        return _digest(found.path, status.st_size, status.st_mtime_ns)
+    except (OSError, PermanentError):  # gone meanwhile, unreadable or no name: the calibrator reports it
         return None
 
 

@@ -5,12 +5,12 @@ Source: CalCOS 3.6.2, `cosutil.missingRefFiles`, `calcos.resetSwitches` and the 
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from shared.cos.reference_names import ReferenceName
 from shared.errors import PermanentError
 
-__all__ = ["FILETYPES", "check_reference", "find_reference", "needed_references"]
+__all__ = ["FILETYPES", "check_reference", "header_keyword", "needed_references"]
 
 FILETYPES = {
     "FLATFILE": "FLAT FIELD REFERENCE IMAGE",
@@ -90,11 +90,9 @@ _REQUIRED = {
 _SPECTROSCOPIC = {"FLUXTAB", "LAMPTAB", "TDSTAB", "WCPTAB", "XTRACTAB", "DISPTAB"}
 """References that are mandatory for spectra only: CalCOS resets the switches of images."""
 
-_UNUSED = ("", "N/A")
-
 
 def needed_references(header: Mapping[str, Any]) -> dict[str, str]:
-    """List the reference files that calibrating a raw file opens, keyword to file name.
+    """List the reference files that calibrating a raw file opens, keyword to text of a `ReferenceName`.
 
     A file of a step that is switched off is not among them. CalCOS 3.6.2 fails where a mandatory one is N/A.
 
@@ -107,6 +105,7 @@ def needed_references(header: Mapping[str, Any]) -> dict[str, str]:
     ------
     PermanentError
         If the header does not name a file that a switch asks for; the message names the keyword and the switch.
+        Also if the value of a keyword is not the name of a file.
     """
     spectroscopic = _text(header, "OBSTYPE") == "SPECTROSCOPIC"
     needed: dict[str, str] = {}
@@ -114,9 +113,8 @@ def needed_references(header: Mapping[str, Any]) -> dict[str, str]:
         switches = _ONLY_FOR.get(keyword, ())
         if switches and not any(_is_set(header, switch) for switch in switches) and not _of_lamp(header, keyword):
             continue
-        name = _file_name(header, keyword)
-        if name not in _UNUSED:
-            needed[keyword] = name
+        if value := _value(header, keyword):
+            needed[keyword] = _parse(keyword, value)
             continue
         switch = _demanded_by(header, keyword)
         if switch and (spectroscopic or keyword not in _SPECTROSCOPIC):
@@ -125,19 +123,6 @@ def needed_references(header: Mapping[str, Any]) -> dict[str, str]:
                 f"file{_INSTEAD.get(switch, f' or {switch} to OMIT')}, in the header or by a recipe"
             )
     return needed
-
-
-def find_reference(folder: Path, name: str) -> Path | None:
-    """Path of a reference file in a folder, plain or gzipped; None where it is not there.
-
-    Parameters
-    ----------
-    folder
-        Folder of reference files.
-    name
-        Name without ``.gz``.
-    """
-    return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
 
 
 def _version(text: str) -> tuple[tuple[int, str], ...]:
@@ -179,16 +164,27 @@ def _text(header: Mapping[str, Any], keyword: str) -> str:
     return str(header.get(keyword) or "").strip()
 
 
+def header_keyword(header: Mapping[str, Any], keyword: str) -> str:
+    """Keyword that names a reference file in a header: FLUXTAB was PHOTTAB before CalCOS 2.18."""
+    return "PHOTTAB" if keyword == "FLUXTAB" and keyword not in header else keyword
+
+
 def _is_set(header: Mapping[str, Any], switch: str) -> bool:
-    """Whether a step is made; CalCOS opens files anew for steps that are done in calibrated events."""
-    return _text(header, switch) in ("PERFORM", "COMPLETE")
+    """Whether a step is made; CalCOS opens files again for steps that are done in calibrated events."""
+    return _text(header, switch).upper() in ("PERFORM", "COMPLETE")
 
 
-def _file_name(header: Mapping[str, Any], keyword: str) -> str:
-    value = _text(header, keyword)
-    if keyword == "FLUXTAB" and keyword not in header:
-        value = _text(header, "PHOTTAB")  # the name that it had before CalCOS 2.18
-    return value.rsplit("$", 1)[-1].lstrip("/")
+def _value(header: Mapping[str, Any], keyword: str) -> str:
+    """Value of a reference keyword; empty where it names nothing."""
+    value = _text(header, header_keyword(header, keyword))
+    return "" if value.upper() == "N/A" else value
+
+
+def _parse(keyword: str, value: str) -> str:
+    try:
+        return str(ReferenceName.parse(value))
+    except PermanentError as error:
+        raise PermanentError(f"{keyword}: {error}") from error
 
 
 def _of_lamp(header: Mapping[str, Any], keyword: str) -> str | None:
@@ -211,7 +207,7 @@ def _demanded_by(header: Mapping[str, Any], keyword: str) -> str | None:
     if keyword == "TWOZXTAB":
         return "XTRCTALG" if _text(header, "XTRCTALG") == "TWOZONE" else None
     if keyword == "PHATAB":
-        unnamed = _file_name(header, "PHAFILE") in _UNUSED
+        unnamed = not _value(header, "PHAFILE")
         wanted = _text(header, "OBSMODE") == "ACCUM" or unnamed
         return "PHACORR" if _is_set(header, "PHACORR") and wanted else None
     switch = _ONLY_FOR[keyword][0] if keyword in _ONLY_FOR else _REQUIRED.get(keyword)

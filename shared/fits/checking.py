@@ -12,7 +12,7 @@ import numpy as np
 
 from shared.errors import PermanentError
 from shared.fits.cards import BLOCK, CARD, Header, parse_header
-from shared.fits.hdus import MAX_HEADER_BLOCKS, data_size, read_cards
+from shared.fits.hdus import MAX_HEADER_BLOCKS, data_size, only_zeros, read_cards
 from shared.fits.streams import open_fits, reading
 
 __all__ = ["check_fits"]
@@ -21,16 +21,22 @@ _CHUNK = BLOCK * 1024
 _ALL_ONES = 0xFFFFFFFF
 
 
-def check_fits(path: Path) -> None:
+def check_fits(path: Path) -> tuple[str, ...]:
     """Refuse what is not a whole, uncorrupted FITS file.
 
-    Every header must end, every data unit must be there to the last byte of its last block, nothing may follow, and
-    ``DATASUM`` and ``CHECKSUM`` must agree where they are given. Data of a plain file without these are not read.
+    Every header must end, every data unit must be there to the last byte of its last block, nothing but zeros may
+    follow, and ``DATASUM`` and ``CHECKSUM`` must agree where they are given. Data of a plain file without these are
+    not read.
 
     Parameters
     ----------
     path
         Local file, plain or gzipped.
+
+    Returns
+    -------
+    tuple of str
+        What is unusual, though CalCOS reads the file all the same.
 
     Raises
     ------
@@ -43,15 +49,16 @@ def check_fits(path: Path) -> None:
         if path.stat().st_size == 0:
             raise PermanentError(f"{path.name}: the file is empty; fetch it again")
         number = 0
-        while _check_hdu(stream, path.name, number):
+        while (block := stream.read(BLOCK)) or number == 0:
+            if number and only_zeros(stream, block):
+                return (f"{path.name}: there are zeros behind its last extension",)
+            _check_hdu(stream, block, path.name, number)
             number += 1
+    return ()
 
 
-def _check_hdu(stream: IO[bytes], name: str, number: int) -> bool:
-    """Walk over one HDU; False at the end of the file."""
-    block = stream.read(BLOCK)
-    if not block and number > 0:
-        return False
+def _check_hdu(stream: IO[bytes], block: bytes, name: str, number: int) -> None:
+    """Walk over one HDU, of which the first block is read already."""
     where = f"{name}, HDU {number}"
     raw = read_cards(stream, block, where, number, MAX_HEADER_BLOCKS)
     header = parse_header(raw, where)
@@ -63,7 +70,6 @@ def _check_hdu(stream: IO[bytes], name: str, number: int) -> bool:
         raise PermanentError(f"{where}: truncated, {left} of {padded} bytes of data are missing; fetch it again")
     if check:
         _check_sums(header, raw, total, where)
-    return True
 
 
 def _is_plain(stream: IO[bytes]) -> bool:

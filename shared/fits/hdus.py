@@ -8,7 +8,7 @@ from shared.errors import PermanentError
 from shared.fits.cards import BLOCK, CARD, Header, Value, parse_header
 from shared.fits.streams import inflated, reading
 
-__all__ = ["MAX_HEADER_BLOCKS", "Hdu", "data_size", "read_cards", "read_hdus", "read_header"]
+__all__ = ["MAX_HEADER_BLOCKS", "Hdu", "data_size", "only_zeros", "read_cards", "read_hdus", "read_header"]
 
 MAX_HEADER_BLOCKS = 2000
 """Most header blocks of a file (5.8 MB); a COS support file, the richest kind, has about a hundred."""
@@ -74,6 +74,8 @@ def read_hdus(stream: IO[bytes], name: str) -> list[Hdu]:
         found: list[Hdu] = []
         budget, position = MAX_HEADER_BLOCKS, 0
         while block := content.read(BLOCK):
+            if found and only_zeros(content, block):
+                break
             where = f"{name}, HDU {len(found)}"
             raw = read_cards(content, block, where, len(found), budget)
             blocks = len(raw) // BLOCK + 1
@@ -88,6 +90,21 @@ def read_hdus(stream: IO[bytes], name: str) -> list[Hdu]:
         if not found:
             raise PermanentError(f"{name}: the file is empty; fetch it again")
     return found
+
+
+def only_zeros(content: IO[bytes], block: bytes) -> bool:
+    """Whether nothing but zeros follows, which readers of FITS pass over; content is read up to the first other byte.
+
+    Parameters
+    ----------
+    content
+        Inflated content behind the block.
+    block
+        A block behind a data unit.
+    """
+    while block and not block.strip(b"\0"):
+        block = content.read(BLOCK)
+    return not block
 
 
 def read_header(stream: IO[bytes], name: str) -> dict[str, Value]:

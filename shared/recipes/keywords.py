@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from shared.cos.reference_names import FILE_NAME
 from shared.cos.references import FILETYPES
 from shared.cos.switches import SWITCHES
 from shared.recipes.document import refuse_unknown
@@ -91,7 +92,7 @@ KEYWORDS = {
 CONTEXT = r"hst_(\w+_)?\d{4}\.pmap"
 """Name of a context of CRDS."""
 
-REFERENCE = rf"^[A-Za-z0-9][A-Za-z0-9_.\-]*\.fits$|^N/A$|^{CONTEXT}$"
+REFERENCE = rf"^{FILE_NAME}$|^N/A$|^{CONTEXT}$"
 """What a reference keyword may be set to."""
 
 _NAMED_SWITCHES = tuple(name for name in SWITCHES if name != "STATFLAG")

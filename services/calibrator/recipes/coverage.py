@@ -125,7 +125,7 @@ def _apertures(keyword: str, exposure: Exposure) -> Iterator[str]:
     kind, own = exposure.text("EXPTYPE"), aperture_of(exposure)
     if keyword not in (_OF_WAVECALS if kind == "WAVECAL" else _OF_SPECTRA if kind.startswith("EXTERNAL") else ()):
         return
-    two_zones = exposure.text("XTRCTALG") == "TWOZONE"
+    two_zones = exposure.algorithm == "TWOZONE"
     opened = {
         "TRACETAB": exposure.is_set("TRCECORR"),
         "PROFTAB": exposure.is_set("ALGNCORR") or (two_zones and exposure.is_set("X1DCORR")),

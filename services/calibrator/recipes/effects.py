@@ -34,7 +34,7 @@ def check_effects(exposure: Exposure, edits: Mapping[str, Any], recipe: Recipe) 
     def text(keyword: str) -> str:
         return str(edits.get(keyword, exposure.text(keyword)))
 
-    algorithm = text("XTRCTALG") or "BOXCAR"
+    algorithm = str(edits.get("XTRCTALG", exposure.algorithm))
     if algorithm == "TWOZONE" and "XTRCTALG" in edits and exposure.text("DETECTOR") == "NUV":
         raise PermanentError(f"{name}: XTRCTALG=TWOZONE is for the FUV; the NUV has BOXCAR alone")
     if done := sorted(switch for switch in edits if exposure.is_done(switch)):
@@ -107,10 +107,8 @@ def _segment(keyword: str) -> str | None:
 
 def _extracted(exposure: Exposure, edits: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield algorithm and segment or stripe of each spectrum of the target that CalCOS extracts."""
-    algorithm, switch = (
-        str(edits.get(keyword, exposure.text(keyword))) or default
-        for keyword, default in (("XTRCTALG", "BOXCAR"), ("X1DCORR", "OMIT"))
-    )
+    algorithm = str(edits.get("XTRCTALG", exposure.algorithm))
+    switch = str(edits.get("X1DCORR", exposure.text("X1DCORR")))
     spectrum = exposure.text("OBSTYPE") == "SPECTROSCOPIC" and exposure.text("EXPTYPE") != "WAVECAL"
     if spectrum and switch == "PERFORM":
         yield from ((algorithm, segment) for segment in segments_of(exposure))

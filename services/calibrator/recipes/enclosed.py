@@ -40,7 +40,7 @@ def excess(x1d: Path, lref: Path) -> dict[str, NDArray[np.float64]]:
     found: dict[str, NDArray[np.float64]] = {}
     with fits.open(x1d) as hdus:
         exposure = Exposure(x1d, x1d.name[:9], "x1d", hdus[0].header, hdus[1].header)
-        if exposure.text("XTRCTALG") != "TWOZONE":
+        if exposure.algorithm != "TWOZONE":
             return found
         profiles = fits.getdata(lref / file_of(exposure, "PROFTAB"), 1)
         for spectrum in hdus[1].data:

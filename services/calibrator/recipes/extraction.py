@@ -44,7 +44,7 @@ def derive(recipe: Recipe, exposures: Sequence[Exposure], lref: Path) -> list[Ch
     wanted: dict[tuple[str, str], Cells] = {}
     users: dict[tuple[str, str], list[Exposure]] = {}
     for exposure in exposures:
-        algorithm = exposure.text("XTRCTALG") or "BOXCAR"
+        algorithm = exposure.algorithm
         _check_alignment(exposure, algorithm, lref)
         numbers = {segment: recipe.extraction.numbers(algorithm, segment) for segment in segments_of(exposure)}
         if not any(numbers.values()) or not exposure.is_set("X1DCORR") or exposure.text("EXPTYPE") == "WAVECAL":

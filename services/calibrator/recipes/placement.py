@@ -46,7 +46,7 @@ def check_placement(exposures: Sequence[Exposure], lref: Path) -> None:
         if exposure.text("EXPTYPE") == "WAVECAL" or not exposure.is_set("X1DCORR"):
             continue
         for segment in segments_of(exposure):
-            if exposure.text("XTRCTALG") == "TWOZONE":
+            if exposure.algorithm == "TWOZONE":
                 aperture = aperture_of(exposure)
                 numbers, profile = (
                     row_of(exposure, keyword, segment, aperture, lref) for keyword in ("TWOZXTAB", "PROFTAB")

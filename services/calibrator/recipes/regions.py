@@ -54,7 +54,7 @@ def _warnings(exposure: Exposure, lref: Path) -> Iterator[str]:
 
 def _backgrounds(exposure: Exposure, segment: str, lref: Path) -> dict[int, Rows]:
     """Rows of the background regions, where the spectrum is as far from its place in the tables as it should be."""
-    two_zones, aperture = exposure.text("XTRCTALG") == "TWOZONE", aperture_of(exposure)
+    two_zones, aperture = exposure.algorithm == "TWOZONE", aperture_of(exposure)
     row = row_of(exposure, "TWOZXTAB" if two_zones else "XTRACTAB", segment, aperture, lref)
     profile = row_of(exposure, "PROFTAB", segment, aperture, lref) if two_zones else {}
     if not row:

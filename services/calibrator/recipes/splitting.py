@@ -29,6 +29,12 @@ def good_times(hdus: fits.HDUList) -> Intervals:
     return [(float(row["START"]), float(row["STOP"])) for row in newest]
 
 
+def _all_stops(hdus: fits.HDUList) -> list[float]:
+    """List the ends of the good times of every version, second: the newest may lack the end of the exposure."""
+    tables = (hdu.data for hdu in hdus[1:] if hdu.name == "GTI" and hdu.data is not None)
+    return [float(stop) for table in tables for stop in table["STOP"]]
+
+
 def times_within(hdus: fits.HDUList, column: str, low: float, high: float) -> Intervals:
     """Find the times in which a column of the TIMELINE table, a row a second, lies in a range; second.
 
@@ -61,7 +67,7 @@ def write_part(
     target
         New file.
     intervals
-        Times, second; the upper end of each is outside.
+        Times, second; the upper end of each is outside, but for the end of the exposure.
     heights
         Lowest and highest pulse height; None for all.
 
@@ -74,9 +80,11 @@ def write_part(
         good = overlap(good_times(hdus), intervals)
         events = hdus["EVENTS"]
         time = np.asarray(events.data["TIME"], float)
+        end = max(_all_stops(hdus), default=np.inf)
         chosen = np.zeros(len(time), bool)
         for start, stop in intervals:
-            chosen |= (time >= start) & (time < stop)
+            # Times have fewer digits than those of intervals: the last ones may lie at the end, or just behind it.
+            chosen |= (time >= start) & ((time < stop) | (stop >= end))
         if heights is not None:
             chosen &= (events.data["PHA"] >= heights[0]) & (events.data["PHA"] <= heights[1])
         count = int(np.count_nonzero(chosen))

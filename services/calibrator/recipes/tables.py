@@ -7,6 +7,7 @@ from typing import Any
 from astropy.io import fits
 
 from services.calibrator.headers import Exposure
+from shared.cos.reference_names import ReferenceName
 
 __all__ = [
     "aperture_of",
@@ -24,8 +25,9 @@ _UNASKED = ("ANY", "N/A")
 
 
 def file_of(exposure: Exposure, keyword: str) -> str:
-    """Name of a reference file without ``lref$``."""
-    return exposure.text(keyword).rsplit("$", 1)[-1].lstrip("/")
+    """Name of a reference file without ``lref$``; empty where there is none."""
+    value = exposure.text(keyword)
+    return ReferenceName.parse(value).name if value.upper() not in ("", "N/A") else ""
 
 
 def segments_of(exposure: Exposure) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from services.ingestor.extractors.reading import Rows, Source, keywords, root_of
 from shared.cos.detector import FUV_SEGMENTS
+from shared.cos.reference_names import base_name
 from shared.database.models.science import AperturePosition, ExposureQuality, Header, HighVoltage, Keywords
 
 __all__ = [
@@ -25,8 +26,7 @@ _MEASURED = ("shift1", "shift2", "dpixel1")
 def extract_headers(source: Source) -> Rows:
     """Row of ``headers``: keywords of the primary and the first extension header."""
     row = keywords(Header, source.headers, source.name)
-    if isinstance(row["lamptab"], str):
-        row["lamptab"] = row["lamptab"].rsplit("$", 1)[-1]
+    row["lamptab"] = base_name(row["lamptab"])
     return Rows(Header, [{"rootname": root_of(source), **_without_placeholders(row)}])
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from services.ingestor.extractors.reading import Rows, Source, keywords, root_of
 from shared.cos.detector import FUV_SEGMENTS, NUV_STRIPES
+from shared.cos.reference_names import base_name
 from shared.database.models.science import Lampflash
 from shared.errors import PermanentError
 
@@ -39,7 +40,7 @@ def extract_lampflashes(source: Source) -> Rows:
     columns = ["SEGMENT", "NET", "SPEC_FOUND", "N_DEG_FREEDOM", *_MEASURED.values()]
     table = source.file.table(hdu, columns)
     common = keywords(Lampflash, source.headers, source.name, _COMMON)
-    common["lamptab"] = str(common["lamptab"] or "").rsplit("$", 1)[-1] or None
+    common["lamptab"] = base_name(common["lamptab"])
     commanded = _commanded(source, common)
     rates = np.nansum(table["NET"].astype(np.float64), axis=-1)
     root = root_of(source)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from shared.cos.reference_names import find_reference
 from shared.errors import PermanentError
 from shared.fits import FitsFile
 
@@ -51,8 +52,7 @@ class References:
     def _find(self, name: str | None) -> Path | None:
         if self._folder is None or not name:
             return None
-        candidates = (self._folder / name, self._folder / f"{name}.gz")
-        return next((path for path in candidates if path.is_file()), None)
+        return find_reference(self._folder, name)
 
 
 @lru_cache(maxsize=32)

@@ -109,7 +109,7 @@ async def request_calibration(
     most, before = context.settings.api.calibrations_per_token, await calibrations.pending(session, name)
     dataset = await find_dataset(session, wanted.rootname)
     folder, files = context.settings.calibrator.references, wanted.recipe.files()
-    digests = await asyncio.to_thread(reference_digests, folder, files)
+    digests = await asyncio.to_thread(reference_digests, (folder,) if folder else (), files)
     calibration, new = await calibrations.request(
         session, dataset, wanted.recipe, name, dry_run=wanted.dry_run, digests=digests
     )

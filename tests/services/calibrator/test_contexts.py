@@ -1,6 +1,7 @@
 """Best references by real contexts of CRDS, without a network."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,14 @@ def test_the_context_of_the_headers_names_what_the_headers_name(data_dir: Path, 
     assert differ == set()
     later = best_references(data_dir / "crds", "hst_1028.pmap", exposure)
     assert sum(later[name] != value for name, value in found.items() if name in later) >= 12
+
+
+def test_what_an_exposure_does_without_is_not_applicable(data_dir: Path, exposure: Exposure) -> None:
+    """The rules say ``NOT FOUND n/a`` of a kind of reference that an FUV spectrum has no use for."""
+    image = fits.Header([*exposure.header.items()])
+    image.update({"DETECTOR": "NUV", "OBSTYPE": "IMAGING", "OPT_ELEM": "MIRRORA", "OBSMODE": "TIME-TAG"})
+    found = best_references(data_dir / "crds", "hst_1028.pmap", replace(exposure, header=image))
+    assert found["GSAGTAB"] == found["PHATAB"] == "N/A"
 
 
 def test_what_cannot_be_resolved_is_refused(data_dir: Path, exposure: Exposure) -> None:

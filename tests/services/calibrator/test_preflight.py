@@ -48,6 +48,23 @@ def test_segment_under_high_voltage_must_be_there(make_exposure: MakeExposure, n
     preflight(None, [first], nothing, frozenset({"ldfd01vnq_rawtag_b"}))
 
 
+def test_pulse_heights_of_accum_must_be_there(
+    make_exposure: MakeExposure, tmp_path: Path, nothing: ReferenceFolder
+) -> None:
+    keywords = {"OBSMODE": "ACCUM", "PHACORR": "perform", "PHATAB": "N/A"}
+    with pytest.raises(PermanentError, match="incomplete: ldfd01vnq_pha_a missing"):
+        preflight(None, [make_exposure(suffix="rawaccum_a", **keywords)], nothing)
+    (tmp_path / "ldfd01vnq_pha_a.fits").touch()
+    with pytest.raises(PermanentError, match="PHATAB is N/A"):
+        preflight(None, [make_exposure(suffix="rawaccum_a", **keywords)], nothing)
+    preflight(None, [make_exposure(suffix="rawaccum_a", OBSMODE="ACCUM", PHACORR="omit")], nothing)
+
+
+def test_a_switch_that_is_no_text_is_refused(make_exposure: MakeExposure, nothing: ReferenceFolder) -> None:
+    with pytest.raises(PermanentError, match="FLATCORR is True; it is PERFORM or OMIT"):
+        preflight(None, [make_exposure(FLATCORR=True)], nothing)
+
+
 def test_nuv_exposure_has_one_file(make_exposure: MakeExposure, nothing: ReferenceFolder) -> None:
     preflight(None, [make_exposure(suffix="rawtag", DETECTOR="NUV", SEGMENT="N/A", DETECTHV="NomAB")], nothing)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from services.calibrator.headers import read_exposures, rewrite_references
 from services.calibrator.references import Reference, ReferenceFolder
 from shared.errors import PermanentError, TransientError
 
@@ -132,3 +133,73 @@ def test_missing_reference_is_named(data_dir: Path, opened: ReferenceFolder, raw
         resolve(opened, raw)
     shutil.copyfile(data_dir / "references" / "s7g1700gl_dead.fits.gz", folder / "x_dead.fits.gz")
     assert resolve(opened, raw).name == "x_dead.fits"
+
+
+def test_a_path_inside_the_folders_is_used_as_it_is(folder: Path, tmp_path: Path, make_exposure: MakeExposure) -> None:
+    (folder / "mine").mkdir()
+    write(folder / "x_dead.fits", value=1.0)
+    write(folder / "mine" / "x_dead.fits", value=2.0)
+    source = tmp_path / "source"
+    source.mkdir()
+    write(source / "x_dead.fits", value=3.0)
+    opened = ReferenceFolder(folder, tmp_path / "cache", "3.6.2", source=str(source))
+    for number, place in enumerate((folder, folder / "mine", source), 1):
+        raw = make_exposure(DEADCORR="PERFORM", DEADTAB=f"{place}/x_dead.fits")
+        found = resolve(opened, raw)
+        assert (found.name, found.warning) == ("x_dead.fits", "")
+        opened.link([found], tmp_path / f"lref{number}")
+        assert fits.getdata(tmp_path / f"lref{number}" / "x_dead.fits")[0, 0] == number
+
+
+def test_a_path_outside_stands_for_its_name_with_a_warning(
+    folder: Path, opened: ReferenceFolder, tmp_path: Path, make_exposure: MakeExposure
+) -> None:
+    write(folder / "x_dead.fits", value=1.0)
+    write(tmp_path / "x_dead.fits", value=2.0)
+    write(tmp_path / "y_dead.fits", value=2.0)
+    found = resolve(opened, make_exposure(DEADCORR="PERFORM", DEADTAB=f"{tmp_path}/x_dead.fits"))
+    assert "outside the folders of references" in found.warning
+    opened.link([found], tmp_path / "lref")
+    assert fits.getdata(tmp_path / "lref" / "x_dead.fits")[0, 0] == 1.0
+    for value in (f"{tmp_path}/y_dead.fits", "lref$../y_dead.fits"):
+        with pytest.raises(PermanentError, match=r"y_dead.fits is not in .*references"):
+            resolve(opened, make_exposure(DEADCORR="PERFORM", DEADTAB=value))
+
+
+def test_two_files_of_one_name_are_refused(
+    folder: Path, opened: ReferenceFolder, tmp_path: Path, make_exposure: MakeExposure
+) -> None:
+    (folder / "mine").mkdir()
+    write(folder / "x_dead.fits", value=1.0)
+    write(folder / "mine" / "x_dead.fits", value=2.0)
+    values = ("lref$x_dead.fits", "lref$mine/x_dead.fits", f"{folder}/x_dead.fits")
+    first, second, same = opened.resolve([make_exposure(DEADCORR="PERFORM", DEADTAB=value) for value in values])
+    with pytest.raises(PermanentError, match="two reference files of one name"):
+        opened.link([first, second, same], tmp_path / "lref")
+
+
+def test_staged_headers_name_the_files_of_the_run(folder: Path, opened: ReferenceFolder, tmp_path: Path) -> None:
+    write(folder / "x_dead.fits")
+    path = tmp_path / "ldfd01vnq_rawtag_a.fits"
+    keywords = {
+        "DEADCORR": "perform",
+        "DEADTAB": f"{folder}/x_dead.fits",
+        "FLATCORR": "OMIT",
+        "FLATFILE": "/etc/passwd",
+        "BRSTTAB": "/outside/x_brst.fits",
+        "GEOFILE": "N/A",
+        "TDSTAB": "lref$x_tds.fits",
+    }
+    fits.HDUList([fits.PrimaryHDU(header=fits.Header(list(keywords.items()))), fits.ImageHDU()]).writeto(path)
+    exposures = read_exposures(tmp_path)
+    found = opened.resolve(exposures)
+    rewrite_references(exposures, {(item.keyword, item.value): item.name for item in found})
+    (staged,) = read_exposures(tmp_path)
+    texts = {name: staged.text(name) for name in ("DEADTAB", "FLATFILE", "BRSTTAB", "GEOFILE", "TDSTAB")}
+    assert texts == {
+        "DEADTAB": "lref$x_dead.fits",
+        "FLATFILE": "N/A",
+        "BRSTTAB": "lref$x_brst.fits",
+        "GEOFILE": "N/A",
+        "TDSTAB": "lref$x_tds.fits",
+    }

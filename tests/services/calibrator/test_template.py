@@ -91,6 +91,15 @@ def test_judgement(change: dict[str, object], kind: type[Exception]) -> None:
         judge(RunResult(**{**OK, **change}))  # type: ignore[arg-type]
 
 
+def test_what_calcos_printed_before_a_traceback_is_reported() -> None:
+    said = "The following reference file is missing:\nDEADTAB=x_dead.fits\n"
+    trace = "Traceback (most recent call last):\n" + "  File a\n    b\n" * 20 + "RuntimeError\n"
+    with pytest.raises(
+        PermanentError, match=r"(?s)CalCOS: RuntimeError.*reference file is missing:.DEADTAB=x_dead.fits"
+    ):
+        judge(RunResult(**{**OK, "status": None, "error_type": "RuntimeError", "log": said + trace}))  # type: ignore[arg-type]
+
+
 def test_worker_stays_light() -> None:
     code = "import sys, services.calibrator.__main__; print(*sorted({'calcos', 'scipy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,6 +13,19 @@ def test_reference_of_an_omitted_step_is_not_needed() -> None:
     assert needed_references(SPECTRUM | switches) == {"DEADTAB": "x_dead.fits"}
 
 
+def test_switches_are_compared_in_upper_case() -> None:
+    keywords = {"DEADCORR": "perform", "DEADTAB": "lref$x_dead.fits", "GEOCORR": "Omit", "BRSTCORR": "omit"}
+    assert needed_references(SPECTRUM | keywords) == {"DEADTAB": "x_dead.fits"}
+    with pytest.raises(PermanentError, match="DEADCORR=perform asks for it"):
+        needed_references(SPECTRUM | keywords | {"DEADTAB": "n/a"})
+
+
+def test_a_value_that_names_no_file_is_refused_with_its_keyword() -> None:
+    keywords = {"DEADCORR": "PERFORM", "DEADTAB": "lref$../../etc/hostname"}
+    with pytest.raises(PermanentError, match=r"DEADTAB: 'lref\$../../etc/hostname' does not name a FITS file"):
+        needed_references(SPECTRUM | keywords)
+
+
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [

@@ -1,6 +1,7 @@
 """Only whole FITS files pass."""
 
 import gzip
+import io
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from astropy.io import fits
 
 from shared.errors import PermanentError, TransientError
 from shared.fits import check_fits, read_header
+from shared.fits.hdus import read_hdus
 
 
 @pytest.fixture
@@ -64,9 +66,22 @@ def test_garbage_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_trailing_bytes_are_refused(whole: Path) -> None:
-    whole.write_bytes(whole.read_bytes() + b"\0" * 2880)
+    whole.write_bytes(whole.read_bytes() + b"\0" * 2880 + b"x" * 2880)
     with pytest.raises(PermanentError, match="neither an extension"):
         check_fits(whole)
+
+
+@pytest.mark.parametrize("count", [2880, 3 * 2880, 100])
+def test_trailing_zeros_are_a_warning(whole: Path, tmp_path: Path, count: int) -> None:
+    extensions = len(read_hdus(io.BytesIO(whole.read_bytes()), whole.name))
+    content = whole.read_bytes() + b"\0" * count
+    zipped = tmp_path / "zeros.fits.gz"
+    zipped.write_bytes(gzip.compress(content))
+    whole.write_bytes(content)
+    for path in (whole, zipped):
+        assert check_fits(path) == (f"{path.name}: there are zeros behind its last extension",)
+        with path.open("rb") as stream:
+            assert len(read_hdus(stream, path.name)) == extensions
 
 
 def test_real_files_pass_and_agree_with_astropy(data_dir: Path) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.monitors.framework.monitor import Reference
-from shared.cos.references import find_reference
+from shared.cos.reference_names import find_reference
 from shared.database.models.operations import Run
 
 __all__ = ["find_references"]
