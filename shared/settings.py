@@ -66,6 +66,9 @@ class ApiSettings(BaseModel):
 
     host: str = Field("127.0.0.1", description="Address that the web process listens on")
     port: int = Field(8080, ge=0, le=65535, description="Port that the web process listens on")
+    descriptor: int | None = Field(
+        None, ge=0, description="Listening socket that the web process inherits, in place of host and port"
+    )
     tokens: dict[str, SecretStr] = Field(
         default_factory=dict, description="Name to bearer token of those who may change state"
     )

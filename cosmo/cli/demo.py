@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from cosmo.cli.options import DataDir, Port, Seed
-from cosmo.cli.running import CONSOLE, DONE, prepare, scan_once, tabulate, wait_for_stop
+from cosmo.cli.running import CONSOLE, DONE, prepare, report, scan_once, tabulate, wait_for_stop
 from cosmo.cli.sights import recovered, sights
 from cosmo.client import Client
 from cosmo.launcher.machine import Machine
@@ -91,7 +91,7 @@ def _process(machine: Machine, client: Client, mission: Mission, folder: Path) -
                         raise
                 if landed and not busy:
                     return flight.result()
-                machine.check()
+                report(machine)
                 time.sleep(_POLL_SECONDS)
         finally:
             stop.set()

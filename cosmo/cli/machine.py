@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 
 from cosmo.cli.options import Calibrators, DataDir, Json, Port, References
-from cosmo.cli.running import CONSOLE, DONE, prepare, scan_once, tabulate, wait_for_stop
+from cosmo.cli.running import CONSOLE, DONE, prepare, report, scan_once, tabulate, wait_for_stop
 from cosmo.client import Client
 from cosmo.launcher.machine import Machine
 from shared.errors import PermanentError, TransientError
@@ -21,6 +21,8 @@ __all__ = ["COMMANDS"]
 
 _DEFAULT_DIR = Path("cosmo-data")
 _POLL_SECONDS = 0.3
+_PATIENCE = 200
+"""Polls in a row that may stay without an answer, while what ended starts again."""
 
 
 def up(
@@ -34,8 +36,8 @@ def up(
     with Machine(data_dir, source=source, references=references, calibrators=calibrators, port=port) as machine:
         prepare(machine)
         machine.start_services()
-        for name, state in machine.check().items():
-            CONSOLE.print(f"{name:14s} {state}")
+        for name, pid in machine.pids().items():
+            CONSOLE.print(f"{name:14s} process {pid}")
         CONSOLE.print(f"COSMO runs at {machine.url} with its data in {data_dir}; Ctrl-C stops it")
         wait_for_stop(machine)
 
@@ -59,7 +61,7 @@ def run(
         for url, reason in seen.unreadable.items():
             CONSOLE.print(f"cannot be read: {url} ({reason})")
         with Client(machine.url, machine.token) as client:
-            rows = _follow(client, machine.check)
+            rows = _follow(client, lambda: report(machine))
         if as_json:
             typer.echo(json.dumps({"datasets": rows}, indent=2))
         else:
@@ -76,13 +78,22 @@ def run(
 
 def _follow(client: Client, check: Callable[[], object]) -> list[dict[str, Any]]:
     """Show the datasets until no job waits or runs."""
+    silent = 0
     with Live(console=CONSOLE, refresh_per_second=4) as live:
         while True:
-            rows = list(client.datasets())
-            live.update(tabulate(rows))
-            busy = client.status()["jobs"]
-            if not any(busy.get(state) for state in ("queued", "running")):
-                return rows
+            try:
+                # In this order: what is read after the last job has ended is how it ended.
+                jobs = client.status()["jobs"]
+                rows = list(client.datasets())
+            except TransientError:
+                silent += 1
+                if silent > _PATIENCE:
+                    raise
+            else:
+                silent = 0
+                live.update(tabulate(rows))
+                if not any(jobs.get(state) for state in ("queued", "running")):
+                    return rows
             check()
             time.sleep(_POLL_SECONDS)
 

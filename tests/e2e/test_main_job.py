@@ -131,13 +131,11 @@ def test_faults_in_the_middle_of_a_run(running: Running, small: Path) -> None:
     running.wait(lambda: len(running.attempts("ldfd01010", "calibrate")) == 3, "a third attempt")
     assert running.attempts("ldfd01010", "calibrate")[1]["outcome"] == "given back"
 
-    # the broker loses everything and is killed, while Postgres restarts
+    # the broker loses everything and is killed, and so is Postgres; both are started again
     running.wait(lambda: running.calcos() is not None, "CalCOS to run")
     redis.Redis.from_url(running.machine.environment["COSMO_REDIS_URL"]).flushall()
-    for server in (running.machine._valkey, running.machine._postgres):
-        server.process.kill()
-        server.process.wait()
-        server.start()
+    for server in ("valkey", "postgres"):
+        running.kill(server)
     running.wait_for("ldfd01010", "ingested", "failed")
     assert running.state("ldfd01010") == "ingested"
     assert [item["outcome"] for item in running.attempts("ldfd01010", "calibrate")] == ["failed", "given back", "done"]

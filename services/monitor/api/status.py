@@ -35,11 +35,12 @@ def _age(moment: str | None) -> float:
 
 async def read_status(session: AsyncSession) -> dict[str, Any]:
     """Count datasets and jobs by state, what waits where and since when, and failures by kind."""
-    datasets = await session.execute(select(Dataset.state, func.count()).group_by(Dataset.state))
+    # Jobs first: when none waits or runs, the states that are read after them are final.
     jobs = (await session.execute(select(Job.stage, Job.state, func.count()).group_by(Job.stage, Job.state))).all()
     stages: dict[str, dict[str, int]] = {}
     for stage, state, count in jobs:
         stages.setdefault(str(stage), {})[str(state)] = count
+    datasets = await session.execute(select(Dataset.state, func.count()).group_by(Dataset.state))
     running = await session.execute(
         select(func.extract("epoch", func.now() - func.min(Attempt.started_at)))
         .join(Job)

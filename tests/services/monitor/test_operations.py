@@ -6,8 +6,12 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.monitor.api.status import read_status
 from services.monitor.app import create_app
+from shared.database.models.operations import Dataset, DatasetState, Job, JobState
 
 pytestmark = pytest.mark.integration
 API = "/api/v1"
@@ -106,6 +110,25 @@ async def test_status_and_metrics(web: httpx.AsyncClient) -> None:
     assert 'cosmo_jobs{stage="fetch",state="failed"} 1.0' in text
     assert 'cosmo_datasets{state="calibrating"} 0.0' in text
     assert re.search(r"^cosmo_newest_event_age_seconds [0-9.]+$", text, re.MULTILINE)
+
+
+async def test_states_are_not_older_than_the_jobs_counted(house: Any) -> None:
+    """The last job ends while the status is read."""
+    async with house.database.transaction() as session:
+        await session.execute(update(Job).values(state=JobState.RUNNING))
+        await session.execute(update(Dataset).values(state=DatasetState.FETCHING))
+
+    class Ending(AsyncSession):
+        async def execute(self, *arguments: Any, **options: Any) -> Any:
+            found = await super().execute(*arguments, **options)
+            async with house.database.transaction() as other:
+                await other.execute(update(Job).values(state=JobState.DONE))
+                await other.execute(update(Dataset).values(state=DatasetState.FETCHED))
+            return found
+
+    async with Ending(house.database.engine) as session:
+        status = await read_status(session)
+    assert status["datasets"] == {"fetched": 3}
 
 
 async def test_pages_show_what_there_is_and_escape_it(web: httpx.AsyncClient) -> None:
