@@ -9,13 +9,13 @@ from typing import Any
 
 from services.calibrator.calibrate import CalibrationRequest, CalibrationResult, calibrate
 from services.calibrator.references import ReferenceFolder
-from shared.recipes import parse_recipe
+from shared.recipes import Recipe, parse_recipe
 from simulator.plan import Flash
 from simulator.references.catalogue import Catalogue
 from simulator.verify.cases import CASES, Case
 from simulator.verify.running import simulate_case
 
-__all__ = ["differ", "recalibrate", "simulated", "small_visit"]
+__all__ = ["calibrate_as_is", "differ", "recalibrate", "simulated", "small_visit"]
 
 _SECONDS = 60.0
 """Exposure time of small visits."""
@@ -30,9 +30,27 @@ def recalibrate(
     failed: Callable[[CalibrationResult], None] | None = None,
 ) -> tuple[CalibrationResult, Path]:
     """Run a recipe; returns its record and the folder of its products; `failed` is told the record of a failed run."""
+    return _run(raw, references, label, folder, parse_recipe(document), failed)
+
+
+def calibrate_as_is(
+    raw: dict[str, Path], references: ReferenceFolder, label: str, folder: Path
+) -> tuple[CalibrationResult, Path]:
+    """Run CalCOS as the headers say; returns the record and the folder of the products."""
+    return _run(raw, references, label, folder, None, None)
+
+
+def _run(
+    raw: dict[str, Path],
+    references: ReferenceFolder,
+    label: str,
+    folder: Path,
+    recipe: Recipe | None,
+    failed: Callable[[CalibrationResult], None] | None,
+) -> tuple[CalibrationResult, Path]:
     request = CalibrationRequest(
         label, raw, folder / "products", references, folder / "scratch", frozenset(), 1, 8192, 600.0, "*",
-        processes=2, recipe=parse_recipe(document),
+        processes=2, recipe=recipe,
     )  # fmt: skip
     return asyncio.run(calibrate(request, failed)), folder / "products"
 
