@@ -12,6 +12,7 @@ from services.monitor.errors import ApiError
 from services.monitor.gallery import find_monitor
 from services.monitor.monitors.framework.alerts import acknowledge
 from services.monitor.paging import decode_cursor, page, split
+from shared.alerts import OPERATIONS
 from shared.database.models.monitoring import Alert, AlertState, Delivery, Severity, Subscription
 from shared.logs import get_logger
 
@@ -34,6 +35,11 @@ def describe_alert(alert: Alert) -> dict[str, Any]:
     }
 
 
+def _subject(name: str) -> str:
+    """Name of a monitor, or that of the system itself."""
+    return name if name == OPERATIONS else find_monitor(name).name
+
+
 @router.get("/alerts", summary="Alerts, newest first")
 async def list_alerts(
     request: Request,
@@ -52,7 +58,7 @@ async def list_alerts(
     if state is not None:
         query = query.where(Alert.state == state)
     if monitor is not None:
-        query = query.where(Alert.monitor == find_monitor(monitor).name)
+        query = query.where(Alert.monitor == _subject(monitor))
     if severity is not None:
         levels = list(Severity)
         query = query.where(Alert.severity.in_(levels[levels.index(severity) :]))
@@ -89,7 +95,9 @@ class NewSubscription(BaseModel):
     channel: Literal["webhook", "email"]
     target: str = Field(description="URL of a webhook, or an e-mail address", max_length=2000)
     secret: SecretStr | None = Field(None, description="Key of the signature of a webhook's body")
-    monitor: str | None = Field(None, description="Name of the monitor; all of them if left out")
+    monitor: str | None = Field(
+        None, description="Name of the monitor, or operations for the system itself; all of them if left out"
+    )
     subject: Literal["alerts", "results"] = "alerts"
     severity: Severity = Field(Severity.WARN, description="Least grave alert that is delivered")
 
@@ -132,7 +140,7 @@ async def subscribe(wanted: NewSubscription, session: Session, name: Authorised)
         channel=wanted.channel,
         target=wanted.target,
         secret=wanted.secret.get_secret_value() if wanted.secret else None,
-        monitor=find_monitor(wanted.monitor).name if wanted.monitor else None,
+        monitor=_subject(wanted.monitor) if wanted.monitor else None,
         subject=wanted.subject,
         severity=wanted.severity,
         created_by=name,

@@ -173,8 +173,10 @@ class Alert(Base):
     )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    monitor: Mapped[str]
-    run_id: Mapped[int] = mapped_column(ForeignKey("monitor_runs.id", ondelete="CASCADE"), index=True)
+    monitor: Mapped[str] = mapped_column(comment="Monitor, or operations where it is about the system itself")
+    run_id: Mapped[int | None] = mapped_column(
+        ForeignKey("monitor_runs.id", ondelete="CASCADE"), index=True, comment="Run of the monitor that found it last"
+    )
     key: Mapped[str] = mapped_column(comment="Rule, configuration and rootname: the same finding is one alert")
     rule: Mapped[str] = mapped_column(comment="The rule in words")
     severity: Mapped[Severity] = mapped_column(_enum(Severity))

@@ -6,6 +6,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.monitors.framework.monitor import Finding
+from shared.alerts import record_alert
 from shared.database.models.monitoring import Alert, AlertState
 from shared.jobs.events import NewEvent, Outbox, record_event
 
@@ -53,7 +54,7 @@ async def write_alerts(session: AsyncSession, monitor: str, run_id: int, finding
     for alert in gone:
         alert.state = AlertState.RESOLVED
         alert.resolved_at = func.now()
-        await _tell(session, "alert.resolved", alert)
+        await record_alert(session, "alert.resolved", alert)
     await session.flush()
     return {"opened": opened, "resolved": len(gone)}
 
@@ -70,20 +71,7 @@ async def _open(session: AsyncSession, monitor: str, run_id: int, finding: Findi
     alert.rootname, alert.state = finding.rootname, AlertState.OPEN
     session.add(alert)
     await session.flush()
-    await _tell(session, "alert.opened", alert)
-
-
-async def _tell(session: AsyncSession, name: str, alert: Alert) -> None:
-    detail = {
-        "alert": alert.id,
-        "severity": alert.severity.value,
-        "message": alert.message,
-        "value": alert.value,
-        "threshold": alert.threshold,
-        "rootname": alert.rootname,
-    }
-    # An event about a monitor causes no jobs, so nothing is left to send.
-    await record_event(session, alert.monitor, NewEvent(name, detail), Outbox())
+    await record_alert(session, "alert.opened", alert)
 
 
 async def acknowledge(session: AsyncSession, alert_id: int, name: str) -> bool:
