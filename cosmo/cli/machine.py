@@ -23,6 +23,8 @@ _DEFAULT_DIR = Path("cosmo-data")
 _POLL_SECONDS = 0.3
 _PATIENCE = 200
 """Polls in a row that may stay without an answer, while what ended starts again."""
+_NAMED = 3
+"""Files that are named of each reason to leave files aside."""
 
 
 def up(
@@ -51,7 +53,7 @@ def run(
     data_dir: DataDir = _DEFAULT_DIR,
     as_json: Json = False,
 ) -> None:
-    """Process everything in a source once; status 1 if anything failed, is incomplete or cannot be read."""
+    """Process everything in a source once; status 1 if anything fails or is missing, or nothing is found."""
     with Machine(data_dir, references=references, calibrators=calibrators, port=port) as machine:
         prepare(machine)
         machine.start_services()
@@ -60,10 +62,14 @@ def run(
         CONSOLE.print(f"{seen.files} files, {seen.changed} new or changed, {seen.datasets} datasets")
         for url, reason in seen.unreadable.items():
             CONSOLE.print(f"cannot be read: {url} ({reason})")
+        for reason, urls in seen.left_aside.items():
+            names = ", ".join(url.rpartition("/")[2] for url in urls[:_NAMED])
+            more = ", ..." if len(urls) > _NAMED else ""
+            CONSOLE.print(f"left aside: {len(urls)} {reason}: {names}{more}", markup=False)
         with Client(machine.url, machine.token) as client:
             rows = _follow(client, lambda: report(machine))
         if as_json:
-            typer.echo(json.dumps({"datasets": rows}, indent=2))
+            typer.echo(json.dumps({"datasets": rows, "left_aside": seen.left_aside}, indent=2))
         else:
             Console().print(tabulate(rows))
         wrong = [row for row in rows if row["state"] not in DONE]
@@ -74,6 +80,8 @@ def run(
         raise PermanentError(f"{len(wrong)} of {len(rows)} datasets did not get through: see their reasons above")
     if seen.unreadable:
         raise TransientError(f"not everything in the source could be read: {', '.join(seen.unreadable)}; run it again")
+    if not seen.datasets:
+        raise PermanentError(f"nothing of COS was found in {source}; give the folder that holds raw files of COS")
 
 
 def _follow(client: Client, check: Callable[[], object]) -> list[dict[str, Any]]:

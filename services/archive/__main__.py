@@ -56,6 +56,7 @@ async def keep_scanning(
     references
         Folder of the reference files, if this service sees it.
     """
+    left_aside: dict[str, list[str]] = {}
     while settings.source is not None:
         outbox = Outbox()
         try:
@@ -66,6 +67,9 @@ async def keep_scanning(
         else:
             for url, reason in result.unreadable.items():
                 get_logger().warning("not scanned", url=url, reason=reason)
+            if result.left_aside != left_aside:
+                left_aside = result.left_aside
+                get_logger().info("left aside", files={reason: len(urls) for reason, urls in left_aside.items()})
         await asyncio.sleep(settings.scan_seconds)
 
 

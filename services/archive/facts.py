@@ -1,29 +1,35 @@
 """What grouping needs of a file's header."""
 
+import hashlib
 import io
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from services.archive.sources import Source, SourceFile
+from shared.cos.association import Association, read_association
 from shared.cos.names import STANDALONE, parse_name
 from shared.cos.references import needed_references
 from shared.cos.segments import expected_segments
 from shared.errors import PermanentError
 from shared.fits import FitsFile, Header, read_header
-from shared.fits.streams import reading
+from shared.fits.streams import inflated, reading
 
-__all__ = ["RAW", "Facts", "is_input", "read_facts"]
+__all__ = ["RAW", "Facts", "is_input", "read_digest", "read_facts"]
 
 RAW = ("rawtag", "rawaccum", "rawacq")
 """What the suffixes of raw files start with."""
 
 _OTHER_INPUTS = ("asn", "spt", "jit", "jif", "pha", "pha_a", "pha_b")
 _ACQUISITION_KEYWORDS = ("ACQSNAME", "ACQINAME", "PEAKXNAM", "PEAKDNAM")
-_VERSION = 3
+_CHUNK = 1 << 20
+_NOT_FITS = ("sms", "darkrates", "readings")
+_OWN_INSTRUMENT = "COS"
+_OF_JITTER = "FGS"
+"""INSTRUME of jitter files, of whatever instrument; their CONFIG names that (``COS/FUV``)."""
+
+_VERSION = 4
 """Raise it when facts are added or read otherwise: stored ones of another version are read again."""
 
 
@@ -33,8 +39,14 @@ class Facts:
 
     Attributes
     ----------
-    members
-        Of an association: rootnames of the exposures that it says are present.
+    instrument
+        Instrument that took the data, upper case; empty where the header does not say.
+    date
+        DATE of the primary header: when the file was written.
+    digest
+        SHA-256 of the unpacked content, where it was needed to choose between versions.
+    association
+        Of an association: its table.
     asn_id
         Of a raw file: rootname of its association; empty outside any.
     segments
@@ -49,7 +61,10 @@ class Facts:
         Which facts these are.
     """
 
-    members: list[str] = field(default_factory=list)
+    instrument: str = ""
+    date: str = ""
+    digest: str = ""
+    association: Association | None = None
     asn_id: str = ""
     segments: list[str] = field(default_factory=list)
     acquisitions: list[str] = field(default_factory=list)
@@ -60,7 +75,12 @@ class Facts:
     @property
     def final(self) -> bool:
         """Whether reading the same file again would tell nothing new."""
-        return not self.error and self.version == _VERSION
+        return self.version == _VERSION and (not self.error or self.is_foreign)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is of another instrument."""
+        return self.instrument not in ("", _OWN_INSTRUMENT)
 
     def to_dict(self) -> dict[str, Any]:
         """Facts as JSON holds them."""
@@ -70,7 +90,10 @@ class Facts:
     def from_dict(cls, content: Mapping[str, Any]) -> "Facts":
         """Facts from JSON; of other versions what is still known."""
         names = {item.name for item in fields(cls)}
-        return cls(**{"version": 1, **{name: value for name, value in content.items() if name in names}})
+        found = {"version": 1, **{name: value for name, value in content.items() if name in names}}
+        if table := found.get("association"):
+            found["association"] = Association.from_dict(table)
+        return cls(**found)
 
 
 def is_input(name: str) -> bool:
@@ -91,27 +114,52 @@ def read_facts(source: Source, file: SourceFile) -> Facts:
         If the source does not hand the file out.
     """
     suffix = parse_name(file.name).suffix
-    if suffix != "asn" and not suffix.startswith(RAW):
+    if suffix in _NOT_FITS:
         return Facts()
+    facts = Facts()
     try:
-        return (_association_facts if suffix == "asn" else _raw_facts)(source, file)
+        if suffix == "asn":
+            with source.open(file) as stream, reading(file.name):
+                content = stream.read()  # small, and a source may not seek
+            table = FitsFile(partial(io.BytesIO, content), file.name)
+            facts = _common_facts(table.headers[0])
+            return replace(facts, association=read_association(table))
+        with source.open(file) as stream:
+            header = read_header(stream, file.name)
+        facts = _common_facts(header)
+        return _raw_facts(facts, header) if suffix.startswith(RAW) else facts
     except (PermanentError, ValueError, TypeError, KeyError, IndexError) as error:
-        return Facts(error=str(error) or type(error).__name__)
+        return replace(facts, error=str(error) or type(error).__name__)
 
 
-def _association_facts(source: Source, file: SourceFile) -> Facts:
-    with source.open(file) as stream, reading(file.name):
-        content = stream.read()  # small, and a source may not seek
-    table = FitsFile(partial(io.BytesIO, content), file.name)
-    rows = table.table(table.find("ASN"), ("MEMNAME", "MEMTYPE", "MEMPRSNT"))
-    exposures = np.char.startswith(np.char.strip(rows["MEMTYPE"]), "EXP")
-    return Facts(members=[str(name).strip().lower() for name in rows["MEMNAME"][exposures & rows["MEMPRSNT"]]])
+def read_digest(source: Source, file: SourceFile) -> str:
+    """SHA-256 of a file's unpacked content, by which a gzipped version equals a plain one.
+
+    Raises
+    ------
+    TransientError
+        If the source does not hand the file out.
+    """
+    digest = hashlib.sha256()
+    try:
+        with source.open(file) as stream, reading(file.name), inflated(stream) as content:
+            while chunk := content.read(_CHUNK):
+                digest.update(chunk)
+    except PermanentError:  # damaged, and so like no other
+        digest.update(file.url.encode())
+    return digest.hexdigest()
 
 
-def _raw_facts(source: Source, file: SourceFile) -> Facts:
-    with source.open(file) as stream:
-        header = read_header(stream, file.name)
-    return Facts(
+def _common_facts(header: Header) -> Facts:
+    instrument = _text(header.get("INSTRUME"))
+    if instrument == _OF_JITTER:
+        instrument = _text(header.get("CONFIG")).partition("/")[0]
+    return Facts(instrument=instrument, date=_text(header.get("DATE")))
+
+
+def _raw_facts(facts: Facts, header: Header) -> Facts:
+    return replace(
+        facts,
         asn_id=_root(header.get("ASN_ID")),
         segments=sorted(expected_segments(header)),
         acquisitions=[found for key in _ACQUISITION_KEYWORDS if (found := _root(header.get(key)))],
@@ -126,6 +174,10 @@ def _references(header: Header) -> list[str]:
         return []
 
 
+def _text(value: object) -> str:
+    return str(value or "").strip().upper()
+
+
 def _root(value: object) -> str:
-    text = str(value or "").strip().lower()
+    text = _text(value).lower()
     return "" if text in ("", "none", "n/a") else text

@@ -33,7 +33,7 @@ _NOT_CALIBRATED = ("jit", "jif")
 class _Fetched:
     """A file of the dataset that is in the store now."""
 
-    stem: str
+    url: str
     identity: str
     stored: StoredFile
 
@@ -116,7 +116,7 @@ class FetchService:
                         check_fits(local)
                     stored = self._store.publish(local, f"raw/{rootname}/{sha256[:12]}", sha256)
                     local.unlink()
-                result.append(_Fetched(entry["stem"], entry["identity"], stored))
+                result.append(_Fetched(entry["url"], entry["identity"], stored))
         return result
 
     def _detail(self, job: ClaimedJob, fetched: Sequence[_Fetched]) -> dict[str, Any]:
@@ -168,6 +168,6 @@ async def _write(session: AsyncSession, job: ClaimedJob, fetched: Sequence[_Fetc
         await session.flush()
         await session.execute(
             update(SourceFileRow)
-            .where(SourceFileRow.source == job.payload["source"], SourceFileRow.stem == file.stem)
+            .where(SourceFileRow.source == job.payload["source"], SourceFileRow.url == file.url)
             .values(fetched_identity=file.identity, file_id=row.id)
         )

@@ -2,15 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.archive.facts import RAW, Facts
 from services.archive.sources import SourceFile
 from shared.cos.completeness import missing_raw
-from shared.cos.names import STANDALONE, FileName, is_association, parse_name
+from shared.cos.names import STANDALONE, FileName, parse_name
 from shared.jobs.routing import ACQUISITION, ASSOCIATION, EXPOSURE
 
-__all__ = ["DatasetListing", "group"]
+__all__ = ["DatasetListing", "Grouping", "group"]
 
 _JITTER = ("jit", "jif")
 _SHARED_ROOT = 8
@@ -21,99 +21,187 @@ _Named = tuple[FileName, SourceFile]
 
 @dataclass(frozen=True)
 class DatasetListing:
-    """A dataset as the source has it."""
+    """A dataset as the source has it.
+
+    Attributes
+    ----------
+    rootname, kind
+        What it is.
+    members
+        Of an association: rootnames of the exposures that are present.
+    files
+        Its files.
+    companions
+        Acquisitions of the same visit.
+    missing
+        Names of what belongs to it and is not there, or why it cannot be taken.
+    left_aside
+        Exposures and files that look like its own and are not, each with the reason.
+    """
 
     rootname: str
     kind: str
     members: list[str]
     files: list[SourceFile]
-    companions: list[str]
-    missing: list[str]
+    companions: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    left_aside: dict[str, str] = field(default_factory=dict)
 
 
-def group(files: Sequence[SourceFile], facts: Mapping[str, Facts]) -> list[DatasetListing]:
+@dataclass(frozen=True)
+class Grouping:
+    """Datasets, and the files that none has.
+
+    Attributes
+    ----------
+    datasets
+        The datasets.
+    switched_off
+        Files of exposures that their association leaves out.
+    orphans
+        Files of exposures of which there are no raw data.
+    """
+
+    datasets: list[DatasetListing]
+    switched_off: list[SourceFile]
+    orphans: list[SourceFile]
+
+
+def group(
+    files: Sequence[SourceFile],
+    facts: Mapping[str, Facts],
+    older: Mapping[str, Mapping[str, str]] | None = None,
+    conflicts: Mapping[str, str] | None = None,
+) -> Grouping:
     """Sort files into datasets; an exposure of several associations belongs to each, a report to one of its own.
 
     Parameters
     ----------
     files
-        Input files of the source.
+        Input files of the source, one of each stem.
     facts
         Facts of each file by its stem.
+    older, conflicts
+        By stem: other versions of the file, and why none of several can be taken (`services.archive.versions`).
     """
+    older, conflicts = older or {}, conflicts or {}
     every = [(parse_name(file.name), file) for file in files]
     named = [(name, file) for name, file in every if name.suffix not in STANDALONE]
-    owners = _owners(named, facts)
+    owners, left_out = _owners(named, facts, conflicts)
     exposures = {name.rootname for name, _ in named if name.suffix not in _JITTER} | set(owners)
     by_start: dict[str, set[str]] = defaultdict(set)
     for exposure in exposures:
         by_start[exposure[:_SHARED_ROOT]].add(exposure)
     grouped: dict[str, list[_Named]] = defaultdict(list)
+    switched_off = []
     for name, file in named:
         roots = {name.rootname}
         if name.suffix in _JITTER and name.rootname not in exposures:
             roots = by_start.get(name.rootname[:_SHARED_ROOT], roots)
-        for dataset in {dataset for root in roots for dataset in owners.get(root, {root})}:
+        datasets = {dataset for root in roots for dataset in owners.get(root, {root})}
+        for dataset in datasets:
             grouped[dataset].append((name, file))
+        if not datasets:
+            switched_off.append(file)
     acquisitions = {name.rootname for name, _ in named if name.suffix == "rawacq"}
-    listings = [
-        _listing(rootname, content, facts, acquisitions)
-        for rootname, content in sorted(grouped.items())
-        if any(name.suffix == "asn" or _is_raw(name) for name, _ in content)
-    ]
-    standalone = ((name, file) for name, file in every if name.suffix in STANDALONE)
-    return listings + [
-        DatasetListing(name.rootname, STANDALONE[name.suffix], [], [file], [], []) for name, file in standalone
-    ]
+    associations = {rootname for datasets in owners.values() for rootname in datasets}
+    listings, orphans = [], []
+    for rootname, content in sorted(grouped.items()):
+        if any(name.suffix == "asn" or _is_raw(name) for name, _ in content):
+            listing = _listing(rootname, content, facts, conflicts, acquisitions, rootname in associations)
+            listing.left_aside.update(left_out.get(rootname, {}))
+            listings.append(listing)
+        else:
+            orphans += [file for _, file in content]
+    for name, file in every:
+        if name.suffix in STANDALONE:
+            missing = [conflicts[file.stem]] if file.stem in conflicts else []
+            kind = STANDALONE[name.suffix]
+            listings.append(DatasetListing(name.rootname, kind, [], [] if missing else [file], missing=missing))
+    for listing in listings:
+        for file in listing.files:
+            listing.left_aside.update(older.get(file.stem, {}))
+    return Grouping(listings, switched_off, orphans)
 
 
-def _owners(named: Sequence[_Named], facts: Mapping[str, Facts]) -> dict[str, set[str]]:
-    """Associations of each exposure that is in one: those whose table lists it.
+def _owners(
+    named: Sequence[_Named], facts: Mapping[str, Facts], conflicts: Mapping[str, str]
+) -> tuple[dict[str, set[str]], dict[str, dict[str, str]]]:
+    """Associations of each exposure that is in one, and by association the exposures that it leaves out, with reasons.
 
-    The association that its own header names counts where that table cannot tell, or no table lists the exposure.
+    The table decides. What an exposure's own header says counts only where that table is not there or cannot be read,
+    unless other tables list every exposure that says so. An exposure that is left out belongs to nothing.
     """
+    tables = {
+        name.rootname: table
+        for name, file in named
+        if name.suffix == "asn" and file.stem not in conflicts and (table := facts[file.stem].association)
+    }
     owners: dict[str, set[str]] = defaultdict(set)
-    tables = set()
-    for name, file in named:
-        if name.suffix == "asn" and not facts[file.stem].error:
-            tables.add(name.rootname)
-            for member in facts[file.stem].members:
-                owners[member].add(name.rootname)
+    left_out: dict[str, dict[str, str]] = defaultdict(dict)
+    for rootname, table in tables.items():
+        for member in table.members:
+            owners[member].add(rootname)
+        for exposure in table.left_out:
+            left_out[rootname][exposure] = f"{table.name} says that it is not present (MEMPRSNT)"
     listed = set(owners)
+    for asn_id, exposures in _claims(named, facts).items():
+        if table := tables.get(asn_id):
+            for exposure in exposures - {row.name for row in table.rows}:
+                left_out[asn_id][exposure] = f"its header names {table.name}, which does not list it"
+        elif not exposures <= listed:
+            for exposure in exposures:
+                owners[exposure].add(asn_id)
+    for exposure in {exposure for exposures in left_out.values() for exposure in exposures}:
+        owners.setdefault(exposure, set())
+    return dict(owners), left_out
+
+
+def _claims(named: Sequence[_Named], facts: Mapping[str, Facts]) -> dict[str, set[str]]:
+    """Exposures by the association that their own headers name; acquisitions are in none."""
+    claims: dict[str, set[str]] = defaultdict(set)
     for name, file in named:
         asn_id = facts[file.stem].asn_id
-        if asn_id and is_association(asn_id) and (asn_id not in tables or name.rootname not in listed):
-            owners[name.rootname].add(asn_id)
-    return dict(owners)
+        if asn_id not in ("", name.rootname) and name.suffix != "rawacq":
+            claims[asn_id].add(name.rootname)
+    return claims
 
 
 def _listing(
-    rootname: str, content: Sequence[_Named], facts: Mapping[str, Facts], acquisitions: set[str]
+    rootname: str,
+    content: Sequence[_Named],
+    facts: Mapping[str, Facts],
+    conflicts: Mapping[str, str],
+    acquisitions: set[str],
+    association: bool,
 ) -> DatasetListing:
     suffixes: dict[str, set[str]] = defaultdict(set)
     segments: dict[str, set[str]] = defaultdict(set)
-    members: list[str] = []
     companions: set[str] = set()
-    unreadable_asn = False
+    association = association or any(name.suffix == "asn" for name, _ in content)
+    disputed = [conflicts[file.stem] for _, file in content if file.stem in conflicts]
+    content = [(name, file) for name, file in content if file.stem not in conflicts]
+    table: Facts | None = None
     for name, file in content:
         found = facts[file.stem]
         suffixes[name.rootname].add(name.suffix)
         segments[name.rootname].update(found.segments)
         if name.suffix == "asn":
-            members, unreadable_asn = found.members, bool(found.error)
+            table = found
         companions |= {match for wanted in found.acquisitions for match in acquisitions if _matches(match, wanted)}
-    association = is_association(rootname)
-    if association and not members:
-        members = sorted({name.rootname for name, _ in content if _is_raw(name)})
-    missing = [] if not association or "asn" in suffixes[rootname] else [f"{rootname}_asn"]
-    if not unreadable_asn:
+    missing: list[str] = []
+    if table is not None and table.association is not None:
+        members = list(table.association.members)
+    else:
+        members = sorted({name.rootname for name, _ in content if _is_raw(name)}) if association else []
+        missing += [f"{rootname}_asn"] if association and table is None else []
+    if table is None or not table.error:
         for exposure in members if association else [rootname]:
             missing += _missing(exposure, suffixes[exposure], segments[exposure])
     acquisition = not association and "rawacq" in suffixes[rootname]
     kind = ASSOCIATION if association else ACQUISITION if acquisition else EXPOSURE
-    return DatasetListing(
-        rootname, kind, members, [file for _, file in content], sorted(companions - {rootname}), missing
-    )
+    files = [file for _, file in content]
+    return DatasetListing(rootname, kind, members, files, sorted(companions - {rootname}), missing + disputed)
 
 
 def _matches(rootname: str, wanted: str) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ from sqlalchemy import ARRAY, String, any_, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.archive.facts import Facts, is_input, read_facts
+from services.archive.aside import OLDER, ORPHAN, OTHER_INSTRUMENT, PRODUCT, SWITCHED_OFF, LeftAside, reason_of
+from services.archive.facts import Facts, is_input, read_digest, read_facts
 from services.archive.grouping import DatasetListing, group
 from services.archive.sources import Source, SourceFile
+from services.archive.versions import Versions, choose_versions
 from shared.broker import bulk
 from shared.cos.digests import reference_digests
 from shared.cos.reference_names import reference_folders
@@ -45,23 +47,27 @@ class ScanResult:
         Number of datasets that they make.
     unreadable
         URL of each folder or file that could not be looked at, and why; what earlier scans saw there still counts.
+    left_aside
+        URLs of files that are in no dataset, by the reason.
     """
 
     files: int
     changed: int
     datasets: int
     unreadable: dict[str, str]
+    left_aside: dict[str, list[str]]
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """Input files with their facts by stem, and the stems of those whose row is to be written."""
+    """Input files, every version of each, with their facts by URL, and the URLs of those whose row is to be written."""
 
-    files: list[SourceFile]
-    facts: dict[str, Facts]
-    changed: set[str]
-    stale: set[str]
-    unreadable: dict[str, str]
+    files: list[SourceFile] = field(default_factory=list)
+    facts: dict[str, Facts] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
+    stale: set[str] = field(default_factory=set)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    left_aside: LeftAside = field(default_factory=LeftAside)
 
 
 @dataclass(frozen=True)
@@ -105,29 +111,37 @@ async def scan(
     started = datetime.now(UTC)
     async with database.session() as session:
         rows = await session.execute(select(SourceFileRow).where(SourceFileRow.source == source.url))
-        known = {row.stem: row for row in rows.scalars()}
+        known = {row.url: row for row in rows.scalars()}
     seen = await asyncio.to_thread(_look, source, known)
-    listings = group(seen.files, seen.facts)
+    versions = await asyncio.to_thread(_choose, source, seen)
+    facts = {file.stem: seen.facts[file.url] for file in versions.files}
+    grouping = group(versions.files, facts, versions.older, versions.conflicts)
+    listings = grouping.datasets
+    for reason, files in ((SWITCHED_OFF, grouping.switched_off), (ORPHAN, grouping.orphans)):
+        seen.left_aside.add(reason, (file.url for file in files))
     folders = reference_folders(references, source.url) if references else ()
-    digests = await asyncio.to_thread(_digests, folders, listings, seen.facts)
+    digests = await asyncio.to_thread(_digests, folders, listings, facts)
     async with database.transaction() as session:
         await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": AdvisoryLock.SCAN})
         await _write_files(session, source, listings, seen)
         changes = await _write_datasets(session, source, listings, digests)
         await _record(session, changes, bulk_above, outbox)
         counts = {"files": len(seen.files), "changed": len(seen.changed), "datasets": len(listings)}
-        session.add(Scan(source=source.url, started_at=started, **counts))
-    return ScanResult(**counts, unreadable=seen.unreadable)
+        session.add(Scan(source=source.url, started_at=started, left_aside=seen.left_aside.summary(), **counts))
+    return ScanResult(**counts, unreadable=seen.unreadable, left_aside=dict(seen.left_aside.urls))
 
 
 def _look(source: Source, known: Mapping[str, SourceFileRow]) -> _Seen:
     """List the source and read what is not known of it yet."""
     listing = source.list()
-    seen = _Seen([], {}, set(), set(), dict(listing.unreadable))
+    seen = _Seen(unreadable=dict(listing.unreadable))
+    for url in listing.others:
+        seen.left_aside.add(reason_of(url), [url])
     for file in listing.files:
         if not is_input(file.name):
+            seen.left_aside.add(PRODUCT, [file.url])
             continue
-        row = known.get(file.stem)
+        row = known.get(file.url)
         changed = row is None or row.identity != file.identity
         facts = Facts.from_dict(row.facts) if row is not None and not changed else None
         if facts is None or not facts.final:
@@ -136,13 +150,36 @@ def _look(source: Source, known: Mapping[str, SourceFileRow]) -> _Seen:
             except TransientError as error:
                 seen.unreadable[file.url] = str(error)
                 continue
-            seen.stale.add(file.stem)
+            seen.stale.add(file.url)
         if changed:
-            seen.changed.add(file.stem)
+            seen.changed.add(file.url)
         seen.files.append(file)
-        seen.facts[file.stem] = facts
+        seen.facts[file.url] = facts
     _keep_unreadable(seen, known)
     return seen
+
+
+def _choose(source: Source, seen: _Seen) -> Versions:
+    """Choose between the versions of each file that is of COS."""
+
+    def digest(file: SourceFile) -> str:
+        facts = seen.facts[file.url]
+        if not facts.digest:
+            try:
+                facts = seen.facts[file.url] = replace(facts, digest=read_digest(source, file))
+            except TransientError as error:
+                seen.unreadable[file.url] = str(error)
+                return file.url
+            seen.stale.add(file.url)
+        return facts.digest
+
+    foreign = {file.url for file in seen.files if seen.facts[file.url].is_foreign}
+    for url in sorted(foreign):
+        seen.left_aside.add(f"{OTHER_INSTRUMENT} ({seen.facts[url].instrument})", [url])
+    versions = choose_versions([file for file in seen.files if file.url not in foreign], seen.facts, digest)
+    for older in versions.older.values():
+        seen.left_aside.add(OLDER, older)
+    return versions
 
 
 def _digests(folders: Sequence[Path], listings: Sequence[DatasetListing], facts: Mapping[str, Facts]) -> list[_Digests]:
@@ -159,9 +196,9 @@ def _keep_unreadable(seen: _Seen, known: Mapping[str, SourceFileRow]) -> None:
     """Take what cannot be looked at just now to be as it was."""
     for row in known.values():
         hidden = any(row.url == url or row.url.startswith(f"{url.rstrip('/')}/") for url in seen.unreadable)
-        if hidden and row.stem not in seen.facts:
-            seen.files.append(SourceFile(row.url, row.name, row.stem, row.size, row.identity))
-            seen.facts[row.stem] = Facts.from_dict(row.facts)
+        if hidden and row.url not in seen.facts:
+            seen.files.append(SourceFile(row.url, row.name, row.stem, row.size, row.identity, row.modified))
+            seen.facts[row.url] = Facts.from_dict(row.facts)
 
 
 async def _write_files(session: AsyncSession, source: Source, listings: Sequence[DatasetListing], seen: _Seen) -> None:
@@ -177,19 +214,20 @@ async def _write_files(session: AsyncSession, source: Source, listings: Sequence
             "name": file.name,
             "identity": file.identity,
             "size": file.size,
-            "facts": seen.facts[file.stem].to_dict(),
+            "modified": file.modified,
+            "facts": seen.facts[file.url].to_dict(),
             "dataset": dataset.get(file.stem),
         }
         for file in seen.files
-        if file.stem in seen.stale
+        if file.url in seen.stale
     ]
     if not rows:
         return
     statement = insert(SourceFileRow)
-    updated = ("url", "name", "identity", "size", "facts", "dataset")
+    updated = ("stem", "name", "identity", "size", "modified", "facts", "dataset")
     await session.execute(
         statement.on_conflict_do_update(
-            index_elements=["source", "stem"], set_={name: statement.excluded[name] for name in updated}
+            index_elements=["source", "url"], set_={name: statement.excluded[name] for name in updated}
         ),
         rows,
     )
@@ -241,12 +279,15 @@ def _update(session: AsyncSession, found: Dataset | None, listing: DatasetListin
         events.append(NewEvent("dataset.discovered", {"files": [file.name for file in listing.files]}))
     if listing.missing and dataset.missing != listing.missing:
         events.append(NewEvent("dataset.incomplete", {"missing": listing.missing}))
+    if listing.left_aside != (dataset.left_aside or {}):
+        events.append(NewEvent("dataset.left_aside", {"left_aside": listing.left_aside}))
     # An operator lets the names go that were missing then, not whatever may be missing later.
     dataset.forced = dataset.forced and bool(listing.missing) and set(listing.missing) <= set(dataset.missing)
     dataset.kind = listing.kind
     dataset.members = listing.members
     dataset.companions = listing.companions
     dataset.missing = listing.missing
+    dataset.left_aside = listing.left_aside
     return dataset, events
 
 

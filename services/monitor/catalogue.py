@@ -27,6 +27,7 @@ def dataset_summary(dataset: Dataset) -> dict[str, Any]:
         "members": dataset.members,
         "companions": dataset.companions,
         "missing": dataset.missing,
+        "left_aside": dataset.left_aside,
         "complete": not dataset.missing,
         "forced": dataset.forced,
         "created_at": dataset.created_at.isoformat(),

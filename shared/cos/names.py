@@ -1,5 +1,8 @@
 """Names of COS files: ``<rootname>_<suffix>.fits[.gz]``, and of the files that belong to no exposure.
 
+A name counts whatever its case; its canonical form, which CalCOS finds, is lower case. Association tables and what
+CalCOS calls after their product may have any name before the suffix.
+
 Source: COS Data Handbook, section 2.2 and Table 2.1; of the others the legacy monitors, which named them.
 """
 
@@ -8,9 +11,16 @@ from dataclasses import dataclass
 
 from shared.errors import PermanentError
 
-__all__ = ["STANDALONE", "FileName", "is_association", "parse_name", "stem_of"]
+__all__ = ["FREE_NAME", "STANDALONE", "FileName", "parse_name", "stem_of"]
 
-_NAME = re.compile(r"^(?P<stem>(?P<rootname>[A-Za-z0-9]{9})_(?P<suffix>[A-Za-z0-9_]+))\.fits(?:\.gz)?$")
+FREE_NAME = r"[a-z0-9][a-z0-9_.+ -]*"
+"""Names that an association or its product may have: file names on every system, without a folder."""
+
+_NAMES = (
+    re.compile(rf"(?P<rootname>{FREE_NAME})_(?P<suffix>asn|x1dsum[1-4]?|fltsum|jnk)\.fits(?:\.gz)?"),
+    re.compile(r"(?P<rootname>[a-z0-9]{9})_(?P<suffix>[a-z0-9_]+)\.fits(?:\.gz)?"),
+)
+"""Association tables and files that CalCOS 3.6.2 calls after a product (`fpavg`, `average`, `copySptFile`); others."""
 
 _STANDALONE = {
     "sms": re.compile(r"(?P<stem>\d{5}[0-9a-z][a-z][0-9a-z])\.(?:txt|l-exp)", re.IGNORECASE),
@@ -29,28 +39,31 @@ STANDALONE = {"sms": "schedule", "cci": "cumulative image", "darkrates": "measur
 
 @dataclass(frozen=True)
 class FileName:
-    """Parts of a file name; the rootname is lower case, 9 characters, or the whole stem of a file by itself."""
+    """Parts of a file name.
+
+    Attributes
+    ----------
+    stem
+        Canonical name up to ``.fits``.
+    rootname
+        Lower case: of an exposure, 9 characters; of an association or product as it is named; the whole stem of a
+        file by itself.
+    suffix
+        Kind of file, lower case.
+    name
+        Canonical name of the whole file.
+    """
 
     stem: str
     rootname: str
     suffix: str
+    name: str
 
 
 def stem_of(name: str) -> str | None:
-    """Name up to ``.fits``, by which plain and gzipped twins are one; None for what is no file of COS."""
-    if standalone := _standalone(name):
-        return standalone.stem
-    for ending in (".fits.gz", ".fits"):
-        if name.lower().endswith(ending):
-            return name[: -len(ending)]
-    return None
-
-
-def _standalone(name: str) -> FileName | None:
-    for suffix, pattern in _STANDALONE.items():
-        if match := pattern.fullmatch(name):
-            return FileName(match["stem"], match["stem"].lower(), suffix)
-    return None
+    """Canonical name up to ``.fits``, by which plain and gzipped twins are one; None for what is no file of COS."""
+    parsed = _parse(name)
+    return parsed.stem if parsed else None
 
 
 def parse_name(name: str) -> FileName:
@@ -66,14 +79,18 @@ def parse_name(name: str) -> FileName:
     PermanentError
         If it is not the name of a file of COS.
     """
-    if standalone := _standalone(name):
-        return standalone
-    match = _NAME.match(name)
-    if match is None:
+    parsed = _parse(name)
+    if parsed is None:
         raise PermanentError(f"{name} is not named <rootname>_<suffix>.fits[.gz] with a rootname of 9 characters")
-    return FileName(match["stem"], match["rootname"].lower(), match["suffix"].lower())
+    return parsed
 
 
-def is_association(rootname: str) -> bool:
-    """Whether a rootname is an association's: it ends in ``0``."""
-    return rootname.endswith("0")
+def _parse(name: str) -> FileName | None:
+    for suffix, pattern in _STANDALONE.items():
+        if match := pattern.fullmatch(name):
+            return FileName(match["stem"], match["stem"].lower(), suffix, name)
+    for pattern in _NAMES:
+        if match := pattern.fullmatch(name.lower()):
+            stem = f"{match['rootname']}_{match['suffix']}"
+            return FileName(stem, match["rootname"], match["suffix"], match.string)
+    return None

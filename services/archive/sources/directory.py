@@ -5,7 +5,9 @@ import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,12 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from services.archive.sources.streams import SourceStream
-from shared.cos.names import stem_of
+from shared.cos.names import FileName, parse_name
 from shared.errors import PermanentError, TransientError
 
 __all__ = ["DirectorySource", "Listing", "SourceFile"]
 
 _CHUNK = 1 << 20
-_SECOND_CHOICE = (".gz", ".l-exp")
 _VERSION_KEYS = (
     "ETag",
     "etag",
@@ -36,16 +37,34 @@ _VERSION_KEYS = (
 )
 """What file systems call the thing that changes with a file; the first one that is there is used."""
 
+_TIME_KEYS = ("mtime", "LastModified", "Last-Modified", "last_modified", "modified", "modify", "date_time", "created")
+"""What they call the time of the last change: a number, a time, its parts, or as HTTP writes it."""
+
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file of a source: its URL, name, stem (name up to ``.fits``), size in bytes, and identity."""
+    """A file of a source.
+
+    Attributes
+    ----------
+    url
+        Where it is, under the name that it has there.
+    name, stem
+        Canonical name, whole and up to ``.fits`` (`shared.cos.names`).
+    size
+        Size in bytes.
+    identity
+        Changes when the file does.
+    modified
+        When it was last changed (Unix time, second); None where the source does not tell.
+    """
 
     url: str
     name: str
     stem: str
     size: int
     identity: str
+    modified: float | None = None
 
     @classmethod
     def from_entry(cls, entry: dict[str, Any]) -> "SourceFile":
@@ -60,12 +79,15 @@ class Listing:
     Attributes
     ----------
     files
-        Files of COS, by stem.
+        Files of COS by their names, every version of each, in the order of stem and URL.
+    others
+        URLs of files with other names.
     unreadable
         URL of each folder or file below the source that could not be looked at, and why.
     """
 
     files: list[SourceFile] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
@@ -91,7 +113,7 @@ class DirectorySource:
         self.url = self._full(self._root)
 
     def list(self) -> Listing:
-        """Files of COS in the source, by stem; of plain and gzipped twins the plain one, of reports ``.txt``.
+        """Files in the source: those of COS by stem, and the names of others.
 
         Symbolic links are followed; one that leads nowhere is no file.
 
@@ -102,28 +124,30 @@ class DirectorySource:
         """
         self._connect()
         result = Listing()
-        found = dict(self._walk(result.unreadable))
-        files: dict[str, SourceFile] = {}
-        for path in sorted(found, key=lambda path: (path.endswith(_SECOND_CHOICE), path)):
-            stem = stem_of(path.rsplit("/", 1)[-1])
-            if stem is None or stem in files:
+        versions: dict[str, list[SourceFile]] = {}
+        for path, details in sorted(self._walk(result.unreadable), key=lambda found: found[0]):
+            try:
+                name = parse_name(path.rsplit("/", 1)[-1])
+            except PermanentError:
+                result.others.append(self._full(path))
                 continue
             try:
-                files[stem] = self._file(path, stem, found[path])
+                versions.setdefault(name.stem, []).append(self._file(path, name, details))
             except Exception as error:  # noqa: BLE001 - every file system has its own errors
                 result.unreadable[self._full(path)] = _reason(error)
-        result.files.extend(sorted(files.values(), key=lambda file: file.stem))
+        for _, files in sorted(versions.items()):
+            result.files.extend(files if len(files) == 1 else map(_identified_by_place, files))
         return result
 
-    def _file(self, path: str, stem: str, details: Mapping[str, Any]) -> SourceFile:
+    def _file(self, path: str, name: FileName, details: Mapping[str, Any]) -> SourceFile:
         if details.get("size") is None:
             details = self._fs.info(path)
         if details.get("size") is None:
             raise ValueError("the server does not tell its size")
-        name, size = path.rsplit("/", 1)[-1], int(details["size"])
+        size = int(details["size"])
         version = next((details[key] for key in _VERSION_KEYS if details.get(key)), "")
-        identity = hashlib.sha256(f"{name} {size} {version}".encode()).hexdigest()[:32]
-        return SourceFile(self._full(path), name, stem, size, identity)
+        identity = _hashed(f"{path.rsplit('/', 1)[-1]} {size} {version}")
+        return SourceFile(self._full(path), name.name, name.stem, size, identity, _modified(details))
 
     @contextmanager
     def open(self, file: SourceFile) -> "Iterator[io.BufferedReader[Any]]":
@@ -233,6 +257,33 @@ class DirectorySource:
             except OSError as error:
                 unreadable[self._full(path)] = _reason(error)
         return result
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _identified_by_place(file: SourceFile) -> SourceFile:
+    """Let versions of one name differ though their sizes and times are equal."""
+    return replace(file, identity=_hashed(f"{file.identity} {file.url}"))
+
+
+def _modified(details: Mapping[str, Any]) -> float | None:
+    """Unix time of the last change, in whichever way a file system says it."""
+    found = next((details[key] for key in _TIME_KEYS if details.get(key)), None)
+    try:
+        match found:
+            case int() | float():
+                return float(found)
+            case datetime():
+                return found.timestamp()
+            case (year, month, day, hour, minute, second):
+                return datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
+            case str():
+                return parsedate_to_datetime(found).timestamp()
+    except (ValueError, TypeError):
+        pass
+    return None
 
 
 def _reason(error: Exception) -> str:

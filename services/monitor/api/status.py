@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.monitor.context import CurrentContext, Session
 from services.monitor.errors import ApiError
 from shared.broker import JOB_QUEUES
-from shared.database.models.operations import Attempt, Dataset, DatasetState, Event, Job, JobState, Stage
+from shared.database.models.operations import Attempt, Dataset, DatasetState, Event, Job, JobState, Scan, Stage
 from shared.database.models.science import Header as HeaderRow
 from shared.database.schema import is_current
 
@@ -57,6 +57,7 @@ async def read_status(session: AsyncSession) -> dict[str, Any]:
         .where(Job.state == JobState.FAILED)
         .group_by(Job.stage, Job.error_kind)
     )
+    scan = (await session.execute(select(Scan).order_by(Scan.id.desc()).limit(1))).scalar_one_or_none()
     newest = (await session.execute(select(Event.at).order_by(Event.id.desc()).limit(1))).scalar()
     observed = (await session.execute(select(func.max(HeaderRow.expend)))).scalar()
     return {
@@ -70,6 +71,12 @@ async def read_status(session: AsyncSession) -> dict[str, Any]:
         "oldest_running_seconds": None if oldest is None else float(oldest),
         "queues": {queue: {"waiting": count, "oldest_seconds": max(0.0, float(age))} for queue, count, age in queues},
         "failures": [{"stage": stage, "kind": kind, "count": count} for stage, kind, count in failures],
+        "last_scan": None
+        if scan is None
+        else {
+            **{name: getattr(scan, name) for name in ("source", "files", "changed", "datasets", "left_aside")},
+            "finished_at": scan.finished_at.isoformat(),
+        },
         "newest_event": newest.isoformat() if newest else None,
         "newest_exposure": None if observed is None else _from_mjd(observed).isoformat(),
     }

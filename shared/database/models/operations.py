@@ -76,7 +76,9 @@ class Dataset(Base):
     __tablename__ = "datasets"
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    rootname: Mapped[str] = mapped_column(unique=True, comment="Lower-case rootname, 9 characters")
+    rootname: Mapped[str] = mapped_column(
+        unique=True, comment="Rootname, lower case; of an association or a file by itself its own name"
+    )
     kind: Mapped[str] = mapped_column(comment="association, exposure or acquisition")
     state: Mapped[DatasetState] = mapped_column(_enum(DatasetState), default=DatasetState.DISCOVERED, index=True)
     reason: Mapped[str | None] = mapped_column(comment="Why it was skipped or failed")
@@ -85,24 +87,28 @@ class Dataset(Base):
     members: Mapped[list[Any]] = mapped_column(default=list, comment="Rootnames of the association's exposures")
     companions: Mapped[list[Any]] = mapped_column(default=list, comment="Acquisitions of the same visit")
     missing: Mapped[list[Any]] = mapped_column(default=list, comment="Names of files that belong but are not there")
+    left_aside: Mapped[dict[str, Any]] = mapped_column(
+        default=dict, server_default="{}", comment="Exposures and files that look like its own and are not, and why"
+    )
     forced: Mapped[bool] = mapped_column(default=False, comment="An operator let it through incomplete")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
 
 
 class SourceFile(Base):
-    """A FITS file as the last scan of a source saw it."""
+    """A file as the last scan of a source saw it."""
 
     __tablename__ = "source_files"
-    __table_args__ = (UniqueConstraint("source", "stem"),)
+    __table_args__ = (UniqueConstraint("source", "url"),)
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     source: Mapped[str] = mapped_column(comment="URL of the source")
-    stem: Mapped[str] = mapped_column(comment="File name up to .fits")
+    stem: Mapped[str] = mapped_column(comment="Canonical file name up to .fits")
     url: Mapped[str]
-    name: Mapped[str]
+    name: Mapped[str] = mapped_column(comment="Canonical file name")
     identity: Mapped[str] = mapped_column(comment="Changes when the file changes (size, time or ETag)")
     size: Mapped[int] = mapped_column(BigInteger)
+    modified: Mapped[float | None] = mapped_column(comment="Time of its last change", info={"unit": "s since 1970"})
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict, comment="What grouping needs of its header")
     dataset: Mapped[str | None] = mapped_column(index=True, comment="Rootname of the dataset it belongs to")
     fetched_identity: Mapped[str | None] = mapped_column(comment="Identity of the version that is in the store")
@@ -121,6 +127,9 @@ class Scan(Base):
     files: Mapped[int]
     changed: Mapped[int]
     datasets: Mapped[int]
+    left_aside: Mapped[dict[str, Any]] = mapped_column(
+        default=dict, server_default="{}", comment="Files in no dataset: their number and some names, by the reason"
+    )
 
 
 class Run(Base):

@@ -3,21 +3,27 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from astropy.io import fits
 
 from services.archive.facts import Facts, is_input, read_facts
-from services.archive.grouping import DatasetListing, group
+from services.archive.grouping import DatasetListing, Grouping, group
 from services.archive.sources import SourceFile, open_source
+from shared.cos.association import Association, Row
 
 
-def _listings(folder: Path) -> dict[str, DatasetListing]:
+def _grouping(folder: Path) -> Grouping:
     source = open_source(str(folder))
     files = [file for file in source.list().files if is_input(file.name)]
     facts = {file.stem: read_facts(source, file) for file in files}
-    return {listing.rootname: listing for listing in group(files, facts)}
+    return group(files, facts)
+
+
+def _listings(folder: Path) -> dict[str, DatasetListing]:
+    return {listing.rootname: listing for listing in _grouping(folder).datasets}
 
 
 @pytest.fixture
@@ -100,6 +106,137 @@ def test_exposure_of_two_associations_is_in_both(folder: Path) -> None:
     assert len(found["ldfd01010"].files) == 11
 
 
+def _edit_table(folder: Path, edit: Callable[[fits.FITS_rec], fits.FITS_rec]) -> None:
+    """Write the association table anew, plain."""
+    path = folder / "ldfd01010_asn.fits.gz"
+    with fits.open(path) as hdus:
+        hdus["ASN"].data = edit(hdus["ASN"].data)
+        hdus.writeto(path.with_suffix(""))
+    path.unlink()
+
+
+def _switch_off(rows: fits.FITS_rec) -> fits.FITS_rec:
+    rows["MEMPRSNT"][3] = False
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"), [(_switch_off, "MEMPRSNT"), (lambda rows: rows[[0, 1, 2, 4]], "does not list it")]
+)
+@pytest.mark.parametrize("there", [True, False])
+def test_exposure_that_the_table_leaves_out(
+    folder: Path, edit: Callable[[fits.FITS_rec], fits.FITS_rec], reason: str, there: bool
+) -> None:
+    _edit_table(folder, edit)
+    if not there:
+        for path in folder.glob("ldfd01vtq_*"):
+            path.unlink()
+    grouping = _grouping(folder)
+    found = {listing.rootname: listing for listing in grouping.datasets}
+    assert set(found) == {"ldfd01010", "ldfd01vlq"}
+    association = found["ldfd01010"]
+    assert association.members == ["ldfd01vnq", "ldfd01vpq", "ldfd01vrq"]
+    assert association.missing == []
+    assert not [file for file in association.files if "vtq" in file.name]
+    if there or reason == "MEMPRSNT":
+        assert reason in association.left_aside["ldfd01vtq"]
+    off = {"ldfd01vtq_rawtag_a", "ldfd01vtq_spt"} if there else set()
+    assert {file.stem for file in grouping.switched_off} == off
+
+
+def test_row_added_by_hand_brings_an_exposure_of_another_visit_in(folder: Path) -> None:
+    other = folder.parent / "other"
+    other.mkdir()
+    for suffix in ("rawtag_a", "spt"):
+        with fits.open(folder / f"ldfd01vnq_{suffix}.fits.gz") as hdus:
+            hdus[0].header["ASN_ID"] = "LXXX01010"
+            hdus[0].header["EXPTYPE"] = "WAVECAL"
+            hdus.writeto(other / f"lxxx01abq_{suffix}.fits")
+
+    def add(rows: fits.FITS_rec) -> fits.FITS_rec:
+        hdu = fits.BinTableHDU.from_columns(rows.columns, nrows=6)
+        hdu.data[5] = ("lxxx01abq", "exp-gwave", True)
+        return hdu.data
+
+    _edit_table(folder, add)
+    found = _listings(folder.parent)
+    assert set(found) == {"ldfd01010", "ldfd01vlq"}
+    assert found["ldfd01010"].members[-1] == "lxxx01abq"
+    assert {"lxxx01abq_rawtag_a", "lxxx01abq_spt"} <= {file.stem for file in found["ldfd01010"].files}
+    assert found["ldfd01010"].missing == []
+
+
+def test_association_file_has_any_name(folder: Path) -> None:
+    (folder / "ldfd01010_asn.fits.gz").rename(folder / "My_Star_asn.fits.gz")
+    found = _listings(folder)
+    assert set(found) == {"my_star", "ldfd01vlq"}
+    assert (found["my_star"].kind, found["my_star"].missing) == ("association", [])
+    assert len(found["my_star"].members) == 4
+
+
+def test_names_in_upper_case_and_with_other_endings(folder: Path) -> None:
+    expected = _listings(folder)
+    for path in list(folder.iterdir()):
+        path.rename(folder / path.name.upper())
+    found = _listings(folder)
+    for rootname, listing in expected.items():
+        assert [file.name for file in found[rootname].files] == [file.name for file in listing.files]
+        assert (found[rootname].members, found[rootname].missing) == (listing.members, [])
+
+
+def test_integer_presence_misses_the_right_file(folder: Path) -> None:
+    def as_integers(rows: fits.FITS_rec) -> fits.FITS_rec:
+        columns = [column for column in rows.columns if column.name != "MEMPRSNT"]
+        columns.append(fits.Column("MEMPRSNT", "K", array=[1, 1, 1, 1, 1]))
+        return fits.BinTableHDU.from_columns(columns).data
+
+    _edit_table(folder, as_integers)
+    (folder / "ldfd01vtq_rawtag_a.fits.gz").unlink()
+    assert _listings(folder)["ldfd01010"].missing == ["ldfd01vtq_raw*"]
+
+
+def test_conflicting_versions_make_their_dataset_incomplete(folder: Path) -> None:
+    source = open_source(str(folder))
+    files = [file for file in source.list().files if is_input(file.name)]
+    facts = {file.stem: read_facts(source, file) for file in files}
+    for stem, missing in (("ldfd01vnq_spt", "ldfd01vnq_spt"), ("ldfd01010_asn", "ldfd01010_asn")):
+        datasets = group(files, facts, conflicts={stem: f"{stem}: a and b differ"}).datasets
+        (found,) = [listing for listing in datasets if listing.rootname == "ldfd01010"]
+        assert found.kind == "association"
+        assert found.missing == [missing, f"{stem}: a and b differ"]
+        assert stem not in {file.stem for file in found.files}
+
+
+def test_files_without_raw_data_are_orphans(folder: Path) -> None:
+    for name in ("ldfd01vlq_rawacq.fits.gz",):
+        (folder / name).unlink()
+    orphans = {file.stem for file in _grouping(folder).orphans}
+    assert orphans == {"ldfd01vlq_spt", "ldfd01vlj_jit", "ldfd01vlj_jif"}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "keywords", "foreign"),
+    [
+        ("spt", {"INSTRUME": "STIS"}, True),
+        ("spt", {"INSTRUME": "cos "}, False),
+        ("asn", {"INSTRUME": "WFC3"}, True),
+        ("asn", {}, False),
+        ("jit", {"INSTRUME": "FGS", "CONFIG": "STIS/CCD"}, True),
+        ("jit", {"INSTRUME": "FGS", "CONFIG": "COS/FUV"}, False),
+        ("rawtag", {"INSTRUME": "STIS"}, True),
+    ],
+)
+def test_instrument_is_what_the_header_says(
+    tmp_path: Path, suffix: str, keywords: dict[str, str], foreign: bool
+) -> None:
+    fits.PrimaryHDU(header=fits.Header(keywords)).writeto(tmp_path / f"o6gp01020_{suffix}.fits")
+    source = open_source(str(tmp_path))
+    (file,) = source.list().files
+    facts = read_facts(source, file)
+    assert facts.is_foreign is foreign
+    assert Facts.from_dict(facts.to_dict()) == facts
+
+
 def test_own_header_counts_where_no_table_lists_the_exposure(folder: Path) -> None:
     _association_of(folder, "ldfd01020", [0, 4])
     (folder / "ldfd01010_asn.fits.gz").unlink()
@@ -115,17 +252,17 @@ def _file(name: str) -> SourceFile:
 
 def test_jitter_finds_its_exposure_whatever_its_last_letter() -> None:
     names = ["ldfd01vnr_rawtag", "ldfd01vnr_spt", "ldfd01vnj_jit", "ldfd01vnj_jif", "ldfd01vpq_rawtag", "ldfd01vpj_jit"]
-    found = {
-        listing.rootname: listing for listing in group([_file(name) for name in names], dict.fromkeys(names, Facts()))
-    }
+    listings = group([_file(name) for name in names], dict.fromkeys(names, Facts())).datasets
+    found = {listing.rootname: listing for listing in listings}
     assert {file.stem for file in found["ldfd01vnr"].files} == set(names[:4])
     assert {file.stem for file in found["ldfd01vpq"].files} == set(names[4:])
 
 
 def test_jitter_of_a_member_without_other_files() -> None:
     names = ["ldfd01010_asn", "ldfd01vns_rawtag", "ldfd01vns_spt", "ldfd01vpr_spt", "ldfd01vpj_jit", "ldfd01010_jit"]
-    facts = {**dict.fromkeys(names, Facts()), "ldfd01010_asn": Facts(members=["ldfd01vns", "ldfd01vpr"])}
-    (found,) = group([_file(name) for name in names], facts)
+    table = Association("ldfd01010_asn.fits", (Row("ldfd01vns", "EXP-FP", True), Row("ldfd01vpr", "EXP-FP", True)))
+    facts = {**dict.fromkeys(names, Facts()), "ldfd01010_asn": Facts(association=table)}
+    (found,) = group([_file(name) for name in names], facts).datasets
     assert {file.stem for file in found.files} == set(names)
     assert found.missing == ["ldfd01vpr_raw*"]
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -14,18 +15,19 @@ from sqlalchemy import select, text, update
 
 from cosmo.launcher.embedded import EmbeddedValkey
 from services.archive.__main__ import keep_scanning
+from services.archive.aside import OLDER
 from services.archive.fetch import FetchService
 from services.archive.scan import ScanResult, scan
 from services.archive.sources import open_source
 from shared.broker import Messenger, make_broker
 from shared.database.engine import Database
-from shared.database.models.operations import Dataset, Event, File, Job, JobState, SourceFile, Stage
+from shared.database.models.operations import Dataset, Event, File, Job, JobState, Scan, SourceFile, Stage
 from shared.errors import TransientError
 from shared.jobs import operations
 from shared.jobs.events import Outbox
 from shared.jobs.runner import JobRunner
 from shared.settings import ArchiveSettings, CalibratorSettings, JobSettings
-from shared.store import Store
+from shared.store import Store, sha256_of
 
 pytestmark = pytest.mark.integration
 
@@ -98,10 +100,11 @@ async def archive(database: Database, valkey: EmbeddedValkey, data_dir: Path, tm
     broker.close()
 
 
-def _write_table(raw: Path, target: Path) -> None:
+def _write_table(raw: Path, target: Path, **keywords: str) -> None:
     """Write the table of an association of the first exposure alone."""
     with fits.open(raw / "ldfd01010_asn.fits.gz") as hdus:
         hdus["ASN"].data = hdus["ASN"].data[[0, 4]]
+        hdus[0].header.update(keywords)
         hdus.writeto(target, overwrite=True)
 
 
@@ -203,6 +206,98 @@ async def test_vanished_companion_is_no_input_any_more(archive: Archive) -> None
     await archive.scan()
     assert await archive.current() == {"ldfd01010_asn.fits", _RAW, _SPT}
     assert len(await archive.jobs(Stage.CALIBRATE)) == 1
+
+
+async def test_newer_version_is_taken_and_the_choice_recorded(archive: Archive, data_dir: Path) -> None:
+    old, new = archive.folder / "a_old", archive.folder / "b_new"
+    for folder in (old, new):
+        folder.mkdir()
+    (archive.folder / "visit" / _RAW).rename(new / _RAW)
+    shutil.copyfile(data_dir / "ldfd01010" / "raw" / "ldfd01vpq_rawtag_a.fits.gz", old / _RAW)
+    os.utime(old / _RAW, (1e9, 1e9))
+    result = await archive.scan()
+    assert result.left_aside == {OLDER: [(old / _RAW).as_uri()]}
+    (fetched,) = await archive.events("dataset.fetched")
+    assert fetched["files"][_RAW] == sha256_of(new / _RAW)
+    dataset = await archive.dataset()
+    assert f"older than {(new / _RAW).as_uri()}" in dataset.left_aside[(old / _RAW).as_uri()]
+    assert await archive.events("dataset.left_aside") == [{"left_aside": dataset.left_aside}]
+
+    # nothing is read or recorded again, and what becomes newer is taken
+    assert (await archive.scan()).changed == 0
+    assert len(await archive.events("dataset.left_aside")) == 1
+    os.utime(old / _RAW, (4e9, 4e9))
+    await archive.scan()
+    assert (await archive.events("dataset.fetched"))[-1]["files"][_RAW] == sha256_of(old / _RAW)
+    assert list((await archive.dataset()).left_aside) == [(new / _RAW).as_uri()]
+
+
+async def test_equally_new_versions_that_differ_hold_their_dataset_up(archive: Archive, data_dir: Path) -> None:
+    visit, other = archive.folder / "visit", archive.folder / "other"
+    other.mkdir()
+    shutil.copyfile(visit / _SPT, other / _SPT)
+    for path in (visit / _SPT, other / _SPT):
+        os.utime(path, (1e9, 1e9))
+    await archive.scan()
+    assert (await archive.dataset()).missing == []
+
+    shutil.copyfile(data_dir / "ldfd01010" / "raw" / "ldfd01vpq_spt.fits.gz", other / _SPT)
+    os.utime(other / _SPT, (1e9, 1e9))
+    for _ in range(2):
+        await archive.scan()
+        missing, conflict = (await archive.dataset()).missing
+        assert missing == "ldfd01vnq_spt"
+        assert f"{(other / _SPT).as_uri()} and {(visit / _SPT).as_uri()} are equally new and differ" in conflict
+    assert len(await archive.jobs(Stage.FETCH)) == 1
+
+    (other / _SPT).unlink()
+    await archive.scan()
+    assert (await archive.dataset()).missing == []
+
+
+async def test_unchanged_versions_are_not_read_again(archive: Archive, serve: Callable[[Path], Any]) -> None:
+    (archive.folder / "other").mkdir()
+    shutil.copyfile(archive.folder / "visit" / _SPT, archive.folder / "other" / _SPT)
+    server = serve(archive.folder)
+    archive.url = server.url
+    await archive.scan()
+    assert (await archive.dataset()).missing == []
+    server.locked |= {f"{place}/{_SPT}" for place in ("visit", "other")}
+    assert (await archive.scan()).unreadable == {}
+
+
+async def test_what_is_left_aside_is_counted_by_its_reason(archive: Archive, data_dir: Path) -> None:
+    raw = data_dir / "ldfd01010" / "raw"
+    for name in ("ldfd01vnq_x1d.fits", "ldfd01vnq_rawtag_a (1).fits", "a.zip", "ldfd01vnq_spt.fits.fz", "README.txt"):
+        (archive.folder / name).write_bytes(b"1")
+    shutil.copyfile(raw / "ldfd01vrq_spt.fits.gz", archive.folder / "ldfd01vrq_spt.fits.gz")
+    _write_table(raw, archive.folder / "o6gp01020_asn.fits", INSTRUME="STIS")
+    with fits.open(archive.folder / "ldfd01010_asn.fits", mode="update") as hdus:
+        hdus["ASN"].data["MEMPRSNT"] = [False, True]
+    result = await archive.scan()
+    assert {reason.split(";")[0]: len(urls) for reason, urls in result.left_aside.items()} == {
+        "calibrated products": 1,
+        "copies by their names": 1,
+        "packed files": 1,
+        "tile-compressed files, which CalCOS does not read": 1,
+        "files with names that are not of COS": 1,
+        "files of exposures without raw data": 1,
+        "files of another instrument (STIS)": 1,
+        "files of exposures that their association leaves out": 2,
+    }
+    assert result.datasets == 1
+    async with archive.database.session() as session:
+        summary = (await session.execute(select(Scan.left_aside))).scalar_one()
+    assert summary["calibrated products"] == {"count": 1, "names": ["ldfd01vnq_x1d.fits"]}
+    assert list((await archive.dataset()).left_aside) == ["ldfd01vnq"]
+
+
+async def test_names_in_upper_case_are_stored_as_calcos_finds_them(archive: Archive) -> None:
+    for path in [*archive.folder.glob("*.fits"), *(archive.folder / "visit").iterdir()]:
+        path.rename(path.with_name(path.name.upper()))
+    await archive.scan()
+    assert await archive.current() == {"ldfd01010_asn.fits", _RAW, _SPT, _JIT}
+    assert (await archive.dataset()).members == ["ldfd01vnq"]
 
 
 async def test_later_acquisition_becomes_a_companion(archive: Archive, data_dir: Path) -> None:

@@ -80,7 +80,8 @@ def _check(url: str, folder: Path, scratch: Path) -> None:
         assert file.size == original.stat().st_size
         assert again[file.stem] == file.identity
     facts = {file.stem: read_facts(source, file) for file in listing.files}
-    assert facts["ldfd01010_asn"].members == ["ldfd01vnq", "ldfd01vpq", "ldfd01vrq", "ldfd01vtq"]
+    assert facts["ldfd01010_asn"].association is not None
+    assert facts["ldfd01010_asn"].association.members == ("ldfd01vnq", "ldfd01vpq", "ldfd01vrq", "ldfd01vtq")
     assert facts["ldfd01vnq_rawtag_a"].segments == ["FUVA"]
 
 
@@ -161,10 +162,41 @@ def test_unknown_urls_are_refused() -> None:
         open_source("nonesuch://data")
 
 
-def test_twins_count_once(folder: Path) -> None:
-    (folder / "ldfd01010_asn.fits").write_bytes(b"")
-    names = [file.name for file in open_source(str(folder)).list().files if file.stem == "ldfd01010_asn"]
-    assert names == ["ldfd01010_asn.fits"]
+def test_every_version_is_listed_with_its_time(folder: Path) -> None:
+    twin = folder / "LDFD01010_ASN.FITS"
+    twin.write_bytes(b"")
+    os.utime(twin, (1e9, 1e9))
+    found = [file for file in open_source(str(folder)).list().files if file.stem == "ldfd01010_asn"]
+    assert {file.name: Path(file.url).name for file in found} == {
+        "ldfd01010_asn.fits": "LDFD01010_ASN.FITS",
+        "ldfd01010_asn.fits.gz": "ldfd01010_asn.fits.gz",
+    }
+    assert [file.modified for file in found if file.name.endswith(".fits")] == [1e9]
+
+
+def test_versions_of_one_size_and_time_differ(folder: Path) -> None:
+    for place in ("a", "b"):
+        (folder / place).mkdir()
+        (folder / place / "ldfd01vpq_spt.fits").write_bytes(place.encode())
+        os.utime(folder / place / "ldfd01vpq_spt.fits", (1e9, 1e9))
+    found = [file.identity for file in open_source(str(folder)).list().files if file.stem == "ldfd01vpq_spt"]
+    assert len(set(found)) == 2
+
+
+@pytest.mark.parametrize("make_url", [_as_path, _as_memory, _as_zip])
+def test_time_of_the_last_change_is_known(make_url: Callable[[Path], str], folder: Path) -> None:
+    files = open_source(make_url(folder)).list().files
+    assert all(file.modified is not None and file.modified > 1e9 for file in files)
+
+
+def test_other_names_are_listed(folder: Path) -> None:
+    for name in ("README.txt", "ldfd01vnq_spt (1).fits", "visit.zip"):
+        (folder / name).write_bytes(b"1")
+    assert [Path(url).name for url in open_source(str(folder)).list().others] == [
+        "README.txt",
+        "ldfd01vnq_spt (1).fits",
+        "visit.zip",
+    ]
 
 
 def test_links(folder: Path, tmp_path: Path) -> None:

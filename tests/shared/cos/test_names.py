@@ -2,25 +2,64 @@
 
 import pytest
 
-from shared.cos.names import STANDALONE, is_association, parse_name, stem_of
+from shared.cos.names import STANDALONE, parse_name, stem_of
 from shared.errors import PermanentError
 
 
-def test_parts() -> None:
-    name = parse_name("LDFD01VNQ_rawtag_a.fits.gz")
-    assert (name.rootname, name.suffix, name.stem) == ("ldfd01vnq", "rawtag_a", "LDFD01VNQ_rawtag_a")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ldfd01vnq_rawtag_a.fits.gz",
+        "LDFD01VNQ_rawtag_a.fits.gz",
+        "LDFD01VNQ_RAWTAG_A.FITS.GZ",
+        "Ldfd01vnq_rawtag_A.Fits.gz",
+    ],
+)
+def test_case_of_a_name_does_not_matter(name: str) -> None:
+    found = parse_name(name)
+    assert (found.rootname, found.suffix, found.stem) == ("ldfd01vnq", "rawtag_a", "ldfd01vnq_rawtag_a")
+    assert found.name == "ldfd01vnq_rawtag_a.fits.gz"
 
 
-@pytest.mark.parametrize("name", ["short_x1d.fits", "ldfd01vnq_x1d.txt", "ldfd01vnq.fits"])
+@pytest.mark.parametrize(
+    ("name", "rootname", "suffix"),
+    [
+        ("STAR_ALL_x1dsum.fits.gz", "star_all", "x1dsum"),
+        ("star_all_x1dsum3.fits", "star_all", "x1dsum3"),
+        ("my star.v2_asn.fits", "my star.v2", "asn"),
+        ("abcdefghi_x_fltsum.fits", "abcdefghi_x", "fltsum"),
+        ("star_jnk.fits", "star", "jnk"),
+        ("ldfd01010_asn.fits", "ldfd01010", "asn"),
+        ("ldfd01010_x1dsum1.fits", "ldfd01010", "x1dsum1"),
+    ],
+)
+def test_associations_and_their_products_have_any_name(name: str, rootname: str, suffix: str) -> None:
+    found = parse_name(name)
+    assert (found.rootname, found.suffix) == (rootname, suffix)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "short_x1d.fits",
+        "ldfd01vnq_x1d.txt",
+        "ldfd01vnq.fits",
+        "ldfd01vnq_rawtag_a(1).fits",
+        "ldfd01vnq_rawtag_a (1).fits.gz",
+        "ldfd01010_asn - Copy.fits.zip",
+        "ldfd01010_asn.fits.fz",
+        ".._asn.fits",
+        "x/y_asn.fits",
+    ],
+)
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(PermanentError, match="rootname"):
         parse_name(name)
+    assert stem_of(name) is None
 
 
-def test_roots() -> None:
-    assert is_association("ldfd01010")
-    assert stem_of("a.fits") == stem_of("a.fits.gz") == "a"
-    assert stem_of("a.txt") is None
+def test_plain_and_gzipped_twins_have_one_stem() -> None:
+    assert stem_of("ldfd01vnq_spt.fits") == stem_of("LDFD01VNQ_SPT.FITS.GZ") == "ldfd01vnq_spt"
 
 
 @pytest.mark.parametrize(

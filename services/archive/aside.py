@@ -1,0 +1,50 @@
+"""What a scan leaves aside, and why."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["OLDER", "ORPHAN", "OTHER_INSTRUMENT", "PRODUCT", "SWITCHED_OFF", "LeftAside", "reason_of"]
+
+PRODUCT = "calibrated products"
+ORPHAN = "files of exposures without raw data"
+SWITCHED_OFF = "files of exposures that their association leaves out"
+OTHER_INSTRUMENT = "files of another instrument"
+OLDER = "older versions and copies of files that are taken"
+
+_BY_NAME = {
+    "packed files; unpack them, or give an archive as zip://::FILE": r"\.(?:zip|tar|tgz|tar\.gz|bz2|xz|z|7z)$",
+    "tile-compressed files, which CalCOS does not read; unpack them with funpack": r"\.fz$",
+    "copies by their names; the archive's names are <rootname>_<suffix>.fits[.gz]": r"^[a-z0-9]{9}_[a-z]",
+}
+"""Reasons for names that are not of COS, the first that fits."""
+
+_OTHER_NAMES = "files with names that are not of COS"
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class LeftAside:
+    """URLs of files that are in no dataset, by the reason."""
+
+    urls: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, reason: str, urls: Iterable[str]) -> None:
+        """Leave files aside."""
+        if found := list(urls):
+            self.urls[reason] += found
+
+    def summary(self) -> dict[str, dict[str, Any]]:
+        """Their number and the names of the first ones, by the reason."""
+        return {
+            reason: {"count": len(urls), "names": [url.rpartition("/")[2] for url in urls[:_NAMED]]}
+            for reason, urls in self.urls.items()
+        }
+
+
+def reason_of(url: str) -> str:
+    """Why a file is left aside whose name is not of COS."""
+    name = url.rpartition("/")[2].lower()
+    return next((reason for reason, pattern in _BY_NAME.items() if re.search(pattern, name)), _OTHER_NAMES)
