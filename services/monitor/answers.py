@@ -10,11 +10,11 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.encoders import jsonable_encoder
-from fastapi.responses import JSONResponse
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.exports import FileResponse, UnnamedFile
+from services.monitor.json_response import FiniteJSONResponse
 from services.monitor.notices import Notices
 from services.monitor.shelf import Shelf
 from shared.database.models.monitoring import MonitorRun
@@ -128,7 +128,7 @@ class Answers:
         headers: dict[str, str],
     ) -> _Answer:
         made = await make()
-        answer = made if isinstance(made, Response) else JSONResponse(jsonable_encoder(made))
+        answer = made if isinstance(made, Response) else FiniteJSONResponse(jsonable_encoder(made))
         if response is not None:
             answer.headers.update(response.headers)
         answer.headers.update(headers)

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from anyio import CapacityLimiter, to_process
@@ -17,6 +16,7 @@ from services.monitor.figures.drawing import draw
 from services.monitor.figures.packing import pack
 from services.monitor.figures.plotly import to_plotly
 from services.monitor.monitors import monitors
+from services.monitor.monitors.framework.freshness import freshness_of
 from services.monitor.monitors.framework.monitor import Monitor
 from services.monitor.monitors.framework.rules import Rule
 from services.monitor.paging import split
@@ -26,7 +26,6 @@ __all__ = ["artifacts_of", "describe_monitor", "drawing_of", "find_monitor", "li
 
 _DRAWING = CapacityLimiter(1)
 """Processes that draw."""
-_MJD_OF_UNIX = 40587.0
 _DAY = 86400.0
 
 
@@ -42,18 +41,6 @@ def find_monitor(name: str) -> Monitor:
     if found is None:
         raise ApiError(404, "unknown_monitor", f"no monitor {name!r}; there are {', '.join(monitors())}")
     return found
-
-
-def _freshness(monitor: Monitor, run: MonitorRun | None) -> str:
-    """``fresh``, ``stale`` (no data for twice the cadence), ``failed`` or ``empty``."""
-    if run is None:
-        return "empty"
-    if run.outcome is Outcome.FAILED:
-        return "failed"
-    now = _MJD_OF_UNIX + datetime.now(UTC).timestamp() / _DAY
-    if run.newest_mjd is None or now - run.newest_mjd > 2 * monitor.cadence.total_seconds() / _DAY:
-        return "stale"
-    return "fresh"
 
 
 def _run(run: MonitorRun) -> dict[str, Any]:
@@ -89,7 +76,7 @@ def _summary(monitor: Monitor, run: MonitorRun | None, alerts: dict[str, int]) -
         "name": monitor.name,
         "title": monitor.title,
         "detector": monitor.detector,
-        "freshness": _freshness(monitor, run),
+        "freshness": freshness_of(monitor, run),
         "cadence_days": monitor.cadence.total_seconds() / _DAY,
         "last_run": _run(run) if run else None,
         "alerts": alerts,

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Float,
     Integer,
     LargeBinary,
-    RowMapping,
     Select,
     Text,
     and_,
@@ -210,13 +209,8 @@ async def serve(
         return await _file(session, model, query, listing, request, key_column.name)
     found, more = split((await session.execute(query.limit(listing.limit + 1))).mappings().all(), listing.limit)
     last = (found[-1][key_column.name], found[-1]["id"]) if more else None
-    body = page(request, response, [_row(row) for row in found], last)
+    body = page(request, response, [dict(row) for row in found], last)
     return {"columns": [column.describe() for column in columns_of(model)], **body}
-
-
-def _row(row: RowMapping) -> dict[str, Any]:
-    """Row for JSON, which has no NaN: those become null."""
-    return {name: None if value != value else value for name, value in row.items()}
 
 
 def _reader(kind: type) -> Callable[[Any], Any]:

@@ -1,17 +1,20 @@
 """Dates as COS data write them."""
 
 import re
+from calendar import isleap
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.cos.times import UNIX_MJD
 from shared.errors import PermanentError
 
 __all__ = ["decimal_year", "mjd_of_year", "parse_day_of_year"]
 
 _DAY_OF_YEAR = re.compile(r"(\d{4})\.(\d{3}):(\d{2}):(\d{2}):(\d{2})")
-_MJD_UNIX = 40587.0
+_YEARS = (1.0, 9999.0)
+"""Decimal years that calendars know."""
 
 
 def parse_day_of_year(text: str) -> float:
@@ -26,10 +29,12 @@ def parse_day_of_year(text: str) -> float:
     if match is None:
         raise PermanentError(f"{text!r} is no date of the form yyyy.ddd:hh:mm:ss")
     year, day, hour, minute, second = map(int, match.groups())
-    if not 1 <= year <= 9999 or not 1 <= day <= 366 or hour > 23 or minute > 59 or second > 60:
+    if not 1 <= year <= 9998 or hour > 23 or minute > 59 or second > 60:
         raise PermanentError(f"{text!r} is no date of the form yyyy.ddd:hh:mm:ss")
+    if not 1 <= day <= 365 + isleap(year):
+        raise PermanentError(f"{text!r} is no date: {year} has {365 + isleap(year)} days")
     start = datetime(year, 1, 1, tzinfo=UTC) + timedelta(days=day - 1)
-    return _MJD_UNIX + start.timestamp() / 86400.0 + (hour * 3600 + minute * 60 + second) / 86400.0
+    return UNIX_MJD + start.timestamp() / 86400.0 + (hour * 3600 + minute * 60 + second) / 86400.0
 
 
 def decimal_year(mjd: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -38,13 +43,15 @@ def decimal_year(mjd: NDArray[np.float64]) -> NDArray[np.float64]:
     Parameters
     ----------
     mjd
-        Times, MJD UTC.
+        Times, MJD UTC; NaN comes of those that lie in none of the years 1 to 9998.
     """
-    days = np.asarray(mjd, dtype=np.float64) - _MJD_UNIX
+    days = np.asarray(mjd, dtype=np.float64) - UNIX_MJD
+    known = (days >= _day_of(np.array(_YEARS[0]))) & (days < _day_of(np.array(_YEARS[1])))
+    days = np.where(known, days, 0.0)
     years = days.astype("datetime64[D]").astype("datetime64[Y]")
     first = years.astype("datetime64[D]").astype(np.float64)
     length = (years + 1).astype("datetime64[D]").astype(np.float64) - first
-    return years.astype(np.float64) + 1970 + (days - first) / length
+    return np.where(known, years.astype(np.float64) + 1970 + (days - first) / length, np.nan)
 
 
 def mjd_of_year(year: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -53,10 +60,17 @@ def mjd_of_year(year: NDArray[np.float64]) -> NDArray[np.float64]:
     Parameters
     ----------
     year
-        Decimal years.
+        Decimal years; NaN comes of those that are none of 1 to 9998.
     """
-    whole = np.floor(np.asarray(year, dtype=np.float64))
-    years = (whole - 1970).astype("datetime64[Y]")
-    first = years.astype("datetime64[D]").astype(np.float64)
-    length = (years + 1).astype("datetime64[D]").astype(np.float64) - first
-    return np.asarray(_MJD_UNIX + first + (year - whole) * length)
+    year = np.asarray(year, dtype=np.float64)
+    known = (year >= _YEARS[0]) & (year < _YEARS[1])
+    year = np.where(known, year, 1970.0)
+    whole = np.floor(year)
+    first = _day_of(whole)
+    return np.where(known, UNIX_MJD + first + (year - whole) * (_day_of(whole + 1) - first), np.nan)
+
+
+def _day_of(year: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Days from 1970-01-01 to 1 January of whole years."""
+    days: NDArray[np.float64] = (year - 1970).astype("datetime64[Y]").astype("datetime64[D]").astype(np.float64)
+    return days

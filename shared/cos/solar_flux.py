@@ -4,6 +4,8 @@ from typing import Final
 
 import numpy as np
 
+from shared.cos.times import UNIX_MJD
+
 __all__ = ["MONTHLY_FLUX", "monthly_flux", "smoothed_flux"]
 
 MONTHLY_FLUX: Final[dict[int, tuple[float, ...]]] = {
@@ -34,8 +36,6 @@ then differ from NOAA's by 0.15 in the median; by more than 5 in three months wi
 _SMOOTHING = 4
 """Months that the smoothed flux is the mean of (STScI's dark monitor)."""
 
-_MJD_UNIX = 40587.0
-
 
 def monthly_flux() -> tuple[np.ndarray, np.ndarray]:
     """Read the stored fluxes.
@@ -47,7 +47,7 @@ def monthly_flux() -> tuple[np.ndarray, np.ndarray]:
     """
     flux = np.array([value for year in sorted(MONTHLY_FLUX) for value in MONTHLY_FLUX[year]])
     first = np.datetime64(f"{min(MONTHLY_FLUX)}-01", "M")
-    edges = (first + np.arange(len(flux) + 1)).astype("datetime64[D]").astype(np.float64) + _MJD_UNIX
+    edges = (first + np.arange(len(flux) + 1)).astype("datetime64[D]").astype(np.float64) + UNIX_MJD
     return (edges[:-1] + edges[1:]) / 2.0, flux
 
 

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
+from shared.finite_json import finite_json
+
 __all__ = ["Database", "is_outage"]
 
 _OUTAGE_CLASSES = ("08", "53", "57")
@@ -40,6 +42,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
+            json_serializer=finite_json,
             connect_args={
                 "timeout": 10,
                 "server_settings": {

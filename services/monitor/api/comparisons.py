@@ -4,12 +4,12 @@ import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Response
-from fastapi.responses import JSONResponse
 
 from services.monitor.comparison import compare, measure
 from services.monitor.context import CurrentContext, Session
 from services.monitor.errors import ApiError
 from services.monitor.extraction_image import draw_extractions
+from services.monitor.json_response import FiniteJSONResponse
 from services.monitor.pairing import CompareRuns, find_events, find_pair, products_of
 
 __all__ = ["router"]
@@ -28,7 +28,7 @@ async def compare_runs(compared: CompareRuns, session: Session, context: Current
     described = [{"id": file.id, "name": file.name, "run_id": file.run_id} for file in files]
     # Straight to the encoder: FastAPI would look at each of some 100,000 numbers first.
     head = {"rootname": compared.dataset.rootname, "files": described, "warnings": compared.warnings, "units": _UNITS}
-    return JSONResponse({**head, **found})
+    return FiniteJSONResponse({**head, **found})
 
 
 @router.get(

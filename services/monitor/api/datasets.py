@@ -4,7 +4,6 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime
 
 from services.monitor import spectra
@@ -20,6 +19,7 @@ from services.monitor.catalogue import (
 from services.monitor.context import Authorised, CurrentContext, Session
 from services.monitor.exports import render
 from services.monitor.formats import choose_format
+from services.monitor.json_response import FiniteJSONResponse
 from services.monitor.paging import page
 from shared.database.models.operations import DatasetState
 from shared.jobs.operations import force
@@ -108,7 +108,7 @@ async def show_spectrum(
         ],
     }
     # Straight to the encoder: FastAPI would look at each of some 100,000 numbers first.
-    return JSONResponse(body)
+    return FiniteJSONResponse(body)
 
 
 @router.get("/{rootname}/spectrum.png", summary="Picture of the spectrum", response_class=Response)

@@ -1,6 +1,6 @@
 """Status, health and metrics."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from math import nan
 from typing import Any
 
@@ -13,20 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.monitor.context import CurrentContext, Session
 from services.monitor.errors import ApiError
 from shared.broker import JOB_QUEUES
+from shared.cos.times import from_mjd
 from shared.database.models.operations import Attempt, Dataset, DatasetState, Event, Job, JobState, Scan, Stage
 from shared.database.models.science import Header as HeaderRow
+from shared.database.models.science import believed
 from shared.database.schema import is_current
 
 __all__ = ["read_status", "router"]
 
 router = APIRouter(tags=["status"])
-
-
-_MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
-
-
-def _from_mjd(days: float) -> datetime:
-    return _MJD_EPOCH + timedelta(days=days)
 
 
 def _age(moment: str | None) -> float:
@@ -59,7 +54,8 @@ async def read_status(session: AsyncSession) -> dict[str, Any]:
     )
     scan = (await session.execute(select(Scan).order_by(Scan.id.desc()).limit(1))).scalar_one_or_none()
     newest = (await session.execute(select(Event.at).order_by(Event.id.desc()).limit(1))).scalar()
-    observed = (await session.execute(select(func.max(HeaderRow.expend)))).scalar()
+    observed = (await session.execute(select(func.max(HeaderRow.expend)).where(believed(HeaderRow)))).scalar()
+    exposed = None if observed is None else from_mjd(observed)
     return {
         "datasets": {str(state): count for state, count in datasets},
         "jobs": {
@@ -78,7 +74,7 @@ async def read_status(session: AsyncSession) -> dict[str, Any]:
             "finished_at": scan.finished_at.isoformat(),
         },
         "newest_event": newest.isoformat() if newest else None,
-        "newest_exposure": None if observed is None else _from_mjd(observed).isoformat(),
+        "newest_exposure": exposed.isoformat() if exposed else None,
     }
 
 

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass as checked
 
 __all__ = [
+    "LARGEST",
     "MOST_POINTS",
     "Figure",
     "Heatmap",
@@ -34,6 +35,9 @@ MOST_POINTS = 20_000
 """Points of a layer that are drawn one by one."""
 
 _DENSITY_BINS = (240, 120)
+LARGEST = 1e30
+"""No quantity of COS is as large; a figure leaves out what is, as it does what is not finite."""
+
 _DIGITS = 6
 """Significant digits kept; times are kept whole, since an MJD to 0.1 s needs eleven."""
 
@@ -50,7 +54,7 @@ _STRICT = ConfigDict(extra="forbid")
 
 
 def numbers(values: Any, digits: int | None = _DIGITS) -> list[float | None]:
-    """Values as JSON has them: rounded, None where they are not finite.
+    """Values as JSON has them: rounded, None where they are not finite, or beyond what an axis can show.
 
     Each keeps as many significant digits, and at least as many of what they differ by: large values that are close
     together, such as dates, stay apart.
@@ -63,7 +67,7 @@ def numbers(values: Any, digits: int | None = _DIGITS) -> list[float | None]:
         Significant digits; None keeps all.
     """
     array = np.asarray(values, dtype=np.float64).ravel()
-    finite = np.isfinite(array)
+    finite = np.abs(array) < LARGEST
     if digits is not None and finite.any():
         largest, span = float(np.abs(array[finite]).max()), float(np.ptp(array[finite]))
         more = math.floor(math.log10(largest / span)) if 0.0 < span < largest else 0
@@ -329,7 +333,7 @@ def _points(
 
 
 def _density(label: str, x: np.ndarray, y: np.ndarray) -> Heatmap:
-    finite = np.isfinite(x) & np.isfinite(y)
+    finite = (np.abs(x) < LARGEST) & (np.abs(y) < LARGEST)
     counts, x_edges, y_edges = np.histogram2d(x[finite], y[finite], bins=_DENSITY_BINS)
     rows = [[None if count == 0 else float(count) for count in row] for row in counts.T]
     return Heatmap(f"{label}: points per cell", x_edges.tolist(), y_edges.tolist(), rows, log=True)

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure as Canvas
 
 from services.monitor.figures.description import Figure, Heatmap, Line, Mark, Outline, Panel, Points, is_coloured
 from services.monitor.figures.palette import OUTLIER, SCALE, Styles
+from shared.cos.times import UNIX_MJD
 
 __all__ = ["draw"]
 
@@ -22,8 +23,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM, _BETWEEN = 0.9, 0.25, 0.7, 0.6, 0.9
 _BAR = 0.85
 """Room to the right of a panel for a colour bar's numbers and label, inches."""
 _BAR_PLACE: dict[str, Any] = {"fraction": 0.03, "pad": 0.015, "aspect": 30}
-_MJD_TO_DAYS = -40587.0
-"""matplotlib counts days from 1970-01-01, which is MJD 40587."""
+_DAYS = (-700_000.0, 2_900_000.0)
+"""Days from 1970-01-01 that matplotlib has dates for: years 53 to 9909."""
 _MOST_LEGEND = 12
 _MOST_LABELS = 10
 """Labels that the horizontal axis of a panel of the whole width has room for."""
@@ -174,4 +175,9 @@ def _floats(values: list[float | None]) -> Any:
 
 
 def _x(values: list[float | None], panel: Panel) -> Any:
-    return _floats(values) + (_MJD_TO_DAYS if panel.x_is_time else 0.0)
+    """Coordinates; of times the days since 1970-01-01, by which matplotlib counts, NaN where it has no date."""
+    numbers = _floats(values)
+    if not panel.x_is_time:
+        return numbers
+    days = numbers - UNIX_MJD
+    return np.where((days > _DAYS[0]) & (days < _DAYS[1]), days, np.nan)

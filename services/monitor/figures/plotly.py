@@ -9,11 +9,10 @@ import numpy as np
 
 from services.monitor.figures.description import Figure, Heatmap, Line, Mark, Outline, Panel, Points, is_coloured
 from services.monitor.figures.palette import OUTLIER, Styles
+from shared.cos.times import UNIX_MJD
 
 __all__ = ["to_plotly"]
 
-_UNIX_EPOCH = 40587.0
-"""1970-01-01, MJD."""
 _PANEL_HEIGHT = 340
 _MARGIN = {"t": 40, "r": 20, "b": 110, "l": 70}
 _BETWEEN_ROWS = 80
@@ -236,6 +235,6 @@ def _times(mjd: Sequence[float | None]) -> list[str | None]:
 
 def _calendar(mjd: np.ndarray) -> np.ndarray:
     """ISO 8601 to the millisecond, text of shape (n,)."""
-    milliseconds = np.rint((mjd - _UNIX_EPOCH) * 86_400_000.0)
+    milliseconds = np.rint((mjd - UNIX_MJD) * 86_400_000.0)
     found: np.ndarray = np.datetime_as_string(milliseconds.astype("datetime64[ms]"))
     return found

@@ -23,7 +23,7 @@ from services.monitor.monitors.parts.exposure_checks import (
 )
 from services.monitor.monitors.parts.exposures import finding_of, points_of, recent, setting_columns, take, values_of
 from shared.database.models.operations import File
-from shared.database.models.science import EventRates, ExposureQuality, Header
+from shared.database.models.science import EventRates, ExposureQuality, Header, believed
 
 __all__ = ["MONITOR"]
 
@@ -57,7 +57,7 @@ def _good_times() -> Subquery:
         func.max(row.raw_time).label("raw_time"),
         cast(func.max(row.raw_intervals), Double).label("raw_intervals"),
     )
-    return query.join(File, File.id == row.file_id).where(File.shown).group_by(row.rootname).subquery()
+    return query.join(File, File.id == row.file_id).where(File.shown, believed(row)).group_by(row.rootname).subquery()
 
 
 def _exposures() -> RowQuery:
@@ -77,7 +77,7 @@ def _exposures() -> RowQuery:
         .join(File, File.id == table.file_id)
         .outerjoin(Header, Header.file_id == table.file_id)
         .outerjoin(good, good.c.rootname == table.rootname)
-        .where(File.shown, table.preferred, table.expstart.is_not(None))
+        .where(File.shown, table.preferred, table.expstart.is_not(None), believed(table))
         .order_by(table.expstart)
     )
 
@@ -149,7 +149,7 @@ MONITOR = Monitor(
     title="Quality of exposures",
     explanation=_EXPLANATION.strip(),
     detector="FUV and NUV",
-    version=3,
+    version=4,
     tables=frozenset({"quality", "event_rates"}),
     inputs={"exposures": _exposures()},
     quantities={

@@ -28,6 +28,7 @@ from services.monitor.monitors.parts.sag_tables import Rectangles
 from shared.cos.dates import decimal_year
 from shared.cos.detector import FUV_SEGMENTS, X_BINNING, Y_BINNING
 from shared.database.models.monitoring import MonitorRun, Severity
+from shared.database.models.science import within_mission
 
 __all__ = ["MONITOR"]
 
@@ -64,7 +65,7 @@ delivered from here: whether the rest of a delivery is right, a recalibration wi
 def _newest_query() -> RowQuery:
     """Query for the date of the newest gain that was looked at when superpixels were flagged."""
     newest = func.max(MonitorRun.newest_mjd, type_=Double).label("mjd")
-    return select(newest).where(MonitorRun.monitor == "gain")
+    return select(newest).where(MonitorRun.monitor == "gain", within_mission(MonitorRun.newest_mjd))
 
 
 def _active(references: Columns, *, blue: bool) -> tuple[str, Rectangles] | None:
@@ -190,7 +191,7 @@ MONITOR = Monitor(
     title="Gain sag tables",
     explanation=_EXPLANATION.strip(),
     detector="FUV",
-    version=3,
+    version=4,
     tables=frozenset({"flagged"}),
     inputs={"sagged": sag_tables.sagged_query(), "newest": _newest_query()},
     quantities={

@@ -30,7 +30,7 @@ from shared.cos.detector import FUV_SEGMENTS
 from shared.cos.history import Segment
 from shared.database.models.monitoring import Severity
 from shared.database.models.operations import File
-from shared.database.models.science import PULSE_HEIGHTS, ExposureQuality, Header, PulseHeights
+from shared.database.models.science import PULSE_HEIGHTS, ExposureQuality, Header, PulseHeights, believed
 
 __all__ = ["MONITOR"]
 
@@ -111,7 +111,12 @@ def _histograms() -> RowQuery:
         .join(File, File.id == PulseHeights.file_id)
         .outerjoin(ExposureQuality, ExposureQuality.file_id == PulseHeights.file_id)
         .outerjoin(Header, Header.file_id == PulseHeights.file_id)
-        .where(File.shown, PulseHeights.expstart.is_not(None), or_(Header.exptype.is_(None), Header.exptype != "DARK"))
+        .where(
+            File.shown,
+            PulseHeights.expstart.is_not(None),
+            believed(PulseHeights),
+            or_(Header.exptype.is_(None), Header.exptype != "DARK"),
+        )
         .order_by(PulseHeights.file_id, PulseHeights.id)
     )  # fmt: skip
 
@@ -276,7 +281,7 @@ MONITOR = Monitor(
     title="Pulse heights",
     explanation=_EXPLANATION.strip(),
     detector="FUV",
-    version=6,
+    version=7,
     tables=frozenset({"phd"}),
     inputs={"ranges": file_ranges({"phd", "quality", "headers"})},
     parts={"by_files": replace(by_files("ranges", {"histograms": _histograms()}, PulseHeights.file_id), find=_measure)},

@@ -22,7 +22,7 @@ from services.monitor.monitors.parts.stims import (
     stim_values,
 )
 from shared.database.models.operations import File
-from shared.database.models.science import ExposureQuality, Header, Stim, Support
+from shared.database.models.science import ExposureQuality, Header, Stim, Support, believed
 
 __all__ = ["MONITOR"]
 
@@ -82,7 +82,7 @@ def _steps() -> RowQuery:
         .join(File, File.id == Stim.file_id)
         .outerjoin(ExposureQuality, ExposureQuality.file_id == Stim.file_id)
         .outerjoin(Header, Header.file_id == Stim.file_id)
-        .where(File.shown)
+        .where(File.shown, believed(Stim))
         .group_by(Stim.file_id, Stim.rootname, Stim.segment)
         .order_by(Stim.file_id, Stim.rootname, Stim.segment)
     )
@@ -211,7 +211,7 @@ MONITOR = Monitor(
     title="Stim pulses",
     explanation=_EXPLANATION.strip(),
     detector="FUV",
-    version=5,
+    version=6,
     tables=frozenset({"stims"}),
     inputs={"ranges": file_ranges({"stims", "quality", "headers"}), "warmth": _warmth()},
     parts={"by_files": by_files("ranges", {"steps": _steps()}, Stim.file_id)},

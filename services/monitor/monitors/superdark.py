@@ -36,7 +36,7 @@ from services.monitor.monitors.parts.superdarks import INTERVAL_DAYS, PERIOD_DAY
 
 __all__ = ["MONITOR"]
 
-_NAME, _VERSION = "superdark", 3
+_NAME, _VERSION = "superdark", 4
 
 _EXPLANATION = """
 A superdark is the sum of many dark exposures, by superpixel of 8 by 2 pixels and pulse height, of one segment, one high

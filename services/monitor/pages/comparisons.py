@@ -4,12 +4,13 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse
 from sqlalchemy import select
 
 from services.monitor.comparison import compare, measure
 from services.monitor.context import CurrentContext, Session
 from services.monitor.figures.comparing import ratio_figure, spectra_figure
+from services.monitor.json_response import FiniteJSONResponse
 from services.monitor.pages.rendering import templates
 from services.monitor.pairing import CompareRuns, Pair, find_events, find_pair, products_of
 from shared.database.models.calibrations import Calibration
@@ -64,7 +65,7 @@ async def spectra(compared: CompareRuns, session: Session, context: CurrentConte
     """Draw both spectra."""
     pair = find_pair(compared, await products_of(session, compared))
     await session.close()
-    return JSONResponse(spectra_figure(await _measured(context, pair), compared.names))
+    return FiniteJSONResponse(spectra_figure(await _measured(context, pair), compared.names))
 
 
 @router.get("/datasets/{rootname}/comparison/ratio.json")
@@ -72,4 +73,4 @@ async def ratio(compared: CompareRuns, session: Session, context: CurrentContext
     """Draw the ratio."""
     pair = find_pair(compared, await products_of(session, compared))
     await session.close()
-    return JSONResponse(ratio_figure(await _measured(context, pair)))
+    return FiniteJSONResponse(ratio_figure(await _measured(context, pair)))

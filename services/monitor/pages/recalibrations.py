@@ -3,11 +3,12 @@
 import asyncio
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse
 
 from services.monitor.api.calibrations import describe_calibration, find_calibration
 from services.monitor.context import CurrentContext, Session
 from services.monitor.figures.comparing import light_curve_figure
+from services.monitor.json_response import FiniteJSONResponse
 from services.monitor.light_curves import light_curve_file, read_light_curve
 from services.monitor.pages.rendering import templates
 from shared.database.models.operations import Run
@@ -35,4 +36,4 @@ async def light_curve(calibration_id: int, session: Session, context: CurrentCon
     file = await light_curve_file(session, calibration)
     await session.close()
     values = await asyncio.to_thread(read_light_curve, context.store, file)
-    return JSONResponse(light_curve_figure(values))
+    return FiniteJSONResponse(light_curve_figure(values))

@@ -1,11 +1,15 @@
 """Templates of the pages, and how they write sizes and numbers."""
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fastapi.templating import Jinja2Templates
 
+from shared.cos.times import date_text
+
 __all__ = ["templates"]
+
+_LONG = 1e9
+"""Numbers from here on are written in powers of ten."""
 
 templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
 
@@ -17,13 +21,10 @@ def _size(count: int) -> str:
 
 
 def _number(value: float | None, digits: int) -> str:
-    """Measured value, or nothing where there is none."""
-    return "" if value is None else f"{value:.{digits}f}"
-
-
-def _mjd(value: float) -> str:
-    """Date of an MJD."""
-    return (datetime(1858, 11, 17, tzinfo=UTC) + timedelta(days=value)).strftime("%Y-%m-%d")
+    """Measured value, or nothing where there is none; a long one in powers of ten, for a table has no room for it."""
+    if value is None:
+        return ""
+    return f"{value:.{digits}f}" if abs(value) < _LONG else f"{value:.{digits}e}"
 
 
 def _significant(value: float | None) -> str:
@@ -31,4 +32,4 @@ def _significant(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
-templates.env.filters |= {"size": _size, "number": _number, "mjd": _mjd, "significant": _significant}
+templates.env.filters |= {"size": _size, "number": _number, "mjd": date_text, "significant": _significant}

@@ -152,7 +152,7 @@ class Findings:
     Attributes
     ----------
     newest_mjd
-        Time of the newest input; None where there was no input.
+        Time of the newest input; None where there was none, and nothing is left but tables.
     values, figures, findings, artifacts
         What is shown from now on, in place of what earlier runs left.
     statistics

@@ -17,7 +17,16 @@ from shared.database.models.monitoring import MonitorPart
 from shared.database.models.operations import File
 from shared.database.models.repopulation import Repopulation
 
-__all__ = ["by_files", "file_ranges", "find_parts", "join_parts", "parts_query", "write_parts", "written"]
+__all__ = [
+    "by_files",
+    "file_numbers",
+    "file_ranges",
+    "find_parts",
+    "join_parts",
+    "parts_query",
+    "write_parts",
+    "written",
+]
 
 _FILES = 512
 """Keys of files in a part: some hundred thousand rows of them."""
@@ -73,6 +82,11 @@ def file_ranges(tables: Collection[str]) -> RowQuery:
     )
 
 
+def file_numbers(key: str) -> tuple[int, int]:
+    """First and last key of the files of a range, by the range's key."""
+    return int(key) * _FILES, (int(key) + 1) * _FILES - 1
+
+
 def by_files(ranges: str, queries: Mapping[str, RowQuery], *columns: InstrumentedAttribute[int]) -> PartedInput:
     """Part the rows of queries by ranges of the files that they were measured from.
 
@@ -90,8 +104,7 @@ def by_files(ranges: str, queries: Mapping[str, RowQuery], *columns: Instrumente
         return dict(zip(*(inputs[ranges][name].tolist() for name in ("key", "inputs")), strict=True))
 
     def rows(key: str) -> dict[str, RowQuery]:
-        first = int(key) * _FILES
-        mine = [column.between(first, first + _FILES - 1) for column in (File.id, *columns)]
+        mine = [column.between(*file_numbers(key)) for column in (File.id, *columns)]
         return {name: query.where(*mine) for name, query in queries.items()}
 
     return PartedInput(digests, rows, lambda _, inputs: {name: inputs[name] for name in queries})

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.monitors.framework.alerts import write_alerts
 from services.monitor.monitors.framework.drawings import draw_figures, write_figures
+from services.monitor.monitors.framework.freshness import ahead_findings
 from services.monitor.monitors.framework.loading import load
 from services.monitor.monitors.framework.monitor import Findings, Monitor, NewArtifact
 from services.monitor.monitors.framework.parts import find_parts, write_parts
@@ -80,7 +81,7 @@ class MonitorService:
         started = time.monotonic()
         async with self._recorded(monitor, job, generation, started):
             findings = await self._compute(monitor, generation, forced=bool(job.payload.get("forced")))
-            if findings is None or findings.newest_mjd is None:
+            if findings is None or (findings.newest_mjd is None and not findings.tables):
                 return _nothing_new(monitor, job, generation, started)
             figures = await asyncio.to_thread(draw_figures, findings.figures)
             folder = f"monitors/{monitor.name}/job{job.id}-{job.attempt}"
@@ -151,7 +152,8 @@ class MonitorService:
                 columns[name] = await asyncio.to_thread(reference.read, paths)
             inputs, parts = await find_parts(session, monitor, columns)
         findings = await asyncio.to_thread(monitor.compute, inputs)
-        return replace(findings, parts={**findings.parts, **parts})
+        ahead = ahead_findings(findings.newest_mjd)
+        return replace(findings, parts={**findings.parts, **parts}, findings=[*findings.findings, *ahead])
 
     def _publish(self, folder: str, findings: Findings) -> list[tuple[NewArtifact, StoredFile]]:
         """Put the artifacts into the store."""

@@ -5,13 +5,15 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from shared.cos.times import is_believable
+
 __all__ = ["MAD_TO_SIGMA", "PERIODS", "describe", "robust_sigma", "summarise", "trailing_outliers"]
 
 MAD_TO_SIGMA = 1.4826
 """Standard deviation over median absolute deviation of a normal distribution."""
 
 PERIODS = ("mission", "configuration", "month")
-"""Whole mission, since the last change of configuration, and the last `_MONTH_DAYS` days."""
+"""Whole mission, since the last change of configuration, and the last `_MONTH_DAYS` days before the newest value."""
 
 _MONTH_DAYS = 30.0
 
@@ -74,7 +76,7 @@ def summarise(mjd: np.ndarray, values: np.ndarray, changed: float | None = None)
     changed
         When the configuration last changed, MJD; None where it never did.
     """
-    newest = float(mjd.max()) if len(mjd) else 0.0
+    newest = float(mjd[is_believable(mjd)].max(initial=0.0))
     starts = (-np.inf, -np.inf if changed is None else changed, newest - _MONTH_DAYS)
     return {name: describe(values[mjd >= start]) for name, start in zip(PERIODS, starts, strict=True)}
 

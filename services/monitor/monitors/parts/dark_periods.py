@@ -16,7 +16,7 @@ from services.monitor.monitors.parts.hot_spots import Sighting
 from services.monitor.monitors.parts.superdarks import INTERVAL_DAYS, PERIOD_DAYS
 from shared.database.models.monitoring import MonitorPart
 from shared.database.models.operations import File
-from shared.database.models.science import DarkCounts, FlaggedPixel
+from shared.database.models.science import DarkCounts, FlaggedPixel, believed
 
 __all__ = [
     "MOST_INTERVALS",
@@ -59,7 +59,7 @@ def periods_query(monitor: str, version: int) -> RowQuery:
     darks = (
         select(DarkCounts.detector, _PERIOD.label("period"), func.md5(files).label("files"))
         .join(File, File.id == DarkCounts.file_id)
-        .where(File.shown, DarkCounts.exposure > 0)
+        .where(File.shown, believed(DarkCounts), DarkCounts.exposure > 0)
         .group_by(DarkCounts.detector, _PERIOD)
         .cte("darks")
     )
@@ -109,7 +109,7 @@ def darks_query() -> RowQuery:
             cast(DarkCounts.counts, Double).label("counts"),
         )
         .join(File, File.id == DarkCounts.file_id)
-        .where(File.shown, DarkCounts.exposure > 0)
+        .where(File.shown, believed(DarkCounts), DarkCounts.exposure > 0)
         .order_by(DarkCounts.mjd)
     )
 
@@ -153,7 +153,7 @@ def all_maps_query() -> RowQuery:
             func.encode(DarkCounts.content, "hex", type_=String).label("content"),
         )
         .join(File, File.id == DarkCounts.file_id)
-        .where(File.shown, DarkCounts.exposure > 0)
+        .where(File.shown, believed(DarkCounts), DarkCounts.exposure > 0)
         .order_by(DarkCounts.mjd)
     )
 

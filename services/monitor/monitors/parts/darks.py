@@ -15,7 +15,7 @@ from services.monitor.monitors.parts.exposures import take, voltage_changed
 from services.monitor.monitors.parts.lines import away_from_lines
 from shared.database.models.monitoring import Severity
 from shared.database.models.operations import File
-from shared.database.models.science import Dark, Header
+from shared.database.models.science import Dark, Header, believed
 
 __all__ = [
     "HISTOGRAM_STEP",
@@ -112,7 +112,7 @@ def _rates_query(detectors: Sequence[str]) -> RowQuery:
         )
         .join(File, File.id == Dark.file_id)
         .outerjoin(Header, Header.file_id == Dark.file_id)
-        .where(File.shown, Dark.detector.in_(detectors), free_of_saa())
+        .where(File.shown, believed(Dark), Dark.detector.in_(detectors), free_of_saa())
         .group_by(Dark.file_id, Dark.rootname, Dark.detector, Dark.region)
         .order_by(Dark.file_id, Dark.rootname, Dark.detector, Dark.region)
     )
@@ -130,7 +130,7 @@ def _histogram_query(detectors: Sequence[str], regions: Sequence[str]) -> RowQue
             cast(func.count(), Double).label("count"),
         )
         .join(File, File.id == Dark.file_id)
-        .where(File.shown, Dark.detector.in_(detectors), Dark.region.in_(regions), free_of_saa())
+        .where(File.shown, believed(Dark), Dark.detector.in_(detectors), Dark.region.in_(regions), free_of_saa())
         .group_by(Dark.detector, month, step)
         .order_by(Dark.detector, month, step)
     )

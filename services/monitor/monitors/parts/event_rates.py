@@ -22,7 +22,7 @@ from services.monitor.monitors.framework.monitor import Columns, RowQuery
 from services.monitor.monitors.framework.rules import Rule, always
 from services.monitor.monitors.parts.exposures import setting_columns
 from shared.database.models.operations import File
-from shared.database.models.science import EventRates, ExposureQuality, Header, SpectrumSummary
+from shared.database.models.science import EventRates, ExposureQuality, Header, SpectrumSummary, believed
 
 __all__ = [
     "IRREGULAR",
@@ -112,7 +112,7 @@ def _peaks() -> Subquery:
         func.max(row.local_rate).label("local"),
         cast(func.max(row.local_counts), Double).label("local_counts"),
     )
-    shown = query.join(File, File.id == row.file_id).where(File.shown)
+    shown = query.join(File, File.id == row.file_id).where(File.shown, believed(row))
     return shown.group_by(row.rootname, row.segment).subquery()
 
 
@@ -159,6 +159,7 @@ def _segment(segment: str, letter: str, peaks: Subquery) -> Select[Any]:
             File.shown,
             ExposureQuality.preferred,
             ExposureQuality.expstart.is_not(None),
+            believed(ExposureQuality),
             ExposureQuality.detector == segment[:3],
             rate.is_not(None),
         )

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Double, cast, func
 from services.monitor.figures.description import PointColumns
 from services.monitor.monitors.framework.monitor import Columns, Values
 from services.monitor.monitors.framework.rules import Finding, Rule
+from shared.cos.times import is_believable
 from shared.database.models.science import Header
 
 __all__ = [
@@ -38,8 +39,8 @@ def column(columns: Columns, name: str) -> np.ndarray:
 
 
 def recent(mjd: np.ndarray, days: float = RECENT_DAYS) -> np.ndarray:
-    """Which times are within some days of the newest, boolean of shape (n,)."""
-    found: np.ndarray = mjd > mjd.max(initial=0.0) - days
+    """Which times are within some days of the newest believable one, boolean of shape (n,)."""
+    found: np.ndarray = mjd > mjd[is_believable(mjd)].max(initial=0.0) - days
     return found
 
 

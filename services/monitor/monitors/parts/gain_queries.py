@@ -8,7 +8,7 @@ from services.monitor.monitors.parts.exposures import setting_columns
 from shared.cos.detector import GAIN_SHAPE
 from shared.cos.gain import LEAST_COUNTS
 from shared.database.models.operations import File
-from shared.database.models.science import ROWS_PER_FILE, Gain, Header
+from shared.database.models.science import ROWS_PER_FILE, Gain, Header, believed
 
 __all__ = ["EARLIEST", "TABLES", "files_query", "pixels_query"]
 
@@ -52,6 +52,7 @@ def pixels_query(segment: str, level: int) -> RowQuery:
             or_(Gain.gain > 0, Gain.gain.is_(None)),
             Gain.dethv == level,
             Gain.expstart > EARLIEST,
+            believed(Gain),
         )
     )
 
@@ -68,7 +69,7 @@ def files_query() -> RowQuery:
             cast(Gain.dethv, Double).label("hvlevel"),
         )
         .where(Gain.id.between(first, first + ROWS_PER_FILE - 1))
-        .where(Gain.expstart > EARLIEST, Gain.dethv.is_not(None))
+        .where(Gain.expstart > EARLIEST, Gain.dethv.is_not(None), believed(Gain))
         .group_by(Gain.segment, Gain.dethv)
         .correlate(File)
         .lateral("maps")
@@ -81,7 +82,7 @@ def files_query() -> RowQuery:
             func.max(Header.propaper, type_=String).label("aperture"),
             *setting_columns(grouped=True),
         )
-        .where(Header.file_id == File.id)
+        .where(Header.file_id == File.id, believed(Header))
         .correlate(File)
         .lateral("headers_of_file")
     )

@@ -10,7 +10,7 @@ from services.monitor.monitors.framework.monitor import Columns, Inputs, PartedI
 from services.monitor.monitors.framework.parts import by_files, file_ranges
 from services.monitor.monitors.parts.exposures import take
 from shared.database.models.operations import File
-from shared.database.models.science import Dark
+from shared.database.models.science import Dark, believed
 
 __all__ = ["RANGES", "Bins", "bins_by_files", "groups", "whole_segments"]
 
@@ -39,7 +39,7 @@ def _query() -> RowQuery:
         .join(File, File.id == Dark.file_id)
         .where(
             File.shown, Dark.region.in_(_REGIONS), Dark.dark.is_not(None), Dark.latitude.is_not(None),
-            Dark.longitude.is_not(None),
+            Dark.longitude.is_not(None), believed(Dark),
         )
         .order_by(Dark.file_id, Dark.rootname, Dark.mjd)
     )  # fmt: skip

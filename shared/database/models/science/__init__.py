@@ -13,9 +13,11 @@ from shared.database.models.science.detector import (
     PulseHeights,
     Stim,
 )
+from shared.database.models.science.doubts import DoubtfulTime
 from shared.database.models.science.engineering import Jitter, Support, Telemetry
 from shared.database.models.science.exposures import Acquisition, Lampflash, ScheduledExposure, SpectrumSummary
 from shared.database.models.science.headers import AperturePosition, ExposureQuality, Header, HighVoltage, Keywords
+from shared.database.models.science.times import believed, believed_time, moments_of, within_mission
 
 __all__ = [
     "DERIVED_TABLES",
@@ -26,6 +28,7 @@ __all__ = [
     "AperturePosition",
     "Dark",
     "DarkCounts",
+    "DoubtfulTime",
     "EventRates",
     "ExposureQuality",
     "FlaggedPixel",
@@ -44,7 +47,11 @@ __all__ = [
     "Stim",
     "Support",
     "Telemetry",
+    "believed",
+    "believed_time",
+    "moments_of",
     "row_key",
+    "within_mission",
 ]
 
 SCIENCE_TABLES: dict[str, type[ScienceRow]] = {
@@ -72,5 +79,7 @@ SCIENCE_TABLES: dict[str, type[ScienceRow]] = {
 }
 """Tables that the ingestor fills from files, by name."""
 
-DERIVED_TABLES: dict[str, type[Base]] = {model.__tablename__: model for model in (FlaggedPixel, GainTrend)}
+DERIVED_TABLES: dict[str, type[Base]] = {
+    model.__tablename__: model for model in (FlaggedPixel, GainTrend, DoubtfulTime)
+}
 """Tables that monitors fill from other tables, by name."""

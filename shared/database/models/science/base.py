@@ -14,6 +14,7 @@ __all__ = [
     "double",
     "flag",
     "integer",
+    "moment",
     "packed",
     "row_key",
     "single",
@@ -65,6 +66,23 @@ def double(
         FITS keyword, where it is not the name of the column.
     """
     return _column(Double, comment, unit, missing, keyword)
+
+
+def moment(comment: str, unit: str = "d", *, keyword: str | None = None, planned: bool = False) -> Mapped[float | None]:
+    """Column of times that must be times of COS for its row to be believed (`believed`).
+
+    Parameters
+    ----------
+    comment, keyword
+        As of `double`.
+    unit
+        ``d`` for MJD, ``yr`` for decimal years.
+    planned
+        Whether it may lie ahead.
+    """
+    column = _column(Double, comment, unit, (-999.0, 999.0), keyword)
+    column.column.info["moment"] = "planned" if planned else "past"
+    return column
 
 
 def integer(

@@ -4,7 +4,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.base import Base
-from shared.database.models.science.base import ScienceRow, double, integer, packed, single, small, text
+from shared.database.models.science.base import ScienceRow, double, integer, moment, packed, single, small, text
 
 __all__ = [
     "PULSE_HEIGHTS",
@@ -33,8 +33,8 @@ class Dark(ScienceRow):
         "inner, bottom, top, left or right; all for NUV; legacy where others measured. The regions overlap"
     )
     bin: Mapped[int | None] = integer("Number of the 25 s in the exposure, from 0")
-    mjd: Mapped[float | None] = double("Start of the 25 s, MJD UTC", "d")
-    date: Mapped[float | None] = double("The same as decimal calendar year", "yr")
+    mjd: Mapped[float | None] = moment("Start of the 25 s, MJD UTC")
+    date: Mapped[float | None] = moment("The same as decimal calendar year", "yr")
     exposure: Mapped[float | None] = double("Good time within the 25 s", "s")
     npix: Mapped[int | None] = integer("Area of the region", "pix")
     counts: Mapped[int | None] = integer("Events with pulse heights 3 to 22 (FUV), all events (NUV)", "count")
@@ -61,7 +61,7 @@ class DarkCounts(ScienceRow):
     __table_args__ = (Index("ix_dark_counts_mjd", "detector", "mjd", info={"purpose": "darks of a period"}),)
 
     detector: Mapped[str | None] = text("FUVA, FUVB or NUV")
-    mjd: Mapped[float | None] = double("EXPSTART: start, MJD UTC", "d")
+    mjd: Mapped[float | None] = moment("EXPSTART: start, MJD UTC")
     exposure: Mapped[float | None] = double("Good time", "s")
     hvlevel: Mapped[int | None] = integer("HVLEVELA or HVLEVELB; null for NUV")
     counts: Mapped[int | None] = integer("Events of any pulse height, in the active area (FUV) or anywhere", "count")
@@ -82,7 +82,7 @@ class Stim(ScienceRow):
     segment: Mapped[str | None] = text("FUVA or FUVB")
     time: Mapped[float | None] = double("Start of the step since EXPSTART", "s")
     step: Mapped[float | None] = double("Length of the step", "s")
-    abs_time: Mapped[float | None] = double("Start of the step, MJD UTC", "d")
+    abs_time: Mapped[float | None] = moment("Start of the step, MJD UTC")
     stim1_x: Mapped[float | None] = double("Mean RAWX of the upper left stim; null where it was not found", "pix")
     stim1_y: Mapped[float | None] = double("Mean RAWY of the upper left stim", "pix")
     stim2_x: Mapped[float | None] = double("Mean RAWX of the lower right stim", "pix")
@@ -101,7 +101,7 @@ class PulseHeights(ScienceRow):
     )
 
     segment: Mapped[str | None] = text("FUVA or FUVB")
-    expstart: Mapped[float | None] = double("EXPSTART: start, MJD UTC", "d")
+    expstart: Mapped[float | None] = moment("EXPSTART: start, MJD UTC")
     exptime: Mapped[float | None] = double("EXPTIME", "s")
     hvlevel: Mapped[int | None] = integer("HVLEVELA or HVLEVELB")
     life_adj: Mapped[int | None] = integer("LIFE_ADJ: lifetime position; -1 is non-standard", missing=(-999,))
@@ -151,7 +151,7 @@ class EventRates(ScienceRow):
     __tablename__ = "event_rates"
 
     segment: Mapped[str | None] = text("FUVA, FUVB or NUV")
-    expstart: Mapped[float | None] = double("EXPSTART: start, MJD UTC", "d")
+    expstart: Mapped[float | None] = moment("EXPSTART: start, MJD UTC")
     exptime: Mapped[float | None] = double("EXPTIME of the segment", "s")
     good_time: Mapped[float | None] = double("Sum of the good time intervals", "s")
     intervals: Mapped[int | None] = integer("Number of the good time intervals")
@@ -191,7 +191,7 @@ class Gain(ScienceRow):
     )
     segment: Mapped[str] = mapped_column(String, primary_key=True, comment="FUVA or FUVB")
     dethv: Mapped[int | None] = small("High voltage level")
-    expstart: Mapped[float | None] = double("Start of the exposure or cumulative image, MJD UTC", "d")
+    expstart: Mapped[float | None] = moment("Start of the exposure or cumulative image, MJD UTC")
     x: Mapped[int | None] = small("Superpixel along dispersion: pixel / 8, from 0")
     y: Mapped[int | None] = small("Superpixel across dispersion: pixel / 2, from 0")
     gain: Mapped[float | None] = single("Modal gain: centre of the pulse-height peak, in bins; null of ACCUM images")

@@ -3,7 +3,7 @@
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped
 
-from shared.database.models.science.base import ScienceRow, double, integer, text
+from shared.database.models.science.base import ScienceRow, double, integer, moment, text
 
 __all__ = ["Jitter", "Support", "Telemetry"]
 
@@ -46,7 +46,7 @@ class Telemetry(ScienceRow):
     __table_args__ = (Index("ix_telemetry_mnemonic_mjd", "mnemonic", "mjd", info={"purpose": "history of a mnemonic"}),)
 
     mnemonic: Mapped[str | None] = text("Mnemonic, e.g. LDCAMPAT")
-    mjd: Mapped[float | None] = double("Time of the reading, MJD UTC; of a support file its exposure's start", "d")
+    mjd: Mapped[float | None] = moment("Time of the reading, MJD UTC; of a support file its exposure's start")
     value: Mapped[float | None] = double("Reading, in the mnemonic's unit; null where it is text")
     text: Mapped[str | None] = text("Reading that is text")
 
@@ -60,7 +60,7 @@ class Jitter(ScienceRow):
     expname: Mapped[str | None] = text("EXPNAME of the extension")
     proposid: Mapped[int | None] = integer("PROPOSID: programme")
     detector: Mapped[str | None] = text("FUV or NUV, of CONFIG")
-    expstart: Mapped[float | None] = double("EXPSTART of the exposure's raw file, MJD UTC; null without it", "d")
+    expstart: Mapped[float | None] = moment("EXPSTART of the exposure's raw file, MJD UTC; null without it")
     exptype: Mapped[str | None] = text("EXPTYPE of the exposure's raw file; null without it")
     samples: Mapped[int | None] = integer("Rows of the table")
     sampling: Mapped[float | None] = double("Median pause between two samples", "s")

@@ -3,7 +3,7 @@
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped
 
-from shared.database.models.science.base import PreferredRow, ScienceRow, double, flag, integer, text
+from shared.database.models.science.base import PreferredRow, ScienceRow, double, flag, integer, moment, text
 
 __all__ = ["Acquisition", "Lampflash", "ScheduledExposure", "SpectrumSummary"]
 
@@ -31,7 +31,7 @@ class Lampflash(ScienceRow):
         Index("ix_lampflash_setting", "opt_elem", "cenwave", "date", info={"purpose": "history of a setting"}),
     )
 
-    date: Mapped[float | None] = double("EXPSTART of the exposure, MJD UTC", "d", keyword="EXPSTART")
+    date: Mapped[float | None] = moment("EXPSTART of the exposure, MJD UTC", keyword="EXPSTART")
     proposid: Mapped[int | None] = integer("PROPOSID: programme")
     detector: Mapped[str | None] = text("DETECTOR")
     segment: Mapped[str | None] = text("Segment or stripe")
@@ -70,7 +70,7 @@ class Acquisition(ScienceRow):
     exptype: Mapped[str | None] = text("EXPTYPE: ACQ/IMAGE, ACQ/SEARCH, ACQ/PEAKD or ACQ/PEAKXD")
     target: Mapped[str | None] = text("TARGNAME", keyword="TARGNAME")
     proposid: Mapped[int | None] = integer("PROPOSID")
-    expstart: Mapped[float | None] = double("EXPSTART, MJD UTC", "d")
+    expstart: Mapped[float | None] = moment("EXPSTART, MJD UTC")
     aperture: Mapped[str | None] = text("APERTURE")
     opt_elem: Mapped[str | None] = text("OPT_ELEM")
     acqstat: Mapped[str | None] = text("ACQSTAT")
@@ -121,7 +121,7 @@ class ScheduledExposure(PreferredRow):
     detector: Mapped[str | None] = text("FUV or NUV")
     opmode: Mapped[str | None] = text("TIME-TAG, ACCUM, ACQ/IMAGE, ACQ/SEARCH, ACQ/PEAKD or ACQ/PEAKXD")
     exptime: Mapped[float | None] = double("Exposure time", "s")
-    expstart: Mapped[float | None] = double("Planned start, MJD UTC", "d")
+    expstart: Mapped[float | None] = moment("Planned start, MJD UTC", planned=True)
     fuvhvstate: Mapped[str | None] = text("FUV high voltage: levels A/B, or a state before 2012; null for NUV")
     aperture: Mapped[str | None] = text("Aperture")
     aperture_position: Mapped[str | None] = text("Position code of the aperture; null in the first layout")

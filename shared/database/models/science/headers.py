@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.science.base import PreferredRow, ScienceRow, double, integer, text
+from shared.database.models.science.base import PreferredRow, ScienceRow, double, integer, moment, text
 
 __all__ = ["AperturePosition", "ExposureQuality", "Header", "HighVoltage", "Keywords"]
 
@@ -87,8 +87,8 @@ class Header(PreferredRow):
     dpixel1b: Mapped[float | None] = double("DPIXEL1B", "pix")
     date_obs: Mapped[str | None] = text("DATE-OBS", keyword="DATE-OBS")
     time_obs: Mapped[str | None] = text("TIME-OBS", keyword="TIME-OBS")
-    expstart: Mapped[float | None] = double("EXPSTART: start, MJD UTC", "d")
-    expend: Mapped[float | None] = double("EXPEND: end, MJD UTC", "d")
+    expstart: Mapped[float | None] = moment("EXPSTART: start, MJD UTC")
+    expend: Mapped[float | None] = moment("EXPEND: end, MJD UTC")
     exptime: Mapped[float | None] = double("EXPTIME", "s")
     numflash: Mapped[int | None] = integer("NUMFLASH")
     ra_aper: Mapped[float | None] = double("RA_APER", "deg")
@@ -131,8 +131,8 @@ class ExposureQuality(PreferredRow):
     detector: Mapped[str | None] = text("DETECTOR: FUV or NUV")
     segment: Mapped[str | None] = text("SEGMENT: FUVA, FUVB or BOTH")
     exptype: Mapped[str | None] = text("EXPTYPE")
-    expstart: Mapped[float | None] = double("EXPSTART: start, MJD UTC", "d")
-    expend: Mapped[float | None] = double("EXPEND: end, MJD UTC", "d")
+    expstart: Mapped[float | None] = moment("EXPSTART: start, MJD UTC")
+    expend: Mapped[float | None] = moment("EXPEND: end, MJD UTC")
     exptime: Mapped[float | None] = double("EXPTIME: after the removal of bad time", "s")
     exptimea: Mapped[float | None] = double("EXPTIMEA", "s")
     exptimeb: Mapped[float | None] = double("EXPTIMEB", "s")
@@ -224,7 +224,7 @@ class HighVoltage(PreferredRow):
         Index("ix_high_voltage_segment_expstart", "segment", "expstart", info={"purpose": "history of a segment"}),
     )
 
-    expstart: Mapped[float | None] = double("EXPSTART: start, MJD UTC", "d")
+    expstart: Mapped[float | None] = moment("EXPSTART: start, MJD UTC")
     exptype: Mapped[str | None] = text("EXPTYPE")
     detector: Mapped[str | None] = text("DETECTOR: FUV or NUV")
     segment: Mapped[str | None] = text("FUVA or FUVB; NUV for the NUV detector")
@@ -240,7 +240,7 @@ class AperturePosition(PreferredRow):
 
     __tablename__ = "apertures"
 
-    expstart: Mapped[float | None] = double("EXPSTART: start, MJD UTC", "d")
+    expstart: Mapped[float | None] = moment("EXPSTART: start, MJD UTC")
     exptype: Mapped[str | None] = text("EXPTYPE")
     detector: Mapped[str | None] = text("DETECTOR: FUV or NUV")
     life_adj: Mapped[int | None] = integer("LIFE_ADJ: lifetime position; -1 is non-standard", missing=(-999,))
