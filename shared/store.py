@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import IO
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from shared.errors import PermanentError, TransientError
+from shared.urls import path_of
 
 __all__ = ["Store", "StoredFile", "sha256_of"]
 
@@ -46,9 +48,10 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._fs, root = fsspec.core.url_to_fs(url)
+        path = path_of(url)
+        self._fs, root = (LocalFileSystem(), path) if path else fsspec.core.url_to_fs(url)
         self._root = str(root).rstrip("/")
-        self._local = "file" in (self._fs.protocol if isinstance(self._fs.protocol, tuple) else (self._fs.protocol,))
+        self._local = isinstance(self._fs, LocalFileSystem)
 
     def publish(self, source: Path, path: str, sha256: str | None = None) -> StoredFile:
         """Copy a local file into the store, visible only once it is whole.

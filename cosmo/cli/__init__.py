@@ -4,6 +4,7 @@ import sys
 
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 
 from cosmo.cli.app import app
 from shared.errors import CosmoError
@@ -16,8 +17,13 @@ def main() -> None:
     try:
         app()
     except CosmoError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False)
+        _say("error", error)
         sys.exit(1)
     except ValidationError as error:
-        Console(stderr=True).print(f"[red]wrong setting:[/red] {error}", highlight=False)
+        _say("wrong setting", error)
         sys.exit(1)
+
+
+def _say(what: str, error: Exception) -> None:
+    """Print an error, each of its lines as one, whatever brackets are in it."""
+    Console(stderr=True).print(f"[red]{what}:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)

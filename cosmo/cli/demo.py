@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import shutil
 import threading
 import time
@@ -20,6 +19,7 @@ from cosmo.cli.sights import recovered, sights
 from cosmo.client import Client
 from cosmo.launcher.machine import Machine
 from shared.errors import PermanentError, TransientError
+from shared.operating_system import usable_cores
 from simulator.mission.make import DATA, REFERENCES, fly
 from simulator.mission.schedule import Mission
 from simulator.truth import TRUTH_NAME
@@ -41,7 +41,7 @@ def demo(
     data_dir: DataDir = Path("cosmo-demo"),
 ) -> None:
     """Make a small simulated mission, run it through the four services, and leave the pages open."""
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     mission, folder = Mission(seed=seed, size=size), data_dir / f"mission-{size}-{seed}"
     CONSOLE.print(f"starting Postgres, Valkey and the four services in {data_dir} ...")
     with Machine(data_dir, references=folder / REFERENCES, calibrators=cores, port=port) as machine:

@@ -11,22 +11,22 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
 
 from cosmo.cli.options import DataDir, Json, References
 from cosmo.launcher.embedded import EmbeddedPostgres
+from cosmo.launcher.reaching import require_postgres
 from services.ingestor.adding import add_file
 from services.ingestor.inspection import describe as describe_files
 from services.ingestor.inspection import forget as forget_file
 from services.ingestor.repopulation import Progress as Done
 from services.ingestor.repopulation import abandon
 from services.ingestor.repopulation import repopulate as repopulate_tables
-from shared.database.engine import Database, is_outage
+from shared.database.engine import Database
 from shared.database.models.science import SCIENCE_TABLES
-from shared.errors import PermanentError
+from shared.operating_system import usable_cores
 from shared.settings import get_settings
 from shared.store import Store
+from shared.urls import file_url
 
 __all__ = ["COMMANDS", "ingest"]
 
@@ -50,24 +50,11 @@ def _urls(data_dir: Path) -> tuple[str, str]:
     if "COSMO_DATABASE_URL" not in os.environ:
         database = EmbeddedPostgres(data_dir).url
     if "COSMO_STORE_URL" not in os.environ:
-        store = f"file://{data_dir.resolve() / 'store'}"
-    asyncio.run(_require(database, data_dir))
+        store = file_url(data_dir.resolve() / "store")
+    where = "COSMO_DATABASE_URL" if "COSMO_DATABASE_URL" in os.environ else str(data_dir)
+    advice = f"run `cosmo up --data-dir {data_dir}` beside this, or set COSMO_DATABASE_URL"
+    asyncio.run(require_postgres(database, where, advice))
     return database, store
-
-
-async def _require(url: str, data_dir: Path) -> None:
-    database = Database(url)
-    try:
-        async with database.session() as session:
-            await session.execute(select(1))
-    except (DBAPIError, OSError) as error:
-        if not is_outage(error):
-            raise
-        where = "COSMO_DATABASE_URL" if "COSMO_DATABASE_URL" in os.environ else str(data_dir)
-        advice = f"run `cosmo up --data-dir {data_dir}` beside this, or set COSMO_DATABASE_URL"
-        raise PermanentError(f"no Postgres answers at {where}: {advice}") from error
-    finally:
-        await database.dispose()
 
 
 def _with_database(url: str, work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
@@ -92,7 +79,7 @@ def add(files: list[Path], data_dir: DataDir = _DEFAULT_DIR) -> None:
 
 def repopulate(
     table: Annotated[list[str] | None, typer.Option(help="Fill this table only; may be repeated.")] = None,
-    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = os.cpu_count() or 2,
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = usable_cores(),
     reread: Annotated[bool, typer.Option(help="Read headers from the files even where they are kept.")] = False,
     restart: Annotated[bool, typer.Option(help="Forget an unfinished one and begin anew.")] = False,
     references: References = None,

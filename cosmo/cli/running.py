@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cosmo.launcher.machine import Machine
+from cosmo.launcher.reaching import require_named_servers
 from services.archive.scan import ScanResult, scan
 from services.archive.sources import open_source
 from shared.broker import Messenger, make_broker
@@ -27,7 +28,14 @@ DONE = ("ingested", "skipped")
 
 
 def prepare(machine: Machine) -> None:
-    """Start the servers and bring the schema up to date."""
+    """Start the servers, or see that those that the environment names answer; bring the schema up to date.
+
+    Raises
+    ------
+    CosmoError
+        If one does not answer.
+    """
+    require_named_servers()
     machine.start_servers()
 
     async def run() -> None:

@@ -1,6 +1,5 @@
 """Commands that simulate the observatory."""
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -11,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cosmo.cli.options import Seed
 from shared.errors import PermanentError
+from shared.operating_system import usable_cores
 from simulator.mission.make import fly
 from simulator.mission.schedule import Mission, Size
 from simulator.plan import FaultKind
@@ -28,7 +28,7 @@ def mission(
     size: Annotated[Size, typer.Option(help="How many of its visits get files; full takes all.")] = "small",
     fault: Annotated[list[FaultKind] | None, typer.Option(help="What shall go wrong, in one exposure each.")] = None,
     routine: Annotated[list[str] | None, typer.Option(help="What it shall consist of; default: everything.")] = None,
-    jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = max(1, os.cpu_count() or 1),
+    jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = usable_cores(),
 ) -> None:
     """Fly a simulated mission: schedule, raw data, reference files, and the truth behind them."""
     if out.exists() and any(out.iterdir()):

@@ -1,43 +1,16 @@
 """Child processes that cannot outlive this one."""
 
-import ctypes
-import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cosmo.launcher.identity import Identity
 from cosmo.launcher.lock import FolderLock
+from shared.errors import PermanentError
+from shared.operating_system import signal_at_parents_end, tie
 
-__all__ = ["UNPRIVILEGED_ID", "spawn", "stop"]
-
-UNPRIVILEGED_ID = 65534
-"""User and group ``nobody``, for servers that refuse to run as root where user namespaces are forbidden."""
-
-_PR_SET_PDEATHSIG = 1
-_CLONE_NEWUSER = 0x10000000
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def _die_with_parent(number: int) -> None:
-    _libc.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
-
-
-def _enter_user_namespace() -> None:
-    """Become uid 1000 of a new user namespace, mapped to root outside: files stay root's, no user is created."""
-    if _libc.unshare(_CLONE_NEWUSER) != 0:
-        raise OSError(ctypes.get_errno(), "unshare(CLONE_NEWUSER)")
-    for name, content in (("setgroups", "deny"), ("uid_map", "1000 0 1"), ("gid_map", "1000 0 1")):
-        Path(f"/proc/self/{name}").write_text(content)
-
-
-def namespaces_work() -> bool:
-    """Whether a child may enter a user namespace (container runtimes often forbid it)."""
-    try:
-        subprocess.run(["/bin/true"], preexec_fn=_enter_user_namespace, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return True
+__all__ = ["spawn", "stop"]
 
 
 def spawn(
@@ -46,7 +19,7 @@ def spawn(
     *,
     environment: Mapping[str, str] | None = None,
     death_signal: int = signal.SIGTERM,
-    unprivileged: bool = False,
+    identity: Identity | None = None,
     lock: FolderLock | None = None,
     descriptors: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
@@ -62,35 +35,40 @@ def spawn(
         Its whole environment; this process's where None.
     death_signal
         What it gets when this process dies, however it dies.
-    unprivileged
-        Whether the program refuses to run as root; then root gives it another identity.
+    identity
+        Who it runs as; None for whoever this process is.
     lock
         Lock of the data folder that the child works on, held until it has ended.
     descriptors
         Further open files that it inherits under the same numbers.
+
+    Raises
+    ------
+    PermanentError
+        If it cannot be started; the message says why.
     """
-    as_root = unprivileged and os.geteuid() == 0
-    prepare: Callable[[], None] | None = _enter_user_namespace if as_root and namespaces_work() else None
-    user = UNPRIVILEGED_ID if as_root and prepare is None else None
 
     def before_exec() -> None:
-        if prepare is not None:
-            prepare()
-        _die_with_parent(death_signal)
+        if identity is not None:
+            identity.assume()
+        signal_at_parents_end(death_signal)  # last: a change of identity takes it back
 
-    with log.open("ab") as output:
-        return subprocess.Popen(
-            [str(part) for part in command],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=dict(environment) if environment is not None else None,
-            preexec_fn=before_exec,  # noqa: PLW1509 - it takes no lock
-            user=user,
-            group=user,
-            start_new_session=True,
-            pass_fds=(*descriptors, *((lock.fileno(),) if lock is not None else ())),
-        )
+    try:
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=dict(environment) if environment is not None else None,
+                preexec_fn=before_exec,  # noqa: PLW1509 - it takes no lock
+                start_new_session=True,
+                pass_fds=(*descriptors, *((lock.fileno(),) if lock is not None else ())),
+            )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise PermanentError(f"{command[0]} cannot be started: {error}") from error
+    tie(process.pid, death_signal)
+    return process
 
 
 def stop(process: subprocess.Popen[bytes], number: int, timeout: float) -> None:

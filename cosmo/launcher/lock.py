@@ -27,12 +27,17 @@ class FolderLock:
     Raises
     ------
     PermanentError
-        If a living process holds it, or what a dead one left does not end in time.
+        If the folder cannot be written, a living process holds it, or what a dead one left does not end in time.
     """
 
     def __init__(self, data_dir: Path) -> None:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        self._stream = (data_dir / "lock").open("a+")
+        try:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            self._stream = (data_dir / "lock").open("a+")
+        except OSError as error:
+            raise PermanentError(
+                f"{data_dir} cannot be written ({error.strerror}): choose another folder with --data-dir"
+            ) from error
         deadline = time.monotonic() + _LEFTOVER_SECONDS
         while not self._try():
             self._stream.seek(0)

@@ -23,6 +23,7 @@ from cosmo.launcher.embedded import EmbeddedPostgres, EmbeddedValkey
 from cosmo.launcher.lock import FolderLock
 from cosmo.launcher.supervision import Supervised
 from shared.errors import PermanentError, TransientError
+from shared.urls import file_url
 
 __all__ = ["Machine"]
 
@@ -99,7 +100,7 @@ class Machine:
     def _environment(self, source: str | None, references: Path | None) -> dict[str, str]:
         """Make the settings of the services: what the caller's environment says, else what suits one folder."""
         wanted = {
-            "COSMO_STORE_URL": f"file://{self._data_dir / 'store'}",
+            "COSMO_STORE_URL": file_url(self._data_dir / "store"),
             "COSMO_CALIBRATOR__SCRATCH": str(self._data_dir / "scratch"),
             "COSMO_CALIBRATOR__REFERENCE_CACHE": str(self._data_dir / "references"),
         }

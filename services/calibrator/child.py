@@ -3,15 +3,10 @@
 The warm template imports this module before it forks; only here is CalCOS imported.
 """
 
-import ctypes
-import fcntl
 import gc
 import json
 import multiprocessing
 import os
-import resource
-import select
-import signal
 import time
 import traceback
 from multiprocessing.connection import Connection
@@ -27,6 +22,7 @@ from services.calibrator.acceleration.parallel import use_processes
 from services.calibrator.acceleration.registry import prepare
 from services.calibrator.acceleration.replacements import ALL
 from services.calibrator.template import ChildRun
+from shared.operating_system import end_on_hangup, end_with_parent, limit_memory, own_usage
 
 __all__ = ["run_calcos"]
 
@@ -37,34 +33,19 @@ _ACCELERATION = prepare(ALL)
 gc.collect()
 gc.freeze()
 
-_PR_SET_PDEATHSIG = 1
 _LONGEST_MESSAGE = 5_000
 """Characters of an error; a report fits into the pipe, so that sending it cannot wait for the worker."""
 
 
-def _die_with_template(template: int) -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != template:  # it died before the signal was asked for
-        os._exit(1)
-
-
-def _die_with_worker() -> None:
-    """Have the kernel end this process when the worker that asked for it is gone.
+def _end_with_worker() -> None:
+    """End with the worker that asked for the run, too.
 
     The template outlives a killed worker, because each of its children holds its "alive" pipe open; so the signal of
-    the template's death does not come. The worker's own pipe hangs up, and SIGIO ends a process by default.
+    the template's end does not come. The worker's own pipe hangs up.
     """
     worker = multiprocessing.parent_process()
-    if worker is None:
-        return
-    pipe = worker.sentinel
-    signal.signal(signal.SIGIO, signal.SIG_DFL)
-    fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
-    hangup = select.poll()
-    hangup.register(pipe, 0)  # POLLHUP is always told
-    if hangup.poll(0):  # it died before the signal was asked for
-        os._exit(1)
+    if worker is not None:
+        end_on_hangup(worker.sentinel)
 
 
 def run_calcos(run: ChildRun, report: Connection) -> None:
@@ -79,12 +60,12 @@ def run_calcos(run: ChildRun, report: Connection) -> None:
     """
     template = os.getppid()
     os.setsid()
-    _die_with_template(template)
-    _die_with_worker()
+    end_with_parent(template)
+    _end_with_worker()
     output = os.open(run.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    resource.setrlimit(resource.RLIMIT_AS, (run.memory_limit_mb << 20, run.memory_limit_mb << 20))
+    limit_memory(run.memory_limit_mb)
     use_processes(run.processes)
     state = _ACCELERATION.install(run.without)
     unkept_images.keep_images(run.images or state[unkept_images.REPLACEMENT.name] != "PERFORM")
@@ -100,15 +81,15 @@ def run_calcos(run: ChildRun, report: Connection) -> None:
     except BaseException as reason:  # noqa: BLE001 - whatever it is, the parent must be told
         error_type, message = type(reason).__name__, str(reason)
         traceback.print_exc()
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    usage = own_usage()
     _send(
         report,
         status=None if error_type else status,
         error_type=error_type,
         error=message[:_LONGEST_MESSAGE],
         wall_seconds=time.monotonic() - started,
-        cpu_seconds=sum(usage.ru_utime + usage.ru_stime for usage in usages),
-        peak_rss_mb=max(usage.ru_maxrss for usage in usages) / 1024,
+        cpu_seconds=usage.cpu_seconds,
+        peak_rss_mb=usage.peak_mb,
     )
     report.close()
 

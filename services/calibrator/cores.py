@@ -1,11 +1,10 @@
 """How many cores a run may use: those that no other dataset needs."""
 
-import os
-
 from sqlalchemy import func, select
 
 from shared.database.engine import Database
 from shared.database.models.operations import Job, JobState, Stage
+from shared.operating_system import usable_cores
 
 __all__ = ["usable_processes"]
 
@@ -33,5 +32,5 @@ async def usable_processes(database: Database, most: int) -> int:
             )
         )
         waiting, running = found.one()
-    idle = len(os.sched_getaffinity(0)) - running
+    idle = usable_cores() - running
     return 1 if waiting else max(1, min(most, idle + 1))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import PermanentError, TransientError
+from shared.operating_system import usage_of
 
 __all__ = ["Child", "ChildRun", "RunResult", "judge", "sum_up", "warm_up"]
 
@@ -40,7 +41,6 @@ _MEANT = {
 
 _TRACEBACK = "Traceback (most recent call last):"
 _LOG_LINES = 12
-_TICK = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -193,13 +193,9 @@ class Child:
 
     def _look(self) -> None:
         """Read CPU seconds and peak memory; the template forks the child, so its counters start with the fork."""
-        folder = Path(f"/proc/{self._process.pid}")
-        # It may end between the look and the reading.
-        with contextlib.suppress(OSError, IndexError, ValueError):
-            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
-            self._cpu = sum(map(int, fields[11:15])) / _TICK  # utime, stime, and its children's, proc(5)
-            status = (folder / "status").read_text()
-            self._peak = int(status.split("VmHWM:", 1)[1].split(maxsplit=1)[0]) / 1024
+        seen = usage_of(self._process.pid) if self._process.pid is not None else None
+        if seen is not None:
+            self._cpu, self._peak = seen.cpu_seconds, max(self._peak, seen.peak_mb)
 
     def _kill(self) -> None:
         """End the process group, and reap the process."""

@@ -22,7 +22,7 @@ _RETRY_SECONDS = 2.0
 def alembic_config(connection: Connection | None = None) -> Config:
     """Alembic configuration of the migrations beside this module."""
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 

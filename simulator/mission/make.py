@@ -4,11 +4,12 @@ The files of a visit are made aside and moved when all are there, association ta
 meanwhile knows what is still to come. A flight that was stopped goes on with the visits that are not there yet.
 """
 
+import contextlib
 import hashlib
 import json
 import shutil
 import signal
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Final
 
 from astropy.io import fits
 
+from shared.operating_system import semaphores_work
 from simulator.files.associations import write_association
 from simulator.jitter import jitter_files
 from simulator.mission.schedule import Mission, draw
@@ -242,10 +244,15 @@ def fly(mission: Mission, folder: Path, *, jobs: int = 1) -> Generator[tuple[Vis
     records: list[Record] = []
     total = len(flight.taken)
     order = spread(total)
-    with ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=_start, initargs=(mission, folder)
-    ) as pool:
-        for done, (index, found) in enumerate(zip(order, pool.map(_take, order), strict=True), start=1):
+    with contextlib.ExitStack() as stack:
+        taken: Iterator[Sequence[Record]]
+        if semaphores_work():
+            pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_start, initargs=(mission, folder))
+            stack.callback(pool.shutdown, cancel_futures=True)
+            taken = pool.map(_take, order)
+        else:
+            taken = (flight.take(flight.taken[index]) for index in order)
+        for done, (index, found) in enumerate(zip(order, taken, strict=True), start=1):
             records += found
             yield flight.taken[index], done, total
     write_truth(mission, records, flight.visits, reports, folder)

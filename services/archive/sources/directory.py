@@ -17,6 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 from services.archive.sources.streams import SourceStream
 from shared.cos.names import FileName, parse_name
 from shared.errors import PermanentError, TransientError
+from shared.urls import file_url, path_of
 
 __all__ = ["DirectorySource", "Listing", "SourceFile"]
 
@@ -161,7 +162,7 @@ class DirectorySource:
         # Block size 0 makes one request of it over HTTP, where servers need not know ranges.
         options = {"block_size": 0} if file.url.startswith(("http://", "https://")) else {}
         try:
-            path = self._fs._strip_protocol(file.url.partition("::")[0])
+            path = path_of(file.url) or self._fs._strip_protocol(file.url.partition("::")[0])
             opened = self._fs.open(path, "rb", **options)
         except Exception as error:
             raise TransientError(f"{file.url} cannot be read: {_reason(error)}; it is tried again") from error
@@ -196,7 +197,8 @@ class DirectorySource:
     def _connect(self) -> None:
         """Look afresh: file systems such as zip's hold what they saw at first."""
         try:
-            self._fs, root = fsspec.core.url_to_fs(self._url)
+            path = path_of(self._url)
+            self._fs, root = (LocalFileSystem(), path) if path else fsspec.core.url_to_fs(self._url)
             self._fs.invalidate_cache()
         except (ValueError, ImportError) as error:
             raise PermanentError(
@@ -213,6 +215,8 @@ class DirectorySource:
         return os.path.realpath(path) if isinstance(self._fs, LocalFileSystem) else path
 
     def _full(self, path: str) -> str:
+        if isinstance(self._fs, LocalFileSystem):
+            return file_url(Path(path))
         return f"{self._fs.unstrip_protocol(path)}{self._chain}"
 
     def _walk(self, unreadable: dict[str, str]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -10,11 +10,10 @@ as in the original.
 """
 
 import contextlib
-import ctypes
 import io
 import multiprocessing
+import os
 import pickle
-import signal
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -26,10 +25,10 @@ from calcos.calcos import EXP_ACQ_IMAGE, EXP_CALIBRATION, EXP_SCIENCE
 from calcos.calcosparam import BadApertureError, MissingRowError
 
 from services.calibrator.acceleration.registry import Change, Function, Replacement, rewritten
+from shared.operating_system import end_with_parent, forked_pools_work
 
 __all__ = ["REPLACEMENT", "use_processes"]
 
-_PR_SET_PDEATHSIG = 1
 _AHEAD = "_accelerated_ahead"
 _CALLS = """\
                 self.basicCal(obs.filenames,
@@ -83,11 +82,14 @@ class _Ahead:
         groups = _independent(calibration)
         self._where: dict[int, tuple[Future[list[_Outcome]], int]] = {}
         self._pool: ProcessPoolExecutor | None = None
-        if _processes < 2 or len(groups) < 2:
+        if _processes < 2 or len(groups) < 2 or not forked_pools_work():
             return
         _calibration = calibration
         self._pool = ProcessPoolExecutor(
-            min(_processes, len(groups)), multiprocessing.get_context("fork"), initializer=_die_with_parent
+            min(_processes, len(groups)),
+            multiprocessing.get_context("fork"),
+            initializer=end_with_parent,
+            initargs=(os.getpid(),),
         )
         for group in groups:
             future = self._pool.submit(_calibrate_group, group)
@@ -137,10 +139,6 @@ def _copies_lamp(obs: Any) -> bool:
         )
     except Exception:  # noqa: BLE001 - the calibration meets the same error, and says it in its turn
         return True
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _calibrate_group(group: list[int]) -> list[_Outcome]:

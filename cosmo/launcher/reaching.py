@@ -1,0 +1,84 @@
+"""Whether the servers that somebody named can be reached, asked once, before anything waits for them."""
+
+import asyncio
+import os
+
+import redis
+from sqlalchemy import make_url, select
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from shared.database.engine import Database
+from shared.errors import PermanentError
+
+__all__ = ["require_named_servers", "require_postgres"]
+
+_PATIENCE = 5.0
+"""Seconds for Redis to answer."""
+
+
+def require_named_servers() -> None:
+    """Ask Postgres and the broker that the environment names, if it does.
+
+    Raises
+    ------
+    PermanentError
+        If one does not answer; the message has no password.
+    """
+    for name, require in (("COSMO_DATABASE_URL", _run_require_postgres), ("COSMO_REDIS_URL", _require_redis)):
+        if name in os.environ:
+            require(os.environ[name], name, f"start it, or unset {name} to have one started here")
+
+
+def _run_require_postgres(url: str, where: str, advice: str) -> None:
+    asyncio.run(require_postgres(url, where, advice))
+
+
+async def require_postgres(url: str, where: str, advice: str) -> None:
+    """Ask Postgres something.
+
+    Parameters
+    ----------
+    url
+        SQLAlchemy URL.
+    where
+        What named it, for the message.
+    advice
+        What to do about it, for the message.
+
+    Raises
+    ------
+    PermanentError
+        If it does not answer; the message has no password.
+    """
+    try:
+        shown = make_url(url).render_as_string()
+        database = Database(url)
+    except (ArgumentError, ImportError, ValueError) as error:
+        raise PermanentError(
+            f"{where} is no URL of Postgres such as postgresql+asyncpg://user:password@host/database: {error}"
+        ) from error
+    try:
+        async with database.session() as session:
+            await session.execute(select(1))
+    except (SQLAlchemyError, OSError) as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()
+        raise PermanentError(
+            f"no Postgres answers at {where}: {advice} ({shown}: {reason[0] if reason else type(error).__name__})"
+        ) from error
+    finally:
+        await database.dispose()
+
+
+def _require_redis(url: str, where: str, advice: str) -> None:
+    try:
+        client = redis.Redis.from_url(url, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE, retry=None)
+    except ValueError as error:
+        raise PermanentError(f"{where} is no URL of Redis such as redis://host:6379/0: {error}") from error
+    try:
+        client.ping()
+    except (redis.RedisError, OSError) as error:
+        options = client.connection_pool.connection_kwargs
+        shown = options.get("path") or f"{options.get('host')}:{options.get('port')}"
+        raise PermanentError(f"no broker answers at {where}: {advice} ({shown}: {error})") from error
+    finally:
+        client.close()

@@ -1,0 +1,46 @@
+"""Where the Unix sockets of a data folder lie: their paths are short, whatever that of the folder is."""
+
+import hashlib
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from shared.errors import PermanentError
+
+__all__ = ["socket_folder"]
+
+_SOCKET_PATH_LIMIT = 85
+"""Bytes: Unix socket paths are limited to 107 of them (103 on macOS); Postgres adds the name of its socket's lock."""
+
+
+def socket_folder(data_dir: Path) -> Path:
+    """Folder for Unix sockets: in the data folder, or where its path does not do a short one that a link there names.
+
+    Raises
+    ------
+    PermanentError
+        If there is none.
+    """
+    place = data_dir / "sockets"
+    if _takes_sockets(place):
+        place.mkdir(mode=0o700, exist_ok=True)
+        return place
+    name = f"cosmo-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]}"
+    folders = [Path(parent, name) for parent in (tempfile.gettempdir(), "/tmp", "/var/tmp")]  # noqa: S108 - checked
+    if place.is_symlink() and place.readlink().name == name:
+        folders.insert(0, place.readlink())
+    for folder in filter(_takes_sockets, folders):
+        with suppress(OSError):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if folder.is_symlink() or folder.stat().st_mode & 0o077 or not os.access(folder, os.W_OK):
+                continue  # somebody else's
+            place.unlink(missing_ok=True)
+            place.symlink_to(folder)
+            return folder
+    raise PermanentError(f"the path {data_dir} is too long for Unix sockets: choose a shorter --data-dir, or TMPDIR")
+
+
+def _takes_sockets(folder: Path) -> bool:
+    """Whether sockets may lie in a folder: short enough, and no list of folders to Postgres's clients."""
+    return len(os.fsencode(folder)) <= _SOCKET_PATH_LIMIT and "," not in str(folder)

@@ -1,0 +1,39 @@
+"""URLs of files and sockets on this machine, whatever characters their paths have."""
+
+import os
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+__all__ = ["file_url", "path_of", "postgres_url", "redis_url"]
+
+
+def file_url(path: Path) -> str:
+    """URL of a file or folder; `path_of` reads it back."""
+    return path.absolute().as_uri()
+
+
+def path_of(url: str) -> Path | None:
+    """Absolute path that a ``file:`` URL, or a plain path, names; None for every other URL.
+
+    Parameters
+    ----------
+    url
+        URL; relative ones (``file://cosmo-data/store``) begin at the working directory. What lies in another one
+        (``zip::/data/visit.zip``) is no path.
+    """
+    scheme, colon, rest = url.partition(":")
+    if colon and scheme == "file":
+        return Path(unquote(rest.removeprefix("//"))).absolute()
+    if "://" in url or ("::" in url and not url.startswith("/")):
+        return None
+    return Path(os.path.expanduser(url)).absolute()  # noqa: PTH111 - without a home it is a name like others
+
+
+def postgres_url(sockets: Path, user: str, database: str) -> str:
+    """SQLAlchemy URL of the Postgres whose Unix socket is in a folder."""
+    return f"postgresql+asyncpg://{user}@/{database}?host={quote(str(sockets), safe='')}"
+
+
+def redis_url(socket: Path) -> str:
+    """URL of the Redis-compatible broker behind a Unix socket."""
+    return f"unix://{quote(str(socket))}?db=0"
