@@ -136,6 +136,10 @@ class Client:
         """Failed jobs, with their reasons."""
         return self._pages("failures")
 
+    def audit(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        """List calls that would change state, newest first; filter by ``token`` (its name) and ``since``."""
+        return self._pages("audit", **filters)
+
     def requeue(self, job_id: int) -> None:
         """Try a failed job again."""
         self._request("POST", f"failures/{job_id}/requeue")

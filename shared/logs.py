@@ -6,6 +6,8 @@ import uuid
 
 import structlog
 
+from shared.masking import mask_passwords
+
 __all__ = ["configure_logging", "current_trace", "get_logger"]
 
 
@@ -26,12 +28,17 @@ def configure_logging(service: str, level: str = "INFO") -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _mask,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     structlog.contextvars.bind_contextvars(service=service)
+
+
+def _mask(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return {key: mask_passwords(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def current_trace() -> str:

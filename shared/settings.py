@@ -1,9 +1,12 @@
 """Settings, read from the environment (prefix ``COSMO_``) and validated at start-up."""
 
+from enum import StrEnum
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any, Self
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = [
@@ -12,7 +15,9 @@ __all__ = [
     "CalibratorSettings",
     "JobSettings",
     "MonitorSettings",
+    "Scope",
     "Settings",
+    "Token",
     "get_settings",
 ]
 
@@ -61,6 +66,40 @@ class CalibratorSettings(BaseModel):
     sweep_seconds: float = Field(600.0, gt=0, description="Pause between two sweeps of what killed runs left")
 
 
+class Scope(StrEnum):
+    """What a token may do."""
+
+    EXCLUSIVE = "exclusive"
+    OPERATE = "operate"
+    RECALIBRATE = "recalibrate"
+    SUBSCRIBE = "subscribe"
+    ADMIN = "admin"
+
+
+class Token(BaseModel):
+    """A bearer token and what it may do; a plain text is a token with every scope."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    token: SecretStr
+    scopes: frozenset[Scope] = frozenset(Scope)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"token": value} if isinstance(value, (str, SecretStr)) else value
+
+
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class ApiSettings(BaseModel):
     """The HTTP API."""
 
@@ -69,14 +108,38 @@ class ApiSettings(BaseModel):
     descriptor: int | None = Field(
         None, ge=0, description="Listening socket that the web process inherits, in place of host and port"
     )
-    tokens: dict[str, SecretStr] = Field(
-        default_factory=dict, description="Name to bearer token of those who may change state"
+    hosts: list[str] = Field(
+        default_factory=list,
+        description="Names, beside those of the loopback, by which the web process is addressed; needed where it "
+        "listens on another address",
+    )
+    tokens: dict[str, Token] = Field(
+        default_factory=dict,
+        description="Name to bearer token of those who may change state, or to its ``token`` and ``scopes``",
     )
     statement_timeout: float = Field(10.0, gt=0, description="Longest query of a request, seconds")
     upload_limit_mb: int = Field(1024, gt=0, description="Largest reference file that may be uploaded, MB")
     calibrations_per_token: int = Field(
         20, ge=1, description="Recalibrations of one token that may wait or run at once"
     )
+
+    @property
+    def known_hosts(self) -> frozenset[str]:
+        """Names by which the web process may be addressed, in lower case."""
+        listening = [self.host] if _is_loopback(self.host) else []
+        return frozenset(name.strip("[]").lower() for name in (*_LOOPBACK_NAMES, *listening, *self.hosts))
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not (_is_loopback(self.host) or self.hosts):
+            raise ValueError(
+                f"COSMO_API__HOST is {self.host}, which others reach: name the host names that they use in "
+                'COSMO_API__HOSTS, e.g. ["cosmo.example.org"]'
+            )
+        secrets = [secret for token in self.tokens.values() if (secret := token.token.get_secret_value())]
+        if len(set(secrets)) < len(secrets):
+            raise ValueError("COSMO_API__TOKENS has one token under two names; give each name its own")
+        return self
 
 
 class MonitorSettings(BaseModel):
@@ -94,7 +157,12 @@ class MonitorSettings(BaseModel):
 class Settings(BaseSettings):
     """Every setting of COSMO; ``COSMO_JOBS__LEASE_SECONDS`` sets ``jobs.lease_seconds``."""
 
-    model_config = SettingsConfigDict(env_prefix="COSMO_", env_nested_delimiter="__", extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="COSMO_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        hide_input_in_errors=True,  # there are tokens and passwords in it
+    )
 
     database_url: str = Field(
         "postgresql+asyncpg://cosmo:cosmo@localhost/cosmo", description="SQLAlchemy URL of Postgres"

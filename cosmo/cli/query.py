@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cosmo.cli.connecting import connect
-from cosmo.cli.options import DataDir, Json, Url
+from cosmo.cli.options import DataDir, Json, Token, Url
 
 __all__ = ["COMMANDS"]
 
@@ -97,4 +97,18 @@ def force(rootname: str, url: Url = None, data_dir: DataDir = _DEFAULT_DIR) -> N
     typer.echo(f"{rootname} goes on at the next scan")
 
 
-COMMANDS = (status, datasets, show, failures, requeue, drop, force)
+def audit(
+    by: Annotated[str | None, typer.Option(help="Only calls with the token of this name.")] = None,
+    limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 50,
+    url: Url = None,
+    token: Token = None,
+    data_dir: DataDir = _DEFAULT_DIR,
+    as_json: Json = False,
+) -> None:
+    """List who changed what over HTTP, newest first."""
+    with connect(url, data_dir, token) as client:
+        rows = itertools.islice(client.audit(token=by), limit)
+        _print(rows, ("at", "token", "method", "path", "subject", "status"), as_json)
+
+
+COMMANDS = (status, datasets, show, failures, requeue, drop, force, audit)

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from cosmo.cli.options import Json
 from shared.database.engine import Database
 from shared.database.schema import migrate as migrate_schema
+from shared.masking import mask_passwords
 from shared.settings import Settings, get_settings
 
 __all__ = ["COMMANDS"]
@@ -27,10 +28,10 @@ def _flat(model: BaseModel, prefix: str) -> dict[str, object]:
 
 
 def config(as_json: Json = False) -> None:
-    """Print the settings in force, and whether each is a default or comes from the environment."""
+    """Print the settings in force, without passwords, and whether each is a default or comes from the environment."""
     settings: Settings = get_settings()
     rows = {
-        key: {"value": str(value), "from": "environment" if key in os.environ else "default"}
+        key: {"value": mask_passwords(str(value)), "from": "environment" if key in os.environ else "default"}
         for key, value in _flat(settings, "COSMO_").items()
     }
     if as_json:

@@ -1,12 +1,15 @@
 """The web process of the monitor service."""
 
+import asyncio
 import socket
 import sys
 from types import FrameType
 
 import uvicorn
+from pydantic import ValidationError
 
 from services.monitor.app import create_app
+from services.monitor.connections import Connection, sweep
 from services.monitor.context import Context
 from shared.logs import configure_logging
 from shared.settings import get_settings
@@ -14,13 +17,20 @@ from shared.settings import get_settings
 __all__ = ["main"]
 
 _GRACE_SECONDS = 5
+_TICKS = 10
+"""Ticks of the server in a second."""
 _SWITCH_SECONDS = 0.0005
 """After which the answering thread lets others go on, such as those that read files: by default each of their steps
 waits ten times as long for it."""
 
 
 class _Server(uvicorn.Server):
-    """Ends the event streams on a signal; else each would hold the process until the grace is over."""
+    """Looks after the connections, and ends the event streams on a signal, which else would take all of its grace."""
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _TICKS == 0:
+            sweep(self.server_state.connections, asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         context: Context = self.config.app.state.context  # type: ignore[union-attr]
@@ -30,7 +40,10 @@ class _Server(uvicorn.Server):
 
 def main() -> None:
     """Serve until told to stop, then finish what is being answered."""
-    settings = get_settings()
+    try:
+        settings = get_settings()
+    except ValidationError as error:
+        sys.exit(f"wrong setting: {error}")
     configure_logging("monitor", settings.log_level)
     sys.setswitchinterval(_SWITCH_SECONDS)
     config = uvicorn.Config(
@@ -38,6 +51,8 @@ def main() -> None:
         host=settings.api.host,
         port=settings.api.port,
         log_level=settings.log_level.lower(),
+        http=Connection,
+        ws="none",
         access_log=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )

@@ -7,15 +7,17 @@ from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy.exc import DBAPIError
+from starlette.types import ASGIApp
 
 from services.monitor import errors
 from services.monitor.answers import Answers
 from services.monitor.api import (
     alerts,
+    audit,
     calibrations,
     comparisons,
     datasets,
@@ -29,6 +31,8 @@ from services.monitor.api import (
 )
 from services.monitor.artifacts import Artifacts
 from services.monitor.context import Context
+from services.monitor.declared import RequiredScopes, refuse_unknown_parameters
+from services.monitor.guard import Guard
 from services.monitor.notices import Notices
 from services.monitor.pages import comparisons as comparison_pages
 from services.monitor.pages import handlers as pages
@@ -43,6 +47,7 @@ from shared.store import Store
 
 __all__ = ["create_app"]
 
+_UPLOADS = frozenset({"/api/v1/references"})
 _PLOTLY = Path(str(resources.files("plotly"))) / "package_data" / "plotly.min.js"
 
 
@@ -83,6 +88,15 @@ async def _refuse_late(database: Database) -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
+class _Application(FastAPI):
+    """The application, with the guard outside of everything else, so that every answer passes it."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        context: Context = self.state.context
+        inner = super().build_middleware_stack()
+        return Guard(inner, context.settings.api, context.database, RequiredScopes(self.routes), _UPLOADS)
+
+
 def create_app(settings: Settings) -> FastAPI:
     """Make the application.
 
@@ -103,13 +117,12 @@ def create_app(settings: Settings) -> FastAPI:
         finally:
             await database.dispose()
 
-    app = FastAPI(
+    app = _Application(
         title="COSMO",
         description="Data repository and monitoring system for the Cosmic Origins Spectrograph.",
         version="1",
-        openapi_url="/api/v1/openapi.json",
-        docs_url=None,
-        redoc_url=None,
+        openapi_url=None,  # a route like the others: below
+        dependencies=[Depends(refuse_unknown_parameters)],
         lifespan=lifespan,
     )
     store = Store(settings.store_url)
@@ -120,9 +133,14 @@ def create_app(settings: Settings) -> FastAPI:
     # Routes are tried in turn: those that are asked for most come first.
     api.include_router(monitors.router)
     api.include_router(monitors.artifacts_router)
-    for module in (alerts, datasets, calibrations, comparisons, files, tables, jobs, status, events, references):
+    for module in (alerts, datasets, calibrations, comparisons, files, tables, jobs, status, events, references, audit):
         api.include_router(module.router)
     app.include_router(api)
+
+    async def describe() -> JSONResponse:
+        return JSONResponse(app.openapi())
+
+    app.add_api_route("/api/v1/openapi.json", describe, include_in_schema=False)
     app.add_api_route("/metrics", status.metrics, include_in_schema=False)
     app.include_router(pages.router)
     app.include_router(recalibrations.router)

@@ -15,7 +15,7 @@ from services.monitor.pages.rendering import templates
 from shared.errors import CosmoError, TransientError
 from shared.logs import get_logger
 
-__all__ = ["ApiError", "install"]
+__all__ = ["ApiError", "answer_error", "beyond_quota", "install"]
 
 _QUERY_CANCELED = "57014"
 _DATA_EXCEPTIONS = "22"
@@ -47,6 +47,12 @@ class ApiError(Exception):
         self.detail, self.headers = detail, headers
 
 
+def beyond_quota(most: int) -> ApiError:
+    """Error of a recalibration too many."""
+    message = f"{most} recalibrations of its token wait or run; wait for one of them, or cancel one that waits"
+    return ApiError(429, "quota", message, headers={"Retry-After": "60"})
+
+
 def _answer(
     request: Request,
     status: int,
@@ -61,6 +67,11 @@ def _answer(
         return templates.TemplateResponse(request, "error.html", context, status_code=status, headers=sent)
     body = {"error": {"type": kind, "message": message, "detail": detail}}
     return JSONResponse(body, status_code=status, headers=sent)
+
+
+def answer_error(request: Request, error: ApiError) -> Response:
+    """Give an error the one shape."""
+    return _answer(request, error.status, error.kind, error.message, error.detail, error.headers)
 
 
 def _of_database(request: Request, error: DBAPIError) -> Response:
@@ -80,7 +91,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ApiError)
     async def _api(request: Request, error: ApiError) -> Response:
-        return _answer(request, error.status, error.kind, error.message, error.detail, error.headers)
+        return answer_error(request, error)
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:

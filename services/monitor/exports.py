@@ -11,7 +11,7 @@ import pyarrow as pa
 from astropy.table import MaskedColumn, Table
 from fastapi import Response
 from fastapi.responses import StreamingResponse
-from pyarrow import csv, parquet
+from pyarrow import compute, csv, parquet
 
 from services.monitor.formats import MEDIA_TYPES, Column, Values
 
@@ -20,6 +20,8 @@ __all__ = ["Export", "FileResponse", "UnnamedFile", "render"]
 _ENDINGS = {"votable": "vot"}
 _INTEGER_NULL = int(np.iinfo(np.int64).min)
 _ARROW = {float: pa.float64(), int: pa.int64(), bool: pa.bool_(), str: pa.string()}
+_FORMULA = r"^([=+\-@\t\r\n\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}])"
+"""Begin of a text that spreadsheets take for a formula (OWASP, "CSV Injection"), in wide forms too."""
 _CHUNK = 1 << 20
 _MOST_TEXT = 64 << 20
 
@@ -156,14 +158,19 @@ class _ArrowWriter:
             )
             for column in columns
         )
-        self._writer = (csv.CSVWriter if chosen == "csv" else parquet.ParquetWriter)(file, self._schema)
+        self._is_csv = chosen == "csv"
+        self._writer = (csv.CSVWriter if self._is_csv else parquet.ParquetWriter)(file, self._schema)
 
     def add(self, values: Mapping[str, Values]) -> None:
         """Write rows."""
-        arrays = [
-            pa.array(content.data, type=_ARROW[column.kind], mask=np.ma.getmaskarray(content))
-            for column, content in ((column, values[column.name]) for column in self._columns)
-        ]
+        arrays = []
+        for column in self._columns:
+            content = values[column.name]
+            array = pa.array(content.data, type=_ARROW[column.kind], mask=np.ma.getmaskarray(content))
+            if self._is_csv and column.kind is str:
+                # An apostrophe before it makes it a text again.
+                array = compute.replace_substring_regex(array, pattern=_FORMULA, replacement=r"'\1")
+            arrays.append(array)
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
 
     def finish(self) -> None:

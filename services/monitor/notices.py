@@ -40,8 +40,9 @@ class Notices:
         """Number that grows with every notification; None while notifications may be lost."""
         return self._told if self._listening else None
 
-    def require_room(self) -> None:
-        """Refuse one stream too many.
+    @contextlib.contextmanager
+    def subscription(self) -> Iterator[asyncio.Event]:
+        """Event that is set whenever there may be something new, or the process is about to end.
 
         Raises
         ------
@@ -50,10 +51,6 @@ class Notices:
         """
         if len(self._subscribers) >= _MAX_SUBSCRIBERS:
             raise ApiError(503, "too_many_streams", f"{_MAX_SUBSCRIBERS} event streams are open; try again later")
-
-    @contextlib.contextmanager
-    def subscription(self) -> Iterator[asyncio.Event]:
-        """Event that is set whenever there may be something new, or the process is about to end."""
         news = asyncio.Event()
         self._subscribers.add(news)
         try:

@@ -54,9 +54,12 @@ class Listing:
     ----------
     parameters
         Names of its query parameters; all others are filters.
+    takes_filters
+        That there are others.
     """
 
     parameters = frozenset({"limit", "cursor", "sort", "format"})
+    takes_filters = True
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ from shared.fits import check_fits
 from shared.settings import Settings
 from shared.store import Store, sha256_of
 
-__all__ = ["describe_upload", "keep_upload", "receive"]
+__all__ = ["check_names", "describe_upload", "keep_upload", "receive"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,90}\.fits")
 _NAMES = ("id", "name", "keyword", "calcos_version", "description", "pedigree", "size", "sha256", "uploaded_by")
@@ -32,22 +32,26 @@ def describe_upload(upload: UploadedReference) -> dict[str, Any]:
     return {**described, "created_at": upload.created_at.isoformat()}
 
 
-async def receive(stream: AsyncIterator[bytes], target: Path, limit_mb: int) -> None:
-    """Write the body of a request to a file.
+def check_names(name: str, keyword: str) -> None:
+    """Refuse what no file is uploaded as, before its bytes are asked for.
 
     Raises
     ------
-    ApiError
-        413 if it is larger than the limit.
+    PermanentError
+        For a name that no reference file has, or an unknown keyword.
     """
-    size = 0
+    if not _NAME.fullmatch(name):
+        raise PermanentError(
+            f"{name!r} is no name of a reference file; give letters, digits, _ . - and the ending .fits"
+        )
+    if keyword not in FILETYPES:
+        raise PermanentError(f"there is no reference keyword {keyword!r}; there are {', '.join(FILETYPES)}")
+
+
+async def receive(stream: AsyncIterator[bytes], target: Path) -> None:
+    """Write the body of a request, which the guard bounds, to a file."""
     with target.open("wb") as out:
         async for chunk in stream:
-            size += len(chunk)
-            if size > limit_mb << 20:
-                raise ApiError(
-                    413, "too_large", f"a reference file may have {limit_mb} MB; see COSMO_API__UPLOAD_LIMIT_MB"
-                )
             await asyncio.to_thread(out.write, chunk)
 
 
@@ -93,10 +97,8 @@ async def keep_upload(
         Limits, and the CalCOS that will read it.
     source
         The file as it came, plain or gzipped; it may be moved.
-    name
-        Its name.
-    keyword
-        Reference keyword that it is for.
+    name, keyword
+        Its name, and the reference keyword that it is for (`check_names`).
     by
         Name of the token.
 
@@ -112,12 +114,6 @@ async def keep_upload(
     PermanentError
         If it is no reference file of this kind, damaged, or for another CalCOS.
     """
-    if not _NAME.fullmatch(name):
-        raise PermanentError(
-            f"{name!r} is no name of a reference file; give letters, digits, _ . - and the ending .fits"
-        )
-    if keyword not in FILETYPES:
-        raise PermanentError(f"there is no reference keyword {keyword!r}; there are {', '.join(FILETYPES)}")
     with tempfile.TemporaryDirectory(prefix="cosmo-upload-") as folder:
         target = Path(folder) / name
         sha256, header = await asyncio.to_thread(_check, source, target, keyword, settings)

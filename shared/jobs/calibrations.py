@@ -1,9 +1,10 @@
 """Recalibrations: asked for, cancelled, promoted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import and_, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.calibrations import Calibration
@@ -15,17 +16,42 @@ from shared.jobs.operations import requeue
 from shared.jobs.routing import CALIBRATED, NewJob, fingerprint
 from shared.recipes import Recipe
 
-__all__ = ["QUEUE", "cancel", "make_current", "pending", "promote", "request"]
+__all__ = ["QUEUE", "cancel", "make_current", "pending", "promote", "request", "within_quota"]
 
 QUEUE = "recalibrate"
 _PENDING = (JobState.QUEUED, JobState.RUNNING)
 
 
 async def pending(session: AsyncSession, name: str) -> int:
-    """Count the recalibrations of a token that wait or run; until the transaction ends, no other adds to them."""
+    """Count the recalibrations of a token that wait or run; until the transaction ends, no other adds to them.
+
+    One that was cancelled while it ran counts until its lease ends: a worker is at it until it notices.
+    """
     await session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"calibrations {name}"})
+    held = or_(Job.state.in_(_PENDING), and_(Job.state == JobState.DROPPED, Job.lease_until > func.now()))
     query = select(func.count()).select_from(Calibration).join(Job)
-    return (await session.execute(query.where(Calibration.requested_by == name, Job.state.in_(_PENDING)))).scalar_one()
+    return (await session.execute(query.where(Calibration.requested_by == name, held))).scalar_one()
+
+
+async def within_quota(session: AsyncSession, job_ids: Sequence[int], most: int) -> list[int]:
+    """Leave out the jobs of recalibrations that would be more than their token may have waiting or running.
+
+    Parameters
+    ----------
+    session
+        Session of a transaction; until it ends, nobody adds to the recalibrations of these tokens.
+    job_ids
+        Jobs that are to be requeued.
+    most
+        Recalibrations of one token that may wait or run at once.
+    """
+    query = select(Calibration.requested_by, Job.id).join(Job).where(Job.id.in_(job_ids))
+    rows = await session.execute(query.where(Job.state.not_in(_PENDING)).order_by(Calibration.requested_by, Job.id))
+    left_out: set[int] = set()
+    for name, jobs in groupby(rows.all(), key=lambda row: row.requested_by):
+        room = max(0, most - await pending(session, name))
+        left_out.update(row.id for row in list(jobs)[room:])
+    return [job_id for job_id in job_ids if job_id not in left_out]
 
 
 async def request(
@@ -185,7 +211,7 @@ async def cancel(session: AsyncSession, calibration: Calibration, name: str) -> 
     stopped = await session.execute(
         update(Job)
         .where(Job.id == calibration.job_id, Job.state.in_(_PENDING))
-        .values(state=JobState.DROPPED, lease_until=None, finished_at=func.now())
+        .values(state=JobState.DROPPED, finished_at=func.now())
         .returning(Job.id)
     )
     if stopped.scalar_one_or_none() is None:

@@ -3,11 +3,13 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError
 from pydantic.networks import HttpUrl
 from sqlalchemy import delete, func, select
 
-from services.monitor.context import Authorised, CurrentContext, Session
+from services.monitor.audit import name_subject
+from services.monitor.bodies import RequestModel
+from services.monitor.context import CurrentContext, Operator, Session, Subscriber
 from services.monitor.errors import ApiError
 from services.monitor.gallery import find_monitor
 from services.monitor.monitors.framework.alerts import acknowledge
@@ -75,9 +77,7 @@ async def list_alerts(
 
 
 @router.post("/alerts/{alert_id}/acknowledge", summary="Say that somebody has seen an open alert")
-async def acknowledge_alert(
-    alert_id: int, session: Session, name: Authorised, context: CurrentContext
-) -> dict[str, Any]:
+async def acknowledge_alert(alert_id: int, session: Session, name: Operator, context: CurrentContext) -> dict[str, Any]:
     """Acknowledge one."""
     if not await acknowledge(session, alert_id, name):
         raise ApiError(404, "no_open_alert", f"alert {alert_id} is not open; /api/v1/alerts?state=open lists those")
@@ -87,10 +87,8 @@ async def acknowledge_alert(
     return {"acknowledged": alert_id}
 
 
-class NewSubscription(BaseModel):
+class NewSubscription(RequestModel):
     """Who is told of what."""
-
-    model_config = ConfigDict(extra="forbid")
 
     channel: Literal["webhook", "email"]
     target: str = Field(description="URL of a webhook, or an e-mail address", max_length=2000)
@@ -126,14 +124,14 @@ async def _describe(session: Session, subscription: Subscription) -> dict[str, A
 
 
 @router.get("/subscriptions", summary="Who is told of what, and how its deliveries went")
-async def list_subscriptions(session: Session, _name: Authorised) -> dict[str, Any]:
+async def list_subscriptions(session: Session, _name: Subscriber) -> dict[str, Any]:
     """List subscriptions; their targets are nobody else's business, so a token is needed."""
     found = (await session.execute(select(Subscription).order_by(Subscription.id))).scalars().all()
     return {"items": [await _describe(session, subscription) for subscription in found]}
 
 
 @router.post("/subscriptions", summary="Have alerts or fresh results delivered", status_code=201)
-async def subscribe(wanted: NewSubscription, session: Session, name: Authorised) -> dict[str, Any]:
+async def subscribe(wanted: NewSubscription, session: Session, request: Request, name: Subscriber) -> dict[str, Any]:
     """Subscribe."""
     _check_target(wanted)
     subscription = Subscription(
@@ -148,11 +146,12 @@ async def subscribe(wanted: NewSubscription, session: Session, name: Authorised)
     session.add(subscription)
     await session.commit()
     await session.refresh(subscription)
+    name_subject(request, f"subscription {subscription.id}")
     return await _describe(session, subscription)
 
 
 @router.delete("/subscriptions/{subscription_id}", summary="End a subscription", status_code=204)
-async def unsubscribe(subscription_id: int, session: Session, _name: Authorised) -> Response:
+async def unsubscribe(subscription_id: int, session: Session, _name: Subscriber) -> Response:
     """Unsubscribe."""
     found = await session.execute(
         delete(Subscription).where(Subscription.id == subscription_id).returning(Subscription.id)

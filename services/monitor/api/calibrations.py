@@ -4,15 +4,17 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor import light_curves
+from services.monitor.audit import name_subject
+from services.monitor.bodies import RequestModel
 from services.monitor.catalogue import find_dataset
 from services.monitor.content import ContentQuery, serve_content
-from services.monitor.context import Authorised, CurrentContext, Session
-from services.monitor.errors import ApiError
+from services.monitor.context import CurrentContext, Operator, Recalibrator, Session
+from services.monitor.errors import ApiError, beyond_quota
 from services.monitor.exports import render
 from services.monitor.formats import choose_format
 from services.monitor.paging import decode_cursor, page, split
@@ -32,10 +34,8 @@ router = APIRouter(tags=["calibrations"])
 _CANCELLED = {JobState.DROPPED: "cancelled", JobState.SKIPPED: "failed"}
 
 
-class NewCalibration(BaseModel):
+class NewCalibration(RequestModel):
     """What to calibrate, and how it differs from the default."""
-
-    model_config = ConfigDict(extra="forbid")
 
     rootname: str = Field(description="Dataset, or a member of it")
     recipe: Recipe = Recipe()
@@ -103,10 +103,16 @@ async def recalibrations_of(session: AsyncSession, dataset: Dataset, limit: int)
 
 @router.post("/calibrations", summary="Calibrate a dataset with a recipe, or list what the recipe changes")
 async def request_calibration(
-    wanted: NewCalibration, session: Session, context: CurrentContext, response: Response, name: Authorised
+    wanted: NewCalibration,
+    session: Session,
+    context: CurrentContext,
+    request: Request,
+    response: Response,
+    name: Recalibrator,
 ) -> dict[str, Any]:
     """Ask for one: 202 for new work, 200 where the same recipe on the same inputs was asked for before."""
     most, before = context.settings.api.calibrations_per_token, await calibrations.pending(session, name)
+    name_subject(request, wanted.rootname)
     dataset = await find_dataset(session, wanted.rootname)
     folder, files = context.settings.calibrator.references, wanted.recipe.files()
     digests = await asyncio.to_thread(reference_digests, (folder,) if folder else (), files)
@@ -115,9 +121,9 @@ async def request_calibration(
     )
     # What is known already costs nothing; without a commit, what is new is forgotten.
     if most < await calibrations.pending(session, name) > before:
-        message = f"{most} recalibrations of this token wait or run; wait for one of them, or cancel it"
-        raise ApiError(429, "quota", message, headers={"Retry-After": "60"})
+        raise beyond_quota(most)
     await session.commit()
+    name_subject(request, f"{dataset.rootname}, calibration {calibration.id}")
     get_logger().info("calibration requested", calibration=calibration.id, dataset=dataset.rootname, by=name, new=new)
     response.status_code = 202 if new else 200
     response.headers["Location"] = f"/api/v1/calibrations/{calibration.id}"
@@ -158,7 +164,7 @@ async def show_calibration(calibration_id: int, session: Session) -> dict[str, A
 
 
 @router.post("/calibrations/{calibration_id}/cancel", summary="Stop a recalibration that waits or runs")
-async def cancel_calibration(calibration_id: int, session: Session, name: Authorised) -> dict[str, Any]:
+async def cancel_calibration(calibration_id: int, session: Session, name: Recalibrator) -> dict[str, Any]:
     """Cancel one."""
     calibration, job, _ = await find_calibration(session, calibration_id)
     if not await calibrations.cancel(session, calibration, name):
@@ -169,7 +175,7 @@ async def cancel_calibration(calibration_id: int, session: Session, name: Author
 
 
 @router.post("/calibrations/{calibration_id}/promote", summary="Make its products the current ones of the dataset")
-async def promote_calibration(calibration_id: int, session: Session, name: Authorised) -> dict[str, Any]:
+async def promote_calibration(calibration_id: int, session: Session, name: Operator) -> dict[str, Any]:
     """Promote one; the tables and monitors follow."""
     calibration, _, rootname = await find_calibration(session, calibration_id)
     await calibrations.promote(session, calibration, name, Outbox())
@@ -178,7 +184,6 @@ async def promote_calibration(calibration_id: int, session: Session, name: Autho
     return {"promoted": calibration_id, "rootname": rootname}
 
 
-@router.head("/calibrations/{calibration_id}/export", include_in_schema=False)
 @router.get(
     "/calibrations/{calibration_id}/export",
     summary="Archive with the edited inputs, the list of references and a script that reproduces the run",

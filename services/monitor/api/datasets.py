@@ -16,7 +16,7 @@ from services.monitor.catalogue import (
     member_of,
     timeline_of,
 )
-from services.monitor.context import Authorised, CurrentContext, Session
+from services.monitor.context import CurrentContext, Operator, Session
 from services.monitor.exports import render
 from services.monitor.formats import choose_format
 from services.monitor.json_response import FiniteJSONResponse
@@ -63,7 +63,7 @@ async def show_timeline(rootname: str, session: Session) -> dict[str, Any]:
 
 
 @router.post("/{rootname}/force", summary="Let an incomplete dataset through")
-async def force_dataset(rootname: str, session: Session, name: Authorised) -> dict[str, Any]:
+async def force_dataset(rootname: str, session: Session, name: Operator) -> dict[str, Any]:
     """Mark a dataset as forced."""
     dataset = await find_dataset(session, rootname)
     missing = await force(session, dataset.rootname)

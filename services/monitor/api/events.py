@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 from sqlalchemy import func, select
+from starlette.types import Receive, Scope, Send
 
 from services.monitor.context import Context, CurrentContext
 from services.monitor.errors import ApiError
@@ -43,15 +44,29 @@ def _message(event: Event, rootname: str | None) -> str:
     return f"id: {event.id}\nevent: {event.name}\ndata: {json.dumps(body)}\n\n"
 
 
-async def _stream(context: Context, after: int) -> AsyncIterator[str]:
-    """Messages until the client goes (the server cancels us) or the process is about to end."""
-    quiet = 0
-    with context.notices.subscription() as news:
+class _EventStream(StreamingResponse):
+    """Messages until the client goes (the server cancels us) or the process is about to end.
+
+    It counts among the open streams from before its first byte until it has ended in whatever way.
+    """
+
+    def __init__(self, context: Context, after: int) -> None:
+        self._context, self._after = context, after
+        headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+        super().__init__((), media_type="text/event-stream", headers=headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._context.notices.subscription() as news:
+            self.body_iterator = self._messages(news)
+            await super().__call__(scope, receive, send)
+
+    async def _messages(self, news: asyncio.Event) -> AsyncIterator[str]:
+        after, quiet = self._after, 0
         yield "retry: 2000\n\n"
-        while not context.notices.closing:
+        while not self._context.notices.closing:
             news.clear()
             try:
-                found = await _behind(context.database, after)
+                found = await _behind(self._context.database, after)
             except Exception as error:  # noqa: BLE001 - the client comes back with the id it has got to
                 get_logger().warning("event stream ended", error=str(error))
                 return
@@ -82,7 +97,6 @@ async def stream_events(
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
     """Stream what happens from now on, or from after an id."""
-    context.notices.require_room()
     start = after
     if last_event_id:
         if not (last_event_id.isascii() and last_event_id.isdigit()):
@@ -91,5 +105,4 @@ async def stream_events(
     if start is None:
         async with context.database.session() as session:
             start = (await session.execute(select(func.coalesce(func.max(Event.id), 0)))).scalar_one()
-    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_stream(context, start), media_type="text/event-stream", headers=headers)
+    return _EventStream(context, start)

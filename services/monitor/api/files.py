@@ -12,7 +12,6 @@ __all__ = ["router"]
 router = APIRouter(prefix="/files", tags=["files"])
 
 
-@router.head("/{file_id}/content", include_in_schema=False)
 @router.get("/{file_id}/content", summary="Bytes of a stored file; ranges are served", response_class=Response)
 async def content(file_id: int, session: Session, context: CurrentContext, conditions: ContentQuery) -> Response:
     """Stream a file."""

@@ -5,10 +5,11 @@ from typing import Annotated, Any, TypeVarTuple
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Select, select
 
-from services.monitor.context import Authorised, Session
-from services.monitor.errors import ApiError
+from services.monitor.context import CurrentContext, Operator, Session
+from services.monitor.errors import ApiError, beyond_quota
 from services.monitor.paging import decode_cursor, page, split
 from shared.database.models.operations import Dataset, Job, JobState, Stage
+from shared.jobs.calibrations import within_quota
 from shared.jobs.operations import drop, requeue
 from shared.logs import get_logger
 
@@ -91,23 +92,29 @@ async def list_failures(
 @router.post("/failures/requeue", summary="Try all failures of a filter again")
 async def requeue_failures(
     session: Session,
-    name: Authorised,
+    context: CurrentContext,
+    name: Operator,
     stage: Stage | None = None,
     kind: Annotated[str | None, Query(description="Kind of error")] = None,
     rootname: str | None = None,
 ) -> dict[str, int]:
-    """Requeue by filter."""
+    """Requeue by filter; recalibrations beyond their token's quota stay where they are."""
     failed = select(Job.id).outerjoin(Dataset).where(Job.state == JobState.FAILED)
     found = (await session.execute(_chosen(failed, stage, kind, rootname))).scalars().all()
-    moved = await requeue(session, found)
+    allowed = await within_quota(session, found, context.settings.api.calibrations_per_token)
+    moved = await requeue(session, allowed)
     await session.commit()
     get_logger().info("failures requeued", count=moved, by=name)
-    return {"requeued": moved}
+    left_out = len(found) - len(allowed)
+    return {"requeued": moved, **({"beyond_quota": left_out} if left_out else {})}
 
 
 @router.post("/failures/{job_id}/requeue", summary="Try a failed job again")
-async def requeue_failure(job_id: int, session: Session, name: Authorised) -> dict[str, int]:
+async def requeue_failure(job_id: int, session: Session, context: CurrentContext, name: Operator) -> dict[str, int]:
     """Requeue one."""
+    most = context.settings.api.calibrations_per_token
+    if not await within_quota(session, [job_id], most):
+        raise beyond_quota(most)
     if not await requeue(session, [job_id]):
         raise ApiError(404, "no_failure", f"job {job_id} is not on the list of failures")
     await session.commit()
@@ -116,7 +123,7 @@ async def requeue_failure(job_id: int, session: Session, name: Authorised) -> di
 
 
 @router.post("/failures/{job_id}/drop", summary="Take a failed job off the list")
-async def drop_failure(job_id: int, session: Session, name: Authorised) -> dict[str, int]:
+async def drop_failure(job_id: int, session: Session, name: Operator) -> dict[str, int]:
     """Drop one."""
     if not await drop(session, [job_id]):
         raise ApiError(404, "no_failure", f"job {job_id} is not on the list of failures")

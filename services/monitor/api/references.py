@@ -7,11 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import select
 
+from services.monitor.audit import name_subject
 from services.monitor.content import ContentQuery, serve_row
-from services.monitor.context import Authorised, CurrentContext, Session
+from services.monitor.context import CurrentContext, Recalibrator, Session
 from services.monitor.errors import ApiError
 from services.monitor.paging import decode_cursor, page, split
-from services.monitor.uploads import describe_upload, keep_upload, receive
+from services.monitor.uploads import check_names, describe_upload, keep_upload, receive
 from shared.database.models.references import UploadedReference
 from shared.logs import get_logger
 
@@ -26,15 +27,18 @@ async def upload_reference(
     response: Response,
     session: Session,
     context: CurrentContext,
-    by: Authorised,
+    by: Recalibrator,
     name: Annotated[str, Query(description="Name, by which recipes name it, ending in .fits")],
     keyword: Annotated[str, Query(description="Reference keyword that it is for, e.g. FLATFILE")],
 ) -> dict[str, Any]:
     """Take the bytes of the body, plain or gzipped: 201 for a new one, 200 where the same is there already."""
+    keyword = keyword.upper()
+    name_subject(request, f"{name}, {keyword}")
+    check_names(name, keyword)
     with tempfile.TemporaryDirectory(prefix="cosmo-upload-") as folder:
         received = Path(folder) / "received"
-        await receive(request.stream(), received, context.settings.api.upload_limit_mb)
-        upload, new = await keep_upload(session, context.store, context.settings, received, name, keyword.upper(), by)
+        await receive(request.stream(), received)
+        upload, new = await keep_upload(session, context.store, context.settings, received, name, keyword, by)
     get_logger().info("reference uploaded", name=upload.name, keyword=upload.keyword, by=by, new=new)
     response.status_code = 201 if new else 200
     return describe_upload(upload)
@@ -59,7 +63,6 @@ async def list_references(
     return page(request, response, [describe_upload(row) for row in rows], (rows[-1].id,) if more else None)
 
 
-@router.head("/{reference_id}/content", include_in_schema=False)
 @router.get("/{reference_id}/content", summary="Bytes of an uploaded reference file", response_class=Response)
 async def reference_content(
     reference_id: int, session: Session, context: CurrentContext, conditions: ContentQuery

@@ -145,7 +145,9 @@ async def house(database: Database, tmp_path: Path) -> House:
         done.state, bad.state, bad.reason = DatasetState.INGESTED, DatasetState.FAILED, "truncated"
         ids = summed.id, failed.id
     settings = Settings(
-        database_url=database.url, store_url=store.url, api={"tokens": {"operator": TOKEN, "unset": ""}}
+        database_url=database.url,
+        store_url=store.url,
+        api={"tokens": {"operator": TOKEN, "unset": ""}, "hosts": ["cosmo"]},
     )
     return House(database, settings, *ids, product.read_bytes())
 

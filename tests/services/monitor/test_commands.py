@@ -1,12 +1,15 @@
 """Commands about recalibrations, against the application as it is served."""
 
 import asyncio
+import json
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from cosmo.cli.app import app as commands
+from tests.services.monitor.conftest import TOKEN
 
 pytestmark = pytest.mark.integration
 
@@ -40,3 +43,11 @@ async def test_compare(address: str, runs: list[int], tmp_path: Path) -> None:
 async def test_compare_names_what_one_run_lacks(address: str, runs: list[int]) -> None:
     said = await cosmo(address, "compare", "ldfd01010", runs[3], "--first", runs[0])
     assert "only one of the runs has FUVB" in said
+
+
+async def test_audit(address: str, web: httpx.AsyncClient) -> None:
+    await web.post("/api/v1/datasets/ldfd02010/force", headers={"Authorization": f"Bearer {TOKEN}"})
+    said = json.loads(await cosmo(address, "audit", "--by", "operator", "--token", TOKEN, "--json"))
+    assert [(entry["token"], entry["path"], entry["status"]) for entry in said] == [
+        ("operator", "/api/v1/datasets/ldfd02010/force", 200)
+    ]

@@ -2,11 +2,8 @@
 
 import asyncio
 import json
-import os
 import signal
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -18,39 +15,16 @@ from sqlalchemy import select, text
 
 from shared.database.models.operations import Dataset
 from shared.jobs.events import NewEvent, Outbox, record_event
+from tests.services.monitor.web_process import web_process
 
 pytestmark = pytest.mark.integration
-_ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
 def process(house: Any, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Web process and its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
-        **os.environ,
-        "COSMO_DATABASE_URL": house.settings.database_url,
-        "COSMO_STORE_URL": house.settings.store_url,
-        "COSMO_API__PORT": str(port),
-    }
-    with (tmp_path / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "services.monitor"], cwd=_ROOT, env=environment, stdout=log, stderr=log
-        )
-        url = f"http://127.0.0.1:{port}/api/v1"
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            try:
-                httpx.get(f"{url}/health/live")
-                break
-            except httpx.TransportError:
-                assert server.poll() is None, (tmp_path / "log").read_text()
-                time.sleep(0.05)
-        yield server, url
-        server.kill()
-        server.wait()
+    with web_process(house.settings, tmp_path) as found:
+        yield found.process, found.url
 
 
 async def _messages(lines: AsyncIterator[str]) -> AsyncIterator[dict[str, Any]]:
@@ -116,3 +90,19 @@ async def test_sigterm_ends_open_streams(process: tuple[subprocess.Popen[bytes],
         assert [line async for line in lines if line] == []
         assert time.monotonic() - started < 3
     await asyncio.to_thread(server.wait, 5)
+
+
+async def test_the_limit_of_streams_holds(house: Any, app: Any, web: httpx.AsyncClient, address: str) -> None:
+    most = 200
+    url = address.removeprefix("http://").split(":")
+    opened = await asyncio.gather(*(asyncio.open_connection(url[0], int(url[1])) for _ in range(most + 40)))
+    for _, writer in opened:  # all at once: none has begun when the last one asks
+        writer.write(b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    lines = await asyncio.gather(*(reader.readline() for reader, _ in opened))
+    assert sorted({line.split()[1] for line in lines}) == [b"200", b"503"]
+    assert sum(b" 200 " in line for line in lines) == most
+    for _, writer in opened:
+        writer.transport.abort()  # clients that vanish
+    async with asyncio.timeout(10):
+        while (await web.head("/api/v1/events")).status_code == 503:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)

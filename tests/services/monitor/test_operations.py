@@ -32,7 +32,7 @@ async def test_changes_need_a_token(web: httpx.AsyncClient, path: str, sent: str
 
 @pytest.mark.parametrize("tokens", [{}, {"unset": ""}])
 async def test_without_a_configured_token_changes_are_refused(house: Any, tokens: dict[str, str]) -> None:
-    api = house.settings.api.model_validate({"tokens": tokens})
+    api = house.settings.api.model_validate({"tokens": tokens, "hosts": ["cosmo"]})
     app = create_app(house.settings.model_copy(update={"api": api}))
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://cosmo") as web:
@@ -83,7 +83,7 @@ async def test_an_incomplete_dataset_is_forced(web: httpx.AsyncClient) -> None:
     ],
 )
 async def test_errors_have_one_shape(web: httpx.AsyncClient, method: str, path: str, status: int) -> None:
-    answer = await web.request(method, path)
+    answer = await web.request(method, path, headers=AUTHORISED)
     assert answer.status_code == status
     assert set(answer.json()["error"]) == {"type", "message", "detail"}
     assert status != 405 or answer.headers["allow"] == "GET"

@@ -1,0 +1,38 @@
+"""Bodies of requests: their shape, and how much they may hold."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+__all__ = ["RequestModel"]
+
+_MOST_ELEMENTS, _MOST_TEXT, _MOST_DEPTH = 1000, 10_000, 20
+"""Elements of a list or object, characters of a text, and how deep one may stand in the other."""
+
+
+class RequestModel(BaseModel):
+    """Body of a request: no unknown fields, no list, text or depth beyond what anybody means to send."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bounded(cls, body: Any) -> Any:
+        waiting: list[tuple[Any, tuple[str | int, ...]]] = [(body, ())]
+        while waiting:
+            value, place = waiting.pop()
+            where = ".".join(map(str, place)) or "the body"
+            if isinstance(value, str) and len(value) > _MOST_TEXT:
+                raise ValueError(f"{where} has {len(value)} characters; a text may have {_MOST_TEXT}")
+            if not isinstance(value, (list, dict)):
+                continue
+            if len(value) > _MOST_ELEMENTS:
+                raise ValueError(f"{where} has {len(value)} elements; it may have {_MOST_ELEMENTS}")
+            if len(place) >= _MOST_DEPTH:
+                raise ValueError(f"{where} is nested more than {_MOST_DEPTH} deep")
+            if isinstance(value, dict):
+                for key, inner in value.items():
+                    waiting += [(key, (*place, "a name")), (inner, (*place, key[:40]))]
+            else:
+                waiting += [(inner, (*place, number)) for number, inner in enumerate(value)]
+        return body

@@ -1,0 +1,58 @@
+"""Settings of the HTTP API that must fit together, and secrets that stay hidden."""
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from typer.testing import CliRunner
+
+from cosmo.cli.app import app
+from shared.settings import ApiSettings, Scope, Settings, get_settings
+
+
+def test_a_plain_token_has_every_scope() -> None:
+    settings = ApiSettings.model_validate(
+        {"tokens": {"old": "one", "new": {"token": "two", "scopes": ["recalibrate"]}}}
+    )
+    assert settings.tokens["old"].scopes == frozenset(Scope)
+    assert settings.tokens["new"].scopes == {Scope.RECALIBRATE}
+    assert settings.tokens["new"].token.get_secret_value() == "two"
+
+
+@pytest.mark.parametrize(
+    ("api", "said"),
+    [
+        ({"host": "0.0.0.0"}, "COSMO_API__HOSTS"),
+        ({"host": "::"}, "COSMO_API__HOSTS"),
+        ({"host": "cosmo.example.org"}, "COSMO_API__HOSTS"),
+        ({"tokens": {"a": "hush", "b": {"token": "hush"}}}, "under two names"),
+        ({"tokens": {"a": {"token": "hush", "scopes": ["fly"]}}}, "'operate'"),
+        ({"tokens": {"a": {"token": "hush", "scope": ["operate"]}}}, "Extra inputs"),
+    ],
+)
+def test_what_does_not_fit_is_refused_without_showing_secrets(api: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        Settings(api=api)
+    assert said in str(error.value)
+    assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+def test_loopback_addresses_need_no_names(host: str) -> None:
+    assert host in ApiSettings(host=host).known_hosts
+
+
+def test_the_command_config_shows_no_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COSMO_DATABASE_URL", "postgresql+asyncpg://cosmo:hush@db/cosmo")
+    monkeypatch.setenv("COSMO_REDIS_URL", "redis://:hush@broker:6379/0")
+    monkeypatch.setenv("COSMO_STORE_URL", "s3://key:hush@bucket/store")
+    monkeypatch.setenv("COSMO_ARCHIVE__SOURCE", "simplecache::https://user:hush@host/raw")
+    monkeypatch.setenv("COSMO_API__TOKENS", json.dumps({"a": "hush", "b": {"token": "hush2", "scopes": ["admin"]}}))
+    get_settings.cache_clear()
+    for options in ([], ["--json"]):
+        shown = CliRunner().invoke(app, ["config", *options])
+        assert shown.exit_code == 0
+        assert "postgresql+asyncpg://cosmo:***@db/cosmo" in shown.output
+        assert "hush" not in shown.output
+    get_settings.cache_clear()
