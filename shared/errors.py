@@ -1,6 +1,16 @@
 """The one error hierarchy. The queue acts on the type: retry, fail, or skip."""
 
-__all__ = ["CosmoError", "LostClaimError", "PermanentError", "TransientError", "UnsupportedError"]
+__all__ = ["UNREADABLE", "CosmoError", "LostClaimError", "PermanentError", "TransientError", "UnsupportedError"]
+
+UNREADABLE: tuple[type[Exception], ...] = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What code raises where the content of a file is not what it expects: reading the file again would change nothing."""
 
 
 class CosmoError(Exception):

@@ -46,7 +46,7 @@ def event_rate(path: Path, events: int, tables: tuple[str, ...]) -> tuple[float,
     root, _, suffix = path.name.partition(".")[0].partition("_")
     file = DatasetFile(1, str(path.parent), path.name, root, suffix, True)
     wall, processor = time.perf_counter(), time.process_time()
-    rows = DatasetReader(Store("/"), [file], References(None)).rows(file, tables)
+    rows = DatasetReader(Store("/"), [file], References(None)).read(file, tables).rows
     if not rows or not all(len(one) for one in rows):
         raise RuntimeError("the events gave no rows")
     return events / (time.process_time() - processor), events / (time.perf_counter() - wall)

@@ -1,15 +1,17 @@
 """The approach of the original system: for each file a session, astropy headers, and one ORM object that is added."""
 
 import time
+from functools import partial
 from pathlib import Path
 
 from astropy.io import fits
 
 from benchmarks.ingest.archive import Archive
-from services.ingestor.extractors import HEADER_PREFERENCE
+from services.ingestor.extractors import HEADER_PREFERENCE, References, Source
 from services.ingestor.extractors.reading import keywords
 from shared.database.engine import Database
 from shared.database.models.science import Header, row_key
+from shared.fits import FitsFile, open_fits
 
 __all__ = ["ingest_as_original"]
 
@@ -30,12 +32,15 @@ async def ingest_as_original(database: Database, archive: Archive, datasets: int
     for number in range(1, datasets + 1):
         for order, name in enumerate(archive.names):
             root, _, suffix = name.partition(".")[0].partition("_")
-            with fits.open(Path(archive.folder) / f"d{number}" / name) as hdus:
+            path = Path(archive.folder) / f"d{number}" / name
+            with fits.open(path) as hdus:
                 headers = [dict(hdu.header) for hdu in hdus]
             if suffix not in HEADER_PREFERENCE:
                 continue
             key = order * datasets + number
-            row = keywords(Header, headers[:2], name)
+            opener = partial(open_fits, path)
+            source = Source(FitsFile(opener, name, headers), opener, root, suffix, lambda *_: None, References(None))
+            row = keywords(Header, source)
             async with database.transaction() as session:
                 session.add(Header(id=row_key(key, 0), file_id=key, rootname=root, preferred=False, **row))
     return datasets / (time.perf_counter() - began)

@@ -23,6 +23,7 @@ from services.ingestor.repopulation import abandon
 from services.ingestor.repopulation import repopulate as repopulate_tables
 from shared.database.engine import Database
 from shared.database.models.science import SCIENCE_TABLES
+from shared.errors import PermanentError
 from shared.operating_system import usable_cores
 from shared.settings import get_settings
 from shared.store import Store
@@ -69,12 +70,22 @@ def _with_database(url: str, work: Callable[[Database], Coroutine[Any, Any, T]])
 
 
 def add(files: list[Path], data_dir: DataDir = _DEFAULT_DIR) -> None:
-    """Add SMS reports, cumulative images, dark rates of others, and telemetry."""
+    """Add SMS reports, cumulative images, dark rates of others, and telemetry; a bad file does not keep others out."""
     database_url, store_url = _urls(data_dir)
     store = Store(store_url)
+    refused = 0
     for path in files:
-        rows = _with_database(database_url, partial(add_file, store=store, path=path))
-        typer.echo(f"{path.name}: " + ", ".join(f"{count} rows of {table}" for table, count in rows.items()))
+        try:
+            added = _with_database(database_url, partial(add_file, store=store, path=path))
+        except PermanentError as error:
+            refused += 1
+            typer.echo(f"refused: {error}", err=True)
+            continue
+        typer.echo(f"{path.name}: " + ", ".join(f"{count} rows of {table}" for table, count in added.rows.items()))
+        for problem in added.problems:
+            typer.echo(f"problem: {problem}", err=True)
+    if refused:
+        raise PermanentError(f"{refused} of {len(files)} files refused; the others are in the tables")
 
 
 def repopulate(
@@ -106,7 +117,7 @@ def repopulate(
                 report=show,
             )
         )
-    typer.echo(f"{done.done} datasets, {done.files} files, {done.rows} rows, {done.faults} files without rows")
+    typer.echo(f"{done.done} datasets, {done.files} files, {done.rows} rows, {done.faults} problems of files")
 
 
 def _progress() -> Progress:
@@ -114,7 +125,7 @@ def _progress() -> Progress:
         TextColumn("{task.completed}/{task.total} datasets"),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[rate]:.0f}/s, {task.fields[faults]} faults"),
+        TextColumn("{task.fields[rate]:.0f}/s, {task.fields[faults]} problems"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
     )
@@ -129,6 +140,8 @@ def describe(what: str, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False)
     for file in found:
         state = "current" if file["current"] else "superseded"
         typer.echo(f"{file['path']}/{file['name']}  {file['origin']}, {state}, {file['size']} bytes")
+        for problem in file["problems"]:
+            typer.echo(f"    problem: {problem}")
         for name, count in file["tables"].items():
             typer.echo(f"    {name:14s} {count} rows")
 

@@ -64,6 +64,8 @@ def show(rootname: str, url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_js
         typer.echo("missing: " + ", ".join(dataset["missing"]))
     for name, reason in dataset["left_aside"].items():
         typer.echo(f"left aside: {name} ({reason})")
+    for problem in dataset["problems"]:
+        typer.echo(f"problem: {problem}")
     _print(dataset["files"], ("id", "name", "size", "origin"), as_json=False)
     _print(timeline, ("at", "name"), as_json=False)
 

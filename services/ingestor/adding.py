@@ -1,13 +1,14 @@
 """Files that belong to no exposure, by hand: SMS reports, cumulative images, dark rates of others, telemetry."""
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.ingestor.datasets import DatasetFile, DatasetReader
-from services.ingestor.extractors import References, Rows
+from services.ingestor.datasets import DatasetFile, DatasetReader, FileContent, check_readable
+from services.ingestor.extractors import References
 from services.ingestor.schedules import lock_schedules, prefer_newest_schedules
 from services.ingestor.writing import FileRows, write_rows
 from shared.cos.names import STANDALONE, FileName, parse_name
@@ -17,10 +18,18 @@ from shared.errors import PermanentError
 from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.store import Store, StoredFile, sha256_of
 
-__all__ = ["add_file"]
+__all__ = ["Added", "add_file"]
 
 
-async def add_file(database: Database, store: Store, path: Path) -> dict[str, int]:
+@dataclass(frozen=True)
+class Added:
+    """What was taken in of a file: number of rows by table, and what could not be read of it."""
+
+    rows: dict[str, int]
+    problems: list[str]
+
+
+async def add_file(database: Database, store: Store, path: Path) -> Added:
     """Take a file into the store and its rows into the tables; the same file again changes nothing.
 
     Parameters
@@ -32,28 +41,23 @@ async def add_file(database: Database, store: Store, path: Path) -> dict[str, in
     path
         Local file: an SMS report, a cumulative image, dark rates or telemetry.
 
-    Returns
-    -------
-    dict
-        Rows by table.
-
     Raises
     ------
     PermanentError
-        If it is none of them, or malformed; then nothing of it is kept.
+        If it is none of them, or nothing of it can be read; then nothing of it is kept.
     """
     name = _name(path)
-    rows, stored = await asyncio.to_thread(_take, store, path, name)
+    content, stored = await asyncio.to_thread(_take, store, path, name)
     async with database.transaction() as session:
         connection = await session.connection()
         await lock_schedules(connection)
-        file_id = await _record(session, stored, name)
-        await write_rows(connection, [FileRows(file_id, rows, True)])
+        file_id = await _record(session, stored, name, content.problems)
+        await write_rows(connection, [FileRows(file_id, content.rows, True)])
         await prefer_newest_schedules(connection)
-        counts = {one.model.__tablename__: len(one) for one in rows}
-        changed = NewEvent("tables.changed", {"added": stored.name, "rows": counts})
+        counts = {one.model.__tablename__: len(one) for one in content.rows}
+        changed = NewEvent("tables.changed", {"added": stored.name, "rows": counts, "problems": content.problems})
         await record_event(session, None, changed, Outbox())
-    return counts
+    return Added(counts, content.problems)
 
 
 def _name(path: Path) -> FileName:
@@ -61,6 +65,8 @@ def _name(path: Path) -> FileName:
         name = parse_name(path.name)
     except PermanentError:
         name = None
+    if not path.is_file():
+        raise PermanentError(f"{path}: there is no such file")
     if name is None or name.suffix not in STANDALONE:
         raise PermanentError(
             f"{path.name} is named as none of these: an SMS report (181137b4.txt), a cumulative image "
@@ -69,14 +75,15 @@ def _name(path: Path) -> FileName:
     return name
 
 
-def _take(store: Store, path: Path, name: FileName) -> tuple[list[Rows], StoredFile]:
+def _take(store: Store, path: Path, name: FileName) -> tuple[FileContent, StoredFile]:
     found = DatasetFile(0, str(path.absolute().parent), path.name, name.rootname, name.suffix, True)
-    rows = DatasetReader(Store("/"), [found], References(None)).rows(found)
+    content = DatasetReader(Store("/"), [found], References(None)).read(found)
+    check_readable([content])
     digest = sha256_of(path)
-    return rows, store.publish(path, f"added/{digest[:16]}", digest)
+    return content, store.publish(path, f"added/{digest[:16]}", digest)
 
 
-async def _record(session: AsyncSession, stored: StoredFile, name: FileName) -> int:
+async def _record(session: AsyncSession, stored: StoredFile, name: FileName, problems: list[str]) -> int:
     """Key of the file, which becomes the current one of its name."""
     dataset = (await session.execute(select(Dataset).where(Dataset.rootname == name.rootname))).scalar_one_or_none()
     if dataset is None:
@@ -99,6 +106,7 @@ async def _record(session: AsyncSession, stored: StoredFile, name: FileName) -> 
         )
         session.add(file)
     file.current = file.shown = True
+    file.problems = problems
     file.ingested_at = func.now()
     await session.flush()
     return file.id

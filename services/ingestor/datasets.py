@@ -16,7 +16,10 @@ from shared.errors import PermanentError
 from shared.fits import FitsFile, Header
 from shared.store import Store
 
-__all__ = ["DatasetFile", "DatasetReader", "preferred_files", "update_preferred"]
+__all__ = ["DatasetFile", "DatasetReader", "FileContent", "check_readable", "preferred_files", "update_preferred"]
+
+_MOST_PROBLEMS = 20
+"""Problems of one file that are kept; of hundreds nobody reads more."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,27 @@ class DatasetFile:
     rootname: str | None
     suffix: str
     shown: bool
+
+
+@dataclass(frozen=True)
+class FileContent:
+    """Rows that were read from a file, and what was wrong with it: each problem cost rows or columns."""
+
+    rows: list[Rows]
+    problems: list[str]
+
+
+def check_readable(contents: Collection[FileContent]) -> None:
+    """Refuse files of which nothing could be read.
+
+    Raises
+    ------
+    PermanentError
+        If there are problems and no row.
+    """
+    problems = [problem for content in contents for problem in content.problems]
+    if problems and not any(len(rows) for content in contents for rows in content.rows):
+        raise PermanentError("; ".join(problems))
 
 
 def preferred_files(files: Sequence[DatasetFile]) -> set[int]:
@@ -94,13 +118,20 @@ class DatasetReader:
         self._headers = headers or {}
         self._open: dict[int, FitsFile] = {}
 
-    def rows(self, file: DatasetFile, tables: Collection[str] = SCIENCE_TABLES) -> list[Rows]:
-        """Rows of a file.
+    def read(self, file: DatasetFile, tables: Collection[str] = SCIENCE_TABLES) -> FileContent:
+        """Rows of a file; what cannot be read of it is said, and costs nothing else.
+
+        Parameters
+        ----------
+        file
+            File.
+        tables
+            Tables whose rows are wanted.
 
         Raises
         ------
-        PermanentError
-            If the file cannot be read, or a table, column or keyword is missing or wrong; the message names it.
+        TransientError
+            If the store does not hand the file out.
         """
         source = Source(
             file=self._fits(file),
@@ -110,7 +141,10 @@ class DatasetReader:
             companions=self._companions,
             references=self._references,
         )
-        return extract(source, tables)
+        rows = extract(source, tables)
+        left = len(source.problems) - _MOST_PROBLEMS
+        more = [f"{file.name}: {left} problems more"] if left > 0 else []
+        return FileContent(rows, [*source.problems[:_MOST_PROBLEMS], *more])
 
     def _fits(self, file: DatasetFile) -> FitsFile:
         if file.id not in self._open:

@@ -17,7 +17,7 @@ from shared.jobs.events import NewEvent, Outbox, record_event
 
 __all__ = ["describe", "forget"]
 
-_FACTS = ("id", "name", "origin", "path", "size", "sha256", "run_id", "current", "shown")
+_FACTS = ("id", "name", "origin", "path", "size", "sha256", "run_id", "current", "shown", "problems")
 
 
 async def describe(database: Database, what: str, *, rows: bool = False) -> list[dict[str, Any]]:

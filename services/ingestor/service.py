@@ -2,14 +2,21 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.ingestor.datasets import DatasetFile, DatasetReader, preferred_files, update_preferred
+from services.ingestor.datasets import (
+    DatasetFile,
+    DatasetReader,
+    FileContent,
+    check_readable,
+    preferred_files,
+    update_preferred,
+)
 from services.ingestor.extractors import References, Rows
 from services.ingestor.schedules import lock_schedules, prefer_newest_schedules
 from services.ingestor.writing import FileRows, write_rows
@@ -64,7 +71,10 @@ class IngestService:
         ]
         preferred = preferred_files(files)
         reader = DatasetReader(self._store, files, self._references)
-        rows = await asyncio.to_thread(_read, reader, [file for file in files if file.id in mine])
+        contents = await asyncio.to_thread(_read, reader, [file for file in files if file.id in mine])
+        check_readable(contents.values())
+        rows = {file_id: content.rows for file_id, content in contents.items()}
+        problems = {file_id: content.problems for file_id, content in contents.items()}
         schedules = any(file.suffix == "sms" for file in files)
 
         async def apply(session: AsyncSession) -> None:
@@ -74,16 +84,25 @@ class IngestService:
             written = [FileRows(file_id, found, file_id in preferred) for file_id, found in rows.items()]
             await write_rows(connection, written)
             await _show(session, job.dataset_id, origin, sorted(mine))
+            await _note(session, problems)
             if schedules:
                 await prefer_newest_schedules(connection, _sms_ids(rows.values()))
 
-        return Completion(NewEvent("dataset.ingested", {"origin": origin, "rows": _count(rows.values())}), apply)
+        said = [problem for found in problems.values() for problem in found]
+        detail = {"origin": origin, "rows": _count(rows.values()), "problems": said}
+        return Completion(NewEvent("dataset.ingested", detail), apply)
 
 
-def _read(reader: DatasetReader, files: Sequence[DatasetFile]) -> dict[int, list[Rows]]:
-    """Rows of files, by key."""
+def _read(reader: DatasetReader, files: Sequence[DatasetFile]) -> dict[int, FileContent]:
+    """Content of files, by key."""
     with ThreadPoolExecutor(_THREADS) as threads:
-        return dict(zip((file.id for file in files), threads.map(reader.rows, files), strict=True))
+        return dict(zip((file.id for file in files), threads.map(reader.read, files), strict=True))
+
+
+async def _note(session: AsyncSession, problems: Mapping[int, list[str]]) -> None:
+    """Write what was wrong with files, in place of what an earlier look at them said."""
+    for file_id, found in problems.items():
+        await session.execute(update(File).where(File.id == file_id, File.problems != found).values(problems=found))
 
 
 def _sms_ids(files: Iterable[Sequence[Rows]]) -> set[str]:

@@ -93,7 +93,7 @@ async def find_dataset(session: AsyncSession, rootname: str) -> Dataset:
 
 
 def _file(file: File) -> dict[str, Any]:
-    names = ("id", "name", "rootname", "suffix", "origin", "size", "sha256", "run_id", "current")
+    names = ("id", "name", "rootname", "suffix", "origin", "size", "sha256", "run_id", "current", "problems")
     return {name: getattr(file, name) for name in names} | {"created_at": file.created_at.isoformat()}
 
 
@@ -112,9 +112,11 @@ async def describe_dataset(session: AsyncSession, dataset: Dataset) -> dict[str,
         select(File).where(File.dataset_id == dataset.id, File.current).order_by(File.origin.desc(), File.name)
     )
     runs = await session.execute(select(Run).where(Run.dataset_id == dataset.id).order_by(Run.id.desc()))
+    current = files.scalars().all()
     return {
         **dataset_summary(dataset),
-        "files": [_file(file) for file in files.scalars()],
+        "problems": [problem for file in current for problem in file.problems],
+        "files": [_file(file) for file in current],
         "runs": [_run(run) for run in runs.scalars()],
     }
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from shared.errors import PermanentError
 
-__all__ = ["FREE_NAME", "STANDALONE", "FileName", "parse_name", "stem_of"]
+__all__ = ["FREE_NAME", "REPORT_ID", "STANDALONE", "FileName", "parse_name", "stem_of"]
 
 FREE_NAME = r"[a-z0-9][a-z0-9_.+ -]*"
 """Names that an association or its product may have: file names on every system, without a folder."""
@@ -22,16 +22,23 @@ _NAMES = (
 )
 """Association tables and files that CalCOS 3.6.2 calls after a product (`fpavg`, `average`, `copySptFile`); others."""
 
+_DOCUMENTS = (
+    "AUTHORS|CHANGES|CONTENTS|COPYING|HISTORY|INDEX|INSTALL|LICENCE|LICENSE|MANIFEST|NEWS|NOTES|NOTICE|README|TODO"
+)
+"""Names of texts that have the form of a mnemonic, and lie in folders of every kind."""
+
 _STANDALONE = {
-    "sms": re.compile(r"(?P<stem>\d{5}[0-9a-z][a-z][0-9a-z])\.(?:txt|l-exp)", re.IGNORECASE),
+    "sms": re.compile(r"(?P<stem>\d{5}[0-9a-z][a-z][0-9a-z]{1,2})\.(?:txt|l-exp)", re.IGNORECASE),
     "cci": re.compile(r"(?P<stem>l_\d{13}_0[0-3]_\d{3}_cci)\.fits(?:\.gz)?", re.IGNORECASE),
     "darkrates": re.compile(r"(?P<stem>orbital_info\w*)\.json(?:\.gz)?", re.IGNORECASE),
-    "readings": re.compile(r"(?P<stem>L(?:AP|D2|DC|ME|MM|NT|OM|OS|PN)[A-Z0-9]{2,5})\.txt"),
+    "readings": re.compile(rf"(?!(?:{_DOCUMENTS})\.)(?P<stem>[A-Z][A-Z0-9]{{2,7}})\.txt"),
 }
 """Names by suffix. SMS report: its first day (yyddd) with a number, and its version; FUV cumulative image: date
 (yyyydddhhmmss), 00 FUVA or 01 FUVB of TIME-TAG exposures, 02 FUVA or 03 FUVB of ACCUM ones, high voltage level; dark
-rates of others; readings: mnemonic of the telemetry, of the families of aperture block, lamps, detectors and OSMs,
-since a folder may hold a LICENSE.txt too."""
+rates of others; readings: mnemonic of the telemetry."""
+
+REPORT_ID = 6
+"""Characters of the name of an SMS report that are its id; what follows is its version."""
 
 STANDALONE = {"sms": "schedule", "cci": "cumulative image", "darkrates": "measurements", "readings": "telemetry"}
 """Kind of dataset, by suffix, of the files that are one each by themselves."""

@@ -8,6 +8,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from shared.errors import PermanentError
 
@@ -35,8 +36,13 @@ what a commentary card says. Text with quotes in it, and whatever else is odd, i
 _KEYWORD = re.compile(r"[A-Z0-9_-]{1,8} *")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[ED][+-]?[0-9]+)?")
+_NO_NUMBER = re.compile(r"[+-]?(?:NAN|INF|INFINITY)", re.IGNORECASE)
+"""Values that are not finite, as other writers of FITS put them; the standard has none."""
+
 _RECORD_VALUED = re.compile(r"[A-Za-z_][\w.]*: +[-+.\d]")
 _COMMENTARY = ("COMMENT", "HISTORY")
+_VALUE_AT = 10
+"""Column behind the value indicator, counted from 0 (standard, 4.1.2.2)."""
 _LOGICAL = {"T": True, "F": False}
 _PRINTABLE = re.compile(rb"[\x20-\x7e]*")
 
@@ -48,6 +54,8 @@ class _Doubt(Exception):  # noqa: N818 - no error: astropy is asked
 def parse_header(raw: bytes, where: str) -> dict[str, Value]:
     """Keywords of a header, as astropy gives them; the first value of a keyword that is repeated.
 
+    A value that makes no sense is the text that stands in its place: it costs whoever asks for this keyword, no other.
+
     Parameters
     ----------
     raw
@@ -58,7 +66,7 @@ def parse_header(raw: bytes, where: str) -> dict[str, Value]:
     Raises
     ------
     PermanentError
-        If the header is not text, or a card makes no sense.
+        If the header is not text, or has cards that astropy cannot separate.
     """
     if not _PRINTABLE.fullmatch(raw):
         raise PermanentError(f"{where}: its header holds bytes that are no text; fetch it again")
@@ -120,6 +128,8 @@ def _number(token: str) -> bool | int | float:
         return int(token)
     if _FLOAT.fullmatch(token):
         return float(token.replace("D", "E"))
+    if _NO_NUMBER.fullmatch(token):
+        return float(token)
     raise _Doubt
 
 
@@ -134,11 +144,16 @@ def _with_astropy(text: str, where: str) -> dict[str, Value]:
                 if card.keyword in _COMMENTARY:
                     _append(header, card.keyword, str(card.value))
                 elif card.keyword:
-                    header.setdefault(card.keyword, _plain(card.value))
-    except Exception as error:  # astropy raises many kinds for a card that makes no sense
+                    header.setdefault(card.keyword, _value(card))
+    except Exception as error:  # astropy raises many kinds for cards that make no sense
         raise PermanentError(f"{where}: its header cannot be read ({error}); fetch it again") from error
     return header
 
 
-def _plain(value: object) -> Value:
+def _value(card: Any) -> Value:
+    """Value of a card of astropy's; where it makes no sense, what stands in its place."""
+    try:
+        value = card.value
+    except Exception:  # noqa: BLE001 - astropy raises many kinds for a card that makes no sense
+        return str(card.image)[_VALUE_AT:].partition("/")[0].strip()
     return value if isinstance(value, str | int | float | bool) else None

@@ -79,8 +79,10 @@ def _is_plain(stream: IO[bytes]) -> bool:
 def _pass_over(stream: IO[bytes], count: int) -> int:
     """Go past data of a plain file without reading them; returns how many bytes of them are missing."""
     end = stream.tell() + count
-    stream.seek(end)
-    return max(end - os.fstat(stream.fileno()).st_size, 0)
+    missing = max(end - os.fstat(stream.fileno()).st_size, 0)
+    if not missing:
+        stream.seek(end)
+    return missing
 
 
 def _read(stream: IO[bytes], count: int, check: bool) -> tuple[int, int]:

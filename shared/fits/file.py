@@ -20,6 +20,11 @@ _MAX_TABLE_BYTES = 256 << 20
 _PIXELS = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 
 
+def _called(extension: str, version: int) -> str:
+    """Extension as messages name it."""
+    return f"{extension},{version}" if version > 1 else extension
+
+
 class FitsFile:
     """A FITS file that is opened only when something is asked for.
 
@@ -82,7 +87,7 @@ class FitsFile:
         wanted = (extension.upper(), version)
         found = next((hdu for hdu in self.hdus if (hdu.name, hdu.version) == wanted), None)
         if found is None:
-            raise PermanentError(f"{self.name}: no extension {extension}" + (f",{version}" if version > 1 else ""))
+            raise PermanentError(f"{self.name}: no extension {_called(extension, version)}")
         return found
 
     def layout(self, hdu: Hdu) -> TableLayout:
@@ -93,7 +98,7 @@ class FitsFile:
         PermanentError
             If it is no table, or makes no sense.
         """
-        return TableLayout(hdu.header, f"{self.name}: table {hdu.name}")
+        return TableLayout(hdu.header, f"{self.name}: table {_called(hdu.name, hdu.version)}")
 
     def table(self, hdu: Hdu, wanted: Sequence[str]) -> Columns:
         """Columns of a table at once.

@@ -14,6 +14,8 @@ MAX_HEADER_BLOCKS = 2000
 """Most header blocks of a file (5.8 MB); a COS support file, the richest kind, has about a hundred."""
 
 _BITPIX = (8, 16, 32, 64, -32, -64)
+_LARGEST = 1 << 50
+"""Most bytes of a data unit: a million gigabytes, which no file has and a file can still seek to."""
 _MAX_AXES = 999
 _SKIP = 1 << 20
 
@@ -220,4 +222,8 @@ def data_size(header: Header, where: str) -> int:
     elements = 1
     for axis in range(1, axes + 1):
         elements *= _count(header, f"NAXIS{axis}", where)
-    return abs(bitpix) // 8 * _count(header, "GCOUNT", where, 1) * (_count(header, "PCOUNT", where, 0) + elements)
+    size = abs(bitpix) // 8 * _count(header, "GCOUNT", where, 1) * (_count(header, "PCOUNT", where, 0) + elements)
+    if size > _LARGEST:
+        shape = " x ".join(str(header[f"NAXIS{axis}"]) for axis in range(1, axes + 1))
+        raise PermanentError(f"{where}: its data would be larger than any file ({shape} elements); fetch it again")
+    return size

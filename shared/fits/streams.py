@@ -9,7 +9,7 @@ from typing import IO, cast
 
 from isal import igzip, igzip_lib
 
-from shared.errors import PermanentError, TransientError
+from shared.errors import UNREADABLE, PermanentError, TransientError
 
 __all__ = ["DAMAGED_GZIP", "inflated", "open_fits", "reading"]
 
@@ -51,7 +51,7 @@ def reading(name: str) -> Iterator[None]:
     Raises
     ------
     PermanentError
-        If the gzip stream is damaged.
+        If the gzip stream is damaged, or the content is of no form that can be read.
     TransientError
         If the file cannot be read, which says nothing of its content.
     """
@@ -61,3 +61,5 @@ def reading(name: str) -> Iterator[None]:
         raise PermanentError(f"{name}: damaged gzip file ({error}); fetch it again") from error
     except OSError as error:
         raise TransientError(f"{name} cannot be read: {error}; check the disk and the permissions") from error
+    except UNREADABLE as error:
+        raise PermanentError(f"{name}: its content cannot be read ({type(error).__name__}: {error})") from error

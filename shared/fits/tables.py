@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from shared.errors import PermanentError
-from shared.fits.cards import Header
+from shared.fits.cards import Header, Value
 
 __all__ = ["Columns", "TableLayout"]
 
@@ -34,13 +34,12 @@ _UNSIGNED = {("I", 32768.0): np.uint16, ("J", 2147483648.0): np.uint32}
 
 @dataclass(frozen=True)
 class _Column:
-    """Where a column is in a row, and how its cells are written."""
+    """Where a column is in a row, and how its cells are written; ``scaling`` as far as TSCAL and TZERO are numbers."""
 
     letter: str
     repeat: int
     offset: int
-    scale: float
-    zero: float
+    scaling: tuple[Value, Value]
 
     @property
     def dtype(self) -> str | tuple[str, int]:
@@ -55,10 +54,11 @@ class _Column:
             return _texts(values)
         if self.letter == "L":
             return np.asarray(values == b"T")
-        if (unsigned := _UNSIGNED.get((self.letter, self.zero))) is not None and self.scale == 1:
-            return (values.astype(np.int64) + int(self.zero)).astype(unsigned)
-        if self.scale != 1 or self.zero != 0:
-            return values.astype(np.float64) * self.scale + self.zero
+        scale, zero = (float(value) for value in self.scaling if isinstance(value, int | float))
+        if (unsigned := _UNSIGNED.get((self.letter, zero))) is not None and scale == 1:
+            return (values.astype(np.int64) + int(zero)).astype(unsigned)
+        if scale != 1 or zero != 0:
+            return values.astype(np.float64) * scale + zero
         return values.astype(values.dtype.newbyteorder("="))
 
 
@@ -91,15 +91,33 @@ class TableLayout:
         offset = 0
         for number in range(1, fields + 1):
             letter, repeat, width = _form(header, number, where)
-            scale, zero = _number(header, f"TSCAL{number}", 1, where), _number(header, f"TZERO{number}", 0, where)
+            scaling = header.get(f"TSCAL{number}", 1), header.get(f"TZERO{number}", 0)
             name = str(header.get(f"TTYPE{number}", "")).strip().upper()
-            self._columns.setdefault(name, _Column(letter, repeat, offset, scale, zero))
+            self._columns.setdefault(name, _Column(letter, repeat, offset, scaling))
             offset += width
         if offset != self.width or not 0 < self.width <= _MAX_WIDTH:
             raise PermanentError(f"{where}: its columns take {offset} bytes, NAXIS1 says {self.width}")
 
     def __contains__(self, name: str) -> bool:
         return name.upper() in self._columns
+
+    def readable(self, wanted: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Which columns can be read, and what is wrong with each of the others.
+
+        Parameters
+        ----------
+        wanted
+            Names of the columns.
+        """
+        found, faults = [], []
+        for name in wanted:
+            try:
+                self._column(name)
+            except PermanentError as error:
+                faults.append(str(error))
+            else:
+                found.append(name)
+        return found, faults
 
     def read(self, content: bytes, wanted: Sequence[str]) -> Columns:
         """Columns of whole rows.
@@ -137,6 +155,9 @@ class TableLayout:
             raise PermanentError(f"{self._where} has no column {name}")
         if column.letter not in (*_DTYPES, "A") or column.repeat == 0:
             raise PermanentError(f"{self._where}: column {name} is written as {column.repeat}{column.letter}")
+        for value in column.scaling:
+            if not isinstance(value, int | float) or not abs(value) < _LARGEST:
+                raise PermanentError(f"{self._where}: column {name} cannot be scaled with {value!r} (TSCAL, TZERO)")
         return column
 
 
@@ -162,13 +183,6 @@ def _count(header: Header, keyword: str, where: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise PermanentError(f"{where}: {keyword} is {value!r}, not a count")
     return value
-
-
-def _number(header: Header, keyword: str, default: float, where: str) -> float:
-    value = header.get(keyword, default)
-    if not isinstance(value, int | float) or not abs(value) < _LARGEST:
-        raise PermanentError(f"{where}: {keyword} is {value!r}, not a number that columns can be scaled with")
-    return float(value)
 
 
 def _form(header: Header, number: int, where: str) -> tuple[str, int, int]:

@@ -16,7 +16,7 @@ from services.ingestor.extractors.headers import (
 from services.ingestor.extractors.jitter import extract_jitter
 from services.ingestor.extractors.lampflashes import extract_lampflashes
 from services.ingestor.extractors.measurements import extract_measurements
-from services.ingestor.extractors.reading import Rows, Source
+from services.ingestor.extractors.reading import Contained, Rows, Source
 from services.ingestor.extractors.readings import extract_readings
 from services.ingestor.extractors.references import References
 from services.ingestor.extractors.schedules import extract_schedule
@@ -90,7 +90,9 @@ def _by_table(suffix: str) -> dict[str, Callable[[Source], Rows]]:
 
 
 def extract(source: Source, tables: Collection[str] = SCIENCE_TABLES) -> list[Rows]:
-    """Rows of every table that a file has something for.
+    """Rows of every table that a file has something for; what is wrong with it is noted in the source.
+
+    What cannot be read of one table costs the rows of this table only.
 
     Parameters
     ----------
@@ -98,13 +100,13 @@ def extract(source: Source, tables: Collection[str] = SCIENCE_TABLES) -> list[Ro
         File.
     tables
         Tables that are wanted.
-
-    Raises
-    ------
-    PermanentError
-        If the file cannot be read, or a table, column or keyword is missing or wrong; the message names it.
     """
-    found = [extractor(source) for table, extractor in _by_table(source.suffix).items() if table in tables]
+    found: list[Rows] = []
+    for table, extractor in _by_table(source.suffix).items():
+        if table in tables:
+            with Contained(source, f"rows of {table}"):
+                found.append(extractor(source))
     if source.suffix in _EVENTS:
-        found += extract_events(source, tables)
+        with Contained(source, "events"):
+            found += extract_events(source, tables)
     return found

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from services.ingestor.extractors.reading import Rows, Source, keywords, root_of
+from services.ingestor.extractors.reading import Contained, Rows, Source, finite, keywords, root_of
+from services.ingestor.extractors.tables import read_columns
 from shared.database.models.science import Acquisition, Lampflash
 
 __all__ = ["extract_acquisition", "extract_lamp_image"]
@@ -17,8 +18,10 @@ _LAMP_COLUMNS = frozenset({"date", "proposid", "detector", "opt_elem", "cenwave"
 
 def extract_acquisition(source: Source) -> Rows:
     """Row of ``acqs``."""
-    row = keywords(Acquisition, source.headers, source.name)
-    return Rows(Acquisition, [{"rootname": root_of(source), **row, **_dwells(source)}])
+    row: dict[str, object] = {"rootname": root_of(source), **keywords(Acquisition, source)}
+    with Contained(source, "the table of dwell points"):
+        row |= _dwells(source)
+    return Rows(Acquisition, [row])
 
 
 def _dwells(source: Source) -> dict[str, object]:
@@ -31,26 +34,26 @@ def _dwells(source: Source) -> dict[str, object]:
     if hdu is None:
         return {}
     layout = source.file.layout(hdu)
-    offsets = [name for name in _OFFSETS if name in layout]
-    table = source.file.table(hdu, ["COUNTS", *offsets])
-    counts = table["COUNTS"].astype(np.float64)
+    table = read_columns(source, hdu, ["COUNTS", *(name for name in _OFFSETS if name in layout)])
+    counts = table.get("COUNTS")
+    if counts is None or not np.isfinite(counts).all():
+        return {}
     found: dict[str, Any] = {
         "dwell_counts": int(counts.sum()),
         "brightest": int(counts.max()) if counts.size else None,
     }
     if counts.size > 1 and counts.sum() > 0:
-        for name in offsets:
-            slew = float((table[name].astype(np.float64) * counts).sum() / counts.sum())
+        for name in _OFFSETS.keys() & table.keys():
+            slew = float((table[name] * counts).sum() / counts.sum())
             found[_OFFSETS[name]] = slew if np.isfinite(slew) else None
     return found
 
 
 def extract_lamp_image(source: Source) -> Rows:
     """Row of ``lampflash`` for an acquisition image: where the lamp spot was, in user pixels (LAMPMXCR, LAMPMYCR)."""
-    headers = source.headers
-    x, y = (headers[0].get(keyword) for keyword in ("LAMPMXCR", "LAMPMYCR"))
-    if not isinstance(x, int | float) or not isinstance(y, int | float):
+    x, y = (finite(source.headers[0].get(keyword)) for keyword in ("LAMPMXCR", "LAMPMYCR"))
+    if x is None or y is None:
         return Rows(Lampflash)
-    row = keywords(Lampflash, headers, source.name, _LAMP_COLUMNS)
-    position = {"x_shift": float(x), "y_shift": float(y)}
+    row = keywords(Lampflash, source, _LAMP_COLUMNS)
+    position = {"x_shift": x, "y_shift": y}
     return Rows(Lampflash, [{"rootname": root_of(source), **row, **position, "flash": 1, "filetype": "rawacq"}])

@@ -3,7 +3,7 @@
 import numpy as np
 
 from services.ingestor.extractors.events.gains import count_rows, gain_rows
-from services.ingestor.extractors.reading import Rows, Source, number
+from services.ingestor.extractors.reading import Rows, Source, level_of, number
 from shared.cos.detector import ACTIVE_AREAS, GAIN_SHAPE, X_BINNING, Y_BINNING
 from shared.cos.gain import LEAST_COUNTS
 from shared.database.models.science import PULSE_HEIGHTS
@@ -13,8 +13,6 @@ __all__ = ["extract_cumulative_gain"]
 
 _IMAGES = 2
 """HDU of the first image; before it are the primary one and the list of exposures."""
-
-_NO_LEVEL = 999
 
 _ACCUM = frozenset({"02", "03"})
 """What names of images of ACCUM exposures have in place of 00 and 01: their pulse heights tell no gain (legacy gain
@@ -47,8 +45,9 @@ def extract_cumulative_gain(source: Source) -> Rows:
         blocks = np.where(active, image, 0).reshape(GAIN_SHAPE[0], Y_BINNING, GAIN_SHAPE[1], X_BINNING)
         binned[:, height] = blocks.sum(axis=(1, 3)).ravel()
     rich = np.flatnonzero(binned.sum(axis=1) >= LEAST_COUNTS)
-    level = round(number(primary, "DETHV", source.name))
-    dethv = level if 0 <= level < _NO_LEVEL else None
+    dethv = level_of(primary, "DETHV")
+    if dethv is None:
+        source.note(f"primary header: DETHV is {primary.get('DETHV')!r}, which is no level of the high voltage")
     name = source.name.partition(".fits")[0]
     make = count_rows if name.split("_")[2] in _ACCUM else gain_rows
     return make(name, segment, dethv, number(primary, "EXPSTART", source.name), rich, binned[rich])

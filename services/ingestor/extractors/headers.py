@@ -4,7 +4,7 @@ import json
 from math import isfinite
 from typing import Any
 
-from services.ingestor.extractors.reading import Rows, Source, keywords, root_of
+from services.ingestor.extractors.reading import Rows, Source, finite, keywords, root_of
 from shared.cos.detector import FUV_SEGMENTS
 from shared.cos.reference_names import base_name
 from shared.database.models.science import AperturePosition, ExposureQuality, Header, HighVoltage, Keywords
@@ -18,6 +18,8 @@ __all__ = [
     "extract_quality",
 ]
 
+_VOLTAGES = frozenset({"hvlevel", "dethvl", "dethvc", "dethvn"})
+"""Columns of a segment, whose keywords end with its letter."""
 
 _MEASURED = ("shift1", "shift2", "dpixel1")
 """Columns, up to the letter of segment or stripe, in which raw files have 0.0 until CalCOS measures them."""
@@ -25,7 +27,7 @@ _MEASURED = ("shift1", "shift2", "dpixel1")
 
 def extract_headers(source: Source) -> Rows:
     """Row of ``headers``: keywords of the primary and the first extension header."""
-    row = keywords(Header, source.headers, source.name)
+    row = keywords(Header, source)
     row["lamptab"] = base_name(row["lamptab"])
     return Rows(Header, [{"rootname": root_of(source), **_without_placeholders(row)}])
 
@@ -40,40 +42,32 @@ def _without_placeholders(row: dict[str, object]) -> dict[str, object]:
 
 def extract_quality(source: Source) -> Rows:
     """Row of ``quality``."""
-    headers = source.headers
-    row = keywords(ExposureQuality, headers, source.name)
+    row = keywords(ExposureQuality, source)
     flashes = row["numflash"] if isinstance(row["numflash"], int) else 0
-    seconds = [headers[-1].get(f"LMPDUR{flash}") for flash in range(1, min(flashes, 999) + 1)]
-    row["lamp_seconds"] = sum(value for value in seconds if isinstance(value, int | float) and value > 0) or None
+    seconds = [finite(source.headers[-1].get(f"LMPDUR{flash}")) for flash in range(1, min(flashes, 999) + 1)]
+    row["lamp_seconds"] = sum(value for value in seconds if value is not None and value > 0) or None
     return Rows(ExposureQuality, [{"rootname": root_of(source), **row}])
 
 
 def extract_high_voltage(source: Source) -> Rows:
     """Rows of ``high_voltage``: one for each FUV segment, or one for the NUV detector."""
-    headers = source.headers
-    common = keywords(HighVoltage, headers, source.name, frozenset({"expstart", "exptype", "detector", "life_adj"}))
+    common = keywords(HighVoltage, source, frozenset({"expstart", "exptype", "detector", "life_adj"}))
     common["rootname"] = root_of(source)
     if common["detector"] != "FUV":
-        read_back = keywords(HighVoltage, headers, source.name, frozenset({"dethvl", "dethvc"}))
+        read_back = keywords(HighVoltage, source, frozenset({"dethvl", "dethvc"}))
         return Rows(HighVoltage, [{**common, "segment": "NUV", **read_back}])
     return Rows(
         HighVoltage,
-        [{**common, "segment": segment, **_voltages(headers, segment[-1], source.name)} for segment in FUV_SEGMENTS],
+        [
+            {**common, "segment": segment, **keywords(HighVoltage, source, _VOLTAGES, side=segment[-1])}
+            for segment in FUV_SEGMENTS
+        ],
     )
-
-
-def _voltages(headers: Any, side: str, name: str) -> dict[str, object]:
-    """Voltages of a segment: the table's columns, of the keywords with the segment's letter behind them."""
-    columns = ("hvlevel", "dethvl", "dethvc", "dethvn")
-    renamed = [{column.upper(): header.get(f"{column.upper()}{side}") for column in columns} for header in headers]
-    merged = [{key: value for key, value in header.items() if value is not None} for header in renamed]
-    return keywords(HighVoltage, merged, name, frozenset(columns))
 
 
 def extract_aperture(source: Source) -> Rows:
     """Row of ``apertures``."""
-    row = keywords(AperturePosition, source.headers, source.name)
-    return Rows(AperturePosition, [{"rootname": root_of(source), **row}])
+    return Rows(AperturePosition, [{"rootname": root_of(source), **keywords(AperturePosition, source)}])
 
 
 def extract_keywords(source: Source) -> Rows:

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from services.ingestor.extractors.reading import Rows, Source
+from services.ingestor.extractors.reading import Contained, Rows, Source, finite
+from services.ingestor.extractors.tables import read_columns
 from shared.database.models.science import Jitter
 from shared.errors import PermanentError
 from shared.fits import Columns, Hdu, Header
@@ -22,67 +24,67 @@ _COLUMNS = [
 
 
 def extract_jitter(source: Source) -> Rows:
-    """Rows of ``jitter``: one for each exposure of the file.
-
-    Raises
-    ------
-    PermanentError
-        If an extension does not name its exposure.
-    """
+    """Rows of ``jitter``: one for each exposure of the file; an extension that does not name its exposure has none."""
     primary = source.file.headers[0]
     detector = str(primary.get("CONFIG") or "").rpartition("/")[2].strip() or None
-    proposid = primary.get("PROPOSID")
-    common = {"detector": detector, "proposid": proposid if isinstance(proposid, int) else None}
-    tables = [hdu for hdu in source.file.hdus[1:] if hdu.name == "JIT"]
-    return Rows(Jitter, [{**common, **_exposure(source, hdu)} for hdu in tables])
+    proposid = finite(primary.get("PROPOSID"))
+    common = {"detector": detector, "proposid": None if proposid is None else round(proposid)}
+    rows: list[Mapping[str, object]] = []
+    for number, hdu in enumerate(source.file.hdus):
+        if number and hdu.name == "JIT":
+            with Contained(source, f"HDU {number} (jit)"):
+                rows.append({**common, **_exposure(source, number, hdu)})
+    return Rows(Jitter, rows)
 
 
-def _exposure(source: Source, hdu: Hdu) -> dict[str, object]:
+def _exposure(source: Source, number: int, hdu: Hdu) -> dict[str, object]:
     expname = str(hdu.header.get("EXPNAME") or "").strip().lower()
-    if not expname:
-        raise PermanentError(f"{source.name}: a table jit without EXPNAME")
+    if expname in ("", "n/a"):
+        raise PermanentError(f"{source.name}, HDU {number}: a table jit without EXPNAME")
     raw = source.companions(expname[:8], "raw")
-    table = source.file.table(hdu, _COLUMNS)
+    table = read_columns(source, hdu, _COLUMNS)
     return {
         "rootname": f"{expname[:8]}q" if expname.endswith("j") else expname,
         "expname": expname,
         "expstart": _keyword(raw, "EXPSTART", float),
         "exptype": _keyword(raw, "EXPTYPE", str),
+        "samples": source.file.layout(hdu).rows,
         **_timing(table),
-        **_statistics("v2", table["SI_V2_AVG"], table["SI_V2_RMS"]),
-        **_statistics("v3", table["SI_V3_AVG"], table["SI_V3_RMS"]),
+        **_statistics("v2", table),
+        **_statistics("v3", table),
         **_flags(table),
-        "latitude": _first(table["Latitude"]),
-        "longitude": _first(table["Longitude"]),
+        "latitude": _first(table, "Latitude"),
+        "longitude": _first(table, "Longitude"),
     }
 
 
 def _keyword(headers: Any, keyword: str, kind: type) -> Any:
     header: Header = {key: value for header in reversed(headers or ()) for key, value in header.items()}
-    value = header.get(keyword)
+    value = finite(header.get(keyword)) if kind is float else header.get(keyword)
     return value if isinstance(value, kind) and value not in ("", 0.0) else None
 
 
-def _measured(values: Any) -> Any:
-    values = values.astype(np.float64)
+def _measured(table: Columns, name: str) -> "NDArray[np.float64]":
+    """Values of a column that are measurements; none where the column cannot be read."""
+    values = table.get(name, np.zeros(0))
     return values[np.isfinite(values) & (np.abs(values) < _PLACEHOLDER)]
 
 
 def _timing(table: Columns) -> dict[str, object]:
-    seconds = _measured(table["Seconds"])
+    seconds = _measured(table, "Seconds")
     several = seconds.size > 1
     return {
-        "samples": len(table["Seconds"]),
         "sampling": float(np.median(np.diff(seconds))) if several else None,
         "duration": float(seconds[-1] - seconds[0]) if several else None,
     }
 
 
-def _statistics(axis: str, averages: Any, scatter: Any) -> Mapping[str, object]:
-    averages, scatter = _measured(averages), _measured(scatter)
+def _statistics(axis: str, table: Columns) -> Mapping[str, object]:
+    average = f"SI_{axis.upper()}_AVG"
+    averages, scatter = _measured(table, average), _measured(table, f"SI_{axis.upper()}_RMS")
     some = averages.size > 0
     return {
-        f"{axis}_samples": int(averages.size),
+        f"{axis}_samples": int(averages.size) if average in table else None,
         f"{axis}_mean": float(averages.mean()) if some else None,
         f"{axis}_std": float(averages.std()) if some else None,
         f"{axis}_max": float(averages.max()) if some else None,
@@ -91,13 +93,13 @@ def _statistics(axis: str, averages: Any, scatter: Any) -> Mapping[str, object]:
 
 
 def _flags(table: Columns) -> dict[str, object]:
-    taken = table["TakeData"] == 1
     return {
-        "recenters": int((taken & (table["Recenter"] != 0)).sum()),
-        "slews": int((taken & (table["SlewFlag"] != 0)).sum()),
+        column: int(((table["TakeData"] == 1) & (table[name] != 0)).sum())
+        for column, name in (("recenters", "Recenter"), ("slews", "SlewFlag"))
+        if name in table and "TakeData" in table
     }
 
 
-def _first(values: Any) -> float | None:
-    found = _measured(values)
+def _first(table: Columns, name: str) -> float | None:
+    found = _measured(table, name)
     return float(found[0]) if found.size else None

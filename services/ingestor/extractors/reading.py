@@ -1,5 +1,6 @@
 """What extractors share: rows, typed keywords, and the file with its surroundings."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -12,13 +13,31 @@ from sqlalchemy import Double, Integer
 
 from services.ingestor.extractors.references import References
 from shared.database.models.science import ScienceRow
-from shared.errors import PermanentError
+from shared.errors import UNREADABLE, PermanentError
 from shared.fits import FitsFile, Header
+from shared.logs import get_logger
 
-__all__ = ["Companions", "Rows", "Source", "keywords", "number", "root_of"]
+__all__ = [
+    "Companions",
+    "Contained",
+    "Rows",
+    "Source",
+    "as_number",
+    "finite",
+    "keywords",
+    "level_of",
+    "number",
+    "root_of",
+]
 
 _KEYS = frozenset({"id", "file_id", "rootname", "preferred"})
 _LARGEST = 2**63
+
+_NO_LEVEL = 999
+"""Level of the high voltage from which on it is none; levels are bytes."""
+
+_NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[ED][+-]?\d+)?|NAN|INF|INFINITY)", re.IGNORECASE | re.ASCII)
+"""Numbers as FITS writes them, and what other writers put for those that are not finite."""
 
 Companions = Callable[[str, str], Sequence[Header] | None]
 """Headers of another file of the dataset, by the first 8 characters of its rootname and the beginning of its suffix."""
@@ -42,6 +61,8 @@ class Source:
         Headers of the other files of its dataset.
     references
         Reference files.
+    problems
+        What is wrong with the file and costs a part of its rows.
     """
 
     file: FitsFile
@@ -50,6 +71,7 @@ class Source:
     suffix: str
     companions: Companions
     references: References
+    problems: list[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -60,6 +82,12 @@ class Source:
     def headers(self) -> list[Header]:
         """Primary and first extension header, in which exposure keywords are."""
         return list(self.file.headers[:2])
+
+    def note(self, problem: str) -> None:
+        """Record what is wrong, with the name of the file before it, once."""
+        text = problem if problem.startswith(self.name) else f"{self.name}: {problem}"
+        if text not in self.problems:
+            self.problems.append(text)
 
 
 @dataclass(frozen=True)
@@ -120,6 +148,33 @@ def root_of(source: Source) -> str:
     return value
 
 
+class Contained:
+    """Let what is wrong with a part of a file cost this part only: it is noted, and work goes on behind it.
+
+    Parameters
+    ----------
+    source
+        File.
+    part
+        The part, for the note.
+    """
+
+    def __init__(self, source: Source, part: str) -> None:
+        self._source = source
+        self._part = part
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, PermanentError):
+            self._source.note(str(error))
+        elif isinstance(error, UNREADABLE):
+            get_logger().warning("part of a file left out", file=self._source.name, part=self._part, exc_info=error)
+            self._source.note(f"{self._part} cannot be read ({type(error).__name__}: {error})")
+        return isinstance(error, (PermanentError, *UNREADABLE))
+
+
 @cache
 def _wanted(model: type[ScienceRow]) -> tuple[tuple[str, str, type, tuple[object, ...]], ...]:
     """Column, keyword, Python type and missing values of the columns that are filled from keywords."""
@@ -132,57 +187,84 @@ def _wanted(model: type[ScienceRow]) -> tuple[tuple[str, str, type, tuple[object
 
 
 def keywords(
-    model: type[ScienceRow], headers: Sequence[Header], name: str, only: frozenset[str] | None = None
+    model: type[ScienceRow],
+    source: Source,
+    only: frozenset[str] | None = None,
+    *,
+    side: str = "",
+    headers: Sequence[Header] | None = None,
 ) -> dict[str, object]:
     """Values of a table's columns from the keywords that they are named after; what was not measured is None.
+
+    So is a value that is not of its column's type, which is noted.
 
     Parameters
     ----------
     model
         Table.
-    headers
-        Headers to look in; the first that has a keyword counts.
-    name
-        Name of the file, for errors.
+    source
+        File.
     only
         Columns that are wanted; all of them otherwise.
+    side
+        Letter of the segment that keywords end with where their columns do not.
+    headers
+        Headers to look in, of which the first that has a keyword counts; those of the exposure otherwise.
+    """
+    headers = source.headers if headers is None else headers
+    found: dict[str, object] = {}
+    for column, keyword, kind, missing in _wanted(model):
+        if only is None or column in only:
+            found[column] = None
+            for header in headers:
+                if (value := header.get(keyword + side)) is not None:
+                    try:
+                        found[column] = _value(value, kind, missing)
+                    except ValueError as error:
+                        source.note(f"{header.get('EXTNAME') or 'primary header'}: {keyword + side} {error}")
+                    break
+    return found
+
+
+def _value(found: Any, kind: type, missing: tuple[object, ...]) -> object:
+    """Value of a keyword for a column of a kind.
 
     Raises
     ------
-    PermanentError
-        If a value is not of its column's type.
+    ValueError
+        If it is no number where one belongs, or more than the column holds.
     """
-    merged: dict[str, Any] = {}
-    for header in reversed(headers):
-        merged.update(header)
-    get = merged.get
-    return {
-        column: None if (found := get(keyword)) is None else _value(found, kind, missing, keyword, name)
-        for column, keyword, kind, missing in _wanted(model)
-        if only is None or column in only
-    }
-
-
-def _value(found: Any, kind: type, missing: tuple[object, ...], keyword: str, name: str) -> object:
-    value: Any
+    value: Any = found
     if kind is str:
         value = found.strip() if type(found) is str else str(found)
         return None if value in missing else value
-    if type(found) is kind:
-        value = found
-    elif isinstance(found, str):
-        if found.strip() in ("", "N/A"):
+    if type(found) is not kind:
+        if isinstance(found, str) and found.strip() in ("", "N/A"):
             return None
-        raise PermanentError(f"{name}: {keyword} is {found!r} where a number belongs")
-    elif isinstance(found, int | float) and isfinite(found):
-        value = kind(round(found) if kind is int else found)
-    else:
+        value = as_number(found)
+        if value is None:
+            raise ValueError(f"is {found!r} where a number belongs")
+    if not isfinite(value):
         return None
-    if value in missing or not isfinite(value):
+    value = round(value) if kind is int else float(value)
+    if value in missing:
         return None
     if kind is int and not -_LARGEST <= value < _LARGEST:
-        raise PermanentError(f"{name}: {keyword} is {value}, more than a column holds")
+        raise ValueError(f"is {found!r}, more than a column holds")
     return value + 0  # -0.0, which JSON numbers of Postgres do not know, becomes 0.0
+
+
+def as_number(value: object) -> float | None:
+    """Value as a number, be it written as text or not finite; None for what is none."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        return float(value.strip().upper().replace("D", "E"))
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def finite(value: object) -> float | None:
+    """Value as a finite number, be it written as text; None for what is none."""
+    found = as_number(value)
+    return float(found) if found is not None and isfinite(found) else None
 
 
 def number(header: Header, keyword: str, name: str) -> float:
@@ -193,7 +275,13 @@ def number(header: Header, keyword: str, name: str) -> float:
     PermanentError
         If it is not there, or is none.
     """
-    value = header.get(keyword)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        raise PermanentError(f"{name}: {keyword} is {value!r} where a number belongs")
-    return float(value)
+    value = finite(header.get(keyword))
+    if value is None:
+        raise PermanentError(f"{name}: {keyword} is {header.get(keyword)!r} where a number belongs")
+    return value
+
+
+def level_of(header: Header, keyword: str) -> int | None:
+    """High voltage level; None where it is none."""
+    value = finite(header.get(keyword))
+    return round(value) if value is not None and 0 <= value < _NO_LEVEL else None

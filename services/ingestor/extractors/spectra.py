@@ -3,6 +3,7 @@
 import numpy as np
 
 from services.ingestor.extractors.reading import Rows, Source, root_of
+from services.ingestor.extractors.tables import read_columns
 from shared.cos.detector import FUV_SEGMENTS, NUV_STRIPES
 from shared.database.models.science import SpectrumSummary
 from shared.fits import Columns
@@ -12,26 +13,23 @@ __all__ = ["extract_spectrum"]
 
 def extract_spectrum(source: Source) -> Rows:
     """Row of ``data``: flux and wavelength of all segments together, and the rate of each; none for an empty table."""
-    table = source.file.table(source.file.find("SCI"), ["SEGMENT", "GROSS", "FLUX", "WAVELENGTH"])
-    flux = table["FLUX"].astype(np.float64).ravel()
-    wavelength = table["WAVELENGTH"].astype(np.float64).ravel()
-    flux, wavelength = flux[np.isfinite(flux)], wavelength[np.isfinite(wavelength)]
-    if flux.size == 0 or wavelength.size == 0:
+    arrays = ["GROSS", "FLUX", "WAVELENGTH"]
+    table = read_columns(source, source.file.find("SCI"), [], arrays=arrays, texts=["SEGMENT"])
+    known = {name: table[name][np.isfinite(table[name])] for name in arrays[1:] if name in table}
+    if not known or any(values.size == 0 for values in known.values()):
         return Rows(SpectrumSummary)
-    row: dict[str, object] = {
-        "rootname": root_of(source),
-        "flux_mean": float(flux.mean()),
-        "flux_max": float(flux.max()),
-        "flux_std": float(flux.std()),
-        "wl_min": float(wavelength.min()),
-        "wl_max": float(wavelength.max()),
-        **_rates(table),
-    }
+    row: dict[str, object] = {"rootname": root_of(source), **_rates(table)}
+    if (flux := known.get("FLUX")) is not None:
+        row |= {"flux_mean": float(flux.mean()), "flux_max": float(flux.max()), "flux_std": float(flux.std())}
+    if (wavelength := known.get("WAVELENGTH")) is not None:
+        row |= {"wl_min": float(wavelength.min()), "wl_max": float(wavelength.max())}
     return Rows(SpectrumSummary, [row])
 
 
 def _rates(table: Columns) -> dict[str, object]:
     """Sum counts / s in the extraction box of each segment or stripe, by the letter that its name ends with."""
+    if not {"GROSS", "SEGMENT"} <= table.keys():
+        return {}
     rates = np.asarray(table["GROSS"], np.float64).reshape(len(table["SEGMENT"]), -1).sum(axis=1)
     return {
         f"gross_{str(segment).strip()[-1].lower()}": float(rate)

@@ -1,6 +1,7 @@
 """Support files: engineering keywords and telemetry of the first snapshot."""
 
 from services.ingestor.extractors.reading import Rows, Source, keywords, root_of
+from services.ingestor.extractors.readings import reading_of
 from shared.cos.dates import parse_day_of_year
 from shared.database.models.science import Support, Telemetry
 from shared.errors import PermanentError
@@ -35,11 +36,11 @@ def extract_support(source: Source) -> Rows:
     PermanentError
         If a telemetry snapshot is missing.
     """
-    return Rows(Support, [{"rootname": root_of(source), **keywords(Support, _snapshot(source), source.name)}])
+    return Rows(Support, [{"rootname": root_of(source), **keywords(Support, source, headers=_snapshot(source))}])
 
 
 def extract_telemetry(source: Source) -> Rows:
-    """Rows of ``telemetry``: readings of the first snapshot at the predicted start of the exposure.
+    """Rows of ``telemetry``: readings of the first snapshot at the predicted start of the exposure, as far as known.
 
     Raises
     ------
@@ -47,15 +48,22 @@ def extract_telemetry(source: Source) -> Rows:
         If the snapshot is missing.
     """
     primary, _, snapshot = _snapshot(source)
-    start = str(primary.get("PSTRTIME") or "")
-    if not start.strip():
-        return Rows(Telemetry)
-    root, mjd = root_of(source), parse_day_of_year(start)
-    rows = []
-    for mnemonic in MNEMONICS:
-        reading = snapshot.get(mnemonic)
-        if isinstance(reading, str):
-            rows.append({"rootname": root, "mnemonic": mnemonic, "mjd": mjd, "text": reading.strip()})
-        elif isinstance(reading, int | float):
-            rows.append({"rootname": root, "mnemonic": mnemonic, "mjd": mjd, "value": float(reading)})
-    return Rows(Telemetry, rows)
+    root, mjd = root_of(source), _start(source, primary)
+    readings = {mnemonic: snapshot.get(mnemonic) for mnemonic in MNEMONICS}
+    return Rows(
+        Telemetry,
+        [
+            {"rootname": root, "mnemonic": mnemonic, "mjd": mjd, **reading_of(reading)}
+            for mnemonic, reading in readings.items()
+            if reading not in (None, "", "N/A")
+        ],
+    )
+
+
+def _start(source: Source, primary: Header) -> float | None:
+    text = str(primary.get("PSTRTIME") or "").strip()
+    try:
+        return parse_day_of_year(text) if text else None
+    except PermanentError as error:
+        source.note(f"primary header: PSTRTIME: {error}")
+        return None

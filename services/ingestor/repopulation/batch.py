@@ -15,7 +15,6 @@ from shared.database.engine import Database
 from shared.database.models.operations import File
 from shared.database.models.repopulation import RepopulationBatch, RepopulationFault
 from shared.database.models.science import Keywords
-from shared.errors import PermanentError
 from shared.fits import Header
 from shared.store import Store
 
@@ -127,7 +126,7 @@ async def _read(
     kept: Collection[int],
     headers: dict[int, list[Header]],
 ) -> Iterable[FileRows]:
-    """Rows of a dataset's files; those that none can be made of are noted."""
+    """Rows of a dataset's files; what cannot be read of them is noted."""
     reader = DatasetReader(work.store, files, work.references, headers)
     preferred = preferred_files(files)
     found: list[FileRows] = []
@@ -135,9 +134,9 @@ async def _read(
         tables = work.tables - {"keywords"} if file.id in kept else work.tables
         if not has_rows(file.suffix, tables):
             continue
-        try:
-            found.append(FileRows(file.id, reader.rows(file, tables), file.id in preferred))
-        except PermanentError as error:
-            fault = {"repopulation_id": work.repopulation, "file_id": file.id, "error": str(error)}
+        content = reader.read(file, tables)
+        found.append(FileRows(file.id, content.rows, file.id in preferred))
+        for problem in content.problems:
+            fault = {"repopulation_id": work.repopulation, "file_id": file.id, "error": problem}
             await connection.execute(insert(RepopulationFault).values(fault))
     return found

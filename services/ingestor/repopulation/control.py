@@ -28,7 +28,7 @@ _MOST_DEATHS = 3
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a re-population is: datasets in all and done, files and rows so far, files that no rows were made of.
+    """How far a re-population is: datasets in all and done, files and rows so far, problems of files.
 
     Attributes
     ----------

@@ -184,6 +184,9 @@ class File(Base):
     current: Mapped[bool] = mapped_column(default=True, comment="Newest version of this name")
     shown: Mapped[bool] = mapped_column(default=False, comment="Science rows of this file are the ones readers see")
     ingested_at: Mapped[datetime | None] = mapped_column(comment="When its science rows were last written by a job")
+    problems: Mapped[list[Any]] = mapped_column(
+        default=list, comment="What could not be read of it when its science rows were written"
+    )
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

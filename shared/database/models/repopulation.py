@@ -44,7 +44,7 @@ class RepopulationBatch(Base):
 
 
 class RepopulationFault(Base):
-    """A file that no rows could be made of."""
+    """What could not be read of a file."""
 
     __tablename__ = "repopulation_faults"
 

@@ -53,7 +53,7 @@ class Archive:
             files.sort(key=lambda file: file.name)
             reader = DatasetReader(self.store, files, References(self.references))
             preferred = preferred_files(files)
-            rows = [FileRows(file.id, reader.rows(file), file.id in preferred) for file in files]
+            rows = [FileRows(file.id, reader.read(file).rows, file.id in preferred) for file in files]
             await write_rows(await session.connection(), rows)
             return dataset.id
 

@@ -3,22 +3,30 @@
 from pathlib import Path
 from typing import Any
 
-from services.ingestor.datasets import DatasetFile, DatasetReader
+from services.ingestor.datasets import DatasetFile, DatasetReader, FileContent
 from services.ingestor.extractors import References, Rows
 from shared.cos.names import parse_name
 from shared.errors import PermanentError
 from shared.store import Store
 
-__all__ = ["extract_file", "rows_of", "sample"]
+__all__ = ["extract_file", "read_file", "rows_of", "sample"]
 
 
 def extract_file(path: Path, references: Path | None = None, *companions: Path) -> list[Rows]:
-    """Rows of a file, of which the companions are files of the same dataset."""
+    """Rows of a file in which nothing is wrong; the companions are files of the same dataset."""
+    content = read_file(path, references, *companions)
+    if content.problems:
+        raise PermanentError("; ".join(content.problems))
+    return content.rows
+
+
+def read_file(path: Path, references: Path | None = None, *companions: Path) -> FileContent:
+    """Rows of a file and what is wrong with it."""
     files = [
         DatasetFile(key, str(found.parent), found.name, *_parts(found.name), True)
         for key, found in enumerate((path, *companions))
     ]
-    return DatasetReader(Store("/"), files, References(references)).rows(files[0])
+    return DatasetReader(Store("/"), files, References(references)).read(files[0])
 
 
 def _parts(name: str) -> tuple[str | None, str]:

@@ -10,7 +10,7 @@ from services.ingestor.datasets import DatasetFile, DatasetReader
 from services.ingestor.extractors import References
 from shared.errors import PermanentError
 from shared.store import Store
-from tests.services.ingestor.reading import extract_file, rows_of, sample
+from tests.services.ingestor.reading import extract_file, read_file, rows_of, sample
 
 
 def _rows(data_dir: Path, name: str, table: str) -> list[dict[str, Any]]:
@@ -87,13 +87,16 @@ def test_missing_column_is_named(tmp_path: Path) -> None:
         extract_file(path)
 
 
-def test_flash_of_no_segment_is_refused(tmp_path: Path, data_dir: Path) -> None:
+def test_flash_of_no_segment_costs_itself(tmp_path: Path, data_dir: Path) -> None:
     path = tmp_path / "ld1ce4dkq_lampflash.fits"
     with fits.open(sample(data_dir, "ld1ce4dkq_lampflash")) as hdus:
         hdus[1].data["SEGMENT"][1] = "FUVD"
         hdus.writeto(path)
-    with pytest.raises(PermanentError, match="SEGMENT of LAMPFLASH is 'FUVD', not FUVA, FUVB"):
-        extract_file(path)
+    content = read_file(path)
+    assert len(rows_of(content.rows, "lampflash")) == len(fits.getdata(path, 1)) - 1
+    assert content.problems == [
+        f"{path.name}: LAMPFLASH, row 2: SEGMENT is 'FUVD', not FUVA, FUVB, NUVA, NUVB, NUVC, N/A"
+    ]
 
 
 def test_unreadable_file_is_an_error(tmp_path: Path) -> None:
@@ -108,5 +111,5 @@ def test_any_file_system_will_do(data_dir: Path) -> None:
     store = Store("memory://cosmo")
     stored = store.publish(path, "products/x")
     file = DatasetFile(1, stored.path, stored.name, "ld9m10ujq", "corrtag_a", True)
-    found = DatasetReader(store, [file], References(None)).rows(file)
+    found = DatasetReader(store, [file], References(None)).read(file).rows
     assert [list(rows.dicts()) for rows in found] == [list(rows.dicts()) for rows in extract_file(path)]

@@ -84,7 +84,7 @@ async def test_newest_version_of_a_report_counts(services: _Services, data_dir: 
 
 
 async def test_malformed_report_fails_and_the_others_go_on(services: _Services, data_dir: Path) -> None:
-    shutil.copyfile(data_dir / "sms" / "bad_111078a6.txt", services.folder / "111078a6.txt")
+    (services.folder / "111078a6.txt").write_text("not a report\n")
     shutil.copyfile(data_dir / "sms" / _NEWER, services.folder / _NEWER)
     await services.work()
     assert await services.states() == {"111078a6": ("schedule", "failed"), "181137b4": ("schedule", "ingested")}
@@ -102,14 +102,22 @@ async def test_cumulative_images_and_telemetry(services: _Services) -> None:
         "l_2017300120000_00_163_cci": ("cumulative image", "ingested"),
         "ldcampat": ("telemetry", "ingested"),
         "losm1pos": ("telemetry", "ingested"),
-        "ldchvmna": ("telemetry", "failed"),
+        "ldchvmna": ("telemetry", "ingested"),
     }
     readings = await services.rows("SELECT mnemonic, mjd, value, text FROM telemetry ORDER BY mnemonic, mjd")
     assert readings == [
         ("LDCAMPAT", 57000.0, 24.5, None),
         ("LDCAMPAT", 57000.5, 24.75, None),
+        ("LDCHVMNA", 57000.25, -5057.5, None),
         ("LOSM1POS", 57000.25, None, "G130M"),
     ]
+    problem = "LDCHVMNA.txt: 1 of 2 lines are no MJD with a reading and left out (line 2: 'rubbish')"
+    assert await services.rows("SELECT name, problems FROM files WHERE problems != '[]'") == [
+        ("LDCHVMNA.txt", [problem])
+    ]
+    assert await services.rows(
+        "SELECT detail['problems'] FROM events WHERE name = 'dataset.ingested' AND detail['problems'] != '[]'"
+    ) == [([problem],)]
     ((x, y, gain, rootname),) = await services.rows("SELECT x, y, gain, rootname FROM gain")
     assert (x, y, rootname) == (625, 240, "l_2017300120000_00_163_cci")
     assert gain == pytest.approx(11.0, abs=0.05)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from services.ingestor.datasets import check_readable
 from shared.cos.dates import parse_day_of_year
 from shared.errors import PermanentError
-from tests.services.ingestor.reading import extract_file, rows_of
+from tests.services.ingestor.reading import extract_file, read_file, rows_of
 
 _EXPOSURE = re.compile(r"l\w{7} (?!.*MEMORY)")
 
@@ -46,20 +47,42 @@ def test_second_layout(data_dir: Path) -> None:
     assert (acquisition["fuvhvstate"], acquisition["osm2pos"], acquisition["cenwave"]) == (None, "MIRRORB", 0)
 
 
-def test_malformed_report_is_refused_as_a_whole(data_dir: Path, tmp_path: Path) -> None:
+def test_unreadable_lines_are_named_and_counted(data_dir: Path, tmp_path: Path) -> None:
     path = tmp_path / "111078a6.txt"
     shutil.copy(data_dir / "sms" / "bad_111078a6.txt", path)
-    with pytest.raises(PermanentError, match=r"111078a6.txt: line \d+ is no exposure"):
-        extract_file(path)
+    content = read_file(path)
+    assert [row["rootname"] for row in rows_of(content.rows, "sms")] == ["lbmum1c5q"]
+    (problem,) = content.problems
+    assert problem.startswith("111078a6.txt: 1 of 2 lines are no exposure of an SMS report and left out (line 9: 'lbl2")
 
 
-def test_report_that_is_no_text_is_refused(data_dir: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("old", "new"), [(b"FUV ", b"F\0V "), (b"2018.11", b"2018.41"), (b"PSA 4", b""), (b"15341", "15 341é".encode())]
+)
+def test_damaged_lines_cost_themselves(data_dir: Path, tmp_path: Path, old: bytes, new: bytes) -> None:
+    whole = data_dir / "sms" / "181137b4.txt"
+    lines = whole.read_bytes().splitlines(keepends=True)
+    damaged = [number for number, line in enumerate(lines) if line.startswith(b"l") and old in line][:7]
+    for number in damaged:
+        lines[number] = lines[number].replace(old, new)
+    path = tmp_path / whole.name
+    path.write_bytes(b"".join(lines))
+    content, kept = read_file(path), {row["rootname"] for row in rows_of(extract_file(whole), "sms")}
+    lost = kept - {row["rootname"] for row in rows_of(content.rows, "sms")}
+    assert lost == {f"{lines[number][:8].decode()}q" for number in damaged}
+    (problem,) = content.problems
+    assert problem.startswith(f"181137b4.txt: {len(damaged)} of {len(kept)} lines are no exposure")
+    assert f"line {damaged[0] + 1}: " in problem
+
+
+def test_report_of_which_nothing_can_be_read_is_refused(data_dir: Path, tmp_path: Path) -> None:
     path = tmp_path / "181137b4.txt"
-    path.write_bytes(
-        (data_dir / "sms" / "181137b4.txt").read_bytes().replace(b"HVSeg", b"HVS\0g").replace(b"FUV", b"F\0V")
-    )
-    with pytest.raises(PermanentError, match=r"181137b4.txt: no text: byte \d+ is"):
-        extract_file(path)
+    path.write_bytes((data_dir / "sms" / path.name).read_bytes().replace(b"TIME", b"T ME").replace(b"ACQ/", b"acq/"))
+    content = read_file(path)
+    assert content.rows == []
+    with pytest.raises(PermanentError, match=r"181137b4.txt: 65 of 65 lines are no exposure .*line 7: "):
+        check_readable([content])
+    assert len(content.problems[0]) < 700
 
 
 def test_report_under_another_name_is_refused(data_dir: Path, tmp_path: Path) -> None:

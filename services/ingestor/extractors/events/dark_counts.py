@@ -1,5 +1,7 @@
 """Dark counts of every superpixel and pulse height: what superdarks and the search for hot spots are made of."""
 
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +23,8 @@ class DarkCountMap:
     exposure
         What the events are of.
     """
+
+    COLUMNS: ClassVar = frozenset({"XCORR", "YCORR", "DQ", "PHA"})
 
     def __init__(self, _source: Source, exposure: Exposure) -> None:
         self._exposure = exposure

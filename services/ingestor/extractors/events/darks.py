@@ -1,12 +1,13 @@
 """Dark rates per 25 s and region, with where HST and the Sun were."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.ingestor.extractors.events.exposure import Exposure, in_good_time
-from services.ingestor.extractors.reading import Rows, Source
+from services.ingestor.extractors.reading import Contained, Rows, Source, finite
+from services.ingestor.extractors.tables import read_columns
 from shared.cos.dates import decimal_year
 from shared.cos.detector import DARK_REGIONS
 from shared.cos.orbit import equinox_of_2000, ground_position, subsolar_point
@@ -37,6 +38,8 @@ class DarkRates:
     exposure
         What it is of.
     """
+
+    COLUMNS: ClassVar = frozenset({"TIME", "XCORR", "YCORR", "DQ", "PHA"})
 
     def __init__(self, source: Source, exposure: Exposure) -> None:
         self._source = source
@@ -105,10 +108,15 @@ class DarkRates:
         """Positions of HST: of the support file's orbit, else as CalCOS left them in the file, else unknown (NaN)."""
         support = self._source.companions(self._exposure.rootname[:8], "spt")
         if support is not None:
-            return ground_position(support[0], times)
-        table = self._source.file.table(self._source.file.find("TIMELINE"), ["TIME", "LATITUDE", "LONGITUDE"])
-        columns = {name: values.astype(np.float64) for name, values in table.items()}
-        if not columns["LATITUDE"].any():  # CalCOS leaves zeros where it had no support file
+            with Contained(self._source, "the orbit"):
+                return ground_position(support[0], times)
+        with Contained(self._source, "TIMELINE"):
+            return self._timeline(times)
+        return np.full(len(times), np.nan), np.full(len(times), np.nan)
+
+    def _timeline(self, times: Floats) -> tuple[Floats, Floats]:
+        columns = read_columns(self._source, self._source.file.find("TIMELINE"), ["TIME", "LATITUDE", "LONGITUDE"])
+        if len(columns) < 3 or not columns["LATITUDE"].any():  # CalCOS leaves zeros where it had no support file
             return np.full(len(times), np.nan), np.full(len(times), np.nan)
         seconds = (times - self._exposure.expstart) * 86400.0
         nearest = np.abs(columns["TIME"][:, None] - seconds).argmin(axis=0)
@@ -118,8 +126,8 @@ class DarkRates:
         support = self._source.companions(self._exposure.rootname[:8], "spt")
         if support is None or len(support) < 3:
             return None
-        found = support[2].get(_TEMPERATURES[self._exposure.segment])
-        return float(found) if isinstance(found, int | float) and abs(found) < _HOTTEST else None
+        found = finite(support[2].get(_TEMPERATURES[self._exposure.segment]))
+        return found if found is not None and abs(found) < _HOTTEST else None
 
 
 def _overlaps(good: Floats, bins: int) -> Floats:

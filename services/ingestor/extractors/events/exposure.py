@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.ingestor.extractors.reading import Source, number, root_of
+from services.ingestor.extractors.reading import Source, finite, level_of, number, root_of
 from shared.cos.detector import FUV_SEGMENTS
 from shared.errors import PermanentError
 from shared.fits import Columns
@@ -31,7 +31,7 @@ class Exposure:
     expstart
         Start, MJD UTC.
     exptime
-        Good time in seconds.
+        Good time in seconds; None where it is not known.
     good
         Good time intervals, shape (n, 2): start and stop in seconds since ``expstart``. Where CalCOS took bad time or
         bursts out of them, what is left.
@@ -46,7 +46,7 @@ class Exposure:
     rootname: str
     segment: str
     expstart: float
-    exptime: float
+    exptime: float | None
     good: NDArray[np.float64]
     raw_good: NDArray[np.float64]
     flashes: NDArray[np.float64]
@@ -77,20 +77,22 @@ def read_exposure(source: Source) -> Exposure:
         segment = "NUV"
     elif segment not in FUV_SEGMENTS:
         raise PermanentError(f"{source.name}: SEGMENT is {segment!r} where FUVA or FUVB belongs")
-    level = header.get(f"HVLEVEL{segment[-1]}") if detector != "NUV" else None
     expstart = number(header, "EXPSTART", source.name)
     if expstart <= 0:
         raise PermanentError(f"{source.name}: EXPSTART is {expstart}, so that no time in it is known")
     tables = _good_times(source)
+    exptime = finite(header.get("EXPTIME"))
+    if exptime is None:
+        source.note(f"{source.headers[-1].get('EXTNAME')}: EXPTIME is {header.get('EXPTIME')!r} where a number belongs")
     return Exposure(
         rootname=root_of(source),
         segment=segment,
         expstart=expstart,
-        exptime=number(header, "EXPTIME", source.name),
+        exptime=exptime,
         good=tables[-1],
         raw_good=tables[0],
         flashes=_flashes(header),
-        hvlevel=level if type(level) is int and level >= 0 else None,
+        hvlevel=level_of(header, f"HVLEVEL{segment[-1]}") if detector != "NUV" else None,
     )
 
 
@@ -111,14 +113,9 @@ def _good_times(source: Source) -> list[NDArray[np.float64]]:
 
 def _flashes(header: Mapping[str, Any]) -> NDArray[np.float64]:
     """When a lamp flashed (LMP_ONn, LMPOFFn), as far as it can be read."""
-    number = header.get("NUMFLASH")
-    flashes = range(1, min(number, _MOST_FLASHES) + 1) if type(number) is int else range(0)
-    times = [(header.get(f"LMP_ON{flash}"), header.get(f"LMPOFF{flash}")) for flash in flashes]
-    known = [
-        (float(on), float(off))
-        for on, off in times
-        if isinstance(on, int | float) and isinstance(off, int | float) and 0.0 <= on < off < _LONGEST
-    ]
+    flashes = range(1, round(min(finite(header.get("NUMFLASH")) or 0.0, _MOST_FLASHES)) + 1)
+    times = [(finite(header.get(f"LMP_ON{flash}")), finite(header.get(f"LMPOFF{flash}"))) for flash in flashes]
+    known = [(on, off) for on, off in times if on is not None and off is not None and 0.0 <= on < off < _LONGEST]
     return np.array(known, dtype=np.float64).reshape(-1, 2)
 
 

@@ -1,6 +1,7 @@
 """Gain maps: of the events of an exposure, and of cumulative images."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ class GainMap:
     exposure
         What the events are of.
     """
+
+    COLUMNS: ClassVar = frozenset({"XCORR", "YCORR", "DQ", "PHA"})
 
     def __init__(self, _source: Source, exposure: Exposure) -> None:
         self._exposure = exposure

@@ -1,10 +1,12 @@
 """Pulse-height histograms: from events, and from the histograms that ACCUM exposures have instead."""
 
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from services.ingestor.extractors.events.exposure import Exposure, in_good_time
-from services.ingestor.extractors.reading import Rows, Source, keywords, root_of
+from services.ingestor.extractors.reading import Rows, Source, keywords, level_of, root_of
 from shared.cos.detector import ACTIVE_AREAS
 from shared.database.models.science import PULSE_HEIGHTS, PulseHeights
 from shared.errors import PermanentError
@@ -28,6 +30,8 @@ class PulseHeightHistogram:
     exposure
         What it is of.
     """
+
+    COLUMNS: ClassVar = frozenset({"XCORR", "YCORR", "DQ", "PHA"})
 
     def __init__(self, source: Source, exposure: Exposure) -> None:
         self._source = source
@@ -58,15 +62,14 @@ def extract_accumulated_pulse_heights(source: Source) -> Rows:
     if heights.size != _ACCUMULATED:
         raise PermanentError(f"{source.name}: {heights.size} pulse heights where an ACCUM histogram has {_ACCUMULATED}")
     segment = f"FUV{source.suffix[-1].upper()}"
-    level = source.headers[-1].get(f"HVLEVEL{segment[-1]}")
     counts = heights.reshape(PULSE_HEIGHTS, -1).astype(np.int64).sum(axis=1)
-    return _row(source, segment, level if type(level) is int and level >= 0 else None, counts)
+    return _row(source, segment, level_of(source.headers[-1], f"HVLEVEL{segment[-1]}"), counts)
 
 
 def _row(source: Source, segment: str, hvlevel: int | None, counts: NDArray[np.int64]) -> Rows:
     row: dict[str, object] = {
         "rootname": root_of(source),
-        **keywords(PulseHeights, source.headers, source.name, _COLUMNS),
+        **keywords(PulseHeights, source, _COLUMNS),
         "segment": segment,
         "hvlevel": hvlevel,
         "counts": int(counts.sum()),

@@ -1,5 +1,7 @@
 """What the detector had to bear: the brightest second and the brightest place of an exposure, and its good time."""
 
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,6 +34,8 @@ class PeakRates:
     exposure
         What it is of.
     """
+
+    COLUMNS: ClassVar = frozenset({"TIME", "XCORR", "YCORR", "DQ"})
 
     def __init__(self, source: Source, exposure: Exposure) -> None:
         self._exposure = exposure

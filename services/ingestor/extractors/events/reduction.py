@@ -1,7 +1,10 @@
 """One pass over the events of a file for every table that is made of them."""
 
-from collections.abc import Callable, Collection, Mapping
-from typing import Protocol
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from services.ingestor.extractors.events.dark_counts import DarkCountMap
 from services.ingestor.extractors.events.darks import DarkRates
@@ -10,7 +13,8 @@ from services.ingestor.extractors.events.gains import GainMap
 from services.ingestor.extractors.events.pulse_heights import PulseHeightHistogram
 from services.ingestor.extractors.events.rates import PeakRates
 from services.ingestor.extractors.events.stims import StimPositions
-from services.ingestor.extractors.reading import Rows, Source
+from services.ingestor.extractors.reading import Contained, Rows, Source
+from services.ingestor.extractors.tables import as_floats
 from shared.database.models.science import PULSE_HEIGHTS
 from shared.errors import PermanentError
 from shared.fits import Columns
@@ -22,7 +26,11 @@ EVENT_TABLES = ("darks", "dark_counts", "stims", "phd", "gain", "event_rates")
 
 
 class _Reduction(Protocol):
-    """What is made of events while they pass by."""
+    """What is made of events while they pass by, of the columns that it names."""
+
+    COLUMNS: ClassVar[frozenset[str]]
+
+    def __init__(self, source: Source, exposure: Exposure, /) -> None: ...
 
     def add(self, events: Columns) -> None:
         """Take in a part of the events."""
@@ -31,11 +39,12 @@ class _Reduction(Protocol):
         """Rows of all events."""
 
 
-_COLUMNS = ("TIME", "RAWX", "RAWY", "XCORR", "YCORR", "DQ", "PHA")
+_WHOLE = ("DQ", "PHA")
+"""Columns that are whole numbers, whatever they are written as."""
 
-_ANY: Mapping[str, Callable[[Source, Exposure], _Reduction]] = {"event_rates": PeakRates}
-_DARK: Mapping[str, Callable[[Source, Exposure], _Reduction]] = {"darks": DarkRates, "dark_counts": DarkCountMap}
-_FUV: Mapping[str, Callable[[Source, Exposure], _Reduction]] = {
+_ANY: Mapping[str, type[_Reduction]] = {"event_rates": PeakRates}
+_DARK: Mapping[str, type[_Reduction]] = {"darks": DarkRates, "dark_counts": DarkCountMap}
+_FUV: Mapping[str, type[_Reduction]] = {
     "stims": StimPositions,
     "phd": PulseHeightHistogram,
     "gain": GainMap,
@@ -48,10 +57,12 @@ def extract_events(source: Source, tables: Collection[str]) -> list[Rows]:
     Dark rates and counts are made of dark exposures only; stims, pulse heights and gain of the FUV detector only. Of
     an ACCUM exposure, whose events CalCOS makes up of its image, there are peak rates only.
 
+    What is wrong with a column costs the tables that are made of it, and is noted.
+
     Raises
     ------
     PermanentError
-        If a keyword, an extension or a column is missing or wrong.
+        If a keyword or an extension is missing or wrong.
     """
     primary = source.file.headers[0]
     mode, detector, kind = (str(primary.get(keyword) or "").strip() for keyword in ("OBSMODE", "DETECTOR", "EXPTYPE"))
@@ -60,14 +71,63 @@ def extract_events(source: Source, tables: Collection[str]) -> list[Rows]:
         makers |= _FUV
     if mode == "TIME-TAG" and kind == "DARK":
         makers |= _DARK
-    wanted = [maker for table, maker in makers.items() if table in tables]
-    if not wanted:
+    makers = {table: maker for table, maker in makers.items() if table in tables}
+    if not makers:
         return []
     exposure = read_exposure(source)
-    reductions = [maker(source, exposure) for maker in wanted]
-    for events in source.file.chunks(source.file.find("EVENTS"), _COLUMNS):
-        if events["PHA"].max(initial=0) >= PULSE_HEIGHTS:
-            raise PermanentError(f"{source.name}: PHA of EVENTS has {events['PHA'].max()}, more than 5 bits hold")
-        for reduction in reductions:
-            reduction.add(events)
-    return [reduction.rows() for reduction in reductions]
+    hdu = source.file.find("EVENTS")
+    names, faults = source.file.layout(hdu).readable(
+        sorted(frozenset.union(*(each.COLUMNS for each in makers.values())))
+    )
+    for fault in faults:
+        source.note(fault)
+    reductions: dict[str, _Reduction] = {}
+    for table, maker in makers.items():
+        if set(names) >= maker.COLUMNS:
+            with Contained(source, table):
+                reductions[table] = maker(source, exposure)
+    if reductions:
+        for events in source.file.chunks(hdu, names):
+            reductions = _reduce(source, reductions, events)
+    found = []
+    for table, reduction in reductions.items():
+        with Contained(source, table):
+            found.append(reduction.rows())
+    return found
+
+
+def _reduce(source: Source, reductions: Mapping[str, _Reduction], events: Columns) -> dict[str, _Reduction]:
+    """Reductions that could take in a part of the events."""
+    values = {}
+    for name in events:
+        with Contained(source, f"EVENTS: column {name}"):
+            values[name] = _numbers(source, name, events[name])
+    kept = {}
+    for table, reduction in reductions.items():
+        if values.keys() >= reduction.COLUMNS:
+            with Contained(source, table):
+                reduction.add(values)
+                kept[table] = reduction
+    return kept
+
+
+def _numbers(source: Source, name: str, values: "NDArray[Any]") -> "NDArray[Any]":
+    """Values of a column as numbers, whole ones where they must be.
+
+    Raises
+    ------
+    PermanentError
+        If they are none, several in a cell, or more than their bits hold.
+    """
+    where = f"{source.name}: column {name} of EVENTS"
+    if values.ndim > 1:
+        raise PermanentError(f"{where} has several values in a cell")
+    if values.dtype.kind == "U":
+        values = as_floats(values)
+    if name in _WHOLE and values.dtype.kind == "f":
+        if not (np.abs(values) <= np.iinfo(np.int16).max).all():
+            raise PermanentError(f"{where} holds what is no whole number")
+        values = np.rint(values).astype(np.int16)
+    if name == "PHA" and not 0 <= values.min(initial=0) <= values.max(initial=0) < PULSE_HEIGHTS:
+        raise PermanentError(f"{where} has {values.min()} to {values.max()}, more than 5 bits hold")
+    return values

@@ -1,6 +1,6 @@
 """Stim pulses: where they were found in each time step."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +29,12 @@ class StimPositions:
         What the events are of.
     """
 
+    COLUMNS: ClassVar = frozenset({"TIME", "RAWX", "RAWY"})
+
     def __init__(self, _source: Source, exposure: Exposure) -> None:
         self._exposure = exposure
-        self._step = next(step for limit, step in _STEPS if exposure.exptime < limit)
+        exptime = exposure.stop if exposure.exptime is None else exposure.exptime
+        self._step = next(step for limit, step in _STEPS if exptime < limit)
         self._steps = int(exposure.stop / self._step + 1e-6)
         self._counts = np.zeros((2, self._steps), dtype=np.int64)
         self._sums = np.zeros((2, 2, self._steps))

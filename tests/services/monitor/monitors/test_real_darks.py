@@ -28,7 +28,7 @@ async def test_trend_and_map(database: Database, messenger: Messenger, data_dir:
     store = Store(f"file://{tmp_path}/store")
     measurements = data_dir / "darks" / "orbital_info.json.gz"
     for _ in range(2):
-        assert await add_file(database, store, measurements) == {"darks": 3990}
+        assert (await add_file(database, store, measurements)).rows == {"darks": 3990}
     async with database.session() as session:
         assert (await session.execute(select(func.count()).select_from(Dark))).scalar_one() == 3990
         inside = select(func.count()).where(Dark.saa_distance < 0)
