@@ -1,7 +1,7 @@
 """A broker that wakes who waits for a message, so that idle workers need not ask for one many times a second."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +9,7 @@ import dramatiq
 import redis
 from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.brokers.redis import RedisBroker
+from dramatiq.errors import DecodeError
 
 from shared.logs import get_logger
 
@@ -36,7 +37,11 @@ class BellBroker(RedisBroker):
         redis.RedisError
             If Redis is away.
         """
-        sent = super().enqueue(message, delay=delay)
+        try:
+            sent = super().enqueue(message, delay=delay)
+        except redis.ResponseError:
+            self.repair(message.queue_name)
+            sent = super().enqueue(message, delay=delay)
         self._bell.ring(sent.queue_name)
         return sent
 
@@ -53,7 +58,22 @@ class BellBroker(RedisBroker):
             After how many milliseconds without a bell to look.
         """
         inner = super().consume(queue_name, prefetch, timeout=0)
-        return _BellConsumer(inner, self._bell.listen(queue_name), timeout / 1000)
+        return _BellConsumer(inner, self._bell.listen(queue_name), timeout / 1000, lambda: self.repair(queue_name))
+
+    def repair(self, queue_name: str) -> None:
+        """Remove keys of a queue that are not of the type that dramatiq makes them; a broker that is away is left."""
+        acks = f"{self.namespace}:__acks__.{self.broker_id}.{queue_name}"
+        queue, heartbeats = f"{self.namespace}:{queue_name}", f"{self.namespace}:__heartbeats__"
+        types = {queue: "list", f"{queue}.msgs": "hash", acks: "set", heartbeats: "zset"}
+        types |= {f"{queue}.XQ": "zset", f"{queue}.XQ.msgs": "hash"}
+        try:
+            for key, wanted in types.items():
+                found = self.client.type(key)
+                if found not in (wanted.encode(), b"none"):
+                    get_logger().error("a key of a wrong type is removed", key=key, found=found)
+                    self.client.delete(key)
+        except redis.RedisError as error:
+            get_logger().warning("the queue is not repaired", queue=queue_name, error=str(error))
 
     def close(self) -> None:
         """Stop to listen, and close the connections."""
@@ -62,25 +82,56 @@ class BellBroker(RedisBroker):
 
 
 class _BellConsumer(Consumer):
-    """Consumer that asks for messages when its bell has rung, or one of its own is done with."""
+    """Consumer that asks for messages when its bell has rung, or one of its own is done with.
 
-    def __init__(self, inner: Consumer, rung: threading.Event, seconds: float) -> None:
-        self._inner, self._rung, self._seconds = inner, rung, seconds
+    Whatever lies in Redis, it goes on: a message is lost at worst, and the dispatcher sends that again.
+
+    Parameters
+    ----------
+    inner
+        Takes the messages.
+    rung
+        Is set when there may be some.
+    seconds
+        How long it is waited for.
+    repair
+        Removes keys of the queue that are of a wrong type.
+    """
+
+    def __init__(self, inner: Consumer, rung: threading.Event, seconds: float, repair: Callable[[], None]) -> None:
+        self._inner, self._rung, self._seconds, self._repair = inner, rung, seconds, repair
 
     def __next__(self) -> MessageProxy | None:
         self._rung.clear()  # before the look, so that no bell is missed between it and the wait
-        message = next(self._inner)
+        message = None
+        try:
+            message = next(self._inner)
+        except redis.ResponseError as error:
+            self._refused(error)
+        except DecodeError as error:
+            get_logger().error("a message that cannot be read is left out", error=repr(error))
+            self._rung.set()
         if message is None:
             self._rung.wait(self._seconds)
         return message
 
     def ack(self, message: MessageProxy) -> None:
-        self._inner.ack(message)
+        try:
+            self._inner.ack(message)
+        except redis.ResponseError as error:
+            self._refused(error)
         self._rung.set()
 
     def nack(self, message: MessageProxy) -> None:
-        self._inner.nack(message)
+        try:
+            self._inner.nack(message)
+        except redis.ResponseError as error:
+            self._refused(error)
         self._rung.set()
+
+    def _refused(self, error: redis.ResponseError) -> None:
+        get_logger().error("the broker refuses", error=str(error))
+        self._repair()
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         self._inner.requeue(messages)
@@ -120,8 +171,9 @@ class _Bell:
                     channel.subscribe(self._channel)
                     while not self._closed.is_set():
                         message = channel.get_message(timeout=_LISTEN_SECONDS)
-                        if message is not None:
-                            self.listen(message["data"].decode()).set()
+                        # Whatever else is said on the channel is none of our queues.
+                        if message is not None and (rung := self._rung.get(message["data"].decode(errors="replace"))):
+                            rung.set()
             except redis.RedisError as error:
                 get_logger().warning("the bell of the queues is not heard", error=str(error))
                 self._closed.wait(_RETRY_SECONDS)

@@ -96,5 +96,16 @@ class Messenger:
         )
 
     def waiting(self, queue: str) -> int:
-        """Messages of a queue that no worker has taken yet."""
-        return int(self._broker.client.llen(f"{self._broker.namespace}:{queue}"))
+        """Messages of a queue that no worker has taken yet.
+
+        Raises
+        ------
+        redis.RedisError
+            If the broker is away.
+        """
+        key = f"{self._broker.namespace}:{queue}"
+        try:
+            return int(self._broker.client.llen(key))
+        except redis.ResponseError:
+            self._broker.repair(queue)
+            return int(self._broker.client.llen(key))

@@ -1,6 +1,14 @@
 """The one error hierarchy. The queue acts on the type: retry, fail, or skip."""
 
-__all__ = ["UNREADABLE", "CosmoError", "LostClaimError", "PermanentError", "TransientError", "UnsupportedError"]
+__all__ = [
+    "UNREADABLE",
+    "CosmoError",
+    "LostClaimError",
+    "OutageError",
+    "PermanentError",
+    "TransientError",
+    "UnsupportedError",
+]
 
 UNREADABLE: tuple[type[Exception], ...] = (
     ArithmeticError,
@@ -29,6 +37,12 @@ class TransientError(CosmoError):
     """Something outside failed (archive down, disk full, lost connection): the same work may succeed later."""
 
     kind = "transient"
+
+
+class OutageError(TransientError):
+    """The environment cannot take work now (disk or store full or away, memory short): the attempt does not count."""
+
+    kind = "outage"
 
 
 class PermanentError(CosmoError):

@@ -12,7 +12,7 @@ from typing import IO
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from shared.errors import PermanentError, TransientError
+from shared.errors import OutageError, PermanentError
 from shared.urls import path_of
 
 __all__ = ["Store", "StoredFile", "sha256_of"]
@@ -67,7 +67,7 @@ class Store:
 
         Raises
         ------
-        TransientError
+        OutageError
             If the store cannot take it (full, unreachable).
         """
         target = f"{self._root}/{path}/{source.name}"
@@ -81,7 +81,7 @@ class Store:
                 self._fs.mv(staged, target)
         except OSError as error:
             self._discard(staged)
-            raise TransientError(
+            raise OutageError(
                 f"the store {self.url} did not take {path}/{source.name}: {error}; free space or repair it"
             ) from error
         return StoredFile(path, source.name, source.stat().st_size, digest)
@@ -99,11 +99,15 @@ class Store:
         ------
         PermanentError
             If there is no such file.
+        OutageError
+            If the store cannot be read.
         """
         try:
             stream = self._fs.open(f"{self._root}/{path}", "rb")
         except FileNotFoundError as error:
             raise PermanentError(f"{path} is not in the store {self.url}") from error
+        except OSError as error:
+            raise OutageError(f"the store {self.url} does not hand out {path}: {error}; repair it") from error
         with stream:
             yield stream
 

@@ -26,6 +26,7 @@ from shared.database.models.operations import SourceFile as SourceFileRow
 from shared.errors import TransientError
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
 from shared.jobs.routing import CALIBRATED, NewJob, fingerprint
+from shared.jobs.states import lock_datasets
 from shared.settings import ArchiveSettings
 
 __all__ = ["ScanResult", "scan"]
@@ -262,6 +263,7 @@ async def _write_datasets(
 
 async def _record(session: AsyncSession, changes: Sequence[_Change], bulk_above: int, outbox: Outbox) -> None:
     """Write the jobs and the events of changes; when there are many jobs, nobody waits for a single one of them."""
+    await lock_datasets(session, [change.dataset_id for change in changes if change.job is not None or change.events])
     lane = bulk if sum(change.job is not None for change in changes) > bulk_above else str
     for change in changes:
         if change.job is not None:

@@ -15,9 +15,9 @@ from services.calibrator.recipes.warnings import product_warnings
 from services.calibrator.references import Reference
 from services.calibrator.sub_exposures import Division, RunCalcos, calibrate_parts
 from services.calibrator.template import Child, ChildRun, RunResult, judge, sum_up
-from services.calibrator.unpacking import is_disk_full
 from services.calibrator.workspace import Workspace, open_workspace
-from shared.errors import PermanentError, TransientError, UnsupportedError
+from shared.errors import OutageError, PermanentError, UnsupportedError
+from shared.outages import is_trouble
 
 __all__ = ["CalibrationRequest", "CalibrationResult", "calibrate", "rehearse"]
 
@@ -123,8 +123,8 @@ async def calibrate(
                     failed(_record(prepared, workspace, runs))
                 raise
     except OSError as error:
-        if is_disk_full(error):
-            raise TransientError(f"disk full ({error}); free space in {request.scratch}") from error
+        if is_trouble(error):
+            raise OutageError(f"no room to work ({error}); free space in {request.scratch}") from error
         raise
 
 

@@ -4,6 +4,7 @@ from sqlalchemy import func, select
 
 from shared.database.engine import Database
 from shared.database.models.operations import Job, JobState, Stage
+from shared.jobs.due import is_waiting
 from shared.operating_system import usable_cores
 
 __all__ = ["usable_processes"]
@@ -23,7 +24,7 @@ async def usable_processes(database: Database, most: int) -> int:
     most
         Upper limit.
     """
-    due = (Job.state == JobState.QUEUED) & (Job.not_before <= func.now())
+    due = is_waiting()
     async with database.session() as session:
         found = await session.execute(
             select(func.count().filter(due), func.count().filter(Job.state == JobState.RUNNING)).where(

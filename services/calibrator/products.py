@@ -11,8 +11,9 @@ from isal import igzip
 
 from services.calibrator.headers import Association, Exposure
 from shared.cos.names import parse_name
-from shared.errors import PermanentError, TransientError
+from shared.errors import PermanentError
 from shared.fits import check_fits
+from shared.outages import refusal
 from shared.recipes.options import Options
 
 __all__ = ["Product", "check_products", "keeps_images", "kept_products", "pack", "promised_products"]
@@ -202,4 +203,4 @@ def _compress(path: Path, target: Path) -> Product:
         with target.open("rb") as packed:
             return Product(target, target.stat().st_size, hashlib.file_digest(packed, "sha256").hexdigest())
     except OSError as error:
-        raise TransientError(f"{path.name} could not be packed: {error}; free space in the scratch folder") from error
+        raise refusal(error, f"{path.name} could not be packed: {error}; free space in the scratch folder") from error

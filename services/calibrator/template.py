@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from shared.errors import PermanentError, TransientError
+from shared.errors import OutageError, PermanentError, TransientError
 from shared.operating_system import usage_of
 
 __all__ = ["Child", "ChildRun", "RunResult", "judge", "sum_up", "warm_up"]
@@ -248,7 +248,7 @@ def judge(result: RunResult) -> int:
     if "MemoryError" in result.error_type or _NO_MEMORY in result.error:
         raise TransientError(f"{text}; raise COSMO_CALIBRATOR__MEMORY_LIMIT_MB or run fewer workers")
     if any(mark in result.error for mark in _FULL):
-        raise TransientError(f"{text}; free space in the scratch folder")
+        raise OutageError(f"{text}; free space in the scratch folder")
     if result.error_type:
         text += next((f" ({why})" for said, why in _MEANT.items() if said in result.error), "")
         raise PermanentError(f"{text}\nthe end of its log:\n{result.tail}")

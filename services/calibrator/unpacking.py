@@ -1,23 +1,18 @@
 """Plain copies of files that may be gzipped."""
 
-import errno
 import shutil
 from pathlib import Path
 
 from isal import igzip
 
-from shared.errors import PermanentError, TransientError
+from shared.errors import PermanentError
 from shared.fits.streams import DAMAGED_GZIP
+from shared.outages import refusal
 
-__all__ = ["is_disk_full", "unpack"]
+__all__ = ["unpack"]
 
 _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
-
-
-def is_disk_full(error: OSError) -> bool:
-    """Whether a file could not be written because its disk or quota is full."""
-    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def unpack(source: Path, target: Path) -> None:
@@ -34,8 +29,10 @@ def unpack(source: Path, target: Path) -> None:
     ------
     PermanentError
         If the gzipped content is damaged; the message names the file.
+    OutageError
+        If the disk is full.
     TransientError
-        If the disk is full or the file cannot be read.
+        If the file cannot be read.
     """
     try:
         with source.open("rb") as probe:
@@ -45,5 +42,5 @@ def unpack(source: Path, target: Path) -> None:
     except DAMAGED_GZIP as error:
         raise PermanentError(f"{source.name}: damaged gzip file ({error}); fetch it again") from error
     except OSError as error:
-        what = f"{target.parent} is full; free space" if is_disk_full(error) else "try again when it can be read"
-        raise TransientError(f"{source.name} could not be copied ({error}): {what}") from error
+        what = f"free space in {target.parent}, or try again when the file can be read"
+        raise refusal(error, f"{source.name} could not be copied ({error}): {what}") from error

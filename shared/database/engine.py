@@ -4,22 +4,38 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from shared.finite_json import finite_json
 
-__all__ = ["Database", "is_outage"]
+__all__ = ["DATABASE_ERRORS", "Database", "is_outage", "is_victim"]
 
-_OUTAGE_CLASSES = ("08", "53", "57")
-"""SQLSTATE classes: connection exception, insufficient resources, operator intervention (PostgreSQL, appendix A)."""
+DATABASE_ERRORS = (DBAPIError, PoolTimeoutError, OSError)
+"""What a statement raises: for itself, without a free connection, and without a server."""
+
+_OUTAGE_CLASSES = ("08", "53", "57", "58")
+"""SQLSTATE classes: connection exception, insufficient resources, operator intervention, system error (PostgreSQL,
+appendix A)."""
+_READ_ONLY, _CANCELED = "25006", "57014"
+_VICTIMS = ("40001", "40P01")
+"""Serialization failure and deadlock: the same transaction succeeds when it is tried again."""
+
+
+def is_victim(error: BaseException) -> bool:
+    """Whether Postgres ended a transaction for the sake of another one."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _VICTIMS
 
 
 def is_outage(error: BaseException) -> bool:
     """Whether Postgres is away, on its way, or out of connections, so that the same statement may succeed later."""
     if not isinstance(error, DBAPIError):
-        return isinstance(error, OSError)
+        return isinstance(error, (OSError, PoolTimeoutError))
     state = str(getattr(error.orig, "sqlstate", None) or "")
-    return error.connection_invalidated or state[:2] in _OUTAGE_CLASSES or "connection" in str(error.orig).lower()
+    if state == _CANCELED or state.startswith("23"):  # a constraint's name may be any
+        return False
+    known = state[:2] in _OUTAGE_CLASSES or state == _READ_ONLY
+    return error.connection_invalidated or known or "connection" in str(error.orig).lower()
 
 
 class Database:

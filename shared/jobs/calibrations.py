@@ -14,6 +14,7 @@ from shared.errors import PermanentError
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
 from shared.jobs.operations import requeue
 from shared.jobs.routing import CALIBRATED, NewJob, fingerprint
+from shared.jobs.states import lock_datasets
 from shared.recipes import Recipe
 
 __all__ = ["QUEUE", "cancel", "make_current", "pending", "promote", "request", "within_quota"]
@@ -93,6 +94,7 @@ async def request(
     PermanentError
         If the dataset cannot be calibrated, or the recipe names exposures that it has not.
     """
+    await lock_datasets(session, [dataset.id])
     depends_on = {
         "default": await _default(session, dataset),
         "wavecals": await _wavecals(session, dataset, recipe),
@@ -208,6 +210,7 @@ async def cancel(session: AsyncSession, calibration: Calibration, name: str) -> 
     bool
         Whether there was anything to stop.
     """
+    await lock_datasets(session, [calibration.dataset_id])
     stopped = await session.execute(
         update(Job)
         .where(Job.id == calibration.job_id, Job.state.in_(_PENDING))
@@ -248,6 +251,7 @@ async def promote(session: AsyncSession, calibration: Calibration, name: str, ou
     run = await session.get(Run, calibration.run_id) if calibration.run_id else None
     if run is None:
         raise PermanentError(f"calibration {calibration.id} has no products; only one that is done can be promoted")
+    await lock_datasets(session, [run.dataset_id])
     await make_current(session, run)
     calibration.promoted_at, calibration.promoted_by = func.now(), name
     files = await session.execute(

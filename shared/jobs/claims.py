@@ -1,6 +1,5 @@
 """Claims: a worker takes a job by a conditional UPDATE with a lease, and ends it the same way."""
 
-import random
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -10,18 +9,25 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.operations import Attempt, Dataset, Job, JobState, Stage
 from shared.errors import LostClaimError
+from shared.jobs.due import is_waiting, retry_pause
 from shared.jobs.events import NewEvent, Outbox, record_event
-from shared.jobs.states import refresh_state
+from shared.jobs.states import lock_datasets, refresh_state
 from shared.jobs.subjects import Subject, subject_of
 from shared.settings import JobSettings
 
-__all__ = ["ClaimedJob", "claim", "close_attempt", "fail", "finish", "give_back", "renew", "retry_pause"]
+__all__ = [
+    "ClaimedJob",
+    "claim",
+    "claimed_job",
+    "close_attempt",
+    "fail",
+    "finish",
+    "give_back",
+    "renew",
+]
 
 _WHAT = {Stage.MONITOR: "monitor", Stage.RECALIBRATE: "calibration"}
 """What failed or was skipped where it is not the dataset."""
-
-_LONGEST_PAUSE_SECONDS = 30.0
-"""With its jitter and the dispatcher's pause, work goes on within a minute of the end of what stopped it."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +69,6 @@ class ClaimedJob:
         return self.subject
 
 
-def retry_pause(settings: JobSettings, attempt: int) -> timedelta:
-    """Pause before the next attempt: doubles each time up to a limit, with up to half of it as jitter."""
-    pause = min(settings.backoff_seconds * 2 ** (attempt - 1), _LONGEST_PAUSE_SECONDS)
-    return timedelta(seconds=pause * random.uniform(1.0, 1.5))  # noqa: S311
-
-
 async def claim(session: AsyncSession, job_id: int, worker: str, settings: JobSettings) -> ClaimedJob | None:
     """Take a job that is due.
 
@@ -77,36 +77,47 @@ async def claim(session: AsyncSession, job_id: int, worker: str, settings: JobSe
     ClaimedJob or None
         None where there is nothing to take: done, taken, not due, or gone.
     """
-    row = (
+    found = (await session.execute(select(Job.dataset_id).where(Job.id == job_id, is_waiting()))).one_or_none()
+    if found is None:
+        return None
+    if found.dataset_id is not None:
+        await lock_datasets(session, [found.dataset_id])
+    job = (
         await session.execute(
             update(Job)
-            .where(Job.id == job_id, Job.state == JobState.QUEUED, Job.not_before <= func.now())
+            .where(Job.id == job_id, is_waiting())
             .values(
                 state=JobState.RUNNING,
                 attempts=Job.attempts + 1,
                 worker=worker,
                 lease_until=func.now() + timedelta(seconds=settings.lease_seconds),
             )
-            .returning(Job.stage, Job.dataset_id, Job.monitor, Job.payload, Job.fingerprint, Job.attempts, Job.trace)
+            .returning(Job)
         )
-    ).one_or_none()
-    if row is None:
+    ).scalar_one_or_none()
+    if job is None:
         return None
-    session.add(Attempt(job_id=job_id, number=row.attempts, worker=worker))
-    subject = subject_of(row.dataset_id, row.monitor)
+    session.add(Attempt(job_id=job_id, number=job.attempts, worker=worker))
+    claimed = await claimed_job(session, job)
+    await _refresh(session, claimed.subject)
+    return claimed
+
+
+async def claimed_job(session: AsyncSession, job: Job) -> ClaimedJob:
+    """Describe a job that runs, for its worker or in its place."""
+    subject = subject_of(job.dataset_id, job.monitor)
     rootname, kind = await _name(session, subject)
-    await _refresh(session, subject)
     return ClaimedJob(
-        job_id,
-        row.stage,
+        job.id,
+        job.stage,
         subject,
         rootname,
         kind,
-        row.payload,
-        row.fingerprint,
-        row.attempts,
-        worker,
-        row.trace,
+        job.payload,
+        job.fingerprint,
+        job.attempts,
+        job.worker or "unknown",
+        job.trace,
     )
 
 
@@ -164,6 +175,8 @@ async def close_attempt(
 
 
 async def _end(session: AsyncSession, job: ClaimedJob, **values: object) -> None:
+    if isinstance(job.subject, int):
+        await lock_datasets(session, [job.subject])
     result = await session.execute(update(Job).where(*_mine(job)).values(lease_until=None, **values).returning(Job.id))
     if result.scalar_one_or_none() is None:
         raise LostClaimError(f"job {job.id} ({job.stage} {job.rootname}) is no longer held by {job.worker}")
@@ -241,14 +254,42 @@ async def fail(
     return state
 
 
-async def give_back(session: AsyncSession, job: ClaimedJob) -> None:
+async def give_back(
+    session: AsyncSession,
+    job: ClaimedJob,
+    *,
+    pause: timedelta = timedelta(0),
+    kind: str | None = None,
+    error: str | None = None,
+    log: str | None = None,
+) -> None:
     """Return a job that this worker cannot finish; the attempt does not count.
+
+    Parameters
+    ----------
+    session
+        Session of a transaction.
+    job
+        The job.
+    pause
+        Pause before it may be taken again.
+    kind, error, log
+        What was in the way, where it was not the end of the worker.
 
     Raises
     ------
     LostClaimError
         If the job is no longer this worker's.
     """
-    await close_attempt(session, job, "given back")
-    await _end(session, job, state=JobState.QUEUED, attempts=Job.attempts - 1, sent_at=None, not_before=func.now())
+    await _end(
+        session,
+        job,
+        state=JobState.QUEUED,
+        attempts=Job.attempts - 1,
+        sent_at=None,
+        not_before=func.now() + pause,
+        error_kind=kind,
+        error=error,
+    )
+    await close_attempt(session, job, "given back", kind=kind, error=error, log=log)
     await _refresh(session, job.subject)

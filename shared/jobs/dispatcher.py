@@ -6,17 +6,19 @@ from datetime import timedelta
 
 import redis
 from sqlalchemy import ColumnElement, func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.exc import DBAPIError
 
 from shared.broker import JOB_QUEUES, Messenger
+from shared.database.clock import is_ago
 from shared.database.engine import Database
 from shared.database.leadership import keep_leading
 from shared.database.locks import AdvisoryLock
-from shared.database.models.operations import Dataset, Job, JobState
+from shared.database.models.operations import Job, JobState
 from shared.errors import LostClaimError
-from shared.jobs.claims import ClaimedJob, fail
+from shared.jobs.claims import claimed_job, fail
+from shared.jobs.due import is_waiting
 from shared.jobs.events import Outbox
-from shared.jobs.subjects import subject_of
+from shared.jobs.leases import Lease, LeaseWatch
 from shared.logs import get_logger
 from shared.settings import JobSettings
 
@@ -40,65 +42,52 @@ class Dispatcher:
         self._database = database
         self._messenger = messenger
         self._settings = settings
+        self._leases = LeaseWatch(settings.lease_seconds)
 
     async def run(self) -> None:
         """Lead whenever no other dispatcher does, until cancelled."""
         await keep_leading(self._database, AdvisoryLock.DISPATCHER, self._settings.sweep_seconds, self._lead)
 
     async def _lead(self, turns: AsyncIterator[None]) -> None:
-        loop = asyncio.get_running_loop()
-        # After a restart of Postgres every lease may be overdue: leave its holder the time to renew, which it tries
-        # three times within a lease.
-        patience = loop.time() + self._settings.lease_seconds / 2
         async for _ in turns:
-            if loop.time() > patience:
-                await self.expire()
-            try:
-                for queue in JOB_QUEUES:
+            await self.expire()
+            for queue in JOB_QUEUES:
+                try:
                     await self.feed(queue)
-            except redis.RedisError as error:
-                get_logger().warning("the broker does not answer; messages wait in Postgres", error=str(error))
+                except redis.RedisError as error:
+                    get_logger().warning("messages wait in Postgres", queue=queue, error=str(error))
 
     async def expire(self) -> int:
         """End the attempts whose lease ran out: their worker died or lost touch. Returns how many there were."""
-        outbox = Outbox()
-        async with self._database.transaction() as session:
-            overdue = (
-                await session.execute(
-                    select(Job, Dataset.rootname, Dataset.kind)
-                    .outerjoin(Dataset)
-                    .where(Job.state == JobState.RUNNING, Job.lease_until < func.now())
-                    .with_for_update(of=Job, skip_locked=True)
-                    .limit(self._settings.window)
-                )
-            ).all()
-            for job, rootname, kind in overdue:
-                await self._expire(session, job, rootname, kind, outbox)
+        query = select(Job.id, Job.attempts, Job.lease_until, Job.lease_until < func.now())
+        async with self._database.session() as session:
+            rows = (await session.execute(query.where(Job.state == JobState.RUNNING))).all()
+        leases = {job_id: (Lease(attempt, until), bool(over)) for job_id, attempt, until, over in rows}
+        overdue = self._leases.look(leases)
+        for job_id in overdue:
+            try:
+                await self._expire(job_id, leases[job_id][0])
+            except LostClaimError:
+                continue
+            except DBAPIError as error:
+                # One job must not be in the way of the others.
+                get_logger().error("lease not expired", job=job_id, error=str(error))
         return len(overdue)
 
-    async def _expire(
-        self, session: AsyncSession, job: Job, rootname: str | None, kind: str | None, outbox: Outbox
-    ) -> None:
-        worker = job.worker or "unknown"
-        claimed = ClaimedJob(
-            job.id,
-            job.stage,
-            subject_of(job.dataset_id, job.monitor),
-            rootname or str(job.monitor),
-            kind or "monitor",
-            job.payload,
-            job.fingerprint,
-            job.attempts,
-            worker,
-            job.trace,
-        )
-        reason = f"worker {worker} stopped renewing its lease in the middle of the work (killed, or cut off)"
-        try:
+    async def _expire(self, job_id: int, lease: Lease) -> None:
+        outbox = Outbox()
+        unchanged = (Job.state == JobState.RUNNING, Job.attempts == lease.attempt, Job.lease_until == lease.until)
+        async with self._database.transaction() as session:
+            job = (await session.execute(select(Job).where(Job.id == job_id, *unchanged))).scalar_one_or_none()
+            if job is None:
+                return
+            claimed = await claimed_job(session, job)
+            reason = (
+                f"worker {claimed.worker} stopped renewing its lease in the middle of the work (killed, or cut off)"
+            )
             # Its silence for a whole lease was pause enough.
             await fail(session, claimed, "transient", reason, self._settings, outbox, pause=timedelta(0))
-        except LostClaimError:
-            return
-        get_logger().warning("lease expired", job=job.id, dataset=claimed.rootname, worker=worker)
+        get_logger().warning("lease expired", job=job_id, dataset=claimed.rootname, worker=claimed.worker)
 
     async def feed(self, queue: str) -> int:
         """Send the messages of a queue that are due, up to its window. Returns how many there were.
@@ -111,11 +100,11 @@ class Dispatcher:
             return 0
         silent: ColumnElement[bool] = Job.sent_at.is_(None)
         if waiting == 0:
-            silent = or_(silent, Job.sent_at < func.now() - timedelta(seconds=self._settings.resend_seconds))
+            silent = or_(silent, is_ago(Job.sent_at, timedelta(seconds=self._settings.resend_seconds)))
         async with self._database.transaction() as session:
             due = (
                 select(Job.id)
-                .where(Job.queue == queue, Job.state == JobState.QUEUED, Job.not_before <= func.now(), silent)
+                .where(Job.queue == queue, is_waiting(), silent)
                 .order_by(Job.id)
                 .limit(room)
                 .with_for_update(skip_locked=True)

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import redis
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ColumnElement, and_, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.broker import Messenger, is_bulk
 from shared.database.locks import AdvisoryLock
-from shared.database.models.operations import Dataset, Event, Job, JobState
+from shared.database.models.operations import Attempt, Dataset, Event, Job, JobState
 from shared.jobs.routing import SIDE_BY_SIDE, NewJob, fingerprint, jobs_for
-from shared.jobs.states import refresh_state
+from shared.jobs.states import lock_datasets, refresh_state
 from shared.jobs.subjects import Subject, about, subject_columns
 from shared.logs import get_logger
 
@@ -57,6 +57,8 @@ async def add_job(session: AsyncSession, subject: Subject, job: NewJob, outbox: 
     int or None
         Id of the job; None where the same work exists already.
     """
+    if isinstance(subject, int):
+        await lock_datasets(session, [subject])
     waits = is_bulk(job.queue)
     sent_at = None if waits else func.now()
     statement = insert(Job).values(
@@ -90,16 +92,27 @@ async def add_job(session: AsyncSession, subject: Subject, job: NewJob, outbox: 
     if job_id is None:
         return None
     if job.stage not in SIDE_BY_SIDE:
-        await session.execute(
-            update(Job)
-            .where(about(Job, subject), Job.stage == job.stage, Job.id != job_id, Job.state != JobState.DROPPED)
-            .values(state=JobState.SUPERSEDED, lease_until=None)
-        )
+        await _supersede(session, and_(about(Job, subject), Job.stage == job.stage, Job.id != job_id))
     if isinstance(subject, int):
         await refresh_state(session, subject)
     if not waits:
         outbox.append((job.queue, job_id))
     return job_id
+
+
+async def _supersede(session: AsyncSession, older: ColumnElement[bool]) -> None:
+    """Let new work replace older work; an attempt at that is over, though its worker has yet to notice."""
+    replaced = await session.execute(
+        update(Job)
+        .where(older, Job.state.not_in((JobState.DROPPED, JobState.SUPERSEDED)))
+        .values(state=JobState.SUPERSEDED, lease_until=None)
+        .returning(Job.id)
+    )
+    await session.execute(
+        update(Attempt)
+        .where(Attempt.job_id.in_(replaced.scalars().all()), Attempt.finished_at.is_(None))
+        .values(finished_at=func.now(), outcome="superseded")
+    )
 
 
 async def record_event(
@@ -121,6 +134,7 @@ async def record_event(
         Job that brought it about.
     """
     if isinstance(subject, int):
+        await lock_datasets(session, [subject])
         kind = (await session.execute(select(Dataset.kind).where(Dataset.id == subject))).scalar_one()
         cause = (await session.execute(select(Job.queue).where(Job.id == job_id))).scalar_one_or_none()
         for job in jobs_for(event.name, kind, event.detail, cause):

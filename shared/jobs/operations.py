@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.models.operations import Dataset, Job, JobState
 from shared.errors import PermanentError
 from shared.jobs.events import NewEvent, Outbox, record_event
+from shared.jobs.states import lock_datasets
 from shared.jobs.subjects import subject_of
 
 __all__ = ["drop", "force", "requeue"]
@@ -39,10 +40,14 @@ async def drop(session: AsyncSession, job_ids: Sequence[int]) -> int:
 async def _move(
     session: AsyncSession, job_ids: Sequence[int], states: tuple[JobState, ...], event: str, **values: object
 ) -> int:
+    chosen = (
+        await session.execute(select(Job.id, Job.dataset_id).where(Job.id.in_(job_ids), Job.state.in_(states)))
+    ).all()
+    await lock_datasets(session, [job.dataset_id for job in chosen if job.dataset_id is not None])
     moved = (
         await session.execute(
             update(Job)
-            .where(Job.id.in_(job_ids), Job.state.in_(states))
+            .where(Job.id.in_([job.id for job in chosen]), Job.state.in_(states))
             .values(**values)
             .returning(Job.id, Job.dataset_id, Job.monitor, Job.stage)
         )

@@ -11,30 +11,35 @@ from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.broker import Messenger
-from shared.database.engine import Database, is_outage
+from shared.database.engine import DATABASE_ERRORS, Database, is_outage, is_victim
 from shared.database.models.operations import Attempt, Job, Stage
-from shared.errors import CosmoError, LostClaimError
+from shared.errors import CosmoError, LostClaimError, OutageError
 from shared.jobs import claims
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent, Outbox, record_event, send
+from shared.jobs.pause import Pause
 from shared.logs import get_logger
 from shared.metrics import JOB_SECONDS, JOBS_ENDED
+from shared.outages import is_trouble
 from shared.settings import JobSettings
 
 __all__ = ["Completion", "Handler", "JobRunner", "worker_name"]
 
-_OUTAGE_SECONDS = 120.0
-"""How long a finished job's result is held while Postgres is away."""
+_STOP_SECONDS = 5.0
+"""How long a process that stops waits for a Postgres that is away, before its job's lease is left to run out."""
 
 _RENEWALS = 3
 """How many times a lease is renewed within its length."""
 
 _RETRY_SECONDS = 0.5
 """Pause before a write that Postgres did not take is tried again; a renewal must not wait longer than that."""
+
+_WRONG = (IntegrityError, DataError, ProgrammingError)
+"""What Postgres says of statements that are as wrong the next time."""
 
 
 async def _nothing(_session: AsyncSession) -> None:
@@ -61,6 +66,15 @@ class Completion:
 
 
 Handler = Callable[[ClaimedJob], Awaitable[Completion]]
+
+
+def _kind_of(error: BaseException) -> str:
+    """Say what an error means for its job."""
+    if is_trouble(error):
+        return OutageError.kind
+    if isinstance(error, CosmoError):
+        return error.kind
+    return "transient" if isinstance(error, (DBAPIError, OSError)) and not isinstance(error, _WRONG) else "permanent"
 
 
 def worker_name(service: str) -> str:
@@ -99,6 +113,7 @@ class JobRunner:
         self._handlers = handlers
         self._worker = worker
         self._draining = False
+        self._pause = Pause(settings)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, job_id: int) -> None:
@@ -118,9 +133,15 @@ class JobRunner:
         with contextlib.suppress(asyncio.CancelledError):
             await task
 
+    @property
+    def trouble(self) -> str | None:
+        """Trouble of the environment for which this process takes no jobs; None where all is well."""
+        return self._pause.trouble(busy=bool(self._tasks))
+
     async def drain(self) -> None:
         """Take no more jobs; finish what runs within the grace period, then give it back."""
         self._draining = True
+        self._pause.stop()
         running = set(self._tasks)
         if not running:
             return
@@ -131,10 +152,14 @@ class JobRunner:
             await asyncio.wait(late)
 
     async def _run(self, job_id: int) -> None:
+        await self._pause.over()
+        if self._draining:
+            await self._unsend(job_id)
+            return
         try:
             async with self._database.transaction() as session:
                 job = await claims.claim(session, job_id, self._worker, self._settings)
-        except (DBAPIError, OSError) as error:
+        except DATABASE_ERRORS as error:
             # The job is still in Postgres; the dispatcher sends its message again.
             get_logger().warning("claim failed", job=job_id, error=str(error))
             return
@@ -164,7 +189,10 @@ class JobRunner:
         except asyncio.CancelledError:
             work.cancel()
             await asyncio.wait({work})
-            await self._persist(lambda session: claims.give_back(session, job))
+            try:
+                await self._persist(lambda session: claims.give_back(session, job), patience=_STOP_SECONDS)
+            except DATABASE_ERRORS as error:
+                get_logger().warning("not given back; its lease runs out", error=str(error))
             return "given back"
         finally:
             lease.cancel()
@@ -189,15 +217,22 @@ class JobRunner:
                 if not kept and not await self._is_done(job):
                     completion.discard()
                     return "lost"
+                self._pause.end()
                 await send(self._messenger, outbox)
                 return "done"
             completion.discard()
-        kind = error.kind if isinstance(error, CosmoError) else "permanent"
-        if isinstance(error, (DBAPIError, OSError)):
-            kind = "transient"
+        kind = _kind_of(error)
         message = str(error) if isinstance(error, CosmoError) else f"{type(error).__name__}: {error}"
         log = "".join(traceback.format_exception(error))
         get_logger().warning("job failed", kind=kind, error=message)
+        if kind == OutageError.kind:
+            pause = self._pause.begin(message)
+
+            async def give_back(session: AsyncSession) -> None:
+                await claims.give_back(session, job, pause=pause, kind=kind, error=message, log=log)
+
+            return "given back" if await self._persist(give_back) else "lost"
+        self._pause.end()
 
         async def write_failure(session: AsyncSession) -> None:
             outbox.clear()
@@ -218,24 +253,26 @@ class JobRunner:
             except LostClaimError as error:
                 get_logger().warning("lease lost", error=str(error))
                 return
-            except (DBAPIError, OSError) as error:
+            except DATABASE_ERRORS as error:
                 get_logger().warning("lease not renewed", error=str(error))
                 pause = min(_RETRY_SECONDS, pause)
             else:
                 pause = self._settings.lease_seconds / _RENEWALS
 
-    async def _persist(self, write: Callable[[AsyncSession], Awaitable[None]]) -> bool:
-        """Commit a transaction, waiting out an outage of Postgres. False where the job is lost."""
-        deadline = time.monotonic() + _OUTAGE_SECONDS
+    async def _persist(self, write: Callable[[AsyncSession], Awaitable[None]], patience: float | None = None) -> bool:
+        """Commit a transaction, waiting out an outage of Postgres however long. False where the job is lost."""
+        deadline = None if patience is None else time.monotonic() + patience
         while True:
             try:
                 async with self._database.transaction() as session:
                     await write(session)
             except LostClaimError:
                 return False
-            except (DBAPIError, OSError) as error:
-                if not is_outage(error) or time.monotonic() > deadline:
+            except DATABASE_ERRORS as error:
+                late = deadline is not None and time.monotonic() > deadline
+                if late or not (is_outage(error) or is_victim(error)):
                     raise
+                get_logger().warning("not written; tried again", error=str(error))
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
                 return True
@@ -255,6 +292,6 @@ class JobRunner:
 
     async def _unsend(self, job_id: int) -> None:
         """Let the dispatcher send a message again that this process will not act on."""
-        with contextlib.suppress(DBAPIError, OSError):
+        with contextlib.suppress(*DATABASE_ERRORS):
             async with self._database.transaction() as session:
                 await session.execute(update(Job).where(Job.id == job_id).values(sent_at=None))

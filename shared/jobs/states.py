@@ -1,13 +1,13 @@
 """The state of a dataset is a function of its jobs, so that it cannot tell anything else than they do."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.operations import Dataset, DatasetState, Job, JobState, Stage
 
-__all__ = ["derive_state", "refresh_state"]
+__all__ = ["derive_state", "lock_datasets", "refresh_state"]
 
 _ORDER = {Stage.FETCH: 0, Stage.CALIBRATE: 1, Stage.INGEST_RAW: 2, Stage.INGEST_PRODUCTS: 2}
 _RUNNING = (DatasetState.FETCHING, DatasetState.CALIBRATING, DatasetState.INGESTING)
@@ -45,6 +45,16 @@ def derive_state(jobs: Sequence[tuple[Stage, JobState]]) -> DatasetState:
     return _DONE[max(order for order, _ in counted)] if counted else DatasetState.DISCOVERED
 
 
+async def lock_datasets(session: AsyncSession, dataset_ids: Iterable[int]) -> None:
+    """Take datasets for a transaction that changes their jobs; call it before the transaction changes any job.
+
+    Who changes jobs takes the datasets first, then the jobs, then the lock of the events: in one order, so that no two
+    wait for each other. The lock leaves the row to foreign keys, which every new job, file and run of it checks.
+    """
+    query = select(Dataset.id).where(Dataset.id.in_(sorted(set(dataset_ids)))).order_by(Dataset.id)
+    await session.execute(query.with_for_update(key_share=True))
+
+
 async def refresh_state(session: AsyncSession, dataset_id: int) -> DatasetState:
     """Write the state of a dataset anew, inside the transaction that changed one of its jobs.
 
@@ -55,8 +65,8 @@ async def refresh_state(session: AsyncSession, dataset_id: int) -> DatasetState:
     dataset_id
         Dataset.
     """
-    # The row lock keeps two transactions from each deriving a state that the other makes wrong.
-    await session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update())
+    # Nor may two transactions each derive a state that the other makes wrong.
+    await lock_datasets(session, [dataset_id])
     await session.flush()
     jobs = (
         await session.execute(

@@ -97,3 +97,42 @@ def test_only_the_bell_of_its_own_queue_wakes_a_consumer(broker: BellBroker) -> 
     assert not woken.wait(0.3)
     messenger.send("fetch", 2)
     assert woken.wait(10)
+
+
+def test_noise_on_the_channel_is_not_heard(broker: BellBroker, work: Work) -> None:
+    done = work(look_seconds=60)
+    _wait(lambda: _ears(broker) == 1)
+    for noise in (b"\xff\xfe", b"no-such-queue", b""):
+        broker.client.publish("cosmo:bell", noise)
+    Messenger(broker).send("fetch", 5)
+    _wait(lambda: done == [5])
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [("cosmo:fetch", "text"), ("cosmo:fetch.msgs", "list"), ("cosmo:__heartbeats__", "text"), ("cosmo:fetch", "hash")],
+)
+def test_a_key_of_a_wrong_type_is_removed(broker: BellBroker, work: Work, key: str, kind: str) -> None:
+    done = work(look_seconds=0.1)
+    broker.client.delete(key)
+    match kind:
+        case "text":
+            broker.client.set(key, "noise")
+        case "list":
+            broker.client.rpush(key, "noise")
+        case _:
+            broker.client.hset(key, "noise", "noise")
+    if key != "cosmo:fetch.msgs":  # which a consumer with nothing to fetch does not meet
+        _wait(lambda: broker.client.type(key) in (b"none", b"zset"))
+    messenger = Messenger(broker)
+    assert messenger.waiting("fetch") == 0
+    messenger.send("fetch", 6)
+    _wait(lambda: done == [6])
+
+
+def test_a_message_that_cannot_be_read_is_left_out(broker: BellBroker, work: Work) -> None:
+    done = work(look_seconds=0.1)
+    broker.client.hset("cosmo:fetch.msgs", "1", b"\xff{")
+    broker.client.rpush("cosmo:fetch", "1")
+    Messenger(broker).send("fetch", 8)
+    _wait(lambda: done == [8], seconds=2.0)

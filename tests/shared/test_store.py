@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import PermanentError, TransientError
+from shared.errors import OutageError, PermanentError
 from shared.store import Store
 
 
@@ -33,6 +33,6 @@ def test_publish_read_remove(tmp_path: Path, protocol: str) -> None:
 def test_full_disk_is_transient_and_leaves_nothing(tmp_path: Path, small_disk: Callable[[str], Path]) -> None:
     disk = small_disk("64k")
     store = Store(f"file://{disk}/store")
-    with pytest.raises(TransientError, match="free space"):
+    with pytest.raises(OutageError, match="free space"):
         store.publish(_file(tmp_path, 1_000_000), "raw/x")
     assert [path for path in disk.rglob("*") if path.is_file()] == []

@@ -17,6 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 from services.archive.sources.streams import SourceStream
 from shared.cos.names import FileName, parse_name
 from shared.errors import PermanentError, TransientError
+from shared.outages import refusal
 from shared.urls import file_url, path_of
 
 __all__ = ["DirectorySource", "Listing", "SourceFile"]
@@ -186,9 +187,10 @@ class DirectorySource:
                         size += len(chunk)
                         out.write(chunk)
             except OSError as error:
-                raise TransientError(
+                raise refusal(
+                    error,
                     f"the scratch folder {target.parent} did not take {file.name}: {error}; free space there, or let "
-                    "TMPDIR name another folder"
+                    "TMPDIR name another folder",
                 ) from error
         if size != file.size:
             raise TransientError(f"{file.name} has {size} bytes where the scan saw {file.size}: it is still changing")

@@ -13,7 +13,7 @@ import pytest
 from services.calibrator.acceleration import left_out
 from services.calibrator.calibrate import CalibrationRequest, CalibrationResult, calibrate
 from services.calibrator.references import ReferenceFolder
-from shared.errors import PermanentError, TransientError
+from shared.errors import OutageError, PermanentError, TransientError
 
 RAW = "ldfd01vnq_rawtag_a.fits.gz"
 
@@ -57,11 +57,11 @@ async def test_too_little_memory_is_transient_and_recorded(make_request: MakeReq
 async def test_full_scratch_is_transient(
     make_request: MakeRequest, small_disk: Callable[[str], Path], reference_cache: Path
 ) -> None:
-    with pytest.raises(TransientError, match="free space"):
+    with pytest.raises(OutageError, match="free space"):
         await calibrate(make_request(scratch=small_disk("1m")))
     disk = small_disk("40m")  # holds the raw file and its events, not the images
     records: list[CalibrationResult] = []
-    with pytest.raises(TransientError, match="free space"):
+    with pytest.raises(OutageError, match="free space"):
         await calibrate(make_request(scratch=disk), records.append)
     (record,) = records
     assert record.run.error_type == "OSError"

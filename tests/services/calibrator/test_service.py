@@ -15,7 +15,7 @@ from services.calibrator.service import CalibrationService
 from shared.cos.names import parse_name
 from shared.database.engine import Database
 from shared.database.models.operations import Event, File, Run
-from shared.errors import PermanentError, TransientError
+from shared.errors import OutageError, PermanentError, TransientError
 from shared.jobs.claims import ClaimedJob
 from shared.settings import CalibratorSettings
 from shared.store import Store
@@ -92,7 +92,7 @@ async def test_run_out_of_memory_is_recorded(database: Database, make_service: M
 async def test_good_run_after_one_that_filled_the_store(
     database: Database, make_service: MakeService, job: ClaimedJob, store_disk: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(TransientError, match="free space"):
+    with pytest.raises(OutageError, match="free space"):
         await make_service().calibrate(job)
     (failed,) = await runs(database)
     assert (failed.current, failed.path, failed.exit_status) == (False, None, 0)

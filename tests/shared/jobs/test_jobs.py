@@ -1,6 +1,7 @@
 """The guarantees of jobs and events, on a real Postgres and a real broker."""
 
 import asyncio
+import errno
 import threading
 import time
 from typing import Any
@@ -9,12 +10,13 @@ import dramatiq
 import pytest
 import structlog
 from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from cosmo.launcher.embedded import EmbeddedValkey
 from shared.broker import Messenger, declare_actors, make_broker
 from shared.database.engine import Database
 from shared.database.models.operations import Attempt, Dataset, Event, Job, JobState, Stage
-from shared.errors import LostClaimError, PermanentError, TransientError, UnsupportedError
+from shared.errors import LostClaimError, OutageError, PermanentError, TransientError, UnsupportedError
 from shared.jobs import calibrations, claims, operations
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.dispatcher import Dispatcher
@@ -22,23 +24,11 @@ from shared.jobs.events import NewEvent, Outbox, add_job, record_event
 from shared.jobs.routing import NewJob
 from shared.jobs.runner import Completion, JobRunner
 from shared.settings import JobSettings
+from tests.shared.jobs.work import add_dataset, queue_job
 
 pytestmark = pytest.mark.integration
 
 SETTINGS = JobSettings(lease_seconds=0.6, backoff_seconds=0.0, max_attempts=3, grace_seconds=0.2, resend_seconds=0.1)
-
-
-async def _dataset(database: Database, kind: str = "association") -> int:
-    async with database.transaction() as session:
-        dataset = Dataset(rootname="ldfd01010", kind=kind)
-        session.add(dataset)
-        await session.flush()
-        return dataset.id
-
-
-async def _queue(database: Database, dataset_id: int, stage: Stage = Stage.CALIBRATE, version: int = 1) -> int | None:
-    async with database.transaction() as session:
-        return await add_job(session, dataset_id, NewJob(stage, "calibrate", {}, {"version": version}), Outbox())
 
 
 async def _job(database: Database, job_id: int | None) -> Job:
@@ -58,19 +48,19 @@ def _runner(database: Database, messenger: Messenger, handler: Any) -> JobRunner
 
 
 async def test_same_work_twice_is_one_job(database: Database) -> None:
-    dataset = await _dataset(database)
-    first = await _queue(database, dataset)
+    dataset = await add_dataset(database)
+    first = await queue_job(database, dataset)
     assert first is not None
-    assert await _queue(database, dataset) is None
-    assert await _queue(database, dataset, version=2) is not None
+    assert await queue_job(database, dataset) is None
+    assert await queue_job(database, dataset, version=2) is not None
     assert (await _job(database, first)).state is JobState.SUPERSEDED
 
 
 async def test_work_on_returned_inputs_is_done_again(database: Database) -> None:
-    dataset = await _dataset(database)
-    first = await _queue(database, dataset, version=1)
-    await _queue(database, dataset, version=2)
-    assert await _queue(database, dataset, version=1) == first
+    dataset = await add_dataset(database)
+    first = await queue_job(database, dataset, version=1)
+    await queue_job(database, dataset, version=2)
+    assert await queue_job(database, dataset, version=1) == first
     assert (await _job(database, first)).state is JobState.QUEUED
 
 
@@ -82,7 +72,7 @@ async def test_one_of_many_deliveries_claims(database: Database, messenger: Mess
         done.append(job.id)
         return Completion(NewEvent("dataset.calibrated", {"depends_on": {"*": {"run": 1}}}))
 
-    job_id = await _queue(database, await _dataset(database))
+    job_id = await queue_job(database, await add_dataset(database))
     assert job_id is not None
     runner = _runner(database, messenger, handler)
     await asyncio.gather(*(runner.run(job_id) for _ in range(3)))
@@ -110,7 +100,7 @@ async def test_kinds_of_error(
     async def handler(_job: ClaimedJob) -> Completion:
         raise error
 
-    job_id = await _queue(database, await _dataset(database))
+    job_id = await queue_job(database, await add_dataset(database))
     assert job_id is not None
     runner = _runner(database, messenger, handler)
     for _ in range(5):
@@ -129,7 +119,7 @@ async def test_requeue_and_drop(database: Database, messenger: Messenger) -> Non
             raise PermanentError("a reference is missing")
         return Completion(NewEvent("dataset.calibrated"))
 
-    job_id = await _queue(database, await _dataset(database))
+    job_id = await queue_job(database, await add_dataset(database))
     assert job_id is not None
     runner = _runner(database, messenger, handler)
     await runner.run(job_id)
@@ -150,26 +140,28 @@ async def test_new_work_replaces_a_failure(database: Database, messenger: Messen
     async def handler(_job: ClaimedJob) -> Completion:
         raise PermanentError("corrupt")
 
-    dataset = await _dataset(database)
-    job_id = await _queue(database, dataset)
+    dataset = await add_dataset(database)
+    job_id = await queue_job(database, dataset)
     assert job_id is not None
     await _runner(database, messenger, handler).run(job_id)
     assert await _state(database) == "failed"
-    await _queue(database, dataset, version=2)
+    await queue_job(database, dataset, version=2)
     assert await _state(database) == "discovered"
 
 
 async def test_dead_worker_counts_as_attempt_and_poison_ends(database: Database, messenger: Messenger) -> None:
-    job_id = await _queue(database, await _dataset(database))
+    job_id = await queue_job(database, await add_dataset(database))
     assert job_id is not None
     dispatcher = Dispatcher(database, messenger, SETTINGS)
     for _ in range(SETTINGS.max_attempts):
         async with database.transaction() as session:
             assert await claims.claim(session, job_id, "dead", SETTINGS) is not None
         assert await dispatcher.expire() == 0
-        async with database.transaction() as session:
-            await session.execute(update(Job).values(lease_until=func.now() - func.make_interval(0, 0, 0, 0, 0, 0, 1)))
-        assert await dispatcher.expire() == 1
+        looks = 0
+        while not await dispatcher.expire():
+            await asyncio.sleep(SETTINGS.lease_seconds / 3)
+            looks += 1
+        assert looks == 3
     job = await _job(database, job_id)
     assert job.state is JobState.FAILED
     assert "dead" in str(job.error)
@@ -177,7 +169,7 @@ async def test_dead_worker_counts_as_attempt_and_poison_ends(database: Database,
 
 
 async def test_late_worker_cannot_finish(database: Database) -> None:
-    job_id = await _queue(database, await _dataset(database))
+    job_id = await queue_job(database, await add_dataset(database))
     assert job_id is not None
     async with database.transaction() as session:
         job = await claims.claim(session, job_id, "slow", SETTINGS)
@@ -200,7 +192,7 @@ async def test_lease_is_renewed_and_lost_work_discarded(database: Database, mess
             await session.execute(update(Job).where(Job.id == job.id).values(worker="another"))
         return Completion(NewEvent("dataset.calibrated"), discard=lambda: discarded.append(job.id))
 
-    job_id = await _queue(database, await _dataset(database))
+    job_id = await queue_job(database, await add_dataset(database))
     assert job_id is not None
     await _runner(database, messenger, handler).run(job_id)
     assert discarded == [job_id]
@@ -218,7 +210,7 @@ async def test_drain_gives_back(database: Database, messenger: Messenger) -> Non
             raise
         raise AssertionError
 
-    job_id = await _queue(database, await _dataset(database))
+    job_id = await queue_job(database, await add_dataset(database))
     assert job_id is not None
     runner = _runner(database, messenger, handler)
     running = asyncio.ensure_future(runner.run(job_id))
@@ -231,7 +223,7 @@ async def test_drain_gives_back(database: Database, messenger: Messenger) -> Non
 
 
 async def test_lost_messages_are_sent_again(database: Database, messenger: Messenger, valkey: EmbeddedValkey) -> None:
-    await _queue(database, await _dataset(database))
+    await queue_job(database, await add_dataset(database))
     patient = Dispatcher(database, messenger, SETTINGS.model_copy(update={"resend_seconds": 60.0}))
     assert await patient.feed("calibrate") == 0
     dispatcher = Dispatcher(database, messenger, SETTINGS)
@@ -247,7 +239,7 @@ async def test_lost_messages_are_sent_again(database: Database, messenger: Messe
 
 
 async def test_events_are_ordered_and_route(database: Database) -> None:
-    dataset = await _dataset(database)
+    dataset = await add_dataset(database)
     outbox = Outbox()
     async with database.transaction() as session:
         await record_event(session, dataset, NewEvent("dataset.fetched", {"depends_on": {"*": {"a": 1}}}), outbox)
@@ -257,7 +249,7 @@ async def test_events_are_ordered_and_route(database: Database) -> None:
 
 
 async def test_acquisitions_are_not_calibrated(database: Database) -> None:
-    dataset = await _dataset(database, kind="acquisition")
+    dataset = await add_dataset(database, kind="acquisition")
     outbox = Outbox()
     async with database.transaction() as session:
         await record_event(session, dataset, NewEvent("dataset.fetched"), outbox)
@@ -265,7 +257,7 @@ async def test_acquisitions_are_not_calibrated(database: Database) -> None:
 
 
 async def test_bulk_work_waits_in_postgres(database: Database, messenger: Messenger) -> None:
-    dataset, outbox = await _dataset(database), Outbox()
+    dataset, outbox = await add_dataset(database), Outbox()
     async with database.transaction() as session:
         for version in range(5):
             job = NewJob(Stage.RECALIBRATE, "calibrate-bulk", {}, {"version": version})  # these stand side by side
@@ -278,7 +270,7 @@ async def test_bulk_work_waits_in_postgres(database: Database, messenger: Messen
 
 
 async def test_what_comes_of_bulk_work_is_bulk_work_of_the_same_trace(database: Database, messenger: Messenger) -> None:
-    dataset = await _dataset(database)
+    dataset = await add_dataset(database)
     with structlog.contextvars.bound_contextvars(trace="f" * 32):
         async with database.transaction() as session:
             job_id = await add_job(session, dataset, NewJob(Stage.FETCH, "fetch-bulk", {}, {}), Outbox())
@@ -322,3 +314,83 @@ async def test_a_person_overtakes_bulk_work(valkey: EmbeddedValkey, queue: str) 
     worker.stop()
     broker.close()
     assert order == [1, 4, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        OutageError("the store is full; free space"),
+        OSError(errno.ENOSPC, "No space left on device"),
+        MemoryError("no more"),
+        ConnectionRefusedError(errno.ECONNREFUSED, "Postgres is away"),
+    ],
+)
+async def test_trouble_of_the_environment_pauses_and_counts_no_attempt(
+    database: Database, messenger: Messenger, trouble: Exception
+) -> None:
+    well = False
+
+    async def handler(_job: ClaimedJob) -> Completion:
+        if not well:
+            raise trouble
+        return Completion(NewEvent("dataset.calibrated"))
+
+    job_id = await queue_job(database, await add_dataset(database))
+    assert job_id is not None
+    runner = _runner(database, messenger, handler)
+    assert runner.trouble is None
+    for _ in range(SETTINGS.max_attempts + 2):
+        await runner.run(job_id)
+        job = await _job(database, job_id)
+        assert (job.state, job.attempts, job.error_kind) == (JobState.QUEUED, 0, "outage")
+        assert str(trouble) in str(job.error)
+        assert str(trouble) in str(runner.trouble)
+    well = True
+    await runner.run(job_id)
+    job = await _job(database, job_id)
+    assert (job.state, job.error, runner.trouble) == (JobState.DONE, None, None)
+    async with database.session() as session:
+        outcomes = (await session.execute(select(Attempt.outcome).order_by(Attempt.id))).scalars().all()
+    assert outcomes == ["given back"] * (SETTINGS.max_attempts + 2) + ["done"]
+
+
+async def test_a_paused_worker_takes_nothing_until_it_is_over_and_stops_at_once(
+    database: Database, messenger: Messenger
+) -> None:
+    tried = []
+
+    async def handler(job: ClaimedJob) -> Completion:
+        tried.append(job.id)
+        raise OutageError("the store is full")
+
+    dataset = await add_dataset(database)
+    first, other = await queue_job(database, dataset), await queue_job(database, dataset, Stage.FETCH)
+    assert first is not None
+    assert other is not None
+    settings = SETTINGS.model_copy(update={"backoff_seconds": 30.0})
+    handlers = {Stage.CALIBRATE: handler, Stage.FETCH: handler}
+    runner = JobRunner(database, messenger, settings, handlers, "tester")
+    await runner.run(first)
+    waiting = asyncio.ensure_future(runner.run(other))
+    await asyncio.sleep(0.3)
+    assert not waiting.done()
+    await asyncio.wait_for(runner.drain(), 0.1)
+    await waiting
+    assert tried == [first]
+    job = await _job(database, other)
+    assert (job.state, job.sent_at) == (JobState.QUEUED, None)
+
+
+async def test_a_broken_constraint_is_not_tried_again(database: Database, messenger: Messenger) -> None:
+    async def apply(session: AsyncSession) -> None:
+        session.add(Dataset(rootname="ldfd01010", kind="association"))
+        await session.flush()
+
+    async def handler(_job: ClaimedJob) -> Completion:
+        return Completion(NewEvent("dataset.calibrated"), apply)
+
+    job_id = await queue_job(database, await add_dataset(database))
+    assert job_id is not None
+    await _runner(database, messenger, handler).run(job_id)
+    job = await _job(database, job_id)
+    assert (job.state, job.error_kind, job.attempts) == (JobState.FAILED, "permanent", 1)

@@ -37,7 +37,10 @@ async def write_alerts(session: AsyncSession, monitor: str, run_id: int, finding
     unresolved = {
         alert.key: alert
         for alert in (
-            await session.execute(select(Alert).where(Alert.monitor == monitor, Alert.state != AlertState.RESOLVED))
+            # Locked before the first event: who acknowledges takes the alert and the lock of the events in this order.
+            await session.execute(
+                select(Alert).where(Alert.monitor == monitor, Alert.state != AlertState.RESOLVED).with_for_update()
+            )
         ).scalars()
     }
     found = {finding.key: finding for finding in findings}

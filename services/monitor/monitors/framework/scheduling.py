@@ -137,8 +137,9 @@ class Scheduler:
                 select(
                     func.count().label("count"),
                     func.max(Event.id).label("newest"),
-                    func.extract("epoch", func.now() - func.max(Event.at)).label("quiet"),
-                    func.extract("epoch", func.now() - func.min(Event.at)).label("waited"),
+                    # Either way, since the database's clock may have been put back.
+                    func.abs(func.extract("epoch", func.now() - func.max(Event.at))).label("quiet"),
+                    func.abs(func.extract("epoch", func.now() - func.min(Event.at))).label("waited"),
                 ).where(
                     Event.name.in_(_ROWS_CHANGED),
                     Event.id > seen,
