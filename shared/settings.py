@@ -2,11 +2,11 @@
 
 from enum import StrEnum
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = [
@@ -151,7 +151,26 @@ class MonitorSettings(BaseModel):
     delivery_attempts: int = Field(6, ge=1, description="Tries before a message to a subscriber is given up")
     smtp_host: str | None = Field(None, description="Mail server for subscriptions by e-mail; none sends no mail")
     smtp_port: int = Field(25, gt=0, le=65535, description="Port of the mail server")
+    smtp_security: Literal["none", "starttls", "tls"] = Field(
+        "none", description="How the connection to the mail server is secured: none, starttls or tls"
+    )
+    smtp_user: str | None = Field(None, description="User of the mail server; none logs in as nobody")
+    smtp_password: SecretStr | None = Field(None, description="Password of that user")
+    subscription_failures: int = Field(
+        10, ge=1, description="Failed attempts in succession after which a subscription is disabled"
+    )
+    webhook_networks: str = Field(
+        "", description="Networks that webhooks may go to beside public addresses, comma separated (10.0.0.0/8)"
+    )
     mail_from: str = Field("cosmo@localhost", description="Sender of the mails")
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        for part in text.split(","):
+            if part.strip():
+                ip_network(part.strip())
+        return text
 
 
 class Settings(BaseSettings):

@@ -5,12 +5,10 @@ import re
 from collections.abc import Mapping
 
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
 
 from services.calibrator.workspace import sweep_scratch
 from shared.database.engine import Database
 from shared.database.models.operations import Attempt, Dataset, Job, JobState, Run, Stage
-from shared.errors import CosmoError
 from shared.jobs.claims import ClaimedJob
 from shared.logs import get_logger
 from shared.settings import CalibratorSettings
@@ -66,9 +64,15 @@ async def sweep_products(database: Database, store: Store) -> list[str]:
         live = set((await session.execute(running)).scalars())
         kept = set((await session.execute(recorded)).scalars())
     orphans = [path for path, job_id in found.items() if job_id not in live and path not in kept]
+    removed = []
     for path in orphans:
-        await asyncio.to_thread(store.remove, path)
-    return orphans
+        try:
+            await asyncio.to_thread(store.remove, path)
+        except Exception as error:  # noqa: BLE001 - every store has errors of its own, and other folders are removed
+            get_logger().warning("orphan not removed", path=path, error=str(error))
+        else:
+            removed.append(path)
+    return removed
 
 
 async def _suspects(database: Database) -> list[str]:
@@ -107,10 +111,10 @@ async def keep_sweeping(database: Database, store: Store, settings: CalibratorSe
         The scratch folder, and the pause between two sweeps.
     """
     while True:
-        try:
-            removed = await sweep_products(database, store) + await asyncio.to_thread(sweep_scratch, settings.scratch)
-            if removed:
-                get_logger().info("swept", removed=removed)
-        except (CosmoError, DBAPIError, OSError) as error:
-            get_logger().warning("sweep failed", error=str(error))
+        for sweep in (sweep_products(database, store), asyncio.to_thread(sweep_scratch, settings.scratch)):
+            try:
+                if removed := await sweep:
+                    get_logger().info("swept", removed=removed)
+            except Exception as error:  # noqa: BLE001 - whatever fails here, the next sweep must come
+                get_logger().warning("sweep failed", error=str(error))
         await asyncio.sleep(settings.sweep_seconds)

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Mapping
 
-from services.monitor.deliveries import Courier
 from services.monitor.monitors import monitors
 from services.monitor.monitors.framework.runs import MonitorService
 from services.monitor.monitors.framework.scheduling import QUEUE, Scheduler
+from services.monitor.notifications import Notifier
 from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
@@ -30,7 +30,7 @@ def main() -> None:
     async def watch(database: Database, messenger: Messenger) -> None:
         await asyncio.gather(
             Scheduler(database, messenger, settings.monitor, known.values()).run(),
-            Courier(database, settings.monitor).run(),
+            Notifier(database, settings.monitor).run(),
         )
 
     run_worker("monitor-worker", settings, [QUEUE], handlers, background=watch)

@@ -17,5 +17,5 @@ class AdvisoryLock(IntEnum):
     """Held by a scan while it writes what it found."""
     SCHEDULER = 0x434F534D52
     """Held by the one scheduler of monitors that is at work."""
-    COURIER = 0x434F534D53
+    NOTIFIER = 0x434F534D53
     """Held by the one courier of subscriptions that is at work."""

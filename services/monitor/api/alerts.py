@@ -3,9 +3,8 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field, SecretStr, TypeAdapter, ValidationError
-from pydantic.networks import HttpUrl
-from sqlalchemy import delete, func, select
+from pydantic import Field, SecretStr
+from sqlalchemy import func, select
 
 from services.monitor.audit import name_subject
 from services.monitor.bodies import RequestModel
@@ -13,6 +12,9 @@ from services.monitor.context import CurrentContext, Operator, Session, Subscrib
 from services.monitor.errors import ApiError
 from services.monitor.gallery import find_monitor
 from services.monitor.monitors.framework.alerts import acknowledge
+from services.monitor.notifications.mails import check_address
+from services.monitor.notifications.notifier import enable_subscription
+from services.monitor.notifications.webhooks import check_secret, make_secret, normalise_url
 from services.monitor.paging import decode_cursor, page, split
 from shared.alerts import OPERATIONS
 from shared.database.models.monitoring import Alert, AlertState, Delivery, Severity, Subscription
@@ -21,7 +23,6 @@ from shared.logs import get_logger
 __all__ = ["router"]
 
 router = APIRouter(tags=["alerts"])
-_URL: TypeAdapter[HttpUrl] = TypeAdapter(HttpUrl)
 _NAMES = (
     "id", "monitor", "run_id", "rule", "severity", "message", "value", "threshold", "source", "rootname", "state",
     "acknowledged_by",
@@ -92,7 +93,11 @@ class NewSubscription(RequestModel):
 
     channel: Literal["webhook", "email"]
     target: str = Field(description="URL of a webhook, or an e-mail address", max_length=2000)
-    secret: SecretStr | None = Field(None, description="Key of the signature of a webhook's body")
+    secret: SecretStr | None = Field(
+        None,
+        description="Key of a webhook's signatures: whsec_ and 24 to 64 bytes in base64; one is made if left out",
+        max_length=200,
+    )
     monitor: str | None = Field(
         None, description="Name of the monitor, or operations for the system itself; all of them if left out"
     )
@@ -100,25 +105,33 @@ class NewSubscription(RequestModel):
     severity: Severity = Field(Severity.WARN, description="Least grave alert that is delivered")
 
 
-def _check_target(wanted: NewSubscription) -> None:
-    if wanted.channel == "webhook":
-        try:
-            _URL.validate_python(wanted.target)
-        except ValidationError as error:
-            raise ApiError(400, "bad_value", f"a webhook needs an http or https URL, not {wanted.target!r}") from error
-    elif wanted.target.count("@") != 1 or any(mark in wanted.target for mark in " \r\n,"):
-        raise ApiError(400, "bad_value", f"{wanted.target!r} is no e-mail address")
+def _address(wanted: NewSubscription) -> tuple[str, str | None]:
+    """Target as it is written to, and the key of its signatures."""
+    given = wanted.secret.get_secret_value() if wanted.secret else None
+    try:
+        if wanted.channel == "email":
+            check_address(wanted.target)
+            return wanted.target, None
+        if given is not None:
+            check_secret(given)
+    except ValueError as error:
+        raise ApiError(400, "bad_value", str(error)) from error
+    try:
+        return normalise_url(wanted.target), given or make_secret()
+    except ValueError as error:
+        raise ApiError(400, "bad_value", f"a webhook needs an http or https URL, not {wanted.target!r}") from error
 
 
 async def _describe(session: Session, subscription: Subscription) -> dict[str, Any]:
     counts = await session.execute(
         select(Delivery.state, func.count()).where(Delivery.subscription_id == subscription.id).group_by(Delivery.state)
     )
-    names = ("id", "channel", "target", "monitor", "subject", "severity", "created_by")
+    names = ("id", "channel", "target", "monitor", "subject", "severity", "created_by", "failures", "last_error")
     return {
         **{name: getattr(subscription, name) for name in names},
         "signed": subscription.secret is not None,
         "created_at": subscription.created_at.isoformat(),
+        "disabled_at": subscription.disabled_at.isoformat() if subscription.disabled_at else None,
         "deliveries": {state: count for state, count in counts},  # noqa: C416 - rows, not pairs
     }
 
@@ -132,12 +145,12 @@ async def list_subscriptions(session: Session, _name: Subscriber) -> dict[str, A
 
 @router.post("/subscriptions", summary="Have alerts or fresh results delivered", status_code=201)
 async def subscribe(wanted: NewSubscription, session: Session, request: Request, name: Subscriber) -> dict[str, Any]:
-    """Subscribe."""
-    _check_target(wanted)
+    """Subscribe; the answer is the only one that has the secret."""
+    target, secret = _address(wanted)
     subscription = Subscription(
         channel=wanted.channel,
-        target=wanted.target,
-        secret=wanted.secret.get_secret_value() if wanted.secret else None,
+        target=target,
+        secret=secret,
         monitor=_subject(wanted.monitor) if wanted.monitor else None,
         subject=wanted.subject,
         severity=wanted.severity,
@@ -147,16 +160,27 @@ async def subscribe(wanted: NewSubscription, session: Session, request: Request,
     await session.commit()
     await session.refresh(subscription)
     name_subject(request, f"subscription {subscription.id}")
-    return await _describe(session, subscription)
+    return {**await _describe(session, subscription), "secret": secret}
+
+
+@router.post("/subscriptions/{subscription_id}/enable", summary="Deliver to a disabled subscription again")
+async def enable(subscription_id: int, session: Session, _name: Subscriber) -> dict[str, Any]:
+    """Enable one; what happened while it was disabled is delivered."""
+    found = await session.get(Subscription, subscription_id, with_for_update=True)
+    if found is None:
+        raise ApiError(404, "unknown_subscription", f"no subscription {subscription_id}")
+    await enable_subscription(session, found)
+    await session.commit()
+    return await _describe(session, found)
 
 
 @router.delete("/subscriptions/{subscription_id}", summary="End a subscription", status_code=204)
 async def unsubscribe(subscription_id: int, session: Session, _name: Subscriber) -> Response:
     """Unsubscribe."""
-    found = await session.execute(
-        delete(Subscription).where(Subscription.id == subscription_id).returning(Subscription.id)
-    )
-    if found.scalar_one_or_none() is None:
+    found = await session.get(Subscription, subscription_id, with_for_update=True)
+    if found is None:
         raise ApiError(404, "unknown_subscription", f"no subscription {subscription_id}")
+    await enable_subscription(session, found)  # nothing is left to alert of
+    await session.delete(found)
     await session.commit()
     return Response(status_code=204)

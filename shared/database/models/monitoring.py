@@ -206,6 +206,9 @@ class Subscription(Base):
     severity: Mapped[Severity] = mapped_column(_enum(Severity), comment="Least grave alert that is delivered")
     created_by: Mapped[str] = mapped_column(comment="Name of the token")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    failures: Mapped[int] = mapped_column(default=0, server_default="0", comment="Failed attempts in succession")
+    last_error: Mapped[str | None] = mapped_column(comment="Why an attempt failed last")
+    disabled_at: Mapped[datetime | None] = mapped_column(comment="When it was disabled, having failed too often")
 
 
 class Delivery(Base):

@@ -68,3 +68,25 @@ async def test_failed_for_good_leaves_nothing(database: Database, claim_new: Cla
         await claims.fail(session, job, "permanent", "no", JobSettings(), Outbox())
     assert await sweep_products(database, store) == [product_folder(job, "aaaa")]
     assert store.folders("products/ldfd01010") == []
+
+
+async def test_a_folder_that_cannot_be_removed_keeps_no_other(
+    database: Database, claim_new: Claim, tmp_path: Path
+) -> None:
+    class Stubborn(Store):
+        def remove(self, folder: str) -> None:
+            if folder.endswith("-aaaa"):
+                raise RuntimeError("a store's own error")
+            super().remove(folder)
+
+    store = Stubborn(f"file://{tmp_path}/store")
+    product = tmp_path / "ldfd01010_x1dsum.fits.gz"
+    product.write_bytes(b"x")
+    job = await claim_new("ldfd01010")
+    folders = [product_folder(job, token) for token in ("aaaa", "bbbb")]
+    for folder in folders:
+        store.publish(product, folder)
+    async with database.transaction() as session:
+        await session.execute(update(Job).values(state=JobState.QUEUED, lease_until=None))
+    assert await sweep_products(database, store) == folders[1:]
+    assert store.folders("products/ldfd01010") == [folders[0].rsplit("/", 1)[1]]

@@ -216,7 +216,11 @@ async def test_a_run_is_asked_for_with_a_token(measured: House, web: httpx.Async
     ("body", "reason"),
     [
         ({"channel": "webhook", "target": "file:///etc/passwd"}, "http or https"),
+        ({"channel": "webhook", "target": "http://me:word@example.org/"}, "http or https"),
+        ({"channel": "webhook", "target": "http://example.org/", "secret": "s3cret"}, "whsec_"),
         ({"channel": "email", "target": "nobody"}, "no e-mail address"),
+        ({"channel": "email", "target": "a@b.c\r\nBcc: d@e.f"}, "no e-mail address"),
+        ({"channel": "email", "target": "a@b@c"}, "no e-mail address"),
         ({"channel": "email", "target": "a@b.c", "monitor": "nonesuch"}, "no monitor"),
         ({"channel": "pigeon", "target": "a"}, "channel"),
     ],
@@ -228,12 +232,18 @@ async def test_wrong_subscriptions_are_refused(web: httpx.AsyncClient, body: dic
 
 
 async def test_subscriptions_come_and_go(web: httpx.AsyncClient) -> None:
-    body = {"channel": "webhook", "target": "http://localhost:1/hook", "secret": "s3cret", "monitor": "fuv-dark"}
+    body = {"channel": "webhook", "target": "http://localhost:1/hook", "monitor": "fuv-dark"}
     assert (await web.post("/api/v1/subscriptions", json=body)).status_code == 401
     made = (await web.post("/api/v1/subscriptions", json=body, headers=_BEARER)).json()
     assert (made["signed"], made["created_by"]) == (True, "operator")
-    assert "s3cret" not in json.dumps(made)
+    assert made["secret"].startswith("whsec_")
     assert (await web.get("/api/v1/subscriptions")).status_code == 401
+    listed = (await web.get("/api/v1/subscriptions", headers=_BEARER)).json()
+    assert made["secret"] not in json.dumps(listed)
+    assert (listed["items"][0]["disabled_at"], listed["items"][0]["failures"]) == (None, 0)
+    enabled = await web.post(f"/api/v1/subscriptions/{made['id']}/enable", headers=_BEARER)
+    assert enabled.json()["failures"] == 0
+    assert (await web.post("/api/v1/subscriptions/999/enable", headers=_BEARER)).status_code == 404
     path = f"/api/v1/subscriptions/{made['id']}"
     assert (await web.delete(path, headers=_BEARER)).status_code == 204
     assert (await web.delete(path, headers=_BEARER)).status_code == 404

@@ -19,6 +19,7 @@ from shared.database.models.operations import Event, Job, JobState, Stage
 from shared.jobs.events import Outbox, add_job, send
 from shared.jobs.routing import NewJob
 from shared.jobs.subjects import about
+from shared.logs import get_logger
 from shared.settings import MonitorSettings
 
 __all__ = ["QUEUE", "Scheduler", "request_run"]
@@ -89,8 +90,15 @@ class Scheduler:
 
     async def _lead(self, turns: AsyncIterator[None]) -> None:
         async for _ in turns:
-            for monitor in self._monitors:
+            await self.look_at_all()
+
+    async def look_at_all(self) -> None:
+        """Ask for the runs that are due; a monitor that cannot be looked at keeps no other waiting."""
+        for monitor in self._monitors:
+            try:
                 await self.look(monitor)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the others come next
+                get_logger().warning("monitor not looked at", monitor=monitor.name, error=str(error))
 
     async def look(self, monitor: Monitor) -> None:
         """Ask for a run of a monitor if one is due."""

@@ -1,5 +1,7 @@
 """When monitors run: after rows of their tables, by the clock, and at the latest."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import func, select, text
 
@@ -45,6 +47,14 @@ async def test_new_rows_of_its_tables_make_a_monitor_run_once(bench: RunBench) -
     await bench.runner.run(jobs[0].id)
     await bench.scheduler.look(MONITOR)
     assert await _queued(bench) == 0
+
+
+async def test_a_monitor_that_cannot_be_looked_at_keeps_no_other_waiting(bench: RunBench) -> None:
+    broken = replace(MONITOR, name="broken", tables=None)  # type: ignore[arg-type]
+    scheduler = Scheduler(bench.database, bench.messenger, MonitorSettings(quiet_seconds=0), [broken, MONITOR])
+    await _ingest(bench, {"darks": 53})
+    await scheduler.look_at_all()
+    assert await _queued(bench) == 1
 
 
 async def test_a_monitor_runs_by_the_clock(bench: RunBench) -> None:
