@@ -68,10 +68,10 @@ def _can_lend_reading() -> bool:
 
 
 # An ordinary user, who may read what the tests are made of even where it lies below root's closed home; nothing else.
-_AS_NOBODY = (
+_AS_USER = (
     "setpriv",
-    "--reuid=65534",
-    "--regid=65534",
+    "--reuid={user}",
+    "--regid={user}",
     "--clear-groups",
     "--bounding-set=-all,+dac_read_search",
     "--inh-caps=-all,+dac_read_search",
@@ -81,24 +81,29 @@ _AS_NOBODY = (
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="this test run is an ordinary user's already")
 @pytest.mark.skipif(not _can_lend_reading(), reason="needs setpriv (util-linux) and CAP_DAC_READ_SEARCH")
-def test_an_ordinary_user_can_start_it() -> None:
+@pytest.mark.parametrize("user", [65534, 4711], ids=["nobody", "a user without a name"])
+def test_an_ordinary_user_can_start_it(user: int) -> None:
     folder = Path(tempfile.mkdtemp(prefix="cosmo-user-"))
-    os.chown(folder, 65534, 65534)
+    os.chown(folder, user, user)
     script = (
         "import os, sys\n"
         "from pathlib import Path\n"
         "from cosmo.launcher.embedded import EmbeddedPostgres, EmbeddedValkey\n"
-        "assert os.geteuid() == 65534 and not os.access('/etc', os.W_OK)\n"
+        f"assert os.geteuid() == {user} and not os.access('/etc', os.W_OK)\n"
         "for kind in (EmbeddedPostgres, EmbeddedValkey):\n"
         "    server = kind(Path(sys.argv[1])); server.start(); server.stop()\n"
         "print('fine')"
     )
     try:
         done = subprocess.run(
-            [*_AS_NOBODY, sys.executable, "-c", script, str(folder)], capture_output=True, text=True, timeout=60
+            [*(part.format(user=user) for part in _AS_USER), sys.executable, "-c", script, str(folder)],
+            env={key: value for key, value in os.environ.items() if key != "HOME"},
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         assert done.stdout.strip() == "fine", done.stderr
-        assert {path.stat().st_uid for path in folder.rglob("*")} == {65534}
+        assert {path.stat().st_uid for path in folder.rglob("*")} == {user}
     finally:
         shutil.rmtree(folder)
 

@@ -105,3 +105,50 @@ def test_worker_stays_light() -> None:
     code = "import sys, services.calibrator.__main__; print(*sorted({'calcos', 'scipy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+WITHOUT_LINUX = """
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import psutil
+
+from services.calibrator.template import Child, ChildRun
+from shared import operating_system
+
+
+async def main(folder: Path) -> None:
+    for limit in (60.0, 1.0):
+        run = Child(ChildRun(folder / "ldfd01010_asn.fits", folder / f"out{limit:.0f}", folder, 8192, limit))
+        await run.wait()
+        result = run.end()
+        print(result.error_type, result.timed_out, result.peak_rss_mb > 20, result.cpu_seconds >= 0)
+        (folder / "ldfd01010_asn.fits").unlink()
+        os.mkfifo(folder / "ldfd01010_asn.fits")  # nobody writes into it, so that the next run waits for ever
+    templates = psutil.Process().children()
+    print(operating_system.LINUX, [run for template in templates for run in template.children()])
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+def test_runs_on_another_system(tmp_path: Path) -> None:
+    """A run that fails and one that is stopped, with what Linux alone offers switched off in every process."""
+    (tmp_path / "sitecustomize.py").write_text("import shared.operating_system as o\no.LINUX = False\n")
+    (tmp_path / "script.py").write_text(WITHOUT_LINUX)
+    for name in ("out60", "out1"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "ldfd01010_asn.fits").write_text("no FITS")
+    paths = [str(tmp_path), str(Path(__file__).parents[3])]
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "script.py"), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.splitlines() == ["OSError False True True", " True True True", "False []"], done.stderr
