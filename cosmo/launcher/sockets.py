@@ -11,7 +11,7 @@ from shared.errors import PermanentError
 __all__ = ["socket_folder"]
 
 _SOCKET_PATH_LIMIT = 85
-"""Bytes: Unix socket paths are limited to 107 of them (103 on macOS); Postgres adds the name of its socket's lock."""
+"""Bytes: Unix socket paths are limited to 107 of them (103 on macOS), and the sockets have names of up to 14."""
 
 
 def socket_folder(data_dir: Path) -> Path:
