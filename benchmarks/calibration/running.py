@@ -166,7 +166,7 @@ def compare(plain: Path, packed: Path, keep: str = "*") -> list[str]:
     keep
         Suffixes of the products that were kept.
     """
-    written = {path.name for path in kept_products(plain, keep)}
+    written = {path.name for path in kept_products(plain, keep)[0]}
     kept = {path.name.removesuffix(".gz") for path in packed.iterdir()}
     different = sorted(written ^ kept)
     for name in sorted(written & kept):

@@ -176,7 +176,7 @@ def _record(prepared: Prepared, workspace: Workspace, runs: Sequence[RunResult])
 def _check(run: RunResult, prepared: Prepared, workspace: Workspace) -> None:
     """Refuse a run that did not come out whole."""
     status = judge(run)
-    if status == _NOTHING_TO_DO:
+    if status == _NOTHING_TO_DO and not prepared.promised:
         raise UnsupportedError("CalCOS found nothing to calibrate (status 5)")
     if status != 0:
         raise PermanentError(f"CalCOS ended with status {status}\nthe end of its log:\n{run.tail}")
@@ -191,11 +191,15 @@ def _finish(
     division: Division,
 ) -> CalibrationResult:
     """Pack what a good run left."""
-    products = tuple(pack(kept_products(workspace.outdir, request.keep), request.products))
+    kept, others = kept_products(workspace.outdir, request.keep)
+    products = tuple(pack(kept, request.products))
+    notes = (f"not kept, as COSMO_CALIBRATOR__KEEP says: {', '.join(others)}",) if others else ()
     left_out = [f"{name} was missing and is left out" for name in sorted(request.accepted_missing)]
     find_target = request.recipe is not None and request.recipe.options.find_target.flag
     found = product_warnings(workspace.outdir, record.run.log, find_target=find_target)
-    record = replace(record, products=products, warnings=(*record.warnings, *left_out, *found))
+    record = replace(
+        record, products=products, notes=record.notes + notes, warnings=(*record.warnings, *left_out, *found)
+    )
     if request.recipe is None:
         return record
     derived = [workspace.references / change.file for change in prepared.changes if isinstance(change, TableCopied)]

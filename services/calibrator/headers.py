@@ -12,7 +12,7 @@ from shared.cos.references import FILETYPES, header_keyword, needed_references
 from shared.cos.switches import SWITCHES
 from shared.errors import PermanentError
 
-__all__ = ["Association", "Exposure", "read_association", "read_exposures", "rewrite_references"]
+__all__ = ["Exposure", "read_exposures", "rewrite_references"]
 
 _RAW = ("rawtag", "rawaccum", "rawacq", "corrtag")
 """Suffixes of files that CalCOS starts from; calibrated events are among the inputs only where a recipe has them."""
@@ -59,15 +59,6 @@ class Exposure:
         return {name: self.text(name) for name in SWITCHES if name in self.header}
 
 
-@dataclass(frozen=True)
-class Association:
-    """Members that an association says are present, and its product."""
-
-    path: Path
-    members: tuple[str, ...]
-    product: str | None
-
-
 def read_exposures(folder: Path) -> list[Exposure]:
     """Raw science files of a folder.
 
@@ -89,31 +80,6 @@ def _headers(path: Path) -> tuple[fits.Header, fits.Header]:
         if len(hdus) < 2:
             raise PermanentError(f"{path.name}: there is no extension with data in it; fetch it again")
         return hdus[0].header, hdus[1].header
-
-
-def read_association(folder: Path) -> Association | None:
-    """Association table of a folder; None for a single exposure.
-
-    Raises
-    ------
-    PermanentError
-        If there is more than one, or it holds no table of members.
-    """
-    paths = sorted(folder.glob("*_asn.fits"))
-    if not paths:
-        return None
-    if len(paths) > 1:
-        raise PermanentError(f"more than one association table: {', '.join(path.name for path in paths)}")
-    try:
-        rows = fits.getdata(paths[0], "ASN")
-        present = [
-            (str(row["MEMNAME"]).strip().lower(), str(row["MEMTYPE"]).strip()) for row in rows if row["MEMPRSNT"]
-        ]
-    except KeyError as error:
-        raise PermanentError(f"{paths[0].name}: no table of members ({error}); fetch it again") from error
-    products = [name for name, kind in present if kind.startswith("PROD")]
-    members = tuple(name for name, kind in present if kind.startswith("EXP"))
-    return Association(paths[0], members, products[0] if products else None)
 
 
 def rewrite_references(exposures: Iterable[Exposure], names: Mapping[tuple[str, str], str]) -> None:

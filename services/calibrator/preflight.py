@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.calibrator.headers import Association, Exposure
+from services.calibrator.headers import Exposure
 from services.calibrator.references import Reference, ReferenceFolder
+from shared.cos.association import Association
 from shared.cos.completeness import missing_raw, opened_beside
 from shared.cos.segments import expected_segments
 from shared.cos.switches import SWITCHES
@@ -61,14 +62,17 @@ def preflight(
     if missing:
         raise PermanentError(f"incomplete: {', '.join(missing)} missing; fetch them, or force the dataset through")
     if not exposures:
-        raise UnsupportedError("there is no raw science file; nothing to calibrate")
+        off = association is not None and not association.members
+        why = "the association says of no exposure that it is present" if off else "there is no raw science file"
+        raise UnsupportedError(f"{why}; nothing to calibrate")
     if association is None and len({exposure.rootname for exposure in exposures}) > 1:
         raise PermanentError("several exposures without an association table, which CalCOS needs; fetch it")
     for exposure in exposures:
         _check_header(exposure)
+        _check_kind(association, exposure)
     if not any(exposure.is_set(switch) for exposure in exposures for switch in exposure.switches()):
         raise UnsupportedError("every calibration switch is OMIT; nothing to calibrate")
-    return Preflight(tuple(references.resolve(exposures)), _notes(exposures))
+    return Preflight(tuple(references.resolve(exposures)), _notes(association, exposures))
 
 
 def _missing(association: Association | None, exposures: Sequence[Exposure]) -> set[str]:
@@ -106,11 +110,34 @@ def _check_header(exposure: Exposure) -> None:
         raise PermanentError(f"{name}: DGEOCORR is PERFORM while GEOCORR is OMIT, which CalCOS refuses")
 
 
-def _notes(exposures: Sequence[Exposure]) -> tuple[str, ...]:
+def _check_kind(association: Association | None, exposure: Exposure) -> None:
+    """Refuse a row that CalCOS refuses (`Observation.__init__`): wavecals alone have a MEMTYPE that ends in WAVE."""
+    rows = association.rows if association else ()
+    kind = next((row.kind for row in rows if row.present and row.name == exposure.rootname), None)
+    if kind is not None and kind.upper().endswith("WAVE") != (exposure.text("EXPTYPE") == "WAVECAL"):
+        raise PermanentError(
+            f"{exposure.path.name}: MEMTYPE is {kind} in the association and EXPTYPE {exposure.text('EXPTYPE')} in the "
+            "header; correct one of them"
+        )
+
+
+def _notes(association: Association | None, exposures: Sequence[Exposure]) -> tuple[str, ...]:
     roots = sorted({exposure.rootname for exposure in exposures})
     folder = exposures[0].path.parent
-    return tuple(
+    return _notes_on_table(association) + tuple(
         f"{root}_spt is missing: no TIMELINE orbit data and no {root}_jnk product"
         for root in roots
         if not (folder / f"{root}_spt.fits").is_file()
     )
+
+
+def _notes_on_table(association: Association | None) -> tuple[str, ...]:
+    if association is None:
+        return ()
+    off = (f"{root} is left out, as {association.name} says (MEMPRSNT)" for root in association.left_out)
+    lower = (
+        f"{row.name} is no product to CalCOS, since its MEMTYPE {row.kind} is not in upper case: nothing is added up"
+        for row in association.rows
+        if not row.is_exposure and not row.is_product
+    )
+    return (*off, *lower)

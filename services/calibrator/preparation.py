@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.calibrator.headers import read_association, read_exposures, rewrite_references
+from services.calibrator.associations import keep_members, read_association
+from services.calibrator.headers import read_exposures, rewrite_references
 from services.calibrator.preflight import preflight
 from services.calibrator.products import promised_products
 from services.calibrator.recipes.arguments import calcos_arguments, write_shifts
@@ -126,6 +127,7 @@ def prepare(request: CalibrationRequest, workspace: Workspace) -> Prepared:
     """
     folder, lref = workspace.inputs, workspace.references
     stage(request.raw, folder)
+    keep_members(folder, request.recipe.members.wavecals if request.recipe else ())
     odd = tuple(warning for path in sorted(folder.glob("*.fits")) for warning in check_fits(path))
     changes, warnings = _edit(request, workspace)
     warnings += odd
@@ -155,7 +157,7 @@ def prepare(request: CalibrationRequest, workspace: Workspace) -> Prepared:
             orbits = [path.name[:9] for path in folder.glob("*_spt.fits")]
             changes += tuple(divide(division, exposures, orbits))
     return Prepared(
-        association.path if association else exposures[0].path,
+        folder / association.name if association else exposures[0].path,
         calcos_arguments(options, request.label, folder),
         frozenset(promised_products(association, exposures, options)),
         references,

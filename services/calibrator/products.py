@@ -9,7 +9,8 @@ from pathlib import Path
 
 from isal import igzip
 
-from services.calibrator.headers import Association, Exposure
+from services.calibrator.headers import Exposure
+from shared.cos.association import Association
 from shared.cos.names import parse_name
 from shared.errors import PermanentError
 from shared.fits import check_fits
@@ -130,8 +131,8 @@ def check_products(outdir: Path, promised: Collection[str]) -> None:
         check_fits(outdir / name)
 
 
-def kept_products(outdir: Path, keep: str) -> list[Path]:
-    """Products of a run that the policy keeps.
+def kept_products(outdir: Path, keep: str) -> tuple[list[Path], list[str]]:
+    """Products of a run that the policy keeps, and the names of the others.
 
     Parameters
     ----------
@@ -139,12 +140,22 @@ def kept_products(outdir: Path, keep: str) -> list[Path]:
         Folder that CalCOS wrote to.
     keep
         Patterns of suffixes, comma separated.
+
+    Raises
+    ------
+    PermanentError
+        If CalCOS wrote a file whose name says nothing of what it is.
     """
-    return [
-        path
-        for path in sorted(outdir.glob("*.fits"))
-        if _is_product(path) and _is_kept(parse_name(path.name).suffix, keep)
-    ]
+    kept, others = [], []
+    for path in sorted(outdir.glob("*.fits")):
+        suffix = parse_name(path.name).suffix
+        if suffix == "asn":  # CalCOS's copy of what went in
+            continue
+        if _is_kept(suffix, keep):
+            kept.append(path)
+        else:
+            others.append(path.name)
+    return kept, others
 
 
 def keeps_images(keep: str) -> bool:
@@ -160,13 +171,6 @@ def keeps_images(keep: str) -> bool:
 
 def _is_kept(suffix: str, keep: str) -> bool:
     return any(fnmatch.fnmatch(suffix, pattern.strip()) for pattern in keep.split(","))
-
-
-def _is_product(path: Path) -> bool:
-    try:
-        return parse_name(path.name).suffix != "asn"
-    except PermanentError:
-        return False
 
 
 def pack(paths: Iterable[Path], folder: Path) -> list[Product]:

@@ -17,7 +17,7 @@ FREE_NAME = r"[a-z0-9][a-z0-9_.+ -]*"
 """Names that an association or its product may have: file names on every system, without a folder."""
 
 _NAMES = (
-    re.compile(rf"(?P<rootname>{FREE_NAME})_(?P<suffix>asn|x1dsum[1-4]?|fltsum|jnk)\.fits(?:\.gz)?"),
+    re.compile(rf"(?P<rootname>{FREE_NAME})_(?P<suffix>asn|x1dsum\d*|fltsum|jnk)\.fits(?:\.gz)?"),
     re.compile(r"(?P<rootname>[a-z0-9]{9})_(?P<suffix>[a-z0-9_]+)\.fits(?:\.gz)?"),
 )
 """Association tables and files that CalCOS 3.6.2 calls after a product (`fpavg`, `average`, `copySptFile`); others."""

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from astropy.io import fits
-
-from services.calibrator.headers import Association, Exposure
+from services.calibrator.headers import Exposure
 from services.calibrator.recipes.changes import CellEdit, Change, FileLeftOut, HeaderEdit, RowAdded
 from services.calibrator.recipes.effects import check_effects, check_extracted_alike, check_reach
 from services.calibrator.recipes.wavecals import check_wavecal, is_wavecal, wavecal_warnings
 from services.calibrator.workspace import CLOCK_SEED
+from shared.cos.association import Association
+from shared.cos.names import parse_name
 from shared.cos.references import FILETYPES
 from shared.errors import PermanentError
 from shared.recipes import Recipe
@@ -72,11 +72,13 @@ def plan(
     others = {exposure.path.name for exposure in exposures} - {exposure.path.name for exposure in kept}
     if all(is_wavecal(exposure) for exposure in kept):
         raise PermanentError("members: nothing but wavecals is left; keep a science exposure")
-    changes: list[Change] = [FileLeftOut(name) for name in sorted(files) if name[:9] in dropped or name in others]
+    changes: list[Change] = [
+        FileLeftOut(name) for name in sorted(files) if parse_name(name).rootname in dropped or name in others
+    ]
     warnings: list[str] = []
     if association is not None:
         if members.single:
-            changes.append(FileLeftOut(association.path.name))
+            changes.append(FileLeftOut(association.name))
         changes += _association(recipe, association, kept)
     warnings += wavecal_warnings(members.wavecals, exposures, kept)
     edited = [(exposure, _resolved(recipe, exposure, best)) for exposure in kept]
@@ -130,11 +132,10 @@ def _check_rootnames(recipe: Recipe, association: Association | None, exposures:
 
 
 def _association(recipe: Recipe, association: Association, kept: Sequence[Exposure]) -> Iterator[Change]:
-    name = association.path.name
-    table = fits.getdata(association.path, "ASN")
-    for row, member in enumerate(str(value).strip().lower() for value in table["MEMNAME"]):
-        if member in recipe.members.drop and table["MEMPRSNT"][row]:
-            yield CellEdit(name, 1, row, "MEMPRSNT", True, False)
+    name = association.name
+    for number, row in enumerate(association.rows):
+        if row.name in recipe.members.drop and row.is_exposure and row.present:
+            yield CellEdit(name, 1, number, "MEMPRSNT", True, False)
     science = next(exposure for exposure in kept if not is_wavecal(exposure))
     for rootname in recipe.members.wavecals:
         if rootname in association.members:

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from services.calibrator.headers import Association, read_association, read_exposures
+from services.calibrator.associations import read_association
+from services.calibrator.headers import read_exposures
 from services.calibrator.preflight import preflight
 from services.calibrator.references import ReferenceFolder
 from services.calibrator.workspace import stage
+from shared.cos.association import Association, Row
 from shared.errors import PermanentError, UnsupportedError
 
 MakeExposure = Any
@@ -72,7 +74,7 @@ def test_nuv_exposure_has_one_file(make_exposure: MakeExposure, nothing: Referen
 def test_missing_member_is_refused_unless_accepted(
     make_exposure: MakeExposure, tmp_path: Path, nothing: ReferenceFolder
 ) -> None:
-    association = Association(tmp_path / "ldfd01010_asn.fits", ("ldfd01vnq", "ldfd01vpq"), "ldfd01010")
+    association = Association("x_asn.fits", (Row("ldfd01vnq", "EXP-FP", True), Row("ldfd01vpq", "EXP-FP", True)))
     with pytest.raises(PermanentError, match=r"ldfd01vpq_raw\*"):
         preflight(association, [make_exposure()], nothing)
     preflight(association, [make_exposure()], nothing, frozenset({"ldfd01vpq_raw*"}))

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from services.calibrator.headers import Association, read_association, read_exposures
+from services.calibrator.associations import read_association
+from services.calibrator.headers import read_exposures
 from services.calibrator.products import check_products, kept_products, pack, promised_products
 from services.calibrator.workspace import stage
+from shared.cos.association import Association, Row
 from shared.errors import PermanentError
 
 MakeExposure = Any
-ASSOCIATION = Association(Path("ldfd01010_asn.fits"), (), "ldfd01010")
+ASSOCIATION = Association("ldfd01010_asn.fits", (Row("ldfd01010", "PROD-FP", False),))
 EXTRACT = {"X1DCORR": "PERFORM", "WAVECORR": "PERFORM", "TAGFLASH": "AUTO"}
 
 
@@ -77,7 +79,8 @@ def test_packing_is_reversible_and_reproducible(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     for suffix in ("flt_a", "x1d", "corrtag_a"):
         (tmp_path / "out" / f"ldfd01vnq_{suffix}.fits").write_bytes(b"\0" * 100_000 + suffix.encode())
-    kept = kept_products(tmp_path / "out", "x1d, flt*")
+    kept, others = kept_products(tmp_path / "out", "x1d, flt*")
+    assert others == ["ldfd01vnq_corrtag_a.fits"]
     assert [path.name for path in kept] == ["ldfd01vnq_flt_a.fits", "ldfd01vnq_x1d.fits"]
     first, second = pack(kept, tmp_path / "a"), pack(kept, tmp_path / "b")
     assert gzip.decompress(first[0].path.read_bytes()) == kept[0].read_bytes()

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from astropy.io import fits
 
-from services.calibrator.headers import Association, Exposure, read_association
+from services.calibrator.associations import read_association
+from services.calibrator.headers import Exposure
 from services.calibrator.recipes.changes import CellEdit, FileLeftOut, HeaderEdit, RowAdded, apply
 from services.calibrator.recipes.division import divide
 from services.calibrator.recipes.planning import plan
+from shared.cos.association import Association
 from shared.errors import PermanentError
 from shared.recipes import parse_recipe
 from tests.services.calibrator.conftest import MakeExposure
