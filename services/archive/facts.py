@@ -9,6 +9,7 @@ from typing import Any
 
 from services.archive.sources import Source, SourceFile
 from shared.cos.association import Association, read_association
+from shared.cos.instrument import instrument_of, is_foreign
 from shared.cos.names import STANDALONE, parse_name
 from shared.cos.references import needed_references
 from shared.cos.segments import expected_segments
@@ -25,9 +26,6 @@ _OTHER_INPUTS = ("asn", "spt", "jit", "jif", "pha", "pha_a", "pha_b")
 _ACQUISITION_KEYWORDS = ("ACQSNAME", "ACQINAME", "PEAKXNAM", "PEAKDNAM")
 _CHUNK = 1 << 20
 _NOT_FITS = ("sms", "darkrates", "readings")
-_OWN_INSTRUMENT = "COS"
-_OF_JITTER = "FGS"
-"""INSTRUME of jitter files, of whatever instrument; their CONFIG names that (``COS/FUV``)."""
 
 _VERSION = 4
 """Raise it when facts are added or read otherwise: stored ones of another version are read again."""
@@ -80,7 +78,7 @@ class Facts:
     @property
     def is_foreign(self) -> bool:
         """Whether it is of another instrument."""
-        return self.instrument not in ("", _OWN_INSTRUMENT)
+        return is_foreign(self.instrument)
 
     def to_dict(self) -> dict[str, Any]:
         """Facts as JSON holds them."""
@@ -151,10 +149,7 @@ def read_digest(source: Source, file: SourceFile) -> str:
 
 
 def _common_facts(header: Header) -> Facts:
-    instrument = _text(header.get("INSTRUME"))
-    if instrument == _OF_JITTER:
-        instrument = _text(header.get("CONFIG")).partition("/")[0]
-    return Facts(instrument=instrument, date=_text(header.get("DATE")))
+    return Facts(instrument=instrument_of(header), date=str(header.get("DATE") or "").strip())
 
 
 def _raw_facts(facts: Facts, header: Header) -> Facts:
@@ -174,10 +169,6 @@ def _references(header: Header) -> list[str]:
         return []
 
 
-def _text(value: object) -> str:
-    return str(value or "").strip().upper()
-
-
 def _root(value: object) -> str:
-    text = _text(value).lower()
+    text = str(value or "").strip().lower()
     return "" if text in ("", "none", "n/a") else text

@@ -11,10 +11,12 @@ from services.ingestor.datasets import DatasetFile, DatasetReader, FileContent, 
 from services.ingestor.extractors import References
 from services.ingestor.schedules import lock_schedules, prefer_newest_schedules
 from services.ingestor.writing import FileRows, write_rows
+from shared.cos.instrument import check_instrument
 from shared.cos.names import STANDALONE, FileName, parse_name
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, DatasetState, File
 from shared.errors import PermanentError
+from shared.fits import read_header
 from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.store import Store, StoredFile, sha256_of
 
@@ -76,6 +78,9 @@ def _name(path: Path) -> FileName:
 
 
 def _take(store: Store, path: Path, name: FileName) -> tuple[FileContent, StoredFile]:
+    if name.suffix == "cci":
+        with path.open("rb") as stream:
+            check_instrument(read_header(stream, path.name), path.name)
     found = DatasetFile(0, str(path.absolute().parent), path.name, name.rootname, name.suffix, True)
     content = DatasetReader(Store("/"), [found], References(None)).read(found)
     check_readable([content])

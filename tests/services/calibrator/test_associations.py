@@ -92,7 +92,7 @@ def test_table_edited_by_hand_gives_what_plain_calcos_gives(visit: Visit, tmp_pa
     assert {"star_all_x1dsum", "star_all_x1dsum2", f"{FIRST}_x1d", f"{LAMP}_x1d"} <= products
     assert not [name for name in products if SECOND in name]
     assert result.notes[0] == f"{SECOND} is left out, as mystar.v2_asn.fits says (MEMPRSNT)"
-    assert set(result.switches) == {f"{FIRST}_rawaccum.fits", f"{LAMP}_rawtag.fits"}
+    assert set(result.switches) == {f"{FIRST}_rawaccum.fits", f"{LAMP}_rawaccum.fits"}
 
 
 @pytest.mark.e2e
