@@ -28,6 +28,10 @@ _FLAGS = (
     "--no-default-browser-check",
     "about:blank",
 )
+_TELL_VIOLATIONS = (  # Not all of them are on the console.
+    "addEventListener('securitypolicyviolation',"
+    " (event) => console.error(`refused: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`))"
+)
 _EXEC = (  # Chromium reads commands from descriptor 3 and answers on 4.
     "import fcntl, os, sys\n"
     "pipes = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]\n"
@@ -55,7 +59,8 @@ class Browser:
     Attributes
     ----------
     errors
-        What the page put on its console as an error: uncaught exceptions, failed requests, messages.
+        What the page put on its console as an error: uncaught exceptions, failed requests, messages; and what its
+        content security policy refused.
     """
 
     def __init__(self, program: str, profile: Path) -> None:
@@ -80,6 +85,7 @@ class Browser:
         self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self._call(f"{domain}.enable")
+        self._call("Page.addScriptToEvaluateOnNewDocument", source=_TELL_VIOLATIONS)
         self.resize(1280, 800)
 
     def _call(self, method: str, **params: Any) -> dict[str, Any]:

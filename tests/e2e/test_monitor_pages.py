@@ -93,6 +93,13 @@ def test_figures_are_drawn_in_both_colour_schemes(darks: Running, browser: Brows
     ink = browser.evaluate("getComputedStyle(document.querySelector('.xtick text')).fill")
     level = sum(map(int, ink.removeprefix("rgb(").rstrip(")").split(","))) / 3
     assert level > 150 if scheme == "dark" else level < 105
+    assert "WebGL is not supported" not in browser.evaluate("document.body.innerText")  # Plotly's words for any reason
+    assert browser.errors == []
+
+
+def test_a_picture_is_drawn_without_inline_styles(darks: Running, browser: Browser) -> None:
+    browser.open(f"{darks.machine.url}/api/v1/monitors/fuv-dark/figures/rate?format=svg")
+    browser.wait("document.documentElement.tagName === 'svg' && document.querySelectorAll('path').length > 100")
     assert browser.errors == []
 
 

@@ -1,5 +1,6 @@
 """The pages in a real browser, on a real association."""
 
+import json
 import re
 from typing import Any
 
@@ -61,13 +62,15 @@ def _open_spectrum(browser: Browser, processed: Running, rootname: str = "ldfd01
 
 
 def _place(browser: Browser, across: float) -> tuple[float, float]:
-    """Place on the plot in window pixels, at a fraction of its width."""
+    """Place on the plot in window pixels, at a fraction of the width between its margins."""
     box = browser.evaluate(
         "(({left, top, width, height}) => [left, top, width, height])"
         "(document.querySelector('#spectrum canvas').getBoundingClientRect())"
     )
     left, top, width, height = map(float, box)
-    return left + across * width, top + height / 2
+    margins = browser.evaluate("MARGIN")
+    between = width - margins["left"] - margins["right"]
+    return left + margins["left"] + across * between, top + height / 2
 
 
 def _point(browser: Browser, across: float) -> tuple[float, float]:
@@ -104,7 +107,7 @@ def test_spectrum_reads_and_zooms(processed: Running, browser: Browser) -> None:
     fluxes = {round(wave, 2): flux for wave, flux in zip(segment["wavelength"], segment["flux"], strict=True)}
 
     # the whole range, and the flux that the API has there
-    left, right = _point(browser, 0.005)[0], _point(browser, 0.995)[0]
+    left, right = _point(browser, 0.0)[0], _point(browser, 1.0)[0]
     assert left == pytest.approx(min(good), abs=0.01)
     assert right == pytest.approx(max(good), abs=0.01)
     wave, flux = _point(browser, 0.5)
@@ -116,13 +119,60 @@ def test_spectrum_reads_and_zooms(processed: Running, browser: Browser) -> None:
     browser.mouse("mousePressed", *_place(browser, 0.4), pressed=True)
     browser.mouse("mouseMoved", *_place(browser, 0.65), pressed=True)
     browser.mouse("mouseReleased", *_place(browser, 0.65))
-    assert _point(browser, 0.06)[0] == pytest.approx(first, abs=2)
-    assert _point(browser, 0.99)[0] == pytest.approx(last, abs=2)
+    assert _point(browser, 0.0)[0] == pytest.approx(first, abs=2)
+    assert _point(browser, 1.0)[0] == pytest.approx(last, abs=2)
     wave, flux = _point(browser, 0.5)
     assert flux == pytest.approx(fluxes[wave], rel=1e-3)
 
     browser.evaluate("document.querySelector('#spectrum button').click()")
-    assert (_point(browser, 0.005)[0], _point(browser, 0.995)[0]) == (left, right)
+    assert (_point(browser, 0.0)[0], _point(browser, 1.0)[0]) == (left, right)
+    assert browser.errors == []
+
+
+def test_only_the_segment_under_the_pointer_is_read(processed: Running, browser: Browser) -> None:
+    _open_spectrum(browser, processed)
+    # A second segment as long as the first, as far away as it is long, with a hole in its middle.
+    browser.evaluate(
+        "(() => { const first = segments[0], long = first.x.at(-1) - first.x[0];"
+        " const part = (values) => values.filter((_, i) => Math.abs(i / values.length - 0.5) > 0.2);"
+        " const x = part(first.x).map((wave) => wave + 2 * long);"
+        " segments.push({ ...first, name: 'OTHER', x, y: part(first.y), e: part(first.e) });"
+        " view = wholeView(); draw(); })()"
+    )
+    first = [browser.evaluate("segments[0].name")]
+    places = {0.1: first, 0.5: [], 0.7: ["OTHER"], 0.835: [], 0.99: ["OTHER"], -0.05: [], 1.01: []}
+    for across, read in places.items():
+        browser.mouse("mouseMoved", *_place(browser, across))
+        assert re.findall(r"(\w+): [\d.]+ Å", browser.evaluate(_READOUT)) == read, across
+    assert browser.errors == []
+
+
+def test_the_form_of_a_recipe_keeps_what_was_typed(processed: Running, browser: Browser) -> None:
+    browser.open(f"{processed.machine.url}/datasets/ldfd01010")
+    form = "document.getElementById('recalibrate').elements"
+    typed: dict[str, Any] = {
+        "version": 1,
+        "keywords": {"XTRCTALG": "TWOZONE", "RANDSEED": 7},
+        "switches": {"HELCORR": "OMIT", "FLATCORR": "OMIT", "TRCECORR": "PERFORM"},
+        "sub_exposures": {"every": 50},
+        "members": {"drop": ["ldfd01vnq"]},
+    }
+
+    def fill(name: str, value: str) -> dict[str, Any]:
+        field = f"{form}.{name}"
+        browser.evaluate(f"{field}.value = {json.dumps(value)}; {field}.dispatchEvent(new Event('change'))")
+        recipe: dict[str, Any] = json.loads(browser.evaluate(f"{form}.recipe.value"))
+        return recipe
+
+    browser.evaluate(f"{form}.recipe.value = {json.dumps(json.dumps(typed))}")
+    assert fill("omit", "flatcorr, backcorr")["switches"] == typed["switches"] | {"BACKCORR": "OMIT"}
+    boxcar = fill("algorithm", "BOXCAR")
+    assert boxcar["switches"] == typed["switches"] | dict.fromkeys(("BACKCORR", "TRCECORR", "ALGNCORR"), "OMIT")
+    assert boxcar["keywords"] == {"XTRCTALG": "BOXCAR", "RANDSEED": 7}
+    assert fill("every", "20")["sub_exposures"] == {"every": 20}
+    for name in ("omit", "algorithm", "every"):
+        left = fill(name, "")
+    assert left == typed
     assert browser.errors == []
 
 

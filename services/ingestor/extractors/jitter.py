@@ -86,7 +86,7 @@ def _statistics(axis: str, table: Columns) -> Mapping[str, object]:
     return {
         f"{axis}_samples": int(averages.size) if average in table else None,
         f"{axis}_mean": float(averages.mean()) if some else None,
-        f"{axis}_std": float(averages.std()) if some else None,
+        f"{axis}_std": float(averages.std()) if averages.size > 1 else None,
         f"{axis}_max": float(averages.max()) if some else None,
         f"{axis}_rms": float(scatter.mean()) if scatter.size else None,
     }

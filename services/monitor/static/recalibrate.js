@@ -4,6 +4,7 @@ const form = document.getElementById("recalibrate");
 const says = form.querySelector(".readout"), list = form.querySelector(".changes"), fields = form.elements;
 const ENDED = ["done", "failed", "cancelled"];
 let listed = null;
+let written = []; // by the fields: part, name, value, and what was there before
 
 function write(recipe) { fields.recipe.value = JSON.stringify(recipe, null, 1); forget(); }
 function forget() { listed = null; fields.run.disabled = true; }
@@ -15,19 +16,34 @@ function place(recipe, part, name, value) {
   if (Object.keys(inner).length) recipe[part] = inner; else delete recipe[part];
 }
 
-function fill() {
-  let recipe;
-  try { recipe = JSON.parse(fields.recipe.value); } catch (error) { says.textContent = `The recipe is no JSON: ${error.message}`; return; }
-  const algorithm = fields.algorithm.value, every = Number(fields.every.value);
-  place(recipe, "keywords", "XTRCTALG", algorithm || null);
+// What the fields ask for: part of the recipe, name, value.
+function asked() {
+  const algorithm = fields.algorithm.value, every = Number(fields.every.value), found = [];
   const omitted = fields.omit.value.split(",").map((name) => name.trim().toUpperCase()).filter(Boolean);
   // BOXCAR takes the spectrum where it fell; these two straighten and align it for TWOZONE.
   if (algorithm === "BOXCAR") omitted.push("TRCECORR", "ALGNCORR");
-  for (const [name, state] of Object.entries(recipe.switches ?? {})) if (state === "OMIT") place(recipe, "switches", name, null);
-  for (const name of omitted) place(recipe, "switches", name, "OMIT");
-  place(recipe, "sub_exposures", "every", every > 0 ? every : null);
+  if (algorithm) found.push(["keywords", "XTRCTALG", algorithm]);
+  for (const name of omitted) found.push(["switches", name, "OMIT"]);
+  if (every > 0) found.push(["sub_exposures", "every", every]);
   const dropped = [...(fields.drop?.selectedOptions ?? [])].map((option) => option.value);
-  place(recipe, "members", "drop", dropped.length ? dropped : null);
+  if (dropped.length) found.push(["members", "drop", dropped]);
+  return found;
+}
+
+// Put back what the fields replaced, where it was not changed by hand since, and set what they ask for now: all else
+// in the recipe was typed and stays.
+function fill() {
+  let recipe;
+  try { recipe = JSON.parse(fields.recipe.value); } catch (error) { says.textContent = `The recipe is no JSON: ${error.message}`; return; }
+  if (recipe === null || typeof recipe !== "object" || Array.isArray(recipe)) { says.textContent = "The recipe is no JSON object."; return; }
+  for (const [part, name, value, before] of written.reverse()) {
+    if (JSON.stringify(recipe[part]?.[name]) === JSON.stringify(value)) place(recipe, part, name, before);
+  }
+  written = asked().map(([part, name, value]) => {
+    const before = recipe[part]?.[name] ?? null;
+    place(recipe, part, name, value);
+    return [part, name, value, before];
+  });
   says.textContent = "";
   write(recipe);
 }

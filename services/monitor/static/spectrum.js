@@ -4,6 +4,7 @@ const DARK = matchMedia("(prefers-color-scheme: dark)");
 const ORDER = { FUVA: 0, FUVB: 1, NUVA: 0, NUVC: 1, NUVB: 2 };
 function colour(name) { return (DARK.matches ? ["#56b4e9", "#e69f00", "#2fc79a"] : ["#0072b2", "#d55e00", "#009e73"])[ORDER[name] ?? 0]; }
 const MARGIN = { left: 72, right: 12, top: 12, bottom: 42 };
+const REACH = 5; // pixels beside a point at which the pointer is still over it
 const box = document.getElementById("spectrum");
 const canvas = box.querySelector("canvas");
 const readout = box.querySelector(".readout");
@@ -82,12 +83,17 @@ function nearest(segment, wave) {
   return best;
 }
 
+// Point of a segment under the pointer: none in the margins, and none where the nearest one is farther than points are
+// from each other and than a pointer can be held.
+function under(segment, position) {
+  if (!segment.x.length || position < MARGIN.left - REACH || position > size().w - MARGIN.right + REACH) return null;
+  const i = nearest(segment, wavelength(position)), away = Math.abs(px(segment.x[i]) - position);
+  return away <= Math.max(REACH, Math.abs(px(segment.x[0] + segment.step) - px(segment.x[0]))) ? i : null;
+}
+
 function tell(position) {
-  const wave = wavelength(position);
-  readout.textContent = shown().filter((segment) => segment.x.length).map((segment) => {
-    const i = nearest(segment, wave);
-    return `${segment.name}: ${segment.x[i].toFixed(2)} Å, ${segment.y[i].toExponential(3)} ± ${(segment.e[i] ?? NaN).toExponential(1)}`;
-  }).join("   ");
+  readout.textContent = shown().map((segment) => [segment, under(segment, position)]).filter(([, i]) => i !== null).map(([segment, i]) =>
+    `${segment.name}: ${segment.x[i].toFixed(2)} Å, ${segment.y[i].toExponential(3)} ± ${(segment.e[i] ?? NaN).toExponential(1)}`).join("   ") || "No spectrum there.";
 }
 
 function listen() {
@@ -113,7 +119,8 @@ async function start() {
   segments = (await answer.json()).segments.map((segment) => {
     const good = segment.dq_wgt.map((weight, i) => [weight, i]).filter(([weight, i]) => weight > 0 && segment.flux[i] !== null && segment.wavelength[i] !== null).map(([, i]) => i);
     good.sort((a, b) => segment.wavelength[a] - segment.wavelength[b]);
-    return { name: segment.segment, on: true, x: good.map((i) => segment.wavelength[i]), y: good.map((i) => segment.flux[i]), e: good.map((i) => segment.error[i]) };
+    const steps = good.slice(1).map((i, n) => segment.wavelength[i] - segment.wavelength[good[n]]).sort((a, b) => a - b);
+    return { name: segment.segment, on: true, step: steps.length ? percentile(steps, 0.5) : 0, x: good.map((i) => segment.wavelength[i]), y: good.map((i) => segment.flux[i]), e: good.map((i) => segment.error[i]) };
   });
   for (const segment of segments) {
     const label = document.createElement("label"), tick = document.createElement("input");

@@ -40,7 +40,7 @@ def robust_sigma(values: np.ndarray) -> float:
 
 
 def describe(values: np.ndarray) -> dict[str, float | int | None]:
-    """Count, mean, median, scatter, extremes and percentiles of values.
+    """Count, mean, median, scatter, extremes and percentiles of values; of one value there is no scatter.
 
     Parameters
     ----------
@@ -50,13 +50,14 @@ def describe(values: np.ndarray) -> dict[str, float | int | None]:
     finite = values[np.isfinite(values)]
     if not len(finite):
         return {"n": 0} | dict.fromkeys(("mean", "median", "std", "sigma", "min", "max", "p95", "p99"))
+    several = len(finite) > 1
     p95, p99 = np.percentile(finite, (95, 99))
     return {
         "n": len(finite),
         "mean": float(finite.mean()),
         "median": float(np.median(finite)),
-        "std": float(finite.std(ddof=1)) if len(finite) > 1 else 0.0,
-        "sigma": robust_sigma(finite),
+        "std": float(finite.std(ddof=1)) if several else None,
+        "sigma": robust_sigma(finite) if several else None,
         "min": float(finite.min()),
         "max": float(finite.max()),
         "p95": float(p95),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from services.monitor.monitors.framework import statistics
-from services.monitor.monitors.framework.statistics import robust_sigma, trailing_outliers
+from services.monitor.monitors.framework.statistics import describe, robust_sigma, trailing_outliers
 
 
 def _plainly(mjd: np.ndarray, values: np.ndarray, errors: np.ndarray, sigmas: float, days: float) -> list[bool]:
@@ -29,3 +29,13 @@ def test_outliers_are_those_off_the_trailing_median(cells: int, monkeypatch: pyt
     assert found.tolist() == _plainly(mjd, values, errors, 3.0, 180.0)
     assert 5 < found.sum() < 60
     assert not trailing_outliers(mjd[:0], values[:0], errors[:0], sigmas=3.0, days=180.0).size
+
+
+def test_one_value_has_no_scatter() -> None:
+    one = describe(np.array([5.0, np.nan]))
+    assert (one["n"], one["mean"], one["median"]) == (1, 5.0, 5.0)
+    assert one["sigma"] is None
+    assert one["std"] is None
+    two = describe(np.array([5.0, 7.0]))
+    assert two["std"] == pytest.approx(2**0.5)
+    assert two["sigma"] == pytest.approx(1.4826)
