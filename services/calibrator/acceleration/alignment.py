@@ -13,24 +13,31 @@ from calcos.calcosparam import SERIOUS_DQ_FLAGS
 from calcos.trace import COLMIN
 from numpy.typing import NDArray
 
-from services.calibrator.acceleration.binning import bins_alike, image, locate
+from services.calibrator.acceleration.binning import bins_alike, can_bin, image, locate
+from services.calibrator.acceleration.forms import is_array
 from services.calibrator.acceleration.registry import Change, Function, Replacement
 
 __all__ = ["REPLACEMENT"]
 
 
-def _make_data(_original: Function) -> Function:
+def _make_data(original: Function) -> Function:
     def rebin_data(events: Any, info: dict[str, Any]) -> NDArray[np.float32]:
         """Image of the events, weighted by epsilon."""
+        if not can_bin(*(events.field(name) for name in ("xfull", "yfull", "dq", "epsilon"))):
+            image_of_original: NDArray[np.float32] = original(events, info)
+            return image_of_original
         located = _located(events, info)
         return image(located, located.sums(events.field("epsilon")), info["npix"])
 
     return rebin_data
 
 
-def _make_counts(_original: Function) -> Function:
+def _make_counts(original: Function) -> Function:
     def rebin_counts(events: Any, info: dict[str, Any]) -> NDArray[np.float32]:
         """Image of the number of events."""
+        if not can_bin(*(events.field(name) for name in ("xfull", "yfull", "dq"))):
+            image_of_original: NDArray[np.float32] = original(events, info)
+            return image_of_original
         located = _located(events, info)
         return image(located, located.counts(), info["npix"])
 
@@ -48,9 +55,12 @@ def _located(events: Any, info: dict[str, Any]) -> Any:
     )
 
 
-def _make_good_rows(_original: Function) -> Function:
+def _make_good_rows(original: Function) -> Function:
     def get_good_rows(dq_array: NDArray[Any], dqexclude: int) -> tuple[Any, Any]:
         """First and last row with enough good columns."""
+        if not is_array(dq_array, "i2", 2):
+            first, last = original(dq_array, dqexclude)
+            return first, last
         bad = np.count_nonzero(np.bitwise_and(dq_array, dqexclude), axis=1)
         good = np.where(bad < dq_array.shape[1] - COLMIN)[0]
         return good[0], good[-1]

@@ -7,7 +7,9 @@ import numpy as np
 from calcos import ccos
 from numpy.typing import NDArray
 
-__all__ = ["EventPixels", "bins_alike", "image", "locate"]
+from services.calibrator.acceleration.forms import is_array
+
+__all__ = ["EventPixels", "bins_alike", "can_bin", "image", "locate"]
 
 _FLOAT32_WHOLE = 1 << 24
 """Largest whole number up to which float32 counts by ones; adding 1 to it changes nothing."""
@@ -41,6 +43,17 @@ class EventPixels:
         total = np.zeros(self.pixels.size, dtype=np.float32)
         np.add.at(total, self.event_pixel, np.asarray(weights, dtype=np.float32)[self.good])
         return total
+
+
+def can_bin(x: Any, y: Any, dq: Any, epsilon: Any = None) -> bool:
+    """Whether the columns of events are of the types that the compiled function takes as they are, and of one length.
+
+    It refuses wider types, and converts narrower ones.
+    """
+    floats = [x, y] if epsilon is None else [x, y, epsilon]
+    if not (is_array(dq, "i2") and all(is_array(column, "f4") for column in floats)):
+        return False
+    return all(len(column) == len(dq) for column in floats)
 
 
 def locate(

@@ -15,11 +15,13 @@ import mmap
 from typing import Any
 
 import numpy as np
+from astropy.io import fits
 from numpy.typing import NDArray
 
+from services.calibrator.acceleration.forms import is_stored_number
 from services.calibrator.acceleration.registry import Change, Function, Replacement, rewritten
 
-__all__ = ["REPLACEMENT", "gather", "put_back", "row_blocks"]
+__all__ = ["REPLACEMENT", "can_gather", "gather", "put_back", "row_blocks"]
 
 _BLOCK = 1 << 16
 """Rows copied at once: those of all columns fit into the processor's cache."""
@@ -39,8 +41,7 @@ def gather(events: Any) -> None:
     Parameters
     ----------
     events
-        `astropy.io.fits.FITS_rec` of plain numbers: no scaled columns, strings, logical values or heap; in memory,
-        or in a file that is open for update.
+        `astropy.io.fits.FITS_rec` that `can_gather` agrees to, in memory, or in a file that is open for update.
     """
     rows: NDArray[Any] = events.view(np.ndarray)
     names = [name for name in rows.dtype.names or () if rows.dtype[name].itemsize > 1]
@@ -50,6 +51,17 @@ def gather(events: Any) -> None:
             column[block] = rows[name][block]
         _let_pages_go(rows)
     events._converted.update(columns)
+
+
+def can_gather(events: Any) -> bool:
+    """Whether a table has nothing but plain numbers, one in each row of a column, and no heap."""
+    columns = events.columns
+    return (
+        type(events) is fits.FITS_rec
+        and not events._heapsize
+        and len(columns) == len(events.dtype.names)
+        and all(is_stored_number(columns, name, "BIJKED") for name in columns.names)
+    )
 
 
 def put_back(events: Any) -> None:
@@ -79,20 +91,24 @@ def _make(original: Function) -> Function:
     taken: list[Any] = []
 
     def take(events: Any) -> Any:
-        gather(events)
-        taken.append(events)
+        if can_gather(events):
+            gather(events)
+            taken.append(events)
         return events
 
-    close = [(passage, passage.replace("ofd", "_accelerated_put_back(events); ofd")) for passage in _CLOSE]
-    by_column = rewritten(original, [(_TAKE, _TAKE_COLUMNS), *close], take=take, put_back=put_back)
+    def give_back() -> None:
+        while taken:
+            put_back(taken.pop())
+
+    close = [(passage, passage.replace("ofd", "_accelerated_put_back(); ofd")) for passage in _CLOSE]
+    by_column = rewritten(original, [(_TAKE, _TAKE_COLUMNS), *close], take=take, put_back=give_back)
 
     def timetag_basic_calibration(*args: Any, **kwargs: Any) -> Any:
         """Do the basic processing for either time-tag or accum data."""
         try:
             return by_column(*args, **kwargs)
         finally:
-            while taken:
-                put_back(taken.pop())
+            give_back()
 
     return timetag_basic_calibration
 

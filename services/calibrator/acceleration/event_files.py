@@ -14,18 +14,28 @@ import numpy as np
 from astropy.io import fits
 
 from services.calibrator.acceleration.event_columns import row_blocks
+from services.calibrator.acceleration.forms import is_stored_number
 from services.calibrator.acceleration.registry import Change, Function, Replacement, rewritten
 
 __all__ = ["REPLACEMENT"]
 
 _CREATE = "    hdu = createCorrtagHDU(nrows, detector, events_extn)\n"
-_CREATE_ONE_ROW = "    hdu = createCorrtagHDU(min(nrows, 1), detector, events_extn)\n"
+_CREATE_ONE_ROW = """\
+    as_proven = _accelerated_as_proven(indata, detector)
+    hdu = createCorrtagHDU(min(nrows, 1) if as_proven else nrows, detector, events_extn)
+"""
 _FILL = ("    outdata = hdu.data\n", '        outdata.field("PHA")[:] = 0\n')
 _FILL_BLOCKS = "    _accelerated_fill(hdu, indata, nrows, detector)\n"
 _WRITE = "    ofd.writeto(outfile)\n    ifd.close()\n"
-_WRITE_AND_LET_GO = "    ofd.writeto(outfile)\n    _accelerated_let_go(hdu)\n    ifd.close()\n"
+_WRITE_AND_LET_GO = "    ofd.writeto(outfile)\n    if as_proven: _accelerated_let_go(hdu)\n    ifd.close()\n"
 _COPIED = {"TIME": "TIME", "RAWX": "RAWX", "RAWY": "RAWY", "XCORR": "RAWX", "YCORR": "RAWY"}
 """Columns of the table and those of the raw events that they begin with."""
+
+
+def as_proven(raw: Any, detector: str) -> bool:
+    """Whether raw events, if there are any, are numbers of the types that the instrument's files have."""
+    forms = {"TIME": "E", "RAWX": "I", "RAWY": "I"} | ({"PHA": "B"} if detector == "FUV" else {})
+    return type(raw) is fits.FITS_rec and all(is_stored_number(raw.columns, *form) for form in forms.items())
 
 
 def fill(hdu: Any, raw: Any, count: int, detector: str) -> None:
@@ -66,7 +76,8 @@ def let_go(hdu: Any) -> None:
 def _make(original: Function) -> Function:
     return rewritten(
         original,
-        [(_CREATE, _CREATE_ONE_ROW), (_FILL, _FILL_BLOCKS), (_WRITE, _WRITE_AND_LET_GO)],
+        [(_CREATE, _CREATE_ONE_ROW), (_FILL, _FILL_BLOCKS, "as_proven"), (_WRITE, _WRITE_AND_LET_GO)],
+        as_proven=as_proven,
         fill=fill,
         let_go=let_go,
     )

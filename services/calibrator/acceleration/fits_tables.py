@@ -15,6 +15,8 @@ from services.calibrator.acceleration.registry import Change, Function, Replacem
 
 __all__ = ["REPLACEMENT"]
 
+_KINDS = "biufcS"
+"""Types whose bytes are swapped number by number; Unicode strings the original turns round as a whole."""
 _PIECE = 4 << 20
 """Bytes swapped at once."""
 
@@ -26,7 +28,8 @@ def _make(original: Function) -> Function:
         big = native.newbyteorder(">")
         fields = native.fields or {}
         packed = sum(field[0].itemsize for field in fields.values()) == native.itemsize
-        if native == big or not packed or native.hasobject:
+        known = all(field[0].base.kind in _KINDS for field in fields.values())
+        if native == big or not packed or not known or native.itemsize == 0:
             yield from original(data)
             return
         table = data.view(np.ndarray)

@@ -8,6 +8,7 @@ clears its image column by column, against the grain of memory. Blocks of zeros,
 the disk.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,12 +18,16 @@ from calcos import cosutil, timetag
 from calcos.calcosparam import SERIOUS_DQ_FLAGS, VERY_VERBOSE
 from numpy.typing import NDArray
 
-from services.calibrator.acceleration.binning import EventPixels, bins_alike, locate
+from services.calibrator.acceleration.binning import EventPixels, bins_alike, can_bin, locate
+from services.calibrator.acceleration.forms import is_array
 from services.calibrator.acceleration.holes import HoleyFile
 from services.calibrator.acceleration.registry import Change, Function, Replacement
 from services.calibrator.acceleration.unkept_images import has_pixels
 
 __all__ = ["REPLACEMENT"]
+
+_HEADERS = 4
+"""Primary header, and those of the pixels, their errors and their flags; raw images may have more."""
 
 
 def _make(original: Function) -> Function:
@@ -41,7 +46,10 @@ def _make(original: Function) -> Function:
         output: str | None = None,
     ) -> None:
         """Bin events to images and write them: counts and, weighted by epsilon, flat-fielded."""
-        if exptime <= 0 or outcounts is None:
+        known = can_bin(x, y, dq, epsilon) and is_array(dq_array, "i2", 2) and dq_array.shape == tuple(npix)
+        files = [path for path in (outcounts, output) if path is not None]
+        # A file that is there already is refused by the original, in the words of Astropy.
+        if not known or outcounts is None or exptime <= 0 or len(headers) < _HEADERS or any(map(os.path.exists, files)):
             original(x, y, epsilon, dq, phdr, headers, dq_array, npix, x_offset, exptime, outcounts, output)
             return
         cosutil.printMsg(f"writing file {outcounts} ...", VERY_VERBOSE)
@@ -82,7 +90,7 @@ def _write(
     hdus = fits.HDUList(fits.PrimaryHDU(header=phdr))
     hdus[0].header["nextend"] = 3
     cosutil.updateFilename(hdus[0].header, path)
-    for header, (extension, make) in zip(headers[1:], pixels.items(), strict=True):
+    for header, (extension, make) in zip(headers[1:_HEADERS], pixels.items(), strict=True):
         data = make() if has_pixels(phdr, image, extension) else None
         timetag.makeImageHDU(hdus, header, data, name=extension)
     with HoleyFile(path) as file:

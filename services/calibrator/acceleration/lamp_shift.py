@@ -54,7 +54,8 @@ def overlap(
     tuple
         Whether there is no such range, and the four limits.
     """
-    if s1 - s0 < 2 or s1 > len(spectrum) or t1 > len(template):
+    numbers = all(type(array) is np.ndarray and array.ndim == 1 for array in (spectrum, template))
+    if not numbers or s1 - s0 < 2 or s1 > len(spectrum) or t1 > len(template):
         return _walk(spectrum, template, s0, s1, t0, t1)
     both = np.flatnonzero((spectrum[s0:s1] != 0.0) & (template[t0:t1] != 0.0))
     # The walk gives up at the last pixel without having looked at it.

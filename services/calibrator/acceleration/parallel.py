@@ -5,8 +5,9 @@ raw file reads what the wavecal exposures gave and writes files of its own; what
 the description of that raw file, which comes back from the process. Random numbers are drawn from a generator that is
 seeded for each file. The one exception is kept in order: where segment B has no lamp lines it copies the lamp shifts
 of segment A. Messages go to the log and to the trailer in the order of the files, and of several failures the first
-in that order is raised. With simulated wavecals (which share their description) or with one process everything runs
-as in the original.
+in that order is raised. With simulated wavecals (which share their description), where one text file takes lines of
+every exposure (stims, live times, bursts), where a raw file comes twice, or with one process everything runs as in the
+original.
 """
 
 import contextlib
@@ -29,6 +30,8 @@ from shared.operating_system import end_with_parent, forked_pools_work
 
 __all__ = ["REPLACEMENT", "use_processes"]
 
+_TEXT_FILES = ("stimfile", "livetimefile", "burstfile")
+"""Arguments of CalCOS that name files to which every exposure appends."""
 _AHEAD = "_accelerated_ahead"
 _CALLS = """\
                 self.basicCal(obs.filenames,
@@ -71,7 +74,22 @@ class _Outcome:
     reffiles: dict[str, Any]
     printed: str
     trailer: str
-    error: Exception | None
+    error: "_Error | None"
+
+
+@dataclass(frozen=True)
+class _Error:
+    """An exception in parts, because some cannot be made from their arguments again as pickling does it."""
+
+    kind: type[Exception]
+    arguments: tuple[Any, ...]
+    attributes: dict[str, Any]
+
+    def restored(self) -> Exception:
+        error = self.kind.__new__(self.kind, *self.arguments)
+        error.args = self.arguments
+        vars(error).update(self.attributes)
+        return error
 
 
 class _Ahead:
@@ -114,7 +132,12 @@ class _Ahead:
 def _independent(calibration: Any) -> list[list[int]]:
     """Group the raw files of science exposures so that no group needs another's files."""
     association = calibration.assoc
-    if "EXP-SWAVE" in association.asn_info["memtype"]:
+    inputs = [obs.input for obs in association.obs]
+    if (
+        "EXP-SWAVE" in association.asn_info["memtype"]
+        or any(association.cl_args[name] is not None for name in _TEXT_FILES)
+        or len(set(inputs)) < len(inputs)
+    ):
         return []
     groups: list[list[int]] = []
     roots: dict[str, list[int]] = {}
@@ -146,7 +169,7 @@ def _calibrate_group(group: list[int]) -> list[_Outcome]:
     for index in group:
         outcomes.append(_calibrate_apart(_calibration.assoc.obs[index]))
         error = outcomes[-1].error
-        if error is not None and not isinstance(error, BadApertureError | MissingRowError):
+        if error is not None and not issubclass(error.kind, BadApertureError | MissingRowError):
             break
     return outcomes
 
@@ -154,7 +177,7 @@ def _calibrate_group(group: list[int]) -> list[_Outcome]:
 def _calibrate_apart(obs: Any) -> _Outcome:
     """Calibrate a raw file and keep what it says to itself."""
     obs.info["addsimulatedwavecal"] = False
-    error: Exception | None = None
+    error: _Error | None = None
     with contextlib.redirect_stdout(io.StringIO()) as printed, _own_trailer() as trailer:
         try:
             _calibrate_here(_calibration, obs)
@@ -173,13 +196,14 @@ def _own_trailer() -> Iterator[io.StringIO]:
         cosutil.fd_trl = inherited
 
 
-def _portable(error: Exception) -> Exception:
-    """Return an error that survives the way to another process, itself if it does."""
+def _portable(error: Exception) -> _Error:
+    """Take an error apart so that it survives the way to another process, or as much of it as does."""
+    parts = _Error(type(error), error.args, vars(error))
     try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - its own bytes
+        pickle.loads(pickle.dumps(parts)).restored()  # noqa: S301 - its own bytes
     except Exception:  # noqa: BLE001 - whatever keeps it from travelling
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
+        return _Error(RuntimeError, (f"{type(error).__name__}: {error}",), {})
+    return parts
 
 
 def _calibrate_here(calibration: Any, obs: Any) -> None:
@@ -206,7 +230,7 @@ def _calibrate(calibration: Any, obs: Any) -> None:
     ):
         mine.update(theirs)
     if outcome.error is not None:
-        raise outcome.error
+        raise outcome.error.restored()
 
 
 def _make(original: Function) -> Function:

@@ -22,7 +22,7 @@ _BITS = {4: np.uint32, 8: np.uint64}
 def _make(original: Function) -> Function:
     def err_frequentist(counts: Any) -> Any:
         """Error estimates below and above, float32, for counts (any shape, not necessarily whole)."""
-        if not (isinstance(counts, np.ndarray) and counts.dtype.kind == "f" and counts.dtype.itemsize in _BITS):
+        if not (type(counts) is np.ndarray and counts.dtype.kind == "f" and counts.dtype.itemsize in _BITS):
             return original(counts)
         if counts.ndim == 0 or counts.size == 0:
             return original(counts)

@@ -14,21 +14,23 @@ from calcos import cosutil
 from calcos.calcosparam import DQ_PIXEL_OUT_OF_BOUNDS
 from numpy.typing import NDArray
 
+from services.calibrator.acceleration.forms import is_array
 from services.calibrator.acceleration.registry import Change, Function, Replacement
 
 __all__ = ["REPLACEMENT"]
 
+_FAR = 1 << 20
+"""More than any trace is off, pixels; not-a-number is not below it."""
 _UNEQUAL = "Input and output arrays have different sizes"
 
 
 def _make_trace_shift(original: Function) -> Function:
     def trace_shift_dq(dq_array: NDArray[Any], traceprofile: NDArray[Any], wca_row: Any) -> Any:
         """Shift flags down by the trace, column by column, except in the wavecal aperture."""
-        columns = dq_array.shape[1]
         wca_0, slope, height = wca_row["B_SPEC"][0], wca_row["SLOPE"][0], wca_row["HEIGHT"][0]
-        profile = np.asarray(traceprofile)
-        if profile.ndim != 1 or profile.size < columns or not np.all(np.isfinite(profile)) or not np.isfinite(slope):
+        if not (is_array(dq_array, "i2", 2) and _follows(traceprofile, dq_array.shape[1]) and _is_slope(slope)):
             return original(dq_array, traceprofile, wca_row)
+        columns, profile = dq_array.shape[1], traceprofile
         # A Python integer times a NumPy scalar has the scalar's precision; rint rounds as round() does.
         rise = np.rint(np.arange(columns).astype(np.asarray(slope).dtype) * slope).astype(np.int64)
         shift = np.rint(profile[:columns]).astype(np.int64)
@@ -41,6 +43,17 @@ def _make_trace_shift(original: Function) -> Function:
         return shifted
 
     return trace_shift_dq
+
+
+def _follows(profile: Any, columns: int) -> bool:
+    """Whether a trace has a number of pixels for each column."""
+    floats = is_array(profile, "f4") or is_array(profile, "f8")
+    return floats and profile.size >= columns and bool(np.all(np.abs(profile) < _FAR))
+
+
+def _is_slope(value: Any) -> bool:
+    """Whether a value is a slope, of less than one row in a column, in single or double precision."""
+    return type(value) in (np.float32, np.float64) and bool(abs(value) < 1)
 
 
 def _shift_run(out: NDArray[Any], flags: NDArray[Any], wca_center: Any, wca_height: Any, shift: int) -> None:
@@ -74,20 +87,29 @@ def _make_blur(original: Function) -> Function:
         if doppler_boundary > 0.0:
             shifts = minmax_shift_dict[first]
             regions = {(first[0], doppler_boundary): shifts, (doppler_boundary, first[1]): shifts}
-        if any(int(limit) < 0 for region in regions for limit in region):
+        _, _, min_shift2, max_shift2 = minmax_shift_dict[first]
+        limits_y = max_shift2 + widen, min_shift2 - widen
+        limits_x = {}
+        for region in sorted(regions):
+            lower, upper = region
+            min_shift1, max_shift1 = regions[region][:2]
+            if doppler_boundary > 0 and (lower + upper) // 2 < doppler_boundary:
+                limits = max_shift1 + max_doppler + widen, min_shift1 + min_doppler - widen
+            else:
+                limits = np.float64(max_shift1) + widen, np.float64(min_shift1) - widen
+            limits_x[region] = limits
+        inside = (
+            is_array(trace_dq, "i2", 2)
+            and _within(limits_y, trace_dq.shape[0])
+            and all(_within(limits, trace_dq.shape[1]) for limits in limits_x.values())
+        )
+        if not inside or any(int(limit) < 0 for region in regions for limit in region):
             return original(trace_dq, minmax_shift_dict, minmax_doppler, doppler_boundary, widen)
         if not doppler_boundary > 0.0:
             cosutil.printWarning("Running blurDQ when doppler boundary <= 0.0")
         blurred = np.zeros(trace_dq.shape, dtype=trace_dq.dtype.newbyteorder("="))
-        _, _, min_shift2, max_shift2 = minmax_shift_dict[first]
-        for y_shift in _whole_shifts(max_shift2 + widen, min_shift2 - widen):
-            for region in sorted(regions):
-                lower, upper = region
-                min_shift1, max_shift1 = regions[region][:2]
-                if doppler_boundary > 0 and (lower + upper) // 2 < doppler_boundary:
-                    limits = max_shift1 + max_doppler + widen, min_shift1 + min_doppler - widen
-                else:
-                    limits = np.float64(max_shift1) + widen, np.float64(min_shift1) - widen
+        for y_shift in _whole_shifts(*limits_y):
+            for (lower, upper), limits in limits_x.items():
                 for x_shift in _whole_shifts(*limits):
                     cosutil.printMsg(f"Shifting to {x_shift}, {y_shift}")
                     _combine(blurred, trace_dq, slice(int(lower), int(upper)), y_shift, x_shift)
@@ -99,6 +121,11 @@ def _make_blur(original: Function) -> Function:
 def _whole_shifts(*limits: Any) -> range:
     whole = [round(limit) for limit in limits]
     return range(min(whole), max(whole) + 1)
+
+
+def _within(limits: tuple[Any, ...], size: int) -> bool:
+    """Whether shifts are numbers that leave something of an image; beyond its size the original cuts it amiss."""
+    return all(bool(abs(limit) < size) for limit in limits)
 
 
 def _combine(blurred: NDArray[Any], flags: NDArray[Any], region: slice, y_shift: int, x_shift: int) -> None:

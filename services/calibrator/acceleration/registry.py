@@ -9,9 +9,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["SKIPPED", "Change", "Prepared", "Replacement", "find", "prepare", "rewritten", "source_hash"]
+__all__ = ["SKIPPED", "Change", "Edit", "Prepared", "Replacement", "find", "prepare", "rewritten", "source_hash"]
 
 Function = Callable[..., Any]
+Edit = tuple[str | tuple[str, str], str] | tuple[str | tuple[str, str], str, str]
+"""A passage of a function, or its beginning and its end; what replaces it; the condition for that, if there is one."""
 
 SKIPPED = "SKIPPED"
 """Begins the state of a replacement that does not fit the CalCOS that is installed."""
@@ -148,7 +150,7 @@ def _locate(where: str) -> tuple[Any, str, Function]:
     return owner, name, getattr(owner, name)
 
 
-def rewritten(original: Function, edits: Sequence[tuple[str | tuple[str, str], str]], **names: Any) -> Function:
+def rewritten(original: Function, edits: Sequence[Edit], **names: Any) -> Function:
     """Exchange some passages of a function, for those whose costly part is a few lines among many.
 
     Parameters
@@ -156,8 +158,8 @@ def rewritten(original: Function, edits: Sequence[tuple[str | tuple[str, str], s
     original
         Function or method.
     edits
-        Passages as they stand in its source, each exactly once, and what replaces them; of a long passage
-        its beginning and its end.
+        Passages as they stand in its source, each exactly once, and what replaces them. Those with a condition are
+        whole lines, which are run as they stand where it is false.
     names
         What the new passages call.
 
@@ -167,17 +169,25 @@ def rewritten(original: Function, edits: Sequence[tuple[str | tuple[str, str], s
         If a passage is not there exactly once.
     """
     source = textwrap.dedent(inspect.getsource(original))
-    for passage, new in edits:
+    for passage, new, *condition in edits:
         first, last = passage if isinstance(passage, tuple) else (passage, passage)
         if source.count(first) != 1 or source.count(last) != 1:
             raise ValueError(f"a passage to exchange is not there exactly once in {original.__qualname__}: {first}")
-        source = source[: source.index(first)] + new + source[source.index(last) + len(last) :]
+        start, stop = source.index(first), source.index(last) + len(last)
+        exchanged = _either(condition[0], new, source[start:stop]) if condition else new
+        source = source[:start] + exchanged + source[stop:]
     # The module's own globals, so that what the function shares with its neighbours stays shared.
     scope = original.__globals__
     scope.update({f"_accelerated_{name}": value for name, value in names.items()})
     local: dict[str, Function] = {}
     exec(compile(source, f"<accelerated {original.__qualname__}>", "exec"), scope, local)  # noqa: S102 - hashed source
     return local[original.__name__]
+
+
+def _either(condition: str, new: str, passage: str) -> str:
+    indent = passage[: len(passage) - len(passage.lstrip())]
+    deeper = functools.partial(textwrap.indent, prefix="    ")
+    return f"{indent}if {condition}:\n{deeper(new)}{indent}else:\n{deeper(passage)}"
 
 
 def prepare(replacements: Sequence[Replacement]) -> Prepared:

@@ -6,7 +6,10 @@ event alone, in double precision, and is rounded once when it is put into its co
 computed. Saves 0.2 s for an exposure of half a million events.
 """
 
-from services.calibrator.acceleration.registry import Change, Function, Replacement, rewritten
+from typing import Any
+
+from services.calibrator.acceleration.forms import is_array
+from services.calibrator.acceleration.registry import Change, Edit, Function, Replacement, rewritten
 
 __all__ = ["REPLACEMENT"]
 
@@ -17,6 +20,7 @@ _DOPPLER = """\
                                                      stripe=stripe),
                                    dopp)
 """
+_DOPPLER_PROVEN = '_accelerated_floats(events.field("time"), xi, dopp)'
 _DOPPLER_OF_STRIPE = """\
                 chosen = region_flags_dict[stripe]
                 dopp[chosen] = dopplerCorrection(
@@ -25,22 +29,35 @@ _DOPPLER_OF_STRIPE = """\
 """
 
 
+_WAVELENGTHS_PROVEN = "_accelerated_floats(xi_full, wavelength)"
+
+
 def _make_doppler(original: Function) -> Function:
-    return rewritten(original, [(_DOPPLER, _DOPPLER_OF_STRIPE)])
+    return rewritten(original, [(_DOPPLER, _DOPPLER_OF_STRIPE, _DOPPLER_PROVEN)], floats=_floats)
 
 
 def _make_wavelengths(original: Function) -> Function:
-    edits = []
+    edits: list[Edit] = []
     for aperture in ("psa", "wca"):
-        flags = f"{aperture}_region_flags_dict[segment]"
+        flags, values = f"{aperture}_region_flags_dict[segment]", f"{aperture}_wavelength"
         edits += [
-            (f"{aperture}_disp_rel.evalDisp(xi_full)", f"{aperture}_disp_rel.evalDisp(xi_full[{flags}])"),
             (
-                f"wavelength[:] = np.where({flags},\n{' ' * 37}{aperture}_wavelength, wavelength)\n",
-                f"wavelength[{flags}] = {aperture}_wavelength\n",
+                f"            {values} = {aperture}_disp_rel.evalDisp(xi_full)\n",
+                f"            {values} = {aperture}_disp_rel.evalDisp(xi_full[{flags}])\n",
+                _WAVELENGTHS_PROVEN,
+            ),
+            (
+                f"            wavelength[:] = np.where({flags},\n{' ' * 37}{values}, wavelength)\n",
+                f"            wavelength[{flags}] = {values}\n",
+                _WAVELENGTHS_PROVEN,
             ),
         ]
-    return rewritten(original, edits)
+    return rewritten(original, edits, floats=_floats)
+
+
+def _floats(*columns: Any) -> bool:
+    """Whether columns of events are numbers in single precision."""
+    return all(is_array(column, "f4") for column in columns)
 
 
 REPLACEMENT = Replacement(

@@ -13,13 +13,22 @@ import numpy as np
 from calcos.calcosparam import DQ_PIXEL_OUT_OF_BOUNDS
 from numpy.typing import NDArray
 
-from services.calibrator.acceleration.registry import Change, Function, Replacement, rewritten
+from services.calibrator.acceleration.forms import in_int16, is_array
+from services.calibrator.acceleration.registry import Change, Edit, Function, Replacement, rewritten
 
 __all__ = ["REPLACEMENT"]
 
 _Array = NDArray[Any]
 
 _SUBTRACT = "    e_data_sub = e_data - AV_E_BKG_i\n"
+_SUBTRACT_IF_READ = """\
+    as_proven = _accelerated_as_proven(
+        (e_data, c_data, e_dq_data), AV_E_BKG_i, (sdqflags, sdqouter),
+        (LOWER_OUTER_INDEX_i, LOWER_INNER_INDEX_i, UPPER_INNER_INDEX_i, UPPER_OUTER_INDEX_i, ENCLOSED_FRACTION_i),
+    )
+    if not as_proven:
+        e_data_sub = e_data - AV_E_BKG_i
+"""
 _LOOP_FIRST = "    for column in range(ncols):\n        if UPPER_OUTER_INDEX_i[column] > LOWER_OUTER_INDEX_i[column]:\n"
 _LOOP_LAST = "            DQ_WGT_i[column] = 0.0\n    N_i = total_ecounts\n"
 _CALL = """\
@@ -30,6 +39,26 @@ _CALL = """\
     )
     N_i = total_ecounts
 """
+
+
+def _as_proven(
+    images: tuple[Any, Any, Any], background: Any, flags: tuple[Any, Any], columns: tuple[_Array, ...]
+) -> bool:
+    """Whether rates, counts and flags are images of one shape, and everything else is in range and of their width.
+
+    The original refuses flags beyond 16 bits even where a zone has no rows.
+    """
+    e_data, c_data, dq = images
+    return (
+        is_array(e_data, "f4", 2)
+        and is_array(c_data, "f4", 2)
+        and is_array(dq, "i2", 2)
+        and e_data.shape == c_data.shape == dq.shape
+        and (is_array(background, "f4") or is_array(background, "f8"))
+        and all(in_int16(value) for value in flags)
+        and all(column.shape == background.shape == e_data.shape[1:] for column in columns)
+        and all(bool(np.isfinite(column).all()) for column in columns)
+    )
 
 
 class _Zones:
@@ -119,12 +148,17 @@ def _sum_zones(
 
 
 def _make_two_zone(original: Function) -> Function:
-    return rewritten(original, [(_SUBTRACT, ""), ((_LOOP_FIRST, _LOOP_LAST), _CALL)], zones=_sum_zones)
+    edits: list[Edit] = [(_SUBTRACT, _SUBTRACT_IF_READ), ((_LOOP_FIRST, _LOOP_LAST), _CALL, "as_proven")]
+    return rewritten(original, edits, as_proven=_as_proven, zones=_sum_zones)
 
 
 def _make_percentiles(original: Function) -> Function:
     def get_percentile_vectors(cumulative_profile: _Array, p1: float, p2: float, p3: float, p4: float) -> Any:
         """Rows, and values there, where a cumulative profile crosses four fractions; nine arrays of (columns,)."""
+        if not is_array(cumulative_profile, "f8", 2) or not all(
+            isinstance(p, float | np.floating) for p in (p1, p2, p3, p4)
+        ):
+            return original(cumulative_profile, p1, p2, p3, p4)
         rows, columns = cumulative_profile.shape
         used = np.flatnonzero(cumulative_profile[-1] > 0)
         profile = cumulative_profile[:, used]
@@ -159,9 +193,11 @@ def _first_above(profile: _Array, fraction: float) -> _Array:
     return first
 
 
-def _make_normalize(_original: Function) -> Function:
-    def normalize_profile(profile_ij: _Array, xtract_info: Any, centroid: float) -> _Array:
+def _make_normalize(original: Function) -> Function:
+    def normalize_profile(profile_ij: _Array, xtract_info: Any, centroid: float) -> Any:
         """Profile divided, in each column, by its sum over the extraction height, where that is not zero."""
+        if not (is_array(profile_ij, "f4", 2) or is_array(profile_ij, "f8", 2)):
+            return original(profile_ij, xtract_info, centroid)
         height = xtract_info.field("height")[0]
         rowstart = round(centroid) - height // 2
         rowstop = round(centroid) + height // 2

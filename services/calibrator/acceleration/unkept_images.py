@@ -3,9 +3,9 @@
 The extraction reads rates and flags of flat-fielded images and the rates of count images; nothing reads those of darks.
 The others are written as those of an exposure without events are, with their header only, and the flags of a dark's
 image are not looked for (``cosutil.flagOutOfBounds``). World coordinates of images (``SpWCS.writeWCSKeywords``), which
-come after the extraction and concern nothing else, are left out: some header cards, for which each image of 16.8
-megapixels is copied once more. Statistics stay, because the headers of spectra begin as copies of those of images. All
-other products are the same bytes.
+come after the extraction and concern nothing else, are worked out, so that what is wrong with their table is found, and
+not written: some header cards, for which each image of 16.8 megapixels is copied once more. Statistics stay, because
+the headers of spectra begin as copies of those of images. All other products are the same bytes.
 """
 
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from astropy.io import fits
 from calcos import spwcs
 from numpy.typing import NDArray
 
-from services.calibrator.acceleration.registry import Change, Function, Replacement
+from services.calibrator.acceleration.registry import Change, Function, Replacement, rewritten
 
 __all__ = ["REPLACEMENT", "has_pixels", "keep_images"]
 
-_APERTURES = ("PSA", "BOA")
-"""Those for which ``SpWCS.writeWCSKeywords`` says that it wrote."""
+_OPEN = 'fits.open(self.filename, mode="update")'
+_OPEN_TO_READ = "fits.open(self.filename, mode=_accelerated_mode(self))"
 
 _READ = {("counts", "SCI"), ("flt", "SCI"), ("flt", "DQ")}
 """What the extraction reads (``extract.doExtract``)."""
@@ -52,9 +52,9 @@ def has_pixels(header: fits.Header | Mapping[str, Any], image: str, extension: s
     extension
         SCI, ERR or DQ.
     """
-    if _kept or header["obstype"] != "SPECTROSCOPIC":
+    if _kept or header.get("obstype") != "SPECTROSCOPIC":
         return True
-    return header["exptype"] != "DARK" and (image, extension) in _READ
+    return header.get("exptype") != "DARK" and (image, extension) in _READ
 
 
 def _make_flags(original: Function) -> Function:
@@ -69,13 +69,12 @@ def _make_flags(original: Function) -> Function:
 
 
 def _make_coordinates(original: Function) -> Function:
-    def write_wcs_keywords(self: Any) -> bool:
-        """Write world coordinates to the header of a file, and tell whether."""
-        if _kept or not isinstance(self, spwcs.SpWcsImage):
-            return bool(original(self))
-        return self.info["aperture"] in _APERTURES
+    return rewritten(original, [(_OPEN, _OPEN_TO_READ)], mode=_mode)
 
-    return write_wcs_keywords
+
+def _mode(coordinates: Any) -> str:
+    """How to open the file that coordinates are worked out for: only if it is kept are they written."""
+    return "update" if _kept or not isinstance(coordinates, spwcs.SpWcsImage) else "readonly"
 
 
 REPLACEMENT = Replacement(

@@ -79,12 +79,18 @@ def test_pixels_are_those_that_are_kept_or_read(tmp_path: Path, kept: bool, expt
     assert found == filled
 
 
-@pytest.mark.parametrize(("aperture", "written"), [("PSA", True), ("WCA", False)])
-def test_coordinates_are_said_to_be_written_as_by_the_original(aperture: str, written: bool) -> None:
-    keep_images(False)
-    info = {"detector": "FUV", "aperture": aperture, "ra_aper": 0.0, "dec_aper": 0.0, "pa_aper": 0.0, "x_offset": 0}
-    coordinates = spwcs.SpWcsImage("is-not-opened_flt_a.fits", info, "PERFORM", "spwcs.fits", "xtract.fits")
-    assert pair(REPLACEMENT, "writeWCSKeywords")[1](coordinates) is written
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_table_of_coordinates_without_the_mode_is_an_error_as_before(tmp_path: Path, kept: bool) -> None:
+    keep_images(kept)
+    fits.BinTableHDU.from_columns([fits.Column("OPT_ELEM", "6A", array=["G999X"])]).writeto(tmp_path / "spwcs.fits")
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(name="SCI")]).writeto(tmp_path / "a_flt_a.fits")
+    info = {"detector": "FUV", "aperture": "PSA", "segment": "FUVA", "opt_elem": "G130M", "cenwave": 1291}
+    info |= {"ra_aper": 0.0, "dec_aper": 0.0, "pa_aper": 0.0, "x_offset": 0}
+    names = [str(tmp_path / name) for name in ("a_flt_a.fits", "spwcs.fits", "xtract.fits")]
+    coordinates = spwcs.SpWcsImage(names[0], info, "PERFORM", *names[1:])
+    for function in pair(REPLACEMENT, "writeWCSKeywords"):
+        with pytest.raises(KeyError, match="cenwave"):
+            function(coordinates)
 
 
 @pytest.mark.parametrize("exptype", ["DARK", "EXTERNAL/SCI"])
