@@ -44,6 +44,10 @@ def _other_type(column: fits.Column, values: Any, random: Random) -> _Form:
         return _like(column, _form(column, letter), np.nan_to_num(values).astype(kind)), {}
 
 
+def _double(column: fits.Column, values: Any, _random: Random) -> _Form:
+    return _like(column, _form(column, "D"), values.astype(np.float64)), {}
+
+
 def _null(column: fits.Column, values: Any, random: Random) -> _Form:
     with np.errstate(all="ignore"):
         stored = np.nan_to_num(values).astype(np.int32)
@@ -95,6 +99,7 @@ COLUMN_FORMS: dict[str, Callable[[fits.Column, Any, Random], _Form]] = {
     "halved": _halved,
     "unsigned": _unsigned,
     "other type": _other_type,
+    "double": _double,
     "null": _null,
     "vector": _vector,
     "variable length": _variable,

@@ -11,6 +11,7 @@ original.
 """
 
 import contextlib
+import copyreg
 import io
 import multiprocessing
 import os
@@ -74,22 +75,7 @@ class _Outcome:
     reffiles: dict[str, Any]
     printed: str
     trailer: str
-    error: "_Error | None"
-
-
-@dataclass(frozen=True)
-class _Error:
-    """An exception in parts, because some cannot be made from their arguments again as pickling does it."""
-
-    kind: type[Exception]
-    arguments: tuple[Any, ...]
-    attributes: dict[str, Any]
-
-    def restored(self) -> Exception:
-        error = self.kind.__new__(self.kind, *self.arguments)
-        error.args = self.arguments
-        vars(error).update(self.attributes)
-        return error
+    error: Exception | None
 
 
 class _Ahead:
@@ -169,7 +155,7 @@ def _calibrate_group(group: list[int]) -> list[_Outcome]:
     for index in group:
         outcomes.append(_calibrate_apart(_calibration.assoc.obs[index]))
         error = outcomes[-1].error
-        if error is not None and not issubclass(error.kind, BadApertureError | MissingRowError):
+        if error is not None and not isinstance(error, BadApertureError | MissingRowError):
             break
     return outcomes
 
@@ -177,7 +163,7 @@ def _calibrate_group(group: list[int]) -> list[_Outcome]:
 def _calibrate_apart(obs: Any) -> _Outcome:
     """Calibrate a raw file and keep what it says to itself."""
     obs.info["addsimulatedwavecal"] = False
-    error: _Error | None = None
+    error: Exception | None = None
     with contextlib.redirect_stdout(io.StringIO()) as printed, _own_trailer() as trailer:
         try:
             _calibrate_here(_calibration, obs)
@@ -196,14 +182,27 @@ def _own_trailer() -> Iterator[io.StringIO]:
         cosutil.fd_trl = inherited
 
 
-def _portable(error: Exception) -> _Error:
-    """Take an error apart so that it survives the way to another process, or as much of it as does."""
-    parts = _Error(type(error), error.args, vars(error))
-    try:
-        pickle.loads(pickle.dumps(parts)).restored()  # noqa: S301 - its own bytes
-    except Exception:  # noqa: BLE001 - whatever keeps it from travelling
-        return _Error(RuntimeError, (f"{type(error).__name__}: {error}",), {})
-    return parts
+def _portable(error: Exception) -> Exception:
+    """Return an error that survives the way to another process: itself, if need be in parts, or else its text."""
+    for _ in range(2):
+        try:
+            pickle.loads(pickle.dumps(error))  # noqa: S301 - its own bytes
+        except Exception:  # noqa: BLE001 - whatever keeps it from travelling
+            copyreg.pickle(type(error), _take_apart)
+        else:
+            return error
+    return RuntimeError(f"{type(error).__name__}: {error}")
+
+
+def _take_apart(error: Exception) -> tuple[Any, ...]:
+    """Reduce an error whose constructor takes something else than what it keeps as its arguments."""
+    return _put_together, (type(error), error.args, vars(error))
+
+
+def _put_together(kind: type[Exception], arguments: tuple[Any, ...], attributes: dict[str, Any]) -> Exception:
+    error = kind.__new__(kind, *arguments)
+    vars(error).update(attributes)
+    return error
 
 
 def _calibrate_here(calibration: Any, obs: Any) -> None:
@@ -230,7 +229,7 @@ def _calibrate(calibration: Any, obs: Any) -> None:
     ):
         mine.update(theirs)
     if outcome.error is not None:
-        raise outcome.error.restored()
+        raise outcome.error
 
 
 def _make(original: Function) -> Function:

@@ -40,3 +40,27 @@ def test_no_good_row_is_an_error_as_before() -> None:
     for function in pair(REPLACEMENT, "getGoodRows"):
         with pytest.raises(IndexError):
             function(flags, 128)
+
+
+@pytest.mark.parametrize(
+    ("column", "form"), [("XFULL", "D"), ("YFULL", "J"), ("EPSILON", "D"), ("DQ", "J"), ("DQ", "E")]
+)
+def test_columns_of_types_that_the_compiled_binning_refuses(column: str, form: str) -> None:
+    forms = {"XFULL": "E", "YFULL": "E", "EPSILON": "E", "DQ": "I"} | {column: form}
+    columns = [fits.Column(name, letter, array=np.zeros(3)) for name, letter in forms.items()]
+    events, info = fits.BinTableHDU.from_columns(columns).data, {"npix": (60, 100), "x_offset": 0}
+    for function in pair(REPLACEMENT, "rebinData"):
+        with pytest.raises(TypeError, match="Cannot cast"):
+            function(events, info)
+
+
+def test_columns_of_types_that_the_compiled_binning_converts(random: np.random.Generator) -> None:
+    columns = [
+        fits.Column("XFULL", "I", array=random.integers(-5, 110, 500)),
+        fits.Column("YFULL", "B", array=random.integers(0, 70, 500)),
+        fits.Column("EPSILON", "I", array=random.integers(0, 3, 500)),
+        fits.Column("DQ", "B", array=random.choice([0, 64, 8], 500)),
+    ]
+    events, info = fits.BinTableHDU.from_columns(columns).data, {"npix": (60, 100), "x_offset": 0}
+    original, stand_in = pair(REPLACEMENT, "rebinData")
+    assert same_bits(stand_in(events, info), original(events, info))

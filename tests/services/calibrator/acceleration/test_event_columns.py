@@ -10,7 +10,7 @@ from astropy.io import fits
 from calcos import ccos
 from numpy.typing import NDArray
 
-from services.calibrator.acceleration.event_columns import gather, put_back
+from services.calibrator.acceleration.event_columns import can_gather, gather, put_back
 
 from .conftest import same_bits
 
@@ -87,3 +87,25 @@ def test_columns_keep_their_byte_order(order: str) -> None:
         assert same_bits(events.field(name), rows[name])
         assert events.field(name).dtype == rows[name].dtype
     assert np.shares_memory(events.field("C"), rows)
+
+
+@pytest.mark.parametrize(
+    ("column", "cards"),
+    [
+        (fits.Column("TIME", "E", array=np.arange(3.0)), {"TSCAL2": 2.0}),
+        (fits.Column("TIME", "I", array=np.arange(3)), {"TZERO2": 32768}),
+        (fits.Column("TIME", "2E", array=np.ones((3, 2))), {}),
+        (fits.Column("TIME", "E", dim="(1)", array=np.ones(3)), {}),
+        (fits.Column("TIME", "4A", array=["a", "b", "c"]), {}),
+        (fits.Column("TIME", "L", array=[True, False, True]), {}),
+        (fits.Column("TIME", "PE()", array=np.array([np.arange(n) for n in range(3)], object)), {}),
+        (fits.Column("time", "E", array=np.arange(3.0)), {"TTYPE1": "TIME"}),
+    ],
+)
+def test_other_tables_stay_in_their_file(tmp_path: Path, column: fits.Column, cards: dict[str, Any]) -> None:
+    path = tmp_path / "events.fits"
+    first = fits.Column("DQ", "I", array=np.arange(3))
+    fits.BinTableHDU.from_columns([first, column]).writeto(path)
+    for keyword, value in cards.items():
+        fits.setval(path, keyword, value=value, ext=1)
+    assert not can_gather(fits.getdata(path))

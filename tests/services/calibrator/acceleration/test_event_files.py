@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,3 +68,36 @@ def test_a_raw_file_without_a_column_fails_alike(tmp_path: Path) -> None:
         with pytest.raises(KeyError, match="PHA"):
             function(str(tmp_path / "fuv.fits"), str(tmp_path / "corrected.fits"))
         assert not (tmp_path / "corrected.fits").exists()
+
+
+@pytest.mark.parametrize(
+    ("column", "cards"),
+    [
+        (fits.Column("RAWX", "E", array=np.linspace(-9.7, 40_000.0, 9)), {}),
+        (fits.Column("RAWX", "I", array=np.arange(9)), {"TSCAL2": 0.5}),
+        (fits.Column("RAWX", "I", array=np.arange(9)), {"TZERO2": 32768}),
+        (fits.Column("RAWX", "J", array=np.arange(9) * 10_000), {}),
+        (fits.Column("RAWX", "2I", array=np.ones((9, 2))), {}),
+        (fits.Column("RAWX", "4A", array=["7"] * 9), {}),
+        (fits.Column("rawx", "I", array=np.arange(9)), {}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_raw_events_of_other_forms(tmp_path: Path, column: fits.Column, cards: dict[str, Any]) -> None:
+    raw = tmp_path / "raw.fits"
+    raw_file(raw, np.random.default_rng(1), 9, "NUV")
+    with fits.open(raw, mode="update", memmap=False) as hdus:
+        time, _, row = hdus[1].columns
+        hdus[1] = fits.BinTableHDU.from_columns([time, column, row], header=hdus[1].header, name="EVENTS")
+    for keyword, value in cards.items():
+        fits.setval(raw, keyword, value=value, ext=1)
+    results = []
+    for function in (ORIGINAL, STAND_IN):
+        path = tmp_path / "corrected.fits"
+        try:
+            function(str(raw), str(path))
+            results.append(path.read_bytes())
+            path.unlink()
+        except ValueError as error:
+            results.append(str(error).encode())
+    assert results[0] == results[1]

@@ -44,3 +44,9 @@ def test_tables_in_order_or_with_gaps_are_left_to_the_original() -> None:
         data = np.zeros(7, dtype=dtype).view(np.recarray)
         data["A"] = np.arange(7)
         assert b"".join(p.tobytes() for p in STAND_IN(data)) == b"".join(p.tobytes() for p in ORIGINAL(data))
+
+
+def test_unicode_strings_are_left_to_the_original() -> None:
+    data = np.zeros(7, dtype=[("A", "<U3"), ("B", "<i4")]).view(np.recarray)
+    data["A"], data["B"] = "abc", np.arange(7)
+    assert b"".join(p.tobytes() for p in STAND_IN(data)) == b"".join(p.tobytes() for p in ORIGINAL(data))

@@ -1,6 +1,7 @@
 """Count and flat-fielded images are written as the original writes them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,3 +41,45 @@ def test_files_are_the_same(tmp_path: Path, exptime: float, number: int, order: 
         function(x, y, epsilon, dq, headers[0], headers, flags.copy(), SHAPE, 0, exptime, *names)
     for path in (tmp_path / "original").iterdir():
         assert path.read_bytes() == (tmp_path / "fast" / path.name).read_bytes(), path.name
+
+
+def _write(function: Any, folder: Path, x: Any, flags: Any, headers: list[fits.Header]) -> Any:
+    """Write both images of ten events; returns what they are, or the error."""
+    y, dq, epsilon = np.arange(10, dtype=np.float32), np.zeros(10, np.int16), np.ones(10, np.float32)
+    folder.mkdir(exist_ok=True)
+    names = [str(folder / name) for name in ("a_counts_a.fits", "a_flt_a.fits")]
+    try:
+        function(x, y, epsilon, dq, headers[0], headers, flags, SHAPE, 0, 100.0, *names)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must be the same
+        return type(error), str(error).replace(str(folder), "")
+    return [Path(name).read_bytes() for name in names]
+
+
+@pytest.mark.parametrize("x", [np.arange(10.0), np.arange(10, dtype=np.int16), np.arange(9, dtype=np.float32)])
+@pytest.mark.parametrize("flags", ["i2", "u2", "i4"])
+def test_events_and_flags_of_other_types(tmp_path: Path, x: Any, flags: str) -> None:
+    found = [
+        _write(function, tmp_path / name, x, np.full(SHAPE, 8, flags), _headers())
+        for function, name in ((ORIGINAL, "original"), (STAND_IN, "fast"))
+    ]
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("number", [3, 4, 5])
+def test_number_of_headers(tmp_path: Path, number: int) -> None:
+    x, headers = np.arange(10, dtype=np.float32), [*_headers(), fits.Header()][:number]
+    found = [
+        _write(function, tmp_path / name, x, np.zeros(SHAPE, np.int16), headers)
+        for function, name in ((ORIGINAL, "original"), (STAND_IN, "fast"))
+    ]
+    assert found[0] == found[1]
+
+
+def test_a_file_that_is_there_is_refused_alike(tmp_path: Path) -> None:
+    (tmp_path / "a_flt_a.fits").write_bytes(b"x")  # an empty one is written over
+    found = []
+    for function in (ORIGINAL, STAND_IN):
+        found.append(_write(function, tmp_path, np.arange(10, dtype=np.float32), np.zeros(SHAPE, np.int16), _headers()))
+        (tmp_path / "a_counts_a.fits").unlink()
+    assert found[0] == found[1]
+    assert found[0][0] is OSError

@@ -1,18 +1,20 @@
 """Exposures calibrated side by side: the bytes, the log and the errors of plain CalCOS."""
 
+import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from astropy.io import fits
+from calcos.calcos import EXP_SCIENCE
 
 from services.calibrator.acceleration import NAMES
+from services.calibrator.acceleration.parallel import _independent, _portable
 from services.calibrator.headers import read_exposures
 from services.calibrator.references import ReferenceFolder
 from services.calibrator.workspace import fix_seed, stage
 from tests.services.calibrator.acceleration.conftest import run
-
-pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture
@@ -31,6 +33,7 @@ def pair(association_files: dict[str, Path], references: ReferenceFolder, tmp_pa
     return raw, lref
 
 
+@pytest.mark.e2e
 def test_same_bytes_and_log_as_plain(pair: tuple[Path, Path], tmp_path: Path) -> None:
     plain, plain_log, plain_files = run(*pair, tmp_path / "plain" / "out", without=frozenset(NAMES))
     fast, fast_log, fast_files = run(*pair, tmp_path / "fast" / "out", processes=2)
@@ -42,6 +45,7 @@ def test_same_bytes_and_log_as_plain(pair: tuple[Path, Path], tmp_path: Path) ->
     assert fast.peak_rss_mb < plain.peak_rss_mb / 1.5
 
 
+@pytest.mark.e2e
 def test_same_error_as_one_after_the_other(pair: tuple[Path, Path], tmp_path: Path) -> None:
     raw, _ = pair
     with fits.open(raw / "ldfd01vnq_rawtag_a.fits", mode="update") as hdus:
@@ -53,3 +57,55 @@ def test_same_error_as_one_after_the_other(pair: tuple[Path, Path], tmp_path: Pa
     assert (one.status, one.error_type) == (None, "ValueError")
     assert (both.status, both.error_type, both.error) == (one.status, one.error_type, one.error)
     assert both_log == one_log
+
+
+class OddError(Exception):
+    """What pickling does not make again from its arguments."""
+
+    def __init__(self, name: str, place: int) -> None:
+        super().__init__(f"{name} at {place}")
+        self.place = place
+
+
+class ClosedError(Exception):
+    """What no process can hand on."""
+
+    def __init__(self) -> None:
+        super().__init__("shut")
+        self.hold = lambda: None
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("x"), KeyError("x"), OddError("tab", 4), UnicodeDecodeError("ascii", b"\xff", 0, 1, "no")]
+)
+def test_errors_keep_their_kind_on_the_way(error: Exception) -> None:
+    found = pickle.loads(pickle.dumps(_portable(error)))
+    assert type(found) is type(error)
+    assert str(found) == str(error)
+    assert vars(found) == vars(error)
+
+
+def test_an_error_that_cannot_travel_keeps_its_text() -> None:
+    assert repr(_portable(ClosedError())) == "RuntimeError('ClosedError: shut')"
+
+
+@pytest.mark.parametrize(
+    ("members", "arguments", "groups"),
+    [
+        (["a", "b"], {}, [[0], [1]]),
+        (["a", "a"], {}, []),
+        (["a", "b"], {"livetimefile": "live.txt"}, []),
+        (["a", "b"], {"stimfile": "stim.txt"}, []),
+        (["a", "b"], {"burstfile": "burst.txt"}, []),
+    ],
+)
+def test_what_one_process_does(members: list[str], arguments: dict[str, str], groups: list[list[int]]) -> None:
+    exposures = [
+        SimpleNamespace(input=name, exp_type=EXP_SCIENCE, info={"segment": "N/A"}, filenames={"root": name})
+        for name in members
+    ]
+    no_files = {"stimfile": None, "livetimefile": None, "burstfile": None}
+    association = SimpleNamespace(
+        obs=exposures, asn_info={"memtype": ["EXP-FP"] * 2}, cl_args={**no_files, **arguments}
+    )
+    assert _independent(SimpleNamespace(assoc=association)) == groups

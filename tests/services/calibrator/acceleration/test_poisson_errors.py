@@ -39,3 +39,11 @@ def test_views_that_are_not_contiguous() -> None:
 def test_whole_numbers_are_the_originals() -> None:
     counts = np.arange(5)
     assert same_bits(STAND_IN(counts), ORIGINAL(counts))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_masked_images_are_the_originals() -> None:
+    counts = np.ma.array([0.0, 2.0, 5.0], mask=[False, True, False], dtype=np.float32)
+    for found, expected in zip(STAND_IN(counts), ORIGINAL(counts), strict=True):
+        assert type(found) is type(expected)
+        assert repr(found) == repr(expected)

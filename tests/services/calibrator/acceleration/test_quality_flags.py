@@ -64,3 +64,30 @@ def test_blur(
     said = capsys.readouterr().out
     assert same_bits(FAST_BLUR(flags, shifts, doppler, boundary, 0.25), expected)
     assert capsys.readouterr().out == said
+
+
+@pytest.mark.parametrize("slope", [np.int16(0), np.uint8(1), np.float64(np.inf), np.float64(1e300), np.float32(2.5)])
+@pytest.mark.parametrize("flags", ["<i2", "<i4", "<u2"])
+def test_slopes_and_flags_of_other_types(slope: Any, flags: str) -> None:
+    dq, profile = _flags(np.random.default_rng(9)).astype(flags), np.full(300, 1.3)
+    found = []
+    for function in (SHIFT, FAST_SHIFT):
+        try:
+            found.append(function(dq, profile, {"B_SPEC": [60.0], "SLOPE": [slope], "HEIGHT": [np.uint16(11)]}))
+        except (OverflowError, ValueError) as error:
+            found.append(repr(error))
+    assert same_bits(*found) if isinstance(found[0], np.ndarray) else found[0] == found[1]
+
+
+@pytest.mark.parametrize("shift", [119.0, 120.0, 121.0, 299.0, 300.0, 301.0, 700.0, -300.0, -500.0])
+@pytest.mark.parametrize("along", [True, False])
+def test_shifts_of_the_size_of_the_image(shift: float, along: bool) -> None:
+    flags = _flags(np.random.default_rng(10))
+    shifts = {(0, 120): [shift, shift, 0.0, 0.0] if along else [0.0, 0.0, shift, shift]}
+    found = []
+    for function in (BLUR, FAST_BLUR):
+        try:
+            found.append(function(flags, shifts, (0.0, 0.0), 50, 0.0))
+        except ValueError as error:
+            found.append(repr(error))
+    assert same_bits(*found) if isinstance(found[0], np.ndarray) else found[0] == found[1]

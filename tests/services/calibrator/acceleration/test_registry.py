@@ -95,3 +95,10 @@ def test_a_passage_must_be_there_once(passage: str) -> None:
 
 def test_every_replacement_fits_the_locked_calcos() -> None:
     assert [(replacement.name, replacement.mismatch()) for replacement in ALL] == [(name, "") for name in NAMES]
+
+
+@pytest.mark.parametrize(("value", "expected"), [(2, 8), (20, 60)])
+def test_a_passage_stays_where_its_condition_is_false(value: int, expected: int) -> None:
+    passage = ("    for _", "+= value\n")
+    function = rewritten(_triple, [(passage, "    result = _accelerated_times(value, 3)\n", "value < 10")], times=pow)
+    assert function(value) == expected

@@ -91,3 +91,23 @@ def test_wavelengths(
         function(table, INFO, {**reffiles, "brftab": "b"}, helcorr)
         results.append(table)
     assert same_bits(*results)
+
+
+@pytest.mark.parametrize("column", ["TIME", "XCORR", "XDOPP", "XFULL", "WAVELENGTH"])
+@pytest.mark.parametrize("form", ["D", "J"])
+@pytest.mark.usefixtures("regions")
+def test_columns_of_other_types(column: str, form: str, reffiles: dict[str, str]) -> None:
+    results = []
+    for doppler, wavelengths in zip(
+        pair(REPLACEMENT, "doDoppcorr"), pair(REPLACEMENT, "computeWavelengths"), strict=True
+    ):
+        table = events(np.random.default_rng(3), 40)
+        columns = [
+            fits.Column(name, form if name == column else "E", array=np.nan_to_num(table[name], posinf=9, neginf=9))
+            for name in COLUMNS
+        ]
+        table = fits.BinTableHDU.from_columns(columns).data
+        doppler(table, INFO, {"doppcorr": "PERFORM", "wavecorr": "OMIT"}, reffiles, fits.Header())
+        wavelengths(table, INFO, {**reffiles, "brftab": "b"}, "PERFORM")
+        results.append(table)
+    assert same_bits(*results)

@@ -45,12 +45,23 @@ def _profile(random: np.random.Generator) -> Any:
     return fits.BinTableHDU.from_columns(columns).data
 
 
+def _float(order: str) -> str:
+    return order if len(order) > 1 else f"{order}f4"
+
+
 def _extract(
-    function: Any, seed: int, counts: float, edges: tuple[float, float, float, float], backcorr: str, order: str
+    function: Any,
+    seed: int,
+    counts: float,
+    edges: tuple[float, float, float, float],
+    backcorr: str,
+    order: str,
+    sdqflags: float = 8346,
+    sdqouter: int = 8,
 ) -> tuple[Any, dict[str, Any]]:
     random = np.random.default_rng(seed)
-    c_data = random.poisson(counts, (ROWS, COLUMNS)).astype(f"{order}f4") / np.float32(97.3)
-    e_data = (c_data * random.uniform(0.9, 1.1, c_data.shape)).astype(f"{order}f4")
+    c_data = random.poisson(counts, (ROWS, COLUMNS)).astype(_float(order)) / np.float32(97.3)
+    e_data = (c_data * random.uniform(0.9, 1.1, c_data.shape)).astype(_float(order))
     flags = random.choice([0, 0, 0, 0, 0, 8, 2, 32, 8192], c_data.shape, p=[0.197] * 5 + [0.005, 0.005, 0.003, 0.002])
     if seed == 3:
         e_data[60:70, 100] = np.nan
@@ -59,12 +70,12 @@ def _extract(
     result = function(
         e_data,
         c_data,
-        flags.astype(f"{order}i2"),
+        flags.astype(f"{order[0]}i2"),
         header,
         "FUVA",
         0,
-        8346,
-        8,
+        sdqflags,
+        sdqouter,
         30.0,
         97.3,
         backcorr,
@@ -119,3 +130,25 @@ def test_normalized_profile(random: np.random.Generator, dtype: str) -> None:
     profile[20, 4] = np.nan
     zones = _zones(random, (0.0, 0.0, 1.0, 1.0))
     assert same_bits(stand_in(profile, zones, 30.4), original(profile, zones, 30.4))
+
+
+@pytest.mark.parametrize(("sdqflags", "sdqouter"), [(8346, 65_535), (32_768, 8), (8346, -40_000), (8346.0, 8)])
+@pytest.mark.parametrize("edges", [(0.0, 0.0, 1.0, 1.0), (0.005, 0.1, 0.9, 0.995)])
+def test_flags_that_do_not_fit_into_the_image_are_an_error_as_before(
+    sdqflags: int, sdqouter: int, edges: tuple[float, float, float, float]
+) -> None:
+    errors = []
+    for function in pair(REPLACEMENT, "extractSegmentTwozone"):
+        with pytest.raises((OverflowError, TypeError)) as caught:
+            _extract(function, 1, 3.0, edges, "PERFORM", ">", sdqflags, sdqouter)
+        errors.append(repr(caught.value))
+    assert errors[0] == errors[1]
+
+
+@pytest.mark.parametrize("order", [">f8", "<i4"])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_images_of_other_types(order: str) -> None:
+    original, stand_in = pair(REPLACEMENT, "extractSegmentTwozone")
+    edges = (0.005, 0.1, 0.9, 0.995)
+    expected, found = (_extract(function, 1, 40.0, edges, "PERFORM", order) for function in (original, stand_in))
+    assert same_bits(found[0], expected[0])
