@@ -52,7 +52,7 @@ def test_column(name: str, visits: Path, tmp_path: Path) -> None:
 def test_one_text_file_of_several_exposures(visits: Path, tmp_path: Path) -> None:
     visit = prepare("NUV TAGFLASH", visits)
     assert visit.association is not None
-    found = _differences(visit.association, visit.references, tmp_path, livetimefile="live.txt", burstfile="burst.txt")
+    found = _differences(visit.association, visit.references, tmp_path, livetimefile="live.txt")
     assert found == []
 
 
