@@ -123,6 +123,9 @@ REPLACEMENT = Replacement(
         )
     ],
     {
+        "astropy.io.fits.fitsrec:FITS_rec._convert_other": (
+            "e3fb916f0f8850e48b11954084cc535fad5799073e3b8b1501b06106b25f9940"
+        ),
         "astropy.io.fits.fitsrec:FITS_rec.field": "67cf6eae7481ad9c77c871dfabe0dc298cca1b35fef13259df3fdee8b37754e1",
     },
 )

@@ -151,6 +151,9 @@ REPLACEMENT = Replacement(
             "80f4c87f6bfcbdaba97f8e03121a53926d7e155def733c76f9ceb6a1cf0749c0"
         ),
         "astropy.io.fits.fitsrec:FITS_rec.__del__": "92ed845e898bf5bfe525839028759669508b2d5380eed9635875b80c437f11db",
+        "astropy.io.fits.fitsrec:FITS_rec._convert_other": (
+            "e3fb916f0f8850e48b11954084cc535fad5799073e3b8b1501b06106b25f9940"
+        ),
         "astropy.io.fits.fitsrec:FITS_rec.field": "67cf6eae7481ad9c77c871dfabe0dc298cca1b35fef13259df3fdee8b37754e1",
     },
 )
