@@ -155,5 +155,5 @@ def _value(card: Any) -> Value:
     try:
         value = card.value
     except Exception:  # noqa: BLE001 - astropy raises many kinds for a card that makes no sense
-        return str(card.image)[_VALUE_AT:].partition("/")[0].strip()
+        return str(card.image)[_VALUE_AT:].partition("/")[0].strip(" '")
     return value if isinstance(value, str | int | float | bool) else None

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.ingestor.extractors.reading import Contained, Rows, Source, finite
+from services.ingestor.extractors.reading import Contained, Rows, Source, finite, keywords
 from services.ingestor.extractors.tables import read_columns
 from shared.database.models.science import Jitter
 from shared.errors import PermanentError
@@ -27,8 +27,7 @@ def extract_jitter(source: Source) -> Rows:
     """Rows of ``jitter``: one for each exposure of the file; an extension that does not name its exposure has none."""
     primary = source.file.headers[0]
     detector = str(primary.get("CONFIG") or "").rpartition("/")[2].strip() or None
-    proposid = finite(primary.get("PROPOSID"))
-    common = {"detector": detector, "proposid": None if proposid is None else round(proposid)}
+    common = {"detector": detector, **keywords(Jitter, source, frozenset({"proposid"}), headers=[primary])}
     rows: list[Mapping[str, object]] = []
     for number, hdu in enumerate(source.file.hdus):
         if number and hdu.name == "JIT":

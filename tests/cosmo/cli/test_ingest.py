@@ -66,15 +66,23 @@ async def test_newest_schedule_wins_in_any_order(
     assert set((await _newest(archive.database)).values()) == {"181137b3"}
 
 
-async def test_malformed_schedule_leaves_nothing(
-    archive: Archive, cosmo: Cosmo, data_dir: Path, tmp_path: Path
-) -> None:
-    path = tmp_path / "111078a6.txt"
-    shutil.copy(data_dir / "sms" / "bad_111078a6.txt", path)
-    with pytest.raises(PermanentError, match="is no exposure of an SMS report"):
-        await cosmo("add", str(path))
+async def test_bad_files_do_not_keep_others_out(archive: Archive, cosmo: Cosmo, data_dir: Path, tmp_path: Path) -> None:
+    """Files that are refused leave nothing; of what is odd in others the rest is there, and said."""
+    odd, titleless, other = (tmp_path / name for name in ("111078a6.txt", "181137b5.txt", "pyproject.toml"))
+    shutil.copy(data_dir / "sms" / "bad_111078a6.txt", odd)
+    shutil.copy(data_dir / "sms" / "181137b4.txt", titleless)
+    other.write_text("[project]\n")
+    good = data_dir / "sms" / "162567b1.txt"
+    files = (titleless, other, tmp_path / "LDCAMPAT.txt", tmp_path, odd, good)
+    with pytest.raises(PermanentError, match="4 of 6 files refused; the others are in the tables"):
+        await cosmo("add", *map(str, files))
     async with archive.database.session() as session:
-        assert (await session.execute(select(File))).all() == []
+        found = (await session.execute(select(File.name, File.problems).order_by(File.name))).all()
+    (problem,) = found[0].problems
+    assert [file.name for file in found] == ["111078a6.txt", "162567b1.txt"]
+    assert "1 of 2 lines are no exposure of an SMS report" in problem
+    assert f"problem: {problem}" in await cosmo("describe", "111078a6")
+    assert "rows of sms" in await cosmo("add", str(good))
 
 
 async def test_describe_repopulate_forget(archive: Archive, cosmo: Cosmo, data_dir: Path) -> None:

@@ -4,6 +4,7 @@ The seeded few run always; ``COSMO_TEST_MUTATIONS=10000`` runs the whole set.
 """
 
 import asyncio
+import contextlib
 import gzip
 import os
 import resource
@@ -21,6 +22,7 @@ from services.ingestor.writing import FileRows, write_rows
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, DatasetState, File
 from shared.errors import PermanentError
+from shared.fits import check_fits
 from tests.services.ingestor.events import write_corrtag
 from tests.services.ingestor.reading import read_file, sample
 from tests.shared.fits.mutations import mutated
@@ -68,6 +70,8 @@ async def run(folder: Path, data: Path, url: str) -> Counter[str]:
         path.write_bytes(gzip.compress(content, 1) if zipped else content)
         signal.alarm(_SECONDS)
         try:
+            with contextlib.suppress(PermanentError):
+                check_fits(path)
             found = read_file(path, data / "references")
             await _write(database, found.rows)
         except BaseException as error:

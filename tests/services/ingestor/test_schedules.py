@@ -47,6 +47,44 @@ def test_second_layout(data_dir: Path) -> None:
     assert (acquisition["fuvhvstate"], acquisition["osm2pos"], acquisition["cenwave"]) == (None, "MIRRORB", 0)
 
 
+@pytest.mark.parametrize("report", ["100047aa", "162567b1"])
+@pytest.mark.parametrize(
+    ("old", "new", "columns"),
+    [
+        (" PSA ", " RELATIVE ", {"aperture": "RELATIVE"}),
+        (" PSA  ", " RELATIVE ", {"aperture": "RELATIVE"}),
+        (" PSA ", " FCA-OLD ", {"aperture": "FCA-OLD"}),
+        (" TIME-TAG ", " TIME/TAG2 ", {"opmode": "TIME/TAG2"}),
+        (" G130M ", " NCM1FLAT ", {"osm1pos": "NCM1FLAT"}),
+    ],
+)
+def test_words_of_any_kind(
+    data_dir: Path, tmp_path: Path, report: str, old: str, new: str, columns: dict[str, str]
+) -> None:
+    whole, path = data_dir / "sms" / f"{report}.txt", tmp_path / f"{report}.txt"
+    path.write_text("".join(line.replace(old, new, 1) for line in whole.read_text().splitlines(keepends=True)))
+    changed = {line[:8] for line in path.read_text().splitlines() if new in line and _EXPOSURE.match(line)}
+    assert changed
+    expected = [
+        row | (columns if row["rootname"][:8] in changed else {}) for row in rows_of(extract_file(whole), "sms")
+    ]
+    assert rows_of(extract_file(path), "sms") == expected
+
+
+def test_position_behind_a_long_aperture(data_dir: Path, tmp_path: Path) -> None:
+    path = tmp_path / "181137b4.txt"
+    path.write_text((data_dir / "sms" / path.name).read_text().replace(" PSA 4 ", " RELATIVE 4 "))
+    found = {(row["aperture"], row["aperture_position"]) for row in rows_of(extract_file(path), "sms")}
+    assert ("RELATIVE", "4") in found
+
+
+def test_report_of_three_characters_in_its_version(data_dir: Path, tmp_path: Path) -> None:
+    path = tmp_path / "181137b4a.txt"
+    path.write_text((data_dir / "sms" / "181137b4.txt").read_text().replace("181137B4", "181137B4A"))
+    row = rows_of(extract_file(path), "sms")[0]
+    assert (row["report"], row["sms_id"], row["version"]) == ("181137b4a", "181137", "b4a")
+
+
 def test_unreadable_lines_are_named_and_counted(data_dir: Path, tmp_path: Path) -> None:
     path = tmp_path / "111078a6.txt"
     shutil.copy(data_dir / "sms" / "bad_111078a6.txt", path)

@@ -80,6 +80,37 @@ def test_files_of_no_exposure(name: str, stem: str, suffix: str) -> None:
     assert suffix in STANDALONE
 
 
-@pytest.mark.parametrize("name", ["LICENSE.txt", "README.txt", "bad_111078a6.txt", "181137b4.log"])
+@pytest.mark.parametrize("version", ["b1", "bd", "b1a", "b10"])
+def test_versions_of_reports(version: str) -> None:
+    assert parse_name(f"180147{version}.txt").rootname == f"180147{version}"
+    assert parse_name(f"180147{version}.txt".upper().replace("TXT", "txt")).suffix == "sms"
+
+
+@pytest.mark.parametrize(
+    "mnemonic",
+    [
+        "LDIBT", "LDVABPT", "LMCHAMPT", "LMCPCMDD", "LMHIBIAS", "LMPCVOLT", "LNELBOXT", "METPSPR", "LSHPOS", "LNTUBET",
+        "QDVEFGS1", "ABC",
+    ],
+)  # fmt: skip
+def test_mnemonics_are_told_by_their_form(mnemonic: str) -> None:
+    assert parse_name(f"{mnemonic}.txt").suffix == "readings"
+    assert stem_of(f"{mnemonic}.TXT") is None
+    assert stem_of(f"{mnemonic}_OLD.txt") is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "LICENSE.txt",
+        "NOTICE.txt",
+        "TODO.txt",
+        "AB.txt",
+        "ABCDEFGHI.txt",
+        "README.txt",
+        "bad_111078a6.txt",
+        "181137b4.log",
+    ],
+)
 def test_other_texts_are_not_of_cos(name: str) -> None:
     assert stem_of(name) is None

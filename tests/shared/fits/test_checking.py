@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import math
 import os
 from pathlib import Path
 
@@ -10,8 +11,7 @@ import pytest
 from astropy.io import fits
 
 from shared.errors import PermanentError, TransientError
-from shared.fits import check_fits, read_header
-from shared.fits.hdus import read_hdus
+from shared.fits import check_fits, read_hdus, read_header
 
 
 @pytest.fixture
@@ -63,6 +63,48 @@ def test_garbage_is_refused(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(PermanentError, match=r"garbage\.fits"):
         check_fits(path)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("NAXIS1", "99999999999999999999"),
+        ("NAXIS2", "9223372036854775807"),
+        ("GCOUNT", "4611686018427387904"),
+        ("PCOUNT", "1" * 60),
+        ("NAXIS2", "100000000000"),
+        ("NAXIS1", "NaN"),
+        ("BITPIX", "1.0E+20"),
+    ],
+)
+def test_absurd_sizes_are_refused(whole: Path, keyword: str, value: str, zipped: bool) -> None:
+    content = whole.read_bytes()
+    start = content.index(f"{keyword:8s}=".encode(), 2880)
+    content = content[: start + 10] + value.rjust(20).ljust(70).encode() + content[start + 80 :]
+    path = whole.with_name(f"{whole.name}.gz") if zipped else whole
+    path.write_bytes(gzip.compress(content) if zipped else content)
+    with pytest.raises(PermanentError, match=r"ldfd01vnq_rawtag_a\.fits(\.gz)?, HDU 1: "):
+        check_fits(path)
+    with path.open("rb") as stream, pytest.raises(PermanentError, match="HDU 1: "):
+        read_hdus(stream, path.name)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("NaN", math.nan), ("-Inf", -math.inf), ("INFINITY", math.inf), ("********", "********"), ("1.0.0", "1.0.0")],
+)
+def test_values_that_are_no_numbers_are_no_damage(whole: Path, text: str, value: float | str) -> None:
+    """They cost whoever asks for this keyword; as text where it is not even a number that is not finite."""
+    card = f"EXPTIME = {text:>20s} / [s] exposure time".ljust(80).encode()
+    content = whole.read_bytes().replace(b"CHECKSUM= ", b"NO_CHECK= ").replace(b"DATASUM = ", b"NO_SUM  = ")
+    end = content.index(b"END" + b" " * 77)
+    whole.write_bytes(content[:end] + card + content[end : 2880 - 80] + content[2880:])
+    check_fits(whole)
+    with whole.open("rb") as stream:
+        found = read_header(stream, whole.name)
+    assert repr(found["EXPTIME"]) == repr(value)
+    assert found["NAXIS"] == 0
 
 
 def test_trailing_bytes_are_refused(whole: Path) -> None:
