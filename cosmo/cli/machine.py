@@ -47,6 +47,9 @@ def up(
 def run(
     source: str,
     references: References = None,
+    force: Annotated[
+        bool, typer.Option(help="Let incomplete datasets through; what is missing is a warning of their run.")
+    ] = False,
     serve: Annotated[bool, typer.Option(help="Keep the pages open at the end.")] = False,
     calibrators: Calibrators = 1,
     port: Port = 0,
@@ -67,6 +70,10 @@ def run(
             more = ", ..." if len(urls) > _NAMED else ""
             CONSOLE.print(f"left aside: {len(urls)} {reason}: {names}{more}", markup=False)
         with Client(machine.url, machine.token) as client:
+            if force and (waiting := [row["rootname"] for row in client.datasets() if row["missing"]]):
+                for rootname in waiting:
+                    client.force(rootname)
+                asyncio.run(scan_once(machine.environment, source))
             rows = _follow(client, lambda: report(machine))
         if as_json:
             typer.echo(json.dumps({"datasets": rows, "left_aside": seen.left_aside}, indent=2))
@@ -77,7 +84,9 @@ def run(
             CONSOLE.print(f"look at {machine.url}; Ctrl-C stops it")
             wait_for_stop(machine)
     if wrong:
-        raise PermanentError(f"{len(wrong)} of {len(rows)} datasets did not get through: see their reasons above")
+        incomplete = not force and any(row["missing"] for row in wrong)
+        hint = "; --force lets incomplete ones through" if incomplete else ""
+        raise PermanentError(f"{len(wrong)} of {len(rows)} datasets did not get through: see their reasons above{hint}")
     if seen.unreadable:
         raise TransientError(f"not everything in the source could be read: {', '.join(seen.unreadable)}; run it again")
     if not seen.datasets:

@@ -9,6 +9,7 @@ from typing import Any
 
 from services.archive.sources import Source, SourceFile
 from shared.cos.association import Association, read_association
+from shared.cos.completeness import opened_beside
 from shared.cos.instrument import instrument_of, is_foreign
 from shared.cos.names import STANDALONE, parse_name
 from shared.cos.references import needed_references
@@ -27,7 +28,7 @@ _ACQUISITION_KEYWORDS = ("ACQSNAME", "ACQINAME", "PEAKXNAM", "PEAKDNAM")
 _CHUNK = 1 << 20
 _NOT_FITS = ("sms", "darkrates", "readings")
 
-_VERSION = 4
+_VERSION = 5
 """Raise it when facts are added or read otherwise: stored ones of another version are read again."""
 
 
@@ -49,6 +50,8 @@ class Facts:
         Of a raw file: rootname of its association; empty outside any.
     segments
         Of a raw file: segments that its exposure must have raw files of.
+    beside
+        Of a raw file: suffixes of the files that CalCOS opens beside it.
     acquisitions
         Of a raw file: names of the acquisitions before it; ``x`` at the end stands for any letter.
     references
@@ -65,6 +68,7 @@ class Facts:
     association: Association | None = None
     asn_id: str = ""
     segments: list[str] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)
     acquisitions: list[str] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
     error: str = ""
@@ -157,6 +161,7 @@ def _raw_facts(facts: Facts, header: Header) -> Facts:
         facts,
         asn_id=_root(header.get("ASN_ID")),
         segments=sorted(expected_segments(header)),
+        beside=opened_beside(header),
         acquisitions=[found for key in _ACQUISITION_KEYWORDS if (found := _root(header.get(key)))],
         references=_references(header),
     )

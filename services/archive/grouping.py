@@ -177,6 +177,7 @@ def _listing(
 ) -> DatasetListing:
     suffixes: dict[str, set[str]] = defaultdict(set)
     segments: dict[str, set[str]] = defaultdict(set)
+    beside: dict[str, set[str]] = defaultdict(set)
     companions: set[str] = set()
     association = association or any(name.suffix == "asn" for name, _ in content)
     disputed = [conflicts[file.stem] for _, file in content if file.stem in conflicts]
@@ -186,6 +187,7 @@ def _listing(
         found = facts[file.stem]
         suffixes[name.rootname].add(name.suffix)
         segments[name.rootname].update(found.segments)
+        beside[name.rootname].update(found.beside)
         if name.suffix == "asn":
             table = found
         companions |= {match for wanted in found.acquisitions for match in acquisitions if _matches(match, wanted)}
@@ -197,7 +199,7 @@ def _listing(
         missing += [f"{rootname}_asn"] if association and table is None else []
     if table is None or not table.error:
         for exposure in members if association else [rootname]:
-            missing += _missing(exposure, suffixes[exposure], segments[exposure])
+            missing += _missing(exposure, suffixes[exposure], segments[exposure], beside[exposure])
     acquisition = not association and "rawacq" in suffixes[rootname]
     kind = ASSOCIATION if association else ACQUISITION if acquisition else EXPOSURE
     files = [file for _, file in content]
@@ -212,7 +214,7 @@ def _is_raw(name: FileName) -> bool:
     return name.suffix.startswith(RAW)
 
 
-def _missing(exposure: str, suffixes: set[str], segments: set[str]) -> list[str]:
-    """Names of what an exposure must have and has not: raw data of each segment, and the support file."""
+def _missing(exposure: str, suffixes: set[str], segments: set[str], beside: set[str]) -> list[str]:
+    """Names of what an exposure must have and has not: raw data of each segment, what is opened beside, support."""
     missing = missing_raw(exposure, {suffix for suffix in suffixes if suffix.startswith(RAW)}, segments)
-    return missing if "spt" in suffixes else [*missing, f"{exposure}_spt"]
+    return missing + [f"{exposure}_{suffix}" for suffix in sorted({*beside, "spt"} - suffixes)]

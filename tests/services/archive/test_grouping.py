@@ -77,6 +77,15 @@ def test_missing_segment_is_named(folder: Path, voltage: str, missing: list[str]
     assert _listings(folder)["ldfd01010"].missing == []
 
 
+def test_missing_pulse_heights_of_accum_are_named(folder: Path) -> None:
+    path = folder / "ldfd01vnq_rawtag_a.fits.gz"
+    _set_keywords(path, OBSMODE="ACCUM", PHACORR="perform")
+    (folder / "ldfd01vnq_rawtag_a.fits").rename(folder / "ldfd01vnq_rawaccum_a.fits")
+    assert _listings(folder)["ldfd01010"].missing == ["ldfd01vnq_pha_a"]
+    shutil.copyfile(folder / "ldfd01vnq_rawaccum_a.fits", folder / "ldfd01vnq_pha_a.fits")
+    assert _listings(folder)["ldfd01010"].missing == []
+
+
 def test_other_segment_first(folder: Path) -> None:
     path = folder / "ldfd01vnq_rawtag_a.fits.gz"
     _set_keywords(path, DETECTHV="NomAB", SEGMENT="FUVB")
