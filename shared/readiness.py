@@ -4,9 +4,8 @@ import asyncio
 
 import redis
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
-from shared.database.engine import Database
+from shared.database.engine import DATABASE_ERRORS, Database
 
 __all__ = ["READY", "Readiness"]
 
@@ -42,7 +41,7 @@ class Readiness:
         try:
             async with asyncio.timeout(_CHECK_SECONDS), self._database.session() as session:
                 await session.execute(text("SELECT 1"))
-        except (DBAPIError, OSError) as error:
+        except DATABASE_ERRORS as error:
             return f"Postgres does not answer: {str(error) or _SILENCE}"
         try:
             async with asyncio.timeout(_CHECK_SECONDS):

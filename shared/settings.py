@@ -189,6 +189,7 @@ class Settings(BaseSettings):
     redis_url: str = Field("redis://localhost:6379/0", description="URL of the Redis-compatible broker")
     store_url: str = Field("file://cosmo-data/store", description="fsspec URL of the file store")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    instance: str | None = Field(None, description="Name of a worker process; its service and host if left out")
     health_port: int = Field(0, ge=0, le=65535, description="Port of a worker's health and metrics; 0 is off")
     jobs: JobSettings = Field(default_factory=JobSettings)
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)

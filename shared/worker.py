@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import socket
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 
 import dramatiq
@@ -20,6 +21,7 @@ from shared.jobs.runner import Handler, JobRunner, worker_name
 from shared.logs import configure_logging, get_logger
 from shared.readiness import READY, Readiness
 from shared.settings import Settings
+from shared.workers import keep_signing, sign_off
 
 __all__ = ["run_worker"]
 
@@ -93,10 +95,19 @@ async def _work(
         if await _unless(stop, wait_until_current(database)):
             messenger = Messenger(broker)
             runner = JobRunner(database, messenger, settings.jobs, handlers(database), worker_name(service))
-            tasks = [Dispatcher(database, messenger, settings.jobs).run()]
+            name = settings.instance or f"{service}@{socket.gethostname()}"
+
+            async def trouble() -> dict[str, str | None]:
+                return {"paused": runner.trouble, "fault": await readiness.fault()}
+
+            tasks = [
+                Dispatcher(database, messenger, settings.jobs).run(),
+                keep_signing(database, name, service, trouble),
+            ]
             if background is not None:
                 tasks.append(_keep_up(background, database, messenger))
             await _serve(broker, runner, queues, threads, tasks, readiness, stop)
+            await sign_off(database, name)
     finally:
         broker.close()
         await database.dispose()

@@ -35,6 +35,8 @@ def status(url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = Fa
     if as_json:
         typer.echo(json.dumps(report, indent=2))
         return
+    for line in report.pop("trouble"):
+        typer.echo(f"AWAY OR PAUSED: {line}")
     for heading, content in report.items():
         typer.echo(f"{heading}: {json.dumps(content)}")
 

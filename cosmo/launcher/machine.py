@@ -159,7 +159,7 @@ class Machine:
         return children.spawn(
             [sys.executable, "-m", module],
             self._log(name),
-            environment=self.environment,
+            environment={**self.environment, "COSMO_INSTANCE": name},
             # The web process has nothing to finish, but holds a port that the next start wants.
             death_signal=signal.SIGKILL if web else signal.SIGTERM,
             descriptors=(self._listener.fileno(),) if web else (),

@@ -17,6 +17,8 @@ DATABASE_ERRORS = (DBAPIError, PoolTimeoutError, OSError)
 _OUTAGE_CLASSES = ("08", "53", "57", "58")
 """SQLSTATE classes: connection exception, insufficient resources, operator intervention, system error (PostgreSQL,
 appendix A)."""
+_STANDSTILL_SECONDS = 5.0
+"""How much longer than a statement may take its end is waited for."""
 _READ_ONLY, _CANCELED = "25006", "57014"
 _VICTIMS = ("40001", "40P01")
 """Serialization failure and deadlock: the same transaction succeeds when it is tried again."""
@@ -61,6 +63,8 @@ class Database:
             json_serializer=finite_json,
             connect_args={
                 "timeout": 10,
+                # A Postgres that stands still ends no statement itself.
+                "command_timeout": statement_timeout + _STANDSTILL_SECONDS if statement_timeout else None,
                 "server_settings": {
                     "statement_timeout": str(int(statement_timeout * 1000)),
                     "jit": "off",

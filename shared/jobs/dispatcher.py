@@ -21,6 +21,7 @@ from shared.jobs.events import Outbox
 from shared.jobs.leases import Lease, LeaseWatch
 from shared.logs import get_logger
 from shared.settings import JobSettings
+from shared.workers import write_worker_alerts
 
 __all__ = ["Dispatcher"]
 
@@ -51,6 +52,8 @@ class Dispatcher:
     async def _lead(self, turns: AsyncIterator[None]) -> None:
         async for _ in turns:
             await self.expire()
+            async with self._database.transaction() as session:
+                await write_worker_alerts(session)
             for queue in JOB_QUEUES:
                 try:
                     await self.feed(queue)

@@ -1,27 +1,32 @@
 """Status, health and metrics."""
 
+import asyncio
 from datetime import UTC, datetime
 from math import nan
 from typing import Any
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
-from sqlalchemy import func, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.context import CurrentContext, Session
 from services.monitor.errors import ApiError
 from shared.broker import JOB_QUEUES
 from shared.cos.times import from_mjd
+from shared.database.engine import DATABASE_ERRORS
 from shared.database.models.operations import Attempt, Dataset, DatasetState, Event, Job, JobState, Scan, Stage
 from shared.database.models.science import Header as HeaderRow
 from shared.database.models.science import believed
 from shared.database.schema import is_current
+from shared.workers import AT_WORK, STATES, read_workers
 
 __all__ = ["read_status", "router"]
 
 router = APIRouter(tags=["status"])
+
+_CHECK_SECONDS = 4.0
+"""Longest wait for Postgres; the probes of containers give up after 5 or 6 s."""
 
 
 def _age(moment: str | None) -> float:
@@ -52,6 +57,7 @@ async def read_status(session: AsyncSession) -> dict[str, Any]:
         .where(Job.state == JobState.FAILED)
         .group_by(Job.stage, Job.error_kind)
     )
+    workers = await read_workers(session)
     scan = (await session.execute(select(Scan).order_by(Scan.id.desc()).limit(1))).scalar_one_or_none()
     newest = (await session.execute(select(Event.at).order_by(Event.id.desc()).limit(1))).scalar()
     observed = (await session.execute(select(func.max(HeaderRow.expend)).where(believed(HeaderRow)))).scalar()
@@ -73,6 +79,11 @@ async def read_status(session: AsyncSession) -> dict[str, Any]:
             **{name: getattr(scan, name) for name in ("source", "files", "changed", "datasets", "left_aside")},
             "finished_at": scan.finished_at.isoformat(),
         },
+        "workers": [
+            {"name": w.name, "state": w.state, "silent_seconds": round(w.silent_seconds, 1), "reason": w.reason}
+            for w in workers
+        ],
+        "trouble": [worker.describe() for worker in workers if worker.state != AT_WORK],
         "newest_event": newest.isoformat() if newest else None,
         "newest_exposure": exposed.isoformat() if exposed else None,
     }
@@ -90,16 +101,22 @@ async def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/health/ready", summary="The database answers, with the schema that this code was written for")
-async def ready(session: Session, context: CurrentContext) -> dict[str, str]:
-    """Check what a request needs."""
+@router.get("/health/ready", summary="Postgres, its schema, the broker and each of the services are there")
+async def ready(context: CurrentContext) -> dict[str, str]:
+    """Check what requests and jobs need; a service that never ran here is not missed."""
     try:
-        await session.execute(text("SELECT 1"))
-        current = await is_current(context.database)
-    except (DBAPIError, OSError) as error:
-        raise ApiError(503, "not_ready", f"the database does not answer: {error}") from error
+        async with asyncio.timeout(_CHECK_SECONDS), context.database.session() as session:
+            current = await is_current(context.database)
+            workers = await read_workers(session) if current else []
+    except DATABASE_ERRORS as error:
+        reason = str(error) or f"nothing within {_CHECK_SECONDS:.0f} s"
+        raise ApiError(503, "not_ready", f"Postgres does not answer: {reason}") from error
     if not current:
         raise ApiError(503, "not_ready", "the database schema is outdated; run `cosmo migrate`")
+    at_work = {worker.service for worker in workers if not worker.away}
+    missed = [worker.describe() for worker in workers if worker.fault or worker.service not in at_work]
+    if missed:
+        raise ApiError(503, "not_ready", "; ".join(missed), missed)
     return {"status": "ok"}
 
 
@@ -112,6 +129,7 @@ async def metrics(session: Session) -> Response:
     jobs = Gauge("cosmo_jobs", "Jobs by stage and state", ["stage", "state"], registry=registry)
     waiting = Gauge("cosmo_queue_waiting", "Jobs that wait, by queue", ["queue"], registry=registry)
     oldest = Gauge("cosmo_queue_oldest_seconds", "Age of the oldest waiting job", ["queue"], registry=registry)
+    workers = Gauge("cosmo_workers", "Worker processes by state", ["state"], registry=registry)
     event_age = Gauge("cosmo_newest_event_age_seconds", "Age of the newest event", registry=registry)
     data_age = Gauge("cosmo_newest_exposure_age_seconds", "Age of the newest exposure ingested", registry=registry)
     running = Gauge("cosmo_oldest_running_seconds", "Age of the oldest running attempt; 0: none", registry=registry)
@@ -125,6 +143,8 @@ async def metrics(session: Session) -> Response:
         numbers = status["queues"].get(queue, {"waiting": 0, "oldest_seconds": 0.0})
         waiting.labels(queue).set(numbers["waiting"])
         oldest.labels(queue).set(numbers["oldest_seconds"])
+    for name in STATES:
+        workers.labels(name).set(sum(worker["state"] == name for worker in status["workers"]))
     event_age.set(_age(status["newest_event"]))
     data_age.set(_age(status["newest_exposure"]))
     running.set(status["oldest_running_seconds"] or 0.0)

@@ -22,6 +22,7 @@ __all__ = [
     "Scan",
     "SourceFile",
     "Stage",
+    "Worker",
 ]
 
 
@@ -261,3 +262,15 @@ class Event(Base):
     monitor: Mapped[str | None] = mapped_column(comment="Name of the monitor that it happened to")
     job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"))
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class Worker(Base):
+    """A worker process that has signed and not signed off."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(primary_key=True, comment="Name of the process among all")
+    service: Mapped[str] = mapped_column(comment="Service that it belongs to")
+    seen_at: Mapped[datetime] = mapped_column(comment="When it last signed")
+    paused: Mapped[str | None] = mapped_column(comment="Trouble of its environment, for which it takes no jobs")
+    fault: Mapped[str | None] = mapped_column(comment="Why it cannot take jobs")

@@ -1,17 +1,19 @@
 """Jobs, failures, status, errors, tokens and pages over HTTP."""
 
 import re
+from datetime import timedelta
+from html import escape
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import update
+from sqlalchemy import delete, func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.api.status import read_status
 from services.monitor.app import create_app
-from shared.database.models.operations import Dataset, DatasetState, Job, JobState
+from shared.database.models.operations import Dataset, DatasetState, Job, JobState, Worker
 
 pytestmark = pytest.mark.integration
 API = "/api/v1"
@@ -110,6 +112,41 @@ async def test_status_and_metrics(web: httpx.AsyncClient) -> None:
     assert 'cosmo_jobs{stage="fetch",state="failed"} 1.0' in text
     assert 'cosmo_datasets{state="calibrating"} 0.0' in text
     assert re.search(r"^cosmo_newest_event_age_seconds [0-9.]+$", text, re.MULTILINE)
+
+
+async def test_what_is_away_is_said(web: httpx.AsyncClient, house: Any) -> None:
+    async with house.database.transaction() as session:
+        for name, seconds, paused, fault in (
+            ("archive", 0, None, None),
+            ("calibrator-1", 0, None, None),
+            ("calibrator-2", 60, None, None),
+            ("ingestor", 0, "the store is <full>", None),
+        ):
+            seen = func.now() - timedelta(seconds=seconds)
+            service = name.partition("-")[0]
+            session.add(Worker(name=name, service=service, seen_at=seen, paused=paused, fault=fault))
+    # each service has somebody at work
+    assert (await web.get(f"{API}/health/ready")).json() == {"status": "ok"}
+    status = (await web.get(f"{API}/status")).json()
+    assert {worker["name"]: worker["state"] for worker in status["workers"]} == {
+        "archive": "at work",
+        "calibrator-1": "at work",
+        "calibrator-2": "away",
+        "ingestor": "paused",
+    }
+    lines = ("calibrator-2: no sign of life for 6", "ingestor: paused: the store is <full>")
+    assert all(found.startswith(line) for found, line in zip(status["trouble"], lines, strict=True))
+    page = (await web.get("/")).text
+    assert all(escape(line) in page for line in lines)
+    assert 'cosmo_workers{state="away"} 1.0' in (await web.get("/metrics")).text
+    async with house.database.transaction() as session:
+        await session.execute(update(Worker).where(Worker.name == "archive").values(fault="the broker is away"))
+        await session.execute(delete(Worker).where(Worker.name == "calibrator-1"))
+    answer = await web.get(f"{API}/health/ready")
+    assert answer.status_code == 503
+    broker, silence = answer.json()["error"]["detail"]
+    assert broker == "archive: the broker is away"
+    assert silence.startswith("calibrator-2: no sign of life for")
 
 
 async def test_states_are_not_older_than_the_jobs_counted(house: Any) -> None:
