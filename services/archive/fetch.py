@@ -26,7 +26,8 @@ from shared.store import Store, StoredFile
 __all__ = ["FetchService"]
 
 _NOT_CALIBRATED = ("jit", "jif")
-"""Companions that CalCOS does not read: a new one is no reason to calibrate again."""
+"""Companions that CalCOS does not read: a new one is no reason to calibrate again. A damaged one costs its own rows,
+as its ingest says."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class _Fetched:
     stored: StoredFile
 
 
-def _is_fits(path: Path) -> bool:
-    return path.name.lower().endswith((".fits", ".fits.gz"))
+def _must_be_whole(path: Path) -> bool:
+    return path.name.lower().endswith((".fits", ".fits.gz")) and parse_name(path.name).suffix not in _NOT_CALIBRATED
 
 
 class FetchService:
@@ -66,7 +67,7 @@ class FetchService:
         Raises
         ------
         PermanentError
-            If a file is not a whole FITS file.
+            If a file that CalCOS reads is not a whole FITS file.
         TransientError
             If the source or the store fails.
         """
@@ -112,7 +113,7 @@ class FetchService:
                 if stored is None:
                     local = Path(folder) / entry["name"]
                     sha256, _ = source.copy_to(SourceFile.from_entry(entry), local)
-                    if _is_fits(local):
+                    if _must_be_whole(local):
                         check_fits(local)
                     stored = self._store.publish(local, f"raw/{rootname}/{sha256[:12]}", sha256)
                     local.unlink()

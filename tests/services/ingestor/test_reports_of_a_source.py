@@ -22,6 +22,7 @@ from shared.jobs.events import Outbox
 from shared.jobs.runner import JobRunner
 from shared.settings import CalibratorSettings, JobSettings
 from shared.store import Store
+from tests.services.ingestor.reading import sample
 
 pytestmark = pytest.mark.integration
 
@@ -121,6 +122,31 @@ async def test_cumulative_images_and_telemetry(services: _Services) -> None:
     ((x, y, gain, rootname),) = await services.rows("SELECT x, y, gain, rootname FROM gain")
     assert (x, y, rootname) == (625, 240, "l_2017300120000_00_163_cci")
     assert gain == pytest.approx(11.0, abs=0.05)
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+async def test_odd_companion_costs_itself(services: _Services, data_dir: Path, damaged: bool) -> None:
+    """A jitter table that is cut off, or lacks a column, leaves the rows of its exposure's other files as they are."""
+    for kind in ("rawacq", "spt"):
+        shutil.copyfile(sample(data_dir, f"ldngz2szq_{kind}"), services.folder / f"ldngz2szq_{kind}.fits.gz")
+    jitter = services.folder / "ldngz2szj_jit.fits"
+    with fits.open(sample(data_dir, "ldngz2szj_jit")) as hdus:
+        columns = [column for column in hdus[1].columns if column.name != "SI_V2_RMS"]
+        table = fits.BinTableHDU.from_columns(columns, name="jit")
+        table.header["EXPNAME"] = hdus[1].header["EXPNAME"]
+        fits.HDUList([hdus[0], table]).writeto(jitter)
+    if damaged:
+        jitter.write_bytes(jitter.read_bytes()[:-3000])
+    await services.work()
+    assert await services.states() == {"ldngz2szq": ("acquisition", "ingested")}
+    for table in ("headers", "quality", "spt", "acqs"):
+        assert await services.rows(f"SELECT rootname FROM {table}") == [("ldngz2szq",)]
+    rows = [] if damaged else [("ldngz2szq", True, True)]
+    assert await services.rows("SELECT rootname, v2_mean IS NOT NULL, v2_rms IS NULL FROM jitter") == rows
+    ((problem,),) = await services.rows("SELECT problems[0] #>> '{}' FROM files WHERE problems != '[]'")
+    assert str(problem).startswith(
+        "ldngz2szj_jit.fits, HDU 1: truncated" if damaged else "ldngz2szj_jit.fits: table JIT has no column SI_V2_RMS"
+    )
 
 
 def _write_cumulative(path: Path) -> None:
