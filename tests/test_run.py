@@ -65,8 +65,8 @@ def test_uv_finds_one_where_none_fits(fits: int, venv: int, path: Path, tmp_path
     assert uv[0].startswith("uv venv --quiet --clear --python >=3.11,<3.15 ")
     assert uv[1].startswith("uv pip install --quiet --python ")
     assert f"--require-hashes -r {ROOT}/requirements/all.txt" in uv[1]
-    again = _run(path, place, "tool", str(place / "bin" / "python"), "-c", "print('fine')")
-    assert (again.stdout, again.stderr) == ("fine\n", "")  # it is there
+    again = _run(path, place, "tool", str(place / "bin" / "python"), "-c", "print(__import__('pathlib').Path.home())")
+    assert (again.stdout, again.stderr) == (f"{place}\n", "")  # it is there, and a home where there was none
 
 
 def test_a_folder_that_cannot_be_written(path: Path, tmp_path: Path) -> None:
