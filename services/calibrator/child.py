@@ -10,6 +10,7 @@ import os
 import time
 import traceback
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import astropy.table  # noqa: F401 - warm: CalCOS and scipy import these late
@@ -32,6 +33,9 @@ _ACCELERATION = prepare(ALL)
 # What was imported stays: no run's garbage collector looks for cycles in it, and so copies the memory it lies in.
 gc.collect()
 gc.freeze()
+
+_EXPANDED = frozenset("*?[$")
+"""Characters that CalCOS takes for wildcards and variables (`glob` and `os.path.expandvars`)."""
 
 _LONGEST_MESSAGE = 5_000
 """Characters of an error; a report fits into the pipe, so that sending it cannot wait for the worker."""
@@ -70,12 +74,13 @@ def run_calcos(run: ChildRun, report: Connection) -> None:
     state = _ACCELERATION.install(run.without)
     unkept_images.keep_images(run.images or state[unkept_images.REPLACEMENT.name] != "PERFORM")
     _send(report, acceleration=state)
-    os.environ["lref"] = f"{run.lref}/"  # noqa: SIM112 - CalCOS reads it in lower case
+    target, outdir, lref = (_name(path, run.outdir) for path in (run.target, run.outdir, run.lref))
+    os.environ["lref"] = f"{lref}/"  # noqa: SIM112 - CalCOS reads it in lower case
     os.chdir(run.outdir)
     started = time.monotonic()
     status, error_type, message = 0, "", ""
     try:
-        status = int(calcos.calcos(str(run.target), outdir=str(run.outdir), **{"verbosity": 1, **run.arguments}) or 0)
+        status = int(calcos.calcos(target, outdir=outdir, **{"verbosity": 1, **run.arguments}) or 0)
     except SystemExit as exit_:
         status = exit_.code if isinstance(exit_.code, int) else 1
     except BaseException as reason:  # noqa: BLE001 - whatever it is, the parent must be told
@@ -92,6 +97,11 @@ def run_calcos(run: ChildRun, report: Connection) -> None:
         peak_rss_mb=usage.peak_mb,
     )
     report.close()
+
+
+def _name(path: Path, start: Path) -> str:
+    """Name a path to CalCOS, which expands wildcards and variables in it: from the folder `start` where it has any."""
+    return os.path.relpath(path, start) if set(str(start)) & _EXPANDED else str(path)
 
 
 def _send(report: Connection, **content: Any) -> None:

@@ -44,6 +44,19 @@ async def test_damaged_raw_file_is_refused_before_the_run(make_request: MakeRequ
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
+@pytest.mark.e2e
+@pytest.mark.parametrize("make_request", [True], indirect=True, ids=["accelerated"])
+async def test_folders_with_what_a_shell_expands(make_request: MakeRequest, tmp_path: Path) -> None:
+    """CalCOS expands wildcards and variables in the paths that it is given."""
+    products = []
+    for name in ("plain", "[a] ?* $HOME # 100% ä"):
+        folder = tmp_path / name
+        result = await calibrate(make_request(scratch=folder / "scratch", products=folder / "products"))
+        products.append({product.name: product.sha256 for product in result.products})
+    assert len(products[0]) > 3
+    assert products[0] == products[1]
+
+
 async def test_too_little_memory_is_transient_and_recorded(make_request: MakeRequest, tmp_path: Path) -> None:
     records: list[CalibrationResult] = []
     with pytest.raises(TransientError, match="MEMORY_LIMIT"):
