@@ -29,7 +29,7 @@ _DATASETS = """
 """
 _FILES = """
     INSERT INTO files (dataset_id, origin, path, name, rootname, suffix, size, sha256, current, shown, ingested_at)
-    SELECT n, 'raw', 'd' || n, :name, :root, :suffix, 1, '', true, true, now() FROM generate_series(1, :count) AS n
+    SELECT n, 'raw', 'd' || n, :name, :root, :suffix, 1, '', true, n = 1, now() FROM generate_series(1, :count) AS n
 """
 
 

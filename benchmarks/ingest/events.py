@@ -44,7 +44,7 @@ def write_dark(path: Path, sample: Path, events: int) -> None:
 def event_rate(path: Path, events: int, tables: tuple[str, ...]) -> tuple[float, float]:
     """Events per second of processor time and of wall time that are read and reduced to rows of tables."""
     root, _, suffix = path.name.partition(".")[0].partition("_")
-    file = DatasetFile(1, str(path.parent), path.name, root, suffix, True)
+    file = DatasetFile(1, str(path.parent), path.name, root, suffix)
     wall, processor = time.perf_counter(), time.process_time()
     rows = DatasetReader(Store("/"), [file], References(None)).read(file, tables).rows
     if not rows or not all(len(one) for one in rows):

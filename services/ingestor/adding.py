@@ -54,7 +54,7 @@ async def add_file(database: Database, store: Store, path: Path) -> Added:
         connection = await session.connection()
         await lock_schedules(connection)
         file_id = await _record(session, stored, name, content.problems)
-        await write_rows(connection, [FileRows(file_id, content.rows, True)])
+        await write_rows(connection, [FileRows(file_id, content.rows)])
         await prefer_newest_schedules(connection)
         counts = {one.model.__tablename__: len(one) for one in content.rows}
         changed = NewEvent("tables.changed", {"added": stored.name, "rows": counts, "problems": content.problems})
@@ -81,7 +81,7 @@ def _take(store: Store, path: Path, name: FileName) -> tuple[FileContent, Stored
     if name.suffix == "cci":
         with path.open("rb") as stream:
             check_instrument(read_header(stream, path.name), path.name)
-    found = DatasetFile(0, str(path.absolute().parent), path.name, name.rootname, name.suffix, True)
+    found = DatasetFile(0, str(path.absolute().parent), path.name, name.rootname, name.suffix)
     content = DatasetReader(Store("/"), [found], References(None)).read(found)
     check_readable([content])
     digest = sha256_of(path)

@@ -6,17 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import IO
 
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from services.ingestor.extractors import HEADER_PREFERENCE, References, Rows, Source, extract
-from shared.database.models.operations import File
-from shared.database.models.science import SCIENCE_TABLES, PreferredRow, ScheduledExposure
+from services.ingestor.extractors import References, Rows, Source, extract
+from shared.database.models.science import SCIENCE_TABLES
 from shared.errors import PermanentError
 from shared.fits import FitsFile, Header
 from shared.store import Store
 
-__all__ = ["DatasetFile", "DatasetReader", "FileContent", "check_readable", "preferred_files", "update_preferred"]
+__all__ = ["DatasetFile", "DatasetReader", "FileContent", "check_readable"]
 
 _MOST_PROBLEMS = 20
 """Problems of one file that are kept; of hundreds nobody reads more."""
@@ -24,14 +20,13 @@ _MOST_PROBLEMS = 20
 
 @dataclass(frozen=True)
 class DatasetFile:
-    """A file of a dataset, as the table of files has it; ``shown`` if its rows are those that readers see."""
+    """A file of a dataset, as the table of files has it."""
 
     id: int
     path: str
     name: str
     rootname: str | None
     suffix: str
-    shown: bool
 
 
 @dataclass(frozen=True)
@@ -53,41 +48,6 @@ def check_readable(contents: Collection[FileContent]) -> None:
     problems = [problem for content in contents for problem in content.problems]
     if problems and not any(len(rows) for content in contents for rows in content.rows):
         raise PermanentError("; ".join(problems))
-
-
-def preferred_files(files: Sequence[DatasetFile]) -> set[int]:
-    """Keys of the files whose headers readers see: of those that are shown, the best one of each rootname."""
-    best: dict[str, tuple[int, int]] = {}
-    for file in files:
-        if file.shown and file.rootname is not None and file.suffix in HEADER_PREFERENCE:
-            rank = (HEADER_PREFERENCE.index(file.suffix), file.id)
-            best[file.rootname] = min(rank, best.get(file.rootname, rank))
-    return {file_id for _, file_id in best.values()}
-
-
-async def update_preferred(session: AsyncSession, dataset_id: int) -> None:
-    """Bring a dataset's flags ``preferred`` to what its files that are shown say.
-
-    Parameters
-    ----------
-    session
-        Session within a transaction.
-    dataset_id
-        Key of the dataset.
-    """
-    query = select(File.id, File.path, File.name, File.rootname, File.suffix, File.shown)
-    rows = await session.execute(query.where(File.dataset_id == dataset_id))
-    files = [DatasetFile(*row) for row in rows]
-    preferred = sorted(preferred_files(files))
-    for model in SCIENCE_TABLES.values():
-        if issubclass(model, PreferredRow) and model is not ScheduledExposure:
-            wanted = model.file_id.in_(preferred)
-            await session.execute(
-                update(model)
-                .where(model.file_id.in_([file.id for file in files]), model.preferred != wanted)
-                .values(preferred=wanted)
-                .execution_options(synchronize_session=False)
-            )
 
 
 class DatasetReader:

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import LargeBinary, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.ingestor.datasets import update_preferred
 from services.ingestor.schedules import lock_schedules, prefer_newest_schedules
+from services.ingestor.visibility import lock_rootnames, show_newest
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, File, SourceFile
 from shared.database.models.science import SCIENCE_TABLES
@@ -111,14 +111,15 @@ async def forget(database: Database, name: str) -> int:
         found = [file for file in await _files(session, name) if file.name in (name, f"{name}.gz")]
         if not found:
             raise PermanentError(f"{name} is the name of no file; `cosmo ingest describe {name}` lists the files")
+        rootnames = {file.rootname for file in found if file.rootname is not None}
+        await lock_rootnames(session, rootnames)
         ids = [file.id for file in found]
         counts: Counter[str] = Counter()
         for file_id in ids:
             counts.update(await _counts(session, file_id))
         await session.execute(update(SourceFile).where(SourceFile.file_id.in_(ids)).values(fetched_identity=None))
         await session.execute(delete(File).where(File.id.in_(ids)))
-        for dataset_id in sorted({file.dataset_id for file in found}):
-            await update_preferred(session, dataset_id)
+        await show_newest(session, rootnames)
         await prefer_newest_schedules(await session.connection())
         changed = NewEvent("tables.changed", {"forgotten": found[0].name, "rows": dict(counts)})
         await record_event(session, None, changed, Outbox())

@@ -7,6 +7,26 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 __all__ = ["lock_schedules", "prefer_newest_schedules"]
 
+_PREFER = """
+    WITH touched AS (
+        SELECT id, exposure, report, version, sms_id, file_id, preferred FROM sms
+        WHERE CAST(:ids AS text[]) IS NULL
+            OR exposure IN (SELECT exposure FROM sms WHERE sms_id = ANY(CAST(:ids AS text[])))
+    ), newest AS (
+        SELECT s.sms_id, max(s.version) AS version FROM sms AS s JOIN files AS f ON f.id = s.file_id
+        WHERE f.shown AND s.sms_id IN (SELECT sms_id FROM touched) GROUP BY s.sms_id
+    ), ranked AS (
+        SELECT t.id, row_number() OVER (PARTITION BY t.exposure ORDER BY t.report DESC, t.id) = 1 AS first
+        FROM touched AS t
+        JOIN newest USING (sms_id, version)
+        JOIN files AS f ON f.id = t.file_id
+        WHERE f.shown
+    )
+    UPDATE sms AS s SET preferred = :wanted
+    FROM touched AS t LEFT JOIN ranked ON ranked.id = t.id
+    WHERE s.id = t.id AND s.preferred != :wanted AND coalesce(ranked.first, false) = :wanted
+"""
+
 
 async def lock_schedules(connection: AsyncConnection) -> None:
     """Let nobody else write reports until the transaction ends; to be called before its own rows are written.
@@ -28,27 +48,7 @@ async def prefer_newest_schedules(connection: AsyncConnection, sms_ids: Collecti
     sms_ids
         Ids of the reports that changed; all where they are not known.
     """
-    await connection.execute(
-        text(
-            """
-            WITH touched AS (
-                SELECT id, exposure, report, version, sms_id, file_id, preferred FROM sms
-                WHERE CAST(:ids AS text[]) IS NULL
-                    OR exposure IN (SELECT exposure FROM sms WHERE sms_id = ANY(CAST(:ids AS text[])))
-            ), newest AS (
-                SELECT s.sms_id, max(s.version) AS version FROM sms AS s JOIN files AS f ON f.id = s.file_id
-                WHERE f.shown AND s.sms_id IN (SELECT sms_id FROM touched) GROUP BY s.sms_id
-            ), ranked AS (
-                SELECT t.id, row_number() OVER (PARTITION BY t.exposure ORDER BY t.report DESC, t.id) = 1 AS first
-                FROM touched AS t
-                JOIN newest USING (sms_id, version)
-                JOIN files AS f ON f.id = t.file_id
-                WHERE f.shown
-            )
-            UPDATE sms AS s SET preferred = NOT s.preferred
-            FROM touched AS t LEFT JOIN ranked ON ranked.id = t.id
-            WHERE s.id = t.id AND s.preferred != coalesce(ranked.first, false)
-            """
-        ),
-        {"ids": None if sms_ids is None else sorted(sms_ids)},
-    )
+    # Those that no longer count first: an index sees to it that an exposure has one.
+    for wanted in (False, True):
+        values = {"ids": None if sms_ids is None else sorted(sms_ids), "wanted": wanted}
+        await connection.execute(text(_PREFER), values)

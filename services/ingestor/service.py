@@ -2,23 +2,17 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.ingestor.datasets import (
-    DatasetFile,
-    DatasetReader,
-    FileContent,
-    check_readable,
-    preferred_files,
-    update_preferred,
-)
+from services.ingestor.datasets import DatasetFile, DatasetReader, FileContent, check_readable
 from services.ingestor.extractors import References, Rows
 from services.ingestor.schedules import lock_schedules, prefer_newest_schedules
+from services.ingestor.visibility import lock_rootnames, show_newest
 from services.ingestor.writing import FileRows, write_rows
 from shared.database.engine import Database
 from shared.database.models.operations import File
@@ -64,12 +58,7 @@ class IngestService:
             query = select(File).where(File.dataset_id == job.dataset_id, File.current).order_by(File.name)
             current = (await session.execute(query)).scalars().all()
         mine = {file.id for file in current if file.origin == origin}
-        # From here on these are the files that readers see; those of the other origin stay as they are.
-        files = [
-            DatasetFile(file.id, file.path, file.name, file.rootname, file.suffix, file.id in mine or file.shown)
-            for file in current
-        ]
-        preferred = preferred_files(files)
+        files = [DatasetFile(file.id, file.path, file.name, file.rootname, file.suffix) for file in current]
         reader = DatasetReader(self._store, files, self._references)
         contents = await asyncio.to_thread(_read, reader, [file for file in files if file.id in mine])
         check_readable(contents.values())
@@ -81,9 +70,11 @@ class IngestService:
             connection = await session.connection()
             if schedules:
                 await lock_schedules(connection)
-            written = [FileRows(file_id, found, file_id in preferred) for file_id, found in rows.items()]
-            await write_rows(connection, written)
-            await _show(session, job.dataset_id, origin, sorted(mine))
+            rootnames = await _rootnames(session, job.dataset_id)
+            await lock_rootnames(session, rootnames)
+            await write_rows(connection, [FileRows(file_id, found) for file_id, found in rows.items()])
+            await _retire(session, job.dataset_id, origin, mine)
+            await show_newest(session, rootnames, mine)
             await _note(session, problems)
             if schedules:
                 await prefer_newest_schedules(connection, _sms_ids(rows.values()))
@@ -117,10 +108,14 @@ def _count(files: Iterable[Sequence[Rows]]) -> dict[str, int]:
     return dict(counts)
 
 
-async def _show(session: AsyncSession, dataset_id: int, origin: str, file_ids: Sequence[int]) -> None:
-    """Let readers see these files' rows in place of the earlier generation's."""
-    await session.execute(
-        update(File).where(File.dataset_id == dataset_id, File.origin == origin).values(shown=File.id.in_(file_ids))
-    )
+async def _rootnames(session: AsyncSession, dataset_id: int) -> set[str]:
+    """Rootnames of all that a dataset has or had."""
+    query = select(File.rootname).where(File.dataset_id == dataset_id, File.rootname.is_not(None))
+    return {str(rootname) for rootname in (await session.execute(query.distinct())).scalars()}
+
+
+async def _retire(session: AsyncSession, dataset_id: int, origin: str, file_ids: Collection[int]) -> None:
+    """Let these files take the place of the earlier generation's."""
+    earlier = (File.dataset_id == dataset_id, File.origin == origin, File.id.not_in(file_ids), File.shown)
+    await session.execute(update(File).where(*earlier).values(shown=False))
     await session.execute(update(File).where(File.id.in_(file_ids)).values(ingested_at=func.now()))
-    await update_preferred(session, dataset_id)

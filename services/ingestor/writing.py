@@ -27,17 +27,16 @@ class FileRows:
         Key of the file.
     rows
         Rows by table.
-    preferred
-        Whether the file is the one that readers see of its rootname.
     """
 
     file_id: int
     rows: Sequence[Rows]
-    preferred: bool
 
 
 async def write_rows(connection: AsyncConnection, files: Sequence[FileRows]) -> None:
     """Put the rows of files in place of those that were there; the same files twice change nothing.
+
+    None of them is preferred: which are is told when all are there (`services.ingestor.visibility`).
 
     Parameters
     ----------
@@ -116,5 +115,5 @@ def _records(
             if ordinal + len(rows) > ROWS_PER_FILE:
                 raise PermanentError(f"file {file.file_id} has more than {ROWS_PER_FILE} rows of {model.__tablename__}")
             for record in rows.records(values):
-                yield (*(row_key(file.file_id, ordinal), file.file_id, file.preferred)[:keys], *record)
+                yield (*(row_key(file.file_id, ordinal), file.file_id, False)[:keys], *record)
                 ordinal += 1

@@ -3,15 +3,19 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from asyncpg import InterfaceError, PostgresError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from shared.finite_json import finite_json
 
-__all__ = ["DATABASE_ERRORS", "Database", "is_outage", "is_victim"]
+__all__ = ["DATABASE_ERRORS", "Database", "is_outage", "is_refusal", "is_victim"]
 
-DATABASE_ERRORS = (DBAPIError, PoolTimeoutError, OSError)
+_OF_DRIVER = (PostgresError, InterfaceError)
+"""What COPY raises, which SQLAlchemy does not wrap."""
+
+DATABASE_ERRORS = (DBAPIError, PoolTimeoutError, *_OF_DRIVER, OSError)
 """What a statement raises: for itself, without a free connection, and without a server."""
 
 _OUTAGE_CLASSES = ("08", "53", "57", "58")
@@ -22,22 +26,40 @@ _STANDSTILL_SECONDS = 5.0
 _READ_ONLY, _CANCELED = "25006", "57014"
 _VICTIMS = ("40001", "40P01")
 """Serialization failure and deadlock: the same transaction succeeds when it is tried again."""
+_REFUSAL_CLASSES = ("0A", "21", "22", "23", "42")
+"""SQLSTATE classes: feature not supported, cardinality violation (a double key in one statement), data exception,
+integrity constraint violation, syntax error or access rule violation."""
 
 
 def is_victim(error: BaseException) -> bool:
     """Whether Postgres ended a transaction for the sake of another one."""
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _VICTIMS
+    return _state(error) in _VICTIMS
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether Postgres refuses a statement that is as wrong the next time."""
+    return _state(error)[:2] in _REFUSAL_CLASSES
 
 
 def is_outage(error: BaseException) -> bool:
     """Whether Postgres is away, on its way, or out of connections, so that the same statement may succeed later."""
-    if not isinstance(error, DBAPIError):
+    if not isinstance(error, (DBAPIError, *_OF_DRIVER)):
         return isinstance(error, (OSError, PoolTimeoutError))
-    state = str(getattr(error.orig, "sqlstate", None) or "")
-    if state == _CANCELED or state.startswith("23"):  # a constraint's name may be any
+    state = _state(error)
+    if state == _CANCELED or is_refusal(error):  # a constraint's name may be any
         return False
-    known = state[:2] in _OUTAGE_CLASSES or state == _READ_ONLY
-    return error.connection_invalidated or known or "connection" in str(error.orig).lower()
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return lost or state[:2] in _OUTAGE_CLASSES or state == _READ_ONLY or "connection" in str(_original(error)).lower()
+
+
+def _original(error: BaseException) -> BaseException | None:
+    """Error of the driver, which others wrap."""
+    return error.orig if isinstance(error, DBAPIError) else error
+
+
+def _state(error: BaseException) -> str:
+    """SQLSTATE of an error; empty where it has none."""
+    return str(getattr(_original(error), "sqlstate", None) or "")
 
 
 class Database:

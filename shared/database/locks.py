@@ -2,7 +2,10 @@
 
 from enum import IntEnum, unique
 
-__all__ = ["AdvisoryLock"]
+__all__ = ["ROOTNAMES", "AdvisoryLock"]
+
+ROOTNAMES = 0x434F534D
+"""First of the two keys of locks on rootnames, of which the second is a hash; those of two keys are a space apart."""
 
 
 @unique

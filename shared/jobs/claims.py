@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.alerts import open_alert, resolve_alerts
+from shared.database.models.monitoring import Severity
 from shared.database.models.operations import Attempt, Dataset, Job, JobState, Stage
 from shared.errors import LostClaimError, RefusedError, UnsupportedError
 from shared.jobs.due import is_waiting, retry_pause
@@ -30,6 +32,11 @@ _WHAT = {Stage.MONITOR: "monitor", Stage.RECALIBRATE: "calibration"}
 """What failed or was skipped where it is not the dataset."""
 UNACTED = frozenset({UnsupportedError.kind, RefusedError.kind})
 """Kinds of errors that no operator acts on: their jobs are skipped, not failed."""
+
+_FAILED_RUN = "run"
+"""Key of the alert of a monitor whose run failed."""
+
+_LONGEST_MESSAGE = 300
 
 
 @dataclass(frozen=True)
@@ -194,6 +201,8 @@ async def finish(session: AsyncSession, job: ClaimedJob) -> None:
     """
     await _end(session, job, state=JobState.DONE, finished_at=func.now(), error=None, error_kind=None)
     await close_attempt(session, job, "done")
+    if isinstance(job.subject, str):
+        await resolve_alerts(session, _FAILED_RUN, subject=job.subject)
 
 
 async def fail(
@@ -249,12 +258,24 @@ async def fail(
     await close_attempt(
         session, job, state.value if state is not JobState.QUEUED else "failed", kind=kind, error=error, log=log
     )
+    if isinstance(job.subject, str) and state is JobState.FAILED:
+        await _alert_of_failed_run(session, job.subject, error)
     what = _WHAT.get(job.stage, "dataset")
     skipped = f"{what}.refused" if kind == RefusedError.kind else f"{what}.skipped"
     name = {JobState.QUEUED: "job.retried", JobState.SKIPPED: skipped, JobState.FAILED: f"{what}.failed"}
     detail = {"stage": job.stage.value, "kind": kind, "error": error, "attempt": job.attempt}
     await record_event(session, job.subject, NewEvent(name[state], detail), outbox, job.id)
     return state
+
+
+async def _alert_of_failed_run(session: AsyncSession, monitor: str, error: str) -> None:
+    """Open the alert of a monitor that shows what an earlier run left; the next good run resolves it."""
+    reason = (error.splitlines() or [""])[0][:_LONGEST_MESSAGE]
+    message = f"the last run failed, so that everything shown is of an earlier one: {reason}"
+    rule = "a run of the monitor fails"
+    await open_alert(
+        session, _FAILED_RUN, Severity.ALERT, message, rule=rule, source="the jobs of COSMO", subject=monitor
+    )
 
 
 async def give_back(

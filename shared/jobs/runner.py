@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import select, update
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.broker import Messenger
-from shared.database.engine import DATABASE_ERRORS, Database, is_outage, is_victim
+from shared.database.engine import DATABASE_ERRORS, Database, is_outage, is_refusal, is_victim
 from shared.database.models.operations import Attempt, Job, Stage
 from shared.errors import CosmoError, LostClaimError, OutageError
 from shared.jobs import claims
@@ -37,9 +36,6 @@ _RENEWALS = 3
 
 _RETRY_SECONDS = 0.5
 """Pause before a write that Postgres did not take is tried again; a renewal must not wait longer than that."""
-
-_WRONG = (IntegrityError, DataError, ProgrammingError)
-"""What Postgres says of statements that are as wrong the next time."""
 
 
 async def _nothing(_session: AsyncSession) -> None:
@@ -74,7 +70,7 @@ def _kind_of(error: BaseException) -> str:
         return OutageError.kind
     if isinstance(error, CosmoError):
         return error.kind
-    return "transient" if isinstance(error, (DBAPIError, OSError)) and not isinstance(error, _WRONG) else "permanent"
+    return "transient" if isinstance(error, DATABASE_ERRORS) and not is_refusal(error) else "permanent"
 
 
 def worker_name(service: str) -> str:

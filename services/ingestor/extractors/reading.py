@@ -140,11 +140,16 @@ def root_of(source: Source) -> str:
     Raises
     ------
     PermanentError
-        If the header has none.
+        If the header has none, or another one than the name of the file: one of the two is of another exposure.
     """
     value = str(source.file.headers[0].get("ROOTNAME") or "").strip().lower()
     if not value:
         raise PermanentError(f"{source.name}: no ROOTNAME in its primary header")
+    if source.rootname and value != source.rootname:
+        raise PermanentError(
+            f"{source.name}: ROOTNAME is {value} in its primary header; give the file its own name back, or correct "
+            "the keyword"
+        )
     return value
 
 

@@ -7,7 +7,7 @@ from itertools import groupby
 from sqlalchemy import Row, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.ingestor.datasets import DatasetFile, DatasetReader, preferred_files
+from services.ingestor.datasets import DatasetFile, DatasetReader
 from services.ingestor.extractors import References, has_rows
 from services.ingestor.repopulation.tables import STAGING
 from services.ingestor.writing import FileRows, copy_rows
@@ -97,7 +97,7 @@ async def _claim(connection: AsyncConnection, repopulation: int) -> Row[int, int
 async def _files(connection: AsyncConnection, first: int, last: int) -> list[tuple[int, DatasetFile]]:
     """Ingested files by dataset, current ones first."""
     query = (
-        select(File.dataset_id, File.id, File.path, File.name, File.rootname, File.suffix, File.shown)
+        select(File.dataset_id, File.id, File.path, File.name, File.rootname, File.suffix)
         .where(File.dataset_id.between(first, last), File.ingested_at.is_not(None))
         .order_by(File.dataset_id, File.current.desc(), File.name, File.id)
     )
@@ -128,14 +128,13 @@ async def _read(
 ) -> Iterable[FileRows]:
     """Rows of a dataset's files; what cannot be read of them is noted."""
     reader = DatasetReader(work.store, files, work.references, headers)
-    preferred = preferred_files(files)
     found: list[FileRows] = []
     for file in files:
         tables = work.tables - {"keywords"} if file.id in kept else work.tables
         if not has_rows(file.suffix, tables):
             continue
         content = reader.read(file, tables)
-        found.append(FileRows(file.id, content.rows, file.id in preferred))
+        found.append(FileRows(file.id, content.rows))
         for problem in content.problems:
             fault = {"repopulation_id": work.repopulation, "file_id": file.id, "error": problem}
             await connection.execute(insert(RepopulationFault).values(fault))

@@ -7,9 +7,9 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from services.ingestor.datasets import update_preferred
 from services.ingestor.repopulation.tables import STAGING, create_staged, finish_staged, take_place
 from services.ingestor.schedules import prefer_newest_schedules
+from services.ingestor.visibility import PREFERRED_TABLES, mark_preferred
 from shared.database.engine import Database
 from shared.database.models.operations import File
 from shared.database.models.repopulation import Repopulation
@@ -27,6 +27,10 @@ Postgres's deadlock_timeout: else a reader of two tables might be the one who is
 _TRIES, _PAUSE = 120, 2.0
 _LOCK_NOT_AVAILABLE, _DEADLOCK, _DEPENDENTS = "55P03", "40P01", "2BP01"
 """SQLSTATE (PostgreSQL, appendix A)."""
+
+_SEE_STAGED = text(f"SET LOCAL search_path TO {STAGING}, public")
+_SEE_PUBLIC = text("SET LOCAL search_path TO DEFAULT")
+"""What marks the rows that readers see marks those of the tables beside."""
 
 _BATCHES = text(
     """
@@ -121,7 +125,7 @@ async def show_staged(database: Database, repopulation: int) -> None:
     tables = [str(table) for table in found.tables]
     for table in tables:
         async with database.transaction() as session:
-            await finish_staged(await session.connection(), table)
+            await _finish(session, table)
     for _ in range(_TRIES):
         try:
             async with database.transaction() as session:
@@ -141,6 +145,15 @@ async def show_staged(database: Database, repopulation: int) -> None:
     raise TransientError("somebody reads from the tables without end; start it again when that is over: it carries on")
 
 
+async def _finish(session: AsyncSession, table: str) -> None:
+    """Mark the rows of a filled table that readers see, and give it its keys and indexes."""
+    if table in PREFERRED_TABLES:
+        await session.execute(_SEE_STAGED)
+        await mark_preferred(session, [table])
+        await session.execute(_SEE_PUBLIC)
+    await finish_staged(await session.connection(), table)
+
+
 async def _swap(session: AsyncSession, repopulation: int, tables: Sequence[str]) -> None:
     query = select(Repopulation).where(Repopulation.id == repopulation).with_for_update()
     found = (await session.execute(query)).scalar_one()
@@ -152,14 +165,13 @@ async def _swap(session: AsyncSession, repopulation: int, tables: Sequence[str])
     await connection.execute(text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
     for table in tables:
         await _carry_over(connection, table, repopulation)
-    # What marks the rows that readers see marks those of the new tables.
-    await connection.execute(text(f"SET LOCAL search_path TO {STAGING}, public"))
-    newer = select(File.dataset_id).where(File.ingested_at >= found.started_at).distinct()
-    for dataset_id in (await session.execute(newer)).scalars().all():
-        await update_preferred(session, dataset_id)
+    await connection.execute(_SEE_STAGED)
+    newer = select(File.rootname).where(File.ingested_at >= found.started_at, File.rootname.is_not(None)).distinct()
+    rootnames = {str(rootname) for rootname in (await session.execute(newer)).scalars()}
+    await mark_preferred(session, [table for table in PREFERRED_TABLES if table in tables], rootnames)
     if "sms" in tables:
         await prefer_newest_schedules(connection)
-    await connection.execute(text("SET LOCAL search_path TO DEFAULT"))
+    await connection.execute(_SEE_PUBLIC)
     await connection.execute(text(f"SET LOCAL lock_timeout = '{_PATIENCE}'"))
     for table in tables:
         await take_place(connection, table)
@@ -175,6 +187,8 @@ async def _carry_over(connection: AsyncConnection, table: str, repopulation: int
     begun = "(SELECT started_at FROM repopulations WHERE id = :repopulation)"
     newer = f"file_id IN (SELECT id FROM files WHERE ingested_at >= {begun})"  # noqa: S608 - every name is our own
     stale = f"DELETE FROM {STAGING}.{table} WHERE {newer}"  # noqa: S608
-    fresh = f"INSERT INTO {STAGING}.{table} ({names}) SELECT {names} FROM public.{table} WHERE {newer}"  # noqa: S608
+    # None of them is preferred yet: a row that they take the place of may be.
+    values = names.replace('"preferred"', "false")
+    fresh = f"INSERT INTO {STAGING}.{table} ({names}) SELECT {values} FROM public.{table} WHERE {newer}"  # noqa: S608
     for statement in (stale, fresh):
         await connection.execute(text(statement), {"repopulation": repopulation})

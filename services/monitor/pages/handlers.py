@@ -78,7 +78,7 @@ async def dataset_page(request: Request, rootname: str, session: Session) -> Res
     flashes = await session.execute(
         select(Lampflash)
         .join(File, File.id == Lampflash.file_id)
-        .where(File.dataset_id == dataset.id, File.shown, Lampflash.segment.is_not(None))
+        .where(Lampflash.rootname.in_([dataset.rootname, *dataset.members]), File.shown, Lampflash.segment.is_not(None))
         .order_by(Lampflash.rootname, Lampflash.segment, Lampflash.flash)
     )
     described = await describe_dataset(session, dataset)

@@ -168,6 +168,7 @@ class File(Base):
     __table_args__ = (
         UniqueConstraint("path", "name"),
         Index("ix_files_current_name", "dataset_id", "name", unique=True, postgresql_where=text("current")),
+        Index("ix_files_shown", "rootname", "suffix", unique=True, postgresql_where=text("shown")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
@@ -183,7 +184,9 @@ class File(Base):
     size: Mapped[int] = mapped_column(BigInteger, comment="Size in the store", info={"unit": "byte"})
     sha256: Mapped[str] = mapped_column(comment="Checksum of the stored bytes")
     current: Mapped[bool] = mapped_column(default=True, comment="Newest version of this name")
-    shown: Mapped[bool] = mapped_column(default=False, comment="Science rows of this file are the ones readers see")
+    shown: Mapped[bool] = mapped_column(
+        default=False, comment="Science rows of this file are the ones readers see: of each rootname one file of a kind"
+    )
     ingested_at: Mapped[datetime | None] = mapped_column(comment="When its science rows were last written by a job")
     problems: Mapped[list[Any]] = mapped_column(
         default=list, comment="What could not be read of it when its science rows were written"

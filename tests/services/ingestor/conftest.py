@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, text
 
-from services.ingestor.datasets import DatasetFile, DatasetReader, preferred_files
+from services.ingestor.datasets import DatasetFile, DatasetReader
 from services.ingestor.extractors import References
+from services.ingestor.visibility import show_newest
 from services.ingestor.writing import FileRows, write_rows
 from shared.cos.names import parse_name
 from shared.database.engine import Database
@@ -44,17 +45,15 @@ class Archive:
                     suffix=name.suffix,
                     size=one.size,
                     sha256=one.sha256,
-                    shown=True,
                     ingested_at=func.now(),
                 )
                 session.add(file)
                 await session.flush()
-                files.append(DatasetFile(file.id, one.path, one.name, name.rootname, name.suffix, True))
+                files.append(DatasetFile(file.id, one.path, one.name, name.rootname, name.suffix))
             files.sort(key=lambda file: file.name)
             reader = DatasetReader(self.store, files, References(self.references))
-            preferred = preferred_files(files)
-            rows = [FileRows(file.id, reader.read(file).rows, file.id in preferred) for file in files]
-            await write_rows(await session.connection(), rows)
+            await write_rows(await session.connection(), [FileRows(file.id, reader.read(file).rows) for file in files])
+            await show_newest(session, {file.rootname for file in files if file.rootname is not None})
             return dataset.id
 
     async def checksums(self) -> dict[str, tuple[int, str]]:

@@ -23,7 +23,7 @@ def extract_file(path: Path, references: Path | None = None, *companions: Path) 
 def read_file(path: Path, references: Path | None = None, *companions: Path) -> FileContent:
     """Rows of a file and what is wrong with it."""
     files = [
-        DatasetFile(key, str(found.parent), found.name, *_parts(found.name), True)
+        DatasetFile(key, str(found.parent), found.name, *_parts(found.name))
         for key, found in enumerate((path, *companions))
     ]
     return DatasetReader(Store("/"), files, References(references)).read(files[0])

@@ -97,7 +97,7 @@ def _peak() -> int:
 
 async def _write(database: Database, rows: list[Rows]) -> None:
     async with database.transaction() as session:
-        await write_rows(await session.connection(), [FileRows(_FILE, rows, True)])
+        await write_rows(await session.connection(), [FileRows(_FILE, rows)])
 
 
 async def test_damaged_files_are_refused_or_read(database: Database, tmp_path: Path, data_dir: Path) -> None:

@@ -110,6 +110,6 @@ def test_any_file_system_will_do(data_dir: Path) -> None:
     path = sample(data_dir, "ld9m10ujq_corrtag_a")
     store = Store("memory://cosmo")
     stored = store.publish(path, "products/x")
-    file = DatasetFile(1, stored.path, stored.name, "ld9m10ujq", "corrtag_a", True)
+    file = DatasetFile(1, stored.path, stored.name, "ld9m10ujq", "corrtag_a")
     found = DatasetReader(store, [file], References(None)).read(file).rows
     assert [list(rows.dicts()) for rows in found] == [list(rows.dicts()) for rows in extract_file(path)]

@@ -127,7 +127,7 @@ async def filed(database: Database) -> Database:
 
 async def _write(database: Database, rows: list[Rows]) -> None:
     async with database.transaction() as session:
-        await write_rows(await session.connection(), [FileRows(_FILE, rows, True)])
+        await write_rows(await session.connection(), [FileRows(_FILE, rows)])
 
 
 @pytest.mark.parametrize("value", _VALUES)

@@ -9,7 +9,7 @@ from typing import Any
 import dramatiq
 import pytest
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cosmo.launcher.embedded import EmbeddedValkey
@@ -109,6 +109,57 @@ async def test_kinds_of_error(
     assert (job.state.value, job.attempts) == (state, attempts)
     assert str(error) in str(job.error)
     assert await _state(database) == state
+
+
+@pytest.mark.parametrize(
+    ("statement", "attempts"),
+    [
+        ("INSERT INTO datasets SELECT * FROM datasets", 1),
+        ("INSERT INTO datasets (rootname, kind) VALUES ('ldfd01020', NULL)", 1),
+        ("INSERT INTO runs (dataset_id) VALUES (0)", 1),
+        (
+            "INSERT INTO scans (id, source, started_at, files, changed, datasets) SELECT 1, '', now(), 0, 0, 0 "
+            "FROM generate_series(1, 2) ON CONFLICT (id) DO UPDATE SET files = 1",
+            1,
+        ),
+        ("SELECT CAST('x' AS bigint)", 1),
+        ("DO $$ BEGIN RAISE deadlock_detected; END $$", 3),
+        ("DO $$ BEGIN RAISE lock_not_available; END $$", 3),
+    ],
+)
+async def test_what_a_constraint_refuses_is_not_tried_again(
+    database: Database, messenger: Messenger, statement: str, attempts: int
+) -> None:
+    async def handler(_job: ClaimedJob) -> Completion:
+        async with database.transaction() as session:
+            await session.execute(text(statement))
+        return Completion(NewEvent("dataset.calibrated"))
+
+    job_id = await queue_job(database, await add_dataset(database))
+    assert job_id is not None
+    runner = _runner(database, messenger, handler)
+    for _ in range(5):
+        await runner.run(job_id)
+    job = await _job(database, job_id)
+    assert (job.state.value, job.attempts) == ("failed", attempts)
+    assert job.error_kind == ("permanent" if attempts == 1 else "transient")
+
+
+async def test_what_copy_refuses_is_not_tried_again(database: Database, messenger: Messenger) -> None:
+    """COPY raises errors of the driver, and does so while the result is written too."""
+
+    async def copy(session: AsyncSession) -> None:
+        driver: Any = (await (await session.connection()).get_raw_connection()).driver_connection
+        await driver.copy_records_to_table("datasets", records=[(None,)], columns=["rootname"])
+
+    async def handler(_job: ClaimedJob) -> Completion:
+        return Completion(NewEvent("dataset.calibrated"), copy)
+
+    job_id = await queue_job(database, await add_dataset(database))
+    assert job_id is not None
+    await _runner(database, messenger, handler).run(job_id)
+    job = await _job(database, job_id)
+    assert (job.state.value, job.attempts, job.error_kind) == ("failed", 1, "permanent")
 
 
 async def test_requeue_and_drop(database: Database, messenger: Messenger) -> None:

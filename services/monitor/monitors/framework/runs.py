@@ -119,7 +119,7 @@ class MonitorService:
         try:
             yield
         except Exception as error:
-            if not (isinstance(error, DBAPIError) and is_outage(error)):
+            if isinstance(error, OSError) or not is_outage(error):
                 values = _run(monitor, job, Outcome.FAILED, generation, started)
                 with contextlib.suppress(DBAPIError, OSError):
                     async with self._database.transaction() as session:

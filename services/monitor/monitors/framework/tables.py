@@ -19,7 +19,8 @@ __all__ = ["write_tables"]
 _STAGE = "CREATE TEMPORARY TABLE new_{table} ON COMMIT DROP AS SELECT {columns} FROM {table} WITH NO DATA"
 _MERGE = """
     INSERT INTO {table} ({columns})
-    SELECT {of_new} FROM new_{table} AS new LEFT JOIN {table} AS old ON old.id = new.id
+    SELECT {of_new} FROM (SELECT DISTINCT ON (id) * FROM new_{table} ORDER BY id, {columns}) AS new
+    LEFT JOIN {table} AS old ON old.id = new.id
     WHERE old.id IS NULL OR ({of_old}) IS DISTINCT FROM ({of_new})
     ON CONFLICT (id) DO UPDATE SET {assignments}
 """
@@ -36,7 +37,8 @@ async def write_tables(session: AsyncSession, tables: Mapping[str, Columns]) -> 
     session
         Session of the transaction that writes the run.
     tables
-        All columns of each table, of shape (n,), by the table's name; NaN becomes null.
+        All columns of each table, of shape (n,), by the table's name; NaN becomes null. Of rows with one key, the
+        first by their values is written.
 
     Returns
     -------

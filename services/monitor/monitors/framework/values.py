@@ -123,17 +123,41 @@ async def _stage(session: AsyncSession, rows: bytes) -> None:
 
 
 def _blocks(values: Sequence[Values]) -> dict[_Block, list[pa.Table]]:
-    """Rows of all that is finite, by block."""
-    found: defaultdict[_Block, list[pa.Table]] = defaultdict(list)
+    """Rows of all that is finite, by block; of rows with one key, that of the newest file."""
+    groups: defaultdict[str, list[pa.Table]] = defaultdict(list)
     for group in values:
         chosen = np.flatnonzero(np.isfinite(group.value) & np.isfinite(group.mjd))
-        number = np.where(np.isfinite(group.file_id), group.file_id // _FILES, -1.0)[chosen]
-        order = np.argsort(number, kind="stable")
-        numbers, first, lengths = np.unique(number[order], return_index=True, return_counts=True)
-        table = _table(group, chosen[order])
-        for one, begin, length in zip(numbers.tolist(), first.tolist(), lengths.tolist(), strict=True):
-            found[group.quantity, int(one)].append(table.slice(begin, length))
+        files = np.where(np.isfinite(group.file_id), group.file_id, -1.0)[chosen]
+        groups[group.quantity].append(_table(group, chosen[np.argsort(files, kind="stable")]))
+    found: dict[_Block, list[pa.Table]] = {}
+    for quantity, tables in groups.items():
+        table = _single(tables)
+        numbers, first, lengths = np.unique(_files_of(table) // _FILES, return_index=True, return_counts=True)
+        for number, begin, length in zip(numbers.tolist(), first.tolist(), lengths.tolist(), strict=True):
+            found[quantity, number] = [table.slice(begin, length)]
     return found
+
+
+def _files_of(table: pa.Table) -> np.ndarray:
+    """Keys of the files of rows; of those of none what is in the block -1."""
+    files: np.ndarray = table["file_id"].fill_null(-1).to_numpy()
+    return files
+
+
+def _single(tables: Sequence[pa.Table]) -> pa.Table:
+    """Rows of tables in order of their files, of which none has the key of another: the last one of each key."""
+    table = tables[0]
+    if len(tables) > 1:
+        table = pa.concat_tables(tables).combine_chunks()
+        table = table.take(np.argsort(_files_of(table), kind="stable"))
+    time = pc.if_else(table["rootname"].is_null(), table["mjd"], None)
+    code = np.zeros(len(table), dtype=np.int64)
+    for column in (table["rootname"], table["segment"], table["region"], table["hvlevel"], time):
+        encoded = pc.dictionary_encode(column.combine_chunks(), null_encoding="encode")
+        code = code * len(encoded.dictionary) + encoded.indices.to_numpy()
+    # The first from behind is the last one.
+    last = len(code) - 1 - np.unique(code[::-1], return_index=True)[1]
+    return table if len(last) == len(code) else table.take(np.sort(last))
 
 
 def _table(group: Values, chosen: np.ndarray) -> pa.Table:
@@ -149,7 +173,7 @@ def _table(group: Values, chosen: np.ndarray) -> pa.Table:
 
 
 def _rows(quantity: str, table: pa.Table) -> bytes:
-    """Rows of `_COLUMNS` as CSV; what is null is empty."""
+    """Rows of `_COLUMNS` as CSV; what is null is empty. `_single` knows what the key is made of."""
     # What is of no exposure is told apart by its time.
     parts = [
         pc.coalesce(table["rootname"], pa.array(map(str, table["mjd"].to_pylist()), pa.string())),

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import REAL, BigInteger, Boolean, Double, ForeignKey, LargeBinary, SmallInteger, String
+from sqlalchemy import REAL, BigInteger, Boolean, Double, ForeignKey, Index, LargeBinary, SmallInteger, String
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, MappedColumn, declared_attr, mapped_column
 
 from shared.database.base import Base
@@ -15,6 +16,7 @@ __all__ = [
     "flag",
     "integer",
     "moment",
+    "one_preferred",
     "packed",
     "row_key",
     "single",
@@ -142,4 +144,15 @@ class PreferredRow(ScienceRow):
 
     preferred: Mapped[bool] = mapped_column(
         default=False, comment="The row of its rootname that readers see: x1d before corrtag before raw"
+    )
+
+
+def one_preferred(table: str, *columns: str) -> Index:
+    """Index that sees to it that a table has one preferred row of each value of some columns."""
+    return Index(
+        f"ix_{table}_preferred",
+        *columns,
+        unique=True,
+        postgresql_where=sql("preferred"),
+        info={"purpose": "the one row that readers see"},
     )

@@ -3,7 +3,16 @@
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped
 
-from shared.database.models.science.base import PreferredRow, ScienceRow, double, flag, integer, moment, text
+from shared.database.models.science.base import (
+    PreferredRow,
+    ScienceRow,
+    double,
+    flag,
+    integer,
+    moment,
+    one_preferred,
+    text,
+)
 
 __all__ = ["Acquisition", "Lampflash", "ScheduledExposure", "SpectrumSummary"]
 
@@ -110,6 +119,7 @@ class ScheduledExposure(PreferredRow):
         Index("ix_sms_exposure", "exposure", info={"purpose": "newest report of an exposure"}),
         Index("ix_sms_sms_id_version", "sms_id", "version", info={"purpose": "newest version of a report"}),
         Index("ix_sms_expstart", "expstart", info={"purpose": "exposures of a period"}),
+        one_preferred("sms", "exposure"),
     )
 
     report: Mapped[str | None] = text("Report: id and version, e.g. 181137b4")

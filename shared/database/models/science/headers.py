@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.science.base import PreferredRow, ScienceRow, double, integer, moment, text
+from shared.database.models.science.base import PreferredRow, ScienceRow, double, integer, moment, one_preferred, text
 
 __all__ = ["AperturePosition", "ExposureQuality", "Header", "HighVoltage", "Keywords"]
 
@@ -23,6 +23,7 @@ class Header(PreferredRow):
             "opt_elem",
             info={"purpose": "exposures of a setting"},
         ),
+        one_preferred("headers", "rootname"),
         Index("ix_headers_expstart", "expstart", info={"purpose": "exposures of a period; newest data"}),
         Index("ix_headers_proposid", "proposid", info={"purpose": "exposures of a programme"}),
     )
@@ -127,6 +128,7 @@ class ExposureQuality(PreferredRow):
     """Keywords that tell how well an exposure went: times, rates, screening tallies, stims, pointing, lamps."""
 
     __tablename__ = "quality"
+    __table_args__ = (one_preferred("quality", "rootname"),)
 
     detector: Mapped[str | None] = text("DETECTOR: FUV or NUV")
     segment: Mapped[str | None] = text("SEGMENT: FUVA, FUVB or BOTH")
@@ -222,6 +224,7 @@ class HighVoltage(PreferredRow):
     __tablename__ = "high_voltage"
     __table_args__ = (
         Index("ix_high_voltage_segment_expstart", "segment", "expstart", info={"purpose": "history of a segment"}),
+        one_preferred("high_voltage", "rootname", "segment"),
     )
 
     expstart: Mapped[float | None] = moment("EXPSTART: start, MJD UTC")
@@ -239,6 +242,7 @@ class AperturePosition(PreferredRow):
     """Where the aperture block was in one exposure."""
 
     __tablename__ = "apertures"
+    __table_args__ = (one_preferred("apertures", "rootname"),)
 
     expstart: Mapped[float | None] = moment("EXPSTART: start, MJD UTC")
     exptype: Mapped[str | None] = text("EXPTYPE")

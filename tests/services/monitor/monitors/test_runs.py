@@ -11,8 +11,11 @@ from services.monitor.monitors.framework import runs, versions
 from services.monitor.monitors.framework.alerts import acknowledge, write_alerts
 from shared.database.models.monitoring import Alert, Artifact, MonitorFigure, MonitorRun, MonitorValue
 from shared.database.models.operations import Job, JobState, Stage
+from shared.jobs.claims import claim
+from shared.jobs.dispatcher import Dispatcher
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
 from shared.jobs.routing import NewJob
+from shared.settings import JobSettings
 
 from .conftest import MONITOR, RunBench
 
@@ -160,3 +163,42 @@ async def test_an_unknown_monitor_fails_with_the_names_of_those_there_are(bench:
     job = await bench.run("nonsense")
     assert job.state is JobState.FAILED
     assert "test-rate" in str(job.error)
+
+
+async def test_a_failed_run_is_an_alert_until_one_succeeds(bench: RunBench, rates: dict[str, float]) -> None:
+    await bench.run()
+    rates["ldaaaaaaq"] = -1.0
+    for _ in range(2):
+        await bench.run()
+    alert = (await bench.all(Alert))[-1]
+    assert (alert.monitor, alert.key, alert.severity, alert.state) == (MONITOR.name, "run", "alert", "open")
+    assert "everything shown is of an earlier one: ValueError: a rate is negative" in alert.message
+    assert (await bench.events()).count("alert.opened") == 2  # that of the first run, and this
+    rates["ldaaaaaaq"] = 1.0
+    await bench.run()
+    alert = (await bench.all(Alert))[-1]
+    assert (alert.key, alert.state) == ("run", "resolved")
+    assert (await bench.events()).count("alert.resolved") == 1
+
+
+async def test_a_run_without_data_resolves_the_alert_of_a_failed_one(bench: RunBench, rates: dict[str, float]) -> None:
+    rates["ldaaaaaaq"] = -1.0
+    await bench.run()
+    rates.clear()
+    await bench.run()
+    assert [(alert.key, alert.state) for alert in await bench.all(Alert)] == [("run", "resolved")]
+
+
+async def test_a_run_whose_worker_is_killed_is_an_alert_too(bench: RunBench) -> None:
+    """Out of memory, say: nobody is left to record such a run."""
+    settings = JobSettings(max_attempts=1, lease_seconds=0.01)
+    async with bench.database.transaction() as session:
+        job = await add_job(session, MONITOR.name, NewJob(Stage.MONITOR, "monitor", {}, {}), Outbox())
+        assert job is not None
+        assert await claim(session, job, "killed", settings) is not None
+    dispatcher = Dispatcher(bench.database, bench.messenger, settings)
+    while not await dispatcher.expire():  # noqa: ASYNC110 - the lease is in the database
+        await asyncio.sleep(0.05)
+    (alert,) = await bench.all(Alert)
+    assert (alert.monitor, alert.state) == (MONITOR.name, "open")
+    assert "killed" in alert.message

@@ -1,5 +1,7 @@
 """Values are written block by block: only where something changed, and wholly there."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,12 +22,12 @@ _FILES = """
         VALUES ('ldaaaaaaq', 'exposure', 'ingested', '[]', '[]', '[]', false) RETURNING id
     )
     INSERT INTO files (id, dataset_id, origin, path, name, rootname, suffix, size, sha256, current, shown, ingested_at)
-    SELECT n, one.id, 'product', 'values', n || '.fits', 'ldaaaaaaq', 'corrtag_a', 1, '', true, true, now()
+    SELECT n, one.id, 'product', 'values', n || '.fits', 'ld' || n, 'corrtag_a', 1, '', true, true, now()
     FROM unnest(ARRAY[1, 2, 511, 512, 1998, 1999]) AS n, one
 """
 
 
-def _values(quantity: str, found: dict[str, tuple[float, float]]) -> Values:
+def _values(quantity: str, found: Mapping[Any, tuple[float, float]]) -> Values:
     """Values by rootname: the file and the value."""
     count = len(found)
     nothing, texts = np.full(count, np.nan), np.full(count, None, dtype=object)
@@ -116,3 +118,21 @@ async def test_no_values_leave_none(writer: _Writer, nothing: dict[str, tuple[fl
     await writer.write(_values("rate", _FIRST))
     assert await writer.write(_values("rate", nothing), _values("gap", nothing)) == set()
     assert await writer.found() == set()
+
+
+async def test_value_that_two_files_have_is_that_of_the_newer(writer: _Writer) -> None:
+    """Within a block and across blocks, in one group of values and in two; and it stays so in the next run."""
+    twice = (
+        _values("rate", {"a": (1.0, 1.0), "b": (511.0, 2.0)}),
+        _values("rate", {"a": (1998.0, 3.0), "b": (2.0, 4.0)}),
+    )
+    assert await writer.write(*twice) == {"a", "b"}
+    assert await writer.found() == {("rate", "a", 1998, 3.0), ("rate", "b", 511, 2.0)}
+    assert await writer.write(*reversed(twice)) == set()
+
+
+async def test_values_of_no_exposure_are_told_by_their_time(writer: _Writer) -> None:
+    nameless = {None: (np.nan, 1.0)}
+    later = replace(_values("rate", nameless), mjd=np.array([58001.0]))
+    assert await writer.write(_values("rate", nameless), later, later) == {None}
+    assert len(await writer.found()) == 1
