@@ -166,7 +166,8 @@ def _table(group: Values, chosen: np.ndarray) -> pa.Table:
         "mjd": pa.array(group.mjd[chosen]),
         "outlier": pa.array(group.outlier[chosen].astype(bool)),
         **{name: _numbers(getattr(group, name)[chosen]) for name in ("value", "error")},
-        **{name: _integers(getattr(group, name)[chosen]) for name in ("file_id", "hvlevel", "life_adj")},
+        "file_id": _integers(group.file_id[chosen], 63),
+        **{name: _integers(getattr(group, name)[chosen], 31) for name in ("hvlevel", "life_adj")},
         **{name: _texts(getattr(group, name)[chosen]) for name in ("rootname", "segment", "region")},
     }
     return pa.table(columns)
@@ -191,8 +192,9 @@ def _numbers(values: np.ndarray) -> pa.Array:
     return pa.array(values, mask=~np.isfinite(values))
 
 
-def _integers(values: np.ndarray) -> pa.Array:
-    known = np.isfinite(values)
+def _integers(values: np.ndarray, bits: int) -> pa.Array:
+    """Whole numbers; what does not fit into so many bits beside its sign is unknown."""
+    known = np.abs(values) < 2.0**bits
     return pa.array(np.where(known, values, 0).astype(np.int64), mask=~known)
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "darks_by_files",
     "free_of_saa",
     "is_free_of_saa",
+    "is_rate",
     "rates_of",
     "statistics_by_level",
     "statistics_of",
@@ -48,11 +49,20 @@ OUTLIER = Rule(
     always(5.0, "inference from the guide lines of the original dark monitor"),
 )  # fmt: skip
 
+_HIGHEST_RATE = 1.0
+"""No rate is higher, counts / (s pix): the NUV detector of a million pixels is switched off at 770,000 counts / s (COS
+Instrument Handbook, table 10.1), and a segment at 60,000."""
+
 _LEAST = 10
 """Darks of a region without which nothing is an outlier; those of a voltage with fewer are held against all others."""
 
 HISTOGRAM_STEP = 5e-8
 """Width of the bins of the rates' histogram, counts / (s pix)."""
+
+
+def is_rate() -> ColumnElement[bool]:
+    """Condition that the rate of a bin can be one, or is unknown."""
+    return or_(Dark.dark.is_(None), Dark.dark.between(0.0, _HIGHEST_RATE))
 
 
 def free_of_saa() -> ColumnElement[bool]:
@@ -112,7 +122,7 @@ def _rates_query(detectors: Sequence[str]) -> RowQuery:
         )
         .join(File, File.id == Dark.file_id)
         .outerjoin(Header, Header.file_id == Dark.file_id)
-        .where(File.shown, believed(Dark), Dark.detector.in_(detectors), free_of_saa())
+        .where(File.shown, believed(Dark), is_rate(), Dark.detector.in_(detectors), free_of_saa())
         .group_by(Dark.file_id, Dark.rootname, Dark.detector, Dark.region)
         .order_by(Dark.file_id, Dark.rootname, Dark.detector, Dark.region)
     )
@@ -130,7 +140,9 @@ def _histogram_query(detectors: Sequence[str], regions: Sequence[str]) -> RowQue
             cast(func.count(), Double).label("count"),
         )
         .join(File, File.id == Dark.file_id)
-        .where(File.shown, believed(Dark), Dark.detector.in_(detectors), Dark.region.in_(regions), free_of_saa())
+        .where(
+            File.shown, believed(Dark), is_rate(), Dark.detector.in_(detectors), Dark.region.in_(regions), free_of_saa()
+        )
         .group_by(Dark.detector, month, step)
         .order_by(Dark.detector, month, step)
     )

@@ -18,6 +18,9 @@ EARLIEST = 55197.0
 TABLES = frozenset({"gain", "headers"})
 """Tables that the queries read."""
 
+_HIGHEST = 255
+"""Highest level of the high voltage: HVLEVELA and HVLEVELB have 8 bits."""
+
 _CUMULATIVE_DAYS = 7.0
 """Days that a cumulative image collects; it has no row in ``headers``."""
 
@@ -51,6 +54,8 @@ def pixels_query(segment: str, level: int) -> RowQuery:
             Gain.counts >= LEAST_COUNTS,
             or_(Gain.gain > 0, Gain.gain.is_(None)),
             Gain.dethv == level,
+            Gain.x.between(0, GAIN_SHAPE[1] - 1),
+            Gain.y.between(0, GAIN_SHAPE[0] - 1),
             Gain.expstart > EARLIEST,
             believed(Gain),
         )
@@ -69,7 +74,7 @@ def files_query() -> RowQuery:
             cast(Gain.dethv, Double).label("hvlevel"),
         )
         .where(Gain.id.between(first, first + ROWS_PER_FILE - 1))
-        .where(Gain.expstart > EARLIEST, Gain.dethv.is_not(None), believed(Gain))
+        .where(Gain.expstart > EARLIEST, Gain.dethv.between(0, _HIGHEST), believed(Gain))
         .group_by(Gain.segment, Gain.dethv)
         .correlate(File)
         .lateral("maps")

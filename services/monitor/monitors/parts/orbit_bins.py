@@ -8,6 +8,7 @@ from sqlalchemy import Double, cast, select
 
 from services.monitor.monitors.framework.monitor import Columns, Inputs, PartedInput, RowQuery
 from services.monitor.monitors.framework.parts import by_files, file_ranges
+from services.monitor.monitors.parts.darks import is_rate
 from services.monitor.monitors.parts.exposures import take
 from shared.database.models.operations import File
 from shared.database.models.science import Dark, believed
@@ -38,8 +39,8 @@ def _query() -> RowQuery:
         )
         .join(File, File.id == Dark.file_id)
         .where(
-            File.shown, Dark.region.in_(_REGIONS), Dark.dark.is_not(None), Dark.latitude.is_not(None),
-            Dark.longitude.is_not(None), believed(Dark),
+            File.shown, Dark.region.in_(_REGIONS), Dark.dark.is_not(None), Dark.latitude.between(-90.0, 90.0),
+            Dark.longitude.between(0.0, 360.0), believed(Dark), is_rate(),
         )
         .order_by(Dark.file_id, Dark.rootname, Dark.mjd)
     )  # fmt: skip
