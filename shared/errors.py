@@ -6,7 +6,6 @@ __all__ = [
     "LostClaimError",
     "OutageError",
     "PermanentError",
-    "RefusedError",
     "TransientError",
     "UnsupportedError",
 ]
@@ -50,12 +49,6 @@ class PermanentError(CosmoError):
     """The work cannot succeed with these inputs (corrupt FITS file, missing reference): do not retry."""
 
     kind = "permanent"
-
-
-class RefusedError(PermanentError):
-    """What somebody asked for does not fit (a recipe): an answer to who asked, no failure that an operator acts on."""
-
-    kind = "refused"
 
 
 class UnsupportedError(CosmoError):
