@@ -15,7 +15,7 @@ PYTHON = "#!/bin/sh\ncase $2 in *3,*) exit {fits} ;; *ensurepip*) exit {venv} ;;
 
 UV = f"""#!/bin/sh
 echo "uv $@" >&2
-if [ "$1" = venv ]; then {sys.executable} -m venv --without-pip "$COSMO_VENV"; fi
+if [ "$1" = venv ]; then "{sys.executable}" -m venv --without-pip "$COSMO_VENV"; fi
 """
 """uv, as far as ``run`` uses it: it makes the environment, and installs nothing."""
 
