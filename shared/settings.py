@@ -13,6 +13,7 @@ __all__ = [
     "ApiSettings",
     "ArchiveSettings",
     "CalibratorSettings",
+    "CheckSettings",
     "JobSettings",
     "MonitorSettings",
     "Scope",
@@ -173,6 +174,15 @@ class MonitorSettings(BaseModel):
         return text
 
 
+class CheckSettings(BaseModel):
+    """How often it is checked that everything is as it must be."""
+
+    interval_seconds: float = Field(86400.0, gt=0, description="Pause between two checks of the invariants")
+    sample: int = Field(
+        200, ge=0, description="Files that each of these reads whole, those that were not read for longest first"
+    )
+
+
 class Settings(BaseSettings):
     """Every setting of COSMO; ``COSMO_JOBS__LEASE_SECONDS`` sets ``jobs.lease_seconds``."""
 
@@ -196,6 +206,7 @@ class Settings(BaseSettings):
     calibrator: CalibratorSettings = Field(default_factory=CalibratorSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
     monitor: MonitorSettings = Field(default_factory=MonitorSettings)
+    check: CheckSettings = Field(default_factory=CheckSettings)
 
 
 @lru_cache(maxsize=1)

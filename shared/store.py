@@ -2,12 +2,14 @@
 
 import hashlib
 import shutil
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -15,7 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 from shared.errors import OutageError, PermanentError
 from shared.urls import path_of
 
-__all__ = ["Store", "StoredFile", "sha256_of"]
+__all__ = ["Store", "StoredEntry", "StoredFile", "sha256_of"]
 
 _CHUNK = 1 << 20
 _STAGING = ".staging"
@@ -35,6 +37,20 @@ class StoredFile:
     name: str
     size: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class StoredEntry:
+    """A file of a folder: its name, and its size in bytes."""
+
+    name: str
+    size: int
+
+
+def _modified(details: Mapping[str, Any]) -> float:
+    """When a file was last modified, seconds since 1970; 0 where its file system does not say."""
+    found = next((details[key] for key in ("mtime", "LastModified", "last_modified", "created") if key in details), 0.0)
+    return found.timestamp() if isinstance(found, datetime) else float(found or 0.0)
 
 
 class Store:
@@ -131,6 +147,50 @@ class Store:
         with self.open(path) as stream, target.open("wb") as out:
             shutil.copyfileobj(stream, out, _CHUNK)
         return target
+
+    def files(self, path: str) -> list[StoredEntry]:
+        """Names and sizes of the files in a folder; empty where there is none.
+
+        Raises
+        ------
+        OutageError
+            If the store cannot be read.
+        """
+        try:
+            found = self._fs.ls(f"{self._root}/{path}", detail=True)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise OutageError(f"the store {self.url} does not list {path}: {error}; repair it") from error
+        return [
+            StoredEntry(str(entry["name"]).rsplit("/", 1)[-1], int(entry["size"]))
+            for entry in found
+            if entry["type"] != "directory"
+        ]
+
+    def walk(self, older_than: float = 0.0) -> Iterator[tuple[str, str]]:
+        """Folder and name of each published file.
+
+        Parameters
+        ----------
+        older_than
+            Age from which files are listed, second; one of unknown age is.
+
+        Raises
+        ------
+        OutageError
+            If the store cannot be read.
+        """
+        latest = time.time() - older_than
+
+        def refuse(error: OSError) -> None:
+            if not isinstance(error, FileNotFoundError):  # removed meanwhile
+                raise OutageError(f"the store {self.url} cannot be listed: {error}; repair it") from error
+
+        for folder, _, files in self._fs.walk(self._root, detail=True, on_error=refuse):
+            path = str(folder).removeprefix(self._root).strip("/")
+            if path.split("/")[0] != _STAGING:
+                yield from ((path, name) for name, details in files.items() if _modified(details) <= latest)
 
     def folders(self, path: str) -> list[str]:
         """Names of the folders below a folder; empty where there is none."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from cosmo.cli import demo, ingest, machine, query, recalibration, setup, simulate
+from cosmo.cli import check, demo, ingest, machine, query, recalibration, setup, simulate
 from services.monitor.app import create_app
 from services.monitor.monitors import monitors
 from shared.settings import Settings
@@ -29,7 +29,9 @@ def test_settings(variable: str) -> None:
     assert f"``{variable}``" in (_DOCS / "settings.rst").read_text()
 
 
-_COMMANDS = [command.__name__ for part in (demo, machine, query, recalibration, setup) for command in part.COMMANDS]
+_COMMANDS = [
+    command.__name__ for part in (demo, machine, query, recalibration, check, setup) for command in part.COMMANDS
+]
 _COMMANDS += [f"simulate {command.__name__}" for command in simulate.COMMANDS]
 
 

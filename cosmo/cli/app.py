@@ -2,7 +2,7 @@
 
 import typer
 
-from cosmo.cli import demo, ingest, machine, query, recalibration, setup, simulate
+from cosmo.cli import check, demo, ingest, machine, query, recalibration, setup, simulate
 
 __all__ = ["app"]
 
@@ -13,7 +13,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (demo, machine, query, recalibration, setup):
+for module in (demo, machine, query, recalibration, check, setup):
     for command in module.COMMANDS:
         app.command()(command)
 app.add_typer(ingest.ingest)

@@ -1,11 +1,22 @@
-"""The HTTP API that a command asks: one that is named, or the one started on this machine."""
+"""What a command talks to: the HTTP API or the database, those that are named or those started on this machine."""
 
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any, TypeVar
 
 from cosmo.client import Client
 from cosmo.launcher.address import read_address
+from cosmo.launcher.embedded import EmbeddedPostgres
+from cosmo.launcher.reaching import require_postgres
+from shared.database.engine import Database
+from shared.settings import get_settings
+from shared.urls import file_url
 
-__all__ = ["connect"]
+__all__ = ["connect", "database_and_store", "with_database"]
+
+T = TypeVar("T")
 
 
 def connect(url: str | None, data_dir: Path, token: str | None = None) -> Client:
@@ -24,3 +35,36 @@ def connect(url: str | None, data_dir: Path, token: str | None = None) -> Client
         return Client(url, token)
     address = read_address(data_dir)
     return Client(address.url, token or address.token)
+
+
+def database_and_store(data_dir: Path) -> tuple[str, str]:
+    """URLs of Postgres and of the store: as the environment says, else those of the ``cosmo up`` of a folder.
+
+    Raises
+    ------
+    PermanentError
+        If Postgres does not answer there.
+    """
+    settings = get_settings()
+    database, store = settings.database_url, settings.store_url
+    if "COSMO_DATABASE_URL" not in os.environ:
+        database = EmbeddedPostgres(data_dir).url
+    if "COSMO_STORE_URL" not in os.environ:
+        store = file_url(data_dir.resolve() / "store")
+    where = "COSMO_DATABASE_URL" if "COSMO_DATABASE_URL" in os.environ else str(data_dir)
+    advice = f"run `cosmo up --data-dir {data_dir}` beside this, or set COSMO_DATABASE_URL"
+    asyncio.run(require_postgres(database, where, advice))
+    return database, store
+
+
+def with_database(url: str, work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
+    """Do something with a database."""
+
+    async def run() -> T:
+        database = Database(url)
+        try:
+            return await work(database)
+        finally:
+            await database.dispose()
+
+    return asyncio.run(run())

@@ -2,32 +2,27 @@
 
 import asyncio
 import json
-import os
-from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from cosmo.cli.connecting import database_and_store, with_database
 from cosmo.cli.options import DataDir, Json, References
-from cosmo.launcher.embedded import EmbeddedPostgres
-from cosmo.launcher.reaching import require_postgres
 from services.ingestor.adding import add_file
 from services.ingestor.inspection import describe as describe_files
 from services.ingestor.inspection import forget as forget_file
 from services.ingestor.repopulation import Progress as Done
 from services.ingestor.repopulation import abandon
 from services.ingestor.repopulation import repopulate as repopulate_tables
-from shared.database.engine import Database
 from shared.database.models.science import SCIENCE_TABLES
 from shared.errors import PermanentError
 from shared.operating_system import usable_cores
 from shared.settings import get_settings
 from shared.store import Store
-from shared.urls import file_url
 
 __all__ = ["COMMANDS", "ingest"]
 
@@ -38,45 +33,14 @@ T = TypeVar("T")
 ingest = typer.Typer(name="ingest", help="The science tables and the files that they were read from.")
 
 
-def _urls(data_dir: Path) -> tuple[str, str]:
-    """URLs of Postgres and of the store: as the environment says, else those of the ``cosmo up`` of a folder.
-
-    Raises
-    ------
-    PermanentError
-        If Postgres does not answer there.
-    """
-    settings = get_settings()
-    database, store = settings.database_url, settings.store_url
-    if "COSMO_DATABASE_URL" not in os.environ:
-        database = EmbeddedPostgres(data_dir).url
-    if "COSMO_STORE_URL" not in os.environ:
-        store = file_url(data_dir.resolve() / "store")
-    where = "COSMO_DATABASE_URL" if "COSMO_DATABASE_URL" in os.environ else str(data_dir)
-    advice = f"run `cosmo up --data-dir {data_dir}` beside this, or set COSMO_DATABASE_URL"
-    asyncio.run(require_postgres(database, where, advice))
-    return database, store
-
-
-def _with_database(url: str, work: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
-    async def run() -> T:
-        database = Database(url)
-        try:
-            return await work(database)
-        finally:
-            await database.dispose()
-
-    return asyncio.run(run())
-
-
 def add(files: list[Path], data_dir: DataDir = _DEFAULT_DIR) -> None:
     """Add SMS reports, cumulative images, dark rates of others, and telemetry; a bad file does not keep others out."""
-    database_url, store_url = _urls(data_dir)
+    database_url, store_url = database_and_store(data_dir)
     store = Store(store_url)
     refused = 0
     for path in files:
         try:
-            added = _with_database(database_url, partial(add_file, store=store, path=path))
+            added = with_database(database_url, partial(add_file, store=store, path=path))
         except PermanentError as error:
             refused += 1
             typer.echo(f"refused: {error}", err=True)
@@ -97,9 +61,9 @@ def repopulate(
     data_dir: DataDir = _DEFAULT_DIR,
 ) -> None:
     """Fill the science tables anew from the store; readers see the old content until the new one is complete."""
-    database_url, store_url = _urls(data_dir)
+    database_url, store_url = database_and_store(data_dir)
     if restart:
-        _with_database(database_url, abandon)
+        with_database(database_url, abandon)
     with _progress() as bar:
         task = bar.add_task("datasets", total=None, rate=0.0, faults=0)
 
@@ -133,7 +97,8 @@ def _progress() -> Progress:
 
 def describe(what: str, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False) -> None:
     """Show all that is known of a file, or of every file of a rootname; with --json its rows too."""
-    found = _with_database(_urls(data_dir)[0], lambda database: describe_files(database, what, rows=as_json))
+    database_url, _ = database_and_store(data_dir)
+    found = with_database(database_url, lambda database: describe_files(database, what, rows=as_json))
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
@@ -148,7 +113,7 @@ def describe(what: str, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False)
 
 def forget(name: str, data_dir: DataDir = _DEFAULT_DIR) -> None:
     """Remove a file and its rows from the database; what is in the store stays."""
-    versions = _with_database(_urls(data_dir)[0], lambda database: forget_file(database, name))
+    versions = with_database(database_and_store(data_dir)[0], lambda database: forget_file(database, name))
     typer.echo(f"{versions} versions of {name} forgotten")
 
 

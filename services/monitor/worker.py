@@ -1,4 +1,4 @@
-"""The worker of the monitor service: computes monitors, and tells subscribers."""
+"""The worker of the monitor service: computes monitors, notifies subscribers, and checks the invariants."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from services.monitor.notifications import Notifier
 from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
+from shared.invariants.check import keep_checking
 from shared.jobs.runner import Handler
 from shared.settings import get_settings
 from shared.store import Store
@@ -31,6 +32,7 @@ def main() -> None:
         await asyncio.gather(
             Scheduler(database, messenger, settings.monitor, known.values()).run(),
             Notifier(database, settings.monitor).run(),
+            keep_checking(database, Store(settings.store_url), settings.check),
         )
 
     run_worker("monitor-worker", settings, [QUEUE], handlers, background=watch)

@@ -21,4 +21,6 @@ class AdvisoryLock(IntEnum):
     SCHEDULER = 0x434F534D52
     """Held by the one scheduler of monitors that is at work."""
     NOTIFIER = 0x434F534D53
-    """Held by the one courier of subscriptions that is at work."""
+    """Held by the one notifier of subscribers that is at work."""
+    CHECK = 0x434F534D54
+    """Held by the one that checks the invariants."""

@@ -187,6 +187,9 @@ class File(Base):
     shown: Mapped[bool] = mapped_column(
         default=False, comment="Science rows of this file are the ones readers see: of each rootname one file of a kind"
     )
+    verified_at: Mapped[datetime | None] = mapped_column(
+        comment="When its bytes in the store were last as they must be"
+    )
     ingested_at: Mapped[datetime | None] = mapped_column(comment="When its science rows were last written by a job")
     problems: Mapped[list[Any]] = mapped_column(
         default=list, comment="What could not be read of it when its science rows were written"

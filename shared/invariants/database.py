@@ -1,0 +1,135 @@
+"""Invariants of the database: each a query for the cases in which it does not hold."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Dialect, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.models.operations import JobState, Stage
+from shared.database.models.science import SCIENCE_TABLES, PreferredRow, believed_time, moments_of
+from shared.invariants.violation import Violation
+from shared.jobs.states import derive_state
+
+__all__ = ["INVARIANTS", "check_database", "check_states"]
+
+_MOST = 100
+"""Most cases of one invariant that are reported."""
+
+INVARIANTS: dict[str, str] = {
+    "a done job has one attempt that is done": """
+        SELECT format('job %s (%s)', j.id, j.stage), format('%s attempts are done', count(a.id))
+        FROM jobs j LEFT JOIN attempts a ON a.job_id = j.id AND a.outcome = 'done'
+        WHERE j.state = 'done' GROUP BY j.id HAVING count(a.id) <> 1
+    """,
+    "an attempt is open only while its job runs": """
+        SELECT format('job %s (%s)', j.id, j.stage), format('attempt %s is open and the job %s', a.number, j.state)
+        FROM attempts a JOIN jobs j ON j.id = a.job_id WHERE a.finished_at IS NULL AND j.state <> 'running'
+    """,
+    "a running job has a worker and a lease": """
+        SELECT format('job %s (%s)', id, stage), 'worker or lease is missing'
+        FROM jobs WHERE state = 'running' AND (worker IS NULL OR lease_until IS NULL)
+    """,
+    "a done fetch has its files": """
+        SELECT format('job %s (%s)', j.id, d.rootname), format('%s is not among the files', wanted ->> 'name')
+        FROM jobs j JOIN datasets d ON d.id = j.dataset_id, jsonb_array_elements(j.payload -> 'files') AS wanted
+        WHERE j.stage = 'fetch' AND j.state = 'done' AND NOT EXISTS (
+            SELECT 1 FROM files f WHERE f.dataset_id = j.dataset_id AND f.origin <> 'extra'
+            AND f.name = wanted ->> 'name')
+    """,
+    "a done calibration has its run and its products": """
+        SELECT format('job %s (%s)', j.id, d.rootname), 'no good run with products is recorded'
+        FROM jobs j JOIN datasets d ON d.id = j.dataset_id
+        WHERE j.stage = 'calibrate' AND j.state = 'done' AND NOT EXISTS (
+            SELECT 1 FROM runs r JOIN files f ON f.run_id = r.id
+            WHERE r.job_id = j.id AND r.error IS NULL AND f.origin = 'product')
+    """,
+    "a calibration was done once": """
+        SELECT format('job %s (%s)', j.id, d.rootname), format('%s good runs are recorded', count(r.id))
+        FROM jobs j JOIN datasets d ON d.id = j.dataset_id JOIN runs r ON r.job_id = j.id AND r.error IS NULL
+        WHERE j.stage IN ('calibrate', 'recalibrate') GROUP BY j.id, d.rootname HAVING count(r.id) > 1
+    """,
+    "a dataset has one current run": """
+        SELECT d.rootname, format('%s runs are current', count(*))
+        FROM runs r JOIN datasets d ON d.id = r.dataset_id WHERE r.current AND r.error IS NULL
+        GROUP BY d.rootname HAVING count(*) > 1
+    """,
+    "a done ingest has written its files": """
+        SELECT format('job %s (%s)', j.id, d.rootname), 'it wrote no event that its rows are there'
+        FROM jobs j JOIN datasets d ON d.id = j.dataset_id
+        WHERE j.stage IN ('ingest-raw', 'ingest-products') AND j.state = 'done'
+        AND NOT EXISTS (SELECT 1 FROM events e WHERE e.job_id = j.id AND e.name = 'dataset.ingested')
+    """,
+    "a done job of a monitor has its run": """
+        SELECT format('job %s (%s)', j.id, j.monitor), 'no run of the monitor is recorded'
+        FROM jobs j WHERE j.stage = 'monitor' AND j.state = 'done'
+        AND NOT EXISTS (SELECT 1 FROM monitor_runs r WHERE r.job_id = j.id)
+    """,
+    "one file of a kind is shown of each rootname": """
+        SELECT format('%s_%s', rootname, suffix), format('%s files are shown', count(*))
+        FROM files WHERE shown AND rootname IS NOT NULL GROUP BY rootname, suffix HAVING count(*) > 1
+    """,
+    "one value of a monitor has each key": """
+        SELECT format('%s: %s', monitor, key), format('%s values of %s', count(*), quantity)
+        FROM monitor_values GROUP BY monitor, key, quantity HAVING count(*) > 1
+    """,
+}
+"""Name of an invariant to the query for its violations: subject and what is wrong."""
+
+_PREFERRED = """
+    SELECT format('%s', t.rootname), format('%s files have preferred rows in {table}', count(DISTINCT t.file_id))
+    FROM {table} t WHERE t.preferred GROUP BY t.rootname HAVING count(DISTINCT t.file_id) > 1
+"""
+_DOUBTFUL = """
+    SELECT DISTINCT format('%s', f.name), '{column} in {table} is no time of COS, and is not flagged'
+    FROM {table} JOIN files f ON f.id = {table}.file_id
+    WHERE f.shown AND f.ingested_at < now() - interval '1 hour' AND NOT coalesce({believed}, true)
+    AND NOT EXISTS (SELECT 1 FROM doubtful_times d WHERE d.file_id = f.id)
+"""
+
+
+def _of_tables(dialect: Dialect) -> Iterator[tuple[str, str]]:
+    """Invariants that each science table must fulfil."""
+    for table, model in SCIENCE_TABLES.items():
+        # Each part of a schedule is a row of its own, by exposure and not by rootname.
+        if issubclass(model, PreferredRow) and table != "sms":
+            yield "rows of one file are preferred of each rootname", _PREFERRED.format(table=table)
+        for column in moments_of(model):
+            literal = {"literal_binds": True}
+            believed = str(believed_time(column).compile(dialect=dialect, compile_kwargs=literal))
+            query = _DOUBTFUL.format(table=table, column=column.name, believed=believed)
+            yield "times are plausible, or flagged", query
+
+
+async def check_database(session: AsyncSession) -> list[Violation]:
+    """Look for violations in the database, at most a hundred of each invariant and table.
+
+    Parameters
+    ----------
+    session
+        Session of a transaction that sees one state of the database.
+    """
+    found = []
+    for name, query in [*INVARIANTS.items(), *_of_tables(session.get_bind().dialect)]:
+        rows = await session.execute(text(f"{query} LIMIT {_MOST}"))
+        found += [Violation(name, str(subject), str(message)) for subject, message in rows]
+    return found + await check_states(session)
+
+
+async def check_states(session: AsyncSession) -> list[Violation]:
+    """Look for datasets whose state is not that of their jobs."""
+    rows = await session.stream(
+        text(
+            """
+            SELECT d.rootname, d.state, array_agg(j.stage) FILTER (WHERE j.id IS NOT NULL),
+                array_agg(j.state) FILTER (WHERE j.id IS NOT NULL)
+            FROM datasets d LEFT JOIN jobs j ON j.dataset_id = d.id GROUP BY d.id
+            """
+        )
+    )
+    found: list[Violation] = []
+    async for rootname, state, stages, states in rows:
+        jobs = zip(map(Stage, stages or ()), map(JobState, states or ()), strict=True)
+        if (derived := derive_state(list(jobs))).value != state and len(found) < _MOST:
+            message = f"it is {state}, and {derived.value} by its jobs"
+            found.append(Violation("the state of a dataset is that of its jobs", rootname, message))
+    return found
