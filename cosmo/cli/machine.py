@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from cosmo.cli.options import Calibrators, DataDir, Json, Port, References
 from cosmo.cli.running import CONSOLE, DONE, prepare, report, scan_once, tabulate, wait_for_stop
 from cosmo.client import Client
 from cosmo.launcher.machine import Machine
+from services.archive.scan import ScanResult
 from shared.errors import PermanentError, TransientError
 
 __all__ = ["COMMANDS"]
@@ -62,13 +63,8 @@ def run(
         machine.start_services()
         CONSOLE.print(f"pages and API: {machine.url}")
         seen = asyncio.run(scan_once(machine.environment, source))
-        CONSOLE.print(f"{seen.files} files, {seen.changed} new or changed, {seen.datasets} datasets")
-        for url, reason in seen.unreadable.items():
-            CONSOLE.print(f"cannot be read: {url} ({reason})")
-        for reason, urls in seen.left_aside.items():
-            names = ", ".join(url.rpartition("/")[2] for url in urls[:_NAMED])
-            more = ", ..." if len(urls) > _NAMED else ""
-            CONSOLE.print(f"left aside: {len(urls)} {reason}: {names}{more}", markup=False)
+        for line in _described(seen):
+            CONSOLE.print(line, markup=False)
         with Client(machine.url, machine.token) as client:
             if force and (waiting := [row["rootname"] for row in client.datasets() if row["missing"]]):
                 for rootname in waiting:
@@ -79,12 +75,35 @@ def run(
             typer.echo(json.dumps({"datasets": rows, "left_aside": seen.left_aside}, indent=2))
         else:
             Console().print(tabulate(rows))
-        wrong = [row for row in rows if row["state"] not in DONE]
         if serve:
             CONSOLE.print(f"look at {machine.url}; Ctrl-C stops it")
             wait_for_stop(machine)
+    _judge(source, seen, rows)
+
+
+def _described(seen: ScanResult) -> Iterator[str]:
+    """Say what a scan saw, a line for each reason to leave files aside."""
+    yield f"{seen.files} files, {seen.changed} new or changed, {seen.datasets} datasets"
+    for url, reason in seen.unreadable.items():
+        yield f"cannot be read: {url} ({reason})"
+    for reason, urls in seen.left_aside.items():
+        names = ", ".join(url.rpartition("/")[2] for url in urls[:_NAMED])
+        yield f"left aside: {len(urls)} {reason}: {names}{', ...' if len(urls) > _NAMED else ''}"
+
+
+def _judge(source: str, seen: ScanResult, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Fail where not everything got through.
+
+    Raises
+    ------
+    PermanentError
+        If a dataset did not, or there is none.
+    TransientError
+        If something could not be read.
+    """
+    wrong = [row for row in rows if row["state"] not in DONE]
     if wrong:
-        incomplete = not force and any(row["missing"] for row in wrong)
+        incomplete = any(row.get("missing") and not row.get("forced") for row in wrong)
         hint = "; --force lets incomplete ones through" if incomplete else ""
         raise PermanentError(f"{len(wrong)} of {len(rows)} datasets did not get through: see their reasons above{hint}")
     if seen.unreadable:

@@ -98,7 +98,8 @@ def group(
         roots = {name.rootname}
         if name.suffix in _JITTER and name.rootname not in exposures:
             roots = by_start.get(name.rootname[:_SHARED_ROOT], roots)
-        datasets = {dataset for root in roots for dataset in owners.get(root, {root})}
+        # A table is its own dataset, whatever exposure it may be called after.
+        datasets = roots if name.suffix == "asn" else {one for root in roots for one in owners.get(root, {root})}
         for dataset in datasets:
             grouped[dataset].append((name, file))
         if not datasets:

@@ -61,7 +61,7 @@ def choose_versions(files: Sequence[SourceFile], facts: _Facts, digest: Callable
         chosen.files.append(newest[0])
         if len(newest) > 1 and len({digest(file) for file in newest}) > 1:
             urls = " and ".join(file.url for file in newest)
-            chosen.conflicts[stem] = f"{stem}: {urls} are equally new and differ; remove one"
+            chosen.conflicts[stem] = f"{stem} ({urls} are equally new and differ; remove one)"
         elif len(versions) > 1:
             taken = newest[0]
             chosen.older[stem] = {

@@ -53,9 +53,9 @@ def keep_members(folder: Path, added: Collection[str] = ()) -> None:
     if association is None:
         return
     table = folder / association.name
-    kept = {parse_name(table.name).rootname, *association.members, *added}
+    kept = {*association.members, *added}
     for path in sorted(folder.glob("*.fits")):
-        if parse_name(path.name).rootname not in kept:
+        if path != table and parse_name(path.name).rootname not in kept:
             path.unlink()
     _rewrite(table, [(row.name.upper(), _kind(row), row.present) for row in association.rows])
 

@@ -6,7 +6,8 @@ import pytest
 
 from cosmo.cli import machine
 from cosmo.client import Client
-from shared.errors import TransientError
+from services.archive.scan import ScanResult
+from shared.errors import PermanentError, TransientError
 
 
 class _Ending:
@@ -37,3 +38,28 @@ def test_what_is_reported_is_the_end(monkeypatch: pytest.MonkeyPatch, away: int)
     rows = machine._follow(cast("Client", api), lambda: checks.append(None))
     assert [row["state"] for row in rows] == ["ingested"]
     assert len(checks) == max(away, 1)
+
+
+def test_what_is_left_aside_is_said_with_its_number_and_names() -> None:
+    aside = {"calibrated products": [f"file:///raw/l{number}_x1d.fits" for number in range(4)]}
+    lines = list(machine._described(ScanResult(3, 1, 1, {"file:///raw/locked": "permission denied"}, aside)))
+    assert lines == [
+        "3 files, 1 new or changed, 1 datasets",
+        "cannot be read: file:///raw/locked (permission denied)",
+        "left aside: 4 calibrated products: l0_x1d.fits, l1_x1d.fits, l2_x1d.fits, ...",
+    ]
+
+
+def test_folder_without_anything_of_cos_is_no_success() -> None:
+    done = {"rootname": "ldfd01010", "state": "ingested"}
+    machine._judge("raw", ScanResult(3, 0, 1, {}, {"copies": ["a"]}), [done])
+    # Datasets of earlier runs do not count.
+    with pytest.raises(PermanentError, match="nothing of COS was found in raw"):
+        machine._judge("raw", ScanResult(0, 0, 0, {}, {}), [done])
+    with pytest.raises(PermanentError, match="1 of 2 datasets"):
+        machine._judge("raw", ScanResult(3, 0, 2, {}, {}), [done, {**done, "state": "discovered"}])
+    missing = {**done, "state": "discovered", "missing": ["ldfd01vnq_spt"], "forced": False}
+    with pytest.raises(PermanentError, match="--force lets"):
+        machine._judge("raw", ScanResult(3, 0, 2, {}, {}), [missing])
+    with pytest.raises(TransientError, match="not everything"):
+        machine._judge("raw", ScanResult(3, 0, 1, {"raw/locked": "denied"}, {}), [done])

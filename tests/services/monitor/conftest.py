@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 from astropy.io import fits
 from fastapi import FastAPI
+from sqlalchemy import func
 
 from services.monitor.app import create_app
 from shared.database.engine import Database
@@ -23,6 +24,7 @@ from shared.database.models.operations import (
     File,
     Job,
     JobState,
+    Scan,
     Stage,
 )
 from shared.database.models.science import Header, Lampflash
@@ -32,6 +34,7 @@ from shared.store import Store
 from tests.services.monitor.two_runs import add_run, events, spectrum
 
 TOKEN = "correct horse"
+ASIDE = {"calibrated products": {"count": 2, "names": ["ldfd01vnq_x1d.fits", "ldfd01vpq_x1d.fits"]}}
 
 
 @dataclass
@@ -75,6 +78,8 @@ async def house(database: Database, tmp_path: Path) -> House:
         done = Dataset(rootname="ldfd01010", kind="association", members=["ldfd01vnq"])
         bad = Dataset(rootname="ldfd01vlq", kind="acquisition")
         waiting = Dataset(rootname="ldfd02010", kind="association", missing=["ldfd02aaq_rawtag_a.fits"])
+        waiting.left_aside = {"ldfd02abq": "ldfd02010_asn.fits says that it is not present (MEMPRSNT)"}
+        session.add(Scan(source="file:///raw", files=9, changed=0, datasets=3, left_aside=ASIDE, started_at=func.now()))
         session.add_all([done, bad, waiting])
         await session.flush()
         shared = {"dataset_id": done.id, "current": True, "shown": True}

@@ -10,6 +10,8 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
+from tests.services.monitor.conftest import ASIDE
+
 pytestmark = pytest.mark.integration
 API = "/api/v1"
 
@@ -48,6 +50,14 @@ async def test_a_member_finds_its_association(web: httpx.AsyncClient) -> None:
     assert found["rootname"] == "ldfd01010"
     assert {file["name"] for file in found["files"]} == {"ldfd01010_x1dsum.fits.gz", "ldfd01vnq_rawtag_a.fits"}
     assert (await web.get(f"{API}/datasets/nothing00")).json()["error"]["type"] == "unknown_dataset"
+
+
+async def test_what_was_left_aside_is_told(web: httpx.AsyncClient) -> None:
+    found = (await web.get(f"{API}/datasets/ldfd02010")).json()
+    assert found["left_aside"] == {"ldfd02abq": "ldfd02010_asn.fits says that it is not present (MEMPRSNT)"}
+    assert "ldfd02abq: ldfd02010_asn.fits says" in (await web.get("/datasets/ldfd02010")).text
+    scan = (await web.get(f"{API}/status")).json()["last_scan"]
+    assert (scan["source"], scan["files"], scan["left_aside"]) == ("file:///raw", 9, ASIDE)
 
 
 async def test_timeline_has_events_and_attempts(web: httpx.AsyncClient) -> None:
