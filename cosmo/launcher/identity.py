@@ -8,7 +8,7 @@ from pathlib import Path
 from shared.errors import PermanentError
 from shared.operating_system import assume_user, child_can, enter_user_namespace
 
-__all__ = ["Identity", "server_identity"]
+__all__ = ["Identity", "other_user", "server_identity"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def server_identity() -> Identity | None:
     mine = os.geteuid()
     if mine != 0 and _has_name(mine):
         return None
-    user = _other_user()
+    user = other_user()
     for identity in (Identity(user, mine), Identity(user, user)):
         if child_can(identity.assume):
             return identity
@@ -99,7 +99,7 @@ def _has_name(number: int) -> bool:
     return True
 
 
-def _other_user() -> int:
+def other_user() -> int:
     """Choose a user beside root: ``nobody``, or else the first one."""
     named = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall() if entry.pw_uid != 0}
     if not named:

@@ -235,6 +235,26 @@ def test_open_folders_take_no_sockets(tmp_path: Path, monkeypatch: pytest.Monkey
     second.rmdir()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives folders away")
+def test_folders_of_others_take_no_sockets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short, long = tmp_path / "data", tmp_path / ("long" * 40)
+    for folder in (short, long):
+        folder.mkdir()
+    sockets = short / "sockets"
+    sockets.mkdir(mode=0o755)
+    assert socket_folder(short) == sockets
+    assert sockets.stat().st_mode & 0o777 == 0o700
+    os.chown(sockets, 12345, -1)
+    with pytest.raises(PermanentError, match="another user's"):
+        socket_folder(short)
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as other:
+        monkeypatch.setattr(tempfile, "tempdir", other)
+        os.chown(socket_folder(long), 12345, -1)  # with the right mode, as an attacker would make it
+        second = socket_folder(long)
+    assert second.parent == Path("/tmp")
+    second.rmdir()
+
+
 def test_names_with_commas_and_quotes(tmp_path: Path) -> None:
     for name in ('a "quoted" name', "per%20cent", "it's"):
         server = EmbeddedPostgres(tmp_path / name)
