@@ -6,6 +6,7 @@ __all__ = [
     "LostClaimError",
     "OutageError",
     "PermanentError",
+    "RefusedError",
     "TransientError",
     "UnsupportedError",
 ]
@@ -49,6 +50,12 @@ class PermanentError(CosmoError):
     """The work cannot succeed with these inputs (corrupt FITS file, missing reference): do not retry."""
 
     kind = "permanent"
+
+
+class RefusedError(PermanentError):
+    """What somebody asked for does not fit (a recipe): an answer to who asked, no failure that an operator acts on."""
+
+    kind = "refused"
 
 
 class UnsupportedError(CosmoError):

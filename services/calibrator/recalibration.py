@@ -9,6 +9,7 @@ from services.calibrator.recipes.changes import describe
 from services.calibrator.records import reference_record
 from services.calibrator.service import CalibrationService
 from shared.database.models.calibrations import Calibration
+from shared.errors import PermanentError, RefusedError
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent
 from shared.jobs.runner import Completion
@@ -34,15 +35,24 @@ class RecalibrationService:
 
         Raises
         ------
+        RefusedError
+            If the recipe does not fit the dataset, or the dataset is calibrated well without it.
         PermanentError
-            If the recipe does not fit the dataset, or for what `CalibrationService.perform` says.
+            For what `CalibrationService.perform` says, of a dataset that is not.
         TransientError
             If the run was killed, or ran out of memory, disk or time.
         UnsupportedError
             If there is nothing to calibrate.
         """
         recipe = parse_recipe(job.payload["recipe"])
-        return await (self._rehearse(job, recipe) if job.payload["dry_run"] else self._run(job, recipe))
+        try:
+            return await (self._rehearse(job, recipe) if job.payload["dry_run"] else self._run(job, recipe))
+        except RefusedError:
+            raise
+        except PermanentError as error:
+            if await self._calibrations.is_calibrated(job):
+                raise RefusedError(str(error)) from error
+            raise
 
     async def _rehearse(self, job: ClaimedJob, recipe: Recipe) -> Completion:
         prepared = await self._calibrations.rehearse(job, recipe)

@@ -23,7 +23,7 @@ from services.calibrator.sweep import product_folder
 from services.calibrator.workspace import Workspace, open_workspace
 from shared.cos.names import parse_name
 from shared.database.engine import Database
-from shared.database.models.operations import Event, File, Run
+from shared.database.models.operations import Event, File, Job, Run, Stage
 from shared.database.models.references import UploadedReference
 from shared.jobs.calibrations import make_current
 from shared.jobs.claims import ClaimedJob
@@ -149,6 +149,13 @@ class CalibrationService:
             "depends_on": {"*": {"products": products, "path": done.run.path}},
         }
         return Completion(NewEvent("dataset.calibrated", detail), apply, done.discard)
+
+    async def is_calibrated(self, job: ClaimedJob) -> bool:
+        """Tell whether the newest run of a job's dataset without a recipe was good."""
+        newest = select(Run.error).join(Job, Job.id == Run.job_id).order_by(Run.id.desc()).limit(1)
+        async with self._database.session() as session:
+            mine = newest.where(Run.dataset_id == job.dataset_id, Job.stage == Stage.CALIBRATE)
+            return (await session.execute(mine)).all() == [(None,)]
 
     async def rehearse(self, job: ClaimedJob, recipe: Recipe) -> Prepared:
         """Do what comes before a run with a recipe, and no more.

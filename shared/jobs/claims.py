@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.alerts import open_alert, resolve_alerts
 from shared.database.models.monitoring import Severity
 from shared.database.models.operations import Attempt, Dataset, Job, JobState, Stage
-from shared.errors import LostClaimError
+from shared.errors import LostClaimError, RefusedError, UnsupportedError
 from shared.jobs.due import is_waiting, retry_pause
 from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.jobs.states import lock_datasets, refresh_state
@@ -30,6 +30,8 @@ __all__ = [
 
 _WHAT = {Stage.MONITOR: "monitor", Stage.RECALIBRATE: "calibration"}
 """What failed or was skipped where it is not the dataset."""
+UNACTED = frozenset({UnsupportedError.kind, RefusedError.kind})
+"""Kinds of errors that no operator acts on: their jobs are skipped, not failed."""
 
 _FAILED_RUN = "run"
 """Key of the alert of a monitor whose run failed."""
@@ -222,7 +224,7 @@ async def fail(
     job
         The job.
     kind
-        ``transient``, ``permanent`` or ``unsupported``.
+        ``transient``, ``permanent``, ``unsupported`` or ``refused``.
     error
         What went wrong and what to do.
     settings
@@ -251,7 +253,7 @@ async def fail(
         )
         state = JobState.QUEUED
     else:
-        state = JobState.SKIPPED if kind == "unsupported" else JobState.FAILED
+        state = JobState.SKIPPED if kind in UNACTED else JobState.FAILED
         await _end(session, job, state=state, finished_at=func.now(), error=error, error_kind=kind)
     await close_attempt(
         session, job, state.value if state is not JobState.QUEUED else "failed", kind=kind, error=error, log=log
@@ -259,7 +261,8 @@ async def fail(
     if isinstance(job.subject, str) and state is JobState.FAILED:
         await _alert_of_failed_run(session, job.subject, error)
     what = _WHAT.get(job.stage, "dataset")
-    name = {JobState.QUEUED: "job.retried", JobState.SKIPPED: f"{what}.skipped", JobState.FAILED: f"{what}.failed"}
+    skipped = f"{what}.refused" if kind == RefusedError.kind else f"{what}.skipped"
+    name = {JobState.QUEUED: "job.retried", JobState.SKIPPED: skipped, JobState.FAILED: f"{what}.failed"}
     detail = {"stage": job.stage.value, "kind": kind, "error": error, "attempt": job.attempt}
     await record_event(session, job.subject, NewEvent(name[state], detail), outbox, job.id)
     return state

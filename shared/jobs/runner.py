@@ -236,7 +236,7 @@ class JobRunner:
 
         if not await self._persist(write_failure):
             return "lost"
-        return "skipped" if kind == "unsupported" else "failed"
+        return "skipped" if kind in claims.UNACTED else "failed"
 
     async def _keep_lease(self, job: ClaimedJob) -> None:
         """Renew the lease until cancelled; returns when the job is no longer held."""

@@ -244,6 +244,7 @@ def test_refused_failed_and_cancelled(visit: Running, tmp_path: Path) -> None:
     assert failed.returncode == 1
     assert "nosuch_flat.fits" in failed.stderr
     assert visit.state(ROOT) == "ingested"
+    assert not list(visit.client.failures())  # nothing that an operator could do
 
     with pytest.raises(PermanentError, match="not among the exposures"):
         visit.client.recalibrate(ROOT, {"members": {"drop": ["lzzz01zzq"]}})
@@ -277,7 +278,7 @@ def _outcome(visit: Running, recipe: dict[str, Any]) -> str:
     visit.wait(lambda: visit.client.calibration(number)["state"] in ("done", "failed"), "the recalibration's end")
     found = visit.client.calibration(number)
     if found["state"] == "failed":
-        assert found["error_kind"] in ("permanent", "unsupported"), found
+        assert found["error_kind"] in ("refused", "unsupported"), found
         assert len(found["error"]) > 30
         return "refused"
     assert f"{ROOT}_export.tar.gz" in {file["name"] for file in found["files"]}

@@ -13,7 +13,7 @@ from astropy.io import fits
 from services.calibrator.headers import Exposure
 from services.calibrator.recipes.tables import aperture_of, file_of, matches, segments_of
 from shared.cos.references import needed_references
-from shared.errors import PermanentError
+from shared.errors import RefusedError
 
 __all__ = ["check_coverage"]
 
@@ -55,7 +55,7 @@ def check_coverage(exposures: Sequence[Exposure], keywords: Iterable[str], lref:
 
     Raises
     ------
-    PermanentError
+    RefusedError
         With keyword, file and mode.
     """
     for exposure in exposures:
@@ -69,7 +69,7 @@ def check_coverage(exposures: Sequence[Exposure], keywords: Iterable[str], lref:
                 missing = _missing(keyword, exposure, hdus)
             if missing is not None:
                 mode = " ".join(f"{name} {value}" for name, value in missing.items())
-                raise PermanentError(
+                raise RefusedError(
                     f"{keyword}: {path.name} has nothing for {mode}, which {exposure.path.name} needs; choose a file "
                     "that covers this mode"
                 )
@@ -82,7 +82,7 @@ def _check_position(exposure: Exposure, name: str, hdus: fits.HDUList) -> None:
     found, own = hdus[0].header.get("LIFE_ADJ"), exposure.header.get("LIFE_ADJ", _DEFAULT_POSITION)
     if found != own:
         told = "no lifetime position" if found is None else f"lifetime position {found:g}"
-        raise PermanentError(
+        raise RefusedError(
             f"TRACETAB: {name} is for {told} (LIFE_ADJ), {exposure.path.name} of {own:g}, and CalCOS stops where these "
             "differ; choose a file for that position, or omit TRCECORR"
         )

@@ -10,7 +10,7 @@ from services.calibrator.headers import Exposure
 from services.calibrator.recipes.changes import SubExposure
 from services.calibrator.recipes.splitting import good_times, overlap, times_within
 from services.calibrator.recipes.tables import file_of
-from shared.errors import PermanentError
+from shared.errors import RefusedError
 from shared.recipes.division import MOST_PARTS, SubExposures
 
 __all__ = ["check_pulse_heights", "divide", "intervals_of"]
@@ -30,7 +30,7 @@ def divide(division: SubExposures, exposures: Sequence[Exposure], orbits: Sequen
 
     Raises
     ------
-    PermanentError
+    RefusedError
         If an exposure cannot be divided so, or there would be none or too many.
     """
     lengths: dict[str, float] = {}
@@ -52,9 +52,9 @@ def divide(division: SubExposures, exposures: Sequence[Exposure], orbits: Sequen
                 continue  # this exposure is shorter than another one
             found.append(SubExposure(f"{rootname}_s{number:03d}", rootname, start, stop, sun, target, heights))
     if not found:
-        raise PermanentError("sub_exposures: they begin after the end of every exposure; choose earlier times")
+        raise RefusedError("sub_exposures: they begin after the end of every exposure; choose earlier times")
     if len(found) > MOST_PARTS:
-        raise PermanentError(
+        raise RefusedError(
             f"sub_exposures: these are {len(found)}, and a run has at most {MOST_PARTS}; make them longer, or "
             "calibrate single exposures"
         )
@@ -70,13 +70,13 @@ def _length(exposure: Exposure) -> float:
 def _check(exposure: Exposure, division: SubExposures, with_orbit: bool) -> None:
     name = exposure.rootname
     if exposure.text("OBSMODE") != "TIME-TAG":
-        raise PermanentError(f"sub_exposures: {name} is {exposure.text('OBSMODE')}, whose events have no times")
+        raise RefusedError(f"sub_exposures: {name} is {exposure.text('OBSMODE')}, whose events have no times")
     if exposure.text("OBSTYPE") != "SPECTROSCOPIC" or not exposure.is_set("X1DCORR"):
-        raise PermanentError(f"sub_exposures: {name} has no spectrum extracted (OBSTYPE, X1DCORR), so none is divided")
+        raise RefusedError(f"sub_exposures: {name} has no spectrum extracted (OBSTYPE, X1DCORR), so none is divided")
     if division.pulse_heights and exposure.text("DETECTOR") != "FUV":
-        raise PermanentError(f"sub_exposures: {name} is {exposure.text('DETECTOR')}; only the FUV has pulse heights")
+        raise RefusedError(f"sub_exposures: {name} is {exposure.text('DETECTOR')}; only the FUV has pulse heights")
     if division.by_orbit and not with_orbit:
-        raise PermanentError(
+        raise RefusedError(
             f"sub_exposures: {name}_spt is missing, which says where HST was; fetch it, or divide by time"
         )
 
@@ -86,7 +86,7 @@ def check_pulse_heights(division: SubExposures, exposures: Sequence[Exposure], l
 
     Raises
     ------
-    PermanentError
+    RefusedError
         If a range reaches beyond the limits of the PHATAB.
     """
     for exposure in exposures:
@@ -100,7 +100,7 @@ def check_pulse_heights(division: SubExposures, exposures: Sequence[Exposure], l
         low, high = min(int(row["LLT"]) for row in rows), max(int(row["ULT"]) for row in rows)
         for lowest, highest in division.pulse_heights:
             if lowest < low or highest > high:
-                raise PermanentError(
+                raise RefusedError(
                     f"sub_exposures: PHACORR leaves pulse heights {low} to {high} of {segment} ({path.name}), and "
                     f"{lowest} to {highest} are asked for; omit PHACORR as well"
                 )

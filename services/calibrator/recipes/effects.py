@@ -5,7 +5,7 @@ from typing import Any
 
 from services.calibrator.headers import Exposure
 from services.calibrator.recipes.tables import segments_of
-from shared.errors import PermanentError
+from shared.errors import RefusedError
 from shared.recipes import Recipe
 from shared.recipes.keywords import KEYWORDS
 
@@ -26,7 +26,7 @@ def check_effects(exposure: Exposure, edits: Mapping[str, Any], recipe: Recipe) 
 
     Raises
     ------
-    PermanentError
+    RefusedError
         With the reason and what to do.
     """
     name = exposure.path.name
@@ -36,20 +36,20 @@ def check_effects(exposure: Exposure, edits: Mapping[str, Any], recipe: Recipe) 
 
     algorithm = str(edits.get("XTRCTALG", exposure.algorithm))
     if algorithm == "TWOZONE" and "XTRCTALG" in edits and exposure.text("DETECTOR") == "NUV":
-        raise PermanentError(f"{name}: XTRCTALG=TWOZONE is for the FUV; the NUV has BOXCAR alone")
+        raise RefusedError(f"{name}: XTRCTALG=TWOZONE is for the FUV; the NUV has BOXCAR alone")
     if done := sorted(switch for switch in edits if exposure.is_done(switch)):
-        raise PermanentError(
+        raise RefusedError(
             f"{name}: {', '.join(done)} is done already in these events, which cannot be taken back; start from the "
             "raw file"
         )
     # Without BACKCORR, CalCOS 3.6.2 asks for background rows that it has not counted (extract.extractSegmentTwozone).
     omitted = [switch for switch in ("TRCECORR", "ALGNCORR", "BACKCORR") if text(switch) not in ("PERFORM", "COMPLETE")]
     if algorithm == "TWOZONE" and text("X1DCORR") == "PERFORM" and omitted:
-        raise PermanentError(
+        raise RefusedError(
             f"{name}: its XTRCTALG is TWOZONE, which needs {' and '.join(omitted)}; set XTRCTALG to BOXCAR as well"
         )
     if text("DGEOCORR") == "PERFORM" and text("GEOCORR") == "OMIT":
-        raise PermanentError(f"{name}: DGEOCORR is PERFORM while GEOCORR is OMIT, which CalCOS refuses; omit both")
+        raise RefusedError(f"{name}: DGEOCORR is PERFORM while GEOCORR is OMIT, which CalCOS refuses; omit both")
     if exposure.text("EXPTYPE") == "WAVECAL":
         return  # what the recipe says of spectra is for those of the target
     _check_shifts(exposure, text("WAVECORR"), recipe)
@@ -57,12 +57,10 @@ def check_effects(exposure: Exposure, edits: Mapping[str, Any], recipe: Recipe) 
     right = recipe.extraction.twozone if algorithm == "TWOZONE" else recipe.extraction.boxcar
     if other and not right:
         kind = "boxcar" if algorithm == "TWOZONE" else "twozone"
-        raise PermanentError(
-            f"{name}: XTRCTALG is {algorithm}, so extraction.{kind} has no effect; set XTRCTALG as well"
-        )
+        raise RefusedError(f"{name}: XTRCTALG is {algorithm}, so extraction.{kind} has no effect; set XTRCTALG as well")
     for own in (keyword for keyword in edits if _segment(keyword) == exposure.text("SEGMENT")):
         if text("ALGNCORR") != "PERFORM":
-            raise PermanentError(f"{name}: {own} is what ALGNCORR moves the spectrum by, and ALGNCORR is not PERFORM")
+            raise RefusedError(f"{name}: {own} is what ALGNCORR moves the spectrum by, and ALGNCORR is not PERFORM")
 
 
 def check_reach(recipe: Recipe, edited: Sequence[tuple[Exposure, Mapping[str, Any]]]) -> None:
@@ -77,14 +75,14 @@ def check_reach(recipe: Recipe, edited: Sequence[tuple[Exposure, Mapping[str, An
 
     Raises
     ------
-    PermanentError
+    RefusedError
         With what there is.
     """
     for root, keywords in ((None, recipe.keywords), *((root, own.keywords) for root, own in recipe.exposures.items())):
         there = {exposure.text("SEGMENT") for exposure, _ in edited if root in (None, exposure.rootname)}
         for keyword in keywords:
             if _segment(keyword) and _segment(keyword) not in there:
-                raise PermanentError(
+                raise RefusedError(
                     f"keywords.{keyword} is for segment {_segment(keyword)}, of which {root or 'this recipe'} has no "
                     "raw file to calibrate; leave it out"
                 )
@@ -94,7 +92,7 @@ def check_reach(recipe: Recipe, edited: Sequence[tuple[Exposure, Mapping[str, An
         idle = sorted(name for name in numbers if name not in segments and not (name == "all" and segments))
         if idle:
             those = f"of {', '.join(sorted(segments))}" if segments else "none at all"
-            raise PermanentError(
+            raise RefusedError(
                 f"extraction.{kind}.{', '.join(idle)} has no effect: of the spectra that are extracted (X1DCORR), "
                 f"those with XTRCTALG={kind.upper()} are {those}"
             )
@@ -124,12 +122,12 @@ def _check_shifts(exposure: Exposure, wavecorr: str, recipe: Recipe) -> None:
     lines = [line.lower().split() for line in recipe.options.shift_file]
     lines = [words for words in lines if words[0] in ("any", exposure.rootname)]
     if lines and wavecorr == "PERFORM" and not flashes:
-        raise PermanentError(
+        raise RefusedError(
             f"options.shift_file: {exposure.rootname} has no lamp flashes (TAGFLASH), and CalCOS stops at a shift file "
             "that names it; name other exposures in it"
         )
     if exposure.text("OBSTYPE") == "SPECTROSCOPIC" and any(len(words) > 5 and words[5] != "n/a" for words in lines):
-        raise PermanentError(
+        raise RefusedError(
             f"options.shift_file: CalCOS takes shift2 for images alone, and {exposure.rootname} has spectra; leave it "
             "out, and move the extraction by SP_SET_A, SP_SET_B or extraction.boxcar"
         )
@@ -145,12 +143,12 @@ def check_extracted_alike(extracted: Mapping[str, bool]) -> None:
 
     Raises
     ------
-    PermanentError
+    RefusedError
         With the files that differ.
     """
     without = sorted(name for name, on in extracted.items() if not on)
     if without and len(without) < len(extracted):
-        raise PermanentError(
+        raise RefusedError(
             f"X1DCORR is OMIT in {', '.join(without)} and not in the other members, whose spectra CalCOS then does not "
             "add up; set it alike in all of them, drop these, or calibrate one exposure alone (members.only)"
         )

@@ -11,7 +11,7 @@ from astropy.io import fits
 from services.calibrator.headers import Exposure
 from services.calibrator.recipes.changes import CellEdit, Change, HeaderEdit, TableCopied
 from services.calibrator.recipes.tables import aperture_of, file_of, find_row, segments_of
-from shared.errors import PermanentError
+from shared.errors import RefusedError
 from shared.recipes import Recipe
 from shared.recipes.extraction import ZONES
 
@@ -37,7 +37,7 @@ def derive(recipe: Recipe, exposures: Sequence[Exposure], lref: Path) -> list[Ch
 
     Raises
     ------
-    PermanentError
+    RefusedError
         If the active table has no row for an exposure or no such column, zone boundaries would not ascend, or a boxcar
         extraction cannot be aligned.
     """
@@ -64,7 +64,7 @@ def _check_alignment(exposure: Exposure, algorithm: str, lref: Path) -> None:
         return
     name = file_of(exposure, "XTRACTAB")
     if (lref / name).is_file() and "YERRMAX" not in fits.getdata(lref / name, 1).names:
-        raise PermanentError(
+        raise RefusedError(
             f"{exposure.path.name}: with XTRCTALG=BOXCAR, ALGNCORR needs a column YERRMAX, which {name} lacks; "
             "omit TRCECORR and ALGNCORR as well"
         )
@@ -74,17 +74,17 @@ def _cells(path: Path, exposure: Exposure, segment: str, columns: Mapping[str, A
     table = fits.getdata(path, 1)
     row = find_row(table, exposure, segment, aperture_of(exposure))
     if row is None:
-        raise PermanentError(f"extraction: {path.name} has no row for {segment} of {exposure.path.name}")
+        raise RefusedError(f"extraction: {path.name} has no row for {segment} of {exposure.path.name}")
     columns = _by_region(columns, table.names)
     if absent := sorted(set(columns) - set(table.names)):
-        raise PermanentError(
+        raise RefusedError(
             f"extraction: {path.name} has no column {', '.join(absent)}; it has {', '.join(table.names)}"
         )
     values = {name: columns.get(name, table[name][row]) for name in table.names}
     zones = [float(values[name]) for name in ZONES if name in values]
     if zones != sorted(zones):
         listed = ", ".join(f"{name} {value:g}" for name, value in zip(ZONES, zones, strict=True))
-        raise PermanentError(f"extraction: with the numbers that {path.name} has, the zones do not ascend: {listed}")
+        raise RefusedError(f"extraction: with the numbers that {path.name} has, the zones do not ascend: {listed}")
     return {(row, column): value for column, value in columns.items()}
 
 

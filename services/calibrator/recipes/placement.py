@@ -18,7 +18,7 @@ from services.calibrator.recipes.tables import (
     row_of,
     segments_of,
 )
-from shared.errors import PermanentError
+from shared.errors import RefusedError
 from shared.recipes.extraction import ROWS
 
 __all__ = ["check_placement"]
@@ -39,7 +39,7 @@ def check_placement(exposures: Sequence[Exposure], lref: Path) -> None:
 
     Raises
     ------
-    PermanentError
+    RefusedError
         With what would fit.
     """
     for exposure in exposures:
@@ -64,7 +64,7 @@ def _check_boxes(exposure: Exposure, segment: str, numbers: dict[str, Any]) -> N
     for column, height in regions.items():
         ends = [float(numbers[column]) + float(numbers["SLOPE"]) * x for x in _COLUMNS[exposure.text("DETECTOR")]]
         if min(ends) < height // 2 or max(ends) > ROWS - 1 - height // 2:
-            raise PermanentError(
+            raise RefusedError(
                 f"extraction: the box of {height} rows around {column} {numbers[column]:g} of {segment} reaches beyond "
                 f"the detector, which has rows 0 to {ROWS - 1}; make it lower, or move it inwards"
             )
@@ -78,11 +78,11 @@ def _check_profile(exposure: Exposure, numbers: dict[str, Any], profile: dict[st
     middle, half = round(centre), int(numbers["HEIGHT"]) // 2
     most = min(middle, rows - 1 - middle)
     if half > most:
-        raise PermanentError(
+        raise RefusedError(
             f"extraction: HEIGHT {numbers['HEIGHT']} reaches beyond {where}; it can be at most {2 * most + 1}"
         )
     if exposure.is_set("BACKCORR") and not any(_meets(numbers, number, centre, rows) for number in (1, 2)):
-        raise PermanentError(
+        raise RefusedError(
             f"extraction: both background regions lie outside of {where}; put one of them on it, or omit BACKCORR"
         )
 

@@ -12,7 +12,7 @@ from services.calibrator.workspace import CLOCK_SEED
 from shared.cos.association import Association
 from shared.cos.names import parse_name
 from shared.cos.references import FILETYPES
-from shared.errors import PermanentError
+from shared.errors import RefusedError
 from shared.recipes import Recipe
 from shared.recipes.keywords import KEYWORDS
 
@@ -56,7 +56,7 @@ def plan(
 
     Raises
     ------
-    PermanentError
+    RefusedError
         If the recipe does not fit these files; the message says why and what to do.
     """
     _check_rootnames(recipe, association, exposures)
@@ -71,7 +71,7 @@ def plan(
     ]
     others = {exposure.path.name for exposure in exposures} - {exposure.path.name for exposure in kept}
     if all(is_wavecal(exposure) for exposure in kept):
-        raise PermanentError("members: nothing but wavecals is left; keep a science exposure")
+        raise RefusedError("members: nothing but wavecals is left; keep a science exposure")
     changes: list[Change] = [
         FileLeftOut(name) for name in sorted(files) if parse_name(name).rootname in dropped or name in others
     ]
@@ -108,7 +108,7 @@ def _resolved(recipe: Recipe, exposure: Exposure, best: Best) -> dict[str, Any]:
         if isinstance(value, str) and value.endswith(".pmap"):
             name = best(value, exposure).get(keyword)
             if name is None:
-                raise PermanentError(f"{exposure.path.name}: {value} has no {keyword} for it; name a file")
+                raise RefusedError(f"{exposure.path.name}: {value} has no {keyword} for it; name a file")
             edits[keyword] = name
     return edits
 
@@ -119,16 +119,14 @@ def _check_rootnames(recipe: Recipe, association: Association | None, exposures:
     own = there - set(members.wavecals)
     named = {*members.drop, *recipe.exposures, *([members.single] if members.single else [])} - set(members.wavecals)
     if unknown := sorted(named - own):
-        raise PermanentError(
-            f"recipe: {', '.join(unknown)} not among the exposures, which are {', '.join(sorted(own))}"
-        )
+        raise RefusedError(f"recipe: {', '.join(unknown)} not among the exposures, which are {', '.join(sorted(own))}")
     names = sorted(exposure.path.name for exposure in exposures)
     if members.file and members.file not in names:
-        raise PermanentError(f"members.file: there is no {members.file}; there are {', '.join(names)}")
+        raise RefusedError(f"members.file: there is no {members.file}; there are {', '.join(names)}")
     if members.wavecals and association is None:
-        raise PermanentError("members.wavecals: a single exposure has no association that they could be added to")
+        raise RefusedError("members.wavecals: a single exposure has no association that they could be added to")
     if absent := sorted(set(members.wavecals) - there):
-        raise PermanentError(f"members.wavecals: no raw file of {', '.join(absent)} is in the store; have it fetched")
+        raise RefusedError(f"members.wavecals: no raw file of {', '.join(absent)} is in the store; have it fetched")
 
 
 def _association(recipe: Recipe, association: Association, kept: Sequence[Exposure]) -> Iterator[Change]:
@@ -139,7 +137,7 @@ def _association(recipe: Recipe, association: Association, kept: Sequence[Exposu
     science = next(exposure for exposure in kept if not is_wavecal(exposure))
     for rootname in recipe.members.wavecals:
         if rootname in association.members:
-            raise PermanentError(f"members.wavecals: {rootname} is a member already")
+            raise RefusedError(f"members.wavecals: {rootname} is a member already")
         for exposure in kept:
             if exposure.rootname == rootname:
                 check_wavecal(exposure, science)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from services.calibrator.headers import Exposure
-from shared.errors import PermanentError
+from shared.errors import RefusedError
 
 __all__ = ["check_wavecal", "is_wavecal", "wavecal_warnings"]
 
@@ -31,14 +31,14 @@ def check_wavecal(wavecal: Exposure, science: Exposure) -> None:
 
     Raises
     ------
-    PermanentError
+    RefusedError
         With what differs.
     """
     if not is_wavecal(wavecal):
-        raise PermanentError(f"members.wavecals: {wavecal.rootname} is {wavecal.text('EXPTYPE')}, not a WAVECAL")
+        raise RefusedError(f"members.wavecals: {wavecal.rootname} is {wavecal.text('EXPTYPE')}, not a WAVECAL")
     for keyword in ("DETECTOR", "OPT_ELEM", "CENWAVE"):
         if wavecal.text(keyword) != science.text(keyword):
-            raise PermanentError(
+            raise RefusedError(
                 f"members.wavecals: {wavecal.rootname} has {keyword} {wavecal.text(keyword)}, the science exposure "
                 f"{science.text(keyword)}; a wavecal must have the mode of the spectrum"
             )

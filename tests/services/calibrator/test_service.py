@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from services.calibrator.acceleration import NAMES
+from services.calibrator.recalibration import RecalibrationService
 from services.calibrator.service import CalibrationService
 from shared.cos.names import parse_name
 from shared.database.engine import Database
@@ -75,6 +77,29 @@ async def runs(database: Database) -> list[Run]:
 
 def grow(disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,size=200m", disk], check=True)
+
+
+async def test_a_recipe_is_refused_where_the_default_run_was_good(
+    database: Database, make_service: MakeService, job: ClaimedJob
+) -> None:
+    async def refusal(recipe: dict[str, Any]) -> PermanentError:
+        asked = replace(job, payload={"recipe": recipe, "dry_run": True})
+        with pytest.raises(PermanentError) as caught:
+            await RecalibrationService(make_service()).recalibrate(asked)
+        return caught.value
+
+    missing = {"references": {"FLATFILE": "nosuch_flat.fits"}}
+    unfit = {"members": {"drop": [f"ldfd01v{letter}q" for letter in "nprt"]}}
+    # Of a dataset that nobody calibrated yet, only what is wrong with the recipe alone is known to be its fault.
+    assert ((await refusal(missing)).kind, (await refusal(unfit)).kind) == ("permanent", "refused")
+    async with database.transaction() as session:
+        good = Run(
+            dataset_id=job.dataset_id, job_id=job.id, attempt=1, calcos_version="3.6.2", inputs={}, references={},
+            switches={}, randseeds={}, wall_seconds=1.0, cpu_seconds=1.0, peak_rss_mb=1.0, trailer="",
+        )  # fmt: skip
+        session.add(good)
+    assert ((await refusal(missing)).kind, (await refusal(unfit)).kind) == ("refused", "refused")
+    assert "nosuch_flat.fits" in str(await refusal(missing))
 
 
 async def test_run_out_of_memory_is_recorded(database: Database, make_service: MakeService, job: ClaimedJob) -> None:

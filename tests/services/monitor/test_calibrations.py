@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 from astropy.io import fits
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from typer.testing import CliRunner
 
 from cosmo.cli.app import app as commands
@@ -119,6 +119,33 @@ async def test_a_token_has_a_quota(web: httpx.AsyncClient, app: Any, house: Any,
     assert (await ask(web, {"keywords": {"RANDSEED": 0}})).status_code == 429
 
 
+async def test_the_quota_counts_what_is_requeued_or_just_cancelled(
+    web: httpx.AsyncClient, house: Any, fetched: None
+) -> None:
+    house.settings.api.calibrations_per_token = 2
+    first, second = [(await ask(web, {"keywords": {"RANDSEED": seed}})).json() for seed in range(2)]
+    async with house.database.transaction() as session:
+        claimed = await claims.claim(session, first["job_id"], "tester", JobSettings(lease_seconds=60))
+        assert claimed is not None
+    for found in (first, second):
+        await web.post(f"{API}/calibrations/{found['id']}/cancel", headers=AUTHORISED)
+    # The worker of the first one has not noticed yet.
+    assert (await ask(web, {"keywords": {"RANDSEED": 2}})).status_code == 202
+    assert (await ask(web, {"keywords": {"RANDSEED": 3}})).status_code == 429
+    async with house.database.transaction() as session:
+        await session.execute(update(Job).where(Job.id == first["job_id"]).values(lease_until=func.now()))
+    assert (await ask(web, {"keywords": {"RANDSEED": 3}})).status_code == 202
+    # Requeued, they would be four.
+    refused = await web.post(f"{API}/failures/{second['job_id']}/requeue", headers=AUTHORISED)
+    assert (refused.status_code, refused.json()["error"]["type"]) == (429, "quota")
+    async with house.database.transaction() as session:
+        await session.execute(
+            update(Job).where(Job.id.in_([first["job_id"], second["job_id"]])).values(state=JobState.FAILED)
+        )
+    requeued = await web.post(f"{API}/failures/requeue", headers=AUTHORISED)
+    assert requeued.json() == {"requeued": 1, "beyond_quota": 2}  # the one is a fetch
+
+
 async def test_a_cancelled_one_is_lost_to_its_worker_and_can_be_asked_for_again(
     web: httpx.AsyncClient, house: Any, fetched: None
 ) -> None:
@@ -153,6 +180,30 @@ async def test_a_failure_is_the_calibrations_and_not_the_datasets(
         assert (dataset.state, dataset.reason) == (before, None)
         names = (await session.execute(select(Event.name).order_by(Event.id.desc()).limit(1))).scalar_one()
         assert names == "calibration.failed"
+
+
+async def test_a_wrong_recipe_is_no_failure_of_the_operators(web: httpx.AsyncClient, house: Any, fetched: None) -> None:
+    before = (await web.get(f"{API}/status")).json()["failures"]
+    kinds = ("refused", "permanent")
+    for seed, kind in enumerate(kinds):
+        found = (await ask(web, {"keywords": {"RANDSEED": seed}})).json()
+        async with house.database.transaction() as session:
+            claimed = await claims.claim(session, found["job_id"], "tester", JobSettings())
+            assert claimed is not None
+            await claims.fail(session, claimed, kind, f"nothing for a {kind} one", JobSettings(), Outbox())
+        described = (await web.get(f"{API}/calibrations/{found['id']}")).json()
+        assert (described["state"], described["error_kind"]) == ("failed", kind)
+    listed = [item["error"] for item in (await web.get(f"{API}/failures")).json()["items"]]
+    assert [error for error in listed if "nothing for" in error] == ["nothing for a permanent one"]
+    overview = (await web.get("/")).text.split("What failed")[1].split("Newest changes")[0]
+    assert "nothing for a permanent one" in overview
+    assert "nothing for a refused one" not in overview
+    added = [item for item in (await web.get(f"{API}/status")).json()["failures"] if item not in before]
+    assert added == [{"stage": "recalibrate", "kind": "permanent", "count": 1}]
+    async with house.database.session() as session:
+        names = select(Event.name).where(Event.name.startswith("calibration.")).order_by(Event.id)
+        found = (await session.execute(names)).scalars().all()
+    assert found[1::2] == ["calibration.refused", "calibration.failed"]
 
 
 async def _with_run(house: Any, calibration_id: int, product: Path) -> int:
