@@ -64,7 +64,7 @@ def run(
         CONSOLE.print(f"pages and API: {machine.url}")
         seen = asyncio.run(scan_once(machine.environment, source))
         for line in _described(seen):
-            CONSOLE.print(line, markup=False)
+            CONSOLE.print(line, markup=False, soft_wrap=True)
         with Client(machine.url, machine.token) as client:
             if force and (waiting := [row["rootname"] for row in client.datasets() if row["missing"]]):
                 for rootname in waiting:

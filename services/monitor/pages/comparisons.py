@@ -13,6 +13,7 @@ from services.monitor.figures.comparing import ratio_figure, spectra_figure
 from services.monitor.json_response import FiniteJSONResponse
 from services.monitor.pages.rendering import templates
 from services.monitor.pairing import CompareRuns, Pair, find_events, find_pair, products_of
+from shared.cos.names import FREE_NAME
 from shared.database.models.calibrations import Calibration
 from shared.database.models.operations import Dataset, Run
 
@@ -20,7 +21,7 @@ __all__ = ["good_runs", "router"]
 
 router = APIRouter(include_in_schema=False)
 
-Choice = Annotated[str | None, Query(pattern="^([a-z0-9]{9}_[a-z0-9_]+)?$")]
+Choice = Annotated[str | None, Query(pattern=rf"^({FREE_NAME}_[a-z0-9_]+)?$")]
 """What the page's form says of the product: the beginning of its name, empty for the best."""
 
 
@@ -40,9 +41,10 @@ async def comparison_page(
     request: Request, compared: CompareRuns, session: Session, context: CurrentContext, chosen: Choice = None
 ) -> Response:
     """Show two runs: spectra, ratio, counts and flags, boxes, headers; and a form that asks for others."""
-    if chosen:
-        compared.exposure, _, compared.product = chosen.partition("_")
     products = await products_of(session, compared)
+    if chosen:
+        file = products[0].get(chosen) or products[1].get(chosen)
+        compared.exposure, compared.product = (file.rootname, file.suffix) if file else (None, chosen)
     pair = find_pair(compared, products)
     current = await session.execute(select(Run.id).where(Run.dataset_id == compared.dataset.id, Run.current))
     shown = {

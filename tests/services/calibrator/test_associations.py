@@ -10,8 +10,11 @@ import pytest
 from astropy.io import fits
 
 from services.calibrator.associations import keep_members, read_association
-from services.calibrator.calibrate import CalibrationResult
+from services.calibrator.calibrate import CalibrationResult, _check
+from services.calibrator.preparation import Prepared
 from services.calibrator.references import ReferenceFolder
+from services.calibrator.template import RunResult
+from services.calibrator.workspace import Workspace
 from shared.cos.references import FILETYPES
 from shared.errors import PermanentError, UnsupportedError
 from simulator.verify.cases import CASES
@@ -156,3 +159,12 @@ def test_what_calcos_would_refuse_or_miss_is_refused(visit: Visit, tmp_path: Pat
     write(visit.raw / "off_asn.fits", NAMES, KINDS, [False] * 4, "L")
     with pytest.raises(UnsupportedError, match="of no exposure that it is present"):
         visit.calibrate("off_asn.fits", tmp_path)
+
+
+def test_nothing_to_calibrate_is_a_failure_where_products_were_promised(tmp_path: Path) -> None:
+    ended = RunResult(5, None, False, 1.0, 1.0, 1.0, "", "", "There are no files to calibrate")
+    prepared = Prepared(tmp_path, {}, frozenset({f"{FIRST}_x1d.fits"}), (), {}, {}, ())
+    with pytest.raises(PermanentError, match=r"status 5\n.*\nThere are no files"):
+        _check(ended, prepared, Workspace(tmp_path))
+    with pytest.raises(UnsupportedError, match="nothing to calibrate"):
+        _check(ended, replace(prepared, promised=frozenset()), Workspace(tmp_path))

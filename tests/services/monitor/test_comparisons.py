@@ -1,6 +1,7 @@
 """Which files of two runs are compared, and where the extraction boxes are drawn."""
 
 import io
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -9,7 +10,8 @@ from calcos import ccos
 from matplotlib.image import imread
 
 from services.monitor.extraction_image import bands
-from tests.services.monitor.two_runs import header
+from tests.services.monitor.conftest import House
+from tests.services.monitor.two_runs import add_run, header, spectrum
 
 API = "/api/v1"
 COLUMNS = {"FUV": 16384, "NUV": 1274}
@@ -110,3 +112,17 @@ async def test_the_page_lets_readers_choose(web: httpx.AsyncClient, runs: list[i
     assert f"Run {runs[1]}: it has 3 products" in text
     assert "it has 3 products" in (await web.get("/datasets/ldfd01010")).text
     assert f'<option value="{runs[3]}" selected>' in (await web.get("/datasets/ldfd01010")).text
+
+
+@pytest.mark.integration
+async def test_products_with_names_of_their_own_are_chosen_too(
+    web: httpx.AsyncClient, house: House, tmp_path: Path
+) -> None:
+    page, runs = "/datasets/ldfd01010/comparison", dict[str, int]()
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        spectrum(tmp_path / name / "star_all.v2_x1dsum.fits", 0.0)
+        runs[name] = await add_run(house, (tmp_path / name).iterdir())
+    text = (await web.get(page, params=runs | {"chosen": "star_all.v2_x1dsum"})).text
+    assert "<option selected>star_all.v2_x1dsum</option>" in text
+    assert (await web.get(page, params=runs | {"chosen": "ldfd01vnq_x1d"})).status_code == 404

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
+from shared.cos.names import parse_name
 from shared.database.models.operations import File, Job, Run, Stage
 from shared.store import Store
 
@@ -56,10 +57,10 @@ async def add_run(house: Any, paths: Iterable[Path], *, current: bool = False) -
         await session.flush()
         for path in paths:
             stored = store.publish(path, f"products/ldfd01010/run{run.id}")
-            rootname, _, suffix = path.name.removesuffix(".fits").partition("_")
+            name = parse_name(path.name)
             file = File(
-                dataset_id=1, run_id=run.id, origin="product", path=stored.path, name=stored.name, rootname=rootname,
-                suffix=suffix, size=stored.size, sha256=stored.sha256, current=False,
+                dataset_id=1, run_id=run.id, origin="product", path=stored.path, name=stored.name,
+                rootname=name.rootname, suffix=name.suffix, size=stored.size, sha256=stored.sha256, current=False,
             )  # fmt: skip
             session.add(file)
         return int(run.id)
