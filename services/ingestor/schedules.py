@@ -5,6 +5,8 @@ from collections.abc import Collection
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.cos.names import REPORT_ID
+
 __all__ = ["lock_schedules", "prefer_newest_schedules"]
 
 _PREFER = """
@@ -13,8 +15,11 @@ _PREFER = """
         WHERE CAST(:ids AS text[]) IS NULL
             OR exposure IN (SELECT exposure FROM sms WHERE sms_id = ANY(CAST(:ids AS text[])))
     ), newest AS (
-        SELECT s.sms_id, max(s.version) AS version FROM sms AS s JOIN files AS f ON f.id = s.file_id
-        WHERE f.shown AND s.sms_id IN (SELECT sms_id FROM touched) GROUP BY s.sms_id
+        SELECT DISTINCT ON (sms_id) sms_id, version
+        FROM (SELECT DISTINCT sms_id FROM touched) AS ids
+        JOIN files AS f ON f.rootname BETWEEN sms_id AND sms_id || 'zzz' AND f.suffix = 'sms' AND f.shown,
+        substr(f.rootname, :id + 1) AS version
+        ORDER BY sms_id, left(version, 1) COLLATE "C" DESC, length(version) DESC, version COLLATE "C" DESC
     ), ranked AS (
         SELECT t.id, row_number() OVER (PARTITION BY t.exposure ORDER BY t.report DESC, t.id) = 1 AS first
         FROM touched AS t
@@ -39,7 +44,8 @@ async def lock_schedules(connection: AsyncConnection) -> None:
 async def prefer_newest_schedules(connection: AsyncConnection, sms_ids: Collection[str] | None = None) -> None:
     """Let readers see, of each exposure, the row of the newest report that plans it.
 
-    Of the versions of a report only the newest counts; whatever the order in which they came.
+    Of the versions of a report only the newest counts, also where it plans no exposure, and whatever the order in
+    which they came: they go on from b1 to b9, bz and b10.
 
     Parameters
     ----------
@@ -50,5 +56,5 @@ async def prefer_newest_schedules(connection: AsyncConnection, sms_ids: Collecti
     """
     # Those that no longer count first: an index sees to it that an exposure has one.
     for wanted in (False, True):
-        values = {"ids": None if sms_ids is None else sorted(sms_ids), "wanted": wanted}
+        values = {"ids": None if sms_ids is None else sorted(sms_ids), "wanted": wanted, "id": REPORT_ID}
         await connection.execute(text(_PREFER), values)

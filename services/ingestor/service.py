@@ -14,6 +14,7 @@ from services.ingestor.extractors import References, Rows
 from services.ingestor.schedules import lock_schedules, prefer_newest_schedules
 from services.ingestor.visibility import lock_rootnames, show_newest
 from services.ingestor.writing import FileRows, write_rows
+from shared.cos.names import REPORT_ID
 from shared.database.engine import Database
 from shared.database.models.operations import File
 from shared.jobs.claims import ClaimedJob
@@ -77,7 +78,7 @@ class IngestService:
             await show_newest(session, rootnames, mine)
             await _note(session, problems)
             if schedules:
-                await prefer_newest_schedules(connection, _sms_ids(rows.values()))
+                await prefer_newest_schedules(connection, _sms_ids(files))
 
         said = [problem for found in problems.values() for problem in found]
         detail = {"origin": origin, "rows": _count(rows.values()), "problems": said}
@@ -96,8 +97,9 @@ async def _note(session: AsyncSession, problems: Mapping[int, list[str]]) -> Non
         await session.execute(update(File).where(File.id == file_id, File.problems != found).values(problems=found))
 
 
-def _sms_ids(files: Iterable[Sequence[Rows]]) -> set[str]:
-    return {str(row["sms_id"]) for file in files for rows in file for row in rows.rows if "sms_id" in row}
+def _sms_ids(files: Iterable[DatasetFile]) -> set[str]:
+    """Ids of the SMS reports among files, of those too that plan no exposure."""
+    return {file.rootname[:REPORT_ID] for file in files if file.suffix == "sms" and file.rootname is not None}
 
 
 def _count(files: Iterable[Sequence[Rows]]) -> dict[str, int]:

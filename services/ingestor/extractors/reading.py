@@ -135,16 +135,17 @@ class Rows:
 
 
 def root_of(source: Source) -> str:
-    """Rootname, lower case.
+    """Rootname, lower case; where the header has none, that of the file's name, which is noted.
 
     Raises
     ------
     PermanentError
-        If the header has none, or another one than the name of the file: one of the two is of another exposure.
+        If the header has another one than the name of the file: one of the two is of another exposure.
     """
     value = str(source.file.headers[0].get("ROOTNAME") or "").strip().lower()
-    if not value:
-        raise PermanentError(f"{source.name}: no ROOTNAME in its primary header")
+    if value in ("", "n/a"):
+        source.note("no ROOTNAME in its primary header")
+        return source.rootname
     if source.rootname and value != source.rootname:
         raise PermanentError(
             f"{source.name}: ROOTNAME is {value} in its primary header; give the file its own name back, or correct "

@@ -138,6 +138,15 @@ def test_numbers_written_as_text_are_read(tmp_path: Path, data_dir: Path) -> Non
         assert rows_of(extract_file(path), table) == rows_of(extract_file(whole), table)
 
 
+@pytest.mark.parametrize("root", ["", "N/A"])
+def test_rootname_that_is_none_is_that_of_the_files_name(tmp_path: Path, data_dir: Path, root: str) -> None:
+    whole = sample(data_dir, "ldngz2szq_rawacq")
+    content = read_file(_keywords(whole, tmp_path / "ldngz2szq_rawacq.fits", ROOTNAME=root))
+    for table in ("headers", "quality", "acqs"):
+        assert rows_of(content.rows, table) == rows_of(extract_file(whole), table)
+    assert content.problems == ["ldngz2szq_rawacq.fits: no ROOTNAME in its primary header"]
+
+
 @pytest.mark.parametrize("start", ["N/A", "", "2018.400:00:00:00", 58000.5])
 def test_telemetry_without_a_start_has_no_times(tmp_path: Path, data_dir: Path, start: Any) -> None:
     whole = sample(data_dir, "ldngz2szq_spt")

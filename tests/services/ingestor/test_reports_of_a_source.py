@@ -149,6 +149,21 @@ async def test_odd_companion_costs_itself(services: _Services, data_dir: Path, d
     )
 
 
+async def test_newer_version_without_exposures_supersedes(services: _Services, data_dir: Path) -> None:
+    """Whatever the order in which versions come, and the number of characters they have."""
+    whole = (data_dir / "sms" / _NEWER).read_text()
+    for version in ("b9", "b10", "b4"):
+        text = whole.replace("181137B4", f"181137{version.upper()}")
+        if version == "b10":
+            text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("ld"))
+        (services.folder / f"181137{version}.txt").write_text(text)
+        await services.work()
+        expected = {"b9": "b9", "b10": None, "b4": None}[version]
+        shown = [] if expected is None else [(f"181137{expected}",)]
+        assert await services.rows("SELECT DISTINCT report FROM sms WHERE preferred") == shown
+    assert set((await services.states()).values()) == {("schedule", "ingested")}
+
+
 def _write_cumulative(path: Path) -> None:
     """Write a cumulative image of one superpixel with a peak at 11."""
     primary = fits.PrimaryHDU()

@@ -102,6 +102,7 @@ async def house(database: Database, tmp_path: Path) -> House:
             suffix="rawtag_a",
             size=10,
             sha256="0" * 64,
+            problems=["ldfd01vnq_rawtag_a.fits: EVENTS: EXPTIME is '<long>' where a number belongs"],
         )
         old = File(
             dataset_id=done.id,

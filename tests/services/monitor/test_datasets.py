@@ -60,6 +60,14 @@ async def test_what_was_left_aside_is_told(web: httpx.AsyncClient) -> None:
     assert (scan["source"], scan["files"], scan["left_aside"]) == ("file:///raw", 9, ASIDE)
 
 
+async def test_problems_of_files_are_told(web: httpx.AsyncClient) -> None:
+    problem = "ldfd01vnq_rawtag_a.fits: EVENTS: EXPTIME is '<long>' where a number belongs"
+    found = (await web.get(f"{API}/datasets/ldfd01010")).json()
+    assert found["problems"] == [problem]
+    assert [file["problems"] for file in found["files"] if file["suffix"] == "rawtag_a"] == [[problem]]
+    assert "EXPTIME is &#39;&lt;long&gt;&#39; where a number belongs" in (await web.get("/datasets/ldfd01010")).text
+
+
 async def test_timeline_has_events_and_attempts(web: httpx.AsyncClient) -> None:
     assert [i["name"] for i in (await web.get(f"{API}/datasets/ldfd01010/timeline")).json()["items"]] == [
         "dataset.ingested"
