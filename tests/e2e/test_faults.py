@@ -53,6 +53,10 @@ def _rows(running: Running, query: Any) -> list[Any]:
         return list(runner.run(connection.execute(query)).all())
 
 
+def _trouble(running: Running) -> list[str]:
+    return list(running.client.status()["trouble"])
+
+
 def _ended(attempts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [attempt for attempt in attempts if attempt["outcome"] is not None]
 
@@ -182,6 +186,9 @@ def test_full_store(small_store: Path, start: Start, data_dir: Path, tmp_path: P
     # more often than transient errors are retried
     often = JobSettings().max_attempts + 1
     running.wait(lambda: len(_ended(running.attempts("ldfd01vnq", "calibrate"))) >= often, "a full store")
+    running.wait(lambda: any("calibrator-1: paused: the store" in line for line in _trouble(running)), "the alert")
+    (alert,) = running.client.alerts(monitor="operations")
+    assert (alert["state"], "free space" in alert["message"]) == ("open", True)
     (attempt, *_) = running.attempts("ldfd01vnq", "calibrate")
     assert attempt["error_kind"] == "outage"
     assert "free space" in attempt["error"]
@@ -205,6 +212,29 @@ def test_full_store(small_store: Path, start: Start, data_dir: Path, tmp_path: P
     assert "job.retried" not in running.events("ldfd01vnq")
     assert list(running.client.failures()) == []
     _whole_store(running)
+    running.wait(lambda: _trouble(running) == [], "the end of the alert")
+
+
+def test_every_process_killed_in_turn(start: Start, data_dir: Path, tmp_path: Path) -> None:
+    running = start()
+    names = {"postgres", "valkey", "archive", "calibrator-1", "ingestor", "monitor-worker", "monitor"}
+    assert set(running.machine.pids()) == names
+    for number, name in enumerate(running.machine.pids()):
+        killed = running.machine.pids()[name]
+        running.kill(name)
+        running.wait(lambda name=name, killed=killed: running.machine.pids()[name] != killed, f"{name} again")
+        rootname, source = f"ldfd0{number}vlq", tmp_path / name
+        source.mkdir()
+        for suffix in ("rawacq", "spt"):
+            raw = data_dir / "ldfd01010" / "raw" / f"ldfd01vlq_{suffix}.fits.gz"
+            shutil.copyfile(raw, source / f"{rootname}_{suffix}.fits.gz")
+        end = time.monotonic()
+        running.wait(lambda source=source: running.scan(source) is None, "a scan")
+        running.wait_for(rootname, "ingested", "failed")
+        assert running.state(rootname) == "ingested"
+        assert time.monotonic() - end < MINUTE
+        assert running.events(rootname).count("dataset.ingested") == 1
+    running.wait(lambda: running.client._get("/health/ready") == {"status": "ok"}, "everything to be there")
 
 
 class _Up:

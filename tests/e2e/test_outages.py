@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from sqlalchemy import select, text
 
@@ -154,10 +155,11 @@ def test_services_wait_for_their_servers(deployment: Deployment) -> None:
         assert "does not answer" in body
     deployment.wait(lambda: "waiting for Postgres" in deployment.log("ingestor").read_text(), "a clear log")
 
-    # Postgres comes: the web process needs no more, the workers miss the broker
+    # Postgres comes: the workers miss the broker, and the web process says so for them
     deployment.postgres.start()
-    deployment.wait(lambda: deployment.probe("monitor", "ready")[0] == 200, "the monitor to be ready")
-    deployment.wait(lambda: "broker does not answer" in deployment.probe("ingestor", "ready")[1], "the broker's turn")
+    for name in ("ingestor", "monitor"):
+        deployment.wait(lambda name=name: "broker does not answer" in deployment.probe(name, "ready")[1], "its turn")  # type: ignore[misc]
+        assert deployment.probe(name, "ready")[0] == 503
     deployment.valkey.start()
     deployment.wait_ready()
     deployment.wait(lambda: deployment.state("ldfd01vlq") is DatasetState.INGESTED, "the work to be done")
@@ -171,6 +173,20 @@ def test_services_wait_for_their_servers(deployment: Deployment) -> None:
     deployment.postgres.start()
     deployment.valkey.start()
     deployment.wait(lambda: deployment.state("ldfd02vlq") is DatasetState.INGESTED, "the work after the outage")
+    deployment.wait_ready()
+
+    # Postgres stands still, which breaks no connection
+    assert deployment.postgres.process is not None
+    postmaster = psutil.Process(deployment.postgres.process.pid)
+    family = [postmaster, *postmaster.children(recursive=True)]
+    for process in family:
+        process.suspend()
+    deployment.offer("ldfd03vlq")
+    for name in SERVICES:
+        deployment.wait(lambda name=name: deployment.probe(name, "ready")[0] == 503, f"{name} to notice")  # type: ignore[misc]
+    for process in family:
+        process.resume()
+    deployment.wait(lambda: deployment.state("ldfd03vlq") is DatasetState.INGESTED, "the work after the standstill")
     deployment.wait_ready()
 
     # a worker can stop without the broker
