@@ -1,7 +1,7 @@
 """A broker that wakes who waits for a message, so that idle workers need not ask for one many times a second."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +24,9 @@ class BellBroker(RedisBroker):
 
     Who misses the bell, as while Redis is away, looks by itself after the timeout of its worker.
     """
+
+    refusal: str | None = None
+    """What Redis last answered in place of a message, such as that its disk is full; None since it gave one or none."""
 
     @cached_property
     def _bell(self) -> "_Bell":
@@ -58,7 +61,14 @@ class BellBroker(RedisBroker):
             After how many milliseconds without a bell to look.
         """
         inner = super().consume(queue_name, prefetch, timeout=0)
-        return _BellConsumer(inner, self._bell.listen(queue_name), timeout / 1000, lambda: self.repair(queue_name))
+        return _BellConsumer(self, inner, self._bell.listen(queue_name), timeout / 1000)
+
+    def refused(self, queue_name: str, error: redis.ResponseError) -> None:
+        """Note what Redis refused, and repair what may be the reason."""
+        if self.refusal is None:
+            get_logger().error("the broker refuses", queue=queue_name, error=str(error))
+        self.refusal = str(error)
+        self.repair(queue_name)
 
     def repair(self, queue_name: str) -> None:
         """Remove keys of a queue that are not of the type that dramatiq makes them; a broker that is away is left."""
@@ -88,24 +98,25 @@ class _BellConsumer(Consumer):
 
     Parameters
     ----------
+    broker
+        Its broker.
     inner
         Takes the messages.
     rung
         Is set when there may be some.
     seconds
         How long it is waited for.
-    repair
-        Removes keys of the queue that are of a wrong type.
     """
 
-    def __init__(self, inner: Consumer, rung: threading.Event, seconds: float, repair: Callable[[], None]) -> None:
-        self._inner, self._rung, self._seconds, self._repair = inner, rung, seconds, repair
+    def __init__(self, broker: BellBroker, inner: Any, rung: threading.Event, seconds: float) -> None:
+        self._broker, self._inner, self._rung, self._seconds = broker, inner, rung, seconds
 
     def __next__(self) -> MessageProxy | None:
         self._rung.clear()  # before the look, so that no bell is missed between it and the wait
         message = None
         try:
             message = next(self._inner)
+            self._broker.refusal = None
         except redis.ResponseError as error:
             self._refused(error)
         except DecodeError as error:
@@ -130,8 +141,7 @@ class _BellConsumer(Consumer):
         self._rung.set()
 
     def _refused(self, error: redis.ResponseError) -> None:
-        get_logger().error("the broker refuses", error=str(error))
-        self._repair()
+        self._broker.refused(self._inner.queue_name, error)
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         self._inner.requeue(messages)

@@ -1,14 +1,30 @@
 """JSON logs that carry dataset, job, run and trace."""
 
+import contextlib
+import io
 import logging
 import sys
 import uuid
+from typing import TextIO, cast
 
 import structlog
 
 from shared.masking import mask_passwords
 
 __all__ = ["configure_logging", "current_trace", "get_logger"]
+
+
+class _Output(io.TextIOBase):
+    """Standard error, whose trouble (a full disk, a reader that is gone) must not become that of who writes a line."""
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 def configure_logging(service: str, level: str = "INFO") -> None:
@@ -32,7 +48,7 @@ def configure_logging(service: str, level: str = "INFO") -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Output())),
     )
     structlog.contextvars.bind_contextvars(service=service)
 

@@ -5,6 +5,7 @@ import asyncio
 import redis
 from sqlalchemy import text
 
+from shared.bell import BellBroker
 from shared.database.engine import DATABASE_ERRORS, Database
 
 __all__ = ["READY", "Readiness"]
@@ -23,7 +24,7 @@ class Readiness:
     database
         Its database.
     broker
-        Its connection to the broker.
+        Its broker.
 
     Attributes
     ----------
@@ -31,7 +32,7 @@ class Readiness:
         ``READY``, or what the worker does instead of taking jobs.
     """
 
-    def __init__(self, database: Database, broker: redis.Redis) -> None:
+    def __init__(self, database: Database, broker: BellBroker) -> None:
         self._database = database
         self._broker = broker
         self.stage = "starting"
@@ -45,7 +46,9 @@ class Readiness:
             return f"Postgres does not answer: {str(error) or _SILENCE}"
         try:
             async with asyncio.timeout(_CHECK_SECONDS):
-                await asyncio.to_thread(self._broker.ping)
+                await asyncio.to_thread(self._broker.client.ping)
         except (redis.RedisError, OSError) as error:
             return f"the broker does not answer: {str(error) or _SILENCE}"
+        if self._broker.refusal is not None:
+            return f"the broker refuses: {self._broker.refusal}"
         return None if self.stage == READY else self.stage

@@ -89,7 +89,7 @@ async def _work(
         loop.add_signal_handler(number, stop.set)
     database = Database(settings.database_url)
     broker = make_broker(settings.redis_url)
-    readiness = Readiness(database, broker.client)
+    readiness = Readiness(database, broker)
     serve_health(settings.health_port, lambda: asyncio.run_coroutine_threadsafe(readiness.fault(), loop).result())
     try:
         if await _unless(stop, wait_until_current(database)):

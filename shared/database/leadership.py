@@ -32,7 +32,12 @@ async def keep_leading(
     while True:
         try:
             async with database.engine.connect() as connection:
-                await lead(_turns(connection, lock, pause))
+                try:
+                    await lead(_turns(connection, lock, pause))
+                except BaseException:
+                    # The lock is the connection's, which the pool would keep.
+                    await connection.invalidate()
+                    raise
         except Exception as error:  # noqa: BLE001 - whatever fails here, the next round must come
             get_logger().warning(f"{lock.name.lower()} interrupted", error=str(error))
         await asyncio.sleep(pause)
