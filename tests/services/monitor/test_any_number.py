@@ -46,7 +46,7 @@ _CONTENT = pack_counts(np.array([7_000_000, 7_000_032]), np.array([3, 1]))
 _VALUES: dict[str, Any] = {
     "segment": "FUVA", "detector": "FUV", "exptype": "EXTERNAL/SCI", "obsmode": "TIME-TAG", "obstype": "SPECTROSCOPIC",
     "opt_elem": "G130M", "cenwave": 1291, "region": "inner", "life_adj": 1, "hvlevel": 163, "hvlevela": 163,
-    "hvlevelb": 163, "dethv": 163, "exptime": 500.0, "exposure": 25.0, "npix": 5_000_000, "counts": 200, "gain": 9.0,
+    "hvlevelb": 163, "dethv": 163, "exptime": 500.0, "npix": 5_000_000, "counts": 200, "gain": 9.0,
     "x": 600, "y": 240, "abs_time": 57388.0, "latitude": 20.0, "longitude": 31.0, "filetype": "lampflash",
     "stim1_x": 390.0, "stim1_y": 36.0, "stim2_x": 15980.0, "stim2_y": 980.0, "stimrate": 30.0, "shutter": "Open",
     "dark": 1.2e-6, "saa_distance": 3000.0,
@@ -188,8 +188,9 @@ def _value(
 ) -> Any:
     keys: dict[str, Any] = {
         "id": (number + 1) << 22, "file_id": number + 1, "rootname": f"ldaa{number:02d}aaq", "preferred": True,
+        "exposure": f"exposure {number}" if table == "sms" else 25.0,
     }  # fmt: skip
-    if column.name in keys:
+    if column.name in keys and not isinstance(column.type, Double):
         return keys[column.name]
     odd = bool(numbers) and chance.random() < 0.3
     if isinstance(column.type, LargeBinary):
@@ -203,7 +204,7 @@ def _value(
         return max(-(2**bits), min(2**bits - 1, chance.choice(whole)))
     if "moment" in column.info:
         return 2016.0 if column.info["unit"] == "yr" else 57388.0 + number
-    known = {**_VALUES, **_OF_TABLES.get(table, {})}.get(column.name)
+    known = {**_VALUES, **keys, **_OF_TABLES.get(table, {})}.get(column.name)
     if type(known) is column.type.python_type:
         return known
     return "X" if isinstance(column.type, String) else True if column.type.python_type is bool else 1
