@@ -129,8 +129,7 @@ class Guard:
 
     async def _bounded(self, scope: Scope, caller: Caller | None, receive: Receive) -> Receive:
         """Check the scope of the token and the length that is announced, and bound the body."""
-        needed = self._scopes.of(scope)
-        if caller is not None and needed is not None:
+        if caller is not None and (needed := self._scopes.of(scope)) is not None:
             caller.require(needed)
         is_upload = caller is not None and scope["path"] in self._uploads
         limit, setting = _MOST_BODY, ""

@@ -76,7 +76,7 @@ def test_a_large_body_without_a_token_costs_nothing(web: WebProcess) -> None:
     for _ in range(5):
         httpx.get(f"{web.url}/datasets")
         httpx.post(f"{web.url}/calibrations")
-    before, seconds = web.most_memory(), []
+    before, seconds = web.memory(), []
     for head in (announced, chunked, strange) * 2:
         with web.connect() as connection:
             seconds.append(_pump(connection, head, size))

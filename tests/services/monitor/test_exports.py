@@ -1,5 +1,6 @@
 """Tables as files, written batch by batch."""
 
+import csv
 import io
 import tracemalloc
 from typing import Any
@@ -78,3 +79,23 @@ def test_long_texts_fill_it() -> None:
     assert not export.full
     export.add(_batch(1, 1000, "x" * 40_000))
     assert export.full
+
+
+async def test_texts_of_a_csv_file_are_no_formulas() -> None:
+    texts = ["=1+1", "+1", "-1", "@sum", "\t=1", "\r=1", "\n=1", "\uff1d1", "a=1", "", None, "1-2"]
+    columns = [Column("name", str, None, ""), Column("rate", float, None, ""), Column("number", int, None, "")]
+    values = {
+        "name": masked(str, texts),
+        "rate": masked(float, [-1.5] * len(texts)),
+        "number": masked(int, [-2] * len(texts)),
+    }
+    for chosen in ("csv", "parquet"):
+        export = Export(columns, chosen)
+        export.add(values)
+        content = await _content(export)
+        if chosen == "parquet":
+            assert pyarrow.parquet.read_table(io.BytesIO(content))["name"].to_pylist() == texts
+            continue
+        _head, *rows = csv.reader(io.StringIO(content.decode(), newline=""))
+        assert [row[0] for row in rows] == [f"'{text}" for text in texts[:8]] + ["a=1", "", "", "1-2"]
+        assert {(row[1], row[2]) for row in rows} == {("-1.5", "-2")}
