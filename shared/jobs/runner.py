@@ -22,6 +22,7 @@ from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent, Outbox, record_event, send
 from shared.jobs.pause import Pause
 from shared.logs import get_logger
+from shared.masking import mask_passwords
 from shared.metrics import JOB_SECONDS, JOBS_ENDED
 from shared.outages import is_trouble
 from shared.settings import JobSettings
@@ -218,8 +219,9 @@ class JobRunner:
                 return "done"
             completion.discard()
         kind = _kind_of(error)
-        message = str(error) if isinstance(error, CosmoError) else f"{type(error).__name__}: {error}"
-        log = "".join(traceback.format_exception(error))
+        # Readers see both, and addresses of sources may have passwords.
+        message = mask_passwords(str(error) if isinstance(error, CosmoError) else f"{type(error).__name__}: {error}")
+        log = mask_passwords("".join(traceback.format_exception(error)))
         get_logger().warning("job failed", kind=kind, error=message)
         if kind == OutageError.kind:
             pause = self._pause.begin(message)

@@ -19,6 +19,7 @@ from shared.database.models.operations import Attempt, Dataset, DatasetState, Ev
 from shared.database.models.science import Header as HeaderRow
 from shared.database.models.science import believed
 from shared.database.schema import is_current
+from shared.masking import mask_passwords
 from shared.workers import AT_WORK, STATES, read_workers
 
 __all__ = ["read_status", "router"]
@@ -76,7 +77,8 @@ async def read_status(session: AsyncSession) -> dict[str, Any]:
         "last_scan": None
         if scan is None
         else {
-            **{name: getattr(scan, name) for name in ("source", "files", "changed", "datasets", "left_aside")},
+            "source": mask_passwords(scan.source),
+            **{name: getattr(scan, name) for name in ("files", "changed", "datasets", "left_aside")},
             "finished_at": scan.finished_at.isoformat(),
         },
         "workers": [

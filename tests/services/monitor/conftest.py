@@ -79,7 +79,16 @@ async def house(database: Database, tmp_path: Path) -> House:
         bad = Dataset(rootname="ldfd01vlq", kind="acquisition")
         waiting = Dataset(rootname="ldfd02010", kind="association", missing=["ldfd02aaq_rawtag_a.fits"])
         waiting.left_aside = {"ldfd02abq": "ldfd02010_asn.fits says that it is not present (MEMPRSNT)"}
-        session.add(Scan(source="file:///raw", files=9, changed=0, datasets=3, left_aside=ASIDE, started_at=func.now()))
+        session.add(
+            Scan(
+                source="https://u:hush@host/raw",
+                files=9,
+                changed=0,
+                datasets=3,
+                left_aside=ASIDE,
+                started_at=func.now(),
+            )
+        )
         session.add_all([done, bad, waiting])
         await session.flush()
         shared = {"dataset_id": done.id, "current": True, "shown": True}

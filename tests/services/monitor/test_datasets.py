@@ -57,7 +57,7 @@ async def test_what_was_left_aside_is_told(web: httpx.AsyncClient) -> None:
     assert found["left_aside"] == {"ldfd02abq": "ldfd02010_asn.fits says that it is not present (MEMPRSNT)"}
     assert "ldfd02abq: ldfd02010_asn.fits says" in (await web.get("/datasets/ldfd02010")).text
     scan = (await web.get(f"{API}/status")).json()["last_scan"]
-    assert (scan["source"], scan["files"], scan["left_aside"]) == ("file:///raw", 9, ASIDE)
+    assert (scan["source"], scan["files"], scan["left_aside"]) == ("https://u:***@host/raw", 9, ASIDE)
 
 
 async def test_problems_of_files_are_told(web: httpx.AsyncClient) -> None:

@@ -367,6 +367,19 @@ async def test_a_person_overtakes_bulk_work(valkey: EmbeddedValkey, queue: str) 
     assert order == [1, 4, 2, 3]
 
 
+async def test_reasons_have_no_passwords(database: Database, messenger: Messenger) -> None:
+    async def handler(_job: ClaimedJob) -> Completion:
+        raise PermanentError("https://user:hush@host/raw is not a folder")
+
+    job_id = await queue_job(database, await add_dataset(database))
+    assert job_id is not None
+    await _runner(database, messenger, handler).run(job_id)
+    async with database.session() as session:
+        attempt = (await session.execute(select(Attempt))).scalar_one()
+    assert attempt.error == "https://user:***@host/raw is not a folder"
+    assert "hush" not in str(attempt.log)
+
+
 @pytest.mark.parametrize(
     "trouble",
     [
