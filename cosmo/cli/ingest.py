@@ -34,7 +34,7 @@ ingest = typer.Typer(name="ingest", help="The science tables and the files that 
 
 
 def add(files: list[Path], data_dir: DataDir = _DEFAULT_DIR) -> None:
-    """Add SMS reports, cumulative images, dark rates of others, and telemetry; a bad file does not keep others out."""
+    """Add reports, cumulative images, dark rates, telemetry, products of the archive; a bad file keeps no other out."""
     database_url, store_url = database_and_store(data_dir)
     store = Store(store_url)
     refused = 0

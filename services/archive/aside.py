@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["OLDER", "ORPHAN", "OTHER_INSTRUMENT", "PRODUCT", "SWITCHED_OFF", "LeftAside", "reason_of"]
 
-PRODUCT = "calibrated products"
+PRODUCT = "calibrated products; they cannot be read, or are of no kind that the archive hands out"
 ORPHAN = "files of exposures without raw data"
 SWITCHED_OFF = "files of exposures that their association leaves out"
 OTHER_INSTRUMENT = "files of another instrument"

@@ -8,10 +8,11 @@ from functools import partial
 from typing import Any
 
 from services.archive.sources import Source, SourceFile
+from shared.archived import association_of
 from shared.cos.association import Association, read_association
 from shared.cos.completeness import opened_beside
 from shared.cos.instrument import instrument_of, is_foreign
-from shared.cos.names import STANDALONE, parse_name
+from shared.cos.names import STANDALONE, is_product, parse_name
 from shared.cos.references import needed_references
 from shared.cos.segments import expected_segments
 from shared.errors import PermanentError
@@ -28,7 +29,7 @@ _ACQUISITION_KEYWORDS = ("ACQSNAME", "ACQINAME", "PEAKXNAM", "PEAKDNAM")
 _CHUNK = 1 << 20
 _NOT_FITS = ("sms", "darkrates", "readings")
 
-_VERSION = 5
+_VERSION = 6
 """Raise it when facts are added or read otherwise: stored ones of another version are read again."""
 
 
@@ -47,7 +48,7 @@ class Facts:
     association
         Of an association: its table.
     asn_id
-        Of a raw file: rootname of its association; empty outside any.
+        Of a raw file or product: rootname of its association; empty outside any.
     segments
         Of a raw file: segments that its exposure must have raw files of.
     beside
@@ -99,12 +100,13 @@ class Facts:
 
 
 def is_input(name: str) -> bool:
-    """Whether a file name is one that there is before calibration; products in a source are not inputs."""
+    """Whether a file name is one that there is before calibration, or of a product as the archive hands it out."""
     try:
-        suffix = parse_name(name).suffix
+        parsed = parse_name(name)
     except PermanentError:
         return False
-    return suffix in _OTHER_INPUTS or suffix in STANDALONE or suffix.startswith(RAW)
+    suffix = parsed.suffix
+    return is_product(parsed) or suffix in _OTHER_INPUTS or suffix in STANDALONE or suffix.startswith(RAW)
 
 
 def read_facts(source: Source, file: SourceFile) -> Facts:
@@ -115,7 +117,8 @@ def read_facts(source: Source, file: SourceFile) -> Facts:
     TransientError
         If the source does not hand the file out.
     """
-    suffix = parse_name(file.name).suffix
+    name = parse_name(file.name)
+    suffix = name.suffix
     if suffix in _NOT_FITS:
         return Facts()
     facts = Facts()
@@ -129,6 +132,8 @@ def read_facts(source: Source, file: SourceFile) -> Facts:
         with source.open(file) as stream:
             header = read_header(stream, file.name)
         facts = _common_facts(header)
+        if is_product(name):
+            return replace(facts, asn_id=association_of(header))
         return _raw_facts(facts, header) if suffix.startswith(RAW) else facts
     except (PermanentError, ValueError, TypeError, KeyError, IndexError) as error:
         return replace(facts, error=str(error) or type(error).__name__)
@@ -159,7 +164,7 @@ def _common_facts(header: Header) -> Facts:
 def _raw_facts(facts: Facts, header: Header) -> Facts:
     return replace(
         facts,
-        asn_id=_root(header.get("ASN_ID")),
+        asn_id=association_of(header),
         segments=sorted(expected_segments(header)),
         beside=opened_beside(header),
         acquisitions=[found for key in _ACQUISITION_KEYWORDS if (found := _root(header.get(key)))],

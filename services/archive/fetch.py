@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from services.archive.sources import SourceFile, open_source
-from shared.cos.names import parse_name
+from services.archive.sources import Source, SourceFile, open_source
+from shared.archived import ArchivedProduct, keep_products, read_product
+from shared.cos.names import is_product, parse_name
 from shared.database.engine import Database
-from shared.database.models.operations import File
+from shared.database.models.operations import File, Job, JobState, Stage
 from shared.database.models.operations import SourceFile as SourceFileRow
+from shared.errors import PermanentError
 from shared.fits import check_fits
 from shared.jobs.claims import ClaimedJob
-from shared.jobs.events import NewEvent
+from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.jobs.runner import Completion
 from shared.settings import CalibratorSettings
 from shared.store import Store, StoredFile
@@ -37,6 +39,7 @@ class _Fetched:
     url: str
     identity: str
     stored: StoredFile
+    product: ArchivedProduct | None = None
 
 
 def _must_be_whole(path: Path) -> bool:
@@ -73,12 +76,25 @@ class FetchService:
         """
         listed = job.payload["files"]
         have = await self._in_store(job.dataset_id, job.payload["source"])
-        fetched = await asyncio.to_thread(self._copy, job.payload["source"], job.rootname, listed, have)
+        damaged: dict[str, str] = {}
+        fetched = await asyncio.to_thread(self._copy, job.payload["source"], job.rootname, listed, have, damaged)
+        raw = [file for file in fetched if file.product is None]
+        products = [file.product for file in fetched if file.product is not None]
+        if damaged and not fetched:
+            raise PermanentError("; ".join(damaged.values()))
+        received = NewEvent("products.fetched", _products_detail(products, damaged))
 
         async def apply(session: AsyncSession) -> None:
-            await _write(session, job, fetched)
+            if raw:
+                await _write(session, job, raw)
+            seen = bool(products) and await _write_products(session, job, fetched, products)
+            if raw and seen:
+                await record_event(session, job.dataset_id, received, Outbox(), job.id)
+                await _let_dispatcher_send(session, job.dataset_id)
 
-        return Completion(NewEvent("dataset.fetched", self._detail(job, fetched)), apply)
+        has_inputs = not all(is_product(parse_name(entry["name"])) for entry in listed)
+        event = NewEvent("dataset.fetched", self._detail(job, raw) | {"damaged": damaged}) if has_inputs else received
+        return Completion(event, apply)
 
     async def _in_store(self, dataset_id: int, source: str) -> dict[tuple[str, str | None], StoredFile]:
         """Files of the dataset that are in the store, by stem and identity in the source.
@@ -104,11 +120,21 @@ class FetchService:
         rootname: str,
         listed: Sequence[dict[str, Any]],
         have: dict[tuple[str, str | None], StoredFile],
+        damaged: dict[str, str],
     ) -> list[_Fetched]:
+        """Copy files; a damaged product costs itself only, and its reason goes to ``damaged``."""
         source = open_source(source_url)
         result = []
         with tempfile.TemporaryDirectory(prefix="cosmo-fetch-") as folder:
             for entry in listed:
+                if is_product(parse_name(entry["name"])):
+                    try:
+                        product = self._copy_product(source, SourceFile.from_entry(entry), rootname, Path(folder))
+                    except PermanentError as error:
+                        damaged[entry["name"]] = str(error)
+                        continue
+                    result.append(_Fetched(entry["url"], entry["identity"], product.stored, product))
+                    continue
                 stored = have.get((entry["stem"], entry["identity"]))
                 if stored is None:
                     local = Path(folder) / entry["name"]
@@ -119,6 +145,16 @@ class FetchService:
                     local.unlink()
                 result.append(_Fetched(entry["url"], entry["identity"], stored))
         return result
+
+    def _copy_product(self, source: Source, file: SourceFile, rootname: str, folder: Path) -> ArchivedProduct:
+        local = folder / parse_name(file.name).name
+        sha256, _ = source.copy_to(file, local)
+        try:
+            check_fits(local)
+            stored = self._store.publish(local, f"archive/{rootname}/{sha256[:12]}", sha256)
+            return read_product(local, stored)
+        finally:
+            local.unlink()
 
     def _detail(self, job: ClaimedJob, fetched: Sequence[_Fetched]) -> dict[str, Any]:
         checksums = {file.stored.name: file.stored.sha256 for file in fetched}
@@ -140,6 +176,38 @@ class FetchService:
                 "ingest-raw": {"inputs": checksums},
             },
         }
+
+
+def _products_detail(products: Sequence[ArchivedProduct], damaged: dict[str, str]) -> dict[str, Any]:
+    checksums = {product.stored.name: product.stored.sha256 for product in products}
+    return {"products": checksums, "damaged": damaged, "depends_on": {"*": {"products": checksums, "of": "archive"}}}
+
+
+async def _write_products(
+    session: AsyncSession, job: ClaimedJob, fetched: Sequence[_Fetched], products: Sequence[ArchivedProduct]
+) -> bool:
+    """Make the products that the source has the archive's generation. Returns whether readers are to see it."""
+    _, seen = await keep_products(session, job.dataset_id, products, job=(job.id, job.attempt))
+    for file in fetched:
+        if file.product is not None:
+            stored = (File.path == file.stored.path, File.name == file.stored.name)
+            await _note(session, job, file, select(File.id).where(*stored).scalar_subquery())
+    return seen
+
+
+async def _let_dispatcher_send(session: AsyncSession, dataset_id: int) -> None:
+    """Let the dispatcher send the message of the ingest, which nobody else does."""
+    waiting = (Job.dataset_id == dataset_id, Job.stage == Stage.INGEST_PRODUCTS, Job.state == JobState.QUEUED)
+    await session.execute(update(Job).where(*waiting).values(sent_at=None, not_before=func.now()))
+
+
+async def _note(session: AsyncSession, job: ClaimedJob, file: _Fetched, file_id: Any) -> None:
+    """Write which version of a source's file is in the store."""
+    await session.execute(
+        update(SourceFileRow)
+        .where(SourceFileRow.source == job.payload["source"], SourceFileRow.url == file.url)
+        .values(fetched_identity=file.identity, file_id=file_id)
+    )
 
 
 async def _write(session: AsyncSession, job: ClaimedJob, fetched: Sequence[_Fetched]) -> None:
@@ -167,8 +235,4 @@ async def _write(session: AsyncSession, job: ClaimedJob, fetched: Sequence[_Fetc
             session.add(row)
         row.current = True
         await session.flush()
-        await session.execute(
-            update(SourceFileRow)
-            .where(SourceFileRow.source == job.payload["source"], SourceFileRow.url == file.url)
-            .values(fetched_identity=file.identity, file_id=row.id)
-        )
+        await _note(session, job, file, row.id)

@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from services.archive.facts import RAW, Facts
 from services.archive.sources import SourceFile
 from shared.cos.completeness import missing_raw
-from shared.cos.names import STANDALONE, FileName, parse_name
-from shared.jobs.routing import ACQUISITION, ASSOCIATION, EXPOSURE
+from shared.cos.names import STANDALONE, FileName, is_product, parse_name
+from shared.jobs.routing import ACQUISITION, ASSOCIATION, EXPOSURE, PRODUCTS
 
 __all__ = ["DatasetListing", "Grouping", "group"]
 
 _JITTER = ("jit", "jif")
 _SHARED_ROOT = 8
 """Characters of a rootname that an exposure and its jitter files have in common; the last one differs."""
+
+_SUPPORT = ("spt", *_JITTER)
+"""Files beside raw data that have rows of their own."""
 
 _Named = tuple[FileName, SourceFile]
 
@@ -59,7 +62,7 @@ class Grouping:
     switched_off
         Files of exposures that their association leaves out.
     orphans
-        Files of exposures of which there are no raw data.
+        Files that are of use with raw data only, of exposures of which there are none.
     """
 
     datasets: list[DatasetListing]
@@ -112,6 +115,8 @@ def group(
             listing = _listing(rootname, content, facts, conflicts, acquisitions, rootname in associations)
             listing.left_aside.update(left_out.get(rootname, {}))
             listings.append(listing)
+        elif any(is_product(name) or name.suffix in _SUPPORT for name, _ in content):
+            listings.append(_without_raw(rootname, content, conflicts))
         else:
             orphans += [file for _, file in content]
     for name, file in every:
@@ -205,6 +210,15 @@ def _listing(
     kind = ASSOCIATION if association else ACQUISITION if acquisition else EXPOSURE
     files = [file for _, file in content]
     return DatasetListing(rootname, kind, members, files, sorted(companions - {rootname}), missing + disputed)
+
+
+def _without_raw(rootname: str, content: Sequence[_Named], conflicts: Mapping[str, str]) -> DatasetListing:
+    """Dataset of what the archive made of data that are not there, and of its support files."""
+    members = sorted({name.rootname for name, _ in content} - {rootname})
+    disputed = [conflicts[file.stem] for _, file in content if file.stem in conflicts]
+    return DatasetListing(
+        rootname, PRODUCTS, members, [] if disputed else [file for _, file in content], missing=disputed
+    )
 
 
 def _matches(rootname: str, wanted: str) -> bool:

@@ -18,6 +18,7 @@ from services.archive.sources import Source, SourceFile
 from services.archive.versions import Versions, choose_versions
 from shared.broker import bulk
 from shared.cos.digests import reference_digests
+from shared.cos.names import is_product, parse_name
 from shared.cos.reference_names import reference_folders
 from shared.database.engine import Database
 from shared.database.locks import AdvisoryLock
@@ -152,6 +153,9 @@ def _look(source: Source, known: Mapping[str, SourceFileRow]) -> _Seen:
                 seen.unreadable[file.url] = str(error)
                 continue
             seen.stale.add(file.url)
+        if facts.error and is_product(parse_name(file.name)):
+            seen.left_aside.add(PRODUCT, [file.url])
+            continue
         if changed:
             seen.changed.add(file.url)
         seen.files.append(file)
@@ -255,6 +259,9 @@ async def _write_datasets(
         job = None
         if not listing.missing or dataset.forced:
             job = _fetch_job(source, listing, references)
+        elif products := [file for file in listing.files if is_product(parse_name(file.name))]:
+            # What the archive made need not wait for raw data.
+            job = _fetch_job(source, replace(listing, files=products), {})
         if job is not None and (dataset.id, fingerprint(job.depends_on)) in known:
             job = None
         changes.append(_Change(dataset.id, job, events))

@@ -1,4 +1,4 @@
-"""Files that belong to no exposure, by hand: SMS reports, cumulative images, dark rates of others, telemetry."""
+"""Files by hand: SMS reports, cumulative images, dark rates of others, telemetry, and products of the archive."""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.ingestor.archived import add_archived, is_archived
 from services.ingestor.datasets import DatasetFile, DatasetReader, FileContent, check_readable
 from services.ingestor.extractors import References
 from services.ingestor.schedules import lock_schedules, prefer_newest_schedules
@@ -41,7 +42,8 @@ async def add_file(database: Database, store: Store, path: Path) -> Added:
     store
         Where the file goes.
     path
-        Local file: an SMS report, a cumulative image, dark rates or telemetry.
+        Local file: an SMS report, a cumulative image, dark rates or telemetry; a product as the archive hands it out,
+        or a support file.
 
     Raises
     ------
@@ -49,6 +51,9 @@ async def add_file(database: Database, store: Store, path: Path) -> Added:
         If it is none of them, or nothing of it can be read; then nothing of it is kept.
     """
     name = _name(path)
+    if is_archived(name):
+        content = await add_archived(database, store, path, name)
+        return Added({one.model.__tablename__: len(one) for one in content.rows}, content.problems)
     content, stored = await asyncio.to_thread(_take, store, path, name)
     async with database.transaction() as session:
         connection = await session.connection()
@@ -69,10 +74,12 @@ def _name(path: Path) -> FileName:
         name = None
     if not path.is_file():
         raise PermanentError(f"{path}: there is no such file")
-    if name is None or name.suffix not in STANDALONE:
+    if name is None or not (name.suffix in STANDALONE or is_archived(name)):
         raise PermanentError(
             f"{path.name} is named as none of these: an SMS report (181137b4.txt), a cumulative image "
-            "(l_2017181000000_00_163_cci.fits), dark rates (orbital_info.json), telemetry (LDCAMPAT.txt)"
+            "(l_2017181000000_00_163_cci.fits), dark rates (orbital_info.json), telemetry (LDCAMPAT.txt), a product of "
+            "the archive (ldfd01vnq_x1d.fits), a support file (_spt, _jit, _jif); raw data and association tables are "
+            "taken from a source"
         )
     return name
 

@@ -30,10 +30,10 @@ _LOCK = """
     ) AS keys
 """
 _NEWEST = """
-    SELECT DISTINCT ON (rootname, suffix) id FROM files
-    WHERE rootname = ANY(CAST(:rootnames AS text[]))
-        AND (shown OR id = ANY(CAST(:ids AS bigint[])) OR (current AND ingested_at IS NOT NULL))
-    ORDER BY rootname, suffix, run_id DESC NULLS LAST, id DESC
+    SELECT DISTINCT ON (f.rootname, f.suffix) f.id FROM files AS f LEFT JOIN runs AS r ON r.id = f.run_id
+    WHERE f.rootname = ANY(CAST(:rootnames AS text[]))
+        AND (f.shown OR f.id = ANY(CAST(:ids AS bigint[])) OR (f.current AND f.ingested_at IS NOT NULL))
+    ORDER BY f.rootname, f.suffix, coalesce(r.kind = 'archive', false), f.run_id DESC NULLS LAST, f.id DESC
 """
 _MARK = """
     WITH ranked AS (

@@ -99,9 +99,9 @@ def _file(file: File) -> dict[str, Any]:
 
 def _run(run: Run) -> dict[str, Any]:
     names = (
-        "id", "job_id", "attempt", "current", "calcos_version", "inputs", "references", "switches", "randseeds",
-        "accepted_missing", "warnings", "exit_status", "signal", "error", "wall_seconds", "cpu_seconds", "peak_rss_mb",
-        "trailer",
+        "id", "job_id", "attempt", "kind", "provenance", "current", "calcos_version", "inputs", "references",
+        "switches", "randseeds", "accepted_missing", "warnings", "exit_status", "signal", "error", "wall_seconds",
+        "cpu_seconds", "peak_rss_mb", "trailer",
     )  # fmt: skip
     return {name: getattr(run, name) for name in names} | {"created_at": run.created_at.isoformat()}
 

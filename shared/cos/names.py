@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from shared.errors import PermanentError
 
-__all__ = ["FREE_NAME", "REPORT_ID", "STANDALONE", "FileName", "parse_name", "stem_of"]
+__all__ = ["FREE_NAME", "REPORT_ID", "STANDALONE", "FileName", "is_product", "parse_name", "stem_of"]
 
 FREE_NAME = r"[a-z0-9][a-z0-9_.+ -]*"
 """Names that an association or its product may have: file names on every system, without a folder."""
@@ -42,6 +42,10 @@ REPORT_ID = 6
 
 STANDALONE = {"sms": "schedule", "cci": "cumulative image", "darkrates": "measurements", "readings": "telemetry"}
 """Kind of dataset, by suffix, of the files that are one each by themselves."""
+
+
+_PRODUCT = re.compile(r"x1d|x1dsum[1-4]?|(?:corrtag|flt|counts)(?:_[ab])?|fltsum|lampflash|trl")
+"""Suffixes of the calibrated products that the archive hands out (COS Data Handbook, table 2.1; CADC's list)."""
 
 
 @dataclass(frozen=True)
@@ -101,3 +105,8 @@ def _parse(name: str) -> FileName | None:
             stem = f"{match['rootname']}_{match['suffix']}"
             return FileName(stem, match["rootname"], match["suffix"], match.string)
     return None
+
+
+def is_product(name: FileName) -> bool:
+    """Whether a file is a calibrated product of COS; the header of a trailer does not say of which instrument it is."""
+    return _PRODUCT.fullmatch(name.suffix) is not None and (name.suffix != "trl" or name.rootname.startswith("l"))

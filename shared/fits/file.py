@@ -162,6 +162,21 @@ class FitsFile:
             return pixels.astype(kind.newbyteorder("="))
         return pixels * scale + zero
 
+    def lines(self, hdu: Hdu) -> list[str]:
+        """Rows of an ASCII table as text, without the blanks behind them (FITS standard 4.0, section 7.2).
+
+        Raises
+        ------
+        PermanentError
+            If it is none, or is truncated.
+        """
+        width, rows = hdu.header.get("NAXIS1"), hdu.header.get("NAXIS2")
+        if not isinstance(width, int) or not isinstance(rows, int) or not 0 <= width * rows <= hdu.size:
+            raise PermanentError(f"{self.name}: {hdu.name} is no table of text")
+        content = self._read(hdu, width * rows)
+        rests = (content[start : start + width] for start in range(0, width * rows, width or 1))
+        return [line.decode("ascii", "replace").rstrip() for line in rests]
+
     def _read(self, hdu: Hdu, size: int) -> bytes:
         if hdu.content is not None:
             return self._exactly(io.BytesIO(hdu.content), size)

@@ -14,6 +14,7 @@ __all__ = [
     "ASSOCIATION",
     "CALIBRATED",
     "EXPOSURE",
+    "PRODUCTS",
     "ROUTES",
     "SIDE_BY_SIDE",
     "NewJob",
@@ -21,7 +22,8 @@ __all__ = [
     "jobs_for",
 ]
 
-ASSOCIATION, EXPOSURE, ACQUISITION = "association", "exposure", "acquisition"
+ASSOCIATION, EXPOSURE, ACQUISITION, PRODUCTS = "association", "exposure", "acquisition", "products"
+"""Kinds of dataset; products are those of the archive, and support files, without raw data."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ CALIBRATED = frozenset({ASSOCIATION, EXPOSURE})
 
 ROUTES = (
     Route("dataset.fetched", CALIBRATED, Stage.CALIBRATE, "calibrate"),
-    Route("dataset.fetched", CALIBRATED | {ACQUISITION, *STANDALONE.values()}, Stage.INGEST_RAW, "ingest"),
+    Route("dataset.fetched", CALIBRATED | {ACQUISITION, PRODUCTS, *STANDALONE.values()}, Stage.INGEST_RAW, "ingest"),
+    Route("products.fetched", CALIBRATED | {ACQUISITION, PRODUCTS}, Stage.INGEST_PRODUCTS, "ingest"),
     Route("dataset.calibrated", CALIBRATED, Stage.INGEST_PRODUCTS, "ingest"),
 )
 """Science data are calibrated; acquisitions, reports and the like are measured from their files as they are."""

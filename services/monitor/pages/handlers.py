@@ -21,13 +21,13 @@ from shared.database.models.calibrations import Calibration
 from shared.database.models.monitoring import Alert, AlertState, Severity
 from shared.database.models.operations import Dataset, DatasetState, File, Job, JobState
 from shared.database.models.science import Lampflash
-from shared.jobs.routing import ACQUISITION, ASSOCIATION, EXPOSURE
+from shared.jobs.routing import ACQUISITION, ASSOCIATION, EXPOSURE, PRODUCTS
 
 __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
 _LISTED, _GRAVEST, _PAGE = 20, 8, 100
-_KINDS = (ASSOCIATION, EXPOSURE, ACQUISITION, *STANDALONE.values())
+_KINDS = (ASSOCIATION, EXPOSURE, ACQUISITION, PRODUCTS, *STANDALONE.values())
 
 
 @router.get("/", response_class=HTMLResponse)

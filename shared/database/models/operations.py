@@ -134,14 +134,22 @@ class Scan(Base):
 
 
 class Run(Base):
-    """One run of CalCOS, good or failed: everything it depended on, and what it cost."""
+    """One run of CalCOS, good or failed: everything it depended on, and what it cost; or what the archive made."""
 
     __tablename__ = "runs"
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"), index=True)
-    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    job_id: Mapped[int | None] = mapped_column(
+        ForeignKey("jobs.id", ondelete="CASCADE"), index=True, comment="Null for products that somebody added"
+    )
     attempt: Mapped[int] = mapped_column(comment="Number of the job's attempt that it belongs to")
+    kind: Mapped[str] = mapped_column(
+        default="calcos", comment="calcos: a run here; archive: products as the archive hands them out"
+    )
+    provenance: Mapped[dict[str, Any]] = mapped_column(
+        default=dict, comment="Of the archive's products: file name to what its header says of how it was made"
+    )
     current: Mapped[bool] = mapped_column(default=True, comment="Its products are the ones readers see")
     path: Mapped[str | None] = mapped_column(comment="Folder of the products in the store; null for a failed run")
     calcos_version: Mapped[str]

@@ -13,6 +13,7 @@ from services.archive.facts import Facts, is_input, read_facts
 from services.archive.grouping import DatasetListing, Grouping, group
 from services.archive.sources import SourceFile, open_source
 from shared.cos.association import Association, Row
+from shared.cos.names import is_product, parse_name
 
 
 def _grouping(folder: Path) -> Grouping:
@@ -178,7 +179,8 @@ def test_row_added_by_hand_brings_an_exposure_of_another_visit_in(folder: Path) 
 def test_association_file_has_any_name(folder: Path) -> None:
     (folder / "ldfd01010_asn.fits.gz").rename(folder / "My_Star_asn.fits.gz")
     found = _listings(folder)
-    assert set(found) == {"my_star", "ldfd01vlq"}
+    assert set(found) == {"my_star", "ldfd01vlq", "ldfd01010"}
+    assert {file.stem for file in found["ldfd01010"].files} == {"ldfd01010_jit", "ldfd01010_jif"}
     assert (found["my_star"].kind, found["my_star"].missing) == ("association", [])
     assert len(found["my_star"].members) == 4
 
@@ -216,11 +218,15 @@ def test_conflicting_versions_make_their_dataset_incomplete(folder: Path) -> Non
         assert stem not in {file.stem for file in found.files}
 
 
-def test_files_without_raw_data_are_orphans(folder: Path) -> None:
-    for name in ("ldfd01vlq_rawacq.fits.gz",):
-        (folder / name).unlink()
-    orphans = {file.stem for file in _grouping(folder).orphans}
-    assert orphans == {"ldfd01vlq_spt", "ldfd01vlj_jit", "ldfd01vlj_jif"}
+def test_support_files_without_raw_data_are_a_dataset(folder: Path) -> None:
+    """What is of use with raw data only is an orphan."""
+    (folder / "ldfd01vlq_rawacq.fits.gz").unlink()
+    (folder / "ldfd01vtq_rawtag_a.fits.gz").rename(folder / "lxxx01abq_pha_a.fits.gz")
+    grouping = _grouping(folder)
+    (found,) = [listing for listing in grouping.datasets if listing.rootname == "ldfd01vlq"]
+    assert (found.kind, found.missing) == ("products", [])
+    assert {file.stem for file in found.files} == {"ldfd01vlq_spt", "ldfd01vlj_jit", "ldfd01vlj_jif"}
+    assert {file.stem for file in grouping.orphans} == {"lxxx01abq_pha_a"}
 
 
 @pytest.mark.parametrize(
@@ -283,10 +289,14 @@ def test_unreadable_files_count_as_there(folder: Path, name: str, content: bytes
     assert _listings(folder)["ldfd01010"].missing == []
 
 
-def test_products_in_the_source_are_no_inputs(data_dir: Path) -> None:
-    found = _listings(data_dir / "ldfd01010")["ldfd01010"]
-    assert len(found.files) == 11
-    assert not [file.name for file in found.files if "x1d" in file.name]
+def test_products_in_the_source_belong_to_the_dataset_of_their_exposures(data_dir: Path) -> None:
+    found = _listings(data_dir / "ldfd01010")
+    products = [file for file in found["ldfd01010"].files if is_product(parse_name(file.name))]
+    assert (len(found["ldfd01010"].files), len(products)) == (21, 10)
+    assert {name: listing.kind for name, listing in found.items()} == {
+        "ldfd01010": "association", "ldfd01vlq": "acquisition",
+    }  # fmt: skip
+    assert "ldfd01vlq_trl" in {file.stem for file in found["ldfd01vlq"].files}
 
 
 def test_facts_of_an_earlier_version_are_not_final() -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import select, text, update
 
 from cosmo.launcher.embedded import EmbeddedValkey
 from services.archive.__main__ import keep_scanning
-from services.archive.aside import OLDER
+from services.archive.aside import OLDER, PRODUCT
 from services.archive.fetch import FetchService
 from services.archive.scan import ScanResult, scan
 from services.archive.sources import open_source
@@ -270,7 +270,7 @@ async def test_what_is_left_aside_is_counted_by_its_reason(archive: Archive, dat
     raw = data_dir / "ldfd01010" / "raw"
     for name in ("ldfd01vnq_x1d.fits", "ldfd01vnq_rawtag_a (1).fits", "a.zip", "ldfd01vnq_spt.fits.fz", "README.txt"):
         (archive.folder / name).write_bytes(b"1")
-    shutil.copyfile(raw / "ldfd01vrq_spt.fits.gz", archive.folder / "ldfd01vrq_spt.fits.gz")
+    shutil.copyfile(raw / "ldfd01vrq_spt.fits.gz", archive.folder / "ldfd01vrq_pha_a.fits.gz")
     _write_table(raw, archive.folder / "o6gp01020_asn.fits", INSTRUME="STIS")
     with fits.open(archive.folder / "ldfd01010_asn.fits", mode="update") as hdus:
         hdus["ASN"].data["MEMPRSNT"] = [False, True]
@@ -288,7 +288,7 @@ async def test_what_is_left_aside_is_counted_by_its_reason(archive: Archive, dat
     assert result.datasets == 1
     async with archive.database.session() as session:
         summary = (await session.execute(select(Scan.left_aside))).scalar_one()
-    assert summary["calibrated products"] == {"count": 1, "names": ["ldfd01vnq_x1d.fits"]}
+    assert summary[PRODUCT] == {"count": 1, "names": ["ldfd01vnq_x1d.fits"]}
     assert list((await archive.dataset()).left_aside) == ["ldfd01vnq"]
 
 

@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from sqlalchemy import select
 
-from tests.services.monitor.conftest import ASIDE
+from shared.archived import ArchivedProduct, keep_products
+from shared.database.models.operations import Dataset
+from shared.store import StoredFile
+from tests.services.monitor.conftest import ASIDE, House
 
 pytestmark = pytest.mark.integration
 API = "/api/v1"
@@ -161,3 +165,17 @@ async def test_a_file_that_the_store_lost_is_an_error_not_a_broken_answer(web: h
     lost = next(file["id"] for file in found if file["origin"] == "raw")
     answer = await web.get(f"{API}/files/{lost}/content")
     assert (answer.status_code, answer.json()["error"]["type"]) == (410, "file_gone")
+
+
+async def test_products_of_the_archive_say_what_made_them(house: House, web: httpx.AsyncClient) -> None:
+    async with house.database.transaction() as session:
+        dataset = (await session.execute(select(Dataset).where(Dataset.rootname == "ldfd01010"))).scalar_one()
+        stored = StoredFile("archive/ldfd01vnq/1", "ldfd01vnq_x1d.fits.gz", 1, "2" * 64)
+        made = {"CAL_VER": "3.3.4 (2018-01-08)", "CRDS_CTX": "hst_0613.pmap"}
+        await keep_products(session, dataset.id, [ArchivedProduct(stored, made, "the archive's trailer")])
+    page = (await web.get("/datasets/ldfd01010")).text
+    assert "as the archive made them, with CalCOS 3.3.4 (2018-01-08)" in page
+    assert "ldfd01vnq_x1d.fits.gz: CAL_VER 3.3.4 (2018-01-08), CRDS_CTX hst_0613.pmap" in page
+    assert "the archive&#39;s trailer" in page
+    (run,) = (await web.get("/api/v1/datasets/ldfd01010")).json()["runs"]
+    assert (run["kind"], run["provenance"]) == ("archive", {"ldfd01vnq_x1d.fits.gz": made})
