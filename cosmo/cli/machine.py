@@ -15,6 +15,7 @@ from cosmo.cli.options import Calibrators, DataDir, Json, Port, References
 from cosmo.cli.running import CONSOLE, DONE, prepare, report, scan_once, tabulate, wait_for_stop
 from cosmo.client import Client
 from cosmo.launcher.machine import Machine
+from services.archive.aside import name_of
 from services.archive.scan import ScanResult
 from shared.errors import PermanentError, TransientError
 
@@ -87,7 +88,7 @@ def _described(seen: ScanResult) -> Iterator[str]:
     for url, reason in seen.unreadable.items():
         yield f"cannot be read: {url} ({reason})"
     for reason, urls in seen.left_aside.items():
-        names = ", ".join(url.rpartition("/")[2] for url in urls[:_NAMED])
+        names = ", ".join(name_of(url) for url in urls[:_NAMED])
         yield f"left aside: {len(urls)} {reason}: {names}{', ...' if len(urls) > _NAMED else ''}"
 
 

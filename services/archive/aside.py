@@ -5,8 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
-__all__ = ["OLDER", "ORPHAN", "OTHER_INSTRUMENT", "PRODUCT", "SWITCHED_OFF", "LeftAside", "reason_of"]
+__all__ = ["OLDER", "ORPHAN", "OTHER_INSTRUMENT", "PRODUCT", "SWITCHED_OFF", "LeftAside", "name_of", "reason_of"]
 
 PRODUCT = "calibrated products; they cannot be read, or are of no kind that the archive hands out"
 ORPHAN = "files of exposures without raw data"
@@ -39,12 +40,17 @@ class LeftAside:
     def summary(self) -> dict[str, dict[str, Any]]:
         """Their number and the names of the first ones, by the reason."""
         return {
-            reason: {"count": len(urls), "names": [url.rpartition("/")[2] for url in urls[:_NAMED]]}
+            reason: {"count": len(urls), "names": [name_of(url) for url in urls[:_NAMED]]}
             for reason, urls in self.urls.items()
         }
 
 
+def name_of(url: str) -> str:
+    """Name of a file, as it is shown."""
+    return unquote(url.rpartition("/")[2])
+
+
 def reason_of(url: str) -> str:
     """Why a file is left aside whose name is not of COS."""
-    name = url.rpartition("/")[2].lower()
+    name = name_of(url).lower()
     return next((reason for reason, pattern in _BY_NAME.items() if re.search(pattern, name)), _OTHER_NAMES)
