@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func, or_
 __all__ = ["is_ago", "is_due"]
 
 
-def is_due(moment: Any, longest: timedelta) -> ColumnElement[bool]:
+def is_due(moment: Any, longest: timedelta | ColumnElement[timedelta]) -> ColumnElement[bool]:
     """Condition that a moment has come.
 
     Parameters

@@ -16,6 +16,7 @@ from services.monitor.notifications.mails import send_mail
 from services.monitor.notifications.message import Message
 from services.monitor.notifications.webhooks import parse_networks, send_webhook
 from shared.alerts import open_alert, resolve_alerts
+from shared.database.clock import is_due
 from shared.database.engine import Database
 from shared.database.leadership import keep_leading
 from shared.database.locks import AdvisoryLock
@@ -175,11 +176,12 @@ def _alert_key(subscription_id: int) -> str:
 
 async def _due(session: AsyncSession) -> list[Message]:
     """Deliveries that are due: the oldest few of each subscription, the oldest of all subscriptions first."""
+    longest = func.make_interval(0, 0, 0, 0, 0, 0, _FIRST_PAUSE_SECONDS * func.power(4, Delivery.attempts))
     place = func.row_number().over(partition_by=Delivery.subscription_id, order_by=Delivery.id)
     waiting = (
         select(Delivery.id, place.label("place"))
         .join(Subscription, Subscription.id == Delivery.subscription_id)
-        .where(Delivery.state == "waiting", Delivery.not_before <= func.now(), Subscription.disabled_at.is_(None))
+        .where(Delivery.state == "waiting", is_due(Delivery.not_before, longest), Subscription.disabled_at.is_(None))
         .subquery()
     )
     rows = await session.execute(

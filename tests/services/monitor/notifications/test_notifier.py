@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,17 @@ async def test_a_subscriber_that_is_away_is_tried_again_and_given_up(database: D
     await notifier.deliver()
     assert await _states(database) == [("failed", 2), ("delivered", 2)]
     assert len(receiver.requests) == 1
+
+
+async def test_a_clock_that_was_put_back_holds_nothing_up(database: Database, receiver: Receiver) -> None:
+    await _subscribe(database, receiver)
+    notifier = _notifier(database, receiver)
+    await _alert(database, "warn")
+    await notifier.collect()
+    for ahead, delivered in ((timedelta(seconds=3), 0), (timedelta(hours=2), 1)):
+        async with database.transaction() as session:
+            await session.execute(update(Delivery).values(not_before=func.now() + ahead))
+        assert await notifier.deliver() == delivered
 
 
 async def test_results_go_by_mail(database: Database, receiver: Receiver) -> None:
