@@ -99,7 +99,7 @@ def test_figures_are_drawn_in_both_colour_schemes(darks: Running, browser: Brows
 
 def test_a_picture_is_drawn_without_inline_styles(darks: Running, browser: Browser) -> None:
     browser.open(f"{darks.machine.url}/api/v1/monitors/fuv-dark/figures/rate?format=svg")
-    browser.wait("document.documentElement.tagName === 'svg' && document.querySelectorAll('path').length > 100")
+    browser.wait("document.documentElement.tagName === 'svg' && document.querySelectorAll('use').length > 100")
     assert browser.errors == []
 
 
