@@ -11,7 +11,6 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
-from services.monitor.figures.description import LARGEST
 from services.monitor.monitors.framework.monitor import Columns, RowQuery
 
 __all__ = ["load"]
@@ -47,8 +46,8 @@ async def load(session: AsyncSession, query: RowQuery) -> Columns:
     Returns
     -------
     Mapping of str to ndarray
-        Numbers as float64 with NaN for null and for what no quantity can be (infinite, or 1e30 and more), booleans as
-        bool (null is False), text as objects with None for null.
+        Numbers as float64 with NaN for null and for infinities, booleans as bool (null is False), text as objects with
+        None for null.
 
     Raises
     ------
@@ -79,8 +78,8 @@ async def load(session: AsyncSession, query: RowQuery) -> Columns:
 def _array(column: pa.ChunkedArray) -> np.ndarray:
     if pa.types.is_floating(column.type):
         values: np.ndarray = column.fill_null(float("nan")).to_numpy().astype(np.float64, copy=False)
-        large = np.abs(values) >= LARGEST
-        return np.where(large, np.nan, values) if large.any() else values
+        infinite = np.isinf(values)
+        return np.where(infinite, np.nan, values) if infinite.any() else values
     if pa.types.is_boolean(column.type):
         flags: np.ndarray = column.fill_null(False).to_numpy()
         return flags
