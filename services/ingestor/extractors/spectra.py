@@ -10,20 +10,38 @@ from shared.fits import Columns
 
 __all__ = ["extract_spectrum"]
 
+_SUMMARISED = ("FLUX", "WAVELENGTH")
+
 
 def extract_spectrum(source: Source) -> Rows:
-    """Row of ``data``: flux and wavelength of all segments together, and the rate of each; none for an empty table."""
-    arrays = ["GROSS", "FLUX", "WAVELENGTH"]
+    """Row of ``data``: flux and wavelength of all segments together, and the rate of each; none for an empty table.
+
+    Flux and wavelength are of the bins that have data; they are null where there are none.
+    """
+    arrays = ["GROSS", *_SUMMARISED, "DQ_WGT"]
     table = read_columns(source, source.file.find("SCI"), [], arrays=arrays, texts=["SEGMENT"])
-    known = {name: table[name][np.isfinite(table[name])] for name in arrays[1:] if name in table}
-    if not known or any(values.size == 0 for values in known.values()):
+    if not any(table[name].size for name in _SUMMARISED if name in table):
         return Rows(SpectrumSummary)
     row: dict[str, object] = {"rootname": root_of(source), **_rates(table)}
-    if (flux := known.get("FLUX")) is not None:
+    if (flux := _data(table, "FLUX")).size:
         row |= {"flux_mean": float(flux.mean()), "flux_max": float(flux.max()), "flux_std": float(flux.std())}
-    if (wavelength := known.get("WAVELENGTH")) is not None:
+    if (wavelength := _data(table, "WAVELENGTH")).size:
         row |= {"wl_min": float(wavelength.min()), "wl_max": float(wavelength.max())}
     return Rows(SpectrumSummary, [row])
+
+
+def _data(table: Columns, name: str) -> np.ndarray:
+    """Finite values of a column in the bins that have data, shape (n,); none where there is no such column.
+
+    A bin has data where its weight (``DQ_WGT``) is above 0; in a table without weights, where its wavelength is: zeros
+    fill up a row.
+    """
+    values = np.asarray(table.get(name, ()), np.float64)
+    weight = table.get("DQ_WGT", table.get("WAVELENGTH"))
+    if weight is not None and weight.shape == values.shape:
+        values = values[weight > 0]
+    found: np.ndarray = values[np.isfinite(values)]
+    return found
 
 
 def _rates(table: Columns) -> dict[str, object]:

@@ -114,10 +114,15 @@ def test_spectra(data_dir: Path) -> None:
     for path in _samples(data_dir, "x1d"):
         table = fits.getdata(path, "SCI")
         (row,) = rows_of(extract_file(path), "data")
-        flux = table["FLUX"].astype(float)
+        good = table["DQ_WGT"] > 0
+        flux, wavelength = table["FLUX"][good].astype(float), table["WAVELENGTH"][good]
         assert row["flux_mean"] == pytest.approx(flux.mean(), rel=1e-6)
         assert row["flux_std"] == pytest.approx(flux.std(), rel=1e-6)
-        assert (row["flux_max"], row["wl_max"]) == (flux.max(), table["WAVELENGTH"].max())
+        assert (row["flux_max"], row["wl_min"], row["wl_max"]) == (flux.max(), wavelength.min(), wavelength.max())
+        # The table goes on by about ten Angstrom to both sides, with fluxes of 0.
+        assert table["WAVELENGTH"].min() < row["wl_min"] - 8
+        assert table["WAVELENGTH"].max() > row["wl_max"] + 8
+        assert abs(row["flux_mean"]) > 1.1 * abs(table["FLUX"].astype(float).mean())
 
 
 def test_support_and_telemetry(data_dir: Path) -> None:
