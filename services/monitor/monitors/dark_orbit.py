@@ -44,8 +44,9 @@ _BURST = Rule(
 
 _EXPLANATION = """
 HST crosses the South Atlantic Anomaly several times a day, and detectors count more near it. These maps show where: the
-median dark rate of cells of 5 degrees in longitude and 2.5 degrees in latitude, with the contour inside which the
-detector is switched off.
+median dark rate by cell, with the contour inside which the detector is switched off. Cells with fewer than three bins
+stay empty: cells are 5 by 2.5 degrees (longitude by latitude), and 10 by 5 or 15 by 10 degrees where smaller ones
+would leave out more than a tenth of the bins.
 
 Each segment has a map for each high voltage, and one for what other teams measured. The second map has the Sun at its
 origin, to tell what follows the Earth from what follows daylight. The third shows single bins whose rate is elevated:
@@ -66,6 +67,7 @@ def _elevated(rate: np.ndarray, mjd: np.ndarray) -> np.ndarray:
 
 def _figure(bins: Bins, ground: RateMap) -> Figure:
     columns = bins.columns
+    cells = f"{ground.cell_text} over the ground"
     panels = [
         Panel(
             "Longitude (deg)", "Latitude (deg)", [heatmap(ground), *outline(columns["mjd"].max())],
@@ -77,6 +79,7 @@ def _figure(bins: Bins, ground: RateMap) -> Figure:
     if len(lit["mjd"]):
         x, y = (lit["longitude"] - lit["sun_lon"]) % 360.0, lit["latitude"] - lit["sun_lat"]
         by_sun = rate_map(x, y, lit["dark"], lit["exposure"], (-55.0, 55.0))
+        cells += f", {by_sun.cell_text} against the Sun"
         everything = bins.segment == "NUV"
         shown = np.ones(len(x), dtype=bool) if everything else _elevated(lit["dark"], lit["mjd"])
         points = points_of(take(lit, shown), x[shown], y[shown], colour=lit["dark"][shown])
@@ -88,7 +91,7 @@ def _figure(bins: Bins, ground: RateMap) -> Figure:
     caption = (
         "Median dark rate by cell of HST's position, with the contour of the South Atlantic Anomaly dashed; below, "
         "that of bins far from it with the sub-solar point at the origin, and of these the single 25-s bins that stand "
-        "out (of the NUV detector, all)."
+        f"out (of the NUV detector, all). Cells (longitude by latitude): {cells}; those with too few bins stay empty."
     )
     return Figure(f"map-{'-'.join(bins.parts)}", f"Dark rate over the orbit, {bins.title}", caption, panels)
 
@@ -156,7 +159,7 @@ MONITOR = Monitor(
     title="Dark rate over HST's orbit",
     explanation=_EXPLANATION.strip(),
     detector="FUV and NUV",
-    version=5,
+    version=6,
     tables=frozenset({"darks"}),
     inputs={"ranges": RANGES},
     parts=bins_by_files(),

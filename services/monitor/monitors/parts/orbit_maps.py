@@ -13,11 +13,14 @@ from shared.cos.saa import saa_contour
 
 __all__ = ["LATITUDES", "RateMap", "heatmap", "map_bytes", "outline", "rate_map"]
 
-_CELL = (5.0, 2.5)
-"""Width of the cells of the map in longitude and latitude, degrees."""
+_CELLS = ((5.0, 2.5), (10.0, 5.0), (15.0, 10.0))
+"""Sizes of cells in longitude and latitude, degrees: a map has the first that shows enough of its bins."""
 
 _LEAST_BINS = 3
 """Cells with fewer 25-s bins stay empty."""
+
+_SHOWN = 0.9
+"""Share of the bins that a map is to show."""
 
 LATITUDES = (-35.0, 35.0)
 """HST's orbit is inclined by 28.5 degrees."""
@@ -29,6 +32,8 @@ class RateMap:
 
     Attributes
     ----------
+    cell
+        Size of the cells in longitude and latitude, degrees.
     x_edges, y_edges
         Edges of the cells, degrees.
     rate, error
@@ -37,6 +42,7 @@ class RateMap:
         Bins and their time.
     """
 
+    cell: tuple[float, float]
     x_edges: np.ndarray
     y_edges: np.ndarray
     rate: np.ndarray
@@ -44,11 +50,16 @@ class RateMap:
     count: np.ndarray
     seconds: np.ndarray
 
+    @property
+    def cell_text(self) -> str:
+        """Size of the cells for readers."""
+        return f"{self.cell[0]:g} x {self.cell[1]:g} deg"
+
 
 def rate_map(
     x: np.ndarray, y: np.ndarray, rate: np.ndarray, seconds: np.ndarray, y_range: tuple[float, float]
 ) -> RateMap:
-    """Map the rates of bins, arrays of shape (n,).
+    """Map the rates of bins, arrays of shape (n,), by the smallest cells of which enough bins can be shown.
 
     Parameters
     ----------
@@ -59,13 +70,16 @@ def rate_map(
     y_range
         Latitudes of the map.
     """
-    x_edges = np.arange(0.0, 360.0 + _CELL[0], _CELL[0])
-    y_edges = np.arange(y_range[0], y_range[1] + _CELL[1], _CELL[1])
-    shape = (len(y_edges) - 1, len(x_edges) - 1)
-    column = np.clip(x % 360.0 // _CELL[0], 0, shape[1] - 1).astype(np.int64)
-    row = np.clip((y - y_range[0]) // _CELL[1], 0, shape[0] - 1).astype(np.int64)
-    cell = row * shape[1] + column
-    counts = np.bincount(cell, minlength=shape[0] * shape[1])
+    for size in _CELLS:
+        x_edges = np.arange(0.0, 360.0 + size[0], size[0])
+        y_edges = np.arange(y_range[0], y_range[1] + size[1], size[1])
+        shape = (len(y_edges) - 1, len(x_edges) - 1)
+        column = np.clip(x % 360.0 // size[0], 0, shape[1] - 1).astype(np.int64)
+        row = np.clip((y - y_range[0]) // size[1], 0, shape[0] - 1).astype(np.int64)
+        cell = row * shape[1] + column
+        counts = np.bincount(cell, minlength=shape[0] * shape[1])
+        if counts[counts >= _LEAST_BINS].sum() >= _SHOWN * len(rate):
+            break
     ends = np.cumsum(counts)
     # Sorted by cell, then by rate within each.
     by_rate = np.argsort(rate)
@@ -79,8 +93,9 @@ def rate_map(
     errors[enough] = 1.2533 * np.sqrt(squares[enough] / (counts[enough] - 1) / counts[enough])
     time = np.bincount(cell, np.nan_to_num(seconds), len(counts))
     return RateMap(
-        x_edges, y_edges, medians.reshape(shape), errors.reshape(shape), counts.reshape(shape), time.reshape(shape)
-    )
+        size, x_edges, y_edges, medians.reshape(shape), errors.reshape(shape), counts.reshape(shape),
+        time.reshape(shape),
+    )  # fmt: skip
 
 
 def heatmap(found: RateMap) -> Heatmap:
@@ -120,6 +135,8 @@ def map_bytes(bins: Bins, found: RateMap, ratio: tuple[float, float]) -> bytes:
     hdus = fits.HDUList([fits.PrimaryHDU()])
     header = hdus[0].header
     header.update(TELESCOP="HST", INSTRUME="COS", FILETYPE="DARK RATE MAP", SEGMENT=bins.segment)
+    header["CELLLON"] = (found.cell[0], "[deg] size of the cells in longitude")
+    header["CELLLAT"] = (found.cell[1], "[deg] size of the cells in latitude")
     if np.isfinite(bins.hvlevel):
         header["HVLEVEL"] = int(bins.hvlevel)
     if np.isfinite(ratio).all():
@@ -129,8 +146,9 @@ def map_bytes(bins: Bins, found: RateMap, ratio: tuple[float, float]) -> bytes:
     for name, image in images.items():
         hdu = fits.ImageHDU(image.astype(np.float32), name=name)
         hdu.header.update(
-            CTYPE1="LON", CUNIT1="deg", CRPIX1=1.0, CRVAL1=_CELL[0] / 2, CDELT1=_CELL[0],
-            CTYPE2="LAT", CUNIT2="deg", CRPIX2=1.0, CRVAL2=found.y_edges[0] + _CELL[1] / 2, CDELT2=_CELL[1],
+            CTYPE1="LON", CUNIT1="deg", CRPIX1=1.0, CRVAL1=found.cell[0] / 2, CDELT1=found.cell[0],
+            CTYPE2="LAT", CUNIT2="deg", CRPIX2=1.0, CRVAL2=found.y_edges[0] + found.cell[1] / 2,
+            CDELT2=found.cell[1],
         )  # fmt: skip
         hdus.append(hdu)
     buffer = io.BytesIO()

@@ -12,6 +12,7 @@ from services.monitor.monitors.framework.monitor import Columns, Findings, Input
 from services.monitor.monitors.framework.parts import join_parts
 from services.monitor.monitors.parts.dark_histograms import histogram_figure
 from services.monitor.monitors.parts.darks import HISTOGRAM_STEP
+from services.monitor.monitors.parts.orbit_maps import rate_map
 from shared.cos.saa import saa_distance
 from shared.database.models.monitoring import Severity
 
@@ -252,6 +253,7 @@ def test_map_recovers_the_edge_of_the_anomaly() -> None:
     for artifact in findings.artifacts:
         with fits.open(io.BytesIO(artifact.content)) as hdus:
             header = hdus[0].header
+            assert (header["CELLLON"], header["CELLLAT"]) == (hdus["RATE"].header["CDELT1"], 2.5) == (5.0, 2.5)
             assert abs(header["EDGERAT"] - 2.0) < 4 * header["EDGERERR"]
             seconds += hdus["SECONDS"].data.sum()
     assert seconds == 25.0 * np.count_nonzero(outside)
@@ -269,6 +271,23 @@ def _kept(columns: dict[str, np.ndarray]) -> Inputs:
     return join_parts(
         "by_files", {str(number): (parted.find("", {"rows": rows}), True) for number, rows in enumerate(parts)}
     )
+
+
+@pytest.mark.parametrize(
+    ("count", "cell", "shape"),
+    [(20_000, (5.0, 2.5), (28, 72)), (3_000, (10.0, 5.0), (14, 36)), (800, (15.0, 10.0), (7, 24))],
+)
+def test_cells_of_a_map_are_as_small_as_its_bins_allow(
+    count: int, cell: tuple[float, float], shape: tuple[int, int]
+) -> None:
+    random = np.random.default_rng(3)
+    x, y, seconds = random.uniform(0, 360, count), random.uniform(-28, 28, count), np.full(count, 25.0)
+    found = rate_map(x, y, random.normal(1e-6, 1e-7, count), seconds, (-35.0, 35.0))
+    assert (found.cell, found.rate.shape) == (cell, shape)
+    assert (found.x_edges[-1], found.y_edges[-1]) == (360.0, 35.0)
+    assert found.count[np.isfinite(found.rate)].sum() >= 0.9 * count
+    assert np.nanmedian(found.rate) == pytest.approx(1e-6, rel=0.02)
+    assert (found.count.sum(), found.seconds.sum()) == (count, 25.0 * count)
 
 
 def test_what_others_measured_and_nuv_darks_have_maps_of_their_own() -> None:

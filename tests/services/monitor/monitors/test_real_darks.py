@@ -7,11 +7,14 @@ import pytest
 from sqlalchemy import func, select
 
 from services.ingestor.adding import add_file
+from services.monitor.figures import Heatmap, Panel, figure_from_json
 from services.monitor.monitors.framework.loading import load
+from services.monitor.monitors.parts.darks import is_free_of_saa
+from services.monitor.monitors.parts.exposures import take
 from shared.broker import Messenger
 from shared.cos.saa import saa_contour
 from shared.database.engine import Database
-from shared.database.models.monitoring import Artifact, MonitorValue
+from shared.database.models.monitoring import Artifact, MonitorFigure, MonitorValue
 from shared.database.models.operations import Event, File
 from shared.database.models.science import Dark
 from shared.errors import PermanentError
@@ -34,7 +37,9 @@ async def test_trend_and_map(database: Database, messenger: Messenger, data_dir:
         assert (await session.execute(inside)).scalar_one() < 40  # the detector is off there
         events = (await session.execute(select(Event.name, Event.detail["rows"]["darks"]))).all()
         assert {tuple(event) for event in events} == {("tables.changed", 3990)}
-        places = select(Dark.latitude, Dark.longitude).where(Dark.latitude.is_not(None))
+        places = select(
+            Dark.detector, Dark.latitude, Dark.longitude, Dark.sun_lat, Dark.sun_lon, Dark.saa_distance
+        ).where(Dark.latitude.is_not(None))
         bins = await load(session, places)
 
     for name in ("fuv-dark", "dark-orbit"):
@@ -42,6 +47,8 @@ async def test_trend_and_map(database: Database, messenger: Messenger, data_dir:
     async with database.session() as session:
         rates = (await session.execute(select(MonitorValue).where(MonitorValue.monitor == "fuv-dark"))).scalars().all()
         artifacts = (await session.execute(select(Artifact.name))).scalars().all()
+        figures = select(MonitorFigure.name, MonitorFigure.content).where(MonitorFigure.monitor == "dark-orbit")
+        maps = {name: figure_from_json(content) for name, content in (await session.execute(figures)).all()}
     assert len({value.rootname for value in rates}) > 1500
     fuva = [(value.mjd, value.value) for value in rates if value.segment == "FUVA"]
     quiet = np.median([rate for mjd, rate in fuva if mjd < _MJD_2012])
@@ -49,12 +56,28 @@ async def test_trend_and_map(database: Database, messenger: Messenger, data_dir:
     assert 1.0e-6 < quiet < 1.6e-6  # counts / (s pix), after the solar minimum
     assert 1.2 < active / quiet < 2.5  # and around the solar maximum
     assert sorted(artifacts) == ["dark_map_fuva_legacy.fits", "dark_map_fuvb_legacy.fits"]
+    for segment in ("FUVA", "FUVB"):
+        figure, mine = maps[f"map-{segment.lower()}-legacy"], take(bins, bins["detector"] == segment)
+        assert _share_shown(figure.panels[0], mine["longitude"], mine["latitude"]) >= 0.9
+        far = take(mine, is_free_of_saa(mine["latitude"], mine["longitude"], mine["saa_distance"]))
+        x, y = (far["longitude"] - far["sun_lon"]) % 360.0, far["latitude"] - far["sun_lat"]
+        assert _share_shown(figure.panels[1], x, y) >= 0.9
+        # Smaller cells of the map over the ground would do for hardly more than half of the bins.
+        assert "10 x 5 deg over the ground, 15 x 10 deg against the Sun" in figure.caption
 
     # HST looked from nowhere inside the anomaly, and from both of its sides
     west, east = saa_contour(_MJD_2013)[:, 1].min() % 360.0, saa_contour(_MJD_2013)[:, 1].max()
     southern = bins["longitude"][bins["latitude"] < -20.0]
     assert not ((southern > west + 15) & (southern < 355.0)).any()
     assert ((southern > east) & (southern < 90.0)).any()
+
+
+def _share_shown(panel: Panel, x: np.ndarray, y: np.ndarray) -> float:
+    """Share of the bins at some places that lie in cells with a rate."""
+    (heatmap,) = (layer for layer in panel.layers if isinstance(layer, Heatmap))
+    column = np.searchsorted(heatmap.x_edges, x, side="right") - 1
+    row = np.searchsorted(heatmap.y_edges, y, side="right") - 1
+    return float(np.mean([heatmap.z[j][i] is not None for i, j in zip(column, row, strict=True)]))
 
 
 @pytest.mark.parametrize(
