@@ -21,8 +21,9 @@ _FILES = """
         INSERT INTO datasets (rootname, kind, state, members, companions, missing, forced)
         VALUES ('ldaaaaaaq', 'exposure', 'ingested', '[]', '[]', '[]', false) RETURNING id
     )
-    INSERT INTO files (id, dataset_id, origin, path, name, rootname, suffix, size, sha256, current, shown, ingested_at)
-    SELECT n, one.id, 'product', 'values', n || '.fits', 'ld' || n, 'corrtag_a', 1, '', true, true, now()
+    INSERT INTO files
+    (id, dataset_id, origin, path, name, rootname, suffix, size, sha256, current, shown, problems, ingested_at)
+    SELECT n, one.id, 'product', 'values', n || '.fits', 'ld' || n, 'corrtag_a', 1, '', true, true, '[]', now()
     FROM unnest(ARRAY[1, 2, 511, 512, 1998, 1999]) AS n, one
 """
 
