@@ -18,19 +18,29 @@ _MAIN = ("inner", "legacy")
 _PIXEL_CM2 = 1.44e-6
 """Area of a pixel, cm^2 (COS Instrument Handbook: 6 by 24 micrometres)."""
 
-_GUIDE = Dated(54962.0, 1.5e-6, "guide line of the original dark monitor")
+_ETC_2013 = "exposure-time calculator, June 2013 (STScI newsletter of that month)"
+_BOTH_2009 = Dated(54962.0, 4.37e-6, "exposure-time calculator before June 2013 (STScI newsletter, June 2013)")
+_BOTH_2015 = Dated(57204.0, 4.0e-6, "exposure-time calculator, summer of 2015 (STScI newsletter, April 2016)")
+_NONE_2017 = dark_rules.no_expected_rate(57754.0)
 _EXPECTED = {
     "FUVA": (
-        _GUIDE,
+        _BOTH_2009,
+        Dated(56444.0, 3.0e-6, _ETC_2013),
+        _BOTH_2015,
+        _NONE_2017,
         Dated(60249.0, 3.83e-6, "exposure-time calculator, November 2023"),
         Dated(60523.0, 2.32 * _PIXEL_CM2, "exposure-time calculator, August 2024"),
     ),
     "FUVB": (
-        _GUIDE,
+        _BOTH_2009,
+        Dated(56444.0, 2.0e-6, _ETC_2013),
+        _BOTH_2015,
+        _NONE_2017,
         Dated(60249.0, 4.93e-6, "exposure-time calculator, November 2023"),
         Dated(60523.0, 2.88 * _PIXEL_CM2, "exposure-time calculator, August 2024"),
     ),
 }
+"""Rates that observers were told to expect, counts / (s pix); none is known of 2017 to October 2023."""
 
 _EXPLANATION = """
 The dark rate is what the detector counts with its shutter closed. It sets how faint a target can be, and follows the
@@ -43,6 +53,10 @@ spectra fall; the regions overlap, so they must not be added up. An exposure is 
 of median slope through the 25 darks about it of the same voltage. Below the rates stands the Sun's radio flux at 10.7
 cm, as a copy that comes with COSMO: means of months as observed at Penticton (NOAA, CelesTrak). Multiply by 1 / 1.44e-6
 to have counts per second and square centimetre.
+
+The expected rate is the one that STScI published for the time: of the exposure-time calculator, in newsletters from
+2009 to 2016 and in the Instrument Handbook since November 2023. None is known of the years between, whose darks are
+compared with none.
 """
 
 
@@ -76,7 +90,7 @@ MONITOR = Monitor(
     title="FUV dark rate",
     explanation=_EXPLANATION.strip(),
     detector="FUV",
-    version=6,
+    version=7,
     tables=frozenset({"darks"}),
     inputs={"ranges": darks.RANGES},
     parts=darks.darks_by_files(_SEGMENTS, _MAIN),

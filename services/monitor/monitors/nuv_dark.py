@@ -15,10 +15,15 @@ _PIXEL_CM2 = 6.25e-6
 
 _EXPECTED = {
     "NUV": (
+        Dated(55562.0, 4.5e-4, "mean rate at that time (STScI newsletter, January 2011)"),
+        dark_rules.no_expected_rate(55593.0),
+        Dated(55927.0, 7.3e-4, "exposure-time calculator of Cycle 19 (STScI newsletter, January 2011)"),
+        dark_rules.no_expected_rate(56293.0),
         Dated(60249.0, 1.25e-3, "exposure-time calculator, 2023"),
         Dated(60523.0, 204 * _PIXEL_CM2, "exposure-time calculator, 2024"),
     )
 }
+"""Rates that observers were told to expect, counts / (s pix); none is known of other times before November 2023."""
 
 _EXPLANATION = """
 The dark rate of the NUV detector is phosphorescence of its window: it rises with temperature and has risen with the
@@ -30,9 +35,9 @@ degrees, where the South Atlantic Anomaly is, and those within 500 km of its con
 6.25e-6 to have counts per second and square centimetre. The original COSMO divided by 1024 by 1204 pixels, so its rates
 are 0.850 of these.
 
-An exponential in temperature is fitted to the darks of each year. The latest five are held against one in temperature
-and time through those of the two years before them, and, since November 2023, against the exposure-time calculator's
-rate.
+An exponential in temperature is fitted to the darks of each year. The latest five are compared with one in temperature
+and time through those of the two years before them, and with the rate that STScI published for the time, where one is
+known: of January 2011 and of 2012 in a newsletter, and the exposure-time calculator's since November 2023.
 """
 
 
@@ -67,7 +72,7 @@ MONITOR = Monitor(
     title="NUV dark rate",
     explanation=_EXPLANATION.strip(),
     detector="NUV",
-    version=6,
+    version=7,
     tables=frozenset({"darks"}),
     inputs={"ranges": darks.RANGES},
     parts=darks.darks_by_files(("NUV",), ("all", "legacy")),

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 
 _BEARER = {"Authorization": f"Bearer {TOKEN}"}
 _EXPOSURES, _BINS, _NPIX = 12, 8, 5_000_000
-_RATE = 1.5e-6
+_RATE = 4.0e-6
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ async def measured(house: House, messenger: Messenger) -> House:
             session.add_all(
                 Dark(
                     file_id=file.id, rootname=name, detector="FUVA", region="inner", bin=place,
-                    mjd=58000.0 + 7 * number + place * 25 / 86400, date=2017.7, exposure=25.0, npix=_NPIX,
+                    mjd=57600.0 + 7 * number + place * 25 / 86400, date=2016.6, exposure=25.0, npix=_NPIX,
                     counts=round(rate * _NPIX * 25), dark=rate, latitude=20.0, longitude=5.0 * place,
                     sun_lat=5.0, sun_lon=90.0, saa_distance=3000.0, hvlevel=163,
                 )
@@ -69,7 +69,7 @@ async def test_index_tells_freshness_and_alarms(measured: House, web: httpx.Asyn
     found = {item["name"]: item for item in await _items(web, "monitors")}
     assert set(found) == set(monitors())
     dark = found["fuv-dark"]
-    assert (dark["freshness"], dark["worst_alert"]) == ("stale", "alert")  # the newest data are of 2017
+    assert (dark["freshness"], dark["worst_alert"]) == ("stale", "alert")  # the newest data are of 2016
     assert dark["last_run"]["outcome"] == "updated"
     assert found["nuv-dark"]["freshness"] == "empty"
 
@@ -86,7 +86,7 @@ async def test_values_lead_to_run_and_file(measured: House, web: httpx.AsyncClie
     assert run["versions"]["monitor"] == monitors()["fuv-dark"].version
     async with measured.database.session() as session:
         assert (await session.get_one(File, first["file_id"])).rootname == first["rootname"] == "ldark000q"
-    assert len((await web.get("/api/v1/monitors/fuv-dark/data?mjd__gte=58070")).json()["items"]) == 2
+    assert len((await web.get("/api/v1/monitors/fuv-dark/data?mjd__gte=57670")).json()["items"]) == 2
     table = (await web.get("/api/v1/monitors/fuv-dark/data?format=csv")).text
     assert len(table.splitlines()) > _EXPOSURES
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from services.monitor.figures import Figure, Panel
 from services.monitor.figures.description import Layer, Line, PointColumns, numbers, scatter
-from services.monitor.monitors.framework.history import Dated, annotation_marks, lifetime_marks, value_at
+from services.monitor.monitors.framework.history import Dated, annotation_marks, lifetime_marks
 from services.monitor.monitors.parts.dark_rules import yearly
 from services.monitor.monitors.parts.darks import DarkRates
 from services.monitor.monitors.parts.exposures import points_of
@@ -21,6 +21,9 @@ _FLUX = "F10.7 (sfu)"
 _MONTH_DAYS = 31.0
 """A month's flux is shown where its middle is not farther from the darks."""
 
+_MARGIN = 0.05
+"""Room above and below the points of a panel, as a share of their range."""
+
 _STEPS = 25
 """Points of a curve."""
 
@@ -32,16 +35,16 @@ def rate_figure(
     *,
     temperature: bool = False,
 ) -> Figure:
-    """Figure of rate against date, a panel for each region, with the solar flux below.
+    """Figure of rate against date, with the solar flux below: a column for each segment, a row for each region.
 
     Parameters
     ----------
     rates
         Rates by segment and region.
     regions
-        Regions with a panel, in its order.
+        Regions with a row, in its order.
     expected
-        Expected rates by segment, counts / (s pix).
+        Expected rates by segment, counts / (s pix); NaN where none is published.
     temperature
         Whether there is a panel of the temperature too.
     """
@@ -50,21 +53,33 @@ def rate_figure(
     marks = [*lifetime_marks(mjd), *annotation_marks("FUV", mjd)] if moves else []
     panels = []
     for region in regions:
-        layers: list[Layer] = []
-        for group in (group for group in rates if group.region == region):
-            layers += scatter(group.segment, _points(group, group.values.mjd, coloured=False))
-            layers += _expected_line(group, expected.get(group.segment, ()), region == regions[0])
-        panels.append(Panel("Date", _RATE, [*layers, *marks], title=region, x_is_time=True))
+        row = [group for group in rates if group.region == region]
+        for group in row:
+            layers = scatter(group.segment, _points(group, group.values.mjd, coloured=False))
+            layers += _expected_line(group, expected[group.segment]) if region == regions[0] else []
+            panels.append(
+                Panel("Date", _RATE, [*layers, *marks], title=group.name, x_is_time=True, y_range=_rate_range(row))
+            )
     if temperature:
         layers = [layer for group in rates if group.region == regions[0] for layer in _temperatures(group)]
         panels.append(Panel("Date", "Temperature (deg C)", layers, title="temperature", x_is_time=True))
-    panels.append(Panel("Date", _FLUX, _fluxes(mjd), title="solar radio flux", x_is_time=True))
+    columns = len({group.segment for group in rates})
+    panels += [Panel("Date", _FLUX, _fluxes(mjd), title="solar radio flux", x_is_time=True) for _ in range(columns)]
     caption = (
         "Each point is one dark exposure outside the South Atlantic Anomaly, with its Poisson error; crosses are "
-        "outliers. Dashed: the rate of the exposure-time calculator. Dotted: moves to new lifetime positions and other "
-        "events. Below: the Sun's flux at 10.7 cm, means of months and of four of them."
+        "outliers. Dashed: the expected rate, where one was published for the time. Dotted: moves to new lifetime "
+        "positions and other events. Below: the Sun's flux at 10.7 cm, means of months and of four of them."
     )
-    return Figure("rate", "Dark rate against date", caption, panels, share_x=True)
+    return Figure("rate", "Dark rate against date", caption, panels, columns, share_x=True)
+
+
+def _rate_range(row: Sequence[DarkRates]) -> tuple[float, float]:
+    """Range of the vertical axis that segments of a region share."""
+    rate = np.concatenate([group.values.value for group in row])
+    error = np.nan_to_num(np.concatenate([group.values.error for group in row]))
+    low, high = float((rate - error).min()), float((rate + error).max())
+    margin = _MARGIN * ((high - low) or 1.0)
+    return low - margin, high + margin
 
 
 def _points(group: DarkRates, x: np.ndarray, *, coloured: bool = True) -> PointColumns:
@@ -74,15 +89,16 @@ def _points(group: DarkRates, x: np.ndarray, *, coloured: bool = True) -> PointC
     return points_of(told, x, values.value, values.error, colour=colour, outlier=outlier)
 
 
-def _expected_line(group: DarkRates, expected: Sequence[Dated], wanted: bool) -> list[Layer]:
-    if not (wanted and expected and len(group.values.mjd)):
+def _expected_line(group: DarkRates, expected: Sequence[Dated]) -> list[Layer]:
+    """Line of the expected rates over the time of the darks, with gaps where there is none."""
+    mjd = group.values.mjd
+    dates = np.clip([*(item.mjd for item in expected), np.inf], mjd.min(), mjd.max())
+    held = dates[:-1] < dates[1:]
+    rate = np.array([item.value for item in expected])[held]
+    if not np.isfinite(rate).any():
         return []
-    last = float(group.values.mjd.max())
-    x = [item.mjd for item in expected if item.mjd <= last]
-    if not x:
-        return []
-    y = value_at(expected, np.array([*x, last]))
-    return [Line(f"{group.segment} expected", numbers([*x, last], None), numbers(y), steps=True, dashed=True)]
+    x = np.column_stack([dates[:-1], dates[1:]])[held].ravel()
+    return [Line(f"{group.segment} expected", numbers(x, None), numbers(np.repeat(rate, 2)), dashed=True)]
 
 
 def _temperatures(group: DarkRates) -> list[Layer]:

@@ -18,6 +18,7 @@ __all__ = [
     "NUV_RULES",
     "Exponential",
     "expected_findings",
+    "no_expected_rate",
     "outlier_findings",
     "temperature_findings",
     "total_findings",
@@ -25,7 +26,7 @@ __all__ = [
 ]
 
 _LATEST = 5
-"""Darks whose median is held against the expected rate."""
+"""Darks whose median is compared with the expected rate."""
 
 _MISLEADS = always(1.2, "inference: a fifth above the rate that proposers calculate with misleads them")
 _TWICE = always(2.0, "inference: twice the rate that proposers calculate with")
@@ -53,20 +54,27 @@ _LEAST = 10
 """Darks without which no curve is fitted."""
 
 
+def no_expected_rate(mjd: float) -> Dated:
+    """Say that from a date on no rate is published: NaN, with which none is compared."""
+    return Dated(mjd, np.nan, "none published")
+
+
 def expected_findings(group: DarkRates, expected: Sequence[Dated]) -> Iterator[Finding]:
-    """Rule: the latest darks are above what the exposure-time calculator takes, from its first date on.
+    """Rule: the latest darks are above the rate that was published for their time, where one was.
 
     Parameters
     ----------
     group
         Rates of a region.
     expected
-        Expected rates with their dates, counts / (s pix).
+        Expected rates with their dates, counts / (s pix); NaN where none is published.
     """
     values = group.values
     if len(values.mjd) < _LATEST or values.mjd[-1] < expected[0].mjd:
         return
     normal = held_at(expected, float(values.mjd[-1]))
+    if np.isnan(normal.value):
+        return
     median = float(np.median(values.value[-_LATEST:]))
     yield from _raised(group, _EXPECTED, median / normal.value, normal.value, "the expected rate", normal.source)
 
