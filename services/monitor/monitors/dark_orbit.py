@@ -31,7 +31,7 @@ _EDGE_KM, _QUIET_KM = 500.0, 2000.0
 """Within the first distance of the SAA's contour is its edge; beyond the second is quiet."""
 
 _SMOOTHING = 91
-"""Bins of the running mean that elevated rates are held against (the original dark monitor's)."""
+"""Bins of the running mean that elevated rates are compared with (the original dark monitor's)."""
 
 _ELEVATED = Rule(
     "elevated", None, f"rate above the running mean of {_SMOOTHING} bins by {{:g}} standard deviations of that mean",

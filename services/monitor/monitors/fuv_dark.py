@@ -54,8 +54,8 @@ of median slope through the 25 darks about it of the same voltage. Below the rat
 cm, as a copy that comes with COSMO: means of months as observed at Penticton (NOAA, CelesTrak). Multiply by 1 / 1.44e-6
 to have counts per second and square centimetre.
 
-The expected rate is the one that STScI published for the time: of the exposure-time calculator, in newsletters from
-2009 to 2016 and in the Instrument Handbook since November 2023. None is known of the years between, whose darks are
+The expected rate is that of the exposure-time calculator, as STScI published it for the time: for 2009 to 2016 in
+newsletters, since November 2023 in the Instrument Handbook. None is known of the years between, whose darks are
 compared with none.
 """
 

@@ -54,7 +54,7 @@ _HIGHEST_RATE = 1.0
 Instrument Handbook, table 10.1), and a segment at 60,000."""
 
 _LEAST = 10
-"""Darks of a region without which nothing is an outlier; those of a voltage with fewer are held against all others."""
+"""Darks of a region without which nothing is an outlier; those of a voltage with fewer are compared with all others."""
 
 HISTOGRAM_STEP = 5e-8
 """Width of the bins of the rates' histogram, counts / (s pix)."""
