@@ -24,6 +24,12 @@ class FaultKind(StrEnum):
     """As a burst, in an interval that the bad-time table names."""
     SAA = "saa"
     """Inside the South Atlantic Anomaly from `start` to `stop`: background times `amount`."""
+    LEFT_OUT = "left-out"
+    """The association switches the exposure off, whose files are there (COS Data Handbook, section 3.6)."""
+    UPPER_CASE = "upper-case"
+    """The raw files' names have the rootname in upper case."""
+    ODD_TIME = "odd-time"
+    """EXPSTART and EXPEND of the raw files are no times of COS."""
     HV_STEP = "hv-step"
     """At `start` the voltage of `segment` changes by `amount` levels, and the gain with it."""
 

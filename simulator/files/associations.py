@@ -6,7 +6,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.time import Time
 
-from simulator.plan import Association
+from simulator.plan import Association, FaultKind
 
 __all__ = ["write_association"]
 
@@ -49,10 +49,11 @@ def write_association(association: Association, folder: Path) -> Path:
         primary.header[keyword] = (value, comment)
     names = [member.rootname.upper() for member in association.members] + [association.rootname.upper()]
     types = [member.member_type for member in association.members] + ["PROD-FP"]
+    present = [not member.faults_of(FaultKind.LEFT_OUT) for member in association.members] + [True]
     columns = [
         fits.Column("MEMNAME", "14A", array=np.array(names)),
         fits.Column("MEMTYPE", "14A", array=np.array(types)),
-        fits.Column("MEMPRSNT", "L", array=np.ones(len(names), dtype=bool)),
+        fits.Column("MEMPRSNT", "L", array=np.array(present)),
     ]
     table = fits.BinTableHDU.from_columns(columns, name="ASN")
     table.header["EXTVER"] = 1

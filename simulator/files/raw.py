@@ -16,6 +16,10 @@ from simulator.state import InstrumentState, Viewing
 __all__ = ["write_raw"]
 
 
+_ODD_MJD = 1e9
+"""Time that no calendar has: the year 2.7 million."""
+
+
 def write_raw(
     plan: ExposurePlan,
     state: InstrumentState,
@@ -47,15 +51,18 @@ def write_raw(
     """
     if plan.faults_of(FaultKind.MISSING):
         return []
+    root = plan.rootname.upper() if plan.faults_of(FaultKind.UPPER_CASE) else plan.rootname
     events = {segment: len(recording.time) for segment, recording in recordings.items()}
     kinds = ("rawtag",) if plan.obsmode == "TIME-TAG" else ("rawaccum", "pha")
     paths = []
     for segment, recording in recordings.items():
         for kind in kinds if segment != "NUV" else kinds[:1]:
             ending = "" if segment == "NUV" else f"_{segment[-1].lower()}"
-            path = folder / f"{plan.rootname}_{kind}{ending}.fits"
+            path = folder / f"{root}_{kind}{ending}.fits"
             hdus = _extensions(kind, recording, plan)
             exposure_header(plan, state, viewing, events, hdus[0].header)
+            if plan.faults_of(FaultKind.ODD_TIME):
+                hdus[0].header.update(EXPSTART=_ODD_MJD, EXPEND=_ODD_MJD)
             primary = fits.PrimaryHDU(header=primary_header(plan, path.name, segment, references, context))
             primary.header["NEXTEND"] = len(hdus)
             fits.HDUList([primary, *hdus]).writeto(path)

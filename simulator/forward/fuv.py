@@ -11,14 +11,23 @@ from simulator.instrument.modes import setting
 from simulator.plan import ExposurePlan, FaultKind
 from simulator.state import DetectorState, InstrumentState, Viewing, grid_values
 
-__all__ = ["DARK_LOW", "background", "dark_pulses", "dark_share", "record_segment", "to_raw"]
+__all__ = ["background", "dark_pulses", "dark_share", "record_segment", "to_raw"]
 
 Floats = NDArray[np.float64]
 
-DARK_LOW = (0.35, 4.0)
+_LOW_SHARE, _LOW_SCALE = 0.12, 2.0
 """Share of the background with low, exponentially distributed pulse heights, and their scale."""
 
-_DARK_SIGMA = 4.0
+_WIDE_SHARE, _WIDE_END = 0.68, 45.0
+"""Share whose pulse heights fall linearly from 0 to where they end; those beyond 31 are in the last bin."""
+
+_DARK_SIGMA = 3.0
+"""Scatter of the others about the gain of the place: electrons that began at the front, as those of photons do.
+
+All as of events beside the spectra of real exposures of 2017 (ld9m10ujq, ldfd01vnq): 5 % each of the pulse heights 0 to
+3, 2.5 % at 15, 1.4 % at 30, and 4.5 % in the last bin.
+"""
+
 _STIM_PULSE_HEIGHT = 12
 _PULSE_HEIGHTS = 32
 
@@ -98,21 +107,23 @@ def _light_pulses(
 
 def dark_pulses(detector: DetectorState, dark: Photons, generator: np.random.Generator) -> NDArray[np.uint8]:
     """Pulse heights of dark counts."""
-    share, scale = DARK_LOW
     gain = grid_values(detector.modal_gain, dark.x, dark.y)
-    low = generator.random(dark.x.size) < share
-    high_pulses = gain + _DARK_SIGMA * generator.normal(size=gain.size)
-    return _digitise(np.where(low, generator.exponential(scale, gain.size) - 0.5, high_pulses))
+    kind = generator.random(dark.x.size)
+    low = generator.exponential(_LOW_SCALE, gain.size)
+    wide = _WIDE_END * (1.0 - np.sqrt(generator.random(gain.size)))
+    pulses = np.where(kind < _LOW_SHARE, low, wide) - 0.5
+    of_gain = kind >= _LOW_SHARE + _WIDE_SHARE
+    return _digitise(np.where(of_gain, gain + _DARK_SIGMA * generator.normal(size=gain.size), pulses))
 
 
-def dark_share(low: int, high: int, gain: Floats) -> Floats:
+def dark_share(low: int, high: int, gain: Floats | float) -> Floats:
     """Share of the background that has pulse heights from one to another, both included, against the modal gain."""
-    share, scale = DARK_LOW
-    first, last = low - 0.5, high + 0.5
     # What is below is moved by half a bin before it is rounded.
-    exponential = np.exp(-(first + 0.5) / scale) - np.exp(-(last + 0.5) / scale)
-    normal = ndtr((last - gain) / _DARK_SIGMA) - ndtr((first - gain) / _DARK_SIGMA)
-    return np.asarray(share * exponential + (1.0 - share) * normal)
+    first, last = float(low), high + 1.0
+    exponential = np.exp(-first / _LOW_SCALE) - np.exp(-last / _LOW_SCALE)
+    linear = (1.0 - first / _WIDE_END) ** 2 - (1.0 - last / _WIDE_END) ** 2
+    normal = ndtr((high + 0.5 - gain) / _DARK_SIGMA) - ndtr((low - 0.5 - gain) / _DARK_SIGMA)
+    return np.asarray(_LOW_SHARE * exponential + _WIDE_SHARE * linear + (1.0 - _LOW_SHARE - _WIDE_SHARE) * normal)
 
 
 def _digitise(pulse: Floats) -> NDArray[np.uint8]:

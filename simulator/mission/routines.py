@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from simulator.mission.targets import DARK, FAINT, FUV_STANDARD, NUV_STANDARD, WAVE
+from simulator.mission.targets import DARK, FAINT, FUV_STANDARD, NUV_STANDARD, VERY_FAINT, WAVE
 from simulator.mission.visits import VisitBuilder
 
 __all__ = ["ROUTINES", "Routine"]
@@ -92,6 +92,11 @@ def _fuv_science(visit: VisitBuilder) -> None:
             FAINT, "EXTERNAL/SCI", "G130M", 1309, 1800.0, detector="FUV", fppos=fppos, flashes=True, member="EXP-FP",
             extraction="BOXCAR",
         )  # fmt: skip
+    visit.associate()
+    visit.expose(
+        VERY_FAINT, "EXTERNAL/SCI", "G130M", 1309, 1800.0, detector="FUV", flashes=True, member="EXP-FP",
+        extraction="BOXCAR",
+    )  # fmt: skip
     visit.associate()
 
 

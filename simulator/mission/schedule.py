@@ -125,6 +125,7 @@ def _wishes(mission: Mission, instrument: Instrument) -> Iterator[tuple[float, R
         yield from ((float(time), routine, index in taken) for index, time in enumerate(times))
 
 
+_OF_ASSOCIATIONS = (FaultKind.MISSING, FaultKind.LEFT_OUT)
 _SEGMENTED = (FaultKind.SEGMENT_OFF, FaultKind.HV_STEP)
 
 
@@ -138,7 +139,7 @@ def _with_faults(visits: list[Visit], mission: Mission, instrument: Instrument) 
             if visit.taken
             for plan in visit.exposures
             if plan.rootname not in taken and not plan.is_acquisition and _can_have(kind, plan)
-            if plan.exptype != "WAVECAL" and (kind is not FaultKind.MISSING or plan.association)
+            if plan.exptype != "WAVECAL" and (kind not in _OF_ASSOCIATIONS or plan.association)
         ]
         if not able:
             raise ValueError(f"no exposure of this mission can have the fault {kind}; ask for a longer or larger one")

@@ -4,7 +4,7 @@ from typing import Final
 
 from simulator.plan import Spectrum, Target
 
-__all__ = ["DARK", "FAINT", "FUV_STANDARD", "NUV_STANDARD", "WAVE"]
+__all__ = ["DARK", "FAINT", "FUV_STANDARD", "NUV_STANDARD", "VERY_FAINT", "WAVE"]
 
 FUV_STANDARD: Final = Target(
     "WD0308-565",
@@ -33,5 +33,14 @@ FAINT: Final = Target(
     Spectrum(flux=3e-14, index=-1.2, line_spacing=15.0, line_flux=2.0, line_width=60.0, velocity=0.0),
     imaging_rate=60.0,
 )
+VERY_FAINT: Final = Target(
+    "GJ-436",
+    175.5462,
+    26.7066,
+    "STAR;M2 V DWARF",
+    Spectrum(flux=4e-17, index=-1.0, line_spacing=15.0, line_flux=2.0),
+    imaging_rate=20.0,
+)
+"""As faint as the background of the detector: most of its events are no photons."""
 DARK: Final = Target("DARK", 0.0, 0.0, "CALIBRATION")
 WAVE: Final = Target("WAVE", 0.0, 0.0, "CALIBRATION")

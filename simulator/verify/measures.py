@@ -8,7 +8,7 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from simulator.forward.fuv import DARK_LOW
+from simulator.forward.fuv import dark_share
 from simulator.forward.photons import flux_of
 from simulator.instrument import fuv, nuv
 from simulator.instrument.modes import setting
@@ -100,21 +100,10 @@ def _dark_result(root: str, detector: str, content: dict[str, Any], header: fits
         low, high = PHA_LIMITS
         count = int((in_good_time & inner & (pulse >= low) & (pulse <= high)).sum())
         pixels = (area.right - area.left - 200) * (area.high - area.low - 60)
-        expected = content["dark_rate"] * _dark_fraction(content["modal_gain"])
+        expected = content["dark_rate"] * float(dark_share(low, high, content["modal_gain"]))
     rate = count / content["live_time"] / exptime / pixels
     error = rate / np.sqrt(max(count, 1))
     return Result(root, "dark rate", detector, expected, rate, error, _DARK_SIGMAS * error, "count/s/pixel")
-
-
-def _dark_fraction(gain: float) -> float:
-    """Share of background events whose pulse height is within the limits."""
-    from scipy.stats import expon, norm
-
-    low, high = PHA_LIMITS
-    share, scale = DARK_LOW
-    falling = expon.cdf(high + 1.0, scale=scale) - expon.cdf(float(low), scale=scale)
-    peaked = norm.cdf(high + 0.5, gain, 4.0) - norm.cdf(low - 0.5, gain, 4.0)
-    return float(share * falling + (1.0 - share) * peaked)
 
 
 def _spectrum_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:

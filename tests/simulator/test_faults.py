@@ -56,6 +56,21 @@ def test_missing_member_is_named_by_its_association(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("lsv102a1q*"))
 
 
+def test_odd_files(tmp_path: Path) -> None:
+    root = "lsv102010"
+    members = [
+        replace(NUV, rootname=f"lsv102a{n}q", association=root, member_type="EXP-FP", faults=(Fault(kind),))
+        for n, kind in enumerate((FaultKind.LEFT_OUT, FaultKind.UPPER_CASE, FaultKind.ODD_TIME))
+    ]
+    paths = [take(member, tmp_path, *member.faults).paths for member in members]
+    with fits.open(write_association(Association(root, tuple(members)), tmp_path)) as hdus:
+        rows = {row["MEMNAME"]: row["MEMPRSNT"] for row in hdus[1].data}
+    assert rows == {"LSV102A0Q": False, "LSV102A1Q": True, "LSV102A2Q": True, "LSV102010": True}
+    assert (tmp_path / "lsv102a0q_rawtag.fits") in paths[0]
+    assert (tmp_path / "LSV102A1Q_rawtag.fits") in paths[1]
+    assert fits.getval(tmp_path / "lsv102a2q_rawtag.fits", "EXPSTART", 1) == 1e9
+
+
 @pytest.mark.parametrize("plan", [FUV, NUV], ids=["FUV", "NUV"])
 def test_no_events(plan: ExposurePlan, tmp_path: Path) -> None:
     for path in take(plan, tmp_path, Fault(FaultKind.NO_EVENTS)).paths:

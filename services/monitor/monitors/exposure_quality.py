@@ -18,7 +18,7 @@ from services.monitor.monitors.parts.exposure_checks import (
     gap,
     hits_of,
     live_time,
-    share,
+    rejected,
     time_difference,
 )
 from services.monitor.monitors.parts.exposures import finding_of, points_of, recent, setting_columns, take, values_of
@@ -96,7 +96,7 @@ _DRAWN: dict[str, tuple[str, Measure, str]] = {
     "time_difference": ("EXPTIME - PLANTIME (s)", time_difference, "exposure-time"),
     "gap": ("EXPEND - EXPSTART - EXPTIME (s)", gap, "gap"),
     "live_time": ("Live time", live_time, "live-time"),
-    "rejected": ("Rejected by pulse height", lambda columns: share(columns, "npha", "nevents"), "pulse-heights"),
+    "rejected": ("Rejected by pulse height", rejected, "pulse-heights"),
 }
 """Quantities: label, values, the rule that they are held against."""
 
@@ -149,7 +149,7 @@ MONITOR = Monitor(
     title="Quality of exposures",
     explanation=_EXPLANATION.strip(),
     detector="FUV and NUV",
-    version=4,
+    version=5,
     tables=frozenset({"quality", "event_rates"}),
     inputs={"exposures": _exposures()},
     quantities={

@@ -75,9 +75,10 @@ the detector is; it falls as spectra extract charge, and rises with the high vol
 data.
 
 Histograms are of the events in the active area, without the stims, in good time; those of ACCUM exposures have four of
-their 128 bins in one. Darks, which have no such peak, are left out. The peak is the centre of a parabola through the
-logarithms of the bins above half the largest one. Exposures with fewer than 500 events are not measured. The rejected
-fraction is that of NPHA to NEVENTS in the header of the exposure.
+their 128 bins in one. Darks, which have no such peak, are left out. The peak is that of a normal distribution above
+the background, whose shapes are those of events beside spectra; both are fitted together. Where nearly all is
+background, no peak is stated: its error would be above a bin, or chance could make it. Exposures with fewer than 500
+events are not measured. The rejected fraction is that of NPHA to NEVENTS in the header of the exposure.
 
 Outliers are told from the exposures of the same segment, voltage, lifetime position, aperture, grating and central
 wavelength, whose light falls on the same places: they lie 5 sigma off the line of median slope through the 23 about
@@ -281,7 +282,7 @@ MONITOR = Monitor(
     title="Pulse heights",
     explanation=_EXPLANATION.strip(),
     detector="FUV",
-    version=7,
+    version=8,
     tables=frozenset({"phd"}),
     inputs={"ranges": file_ranges({"phd", "quality", "headers"})},
     parts={"by_files": replace(by_files("ranges", {"histograms": _histograms()}, PulseHeights.file_id), find=_measure)},

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import expon, norm
 from sqlalchemy import text
 
 from shared.cos.detector import ACTIVE_AREAS, DARK_REGIONS, X_BINNING
-from simulator.forward.fuv import DARK_LOW
+from simulator.forward.fuv import dark_share
 from simulator.nominal import FUV_DARK, FUV_GAIN, nominal_state
 from simulator.observe import Observation, observe
 from simulator.orbit import Orbit
@@ -97,14 +96,6 @@ async def _ingested(
     return taken
 
 
-def _share(first: int, last: int) -> float:
-    """Share of the background's events that have pulse heights from the first to the last."""
-    low, scale = DARK_LOW
-    falling = expon.cdf(last + 1.0, scale=scale) - expon.cdf(float(first), scale=scale)
-    peaked = norm.cdf(last + 0.5, FUV_GAIN, 4.0) - norm.cdf(first - 0.5, FUV_GAIN, 4.0)
-    return float(low * falling + (1.0 - low) * peaked)
-
-
 def _mean_background(state: InstrumentState, segment: str, region: str) -> float:
     """Mean of the background map over a region, pixel by pixel."""
     box = DARK_REGIONS[segment][region]
@@ -133,7 +124,10 @@ async def _check_dark_rates(archive: Archive, state: InstrumentState, segment: s
         expected = FUV_DARK * _mean_background(state, segment, region) * live
         assert bins == 40, region
         assert ta_dark == pytest.approx(expected, rel=4 / every**0.5), (segment, region)
-        assert dark == pytest.approx(expected * _share(3, 22), rel=4 / counts**0.5), (segment, region)
+        assert dark == pytest.approx(expected * float(dark_share(3, 22, FUV_GAIN)), rel=4 / counts**0.5), (
+            segment,
+            region,
+        )
         assert coldest == warmest == pytest.approx(_TEMPERATURES[segment], abs=0.01)
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from services.monitor.monitors.parts.peak_fits import fit_peaks
+
 __all__ = ["FEWEST", "LOST_HIGH", "LOST_LOW", "Shape", "shape_of"]
 
 FEWEST = 500
@@ -20,7 +22,7 @@ class Shape:
     Attributes
     ----------
     peak, mean, width
-        Centre of the peak, mean and standard deviation, in bins.
+        Centre of the peak of the photons (NaN where there is none), mean and standard deviation of all, in bins.
     low, high, ends
         Fractions below `LOST_LOW`, above `LOST_HIGH`, and in the first and last bin.
     """
@@ -57,39 +59,13 @@ def shape_of(histograms: np.ndarray) -> Shape:
     mean = histograms @ heights / known
     moments = [(histograms * (heights - mean[:, None]) ** power).sum(axis=1) / known for power in (2, 4)]
     width = np.sqrt(moments[0])
-    peaks = np.array([_peak(row) if row.sum() >= FEWEST else (np.nan, np.nan) for row in histograms]).reshape(-1, 2)
+    peak, peak_error = np.full((2, len(histograms)), np.nan)
+    enough = total >= FEWEST
+    peak[enough], peak_error[enough] = fit_peaks(histograms[enough])
     with np.errstate(divide="ignore", invalid="ignore"):
         width_error = np.sqrt((moments[1] - moments[0] ** 2) / known) / (2 * width)
     return Shape(
-        peaks[:, 0], peaks[:, 1], mean, width / np.sqrt(known), width, width_error,
+        peak, peak_error, mean, width / np.sqrt(known), width, width_error,
         histograms[:, :LOST_LOW].sum(axis=1) / known, histograms[:, LOST_HIGH + 1 :].sum(axis=1) / known,
         histograms[:, [0, -1]].sum(axis=1) / known, known,
     )  # fmt: skip
-
-
-def _peak(counts: np.ndarray) -> tuple[float, float]:
-    """Centre of the peak and its error: that of a parabola through the logarithms of the bins above half the largest.
-
-    A normal distribution is such a parabola. The first and last bin, which gather what is beyond, take no part. Where
-    there is no maximum within the bins, the largest bin is the peak, known to a bin.
-    """
-    inner = counts[1:-1]
-    smooth = np.convolve(inner, np.ones(3) / 3, mode="same")
-    top = int(smooth.argmax())
-    above = smooth > smooth[top] / 2
-    before, after = np.flatnonzero(~above[:top]), np.flatnonzero(~above[top:])
-    first = int(before[-1]) + 1 if len(before) else 0
-    last = top + int(after[0]) if len(after) else len(inner)
-    places = np.arange(first, last) - top
-    bins = inner[first:last]
-    if len(places) < 3 or not (bins > 0).all():
-        return top + 1.0, 1.0
-    # Weights are of the smoothed counts: those of the counts themselves would prefer bins that chance raised.
-    weights = np.sqrt(smooth[first:last])
-    design = np.stack([np.ones(len(places)), places, places**2], axis=1)
-    normal = np.linalg.inv((design * weights[:, None] ** 2).T @ design)
-    _, slope, curvature = normal @ (design.T @ (weights**2 * np.log(bins)))
-    if curvature >= 0 or not first <= top - slope / (2 * curvature) <= last - 1:
-        return top + 1.0, 1.0
-    gradient = np.array([0.0, -1 / (2 * curvature), slope / (2 * curvature**2)])
-    return float(top + 1 - slope / (2 * curvature)), float(np.sqrt(gradient @ normal @ gradient))

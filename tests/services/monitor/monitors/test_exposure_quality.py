@@ -61,7 +61,7 @@ def test_good_exposures_alarm_nobody() -> None:
         ("shutter", "Closed", "Open", "shutter-closed"),
         ("tbrst_a", 60.0, 40.0, "bursts"),
         ("tbadt_b", 60.0, 40.0, "bad-time"),
-        ("npha_a", 21000.0, 19000.0, "pulse-heights"),
+        ("npha_a", 33000.0, 32000.0, "pulse-heights"),
         ("exptimeb", 998.0, 0.0, "segments"),
         ("livetm_b", 0.94, 0.96, "live-time"),
         ("quality", "Shutter was late", "", "comment"),
@@ -132,3 +132,14 @@ def test_differences_are_recovered_and_flagged() -> None:
 
 def test_nothing_measured_is_no_data() -> None:
     assert _compute({name: values[:0] for name, values in _columns().items()}).newest_mjd is None
+
+
+def test_rejected_background_of_a_faint_target_is_no_fault() -> None:
+    """GJ 436 (ld9m10ujq): 8,013 of 40,450 events of 1,881 s are rejected, as many as of a dark."""
+    columns = _columns()
+    for name, value in (("exptime", 1881.0), ("plantime", 1881.0), ("neventsa", 20_000.0), ("npha_a", 8_013.0)):
+        columns[name][-3] = value
+    columns["expend"][-3] = columns["mjd"][-3] + 1881.0 / 86400.0
+    assert "pulse-heights" not in {one.rule for one in _compute(columns).findings}
+    columns["npha_a"][-3] = 19_000.0 + 12.0 * 1881.0
+    assert "pulse-heights" in {one.rule for one in _compute(columns).findings}

@@ -159,10 +159,16 @@ def test_too_few_events_have_no_shape() -> None:
     assert not np.isfinite(shape.fraction_error(shape.low)).any()
 
 
-def test_a_histogram_without_a_peak_has_its_largest_bin() -> None:
+def test_a_histogram_without_a_peak_has_none_and_raises_nothing() -> None:
     falling = 10_000 * np.exp(-np.arange(32) / 4.0)
     shape = shape_of(falling[None].round())
-    assert (shape.peak[0], shape.peak_error[0]) == (pytest.approx(2, abs=1), 1.0)
+    assert np.isnan([shape.peak[0], shape.peak_error[0]]).all()
+    columns = _columns(np.full(10, 12.0))
+    for height in range(32):
+        columns[f"pha_{height}"][:] = round(falling[height])
+    found = _compute(columns)
+    assert not len(_of(found, "peak").value)
+    assert {finding.rule for finding in found.findings} <= {"lost-low"}
 
 
 def test_nothing_measured_is_no_data() -> None:

@@ -22,6 +22,7 @@ from shared.database.models.monitoring import Alert, Artifact, MonitorFigure, Mo
 from shared.database.models.operations import Dataset, File
 from shared.database.models.science import DarkCounts, FlaggedPixel
 from shared.store import Store
+from simulator.forward.fuv import dark_share
 from simulator.spots import draw_spots
 from simulator.state import HotSpot
 from tests.services.monitor.monitors.bench import run_monitor
@@ -30,8 +31,8 @@ from tests.services.monitor.monitors.dark_exposures import DARK_SECONDS, simulat
 _START, _DAYS = 57060.0, 150.0
 """Start (a multiple of 90 d) and length of the mission; its second interval is not full."""
 
-_KEPT = 0.856
-"""Fraction of simulated dark counts with pulse heights 2 to 23: 0.35 exp(-2 / 4) + 0.65 of a normal (11, 4)."""
+_KEPT = float(dark_share(2, 23, 11.0))
+"""Fraction of simulated dark counts with pulse heights 2 to 23."""
 
 
 def _times(start: float = _START, days: float = _DAYS) -> list[float]:
@@ -47,9 +48,10 @@ async def _add(database: Database, darks: Sequence[DarkMap]) -> None:
             dataset = Dataset(rootname=f"{name}{dark.detector[-1].lower()}", kind="exposure")
             session.add(dataset)
             await session.flush()
+            suffix = f"corrtag_{dark.detector[-1].lower()}"
             file = File(
-                dataset_id=dataset.id, origin="product", path=dataset.rootname, name=f"{name}_corrtag_a.fits",
-                rootname=name, suffix="corrtag_a", size=1, sha256="0" * 64, shown=True,
+                dataset_id=dataset.id, origin="product", path=dataset.rootname, name=f"{name}_{suffix}.fits",
+                rootname=name, suffix=suffix, size=1, sha256="0" * 64, shown=True,
             )  # fmt: skip
             session.add(file)
             await session.flush()
