@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.nemesis.outcome import find_violations
 from benchmarks.nemesis.run import Run
 from benchmarks.nemesis.schedule import PROCESSES, Kind, draw_faults
+from shared.database.engine import Database
+from shared.database.models.operations import Dataset, Event
+from shared.store import Store
 
 _DATA = Path(os.environ.get("COSMO_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 _SEED = 19
@@ -20,6 +24,23 @@ def test_a_seed_draws_the_same_faults_again() -> None:
     for kind in (Kind.KILL, Kind.PAUSE, Kind.RESTART):
         assert {fault.target for fault in faults if fault.kind is kind} >= set(PROCESSES)
     assert max(fault.at + fault.length for fault in faults) <= 600.0
+
+
+@pytest.mark.integration
+async def test_what_is_lost_or_left_undone_is_seen(database: Database, tmp_path: Path) -> None:
+    async with database.transaction() as session:
+        dataset = Dataset(rootname="ldfd01vlq", kind="acquisition")
+        session.add(dataset)
+        await session.flush()
+        detail = {"origin": "raw", "rows": {"acqs": 1}}
+        session.add(Event(name="dataset.ingested", dataset_id=dataset.id, detail=detail))
+    found = await find_violations(database, Store(str(tmp_path)), {"ldfd01vlq_rawacq.fits": "00"}, {"ldzzzza1q"})
+    assert sorted((violation.subject, violation.message) for violation in found) == [
+        ("ldfd01vlq", "discovered, not ingested"),
+        ("ldfd01vlq (raw)", "{}, not {'acqs': 1}"),
+        ("ldfd01vlq_rawacq.fits", "no current file is a copy of it"),
+        ("ldzzzza1q", "None, not failed"),
+    ]
 
 
 @pytest.mark.e2e
