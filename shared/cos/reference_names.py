@@ -6,10 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fsspec.core import url_to_fs
-from fsspec.implementations.local import LocalFileSystem
-
 from shared.errors import PermanentError
+from shared.urls import path_of
 
 __all__ = [
     "FILE_NAME",
@@ -170,8 +168,6 @@ def reference_folders(references: Path | None, source: str | None) -> tuple[Path
         URL or path of the source of raw files.
     """
     folders = [references] if references is not None else []
-    if source and "::" not in source:
-        system, path = url_to_fs(source)
-        if isinstance(system, LocalFileSystem):
-            folders.append(Path(str(path)))
+    if source and "::" not in source and (path := path_of(source)) is not None:
+        folders.append(path)
     return tuple(folders)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -88,17 +88,22 @@ async def report(database: Database, result: CheckResult) -> None:
     """
     found = result.by_invariant
     async with database.transaction() as session:
+        if found:
+            rule = "an invariant does not hold"
+            await open_alert(session, _ALERT, Severity.CRITICAL, _message(found), rule=rule)
+        else:
+            await resolve_alerts(session, _ALERT)
+        # Last, since it takes the lock of the events.
         detail = {"violations": {name: len(cases) for name, cases in found.items()}}
         await record_event(session, OPERATIONS, NewEvent(_DONE, detail), Outbox())
-        if not found:
-            await resolve_alerts(session, _ALERT)
-            return
-        parts = []
-        for name, cases in sorted(found.items()):
-            named = "; ".join(f"{case.subject}: {case.message}" for case in cases[:_NAMED])
-            parts.append(f"not so that {name}, {len(cases)} times ({named})")
-        message = ", and ".join(parts) + "; `cosmo check` lists all"
-        await open_alert(session, _ALERT, Severity.CRITICAL, message, rule="an invariant does not hold")
+
+
+def _message(found: Mapping[str, Sequence[Violation]]) -> str:
+    parts = []
+    for name, cases in sorted(found.items()):
+        named = "; ".join(f"{case.subject}: {case.message}" for case in cases[:_NAMED])
+        parts.append(f"not so that {name}, {len(cases)} times ({named})")
+    return ", and ".join(parts) + "; `cosmo check` lists all"
 
 
 async def keep_checking(database: Database, store: Store, settings: CheckSettings) -> None:

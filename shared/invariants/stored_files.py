@@ -114,8 +114,10 @@ async def check_content(database: Database, store: Store, most: int | None) -> l
             good.append(row.id)
         elif await _is_there(database, File, row.id):
             found.append(Violation(_CONTENT, row.place, problem))
-    async with database.transaction() as session:
-        await session.execute(update(File).where(File.id.in_(good)).values(verified_at=func.now()))
+    for start in range(0, len(good), _BATCH):
+        some = good[start : start + _BATCH]
+        async with database.transaction() as session:
+            await session.execute(update(File).where(File.id.in_(some)).values(verified_at=func.now()))
     return found
 
 

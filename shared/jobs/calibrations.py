@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, text, update
+from sqlalchemy import ARRAY, BigInteger, and_, any_, func, literal, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.calibrations import Calibration
@@ -46,7 +46,8 @@ async def within_quota(session: AsyncSession, job_ids: Sequence[int], most: int)
     most
         Recalibrations of one token that may wait or run at once.
     """
-    query = select(Calibration.requested_by, Job.id).join(Job).where(Job.id.in_(job_ids))
+    wanted = literal(list(job_ids), ARRAY(BigInteger))
+    query = select(Calibration.requested_by, Job.id).join(Job).where(Job.id == any_(wanted))
     rows = await session.execute(query.where(Job.state.not_in(_PENDING)).order_by(Calibration.requested_by, Job.id))
     left_out: set[int] = set()
     for name, jobs in groupby(rows.all(), key=lambda row: row.requested_by):

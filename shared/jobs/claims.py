@@ -26,6 +26,7 @@ __all__ = [
     "finish",
     "give_back",
     "renew",
+    "resolve_failed_run",
 ]
 
 _WHAT = {Stage.MONITOR: "monitor", Stage.RECALIBRATE: "calibration"}
@@ -201,6 +202,10 @@ async def finish(session: AsyncSession, job: ClaimedJob) -> None:
     """
     await _end(session, job, state=JobState.DONE, finished_at=func.now(), error=None, error_kind=None)
     await close_attempt(session, job, "done")
+
+
+async def resolve_failed_run(session: AsyncSession, job: ClaimedJob) -> None:
+    """Resolve the alert of a failed run; call it after the results are written, since it takes the events' lock."""
     if isinstance(job.subject, str):
         await resolve_alerts(session, _FAILED_RUN, subject=job.subject)
 

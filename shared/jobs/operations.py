@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ARRAY, BigInteger, any_, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.operations import Dataset, Job, JobState
@@ -40,14 +40,15 @@ async def drop(session: AsyncSession, job_ids: Sequence[int]) -> int:
 async def _move(
     session: AsyncSession, job_ids: Sequence[int], states: tuple[JobState, ...], event: str, **values: object
 ) -> int:
-    chosen = (
-        await session.execute(select(Job.id, Job.dataset_id).where(Job.id.in_(job_ids), Job.state.in_(states)))
-    ).all()
+    # As one array: a statement takes 32767 parameters at most.
+    wanted = literal(list(job_ids), ARRAY(BigInteger))
+    query = select(Job.id, Job.dataset_id).where(Job.id == any_(wanted), Job.state.in_(states))
+    chosen = (await session.execute(query)).all()
     await lock_datasets(session, [job.dataset_id for job in chosen if job.dataset_id is not None])
     moved = (
         await session.execute(
             update(Job)
-            .where(Job.id.in_([job.id for job in chosen]), Job.state.in_(states))
+            .where(Job.id == any_(literal([job.id for job in chosen], ARRAY(BigInteger))), Job.state.in_(states))
             .values(**values)
             .returning(Job.id, Job.dataset_id, Job.monitor, Job.stage)
         )

@@ -187,7 +187,9 @@ class JobRunner:
             work.cancel()
             await asyncio.wait({work})
             try:
-                await self._persist(lambda session: claims.give_back(session, job), patience=_STOP_SECONDS)
+                # A Postgres that stands still raises nothing, so the clock must.
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await self._persist(lambda session: claims.give_back(session, job))
             except DATABASE_ERRORS as error:
                 get_logger().warning("not given back; its lease runs out", error=str(error))
             return "given back"
@@ -204,6 +206,7 @@ class JobRunner:
                 outbox.clear()
                 await claims.finish(session, job)
                 await completion.apply(session)
+                await claims.resolve_failed_run(session, job)
                 await record_event(session, job.subject, completion.event, outbox, job.id)
 
             try:
@@ -257,9 +260,8 @@ class JobRunner:
             else:
                 pause = self._settings.lease_seconds / _RENEWALS
 
-    async def _persist(self, write: Callable[[AsyncSession], Awaitable[None]], patience: float | None = None) -> bool:
+    async def _persist(self, write: Callable[[AsyncSession], Awaitable[None]]) -> bool:
         """Commit a transaction, waiting out an outage of Postgres however long. False where the job is lost."""
-        deadline = None if patience is None else time.monotonic() + patience
         while True:
             try:
                 async with self._database.transaction() as session:
@@ -267,8 +269,7 @@ class JobRunner:
             except LostClaimError:
                 return False
             except DATABASE_ERRORS as error:
-                late = deadline is not None and time.monotonic() > deadline
-                if late or not (is_outage(error) or is_victim(error)):
+                if not (is_outage(error) or is_victim(error)):
                     raise
                 get_logger().warning("not written; tried again", error=str(error))
                 await asyncio.sleep(_RETRY_SECONDS)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import ARRAY, BigInteger, any_, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.operations import Dataset, DatasetState, Job, JobState, Stage
@@ -51,7 +51,9 @@ async def lock_datasets(session: AsyncSession, dataset_ids: Iterable[int]) -> No
     Who changes jobs takes the datasets first, then the jobs, then the lock of the events: in one order, so that no two
     wait for each other. The lock leaves the row to foreign keys, which every new job, file and run of it checks.
     """
-    query = select(Dataset.id).where(Dataset.id.in_(sorted(set(dataset_ids)))).order_by(Dataset.id)
+    # As one array: a statement takes 32767 parameters at most, and a scan may bring more datasets.
+    ids = literal(sorted(set(dataset_ids)), ARRAY(BigInteger))
+    query = select(Dataset.id).where(Dataset.id == any_(ids)).order_by(Dataset.id)
     await session.execute(query.with_for_update(key_share=True))
 
 

@@ -49,7 +49,7 @@ def test_only_known_folders_are_looked_at(tmp_path: Path) -> None:
         path.touch()
     (outside / "x_flat.fits").write_text("not for you")
     (outside / "w_flat.fits").write_text("not for you")
-    folders = reference_folders(references, f"file://{source}")
+    folders = reference_folders(references, source.as_uri())
 
     def found(value: str) -> tuple[Path, bool] | None:
         located = locate_reference(value, folders)
@@ -67,6 +67,12 @@ def test_only_known_folders_are_looked_at(tmp_path: Path) -> None:
     assert found("lref$../outside/w_flat.fits") is None
     digests = reference_digests(folders, ["lref$../outside/w_flat.fits", f"{outside}/w_flat.fits", "../outside/a"])
     assert set(digests.values()) == {None}
+
+
+def test_a_source_in_a_folder_with_blanks(tmp_path: Path) -> None:
+    source = tmp_path / "my cos" / "fév 100%"
+    assert reference_folders(None, source.as_uri()) == (source,)
+    assert reference_folders(tmp_path, str(source)) == (tmp_path, source)
 
 
 def test_a_source_behind_a_url_holds_no_references(tmp_path: Path) -> None:

@@ -81,6 +81,21 @@ async def test_what_was_done_properly_holds(database: Database, store: Store) ->
     assert await _broken(database, store) == {}
 
 
+async def test_work_on_returned_inputs_is_no_violation(database: Database, store: Store) -> None:
+    """The same job is done again, from attempt 1 on, when its inputs are what they were before."""
+    async with database.transaction() as session:
+        await session.execute(
+            text(
+                "INSERT INTO attempts (job_id, number, worker, finished_at, outcome) "
+                "VALUES (2, 1, 'tester', now(), 'done')"
+            )
+        )
+        await session.execute(
+            text('INSERT INTO runs SELECT (jsonb_populate_record(r, \'{"id": 99, "current": false}\')).* FROM runs r')
+        )
+    assert await _broken(database, store) == {}
+
+
 BREAKING = {
     "a done job has one attempt that is done": "DELETE FROM attempts WHERE job_id = 1",
     "an attempt is open only while its job runs": "UPDATE attempts SET finished_at = NULL WHERE job_id = 2",

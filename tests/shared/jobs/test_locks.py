@@ -15,6 +15,7 @@ from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
 from shared.jobs.routing import NewJob
 from shared.jobs.runner import Completion, JobRunner
+from shared.jobs.states import lock_datasets
 from shared.settings import JobSettings
 from tests.shared.jobs.work import add_dataset, queue_job
 
@@ -139,3 +140,10 @@ async def test_a_superseded_attempt_is_closed(database: Database, stage: Stage) 
     async with database.session() as session:
         (attempt,) = (await session.execute(select(Attempt))).scalars()
     assert (attempt.outcome, attempt.finished_at is None) == ("superseded", False)
+
+
+async def test_more_datasets_than_a_statement_has_parameters(database: Database) -> None:
+    dataset = await add_dataset(database)
+    async with database.transaction() as session:
+        await lock_datasets(session, [dataset, *range(10**6, 10**6 + 40_000)])
+        assert await operations.requeue(session, list(range(40_000))) == 0

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import tempfile
 import time
+import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -84,7 +85,8 @@ class MonitorService:
             if findings is None or (findings.newest_mjd is None and not findings.tables):
                 return _nothing_new(monitor, job, generation, started)
             figures = await asyncio.to_thread(draw_figures, findings.figures)
-            folder = f"monitors/{monitor.name}/job{job.id}-{job.attempt}"
+            # An attempt that was given back has the number of the next one.
+            folder = f"monitors/{monitor.name}/job{job.id}-{job.attempt}-{uuid.uuid4().hex[:8]}"
             artifacts = await asyncio.to_thread(self._publish, folder, findings)
         event = NewEvent("monitor.updated", {"outcome": Outcome.UPDATED.value, "generation": generation})
 
