@@ -129,7 +129,7 @@ def _new_run(dataset_id: int, job: tuple[int, int] | None) -> Run:
 
 async def _keep_file(session: AsyncSession, run: Run, stored: StoredFile) -> None:
     """Make a stored file one of a generation, in place of an earlier version of its name."""
-    earlier = (File.run_id == run.id, File.name == stored.name, File.sha256 != stored.sha256)
+    earlier = (File.run_id == run.id, File.name == stored.name, File.path != stored.path)
     await session.execute(update(File).where(*earlier).values(run_id=None, current=False))
     query = select(File).where(File.path == stored.path, File.name == stored.name)
     file = (await session.execute(query)).scalar_one_or_none()

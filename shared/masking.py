@@ -4,7 +4,7 @@ import re
 
 __all__ = ["mask_passwords"]
 
-_IN_ADDRESS = re.compile(r"(://[^/@:\s]*:)[^/\s]*@")
+_IN_ADDRESS = re.compile(r"(://[^/@:\s]*:)(?!:)(?:(?!://)\S)*@")
 _IN_QUERY = re.compile(r"([?&;](?:[\w-]*(?:password|passwd|secret|token|key|sig(?:nature)?))=)[^&;#\s]+", re.IGNORECASE)
 
 

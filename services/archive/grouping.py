@@ -107,7 +107,10 @@ def group(
             grouped[dataset].append((name, file))
         if not datasets:
             switched_off.append(file)
-    acquisitions = {name.rootname for name, _ in named if name.suffix == "rawacq"}
+    acquisitions: dict[str, set[str]] = defaultdict(set)
+    for name, _ in named:
+        if name.suffix == "rawacq":
+            acquisitions[name.rootname[:_SHARED_ROOT]].add(name.rootname)
     associations = {rootname for datasets in owners.values() for rootname in datasets}
     listings, orphans = [], []
     for rootname, content in sorted(grouped.items()):
@@ -119,8 +122,11 @@ def group(
             listings.append(_without_raw(rootname, content, conflicts))
         else:
             orphans += [file for _, file in content]
+    taken = {listing.rootname for listing in listings}
     for name, file in every:
-        if name.suffix in STANDALONE:
+        if name.suffix in STANDALONE and name.rootname in taken:
+            orphans.append(file)  # a text called after an association; a rootname has one dataset
+        elif name.suffix in STANDALONE:
             missing = [conflicts[file.stem]] if file.stem in conflicts else []
             kind = STANDALONE[name.suffix]
             listings.append(DatasetListing(name.rootname, kind, [], [] if missing else [file], missing=missing))
@@ -178,7 +184,7 @@ def _listing(
     content: Sequence[_Named],
     facts: Mapping[str, Facts],
     conflicts: Mapping[str, str],
-    acquisitions: set[str],
+    acquisitions: Mapping[str, set[str]],
     association: bool,
 ) -> DatasetListing:
     suffixes: dict[str, set[str]] = defaultdict(set)
@@ -196,7 +202,12 @@ def _listing(
         beside[name.rootname].update(found.beside)
         if name.suffix == "asn":
             table = found
-        companions |= {match for wanted in found.acquisitions for match in acquisitions if _matches(match, wanted)}
+        companions |= {
+            match
+            for wanted in found.acquisitions
+            for match in acquisitions.get(wanted[:_SHARED_ROOT], ())
+            if _matches(match, wanted)
+        }
     missing: list[str] = []
     if table is not None and table.association is not None:
         members = list(table.association.members)

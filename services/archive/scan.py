@@ -26,7 +26,7 @@ from shared.database.models.operations import Dataset, Job, JobState, Scan, Stag
 from shared.database.models.operations import SourceFile as SourceFileRow
 from shared.errors import TransientError
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
-from shared.jobs.routing import CALIBRATED, NewJob, fingerprint
+from shared.jobs.routing import ACQUISITION, CALIBRATED, PRODUCTS, NewJob, fingerprint
 from shared.jobs.states import lock_datasets
 from shared.settings import ArchiveSettings
 
@@ -189,12 +189,12 @@ def _choose(source: Source, seen: _Seen) -> Versions:
 
 def _digests(folders: Sequence[Path], listings: Sequence[DatasetListing], facts: Mapping[str, Facts]) -> list[_Digests]:
     """List the reference files of each dataset with their checksums; none of what is not calibrated."""
-    return [
-        reference_digests(folders, {name for file in listing.files for name in facts[file.stem].references})
-        if listing.kind in CALIBRATED
-        else {}
-        for listing in listings
+    named = [
+        {name for file in one.files for name in facts[file.stem].references} if one.kind in CALIBRATED else set()
+        for one in listings
     ]
+    known = reference_digests(folders, set().union(*named))
+    return [{name: known[name] for name in sorted(names) if name in known} for names in named]
 
 
 def _keep_unreadable(seen: _Seen, known: Mapping[str, SourceFileRow]) -> None:
@@ -254,6 +254,11 @@ async def _write_datasets(
     known = {(dataset_id, found) for dataset_id, found in jobs}
     changes = []
     for listing, references in zip(listings, digests, strict=True):
+        found = datasets.get(listing.rootname)
+        if listing.kind == PRODUCTS and found is not None and found.kind in CALIBRATED | {ACQUISITION}:
+            # The source has its raw data no longer, or never had them; the store does.
+            gone = [*listing.missing, f"{listing.rootname}_raw*"]
+            listing = replace(listing, kind=found.kind, members=found.members, missing=gone)  # noqa: PLW2901
         dataset, events = _update(session, datasets.get(listing.rootname), listing)
         await session.flush()
         job = None
@@ -261,7 +266,7 @@ async def _write_datasets(
             job = _fetch_job(source, listing, references)
         elif products := [file for file in listing.files if is_product(parse_name(file.name))]:
             # What the archive made need not wait for raw data.
-            job = _fetch_job(source, replace(listing, files=products), {})
+            job = _fetch_job(source, replace(listing, files=products, missing=[]), {})
         if job is not None and (dataset.id, fingerprint(job.depends_on)) in known:
             job = None
         changes.append(_Change(dataset.id, job, events))

@@ -15,7 +15,7 @@ from services.calibrator.recipes.warnings import product_warnings
 from services.calibrator.references import Reference
 from services.calibrator.sub_exposures import Division, RunCalcos, calibrate_parts
 from services.calibrator.template import Child, ChildRun, RunResult, judge, sum_up
-from services.calibrator.workspace import Workspace, open_workspace
+from services.calibrator.workspace import Workspace, keep_workspace, open_workspace
 from shared.errors import OutageError, PermanentError, UnsupportedError
 from shared.outages import is_trouble
 
@@ -100,7 +100,7 @@ async def calibrate(
         If there is nothing to calibrate.
     """
     try:
-        with open_workspace(request.scratch, request.label) as workspace:
+        async with keep_workspace(request.scratch, request.label) as workspace:
             prepared = await asyncio.to_thread(prepare, request, workspace)
             runs: list[RunResult] = []
 

@@ -20,7 +20,7 @@ from services.calibrator.products import Product
 from services.calibrator.records import record_failure, run_record
 from services.calibrator.references import ReferenceFolder
 from services.calibrator.sweep import product_folder
-from services.calibrator.workspace import Workspace, open_workspace
+from services.calibrator.workspace import Workspace, keep_workspace
 from shared.cos.names import parse_name
 from shared.database.engine import Database
 from shared.database.models.operations import Event, File, Job, Run, Stage
@@ -166,7 +166,7 @@ class CalibrationService:
             As `perform` would before it starts CalCOS.
         """
         inputs = await self._inputs(job, recipe)
-        with open_workspace(self._settings.scratch, f"{job.rootname}-{job.id}") as workspace:
+        async with keep_workspace(self._settings.scratch, f"{job.rootname}-{job.id}") as workspace:
             return await asyncio.to_thread(rehearse, await self._request(job, inputs, workspace, recipe))
 
     async def perform(self, job: ClaimedJob, recipe: Recipe | None = None) -> Performed:
@@ -191,27 +191,26 @@ class CalibrationService:
         inputs = await self._inputs(job, recipe)
         token = uuid.uuid4().hex[:8]
         folder = product_folder(job, token)
-        with (
-            structlog.contextvars.bound_contextvars(run=token),
-            open_workspace(self._settings.scratch, f"{job.rootname}-{job.id}") as workspace,
-        ):
-            request = await self._request(job, inputs, workspace, recipe)
-            records: list[CalibrationResult] = []
-            try:
-                result = await calibrate(request, records.append)
-                records.append(result)
-                get_logger().info("CalCOS ended", seconds=round(result.run.wall_seconds, 3), folder=folder)
-                if result.run.skipped:
-                    get_logger().warning("CalCOS not accelerated as it could be", **result.run.skipped)
-                products = await asyncio.to_thread(self._publish, result.products, folder)
-                extras = await asyncio.to_thread(self._publish, result.extras, folder)
-            except BaseException as error:
-                # What a full store took of it must not be in the way of the next attempt.
-                await asyncio.to_thread(self._store.remove, folder)
-                if records:
-                    failed = run_record(job, self._calcos_version, *inputs.recorded, records[-1])
-                    await record_failure(self._database, failed, error)
-                raise
+        label = f"{job.rootname}-{job.id}"
+        with structlog.contextvars.bound_contextvars(run=token):
+            async with keep_workspace(self._settings.scratch, label) as workspace:
+                request = await self._request(job, inputs, workspace, recipe)
+                records: list[CalibrationResult] = []
+                try:
+                    result = await calibrate(request, records.append)
+                    records.append(result)
+                    get_logger().info("CalCOS ended", seconds=round(result.run.wall_seconds, 3), folder=folder)
+                    if result.run.skipped:
+                        get_logger().warning("CalCOS not accelerated as it could be", **result.run.skipped)
+                    products = await asyncio.to_thread(self._publish, result.products, folder)
+                    extras = await asyncio.to_thread(self._publish, result.extras, folder)
+                except BaseException as error:
+                    # What a full store took of it must not be in the way of the next attempt.
+                    await asyncio.to_thread(self._store.remove, folder)
+                    if records:
+                        failed = run_record(job, self._calcos_version, *inputs.recorded, records[-1])
+                        await record_failure(self._database, failed, error)
+                    raise
 
         run = run_record(job, self._calcos_version, *inputs.recorded, result)
         run.path = folder

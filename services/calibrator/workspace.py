@@ -1,10 +1,11 @@
 """Scratch folders: one for each run, always fresh, always removed."""
 
+import asyncio
 import fcntl
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from astropy.io import fits
 from services.calibrator.unpacking import unpack
 from shared.cos.names import parse_name
 
-__all__ = ["Workspace", "fix_seed", "open_workspace", "stage", "sweep_scratch"]
+__all__ = ["Workspace", "fix_seed", "keep_workspace", "open_workspace", "stage", "sweep_scratch"]
 
 _LOCK = ".lock"
 """File that a run holds locked; the kernel lets go of it when the process ends, however it ends."""
@@ -72,6 +73,25 @@ def open_workspace(scratch: Path, label: str) -> Iterator[Workspace]:
             yield workspace
     finally:
         shutil.rmtree(root, ignore_errors=True)
+
+
+@asynccontextmanager
+async def keep_workspace(scratch: Path, label: str) -> AsyncIterator[Workspace]:
+    """Make a scratch folder and remove it at the end, beside the event loop.
+
+    Removing gigabytes takes seconds on a busy disk, and meanwhile leases must be renewed.
+
+    Parameters
+    ----------
+    scratch, label
+        As of `open_workspace`.
+    """
+    opened = open_workspace(scratch, label)
+    workspace = await asyncio.to_thread(opened.__enter__)
+    try:
+        yield workspace
+    finally:
+        await asyncio.to_thread(opened.__exit__, None, None, None)
 
 
 def sweep_scratch(scratch: Path) -> list[str]:

@@ -33,7 +33,8 @@ _NEWEST = """
     SELECT DISTINCT ON (f.rootname, f.suffix) f.id FROM files AS f LEFT JOIN runs AS r ON r.id = f.run_id
     WHERE f.rootname = ANY(CAST(:rootnames AS text[]))
         AND (f.shown OR f.id = ANY(CAST(:ids AS bigint[])) OR (f.current AND f.ingested_at IS NOT NULL))
-    ORDER BY f.rootname, f.suffix, coalesce(r.kind = 'archive', false), f.run_id DESC NULLS LAST, f.id DESC
+    ORDER BY f.rootname, f.suffix, coalesce(r.kind = 'archive', f.origin = 'product'),
+        f.run_id DESC NULLS LAST, f.id DESC
 """
 _MARK = """
     WITH ranked AS (

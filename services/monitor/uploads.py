@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from astropy.io import fits
+from astropy.io.fits.verify import VerifyError
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,6 +18,7 @@ from shared.cos.references import FILETYPES, check_reference
 from shared.database.models.references import UploadedReference
 from shared.errors import PermanentError
 from shared.fits import check_fits
+from shared.fits.streams import DAMAGED_GZIP
 from shared.settings import Settings
 from shared.store import Store, sha256_of
 
@@ -73,9 +75,14 @@ def _check(source: Path, target: Path, keyword: str, settings: Settings) -> tupl
     try:
         _unpacked(source, target, settings.api.upload_limit_mb)
         check_fits(target)
-    except (EOFError, gzip.BadGzipFile) as error:
+    except DAMAGED_GZIP as error:
         raise PermanentError(f"{target.name}: damaged gzip file ({error})") from error
-    header = fits.getheader(target)
+    try:
+        header = fits.getheader(target)
+        for key in ("FILETYPE", "VCALCOS", "DESCRIP", "PEDIGREE"):
+            header.get(key)  # a card is parsed when it is asked for
+    except (OSError, VerifyError) as error:
+        raise PermanentError(f"{target.name}: its primary header cannot be read ({error})") from error
     if "FILETYPE" not in header:
         raise PermanentError(f"{target.name}: its primary header has no FILETYPE; {keyword} has {FILETYPES[keyword]}")
     check_reference(target.name, header, keyword, settings.calibrator.calcos_version)

@@ -99,7 +99,9 @@ def parse_name(name: str) -> FileName:
 def _parse(name: str) -> FileName | None:
     for suffix, pattern in _STANDALONE.items():
         if match := pattern.fullmatch(name):
-            return FileName(match["stem"], match["stem"].lower(), suffix, name)
+            # A mnemonic is upper case; other names count whatever their case, and versions of one share its stem.
+            stem = match["stem"] if suffix == "readings" else match["stem"].lower()
+            return FileName(stem, stem.lower(), suffix, name)
     for pattern in _NAMES:
         if match := pattern.fullmatch(name.lower()):
             stem = f"{match['rootname']}_{match['suffix']}"

@@ -93,13 +93,12 @@ class Notifier:
         self._after = newest
 
     async def deliver(self) -> int:
-        """Make the deliveries that are due, a few of each subscription. Returns how many were tried."""
+        """Make the deliveries that are due, a few of each subscription. Returns how many were tried and recorded."""
         async with self._database.session() as session:
             messages = await _due(session)
-        await asyncio.gather(*(self._attempt(message) for message in messages))
-        return len(messages)
+        return sum(await asyncio.gather(*(self._attempt(message) for message in messages)))
 
-    async def _attempt(self, message: Message) -> None:
+    async def _attempt(self, message: Message) -> bool:
         error: str | None = None
         try:
             async with asyncio.timeout(self._deadline):
@@ -114,6 +113,8 @@ class Notifier:
                 await self._record(session, message, error)
         except Exception as reason:  # noqa: BLE001 - the next turn tries it again; the others are recorded
             get_logger().warning("delivery not recorded", delivery=message.delivery, error=str(reason))
+            return False
+        return True
 
     async def _send(self, message: Message) -> None:
         if message.channel == "webhook":
@@ -151,7 +152,8 @@ class Notifier:
                 _alert_key(subscription.id),
                 Severity.WARN,
                 f"subscription {subscription.id} of {subscription.created_by} was disabled after "
-                f"{subscription.failures} failures ({error}); repair its target, then enable or delete it",
+                f"{subscription.failures} failures; its last_error says why: repair its target, then enable or "
+                "delete it",
                 rule="a subscription fails again and again",
             )
 

@@ -24,6 +24,9 @@ __all__ = ["Network", "check_secret", "make_secret", "normalise_url", "parse_net
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""Addresses that stand for those of IPv4 (RFC 6052)."""
+
 _PREFIX = "whsec_"
 _SECRET_BYTES = (24, 64)
 """Shortest and longest key of a signature (specification, "Signature scheme")."""
@@ -115,9 +118,12 @@ class _GuardedNetwork(httpcore.AsyncNetworkBackend):
 
 def _is_allowed(address: str, allowed: Sequence[Network]) -> bool:
     found = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    public = found.is_global and not found.is_multicast
+    site_local = False
+    if isinstance(found, ipaddress.IPv6Address):
+        site_local = found.is_site_local
+        translated = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF) if found in _NAT64 else None
+        found = found.ipv4_mapped or found.sixtofour or translated or found
+    public = found.is_global and not found.is_multicast and not site_local
     return public or any(found in network for network in allowed if network.version == found.version)
 
 

@@ -1,13 +1,18 @@
 """Scratch folders and what is staged into them."""
 
+import asyncio
+import shutil
 import subprocess
 import sys
+import time
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from astropy.io import fits
 
-from services.calibrator.workspace import fix_seed, open_workspace, stage, sweep_scratch
+from services.calibrator.workspace import fix_seed, keep_workspace, open_workspace, stage, sweep_scratch
 from shared.errors import PermanentError
 
 NAME = "ldfd01vnq_rawtag_a.fits.gz"
@@ -53,3 +58,27 @@ def test_damaged_gzip_is_refused_by_name(association_files: dict[str, Path], tmp
     (tmp_path / "raw").mkdir()
     with pytest.raises(PermanentError, match=f"{NAME}: damaged gzip file"):
         stage({NAME: broken}, tmp_path / "raw")
+
+
+async def test_removing_a_large_workspace_leaves_the_event_loop_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that takes a second to remove it does not keep leases from being renewed."""
+    remove, ticks = shutil.rmtree, []
+
+    def slow(path: Path, **options: Any) -> None:
+        time.sleep(0.5)
+        remove(path, **options)
+
+    async def tick() -> None:
+        while True:
+            ticks.append(time.monotonic())
+            await asyncio.sleep(0.01)
+
+    monkeypatch.setattr(shutil, "rmtree", slow)
+    ticking = asyncio.create_task(tick())
+    async with keep_workspace(tmp_path, "ldfd01010") as workspace:
+        (workspace.inputs / "a").touch()
+    ticking.cancel()
+    assert not workspace.root.exists()
+    assert max(later - one for one, later in pairwise(ticks)) < 0.4

@@ -66,7 +66,7 @@ def test_plain_and_gzipped_twins_have_one_stem() -> None:
     ("name", "stem", "suffix"),
     [
         ("181137b4.txt", "181137b4", "sms"),
-        ("181137B4.l-exp", "181137B4", "sms"),
+        ("181137B4.l-exp", "181137b4", "sms"),
         ("l_2017300120000_00_163_cci.fits.gz", "l_2017300120000_00_163_cci", "cci"),
         ("l_2017300120000_03_169_cci.fits", "l_2017300120000_03_169_cci", "cci"),
         ("orbital_info.json.gz", "orbital_info", "darkrates"),

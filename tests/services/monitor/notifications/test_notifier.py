@@ -189,7 +189,13 @@ async def test_a_server_that_answers_a_line_now_and_then_ends_at_the_deadline(
 
 async def test_private_addresses_are_refused_after_resolution(database: Database, receiver: Receiver) -> None:
     targets = [f"http://{host}:{receiver.http_port}/" for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]")]
-    for target in (*targets, "http://169.254.169.254/", "http://10.0.0.1/", "http://[fe80::1]/", "http://0.0.0.0/"):
+    for target in (
+        *targets,
+        "http://169.254.169.254/",
+        "http://10.0.0.1/",
+        "http://[fe80::1]/",
+        "http://[64:ff9b::a00:1]/",
+    ):
         await _subscribe(database, receiver, target=target)
     await _alert(database, "warn")
     notifier = _notifier(database, receiver, webhook_networks="")
