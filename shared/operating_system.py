@@ -143,10 +143,10 @@ def end_on_hangup(pipe: int) -> None:
         signal.signal(signal.SIGIO, signal.SIG_DFL)
         fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
         fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
-    else:
-        _end_when(lambda: bool(hangup.poll(0)))
     if hangup.poll(0):  # it hung up before the signal was asked for
         os._exit(1)
+    if not LINUX:
+        _end_when(lambda: bool(hangup.poll(0)))
 
 
 def _end_when(over: Callable[[], bool]) -> None:

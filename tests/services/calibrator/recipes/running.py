@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,10 @@ from simulator.references.catalogue import Catalogue
 from simulator.verify.cases import CASES, Case
 from simulator.verify.running import simulate_case
 
-__all__ = ["calibrate_as_is", "differ", "recalibrate", "simulated", "small_visit"]
+__all__ = ["BARE_ENVIRONMENT", "calibrate_as_is", "differ", "recalibrate", "simulated", "small_visit"]
+
+BARE_ENVIRONMENT = {name: value for name, value in os.environ.items() if name.startswith("OPENBLAS_")}
+"""Environment of somebody who has nothing of COSMO; numbers are the same with the same kernels of OpenBLAS alone."""
 
 _SECONDS = 60.0
 """Exposure time of small visits."""

@@ -17,7 +17,7 @@ from services.calibrator.recipes.changes import FileLeftOut
 from services.calibrator.references import ReferenceFolder
 from shared.errors import PermanentError
 from simulator.verify.cases import CASES
-from tests.services.calibrator.recipes.running import differ, recalibrate, simulated
+from tests.services.calibrator.recipes.running import BARE_ENVIRONMENT, differ, recalibrate, simulated
 
 pytestmark = pytest.mark.e2e
 
@@ -152,7 +152,9 @@ def test_a_run_can_be_taken_home(tmp_path: Path) -> None:
         archive.extractall(tmp_path, filter="data")
     home, out = tmp_path / label, tmp_path / "out"
     folders: list[str | Path] = [tmp_path / "references", out, "--raw", tmp_path / "raw"]
-    again = subprocess.run([sys.executable, "reproduce.py", *folders], cwd=home, env={}, capture_output=True, text=True)
+    again = subprocess.run(
+        [sys.executable, "reproduce.py", *folders], cwd=home, env=BARE_ENVIRONMENT, capture_output=True, text=True
+    )
     assert again.returncode == 0, again.stdout + again.stderr
     assert "warning: " not in again.stderr
     versions = [f"{package} {version(package)}" for package in ("calcos", "astropy", "numpy", "scipy")]
@@ -169,7 +171,7 @@ def test_a_run_can_be_taken_home(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     stopped = subprocess.run(
         [sys.executable, "older.py", tmp_path / "none", tmp_path / "other"],
-        cwd=home, env={}, capture_output=True, text=True,
+        cwd=home, env=BARE_ENVIRONMENT, capture_output=True, text=True,
     )  # fmt: skip
     assert stopped.returncode != 0
     assert f"warning: calcos is {version('calcos')}; the run had 3.4.0" in stopped.stderr

@@ -18,7 +18,7 @@ from services.calibrator.workspace import open_workspace
 from shared.errors import PermanentError
 from simulator.forward.photons import brightness
 from simulator.verify.cases import CASES, Case
-from tests.services.calibrator.recipes.running import differ, recalibrate, simulated
+from tests.services.calibrator.recipes.running import BARE_ENVIRONMENT, differ, recalibrate, simulated
 
 pytestmark = pytest.mark.e2e
 
@@ -64,7 +64,7 @@ def test_the_light_curve_of_a_variable_source_is_recovered_and_can_be_taken_home
     out = tmp_path / "out"
     again = subprocess.run(
         [sys.executable, "reproduce.py", tmp_path / "references", out],
-        cwd=tmp_path / label, env={}, capture_output=True, text=True,
+        cwd=tmp_path / label, env=BARE_ENVIRONMENT, capture_output=True, text=True,
     )  # fmt: skip
     assert again.returncode == 0, again.stdout + again.stderr
     parts = sorted(products.glob(f"{label}_s00?_x1d.fits.gz"))
