@@ -1,22 +1,19 @@
 """What killed workers leave behind: product folders that no run recorded, and scratch folders."""
 
 import asyncio
-import re
-from collections.abc import Mapping
+from functools import partial
 
 from sqlalchemy import select
 
 from services.calibrator.workspace import sweep_scratch
 from shared.database.engine import Database
-from shared.database.models.operations import Attempt, Dataset, Job, JobState, Run, Stage
+from shared.database.models.operations import Dataset, Run, Stage
+from shared.jobs import leftovers
 from shared.jobs.claims import ClaimedJob
-from shared.logs import get_logger
 from shared.settings import CalibratorSettings
 from shared.store import Store
 
 __all__ = ["keep_sweeping", "product_folder", "sweep_products"]
-
-_FOLDER = re.compile(r"^job(\d+)-\d+-")
 
 
 def product_folder(job: ClaimedJob, token: str) -> str:
@@ -39,9 +36,6 @@ def _parent(rootname: str) -> str:
 async def sweep_products(database: Database, store: Store) -> list[str]:
     """Remove product folders that no run recorded and no worker is filling.
 
-    A worker that fills a folder holds its job, by a lease that it renews; what it publishes is recorded in the
-    transaction that ends the job. So a folder is an orphan when its job is not running and no run names it.
-
     Parameters
     ----------
     database
@@ -54,48 +48,11 @@ async def sweep_products(database: Database, store: Store) -> list[str]:
     list of str
         Paths of the removed folders.
     """
-    found = await asyncio.to_thread(_listed, store, await _suspects(database))
-    if not found:
-        return []
-    # Looked up after the listing: what was listed and is not recorded now will not be recorded later.
+    subjects = await leftovers.subjects_of_failed_attempts(database, (Stage.CALIBRATE, Stage.RECALIBRATE))
     async with database.session() as session:
-        running = select(Job.id).where(Job.id.in_(set(found.values())), Job.state == JobState.RUNNING)
-        recorded = select(Run.path).where(Run.path.in_(list(found)))
-        live = set((await session.execute(running)).scalars())
-        kept = set((await session.execute(recorded)).scalars())
-    orphans = [path for path, job_id in found.items() if job_id not in live and path not in kept]
-    removed = []
-    for path in orphans:
-        try:
-            await asyncio.to_thread(store.remove, path)
-        except Exception as error:  # noqa: BLE001 - every store has errors of its own, and other folders are removed
-            get_logger().warning("orphan not removed", path=path, error=str(error))
-        else:
-            removed.append(path)
-    return removed
-
-
-async def _suspects(database: Database) -> list[str]:
-    """Datasets with an attempt that did not end well; a good one recorded its folder."""
-    async with database.session() as session:
-        rows = await session.execute(
-            select(Dataset.rootname)
-            .join(Job, Job.dataset_id == Dataset.id)
-            .join(Attempt, Attempt.job_id == Job.id)
-            .where(Job.stage.in_((Stage.CALIBRATE, Stage.RECALIBRATE)), Attempt.outcome.is_distinct_from("done"))
-            .distinct()
-        )
-        return sorted(rows.scalars())
-
-
-def _listed(store: Store, rootnames: list[str]) -> Mapping[str, int]:
-    """Product folders of datasets, path to the id of the job that they were made for."""
-    return {
-        f"{_parent(rootname)}/{name}": int(match[1])
-        for rootname in rootnames
-        for name in store.folders(_parent(rootname))
-        if (match := _FOLDER.match(name))
-    }
+        names = select(Dataset.rootname).where(Dataset.id.in_(subjects)).order_by(Dataset.rootname)
+        parents = [_parent(rootname) for rootname in (await session.execute(names)).scalars()]
+    return await leftovers.sweep_folders(database, store, parents, Run.path)
 
 
 async def keep_sweeping(database: Database, store: Store, settings: CalibratorSettings) -> None:
@@ -110,11 +67,8 @@ async def keep_sweeping(database: Database, store: Store, settings: CalibratorSe
     settings
         The scratch folder, and the pause between two sweeps.
     """
-    while True:
-        for sweep in (sweep_products(database, store), asyncio.to_thread(sweep_scratch, settings.scratch)):
-            try:
-                if removed := await sweep:
-                    get_logger().info("swept", removed=removed)
-            except Exception as error:  # noqa: BLE001 - whatever fails here, the next sweep must come
-                get_logger().warning("sweep failed", error=str(error))
-        await asyncio.sleep(settings.sweep_seconds)
+    sweeps = (
+        partial(sweep_products, database, store),
+        partial(asyncio.to_thread, sweep_scratch, settings.scratch),
+    )
+    await leftovers.keep_sweeping(sweeps, settings.sweep_seconds)

@@ -1,9 +1,11 @@
-"""The worker of the monitor service: computes monitors, notifies subscribers, and checks the invariants."""
+"""The worker of the monitor service: computes monitors, notifies subscribers, checks the invariants, and sweeps."""
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 
 from services.monitor.monitors import monitors
+from services.monitor.monitors.framework.leftovers import sweep_artifacts
 from services.monitor.monitors.framework.runs import MonitorService
 from services.monitor.monitors.framework.scheduling import QUEUE, Scheduler
 from services.monitor.notifications import Notifier
@@ -11,6 +13,7 @@ from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
 from shared.invariants.check import keep_checking
+from shared.jobs.leftovers import keep_sweeping
 from shared.jobs.runner import Handler
 from shared.settings import get_settings
 from shared.store import Store
@@ -22,17 +25,18 @@ __all__ = ["main"]
 def main() -> None:
     """Run until told to stop."""
     settings = get_settings()
-    known = monitors()
+    known, store = monitors(), Store(settings.store_url)
 
     def handlers(database: Database) -> Mapping[Stage, Handler]:
-        service = MonitorService(database, Store(settings.store_url), known, settings.calibrator.references)
+        service = MonitorService(database, store, known, settings.calibrator.references)
         return {Stage.MONITOR: service.run}
 
     async def watch(database: Database, messenger: Messenger) -> None:
         await asyncio.gather(
             Scheduler(database, messenger, settings.monitor, known.values()).run(),
             Notifier(database, settings.monitor).run(),
-            keep_checking(database, Store(settings.store_url), settings.check),
+            keep_checking(database, store, settings.check),
+            keep_sweeping([partial(sweep_artifacts, database, store)], settings.calibrator.sweep_seconds),
         )
 
     run_worker("monitor-worker", settings, [QUEUE], handlers, background=watch)

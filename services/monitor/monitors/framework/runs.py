@@ -34,7 +34,12 @@ from shared.jobs.events import NewEvent, Outbox
 from shared.jobs.runner import Completion
 from shared.store import Store, StoredFile
 
-__all__ = ["MonitorService"]
+__all__ = ["MonitorService", "artifact_folder"]
+
+
+def artifact_folder(monitor: str) -> str:
+    """Folder in the store for the artifacts of a monitor."""
+    return f"monitors/{monitor}"
 
 
 class MonitorService:
@@ -86,7 +91,7 @@ class MonitorService:
                 return _nothing_new(monitor, job, generation, started)
             figures = await asyncio.to_thread(draw_figures, findings.figures)
             # An attempt that was given back has the number of the next one.
-            folder = f"monitors/{monitor.name}/job{job.id}-{job.attempt}-{uuid.uuid4().hex[:8]}"
+            folder = f"{artifact_folder(monitor.name)}/job{job.id}-{job.attempt}-{uuid.uuid4().hex[:8]}"
             artifacts = await asyncio.to_thread(self._publish, folder, findings)
         event = NewEvent("monitor.updated", {"outcome": Outcome.UPDATED.value, "generation": generation})
 

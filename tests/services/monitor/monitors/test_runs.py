@@ -9,9 +9,11 @@ import pytest
 
 from services.monitor.monitors.framework import runs, versions
 from services.monitor.monitors.framework.alerts import acknowledge, write_alerts
+from services.monitor.monitors.framework.leftovers import sweep_artifacts
+from services.monitor.monitors.framework.runs import artifact_folder
 from shared.database.models.monitoring import Alert, Artifact, MonitorFigure, MonitorRun, MonitorValue
 from shared.database.models.operations import Job, JobState, Stage
-from shared.jobs.claims import claim
+from shared.jobs.claims import claim, fail
 from shared.jobs.dispatcher import Dispatcher
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
 from shared.jobs.routing import NewJob
@@ -202,3 +204,25 @@ async def test_a_run_whose_worker_is_killed_is_an_alert_too(bench: RunBench) -> 
     (alert,) = await bench.all(Alert)
     assert (alert.monitor, alert.state) == (MONITOR.name, "open")
     assert "killed" in alert.message
+
+
+async def test_artifacts_that_a_killed_run_left_are_removed(bench: RunBench, tmp_path: Path) -> None:
+    settings, artifact = JobSettings(max_attempts=1), tmp_path / "map.fits"
+    artifact.write_bytes(b"a map")
+    parent = artifact_folder(MONITOR.name)
+    async with bench.database.transaction() as session:
+        job_id = await add_job(session, MONITOR.name, NewJob(Stage.MONITOR, "monitor", {}, {}), Outbox())
+        assert job_id is not None
+        job = await claim(session, job_id, "killed", settings)
+        assert job is not None
+    for name in (f"job{job_id}-1", f"job{job_id}-1-aaaa", "by-hand"):
+        bench.store.publish(artifact, f"{parent}/{name}")
+    assert await sweep_artifacts(bench.database, bench.store) == []
+    async with bench.database.transaction() as session:
+        await fail(session, job, "transient", "killed", settings, Outbox())
+    await bench.run()
+    recorded = {artifact.path for artifact in await bench.all(Artifact)}
+    removed = await sweep_artifacts(bench.database, bench.store)
+    assert sorted(removed) == [f"{parent}/job{job_id}-1", f"{parent}/job{job_id}-1-aaaa"]
+    assert {f"{parent}/{name}" for name in bench.store.folders(parent)} == recorded | {f"{parent}/by-hand"}
+    assert recorded
