@@ -90,7 +90,8 @@ class Work:
             primary.header["INSTRUME"], primary.header["ROOTNAME"] = "COS", _DAMAGED.upper()
             image = fits.ImageHDU(np.zeros((300, 300), np.int16))
             fits.HDUList([primary, image]).writeto(self.source / f".{suffix}")
-        with (self.source / ".rawacq").open("r+b") as stream:
+        # The other one is stored before this one is found damaged.
+        with (self.source / ".spt").open("r+b") as stream:
             stream.truncate(100_000)
         for suffix in ("spt", "rawacq"):
             (self.source / f".{suffix}").rename(self.source / f"{_DAMAGED}_{suffix}.fits")

@@ -1,18 +1,21 @@
-"""The archive service: scans its source and fetches datasets."""
+"""The archive service: scans its source, fetches datasets, and sweeps up after fetches that failed."""
 
 import asyncio
 import contextlib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from services.archive.fetch import FetchService
 from services.archive.scan import scan
 from services.archive.sources import open_source
+from services.archive.sweep import sweep_raw
 from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
 from shared.errors import TransientError
 from shared.jobs.events import Outbox, send
+from shared.jobs.leftovers import keep_sweeping
 from shared.jobs.runner import Handler
 from shared.logs import get_logger
 from shared.settings import ArchiveSettings, get_settings
@@ -30,12 +33,17 @@ def main() -> None:
         with contextlib.suppress(TransientError):
             open_source(settings.archive.source)
 
+    store = Store(settings.store_url)
+
     def handlers(database: Database) -> Mapping[Stage, Handler]:
-        service = FetchService(database, Store(settings.store_url), settings.calibrator)
+        service = FetchService(database, store, settings.calibrator)
         return {Stage.FETCH: service.fetch}
 
     async def background(database: Database, messenger: Messenger) -> None:
-        await keep_scanning(database, messenger, settings.archive, settings.calibrator.references)
+        await asyncio.gather(
+            keep_scanning(database, messenger, settings.archive, settings.calibrator.references),
+            keep_sweeping([partial(sweep_raw, database, store)], settings.calibrator.sweep_seconds),
+        )
 
     run_worker("archive", settings, ["fetch", "fetch-bulk"], handlers, threads=2, background=background)
 

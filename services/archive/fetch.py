@@ -25,7 +25,7 @@ from shared.jobs.runner import Completion
 from shared.settings import CalibratorSettings
 from shared.store import Store, StoredFile
 
-__all__ = ["FetchService"]
+__all__ = ["FetchService", "raw_folder"]
 
 _NOT_CALIBRATED = ("jit", "jif")
 """Companions that CalCOS does not read: a new one is no reason to calibrate again. A damaged one costs its own rows,
@@ -40,6 +40,11 @@ class _Fetched:
     identity: str
     stored: StoredFile
     product: ArchivedProduct | None = None
+
+
+def raw_folder(rootname: str) -> str:
+    """Folder in the store for the raw files of a dataset."""
+    return f"raw/{rootname}"
 
 
 def _must_be_whole(path: Path) -> bool:
@@ -141,7 +146,7 @@ class FetchService:
                     sha256, _ = source.copy_to(SourceFile.from_entry(entry), local)
                     if _must_be_whole(local):
                         check_fits(local)
-                    stored = self._store.publish(local, f"raw/{rootname}/{sha256[:12]}", sha256)
+                    stored = self._store.publish(local, f"{raw_folder(rootname)}/{sha256[:12]}", sha256)
                     local.unlink()
                 result.append(_Fetched(entry["url"], entry["identity"], stored))
         return result
