@@ -49,4 +49,6 @@ def test_nothing_is_lost_or_double(tmp_path: Path) -> None:
     report = Run(_SEED, _SECONDS, _PAUSE, _LONGEST, portions=8, patience=120.0, real=real).carry_out(tmp_path)
     assert report.violations == [], report
     assert sum(report.injected.values()) > sum(report.missed.values())
-    assert {kind.split()[0] for kind in report.injected} | set(report.left_out) == set(Kind)
+    # Connections can be ended only while their server is there.
+    always = set(Kind) - {Kind.DISCONNECT} - set(report.left_out)
+    assert {name.split()[0] for name in report.injected} >= always
