@@ -1,7 +1,9 @@
 """Connections of the web process: how many, and how long each may take, so that slow ones delay nobody else."""
 
 import asyncio
-import socket
+import fcntl
+import struct
+import termios
 from collections.abc import Iterable
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -27,10 +29,6 @@ class Connection(HttpToolsProtocol):
         self._silent_since, self._is_timed = now, True
         self._is_receiving, self._unread = False, 0
         self._taken_at, self._left = now, 0
-        carrier = transport.get_extra_info("socket")
-        if carrier is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
-            # A client that vanished without a word is given up as soon as one that takes nothing.
-            carrier.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(_STALLED_SECONDS * 1000))
         if len(self.connections) > _MOST:
             others = (other for other in self.connections if isinstance(other, Connection) and other is not self)
             silent = [other for other in others if other.is_silent]
@@ -80,9 +78,16 @@ class Connection(HttpToolsProtocol):
         self._taken_at = self.loop.time()
         super().resume_writing()
 
+    def _unacknowledged(self) -> int:
+        """Count the bytes that the kernel has and the client has not acknowledged: also those to one that vanished."""
+        carrier = self.transport.get_extra_info("socket")
+        if carrier is None or carrier.fileno() < 0 or not hasattr(termios, "TIOCOUTQ"):
+            return 0
+        return int(struct.unpack("i", fcntl.ioctl(carrier.fileno(), termios.TIOCOUTQ, b"\0" * 4))[0])
+
     def check(self, now: float) -> None:
         """End a wait that has been too long."""
-        left = self.transport.get_write_buffer_size()
+        left = self.transport.get_write_buffer_size() + self._unacknowledged()
         if left < self._left or not left:
             self._taken_at = now
         self._left = left
