@@ -48,7 +48,13 @@ from shared.store import Store
 __all__ = ["create_app"]
 
 _UPLOADS = frozenset({"/api/v1/references"})
+_STATIC = Path(__file__).parent / "static"
 _PLOTLY = Path(str(resources.files("plotly"))) / "package_data" / "plotly.min.js"
+
+
+async def _icon() -> FileResponse:
+    """Answer browsers that look for an icon where none is named."""
+    return FileResponse(_STATIC / "icon.svg", media_type="image/svg+xml")
 
 
 async def _plotly_script() -> FileResponse:
@@ -146,5 +152,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(recalibrations.router)
     app.include_router(comparison_pages.router)
     app.add_api_route("/static/plotly.min.js", _plotly_script, include_in_schema=False)
-    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    # Asked for beside what is no page of ours: pictures and JSON.
+    app.add_api_route("/favicon.ico", _icon, include_in_schema=False)
     return app

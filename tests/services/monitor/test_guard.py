@@ -133,7 +133,7 @@ def _lasting(answer: httpx.Response) -> dict[str, str]:
 
 
 async def test_every_answer_has_the_headers_and_head_answers_as_get_does(web: httpx.AsyncClient, app: FastAPI) -> None:
-    paths = [*_paths(app), "/static/cosmo.css", "/static/plotly.min.js", "/static/none.css", "/none"]
+    paths = [*_paths(app), "/favicon.ico", "/static/cosmo.css", "/static/plotly.min.js", "/static/none.css", "/none"]
     assert len(paths) > 45
     for path in paths:
         headers = {} if path.endswith("/audit") else AUTHORISED
