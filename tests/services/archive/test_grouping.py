@@ -117,7 +117,7 @@ def test_exposure_of_two_associations_is_in_both(folder: Path) -> None:
 
 
 def _edit_table(folder: Path, edit: Callable[[fits.FITS_rec], fits.FITS_rec]) -> None:
-    """Write the association table anew, plain."""
+    """Write the association table again, plain."""
     path = folder / "ldfd01010_asn.fits.gz"
     with fits.open(path) as hdus:
         hdus["ASN"].data = edit(hdus["ASN"].data)

@@ -140,7 +140,7 @@ async def test_what_a_run_left_before_does_not_keep_a_monitor_fresh(
         assert answer.status_code == 200, (place, answer.text)
     found = await _json(web, "/api/v1/monitors/fuv-dark")
     assert found["freshness"] == ("stale" if math.isnan(newest) else "ahead")
-    # A run by this version finds the newest anew.
+    # A run by this version finds the newest again.
     await _run(house, messenger, "fuv-dark", 1)
     found = await _json(web, "/api/v1/monitors/fuv-dark")
     assert (found["freshness"], found["last_run"]["newest_mjd"]) == ("stale", 57388.0 + 7 * 39)
