@@ -27,13 +27,18 @@ class Client:
 
     def __init__(self, url: str, token: str | None = None, timeout: float = 30.0) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(base_url=f"{url.rstrip('/')}/api/v1", headers=headers, timeout=timeout)
+        self._http = httpx.Client(
+            base_url=f"{url.rstrip('/')}/api/v1", headers=headers, timeout=timeout
+        )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -42,7 +47,10 @@ class Client:
         self._http.close()
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Send a request; one that only reads once more if the server has closed the idle connection meanwhile."""
+        """Send a request.
+
+        One that only reads once more if the server has closed the idle connection meanwhile.
+        """
         try:
             return self._http.request(method, path, **options)
         except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
@@ -54,7 +62,9 @@ class Client:
         try:
             answer = self._send(method, path, **options)
         except httpx.TransportError as error:
-            raise TransientError(f"no answer from {self._http.base_url}: {error}; is `cosmo up` running?") from error
+            raise TransientError(
+                f"no answer from {self._http.base_url}: {error}; is `cosmo up` running?"
+            ) from error
         if answer.is_success:
             return answer
         try:
@@ -69,7 +79,9 @@ class Client:
         return self._request("GET", path, params=chosen).json()
 
     def _pages(self, path: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-        chosen: dict[str, Any] | None = {key: value for key, value in parameters.items() if value is not None}
+        chosen: dict[str, Any] | None = {
+            key: value for key, value in parameters.items() if value is not None
+        }
         target: str | None = path
         while target is not None:
             answer = self._request("GET", target, params=chosen)
@@ -81,7 +93,9 @@ class Client:
         status: dict[str, Any] = self._get("status")
         return status
 
-    def datasets(self, *, state: str | None = None, kind: str | None = None) -> Iterator[dict[str, Any]]:
+    def datasets(
+        self, *, state: str | None = None, kind: str | None = None
+    ) -> Iterator[dict[str, Any]]:
         """Every dataset, page by page, newest change first."""
         return self._pages("datasets", state=state, kind=kind)
 
@@ -129,7 +143,10 @@ class Client:
         self._request("POST", f"monitors/{name}/runs")
 
     def alerts(self, **filters: Any) -> Iterator[dict[str, Any]]:
-        """List alerts, newest first; filter by ``state``, ``monitor``, ``severity`` and ``rootname``."""
+        """List alerts, newest first.
+
+        Filter by ``state``, ``monitor``, ``severity`` and ``rootname``.
+        """
         return self._pages("alerts", **filters)
 
     def failures(self) -> Iterator[dict[str, Any]]:
@@ -137,7 +154,10 @@ class Client:
         return self._pages("failures")
 
     def audit(self, **filters: Any) -> Iterator[dict[str, Any]]:
-        """List calls that would change state, newest first; filter by ``token`` (its name) and ``since``."""
+        """List calls that would change state, newest first.
+
+        Filter by ``token`` (its name) and ``since``.
+        """
         return self._pages("audit", **filters)
 
     def requeue(self, job_id: int) -> None:
@@ -148,7 +168,9 @@ class Client:
         """Take a failed job off the list."""
         self._request("POST", f"failures/{job_id}/drop")
 
-    def recalibrate(self, rootname: str, recipe: dict[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+    def recalibrate(
+        self, rootname: str, recipe: dict[str, Any], *, dry_run: bool = False
+    ) -> dict[str, Any]:
         """Ask for a calibration with a recipe, or for the list of what the recipe changes.
 
         Raises
@@ -178,7 +200,9 @@ class Client:
         self._request("POST", f"calibrations/{calibration_id}/promote")
 
     def export(self, calibration_id: int) -> bytes:
-        """Archive of a recalibration: edited inputs, list of references, script that reproduces it."""
+        """Archive of a recalibration: edited inputs, list of references, script that reproduces
+        it.
+        """
         return self._request("GET", f"calibrations/{calibration_id}/export").content
 
     def upload_reference(self, path: Path, keyword: str, name: str | None = None) -> dict[str, Any]:
@@ -192,7 +216,11 @@ class Client:
         chosen = name or path.name.removesuffix(".gz")
         with path.open("rb") as stream:
             answer = self._request(
-                "POST", "references", params={"name": chosen, "keyword": keyword}, content=stream, timeout=600.0
+                "POST",
+                "references",
+                params={"name": chosen, "keyword": keyword},
+                content=stream,
+                timeout=600.0,
             )
         found: dict[str, Any] = answer.json()
         return found
@@ -202,11 +230,15 @@ class Client:
         return self._pages("references", keyword=keyword)
 
     def light_curve(self, calibration_id: int) -> list[dict[str, Any]]:
-        """Light curve of a recalibration's sub-exposures, a row for each of them and each segment."""
+        """Light curve of a recalibration's sub-exposures, a row for each of them and each
+        segment.
+        """
         rows: list[dict[str, Any]] = self._get(f"calibrations/{calibration_id}/lightcurve")["items"]
         return rows
 
-    def compare(self, rootname: str, second: int, first: int | None = None, **choice: str) -> dict[str, Any]:
+    def compare(
+        self, rootname: str, second: int, first: int | None = None, **choice: str
+    ) -> dict[str, Any]:
         """Compare two runs of a dataset; the first one is the current one, where none is named.
 
         Parameters
@@ -223,11 +255,18 @@ class Client:
         PermanentError
             If there is no such run, or no such product in both.
         """
-        comparison: dict[str, Any] = self._get(f"datasets/{rootname}/comparison", first=first, second=second, **choice)
+        comparison: dict[str, Any] = self._get(
+            f"datasets/{rootname}/comparison", first=first, second=second, **choice
+        )
         return comparison
 
-    def draw_comparison(self, rootname: str, second: int, first: int | None = None, **choice: str) -> bytes:
-        """Picture (PNG) of the extraction boxes of two runs on the events of an exposure; arguments of `compare`."""
+    def draw_comparison(
+        self, rootname: str, second: int, first: int | None = None, **choice: str
+    ) -> bytes:
+        """Picture (PNG) of the extraction boxes of two runs on the events of an exposure.
+
+        Arguments of `compare`.
+        """
         chosen = {"second": second, **({} if first is None else {"first": first}), **choice}
         return self._request("GET", f"datasets/{rootname}/comparison.png", params=chosen).content
 

@@ -1,1 +1,3 @@
-"""What the services have in common: settings, errors, the database, jobs and events, the broker, the file store."""
+"""What the services have in common: settings, errors, the database, jobs and events, the broker,
+the file store.
+"""

@@ -1,4 +1,6 @@
-"""Products as the archive hands them out: a generation of their own, which gives way to any run of CalCOS here."""
+"""Products as the archive hands them out: a generation of their own, which gives way to any run of
+CalCOS here.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +18,9 @@ from shared.store import StoredFile
 __all__ = ["ArchivedProduct", "association_of", "keep_products", "read_product"]
 
 _PROVENANCE = ("CAL_VER", "CRDS_CTX", "CRDS_VER", "OPUS_VER", "DATE")
-"""Keywords that say how the archive made a product: version of CalCOS, context of its references, when."""
+"""Keywords that say how the archive made a product: version of CalCOS, context of its references,
+when.
+"""
 
 _TRAILER = "trl"
 
@@ -63,15 +67,26 @@ def read_product(path: Path, stored: StoredFile) -> ArchivedProduct:
     """
     file = FitsFile(lambda: path.open("rb"), path.name)
     header = file.headers[0]
-    provenance = {key: str(header[key]).strip() for key in _PROVENANCE if header.get(key) is not None}
-    lines = file.lines(file.find(_TRAILER.upper())) if parse_name(stored.name).suffix == _TRAILER else []
+    provenance = {
+        key: str(header[key]).strip() for key in _PROVENANCE if header.get(key) is not None
+    }
+    lines = (
+        file.lines(file.find(_TRAILER.upper()))
+        if parse_name(stored.name).suffix == _TRAILER
+        else []
+    )
     return ArchivedProduct(stored, provenance, "\n".join(lines))
 
 
 async def keep_products(
-    session: AsyncSession, dataset_id: int, products: Sequence[ArchivedProduct], *, job: tuple[int, int] | None = None
+    session: AsyncSession,
+    dataset_id: int,
+    products: Sequence[ArchivedProduct],
+    *,
+    job: tuple[int, int] | None = None,
 ) -> tuple[Run, bool]:
-    """Record products as the archive's generation of a dataset, and make it the current one if no run of CalCOS is.
+    """Record products as the archive's generation of a dataset, and make it the current one if no
+    run of CalCOS is.
 
     Parameters
     ----------
@@ -90,8 +105,12 @@ async def keep_products(
         The record of the generation, and whether readers are to see it.
     """
     mine = (Run.dataset_id == dataset_id, Run.kind == "archive")
-    newest = (await session.execute(select(Run).where(*mine).order_by(Run.id.desc()).limit(1))).scalar_one_or_none()
-    kept = newest is not None and (job is None or await _files_of(session, newest) == _checksums(products))
+    newest = (
+        await session.execute(select(Run).where(*mine).order_by(Run.id.desc()).limit(1))
+    ).scalar_one_or_none()
+    kept = newest is not None and (
+        job is None or await _files_of(session, newest) == _checksums(products)
+    )
     run = newest if newest is not None and kept else _new_run(dataset_id, job)
     session.add(run)
     run.provenance = {**run.provenance, **{one.stored.name: one.provenance for one in products}}
@@ -102,7 +121,9 @@ async def keep_products(
     await session.flush()
     for product in products:
         await _keep_file(session, run, product.stored)
-    calibrated = select(Run.id).where(Run.dataset_id == dataset_id, Run.current, Run.kind == "calcos")
+    calibrated = select(Run.id).where(
+        Run.dataset_id == dataset_id, Run.current, Run.kind == "calcos"
+    )
     if (await session.execute(calibrated.limit(1))).first() is not None:
         return run, False
     await make_current(session, run)
@@ -121,10 +142,24 @@ async def _files_of(session: AsyncSession, run: Run) -> dict[str, str]:
 def _new_run(dataset_id: int, job: tuple[int, int] | None) -> Run:
     job_id, attempt = job or (None, 1)
     return Run(
-        dataset_id=dataset_id, job_id=job_id, attempt=attempt, kind="archive", current=False, calcos_version="",
-        inputs={}, references={}, switches={}, randseeds={}, accepted_missing=[], warnings=[], provenance={},
-        wall_seconds=0.0, cpu_seconds=0.0, peak_rss_mb=0.0, trailer="",
-    )  # fmt: skip
+        dataset_id=dataset_id,
+        job_id=job_id,
+        attempt=attempt,
+        kind="archive",
+        current=False,
+        calcos_version="",
+        inputs={},
+        references={},
+        switches={},
+        randseeds={},
+        accepted_missing=[],
+        warnings=[],
+        provenance={},
+        wall_seconds=0.0,
+        cpu_seconds=0.0,
+        peak_rss_mb=0.0,
+        trailer="",
+    )
 
 
 async def _keep_file(session: AsyncSession, run: Run, stored: StoredFile) -> None:
@@ -136,9 +171,16 @@ async def _keep_file(session: AsyncSession, run: Run, stored: StoredFile) -> Non
     if file is None:
         name = parse_name(stored.name)
         file = File(
-            dataset_id=run.dataset_id, origin="product", path=stored.path, name=stored.name, rootname=name.rootname,
-            suffix=name.suffix, size=stored.size, sha256=stored.sha256, current=False,
-        )  # fmt: skip
+            dataset_id=run.dataset_id,
+            origin="product",
+            path=stored.path,
+            name=stored.name,
+            rootname=name.rootname,
+            suffix=name.suffix,
+            size=stored.size,
+            sha256=stored.sha256,
+            current=False,
+        )
         session.add(file)
     file.run_id = run.id
     await session.flush()

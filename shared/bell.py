@@ -1,4 +1,6 @@
-"""A broker that wakes who waits for a message, so that idle workers need not ask for one many times a second."""
+"""A broker that wakes who waits for a message, so that idle workers need not ask for one many times
+a second.
+"""
 
 import threading
 from collections.abc import Iterable
@@ -20,19 +22,25 @@ _RETRY_SECONDS = 1.0
 
 
 class BellBroker(RedisBroker):
-    """dramatiq on Redis, where every message that is sent rings a bell: a channel that idle consumers listen to.
+    """dramatiq on Redis, where every message that is sent rings a bell: a channel that idle
+    consumers listen to.
 
     Who misses the bell, as while Redis is away, looks by itself after the timeout of its worker.
     """
 
     refusal: str | None = None
-    """What Redis last answered in place of a message, such as that its disk is full; None since it gave one or none."""
+    """What Redis last answered in place of a message, such as that its disk is full.
+
+    None since it gave one or none.
+    """
 
     @cached_property
     def _bell(self) -> "_Bell":
         return _Bell(self.client, f"{self.namespace}:bell")
 
-    def enqueue(self, message: dramatiq.Message[Any], *, delay: int | None = None) -> dramatiq.Message[Any]:
+    def enqueue(
+        self, message: dramatiq.Message[Any], *, delay: int | None = None
+    ) -> dramatiq.Message[Any]:
         """Send a message and ring the bell.
 
         Raises
@@ -71,7 +79,10 @@ class BellBroker(RedisBroker):
         self.repair(queue_name)
 
     def repair(self, queue_name: str) -> None:
-        """Remove keys of a queue that are not of the type that dramatiq makes them; a broker that is away is left."""
+        """Remove keys of a queue that are not of the type that dramatiq makes them.
+
+        A broker that is away is left.
+        """
         acks = f"{self.namespace}:__acks__.{self.broker_id}.{queue_name}"
         queue, heartbeats = f"{self.namespace}:{queue_name}", f"{self.namespace}:__heartbeats__"
         types = {queue: "list", f"{queue}.msgs": "hash", acks: "set", heartbeats: "zset"}
@@ -94,7 +105,8 @@ class BellBroker(RedisBroker):
 class _BellConsumer(Consumer):
     """Consumer that asks for messages when its bell has rung, or one of its own is done with.
 
-    Whatever lies in Redis, it goes on: a message is lost at worst, and the dispatcher sends that again.
+    Whatever lies in Redis, it goes on: a message is lost at worst, and the dispatcher sends that
+    again.
 
     Parameters
     ----------
@@ -108,7 +120,9 @@ class _BellConsumer(Consumer):
         How long it is waited for.
     """
 
-    def __init__(self, broker: BellBroker, inner: Any, rung: threading.Event, seconds: float) -> None:
+    def __init__(
+        self, broker: BellBroker, inner: Any, rung: threading.Event, seconds: float
+    ) -> None:
         self._broker, self._inner, self._rung, self._seconds = broker, inner, rung, seconds
 
     def __next__(self) -> MessageProxy | None:
@@ -182,7 +196,9 @@ class _Bell:
                     while not self._closed.is_set():
                         message = channel.get_message(timeout=_LISTEN_SECONDS)
                         # Whatever else is said on the channel is none of our queues.
-                        if message is not None and (rung := self._rung.get(message["data"].decode(errors="replace"))):
+                        if message is not None and (
+                            rung := self._rung.get(message["data"].decode(errors="replace"))
+                        ):
                             rung.set()
             except redis.RedisError as error:
                 get_logger().warning("the bell of the queues is not heard", error=str(error))

@@ -1,7 +1,8 @@
 """dramatiq on Redis. Messages carry a job's id and nothing else: Postgres knows the rest.
 
-Retries, time limits and dead letters belong to the jobs table, so none of dramatiq's own middleware is installed. Every
-message may be lost or come twice; the claim in `shared.jobs.claims` makes both harmless.
+Retries, time limits and dead letters belong to the jobs table, so none of dramatiq's own middleware
+is installed. Every message may be lost or come twice; the claim in `shared.jobs.claims` makes both
+harmless.
 """
 
 from collections.abc import Callable
@@ -46,14 +47,22 @@ def make_broker(url: str) -> BellBroker:
         Redis URL.
     """
     # maintenance_chance: a dead worker's messages come back within a heartbeat, not after minutes.
-    client = redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=5, health_check_interval=30)
+    client = redis.Redis.from_url(
+        url, socket_timeout=10, socket_connect_timeout=5, health_check_interval=30
+    )
     return BellBroker(
-        client=client, namespace="cosmo", middleware=[], maintenance_chance=1_000_000, heartbeat_timeout=60_000
+        client=client,
+        namespace="cosmo",
+        middleware=[],
+        maintenance_chance=1_000_000,
+        heartbeat_timeout=60_000,
     )
 
 
 def declare_actors(broker: BellBroker, queue: str, run_job: Callable[[int], None]) -> None:
-    """Say what the messages of a worker do; of two that it holds, it takes the one that somebody waits for first.
+    """Say what the messages of a worker do.
+
+    Of two that it holds, it takes the one that somebody waits for first.
 
     Parameters
     ----------
@@ -92,7 +101,9 @@ class Messenger:
         """
         actor = _BULK_ACTOR if is_bulk(queue) else _ACTOR
         self._broker.enqueue(
-            dramatiq.Message(queue_name=queue, actor_name=actor, args=(job_id,), kwargs={}, options={})
+            dramatiq.Message(
+                queue_name=queue, actor_name=actor, args=(job_id,), kwargs={}, options={}
+            )
         )
 
     def waiting(self, queue: str) -> int:

@@ -18,7 +18,9 @@ def finite_json(content: Any) -> str:
     try:
         return json.dumps(content, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     except ValueError:  # rare, so that the numbers are looked at only then
-        return json.dumps(_finite(content), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(
+            _finite(content), allow_nan=False, ensure_ascii=False, separators=(",", ":")
+        )
 
 
 def _finite(content: Any) -> Any:

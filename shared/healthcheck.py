@@ -44,10 +44,14 @@ def serve_health(port: int, fault: Callable[[], str | None]) -> None:
             return answer
         known = path in ("/health/live", "/health/ready")
         reason = fault() if path == "/health/ready" else None if known else f"there is no {path}"
-        status = "200 OK" if reason is None else "503 Service Unavailable" if known else "404 Not Found"
+        status = (
+            "200 OK" if reason is None else "503 Service Unavailable" if known else "404 Not Found"
+        )
         start_response(status, [("Content-Type", "application/json")])
         return [
-            json.dumps({"status": "ok"} if reason is None else {"status": "unavailable", "reason": reason}).encode()
+            json.dumps(
+                {"status": "ok"} if reason is None else {"status": "unavailable", "reason": reason}
+            ).encode()
         ]
 
     # Several threads: a probe that waits for Postgres must not make the process look dead.

@@ -15,7 +15,9 @@ __all__ = ["configure_logging", "current_trace", "get_logger"]
 
 
 class _Output(io.TextIOBase):
-    """Standard error, whose trouble (a full disk, a reader that is gone) must not become that of who writes a line."""
+    """Standard error, whose trouble (a full disk, a reader that is gone) must not become that of
+    who writes a line.
+    """
 
     def write(self, text: str) -> int:
         with contextlib.suppress(OSError, ValueError):
@@ -53,12 +55,20 @@ def configure_logging(service: str, level: str = "INFO") -> None:
     structlog.contextvars.bind_contextvars(service=service)
 
 
-def _mask(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    return {key: mask_passwords(value) if isinstance(value, str) else value for key, value in event.items()}
+def _mask(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    return {
+        key: mask_passwords(value) if isinstance(value, str) else value
+        for key, value in event.items()
+    }
 
 
 def current_trace() -> str:
-    """Trace of the work that is being done here (32 hexadecimal digits, as in W3C Trace Context); else a new one."""
+    """Trace of the work that is being done here (32 hexadecimal digits, as in W3C Trace Context).
+
+    Else a new one.
+    """
     found = structlog.contextvars.get_contextvars().get("trace")
     return found if isinstance(found, str) else uuid.uuid4().hex
 

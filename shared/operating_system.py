@@ -1,4 +1,6 @@
-"""What Linux alone offers, each with what does the same, less well, on another POSIX system such as macOS."""
+"""What Linux alone offers, each with what does the same, less well, on another POSIX system such as
+macOS.
+"""
 
 import contextlib
 import ctypes
@@ -56,12 +58,17 @@ while not select.select([0], [], [], 1.0)[0]:
     os.kill(child, 0)
 os.kill(child, number)
 """
-"""Waits for the end of file of its input, which comes when the other end's process is gone; ends with the child."""
+"""Waits for the end of file of its input, which comes when the other end's process is gone.
+
+Ends with the child.
+"""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What a process has cost so far: seconds of processor time, and the most memory that it held, MB."""
+    """What a process has cost so far: seconds of processor time, and the most memory that it held,
+    MB.
+    """
 
     cpu_seconds: float
     peak_mb: float
@@ -76,7 +83,9 @@ def _prctl(option: int, *values: int) -> None:
 
 
 def signal_at_parents_end(number: int) -> None:
-    """Have the kernel signal this process when its parent ends, across an exec too; elsewhere than on Linux `tie` does.
+    """Have the kernel signal this process when its parent ends, across an exec too.
+
+    Elsewhere than on Linux `tie` does.
 
     Parameters
     ----------
@@ -88,7 +97,8 @@ def signal_at_parents_end(number: int) -> None:
 
 
 def tie(child: int, number: int) -> None:
-    """Signal a child when this process ends, where the kernel does not (see `signal_at_parents_end`).
+    """Signal a child when this process ends, where the kernel does not (see
+    `signal_at_parents_end`).
 
     Parameters
     ----------
@@ -162,7 +172,9 @@ def _end_when(over: Callable[[], bool]) -> None:
 
 
 def usage_of(process: int) -> Usage | None:
-    """Usage of another process; None if it has ended. Elsewhere than on Linux the memory is that of this moment.
+    """Usage of another process.
+
+    None if it has ended. Elsewhere than on Linux the memory is that of this moment.
 
     Parameters
     ----------
@@ -179,12 +191,17 @@ def _usage_by_proc(folder: Path) -> Usage:
     fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
     ticks = sum(map(int, fields[11:15]))  # utime, stime, and its children's, proc(5)
     status = (folder / "status").read_text()
-    return Usage(ticks / os.sysconf("SC_CLK_TCK"), int(status.split("VmHWM:", 1)[1].split(maxsplit=1)[0]) / 1024)
+    return Usage(
+        ticks / os.sysconf("SC_CLK_TCK"),
+        int(status.split("VmHWM:", 1)[1].split(maxsplit=1)[0]) / 1024,
+    )
 
 
 def _usage_by_ps(process: int) -> Usage:
     command = ["ps", "-o", "time=,rss=", "-p", str(process)]
-    clock, kilobytes = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+    clock, kilobytes = subprocess.run(
+        command, capture_output=True, text=True, check=False
+    ).stdout.split()
     days, _, clock = clock.rpartition("-")
     seconds = 0.0
     for part in clock.split(":"):
@@ -195,9 +212,12 @@ def _usage_by_ps(process: int) -> Usage:
 def own_usage() -> Usage:
     """Usage of this process and its children that have ended."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10  # bytes there, kilobytes here, getrusage(2)
+    unit = (
+        1 << 20 if sys.platform == "darwin" else 1 << 10
+    )  # bytes there, kilobytes here, getrusage(2)
     return Usage(
-        sum(usage.ru_utime + usage.ru_stime for usage in usages), max(usage.ru_maxrss for usage in usages) / unit
+        sum(usage.ru_utime + usage.ru_stime for usage in usages),
+        max(usage.ru_maxrss for usage in usages) / unit,
     )
 
 
@@ -222,7 +242,10 @@ def usable_cores() -> int:
 
 
 def shared_memory_mb() -> float | None:
-    """Room in ``/dev/shm`` for memory that processes share, MB; None where the system keeps it elsewhere."""
+    """Room in ``/dev/shm`` for memory that processes share, MB.
+
+    None where the system keeps it elsewhere.
+    """
     if not LINUX:
         return None
     place = "/dev/shm"  # noqa: S108 - the C library has no other
@@ -233,7 +256,10 @@ def shared_memory_mb() -> float | None:
 
 
 def semaphores_work() -> bool:
-    """Whether processes can share locks, as a pool of them does; on Linux that takes a ``/dev/shm``."""
+    """Whether processes can share locks, as a pool of them does.
+
+    On Linux that takes a ``/dev/shm``.
+    """
     try:
         multiprocessing.get_context("spawn").Lock()
     except OSError:
@@ -250,7 +276,8 @@ def forked_pools_work() -> bool:
 
 
 def enter_user_namespace(user: int) -> None:
-    """Become another user in a new user namespace, and stay the same one outside it: files stay whose they are.
+    """Become another user in a new user namespace, and stay the same one outside it: files stay
+    whose they are.
 
     Parameters
     ----------
@@ -267,13 +294,19 @@ def enter_user_namespace(user: int) -> None:
     owner, group = os.geteuid(), os.getegid()
     if _libc.unshare(_CLONE_NEWUSER) != 0:
         raise OSError(ctypes.get_errno(), "unshare(CLONE_NEWUSER)")
-    maps = (("setgroups", "deny"), ("uid_map", f"{user} {owner} 1"), ("gid_map", f"{user} {group} 1"))
+    maps = (
+        ("setgroups", "deny"),
+        ("uid_map", f"{user} {owner} 1"),
+        ("gid_map", f"{user} {group} 1"),
+    )
     for name, content in maps:
         Path(f"/proc/self/{name}").write_text(content)
 
 
 def child_can(prepare: Callable[[], None]) -> bool:
-    """Whether a child process can do something, such as to become another user, before its program starts."""
+    """Whether a child process can do something, such as to become another user, before its program
+    starts.
+    """
     try:
         subprocess.run(["true"], preexec_fn=prepare, check=True)
     except (OSError, subprocess.SubprocessError):
@@ -282,10 +315,11 @@ def child_can(prepare: Callable[[], None]) -> bool:
 
 
 def assume_user(user: int) -> None:
-    """Change from root to another user for good, who on Linux still reaches every file, as root does.
+    """Change from root to another user for good, who on Linux still reaches every file, as root
+    does.
 
-    Programs that refuse to run as root so work in folders that only root may enter. Where the container lets not even
-    root pass over modes, the user reaches what any other would.
+    Programs that refuse to run as root so work in folders that only root may enter. Where the
+    container lets not even root pass over modes, the user reaches what any other would.
 
     Parameters
     ----------
@@ -294,13 +328,17 @@ def assume_user(user: int) -> None:
     """
     if LINUX:
         _prctl(_PR_SET_KEEPCAPS, 1)
-        _prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP)  # access(2) would ignore the capability without it
+        _prctl(
+            _PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP
+        )  # access(2) would ignore the capability without it
     os.setgroups([])
     os.setgid(user)
     os.setuid(user)
     if LINUX:
         bit = 1 << _CAP_DAC_OVERRIDE
         header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-        sets = (ctypes.c_uint32 * 6)(bit, bit, bit, 0, 0, 0)  # effective, permitted, inheritable; then the higher bits
+        sets = (ctypes.c_uint32 * 6)(
+            bit, bit, bit, 0, 0, 0
+        )  # effective, permitted, inheritable; then the higher bits
         if _libc.capset(header, sets) == 0:
             _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE)

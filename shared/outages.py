@@ -1,4 +1,6 @@
-"""Trouble of the environment (disk, store, database, memory): it is no job's fault, and stops every job alike."""
+"""Trouble of the environment (disk, store, database, memory): it is no job's fault, and stops every
+job alike.
+"""
 
 import errno
 
@@ -21,12 +23,16 @@ _ERRNOS = frozenset(
 
 
 def is_trouble(error: BaseException) -> bool:
-    """Whether an error is the environment's, so that the work is to wait until that is well again."""
+    """Whether an error is the environment's, so that the work is to wait until that is well
+    again.
+    """
     if isinstance(error, DBAPIError):
         return is_outage(error)
     if isinstance(error, OSError) and error.errno in _ERRNOS:
         return True
-    return isinstance(error, (OutageError, MemoryError, PoolTimeoutError, ConnectionError, TimeoutError))
+    return isinstance(
+        error, (OutageError, MemoryError, PoolTimeoutError, ConnectionError, TimeoutError)
+    )
 
 
 def refusal(error: OSError, message: str) -> TransientError:

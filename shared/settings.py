@@ -27,44 +27,73 @@ class JobSettings(BaseModel):
     """How jobs are claimed, renewed, retried and swept."""
 
     lease_seconds: float = Field(30.0, gt=0, description="How long a claim holds without renewal")
-    sweep_seconds: float = Field(5.0, gt=0, description="Pause between two sweeps of the dispatcher")
-    resend_seconds: float = Field(10.0, gt=0, description="When a silent job's message is sent again")
+    sweep_seconds: float = Field(
+        5.0, gt=0, description="Pause between two sweeps of the dispatcher"
+    )
+    resend_seconds: float = Field(
+        10.0, gt=0, description="When a silent job's message is sent again"
+    )
     max_attempts: int = Field(6, ge=1, description="Tries before a transient failure is final")
-    backoff_seconds: float = Field(5.0, ge=0, description="First pause before a retry; doubles each time, up to 30 s")
+    backoff_seconds: float = Field(
+        5.0, ge=0, description="First pause before a retry; doubles each time, up to 30 s"
+    )
     window: int = Field(200, ge=1, description="Messages of one queue that wait in Redis at once")
-    grace_seconds: float = Field(10.0, ge=0, description="After SIGTERM, before a running job is given back")
+    grace_seconds: float = Field(
+        10.0, ge=0, description="After SIGTERM, before a running job is given back"
+    )
 
 
 class ArchiveSettings(BaseModel):
     """Where datasets come from."""
 
-    source: str | None = Field(None, description="Source that is scanned: a folder or any fsspec URL")
+    source: str | None = Field(
+        None, description="Source that is scanned: a folder or any fsspec URL"
+    )
     scan_seconds: float = Field(60.0, gt=0, description="Pause between two scans")
     bulk_above: int = Field(
         100,
         ge=0,
-        description="More datasets to fetch at once than these are bulk work, which nobody waits for",
+        description="More datasets to fetch at once than these are bulk work, which nobody waits "
+        "for",
     )
 
 
 class CalibratorSettings(BaseModel):
     """How CalCOS is run."""
 
-    references: Path | None = Field(None, description="Folder with the reference files (plain or gzipped)")
+    references: Path | None = Field(
+        None, description="Folder with the reference files (plain or gzipped)"
+    )
     reference_cache: Path = Field(
         Path("cosmo-data/references"), description="Where gzipped references are unpacked once"
     )
-    crds: Path | None = Field(None, description="Cache of CRDS, for contexts that recipes name; nothing is fetched")
-    scratch: Path = Field(Path("cosmo-data/scratch"), description="Local folder of the runs' scratch")
+    crds: Path | None = Field(
+        None, description="Cache of CRDS, for contexts that recipes name; nothing is fetched"
+    )
+    scratch: Path = Field(
+        Path("cosmo-data/scratch"), description="Local folder of the runs' scratch"
+    )
     wall_limit_seconds: float = Field(3600.0, gt=0, description="Wall-clock limit of a run")
     memory_limit_mb: int = Field(8192, gt=0, description="Address space of a run, MB")
     calcos_version: str = Field("3.6.2", description="CalCOS version that results are made with")
-    randseed: int = Field(1, ge=0, description="RANDSEED where the raw header leaves it to the clock")
-    acceleration: bool = Field(True, description="Whether faster functions with the same results stand in for CalCOS's")
-    acceleration_without: str = Field("", description="Those of them that are left out, comma separated")
-    processes: int = Field(4, ge=1, description="Most processes that a run may use while cores are idle")
-    keep: str = Field("*", description="Suffixes of the products that are kept, comma separated; * is all")
-    sweep_seconds: float = Field(600.0, gt=0, description="Pause between two sweeps of what killed runs left")
+    randseed: int = Field(
+        1, ge=0, description="RANDSEED where the raw header leaves it to the clock"
+    )
+    acceleration: bool = Field(
+        True, description="Whether faster functions with the same results stand in for CalCOS's"
+    )
+    acceleration_without: str = Field(
+        "", description="Those of them that are left out, comma separated"
+    )
+    processes: int = Field(
+        4, ge=1, description="Most processes that a run may use while cores are idle"
+    )
+    keep: str = Field(
+        "*", description="Suffixes of the products that are kept, comma separated; * is all"
+    )
+    sweep_seconds: float = Field(
+        600.0, gt=0, description="Pause between two sweeps of what killed runs left"
+    )
 
 
 class Scope(StrEnum):
@@ -107,19 +136,25 @@ class ApiSettings(BaseModel):
     host: str = Field("127.0.0.1", description="Address that the web process listens on")
     port: int = Field(8080, ge=0, le=65535, description="Port that the web process listens on")
     descriptor: int | None = Field(
-        None, ge=0, description="Listening socket that the web process inherits, in place of host and port"
+        None,
+        ge=0,
+        description="Listening socket that the web process inherits, in place of host and port",
     )
     hosts: list[str] = Field(
         default_factory=list,
-        description="Names, beside those of the loopback, by which the web process is addressed; needed where it "
+        description="Names, beside those of the loopback, by which the web process is addressed; "
+        "needed where it "
         "listens on another address",
     )
     tokens: dict[str, Token] = Field(
         default_factory=dict,
-        description="Name to bearer token of those who may change state, or to its ``token`` and ``scopes``",
+        description="Name to bearer token of those who may change state, or to its ``token`` and "
+        "``scopes``",
     )
     statement_timeout: float = Field(10.0, gt=0, description="Longest query of a request, seconds")
-    upload_limit_mb: int = Field(1024, gt=0, description="Largest reference file that may be uploaded, MB")
+    upload_limit_mb: int = Field(
+        1024, gt=0, description="Largest reference file that may be uploaded, MB"
+    )
     calibrations_per_token: int = Field(
         20, ge=1, description="Recalibrations of one token that may wait or run at once"
     )
@@ -128,18 +163,25 @@ class ApiSettings(BaseModel):
     def known_hosts(self) -> frozenset[str]:
         """Names by which the web process may be addressed, in lower case."""
         listening = [self.host] if _is_loopback(self.host) else []
-        return frozenset(name.strip("[]").lower() for name in (*_LOOPBACK_NAMES, *listening, *self.hosts))
+        return frozenset(
+            name.strip("[]").lower() for name in (*_LOOPBACK_NAMES, *listening, *self.hosts)
+        )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not (_is_loopback(self.host) or self.hosts):
             raise ValueError(
-                f"COSMO_API__HOST is {self.host}, which others reach: name the host names that they use in "
+                f"COSMO_API__HOST is {self.host}, which others reach: name the host names that "
+                "they use in "
                 'COSMO_API__HOSTS, e.g. ["cosmo.example.org"]'
             )
-        secrets = [secret for token in self.tokens.values() if (secret := token.token.get_secret_value())]
+        secrets = [
+            secret for token in self.tokens.values() if (secret := token.token.get_secret_value())
+        ]
         if len(set(secrets)) < len(secrets):
-            raise ValueError("COSMO_API__TOKENS has one token under two names; give each name its own")
+            raise ValueError(
+                "COSMO_API__TOKENS has one token under two names; give each name its own"
+            )
         return self
 
 
@@ -147,21 +189,34 @@ class MonitorSettings(BaseModel):
     """When monitors run, and how they tell of it."""
 
     look_seconds: float = Field(2.0, gt=0, description="Pause between two looks for new rows")
-    quiet_seconds: float = Field(10.0, ge=0, description="Quiet time after new rows before a monitor runs")
-    longest_wait_seconds: float = Field(300.0, ge=0, description="Longest wait of a monitor while rows keep coming")
-    delivery_attempts: int = Field(6, ge=1, description="Tries before a message to a subscriber is given up")
-    smtp_host: str | None = Field(None, description="Mail server for subscriptions by e-mail; none sends no mail")
+    quiet_seconds: float = Field(
+        10.0, ge=0, description="Quiet time after new rows before a monitor runs"
+    )
+    longest_wait_seconds: float = Field(
+        300.0, ge=0, description="Longest wait of a monitor while rows keep coming"
+    )
+    delivery_attempts: int = Field(
+        6, ge=1, description="Tries before a message to a subscriber is given up"
+    )
+    smtp_host: str | None = Field(
+        None, description="Mail server for subscriptions by e-mail; none sends no mail"
+    )
     smtp_port: int = Field(25, gt=0, le=65535, description="Port of the mail server")
     smtp_security: Literal["none", "starttls", "tls"] = Field(
-        "none", description="How the connection to the mail server is secured: none, starttls or tls"
+        "none",
+        description="How the connection to the mail server is secured: none, starttls or tls",
     )
-    smtp_user: str | None = Field(None, description="User of the mail server; none logs in as nobody")
+    smtp_user: str | None = Field(
+        None, description="User of the mail server; none logs in as nobody"
+    )
     smtp_password: SecretStr | None = Field(None, description="Password of that user")
     subscription_failures: int = Field(
         10, ge=1, description="Failed attempts in succession after which a subscription is disabled"
     )
     webhook_networks: str = Field(
-        "", description="Networks that webhooks may go to beside public addresses, comma separated (10.0.0.0/8)"
+        "",
+        description="Networks that webhooks may go to beside public addresses, comma separated "
+        "(10.0.0.0/8)",
     )
     mail_from: str = Field("cosmo@localhost", description="Sender of the mails")
 
@@ -177,9 +232,14 @@ class MonitorSettings(BaseModel):
 class CheckSettings(BaseModel):
     """How often it is checked that everything is as it must be."""
 
-    interval_seconds: float = Field(86400.0, gt=0, description="Pause between two checks of the invariants")
+    interval_seconds: float = Field(
+        86400.0, gt=0, description="Pause between two checks of the invariants"
+    )
     sample: int = Field(
-        200, ge=0, description="Files that each of these reads whole, those that were not read for longest first"
+        200,
+        ge=0,
+        description="Files that each of these reads whole, those that were not read for longest "
+        "first",
     )
 
 
@@ -196,11 +256,17 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "postgresql+asyncpg://cosmo:cosmo@localhost/cosmo", description="SQLAlchemy URL of Postgres"
     )
-    redis_url: str = Field("redis://localhost:6379/0", description="URL of the Redis-compatible broker")
+    redis_url: str = Field(
+        "redis://localhost:6379/0", description="URL of the Redis-compatible broker"
+    )
     store_url: str = Field("file://cosmo-data/store", description="fsspec URL of the file store")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
-    instance: str | None = Field(None, description="Name of a worker process; its service and host if left out")
-    health_port: int = Field(0, ge=0, le=65535, description="Port of a worker's health and metrics; 0 is off")
+    instance: str | None = Field(
+        None, description="Name of a worker process; its service and host if left out"
+    )
+    health_port: int = Field(
+        0, ge=0, le=65535, description="Port of a worker's health and metrics; 0 is off"
+    )
     jobs: JobSettings = Field(default_factory=JobSettings)
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     calibrator: CalibratorSettings = Field(default_factory=CalibratorSettings)

@@ -1,4 +1,7 @@
-"""The file store: an fsspec URL. Files are staged, checksummed and then published; nothing is overwritten."""
+"""The file store: an fsspec URL. Files are staged, checksummed and then published.
+
+Nothing is overwritten.
+"""
 
 import hashlib
 import shutil
@@ -49,7 +52,14 @@ class StoredEntry:
 
 def _modified(details: Mapping[str, Any]) -> float:
     """When a file was last modified, seconds since 1970; 0 where its file system does not say."""
-    found = next((details[key] for key in ("mtime", "LastModified", "last_modified", "created") if key in details), 0.0)
+    found = next(
+        (
+            details[key]
+            for key in ("mtime", "LastModified", "last_modified", "created")
+            if key in details
+        ),
+        0.0,
+    )
     return found.timestamp() if isinstance(found, datetime) else float(found or 0.0)
 
 
@@ -98,7 +108,8 @@ class Store:
         except OSError as error:
             self._discard(staged)
             raise OutageError(
-                f"the store {self.url} did not take {path}/{source.name}: {error}; free space or repair it"
+                f"the store {self.url} did not take {path}/{source.name}: {error}; free space or "
+                "repair it"
             ) from error
         return StoredFile(path, source.name, source.stat().st_size, digest)
 
@@ -123,7 +134,9 @@ class Store:
         except FileNotFoundError as error:
             raise PermanentError(f"{path} is not in the store {self.url}") from error
         except OSError as error:
-            raise OutageError(f"the store {self.url} does not hand out {path}: {error}; repair it") from error
+            raise OutageError(
+                f"the store {self.url} does not hand out {path}: {error}; repair it"
+            ) from error
         with stream:
             yield stream
 
@@ -161,7 +174,9 @@ class Store:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise OutageError(f"the store {self.url} does not list {path}: {error}; repair it") from error
+            raise OutageError(
+                f"the store {self.url} does not list {path}: {error}; repair it"
+            ) from error
         return [
             StoredEntry(str(entry["name"]).rsplit("/", 1)[-1], int(entry["size"]))
             for entry in found
@@ -185,12 +200,16 @@ class Store:
 
         def refuse(error: OSError) -> None:
             if not isinstance(error, FileNotFoundError):  # removed meanwhile
-                raise OutageError(f"the store {self.url} cannot be listed: {error}; repair it") from error
+                raise OutageError(
+                    f"the store {self.url} cannot be listed: {error}; repair it"
+                ) from error
 
         for folder, _, files in self._fs.walk(self._root, detail=True, on_error=refuse):
             path = str(folder).removeprefix(self._root).strip("/")
             if path.split("/")[0] != _STAGING:
-                yield from ((path, name) for name, details in files.items() if _modified(details) <= latest)
+                yield from (
+                    (path, name) for name, details in files.items() if _modified(details) <= latest
+                )
 
     def folders(self, path: str) -> list[str]:
         """Names of the folders below a folder; empty where there is none."""
@@ -198,7 +217,9 @@ class Store:
             found = self._fs.ls(f"{self._root}/{path}", detail=True)
         except FileNotFoundError:
             return []
-        return sorted(str(entry["name"]).rsplit("/", 1)[-1] for entry in found if entry["type"] == "directory")
+        return sorted(
+            str(entry["name"]).rsplit("/", 1)[-1] for entry in found if entry["type"] == "directory"
+        )
 
     def remove(self, path: str) -> None:
         """Remove a folder and what is in it; no error where there is none."""

@@ -18,8 +18,8 @@ def path_of(url: str) -> Path | None:
     Parameters
     ----------
     url
-        URL; relative ones (``file://cosmo-data/store``) begin at the working directory. What lies in another one
-        (``zip::/data/visit.zip``) is no path.
+        URL; relative ones (``file://cosmo-data/store``) begin at the working directory. What lies
+        in another one (``zip::/data/visit.zip``) is no path.
     """
     scheme, colon, rest = url.partition(":")
     if colon and scheme == "file":

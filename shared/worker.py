@@ -1,4 +1,6 @@
-"""A worker process: dramatiq threads that hand job ids to the runner, the dispatcher, and a clean stop."""
+"""A worker process: dramatiq threads that hand job ids to the runner, the dispatcher, and a clean
+stop.
+"""
 
 import asyncio
 import contextlib
@@ -45,7 +47,9 @@ def run_worker(
     threads: int = 1,
     background: Background | None = None,
 ) -> None:
-    """Work on queues until SIGTERM or SIGINT; Postgres and the broker may be away at the start as at any time.
+    """Work on queues until SIGTERM or SIGINT.
+
+    Postgres and the broker may be away at the start as at any time.
 
     Parameters
     ----------
@@ -60,7 +64,8 @@ def run_worker(
     threads
         Jobs at once in this process; 1 for long ones.
     background
-        Further work of the service beside its queues, started again when it fails, cancelled at the stop.
+        Further work of the service beside its queues, started again when it fails, cancelled at the
+        stop.
 
     Raises
     ------
@@ -90,11 +95,16 @@ async def _work(
     database = Database(settings.database_url)
     broker = make_broker(settings.redis_url)
     readiness = Readiness(database, broker)
-    serve_health(settings.health_port, lambda: asyncio.run_coroutine_threadsafe(readiness.fault(), loop).result())
+    serve_health(
+        settings.health_port,
+        lambda: asyncio.run_coroutine_threadsafe(readiness.fault(), loop).result(),
+    )
     try:
         if await _unless(stop, wait_until_current(database)):
             messenger = Messenger(broker)
-            runner = JobRunner(database, messenger, settings.jobs, handlers(database), worker_name(service))
+            runner = JobRunner(
+                database, messenger, settings.jobs, handlers(database), worker_name(service)
+            )
             name = settings.instance or f"{service}@{socket.gethostname()}"
 
             async def trouble() -> dict[str, str | None]:
@@ -143,7 +153,9 @@ async def _serve(
         asyncio.run_coroutine_threadsafe(runner.run(job_id), loop).result()
 
     declare_actors(broker, queues[0], run_job)
-    worker = dramatiq.Worker(broker, queues=set(queues), worker_threads=threads, worker_timeout=_LOOK_MS)
+    worker = dramatiq.Worker(
+        broker, queues=set(queues), worker_threads=threads, worker_timeout=_LOOK_MS
+    )
     # A busy process must not hoard work that an idle one could do.
     worker.queue_prefetch = threads
     worker.start()

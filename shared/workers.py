@@ -1,4 +1,6 @@
-"""Signs of life of the worker processes, in Postgres: which are at work, which pause, which are away."""
+"""Signs of life of the worker processes, in Postgres: which are at work, which pause, which are
+away.
+"""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
@@ -16,7 +18,15 @@ from shared.database.models.monitoring import Alert, AlertState, Severity
 from shared.database.models.operations import Worker
 from shared.logs import get_logger
 
-__all__ = ["AT_WORK", "STATES", "WorkerState", "keep_signing", "read_workers", "sign_off", "write_worker_alerts"]
+__all__ = [
+    "AT_WORK",
+    "STATES",
+    "WorkerState",
+    "keep_signing",
+    "read_workers",
+    "sign_off",
+    "write_worker_alerts",
+]
 
 _SIGN_SECONDS = 5.0
 _AWAY_SECONDS = 20.0
@@ -61,11 +71,16 @@ class WorkerState:
     @property
     def state(self) -> str:
         """State in a word."""
-        return _AWAY if self.away else _PAUSED if self.paused else _FAULTY if self.fault else AT_WORK
+        return (
+            _AWAY if self.away else _PAUSED if self.paused else _FAULTY if self.fault else AT_WORK
+        )
 
     def describe(self) -> str:
         """Say what is wrong with it."""
-        return f"{self.name}: {f'no sign of life for {self.silent_seconds:.0f} s' if self.away else self.reason}"
+        return (
+            f"{self.name}: "
+            f"{f'no sign of life for {self.silent_seconds:.0f} s' if self.away else self.reason}"
+        )
 
     @property
     def reason(self) -> str | None:
@@ -90,7 +105,9 @@ async def keep_signing(database: Database, name: str, service: str, trouble: Tro
             values = {"service": service, "seen_at": func.now(), **await trouble()}
             statement = insert(Worker).values(name=name, **values)
             async with database.transaction() as session:
-                await session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+                await session.execute(
+                    statement.on_conflict_do_update(index_elements=["name"], set_=values)
+                )
         except DATABASE_ERRORS as error:
             get_logger().warning("not signed", error=str(error))
         await asyncio.sleep(_SIGN_SECONDS)
@@ -109,7 +126,9 @@ async def read_workers(session: AsyncSession) -> list[WorkerState]:
     """Every worker that has signed and not signed off, by name."""
     # Either way, since the database's clock may have been put back.
     silent = func.abs(func.extract("epoch", func.now() - Worker.seen_at))
-    query = select(Worker.name, Worker.service, silent, Worker.paused, Worker.fault).order_by(Worker.name)
+    query = select(Worker.name, Worker.service, silent, Worker.paused, Worker.fault).order_by(
+        Worker.name
+    )
     return [
         WorkerState(name, service, float(seconds), paused, fault)
         for name, service, seconds, paused, fault in await session.execute(query)
@@ -119,23 +138,31 @@ async def read_workers(session: AsyncSession) -> list[WorkerState]:
 async def write_worker_alerts(session: AsyncSession) -> None:
     """Open an alert for each worker that pauses or is away, and resolve those that are over.
 
-    A worker that is away for long is forgotten where others of its service are at work: a pool got smaller.
+    A worker that is away for long is forgotten where others of its service are at work: a pool got
+    smaller.
     """
     workers = await read_workers(session)
     at_work = {worker.service for worker in workers if not worker.away}
-    gone = {w.name for w in workers if w.silent_seconds > _FORGET.total_seconds() and w.service in at_work}
+    gone = {
+        w.name
+        for w in workers
+        if w.silent_seconds > _FORGET.total_seconds() and w.service in at_work
+    }
     await session.execute(delete(Worker).where(Worker.name.in_(gone)))
     troubled = {
         f"{_KEY}{worker.name}": worker
         for worker in workers
-        if worker.name not in gone and (worker.reason if not worker.away else worker.silent_seconds > _ALERT_SECONDS)
+        if worker.name not in gone
+        and (worker.reason if not worker.away else worker.silent_seconds > _ALERT_SECONDS)
     }
     for key, worker in sorted(troubled.items()):
         rule = f"a worker pauses, or gives no sign of life for {_ALERT_SECONDS:.0f} s"
         # Seconds of silence would make it another message each time.
         message = f"{worker.name} gives no sign of life" if worker.away else worker.describe()
         await open_alert(session, key, Severity.ALERT, message, rule=rule)
-    unresolved = select(Alert.key).where(Alert.monitor == OPERATIONS, Alert.state != AlertState.RESOLVED)
+    unresolved = select(Alert.key).where(
+        Alert.monitor == OPERATIONS, Alert.state != AlertState.RESOLVED
+    )
     known = (await session.execute(unresolved.where(Alert.key.startswith(_KEY)))).scalars().all()
     for key in sorted(set(known) - set(troubled)):
         await resolve_alerts(session, key)

@@ -1,1 +1,3 @@
-"""A simulated observatory: raw COS data and reference files that real CalCOS accepts, with known truth."""
+"""A simulated observatory: raw COS data and reference files that real CalCOS accepts, with known
+truth.
+"""

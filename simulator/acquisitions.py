@@ -1,7 +1,9 @@
-"""Target acquisitions: what the detector counts at each step, and the slew that the flight software makes of it.
+"""Target acquisitions: what the detector counts at each step, and the slew that the flight software
+makes of it.
 
-The telescope's error is known, so is the error that each algorithm leaves: a centroid of few dwells is biased and
-noisy, as on orbit. Slews are in the aperture's axes, arcsec along (x) and across dispersion (y).
+The telescope's error is known, so is the error that each algorithm leaves: a centroid of few dwells
+is biased and noisy, as on orbit. Slews are in the aperture's axes, arcsec along (x) and across
+dispersion (y).
 """
 
 from dataclasses import dataclass
@@ -15,7 +17,16 @@ from simulator.instrument.modes import BOA_TRANSMISSION, setting
 from simulator.plan import ExposurePlan
 from simulator.state import InstrumentState
 
-__all__ = ["LAMP_SECONDS", "PLATE_SCALE", "SUBARRAY", "Dwells", "ImageAcquisition", "LampPeakup", "Search", "search_of"]
+__all__ = [
+    "LAMP_SECONDS",
+    "PLATE_SCALE",
+    "SUBARRAY",
+    "Dwells",
+    "ImageAcquisition",
+    "LampPeakup",
+    "Search",
+    "search_of",
+]
 
 Floats = NDArray[np.float64]
 
@@ -26,10 +37,14 @@ SUBARRAY: Final = (8, 268, 816, 345)
 LAMP_SECONDS: Final = 12.0
 """Lamp exposure of an acquisition."""
 PEAKXD_DWELLS_START: Final = 58028.0
-"""MJD 2017-10-02, from which FUV PEAKXD dwells instead of using the lamp (with lifetime position 4)."""
+"""MJD 2017-10-02, from which FUV PEAKXD dwells instead of using the lamp (with lifetime position
+4).
+"""
 
 _RADIUS, _BLUR = 1.25, 0.36
-"""Radius of the aperture in arcsec; sigma of the aberrated image at its edge, which loses 1 % of the light at 0.4 and
+"""Radius of the aperture in arcsec.
+
+Sigma of the aberrated image at its edge, which loses 1 % of the light at 0.4 and
 5 % at 0.65 arcsec off centre (COS Instrument Handbook, section 8)."""
 _WCA_TO_SCIENCE: Final = {"MIRRORA": (-45.0, -374.0), "MIRRORB": (-46.0, -374.0)}
 """Offset of the aperture's image from the lamp's in user pixels (WCA2SCIX, WCA2SCIY)."""
@@ -70,7 +85,11 @@ def search_of(plan: ExposurePlan) -> Search:
     """Scan that an acquisition makes: the ones that most visits use."""
     match plan.exptype:
         case "ACQ/SEARCH":
-            return Search(3 if plan.detector == "FUV" else 2, 1.767, "FLUXFLR" if plan.detector == "FUV" else "FLUXWT")
+            return Search(
+                3 if plan.detector == "FUV" else 2,
+                1.767,
+                "FLUXFLR" if plan.detector == "FUV" else "FLUXWT",
+            )
         case "ACQ/PEAKD":
             return Search(5, 0.9, "FLUXFLR")
         case "ACQ/PEAKXD" if plan.detector == "FUV" and plan.start >= PEAKXD_DWELLS_START:
@@ -80,8 +99,12 @@ def search_of(plan: ExposurePlan) -> Search:
 
 
 def transmission(x: Floats, y: Floats) -> Floats:
-    """Share of a point source's light that passes the aperture, at distances in arcsec from its centre."""
-    return np.asarray(0.5 * erfc((np.hypot(x, y) - _RADIUS) / (_BLUR * np.sqrt(2.0))), dtype=np.float64)
+    """Share of a point source's light that passes the aperture, at distances in arcsec from its
+    centre.
+    """
+    return np.asarray(
+        0.5 * erfc((np.hypot(x, y) - _RADIUS) / (_BLUR * np.sqrt(2.0))), dtype=np.float64
+    )
 
 
 def count_rate(plan: ExposurePlan, state: InstrumentState) -> float:
@@ -99,7 +122,9 @@ def count_rate(plan: ExposurePlan, state: InstrumentState) -> float:
         mode = setting(plan.opt_elem, plan.cenwave, name)
         wavelength = mode.wavelength(pixels)
         seen = wavelength > 900.0
-        flux = target.spectrum.flux * (np.maximum(wavelength, 900.0) / 1500.0) ** target.spectrum.index
+        flux = (
+            target.spectrum.flux * (np.maximum(wavelength, 900.0) / 1500.0) ** target.spectrum.index
+        )
         sensitivity = state.channels[name].sensitivity(wavelength)
         total += float(np.sum((flux * mode.sensitivity(wavelength) * sensitivity)[seen]))
     return factor * total
@@ -134,7 +159,9 @@ class Dwells:
     success: bool
 
     @classmethod
-    def observe(cls, plan: ExposurePlan, state: InstrumentState, chance: np.random.Generator) -> "Dwells":
+    def observe(
+        cls, plan: ExposurePlan, state: InstrumentState, chance: np.random.Generator
+    ) -> "Dwells":
         """Count at every dwell, and take the centroid."""
         search = search_of(plan)
         x, y = _offsets(plan.exptype, search)
@@ -147,12 +174,19 @@ class Dwells:
         counts = counts - floor
         success = int(counts.max()) >= _MINIMUM_COUNTS
         total = max(int(counts.sum()), 1)
-        slew = (float(np.sum(x * counts) / total), float(np.sum(y * counts) / total)) if success else (0.0, 0.0)
+        slew = (
+            (float(np.sum(x * counts) / total), float(np.sum(y * counts) / total))
+            if success
+            else (0.0, 0.0)
+        )
         return cls(search, x, y, counts, floor, slew, success)
 
 
 def _offsets(exptype: str, search: Search) -> tuple[Floats, Floats]:
-    """Offset of each dwell: the centre first, then from one end to the other; a search spirals outwards."""
+    """Offset of each dwell: the centre first, then from one end to the other.
+
+    A search spirals outwards.
+    """
     if exptype == "ACQ/SEARCH":
         x, y = _spiral(search.size)
         return search.step * x, search.step * y
@@ -203,13 +237,18 @@ class LampPeakup:
     success: bool
 
     @classmethod
-    def observe(cls, plan: ExposurePlan, state: InstrumentState, chance: np.random.Generator) -> "LampPeakup":
+    def observe(
+        cls, plan: ExposurePlan, state: InstrumentState, chance: np.random.Generator
+    ) -> "LampPeakup":
         """Find lamp and target, and the slew between them."""
         name = "FUVB" if plan.detector == "FUV" else "NUVB"
         name = plan.segments[0] if plan.detector == "FUV" and name not in plan.segments else name
         mode, channel = setting(plan.opt_elem, plan.cenwave, name), state.channels[name]
         moved = float(channel.shift_cross(0.0))
-        science, lamp = mode.science_row(plan.life_adj) + moved, mode.lamp_row(plan.life_adj) + moved
+        science, lamp = (
+            mode.science_row(plan.life_adj) + moved,
+            mode.lamp_row(plan.life_adj) + moved,
+        )
         scale = _ARCSEC_PER_PIXEL[plan.detector]
         off_x, off_y = state.target_offset
         passed = float(transmission(np.asarray(off_x), np.asarray(off_y)))
@@ -221,7 +260,13 @@ class LampPeakup:
         success = counts >= _MINIMUM_COUNTS
         measured = round(science + off_y / scale + noise[0], 1) if success else preferred
         return cls(
-            lamp_row, lamp_counts, measured, preferred, counts, round((measured - preferred) * scale, 3), success
+            lamp_row,
+            lamp_counts,
+            measured,
+            preferred,
+            counts,
+            round((measured - preferred) * scale, 3),
+            success,
         )
 
 
@@ -252,12 +297,18 @@ class ImageAcquisition:
     success: bool
 
     @classmethod
-    def observe(cls, plan: ExposurePlan, state: InstrumentState, chance: np.random.Generator) -> "ImageAcquisition":
+    def observe(
+        cls, plan: ExposurePlan, state: InstrumentState, chance: np.random.Generator
+    ) -> "ImageAcquisition":
         """Image the target, find it and the lamp, slew, and image it again."""
         channel = state.channels["NUVA"]
         moved = np.array([float(channel.shift_dispersion(0.0)), float(channel.shift_cross(0.0))])
         lamp_counts = int(chance.poisson(_LAMP_RATE[plan.opt_elem] * LAMP_SECONDS * channel.lamp))
-        lamp = np.round(_LAMP_SPOT[plan.opt_elem] + moved + chance.normal(0.0, 1.5 / np.sqrt(lamp_counts + 1), 2))
+        lamp = np.round(
+            _LAMP_SPOT[plan.opt_elem]
+            + moved
+            + chance.normal(0.0, 1.5 / np.sqrt(lamp_counts + 1), 2)
+        )
         preferred = lamp + _WCA_TO_SCIENCE[plan.opt_elem]
         centre = np.asarray(_LAMP_SPOT[plan.opt_elem]) + moved + _WCA_TO_SCIENCE[plan.opt_elem]
         offset = np.asarray(state.target_offset)
@@ -279,7 +330,11 @@ class ImageAcquisition:
 
 
 def _expose(
-    plan: ExposurePlan, state: InstrumentState, centre: Floats, offset: Floats, chance: np.random.Generator
+    plan: ExposurePlan,
+    state: InstrumentState,
+    centre: Floats,
+    offset: Floats,
+    chance: np.random.Generator,
 ) -> NDArray[np.int32]:
     """Image of a point source at an offset in arcsec from the aperture's centre."""
     left, low, width, height = SUBARRAY
@@ -288,8 +343,13 @@ def _expose(
     wing = chance.random(events) < _WING_SHARE
     spread = np.where(wing, _WING, _CORE)[:, None] * chance.normal(size=(events, 2))
     places = np.floor(centre + offset * PLATE_SCALE + spread + 0.5).astype(np.int64)
-    dark = int(chance.poisson(float(state.detectors["NUV"].dark_rate(0.0)) * width * height * plan.exptime))
-    noise = np.stack([chance.integers(left, left + width, dark), chance.integers(low, low + height, dark)], axis=-1)
+    dark = int(
+        chance.poisson(float(state.detectors["NUV"].dark_rate(0.0)) * width * height * plan.exptime)
+    )
+    noise = np.stack(
+        [chance.integers(left, left + width, dark), chance.integers(low, low + height, dark)],
+        axis=-1,
+    )
     x, y = np.concatenate([places, noise]).T
     inside = (x >= left) & (x < left + width) & (y >= low) & (y < low + height)
     image = np.bincount(y[inside] * 1024 + x[inside], minlength=1024 * 1024).reshape(1024, 1024)

@@ -24,7 +24,9 @@ def _moment(mjd: float) -> np.datetime64:
 
 
 def calendar(mjd: float) -> tuple[str, str]:
-    """Date and time of an MJD as DATE-OBS and TIME-OBS have them: ``yyyy-mm-dd`` and ``hh:mm:ss``."""
+    """Date and time of an MJD as DATE-OBS and TIME-OBS have them: ``yyyy-mm-dd`` and
+    ``hh:mm:ss``.
+    """
     date, time = str(_moment(mjd)).split("T")
     return date, time
 

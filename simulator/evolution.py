@@ -1,8 +1,9 @@
 """How the instrument changes over the years: pure functions of its description and a time.
 
-Each function is what a monitor is meant to find. Numbers are those of the real instrument where a source is named, and
-of the right size otherwise. What chance decides (a mechanism's landing, a zero point's step) is drawn from the
-description's seed and a name, so the same description always has the same history.
+Each function is what a monitor is meant to find. Numbers are those of the real instrument where a
+source is named, and of the right size otherwise. What chance decides (a mechanism's landing, a zero
+point's step) is drawn from the description's seed and a name, so the same description always has
+the same history.
 """
 
 from typing import Final
@@ -40,39 +41,55 @@ __all__ = [
 Floats = NDArray[np.float64]
 
 GAIN_PER_LEVEL: Final = 0.393
-"""Pulse-height bins per commanded level of high voltage. Source: legacy ``cos_monitoring``, gain maps."""
+"""Pulse-height bins per commanded level of high voltage. Source: legacy ``cos_monitoring``, gain
+maps.
+"""
 REFERENCE_LEVEL: Final = 178
 DRIFT_SECONDS: Final = 3000.0
-"""Time constant of the drift after a move of the optics: about 50 minutes (COS Instrument Handbook)."""
+"""Time constant of the drift after a move of the optics: about 50 minutes (COS Instrument
+Handbook).
+"""
 
 _PRISTINE_GAIN: dict[Segment, float] = {"FUVA": 15.0, "FUVB": 14.5}
-"""Modal pulse height of fresh detector at the reference level, in bins; gives 11.5 at level 169 (FUVA in 2009)."""
+"""Modal pulse height of fresh detector at the reference level, in bins.
+
+Gives 11.5 at level 169 (FUVA in 2009).
+"""
 _SAG_PER_YEAR = 0.9
 """Bins lost per year under a spectrum of continuum, at the usage of an average year."""
 _AIRGLOW_SAG = 2.2
 """How much faster the gain falls where Lyman alpha airglow lands."""
-_AIRGLOW_COLUMNS: dict[Segment, tuple[float, float]] = {"FUVA": (2500.0, 260.0), "FUVB": (9100.0, 300.0)}
+_AIRGLOW_COLUMNS: dict[Segment, tuple[float, float]] = {
+    "FUVA": (2500.0, 260.0),
+    "FUVB": (9100.0, 300.0),
+}
 """Centre and sigma in pixels of the airglow patch."""
 _SPOT_SIGMA = 5.0
 """Sigma in pixels across dispersion of the exposed strip."""
 _EXCESS_START = 59580.0
-"""MJD 2022-01-01, from which the decline is steeper than the sensitivity table foresees (STScI Analysis Newsletter, May
-2024)."""
+"""MJD 2022-01-01, from which the decline is steeper than the sensitivity table foresees (STScI
+Analysis Newsletter, May 2024)."""
 _EXCESS: dict[str, float] = {"FUV": -1.5, "NUV": 0.0}
 """Percent per year by which it is."""
 _LAMP_FADING = {"P1": 1.2, "P2": 0.4, "D1": 3.0, "D2": 1.0, "NONE": 0.0}
 """Percent of lost output per year."""
 _NUV_TRENDS = {"G185M": -2.6, "G225M": -1.8, "G285M": -0.6, "G230L": -4.5}
-"""Zero point in pixels per year, which the search offsets of the wavecal tables followed (-20, -10, 0, -40)."""
+"""Zero point in pixels per year, which the search offsets of the wavecal tables followed (-20, -10,
+0, -40).
+"""
 
 
 def hv_level(instrument: Instrument, segment: Segment, mjd: float) -> int:
     """Nominal commanded level of high voltage of a segment."""
-    later = [(date, level) for name, date, level in instrument.raises if name == segment and date <= mjd]
+    later = [
+        (date, level) for name, date, level in instrument.raises if name == segment and date <= mjd
+    ]
     return max(later)[1] if later else high_voltage(segment, mjd)
 
 
-def modal_gain(instrument: Instrument, segment: Segment, mjd: float, x: ArrayLike, y: ArrayLike) -> Floats:
+def modal_gain(
+    instrument: Instrument, segment: Segment, mjd: float, x: ArrayLike, y: ArrayLike
+) -> Floats:
     """Modal pulse height on a segment.
 
     Parameters
@@ -89,10 +106,12 @@ def modal_gain(instrument: Instrument, segment: Segment, mjd: float, x: ArrayLik
     Returns
     -------
     NDArray
-        Modal gain in pulse-height bins, at least 1: that of the voltage, less what exposure took at every lifetime
-        position so far.
+        Modal gain in pulse-height bins, at least 1: that of the voltage, less what exposure took at
+        every lifetime position so far.
     """
-    columns, rows = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
+    columns, rows = np.broadcast_arrays(
+        np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    )
     centre, width = _AIRGLOW_COLUMNS[segment]
     pattern = 1.0 + _AIRGLOW_SAG * np.exp(-0.5 * ((columns - centre) / width) ** 2)
     used = np.zeros_like(pattern)
@@ -101,7 +120,9 @@ def modal_gain(instrument: Instrument, segment: Segment, mjd: float, x: ArrayLik
         used += _years_of_use(mjd, position.number) * np.exp(-0.5 * distance**2)
     level = hv_level(instrument, segment, mjd)
     fresh = _PRISTINE_GAIN[segment] - GAIN_PER_LEVEL * (REFERENCE_LEVEL - level)
-    return np.asarray(np.maximum(fresh - _SAG_PER_YEAR * instrument.sag * pattern * used, 1.0), dtype=np.float64)
+    return np.asarray(
+        np.maximum(fresh - _SAG_PER_YEAR * instrument.sag * pattern * used, 1.0), dtype=np.float64
+    )
 
 
 def spectrum_row(segment: Segment, position: LifetimePosition) -> float:
@@ -110,28 +131,33 @@ def spectrum_row(segment: Segment, position: LifetimePosition) -> float:
 
 
 def _years_of_use(mjd: float, number: int) -> float:
-    """Years for which the standard G130M setting was at a lifetime position until a time, or G160M for the sixth."""
+    """Years for which the standard G130M setting was at a lifetime position until a time, or G160M
+    for the sixth.
+    """
     grating, cenwave = ("G160M", 1577) if number == 6 else ("G130M", 1291)
     mine = next(position for position in LIFETIME_POSITIONS if position.number == number)
     end = next(
         (
             later.start
             for later in LIFETIME_POSITIONS
-            if later.start > mine.start and lifetime_position(later.start, grating, cenwave).number == later.number
+            if later.start > mine.start
+            and lifetime_position(later.start, grating, cenwave).number == later.number
         ),
         np.inf,
     )
     return float(max(min(mjd, end) - mine.start, 0.0) / YEAR)
 
 
-def stim_offsets(instrument: Instrument, segment: Segment, mjd: float) -> tuple[tuple[float, float], ...]:
+def stim_offsets(
+    instrument: Instrument, segment: Segment, mjd: float
+) -> tuple[tuple[float, float], ...]:
     """Displacement of the two stim pulses from their reference positions, in pixels.
 
     Returns
     -------
     tuple
-        (x, y) of the upper left and of the lower right: the digitiser's image stretches and shifts with its
-        temperature, and slowly with age.
+        (x, y) of the upper left and of the lower right: the digitiser's image stretches and shifts
+        with its temperature, and slowly with age.
     """
     warm = float(amplifier_temperature(instrument, segment, mjd)) - 25.0
     age = (mjd - FIRST_LIGHT) / YEAR
@@ -144,7 +170,8 @@ def stim_offsets(instrument: Instrument, segment: Segment, mjd: float) -> tuple[
 
 
 def zero_point(instrument: Instrument, grating: str, mjd: float) -> tuple[float, float]:
-    """Where a grating's spectra land with respect to the lamp template: pixels along and across dispersion.
+    """Where a grating's spectra land with respect to the lamp template: pixels along and across
+    dispersion.
 
     Steps come at drawn times, about one in 16 months; NUV gratings also creep.
     """
@@ -157,7 +184,8 @@ def zero_point(instrument: Instrument, grating: str, mjd: float) -> tuple[float,
 
 
 def landing(instrument: Instrument, grating: str, moved: float) -> tuple[float, float]:
-    """Chance offset in pixels, along and across dispersion, of one move of the optics select mechanism.
+    """Chance offset in pixels, along and across dispersion, of one move of the optics select
+    mechanism.
 
     Parameters
     ----------
@@ -166,14 +194,17 @@ def landing(instrument: Instrument, grating: str, moved: float) -> tuple[float, 
     grating
         OPT_ELEM.
     moved
-        MJD at which the mechanism stopped: the same move has the same offset in all exposures that follow it.
+        MJD at which the mechanism stopped: the same move has the same offset in all exposures that
+        follow it.
     """
     along, across = instrument.chance("landing", grating, round(moved, 5)).normal(0.0, (2.5, 0.5))
     return float(along), float(across)
 
 
 def osm_drift(instrument: Instrument, grating: str, moved: float, mjd: ArrayLike) -> Floats:
-    """Creep along dispersion in pixels after a move at an MJD: up to some pixels, levelling off within hours."""
+    """Creep along dispersion in pixels after a move at an MJD: up to some pixels, levelling off
+    within hours.
+    """
     size = instrument.chance("drift", grating, round(moved, 5)).normal(1.0, 0.25)
     amplitude = {"G130M": -2.2, "G160M": -2.6, "G140L": -1.8}.get(grating, 1.6)
     elapsed = np.maximum(np.asarray(mjd, dtype=np.float64) - moved, 0.0) * 86400.0
@@ -188,10 +219,13 @@ def sensitivity(detector: str, mjd: float) -> Curve:
     detector
         FUV or NUV.
     mjd
-        Time, MJD UTC. Since 2022 the FUV declines faster than the time-dependent sensitivity table says.
+        Time, MJD UTC. Since 2022 the FUV declines faster than the time-dependent sensitivity table
+        says.
     """
     excess = 1.0 + _EXCESS[detector] / 100.0 * max(mjd - _EXCESS_START, 0.0) / YEAR
-    return Curve(tuple(map(float, WAVELENGTHS[detector])), tuple(map(float, excess * decline(detector, mjd))))
+    return Curve(
+        tuple(map(float, WAVELENGTHS[detector])), tuple(map(float, excess * decline(detector, mjd)))
+    )
 
 
 def lamp_output(lamp: str, mjd: ArrayLike) -> Floats:
@@ -203,7 +237,8 @@ def lamp_output(lamp: str, mjd: ArrayLike) -> Floats:
 def blind_pointing(instrument: Instrument, fgs: str, mjd: float) -> tuple[float, float]:
     """Offset of a target after guide-star acquisition, before any slew, in arcsec along V2 and V3.
 
-    It creeps with the alignment of the guidance sensor and is set back, not quite to zero, at its dated alignments.
+    It creeps with the alignment of the guidance sensor and is set back, not quite to zero, at its
+    dated alignments.
     """
     dates = [_mjd_of(text) for text in FGS_BREAKS[fgs]]
     interval = sum(date <= mjd for date in dates)

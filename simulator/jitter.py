@@ -20,7 +20,10 @@ __all__ = ["jitter_files"]
 Floats = NDArray[np.float64]
 
 _LONG_STEP, _SHORT_STEP, _SHORT_SECONDS = 3.0, 0.05, 20.0
-"""Sampling in s of a real table, and of one of an exposure of about a second; where one ends and the other begins."""
+"""Sampling in s of a real table, and of one of an exposure of about a second.
+
+Where one ends and the other begins.
+"""
 _PLACEHOLDER = 1.6e38
 """Value of a quantity that was not measured."""
 _MEAN_SIGMA, _RMS = 0.0016, 0.0022
@@ -28,7 +31,10 @@ _MEAN_SIGMA, _RMS = 0.0016, 0.0022
 _IMAGE, _IMAGE_SCALE = 64, 0.002
 """Size of a jitter image in pixels and arcsec per pixel."""
 _DIPOLE = 0.31
-"""Gauss at the magnetic equator; the dipole leans towards (80.65 N, 287.3 E) (IGRF 13, epoch 2020)."""
+"""Gauss at the magnetic equator.
+
+The dipole leans towards (80.65 N, 287.3 E) (IGRF 13, epoch 2020).
+"""
 _POLE = (80.65, 287.3)
 _EARTH_RADIUS = 6378.137
 
@@ -79,7 +85,12 @@ class _Track:
 
 
 def jitter_files(
-    rootname: str, plans: Sequence[ExposurePlan], instrument: Instrument, guiding: GuideStars, *, locked: bool = True
+    rootname: str,
+    plans: Sequence[ExposurePlan],
+    instrument: Instrument,
+    guiding: GuideStars,
+    *,
+    locked: bool = True,
 ) -> tuple[fits.HDUList, fits.HDUList]:
     """Jitter table and jitter image of an exposure, or of the exposures of an association.
 
@@ -94,7 +105,8 @@ def jitter_files(
     guiding
         Guide stars.
     locked
-        Whether the guide stars were held; without them the pointing columns hold placeholders, as in real files.
+        Whether the guide stars were held; without them the pointing columns hold placeholders, as
+        in real files.
 
     Returns
     -------
@@ -103,20 +115,31 @@ def jitter_files(
     """
     tracks = [_track(plan, instrument, guiding, locked=locked) for plan in plans]
     common = _primary(rootname, plans[0], len(plans))
-    table = fits.HDUList([fits.PrimaryHDU(header=header_of([*common, ("FILETYPE", "JTB", "type of data")]))])
+    table = fits.HDUList(
+        [fits.PrimaryHDU(header=header_of([*common, ("FILETYPE", "JTB", "type of data")]))]
+    )
     table[0].header["FILENAME"] = f"{rootname}_jit.fits"
-    image = fits.HDUList([fits.PrimaryHDU(header=header_of([*common, *_guide_cards(plans, guiding)]))])
+    image = fits.HDUList(
+        [fits.PrimaryHDU(header=header_of([*common, *_guide_cards(plans, guiding)]))]
+    )
     image[0].header["FILENAME"] = f"{rootname}_jif.fits"
     for number, track in enumerate(tracks, 1):
         cards = _named(rootname, track)
         table.append(_table(track, cards, number))
         image.append(
-            fits.ImageHDU(_image(track), header=header_of([*cards, *_image_cards(track)]), name="jit", ver=number)
+            fits.ImageHDU(
+                _image(track),
+                header=header_of([*cards, *_image_cards(track)]),
+                name="jit",
+                ver=number,
+            )
         )
     return table, image
 
 
-def _track(plan: ExposurePlan, instrument: Instrument, guiding: GuideStars, *, locked: bool) -> _Track:
+def _track(
+    plan: ExposurePlan, instrument: Instrument, guiding: GuideStars, *, locked: bool
+) -> _Track:
     step = _SHORT_STEP if plan.exptime < _SHORT_SECONDS else _LONG_STEP
     seconds = np.arange(step if step > 1.0 else 0.0, max(plan.exptime, 2 * step) + 1e-9, step)
     mjd = plan.start + seconds / 86400.0
@@ -139,7 +162,8 @@ def _track(plan: ExposurePlan, instrument: Instrument, guiding: GuideStars, *, l
         "SI_V3_AVG": v3,
         "SI_V3_RMS": rms3,
         "SI_V3_P2P": 4.3 * rms3,
-        "RA": plan.target.ra + scale * (v2 * np.cos(turn) + v3 * np.sin(turn)) / np.cos(np.radians(plan.target.dec)),
+        "RA": plan.target.ra
+        + scale * (v2 * np.cos(turn) + v3 * np.sin(turn)) / np.cos(np.radians(plan.target.dec)),
         "DEC": plan.target.dec + scale * (-v2 * np.sin(turn) + v3 * np.cos(turn)),
         "Roll": np.full(count, guiding.roll),
         "Latitude": latitude,
@@ -158,7 +182,9 @@ def _track(plan: ExposurePlan, instrument: Instrument, guiding: GuideStars, *, l
 
 def _unit(ra: Floats | float, dec: Floats | float) -> Floats:
     a, d = np.radians(ra), np.radians(dec)
-    return np.stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d) * np.ones_like(a)], axis=-1)
+    return np.stack(
+        [np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d) * np.ones_like(a)], axis=-1
+    )
 
 
 def _geometry(orbit: Orbit, plan: ExposurePlan, mjd: Floats) -> dict[str, Floats]:
@@ -170,7 +196,9 @@ def _geometry(orbit: Orbit, plan: ExposurePlan, mjd: Floats) -> dict[str, Floats
     zenith = np.degrees(np.arccos(np.clip(up @ sight, -1.0, 1.0)))
     limb = 180.0 - zenith - np.degrees(np.arcsin(_EARTH_RADIUS / distance))
     towards = sight - (up @ sight)[:, None] * up
-    edge = up * (_EARTH_RADIUS / distance)[:, None] + towards / np.linalg.norm(towards, axis=-1, keepdims=True)
+    edge = up * (_EARTH_RADIUS / distance)[:, None] + towards / np.linalg.norm(
+        towards, axis=-1, keepdims=True
+    )
     bright = np.sum(edge * _unit(*sun_direction(mjd)), axis=-1) > 0.0
     return {
         "LOS_Zenith": zenith,
@@ -182,7 +210,9 @@ def _geometry(orbit: Orbit, plan: ExposurePlan, mjd: Floats) -> dict[str, Floats
 
 
 def _magnetic(orbit: Orbit, mjd: Floats, plan: ExposurePlan, roll: float) -> dict[str, Floats]:
-    """Field of a tilted dipole along HST's axes in Gauss: V1 towards the target, V3 at the roll angle."""
+    """Field of a tilted dipole along HST's axes in Gauss: V1 towards the target, V3 at the roll
+    angle.
+    """
     position = orbit.position(mjd)
     distance = np.linalg.norm(position, axis=-1, keepdims=True)
     up = position / distance
@@ -244,7 +274,10 @@ def _named(rootname: str, track: _Track) -> list[Card]:
 def _table(track: _Track, cards: list[Card], number: int) -> fits.BinTableHDU:
     columns = [
         fits.Column(
-            name, form, unit=unit or None, array=track.columns[name].astype({"E": "f4", "D": "f8", "I": "i2"}[form])
+            name,
+            form,
+            unit=unit or None,
+            array=track.columns[name].astype({"E": "f4", "D": "f8", "I": "i2"}[form]),
         )
         for name, form, unit in _COLUMNS
     ]

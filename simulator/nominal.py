@@ -30,7 +30,8 @@ def nominal_state(
     mjd
         Time that it shall hold for.
     shifts
-        Displacement along dispersion and cross-dispersion by channel, pixels; 0 where none is given.
+        Displacement along dispersion and cross-dispersion by channel, pixels; 0 where none is
+        given.
     stim_rate
         Count/s of both stims of a segment together.
     """
@@ -47,14 +48,20 @@ def nominal_state(
     detectors["NUV"] = DetectorState(Curve.constant(NUV_DARK), uniform_grid(1.0), uniform_grid(0.0))
     channels = {}
     for names, detector in ((FUV_CHANNELS, "FUV"), (NUV_CHANNELS, "NUV")):
-        sensitivity = Curve(tuple(decline.WAVELENGTHS[detector]), tuple(decline.decline(detector, mjd)))
+        sensitivity = Curve(
+            tuple(decline.WAVELENGTHS[detector]), tuple(decline.decline(detector, mjd))
+        )
         for name in names:
             along, across = shifts.get(name, (0.0, 0.0))
-            channels[name] = ChannelState(Curve.constant(along), Curve.constant(across), sensitivity)
+            channels[name] = ChannelState(
+                Curve.constant(along), Curve.constant(across), sensitivity
+            )
     return InstrumentState(mjd, detectors, channels)
 
 
-def _displaced(stims: tuple[tuple[float, float], tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+def _displaced(
+    stims: tuple[tuple[float, float], tuple[float, float]],
+) -> tuple[tuple[float, float], ...]:
     """Stims where a warm detector puts them: stretched, and moved by some pixels."""
     (x1, y1), (x2, y2) = stims
     return (x1 + 21.6, y1 - 8.3), (x2 + 41.9, y2 - 9.7)

@@ -1,4 +1,6 @@
-"""The whole observatory at the time of an exposure: from the description to what the forward model takes."""
+"""The whole observatory at the time of an exposure: from the description to what the forward model
+takes.
+"""
 
 from typing import Final
 
@@ -47,7 +49,9 @@ def state_of(
     target_offset
         Where the target stands from the aperture's centre, arcsec along and across dispersion.
     """
-    detectors: dict[str, DetectorState] = {segment: _segment(instrument, segment, plan) for segment in _SEGMENTS}
+    detectors: dict[str, DetectorState] = {
+        segment: _segment(instrument, segment, plan) for segment in _SEGMENTS
+    }
     detectors["NUV"] = _nuv(instrument, plan)
     names = _SEGMENTS if plan.detector == "FUV" else ("NUVA", "NUVB", "NUVC")
     channels = {name: _channel(instrument, name, plan) for name in names}
@@ -72,7 +76,9 @@ def _segment(instrument: Instrument, segment: Segment, plan: ExposurePlan) -> De
     stims = tuple(
         Stim(nominal[0] + moved[0], nominal[1] + moved[1])
         for nominal, moved in zip(
-            SEGMENTS[segment].stims, evolution.stim_offsets(instrument, segment, plan.start), strict=True
+            SEGMENTS[segment].stims,
+            evolution.stim_offsets(instrument, segment, plan.start),
+            strict=True,
         )
     )
     return DetectorState(
@@ -102,7 +108,9 @@ def _channel(instrument: Instrument, name: str, plan: ExposurePlan) -> ChannelSt
     moved = plan.start - plan.since_osm_move / 86400.0
     along, across = evolution.zero_point(instrument, plan.opt_elem, plan.start)
     landed = evolution.landing(instrument, plan.opt_elem, moved)
-    spread = instrument.chance("channel", name, plan.opt_elem, round(moved, 5)).normal(0.0, _SEGMENT_SPREAD)
+    spread = instrument.chance("channel", name, plan.opt_elem, round(moved, 5)).normal(
+        0.0, _SEGMENT_SPREAD
+    )
     drift = evolution.osm_drift(instrument, plan.opt_elem, moved, plan.start + seconds / 86400.0)
     return ChannelState(
         shift_dispersion=_curve(seconds, along + landed[0] + spread + drift),
@@ -113,10 +121,11 @@ def _channel(instrument: Instrument, name: str, plan: ExposurePlan) -> ChannelSt
 
 
 def blind_offset(instrument: Instrument, visit: str, fgs: str, mjd: float) -> tuple[float, float]:
-    """Offset of a target from the aperture's centre before any acquisition, arcsec along and across dispersion.
+    """Offset of a target from the aperture's centre before any acquisition, arcsec along and across
+    dispersion.
 
-    The slew that centres it is the same, and opposite to the error of the pointing: V2 = -(x + y) / sqrt(2), V3 =
-    -(x - y) / sqrt(2).
+    The slew that centres it is the same, and opposite to the error of the pointing: V2 = -(x + y) /
+    sqrt(2), V3 = -(x - y) / sqrt(2).
 
     Parameters
     ----------
@@ -160,7 +169,9 @@ def viewing_of(instrument: Instrument, plan: ExposurePlan, position_angle: float
     )
 
 
-def _separation(ra1: float, dec1: float, ra2: NDArray[np.float64], dec2: NDArray[np.float64]) -> float:
+def _separation(
+    ra1: float, dec1: float, ra2: NDArray[np.float64], dec2: NDArray[np.float64]
+) -> float:
     """Angle between two directions, all in degrees."""
     a1, d1, a2, d2 = np.radians([ra1, dec1, float(ra2), float(dec2)])
     cosine = np.sin(d1) * np.sin(d2) + np.cos(d1) * np.cos(d2) * np.cos(a1 - a2)

@@ -38,7 +38,9 @@ class Observation:
     paths: tuple[Path, ...]
 
 
-def expose(plan: ExposurePlan, state: InstrumentState, viewing: Viewing, seed: int) -> dict[str, Recording]:
+def expose(
+    plan: ExposurePlan, state: InstrumentState, viewing: Viewing, seed: int
+) -> dict[str, Recording]:
     """Record an exposure; the same arguments give the same events.
 
     Parameters
@@ -55,7 +57,9 @@ def expose(plan: ExposurePlan, state: InstrumentState, viewing: Viewing, seed: i
     """
     recordings = {}
     for number, segment in enumerate(plan.segments):
-        generator = np.random.default_rng([seed, int.from_bytes(plan.rootname.encode(), "big"), number])
+        generator = np.random.default_rng(
+            [seed, int.from_bytes(plan.rootname.encode(), "big"), number]
+        )
         if segment == "NUV":
             recordings[segment] = record_nuv(plan, state, viewing, generator)
         else:

@@ -1,8 +1,10 @@
-"""Where HST is: an orbit over years, and the elements by which a support file gives the same position.
+"""Where HST is: an orbit over years, and the elements by which a support file gives the same
+position.
 
-The orbit is a slowly decaying ellipse whose node and perigee drift under the Earth's oblateness. Its elements at an
-epoch are written into the primary header of each ``spt`` file; the equation of the centre by which CalCOS
-(``calcos.orbit.HSTOrbit``) turns them into a position is the one that is used here, so both are the same position.
+The orbit is a slowly decaying ellipse whose node and perigee drift under the Earth's oblateness.
+Its elements at an epoch are written into the primary header of each ``spt`` file; the equation of
+the centre by which CalCOS (``calcos.orbit.HSTOrbit``) turns them into a position is the one that is
+used here, so both are the same position.
 """
 
 from dataclasses import dataclass
@@ -42,8 +44,9 @@ DECAY: Final = (
     (58486.0, 1.7501726e-4),
     (61041.0, 1.7556000e-4),
 )
-"""MJD, and revolutions per second from node to node (FDMEANAN + RCARGPER): five support files of 2010 to 2019, and the
-two ends of the mission extrapolated with the altitude of about 560 km in 2009 and 500 km at the end of 2025."""
+"""MJD, and revolutions per second from node to node (FDMEANAN + RCARGPER): five support files of
+2010 to 2019, and the two ends of the mission extrapolated with the altitude of about 560 km in 2009
+and 500 km at the end of 2025."""
 
 _NODE_AT_START = 0.62
 _LATITUDE_ARGUMENT_AT_START = 0.17
@@ -61,11 +64,13 @@ class Elements:
     mean_anomaly
         Mean anomaly at the epoch, in revolutions.
     mean_motion
-        Revolutions per second from perigee to perigee, and its change in revolutions per second squared.
+        Revolutions per second from perigee to perigee, and its change in revolutions per second
+        squared.
     perigee
         Argument of perigee in revolutions, and its rate in revolutions per second.
     node
-        Right ascension of the ascending node in revolutions, and its rate in revolutions per second.
+        Right ascension of the ascending node in revolutions, and its rate in revolutions per
+        second.
     semilatus
         Semi-latus rectum in m.
     """
@@ -78,7 +83,9 @@ class Elements:
     semilatus: float
 
     def keywords(self) -> dict[str, float]:
-        """Keywords of the support file's section ``ONBOARD EPHEMERIS MODEL PARAMETERS`` that positions depend on."""
+        """Keywords of the support file's section ``ONBOARD EPHEMERIS MODEL PARAMETERS`` that
+        positions depend on.
+        """
         e = _ECCENTRICITY
         motion, change = self.mean_motion
         return {
@@ -111,7 +118,8 @@ class Orbit:
     Parameters
     ----------
     decay
-        Pairs of MJD and revolutions per second from node to node, ascending; the ends are extrapolated.
+        Pairs of MJD and revolutions per second from node to node, ascending; the ends are
+        extrapolated.
     """
 
     def __init__(self, decay: tuple[tuple[float, float], ...] = DECAY) -> None:
@@ -126,8 +134,12 @@ class Orbit:
 
     @staticmethod
     def _semilatus(motion: Floats) -> Floats:
-        """Semi-latus rectum in m of a mean motion in revolutions per second (Kepler's third law)."""
-        return np.asarray(np.cbrt(_MU / (2.0 * np.pi * motion) ** 2) * (1.0 - _ECCENTRICITY**2), dtype=np.float64)
+        """Semi-latus rectum in m of a mean motion in revolutions per second (Kepler's third
+        law).
+        """
+        return np.asarray(
+            np.cbrt(_MU / (2.0 * np.pi * motion) ** 2) * (1.0 - _ECCENTRICITY**2), dtype=np.float64
+        )
 
     def _integral(self, rate: Floats, start: float) -> Floats:
         """Revolutions at the knots of a rate that is linear between them."""
@@ -136,7 +148,9 @@ class Orbit:
 
     def _at(self, mjd: Floats, revolutions: Floats, rate: Floats) -> tuple[Floats, Floats, Floats]:
         """Angle in revolutions, its rate and its acceleration."""
-        piece = np.clip(np.searchsorted(self._times, mjd, side="right") - 1, 0, len(self._times) - 2)
+        piece = np.clip(
+            np.searchsorted(self._times, mjd, side="right") - 1, 0, len(self._times) - 2
+        )
         elapsed = (mjd - self._times[piece]) * SECONDS_PER_DAY
         slope = (np.diff(rate) / (np.diff(self._times) * SECONDS_PER_DAY))[piece]
         angle = revolutions[piece] + rate[piece] * elapsed + 0.5 * slope * elapsed**2
@@ -180,9 +194,11 @@ class Orbit:
         return self.position(times + half) - self.position(times - half)
 
     def ground(self, mjd: ArrayLike) -> tuple[Floats, Floats]:
-        """Geocentric latitude and east longitude (0 to 360) below HST in degrees, each shaped as the times are.
+        """Geocentric latitude and east longitude (0 to 360) below HST in degrees, each shaped as
+        the times are.
 
-        They are of the equinox of 2000, as those of real jitter tables are, where `position` is of that of date.
+        They are of the equinox of 2000, as those of real jitter tables are, where `position` is of
+        that of date.
         """
         times = np.asarray(mjd, dtype=np.float64)
         of_date = erfa.pmat76(_JULIAN, times)
@@ -222,9 +238,10 @@ class Orbit:
         Returns
         -------
         tuple
-            Amplitude in km / s (DOPPMAGV), and the MJD (DOPPZERO) at or before the start from which the velocity
-            away from the target grows as a sine. Checked with the headers and support files of a real association
-            (``ldfd01vnq``, ``ldfd01vrq``): 7.25 km / s, in phase within 0.03 km / s.
+            Amplitude in km / s (DOPPMAGV), and the MJD (DOPPZERO) at or before the start from which
+            the velocity away from the target grows as a sine. Checked with the headers and support
+            files of a real association (``ldfd01vnq``, ``ldfd01vrq``): 7.25 km / s, in phase within
+            0.03 km / s.
         """
         a, d = np.radians([ra, dec])
         sight = np.array([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)])

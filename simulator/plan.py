@@ -1,4 +1,6 @@
-"""What one exposure is, before it is taken: the contract between schedules and the forward model."""
+"""What one exposure is, before it is taken: the contract between schedules and the forward
+model.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +13,8 @@ class FaultKind(StrEnum):
     """What can be asked to go wrong."""
 
     TRUNCATED = "truncated"
-    """The raw file of `segment` (the first one where it is empty) ends in the middle of its data."""
+    """The raw file of `segment` (the first one where it is empty) ends in the middle of its data.
+    """
     MISSING = "missing"
     """The association names the exposure as present, and its raw files are not there."""
     NO_EVENTS = "no-events"
@@ -25,7 +28,9 @@ class FaultKind(StrEnum):
     SAA = "saa"
     """Inside the South Atlantic Anomaly from `start` to `stop`: background times `amount`."""
     LEFT_OUT = "left-out"
-    """The association switches the exposure off, whose files are there (COS Data Handbook, section 3.6)."""
+    """The association switches the exposure off, whose files are there (COS Data Handbook, section
+    3.6).
+    """
     UPPER_CASE = "upper-case"
     """The raw files' names have the rootname in upper case."""
     ODD_TIME = "odd-time"
@@ -84,7 +89,8 @@ class Spectrum:
     velocity
         Radial velocity of the target against the Sun in km/s.
     amplitude, period
-        The flux varies by this fraction, as a sine of this period in seconds that begins with the exposure.
+        The flux varies by this fraction, as a sine of this period in seconds that begins with the
+        exposure.
     """
 
     flux: float = 1e-14
@@ -147,7 +153,8 @@ class ExposurePlan:
     obsmode
         TIME-TAG or ACCUM.
     exptype
-        EXTERNAL/SCI, EXTERNAL/CAL, WAVECAL, DARK, FLAT, ACQ/IMAGE, ACQ/SEARCH, ACQ/PEAKD or ACQ/PEAKXD.
+        EXTERNAL/SCI, EXTERNAL/CAL, WAVECAL, DARK, FLAT, ACQ/IMAGE, ACQ/SEARCH, ACQ/PEAKD or
+        ACQ/PEAKXD.
     opt_elem
         Grating or mirror: G130M, G160M, G140L, G185M, G225M, G285M, G230L, MIRRORA, MIRRORB.
     cenwave

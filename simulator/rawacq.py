@@ -1,4 +1,6 @@
-"""Raw files of target acquisitions (``rawacq``), and what the flight software reports of them in the support file."""
+"""Raw files of target acquisitions (``rawacq``), and what the flight software reports of them in
+the support file.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,7 +9,15 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from simulator.acquisitions import LAMP_SECONDS, PLATE_SCALE, SUBARRAY, Dwells, ImageAcquisition, LampPeakup, search_of
+from simulator.acquisitions import (
+    LAMP_SECONDS,
+    PLATE_SCALE,
+    SUBARRAY,
+    Dwells,
+    ImageAcquisition,
+    LampPeakup,
+    search_of,
+)
 from simulator.cards import Card
 from simulator.files.headers import exposure_header, primary_header
 from simulator.plan import ExposurePlan
@@ -66,7 +76,8 @@ def acquire(
     plan
         The exposure; its EXPTYPE chooses the algorithm.
     state, viewing
-        Instrument and telescope during it; ``state.target_offset`` is what the acquisition is to find.
+        Instrument and telescope during it; ``state.target_offset`` is what the acquisition is to
+        find.
     references
         Names of the reference files by keyword.
     chance
@@ -75,7 +86,11 @@ def acquire(
         CRDS context of the references.
     """
     filename = f"{plan.rootname}_rawacq.fits"
-    segment = "N/A" if plan.detector == "NUV" else ("BOTH" if len(plan.segments) == 2 else plan.segments[0])
+    segment = (
+        "N/A"
+        if plan.detector == "NUV"
+        else ("BOTH" if len(plan.segments) == 2 else plan.segments[0])
+    )
     header = primary_header(plan, filename, segment, references, context)
     for keyword in ("ASN_ID", "ASN_TAB"):
         del header[keyword]
@@ -98,7 +113,9 @@ def _keep_switches(header: fits.Header, switches: frozenset[str], *, is_image: b
         header[keyword] = "PERFORM"
     if is_image:
         del header["OBSET_ID"]
-        for keyword in [key for key in header if key.endswith(("TAB", "FILE")) and key not in _IMAGE_REFERENCES]:
+        for keyword in [
+            key for key in header if key.endswith(("TAB", "FILE")) and key not in _IMAGE_REFERENCES
+        ]:
             header[keyword] = "N/A"
     elif "STATFLAG" in header:
         del header["STATFLAG"]
@@ -106,7 +123,11 @@ def _keep_switches(header: fits.Header, switches: frozenset[str], *, is_image: b
 
 def _lamp_cards(plan: ExposurePlan, counts: int) -> list[Card]:
     return [
-        ("LAMPSTAT", "Success" if counts >= 50 else "Failure", "Status of wavecal lamp image (LTACAL)"),
+        (
+            "LAMPSTAT",
+            "Success" if counts >= 50 else "Failure",
+            "Status of wavecal lamp image (LTACAL)",
+        ),
         ("LAMPTIME", LAMP_SECONDS, "Lamp exposure integration time (seconds)"),
         ("LAMPEVNT", counts, "Total events in lamp exposure"),
         (
@@ -115,7 +136,11 @@ def _lamp_cards(plan: ExposurePlan, counts: int) -> list[Card]:
             "Aperture position (lamp exp)",
         ),
         ("LAMPXPOS", 22.1, "Aperture Block Position in X (lamp exp)"),
-        ("LAMPYPOS", aperture_steps(replace(plan, aperture="WCA")), "Aperture Block Position in Y (lamp exp)"),
+        (
+            "LAMPYPOS",
+            aperture_steps(replace(plan, aperture="WCA")),
+            "Aperture Block Position in Y (lamp exp)",
+        ),
         ("LAMPCNTR", "Median" if plan.exptype == "ACQ/IMAGE" else "Mean", "Lamp Centering Method"),
     ]
 
@@ -133,7 +158,11 @@ def _extend(header: fits.Header, cards: list[Card]) -> None:
 
 
 def _image(
-    plan: ExposurePlan, state: InstrumentState, viewing: Viewing, header: fits.Header, found: ImageAcquisition
+    plan: ExposurePlan,
+    state: InstrumentState,
+    viewing: Viewing,
+    header: fits.Header,
+    found: ImageAcquisition,
 ) -> Acquired:
     left, low, width, height = SUBARRAY
     header["SUBARRAY"] = True
@@ -150,8 +179,16 @@ def _image(
         ("ACQPREFY", found.preferred[1], "Desired Y position (pix)"),
         ("ACQSLEWX", found.slew[0], "Slew offset in X (arcseconds)"),
         ("ACQSLEWY", found.slew[1], "Slew offset in Y (arcseconds)"),
-        ("WCA2SCIX", round(found.preferred[0] - found.lamp_spot[0], 1), "WCA to science aperture offset in X"),
-        ("WCA2SCIY", round(found.preferred[1] - found.lamp_spot[1], 1), "WCA to science aperture offset in Y"),
+        (
+            "WCA2SCIX",
+            round(found.preferred[0] - found.lamp_spot[0], 1),
+            "WCA to science aperture offset in X",
+        ),
+        (
+            "WCA2SCIY",
+            round(found.preferred[1] - found.lamp_spot[1], 1),
+            "WCA to science aperture offset in Y",
+        ),
         ("TRGSUBX1", left, "X coord left target subarray (pix)"),
         ("TRGSUBX2", left + width - 1, "X coord right target subarray (pix)"),
         ("TRGSUBY1", low, "Y coord lower target subarray (pix)"),
@@ -167,10 +204,15 @@ def _image(
     target = (("LQTAMXCR", 1023.0 - found.centroid[1]), ("LQTAMYCR", 1023.0 - found.centroid[0]))
     support: list[Card] = [
         ("LQTATYPE", "LTAIMAGE", "target acquisition type"),
-        *((keyword, round(value, 1), "centroid in raw pixels") for keyword, value in (*raw, *target)),
+        *(
+            (keyword, round(value, 1), "centroid in raw pixels")
+            for keyword, value in (*raw, *target)
+        ),
         *_slew_words(found.slew),
     ]
-    return Acquired(fits.HDUList(hdus), found.slew, found.success, int(found.images[0].sum()), tuple(support), 1)
+    return Acquired(
+        fits.HDUList(hdus), found.slew, found.success, int(found.images[0].sum()), tuple(support), 1
+    )
 
 
 def _slew_words(slew: tuple[float | None, float | None]) -> list[Card]:
@@ -194,7 +236,14 @@ def _imset(
     science = fits.ImageHDU(data, name="SCI", ver=number, uint=True)
     exposure_header(plan, state, viewing, {"NUV": int(data.sum())}, science.header)
     science.header.update(
-        {"CORNER0X": left, "CORNER0Y": low, "SIZE0X": width, "SIZE0Y": height, "BUNIT": "COUNTS", "DISPAXIS": 1}
+        {
+            "CORNER0X": left,
+            "CORNER0Y": low,
+            "SIZE0X": width,
+            "SIZE0Y": height,
+            "BUNIT": "COUNTS",
+            "DISPAXIS": 1,
+        }
     )
     angle, scale = np.radians(viewing.position_angle), 1.0 / PLATE_SCALE / 3600.0
     _extend(
@@ -230,7 +279,11 @@ def _imset(
 
 
 def _lamp_peakup(
-    plan: ExposurePlan, state: InstrumentState, viewing: Viewing, header: fits.Header, found: LampPeakup
+    plan: ExposurePlan,
+    state: InstrumentState,
+    viewing: Viewing,
+    header: fits.Header,
+    found: LampPeakup,
 ) -> Acquired:
     cards: list[Card] = [
         *_lamp_cards(plan, found.lamp_counts),
@@ -276,7 +329,11 @@ def _dwells(
             end = round(found.slew[axis] - float(places[-1]), 3)
             cards += [
                 (f"ENDSLEW{letter}", end, f"{letter} slew from final dwell position (arcsec)"),
-                (f"ACQSLEW{letter}", round(found.slew[axis], 3), f"Slew offset in {letter} (arcseconds)"),
+                (
+                    f"ACQSLEW{letter}",
+                    round(found.slew[axis], 3),
+                    f"Slew offset in {letter} (arcseconds)",
+                ),
             ]
     if kind == "SEARCH":
         cards.append(("SCANSIZE", search.size, "Size of the search pattern"))
@@ -292,7 +349,9 @@ def _dwells(
     ]
     table = _table(plan, state, viewing, offsets, found.counts)
     pair = (slew[0], slew[1])
-    return Acquired(_tabular(header, table), pair, found.success, int(found.counts.max()), tuple(support), 0)
+    return Acquired(
+        _tabular(header, table), pair, found.success, int(found.counts.max()), tuple(support), 0
+    )
 
 
 def _table(

@@ -26,19 +26,55 @@ _EARTH_RADIUS = 6371.0
 _EARTH_RADIUS_EQUATOR = 6378.137
 
 _SAA_2009 = (
-    (-28.3, 14.0), (-27.5, 15.0), (-26.1, 13.0), (-19.8, 1.5), (-9.6, 341.0), (-7.6, 330.4), (-6.0, 318.8),
-    (-7.9, 297.2), (-12.0, 286.1), (-17.1, 279.9), (-20.3, 277.5), (-23.5, 276.5), (-26.0, 276.4), (-28.6, 276.7),
-)  # fmt: skip
-_SAA_2011 = (
-    (-28.3, 14.0), (-27.5, 15.0), (-26.1, 13.0), (-19.8, 1.5), (-9.6, 341.0), (-5.5, 330.4), (-3.5, 318.8),
-    (-3.8, 308.0), (-6.2, 295.5), (-10.5, 285.6), (-16.0, 279.5), (-20.3, 277.3), (-23.5, 276.5), (-26.0, 276.4),
+    (-28.3, 14.0),
+    (-27.5, 15.0),
+    (-26.1, 13.0),
+    (-19.8, 1.5),
+    (-9.6, 341.0),
+    (-7.6, 330.4),
+    (-6.0, 318.8),
+    (-7.9, 297.2),
+    (-12.0, 286.1),
+    (-17.1, 279.9),
+    (-20.3, 277.5),
+    (-23.5, 276.5),
+    (-26.0, 276.4),
     (-28.6, 276.7),
-)  # fmt: skip
+)
+_SAA_2011 = (
+    (-28.3, 14.0),
+    (-27.5, 15.0),
+    (-26.1, 13.0),
+    (-19.8, 1.5),
+    (-9.6, 341.0),
+    (-5.5, 330.4),
+    (-3.5, 318.8),
+    (-3.8, 308.0),
+    (-6.2, 295.5),
+    (-10.5, 285.6),
+    (-16.0, 279.5),
+    (-20.3, 277.3),
+    (-23.5, 276.5),
+    (-26.0, 276.4),
+    (-28.6, 276.7),
+)
 _SAA_2019 = (
-    (-29.0, 14.0), (-27.5, 15.0), (-26.1, 13.0), (-19.8, 1.5), (-9.6, 341.0), (-5.5, 330.4), (-3.4, 318.8),
-    (-3.6, 308.0), (-5.3, 295.4), (-9.6, 284.8), (-15.0, 278.4), (-20.3, 276.4), (-23.5, 276.1), (-26.0, 276.0),
+    (-29.0, 14.0),
+    (-27.5, 15.0),
+    (-26.1, 13.0),
+    (-19.8, 1.5),
+    (-9.6, 341.0),
+    (-5.5, 330.4),
+    (-3.4, 318.8),
+    (-3.6, 308.0),
+    (-5.3, 295.4),
+    (-9.6, 284.8),
+    (-15.0, 278.4),
+    (-20.3, 276.4),
+    (-23.5, 276.1),
+    (-26.0, 276.0),
     (-29.0, 276.4),
-)  # fmt: skip
+)
 
 SAA_CONTOURS: Final = (
     (55329.0, tuple((latitude, longitude + 6.0) for latitude, longitude in _SAA_2009)),
@@ -46,16 +82,30 @@ SAA_CONTOURS: Final = (
     (58732.0, _SAA_2011),
     (np.inf, _SAA_2019),
 )
-"""MJD until which a contour of the anomaly for COS (model 31) holds, and its corners: latitude and east longitude in
-degrees. Source: costools ``saamodel`` and the dated versions of ``acdc-hst``."""
+"""MJD until which a contour of the anomaly for COS (model 31) holds, and its corners: latitude and
+east longitude in degrees. Source: costools ``saamodel`` and the dated versions of ``acdc-hst``."""
 
 _SOLAR_CYCLE = (
-    (54800.0, 69.0), (55560.0, 85.0), (55850.0, 130.0), (56400.0, 120.0), (56760.0, 146.0), (57200.0, 125.0),
-    (57700.0, 83.0), (58100.0, 73.0), (58820.0, 69.5), (59400.0, 80.0), (59850.0, 135.0), (60250.0, 165.0),
-    (60600.0, 200.0), (61000.0, 170.0), (62000.0, 95.0), (62800.0, 70.0),
-)  # fmt: skip
-"""MJD and smoothed F10.7 in solar flux units: cycles 24 and 25 as NOAA's smoothed indices run (minima of December 2008
-and December 2019, maxima of April 2014 and late 2024), and a usual decline afterwards."""
+    (54800.0, 69.0),
+    (55560.0, 85.0),
+    (55850.0, 130.0),
+    (56400.0, 120.0),
+    (56760.0, 146.0),
+    (57200.0, 125.0),
+    (57700.0, 83.0),
+    (58100.0, 73.0),
+    (58820.0, 69.5),
+    (59400.0, 80.0),
+    (59850.0, 135.0),
+    (60250.0, 165.0),
+    (60600.0, 200.0),
+    (61000.0, 170.0),
+    (62000.0, 95.0),
+    (62800.0, 70.0),
+)
+"""MJD and smoothed F10.7 in solar flux units: cycles 24 and 25 as NOAA's smoothed indices run
+(minima of December 2008 and December 2019, maxima of April 2014 and late 2024), and a usual decline
+afterwards."""
 
 
 def sun_direction(mjd: ArrayLike) -> tuple[Floats, Floats]:
@@ -80,12 +130,26 @@ def moon_direction(mjd: ArrayLike) -> tuple[Floats, Floats]:
     centuries = (np.asarray(mjd, dtype=np.float64) - 51544.5) / 36525.0
 
     def wave(amplitude: float, phase: float, rate: float) -> Floats:
-        return np.asarray(amplitude * np.sin(np.radians(phase + rate * centuries)), dtype=np.float64)
+        return np.asarray(
+            amplitude * np.sin(np.radians(phase + rate * centuries)), dtype=np.float64
+        )
 
-    longitude = 218.32 + 481267.881 * centuries + wave(6.29, 135.0, 477198.87) - wave(1.27, 259.3, -413335.36)
-    longitude = longitude + wave(0.66, 235.7, 890534.22) + wave(0.21, 269.9, 954397.74) - wave(0.19, 357.5, 35999.05)
+    longitude = (
+        218.32
+        + 481267.881 * centuries
+        + wave(6.29, 135.0, 477198.87)
+        - wave(1.27, 259.3, -413335.36)
+    )
+    longitude = (
+        longitude
+        + wave(0.66, 235.7, 890534.22)
+        + wave(0.21, 269.9, 954397.74)
+        - wave(0.19, 357.5, 35999.05)
+    )
     lam = np.radians(longitude)
-    beta = np.radians(wave(5.13, 93.3, 483202.02) + wave(0.28, 228.2, 960400.89) - wave(0.28, 318.3, 6003.15))
+    beta = np.radians(
+        wave(5.13, 93.3, 483202.02) + wave(0.28, 228.2, 960400.89) - wave(0.28, 318.3, 6003.15)
+    )
     obliquity = np.radians(23.439)
     x, y, z = np.cos(beta) * np.cos(lam), np.cos(beta) * np.sin(lam), np.sin(beta)
     ra = np.degrees(np.arctan2(y * np.cos(obliquity) - z * np.sin(obliquity), x)) % 360.0
@@ -99,7 +163,8 @@ def subsolar(mjd: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def sun_altitude(orbit: Orbit, mjd: ArrayLike) -> Floats:
-    """Altitude of the Sun above the Earth's limb in degrees, as SUN_ALT of the timeline and of raw headers.
+    """Altitude of the Sun above the Earth's limb in degrees, as SUN_ALT of the timeline and of raw
+    headers.
 
     The limb lies below HST's horizon plane (``calcos.timeline.computeAlt``).
     """
@@ -126,7 +191,9 @@ def _contour(mjd: float) -> Floats:
 
 def in_saa(mjd: float, latitude: ArrayLike, longitude: ArrayLike) -> NDArray[np.bool_]:
     """Whether points (degrees, east longitude) lie in the South Atlantic Anomaly at an MJD."""
-    lat, lon = np.broadcast_arrays(np.asarray(latitude, dtype=np.float64), np.asarray(longitude, dtype=np.float64))
+    lat, lon = np.broadcast_arrays(
+        np.asarray(latitude, dtype=np.float64), np.asarray(longitude, dtype=np.float64)
+    )
     return _inside(_contour(mjd), lat, np.where(lon > 180.0, lon - 360.0, lon))
 
 
@@ -146,20 +213,27 @@ def saa_distance(mjd: float, latitude: ArrayLike, longitude: ArrayLike) -> Float
         Great-circle distance in km to the nearest edge, negative inside.
     """
     corners = _contour(mjd)
-    lat, lon = np.broadcast_arrays(np.asarray(latitude, dtype=np.float64), np.asarray(longitude, dtype=np.float64))
+    lat, lon = np.broadcast_arrays(
+        np.asarray(latitude, dtype=np.float64), np.asarray(longitude, dtype=np.float64)
+    )
     lon = np.where(lon > 180.0, lon - 360.0, lon)
     fraction = np.linspace(0.0, 1.0, 41)[:, None, None]
     following = np.roll(corners, -1, axis=0)
     edge = (corners + fraction * (following - corners)).reshape(-1, 2)
     first, second = np.radians(lat)[..., None], np.radians(edge[:, 0])
     apart = np.radians(lon)[..., None] - np.radians(edge[:, 1])
-    haversine = np.sin((first - second) / 2.0) ** 2 + np.cos(first) * np.cos(second) * np.sin(apart / 2.0) ** 2
+    haversine = (
+        np.sin((first - second) / 2.0) ** 2
+        + np.cos(first) * np.cos(second) * np.sin(apart / 2.0) ** 2
+    )
     nearest = 2.0 * _EARTH_RADIUS * np.arcsin(np.sqrt(haversine.min(axis=-1)))
     return np.asarray(np.where(_inside(corners, lat, lon), -nearest, nearest), dtype=np.float64)
 
 
 def _inside(corners: Floats, lat: Floats, lon: Floats) -> NDArray[np.bool_]:
-    """Whether points lie in a polygon: a ray to the east crosses its edges an odd number of times."""
+    """Whether points lie in a polygon: a ray to the east crosses its edges an odd number of
+    times.
+    """
     inside = np.zeros(lat.shape, dtype=np.bool_)
     for (lat1, lon1), (lat2, lon2) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         if lat1 == lat2:

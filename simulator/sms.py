@@ -1,7 +1,8 @@
-"""Reports of the weekly command loads (SMS): what was scheduled, as fixed columns of text in both layouts.
+"""Reports of the weekly command loads (SMS): what was scheduled, as fixed columns of text in both
+layouts.
 
-The older layout (until 2011) names the high voltage by its state; the newer one gives both levels and the position code
-of the aperture.
+The older layout (until 2011) names the high voltage by its state; the newer one gives both levels
+and the position code of the aperture.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,21 +18,28 @@ from simulator.plan import ExposurePlan
 __all__ = ["NEW_LAYOUT_START", "report", "report_name", "weeks"]
 
 NEW_LAYOUT_START: Final = 55927.0
-"""MJD 2012-01-01: reports of 2010 and 2011 have the older layout, one of September 2012 the newer."""
+"""MJD 2012-01-01: reports of 2010 and 2011 have the older layout, one of September 2012 the newer.
+"""
 
 _POSITION_CODES = {1: "1", 2: "B", 3: "", 4: "4", 5: "5", 6: "6", 7: "7"}
-"""Letter beside the aperture's name by lifetime position: B in 2012 to 2015, none in 2016, 4 in 2018."""
+"""Letter beside the aperture's name by lifetime position: B in 2012 to 2015, none in 2016, 4 in
+2018.
+"""
 
 _OLD_HEAD = (
-    "Data                                                          Exposure Start    FUV    Mechanism Positions   "
+    "Data                                                          Exposure Start    FUV    "
+    "Mechanism Positions   "
     "Cent    Tsince Tsince       Lamp    STIMs      Flash",
-    "Filename Prop  Target     PRG OB AL EX Conf Opmode    ExpTime yyyy.ddd:hh:mm:ss State  Aper OSM1     OSM2    "
+    "Filename Prop  Target     PRG OB AL EX Conf Opmode    ExpTime yyyy.ddd:hh:mm:ss State  Aper "
+    "OSM1     OSM2    "
     "Wave FP   OSM1   OSM2 Lamp  Curr    A   B  Dop # Dur T",
 )
 _NEW_HEAD = (
-    "Data                                                          Exposure Start    FUV     Mechanism Positions     "
+    "Data                                                          Exposure Start    FUV     "
+    "Mechanism Positions     "
     "Cent    Tsince Tsince       Lamp    STIMs      Flash",
-    "Filename Prop  Target     PRG OB AL EX Conf Opmode    ExpTime yyyy.ddd:hh:mm:ss State   Aper   OSM1     OSM2    "
+    "Filename Prop  Target     PRG OB AL EX Conf Opmode    ExpTime yyyy.ddd:hh:mm:ss State   Aper  "
+    " OSM1     OSM2    "
     "Wave FP   OSM1   OSM2 Lamp  Curr    A   B  Dop # Dur T",
 )
 
@@ -85,8 +93,14 @@ def _line(plan: ExposurePlan, *, new: bool) -> str:
     osm2 = "-----" if fuv else plan.opt_elem
     since = round(plan.since_osm_move)
     number = plan.linenum[3:]
-    start = f"{plan.rootname[:8]} {plan.proposal:5d} {plan.target.name:10.10s} {plan.rootname[1:4].upper():3s} "
-    where = f"{plan.linenum[:2]} {int(number):02d} 01 {plan.detector:3s}  {_opmode(plan):11s}{plan.exptime:6.1f} "
+    start = (
+        f"{plan.rootname[:8]} {plan.proposal:5d} {plan.target.name:10.10s} "
+        f"{plan.rootname[1:4].upper():3s} "
+    )
+    where = (
+        f"{plan.linenum[:2]} {int(number):02d} 01 {plan.detector:3s}  "
+        f"{_opmode(plan):11s}{plan.exptime:6.1f} "
+    )
     setting = f"{osm1:8s} {osm2:7s} {plan.cenwave:4d} {plan.fpoffset:2d} {since:6d} {since:6d}"
     when = f"{day_of_year(plan.start)} {state:{width_state}s} {aperture:{width_aperture}s} "
     return (start + where + when + setting + _tail(plan)).rstrip()
@@ -103,7 +117,10 @@ def _state(plan: ExposurePlan, *, new: bool) -> str:
 
 
 def _tail(plan: ExposurePlan) -> str:
-    """Lamp, current, stim rates, Doppler correction, number, duration and type of flashes; or an acquisition's scan."""
+    """Lamp, current, stim rates, Doppler correction, number, duration and type of flashes.
+
+    Or an acquisition's scan.
+    """
     if plan.exptype in ("ACQ/SEARCH", "ACQ/PEAKD", "ACQ/PEAKXD"):
         search = search_of(plan)
         step = round(1000.0 * search.step)

@@ -40,7 +40,9 @@ def uniform_grid(value: float) -> NDArray[np.float32]:
     return np.full(GRID_SHAPE, value, dtype=np.float32)
 
 
-def grid_values(grid: NDArray[np.float32], x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.float32]:
+def grid_values(
+    grid: NDArray[np.float32], x: NDArray[np.floating], y: NDArray[np.floating]
+) -> NDArray[np.float32]:
     """Values of a map at positions in pixels of the corrected frame, shape of `x`."""
     column = np.clip(x.astype(np.int32) // GRID_X, 0, GRID_SHAPE[1] - 1)
     row = np.clip(y.astype(np.int32) // GRID_Y, 0, GRID_SHAPE[0] - 1)
@@ -119,7 +121,9 @@ class HotSpot:
     sigma_y: float = 1.0
 
     def share_within(self, left: float, right: float, low: float, high: float) -> float:
-        """Share of its counts that fall into pixels from ``left`` and ``low`` up to but without the others."""
+        """Share of its counts that fall into pixels from ``left`` and ``low`` up to but without the
+        others.
+        """
         x = ndtr((np.array([left, right]) - 0.5 - self.x) / self.sigma_x)
         y = ndtr((np.array([low, high]) - 0.5 - self.y) / self.sigma_y)
         return float((x[1] - x[0]) * (y[1] - y[0]))
@@ -136,8 +140,8 @@ class DetectorState:
     dark_map
         Relative dark rate over the detector, mean about 1; float32 of shape `GRID_SHAPE`.
     modal_gain
-        Most frequent pulse height (0 to 31) at every place; float32 of shape `GRID_SHAPE`. Gain sag is a dip in it.
-        FUV only; not used for NUV.
+        Most frequent pulse height (0 to 31) at every place; float32 of shape `GRID_SHAPE`. Gain sag
+        is a dip in it. FUV only; not used for NUV.
     gain_sigma
         Sigma of the pulse heights of photons about the modal gain.
     stims
@@ -162,17 +166,20 @@ class DetectorState:
 
 @dataclass(frozen=True)
 class ChannelState:
-    """One spectrum on a detector: an FUV segment's, or an NUV stripe's; of imaging exposures NUVA stands for the image.
+    """One spectrum on a detector: an FUV segment's, or an NUV stripe's.
+
+    Of imaging exposures NUVA stands for the image.
 
     Attributes
     ----------
     shift_dispersion
-        Displacement of the spectra of lamp and target along X by the OSM's pointing, over time, in pixels. The
-        commanded displacement of the FP-POS is not in it.
+        Displacement of the spectra of lamp and target along X by the OSM's pointing, over time, in
+        pixels. The commanded displacement of the FP-POS is not in it.
     shift_cross
         The same along Y.
     sensitivity
-        Throughput over that of the sensitivity table at its reference date, against wavelength in Angstrom.
+        Throughput over that of the sensitivity table at its reference date, against wavelength in
+        Angstrom.
     lamp
         Brightness of the wavelength-calibration lamp over that of its template.
     """
@@ -196,7 +203,8 @@ class InstrumentState:
     channels
         By name: FUVA, FUVB, NUVA, NUVB, NUVC.
     target_offset
-        Where the target stands from the aperture's centre, arcsec along dispersion and cross-dispersion.
+        Where the target stands from the aperture's centre, arcsec along dispersion and
+        cross-dispersion.
     """
 
     mjd: float
@@ -214,7 +222,8 @@ class Viewing:
     doppler_amplitude
         Largest orbital velocity along the line of sight, km/s (DOPPMAGV).
     doppler_zero
-        MJD at which that velocity crosses zero upwards (DOPPZERO): velocity = amplitude sin(2 pi (t - zero) / period).
+        MJD at which that velocity crosses zero upwards (DOPPZERO): velocity = amplitude sin(2 pi (t
+        - zero) / period).
     orbit_period
         Seconds (ORBITPER).
     position_angle

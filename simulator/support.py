@@ -22,7 +22,9 @@ _WORDS = 965
 """Length of the raw engineering header that the extension ``SUPPORT`` carries."""
 
 SNAPSHOTS: Final = {"ACQ/IMAGE": 3}
-"""Sets of SUPPORT, SNAP1 and SNAP2: lamp, before and after the slew of an acquisition image; else one, and two for a
+"""Sets of SUPPORT, SNAP1 and SNAP2: lamp, before and after the slew of an acquisition image.
+
+Else one, and two for a
 PEAKXD that uses the lamp."""
 
 _SPENT_SNAPSHOT: Final[tuple[Card, ...]] = (
@@ -94,7 +96,11 @@ def support_file(
         first = snapshot(plan, state, dict(rates or {}), lamp_phase=lamp)
         second = list(_SPENT_SNAPSHOT) if plan.is_acquisition else first
         words = np.zeros(_WORDS, dtype=np.int16)
-        hdus.append(fits.ImageHDU(words, header=header_of(_words(plan, results)), name="SUPPORT", ver=number))
+        hdus.append(
+            fits.ImageHDU(
+                words, header=header_of(_words(plan, results)), name="SUPPORT", ver=number
+            )
+        )
         hdus.append(fits.ImageHDU(header=header_of(_named(plan, first)), name="SNAP1", ver=number))
         hdus.append(fits.ImageHDU(header=header_of(_named(plan, second)), name="SNAP2", ver=number))
     return fits.HDUList(hdus)
@@ -111,7 +117,10 @@ def _named(plan: ExposurePlan, cards: Sequence[Card]) -> list[Card]:
 
 
 def _words(plan: ExposurePlan, results: Sequence[Card]) -> list[Card]:
-    """Give the decoded header of the flight software; without an acquisition its results are zero."""
+    """Give the decoded header of the flight software.
+
+    Without an acquisition its results are zero.
+    """
     cards: dict[str, Card] = {
         card[0]: card
         for card in (
@@ -187,9 +196,17 @@ def _primary(plan: ExposurePlan, orbit: Orbit, guiding: GuideStars, extensions: 
         ("DEC_SUN", dec_sun, "declination of the sun (deg)"),
         *((keyword, value, "onboard ephemeris model") for keyword, value in elements.items()),
         ("TIMEFFEC", elements["EPCHTIME"], "time parameters took effect (secs since 1/1/85)"),
-        ("OBSSTRTT", (begin - MJD_1985) * SECONDS_PER_DAY, "predicted obs. start (secs since 1/1/85)"),
+        (
+            "OBSSTRTT",
+            (begin - MJD_1985) * SECONDS_PER_DAY,
+            "predicted obs. start (secs since 1/1/85)",
+        ),
         ("CONFIG", channel, "proposed instrument configuration"),
-        ("OPMODE", plan.exptype if plan.is_acquisition else plan.obsmode, "proposed operation mode"),
+        (
+            "OPMODE",
+            plan.exptype if plan.is_acquisition else plan.obsmode,
+            "proposed operation mode",
+        ),
         ("SPEC_1", plan.opt_elem, "spectral element"),
         ("APER_1", plan.aperture, "instrument aperture"),
         ("TARDESCR", target.description, "target description"),
@@ -200,6 +217,10 @@ def _primary(plan: ExposurePlan, orbit: Orbit, guiding: GuideStars, extensions: 
             "proposal type",
         ),
         ("ASN_ID", plan.association.upper() or "NONE", "association"),
-        ("ASN_TAB", f"{plan.association}_asn.fits" if plan.association else "NONE", "association table"),
+        (
+            "ASN_TAB",
+            f"{plan.association}_asn.fits" if plan.association else "NONE",
+            "association table",
+        ),
     ]
     return cards

@@ -24,18 +24,21 @@ def truth_of(observation: Observation) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``plan`` (all of it), ``image_rate`` (count/s of the target in an image), ``velocity`` (km/s, V_HELIO),
-        ``detectors`` (events, live time, mean dark rate in count/s/pixel before dead time and pulse-height limits,
-        stim positions and sigmas in raw pixels, expected counts of each) and ``channels`` (of each lamp flash its
-        middle in seconds and the shifts in pixels, FP-POS displacement included in SHIFT1; mean shifts over the
-        exposure; lamp; mean sensitivity over the reference's).
+        ``plan`` (all of it), ``image_rate`` (count/s of the target in an image), ``velocity``
+        (km/s, V_HELIO), ``detectors`` (events, live time, mean dark rate in count/s/pixel before
+        dead time and pulse-height limits, stim positions and sigmas in raw pixels, expected counts
+        of each) and ``channels`` (of each lamp flash its middle in seconds and the shifts in
+        pixels, FP-POS displacement included in SHIFT1; mean shifts over the exposure; lamp; mean
+        sensitivity over the reference's).
     """
     plan, state = observation.plan, observation.state
     return {
         "plan": asdict(plan),
         "image_rate": image_rate(plan) if plan.obstype == "IMAGING" else 0.0,
         "target_offset": list(state.target_offset),
-        "velocity": heliocentric_velocity(plan.target.ra, plan.target.dec, 0.5 * (plan.start + plan.stop)),
+        "velocity": heliocentric_velocity(
+            plan.target.ra, plan.target.dec, 0.5 * (plan.start + plan.stop)
+        ),
         "detectors": {name: _detector(observation, name) for name in observation.recordings},
         "channels": {name: _channel(observation, name) for name in _channels(observation)},
     }
@@ -54,11 +57,14 @@ def _detector(observation: Observation, name: str) -> dict[str, Any]:
     return {
         "events": len(recording.time),
         "live_time": recording.live_time,
-        "dark_rate": detector.dark_rate.mean(0.0, observation.plan.exptime) * float(detector.dark_map.mean()),
+        "dark_rate": detector.dark_rate.mean(0.0, observation.plan.exptime)
+        * float(detector.dark_map.mean()),
         "modal_gain": float(detector.modal_gain.mean()),
         "stims": [[stim.x, stim.y] for stim in detector.stims],
         "stim_sigmas": [[stim.sigma_x, stim.sigma_y] for stim in detector.stims],
-        "stim_counts": 0.5 * detector.stim_rate * observation.plan.exptime if detector.stims else 0.0,
+        "stim_counts": 0.5 * detector.stim_rate * observation.plan.exptime
+        if detector.stims
+        else 0.0,
     }
 
 
@@ -82,7 +88,9 @@ def _channel(observation: Observation, name: str) -> dict[str, Any]:
         "shift2": channel.shift_cross.mean(0.0, plan.exptime),
         "flashes": flashes,
         "lamp": channel.lamp,
-        "sensitivity": dict(zip(map(str, channel.sensitivity.at), channel.sensitivity.values, strict=True)),
+        "sensitivity": dict(
+            zip(map(str, channel.sensitivity.at), channel.sensitivity.values, strict=True)
+        ),
     }
 
 

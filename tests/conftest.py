@@ -19,7 +19,10 @@ _ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
-    """Folder of real COS data; where it is absent the test skips, or fails when the data are required."""
+    """Folder of real COS data.
+
+    Where it is absent the test skips, or fails when the data are required.
+    """
     folder = Path(os.environ.get("COSMO_TEST_DATA", _ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
         reason = f"no real data at {folder}; COSMO_TEST_DATA names another folder"
@@ -31,13 +34,18 @@ def data_dir() -> Path:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Maker of a disk of a few bytes (``64k``, ``20m``); where tmpfs may not be mounted the test skips."""
+    """Maker of a disk of a few bytes (``64k``, ``20m``).
+
+    Where tmpfs may not be mounted the test skips.
+    """
     mounted: list[Path] = []
 
     def mount(size: str) -> Path:
         folder = tmp_path / f"disk-{len(mounted)}"
         folder.mkdir()
-        made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True)
+        made = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True
+        )
         if made.returncode != 0:
             pytest.skip("no right to mount a small tmpfs")
         mounted.append(folder)

@@ -21,11 +21,38 @@ VALUES = ("NAN", "1.0E9", "-1", "1.0E20", "''", "'N/A'", "'abc'", "12345")
 """Values as cards have them; the last two are text for a number and a number for text."""
 
 _STRUCTURE = (
-    "SIMPLE", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "TFIELDS", "TTYPE", "TFORM", "TDISP", "TUNIT", "TDIM",
-    "TNULL", "TSCAL", "TZERO", "BSCALE", "BZERO", "XTENSION", "EXTNAME", "EXTVER", "END", "COMMENT", "HISTORY",
-    "CONTINUE", "CHECKSUM", "DATASUM", "NEXTEND", "GROUPS",
-)  # fmt: skip
-"""Beginnings of the keywords that say how a file is built: what becomes of such damage has tests of its own."""
+    "SIMPLE",
+    "BITPIX",
+    "NAXIS",
+    "EXTEND",
+    "PCOUNT",
+    "GCOUNT",
+    "TFIELDS",
+    "TTYPE",
+    "TFORM",
+    "TDISP",
+    "TUNIT",
+    "TDIM",
+    "TNULL",
+    "TSCAL",
+    "TZERO",
+    "BSCALE",
+    "BZERO",
+    "XTENSION",
+    "EXTNAME",
+    "EXTVER",
+    "END",
+    "COMMENT",
+    "HISTORY",
+    "CONTINUE",
+    "CHECKSUM",
+    "DATASUM",
+    "NEXTEND",
+    "GROUPS",
+)
+"""Beginnings of the keywords that say how a file is built: what becomes of such damage has tests of
+its own.
+"""
 
 _ALIKE = ("ROOTNAME", "INSTRUME")
 """Keywords that decide whose file it is: one that says otherwise is no file of the exposure."""
@@ -41,7 +68,9 @@ class Mutation:
 
 
 def base_of(path: Path) -> bytes:
-    """Content of a real file, with the first of its events and without checksums, which no longer would be right."""
+    """Content of a real file, with the first of its events and without checksums, which no longer
+    would be right.
+    """
     content = gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes()
     with fits.open(io.BytesIO(content)) as hdus:
         for hdu in hdus:
@@ -69,7 +98,8 @@ def mutations_of(content: bytes) -> list[Mutation]:
         Mutation(start, keyword, value)
         for start in _cards(content)
         for value in VALUES
-        if not (keyword := content[start : start + 8].decode().strip()).startswith(_STRUCTURE) and keyword not in _ALIKE
+        if not (keyword := content[start : start + 8].decode().strip()).startswith(_STRUCTURE)
+        and keyword not in _ALIKE
     ]
     random.Random(1).shuffle(found)
     return found
@@ -86,4 +116,6 @@ def _cards(content: bytes) -> Iterator[int]:
     with fits.open(io.BytesIO(content)) as hdus:
         places = [(hdu.fileinfo()["hdrLoc"], hdu.fileinfo()["datLoc"]) for hdu in hdus]
     for begin, end in places:
-        yield from (start for start in range(begin, end, _CARD) if content[start + 8 : start + 10] == b"= ")
+        yield from (
+            start for start in range(begin, end, _CARD) if content[start + 8 : start + 10] == b"= "
+        )

@@ -30,7 +30,9 @@ def test_settings(variable: str) -> None:
 
 
 _COMMANDS = [
-    command.__name__ for part in (demo, machine, query, recalibration, check, setup) for command in part.COMMANDS
+    command.__name__
+    for part in (demo, machine, query, recalibration, check, setup)
+    for command in part.COMMANDS
 ]
 _COMMANDS += [f"simulate {command.__name__}" for command in simulate.COMMANDS]
 

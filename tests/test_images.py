@@ -1,4 +1,7 @@
-"""A container image holds ``shared``, one service and the packages of its lock file; they must be enough."""
+"""A container image holds ``shared``, one service and the packages of its lock file.
+
+They must be enough.
+"""
 
 import ast
 import os
@@ -11,7 +14,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SERVICES = sorted(folder.name for folder in (ROOT / "services").iterdir() if (folder / "__main__.py").exists())
+SERVICES = sorted(
+    folder.name for folder in (ROOT / "services").iterdir() if (folder / "__main__.py").exists()
+)
 IMPORT_ALL = "import importlib, sys\nfor module in sys.argv[1:]: importlib.import_module(module)"
 
 
@@ -58,12 +63,19 @@ def _imports(path: Path) -> set[str]:
 def _import_all(service: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Import every module of a service and what they import, with nothing else within reach."""
     files = sorted((ROOT / "services" / service).rglob("*.py"))
-    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in files}
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in files
+    }
     modules |= {module for path in files for module in _imports(path)}
     return subprocess.run(
         [sys.executable, "-S", "-c", IMPORT_ALL, *sorted(modules)],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": f"{folder}/app:{folder}/site", "PYTHONDONTWRITEBYTECODE": "1"},
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{folder}/app:{folder}/site",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
         capture_output=True,
         text=True,
         timeout=120,

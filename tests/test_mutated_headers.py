@@ -1,4 +1,6 @@
-"""Mutated headers of every kind of real sample, through checks, ingest, monitors and pages: nothing else is harmed."""
+"""Mutated headers of every kind of real sample, through checks, ingest, monitors and pages: nothing
+else is harmed.
+"""
 
 import os
 from collections.abc import Sequence
@@ -33,20 +35,34 @@ from tests.services.monitor.monitors.bench import run_monitor
 pytestmark = pytest.mark.integration
 
 _SAMPLES = (
-    "ldfd01vnq_rawtag_a", "ldfd01vnq_spt", "ldfd01vlq_rawacq", "lb4l02m1q_rawacq", "lbhx1epiq_rawacq", "ldngz2szj_jit",
-    "lb4c10niq_lampflash", "lbhx26fmq_lampflash", "ld9m10ujq_corrtag_a", "ld9m10ujq_x1d",
-)  # fmt: skip
+    "ldfd01vnq_rawtag_a",
+    "ldfd01vnq_spt",
+    "ldfd01vlq_rawacq",
+    "lb4l02m1q_rawacq",
+    "lbhx1epiq_rawacq",
+    "ldngz2szj_jit",
+    "lb4c10niq_lampflash",
+    "lbhx26fmq_lampflash",
+    "ld9m10ujq_corrtag_a",
+    "ld9m10ujq_x1d",
+)
 """One file of each kind that rows are made of, of both detectors."""
 
 _OF_KIND = int(os.environ.get("COSMO_TEST_MUTATIONS", "25"))
 """Mutations of each sample, of the some two thousand that it has."""
 
 _PLACES = (
-    "/", "/monitors", "/datasets", "/metrics", "/api/v1/status", "/api/v1/monitors", "/api/v1/alerts",
+    "/",
+    "/monitors",
+    "/datasets",
+    "/metrics",
+    "/api/v1/status",
+    "/api/v1/monitors",
+    "/api/v1/alerts",
     *(f"/monitors/{name}" for name in monitors()),
     *(f"/api/v1/monitors/{name}/data" for name in monitors()),
     *(f"/api/v1/tables/{name}?limit=1000" for name in SCIENCE_TABLES),
-)  # fmt: skip
+)
 
 
 def _rootname(number: int) -> str:
@@ -56,7 +72,12 @@ def _rootname(number: int) -> str:
 
 
 async def _ingest(
-    database: Database, messenger: Messenger, store: Store, files: Sequence[Path], rootname: str, references: Path
+    database: Database,
+    messenger: Messenger,
+    store: Store,
+    files: Sequence[Path],
+    rootname: str,
+    references: Path,
 ) -> None:
     """Ingest the files of a folder of the store as one dataset."""
     async with database.transaction() as session:
@@ -65,15 +86,29 @@ async def _ingest(
         await session.flush()
         for path in files:
             name = parse_name(path.name)
-            session.add(File(
-                dataset_id=dataset.id, origin="raw", path=path.parent.name, name=path.name, rootname=name.rootname,
-                suffix=name.suffix, size=path.stat().st_size, sha256="0" * 64,
-            ))  # fmt: skip
-        job = await add_job(session, dataset.id, NewJob(Stage.INGEST_RAW, "ingest", {}, {"of": rootname}), Outbox())
+            session.add(
+                File(
+                    dataset_id=dataset.id,
+                    origin="raw",
+                    path=path.parent.name,
+                    name=path.name,
+                    rootname=name.rootname,
+                    suffix=name.suffix,
+                    size=path.stat().st_size,
+                    sha256="0" * 64,
+                )
+            )
+        job = await add_job(
+            session, dataset.id, NewJob(Stage.INGEST_RAW, "ingest", {}, {"of": rootname}), Outbox()
+        )
     assert job is not None
     service = IngestService(database, store, references)
     runner = JobRunner(
-        database, messenger, JobSettings(max_attempts=1), {Stage.INGEST_RAW: service.ingest_raw}, "tester"
+        database,
+        messenger,
+        JobSettings(max_attempts=1),
+        {Stage.INGEST_RAW: service.ingest_raw},
+        "tester",
     )
     await runner.run(job)
     async with database.session() as session:
@@ -87,11 +122,17 @@ async def _rows(database: Database, dataset: str) -> dict[str, list[Any]]:
     async with database.session() as session:
         for name, model in SCIENCE_TABLES.items():
             query = select(model.__table__).join(File, File.id == model.file_id).join(Dataset)
-            rows = await session.execute(query.where(Dataset.rootname == dataset).order_by(model.id))
+            rows = await session.execute(
+                query.where(Dataset.rootname == dataset).order_by(model.id)
+            )
             found[name] = [tuple(row) for row in rows]
         columns = ("monitor", "quantity", "rootname", "segment", "region", "value")
-        values = select(*(getattr(MonitorValue, name) for name in columns)).join(File, File.id == MonitorValue.file_id)
-        mine = await session.execute(values.join(Dataset).where(Dataset.rootname == dataset).order_by(MonitorValue.key))
+        values = select(*(getattr(MonitorValue, name) for name in columns)).join(
+            File, File.id == MonitorValue.file_id
+        )
+        mine = await session.execute(
+            values.join(Dataset).where(Dataset.rootname == dataset).order_by(MonitorValue.key)
+        )
         # Postgres adds up in any order, which the last digits tell.
         found["values"] = sorted(f"{texts} {value:.9g}" for *texts, value in mine)
     return found
@@ -133,7 +174,8 @@ async def test_odd_keywords_harm_nothing_else(
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=app, raise_app_exceptions=False), base_url="http://localhost"
+            transport=httpx.ASGITransport(app=app, raise_app_exceptions=False),
+            base_url="http://localhost",
         ) as web,
     ):
         for place in _PLACES:

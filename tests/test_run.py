@@ -26,7 +26,9 @@ def path(tmp_path: Path) -> Path:
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in TOOLS:
-        found = next(Path(parent, name) for parent in ("/usr/bin", "/bin") if Path(parent, name).exists())
+        found = next(
+            Path(parent, name) for parent in ("/usr/bin", "/bin") if Path(parent, name).exists()
+        )
         (folder / name).symlink_to(found)
     return folder
 
@@ -36,7 +38,9 @@ def _program(path: Path, content: str) -> None:
     path.chmod(0o755)
 
 
-def _run(path: Path, venv: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+def _run(
+    path: Path, venv: Path, *arguments: str, **environment: str
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         ["/bin/sh", str(ROOT / "run"), *arguments],
         env={"PATH": str(path), "COSMO_VENV": str(venv), **environment},
@@ -65,8 +69,18 @@ def test_uv_finds_one_where_none_fits(fits: int, venv: int, path: Path, tmp_path
     assert uv[0].startswith("uv venv --quiet --clear --python >=3.11,<3.15 ")
     assert uv[1].startswith("uv pip install --quiet --python ")
     assert f"--require-hashes -r {ROOT}/requirements/all.txt" in uv[1]
-    again = _run(path, place, "tool", str(place / "bin" / "python"), "-c", "print(__import__('pathlib').Path.home())")
-    assert (again.stdout, again.stderr) == (f"{place}\n", "")  # it is there, and a home where there was none
+    again = _run(
+        path,
+        place,
+        "tool",
+        str(place / "bin" / "python"),
+        "-c",
+        "print(__import__('pathlib').Path.home())",
+    )
+    assert (again.stdout, again.stderr) == (
+        f"{place}\n",
+        "",
+    )  # it is there, and a home where there was none
 
 
 def test_a_folder_that_cannot_be_written(path: Path, tmp_path: Path) -> None:
@@ -74,7 +88,8 @@ def test_a_folder_that_cannot_be_written(path: Path, tmp_path: Path) -> None:
     done = _run(path, tmp_path / "file" / "venv", "config", COSMO_PYTHON=sys.executable)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        f"The environment cannot be made in {tmp_path}/file/venv: let COSMO_VENV name a folder that you can write."
+        f"The environment cannot be made in {tmp_path}/file/venv: let COSMO_VENV name a folder "
+        "that you can write."
     ]
 
 
@@ -85,6 +100,8 @@ def test_every_supported_python_is_taken(path: Path) -> None:
     assert 'requires-python = ">=3.11,<3.15"' in metadata
     assert all(f"Python :: {version}" in metadata for version in versions)
     assert all(f"python{version} " in (ROOT / "run").read_text() for version in versions)
-    assert str(versions).replace("'", '"') in (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    assert (
+        str(versions).replace("'", '"') in (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    )
     assert f"{sys.version_info.major}.{sys.version_info.minor}" in versions
     assert os.access(ROOT / "run", os.X_OK)

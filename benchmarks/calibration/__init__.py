@@ -1,1 +1,3 @@
-"""Plain CalCOS and the calibrator on the same datasets: what they cost, and whether they write the same bytes."""
+"""Plain CalCOS and the calibrator on the same datasets: what they cost, and whether they write the
+same bytes.
+"""

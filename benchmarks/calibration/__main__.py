@@ -1,4 +1,6 @@
-"""``python -m benchmarks.calibration``: plain ``calcos`` and the calibrator in alternation, and their ratios."""
+"""``python -m benchmarks.calibration``: plain ``calcos`` and the calibrator in alternation, and
+their ratios.
+"""
 
 import argparse
 import json
@@ -65,14 +67,29 @@ def _typical(costs: Sequence[Cost]) -> dict[str, float]:
 def main() -> int:
     """Measure; returns 1 if a file differs."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)
-    parser.add_argument("--data", type=Path, default=_DATA, help="folder with ldfd01010/raw and references")
-    parser.add_argument("--work", type=Path, help="folder that keeps the datasets for the next time")
+    parser.add_argument(
+        "--data", type=Path, default=_DATA, help="folder with ldfd01010/raw and references"
+    )
+    parser.add_argument(
+        "--work", type=Path, help="folder that keeps the datasets for the next time"
+    )
     parser.add_argument("--repeats", type=int, default=3, help="runs each way")
-    parser.add_argument("--processes", type=int, default=1, help="processes that a run of the calibrator may use")
+    parser.add_argument(
+        "--processes", type=int, default=1, help="processes that a run of the calibrator may use"
+    )
     parser.add_argument("--without", default="", help="replacements to leave out, comma separated")
-    parser.add_argument("--keep", default="*", help="suffixes of the products that are kept, and compared")
-    parser.add_argument("--only", action="append", help="dataset whose name contains this; again for more")
-    parser.add_argument("--queue", type=int, default=0, help="instead, calibrate so many with one worker and with two")
+    parser.add_argument(
+        "--keep", default="*", help="suffixes of the products that are kept, and compared"
+    )
+    parser.add_argument(
+        "--only", action="append", help="dataset whose name contains this; again for more"
+    )
+    parser.add_argument(
+        "--queue",
+        type=int,
+        default=0,
+        help="instead, calibrate so many with one worker and with two",
+    )
     parser.add_argument("--all", action="store_true", help="every simulated dataset")
     chosen = parser.parse_args()
     names = [name for name in (REAL, *SIMULATED) if any(part in name for part in chosen.only or ())]
@@ -86,12 +103,19 @@ def main() -> int:
         work = (chosen.work or Path(temporary)).resolve()
         if chosen.queue:
             datasets = [prepare(name, work, chosen.data) for name in names]
-            print(json.dumps(measure_throughput(datasets, chosen.queue, 2, Path(temporary) / "queue"), indent=2))
+            print(
+                json.dumps(
+                    measure_throughput(datasets, chosen.queue, 2, Path(temporary) / "queue"),
+                    indent=2,
+                )
+            )
             return 0
         found = []
         for name in names:
             dataset, runs = prepare(name, work, chosen.data), Path(temporary) / "runs"
-            found.append(_measure(dataset, runs, chosen.repeats, chosen.processes, without, chosen.keep))
+            found.append(
+                _measure(dataset, runs, chosen.repeats, chosen.processes, without, chosen.keep)
+            )
     return int(any(found))
 
 

@@ -53,7 +53,9 @@ class Dataset:
 
 def _faulty(name: str, fault: Fault, **overrides: str) -> Simulated:
     first, *others = _FUV.members
-    return replace(_FUV, name=name, members=(replace(first, faults=(fault,), overrides=overrides), *others))
+    return replace(
+        _FUV, name=name, members=(replace(first, faults=(fault,), overrides=overrides), *others)
+    )
 
 
 _FAULTY = [
@@ -65,7 +67,13 @@ _FAULTY = [
         "NUV acquisition",
         (
             replace(
-                _NUV, exptype="ACQ/IMAGE", obsmode="ACCUM", exptime=20.0, flashes=(), association="", member_type=""
+                _NUV,
+                exptype="ACQ/IMAGE",
+                obsmode="ACCUM",
+                exptime=20.0,
+                flashes=(),
+                association="",
+                member_type="",
             ),
         ),
     ),
@@ -88,7 +96,9 @@ def prepare(name: str, folder: Path, data: Path) -> Dataset:
         Folder of real data, with ``ldfd01010/raw`` and ``references``.
     """
     place = folder / name.replace("/", "-").replace(" ", "_")
-    dataset = Dataset(name, place / "raw", place / "references" if name == REAL else folder / "references")
+    dataset = Dataset(
+        name, place / "raw", place / "references" if name == REAL else folder / "references"
+    )
     if not (place / "done").exists():
         shutil.rmtree(place, ignore_errors=True)
         if name == REAL:
@@ -111,7 +121,9 @@ def _simulate(case: Simulated, dataset: Dataset) -> None:
     catalogue = Catalogue(bad_times)
     simulate_case(case, dataset.raw, catalogue)
     packed = dataset.raw.parent / "references"
-    catalogue.write(packed, [key for plan in case.members for key in catalogue.select(plan).values()])
+    catalogue.write(
+        packed, [key for plan in case.members for key in catalogue.select(plan).values()]
+    )
     _unpack(packed, dataset.references)
 
 

@@ -36,8 +36,8 @@ class Cost:
     cpu, wall
         Seconds of the processor and of the clock.
     memory, scratch, disk
-        Largest memory of a process, most that lay in its scratch folder at once (blocks of the file system), and
-        what is kept; MB.
+        Largest memory of a process, most that lay in its scratch folder at once (blocks of the file
+        system), and what is kept; MB.
     """
 
     cpu: float
@@ -64,7 +64,9 @@ def _watched(folder: Path) -> Iterator[_Seen]:
         while not ended.wait(_LOOK_SECONDS):
             seen.scratch = max(seen.scratch, _blocks(folder))
             # Not from its resource usage, which begins with that of the process that started it.
-            if seen.pid is not None and "VmHWM:" in (status := Path(f"/proc/{seen.pid}/status").read_text()):
+            if seen.pid is not None and "VmHWM:" in (
+                status := Path(f"/proc/{seen.pid}/status").read_text()
+            ):
                 seen.memory = int(status.split("VmHWM:", 1)[1].split(maxsplit=1)[0]) / 1024
 
     watcher = threading.Thread(target=look)
@@ -84,7 +86,9 @@ def _blocks(folder: Path) -> float:
                 status = (Path(parent) / name).lstat()
             except FileNotFoundError:
                 continue
-            if status.st_nlink == 1:  # references are linked into the scratch folder, and take nothing there
+            if (
+                status.st_nlink == 1
+            ):  # references are linked into the scratch folder, and take nothing there
                 total += status.st_blocks * 512
     return total / 1e6
 
@@ -95,9 +99,19 @@ def run_plain(dataset: Dataset, folder: Path) -> Cost:
     shutil.copytree(dataset.raw, folder / "raw")
     with (folder / "log").open("wb") as log, _watched(folder) as seen:
         started = time.monotonic()
-        command = [sys.executable, "-c", _CALCOS, "-o", str(folder / "out"), str(folder / "raw" / dataset.target.name)]
+        command = [
+            sys.executable,
+            "-c",
+            _CALCOS,
+            "-o",
+            str(folder / "out"),
+            str(folder / "raw" / dataset.target.name),
+        ]
         process = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, env=os.environ | {"lref": f"{dataset.references}/"}
+            command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"lref": f"{dataset.references}/"},
         )
         seen.pid = process.pid
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
@@ -105,15 +119,24 @@ def run_plain(dataset: Dataset, folder: Path) -> Cost:
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic() - started
     if status:
-        raise RuntimeError(f"calcos ended with {os.waitstatus_to_exitcode(status)}; see {folder / 'log'}")
+        raise RuntimeError(
+            f"calcos ended with {os.waitstatus_to_exitcode(status)}; see {folder / 'log'}"
+        )
     left = sum(path.stat().st_size for path in (folder / "out").iterdir()) / 1e6
     return Cost(usage.ru_utime + usage.ru_stime, wall, seen.memory, seen.scratch, left)
 
 
 def run_calibrator(
-    dataset: Dataset, folder: Path, processes: int, without: frozenset[str] = frozenset(), keep: str = "*"
+    dataset: Dataset,
+    folder: Path,
+    processes: int,
+    without: frozenset[str] = frozenset(),
+    keep: str = "*",
 ) -> Cost:
-    """Calibrate as the service does, from staging to packing; packed products stay in ``folder/packed``."""
+    """Calibrate as the service does, from staging to packing.
+
+    Packed products stay in ``folder/packed``.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "scratch").mkdir(parents=True)
     request = CalibrationRequest(
@@ -144,7 +167,9 @@ _FOLDERS: dict[Path, ReferenceFolder] = {}
 def _references(folder: Path, raw: Path) -> ReferenceFolder:
     """Keep the reference folder of a dataset, as a service does."""
     if folder not in _FOLDERS:
-        _FOLDERS[folder] = ReferenceFolder(folder, folder.with_name(f"{folder.name}-cache"), "3.6.2")
+        _FOLDERS[folder] = ReferenceFolder(
+            folder, folder.with_name(f"{folder.name}-cache"), "3.6.2"
+        )
     _FOLDERS[folder].resolve(read_exposures(raw))  # a service has seen its references before
     return _FOLDERS[folder]
 

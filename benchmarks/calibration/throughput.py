@@ -17,8 +17,12 @@ from services.calibrator.template import warm_up
 __all__ = ["measure_throughput"]
 
 
-def measure_throughput(datasets: Sequence[Dataset], count: int, workers: int, folder: Path) -> dict[str, Any]:
-    """Calibrate a queue with one worker and with several; each keeps to one core, as while datasets wait.
+def measure_throughput(
+    datasets: Sequence[Dataset], count: int, workers: int, folder: Path
+) -> dict[str, Any]:
+    """Calibrate a queue with one worker and with several.
+
+    Each keeps to one core, as while datasets wait.
 
     Parameters
     ----------
@@ -44,12 +48,23 @@ def measure_throughput(datasets: Sequence[Dataset], count: int, workers: int, fo
 
 
 def _empty(queue: Sequence[Dataset], workers: int, folder: Path) -> dict[str, float]:
-    """Seconds of the clock and of the processor for the whole queue; tail is how long a worker had none left."""
+    """Seconds of the clock and of the processor for the whole queue.
+
+    Tail is how long a worker had none left.
+    """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=warm_up) as pool:
-        list(pool.map(_calibrate, queue[:workers], [folder / str(-1 - number) for number in range(workers)]))  # warm
+        list(
+            pool.map(
+                _calibrate,
+                queue[:workers],
+                [folder / str(-1 - number) for number in range(workers)],
+            )
+        )  # warm
         started = time.monotonic()
-        done = list(pool.map(_calibrate, queue, [folder / str(number) for number in range(len(queue))]))
+        done = list(
+            pool.map(_calibrate, queue, [folder / str(number) for number in range(len(queue))])
+        )
     last = {worker: ended for _, worker, ended in sorted(done, key=lambda item: item[2])}
     return {
         "wall": round(max(last.values()) - started, 1),

@@ -35,10 +35,11 @@ class Run:
     rate, working_rate
         Datasets per second of wall time: in all, and until the swap.
     processor_rate
-        Datasets per second that two cores could do which nobody else uses: by the processor time of all processes,
-        those of Postgres too.
+        Datasets per second that two cores could do which nobody else uses: by the processor time of
+        all processes, those of Postgres too.
     memory_mb, early_memory_mb
-        Largest resident memory of a Python process: in all, and while the first half of the datasets was done.
+        Largest resident memory of a Python process: in all, and while the first half of the
+        datasets was done.
     """
 
     name: str
@@ -51,9 +52,12 @@ class Run:
 
     def line(self) -> str:
         """Row of the table that is printed."""
-        hours = ", ".join(f"{count:,} in {count / self.processor_rate / 3600:.2f} h" for count in _MISSIONS)
+        hours = ", ".join(
+            f"{count:,} in {count / self.processor_rate / 3600:.2f} h" for count in _MISSIONS
+        )
         return (
-            f"{self.name:42s} {self.rate:8.0f} datasets/s ({self.working_rate:.0f} without the swap, "
+            f"{self.name:42s} {self.rate:8.0f} datasets/s ({self.working_rate:.0f} without the "
+            "swap, "
             f"{self.processor_rate:.0f} by processor time), {self.memory_mb:4.0f} MB "
             f"({self.early_memory_mb:.0f} in the first half); {hours}"
         )
@@ -98,7 +102,9 @@ def _processor_seconds() -> float:
     return sum(one.user + one.system + one.children_user + one.children_system for one in times)
 
 
-async def _run(name: str, url: str, archive: Archive, tables: list[str], datasets: int, *, reread: bool) -> Run:
+async def _run(
+    name: str, url: str, archive: Archive, tables: list[str], datasets: int, *, reread: bool
+) -> Run:
     finished: list[float] = []
     early: list[float] = []
     began, used = time.perf_counter(), _processor_seconds()
@@ -136,7 +142,9 @@ async def _run(name: str, url: str, archive: Archive, tables: list[str], dataset
     return run
 
 
-async def _measure(data: Path, folder: Path, url: str, datasets: int, originals: int) -> dict[str, object]:
+async def _measure(
+    data: Path, folder: Path, url: str, datasets: int, originals: int
+) -> dict[str, object]:
     database = Database(url)
     await migrate(database)
     plain, zipped = Archive(folder / "plain", zipped=False), Archive(folder / "zipped", zipped=True)
@@ -149,7 +157,8 @@ async def _measure(data: Path, folder: Path, url: str, datasets: int, originals:
     original = await ingest_as_original(database, plain, originals)
     original_processor = _WORKERS * originals / (_processor_seconds() - used)
     print(
-        f"{'as the original, one process':42s} {original:8.1f} datasets/s ({original_processor:.1f} by processor time)",
+        f"{'as the original, one process':42s} {original:8.1f} datasets/s "
+        f"({original_processor:.1f} by processor time)",
         flush=True,
     )
 
@@ -169,10 +178,18 @@ async def _measure(data: Path, folder: Path, url: str, datasets: int, originals:
     write_dark(dark, data / f"{SAMPLES[-1]}.fits.gz", _EVENTS)
     events: dict[str, tuple[float, float]] = {}
     together = ("darks", "stims", "phd", "event_rates")
-    for tables in (*((table,) for table in together), together, ("gain",), ("gain", "stims", "phd", "event_rates")):
+    for tables in (
+        *((table,) for table in together),
+        together,
+        ("gain",),
+        ("gain", "stims", "phd", "event_rates"),
+    ):
         events["+".join(tables)] = event_rate(dark, _EVENTS, tables)
         processor, wall = events["+".join(tables)]
-        print(f"{'events: ' + ', '.join(tables):42s} {processor / 1e6:8.1f} million/s ({wall / 1e6:.1f} of wall time)")
+        print(
+            f"{'events: ' + ', '.join(tables):42s} {processor / 1e6:8.1f} million/s "
+            f"({wall / 1e6:.1f} of wall time)"
+        )
     ratio = {run.name: run.processor_rate / original_processor for run in runs}
     for name, value in ratio.items():
         print(f"{name:42s} {value:8.0f} times the original, by processor time")
@@ -192,7 +209,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of real COS data")
     parser.add_argument("--datasets", type=int, default=20_000)
-    parser.add_argument("--originals", type=int, default=50, help="datasets that are ingested as the original does")
+    parser.add_argument(
+        "--originals", type=int, default=50, help="datasets that are ingested as the original does"
+    )
     parser.add_argument("--json", type=Path, help="file for the numbers")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cosmo-bench-") as name:
@@ -200,7 +219,9 @@ def main() -> None:
         postgres = EmbeddedPostgres(folder / "postgres")
         postgres.start()
         try:
-            found = asyncio.run(_measure(options.data, folder, postgres.url, options.datasets, options.originals))
+            found = asyncio.run(
+                _measure(options.data, folder, postgres.url, options.datasets, options.originals)
+            )
         finally:
             postgres.stop()
     if options.json is not None:

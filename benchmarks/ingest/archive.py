@@ -1,4 +1,6 @@
-"""An archive of many datasets from a few real files: a dataset is a link to the folder of one of them."""
+"""An archive of many datasets from a few real files: a dataset is a link to the folder of one of
+them.
+"""
 
 import gzip
 import shutil
@@ -20,7 +22,9 @@ SAMPLES = (
     "ldfd01010/archive/ldfd01vnq_x1d",
     "corrtag/ld9m10ujq_corrtag_a",
 )
-"""Files of a dataset, of which every one has the headers that it has in reality (400 to 1,300 cards)."""
+"""Files of a dataset, of which every one has the headers that it has in reality (400 to 1,300
+cards).
+"""
 
 _DATASETS = """
     INSERT INTO datasets (id, rootname, kind, state, members, companions, missing, forced)
@@ -28,8 +32,10 @@ _DATASETS = """
     FROM generate_series(1, :count) AS n
 """
 _FILES = """
-    INSERT INTO files (dataset_id, origin, path, name, rootname, suffix, size, sha256, current, shown, ingested_at)
-    SELECT n, 'raw', 'd' || n, :name, :root, :suffix, 1, '', true, n = 1, now() FROM generate_series(1, :count) AS n
+    INSERT INTO files (dataset_id, origin, path, name, rootname, suffix, size, sha256, current,
+      shown, ingested_at)
+    SELECT n, 'raw', 'd' || n, :name, :root, :suffix, 1, '', true, n = 1, now() FROM
+      generate_series(1, :count) AS n
 """
 
 

@@ -17,7 +17,9 @@ _SECONDS = 1330.0
 
 
 def write_dark(path: Path, sample: Path, events: int) -> None:
-    """Write a dark exposure with the columns and the headers of a real corrtag file, and very many events."""
+    """Write a dark exposure with the columns and the headers of a real corrtag file, and very many
+    events.
+    """
     random = np.random.default_rng(1)
     values: dict[str, Any] = {
         "TIME": np.sort(random.uniform(0, _SECONDS, events)),
@@ -29,20 +31,28 @@ def write_dark(path: Path, sample: Path, events: int) -> None:
     }
     with fits.open(sample) as hdus:
         columns = [
-            fits.Column(column.name, column.format, unit=column.unit, array=values.get(column.name, np.zeros(events)))
+            fits.Column(
+                column.name,
+                column.format,
+                unit=column.unit,
+                array=values.get(column.name, np.zeros(events)),
+            )
             for column in hdus["EVENTS"].columns
         ]
         header = hdus["EVENTS"].header.copy(strip=True)
         hdus[0].header["EXPTYPE"] = "DARK"
         table = fits.BinTableHDU.from_columns(columns, header, name="EVENTS")
         gti = fits.BinTableHDU.from_columns(
-            [fits.Column("START", "D", array=[0.0]), fits.Column("STOP", "D", array=[_SECONDS])], name="GTI"
+            [fits.Column("START", "D", array=[0.0]), fits.Column("STOP", "D", array=[_SECONDS])],
+            name="GTI",
         )
         fits.HDUList([hdus[0], table, gti, hdus["TIMELINE"]]).writeto(path)
 
 
 def event_rate(path: Path, events: int, tables: tuple[str, ...]) -> tuple[float, float]:
-    """Events per second of processor time and of wall time that are read and reduced to rows of tables."""
+    """Events per second of processor time and of wall time that are read and reduced to rows of
+    tables.
+    """
     root, _, suffix = path.name.partition(".")[0].partition("_")
     file = DatasetFile(1, str(path.parent), path.name, root, suffix)
     wall, processor = time.perf_counter(), time.process_time()

@@ -1,4 +1,6 @@
-"""The approach of the original system: for each file a session, astropy headers, and one ORM object that is added."""
+"""The approach of the original system: for each file a session, astropy headers, and one ORM object
+that is added.
+"""
 
 import time
 from functools import partial
@@ -39,8 +41,17 @@ async def ingest_as_original(database: Database, archive: Archive, datasets: int
                 continue
             key = order * datasets + number
             opener = partial(open_fits, path)
-            source = Source(FitsFile(opener, name, headers), opener, root, suffix, lambda *_: None, References(None))
+            source = Source(
+                FitsFile(opener, name, headers),
+                opener,
+                root,
+                suffix,
+                lambda *_: None,
+                References(None),
+            )
             row = keywords(Header, source)
             async with database.transaction() as session:
-                session.add(Header(id=row_key(key, 0), file_id=key, rootname=root, preferred=False, **row))
+                session.add(
+                    Header(id=row_key(key, 0), file_id=key, rootname=root, preferred=False, **row)
+                )
     return datasets / (time.perf_counter() - began)

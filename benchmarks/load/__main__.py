@@ -1,8 +1,9 @@
-"""``python -m benchmarks.load``: every endpoint of the monitors under concurrent readers, with a full mission behind.
+"""``python -m benchmarks.load``: every endpoint of the monitors under concurrent readers, with a
+full mission behind.
 
-A database of its own is filled, the monitors run once, and the real web process is started. Printed are the 50th and
-99th percentile of each kind of request and the time of a run of each monitor after one new dataset. ``--data`` keeps
-the filled database for the next time.
+A database of its own is filled, the monitors run once, and the real web process is started. Printed
+are the 50th and 99th percentile of each kind of request and the time of a run of each monitor after
+one new dataset. ``--data`` keeps the filled database for the next time.
 """
 
 import argparse
@@ -45,9 +46,13 @@ async def _run(database: Database, store: Store, name: str) -> tuple[float, floa
     service = MonitorService(database, store, monitors())
     begin = time.monotonic()
     async with database.transaction() as session:
-        generation = int((await session.execute(select(func.coalesce(func.max(Event.id), 0)))).scalar_one())
+        generation = int(
+            (await session.execute(select(func.coalesce(func.max(Event.id), 0)))).scalar_one()
+        )
         payload = {"generation": generation, "forced": True}
-        job_id = await add_job(session, name, NewJob(Stage.MONITOR, "monitor", payload, {"at": time.time()}), Outbox())
+        job_id = await add_job(
+            session, name, NewJob(Stage.MONITOR, "monitor", payload, {"at": time.time()}), Outbox()
+        )
         assert job_id is not None
         job = await claim(session, job_id, "benchmark", JobSettings())
         assert isinstance(job, ClaimedJob)
@@ -61,8 +66,10 @@ async def _run(database: Database, store: Store, name: str) -> tuple[float, floa
 
 async def _unfinished(database: Database, name: str) -> bool:
     """Whether a monitor has asked for another run, which is then taken over."""
-    query = text("UPDATE jobs SET state = 'dropped' WHERE monitor = :name AND payload->>'forced' = 'true' "
-                 "AND state = 'queued' RETURNING id")  # fmt: skip
+    query = text(
+        "UPDATE jobs SET state = 'dropped' WHERE monitor = :name AND payload->>'forced' = 'true' "
+        "AND state = 'queued' RETURNING id"
+    )
     async with database.transaction() as session:
         return (await session.execute(query, {"name": name})).first() is not None
 
@@ -116,9 +123,13 @@ def _free_port() -> int:
 def _serve(url: str, store: str) -> tuple[subprocess.Popen[bytes], str]:
     port = _free_port()
     environment = {
-        **os.environ, "COSMO_DATABASE_URL": url, "COSMO_STORE_URL": store, "COSMO_API__PORT": str(port),
-        "COSMO_API__HOST": "127.0.0.1", "COSMO_LOG_LEVEL": "WARNING",
-    }  # fmt: skip
+        **os.environ,
+        "COSMO_DATABASE_URL": url,
+        "COSMO_STORE_URL": store,
+        "COSMO_API__PORT": str(port),
+        "COSMO_API__HOST": "127.0.0.1",
+        "COSMO_LOG_LEVEL": "WARNING",
+    }
     process = subprocess.Popen([sys.executable, "-m", "services.monitor"], env=environment)
     base_url = f"http://127.0.0.1:{port}"
     for _ in range(600):
@@ -175,14 +186,23 @@ def _measure(url: str, store: Path, arguments: argparse.Namespace) -> None:
         with httpx.Client(base_url=base_url, timeout=120.0) as client:
             addresses = endpoints_of(client, tuple(monitors()))
         first = asyncio.run(ask_once(base_url, addresses))
-        begin, load, busy = time.monotonic(), psutil.getloadavg()[0], _processor_seconds(process.pid)
-        timings = asyncio.run(read(base_url, addresses, arguments.readers, arguments.seconds, first))
+        begin, load, busy = (
+            time.monotonic(),
+            psutil.getloadavg()[0],
+            _processor_seconds(process.pid),
+        )
+        timings = asyncio.run(
+            read(base_url, addresses, arguments.readers, arguments.seconds, first)
+        )
         seconds, busy = time.monotonic() - begin, _processor_seconds(process.pid) - busy
     finally:
         process.terminate()
         process.wait(timeout=60)
     count = sum(timing.count for timing in timings)
-    print(f"\n{arguments.readers} readers, {count / seconds:.0f} requests/s; load of the machine before it {load:.1f}")
+    print(
+        f"\n{arguments.readers} readers, {count / seconds:.0f} requests/s; load of the machine "
+        f"before it {load:.1f}"
+    )
     print(f"{1000 * busy / count:.2f} ms of processor time of the web process a request")
     print(Timing.heading)
     for timing in timings:

@@ -1,4 +1,6 @@
-"""A full mission in the database: gain, FUV darks and all exposures, by ``generate_series`` where rows are many."""
+"""A full mission in the database: gain, FUV darks and all exposures, by ``generate_series`` where
+rows are many.
+"""
 
 import numpy as np
 from sqlalchemy import insert, text
@@ -37,12 +39,16 @@ _GAIN = """
     ON CONFLICT DO NOTHING
 """
 _DARKS = """
-    INSERT INTO darks (id, rootname, file_id, detector, region, bin, mjd, date, exposure, npix, counts, all_counts,
+    INSERT INTO darks (id, rootname, file_id, detector, region, bin, mjd, date, exposure, npix,
+      counts, all_counts,
         dark, ta_dark, latitude, longitude, sun_lat, sun_lon, saa_distance, temp, hvlevel)
     SELECT f.id * :keys + k, f.rootname, f.id, CASE f.id % 2 WHEN 0 THEN 'FUVA' ELSE 'FUVB' END,
-        (ARRAY['inner', 'bottom', 'top', 'left', 'right'])[1 + k / 53], k % 53, m.mjd + k % 53 * 25.0 / 86400,
-        2000 + (m.mjd - 51544.5) / 365.25, 25.0, 3949815, c.counts, c.counts + 50, c.counts / 3949815.0 / 25,
-        (c.counts + 50) / 3949815.0 / 25, 28.0 * sin(f.id + k % 53 / 35.0), (f.id * 97 + k % 53 * 2) % 360, 10, 100,
+        (ARRAY['inner', 'bottom', 'top', 'left', 'right'])[1 + k / 53], k % 53,
+          m.mjd + k % 53 * 25.0 / 86400,
+        2000 + (m.mjd - 51544.5) / 365.25, 25.0, 3949815, c.counts, c.counts + 50,
+          c.counts / 3949815.0 / 25,
+        (c.counts + 50) / 3949815.0 / 25, 28.0 * sin(f.id + k % 53 / 35.0),
+          (f.id * 97 + k % 53 * 2) % 360, 10, 100,
         2000, 25.0, 163
     FROM files AS f, generate_series(0, :rows - 1) AS k,
         LATERAL (SELECT :begin + (f.id - :first) / 2 * :step AS mjd) AS m,
@@ -70,12 +76,19 @@ async def fill(database: Database, gain: int, darks: int) -> None:
         common = {"keys": ROWS_PER_FILE, "begin": _FIRST}
         await session.execute(text(_GAIN).bindparams(**(of_gain | common)))
         of_darks = {
-            "first": maps + 1, "last": maps + exposures, "step": (_LAST - _FIRST) / (exposures / 2), "rows": _DARK_ROWS,
-        }  # fmt: skip
+            "first": maps + 1,
+            "last": maps + exposures,
+            "step": (_LAST - _FIRST) / (exposures / 2),
+            "rows": _DARK_ROWS,
+        }
         await session.execute(text(_DARKS).bindparams(**(of_darks | common)))
         packed = [_map(number) for number in range(_MAPS)]
         rows = [
-            _counts_row(maps + 1 + number, _FIRST + number // 2 * of_darks["step"], packed[number // 2 % _MAPS])
+            _counts_row(
+                maps + 1 + number,
+                _FIRST + number // 2 * of_darks["step"],
+                packed[number // 2 % _MAPS],
+            )
             for number in range(exposures)
         ]
         for start in range(0, len(rows), 500):
@@ -97,10 +110,16 @@ def _map(seed: int) -> bytes:
 
 def _counts_row(file_id: int, mjd: float, packed: bytes) -> dict[str, object]:
     return {
-        "id": file_id * ROWS_PER_FILE, "file_id": file_id, "rootname": f"l{file_id:07x}q",
-        "detector": "FUVA" if file_id % 2 == 0 else "FUVB", "mjd": mjd, "exposure": _DARK_SECONDS, "hvlevel": 163,
-        "counts": _EVENTS, "content": packed,
-    }  # fmt: skip
+        "id": file_id * ROWS_PER_FILE,
+        "file_id": file_id,
+        "rootname": f"l{file_id:07x}q",
+        "detector": "FUVA" if file_id % 2 == 0 else "FUVB",
+        "mjd": mjd,
+        "exposure": _DARK_SECONDS,
+        "hvlevel": 163,
+        "counts": _EVENTS,
+        "content": packed,
+    }
 
 
 async def add_dark(session: AsyncSession) -> None:
@@ -109,8 +128,12 @@ async def add_dark(session: AsyncSession) -> None:
     for statement in (DATASETS, FILES):
         await session.execute(text(statement).bindparams(first=file_id, last=file_id))
     once = {"first": file_id, "last": file_id, "keys": ROWS_PER_FILE, "step": 0.0}
-    await session.execute(text(_DARKS).bindparams(**(once | {"begin": _LAST + 1.0, "rows": _DARK_ROWS})))
-    await session.execute(text(_GAIN).bindparams(**(once | {"begin": _LAST + 1.0, "rows": _GAIN_ROWS})))
+    await session.execute(
+        text(_DARKS).bindparams(**(once | {"begin": _LAST + 1.0, "rows": _DARK_ROWS}))
+    )
+    await session.execute(
+        text(_GAIN).bindparams(**(once | {"begin": _LAST + 1.0, "rows": _GAIN_ROWS}))
+    )
     row = _counts_row(file_id, _LAST + 1.0, _map(file_id))
     await session.execute(insert(DarkCounts), [row])
     await session.execute(text("SELECT setval('files_id_seq', :last)"), {"last": file_id})

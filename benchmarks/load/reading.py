@@ -14,7 +14,10 @@ __all__ = ["Timing", "ask_once", "endpoints_of", "read"]
 
 @dataclass(frozen=True)
 class Timing:
-    """Times of one kind of request, in ms; the slowest of the first answers of each address stands apart."""
+    """Times of one kind of request, in ms.
+
+    The slowest of the first answers of each address stands apart.
+    """
 
     name: str
     count: int
@@ -23,7 +26,10 @@ class Timing:
     first: float
     kilobytes: float
 
-    heading = f"{'request':24s} {'count':>7s} {'p50 (ms)':>9s} {'p99 (ms)':>9s} {'first (ms)':>10s} {'kB':>9s}"
+    heading = (
+        f"{'request':24s} {'count':>7s} {'p50 (ms)':>9s} {'p99 (ms)':>9s} "
+        f"{'first (ms)':>10s} {'kB':>9s}"
+    )
     """Above the table that is printed."""
 
     def line(self) -> str:
@@ -76,13 +82,21 @@ def endpoints_of(client: httpx.Client, monitors: Sequence[str]) -> dict[str, lis
 async def ask_once(base_url: str, addresses: dict[str, list[str]]) -> dict[str, float]:
     """Ask for everything once, one after the other; the slowest of each kind, ms."""
     async with _client(base_url) as client:
-        return {kind: max([(await _ask(client, one))[0] for one in mine]) for kind, mine in addresses.items()}
+        return {
+            kind: max([(await _ask(client, one))[0] for one in mine])
+            for kind, mine in addresses.items()
+        }
 
 
 async def read(
-    base_url: str, addresses: dict[str, list[str]], readers: int, seconds: float, first: dict[str, float]
+    base_url: str,
+    addresses: dict[str, list[str]],
+    readers: int,
+    seconds: float,
+    first: dict[str, float],
 ) -> list[Timing]:
-    """Read for a time with some readers, each of which asks for the next thing as soon as it has the last.
+    """Read for a time with some readers, each of which asks for the next thing as soon as it has
+    the last.
 
     Parameters
     ----------
@@ -128,9 +142,14 @@ async def read(
 
 
 def _client(base_url: str) -> aiohttp.ClientSession:
-    """Client that takes little of the processor; bodies stay packed, since unpacking them is the client's time."""
+    """Client that takes little of the processor.
+
+    Bodies stay packed, since unpacking them is the client's time.
+    """
     headers = {"Accept-Encoding": "gzip"}
-    return aiohttp.ClientSession(base_url, headers=headers, auto_decompress=False, raise_for_status=True)
+    return aiohttp.ClientSession(
+        base_url, headers=headers, auto_decompress=False, raise_for_status=True
+    )
 
 
 async def _ask(client: aiohttp.ClientSession, address: str) -> tuple[float, int]:

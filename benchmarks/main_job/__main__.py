@@ -63,16 +63,28 @@ def _latency(folder: Path, count: int) -> dict[str, Any]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.main_job", description=__doc__)
-    parser.add_argument("--data", type=Path, default=_DATA, help="folder with ldfd01010/raw and references")
-    parser.add_argument("--repeats", type=int, default=3, help="runs each way; 0 leaves this part out")
-    parser.add_argument("--jobs", type=int, default=300, help="small jobs for the latency; 0 leaves this part out")
+    parser.add_argument(
+        "--data", type=Path, default=_DATA, help="folder with ldfd01010/raw and references"
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=3, help="runs each way; 0 leaves this part out"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=300, help="small jobs for the latency; 0 leaves this part out"
+    )
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cosmo-benchmark-") as name:
         folder = Path(name)
         if chosen.jobs:
-            print(json.dumps({"event_to_claim": _latency(folder / "latency", chosen.jobs)}, indent=2))
+            print(
+                json.dumps({"event_to_claim": _latency(folder / "latency", chosen.jobs)}, indent=2)
+            )
         if chosen.repeats:
-            print(json.dumps({"overhead": _overhead(chosen.data.resolve(), folder, chosen.repeats)}, indent=2))
+            print(
+                json.dumps(
+                    {"overhead": _overhead(chosen.data.resolve(), folder, chosen.repeats)}, indent=2
+                )
+            )
 
 
 if __name__ == "__main__":

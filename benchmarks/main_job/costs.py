@@ -40,7 +40,9 @@ class Cost:
 
 @dataclass(frozen=True)
 class ServicesCost(Cost):
-    """Cost of the four services from the scan of the source to the last row, and what of it was CalCOS itself."""
+    """Cost of the four services from the scan of the source to the last row, and what of it was
+    CalCOS itself.
+    """
 
     calcos: Cost
 
@@ -117,7 +119,9 @@ def run_services(source: Path, references: Path, folder: Path) -> ServicesCost:
         with Client(machine.url) as client:
             _wait_for_end(client)
             ended = max(
-                datetime.fromisoformat(item["at"]).timestamp() for name in _DATASETS for item in client.timeline(name)
+                datetime.fromisoformat(item["at"]).timestamp()
+                for name in _DATASETS
+                for item in client.timeline(name)
             )
             cpu = _cpu_of_tree() - before
             (run,) = client.dataset(ASSOCIATION)["runs"]

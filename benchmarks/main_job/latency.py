@@ -24,7 +24,9 @@ __all__ = ["measure_latencies"]
 
 _ROOT = Path(__file__).parents[2]
 _PAUSES = (0.02, 0.15)
-"""Shortest and longest pause between two events, seconds: workers are idle most of the time, and at no set phase."""
+"""Shortest and longest pause between two events, seconds: workers are idle most of the time, and at
+no set phase.
+"""
 _LONGEST_SECONDS = 120.0
 
 
@@ -41,8 +43,8 @@ def measure_latencies(folder: Path, count: int) -> list[float]:
     Returns
     -------
     list of float
-        Seconds from each event's row to the start of the attempt at its job, both by the clock of Postgres, smallest
-        first.
+        Seconds from each event's row to the start of the attempt at its job, both by the clock of
+        Postgres, smallest first.
 
     Raises
     ------
@@ -59,7 +61,9 @@ def measure_latencies(folder: Path, count: int) -> list[float]:
             "COSMO_DATABASE_URL": postgres.url,
             "COSMO_REDIS_URL": valkey.url,
         }
-        return asyncio.run(_measure(postgres.url, valkey.url, environment, folder / "worker.log", count))
+        return asyncio.run(
+            _measure(postgres.url, valkey.url, environment, folder / "worker.log", count)
+        )
     finally:
         valkey.stop()
         postgres.stop()
@@ -71,11 +75,16 @@ async def _measure(
     database, broker = Database(database_url), make_broker(redis_url)
     await migrate(database)
     async with database.transaction() as session:
-        datasets = [Dataset(rootname=f"lbench{number:03d}", kind=ACQUISITION, missing=[]) for number in range(count)]
+        datasets = [
+            Dataset(rootname=f"lbench{number:03d}", kind=ACQUISITION, missing=[])
+            for number in range(count)
+        ]
         session.add_all(datasets)
         await session.flush()
         ids = [dataset.id for dataset in datasets]
-    worker = children.spawn([sys.executable, "-m", "benchmarks.main_job.worker"], log, environment=environment)
+    worker = children.spawn(
+        [sys.executable, "-m", "benchmarks.main_job.worker"], log, environment=environment
+    )
     try:
         await asyncio.to_thread(_wait_until_ready, worker, log)
         messenger = Messenger(broker)

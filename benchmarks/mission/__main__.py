@@ -1,4 +1,6 @@
-"""``python -m benchmarks.mission``: fly a mission, run it through the services, compare the monitors with the truth."""
+"""``python -m benchmarks.mission``: fly a mission, run it through the services, compare the
+monitors with the truth.
+"""
 
 import argparse
 import csv
@@ -29,12 +31,25 @@ _START = 57062.0
 
 _ROUTINES = ("fuv-dark", "nuv-dark", "fuv-standard")
 _FAULTS = (
-    *[FaultKind.SAA] * 10, *[FaultKind.HV_STEP] * 4, *[FaultKind.BURST] * 2, FaultKind.SEGMENT_OFF, FaultKind.NO_EVENTS,
-)  # fmt: skip
+    *[FaultKind.SAA] * 10,
+    *[FaultKind.HV_STEP] * 4,
+    *[FaultKind.BURST] * 2,
+    FaultKind.SEGMENT_OFF,
+    FaultKind.NO_EVENTS,
+)
 _SPOTS = 40
 _MONITORS = (
-    "gain", "gsag", "fuv-dark", "nuv-dark", "dark-orbit", "superdark", "stims", "phd", "count-rate", "exposure-quality",
-)  # fmt: skip
+    "gain",
+    "gsag",
+    "fuv-dark",
+    "nuv-dark",
+    "dark-orbit",
+    "superdark",
+    "stims",
+    "phd",
+    "count-rate",
+    "exposure-quality",
+)
 
 
 def _write(path: Path, kind: type, rows: Iterable[Any]) -> None:
@@ -44,7 +59,12 @@ def _write(path: Path, kind: type, rows: Iterable[Any]) -> None:
         for row in rows:
             values = asdict(row).values()
             writer.writerow(
-                [("" if value != value else f"{value:.3g}") if isinstance(value, float) else value for value in values]
+                [
+                    ("" if value != value else f"{value:.3g}")
+                    if isinstance(value, float)
+                    else value
+                    for value in values
+                ]
             )
 
 
@@ -63,14 +83,30 @@ def _measure(machine: Machine, mission: Mission, folder: Path, tables: Path) -> 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=Path("cosmo-mission"), help="of everything; what is there stays")
-    parser.add_argument("--tables", type=Path, default=Path("docs"), help="gets mission.csv and mission_outliers.csv")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("cosmo-mission"),
+        help="of everything; what is there stays",
+    )
+    parser.add_argument(
+        "--tables",
+        type=Path,
+        default=Path("docs"),
+        help="gets mission.csv and mission_outliers.csv",
+    )
     parser.add_argument("--size", default="full", choices=get_args(Size), help="of the mission")
     parser.add_argument("--years", type=float, default=10.0, help="length of the mission")
     parser.add_argument("--seed", type=int, default=5, help="what chance draws from")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="that fly, and that calibrate")
-    parser.add_argument("--hours", type=float, default=math.inf, help="to fly and process, this time; then compare")
+    parser.add_argument(
+        "--processes", type=int, default=os.cpu_count() or 1, help="that fly, and that calibrate"
+    )
+    parser.add_argument(
+        "--hours", type=float, default=math.inf, help="to fly and process, this time; then compare"
+    )
     chosen = parser.parse_args(arguments)
     os.environ.update({name: os.environ.get(name, value) for name, value in SETTINGS.items()})
     mission = Mission(chosen.years, chosen.seed, chosen.size, _START, _FAULTS, _ROUTINES, _SPOTS)
@@ -79,7 +115,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     data_dir = chosen.folder / f"machine-{chosen.size}-{chosen.seed}"
     deadline = time.monotonic() + 3600.0 * chosen.hours
     if chosen.hours > 0.0:
-        with Machine(data_dir, references=folder / REFERENCES, calibrators=chosen.processes) as machine:
+        with Machine(
+            data_dir, references=folder / REFERENCES, calibrators=chosen.processes
+        ) as machine:
             prepare(machine)
             machine.start_services()
             fly_into(machine, mission, folder, chosen.processes, deadline)

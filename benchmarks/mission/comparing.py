@@ -20,8 +20,8 @@ class Recovered:
     difference
         Median of measured less true, in the unit.
     bias, spread, beyond
-        Of the differences in units of their stated errors: median, the size that 68 % stay below, and the share that
-        exceeds 3; NaN where no errors are stated.
+        Of the differences in units of their stated errors: median, the size that 68 % stay below,
+        and the share that exceeds 3; NaN where no errors are stated.
     """
 
     monitor: str
@@ -36,7 +36,9 @@ class Recovered:
 
 @dataclass(frozen=True)
 class Flagged:
-    """What a monitor measured, what of it had an injected fault that it must flag, and what it flagged."""
+    """What a monitor measured, what of it had an injected fault that it must flag, and what it
+    flagged.
+    """
 
     monitor: str
     fault: str
@@ -46,7 +48,9 @@ class Flagged:
     others: int
 
 
-def compare(monitor: str, quantity: str, unit: str, pairs: object, *, errors: bool = True) -> Recovered:
+def compare(
+    monitor: str, quantity: str, unit: str, pairs: object, *, errors: bool = True
+) -> Recovered:
     """Compare values with the truth.
 
     Parameters
@@ -65,8 +69,12 @@ def compare(monitor: str, quantity: str, unit: str, pairs: object, *, errors: bo
     pull = pull[np.isfinite(pull)]
     known = len(pull) > 0
     return Recovered(
-        monitor, quantity, unit, len(difference), float(np.median(difference)),
+        monitor,
+        quantity,
+        unit,
+        len(difference),
+        float(np.median(difference)),
         float(np.median(pull)) if known else np.nan,
         float(np.percentile(np.abs(pull), 68.3)) if known else np.nan,
         float(np.mean(np.abs(pull) > 3)) if known else np.nan,
-    )  # fmt: skip
+    )

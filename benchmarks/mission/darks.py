@@ -18,16 +18,24 @@ __all__ = ["darks_recovered", "spots_flagged", "spots_recovered"]
 _EDGE_KM, _QUIET_KM = 500.0, 2000.0
 
 
-def _bins(client: Client, truth: MissionTruth) -> Iterator[tuple[str, Detector, dict[str, np.ndarray]]]:
+def _bins(
+    client: Client, truth: MissionTruth
+) -> Iterator[tuple[str, Detector, dict[str, np.ndarray]]]:
     """25-s bins of each dark exposure and detector, with their true rates."""
     names = ("mjd", "latitude", "longitude", "saa_distance", "exposure")
     groups: dict[tuple[str, Detector], list[list[float]]] = {}
     for row in client.table("darks", region__in="inner,all", latitude__isnull="false", limit=PAGE):
         if row["rootname"] in truth.exposures:
-            groups.setdefault((row["rootname"], row["detector"]), []).append([row[name] for name in names])
+            groups.setdefault((row["rootname"], row["detector"]), []).append(
+                [row[name] for name in names]
+            )
     for (rootname, detector), rows in groups.items():
         columns = dict(zip(names, np.array(rows, dtype=float).T, strict=True))
-        yield rootname, detector, columns | {"true": truth.dark(rootname, detector, columns["mjd"].tolist())}
+        yield (
+            rootname,
+            detector,
+            columns | {"true": truth.dark(rootname, detector, columns["mjd"].tolist())},
+        )
 
 
 def darks_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
@@ -47,7 +55,9 @@ def darks_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
         free = (bins["latitude"] > SAA_LATITUDE) | (bins["longitude"] < SAA_LONGITUDE)
         free &= bins["saa_distance"] > SAA_EDGE_KM
         if rootname not in faulty and bins["exposure"][free].sum() > 0:
-            rates[rootname, detector] = float(np.average(bins["true"][free], weights=bins["exposure"][free]))
+            rates[rootname, detector] = float(
+                np.average(bins["true"][free], weights=bins["exposure"][free])
+            )
         if rootname not in faulty:
             edges.setdefault(detector, []).append(np.stack([bins["saa_distance"], bins["true"]]))
     for monitor, region in (("fuv-dark", "inner"), ("nuv-dark", "all")):
@@ -71,32 +81,52 @@ def darks_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
 
 
 def _seen(client: Client) -> list[dict[str, Any]]:
-    """Hot spots that were found: detector, rectangle (pixels), start, stop (MJD), rate with its error."""
+    """Hot spots that were found: detector, rectangle (pixels), start, stop (MJD), rate with its
+    error.
+    """
     stops = {
         (row["segment"], row["region"], row["mjd"]): row["value"]
         for row in client.values("superdark", quantity="spot_stop", limit=PAGE)
     }
     found = []
     for row in client.values("superdark", quantity="spot_rate", limit=PAGE):
-        corner, size = (text.split(mark) for text, mark in zip(row["region"].split(), (",", "x"), strict=True))
+        corner, size = (
+            text.split(mark) for text, mark in zip(row["region"].split(), (",", "x"), strict=True)
+        )
         (x, y), (width, height) = map(int, corner), map(int, size)
         stop = stops[row["segment"], row["region"], row["mjd"]]
         found.append(
-            {"detector": row["segment"], "box": (x, x + width, y, y + height), "start": row["mjd"], "stop": stop}
+            {
+                "detector": row["segment"],
+                "box": (x, x + width, y, y + height),
+                "start": row["mjd"],
+                "stop": stop,
+            }
             | {"rate": row["value"], "error": row["error"]}
         )
     return found
 
 
 def _is_of(seen: dict[str, Any], spot: HotSpot) -> bool:
-    """Whether a hot spot that was found is a true one: there, give or take a superpixel, and then."""
+    """Whether a hot spot that was found is a true one: there, give or take a superpixel, and
+    then.
+    """
     left, right, low, high = seen["box"]
-    there = left - X_BINNING <= spot.x < right + X_BINNING and low - Y_BINNING <= spot.y < high + Y_BINNING
-    return bool(seen["detector"] == spot.detector and there and seen["start"] < spot.stop and seen["stop"] > spot.start)
+    there = (
+        left - X_BINNING <= spot.x < right + X_BINNING
+        and low - Y_BINNING <= spot.y < high + Y_BINNING
+    )
+    return bool(
+        seen["detector"] == spot.detector
+        and there
+        and seen["start"] < spot.stop
+        and seen["stop"] > spot.start
+    )
 
 
 def spots_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
-    """Compare when hot spots came and went, with errors of the time between two darks, and how bright they were.
+    """Compare when hot spots came and went, with errors of the time between two darks, and how
+    bright they were.
 
     Parameters are those of `darks_recovered`.
     """
@@ -114,10 +144,14 @@ def spots_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
         if len(mine) == 1:
             left, right, low, high = mine[0]["box"]
             # The monitor counts the superpixels about the rectangle too.
-            share = spot.share_within(left - X_BINNING, right + X_BINNING, low - Y_BINNING, high + Y_BINNING)
+            share = spot.share_within(
+                left - X_BINNING, right + X_BINNING, low - Y_BINNING, high + Y_BINNING
+            )
             rate = truth.spot_rate(spot, float(there.mean())) * share
             rates.append((mine[0]["rate"] - rate, mine[0]["error"]))
-    yield compare("superdark", "first dark that shows a hot spot, in times between two darks", "d", starts)
+    yield compare(
+        "superdark", "first dark that shows a hot spot, in times between two darks", "d", starts
+    )
     yield compare("superdark", "last dark that shows it", "d", stops)
     yield compare("superdark", "rate of a hot spot", "count / s", rates)
 

@@ -24,7 +24,9 @@ SETTINGS = {
     "COSMO_MONITOR__LONGEST_WAIT_SECONDS": "1e6",
     "COSMO_MONITOR__LOOK_SECONDS": "120",
 }
-"""Of the services: images, which no monitor reads, are not kept; monitors run once, when all is there, and do not look
+"""Of the services: images, which no monitor reads, are not kept.
+
+Monitors run once, when all is there, and do not look
 for new rows all the time before; and a machine that is busy with other things gets its answers."""
 
 TIMEOUT = 900.0
@@ -54,7 +56,11 @@ def fly_into(machine: Machine, mission: Mission, folder: Path, jobs: int, deadli
     if not (folder / TRUTH_NAME).exists():
         with contextlib.closing(fly(mission, folder, jobs=jobs)) as visits:
             for visit, done, total in visits:
-                print(f"flown: {done} of {total} visits, {visit.kind} {visit.name}", end="\r", flush=True)
+                print(
+                    f"flown: {done} of {total} visits, {visit.kind} {visit.name}",
+                    end="\r",
+                    flush=True,
+                )
                 if time.monotonic() - scanned > _SCAN_SECONDS:
                     asyncio.run(scan_once(machine.environment, str(folder / DATA)))
                     scanned = time.monotonic()
@@ -71,7 +77,9 @@ def process(machine: Machine, client: Client, deadline: float) -> None:
     def done() -> bool:
         status = client.status()
         print(status["datasets"], status["jobs"], end="\r", flush=True)
-        return time.monotonic() > deadline or not any(status["jobs"].get(state) for state in ("queued", "running"))
+        return time.monotonic() > deadline or not any(
+            status["jobs"].get(state) for state in ("queued", "running")
+        )
 
     _wait(machine, done)
     print()

@@ -11,7 +11,8 @@ __all__ = ["flagged"]
 
 
 def flagged(client: Client, truth: MissionTruth) -> Iterator[Flagged]:
-    """Compare the exposures that monitors flagged with those whose faults were injected, and the hot spots.
+    """Compare the exposures that monitors flagged with those whose faults were injected, and the
+    hot spots.
 
     Parameters
     ----------
@@ -44,4 +45,6 @@ def flagged(client: Client, truth: MissionTruth) -> Iterator[Flagged]:
 
 def _concerns(injected: Mapping[str, Collection[str]], rootname: str, segment: str | None) -> bool:
     """Whether a fault of an exposure concerns a measurement of a segment, or of all of it."""
-    return rootname in injected and (not injected[rootname] or segment is None or segment in injected[rootname])
+    return rootname in injected and (
+        not injected[rootname] or segment is None or segment in injected[rootname]
+    )

@@ -33,8 +33,15 @@ def stims_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
         parts = [np.array(rows) for (_, where), rows in history.items() if where.endswith(axis)]
         points = np.concatenate(parts) if parts else np.zeros((0, 4))
         yield compare(
-            "stims", f"position along {axis}", "pix", np.stack([points[:, 1] - points[:, 2], points[:, 3]], axis=1)
+            "stims",
+            f"position along {axis}",
+            "pix",
+            np.stack([points[:, 1] - points[:, 2], points[:, 3]], axis=1),
         )
-        slopes = [np.polyfit((part[:, 0] - part[0, 0]) / YEAR, part[:, 1:3], 1)[0] for part in parts if len(part) > 2]
+        slopes = [
+            np.polyfit((part[:, 0] - part[0, 0]) / YEAR, part[:, 1:3], 1)[0]
+            for part in parts
+            if len(part) > 2
+        ]
         drift = [(measured - true, np.nan) for measured, true in slopes]
         yield compare("stims", f"drift along {axis}", "pix / yr", drift)

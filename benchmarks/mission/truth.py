@@ -23,7 +23,9 @@ _BIN = 25.0
 """Seconds of a bin of the dark rates (services.ingestor)."""
 
 _WITHIN_ROW = np.arange(Y_BINNING * 2) / 2.0 - 0.25
-"""Places in a row of superpixels whose gains are averaged, pixels after the centre of its first row of pixels."""
+"""Places in a row of superpixels whose gains are averaged, pixels after the centre of its first row
+of pixels.
+"""
 
 _GRID = 40
 """Pixels between the places that the gain of a region is taken at."""
@@ -32,7 +34,9 @@ _KEPT_PULSE_HEIGHTS = (2, 23)
 """Pulse heights that the rates of hot spots are of (CalCOS keeps them)."""
 
 _SURE_COUNTS = 40.0
-"""Counts within a period that make a hot spot certain: its brightest superpixel has a quarter of them at least."""
+"""Counts within a period that make a hot spot certain: its brightest superpixel has a quarter of
+them at least.
+"""
 
 
 class MissionTruth:
@@ -48,7 +52,9 @@ class MissionTruth:
         Rootnames of the datasets that were processed; nothing can be found in others.
     """
 
-    def __init__(self, mission: Mission, exposures: Sequence[dict[str, Any]], there: Collection[str]) -> None:
+    def __init__(
+        self, mission: Mission, exposures: Sequence[dict[str, Any]], there: Collection[str]
+    ) -> None:
         self.instrument = mission.instrument
         self.mission = mission
         self.exposures = {
@@ -77,13 +83,17 @@ class MissionTruth:
         """
         faulty = self.faulty(*kinds)
         return {
-            name: {fault["segment"] for fault in exposure["plan"]["faults"] if fault["kind"] in kinds} - {""}
+            name: {
+                fault["segment"] for fault in exposure["plan"]["faults"] if fault["kind"] in kinds
+            }
+            - {""}
             for name, exposure in self.exposures.items()
             if name in faulty and exptype in ("", exposure["plan"]["exptype"])
         }
 
     def dark(self, rootname: str, detector: Detector, mjd: Sequence[float]) -> np.ndarray:
-        """Dark rate that the monitors should find in 25-s bins of one exposure, counts / s / pixel, shape (n,).
+        """Dark rate that the monitors should find in 25-s bins of one exposure, counts / s / pixel,
+        shape (n,).
 
         Parameters
         ----------
@@ -126,13 +136,18 @@ class MissionTruth:
         return spot.rate * self._spot_share(spot, mjd, _KEPT_PULSE_HEIGHTS)
 
     def darks(self, detector: str) -> np.ndarray:
-        """List starts (MJD) and lengths (s) of the darks of a detector in the order of time, shape (2, n)."""
+        """List starts (MJD) and lengths (s) of the darks of a detector in the order of time, shape
+        (2, n).
+        """
         plans = [exposure["plan"] for exposure in self.exposures.values()]
         found = [
             (plan["start"], plan["exptime"])
             for plan in plans
             if plan["exptype"] == "DARK" and plan["detector"] == detector[:3]
-            if not any(fault["segment"] == detector and fault["kind"] == "segment-off" for fault in plan["faults"])
+            if not any(
+                fault["segment"] == detector and fault["kind"] == "segment-off"
+                for fault in plan["faults"]
+            )
         ]
         return np.array(sorted(found)).reshape(-1, 2).T
 
@@ -160,20 +175,29 @@ class MissionTruth:
         return centres
 
     def is_one_cell(self, y: int) -> bool:
-        """Whether a row of superpixels lies in one row of cells of the simulator's map of the gain (see `gain`).
+        """Whether a row of superpixels lies in one row of cells of the simulator's map of the gain
+        (see `gain`).
 
         The gain of one that lies in two depends on where in it light falls.
         """
         return y * Y_BINNING % GRID_Y != 0
 
-    def gain(self, segment: Segment, level: float, mjd: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def gain(
+        self, segment: Segment, level: float, mjd: float, x: np.ndarray, y: np.ndarray
+    ) -> np.ndarray:
         """Modal gain of superpixels if the voltage were at a level, in bins, shape (n,).
 
-        It is that of the cells of the simulator's map that they lie in: cells begin at whole coordinates, and pixels
-        half a pixel before them, so that a quarter of the first row of superpixels in a cell lies in the one before.
+        It is that of the cells of the simulator's map that they lie in: cells begin at whole
+        coordinates, and pixels half a pixel before them, so that a quarter of the first row of
+        superpixels in a cell lies in the one before.
         """
         now = hv_level(self.instrument, segment, mjd)
-        column, rows = x * X_BINNING // GRID_X, (np.asarray(y) * Y_BINNING + _WITHIN_ROW[:, None]) // GRID_Y
-        gain = modal_gain(self.instrument, segment, mjd, (column + 0.5) * GRID_X, (rows + 0.5) * GRID_Y)
+        column, rows = (
+            x * X_BINNING // GRID_X,
+            (np.asarray(y) * Y_BINNING + _WITHIN_ROW[:, None]) // GRID_Y,
+        )
+        gain = modal_gain(
+            self.instrument, segment, mjd, (column + 0.5) * GRID_X, (rows + 0.5) * GRID_Y
+        )
         raised: np.ndarray = gain.mean(axis=0) + GAIN_PER_LEVEL * (level - now)
         return raised

@@ -1,4 +1,7 @@
-"""``python -m benchmarks.nemesis``: one run of faults; its report is JSON, and its status 1 where anything broke."""
+"""``python -m benchmarks.nemesis``: one run of faults.
+
+Its report is JSON, and its status 1 where anything broke.
+"""
 
 import argparse
 import json
@@ -17,11 +20,17 @@ _PORTION_SECONDS = 12.0
 def main() -> None:
     """Carry it out and report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.nemesis", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=3600.0, help="time in which there are faults")
+    parser.add_argument(
+        "--seconds", type=float, default=3600.0, help="time in which there are faults"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the faults and the simulated data")
-    parser.add_argument("--pause", type=float, default=5.0, help="seconds between two faults, on average")
+    parser.add_argument(
+        "--pause", type=float, default=5.0, help="seconds between two faults, on average"
+    )
     parser.add_argument("--longest", type=float, default=20.0, help="seconds of the longest fault")
-    parser.add_argument("--data", type=Path, default=_DATA, help="folder with real data, if there is one")
+    parser.add_argument(
+        "--data", type=Path, default=_DATA, help="folder with real data, if there is one"
+    )
     parser.add_argument("--folder", type=Path, help="empty folder to work in, which is kept")
     parser.add_argument("--report", type=Path, help="file for the report; else it is printed")
     chosen = parser.parse_args()

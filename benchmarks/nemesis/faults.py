@@ -52,7 +52,9 @@ def begin(instance: Instance, fault: Fault) -> Callable[[], None] | None:
         if fault.kind is Kind.KILL:
             process.kill()
         elif fault.kind is Kind.RESTART:
-            process.send_signal(signal.SIGINT if fault.target in ("up", "postgres") else signal.SIGTERM)
+            process.send_signal(
+                signal.SIGINT if fault.target in ("up", "postgres") else signal.SIGTERM
+            )
         else:
             stopped = [process, *process.children(recursive=True)]
             _signal(stopped, signal.SIGSTOP)
@@ -94,7 +96,9 @@ def _end_clients(instance: Instance) -> bool:
         with redis.Redis.from_url(
             instance.broker_url, socket_timeout=_ASK_SECONDS, socket_connect_timeout=_ASK_SECONDS
         ) as client:
-            ended = [client.client_kill_filter(_type=kind, skipme=True) for kind in ("normal", "pubsub")]
+            ended = [
+                client.client_kill_filter(_type=kind, skipme=True) for kind in ("normal", "pubsub")
+            ]
             return any(ended)
     except (redis.RedisError, OSError):
         return False

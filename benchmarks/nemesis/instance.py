@@ -1,4 +1,6 @@
-"""A ``cosmo up`` whose processes, disks and clock can be reached, and that is started again when it ends."""
+"""A ``cosmo up`` whose processes, disks and clock can be reached, and that is started again when it
+ends.
+"""
 
 import math
 import os
@@ -77,7 +79,12 @@ class Instance:
         self._clock = folder / "clock"
         self._mounted: list[Path] = []
         self._process: subprocess.Popen[bytes] | None = None
-        options = {"--port": 0, "--data-dir": self.data_dir, "--source": source, "--references": references}
+        options = {
+            "--port": 0,
+            "--data-dir": self.data_dir,
+            "--source": source,
+            "--references": references,
+        }
         arguments = [str(part) for option in options.items() for part in option]
         self._command = [sys.executable, "-m", "benchmarks.nemesis.up", "up", *arguments]
         self._environment = {**os.environ, **_SETTINGS}
@@ -112,7 +119,10 @@ class Instance:
     def _mount(self, disk: Path) -> None:
         options = f"size={_DISKS[disk.name]},mode=755"
         made = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", disk], check=False, capture_output=True, text=True
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", disk],
+            check=False,
+            capture_output=True,
+            text=True,
         )
         if made.returncode == 0:
             self._mounted.append(disk)
@@ -122,7 +132,9 @@ class Instance:
     def _prepare_clock(self) -> None:
         library = next(Path("/usr/lib").glob(f"*/{_LIBRARY}"), None)
         if library is None:
-            self.missing["clock"] = f"libfaketime is not installed: there is no /usr/lib/*/{_LIBRARY}"
+            self.missing["clock"] = (
+                f"libfaketime is not installed: there is no /usr/lib/*/{_LIBRARY}"
+            )
             return
         self.set_clock("+0")
         self._environment |= {LIBRARY: str(library), CLOCK: str(self._clock)}
@@ -131,7 +143,9 @@ class Instance:
         """Start it if it does not run, as a system's own supervisor would."""
         if self._process is None or self._process.poll() is not None:
             with self.log.open("ab") as log:
-                self._process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
+                self._process = subprocess.Popen(
+                    self._command, env=self._environment, stdout=log, stderr=log
+                )
             self.starts += 1
 
     def wait_until_up(self) -> None:
@@ -198,7 +212,12 @@ class Instance:
         used = shutil.disk_usage(folder).used
         for more in range(_PAGE, 1 << 24, _PAGE):  # it may hold more by now
             size = f"remount,size={used + more}"
-            if subprocess.run(["mount", "-o", size, folder], check=False, capture_output=True).returncode == 0:
+            if (
+                subprocess.run(
+                    ["mount", "-o", size, folder], check=False, capture_output=True
+                ).returncode
+                == 0
+            ):
                 return
 
     def free(self, disk: str) -> None:

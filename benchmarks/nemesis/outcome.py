@@ -1,4 +1,6 @@
-"""What must hold at the end of a run, beside the invariants: each input is done with, and none of its rows is lost."""
+"""What must hold at the end of a run, beside the invariants: each input is done with, and none of
+its rows is lost.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -47,23 +49,33 @@ async def _unfinished(session: AsyncSession, damaged: Collection[str]) -> list[V
     """Look for jobs that wait or run, and datasets in another state than theirs."""
     busy = Job.state.in_((JobState.QUEUED, JobState.RUNNING))
     jobs = await session.execute(select(Job.id, Job.stage, Job.state, Job.error).where(busy))
-    found = [Violation(_DONE, f"job {key} ({stage})", f"{state}: {error}") for key, stage, state, error in jobs]
+    found = [
+        Violation(_DONE, f"job {key} ({stage})", f"{state}: {error}")
+        for key, stage, state, error in jobs
+    ]
     datasets = await session.execute(select(Dataset.rootname, Dataset.state))
     states = {row.rootname: row.state for row in datasets}
     for rootname in {*states, *damaged}:
         wanted = DatasetState.FAILED if rootname in damaged else DatasetState.INGESTED
         if (state := states.get(rootname)) is not wanted:
             found.append(Violation(_DONE, rootname, f"{state}, not {wanted}"))
-    failures: ColumnElement[bool] = (Job.state == JobState.FAILED) & (Job.error_kind != PermanentError.kind)
-    jobs = await session.execute(select(Job.id, Job.stage, Job.error_kind, Job.error).where(failures))
+    failures: ColumnElement[bool] = (Job.state == JobState.FAILED) & (
+        Job.error_kind != PermanentError.kind
+    )
+    jobs = await session.execute(
+        select(Job.id, Job.stage, Job.error_kind, Job.error).where(failures)
+    )
     return found + [
-        Violation(_DONE, f"job {key} ({stage})", f"failed: {kind}: {error}") for key, stage, kind, error in jobs
+        Violation(_DONE, f"job {key} ({stage})", f"failed: {kind}: {error}")
+        for key, stage, kind, error in jobs
     ]
 
 
 async def _lost(session: AsyncSession, files: Mapping[str, str]) -> list[Violation]:
     """Look for inputs of which no current file is a copy."""
-    rows = await session.execute(select(File.name, File.sha256).where(File.origin == "raw", File.current))
+    rows = await session.execute(
+        select(File.name, File.sha256).where(File.origin == "raw", File.current)
+    )
     have = {(name, sha256) for name, sha256 in rows}
     return [
         Violation("every input is fetched as it is", name, "no current file is a copy of it")
@@ -73,7 +85,9 @@ async def _lost(session: AsyncSession, files: Mapping[str, str]) -> list[Violati
 
 
 async def _miscounted(session: AsyncSession) -> list[Violation]:
-    """Look for datasets that have more or fewer rows than the last ingest of their raw files or products wrote."""
+    """Look for datasets that have more or fewer rows than the last ingest of their raw files or
+    products wrote.
+    """
     origin = Event.detail["origin"].astext
     events = await session.execute(
         select(Event.dataset_id, Dataset.rootname, origin, Event.detail["rows"])
@@ -81,7 +95,9 @@ async def _miscounted(session: AsyncSession) -> list[Violation]:
         .where(Event.name == "dataset.ingested")
         .order_by(Event.id)
     )
-    wanted = {(dataset, origin): (rootname, Counter(rows)) for dataset, rootname, origin, rows in events}
+    wanted = {
+        (dataset, origin): (rootname, Counter(rows)) for dataset, rootname, origin, rows in events
+    }
     have: dict[tuple[int, str], Counter[str]] = {key: Counter() for key in wanted}
     for name in {name for _, rows in wanted.values() for name in rows}:
         rows = table(name)
@@ -94,7 +110,11 @@ async def _miscounted(session: AsyncSession) -> list[Violation]:
         for dataset, origin_, count in counts:
             have.setdefault((dataset, origin_), Counter())[name] = count
     return [
-        Violation("an ingest's rows are there once", f"{rootname} ({key[1]})", f"{dict(have[key])}, not {dict(rows)}")
+        Violation(
+            "an ingest's rows are there once",
+            f"{rootname} ({key[1]})",
+            f"{dict(have[key])}, not {dict(rows)}",
+        )
         for key, (rootname, rows) in wanted.items()
         if have[key] != rows
     ]

@@ -46,8 +46,8 @@ class Report:
     inputs
         Files of the source.
     recovery_seconds
-        From the end of the last fault until everything was done and all invariants held; None where that did not
-        happen.
+        From the end of the last fault until everything was done and all invariants held; None where
+        that did not happen.
     violations
         What did not hold.
     """
@@ -104,7 +104,9 @@ class Run:
         tell
             Is told what happens.
         """
-        work = Work(folder / "work", self.seed, self.portions, self.real, association=self.association)
+        work = Work(
+            folder / "work", self.seed, self.portions, self.real, association=self.association
+        )
         report = Report(self.seed, self.seconds)
         with Instance(folder, work.source, work.references) as instance:
             report.left_out = dict(instance.missing)
@@ -131,7 +133,9 @@ class Run:
             report.starts = instance.starts
         return report
 
-    def _settle(self, instance: Instance, work: Work, report: Report, tell: Callable[[str], None]) -> None:
+    def _settle(
+        self, instance: Instance, work: Work, report: Report, tell: Callable[[str], None]
+    ) -> None:
         """Wait until nothing is wrong any more."""
         files, begun = work.files(), time.monotonic()
         while True:
@@ -139,12 +143,17 @@ class Run:
             try:
                 report.violations = asyncio.run(_look(instance, work.damaged, files))
             except (*DATABASE_ERRORS, CosmoError) as error:
-                report.violations = [Violation("the database and the store answer", "cosmo up", str(error))]
+                report.violations = [
+                    Violation("the database and the store answer", "cosmo up", str(error))
+                ]
             passed = time.monotonic() - begun
             if not report.violations:
                 report.recovery_seconds = round(passed, 1)
                 return
-            tell(f"{passed:.0f} s after the last fault: {len(report.violations)} violations, {report.violations[0]}")
+            tell(
+                f"{passed:.0f} s after the last fault: {len(report.violations)} violations, "
+                f"{report.violations[0]}"
+            )
             if passed > self.patience:
                 return
             time.sleep(_POLL_SECONDS)
@@ -182,7 +191,9 @@ class _Agenda:
             action()
 
 
-async def _look(instance: Instance, damaged: Collection[str], files: Mapping[str, str]) -> list[Violation]:
+async def _look(
+    instance: Instance, damaged: Collection[str], files: Mapping[str, str]
+) -> list[Violation]:
     database = Database(instance.database_url)
     try:
         async with asyncio.timeout(_LOOK_LIMIT):

@@ -14,7 +14,9 @@ PROCESSES: Final = (
 )
 """Processes of ``cosmo up``, itself included."""
 BELOW: Final = "/*"
-"""After the name of a process: one of those below it, such as a backend of Postgres or a run of CalCOS."""
+"""After the name of a process: one of those below it, such as a backend of Postgres or a run of
+CalCOS.
+"""
 
 
 class Kind(StrEnum):

@@ -1,4 +1,6 @@
-"""``cosmo`` with a file that sets the clock of its Postgres, and of nothing else, by ``libfaketime``."""
+"""``cosmo`` with a file that sets the clock of its Postgres, and of nothing else, by
+``libfaketime``.
+"""
 
 import os
 import subprocess

@@ -1,4 +1,6 @@
-"""The work during a run: simulated visits, real acquisitions where there are any, and a file that is damaged."""
+"""The work during a run: simulated visits, real acquisitions where there are any, and a file that
+is damaged.
+"""
 
 import random
 import shutil
@@ -40,9 +42,13 @@ class Work:
         Whether the real association is among them, which takes CalCOS a minute.
     """
 
-    def __init__(self, folder: Path, seed: int, count: int, real: Path | None, *, association: bool) -> None:
+    def __init__(
+        self, folder: Path, seed: int, count: int, real: Path | None, *, association: bool
+    ) -> None:
         years = 0.5 + count / _VISITS_A_YEAR
-        self._flight = Flight(Mission(years=years, seed=seed, size="brief", routines=_ROUTINES), folder)
+        self._flight = Flight(
+            Mission(years=years, seed=seed, size="brief", routines=_ROUTINES), folder
+        )
         self.source, self.references = folder / DATA, folder / REFERENCES
         for made in (self.source, self.references):
             made.mkdir(parents=True)
@@ -50,12 +56,16 @@ class Work:
         if real is not None:
             groups = [sorted(real.glob(f"acquisitions/{name}_*")) for name in _acquisitions(real)]
             if association:
-                groups.append(sorted(real.glob("ldfd01010/raw/*"), key=lambda path: "_asn" not in path.name))
+                groups.append(
+                    sorted(real.glob("ldfd01010/raw/*"), key=lambda path: "_asn" not in path.name)
+                )
                 for path in real.glob("references/*"):
                     (self.references / path.name).symlink_to(path.resolve())
             portions += [partial(self._copy, group) for group in groups]
         visits = [self._flight.taken[index] for index in spread(len(self._flight.taken))]
-        portions += [partial(self._flight.take, visit) for visit in visits[: max(0, count - len(portions))]]
+        portions += [
+            partial(self._flight.take, visit) for visit in visits[: max(0, count - len(portions))]
+        ]
         random.Random(seed).shuffle(portions)
         self._portions = portions
 
@@ -68,7 +78,9 @@ class Work:
 
     def files(self) -> dict[str, str]:
         """SHA-256 by name of what the source holds, but for what is damaged."""
-        paths = (path for path in self.source.rglob("[!.]*.fits*") if not path.name.startswith(_DAMAGED))
+        paths = (
+            path for path in self.source.rglob("[!.]*.fits*") if not path.name.startswith(_DAMAGED)
+        )
         return {path.name: sha256_of(path) for path in paths}
 
     @property

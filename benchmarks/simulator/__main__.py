@@ -1,6 +1,8 @@
-"""``python -m benchmarks.simulator``: CPU seconds for a million recorded events, also over those of a yardstick.
+"""``python -m benchmarks.simulator``: CPU seconds for a million recorded events, also over those of
+a yardstick.
 
-The yardstick is ten million normal variates of numpy: it makes results of different machines comparable.
+The yardstick is ten million normal variates of numpy: it makes results of different machines
+comparable.
 """
 
 import argparse
@@ -38,7 +40,9 @@ def _yardstick() -> int:
 
 def _record(plan: ExposurePlan, seed: int) -> int:
     viewing = Viewing(doppler_amplitude=7.2, doppler_zero=plan.start)
-    return sum(found.time.size for found in expose(plan, nominal_state(plan.start), viewing, seed).values())
+    return sum(
+        found.time.size for found in expose(plan, nominal_state(plan.start), viewing, seed).values()
+    )
 
 
 def _measure(name: str, repeats: int) -> dict[str, float]:

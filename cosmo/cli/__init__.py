@@ -13,7 +13,10 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line; an error that COSMO raises on purpose ends it with its message and status 1."""
+    """Run the command line.
+
+    An error that COSMO raises on purpose ends it with its message and status 1.
+    """
     try:
         app()
     except CosmoError as error:
@@ -26,4 +29,6 @@ def main() -> None:
 
 def _say(what: str, error: Exception) -> None:
     """Print an error, each of its lines as one, whatever brackets are in it."""
-    Console(stderr=True).print(f"[red]{what}:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
+    Console(stderr=True).print(
+        f"[red]{what}:[/red] {escape(str(error))}", highlight=False, soft_wrap=True
+    )

@@ -27,13 +27,18 @@ def check(
     every: Annotated[bool, typer.Option("--all", help="Read all stored files.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Check that nothing is lost, double or damaged in the database and the store; status 1 if something is."""
+    """Check that nothing is lost, double or damaged in the database and the store.
+
+    Status 1 if something is.
+    """
     database_url, store_url = database_and_store(data_dir)
 
     work = partial(check_invariants, store=Store(store_url), sample=None if every else sample)
     violations = with_database(database_url, work).violations
     if as_json:
-        typer.echo(json.dumps({"violations": [asdict(violation) for violation in violations]}, indent=2))
+        typer.echo(
+            json.dumps({"violations": [asdict(violation) for violation in violations]}, indent=2)
+        )
     elif violations:
         table = Table("what must hold", "of", "what is wrong", box=None)
         for violation in violations:

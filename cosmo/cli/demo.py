@@ -1,4 +1,6 @@
-"""The demonstration: a simulated mission goes through the four services, and its pages stay open."""
+"""The demonstration: a simulated mission goes through the four services, and its pages stay
+open.
+"""
 
 import asyncio
 import json
@@ -11,7 +13,14 @@ from typing import Annotated, Final, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from cosmo.cli.options import DataDir, Port, Seed
 from cosmo.cli.running import CONSOLE, DONE, prepare, report, scan_once, tabulate, wait_for_stop
@@ -33,14 +42,17 @@ _PATIENCE: Final = 60
 
 def demo(
     size: Annotated[
-        Literal["small", "large"], typer.Option(help="Small: some 50 datasets; large: six times that.")
+        Literal["small", "large"],
+        typer.Option(help="Small: some 50 datasets; large: six times that."),
     ] = "small",
     seed: Seed = 1,
     serve: Annotated[bool, typer.Option(help="Leave the pages open at the end.")] = True,
     port: Port = 0,
     data_dir: DataDir = Path("cosmo-demo"),
 ) -> None:
-    """Make a small simulated mission, run it through the four services, and leave the pages open."""
+    """Make a small simulated mission, run it through the four services, and leave the pages
+    open.
+    """
     cores = usable_cores()
     mission, folder = Mission(seed=seed, size=size), data_dir / f"mission-{size}-{seed}"
     CONSOLE.print(f"starting Postgres, Valkey and the four services in {data_dir} ...")
@@ -58,10 +70,15 @@ def demo(
         if wrong:
             Console().print(tabulate(wrong))
         if serve:
-            CONSOLE.print(f"look at [bold]{machine.url}[/bold]; Ctrl-C stops it, and the same command opens it again")
+            CONSOLE.print(
+                f"look at [bold]{machine.url}[/bold]; Ctrl-C stops it, and the same command opens "
+                "it again"
+            )
             wait_for_stop(machine)
     if wrong:
-        raise PermanentError(f"{len(wrong)} of {len(rows)} datasets did not get through: see their reasons above")
+        raise PermanentError(
+            f"{len(wrong)} of {len(rows)} datasets did not get through: see their reasons above"
+        )
 
 
 def _process(machine: Machine, client: Client, mission: Mission, folder: Path) -> None:
@@ -72,8 +89,13 @@ def _process(machine: Machine, client: Client, mission: Mission, folder: Path) -
         MofNCompleteColumn(),
         TextColumn("{task.description}"),
     )
-    with Progress(*columns, TimeElapsedColumn(), console=CONSOLE) as progress, ThreadPoolExecutor(1) as pool:
-        observatory, services = (progress.add_task("", what=what, total=None) for what in ("observatory", "services"))
+    with (
+        Progress(*columns, TimeElapsedColumn(), console=CONSOLE) as progress,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        observatory, services = (
+            progress.add_task("", what=what, total=None) for what in ("observatory", "services")
+        )
         stop = threading.Event()
         flight = pool.submit(_fly, mission, folder, progress, observatory, stop)
         scanned, silent = 0.0, 0
@@ -97,8 +119,13 @@ def _process(machine: Machine, client: Client, mission: Mission, folder: Path) -
             stop.set()
 
 
-def _fly(mission: Mission, folder: Path, progress: Progress, task: TaskID, stop: threading.Event) -> None:
-    """Fly the mission until it ends or shall stop, unless it was flown here before; what is left of an attempt goes."""
+def _fly(
+    mission: Mission, folder: Path, progress: Progress, task: TaskID, stop: threading.Event
+) -> None:
+    """Fly the mission until it ends or shall stop, unless it was flown here before.
+
+    What is left of an attempt goes.
+    """
     if (folder / TRUTH_NAME).exists():
         progress.update(task, description="flown before", completed=1, total=1)
         return
@@ -113,7 +140,9 @@ def _show(client: Client, progress: Progress, task: TaskID) -> bool:
     """Show how far the services are; tells whether they are at work."""
     status = client.status()
     states: dict[str, int] = status["datasets"]
-    waiting = ", ".join(f"{count} {state}" for state, count in sorted(states.items()) if state not in DONE)
+    waiting = ", ".join(
+        f"{count} {state}" for state, count in sorted(states.items()) if state not in DONE
+    )
     done = sum(states.get(state, 0) for state in DONE)
     progress.update(task, description=waiting, completed=done, total=sum(states.values()) or None)
     return any(status["jobs"].get(state) for state in ("queued", "running"))

@@ -30,11 +30,16 @@ _DEFAULT_DIR = Path("cosmo-data")
 
 T = TypeVar("T")
 
-ingest = typer.Typer(name="ingest", help="The science tables and the files that they were read from.")
+ingest = typer.Typer(
+    name="ingest", help="The science tables and the files that they were read from."
+)
 
 
 def add(files: list[Path], data_dir: DataDir = _DEFAULT_DIR) -> None:
-    """Add reports, cumulative images, dark rates, telemetry, products of the archive; a bad file keeps no other out."""
+    """Add reports, cumulative images, dark rates, telemetry, products of the archive.
+
+    A bad file keeps no other out.
+    """
     database_url, store_url = database_and_store(data_dir)
     store = Store(store_url)
     refused = 0
@@ -45,22 +50,34 @@ def add(files: list[Path], data_dir: DataDir = _DEFAULT_DIR) -> None:
             refused += 1
             typer.echo(f"refused: {error}", err=True)
             continue
-        typer.echo(f"{path.name}: " + ", ".join(f"{count} rows of {table}" for table, count in added.rows.items()))
+        typer.echo(
+            f"{path.name}: "
+            + ", ".join(f"{count} rows of {table}" for table, count in added.rows.items())
+        )
         for problem in added.problems:
             typer.echo(f"problem: {problem}", err=True)
     if refused:
-        raise PermanentError(f"{refused} of {len(files)} files refused; the others are in the tables")
+        raise PermanentError(
+            f"{refused} of {len(files)} files refused; the others are in the tables"
+        )
 
 
 def repopulate(
-    table: Annotated[list[str] | None, typer.Option(help="Fill this table only; may be repeated.")] = None,
+    table: Annotated[
+        list[str] | None, typer.Option(help="Fill this table only; may be repeated.")
+    ] = None,
     workers: Annotated[int, typer.Option(help="Processes.", min=1)] = usable_cores(),
-    reread: Annotated[bool, typer.Option(help="Read headers from the files even where they are kept.")] = False,
+    reread: Annotated[
+        bool, typer.Option(help="Read headers from the files even where they are kept.")
+    ] = False,
     restart: Annotated[bool, typer.Option(help="Forget an unfinished one and begin anew.")] = False,
     references: References = None,
     data_dir: DataDir = _DEFAULT_DIR,
 ) -> None:
-    """Fill the science tables anew from the store; readers see the old content until the new one is complete."""
+    """Fill the science tables anew from the store.
+
+    Readers see the old content until the new one is complete.
+    """
     database_url, store_url = database_and_store(data_dir)
     if restart:
         with_database(database_url, abandon)
@@ -68,7 +85,9 @@ def repopulate(
         task = bar.add_task("datasets", total=None, rate=0.0, faults=0)
 
         def show(done: Done) -> None:
-            bar.update(task, total=done.datasets, completed=done.done, rate=done.rate, faults=done.faults)
+            bar.update(
+                task, total=done.datasets, completed=done.done, rate=done.rate, faults=done.faults
+            )
 
         done = asyncio.run(
             repopulate_tables(
@@ -81,7 +100,10 @@ def repopulate(
                 report=show,
             )
         )
-    typer.echo(f"{done.done} datasets, {done.files} files, {done.rows} rows, {done.faults} problems of files")
+    typer.echo(
+        f"{done.done} datasets, {done.files} files, {done.rows} rows, {done.faults} problems of "
+        "files"
+    )
 
 
 def _progress() -> Progress:
@@ -96,15 +118,22 @@ def _progress() -> Progress:
 
 
 def describe(what: str, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False) -> None:
-    """Show all that is known of a file, or of every file of a rootname; with --json its rows too."""
+    """Show all that is known of a file, or of every file of a rootname.
+
+    With --json its rows too.
+    """
     database_url, _ = database_and_store(data_dir)
-    found = with_database(database_url, lambda database: describe_files(database, what, rows=as_json))
+    found = with_database(
+        database_url, lambda database: describe_files(database, what, rows=as_json)
+    )
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
     for file in found:
         state = "current" if file["current"] else "superseded"
-        typer.echo(f"{file['path']}/{file['name']}  {file['origin']}, {state}, {file['size']} bytes")
+        typer.echo(
+            f"{file['path']}/{file['name']}  {file['origin']}, {state}, {file['size']} bytes"
+        )
         for problem in file["problems"]:
             typer.echo(f"    problem: {problem}")
         for name, count in file["tables"].items():
@@ -113,7 +142,9 @@ def describe(what: str, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False)
 
 def forget(name: str, data_dir: DataDir = _DEFAULT_DIR) -> None:
     """Remove a file and its rows from the database; what is in the store stays."""
-    versions = with_database(database_and_store(data_dir)[0], lambda database: forget_file(database, name))
+    versions = with_database(
+        database_and_store(data_dir)[0], lambda database: forget_file(database, name)
+    )
     typer.echo(f"{versions} versions of {name} forgotten")
 
 

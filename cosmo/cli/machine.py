@@ -30,14 +30,18 @@ _NAMED = 3
 
 
 def up(
-    source: Annotated[str | None, typer.Option(help="Source to scan: a folder or any fsspec URL.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Source to scan: a folder or any fsspec URL.")
+    ] = None,
     references: References = None,
     calibrators: Calibrators = 1,
     port: Port = 8080,
     data_dir: DataDir = _DEFAULT_DIR,
 ) -> None:
     """Start the servers and the four services, and run until Ctrl-C."""
-    with Machine(data_dir, source=source, references=references, calibrators=calibrators, port=port) as machine:
+    with Machine(
+        data_dir, source=source, references=references, calibrators=calibrators, port=port
+    ) as machine:
         prepare(machine)
         machine.start_services()
         for name, pid in machine.pids().items():
@@ -50,7 +54,10 @@ def run(
     source: str,
     references: References = None,
     force: Annotated[
-        bool, typer.Option(help="Let incomplete datasets through; what is missing is a warning of their run.")
+        bool,
+        typer.Option(
+            help="Let incomplete datasets through; what is missing is a warning of their run."
+        ),
     ] = False,
     serve: Annotated[bool, typer.Option(help="Keep the pages open at the end.")] = False,
     calibrators: Calibrators = 1,
@@ -58,7 +65,10 @@ def run(
     data_dir: DataDir = _DEFAULT_DIR,
     as_json: Json = False,
 ) -> None:
-    """Process everything in a source once; status 1 if anything fails or is missing, or nothing is found."""
+    """Process everything in a source once.
+
+    Status 1 if anything fails or is missing, or nothing is found.
+    """
     with Machine(data_dir, references=references, calibrators=calibrators, port=port) as machine:
         prepare(machine)
         machine.start_services()
@@ -67,7 +77,9 @@ def run(
         for line in _described(seen):
             CONSOLE.print(line, markup=False, soft_wrap=True)
         with Client(machine.url, machine.token) as client:
-            if force and (waiting := [row["rootname"] for row in client.datasets() if row["missing"]]):
+            if force and (
+                waiting := [row["rootname"] for row in client.datasets() if row["missing"]]
+            ):
                 for rootname in waiting:
                     client.force(rootname)
                 asyncio.run(scan_once(machine.environment, source))
@@ -106,11 +118,19 @@ def _judge(source: str, seen: ScanResult, rows: Sequence[Mapping[str, Any]]) -> 
     if wrong:
         incomplete = any(row.get("missing") and not row.get("forced") for row in wrong)
         hint = "; --force lets incomplete ones through" if incomplete else ""
-        raise PermanentError(f"{len(wrong)} of {len(rows)} datasets did not get through: see their reasons above{hint}")
+        raise PermanentError(
+            f"{len(wrong)} of {len(rows)} datasets did not get through: see their reasons "
+            f"above{hint}"
+        )
     if seen.unreadable:
-        raise TransientError(f"not everything in the source could be read: {', '.join(seen.unreadable)}; run it again")
+        raise TransientError(
+            f"not everything in the source could be read: {', '.join(seen.unreadable)}; run it "
+            "again"
+        )
     if not seen.datasets:
-        raise PermanentError(f"nothing of COS was found in {source}; give the folder that holds raw files of COS")
+        raise PermanentError(
+            f"nothing of COS was found in {source}; give the folder that holds raw files of COS"
+        )
 
 
 def _follow(client: Client, check: Callable[[], object]) -> list[dict[str, Any]]:

@@ -7,19 +7,29 @@ import typer
 
 __all__ = ["Calibrators", "DataDir", "Json", "Port", "References", "Seed", "Token", "Url"]
 
-DataDir = Annotated[Path, typer.Option("--data-dir", help="Folder of the embedded servers, the store and the logs.")]
+DataDir = Annotated[
+    Path, typer.Option("--data-dir", help="Folder of the embedded servers, the store and the logs.")
+]
 References = Annotated[
     Path | None,
-    typer.Option("--references", help="Folder with the reference files (plain or gzipped).", file_okay=False),
+    typer.Option(
+        "--references", help="Folder with the reference files (plain or gzipped).", file_okay=False
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 Url = Annotated[
     str | None,
-    typer.Option("--url", envvar="COSMO_URL", help="Address of the HTTP API; default: the one started here."),
+    typer.Option(
+        "--url", envvar="COSMO_URL", help="Address of the HTTP API; default: the one started here."
+    ),
 ]
 Token = Annotated[
     str | None,
-    typer.Option("--token", envvar="COSMO_TOKEN", help="Token of that API; default: that of the one started here."),
+    typer.Option(
+        "--token",
+        envvar="COSMO_TOKEN",
+        help="Token of that API; default: that of the one started here.",
+    ),
 ]
 Calibrators = Annotated[int, typer.Option(help="Calibrator processes.", min=1)]
 Port = Annotated[int, typer.Option(help="Port of the HTTP API and its pages; 0 takes a free one.")]

@@ -24,7 +24,9 @@ def _print(rows: Iterable[dict[str, Any]], columns: tuple[str, ...], as_json: bo
         return
     table = Table(*columns, box=None)
     for row in rows:
-        table.add_row(*(str(row.get(column) if row.get(column) is not None else "") for column in columns))
+        table.add_row(
+            *(str(row.get(column) if row.get(column) is not None else "") for column in columns)
+        )
     Console().print(table)
 
 
@@ -54,14 +56,19 @@ def datasets(
         _print(rows, ("rootname", "kind", "state", "reason"), as_json)
 
 
-def show(rootname: str, url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False) -> None:
+def show(
+    rootname: str, url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False
+) -> None:
     """Show all that is known of a dataset, with its timeline."""
     with connect(url, data_dir) as client:
         dataset, timeline = client.dataset(rootname), client.timeline(rootname)
     if as_json:
         typer.echo(json.dumps({**dataset, "timeline": timeline}, indent=2))
         return
-    typer.echo(f"{dataset['rootname']}  {dataset['kind']}  {dataset['state']}  {dataset.get('reason') or ''}")
+    typer.echo(
+        f"{dataset['rootname']}  {dataset['kind']}  {dataset['state']}  "
+        f"{dataset.get('reason') or ''}"
+    )
     if dataset.get("missing"):
         typer.echo("missing: " + ", ".join(dataset["missing"]))
     for name, reason in dataset["left_aside"].items():

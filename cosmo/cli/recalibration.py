@@ -39,7 +39,9 @@ def _listed(texts: list[str]) -> list[str]:
 
 
 def _place(document: dict[str, Any], setting: str) -> None:
-    """Put KEYWORD=VALUE where a recipe has it: among the switches, the references or the other keywords."""
+    """Put KEYWORD=VALUE where a recipe has it: among the switches, the references or the other
+    keywords.
+    """
     keyword, sign, text = setting.partition("=")
     keyword = keyword.strip().upper()
     if not sign:
@@ -65,18 +67,29 @@ def _part(document: dict[str, Any], name: str) -> dict[str, Any]:
 def recalibrate(
     rootname: str,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="KEYWORD=VALUE: a reference file, a switch, another keyword.")
+        list[str] | None,
+        typer.Option("--set", help="KEYWORD=VALUE: a reference file, a switch, another keyword."),
     ] = None,
-    omit: Annotated[list[str] | None, typer.Option(help="Switches to OMIT, comma separated.")] = None,
-    perform: Annotated[list[str] | None, typer.Option(help="Switches to PERFORM, comma separated.")] = None,
-    drop: Annotated[list[str] | None, typer.Option(help="Exposures to leave out, comma separated.")] = None,
+    omit: Annotated[
+        list[str] | None, typer.Option(help="Switches to OMIT, comma separated.")
+    ] = None,
+    perform: Annotated[
+        list[str] | None, typer.Option(help="Switches to PERFORM, comma separated.")
+    ] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(help="Exposures to leave out, comma separated.")
+    ] = None,
     recipe: Annotated[
-        Path | None, typer.Option(help="Recipe, JSON or YAML; the other options go over it.", dir_okay=False)
+        Path | None,
+        typer.Option(help="Recipe, JSON or YAML; the other options go over it.", dir_okay=False),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what the recipe changes.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what the recipe changes.")
+    ] = False,
     wait: Annotated[bool, typer.Option(help="Wait for the end.")] = True,
     export: Annotated[
-        Path | None, typer.Option(help="File for the archive that reproduces the run.", dir_okay=False)
+        Path | None,
+        typer.Option(help="File for the archive that reproduces the run.", dir_okay=False),
     ] = None,
     url: Url = None,
     token: Token = None,
@@ -113,21 +126,29 @@ def _show(found: dict[str, Any], as_json: bool) -> None:
         for warning in found["warnings"]:
             typer.echo(f"warning: {warning}")
         if found["run_id"]:
-            typer.echo(f"run {found['run_id']}; compare it: cosmo compare {found['rootname']} {found['run_id']}")
+            typer.echo(
+                f"run {found['run_id']}; compare it: cosmo compare {found['rootname']} "
+                f"{found['run_id']}"
+            )
     if found["state"] in ("failed", "cancelled"):
         raise PermanentError(
-            f"calibration {found['id']} {found['state']}: {found['error'] or 'nobody wants it any more'}"
+            f"calibration {found['id']} {found['state']}: "
+            f"{found['error'] or 'nobody wants it any more'}"
         )
 
 
-def cancel(calibration_id: int, url: Url = None, token: Token = None, data_dir: DataDir = _DEFAULT_DIR) -> None:
+def cancel(
+    calibration_id: int, url: Url = None, token: Token = None, data_dir: DataDir = _DEFAULT_DIR
+) -> None:
     """Stop a recalibration that waits or runs."""
     with connect(url, data_dir, token) as client:
         client.cancel(calibration_id)
     typer.echo(f"calibration {calibration_id} cancelled")
 
 
-def promote(calibration_id: int, url: Url = None, token: Token = None, data_dir: DataDir = _DEFAULT_DIR) -> None:
+def promote(
+    calibration_id: int, url: Url = None, token: Token = None, data_dir: DataDir = _DEFAULT_DIR
+) -> None:
     """Make the products of a recalibration the current ones of its dataset."""
     with connect(url, data_dir, token) as client:
         client.promote(calibration_id)
@@ -137,11 +158,18 @@ def promote(calibration_id: int, url: Url = None, token: Token = None, data_dir:
 def compare(
     rootname: str,
     second: Annotated[int, typer.Argument(help="Run.")],
-    first: Annotated[int | None, typer.Option(help="Run that it is compared with; default: the current one.")] = None,
-    exposure: Annotated[str | None, typer.Option(help="Exposure that is compared; default: their sum.")] = None,
-    product: Annotated[str | None, typer.Option(help="Product that is compared, e.g. x1d; default: the best.")] = None,
+    first: Annotated[
+        int | None, typer.Option(help="Run that it is compared with; default: the current one.")
+    ] = None,
+    exposure: Annotated[
+        str | None, typer.Option(help="Exposure that is compared; default: their sum.")
+    ] = None,
+    product: Annotated[
+        str | None, typer.Option(help="Product that is compared, e.g. x1d; default: the best.")
+    ] = None,
     image: Annotated[
-        Path | None, typer.Option(help="File for a picture (PNG) of the extraction boxes.", dir_okay=False)
+        Path | None,
+        typer.Option(help="File for a picture (PNG) of the extraction boxes.", dir_okay=False),
     ] = None,
     url: Url = None,
     data_dir: DataDir = _DEFAULT_DIR,
@@ -180,13 +208,20 @@ def _show_segment(segment: dict[str, Any]) -> None:
         if name in one and name in other:
             typer.echo(f"  {name}: {one[name]:.6g} and {other[name]:.6g}")
     for flag in sorted({*one["flags"], *other["flags"]}, key=int):
-        typer.echo(f"  points with DQ {flag}: {one['flags'].get(flag, 0)} and {other['flags'].get(flag, 0)}")
+        typer.echo(
+            f"  points with DQ {flag}: {one['flags'].get(flag, 0)} and "
+            f"{other['flags'].get(flag, 0)}"
+        )
 
 
 def upload(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Reference file, plain or gzipped.")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="Reference file, plain or gzipped.")
+    ],
     keyword: Annotated[str, typer.Option(help="Reference keyword that it is for, e.g. FLATFILE.")],
-    name: Annotated[str | None, typer.Option(help="Name by which recipes name it; default: that of the file.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name by which recipes name it; default: that of the file.")
+    ] = None,
     url: Url = None,
     token: Token = None,
     data_dir: DataDir = _DEFAULT_DIR,
@@ -194,10 +229,15 @@ def upload(
     """Upload a reference file for recipes."""
     with connect(url, data_dir, token) as client:
         found = client.upload_reference(file, keyword, name)
-    typer.echo(f"uploaded; recipes name it so: cosmo recalibrate ... --set {found['keyword']}={found['name']}")
+    typer.echo(
+        "uploaded; recipes name it so: cosmo recalibrate ... --set "
+        f"{found['keyword']}={found['name']}"
+    )
 
 
-def lightcurve(calibration_id: int, url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False) -> None:
+def lightcurve(
+    calibration_id: int, url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False
+) -> None:
     """Show the light curve of a recalibration with sub-exposures."""
     with connect(url, data_dir) as client:
         rows = client.light_curve(calibration_id)

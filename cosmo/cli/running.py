@@ -28,7 +28,9 @@ DONE = ("ingested", "skipped")
 
 
 def prepare(machine: Machine) -> None:
-    """Start the servers, or see that those that the environment names answer; bring the schema up to date.
+    """Start the servers, or see that those that the environment names answer.
+
+    Bring the schema up to date.
 
     Raises
     ------
@@ -72,7 +74,13 @@ async def scan_once(environment: dict[str, str], source: str) -> ScanResult:
     try:
         references = environment.get("COSMO_CALIBRATOR__REFERENCES")
         bulk_above = get_settings().archive.bulk_above
-        seen = await scan(database, open_source(source), outbox, Path(references) if references else None, bulk_above)
+        seen = await scan(
+            database,
+            open_source(source),
+            outbox,
+            Path(references) if references else None,
+            bulk_above,
+        )
         await send(Messenger(broker), outbox)
         return seen
     finally:
@@ -84,6 +92,10 @@ def tabulate(rows: list[dict[str, Any]]) -> Table:
     """Tabulate datasets with their state and what holds them up."""
     table = Table("dataset", "kind", "state", "reason", box=None)
     for row in rows:
-        reason = row.get("reason") or ("missing: " + ", ".join(row["missing"]) if row.get("missing") else "")
-        table.add_row(row["rootname"], row["kind"], row["state"], reason.splitlines()[0] if reason else "")
+        reason = row.get("reason") or (
+            "missing: " + ", ".join(row["missing"]) if row.get("missing") else ""
+        )
+        table.add_row(
+            row["rootname"], row["kind"], row["state"], reason.splitlines()[0] if reason else ""
+        )
     return table

@@ -28,10 +28,15 @@ def _flat(model: BaseModel, prefix: str) -> dict[str, object]:
 
 
 def config(as_json: Json = False) -> None:
-    """Print the settings in force, without passwords, and whether each is a default or comes from the environment."""
+    """Print the settings in force, without passwords, and whether each is a default or comes from
+    the environment.
+    """
     settings: Settings = get_settings()
     rows = {
-        key: {"value": mask_passwords(str(value)), "from": "environment" if key in os.environ else "default"}
+        key: {
+            "value": mask_passwords(str(value)),
+            "from": "environment" if key in os.environ else "default",
+        }
         for key, value in _flat(settings, "COSMO_").items()
     }
     if as_json:

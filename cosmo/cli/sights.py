@@ -16,7 +16,8 @@ __all__ = ["recovered", "sights"]
 Truth = dict[str, Any]
 
 _ROUTINES: Final = {
-    "fuv-standard": "a flux standard in the far ultraviolet: from photons through CalCOS to a spectrum",
+    "fuv-standard": "a flux standard in the far ultraviolet: from photons through CalCOS to a "
+    "spectrum",
     "nuv-standard": "one in the near ultraviolet, in three stripes",
     "fuv-science": "a quasar at two FP-POS",
 }
@@ -38,7 +39,13 @@ def recovered(client: Client, truth: Truth) -> Table:
     """
     exposures = {found["rootname"]: found for found in truth["exposures"]}
     table = Table(
-        "measured - true", "number", "median", "largest", title="what came back", title_justify="left", box=None
+        "measured - true",
+        "number",
+        "median",
+        "largest",
+        title="what came back",
+        title_justify="left",
+        box=None,
     )
     quantities = (
         ("lamp shift", "pixel", _lamp_shifts(client, exposures)),
@@ -82,7 +89,9 @@ def _stim_positions(client: Client, exposures: Truth) -> list[float]:
 
 
 def _dark_rates(client: Client, exposures: Truth) -> list[float]:
-    """Rate of each dark exposure, any pulse height, corrected for dead time: per cent above the true one."""
+    """Rate of each dark exposure, any pulse height, corrected for dead time: per cent above the
+    true one.
+    """
     sums: dict[tuple[str, str], tuple[int, float]] = {}
     for row in client.table("darks"):
         if row["region"] in _DARK_REGIONS and row["rootname"] in exposures:
@@ -95,7 +104,9 @@ def _dark_rates(client: Client, exposures: Truth) -> list[float]:
     for (rootname, detector), (counts, area) in sums.items():
         true = exposures[rootname]["detectors"][detector]
         if area > 0.0:
-            differences.append(100.0 * (counts / area / true["live_time"] / true["dark_rate"] - 1.0))
+            differences.append(
+                100.0 * (counts / area / true["live_time"] / true["dark_rate"] - 1.0)
+            )
     return differences
 
 
@@ -115,11 +126,21 @@ def sights(url: str, truth: Truth, folder: Path, monitors: Iterable[Mapping[str,
     """
     places = [(f"{url}/", "what there is, and what failed")]
     for routine, what in _ROUTINES.items():
-        names = [name for visit in truth["visits"] if visit["routine"] == routine for name in visit["associations"]]
+        names = [
+            name
+            for visit in truth["visits"]
+            if visit["routine"] == routine
+            for name in visit["associations"]
+        ]
         found = {exposure["plan"]["association"] for exposure in truth["exposures"]}
         places.append((f"{url}/datasets/{next(name for name in names if name in found)}", what))
     places += [(f"{url}/monitors/{monitor['name']}", monitor["title"]) for monitor in monitors]
-    places.append((f"{url}/api/v1/tables/lampflash?format=csv", "lamp flashes as a table; every table is there"))
+    places.append(
+        (
+            f"{url}/api/v1/tables/lampflash?format=csv",
+            "lamp flashes as a table; every table is there",
+        )
+    )
     places.append((f"{url}/api/v1/openapi.json", "what else the HTTP API answers"))
     places.append((str(folder / TRUTH_NAME), "what was put into each exposure"))
     return "\n".join(["what to look at", *(f" {place}\n     {what}" for place, what in places)])

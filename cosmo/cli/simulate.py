@@ -17,30 +17,48 @@ from simulator.plan import FaultKind
 
 __all__ = ["COMMANDS"]
 
+_FIRST_DAY: Final = datetime(2016, 3, 30)  # noqa: DTZ001 - as typer reads one
 _MJD_EPOCH: Final = datetime(1858, 11, 17, tzinfo=UTC)
 
 
 def mission(
-    out: Annotated[Path, typer.Option(help="Folder for data, reference files, schedule reports and the truth.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for data, reference files, schedule reports and the truth.")
+    ],
     seed: Seed = 1,
-    start: Annotated[datetime, typer.Option(help="First day.", formats=["%Y-%m-%d"])] = datetime(2016, 3, 30),  # noqa: DTZ001 - typer's
+    start: Annotated[datetime, typer.Option(help="First day.", formats=["%Y-%m-%d"])] = _FIRST_DAY,
     years: Annotated[float, typer.Option(help="Length of the schedule.")] = 2.0,
-    size: Annotated[Size, typer.Option(help="How many of its visits get files; full takes all.")] = "small",
-    fault: Annotated[list[FaultKind] | None, typer.Option(help="What shall go wrong, in one exposure each.")] = None,
-    routine: Annotated[list[str] | None, typer.Option(help="What it shall consist of; default: everything.")] = None,
+    size: Annotated[
+        Size, typer.Option(help="How many of its visits get files; full takes all.")
+    ] = "small",
+    fault: Annotated[
+        list[FaultKind] | None, typer.Option(help="What shall go wrong, in one exposure each.")
+    ] = None,
+    routine: Annotated[
+        list[str] | None, typer.Option(help="What it shall consist of; default: everything.")
+    ] = None,
     jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = usable_cores(),
 ) -> None:
     """Fly a simulated mission: schedule, raw data, reference files, and the truth behind them."""
     if out.exists() and any(out.iterdir()):
         raise PermanentError(f"{out} is not empty; choose a new folder")
     first = (start.replace(tzinfo=UTC) - _MJD_EPOCH).days
-    plan = Mission(years, seed, size, float(first), tuple(fault or ()), tuple(routine or Mission.routines))
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    plan = Mission(
+        years, seed, size, float(first), tuple(fault or ()), tuple(routine or Mission.routines)
+    )
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     try:
         with Progress(*columns, console=Console(stderr=True)) as progress:
             task = progress.add_task("schedule", total=None)
             for visit, done, total in fly(plan, out, jobs=jobs):
-                progress.update(task, description=f"{visit.kind} {visit.name}", completed=done, total=total)
+                progress.update(
+                    task, description=f"{visit.kind} {visit.name}", completed=done, total=total
+                )
     except ValueError as error:
         raise PermanentError(str(error)) from error
     typer.echo(f"{out}: data, references, crds, sms and truth.json")

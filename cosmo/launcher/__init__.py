@@ -1,1 +1,3 @@
-"""One-machine mode: real Postgres and Valkey servers from wheels, and the four services, as child processes."""
+"""One-machine mode: real Postgres and Valkey servers from wheels, and the four services, as child
+processes.
+"""

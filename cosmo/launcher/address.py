@@ -1,4 +1,6 @@
-"""Where the HTTP API of this machine listens, and the token that lets ``cosmo`` change state there."""
+"""Where the HTTP API of this machine listens, and the token that lets ``cosmo`` change state
+there.
+"""
 
 import json
 import os
@@ -41,5 +43,6 @@ def read_address(data_dir: Path) -> Address:
         return Address(**json.loads((data_dir / _NAME).read_text()))
     except FileNotFoundError as error:
         raise PermanentError(
-            f"nothing was started on {data_dir}: run `cosmo up --data-dir {data_dir}`, or name the API with --url"
+            f"nothing was started on {data_dir}: run `cosmo up --data-dir {data_dir}`, or name the "
+            "API with --url"
         ) from error

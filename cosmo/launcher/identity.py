@@ -20,7 +20,8 @@ class Identity:
     user
         Its number, and that of its group, as the child sees it.
     outside
-        Its number as the rest of the system sees it: that of this process where the child enters a user namespace.
+        Its number as the rest of the system sees it: that of this process where the child enters a
+        user namespace.
     """
 
     user: int
@@ -39,12 +40,14 @@ class Identity:
         if self.user != self.outside:
             return ""
         return (
-            f"\nPostgres refuses root and runs as user {self.user} here: put COSMO and its --data-dir below a folder "
+            f"\nPostgres refuses root and runs as user {self.user} here: put COSMO and its "
+            "--data-dir below a folder "
             "that all users may enter, or start COSMO as an ordinary user"
         )
 
     def own(self, folder: Path) -> None:
-        """Give a folder and what is in it to this user, as Postgres demands, where another start left it to another.
+        """Give a folder and what is in it to this user, as Postgres demands, where another start
+        left it to another.
 
         Raises
         ------
@@ -59,7 +62,8 @@ class Identity:
                     os.chown(Path(parent, name), self.outside, -1, follow_symlinks=False)
         except OSError as error:
             raise PermanentError(
-                f"{folder} cannot be given to user {self.outside}, who runs Postgres ({error.strerror}): choose a "
+                f"{folder} cannot be given to user {self.outside}, who runs Postgres "
+                f"({error.strerror}): choose a "
                 "--data-dir on another file system, or start COSMO as an ordinary user"
             ) from error
 
@@ -67,8 +71,8 @@ class Identity:
 def server_identity() -> Identity | None:
     """Identity for Postgres; None where that of this process will do.
 
-    A user namespace leaves the files to whoever this is. Where none can be entered, as in most containers, root takes
-    another user's number.
+    A user namespace leaves the files to whoever this is. Where none can be entered, as in most
+    containers, root takes another user's number.
 
     Raises
     ------
@@ -84,10 +88,12 @@ def server_identity() -> Identity | None:
             return identity
     if mine == 0:
         raise PermanentError(
-            "Postgres refuses to run as root, and root may become no other user here: start COSMO as an ordinary one"
+            "Postgres refuses to run as root, and root may become no other user here: start COSMO "
+            "as an ordinary one"
         )
     raise PermanentError(
-        f"Postgres needs a name for user {mine}: add a line to /etc/passwd, or start COSMO as a user who has one"
+        f"Postgres needs a name for user {mine}: add a line to /etc/passwd, or start COSMO as a "
+        "user who has one"
     )
 
 
@@ -103,5 +109,7 @@ def other_user() -> int:
     """Choose a user beside root: ``nobody``, or else the first one."""
     named = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall() if entry.pw_uid != 0}
     if not named:
-        raise PermanentError("Postgres needs a user beside root: add one to /etc/passwd (`useradd cosmo`)")
+        raise PermanentError(
+            "Postgres needs a user beside root: add one to /etc/passwd (`useradd cosmo`)"
+        )
     return named.get("nobody", next(iter(named.values())))

@@ -16,8 +16,9 @@ _LEFTOVER_SECONDS = 60.0
 class FolderLock:
     """Held while this process, or a child that it gave the lock to, works on a data folder.
 
-    The kernel releases it with the last of them, however they end. The servers are given it: a start that was killed
-    may leave a Postgres that still shuts down, and a second one on the same cluster would ruin it.
+    The kernel releases it with the last of them, however they end. The servers are given it: a
+    start that was killed may leave a Postgres that still shuts down, and a second one on the same
+    cluster would ruin it.
 
     Parameters
     ----------
@@ -27,7 +28,8 @@ class FolderLock:
     Raises
     ------
     PermanentError
-        If the folder cannot be written, a living process holds it, or what a dead one left does not end in time.
+        If the folder cannot be written, a living process holds it, or what a dead one left does not
+        end in time.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -36,7 +38,8 @@ class FolderLock:
             self._stream = (data_dir / "lock").open("a+")
         except OSError as error:
             raise PermanentError(
-                f"{data_dir} cannot be written ({error.strerror}): choose another folder with --data-dir"
+                f"{data_dir} cannot be written ({error.strerror}): choose another folder with "
+                "--data-dir"
             ) from error
         deadline = time.monotonic() + _LEFTOVER_SECONDS
         while not self._try():
@@ -45,7 +48,8 @@ class FolderLock:
             if _is_alive(owner) or time.monotonic() > deadline:
                 self._stream.close()
                 raise PermanentError(
-                    f"COSMO already runs on {data_dir} (process {owner}): stop it, or choose another --data-dir"
+                    f"COSMO already runs on {data_dir} (process {owner}): stop it, or choose "
+                    "another --data-dir"
                 )
             time.sleep(0.1)
         self._stream.truncate(0)

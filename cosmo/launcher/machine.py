@@ -1,4 +1,6 @@
-"""One machine: the embedded servers and the four services, started and stopped in the right order."""
+"""One machine: the embedded servers and the four services, started and stopped in the right
+order.
+"""
 
 import contextlib
 import errno
@@ -66,16 +68,23 @@ class Machine:
     ) -> None:
         self._data_dir = data_dir.resolve()
         self._host = os.environ.get("COSMO_API__HOST") or "127.0.0.1"
-        # This process listens: no other can have the port, and requests wait while the web process starts again.
+        # This process listens: no other can have the port, and requests wait while the web process
+        # starts again.
         self._listener = _listen(self._host, port)
         self.port: int = self._listener.getsockname()[1]
         self._lock = FolderLock(self._data_dir)
         self._logs = self._data_dir / "logs"
         self._logs.mkdir(exist_ok=True)
         self._postgres = (
-            EmbeddedPostgres(self._data_dir, self._lock) if "COSMO_DATABASE_URL" not in os.environ else None
+            EmbeddedPostgres(self._data_dir, self._lock)
+            if "COSMO_DATABASE_URL" not in os.environ
+            else None
         )
-        self._valkey = EmbeddedValkey(self._data_dir, self._lock) if "COSMO_REDIS_URL" not in os.environ else None
+        self._valkey = (
+            EmbeddedValkey(self._data_dir, self._lock)
+            if "COSMO_REDIS_URL" not in os.environ
+            else None
+        )
         self.token = secrets.token_urlsafe(24)
         self.environment = self._environment(source, references)
         self._servers = [
@@ -83,7 +92,11 @@ class Machine:
             for server in (self._postgres, self._valkey)
             if server is not None
         ]
-        names = ["archive", *(f"calibrator-{number}" for number in range(1, calibrators + 1)), "ingestor"]
+        names = [
+            "archive",
+            *(f"calibrator-{number}" for number in range(1, calibrators + 1)),
+            "ingestor",
+        ]
         modules = {name: f"services.{name.split('-')[0]}" for name in names}
         modules |= {"monitor-worker": "services.monitor.worker", "monitor": "services.monitor"}
         self._services = [
@@ -98,7 +111,9 @@ class Machine:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def _environment(self, source: str | None, references: Path | None) -> dict[str, str]:
-        """Make the settings of the services: what the caller's environment says, else what suits one folder."""
+        """Make the settings of the services: what the caller's environment says, else what suits
+        one folder.
+        """
         wanted = {
             "COSMO_STORE_URL": file_url(self._data_dir / "store"),
             "COSMO_CALIBRATOR__SCRATCH": str(self._data_dir / "scratch"),
@@ -118,17 +133,22 @@ class Machine:
             fixed["COSMO_ARCHIVE__SOURCE"] = source
         if references is not None:
             fixed["COSMO_CALIBRATOR__REFERENCES"] = str(references.resolve())
-        # The commands on this machine have a token of their own, beside those that the caller gave to others.
+        # The commands on this machine have a token of their own, beside those that the caller gave
+        # to others.
         try:
             tokens = json.loads(os.environ.get("COSMO_API__TOKENS") or "{}")
         except ValueError as error:
-            raise PermanentError(f'COSMO_API__TOKENS is not JSON like {{"name": "token"}}: {error}') from error
+            raise PermanentError(
+                f'COSMO_API__TOKENS is not JSON like {{"name": "token"}}: {error}'
+            ) from error
         fixed["COSMO_API__TOKENS"] = json.dumps({**tokens, "local": self.token})
         return {**wanted, **os.environ, **fixed}
 
     def start_servers(self) -> None:
         """Start Postgres and the broker, where they are embedded."""
-        for supervised, server in zip(self._servers, filter(None, (self._postgres, self._valkey)), strict=True):
+        for supervised, server in zip(
+            self._servers, filter(None, (self._postgres, self._valkey)), strict=True
+        ):
             server.start()
             supervised.adopt(server.process)
 
@@ -167,7 +187,11 @@ class Machine:
 
     def check(self) -> list[str]:
         """Start again what ended by itself, servers first; returns what is to be reported of it."""
-        return [line for child in (*self._servers, *self._services) if (line := child.check()) is not None]
+        return [
+            line
+            for child in (*self._servers, *self._services)
+            if (line := child.check()) is not None
+        ]
 
     def pids(self) -> dict[str, int]:
         """Process number of each server and service that runs."""
@@ -179,7 +203,9 @@ class Machine:
 
     def stop(self) -> None:
         """Stop everything: the web process, the workers, the broker, Postgres."""
-        running = [service.process for service in reversed(self._services) if service.process is not None]
+        running = [
+            service.process for service in reversed(self._services) if service.process is not None
+        ]
         for process in running:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
@@ -195,7 +221,10 @@ class Machine:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.stop()
 
@@ -206,6 +235,8 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        taken = "it is taken, by another COSMO or another program; stop that, or choose another --port"
+        taken = (
+            "it is taken, by another COSMO or another program; stop that, or choose another --port"
+        )
         reason = taken if error.errno == errno.EADDRINUSE else str(error)
         raise PermanentError(f"cannot listen on port {port} of {host}: {reason}") from error

@@ -1,4 +1,6 @@
-"""Whether the servers that somebody named can be reached, asked once, before anything waits for them."""
+"""Whether the servers that somebody named can be reached, asked once, before anything waits for
+them.
+"""
 
 import asyncio
 import os
@@ -24,7 +26,10 @@ def require_named_servers() -> None:
     PermanentError
         If one does not answer; the message has no password.
     """
-    for name, require in (("COSMO_DATABASE_URL", _run_require_postgres), ("COSMO_REDIS_URL", _require_redis)):
+    for name, require in (
+        ("COSMO_DATABASE_URL", _run_require_postgres),
+        ("COSMO_REDIS_URL", _require_redis),
+    ):
         if name in os.environ:
             require(os.environ[name], name, f"start it, or unset {name} to have one started here")
 
@@ -55,7 +60,8 @@ async def require_postgres(url: str, where: str, advice: str) -> None:
         database = Database(url)
     except (ArgumentError, ImportError, ValueError) as error:
         raise PermanentError(
-            f"{where} is no URL of Postgres such as postgresql+asyncpg://user:password@host/database: {error}"
+            f"{where} is no URL of Postgres such as "
+            f"postgresql+asyncpg://user:password@host/database: {error}"
         ) from error
     try:
         async with database.session() as session:
@@ -63,7 +69,8 @@ async def require_postgres(url: str, where: str, advice: str) -> None:
     except (SQLAlchemyError, OSError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()
         raise PermanentError(
-            f"no Postgres answers at {where}: {advice} ({shown}: {reason[0] if reason else type(error).__name__})"
+            f"no Postgres answers at {where}: {advice} ({shown}: "
+            f"{reason[0] if reason else type(error).__name__})"
         ) from error
     finally:
         await database.dispose()
@@ -71,14 +78,20 @@ async def require_postgres(url: str, where: str, advice: str) -> None:
 
 def _require_redis(url: str, where: str, advice: str) -> None:
     try:
-        client = redis.Redis.from_url(url, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE, retry=None)
+        client = redis.Redis.from_url(
+            url, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE, retry=None
+        )
     except ValueError as error:
-        raise PermanentError(f"{where} is no URL of Redis such as redis://host:6379/0: {error}") from error
+        raise PermanentError(
+            f"{where} is no URL of Redis such as redis://host:6379/0: {error}"
+        ) from error
     try:
         client.ping()
     except (redis.RedisError, OSError) as error:
         options = client.connection_pool.connection_kwargs
         shown = options.get("path") or f"{options.get('host')}:{options.get('port')}"
-        raise PermanentError(f"no broker answers at {where}: {advice} ({shown}: {error})") from error
+        raise PermanentError(
+            f"no broker answers at {where}: {advice} ({shown}: {error})"
+        ) from error
     finally:
         client.close()

@@ -1,4 +1,6 @@
-"""Where the Unix sockets of a data folder lie: in a private folder whose path is short, whatever that of the data."""
+"""Where the Unix sockets of a data folder lie: in a private folder whose path is short, whatever
+that of the data.
+"""
 
 import hashlib
 import os
@@ -13,11 +15,14 @@ from shared.errors import PermanentError
 __all__ = ["socket_folder"]
 
 _SOCKET_PATH_LIMIT = 85
-"""Bytes: Unix socket paths are limited to 107 of them (103 on macOS), and the sockets have names of up to 14."""
+"""Bytes: Unix socket paths are limited to 107 of them (103 on macOS), and the sockets have names of
+up to 14.
+"""
 
 
 def socket_folder(data_dir: Path) -> Path:
-    """Folder for Unix sockets: in the data folder, or where its path does not do a short one that a link there names.
+    """Folder for Unix sockets: in the data folder, or where its path does not do a short one that a
+    link there names.
 
     Raises
     ------
@@ -30,7 +35,9 @@ def socket_folder(data_dir: Path) -> Path:
             place.unlink()
         place.mkdir(mode=0o700, exist_ok=True)
         if not _is_ours(place):
-            raise PermanentError(f"{place} is another user's: remove it, or choose another --data-dir")
+            raise PermanentError(
+                f"{place} is another user's: remove it, or choose another --data-dir"
+            )
         place.chmod(0o700)
         return place
     name = f"cosmo-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]}"
@@ -45,16 +52,22 @@ def socket_folder(data_dir: Path) -> Path:
             place.unlink(missing_ok=True)
             place.symlink_to(folder)
             return folder
-    raise PermanentError(f"the path {data_dir} is too long for Unix sockets: choose a shorter --data-dir, or TMPDIR")
+    raise PermanentError(
+        f"the path {data_dir} is too long for Unix sockets: choose a shorter --data-dir, or TMPDIR"
+    )
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether a folder is one of this user, or of the one that Postgres runs as where this one is root."""
+    """Whether a folder is one of this user, or of the one that Postgres runs as where this one is
+    root.
+    """
     state, mine = folder.lstat(), os.geteuid()
     owners = (mine, other_user()) if mine == 0 else (mine,)
     return stat.S_ISDIR(state.st_mode) and state.st_uid in owners
 
 
 def _takes_sockets(folder: Path) -> bool:
-    """Whether sockets may lie in a folder: short enough, and no list of folders to Postgres's clients."""
+    """Whether sockets may lie in a folder: short enough, and no list of folders to Postgres's
+    clients.
+    """
     return len(os.fsencode(folder)) <= _SOCKET_PATH_LIMIT and "," not in str(folder)

@@ -1,4 +1,6 @@
-"""Supervision: a child that ended by itself is started again, after pauses that grow while it keeps ending."""
+"""Supervision: a child that ended by itself is started again, after pauses that grow while it keeps
+ending.
+"""
 
 import signal
 import subprocess

@@ -1,4 +1,6 @@
-"""The archive service: scans its source, fetches datasets, and sweeps up after fetches that failed."""
+"""The archive service: scans its source, fetches datasets, and sweeps up after fetches that
+failed.
+"""
 
 import asyncio
 import contextlib
@@ -45,11 +47,16 @@ def main() -> None:
             keep_sweeping([partial(sweep_raw, database, store)], settings.calibrator.sweep_seconds),
         )
 
-    run_worker("archive", settings, ["fetch", "fetch-bulk"], handlers, threads=2, background=background)
+    run_worker(
+        "archive", settings, ["fetch", "fetch-bulk"], handlers, threads=2, background=background
+    )
 
 
 async def keep_scanning(
-    database: Database, messenger: Messenger, settings: ArchiveSettings, references: Path | None = None
+    database: Database,
+    messenger: Messenger,
+    settings: ArchiveSettings,
+    references: Path | None = None,
 ) -> None:
     """Scan the source again and again, until cancelled.
 
@@ -68,7 +75,9 @@ async def keep_scanning(
     while settings.source is not None:
         outbox = Outbox()
         try:
-            result = await scan(database, open_source(settings.source), outbox, references, settings.bulk_above)
+            result = await scan(
+                database, open_source(settings.source), outbox, references, settings.bulk_above
+            )
             await send(messenger, outbox)
         except Exception as error:  # noqa: BLE001 - whatever fails here (Postgres too), the next scan must come
             get_logger().warning("scan failed", source=settings.source, error=str(error))
@@ -77,7 +86,9 @@ async def keep_scanning(
                 get_logger().warning("not scanned", url=url, reason=reason)
             if result.left_aside != left_aside:
                 left_aside = result.left_aside
-                get_logger().info("left aside", files={reason: len(urls) for reason, urls in left_aside.items()})
+                get_logger().info(
+                    "left aside", files={reason: len(urls) for reason, urls in left_aside.items()}
+                )
         await asyncio.sleep(settings.scan_seconds)
 
 

@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-__all__ = ["OLDER", "ORPHAN", "OTHER_INSTRUMENT", "PRODUCT", "SWITCHED_OFF", "LeftAside", "name_of", "reason_of"]
+__all__ = [
+    "OLDER",
+    "ORPHAN",
+    "OTHER_INSTRUMENT",
+    "PRODUCT",
+    "SWITCHED_OFF",
+    "LeftAside",
+    "name_of",
+    "reason_of",
+]
 
 PRODUCT = "calibrated products; they cannot be read, or are of no kind that the archive hands out"
 ORPHAN = "files of exposures without raw data"
@@ -16,9 +25,11 @@ OTHER_INSTRUMENT = "files of another instrument"
 OLDER = "older versions and copies of files that are taken"
 
 _BY_NAME = {
-    "packed files; unpack them, or give an archive as zip://::FILE": r"\.(?:zip|tar|tgz|tar\.gz|bz2|xz|z|7z)$",
+    "packed files; unpack them, or give an archive as "
+    "zip://::FILE": r"\.(?:zip|tar|tgz|tar\.gz|bz2|xz|z|7z)$",
     "tile-compressed files, which CalCOS does not read; unpack them with funpack": r"\.fz$",
-    "copies by their names; the archive's names are <rootname>_<suffix>.fits[.gz]": r"^[a-z0-9]{9}_[a-z]",
+    "copies by their names; the archive's names are "
+    "<rootname>_<suffix>.fits[.gz]": r"^[a-z0-9]{9}_[a-z]",
 }
 """Reasons for names that are not of COS, the first that fits."""
 
@@ -53,4 +64,6 @@ def name_of(url: str) -> str:
 def reason_of(url: str) -> str:
     """Why a file is left aside whose name is not of COS."""
     name = name_of(url).lower()
-    return next((reason for reason, pattern in _BY_NAME.items() if re.search(pattern, name)), _OTHER_NAMES)
+    return next(
+        (reason for reason, pattern in _BY_NAME.items() if re.search(pattern, name)), _OTHER_NAMES
+    )

@@ -30,7 +30,8 @@ _CHUNK = 1 << 20
 _NOT_FITS = ("sms", "darkrates", "readings")
 
 _VERSION = 6
-"""Raise it when facts are added or read otherwise: stored ones of another version are read again."""
+"""Raise it when facts are added or read otherwise: stored ones of another version are read again.
+"""
 
 
 @dataclass(frozen=True)
@@ -100,13 +101,20 @@ class Facts:
 
 
 def is_input(name: str) -> bool:
-    """Whether a file name is one that there is before calibration, or of a product as the archive hands it out."""
+    """Whether a file name is one that there is before calibration, or of a product as the archive
+    hands it out.
+    """
     try:
         parsed = parse_name(name)
     except PermanentError:
         return False
     suffix = parsed.suffix
-    return is_product(parsed) or suffix in _OTHER_INPUTS or suffix in STANDALONE or suffix.startswith(RAW)
+    return (
+        is_product(parsed)
+        or suffix in _OTHER_INPUTS
+        or suffix in STANDALONE
+        or suffix.startswith(RAW)
+    )
 
 
 def read_facts(source: Source, file: SourceFile) -> Facts:

@@ -28,8 +28,8 @@ from shared.store import Store, StoredFile
 __all__ = ["FetchService", "raw_folder"]
 
 _NOT_CALIBRATED = ("jit", "jif")
-"""Companions that CalCOS does not read: a new one is no reason to calibrate again. A damaged one costs its own rows,
-as its ingest says."""
+"""Companions that CalCOS does not read: a new one is no reason to calibrate again. A damaged one
+costs its own rows, as its ingest says."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,10 @@ def raw_folder(rootname: str) -> str:
 
 
 def _must_be_whole(path: Path) -> bool:
-    return path.name.lower().endswith((".fits", ".fits.gz")) and parse_name(path.name).suffix not in _NOT_CALIBRATED
+    return (
+        path.name.lower().endswith((".fits", ".fits.gz"))
+        and parse_name(path.name).suffix not in _NOT_CALIBRATED
+    )
 
 
 class FetchService:
@@ -82,7 +85,9 @@ class FetchService:
         listed = job.payload["files"]
         have = await self._in_store(job.dataset_id, job.payload["source"])
         damaged: dict[str, str] = {}
-        fetched = await asyncio.to_thread(self._copy, job.payload["source"], job.rootname, listed, have, damaged)
+        fetched = await asyncio.to_thread(
+            self._copy, job.payload["source"], job.rootname, listed, have, damaged
+        )
         raw = [file for file in fetched if file.product is None]
         products = [file.product for file in fetched if file.product is not None]
         if damaged and not fetched:
@@ -98,13 +103,20 @@ class FetchService:
                 await _let_dispatcher_send(session, job.dataset_id)
 
         has_inputs = not all(is_product(parse_name(entry["name"])) for entry in listed)
-        event = NewEvent("dataset.fetched", self._detail(job, raw) | {"damaged": damaged}) if has_inputs else received
+        event = (
+            NewEvent("dataset.fetched", self._detail(job, raw) | {"damaged": damaged})
+            if has_inputs
+            else received
+        )
         return Completion(event, apply)
 
-    async def _in_store(self, dataset_id: int, source: str) -> dict[tuple[str, str | None], StoredFile]:
+    async def _in_store(
+        self, dataset_id: int, source: str
+    ) -> dict[tuple[str, str | None], StoredFile]:
         """Files of the dataset that are in the store, by stem and identity in the source.
 
-        A file that several datasets share is stored for each of them; the source's row points to any one of these.
+        A file that several datasets share is stored for each of them; the source's row points to
+        any one of these.
         """
         mine = aliased(File)
         async with self._database.session() as session:
@@ -112,7 +124,11 @@ class FetchService:
                 select(SourceFileRow.stem, SourceFileRow.fetched_identity, mine)
                 .join(File, File.id == SourceFileRow.file_id)
                 .join(mine, (mine.name == File.name) & (mine.sha256 == File.sha256))
-                .where(SourceFileRow.source == source, mine.dataset_id == dataset_id, mine.origin == "raw")
+                .where(
+                    SourceFileRow.source == source,
+                    mine.dataset_id == dataset_id,
+                    mine.origin == "raw",
+                )
             )
             return {
                 (stem, identity): StoredFile(file.path, file.name, file.size, file.sha256)
@@ -134,11 +150,15 @@ class FetchService:
             for entry in listed:
                 if is_product(parse_name(entry["name"])):
                     try:
-                        product = self._copy_product(source, SourceFile.from_entry(entry), rootname, Path(folder))
+                        product = self._copy_product(
+                            source, SourceFile.from_entry(entry), rootname, Path(folder)
+                        )
                     except PermanentError as error:
                         damaged[entry["name"]] = str(error)
                         continue
-                    result.append(_Fetched(entry["url"], entry["identity"], product.stored, product))
+                    result.append(
+                        _Fetched(entry["url"], entry["identity"], product.stored, product)
+                    )
                     continue
                 stored = have.get((entry["stem"], entry["identity"]))
                 if stored is None:
@@ -146,12 +166,16 @@ class FetchService:
                     sha256, _ = source.copy_to(SourceFile.from_entry(entry), local)
                     if _must_be_whole(local):
                         check_fits(local)
-                    stored = self._store.publish(local, f"{raw_folder(rootname)}/{sha256[:12]}", sha256)
+                    stored = self._store.publish(
+                        local, f"{raw_folder(rootname)}/{sha256[:12]}", sha256
+                    )
                     local.unlink()
                 result.append(_Fetched(entry["url"], entry["identity"], stored))
         return result
 
-    def _copy_product(self, source: Source, file: SourceFile, rootname: str, folder: Path) -> ArchivedProduct:
+    def _copy_product(
+        self, source: Source, file: SourceFile, rootname: str, folder: Path
+    ) -> ArchivedProduct:
         local = folder / parse_name(file.name).name
         sha256, _ = source.copy_to(file, local)
         try:
@@ -164,7 +188,11 @@ class FetchService:
     def _detail(self, job: ClaimedJob, fetched: Sequence[_Fetched]) -> dict[str, Any]:
         checksums = {file.stored.name: file.stored.sha256 for file in fetched}
         accepted = job.payload["accepted_missing"]
-        inputs = {name: sha for name, sha in checksums.items() if parse_name(name).suffix not in _NOT_CALIBRATED}
+        inputs = {
+            name: sha
+            for name, sha in checksums.items()
+            if parse_name(name).suffix not in _NOT_CALIBRATED
+        }
         return {
             "files": checksums,
             "source": job.payload["source"],
@@ -183,15 +211,26 @@ class FetchService:
         }
 
 
-def _products_detail(products: Sequence[ArchivedProduct], damaged: dict[str, str]) -> dict[str, Any]:
+def _products_detail(
+    products: Sequence[ArchivedProduct], damaged: dict[str, str]
+) -> dict[str, Any]:
     checksums = {product.stored.name: product.stored.sha256 for product in products}
-    return {"products": checksums, "damaged": damaged, "depends_on": {"*": {"products": checksums, "of": "archive"}}}
+    return {
+        "products": checksums,
+        "damaged": damaged,
+        "depends_on": {"*": {"products": checksums, "of": "archive"}},
+    }
 
 
 async def _write_products(
-    session: AsyncSession, job: ClaimedJob, fetched: Sequence[_Fetched], products: Sequence[ArchivedProduct]
+    session: AsyncSession,
+    job: ClaimedJob,
+    fetched: Sequence[_Fetched],
+    products: Sequence[ArchivedProduct],
 ) -> bool:
-    """Make the products that the source has the archive's generation. Returns whether readers are to see it."""
+    """Make the products that the source has the archive's generation. Returns whether readers are
+    to see it.
+    """
     _, seen = await keep_products(session, job.dataset_id, products, job=(job.id, job.attempt))
     for file in fetched:
         if file.product is not None:
@@ -202,7 +241,11 @@ async def _write_products(
 
 async def _let_dispatcher_send(session: AsyncSession, dataset_id: int) -> None:
     """Let the dispatcher send the message of the ingest, which nobody else does."""
-    waiting = (Job.dataset_id == dataset_id, Job.stage == Stage.INGEST_PRODUCTS, Job.state == JobState.QUEUED)
+    waiting = (
+        Job.dataset_id == dataset_id,
+        Job.stage == Stage.INGEST_PRODUCTS,
+        Job.state == JobState.QUEUED,
+    )
     await session.execute(update(Job).where(*waiting).values(sent_at=None, not_before=func.now()))
 
 
@@ -218,13 +261,17 @@ async def _note(session: AsyncSession, job: ClaimedJob, file: _Fetched, file_id:
 async def _write(session: AsyncSession, job: ClaimedJob, fetched: Sequence[_Fetched]) -> None:
     """Make the fetched versions, and no others, the current ones."""
     await session.execute(
-        update(File).where(File.dataset_id == job.dataset_id, File.origin == "raw").values(current=False)
+        update(File)
+        .where(File.dataset_id == job.dataset_id, File.origin == "raw")
+        .values(current=False)
     )
     for file in fetched:
         stored = file.stored
         name = parse_name(stored.name)
         row = (
-            await session.execute(select(File).where(File.path == stored.path, File.name == stored.name))
+            await session.execute(
+                select(File).where(File.path == stored.path, File.name == stored.name)
+            )
         ).scalar_one_or_none()
         if row is None:
             row = File(

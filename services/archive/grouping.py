@@ -14,7 +14,10 @@ __all__ = ["DatasetListing", "Grouping", "group"]
 
 _JITTER = ("jit", "jif")
 _SHARED_ROOT = 8
-"""Characters of a rootname that an exposure and its jitter files have in common; the last one differs."""
+"""Characters of a rootname that an exposure and its jitter files have in common.
+
+The last one differs.
+"""
 
 _SUPPORT = ("spt", *_JITTER)
 """Files beside raw data that have rows of their own."""
@@ -76,7 +79,9 @@ def group(
     older: Mapping[str, Mapping[str, str]] | None = None,
     conflicts: Mapping[str, str] | None = None,
 ) -> Grouping:
-    """Sort files into datasets; an exposure of several associations belongs to each, a report to one of its own.
+    """Sort files into datasets.
+
+    An exposure of several associations belongs to each, a report to one of its own.
 
     Parameters
     ----------
@@ -85,7 +90,8 @@ def group(
     facts
         Facts of each file by its stem.
     older, conflicts
-        By stem: other versions of the file, and why none of several can be taken (`services.archive.versions`).
+        By stem: other versions of the file, and why none of several can be taken
+        (`services.archive.versions`).
     """
     older, conflicts = older or {}, conflicts or {}
     every = [(parse_name(file.name), file) for file in files]
@@ -102,7 +108,11 @@ def group(
         if name.suffix in _JITTER and name.rootname not in exposures:
             roots = by_start.get(name.rootname[:_SHARED_ROOT], roots)
         # A table is its own dataset, whatever exposure it may be called after.
-        datasets = roots if name.suffix == "asn" else {one for root in roots for one in owners.get(root, {root})}
+        datasets = (
+            roots
+            if name.suffix == "asn"
+            else {one for root in roots for one in owners.get(root, {root})}
+        )
         for dataset in datasets:
             grouped[dataset].append((name, file))
         if not datasets:
@@ -115,7 +125,9 @@ def group(
     listings, orphans = [], []
     for rootname, content in sorted(grouped.items()):
         if any(name.suffix == "asn" or _is_raw(name) for name, _ in content):
-            listing = _listing(rootname, content, facts, conflicts, acquisitions, rootname in associations)
+            listing = _listing(
+                rootname, content, facts, conflicts, acquisitions, rootname in associations
+            )
             listing.left_aside.update(left_out.get(rootname, {}))
             listings.append(listing)
         elif any(is_product(name) or name.suffix in _SUPPORT for name, _ in content):
@@ -129,7 +141,9 @@ def group(
         elif name.suffix in STANDALONE:
             missing = [conflicts[file.stem]] if file.stem in conflicts else []
             kind = STANDALONE[name.suffix]
-            listings.append(DatasetListing(name.rootname, kind, [], [] if missing else [file], missing=missing))
+            listings.append(
+                DatasetListing(name.rootname, kind, [], [] if missing else [file], missing=missing)
+            )
     for listing in listings:
         for file in listing.files:
             listing.left_aside.update(older.get(file.stem, {}))
@@ -139,15 +153,19 @@ def group(
 def _owners(
     named: Sequence[_Named], facts: Mapping[str, Facts], conflicts: Mapping[str, str]
 ) -> tuple[dict[str, set[str]], dict[str, dict[str, str]]]:
-    """Associations of each exposure that is in one, and by association the exposures that it leaves out, with reasons.
+    """Associations of each exposure that is in one, and by association the exposures that it leaves
+    out, with reasons.
 
-    The table decides. What an exposure's own header says counts only where that table is not there or cannot be read,
-    unless other tables list every exposure that says so. An exposure that is left out belongs to nothing.
+    The table decides. What an exposure's own header says counts only where that table is not there
+    or cannot be read, unless other tables list every exposure that says so. An exposure that is
+    left out belongs to nothing.
     """
     tables = {
         name.rootname: table
         for name, file in named
-        if name.suffix == "asn" and file.stem not in conflicts and (table := facts[file.stem].association)
+        if name.suffix == "asn"
+        and file.stem not in conflicts
+        and (table := facts[file.stem].association)
     }
     owners: dict[str, set[str]] = defaultdict(set)
     left_out: dict[str, dict[str, str]] = defaultdict(dict)
@@ -160,7 +178,9 @@ def _owners(
     for asn_id, exposures in _claims(named, facts).items():
         if table := tables.get(asn_id):
             for exposure in exposures - {row.name for row in table.rows}:
-                left_out[asn_id][exposure] = f"its header names {table.name}, which does not list it"
+                left_out[asn_id][exposure] = (
+                    f"its header names {table.name}, which does not list it"
+                )
         elif not exposures <= listed:
             for exposure in exposures:
                 owners[exposure].add(asn_id)
@@ -212,7 +232,9 @@ def _listing(
     if table is not None and table.association is not None:
         members = list(table.association.members)
     else:
-        members = sorted({name.rootname for name, _ in content if _is_raw(name)}) if association else []
+        members = (
+            sorted({name.rootname for name, _ in content if _is_raw(name)}) if association else []
+        )
         missing += [f"{rootname}_asn"] if association and table is None else []
     if table is None or not table.error:
         for exposure in members if association else [rootname]:
@@ -220,15 +242,23 @@ def _listing(
     acquisition = not association and "rawacq" in suffixes[rootname]
     kind = ASSOCIATION if association else ACQUISITION if acquisition else EXPOSURE
     files = [file for _, file in content]
-    return DatasetListing(rootname, kind, members, files, sorted(companions - {rootname}), missing + disputed)
+    return DatasetListing(
+        rootname, kind, members, files, sorted(companions - {rootname}), missing + disputed
+    )
 
 
-def _without_raw(rootname: str, content: Sequence[_Named], conflicts: Mapping[str, str]) -> DatasetListing:
+def _without_raw(
+    rootname: str, content: Sequence[_Named], conflicts: Mapping[str, str]
+) -> DatasetListing:
     """Dataset of what the archive made of data that are not there, and of its support files."""
     members = sorted({name.rootname for name, _ in content} - {rootname})
     disputed = [conflicts[file.stem] for _, file in content if file.stem in conflicts]
     return DatasetListing(
-        rootname, PRODUCTS, members, [] if disputed else [file for _, file in content], missing=disputed
+        rootname,
+        PRODUCTS,
+        members,
+        [] if disputed else [file for _, file in content],
+        missing=disputed,
     )
 
 
@@ -241,6 +271,10 @@ def _is_raw(name: FileName) -> bool:
 
 
 def _missing(exposure: str, suffixes: set[str], segments: set[str], beside: set[str]) -> list[str]:
-    """Names of what an exposure must have and has not: raw data of each segment, what is opened beside, support."""
-    missing = missing_raw(exposure, {suffix for suffix in suffixes if suffix.startswith(RAW)}, segments)
+    """Names of what an exposure must have and has not: raw data of each segment, what is opened
+    beside, support.
+    """
+    missing = missing_raw(
+        exposure, {suffix for suffix in suffixes if suffix.startswith(RAW)}, segments
+    )
     return missing + [f"{exposure}_{suffix}" for suffix in sorted({*beside, "spt"} - suffixes)]

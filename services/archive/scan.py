@@ -11,7 +11,15 @@ from sqlalchemy import ARRAY, String, any_, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.archive.aside import OLDER, ORPHAN, OTHER_INSTRUMENT, PRODUCT, SWITCHED_OFF, LeftAside, reason_of
+from services.archive.aside import (
+    OLDER,
+    ORPHAN,
+    OTHER_INSTRUMENT,
+    PRODUCT,
+    SWITCHED_OFF,
+    LeftAside,
+    reason_of,
+)
 from services.archive.facts import Facts, is_input, read_digest, read_facts
 from services.archive.grouping import DatasetListing, group
 from services.archive.sources import Source, SourceFile
@@ -48,7 +56,8 @@ class ScanResult:
     datasets
         Number of datasets that they make.
     unreadable
-        URL of each folder or file that could not be looked at, and why; what earlier scans saw there still counts.
+        URL of each folder or file that could not be looked at, and why; what earlier scans saw
+        there still counts.
     left_aside
         URLs of files that are in no dataset, by the reason.
     """
@@ -62,7 +71,9 @@ class ScanResult:
 
 @dataclass(frozen=True)
 class _Seen:
-    """Input files, every version of each, with their facts by URL, and the URLs of those whose row is to be written."""
+    """Input files, every version of each, with their facts by URL, and the URLs of those whose row
+    is to be written.
+    """
 
     files: list[SourceFile] = field(default_factory=list)
     facts: dict[str, Facts] = field(default_factory=dict)
@@ -74,7 +85,9 @@ class _Seen:
 
 @dataclass(frozen=True)
 class _Change:
-    """What a scan means for a dataset: the fetch job that it needs, if any, and what happened to it."""
+    """What a scan means for a dataset: the fetch job that it needs, if any, and what happened to
+    it.
+    """
 
     dataset_id: int
     job: NewJob | None
@@ -88,7 +101,8 @@ async def scan(
     references: Path | None = None,
     bulk_above: int = ArchiveSettings().bulk_above,
 ) -> ScanResult:
-    """Look at a source once: write what it holds, and a fetch job for each dataset that is new, changed and complete.
+    """Look at a source once: write what it holds, and a fetch job for each dataset that is new,
+    changed and complete.
 
     A dataset has changed when its files have, or the reference files that they name.
 
@@ -112,7 +126,9 @@ async def scan(
     """
     started = datetime.now(UTC)
     async with database.session() as session:
-        rows = await session.execute(select(SourceFileRow).where(SourceFileRow.source == source.url))
+        rows = await session.execute(
+            select(SourceFileRow).where(SourceFileRow.source == source.url)
+        )
         known = {row.url: row for row in rows.scalars()}
     seen = await asyncio.to_thread(_look, source, known)
     versions = await asyncio.to_thread(_choose, source, seen)
@@ -124,12 +140,21 @@ async def scan(
     folders = reference_folders(references, source.url) if references else ()
     digests = await asyncio.to_thread(_digests, folders, listings, facts)
     async with database.transaction() as session:
-        await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": AdvisoryLock.SCAN})
+        await session.execute(
+            text("SELECT pg_advisory_xact_lock(:key)"), {"key": AdvisoryLock.SCAN}
+        )
         await _write_files(session, source, listings, seen)
         changes = await _write_datasets(session, source, listings, digests)
         await _record(session, changes, bulk_above, outbox)
         counts = {"files": len(seen.files), "changed": len(seen.changed), "datasets": len(listings)}
-        session.add(Scan(source=source.url, started_at=started, left_aside=seen.left_aside.summary(), **counts))
+        session.add(
+            Scan(
+                source=source.url,
+                started_at=started,
+                left_aside=seen.left_aside.summary(),
+                **counts,
+            )
+        )
     return ScanResult(**counts, unreadable=seen.unreadable, left_aside=dict(seen.left_aside.urls))
 
 
@@ -181,16 +206,25 @@ def _choose(source: Source, seen: _Seen) -> Versions:
     foreign = {file.url for file in seen.files if seen.facts[file.url].is_foreign}
     for url in sorted(foreign):
         seen.left_aside.add(f"{OTHER_INSTRUMENT} ({seen.facts[url].instrument})", [url])
-    versions = choose_versions([file for file in seen.files if file.url not in foreign], seen.facts, digest)
+    versions = choose_versions(
+        [file for file in seen.files if file.url not in foreign], seen.facts, digest
+    )
     for older in versions.older.values():
         seen.left_aside.add(OLDER, older)
     return versions
 
 
-def _digests(folders: Sequence[Path], listings: Sequence[DatasetListing], facts: Mapping[str, Facts]) -> list[_Digests]:
-    """List the reference files of each dataset with their checksums; none of what is not calibrated."""
+def _digests(
+    folders: Sequence[Path], listings: Sequence[DatasetListing], facts: Mapping[str, Facts]
+) -> list[_Digests]:
+    """List the reference files of each dataset with their checksums.
+
+    None of what is not calibrated.
+    """
     named = [
-        {name for file in one.files for name in facts[file.stem].references} if one.kind in CALIBRATED else set()
+        {name for file in one.files for name in facts[file.stem].references}
+        if one.kind in CALIBRATED
+        else set()
         for one in listings
     ]
     known = reference_digests(folders, set().union(*named))
@@ -200,13 +234,19 @@ def _digests(folders: Sequence[Path], listings: Sequence[DatasetListing], facts:
 def _keep_unreadable(seen: _Seen, known: Mapping[str, SourceFileRow]) -> None:
     """Take what cannot be looked at just now to be as it was."""
     for row in known.values():
-        hidden = any(row.url == url or row.url.startswith(f"{url.rstrip('/')}/") for url in seen.unreadable)
+        hidden = any(
+            row.url == url or row.url.startswith(f"{url.rstrip('/')}/") for url in seen.unreadable
+        )
         if hidden and row.url not in seen.facts:
-            seen.files.append(SourceFile(row.url, row.name, row.stem, row.size, row.identity, row.modified))
+            seen.files.append(
+                SourceFile(row.url, row.name, row.stem, row.size, row.identity, row.modified)
+            )
             seen.facts[row.url] = Facts.from_dict(row.facts)
 
 
-async def _write_files(session: AsyncSession, source: Source, listings: Sequence[DatasetListing], seen: _Seen) -> None:
+async def _write_files(
+    session: AsyncSession, source: Source, listings: Sequence[DatasetListing], seen: _Seen
+) -> None:
     dataset: dict[str, str] = {}
     for listing in listings:
         for file in listing.files:
@@ -232,7 +272,8 @@ async def _write_files(session: AsyncSession, source: Source, listings: Sequence
     updated = ("stem", "name", "identity", "size", "modified", "facts", "dataset")
     await session.execute(
         statement.on_conflict_do_update(
-            index_elements=["source", "url"], set_={name: statement.excluded[name] for name in updated}
+            index_elements=["source", "url"],
+            set_={name: statement.excluded[name] for name in updated},
         ),
         rows,
     )
@@ -249,13 +290,19 @@ async def _write_datasets(
     rows = await session.execute(select(Dataset).where(Dataset.rootname == any_(names)))
     datasets = {dataset.rootname: dataset for dataset in rows.scalars()}
     jobs = await session.execute(
-        select(Job.dataset_id, Job.fingerprint).where(Job.stage == Stage.FETCH, Job.state != JobState.SUPERSEDED)
+        select(Job.dataset_id, Job.fingerprint).where(
+            Job.stage == Stage.FETCH, Job.state != JobState.SUPERSEDED
+        )
     )
     known = {(dataset_id, found) for dataset_id, found in jobs}
     changes = []
     for listing, references in zip(listings, digests, strict=True):
         found = datasets.get(listing.rootname)
-        if listing.kind == PRODUCTS and found is not None and found.kind in CALIBRATED | {ACQUISITION}:
+        if (
+            listing.kind == PRODUCTS
+            and found is not None
+            and found.kind in CALIBRATED | {ACQUISITION}
+        ):
             # The source has its raw data no longer, or never had them; the store does.
             gone = [*listing.missing, f"{listing.rootname}_raw*"]
             listing = replace(listing, kind=found.kind, members=found.members, missing=gone)  # noqa: PLW2901
@@ -273,30 +320,49 @@ async def _write_datasets(
     return changes
 
 
-async def _record(session: AsyncSession, changes: Sequence[_Change], bulk_above: int, outbox: Outbox) -> None:
-    """Write the jobs and the events of changes; when there are many jobs, nobody waits for a single one of them."""
-    await lock_datasets(session, [change.dataset_id for change in changes if change.job is not None or change.events])
+async def _record(
+    session: AsyncSession, changes: Sequence[_Change], bulk_above: int, outbox: Outbox
+) -> None:
+    """Write the jobs and the events of changes.
+
+    When there are many jobs, nobody waits for a single one of them.
+    """
+    await lock_datasets(
+        session,
+        [change.dataset_id for change in changes if change.job is not None or change.events],
+    )
     lane = bulk if sum(change.job is not None for change in changes) > bulk_above else str
     for change in changes:
         if change.job is not None:
-            await add_job(session, change.dataset_id, replace(change.job, queue=lane(change.job.queue)), outbox)
+            await add_job(
+                session,
+                change.dataset_id,
+                replace(change.job, queue=lane(change.job.queue)),
+                outbox,
+            )
         for event in change.events:
             await record_event(session, change.dataset_id, event, outbox)
 
 
-def _update(session: AsyncSession, found: Dataset | None, listing: DatasetListing) -> tuple[Dataset, list[NewEvent]]:
+def _update(
+    session: AsyncSession, found: Dataset | None, listing: DatasetListing
+) -> tuple[Dataset, list[NewEvent]]:
     """Let a dataset's row say what the source has of it."""
     events: list[NewEvent] = []
     dataset = found or Dataset(rootname=listing.rootname, missing=[], forced=False)
     if found is None:
         session.add(dataset)
-        events.append(NewEvent("dataset.discovered", {"files": [file.name for file in listing.files]}))
+        events.append(
+            NewEvent("dataset.discovered", {"files": [file.name for file in listing.files]})
+        )
     if listing.missing and dataset.missing != listing.missing:
         events.append(NewEvent("dataset.incomplete", {"missing": listing.missing}))
     if listing.left_aside != (dataset.left_aside or {}):
         events.append(NewEvent("dataset.left_aside", {"left_aside": listing.left_aside}))
     # An operator lets the names go that were missing then, not whatever may be missing later.
-    dataset.forced = dataset.forced and bool(listing.missing) and set(listing.missing) <= set(dataset.missing)
+    dataset.forced = (
+        dataset.forced and bool(listing.missing) and set(listing.missing) <= set(dataset.missing)
+    )
     dataset.kind = listing.kind
     dataset.members = listing.members
     dataset.companions = listing.companions
@@ -307,7 +373,13 @@ def _update(session: AsyncSession, found: Dataset | None, listing: DatasetListin
 
 def _fetch_job(source: Source, listing: DatasetListing, references: _Digests) -> NewJob:
     files: list[dict[str, Any]] = [
-        {"stem": file.stem, "name": file.name, "url": file.url, "identity": file.identity, "size": file.size}
+        {
+            "stem": file.stem,
+            "name": file.name,
+            "url": file.url,
+            "identity": file.identity,
+            "size": file.size,
+        }
         for file in listing.files
     ]
     return NewJob(

@@ -1,4 +1,6 @@
-"""What fetches that failed leave in the store: files that arrived before one that was damaged, or before a kill."""
+"""What fetches that failed leave in the store: files that arrived before one that was damaged, or
+before a kill.
+"""
 
 import asyncio
 
@@ -42,14 +44,17 @@ async def sweep_raw(database: Database, store: Store) -> list[str]:
 
 
 async def _sweep(session: AsyncSession, store: Store, dataset_id: int) -> list[str]:
-    # Nobody claims a job of a locked dataset: a new attempt would take what it finds in the store for its own.
+    # Nobody claims a job of a locked dataset: a new attempt would take what it finds in the store
+    # for its own.
     await lock_datasets(session, [dataset_id])
     running = select(Job.id).where(
         Job.dataset_id == dataset_id, Job.stage == Stage.FETCH, Job.state == JobState.RUNNING
     )
     if (await session.execute(running)).first() is not None:
         return []
-    rootname = (await session.execute(select(Dataset.rootname).where(Dataset.id == dataset_id))).scalar_one()
+    rootname = (
+        await session.execute(select(Dataset.rootname).where(Dataset.id == dataset_id))
+    ).scalar_one()
     parent = raw_folder(rootname)
     found = [f"{parent}/{name}" for name in await asyncio.to_thread(store.folders, parent)]
     kept = set((await session.execute(select(File.path).where(File.path.in_(found)))).scalars())

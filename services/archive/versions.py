@@ -42,8 +42,11 @@ class Versions:
     conflicts: dict[str, str] = field(default_factory=dict)
 
 
-def choose_versions(files: Sequence[SourceFile], facts: _Facts, digest: Callable[[SourceFile], str]) -> Versions:
-    """Take the newest version of each file: by DATE of the primary header, then by the time of its last change.
+def choose_versions(
+    files: Sequence[SourceFile], facts: _Facts, digest: Callable[[SourceFile], str]
+) -> Versions:
+    """Take the newest version of each file: by DATE of the primary header, then by the time of its
+    last change.
 
     Parameters
     ----------
@@ -55,7 +58,9 @@ def choose_versions(files: Sequence[SourceFile], facts: _Facts, digest: Callable
         Checksum of the unpacked content, asked for only where versions are equally new.
     """
     chosen = Versions()
-    for stem, group in groupby(sorted(files, key=lambda file: (file.stem, file.url)), key=lambda file: file.stem):
+    for stem, group in groupby(
+        sorted(files, key=lambda file: (file.stem, file.url)), key=lambda file: file.stem
+    ):
         versions = list(group)
         newest = _newest(versions, facts)
         chosen.files.append(newest[0])
@@ -65,7 +70,9 @@ def choose_versions(files: Sequence[SourceFile], facts: _Facts, digest: Callable
         elif len(versions) > 1:
             taken = newest[0]
             chosen.older[stem] = {
-                file.url: f"same content as {taken.url}" if file in newest else _reason(file, taken, facts)
+                file.url: f"same content as {taken.url}"
+                if file in newest
+                else _reason(file, taken, facts)
                 for file in versions
                 if file is not taken
             }
@@ -93,7 +100,9 @@ def _by_ending(_: Sequence[SourceFile], __: _Facts) -> _Rank:
 
 def _by_date(versions: Sequence[SourceFile], facts: _Facts) -> _Rank:
     """Rank by DATE, as exactly as all of them say it; where one does not, it decides nothing."""
-    dates = {file.url: facts[file.url].date for file in versions if _DATE.fullmatch(facts[file.url].date)}
+    dates = {
+        file.url: facts[file.url].date for file in versions if _DATE.fullmatch(facts[file.url].date)
+    }
     if len(dates) < len(versions):
         return lambda _: ""
     length = None if all(len(date) > _DAY for date in dates.values()) else _DAY
@@ -112,5 +121,9 @@ def _reason(file: SourceFile, taken: SourceFile, facts: _Facts) -> str:
 
 
 def _age(file: SourceFile, facts: _Facts) -> str:
-    changed = "" if file.modified is None else f", changed {datetime.fromtimestamp(file.modified, UTC):%F %T}"
+    changed = (
+        ""
+        if file.modified is None
+        else f", changed {datetime.fromtimestamp(file.modified, UTC):%F %T}"
+    )
     return f"DATE {facts[file.url].date or 'unknown'}{changed}"

@@ -1,4 +1,7 @@
-"""The calibrator service: one CalCOS run at a time a process; start as many processes as there are cores."""
+"""The calibrator service: one CalCOS run at a time a process.
+
+Start as many processes as there are cores.
+"""
 
 from collections.abc import Mapping
 
@@ -26,12 +29,21 @@ def main() -> None:
 
     def handlers(database: Database) -> Mapping[Stage, Handler]:
         service = CalibrationService(database, store, settings.calibrator)
-        return {Stage.CALIBRATE: service.calibrate, Stage.RECALIBRATE: RecalibrationService(service).recalibrate}
+        return {
+            Stage.CALIBRATE: service.calibrate,
+            Stage.RECALIBRATE: RecalibrationService(service).recalibrate,
+        }
 
     async def sweep(database: Database, _messenger: Messenger) -> None:
         await keep_sweeping(database, store, settings.calibrator)
 
-    run_worker("calibrator", settings, ["recalibrate", "calibrate", "calibrate-bulk"], handlers, background=sweep)
+    run_worker(
+        "calibrator",
+        settings,
+        ["recalibrate", "calibrate", "calibrate-bulk"],
+        handlers,
+        background=sweep,
+    )
 
 
 if __name__ == "__main__":

@@ -30,12 +30,15 @@ def read_association(folder: Path) -> Association | None:
     if not paths:
         return None
     if len(paths) > 1:
-        raise PermanentError(f"more than one association table: {', '.join(path.name for path in paths)}")
+        raise PermanentError(
+            f"more than one association table: {', '.join(path.name for path in paths)}"
+        )
     return read_table(FitsFile(lambda: paths[0].open("rb"), paths[0].name))
 
 
 def keep_members(folder: Path, added: Collection[str] = ()) -> None:
-    """Take what its association leaves out from the inputs of a run, and let its table name the others as CalCOS reads.
+    """Take what its association leaves out from the inputs of a run, and let its table name the
+    others as CalCOS reads.
 
     Parameters
     ----------
@@ -66,12 +69,17 @@ def _kind(row: Row) -> str:
 
 
 def _rewrite(path: Path, rows: list[tuple[str, str, bool]]) -> None:
-    """Write a table that says its rows in other types or words: members by the names of their files, for instance."""
+    """Write a table that says its rows in other types or words: members by the names of their
+    files, for instance.
+    """
     names, kinds, present = (list(column) for column in zip(*rows, strict=True))
     with fits.open(path, mode="update") as hdus:
         old = hdus[1].data
         written = zip(old["MEMNAME"], old["MEMTYPE"], old["MEMPRSNT"], strict=True)
-        if old["MEMPRSNT"].dtype == bool and [(name.upper(), kind, bool(on)) for name, kind, on in written] == rows:
+        if (
+            old["MEMPRSNT"].dtype == bool
+            and [(name.upper(), kind, bool(on)) for name, kind, on in written] == rows
+        ):
             return
         columns = [
             fits.Column("MEMNAME", f"{max(_WIDTH, *map(len, names))}A", array=np.array(names)),

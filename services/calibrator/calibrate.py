@@ -50,8 +50,8 @@ class CalibrationResult:
     products
         Packed products; empty for a run that failed.
     extras
-        Packed files that a recipe's run leaves beside them: derived tables, text files, sub-exposures and
-        their light curve, the archive to take home.
+        Packed files that a recipe's run leaves beside them: derived tables, text files,
+        sub-exposures and their light curve, the archive to take home.
     """
 
     run: RunResult
@@ -88,12 +88,14 @@ async def calibrate(
     request
         What to calibrate and how.
     failed
-        Told the record of a run that was started and failed or was cancelled, before the error is raised.
+        Told the record of a run that was started and failed or was cancelled, before the error is
+        raised.
 
     Raises
     ------
     PermanentError
-        If the inputs are incomplete, a reference is missing or wrong, CalCOS fails on them or leaves products out.
+        If the inputs are incomplete, a reference is missing or wrong, CalCOS fails on them or
+        leaves products out.
     TransientError
         If the run was killed, or ran out of memory, disk or time.
     UnsupportedError
@@ -117,14 +119,18 @@ async def calibrate(
                 await asyncio.to_thread(_check, runs[0], prepared, workspace)
                 division = await _divide(request, prepared, workspace, run)
                 record = _record(prepared, workspace, runs)
-                return await asyncio.to_thread(_finish, request, prepared, workspace, record, division)
+                return await asyncio.to_thread(
+                    _finish, request, prepared, workspace, record, division
+                )
             except BaseException:
                 if runs and failed is not None:
                     failed(_record(prepared, workspace, runs))
                 raise
     except OSError as error:
         if is_trouble(error):
-            raise OutageError(f"no room to work ({error}); free space in {request.scratch}") from error
+            raise OutageError(
+                f"no room to work ({error}); free space in {request.scratch}"
+            ) from error
         raise
 
 
@@ -150,16 +156,29 @@ def _child_run(
     )
 
 
-async def _divide(request: CalibrationRequest, prepared: Prepared, workspace: Workspace, run: RunCalcos) -> Division:
+async def _divide(
+    request: CalibrationRequest, prepared: Prepared, workspace: Workspace, run: RunCalcos
+) -> Division:
     division = request.recipe.sub_exposures if request.recipe else None
-    return await calibrate_parts(request.label, division, prepared, workspace, run) if division else Division()
+    return (
+        await calibrate_parts(request.label, division, prepared, workspace, run)
+        if division
+        else Division()
+    )
 
 
-def _record(prepared: Prepared, workspace: Workspace, runs: Sequence[RunResult]) -> CalibrationResult:
+def _record(
+    prepared: Prepared, workspace: Workspace, runs: Sequence[RunResult]
+) -> CalibrationResult:
     run = sum_up(runs)
-    trailers = [*sorted(workspace.outdir.glob("*.tra")), *sorted((workspace.root / "parts").glob("*.tra"))]
+    trailers = [
+        *sorted(workspace.outdir.glob("*.tra")),
+        *sorted((workspace.root / "parts").glob("*.tra")),
+    ]
     trailer = "\n".join(path.read_text(errors="replace") for path in trailers)
-    slower = tuple(f"CalCOS ran without the replacement {name} ({why})" for name, why in run.skipped.items())
+    slower = tuple(
+        f"CalCOS ran without the replacement {name} ({why})" for name, why in run.skipped.items()
+    )
     notes = prepared.notes + slower
     return CalibrationResult(
         run,
@@ -198,13 +217,24 @@ def _finish(
     find_target = request.recipe is not None and request.recipe.options.find_target.flag
     found = product_warnings(workspace.outdir, record.run.log, find_target=find_target)
     record = replace(
-        record, products=products, notes=record.notes + notes, warnings=(*record.warnings, *left_out, *found)
+        record,
+        products=products,
+        notes=record.notes + notes,
+        warnings=(*record.warnings, *left_out, *found),
     )
     if request.recipe is None:
         return record
-    derived = [workspace.references / change.file for change in prepared.changes if isinstance(change, TableCopied)]
+    derived = [
+        workspace.references / change.file
+        for change in prepared.changes
+        if isinstance(change, TableCopied)
+    ]
     texts = sorted(workspace.outdir.glob("*.txt"))  # those that the recipe asked for
     archive = export(request.label, request.recipe, prepared, workspace, division.parts)
     extras = tuple(pack([*derived, *texts, *division.files, archive], request.products))
-    warnings = (*record.warnings, *enclosed_warnings(workspace.outdir, workspace.references), *division.warnings)
+    warnings = (
+        *record.warnings,
+        *enclosed_warnings(workspace.outdir, workspace.references),
+        *division.warnings,
+    )
     return replace(record, extras=extras, warnings=warnings)

@@ -30,7 +30,8 @@ __all__ = ["run_calcos"]
 _ACCELERATION = prepare(ALL)
 """Checked and made in the template; a run puts in place what it asks for."""
 
-# What was imported stays: no run's garbage collector looks for cycles in it, and so copies the memory it lies in.
+# What was imported stays: no run's garbage collector looks for cycles in it, and so copies the
+# memory it lies in.
 gc.collect()
 gc.freeze()
 
@@ -38,14 +39,17 @@ _EXPANDED = frozenset("*?[$")
 """Characters that CalCOS takes for wildcards and variables (`glob` and `os.path.expandvars`)."""
 
 _LONGEST_MESSAGE = 5_000
-"""Characters of an error; a report fits into the pipe, so that sending it cannot wait for the worker."""
+"""Characters of an error.
+
+A report fits into the pipe, so that sending it cannot wait for the worker.
+"""
 
 
 def _end_with_worker() -> None:
     """End with the worker that asked for the run, too.
 
-    The template outlives a killed worker, because each of its children holds its "alive" pipe open; so the signal of
-    the template's end does not come. The worker's own pipe hangs up.
+    The template outlives a killed worker, because each of its children holds its "alive" pipe open;
+    so the signal of the template's end does not come. The worker's own pipe hangs up.
     """
     worker = multiprocessing.parent_process()
     if worker is not None:
@@ -53,7 +57,9 @@ def _end_with_worker() -> None:
 
 
 def run_calcos(run: ChildRun, report: Connection) -> None:
-    """Run CalCOS; send JSON objects that say at the start how it is accelerated, and at the end how it ended.
+    """Run CalCOS.
+
+    Send JSON objects that say at the start how it is accelerated, and at the end how it ended.
 
     Parameters
     ----------
@@ -100,7 +106,9 @@ def run_calcos(run: ChildRun, report: Connection) -> None:
 
 
 def _name(path: Path, start: Path) -> str:
-    """Name a path to CalCOS, which expands wildcards and variables in it: from the folder `start` where it has any."""
+    """Name a path to CalCOS, which expands wildcards and variables in it: from the folder `start`
+    where it has any.
+    """
     return os.path.relpath(path, start) if set(str(start)) & _EXPANDED else str(path)
 
 

@@ -1,4 +1,6 @@
-"""Best references by a context of the Calibration Reference Data System (CRDS), from a local cache alone."""
+"""Best references by a context of the Calibration Reference Data System (CRDS), from a local cache
+alone.
+"""
 
 import os
 from collections.abc import Mapping
@@ -13,11 +15,15 @@ from shared.errors import PermanentError
 __all__ = ["best_references"]
 
 _NOT_APPLICABLE = ("N/A", "NOT FOUND N/A")
-"""What CRDS says of a kind of reference that an exposure does without (``crds.getrecommendations``)."""
+"""What CRDS says of a kind of reference that an exposure does without
+(``crds.getrecommendations``).
+"""
 
 
 def best_references(cache: Path | None, context: str, exposure: Exposure) -> Mapping[str, str]:
-    """Find the best references of an exposure, keyword to name or ``N/A``; those without a rule are left out.
+    """Find the best references of an exposure, keyword to name or ``N/A``.
+
+    Those without a rule are left out.
 
     Parameters
     ----------
@@ -38,9 +44,15 @@ def best_references(cache: Path | None, context: str, exposure: Exposure) -> Map
     mappings = cache / "mappings" / "hst"
     if not (mappings / context).is_file():
         known = ", ".join(sorted(path.name for path in mappings.glob("*.pmap"))) or "none"
-        raise PermanentError(f"{context} is not in the cache of CRDS, whose contexts are: {known}; sync it")
+        raise PermanentError(
+            f"{context} is not in the cache of CRDS, whose contexts are: {known}; sync it"
+        )
     headers = [*exposure.data_header.items(), *exposure.header.items()]
-    asked = {keyword: str(value).strip() for keyword, value in headers if keyword not in ("", "COMMENT", "HISTORY")}
+    asked = {
+        keyword: str(value).strip()
+        for keyword, value in headers
+        if keyword not in ("", "COMMENT", "HISTORY")
+    }
     try:
         return dict(_recommendations(cache.resolve(), context, frozenset(asked.items())))
     except Exception as error:  # crds has many kinds of its own
@@ -48,8 +60,11 @@ def best_references(cache: Path | None, context: str, exposure: Exposure) -> Map
 
 
 @lru_cache(maxsize=100)
-def _recommendations(cache: Path, context: str, header: frozenset[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    # Nothing may be asked of a server: rules and files are those of the cache, so that a recipe is repeatable.
+def _recommendations(
+    cache: Path, context: str, header: frozenset[tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    # Nothing may be asked of a server: rules and files are those of the cache, so that a recipe is
+    # repeatable.
     os.environ |= {
         "CRDS_PATH": str(cache),
         "CRDS_MODE": "local",
@@ -60,12 +75,19 @@ def _recommendations(cache: Path, context: str, header: frozenset[tuple[str, str
     import crds  # it takes a second, and few recipes need it
 
     types = [keyword.lower() for keyword in FILETYPES]
-    found = crds.getrecommendations(dict(header), reftypes=types, context=context, observatory="hst")
-    return tuple((keyword.upper(), name) for keyword, text in found.items() if (name := _name(str(text))))
+    found = crds.getrecommendations(
+        dict(header), reftypes=types, context=context, observatory="hst"
+    )
+    return tuple(
+        (keyword.upper(), name) for keyword, text in found.items() if (name := _name(str(text)))
+    )
 
 
 def _name(found: str) -> str | None:
-    """Name of a recommended file, or ``N/A`` where the rules have none for such an exposure; None where they fail."""
+    """Name of a recommended file, or ``N/A`` where the rules have none for such an exposure.
+
+    None where they fail.
+    """
     if found.upper() in _NOT_APPLICABLE:
         return "N/A"
     return base_name(found)

@@ -13,9 +13,10 @@ __all__ = ["usable_processes"]
 async def usable_processes(database: Database, most: int) -> int:
     """Count the processes that a run, whose job is claimed, may use.
 
-    While datasets wait it is one: throughput then comes from datasets side by side, which waste nothing. Otherwise the
-    run also takes the cores of this machine that no calibration runs on; those on other machines count as if they
-    were here, so that a pool of several machines errs to the side of fewer processes.
+    While datasets wait it is one: throughput then comes from datasets side by side, which waste
+    nothing. Otherwise the run also takes the cores of this machine that no calibration runs on;
+    those on other machines count as if they were here, so that a pool of several machines errs to
+    the side of fewer processes.
 
     Parameters
     ----------
@@ -27,7 +28,9 @@ async def usable_processes(database: Database, most: int) -> int:
     due = is_waiting()
     async with database.session() as session:
         found = await session.execute(
-            select(func.count().filter(due), func.count().filter(Job.state == JobState.RUNNING)).where(
+            select(
+                func.count().filter(due), func.count().filter(Job.state == JobState.RUNNING)
+            ).where(
                 Job.stage.in_((Stage.CALIBRATE, Stage.RECALIBRATE)),
                 Job.state.in_((JobState.QUEUED, JobState.RUNNING)),
             )

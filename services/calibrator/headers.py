@@ -15,12 +15,17 @@ from shared.errors import PermanentError
 __all__ = ["Exposure", "read_exposures", "rewrite_references"]
 
 _RAW = ("rawtag", "rawaccum", "rawacq", "corrtag")
-"""Suffixes of files that CalCOS starts from; calibrated events are among the inputs only where a recipe has them."""
+"""Suffixes of files that CalCOS starts from.
+
+Calibrated events are among the inputs only where a recipe has them.
+"""
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """Raw or calibrated events of one exposure and segment, with the primary header and that of the data."""
+    """Raw or calibrated events of one exposure and segment, with the primary header and that of the
+    data.
+    """
 
     path: Path
     rootname: str
@@ -78,19 +83,23 @@ def read_exposures(folder: Path) -> list[Exposure]:
 def _headers(path: Path) -> tuple[fits.Header, fits.Header]:
     with fits.open(path) as hdus:
         if len(hdus) < 2:
-            raise PermanentError(f"{path.name}: there is no extension with data in it; fetch it again")
+            raise PermanentError(
+                f"{path.name}: there is no extension with data in it; fetch it again"
+            )
         return hdus[0].header, hdus[1].header
 
 
 def rewrite_references(exposures: Iterable[Exposure], names: Mapping[tuple[str, str], str]) -> None:
-    """Let staged raw files name their references by ``lref``, and no file outside the run's own folder.
+    """Let staged raw files name their references by ``lref``, and no file outside the run's own
+    folder.
 
     Parameters
     ----------
     exposures
         Staged raw files, changed in place where a reference is given by a path or in another case.
     names
-        Names of the references of the run, by keyword and by what a header says (`needed_references`).
+        Names of the references of the run, by keyword and by what a header says
+        (`needed_references`).
     """
     for exposure in exposures:
         header = exposure.header
@@ -99,7 +108,11 @@ def rewrite_references(exposures: Iterable[Exposure], names: Mapping[tuple[str, 
             for keyword, value in needed_references(header).items()
         }
         for keyword in (*FILETYPES, "PHOTTAB", "IMPHTTAB"):  # what no step of this run opens
-            if keyword in header and keyword not in wanted and exposure.text(keyword).upper() not in ("", "N/A"):
+            if (
+                keyword in header
+                and keyword not in wanted
+                and exposure.text(keyword).upper() not in ("", "N/A")
+            ):
                 name = base_name(header[keyword])
                 wanted[keyword] = f"lref${name}" if name else "N/A"
         changed = {key: value for key, value in wanted.items() if exposure.text(key) != value}

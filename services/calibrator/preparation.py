@@ -1,4 +1,7 @@
-"""Before a run: raw files staged, edited as a recipe says, and checked; their references at hand."""
+"""Before a run: raw files staged, edited as a recipe says, and checked.
+
+Their references at hand.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +59,8 @@ class CalibrationRequest:
     keep
         Patterns of the suffixes of kept products, comma separated; ``*`` keeps all.
     without
-        Names of the replacements in CalCOS that are left out (`services.calibrator.acceleration.NAMES`).
+        Names of the replacements in CalCOS that are left out
+        (`services.calibrator.acceleration.NAMES`).
     processes
         How many processes the run may use.
     recipe
@@ -119,7 +123,8 @@ def prepare(request: CalibrationRequest, workspace: Workspace) -> Prepared:
     Raises
     ------
     PermanentError
-        If the inputs are incomplete or damaged, the recipe does not fit them, or a reference is missing or wrong.
+        If the inputs are incomplete or damaged, the recipe does not fit them, or a reference is
+        missing or wrong.
     TransientError
         If the disk is full.
     UnsupportedError
@@ -132,14 +137,23 @@ def prepare(request: CalibrationRequest, workspace: Workspace) -> Prepared:
     changes, warnings = _edit(request, workspace)
     warnings += odd
     association, exposures = read_association(folder), read_exposures(folder)
-    randseeds = {exposure.path.name: fix_seed(exposure.path, request.randseed) for exposure in exposures}
+    randseeds = {
+        exposure.path.name: fix_seed(exposure.path, request.randseed) for exposure in exposures
+    }
     single = request.recipe is not None and request.recipe.members.file is not None
-    checked = preflight(association, exposures, request.references, request.accepted_missing, single_file=single)
+    checked = preflight(
+        association, exposures, request.references, request.accepted_missing, single_file=single
+    )
     request.references.link(checked.references, lref)
-    rewrite_references(exposures, {(item.keyword, item.value): item.name for item in checked.references})
+    rewrite_references(
+        exposures, {(item.keyword, item.value): item.name for item in checked.references}
+    )
     exposures = read_exposures(folder)
     warnings += tuple(reference.warning for reference in checked.references if reference.warning)
-    references, options = checked.references, request.recipe.options if request.recipe else Options()
+    references, options = (
+        checked.references,
+        request.recipe.options if request.recipe else Options(),
+    )
     if request.recipe is not None:
         chosen = {change.keyword for change in changes if isinstance(change, HeaderEdit)}
         check_coverage(exposures, chosen & set(FILETYPES), lref)
@@ -169,14 +183,18 @@ def prepare(request: CalibrationRequest, workspace: Workspace) -> Prepared:
     )
 
 
-def _edit(request: CalibrationRequest, workspace: Workspace) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+def _edit(
+    request: CalibrationRequest, workspace: Workspace
+) -> tuple[tuple[Change, ...], tuple[str, ...]]:
     """Make the changes that the raw headers alone decide."""
     if request.recipe is None:
         return (), ()
     folder = workspace.inputs
     names = [path.name for path in folder.iterdir()]
     association, exposures = read_association(folder), read_exposures(folder)
-    planned = plan(request.recipe, association, exposures, names, request.randseed, request.references.best)
+    planned = plan(
+        request.recipe, association, exposures, names, request.randseed, request.references.best
+    )
     apply(planned.changes, folder, workspace.references)
     return planned.changes, planned.warnings
 

@@ -17,7 +17,14 @@ from shared.fits import check_fits
 from shared.outages import refusal
 from shared.recipes.options import Options
 
-__all__ = ["Product", "check_products", "keeps_images", "kept_products", "pack", "promised_products"]
+__all__ = [
+    "Product",
+    "check_products",
+    "keeps_images",
+    "kept_products",
+    "pack",
+    "promised_products",
+]
 
 _CHUNK = 4 << 20
 _IMAGES = ("flt", "flt_a", "flt_b", "counts", "counts_a", "counts_b", "fltsum")
@@ -26,7 +33,10 @@ _LEVEL = 1
 
 _DEFAULT = Options()
 _THREADS = 2
-"""Files packed at once; a calibrator process counts on one core, and the child's is idle by then."""
+"""Files packed at once.
+
+A calibrator process counts on one core, and the child's is idle by then.
+"""
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,9 @@ class Product:
 def promised_products(
     association: Association | None, exposures: Sequence[Exposure], options: Options = _DEFAULT
 ) -> set[str]:
-    """Names of the files that a run must leave (COS Data Handbook, table 2.1; conditions as in CalCOS 3.6.2).
+    """Names of the files that a run must leave (COS Data Handbook, table 2.1.
+
+    Conditions as in CalCOS 3.6.2).
 
     Parameters
     ----------
@@ -69,10 +81,17 @@ def promised_products(
         promised |= {f"{root}_{kind}{exposure.side}.fits" for kind in ("corrtag", "flt", "counts")}
         if _is_extracted(exposure):
             promised.add(f"{root}_x1d.fits")
-        if _is_spectrum(exposure) and _has_flashes(exposure) and exposure.is_set("WAVECORR") and _has_events(exposure):
+        if (
+            _is_spectrum(exposure)
+            and _has_flashes(exposure)
+            and exposure.is_set("WAVECORR")
+            and _has_events(exposure)
+        ):
             promised.add(f"{root}_lampflash.fits")
     if association is not None and association.product is not None and not options.only_csum:
-        promised |= _sums(association.product, [exposure for exposure in exposures if _is_combined(exposure)])
+        promised |= _sums(
+            association.product, [exposure for exposure in exposures if _is_combined(exposure)]
+        )
     return promised
 
 
@@ -82,7 +101,9 @@ def _sums(product: str, combined: Sequence[Exposure]) -> set[str]:
     spectra = [exposure for exposure in combined if _is_extracted(exposure)]
     if spectra:
         sums.add(f"{product}_x1dsum.fits")
-    return sums | {f"{product}_x1dsum{exposure.header.get('FPPOS', 1)}.fits" for exposure in spectra}
+    return sums | {
+        f"{product}_x1dsum{exposure.header.get('FPPOS', 1)}.fits" for exposure in spectra
+    }
 
 
 def _is_spectrum(exposure: Exposure) -> bool:
@@ -90,11 +111,15 @@ def _is_spectrum(exposure: Exposure) -> bool:
 
 
 def _is_extracted(exposure: Exposure) -> bool:
-    return _is_spectrum(exposure) and exposure.text("EXPTYPE") != "DARK" and exposure.is_set("X1DCORR")
+    return (
+        _is_spectrum(exposure) and exposure.text("EXPTYPE") != "DARK" and exposure.is_set("X1DCORR")
+    )
 
 
 def _has_flashes(exposure: Exposure) -> bool:
-    """Whether it is TAGFLASH for CalCOS: without a single commanded flash it is not (`getGeneralInfo`)."""
+    """Whether it is TAGFLASH for CalCOS: without a single commanded flash it is not
+    (`getGeneralInfo`).
+    """
     tagged = exposure.text("TAGFLASH") in ("AUTO", "UNIFORMLY SPACED")
     return tagged and int(exposure.data_header.get("NUMFLASH", 0)) > 0
 
@@ -104,9 +129,13 @@ def _has_events(exposure: Exposure) -> bool:
 
 
 def _is_combined(exposure: Exposure) -> bool:
-    """Whether CalCOS adds it up: science, unless flashes make a calibration of what is no EXTERNAL/SCI."""
+    """Whether CalCOS adds it up: science, unless flashes make a calibration of what is no
+    EXTERNAL/SCI.
+    """
     kind = exposure.text("EXPTYPE")
-    return kind == "EXTERNAL/SCI" or (kind in ("EXTERNAL/CAL", "DARK", "FLAT") and not _has_flashes(exposure))
+    return kind == "EXTERNAL/SCI" or (
+        kind in ("EXTERNAL/CAL", "DARK", "FLAT") and not _has_flashes(exposure)
+    )
 
 
 def check_products(outdir: Path, promised: Collection[str]) -> None:
@@ -200,11 +229,17 @@ def _compress(path: Path, target: Path) -> Product:
         with (
             path.open("rb") as stream,
             target.open("wb") as raw,
-            igzip.IGzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=raw, mtime=0) as out,
+            igzip.IGzipFile(
+                filename="", mode="wb", compresslevel=_LEVEL, fileobj=raw, mtime=0
+            ) as out,
         ):
             while chunk := stream.read(_CHUNK):
                 out.write(chunk)
         with target.open("rb") as packed:
-            return Product(target, target.stat().st_size, hashlib.file_digest(packed, "sha256").hexdigest())
+            return Product(
+                target, target.stat().st_size, hashlib.file_digest(packed, "sha256").hexdigest()
+            )
     except OSError as error:
-        raise refusal(error, f"{path.name} could not be packed: {error}; free space in the scratch folder") from error
+        raise refusal(
+            error, f"{path.name} could not be packed: {error}; free space in the scratch folder"
+        ) from error

@@ -46,7 +46,9 @@ class RecalibrationService:
         """
         recipe = parse_recipe(job.payload["recipe"])
         try:
-            return await (self._rehearse(job, recipe) if job.payload["dry_run"] else self._run(job, recipe))
+            return await (
+                self._rehearse(job, recipe) if job.payload["dry_run"] else self._run(job, recipe)
+            )
         except RefusedError:
             raise
         except PermanentError as error:
@@ -65,7 +67,9 @@ class RecalibrationService:
         async def apply(session: AsyncSession) -> None:
             await _write(session, job, found)
 
-        return Completion(NewEvent("calibration.rehearsed", {"changes": len(prepared.changes)}), apply)
+        return Completion(
+            NewEvent("calibration.rehearsed", {"changes": len(prepared.changes)}), apply
+        )
 
     async def _run(self, job: ClaimedJob, recipe: Recipe) -> Completion:
         done = await self._calibrations.perform(job, recipe)

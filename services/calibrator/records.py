@@ -20,7 +20,11 @@ def reference_record(references: Iterable[Reference]) -> dict[str, dict[str, str
 
 
 def run_record(
-    job: ClaimedJob, calcos: str, files: Sequence[File], accepted: Sequence[str], result: CalibrationResult
+    job: ClaimedJob,
+    calcos: str,
+    files: Sequence[File],
+    accepted: Sequence[str],
+    result: CalibrationResult,
 ) -> Run:
     """Record of a run, not yet written, which is not the current one.
 

@@ -98,12 +98,17 @@ class ReferenceFolder:
 
     def for_run(self, source: str | None, files: Mapping[str, Path]) -> "ReferenceFolder":
         """Add the source of a run's raw files, and plain files that go before all others."""
-        other = ReferenceFolder(self._folder, self._cache, self._calcos_version, self._crds, source, files)
+        other = ReferenceFolder(
+            self._folder, self._cache, self._calcos_version, self._crds, source, files
+        )
         other._checksums = self._checksums  # what was read once is known to both
         return other
 
     def best(self, context: str, exposure: Exposure) -> Mapping[str, str]:
-        """Names of the best references of an exposure by a context of CRDS, by keyword; see `best_references`."""
+        """Names of the best references of an exposure by a context of CRDS, by keyword.
+
+        See `best_references`.
+        """
         return best_references(self._crds, context, exposure)
 
     def resolve(self, exposures: Iterable[Exposure]) -> list[Reference]:
@@ -117,8 +122,8 @@ class ReferenceFolder:
         Raises
         ------
         PermanentError
-            If a file is missing, damaged, of another type or for another CalCOS; the message names the keyword and
-            the file.
+            If a file is missing, damaged, of another type or for another CalCOS; the message names
+            the keyword and the file.
         TransientError
             If the disk of the cache is full.
         """
@@ -131,7 +136,8 @@ class ReferenceFolder:
             return list(threads.map(lambda item: self._reference(*item), needed))
 
     def link(self, references: Iterable[Reference], folder: Path) -> None:
-        """Give a run its own references, which stay what they are when the cache is renewed in the middle of it.
+        """Give a run its own references, which stay what they are when the cache is renewed in the
+        middle of it.
 
         Parameters
         ----------
@@ -147,7 +153,9 @@ class ReferenceFolder:
                 continue
             first, second = values[reference.name], reference.value
             if self._plain(first) != self._plain(second):
-                raise PermanentError(f"{first} and {second} are two reference files of one name; rename one of them")
+                raise PermanentError(
+                    f"{first} and {second} are two reference files of one name; rename one of them"
+                )
         for name, value in values.items():
             path = self._plain(value)
             try:
@@ -162,7 +170,9 @@ class ReferenceFolder:
             check_reference(path.name, fits.getheader(path), keyword, self._calcos_version)
             warning = ""
             if value not in self._files and not (found := self._origin(value)).as_given:
-                warning = f"{where}: {value} is outside the folders of references; {found.path} was used"
+                warning = (
+                    f"{where}: {value} is outside the folders of references; {found.path} was used"
+                )
         except PermanentError as error:
             raise PermanentError(f"{where}: {error}") from error
         return Reference(keyword, path.name, checksum, value, warning)
@@ -181,17 +191,25 @@ class ReferenceFolder:
         return self._files.get(value) or self._unpacked(value)
 
     def _origin(self, value: str) -> FoundReference:
-        """File that a value names, plain or gzipped: in the folder, the source, or the cache of CRDS."""
+        """File that a value names, plain or gzipped: in the folder, the source, or the cache of
+        CRDS.
+        """
         folders = list(reference_folders(self._folder, self._source))
         if self._crds:
-            folders += [self._crds / "references" / "hst", self._crds / "references" / "hst" / "cos"]
+            folders += [
+                self._crds / "references" / "hst",
+                self._crds / "references" / "hst" / "cos",
+            ]
         if found := locate_reference(value, folders):
             return found
         if not (self._folder or self._crds):
             raise PermanentError(
-                "no folder of reference files is set; give --references or COSMO_CALIBRATOR__REFERENCES"
+                "no folder of reference files is set; give --references or "
+                "COSMO_CALIBRATOR__REFERENCES"
             )
-        raise PermanentError(f"{value} is not in {folders[0]}; put it there, or upload it for a recipe")
+        raise PermanentError(
+            f"{value} is not in {folders[0]}; put it there, or upload it for a recipe"
+        )
 
     def _unpacked(self, value: str) -> Path:
         """Plain file in the cache, made or renewed from where the reference lies."""

@@ -1,4 +1,6 @@
-"""Calibration of a dataset: its inputs from the database and the store, its products and its record back to them."""
+"""Calibration of a dataset: its inputs from the database and the store, its products and its record
+back to them.
+"""
 
 import asyncio
 import importlib.metadata
@@ -89,7 +91,9 @@ class Performed:
 
 @dataclass(frozen=True)
 class _Inputs:
-    """Current inputs of a dataset, what an operator accepted to be missing, and the source that they are from."""
+    """Current inputs of a dataset, what an operator accepted to be missing, and the source that
+    they are from.
+    """
 
     files: Sequence[File]
     accepted_missing: Sequence[str]
@@ -167,10 +171,14 @@ class CalibrationService:
         """
         inputs = await self._inputs(job, recipe)
         async with keep_workspace(self._settings.scratch, f"{job.rootname}-{job.id}") as workspace:
-            return await asyncio.to_thread(rehearse, await self._request(job, inputs, workspace, recipe))
+            return await asyncio.to_thread(
+                rehearse, await self._request(job, inputs, workspace, recipe)
+            )
 
     async def perform(self, job: ClaimedJob, recipe: Recipe | None = None) -> Performed:
-        """Run CalCOS on a dataset; what it left is in the store, and the record of the run not yet written.
+        """Run CalCOS on a dataset.
+
+        What it left is in the store, and the record of the run not yet written.
 
         Parameters
         ----------
@@ -182,7 +190,8 @@ class CalibrationService:
         Raises
         ------
         PermanentError
-            If the inputs are incomplete, a reference is missing, CalCOS fails on them or leaves products out.
+            If the inputs are incomplete, a reference is missing, CalCOS fails on them or leaves
+            products out.
         TransientError
             If the run was killed, or ran out of memory, disk or time.
         UnsupportedError
@@ -199,16 +208,22 @@ class CalibrationService:
                 try:
                     result = await calibrate(request, records.append)
                     records.append(result)
-                    get_logger().info("CalCOS ended", seconds=round(result.run.wall_seconds, 3), folder=folder)
+                    get_logger().info(
+                        "CalCOS ended", seconds=round(result.run.wall_seconds, 3), folder=folder
+                    )
                     if result.run.skipped:
-                        get_logger().warning("CalCOS not accelerated as it could be", **result.run.skipped)
+                        get_logger().warning(
+                            "CalCOS not accelerated as it could be", **result.run.skipped
+                        )
                     products = await asyncio.to_thread(self._publish, result.products, folder)
                     extras = await asyncio.to_thread(self._publish, result.extras, folder)
                 except BaseException as error:
                     # What a full store took of it must not be in the way of the next attempt.
                     await asyncio.to_thread(self._store.remove, folder)
                     if records:
-                        failed = run_record(job, self._calcos_version, *inputs.recorded, records[-1])
+                        failed = run_record(
+                            job, self._calcos_version, *inputs.recorded, records[-1]
+                        )
                         await record_failure(self._database, failed, error)
                     raise
 
@@ -237,15 +252,21 @@ class CalibrationService:
         )
 
     async def _inputs(self, job: ClaimedJob, recipe: Recipe | None) -> _Inputs:
-        """Find the current inputs, those that a recipe adds among them, and what an operator accepted to be missing."""
+        """Find the current inputs, those that a recipe adds among them, and what an operator
+        accepted to be missing.
+        """
         wavecals = recipe.members.wavecals if recipe else ()
         events = recipe.members.calibrated if recipe else None
         async with self._database.session() as session:
             own = File.dataset_id == job.dataset_id
-            raw = or_(own, File.rootname.in_(wavecals) & (File.suffix != "asn")) & (File.origin == "raw")
+            raw = or_(own, File.rootname.in_(wavecals) & (File.suffix != "asn")) & (
+                File.origin == "raw"
+            )
             product = own & (File.origin == "product") & File.name.in_([events, f"{events}.gz"])
             rows = await session.execute(
-                select(File).where(or_(raw, product) if events else raw, File.current).order_by(File.name)
+                select(File)
+                .where(or_(raw, product) if events else raw, File.current)
+                .order_by(File.name)
             )
             fetched = await session.execute(
                 select(Event.detail)
@@ -265,12 +286,17 @@ class CalibrationService:
             uploads = list((await session.execute(query)).scalars()) if names else []
         folder = workspace.root / "uploaded"
         return {
-            upload.name: await asyncio.to_thread(self._store.fetch, f"{upload.path}/{upload.name}", folder)
+            upload.name: await asyncio.to_thread(
+                self._store.fetch, f"{upload.path}/{upload.name}", folder
+            )
             for upload in uploads
         }
 
     def _fetch(self, files: Sequence[File], folder: Path) -> dict[str, Path]:
-        return {file.name: self._store.fetch(f"{file.path}/{file.name}", folder / str(file.id)) for file in files}
+        return {
+            file.name: self._store.fetch(f"{file.path}/{file.name}", folder / str(file.id))
+            for file in files
+        }
 
     def _publish(self, files: Sequence[Product], folder: str) -> list[StoredFile]:
         return [self._store.publish(file.path, folder, file.sha256) for file in files]

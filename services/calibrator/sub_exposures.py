@@ -49,7 +49,8 @@ class Division:
 async def calibrate_parts(
     label: str, division: SubExposures, prepared: Prepared, workspace: Workspace, run: RunCalcos
 ) -> Division:
-    """Write the events of each sub-exposure to files of its own and have CalCOS extract their spectra.
+    """Write the events of each sub-exposure to files of its own and have CalCOS extract their
+    spectra.
 
     Parameters
     ----------
@@ -82,16 +83,23 @@ async def calibrate_parts(
         (scratch / "out").mkdir(parents=True)
         intervals, files, empty = await asyncio.to_thread(split, change, workspace, scratch)
         if files:
-            warnings += [f"the sub-exposure {change.file} has no events in {name}, which is left out" for name in empty]
+            warnings += [
+                f"the sub-exposure {change.file} has no events in {name}, which is left out"
+                for name in empty
+            ]
             status = judge(await run(files[0], scratch / "out", arguments))
             if status != 0:
-                raise PermanentError(f"CalCOS ended with status {status} for the sub-exposure {change.file}")
+                raise PermanentError(
+                    f"CalCOS ended with status {status} for the sub-exposure {change.file}"
+                )
             parts.append(await asyncio.to_thread(_keep, change, intervals, scratch / "out", folder))
         else:
             warnings.append(f"the sub-exposure {change.file} is left out: it has no events")
         await asyncio.to_thread(shutil.rmtree, scratch)
     if not parts:
-        raise PermanentError("sub_exposures: none of them has events; choose other times, altitudes or pulse heights")
+        raise PermanentError(
+            "sub_exposures: none of them has events; choose other times, altitudes or pulse heights"
+        )
     write_light_curve(parts, division.wavelengths, folder / f"{label}_lightcurve.fits")
     return Division(tuple(parts), tuple(sorted(folder.glob("*.fits"))), tuple(warnings))
 
@@ -113,7 +121,8 @@ def split(
     Returns
     -------
     tuple of list
-        Its times (second), the files, and the names of files that are not written since they would have no events.
+        Its times (second), the files, and the names of files that are not written since they would
+        have no events.
     """
     sources = sorted(workspace.outdir.glob(f"{part.exposure}_corrtag*.fits"))
     intervals = intervals_of(part, sources[0])
@@ -129,8 +138,13 @@ def split(
     return intervals, made, [target.name for target in targets if target not in made]
 
 
-def _keep(part: SubExposure, intervals: Sequence[tuple[float, float]], outdir: Path, folder: Path) -> Part:
-    """Keep events and spectra of a sub-exposure; images are hundreds of megabytes, and hardly hold a count."""
+def _keep(
+    part: SubExposure, intervals: Sequence[tuple[float, float]], outdir: Path, folder: Path
+) -> Part:
+    """Keep events and spectra of a sub-exposure.
+
+    Images are hundreds of megabytes, and hardly hold a count.
+    """
     x1d = outdir / f"{part.file}_x1d.fits"
     if not x1d.is_file():
         raise PermanentError(f"CalCOS did not write {x1d.name}; see the end of its log")

@@ -48,7 +48,9 @@ async def sweep_products(database: Database, store: Store) -> list[str]:
     list of str
         Paths of the removed folders.
     """
-    subjects = await leftovers.subjects_of_failed_attempts(database, (Stage.CALIBRATE, Stage.RECALIBRATE))
+    subjects = await leftovers.subjects_of_failed_attempts(
+        database, (Stage.CALIBRATE, Stage.RECALIBRATE)
+    )
     async with database.session() as session:
         names = select(Dataset.rootname).where(Dataset.id.in_(subjects)).order_by(Dataset.rootname)
         parents = [_parent(rootname) for rootname in (await session.execute(names)).scalars()]

@@ -22,19 +22,28 @@ _CONTEXT.set_forkserver_preload(["services.calibrator.child"])
 _LOOK_SECONDS = 0.1
 """Pause between two looks at what a run has cost so far."""
 
-_FULL = ("Not enough space on disk", "No space left on device", "Disk quota exceeded", "requested and written")
+_FULL = (
+    "Not enough space on disk",
+    "No space left on device",
+    "Disk quota exceeded",
+    "requested and written",
+)
 """What astropy and the system say when a disk is full."""
 
 _NO_MEMORY = "Cannot allocate memory"
 """What the system says when a file cannot be mapped for want of address space."""
 
 _MEANT = {
-    "the band would extend beyond": "a box of the extraction reaches beyond the detector, where the wavecal or "
+    "the band would extend beyond": "a box of the extraction reaches beyond the detector, where "
+    "the wavecal or "
     "find_target moved it; move it inwards, or make it lower",
-    "array of sample points is empty": "all points of a spectrum are flagged by SDQFLAGS or without exposure, as those "
+    "array of sample points is empty": "all points of a spectrum are flagged by SDQFLAGS or "
+    "without exposure, as those "
     "of a box beside the active area are, so that nothing is left to be summed; move the box",
-    "is out of bounds for axis 0 with size 16384": "events lie beyond the last column, where neither TEMPCORR nor "
-    "GEOCORR puts them back, and TRCECORR has no trace there; perform them, or omit TRCECORR and ALGNCORR with "
+    "is out of bounds for axis 0 with size 16384": "events lie beyond the last column, where "
+    "neither TEMPCORR nor "
+    "GEOCORR puts them back, and TRCECORR has no trace there; perform them, or omit TRCECORR and "
+    "ALGNCORR with "
     "XTRCTALG=BOXCAR",
 }
 """What CalCOS says when it stops, and what that means for whoever set the numbers."""
@@ -60,7 +69,8 @@ class ChildRun:
     wall_limit_seconds
         Longest time that it may take.
     without
-        Names of the replacements in CalCOS that are left out (`services.calibrator.acceleration.NAMES`).
+        Names of the replacements in CalCOS that are left out
+        (`services.calibrator.acceleration.NAMES`).
     processes
         How many processes it may use.
     images
@@ -121,14 +131,23 @@ class RunResult:
     @property
     def skipped(self) -> dict[str, str]:
         """Replacements that do not fit the CalCOS that is installed, and why."""
-        return {name: state for name, state in self.acceleration.items() if state.startswith("SKIPPED")}
+        return {
+            name: state for name, state in self.acceleration.items() if state.startswith("SKIPPED")
+        }
 
     @property
     def tail(self) -> str:
-        """The last lines that CalCOS printed; those before a traceback, which say what it stopped at, and its end."""
+        """The last lines that CalCOS printed.
+
+        Those before a traceback, which say what it stopped at, and its end.
+        """
         said, traceback, rest = self.log.rpartition(_TRACEBACK)
         printed = "\n".join((said if traceback else rest).splitlines()[-_LOG_LINES:])
-        return f"{printed}\n{rest.rstrip().splitlines()[-1]}" if traceback and rest.strip() else printed
+        return (
+            f"{printed}\n{rest.rstrip().splitlines()[-1]}"
+            if traceback and rest.strip()
+            else printed
+        )
 
 
 def _nothing() -> None:
@@ -189,10 +208,15 @@ class Child:
             return RunResult(signal=None, timed_out=False, log=log, **report)
         code = self._process.exitcode
         number = signal.Signals(-code).name if code is not None and code < 0 else None
-        return RunResult(None, number, self._timed_out, wall, self._cpu, self._peak, "", "", log, **report)
+        return RunResult(
+            None, number, self._timed_out, wall, self._cpu, self._peak, "", "", log, **report
+        )
 
     def _look(self) -> None:
-        """Read CPU seconds and peak memory; the template forks the child, so its counters start with the fork."""
+        """Read CPU seconds and peak memory.
+
+        The template forks the child, so its counters start with the fork.
+        """
         seen = usage_of(self._process.pid) if self._process.pid is not None else None
         if seen is not None:
             self._cpu, self._peak = seen.cpu_seconds, max(self._peak, seen.peak_mb)
@@ -217,7 +241,9 @@ class Child:
 
 
 def sum_up(runs: Sequence[RunResult]) -> RunResult:
-    """Put the runs of one calibration together: what all cost and printed, and how the last one ended."""
+    """Put the runs of one calibration together: what all cost and printed, and how the last one
+    ended.
+    """
     return replace(
         runs[-1],
         wall_seconds=sum(run.wall_seconds for run in runs),
@@ -243,10 +269,14 @@ def judge(result: RunResult) -> int:
         If it was killed, or ran out of memory, disk or time.
     """
     if result.timed_out:
-        raise TransientError(f"CalCOS ran longer than {result.wall_seconds:.0f} s and was stopped\n{result.tail}")
+        raise TransientError(
+            f"CalCOS ran longer than {result.wall_seconds:.0f} s and was stopped\n{result.tail}"
+        )
     text = f"CalCOS: {result.error_type}: {result.error}".rstrip(": ")
     if "MemoryError" in result.error_type or _NO_MEMORY in result.error:
-        raise TransientError(f"{text}; raise COSMO_CALIBRATOR__MEMORY_LIMIT_MB or run fewer workers")
+        raise TransientError(
+            f"{text}; raise COSMO_CALIBRATOR__MEMORY_LIMIT_MB or run fewer workers"
+        )
     if any(mark in result.error for mark in _FULL):
         raise OutageError(f"{text}; free space in the scratch folder")
     if result.error_type:

@@ -37,10 +37,15 @@ def unpack(source: Path, target: Path) -> None:
     try:
         with source.open("rb") as probe:
             zipped = probe.read(len(_GZIP)) == _GZIP
-        with igzip.open(source, "rb") if zipped else source.open("rb") as stream, target.open("wb") as out:
+        with (
+            igzip.open(source, "rb") if zipped else source.open("rb") as stream,
+            target.open("wb") as out,
+        ):
             shutil.copyfileobj(stream, out, _CHUNK)
     except DAMAGED_GZIP as error:
-        raise PermanentError(f"{source.name}: damaged gzip file ({error}); fetch it again") from error
+        raise PermanentError(
+            f"{source.name}: damaged gzip file ({error}); fetch it again"
+        ) from error
     except OSError as error:
         what = f"free space in {target.parent}, or try again when the file can be read"
         raise refusal(error, f"{source.name} could not be copied ({error}): {what}") from error

@@ -19,7 +19,10 @@ def main() -> None:
 
     def handlers(database: Database) -> Mapping[Stage, Handler]:
         service = IngestService(database, Store(settings.store_url), settings.calibrator.references)
-        return {Stage.INGEST_RAW: service.ingest_raw, Stage.INGEST_PRODUCTS: service.ingest_products}
+        return {
+            Stage.INGEST_RAW: service.ingest_raw,
+            Stage.INGEST_PRODUCTS: service.ingest_products,
+        }
 
     run_worker("ingestor", settings, ["ingest", "ingest-bulk"], handlers, threads=2)
 

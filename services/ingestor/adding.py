@@ -1,4 +1,6 @@
-"""Files by hand: SMS reports, cumulative images, dark rates of others, telemetry, and products of the archive."""
+"""Files by hand: SMS reports, cumulative images, dark rates of others, telemetry, and products of
+the archive.
+"""
 
 import asyncio
 from dataclasses import dataclass
@@ -42,8 +44,8 @@ async def add_file(database: Database, store: Store, path: Path) -> Added:
     store
         Where the file goes.
     path
-        Local file: an SMS report, a cumulative image, dark rates or telemetry; a product as the archive hands it out,
-        or a support file.
+        Local file: an SMS report, a cumulative image, dark rates or telemetry; a product as the
+        archive hands it out, or a support file.
 
     Raises
     ------
@@ -62,7 +64,9 @@ async def add_file(database: Database, store: Store, path: Path) -> Added:
         await write_rows(connection, [FileRows(file_id, content.rows)])
         await prefer_newest_schedules(connection)
         counts = {one.model.__tablename__: len(one) for one in content.rows}
-        changed = NewEvent("tables.changed", {"added": stored.name, "rows": counts, "problems": content.problems})
+        changed = NewEvent(
+            "tables.changed", {"added": stored.name, "rows": counts, "problems": content.problems}
+        )
         await record_event(session, None, changed, Outbox())
     return Added(counts, content.problems)
 
@@ -76,9 +80,12 @@ def _name(path: Path) -> FileName:
         raise PermanentError(f"{path}: there is no such file")
     if name is None or not (name.suffix in STANDALONE or is_archived(name)):
         raise PermanentError(
-            f"{path.name} is named as none of these: an SMS report (181137b4.txt), a cumulative image "
-            "(l_2017181000000_00_163_cci.fits), dark rates (orbital_info.json), telemetry (LDCAMPAT.txt), a product of "
-            "the archive (ldfd01vnq_x1d.fits), a support file (_spt, _jit, _jif); raw data and association tables are "
+            f"{path.name} is named as none of these: an SMS report (181137b4.txt), a cumulative "
+            "image "
+            "(l_2017181000000_00_163_cci.fits), dark rates (orbital_info.json), telemetry "
+            "(LDCAMPAT.txt), a product of "
+            "the archive (ldfd01vnq_x1d.fits), a support file (_spt, _jit, _jif); raw data and "
+            "association tables are "
             "taken from a source"
         )
     return name
@@ -95,14 +102,22 @@ def _take(store: Store, path: Path, name: FileName) -> tuple[FileContent, Stored
     return content, store.publish(path, f"added/{digest[:16]}", digest)
 
 
-async def _record(session: AsyncSession, stored: StoredFile, name: FileName, problems: list[str]) -> int:
+async def _record(
+    session: AsyncSession, stored: StoredFile, name: FileName, problems: list[str]
+) -> int:
     """Key of the file, which becomes the current one of its name."""
-    dataset = (await session.execute(select(Dataset).where(Dataset.rootname == name.rootname))).scalar_one_or_none()
+    dataset = (
+        await session.execute(select(Dataset).where(Dataset.rootname == name.rootname))
+    ).scalar_one_or_none()
     if dataset is None:
-        dataset = Dataset(rootname=name.rootname, kind=STANDALONE[name.suffix], state=DatasetState.INGESTED)
+        dataset = Dataset(
+            rootname=name.rootname, kind=STANDALONE[name.suffix], state=DatasetState.INGESTED
+        )
         session.add(dataset)
         await session.flush()
-    await session.execute(update(File).where(File.dataset_id == dataset.id).values(current=False, shown=False))
+    await session.execute(
+        update(File).where(File.dataset_id == dataset.id).values(current=False, shown=False)
+    )
     query = select(File).where(File.path == stored.path, File.name == stored.name)
     file = (await session.execute(query)).scalar_one_or_none()
     if file is None:

@@ -32,10 +32,12 @@ def is_archived(name: FileName) -> bool:
 
 
 async def add_archived(database: Database, store: Store, path: Path, name: FileName) -> FileContent:
-    """Take a product of the archive, or a support file, into the store and its rows into the tables.
+    """Take a product of the archive, or a support file, into the store and its rows into the
+    tables.
 
-    A product joins the archive's generation of its dataset: that of the association that its header names, else that
-    which has its exposure, else one of its own. Where CalCOS has run here, readers go on to see what that made.
+    A product joins the archive's generation of its dataset: that of the association that its header
+    names, else that which has its exposure, else one of its own. Where CalCOS has run here, readers
+    go on to see what that made.
 
     Parameters
     ----------
@@ -69,7 +71,9 @@ async def add_archived(database: Database, store: Store, path: Path, name: FileN
         await session.flush()
         await show_newest(session, {name.rootname})
         counts = {one.model.__tablename__: len(one) for one in content.rows}
-        changed = NewEvent("tables.changed", {"added": stored.name, "rows": counts, "problems": content.problems})
+        changed = NewEvent(
+            "tables.changed", {"added": stored.name, "rows": counts, "problems": content.problems}
+        )
         await record_event(session, None, changed, Outbox())
     return content
 
@@ -95,7 +99,12 @@ async def _dataset(session: AsyncSession, name: FileName, association: str) -> D
     found = await session.execute(select(Dataset).where(Dataset.rootname == rootname))
     dataset = found.scalar_one_or_none()
     if dataset is None and not association:
-        owners = select(Dataset).where(Dataset.members.contains([rootname])).order_by(Dataset.id.desc()).limit(1)
+        owners = (
+            select(Dataset)
+            .where(Dataset.members.contains([rootname]))
+            .order_by(Dataset.id.desc())
+            .limit(1)
+        )
         dataset = (await session.execute(owners)).scalar_one_or_none()
     if dataset is None:
         dataset = Dataset(rootname=rootname, kind=PRODUCTS, state=DatasetState.INGESTED, members=[])
@@ -106,18 +115,30 @@ async def _dataset(session: AsyncSession, name: FileName, association: str) -> D
     return dataset
 
 
-async def _keep_support(session: AsyncSession, dataset_id: int, name: FileName, product: ArchivedProduct) -> None:
+async def _keep_support(
+    session: AsyncSession, dataset_id: int, name: FileName, product: ArchivedProduct
+) -> None:
     """Make a support file the current one of its name."""
     stored = product.stored
-    mine = (File.dataset_id == dataset_id, File.rootname == name.rootname, File.suffix == name.suffix)
+    mine = (
+        File.dataset_id == dataset_id,
+        File.rootname == name.rootname,
+        File.suffix == name.suffix,
+    )
     await session.execute(update(File).where(*mine, File.current).values(current=False))
     query = select(File).where(File.path == stored.path, File.name == stored.name)
     file = (await session.execute(query)).scalar_one_or_none()
     if file is None:
         file = File(
-            dataset_id=dataset_id, origin="raw", path=stored.path, name=stored.name, rootname=name.rootname,
-            suffix=name.suffix, size=stored.size, sha256=stored.sha256,
-        )  # fmt: skip
+            dataset_id=dataset_id,
+            origin="raw",
+            path=stored.path,
+            name=stored.name,
+            rootname=name.rootname,
+            suffix=name.suffix,
+            size=stored.size,
+            sha256=stored.sha256,
+        )
         session.add(file)
     file.current = True
     await session.flush()

@@ -31,7 +31,9 @@ class DatasetFile:
 
 @dataclass(frozen=True)
 class FileContent:
-    """Rows that were read from a file, and what was wrong with it: each problem cost rows or columns."""
+    """Rows that were read from a file, and what was wrong with it: each problem cost rows or
+    columns.
+    """
 
     rows: list[Rows]
     problems: list[str]
@@ -108,7 +110,9 @@ class DatasetReader:
 
     def _fits(self, file: DatasetFile) -> FitsFile:
         if file.id not in self._open:
-            self._open[file.id] = FitsFile(self._opener(file), file.name, self._headers.get(file.id))
+            self._open[file.id] = FitsFile(
+                self._opener(file), file.name, self._headers.get(file.id)
+            )
         return self._open[file.id]
 
     def _opener(self, file: DatasetFile) -> Callable[[], AbstractContextManager[IO[bytes]]]:

@@ -17,7 +17,18 @@ from shared.jobs.events import NewEvent, Outbox, record_event
 
 __all__ = ["describe", "forget"]
 
-_FACTS = ("id", "name", "origin", "path", "size", "sha256", "run_id", "current", "shown", "problems")
+_FACTS = (
+    "id",
+    "name",
+    "origin",
+    "path",
+    "size",
+    "sha256",
+    "run_id",
+    "current",
+    "shown",
+    "problems",
+)
 
 
 async def describe(database: Database, what: str, *, rows: bool = False) -> list[dict[str, Any]]:
@@ -48,7 +59,9 @@ async def describe(database: Database, what: str, *, rows: bool = False) -> list
             {
                 **{name: getattr(file, name) for name in _FACTS},
                 "ingested_at": file.ingested_at.isoformat() if file.ingested_at else None,
-                "tables": await _rows(session, file.id) if rows else await _counts(session, file.id),
+                "tables": await _rows(session, file.id)
+                if rows
+                else await _counts(session, file.id),
             }
             for file in found
         ]
@@ -56,18 +69,24 @@ async def describe(database: Database, what: str, *, rows: bool = False) -> list
 
 async def _files(session: AsyncSession, what: str) -> Sequence[File]:
     name = what.lower()
-    is_it = or_(File.name.in_((what, f"{what}.gz")), File.rootname == name, Dataset.rootname == name)
+    is_it = or_(
+        File.name.in_((what, f"{what}.gz")), File.rootname == name, Dataset.rootname == name
+    )
     query = select(File).join(Dataset).where(is_it).order_by(File.name, File.id)
     found = (await session.execute(query)).scalars().all()
     if not found:
-        raise PermanentError(f"nothing is known of {what}; give a rootname, or the name of a file as in the store")
+        raise PermanentError(
+            f"nothing is known of {what}; give a rootname, or the name of a file as in the store"
+        )
     return found
 
 
 async def _counts(session: AsyncSession, file_id: int) -> dict[str, int]:
     counts = {
         table: (
-            await session.execute(select(func.count()).select_from(model).where(model.file_id == file_id))
+            await session.execute(
+                select(func.count()).select_from(model).where(model.file_id == file_id)
+            )
         ).scalar_one()
         for table, model in SCIENCE_TABLES.items()
     }
@@ -77,7 +96,9 @@ async def _counts(session: AsyncSession, file_id: int) -> dict[str, int]:
 async def _rows(session: AsyncSession, file_id: int) -> dict[str, list[dict[str, Any]]]:
     found = {}
     for table, model in SCIENCE_TABLES.items():
-        columns = (column for column in model.__table__.columns if not isinstance(column.type, LargeBinary))
+        columns = (
+            column for column in model.__table__.columns if not isinstance(column.type, LargeBinary)
+        )
         query = select(*columns).where(model.file_id == file_id).order_by(model.id)
         if rows := (await session.execute(query)).mappings().all():
             found[table] = [dict(row) for row in rows]
@@ -110,14 +131,18 @@ async def forget(database: Database, name: str) -> int:
         await lock_schedules(await session.connection())
         found = [file for file in await _files(session, name) if file.name in (name, f"{name}.gz")]
         if not found:
-            raise PermanentError(f"{name} is the name of no file; `cosmo ingest describe {name}` lists the files")
+            raise PermanentError(
+                f"{name} is the name of no file; `cosmo ingest describe {name}` lists the files"
+            )
         rootnames = {file.rootname for file in found if file.rootname is not None}
         await lock_rootnames(session, rootnames)
         ids = [file.id for file in found]
         counts: Counter[str] = Counter()
         for file_id in ids:
             counts.update(await _counts(session, file_id))
-        await session.execute(update(SourceFile).where(SourceFile.file_id.in_(ids)).values(fetched_identity=None))
+        await session.execute(
+            update(SourceFile).where(SourceFile.file_id.in_(ids)).values(fetched_identity=None)
+        )
         await session.execute(delete(File).where(File.id.in_(ids)))
         await show_newest(session, rootnames)
         await prefer_newest_schedules(await session.connection())

@@ -17,11 +17,14 @@ _PREFER = """
     ), newest AS (
         SELECT DISTINCT ON (sms_id) sms_id, version
         FROM (SELECT DISTINCT sms_id FROM touched) AS ids
-        JOIN files AS f ON f.rootname BETWEEN sms_id AND sms_id || 'zzz' AND f.suffix = 'sms' AND f.shown,
+        JOIN files AS f ON f.rootname BETWEEN sms_id AND sms_id || 'zzz' AND f.suffix = 'sms' AND
+          f.shown,
         substr(f.rootname, :id + 1) AS version
-        ORDER BY sms_id, left(version, 1) COLLATE "C" DESC, length(version) DESC, version COLLATE "C" DESC
+        ORDER BY sms_id, left(version, 1) COLLATE "C" DESC, length(version) DESC,
+          version COLLATE "C" DESC
     ), ranked AS (
-        SELECT t.id, row_number() OVER (PARTITION BY t.exposure ORDER BY t.report DESC, t.id) = 1 AS first
+        SELECT t.id, row_number() OVER (PARTITION BY t.exposure ORDER BY t.report DESC,
+          t.id) = 1 AS first
         FROM touched AS t
         JOIN newest USING (sms_id, version)
         JOIN files AS f ON f.id = t.file_id
@@ -34,18 +37,22 @@ _PREFER = """
 
 
 async def lock_schedules(connection: AsyncConnection) -> None:
-    """Let nobody else write reports until the transaction ends; to be called before its own rows are written.
+    """Let nobody else write reports until the transaction ends.
+
+    To be called before its own rows are written.
 
     Whoever wrote first and asked for the lock then would wait for another one who did the same.
     """
     await connection.execute(text("LOCK TABLE sms IN SHARE ROW EXCLUSIVE MODE"))
 
 
-async def prefer_newest_schedules(connection: AsyncConnection, sms_ids: Collection[str] | None = None) -> None:
+async def prefer_newest_schedules(
+    connection: AsyncConnection, sms_ids: Collection[str] | None = None
+) -> None:
     """Let readers see, of each exposure, the row of the newest report that plans it.
 
-    Of the versions of a report only the newest counts, also where it plans no exposure, and whatever the order in
-    which they came: they go on from b1 to b9, bz and b10.
+    Of the versions of a report only the newest counts, also where it plans no exposure, and
+    whatever the order in which they came: they go on from b1 to b9, bz and b10.
 
     Parameters
     ----------
@@ -56,5 +63,9 @@ async def prefer_newest_schedules(connection: AsyncConnection, sms_ids: Collecti
     """
     # Those that no longer count first: an index sees to it that an exposure has one.
     for wanted in (False, True):
-        values = {"ids": None if sms_ids is None else sorted(sms_ids), "wanted": wanted, "id": REPORT_ID}
+        values = {
+            "ids": None if sms_ids is None else sorted(sms_ids),
+            "wanted": wanted,
+            "id": REPORT_ID,
+        }
         await connection.execute(text(_PREFER), values)

@@ -25,7 +25,10 @@ from shared.store import Store
 __all__ = ["IngestService"]
 
 _THREADS = 2
-"""Files of a dataset read at once; most of the time goes to inflating them, outside the interpreter lock."""
+"""Files of a dataset read at once.
+
+Most of the time goes to inflating them, outside the interpreter lock.
+"""
 
 
 class IngestService:
@@ -38,7 +41,8 @@ class IngestService:
     store
         Where the files are.
     references
-        Folder with the reference files, for the lamp templates' FP-POS displacements; None where there is none.
+        Folder with the reference files, for the lamp templates' FP-POS displacements; None where
+        there is none.
     """
 
     def __init__(self, database: Database, store: Store, references: Path | None) -> None:
@@ -47,21 +51,35 @@ class IngestService:
         self._references = References(references)
 
     async def ingest_raw(self, job: ClaimedJob) -> Completion:
-        """Rows of the raw files: headers, support, jitter, acquisitions; and of reports and the like."""
+        """Rows of the raw files: headers, support, jitter, acquisitions.
+
+        And of reports and the like.
+        """
         return await self._ingest(job, "raw")
 
     async def ingest_products(self, job: ClaimedJob) -> Completion:
-        """Rows of what the calibration made: spectra, lamp flashes, darks, stims, pulse heights, gain."""
+        """Rows of what the calibration made: spectra, lamp flashes, darks, stims, pulse heights,
+        gain.
+        """
         return await self._ingest(job, "product")
 
     async def _ingest(self, job: ClaimedJob, origin: str) -> Completion:
         async with self._database.session() as session:
-            query = select(File).where(File.dataset_id == job.dataset_id, File.current).order_by(File.name)
+            query = (
+                select(File)
+                .where(File.dataset_id == job.dataset_id, File.current)
+                .order_by(File.name)
+            )
             current = (await session.execute(query)).scalars().all()
         mine = {file.id for file in current if file.origin == origin}
-        files = [DatasetFile(file.id, file.path, file.name, file.rootname, file.suffix) for file in current]
+        files = [
+            DatasetFile(file.id, file.path, file.name, file.rootname, file.suffix)
+            for file in current
+        ]
         reader = DatasetReader(self._store, files, self._references)
-        contents = await asyncio.to_thread(_read, reader, [file for file in files if file.id in mine])
+        contents = await asyncio.to_thread(
+            _read, reader, [file for file in files if file.id in mine]
+        )
         check_readable(contents.values())
         rows = {file_id: content.rows for file_id, content in contents.items()}
         problems = {file_id: content.problems for file_id, content in contents.items()}
@@ -73,7 +91,9 @@ class IngestService:
                 await lock_schedules(connection)
             rootnames = await _rootnames(session, job.dataset_id)
             await lock_rootnames(session, rootnames)
-            await write_rows(connection, [FileRows(file_id, found) for file_id, found in rows.items()])
+            await write_rows(
+                connection, [FileRows(file_id, found) for file_id, found in rows.items()]
+            )
             await _retire(session, job.dataset_id, origin, mine)
             await show_newest(session, rootnames, mine)
             await _note(session, problems)
@@ -94,12 +114,18 @@ def _read(reader: DatasetReader, files: Sequence[DatasetFile]) -> dict[int, File
 async def _note(session: AsyncSession, problems: Mapping[int, list[str]]) -> None:
     """Write what was wrong with files, in place of what an earlier look at them said."""
     for file_id, found in problems.items():
-        await session.execute(update(File).where(File.id == file_id, File.problems != found).values(problems=found))
+        await session.execute(
+            update(File).where(File.id == file_id, File.problems != found).values(problems=found)
+        )
 
 
 def _sms_ids(files: Iterable[DatasetFile]) -> set[str]:
     """Ids of the SMS reports among files, of those too that plan no exposure."""
-    return {file.rootname[:REPORT_ID] for file in files if file.suffix == "sms" and file.rootname is not None}
+    return {
+        file.rootname[:REPORT_ID]
+        for file in files
+        if file.suffix == "sms" and file.rootname is not None
+    }
 
 
 def _count(files: Iterable[Sequence[Rows]]) -> dict[str, int]:
@@ -116,8 +142,15 @@ async def _rootnames(session: AsyncSession, dataset_id: int) -> set[str]:
     return {str(rootname) for rootname in (await session.execute(query.distinct())).scalars()}
 
 
-async def _retire(session: AsyncSession, dataset_id: int, origin: str, file_ids: Collection[int]) -> None:
+async def _retire(
+    session: AsyncSession, dataset_id: int, origin: str, file_ids: Collection[int]
+) -> None:
     """Let these files take the place of the earlier generation's."""
-    earlier = (File.dataset_id == dataset_id, File.origin == origin, File.id.not_in(file_ids), File.shown)
+    earlier = (
+        File.dataset_id == dataset_id,
+        File.origin == origin,
+        File.id.not_in(file_ids),
+        File.shown,
+    )
     await session.execute(update(File).where(*earlier).values(shown=False))
     await session.execute(update(File).where(File.id.in_(file_ids)).values(ingested_at=func.now()))

@@ -1,8 +1,9 @@
-"""Which rows readers see where several files have them: one file of each kind and rootname, one row of each rootname.
+"""Which rows readers see where several files have them: one file of each kind and rootname, one row
+of each rootname.
 
-An exposure may belong to several datasets (the member of two associations), each of which has its file. Readers see
-that of the newest run; of what no run made, the file that came last. What the archive calibrated gives way to any run
-of CalCOS here.
+An exposure may belong to several datasets (the member of two associations), each of which has its
+file. Readers see that of the newest run; of what no run made, the file that came last. What the
+archive calibrated gives way to any run of CalCOS here.
 """
 
 from collections.abc import Collection
@@ -22,17 +23,23 @@ PREFERRED_TABLES = tuple(
     for table, model in SCIENCE_TABLES.items()
     if issubclass(model, PreferredRow) and model is not ScheduledExposure
 )
-"""Tables of which each rootname has one preferred row, or one for each segment; schedules have their own rule."""
+"""Tables of which each rootname has one preferred row, or one for each segment.
+
+Schedules have their own rule.
+"""
 
 _LOCK = """
     SELECT pg_advisory_xact_lock(:space, key) FROM (
-        SELECT DISTINCT hashtext(rootname) AS key FROM unnest(CAST(:rootnames AS text[])) AS rootname ORDER BY key
+        SELECT DISTINCT hashtext(rootname) AS key FROM
+          unnest(CAST(:rootnames AS text[])) AS rootname ORDER BY key
     ) AS keys
 """
 _NEWEST = """
-    SELECT DISTINCT ON (f.rootname, f.suffix) f.id FROM files AS f LEFT JOIN runs AS r ON r.id = f.run_id
+    SELECT DISTINCT ON (f.rootname, f.suffix) f.id FROM
+      files AS f LEFT JOIN runs AS r ON r.id = f.run_id
     WHERE f.rootname = ANY(CAST(:rootnames AS text[]))
-        AND (f.shown OR f.id = ANY(CAST(:ids AS bigint[])) OR (f.current AND f.ingested_at IS NOT NULL))
+        AND (f.shown OR f.id = ANY(CAST(:ids AS bigint[])) OR (f.current AND
+          f.ingested_at IS NOT NULL))
     ORDER BY f.rootname, f.suffix, coalesce(r.kind = 'archive', f.origin = 'product'),
         f.run_id DESC NULLS LAST, f.id DESC
 """
@@ -46,12 +53,14 @@ _MARK = """
     )
     UPDATE {table} AS marked SET preferred = :wanted
     FROM {table} AS t LEFT JOIN ranked ON ranked.id = t.id AND ranked.rank = 1
-    WHERE marked.id = t.id AND t.preferred != :wanted AND (ranked.id IS NOT NULL) = :wanted AND {chosen}
+    WHERE marked.id = t.id AND t.preferred != :wanted AND (ranked.id IS NOT NULL) = :wanted AND
+      {chosen}
 """
 
 
 async def lock_rootnames(session: AsyncSession, rootnames: Collection[str]) -> None:
-    """Let no other transaction change which rows of these rootnames readers see, until this one ends.
+    """Let no other transaction change which rows of these rootnames readers see, until this one
+    ends.
 
     Parameters
     ----------
@@ -63,7 +72,9 @@ async def lock_rootnames(session: AsyncSession, rootnames: Collection[str]) -> N
     await session.execute(text(_LOCK), {"space": ROOTNAMES, "rootnames": list(rootnames)})
 
 
-async def show_newest(session: AsyncSession, rootnames: Collection[str], ingested: Collection[int] = ()) -> None:
+async def show_newest(
+    session: AsyncSession, rootnames: Collection[str], ingested: Collection[int] = ()
+) -> None:
     """Let readers see the newest file of each kind of some rootnames, and its rows.
 
     Parameters
@@ -80,7 +91,9 @@ async def show_newest(session: AsyncSession, rootnames: Collection[str], ingeste
     newest = list(found.scalars())
     # The old ones first: an index sees to it that there is one.
     await session.execute(
-        update(File).where(File.rootname.in_(roots), File.shown, File.id.not_in(newest)).values(shown=False)
+        update(File)
+        .where(File.rootname.in_(roots), File.shown, File.id.not_in(newest))
+        .values(shown=False)
     )
     await session.execute(update(File).where(File.id.in_(newest), ~File.shown).values(shown=True))
     await mark_preferred(session, PREFERRED_TABLES, roots)
@@ -89,7 +102,8 @@ async def show_newest(session: AsyncSession, rootnames: Collection[str], ingeste
 async def mark_preferred(
     session: AsyncSession, tables: Collection[str], rootnames: Collection[str] | None = None
 ) -> None:
-    """Bring the flags ``preferred`` to what the files that are shown say: of each rootname the rows of the best kind.
+    """Bring the flags ``preferred`` to what the files that are shown say: of each rootname the rows
+    of the best kind.
 
     Parameters
     ----------
@@ -101,8 +115,12 @@ async def mark_preferred(
         Rootnames; None for all.
     """
     chosen = "true" if rootnames is None else "t.rootname = ANY(CAST(:rootnames AS text[]))"
-    values = {"kinds": list(HEADER_PREFERENCE)} | ({} if rootnames is None else {"rootnames": sorted(rootnames)})
+    values = {"kinds": list(HEADER_PREFERENCE)} | (
+        {} if rootnames is None else {"rootnames": sorted(rootnames)}
+    )
     for table in tables:
         # The old ones first, as above.
         for wanted in (False, True):
-            await session.execute(text(_MARK.format(table=table, chosen=chosen)), values | {"wanted": wanted})
+            await session.execute(
+                text(_MARK.format(table=table, chosen=chosen)), values | {"wanted": wanted}
+            )

@@ -36,7 +36,8 @@ class FileRows:
 async def write_rows(connection: AsyncConnection, files: Sequence[FileRows]) -> None:
     """Put the rows of files in place of those that were there; the same files twice change nothing.
 
-    None of them is preferred: which are is told when all are there (`services.ingestor.visibility`).
+    None of them is preferred: which are is told when all are there
+    (`services.ingestor.visibility`).
 
     Parameters
     ----------
@@ -56,7 +57,9 @@ async def write_rows(connection: AsyncConnection, files: Sequence[FileRows]) -> 
     await copy_rows(connection, files)
 
 
-async def copy_rows(connection: AsyncConnection, files: Sequence[FileRows], schema: str | None = None) -> int:
+async def copy_rows(
+    connection: AsyncConnection, files: Sequence[FileRows], schema: str | None = None
+) -> int:
     """Add rows, of which none is there yet.
 
     Parameters
@@ -94,7 +97,9 @@ async def copy_rows(connection: AsyncConnection, files: Sequence[FileRows], sche
 
 
 def _models(files: Iterable[FileRows]) -> list[type[ScienceRow]]:
-    return sorted({rows.model for file in files for rows in file.rows}, key=lambda model: model.__tablename__)
+    return sorted(
+        {rows.model for file in files for rows in file.rows}, key=lambda model: model.__tablename__
+    )
 
 
 def _table(model: type[ScienceRow]) -> Table:
@@ -113,7 +118,10 @@ def _records(
             if rows.model is not model:
                 continue
             if ordinal + len(rows) > ROWS_PER_FILE:
-                raise PermanentError(f"file {file.file_id} has more than {ROWS_PER_FILE} rows of {model.__tablename__}")
+                raise PermanentError(
+                    f"file {file.file_id} has more than {ROWS_PER_FILE} rows of "
+                    f"{model.__tablename__}"
+                )
             for record in rows.records(values):
                 yield (*(row_key(file.file_id, ordinal), file.file_id, False)[:keys], *record)
                 ordinal += 1

@@ -20,12 +20,14 @@ _GRACE_SECONDS = 5
 _TICKS = 10
 """Ticks of the server in a second."""
 _SWITCH_SECONDS = 0.0005
-"""After which the answering thread lets others go on, such as those that read files: by default each of their steps
-waits ten times as long for it."""
+"""After which the answering thread lets others go on, such as those that read files: by default
+each of their steps waits ten times as long for it."""
 
 
 class _Server(uvicorn.Server):
-    """Looks after the connections, and ends the event streams on a signal, which else would take all of its grace."""
+    """Looks after the connections, and ends the event streams on a signal, which else would take
+    all of its grace.
+    """
 
     async def on_tick(self, counter: int) -> bool:
         if counter % _TICKS == 0:

@@ -23,7 +23,8 @@ from shared.database.models.operations import Event
 __all__ = ["Answers"]
 
 _LARGEST, _MOST_BYTES, _MOST_ON_DISK = 2_000_000, 64_000_000, 256_000_000
-"""Bytes of an answer that is worth keeping in memory, and of all that are kept there and on disk."""
+"""Bytes of an answer that is worth keeping in memory, and of all that are kept there and on disk.
+"""
 _MINUTE = 60.0
 """For so long is kept what tells of freshness: data grow stale by the clock, s."""
 
@@ -70,7 +71,8 @@ class Answers:
         ages: bool = False,
         variant: str = "",
     ) -> Response:
-        """Answer a request: not at all where the client has it, as before where nothing changed, else anew.
+        """Answer a request: not at all where the client has it, as before where nothing changed,
+        else anew.
 
         Parameters
         ----------
@@ -87,7 +89,8 @@ class Answers:
         ages
             Whether it tells of freshness.
         variant
-            What else than the address and the format that is asked for tells the answer from others.
+            What else than the address and the format that is asked for tells the answer from
+            others.
         """
         version = await self._version(session, monitor, ages=ages)
         # The same address is answered in the format that is asked for.
@@ -142,7 +145,9 @@ class Answers:
         return found
 
     async def _version(self, session: AsyncSession, monitor: str | None, *, ages: bool) -> str:
-        """Name the state that answers are about: of the last run, alert or acknowledgement, and of this minute."""
+        """Name the state that answers are about: of the last run, alert or acknowledgement, and of
+        this minute.
+        """
         told = self._notices.told  # what comes while the database answers is for the next time
         before, version = self._newest.get(monitor, (None, ""))
         if told is None or told != before:
@@ -155,7 +160,9 @@ class Answers:
 async def _newest(session: AsyncSession, monitor: str | None) -> str:
     """Newest run and newest event of a monitor, or of all."""
     run, happened = (
-        select(func.max(table.id)).where(table.monitor == monitor if monitor else table.monitor.is_not(None))
+        select(func.max(table.id)).where(
+            table.monitor == monitor if monitor else table.monitor.is_not(None)
+        )
         for table in (MonitorRun, Event)
     )
     row = (await session.execute(select(run.scalar_subquery(), happened.scalar_subquery()))).one()

@@ -59,12 +59,16 @@ async def _icon() -> FileResponse:
 
 async def _plotly_script() -> FileResponse:
     """Library that draws the monitors' figures, as its package has it."""
-    return FileResponse(_PLOTLY, media_type="text/javascript", headers={"Cache-Control": "max-age=86400"})
+    return FileResponse(
+        _PLOTLY, media_type="text/javascript", headers={"Cache-Control": "max-age=86400"}
+    )
 
 
 @asynccontextmanager
 async def _schema_watch(database: Database) -> AsyncIterator[None]:
-    """Refuse an outdated schema; where Postgres is down, answer that meanwhile, and look when it is back.
+    """Refuse an outdated schema.
+
+    Where Postgres is down, answer that meanwhile, and look when it is back.
 
     Raises
     ------
@@ -95,12 +99,16 @@ async def _refuse_late(database: Database) -> None:
 
 
 class _Application(FastAPI):
-    """The application, with the guard outside of everything else, so that every answer passes it."""
+    """The application, with the guard outside of everything else, so that every answer passes
+    it.
+    """
 
     def build_middleware_stack(self) -> ASGIApp:
         context: Context = self.state.context
         inner = super().build_middleware_stack()
-        return Guard(inner, context.settings.api, context.database, RequiredScopes(self.routes), _UPLOADS)
+        return Guard(
+            inner, context.settings.api, context.database, RequiredScopes(self.routes), _UPLOADS
+        )
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -111,7 +119,9 @@ def create_app(settings: Settings) -> FastAPI:
     settings
         Settings in force.
     """
-    database = Database(settings.database_url, statement_timeout=settings.api.statement_timeout, pool_size=10)
+    database = Database(
+        settings.database_url, statement_timeout=settings.api.statement_timeout, pool_size=10
+    )
 
     notices = Notices(database)
 
@@ -132,14 +142,28 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     store = Store(settings.store_url)
-    app.state.context = Context(settings, database, store, notices, Answers(notices), Artifacts(store))
+    app.state.context = Context(
+        settings, database, store, notices, Answers(notices), Artifacts(store)
+    )
     errors.install(app)
     app.add_middleware(Tracing)
     api = APIRouter(prefix="/api/v1")
     # Routes are tried in turn: those that are asked for most come first.
     api.include_router(monitors.router)
     api.include_router(monitors.artifacts_router)
-    for module in (alerts, datasets, calibrations, comparisons, files, tables, jobs, status, events, references, audit):
+    for module in (
+        alerts,
+        datasets,
+        calibrations,
+        comparisons,
+        files,
+        tables,
+        jobs,
+        status,
+        events,
+        references,
+        audit,
+    ):
         api.include_router(module.router)
     app.include_router(api)
 

@@ -19,7 +19,9 @@ _LARGEST, _MOST_BYTES = 2_000_000, 64_000_000
 
 
 class Artifacts:
-    """Artifacts by number; small ones that were asked for last are kept in memory, since none ever changes.
+    """Artifacts by number.
+
+    Small ones that were asked for last are kept in memory, since none ever changes.
 
     Parameters
     ----------
@@ -46,14 +48,17 @@ class Artifacts:
         Raises
         ------
         ApiError
-            404 if there is none, 416 for a range outside the file, 410 if neither memory nor the store has it.
+            404 if there is none, 416 for a range outside the file, 410 if neither memory nor the
+            store has it.
         """
         kept = self._kept.find(number)
         if kept is not None:
             return await serve_content(self._store, kept[0], conditions, kept[1])
         row = await session.get(Artifact, number)
         if row is None:
-            raise ApiError(404, "unknown_artifact", f"no artifact {number}; a monitor's page lists its own")
+            raise ApiError(
+                404, "unknown_artifact", f"no artifact {number}; a monitor's page lists its own"
+            )
         file = StoredFile(row.path, row.name, row.size, row.sha256)
         await session.close()
         response = await serve_content(self._store, file, conditions)

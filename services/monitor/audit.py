@@ -87,4 +87,7 @@ async def list_entries(
         query = query.where(AuditEntry.id < before)
     found, more = split((await session.execute(query.limit(limit + 1))).scalars().all(), limit)
     names = ("id", "token", "method", "path", "subject", "status")
-    return [{**{name: getattr(entry, name) for name in names}, "at": entry.at.isoformat()} for entry in found], more
+    return [
+        {**{name: getattr(entry, name) for name in names}, "at": entry.at.isoformat()}
+        for entry in found
+    ], more

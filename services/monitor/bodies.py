@@ -11,7 +11,9 @@ _MOST_ELEMENTS, _MOST_TEXT, _MOST_DEPTH = 1000, 10_000, 20
 
 
 class RequestModel(BaseModel):
-    """Body of a request: no unknown fields, no list, text or depth beyond what anybody means to send."""
+    """Body of a request: no unknown fields, no list, text or depth beyond what anybody means to
+    send.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -23,7 +25,9 @@ class RequestModel(BaseModel):
             value, place = waiting.pop()
             where = ".".join(map(str, place)) or "the body"
             if isinstance(value, str) and len(value) > _MOST_TEXT:
-                raise ValueError(f"{where} has {len(value)} characters; a text may have {_MOST_TEXT}")
+                raise ValueError(
+                    f"{where} has {len(value)} characters; a text may have {_MOST_TEXT}"
+                )
             if not isinstance(value, (list, dict)):
                 continue
             if len(value) > _MOST_ELEMENTS:

@@ -12,7 +12,15 @@ from services.monitor.errors import ApiError
 from services.monitor.paging import decode_cursor, split
 from shared.database.models.operations import Attempt, Dataset, DatasetState, Event, File, Job, Run
 
-__all__ = ["Choice", "dataset_summary", "describe_dataset", "find_dataset", "list_page", "member_of", "timeline_of"]
+__all__ = [
+    "Choice",
+    "dataset_summary",
+    "describe_dataset",
+    "find_dataset",
+    "list_page",
+    "member_of",
+    "timeline_of",
+]
 
 
 def dataset_summary(dataset: Dataset) -> dict[str, Any]:
@@ -37,7 +45,9 @@ def dataset_summary(dataset: Dataset) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Choice:
-    """Which datasets are listed: state, kind, beginning of the rootname, changed at or after a time."""
+    """Which datasets are listed: state, kind, beginning of the rootname, changed at or after a
+    time.
+    """
 
     state: DatasetState | None = None
     kind: str | None = None
@@ -62,7 +72,11 @@ async def list_page(
     session: AsyncSession, choice: Choice, limit: int, cursor: str | None
 ) -> tuple[Sequence[Dataset], list[Any] | None]:
     """Datasets, newest change first, and the key of the last one when there are more behind it."""
-    query = select(Dataset).where(*choice.conditions()).order_by(Dataset.updated_at.desc(), Dataset.id.desc())
+    query = (
+        select(Dataset)
+        .where(*choice.conditions())
+        .order_by(Dataset.updated_at.desc(), Dataset.id.desc())
+    )
     if (after := decode_cursor(cursor, datetime.fromisoformat, int)) is not None:
         query = query.where(tuple_(Dataset.updated_at, Dataset.id) < (after[0], after[1]))
     found, more = split((await session.execute(query.limit(limit + 1))).scalars().all(), limit)
@@ -83,35 +97,81 @@ async def find_dataset(session: AsyncSession, rootname: str) -> Dataset:
         404 if there is none.
     """
     rootname = rootname.lower()
-    found = (await session.execute(select(Dataset).where(Dataset.rootname == rootname))).scalar_one_or_none()
+    found = (
+        await session.execute(select(Dataset).where(Dataset.rootname == rootname))
+    ).scalar_one_or_none()
     if found is None:
-        by_file = select(Dataset).join(File).where(File.rootname == rootname).order_by(Dataset.id).limit(1)
+        by_file = (
+            select(Dataset)
+            .join(File)
+            .where(File.rootname == rootname)
+            .order_by(Dataset.id)
+            .limit(1)
+        )
         found = (await session.execute(by_file)).scalar_one_or_none()
     if found is None:
-        raise ApiError(404, "unknown_dataset", f"no dataset {rootname}; /api/v1/datasets lists those that there are")
+        raise ApiError(
+            404,
+            "unknown_dataset",
+            f"no dataset {rootname}; /api/v1/datasets lists those that there are",
+        )
     return found
 
 
 def _file(file: File) -> dict[str, Any]:
-    names = ("id", "name", "rootname", "suffix", "origin", "size", "sha256", "run_id", "current", "problems")
-    return {name: getattr(file, name) for name in names} | {"created_at": file.created_at.isoformat()}
+    names = (
+        "id",
+        "name",
+        "rootname",
+        "suffix",
+        "origin",
+        "size",
+        "sha256",
+        "run_id",
+        "current",
+        "problems",
+    )
+    return {name: getattr(file, name) for name in names} | {
+        "created_at": file.created_at.isoformat()
+    }
 
 
 def _run(run: Run) -> dict[str, Any]:
     names = (
-        "id", "job_id", "attempt", "kind", "provenance", "current", "calcos_version", "inputs", "references",
-        "switches", "randseeds", "accepted_missing", "warnings", "exit_status", "signal", "error", "wall_seconds",
-        "cpu_seconds", "peak_rss_mb", "trailer",
-    )  # fmt: skip
+        "id",
+        "job_id",
+        "attempt",
+        "kind",
+        "provenance",
+        "current",
+        "calcos_version",
+        "inputs",
+        "references",
+        "switches",
+        "randseeds",
+        "accepted_missing",
+        "warnings",
+        "exit_status",
+        "signal",
+        "error",
+        "wall_seconds",
+        "cpu_seconds",
+        "peak_rss_mb",
+        "trailer",
+    )
     return {name: getattr(run, name) for name in names} | {"created_at": run.created_at.isoformat()}
 
 
 async def describe_dataset(session: AsyncSession, dataset: Dataset) -> dict[str, Any]:
     """State, current files and runs of a dataset."""
     files = await session.execute(
-        select(File).where(File.dataset_id == dataset.id, File.current).order_by(File.origin.desc(), File.name)
+        select(File)
+        .where(File.dataset_id == dataset.id, File.current)
+        .order_by(File.origin.desc(), File.name)
     )
-    runs = await session.execute(select(Run).where(Run.dataset_id == dataset.id).order_by(Run.id.desc()))
+    runs = await session.execute(
+        select(Run).where(Run.dataset_id == dataset.id).order_by(Run.id.desc())
+    )
     current = files.scalars().all()
     return {
         **dataset_summary(dataset),
@@ -125,10 +185,18 @@ async def timeline_of(session: AsyncSession, dataset: Dataset) -> list[dict[str,
     """Events and attempts of a dataset, oldest first."""
     events = await session.execute(select(Event).where(Event.dataset_id == dataset.id))
     items: list[dict[str, Any]] = [
-        {"at": event.at.isoformat(), "id": event.id, "name": event.name, "job_id": event.job_id, "detail": event.detail}
+        {
+            "at": event.at.isoformat(),
+            "id": event.id,
+            "name": event.name,
+            "job_id": event.job_id,
+            "detail": event.detail,
+        }
         for event in events.scalars()
     ]
-    attempts = await session.execute(select(Attempt, Job.stage).join(Job).where(Job.dataset_id == dataset.id))
+    attempts = await session.execute(
+        select(Attempt, Job.stage).join(Job).where(Job.dataset_id == dataset.id)
+    )
     for attempt, stage in attempts:
         detail = {
             "stage": stage,

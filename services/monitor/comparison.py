@@ -23,7 +23,10 @@ _UNTOLD = ("", "COMMENT", "HISTORY", "FILENAME", "DATE", "CHECKSUM", "DATASUM")
 
 @dataclass(frozen=True)
 class Measured:
-    """What a product has: by segment its columns and quality flags (1-D arrays), if it has spectra; and its headers."""
+    """What a product has: by segment its columns and quality flags (1-D arrays), if it has spectra.
+
+    And its headers.
+    """
 
     columns: Mapping[str, Mapping[str, Array]]
     flags: Mapping[str, np.ndarray[Any, np.dtype[np.int64]]]
@@ -52,7 +55,9 @@ def measure(store: Store, file: File) -> Measured:
             for number, segment in enumerate(names)
         }
         flags = {
-            segment: np.asarray(table["DQ"][number], dtype=np.int64) if "DQ" in table.names else np.zeros(0, np.int64)
+            segment: np.asarray(table["DQ"][number], dtype=np.int64)
+            if "DQ" in table.names
+            else np.zeros(0, np.int64)
             for number, segment in enumerate(names)
         }
         return Measured(columns, flags, headers)
@@ -60,7 +65,9 @@ def measure(store: Store, file: File) -> Measured:
 
 def _cards(header: fits.Header) -> dict[str, Any]:
     return {
-        key: value for key, value in header.items() if key not in _UNTOLD and not isinstance(value, fits.card.Undefined)
+        key: value
+        for key, value in header.items()
+        if key not in _UNTOLD and not isinstance(value, fits.card.Undefined)
     }
 
 
@@ -75,10 +82,10 @@ def compare(first: Measured, second: Measured) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``segments`` with wavelength (Angstrom), both fluxes and errors (erg/s/cm2/Angstrom), their ratio and its error
-        (an upper limit: the photons are the same), its mean weighted by the sensitivity, totals of both, none where the
-        products hold no spectra; ``only_in_one`` with the segments of only one of them; ``headers`` with the cards that
-        differ.
+        ``segments`` with wavelength (Angstrom), both fluxes and errors (erg/s/cm2/Angstrom), their
+        ratio and its error (an upper limit: the photons are the same), its mean weighted by the
+        sensitivity, totals of both, none where the products hold no spectra; ``only_in_one`` with
+        the segments of only one of them; ``headers`` with the cards that differ.
     """
     shared = [name for name in first.columns if name in second.columns]
     return {
@@ -104,11 +111,18 @@ def _ratio(first: Mapping[str, Array], second: Mapping[str, Array]) -> dict[str,
         values if same else np.interp(wavelength, second["WAVELENGTH"], values, np.nan, np.nan)
         for values in (second["FLUX"], second["ERROR"], (second["DQ_WGT"] <= 0).astype(float))
     )
-    finite = np.isfinite(flux) & np.isfinite(first["FLUX"]) & np.isfinite(error) & np.isfinite(first["ERROR"])
+    finite = (
+        np.isfinite(flux)
+        & np.isfinite(first["FLUX"])
+        & np.isfinite(error)
+        & np.isfinite(first["ERROR"])
+    )
     usable = finite & (first["DQ_WGT"] > 0) & (bad == 0) & (first["FLUX"] != 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(usable, flux / first["FLUX"], np.nan)
-        spread = np.where(usable, np.hypot(error, ratio * first["ERROR"]) / np.abs(first["FLUX"]), np.nan)
+        spread = np.where(
+            usable, np.hypot(error, ratio * first["ERROR"]) / np.abs(first["FLUX"]), np.nan
+        )
     taken = (_sensitivity(first), first["FLUX"], first["ERROR"], flux, error)
     mean, deviation = _mean_ratio(*(values[usable] for values in taken))
     return {
@@ -131,17 +145,29 @@ def _mean_ratio(
     if not total:
         return None, None
     mean = float((weight * other).sum()) / total
-    return mean, float(np.sqrt((weight**2 * (other_error**2 + (mean * one_error) ** 2)).sum()) / abs(total))
+    return mean, float(
+        np.sqrt((weight**2 * (other_error**2 + (mean * one_error) ** 2)).sum()) / abs(total)
+    )
 
 
 def _sensitivity(columns: Mapping[str, Array]) -> Array:
-    """Find the rate of a unit of flux: little at the ends of a spectrum, where the noise is far above the light."""
+    """Find the rate of a unit of flux: little at the ends of a spectrum, where the noise is far
+    above the light.
+    """
     flux, even = columns["FLUX"], np.ones_like(columns["FLUX"])
-    return np.divide(columns["NET"], flux, out=np.zeros_like(flux), where=flux != 0) if "NET" in columns else even
+    return (
+        np.divide(columns["NET"], flux, out=np.zeros_like(flux), where=flux != 0)
+        if "NET" in columns
+        else even
+    )
 
 
-def _totals(columns: Mapping[str, Array], flags: np.ndarray[Any, np.dtype[np.int64]]) -> dict[str, Any]:
-    """Sum counts and rates over the points that count, and count the points with each quality flag."""
+def _totals(
+    columns: Mapping[str, Array], flags: np.ndarray[Any, np.dtype[np.int64]]
+) -> dict[str, Any]:
+    """Sum counts and rates over the points that count, and count the points with each quality
+    flag.
+    """
     good = columns["DQ_WGT"] > 0
     sums = {
         name.lower(): float(np.nansum(columns[name][good]))
@@ -149,12 +175,18 @@ def _totals(columns: Mapping[str, Array], flags: np.ndarray[Any, np.dtype[np.int
         if name in columns
     }
     bits = {1 << bit: int(np.count_nonzero(flags & (1 << bit))) for bit in range(15)}
-    return {**sums, "good_points": int(good.sum()), "flags": {str(bit): count for bit, count in bits.items() if count}}
+    return {
+        **sums,
+        "good_points": int(good.sum()),
+        "flags": {str(bit): count for bit, count in bits.items() if count},
+    }
 
 
 def _differences(first: Measured, second: Measured) -> Iterator[dict[str, Any]]:
     nothing: Mapping[str, Any] = {}
-    for extension, (one, other) in enumerate(zip_longest(first.headers, second.headers, fillvalue=nothing)):
+    for extension, (one, other) in enumerate(
+        zip_longest(first.headers, second.headers, fillvalue=nothing)
+    ):
         for keyword in sorted({*one, *other}):
             if one.get(keyword) != other.get(keyword):
                 yield {

@@ -1,4 +1,6 @@
-"""Connections of the web process: how many, and how long each may take, so that slow ones delay nobody else."""
+"""Connections of the web process: how many, and how long each may take, so that slow ones delay
+nobody else.
+"""
 
 import asyncio
 import fcntl
@@ -12,7 +14,9 @@ __all__ = ["Connection", "sweep"]
 
 _MOST = 512
 _HEADER_SECONDS = 10.0
-"""Until the headers of a request are complete, and until the rest of a body that was answered before its end."""
+"""Until the headers of a request are complete, and until the rest of a body that was answered
+before its end.
+"""
 _STALLED_SECONDS = 30.0
 """In which a client takes nothing of its answer."""
 _MOST_HEADERS = 1 << 16
@@ -20,7 +24,10 @@ _MOST_HEADERS = 1 << 16
 
 
 class Connection(HttpToolsProtocol):
-    """A connection whose waits end; where there are too many, the one that has been silent longest makes room."""
+    """A connection whose waits end.
+
+    Where there are too many, the one that has been silent longest makes room.
+    """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection in, or refuse it where all others are being answered."""
@@ -30,7 +37,11 @@ class Connection(HttpToolsProtocol):
         self._is_receiving, self._unread = False, 0
         self._taken_at, self._left = now, 0
         if len(self.connections) > _MOST:
-            others = (other for other in self.connections if isinstance(other, Connection) and other is not self)
+            others = (
+                other
+                for other in self.connections
+                if isinstance(other, Connection) and other is not self
+            )
             silent = [other for other in others if other.is_silent]
             if silent:
                 min(silent, key=lambda other: other._silent_since).transport.abort()
@@ -47,7 +58,10 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self.is_silent and not self._is_timed:
-            self._silent_since, self._is_timed = self.loop.time(), True  # the first bytes of a further request
+            self._silent_since, self._is_timed = (
+                self.loop.time(),
+                True,
+            )  # the first bytes of a further request
         self._unread += len(data)
         super().data_received(data)
         if self._unread > _MOST_HEADERS:
@@ -69,8 +83,13 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request, of which a part may have come, or for the rest of one that is answered already."""
-        self._silent_since, self._is_timed = self.loop.time(), self._is_receiving or self._unread > 0
+        """Wait for the next request, of which a part may have come, or for the rest of one that is
+        answered already.
+        """
+        self._silent_since, self._is_timed = (
+            self.loop.time(),
+            self._is_receiving or self._unread > 0,
+        )
         super().on_response_complete()
 
     def resume_writing(self) -> None:
@@ -79,11 +98,15 @@ class Connection(HttpToolsProtocol):
         super().resume_writing()
 
     def _unacknowledged(self) -> int:
-        """Count the bytes that the kernel has and the client has not acknowledged: also those to one that vanished."""
+        """Count the bytes that the kernel has and the client has not acknowledged: also those to
+        one that vanished.
+        """
         carrier = self.transport.get_extra_info("socket")
         if carrier is None or carrier.fileno() < 0 or not hasattr(termios, "TIOCOUTQ"):
             return 0
-        return int(struct.unpack("i", fcntl.ioctl(carrier.fileno(), termios.TIOCOUTQ, b"\0" * 4))[0])
+        return int(
+            struct.unpack("i", fcntl.ioctl(carrier.fileno(), termios.TIOCOUTQ, b"\0" * 4))[0]
+        )
 
     def check(self, now: float) -> None:
         """End a wait that has been too long."""
@@ -101,7 +124,10 @@ class Connection(HttpToolsProtocol):
         if not self.is_silent or self._is_receiving:
             self.transport.abort()
         elif not self.transport.is_closing():
-            head = b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+            head = (
+                b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: "
+                b"close\r\n\r\n"
+            )
             self.transport.write(STATUS_LINE[status] + head % len(message) + message.encode())
             self.transport.close()
 

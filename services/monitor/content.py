@@ -23,7 +23,9 @@ _RANGE = re.compile(r"^bytes=(\d{0,18})-(\d{0,18})$", re.ASCII)
 
 
 def _bounds(text: str, size: int) -> tuple[int, int] | None:
-    """First and last byte of a range; None for one that is to be ignored (RFC 9110, 14.2: several, or malformed).
+    """First and last byte of a range.
+
+    None for one that is to be ignored (RFC 9110, 14.2: several, or malformed).
 
     Raises
     ------
@@ -45,7 +47,9 @@ def _bounds(text: str, size: int) -> tuple[int, int] | None:
 
 
 def _open(store: Store, path: str, start: int) -> tuple[ExitStack, IO[bytes]]:
-    """Open before the status is sent, so that a file that is gone is an error and not a broken answer."""
+    """Open before the status is sent, so that a file that is gone is an error and not a broken
+    answer.
+    """
     with ExitStack() as stack:
         stream = stack.enter_context(store.open(path))
         stream.seek(start)
@@ -53,7 +57,10 @@ def _open(store: Store, path: str, start: int) -> tuple[ExitStack, IO[bytes]]:
 
 
 def _read(store: Store, path: str, start: int, length: int) -> bytes:
-    """Read a part that is small; in one thread, since each change between two waits for those that compute."""
+    """Read a part that is small.
+
+    In one thread, since each change between two waits for those that compute.
+    """
     with store.open(path) as stream:
         stream.seek(start)
         return stream.read(length)
@@ -67,11 +74,15 @@ def _chunks(stack: ExitStack, stream: IO[bytes], left: int) -> Iterator[bytes]:
 
 
 def _matches(condition: str, etag: str) -> bool:
-    return condition.strip() == "*" or etag in (part.strip().removeprefix("W/") for part in condition.split(","))
+    return condition.strip() == "*" or etag in (
+        part.strip().removeprefix("W/") for part in condition.split(",")
+    )
 
 
 class Conditions:
-    """Headers by which a client asks for a part of a file, or only for one that it does not have."""
+    """Headers by which a client asks for a part of a file, or only for one that it does not
+    have.
+    """
 
     def __init__(
         self,
@@ -85,7 +96,9 @@ class Conditions:
 ContentQuery = Annotated[Conditions, Depends()]
 
 
-async def serve_content(store: Store, file: StoredFile, conditions: Conditions, whole: bytes | None = None) -> Response:
+async def serve_content(
+    store: Store, file: StoredFile, conditions: Conditions, whole: bytes | None = None
+) -> Response:
     """Stream a stored file.
 
     Parameters
@@ -130,12 +143,19 @@ async def serve_content(store: Store, file: StoredFile, conditions: Conditions, 
         stack, stream = await run_in_threadpool(_open, store, path, start)
     except PermanentError as error:
         raise ApiError(410, "file_gone", str(error)) from error
-    return StreamingResponse(_chunks(stack, stream, length), status, headers, "application/octet-stream")
+    return StreamingResponse(
+        _chunks(stack, stream, length), status, headers, "application/octet-stream"
+    )
 
 
 async def serve_row(
     session: AsyncSession, store: Store, row: File | UploadedReference, conditions: Conditions
 ) -> Response:
-    """Stream the file that a row is about (`serve_content`); the connection to the database is not held meanwhile."""
+    """Stream the file that a row is about (`serve_content`).
+
+    The connection to the database is not held meanwhile.
+    """
     await session.close()
-    return await serve_content(store, StoredFile(row.path, row.name, row.size, row.sha256), conditions)
+    return await serve_content(
+        store, StoredFile(row.path, row.name, row.size, row.sha256), conditions
+    )

@@ -15,7 +15,15 @@ from shared.database.engine import Database
 from shared.settings import Scope, Settings
 from shared.store import Store
 
-__all__ = ["Administrator", "Context", "CurrentContext", "Operator", "Recalibrator", "Session", "Subscriber"]
+__all__ = [
+    "Administrator",
+    "Context",
+    "CurrentContext",
+    "Operator",
+    "Recalibrator",
+    "Session",
+    "Subscriber",
+]
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,8 @@ async def _session(context: CurrentContext) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-# Function scope: the connection goes back before the answer is sent, so that slow readers hold none.
+# Function scope: the connection goes back before the answer is sent, so that slow readers hold
+# none.
 Session = Annotated[AsyncSession, Depends(_session, scope="function")]
 
 

@@ -43,11 +43,16 @@ class RequiredScopes:
     def of(self, request: AsgiScope) -> Scope | None:
         """Find the scope that a request needs; None where its route declares none."""
         path, method = request["path"], request["method"]
-        return next((scope for regex, known, scope in self._known if known == method and regex.match(path)), None)
+        return next(
+            (scope for regex, known, scope in self._known if known == method and regex.match(path)),
+            None,
+        )
 
 
 async def refuse_unknown_parameters(request: Request) -> None:
-    """Refuse query parameters that a route does not declare; where `takes_filters` is set, they are columns.
+    """Refuse query parameters that a route does not declare.
+
+    Where `takes_filters` is set, they are columns.
 
     Raises
     ------
@@ -56,7 +61,9 @@ async def refuse_unknown_parameters(request: Request) -> None:
     """
     route = request.scope["route"]
     parts = list(_nested(route.dependant))
-    if not request.query_params or any(getattr(part.call, "takes_filters", False) for part in parts):
+    if not request.query_params or any(
+        getattr(part.call, "takes_filters", False) for part in parts
+    ):
         return
     known = sorted({parameter.alias for part in parts for parameter in part.query_params})
     for name in request.query_params:

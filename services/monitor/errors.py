@@ -1,4 +1,6 @@
-"""Errors: one shape in the API, ``{"error": {"type", "message", "detail"}}``, and a page where a page was asked for."""
+"""Errors: one shape in the API, ``{"error": {"type", "message", "detail"}}``, and a page where a
+page was asked for.
+"""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -19,7 +21,9 @@ __all__ = ["ApiError", "answer_error", "beyond_quota", "install"]
 
 _QUERY_CANCELED = "57014"
 _DATA_EXCEPTIONS = "22"
-"""Class of the SQLSTATEs of values that a column cannot have (PostgreSQL documentation, appendix A)."""
+"""Class of the SQLSTATEs of values that a column cannot have (PostgreSQL documentation, appendix
+A).
+"""
 
 
 class ApiError(Exception):
@@ -40,7 +44,12 @@ class ApiError(Exception):
     """
 
     def __init__(
-        self, status: int, kind: str, message: str, detail: Any = None, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        kind: str,
+        message: str,
+        detail: Any = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status, self.kind, self.message = status, kind, message
@@ -49,7 +58,10 @@ class ApiError(Exception):
 
 def beyond_quota(most: int) -> ApiError:
     """Error of a recalibration too many."""
-    message = f"{most} recalibrations of its token wait or run; wait for one of them, or cancel one that waits"
+    message = (
+        f"{most} recalibrations of its token wait or run; wait for one of them, or cancel "
+        "one that waits"
+    )
     return ApiError(429, "quota", message, headers={"Retry-After": "60"})
 
 
@@ -62,9 +74,13 @@ def _answer(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     sent = dict(headers) if headers else None
-    if "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/"):
+    if "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(
+        "/api/"
+    ):
         context = {"title": HTTPStatus(status).phrase, "message": message}
-        return templates.TemplateResponse(request, "error.html", context, status_code=status, headers=sent)
+        return templates.TemplateResponse(
+            request, "error.html", context, status_code=status, headers=sent
+        )
     body = {"error": {"type": kind, "message": message, "detail": detail}}
     return JSONResponse(body, status_code=status, headers=sent)
 
@@ -78,10 +94,15 @@ def _of_database(request: Request, error: DBAPIError) -> Response:
     state = str(getattr(error.orig, "sqlstate", None) or "")
     if state == _QUERY_CANCELED:
         return _answer(
-            request, 503, "too_slow", "the query took too long; ask for less, or filter on an indexed column"
+            request,
+            503,
+            "too_slow",
+            "the query took too long; ask for less, or filter on an indexed column",
         )
     if state.startswith(_DATA_EXCEPTIONS):
-        return _answer(request, 400, "bad_value", f"a value is outside what its column can have: {error.orig}")
+        return _answer(
+            request, 400, "bad_value", f"a value is outside what its column can have: {error.orig}"
+        )
     get_logger().warning("query failed", error=str(error.orig))
     return _answer(request, 503, "database_unavailable", "the database did not answer; try again")
 
@@ -95,18 +116,26 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
-        message = f"{request.method} {request.url.path}: {error.detail}; /api/v1/openapi.json lists what there is"
+        message = (
+            f"{request.method} {request.url.path}: {error.detail}; /api/v1/openapi.json "
+            "lists what there is"
+        )
         return _answer(request, error.status_code, "http_error", message, headers=error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> Response:
-        detail = [{"where": ".".join(map(str, item["loc"])), "problem": item["msg"]} for item in error.errors()]
+        detail = [
+            {"where": ".".join(map(str, item["loc"])), "problem": item["msg"]}
+            for item in error.errors()
+        ]
         text = "; ".join(f"{item['where']}: {item['problem']}" for item in detail)
         return _answer(request, 422, "invalid_request", text, detail)
 
     @app.exception_handler(CosmoError)
     async def _cosmo(request: Request, error: CosmoError) -> Response:
-        return _answer(request, 503 if isinstance(error, TransientError) else 409, error.kind, str(error))
+        return _answer(
+            request, 503 if isinstance(error, TransientError) else 409, error.kind, str(error)
+        )
 
     @app.exception_handler(DBAPIError)
     async def _database(request: Request, error: DBAPIError) -> Response:
@@ -116,9 +145,13 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(OSError)
     async def _unreachable(request: Request, error: Exception) -> Response:
         get_logger().warning("request failed", error=str(error))
-        return _answer(request, 503, "unavailable", "the database or the store does not answer; try again")
+        return _answer(
+            request, 503, "unavailable", "the database or the store does not answer; try again"
+        )
 
     @app.exception_handler(Exception)
     async def _unexpected(request: Request, error: Exception) -> Response:
         get_logger().error("request broke", error=repr(error))
-        return _answer(request, 500, "internal", "the service could not answer; its log has the reason")
+        return _answer(
+            request, 500, "internal", "the service could not answer; its log has the reason"
+        )

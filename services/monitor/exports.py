@@ -1,4 +1,6 @@
-"""Tables as files: written batch by batch, so that memory does not grow with them where the format allows it."""
+"""Tables as files: written batch by batch, so that memory does not grow with them where the format
+allows it.
+"""
 
 import os
 import tempfile
@@ -21,7 +23,8 @@ _ENDINGS = {"votable": "vot"}
 _INTEGER_NULL = int(np.iinfo(np.int64).min)
 _ARROW = {float: pa.float64(), int: pa.int64(), bool: pa.bool_(), str: pa.string()}
 _FORMULA = r"^([=+\-@\t\r\n\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}])"
-"""Begin of a text that spreadsheets take for a formula (OWASP, "CSV Injection"), in wide forms too."""
+"""Begin of a text that spreadsheets take for a formula (OWASP, "CSV Injection"), in wide forms too.
+"""
 _CHUNK = 1 << 20
 _MOST_TEXT = 64 << 20
 
@@ -37,7 +40,9 @@ class _Writer(Protocol):
 
 
 class UnnamedFile:
-    """A file on disk without a name, which can be read any number of times; it goes when nobody holds it any more.
+    """A file on disk without a name, which can be read any number of times.
+
+    It goes when nobody holds it any more.
 
     Parameters
     ----------
@@ -74,7 +79,9 @@ class FileResponse(StreamingResponse):
         What it is; None where a header says it.
     """
 
-    def __init__(self, file: UnnamedFile, headers: Mapping[str, str], media_type: str | None = None) -> None:
+    def __init__(
+        self, file: UnnamedFile, headers: Mapping[str, str], media_type: str | None = None
+    ) -> None:
         self.file = file
         super().__init__(file.chunks(), headers=headers, media_type=media_type)
 
@@ -82,8 +89,8 @@ class FileResponse(StreamingResponse):
 class Export:
     """One table as a file on disk that has no name and goes with the answers that it is for.
 
-    CSV and Parquet are written as rows come in. VOTable and FITS tell the number of rows before the first one, so that
-    their rows wait in memory.
+    CSV and Parquet are written as rows come in. VOTable and FITS tell the number of rows before the
+    first one, so that their rows wait in memory.
 
     Parameters
     ----------
@@ -103,7 +110,9 @@ class Export:
 
     @property
     def full(self) -> bool:
-        """Whether its texts take 64 MB, each as wide as the widest of its column, as they are in a FITS table."""
+        """Whether its texts take 64 MB, each as wide as the widest of its column, as they are in a
+        FITS table.
+        """
         return self.rows * sum(self._widths.values()) >= _MOST_TEXT
 
     def add(self, values: Mapping[str, Values]) -> None:
@@ -130,15 +139,20 @@ class Export:
         self._writer.finish()
         file = UnnamedFile(self._file)
         headers = {
-            "Content-Disposition": f'attachment; filename="{name}.{_ENDINGS.get(self._chosen, self._chosen)}"',
+            "Content-Disposition": "attachment; "
+            f'filename="{name}.{_ENDINGS.get(self._chosen, self._chosen)}"',
             "Content-Length": str(len(file)),
         }
         if len(file) > _CHUNK:
             return FileResponse(file, headers, MEDIA_TYPES[self._chosen])
-        return Response(b"".join(file.chunks()), headers=headers, media_type=MEDIA_TYPES[self._chosen])
+        return Response(
+            b"".join(file.chunks()), headers=headers, media_type=MEDIA_TYPES[self._chosen]
+        )
 
 
-def render(name: str, columns: Sequence[Column], values: Mapping[str, Values], chosen: str) -> Response:
+def render(
+    name: str, columns: Sequence[Column], values: Mapping[str, Values], chosen: str
+) -> Response:
     """Answer with a table whose values are all there; parameters as of `Export`."""
     export = Export(columns, chosen)
     export.add(values)
@@ -159,14 +173,18 @@ class _ArrowWriter:
             for column in columns
         )
         self._is_csv = chosen == "csv"
-        self._writer = (csv.CSVWriter if self._is_csv else parquet.ParquetWriter)(file, self._schema)
+        self._writer = (csv.CSVWriter if self._is_csv else parquet.ParquetWriter)(
+            file, self._schema
+        )
 
     def add(self, values: Mapping[str, Values]) -> None:
         """Write rows."""
         arrays = []
         for column in self._columns:
             content = values[column.name]
-            array = pa.array(content.data, type=_ARROW[column.kind], mask=np.ma.getmaskarray(content))
+            array = pa.array(
+                content.data, type=_ARROW[column.kind], mask=np.ma.getmaskarray(content)
+            )
             if self._is_csv and column.kind is str:
                 # An apostrophe before it makes it a text again.
                 array = compute.replace_substring_regex(array, pattern=_FORMULA, replacement=r"'\1")
@@ -206,7 +224,11 @@ class _AstropyWriter:
                 convert(column.kind, content), unit=column.unit, description=column.description
             )
         # BINARY2 is the serialisation of VOTable that has nulls for every type.
-        options = {"format": "fits"} if self._chosen == "fits" else {"format": "votable", "tabledata_format": "binary2"}
+        options = (
+            {"format": "fits"}
+            if self._chosen == "fits"
+            else {"format": "votable", "tabledata_format": "binary2"}
+        )
         table.write(self._file, **options)
 
 
@@ -215,11 +237,16 @@ def _plain(kind: type, values: Values) -> Values:
 
 
 def _for_fits(kind: type, values: Values) -> Any:
-    """Values with the nulls that a FITS table has: NaN, TNULL for integers, blanks for text; text in ASCII."""
+    """Values with the nulls that a FITS table has: NaN, TNULL for integers, blanks for text.
+
+    Text in ASCII.
+    """
     if kind is float:
         return values.filled(np.nan)
     if kind is str:
-        return np.array([text.encode("ascii", "replace") for text in values.filled("")], dtype=bytes)
+        return np.array(
+            [text.encode("ascii", "replace") for text in values.filled("")], dtype=bytes
+        )
     if kind is bool and np.ma.is_masked(values):
         values = np.ma.MaskedArray(
             values.data.astype(np.int64), mask=values.mask

@@ -31,11 +31,13 @@ _CELLS = 512
 """Columns of the picture."""
 
 _COLUMNS = {"FUV": (0, 16384), "NUV": (-100, 1174)}
-"""First column of the images that CalCOS extracts from, and the one behind the last, XFULL (pixel)."""
+"""First column of the images that CalCOS extracts from, and the one behind the last, XFULL (pixel).
+"""
 
 _SPECTRUM_AT, _BACKGROUND_AT = {"FUV": 8192, "NUV": 537}, {"FUV": 8192, "NUV": 512}
-"""Columns where the keywords SP_LOC and B_BKG hold (``extract.updateExtractionKeywords`` of CalCOS 3.6.2: the middle
-of the image for the spectrum, of the detector for the background), XFULL (pixel)."""
+"""Columns where the keywords SP_LOC and B_BKG hold (``extract.updateExtractionKeywords`` of CalCOS
+3.6.2: the middle of the image for the spectrum, of the detector for the background), XFULL
+(pixel)."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ def bands(row: Any, header: fits.Header, detector: str, algorithm: str) -> Itera
     x = np.arange(*_COLUMNS[detector])
     slope = float(header.get(f"SP_SLP_{side}", 0.0))
     for number in ("1", "2"):
-        middle, height = (float(header.get(f"B_{name}{number}_{side}", -999)) for name in ("BKG", "HGT"))
+        middle, height = (
+            float(header.get(f"B_{name}{number}_{side}", -999)) for name in ("BKG", "HGT")
+        )
         if middle > 0 and height > 0:
             centre = middle + slope * (x - _BACKGROUND_AT[detector])
             yield Band(x, centre - height / 2, centre + height / 2, background=True)
@@ -81,8 +85,13 @@ def bands(row: Any, header: fits.Header, detector: str, algorithm: str) -> Itera
         yield Band(x, centre - height / 2, centre + height / 2)
 
 
-def draw_extractions(store: Store, names: tuple[str, str], found: Sequence[tuple[Pair, Pair]]) -> bytes:
-    """Draw the events of both runs with their boxes, a segment below the other: spectrum, and background dashed; PNG.
+def draw_extractions(
+    store: Store, names: tuple[str, str], found: Sequence[tuple[Pair, Pair]]
+) -> bytes:
+    """Draw the events of both runs with their boxes, a segment below the other: spectrum, and
+    background dashed.
+
+    PNG.
 
     Parameters
     ----------
@@ -96,7 +105,9 @@ def draw_extractions(store: Store, names: tuple[str, str], found: Sequence[tuple
     panels = [(name, *pair) for pairs in found for name, pair in zip(names, pairs, strict=True)]
     figure = Figure(figsize=(10, 3.4 * len(panels)), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, (name, spectrum, events) in zip(np.atleast_1d(figure.subplots(len(panels))), panels, strict=True):
+    for axes, (name, spectrum, events) in zip(
+        np.atleast_1d(figure.subplots(len(panels))), panels, strict=True
+    ):
         _draw_panel(axes, store, spectrum, events)
         axes.set_title(f"{name}: {events.name.removesuffix('.gz')}", fontsize=10)
     buffer = io.BytesIO()
@@ -106,15 +117,31 @@ def draw_extractions(store: Store, names: tuple[str, str], found: Sequence[tuple
 
 def _draw_panel(axes: Axes, store: Store, spectrum: File, events: File) -> None:
     with open_product(store, events) as hdus:
-        detector, segment = (str(hdus[0].header.get(name, "")).strip() for name in ("DETECTOR", "SEGMENT"))
+        detector, segment = (
+            str(hdus[0].header.get(name, "")).strip() for name in ("DETECTOR", "SEGMENT")
+        )
         x, y = (np.asarray(hdus["EVENTS"].data[column], float) for column in ("XFULL", "YFULL"))
     with open_product(store, spectrum) as hdus:
         algorithm = str(hdus[0].header.get("XTRCTALG", "BOXCAR")).strip()
-        rows = [row for row in hdus["SCI"].data if detector == "NUV" or str(row["SEGMENT"]).strip() == segment]
-        drawn = [band for row in rows for band in bands(row, hdus["SCI"].header, detector, algorithm)]
+        rows = [
+            row
+            for row in hdus["SCI"].data
+            if detector == "NUV" or str(row["SEGMENT"]).strip() == segment
+        ]
+        drawn = [
+            band for row in rows for band in bands(row, hdus["SCI"].header, detector, algorithm)
+        ]
     for band in drawn:
         colour, style = (_BACKGROUND, "--") if band.background else (_SPECTRUM, "-")
-        axes.plot(band.x, band.lower, band.x, band.upper, color=colour, ls=style, lw=0.6 if band.inner else 1)
+        axes.plot(
+            band.x,
+            band.lower,
+            band.x,
+            band.upper,
+            color=colour,
+            ls=style,
+            lw=0.6 if band.inner else 1,
+        )
     start, stop = _COLUMNS[detector]
     low = int(max(0, min((band.lower.min() for band in drawn), default=0) - _AROUND))
     high = int(min(_ROWS, max((band.upper.max() for band in drawn), default=_ROWS) + _AROUND))
@@ -122,5 +149,7 @@ def _draw_panel(axes: Axes, store: Store, spectrum: File, events: File) -> None:
     cells = np.arange(low, high + 1) - 0.5, np.linspace(start, stop, _CELLS + 1)
     image, _, _ = np.histogram2d(y, x, cells)
     extent = (start, stop, low - 0.5, high - 0.5)
-    axes.imshow(np.log1p(image), origin="lower", aspect="auto", extent=extent, cmap="Greys", zorder=0)
+    axes.imshow(
+        np.log1p(image), origin="lower", aspect="auto", extent=extent, cmap="Greys", zorder=0
+    )
     axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="XFULL (pixel)", ylabel="YFULL (pixel)")

@@ -40,7 +40,12 @@ class Column:
 
     def describe(self) -> dict[str, Any]:
         """As the API shows it."""
-        return {"name": self.name, "type": self.kind.__name__, "unit": self.unit, "description": self.description}
+        return {
+            "name": self.name,
+            "type": self.kind.__name__,
+            "unit": self.unit,
+            "description": self.description,
+        }
 
 
 def choose_format(asked: str | None, accept: str) -> str:
@@ -53,7 +58,11 @@ def choose_format(asked: str | None, accept: str) -> str:
     """
     if asked is not None:
         if asked not in MEDIA_TYPES:
-            raise ApiError(400, "unknown_format", f"format {asked!r} is unknown; there are {', '.join(MEDIA_TYPES)}")
+            raise ApiError(
+                400,
+                "unknown_format",
+                f"format {asked!r} is unknown; there are {', '.join(MEDIA_TYPES)}",
+            )
         return asked
     wishes = sorted(map(_wish, accept.lower().split(",")), key=lambda wish: -wish[1])
     names = {media: name for name, media in MEDIA_TYPES.items()} | {"*/*": "json"}
@@ -63,7 +72,9 @@ def choose_format(asked: str | None, accept: str) -> str:
 def _wish(part: str) -> tuple[str, float]:
     """Media type and weight of a part of an ``Accept`` header (RFC 9110, 12.5.1)."""
     media, _, parameters = part.partition(";")
-    weight = next((text.strip()[2:] for text in parameters.split(";") if text.strip().startswith("q=")), "1")
+    weight = next(
+        (text.strip()[2:] for text in parameters.split(";") if text.strip().startswith("q=")), "1"
+    )
     try:
         return media.strip(), float(weight)
     except ValueError:
@@ -76,7 +87,11 @@ def masked(kind: type, values: Sequence[Any]) -> Values:
     if kind is str:
         # Header values repeat: one object each instead of one a row.
         known: dict[str, str] = {}
-        texts = ["" if value is None else known.setdefault(str(value), str(value)) for value in values]
+        texts = [
+            "" if value is None else known.setdefault(str(value), str(value)) for value in values
+        ]
         return np.ma.MaskedArray(np.array(texts, dtype=object), mask=mask)
     dtype: type = {float: np.float64, int: np.int64, bool: np.bool_}[kind]
-    return np.ma.MaskedArray(np.array([0 if value is None else value for value in values], dtype=dtype), mask=mask)
+    return np.ma.MaskedArray(
+        np.array([0 if value is None else value for value in values], dtype=dtype), mask=mask
+    )

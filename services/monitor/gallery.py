@@ -20,9 +20,24 @@ from services.monitor.monitors.framework.freshness import freshness_of
 from services.monitor.monitors.framework.monitor import Monitor
 from services.monitor.monitors.framework.rules import Rule
 from services.monitor.paging import split
-from shared.database.models.monitoring import Alert, AlertState, Artifact, MonitorFigure, MonitorRun, Outcome, Severity
+from shared.database.models.monitoring import (
+    Alert,
+    AlertState,
+    Artifact,
+    MonitorFigure,
+    MonitorRun,
+    Outcome,
+    Severity,
+)
 
-__all__ = ["artifacts_of", "describe_monitor", "drawing_of", "find_monitor", "list_monitors", "runs_of"]
+__all__ = [
+    "artifacts_of",
+    "describe_monitor",
+    "drawing_of",
+    "find_monitor",
+    "list_monitors",
+    "runs_of",
+]
 
 _DRAWING = CapacityLimiter(1)
 """Processes that draw."""
@@ -39,7 +54,9 @@ def find_monitor(name: str) -> Monitor:
     """
     found = monitors().get(name)
     if found is None:
-        raise ApiError(404, "unknown_monitor", f"no monitor {name!r}; there are {', '.join(monitors())}")
+        raise ApiError(
+            404, "unknown_monitor", f"no monitor {name!r}; there are {', '.join(monitors())}"
+        )
     return found
 
 
@@ -51,7 +68,9 @@ def _run(run: MonitorRun) -> dict[str, Any]:
 async def _last_runs(session: AsyncSession) -> dict[str, MonitorRun]:
     """Newest run of each monitor that computed something or failed."""
     newest = (
-        select(func.max(MonitorRun.id)).where(MonitorRun.outcome != Outcome.NO_NEW_DATA).group_by(MonitorRun.monitor)
+        select(func.max(MonitorRun.id))
+        .where(MonitorRun.outcome != Outcome.NO_NEW_DATA)
+        .group_by(MonitorRun.monitor)
     )
     found = await session.execute(select(MonitorRun).where(MonitorRun.id.in_(newest)))
     return {run.monitor: run for run in found.scalars()}
@@ -87,7 +106,10 @@ def _summary(monitor: Monitor, run: MonitorRun | None, alerts: dict[str, int]) -
 async def list_monitors(session: AsyncSession) -> list[dict[str, Any]]:
     """Summarise every monitor."""
     runs, alerts = await _last_runs(session), await _open_alerts(session)
-    return [_summary(monitor, runs.get(name), alerts.get(name, {})) for name, monitor in monitors().items()]
+    return [
+        _summary(monitor, runs.get(name), alerts.get(name, {}))
+        for name, monitor in monitors().items()
+    ]
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
@@ -95,7 +117,10 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "name": rule.name,
         "severity": rule.severity,
         "text": rule.words,
-        "thresholds": [{"from_mjd": one.mjd, "value": one.value, "source": one.source} for one in rule.thresholds],
+        "thresholds": [
+            {"from_mjd": one.mjd, "value": one.value, "source": one.source}
+            for one in rule.thresholds
+        ],
         "source": rule.thresholds[-1].source if rule.thresholds else rule.source,
     }
 
@@ -120,7 +145,9 @@ async def describe_monitor(session: AsyncSession, monitor: Monitor) -> dict[str,
         },
         "rules": [_rule(rule) for rule in monitor.rules],
         "statistics": run.statistics if run else {},
-        "figures": [{"name": name, "title": title, "caption": caption} for name, title, caption in figures],
+        "figures": [
+            {"name": name, "title": title, "caption": caption} for name, title, caption in figures
+        ],
     }
 
 
@@ -129,8 +156,8 @@ async def drawing_of(
 ) -> bytes:
     """Drawing of a figure: Plotly JSON or SVG, which are gzipped, or PNG.
 
-    The run made the first, in the figure's own columns; pictures are drawn in a process of their own, so that what else
-    this one answers need not wait.
+    The run made the first, in the figure's own columns; pictures are drawn in a process of their
+    own, so that what else this one answers need not wait.
 
     Parameters
     ----------
@@ -155,7 +182,9 @@ async def drawing_of(
     query = select(column).where(MonitorFigure.monitor == monitor.name, MonitorFigure.name == name)
     row = (await session.execute(query)).one_or_none()
     if row is None:
-        message = f"{monitor.name} has no figure {name!r}; /api/v1/monitors/{monitor.name} lists them"
+        message = (
+            f"{monitor.name} has no figure {name!r}; /api/v1/monitors/{monitor.name} lists them"
+        )
         raise ApiError(404, "unknown_figure", message)
     if row[0] is None:
         raise ApiError(404, "not_drawn", f"{monitor.name} did not draw {name}; its next run will")
@@ -181,7 +210,9 @@ async def runs_of(
     session: AsyncSession, monitor: Monitor, limit: int, before: int | None
 ) -> tuple[Sequence[dict[str, Any]], bool]:
     """List runs of a monitor, newest first; tell whether there are more."""
-    query = select(MonitorRun).where(MonitorRun.monitor == monitor.name).order_by(MonitorRun.id.desc())
+    query = (
+        select(MonitorRun).where(MonitorRun.monitor == monitor.name).order_by(MonitorRun.id.desc())
+    )
     if before is not None:
         query = query.where(MonitorRun.id < before)
     found, more = split((await session.execute(query.limit(limit + 1))).scalars().all(), limit)

@@ -1,4 +1,6 @@
-"""What every request passes before it is routed: host, token, size and time; and the headers of every answer.
+"""What every request passes before it is routed: host, token, size and time.
+
+And the headers of every answer.
 
 A body is read only after the token that it needs was found good, and never beyond its limit.
 """
@@ -32,10 +34,12 @@ _POLICY = (
     # The hash is that of an empty style element, which Plotly puts rules into.
     "style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; "
     # It makes pictures of figures by way of blob: and data: addresses.
-    "img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
 )
 _DRAWING = "/monitors/"
-"""Pages with figures of many points: what Plotly draws these with (regl) makes functions of texts."""
+"""Pages with figures of many points: what Plotly draws these with (regl) makes functions of texts.
+"""
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -51,7 +55,10 @@ def _headers_of(path: str) -> dict[str, str]:
 
 
 def _host_of(headers: Headers) -> str:
-    """Name in the header ``Host``, in lower case, without port and brackets; empty if there is not exactly one."""
+    """Name in the header ``Host``, in lower case, without port and brackets.
+
+    Empty if there is not exactly one.
+    """
     given = headers.getlist("host")
     text = given[0].strip().lower() if len(given) == 1 else ""
     if text.startswith("["):
@@ -73,7 +80,8 @@ class Guard:
     scopes
         Scopes that calls need.
     uploads
-        Paths whose bodies are files, with a limit of their own; their handlers read them as they come.
+        Paths whose bodies are files, with a limit of their own; their handlers read them as they
+        come.
     """
 
     def __init__(
@@ -109,17 +117,26 @@ class Guard:
             if caller is not None:
                 await audit.record(self._database, caller.name, asked, status)
 
-        await app(asked, receive, _Sender(send, _headers_of(scope["path"]), note, head=asked is not scope).send)
+        await app(
+            asked,
+            receive,
+            _Sender(send, _headers_of(scope["path"]), note, head=asked is not scope).send,
+        )
 
     def _check_host(self, scope: Scope) -> None:
-        """Refuse a name that is not ours: it may be another site's that was pointed at our address."""
+        """Refuse a name that is not ours: it may be another site's that was pointed at our
+        address.
+        """
         if scope["path"].startswith(_HEALTH):
             return
         host = _host_of(Headers(scope=scope))
         if not host:
             raise ApiError(400, "bad_host", "a request needs one Host header")
         if host not in self._hosts:
-            message = f"{host!r} is no name of this service; where it should be one, add it to COSMO_API__HOSTS"
+            message = (
+                f"{host!r} is no name of this service; where it should be one, add it to "
+                "COSMO_API__HOSTS"
+            )
             raise ApiError(421, "unknown_host", message)
 
     def _authenticate(self, scope: Scope) -> Caller | None:
@@ -134,7 +151,10 @@ class Guard:
         is_upload = caller is not None and scope["path"] in self._uploads
         limit, setting = _MOST_BODY, ""
         if is_upload:
-            limit, setting = self._settings.upload_limit_mb << 20, "; see COSMO_API__UPLOAD_LIMIT_MB"
+            limit, setting = (
+                self._settings.upload_limit_mb << 20,
+                "; see COSMO_API__UPLOAD_LIMIT_MB",
+            )
         too_large = ApiError(413, "too_large", f"a body may have {limit >> 20} MB here{setting}")
         announced = Headers(scope=scope).get("content-length", "")
         if announced.isdecimal() and int(announced[:20]) > limit:
@@ -176,7 +196,9 @@ class _Body:
             if message["type"] == "http.disconnect":
                 raise ConnectionAbortedError
             parts.append(message.get("body", b""))
-        messages: list[Message] = [{"type": "http.request", "body": b"".join(parts), "more_body": False}]
+        messages: list[Message] = [
+            {"type": "http.request", "body": b"".join(parts), "more_body": False}
+        ]
 
         async def hand_on() -> Message:
             return messages.pop() if messages else await self._receive()
@@ -185,10 +207,17 @@ class _Body:
 
 
 class _Sender:
-    """Way of an answer to the client: with the headers that all have, noted before it leaves, bodiless for HEAD."""
+    """Way of an answer to the client: with the headers that all have, noted before it leaves,
+    bodiless for HEAD.
+    """
 
     def __init__(
-        self, send: Send, headers: Mapping[str, str], note: Callable[[int], Awaitable[None]], *, head: bool
+        self,
+        send: Send,
+        headers: Mapping[str, str],
+        note: Callable[[int], Awaitable[None]],
+        *,
+        head: bool,
     ) -> None:
         self._send, self._headers, self._note, self._head = send, headers, note, head
 
@@ -198,7 +227,9 @@ class _Sender:
             MutableHeaders(scope=message).update(self._headers)
             await self._note(message["status"])
             await self._send(message)
-            if self._head:  # the server takes the client for gone now, which ends what would make a body
+            if (
+                self._head
+            ):  # the server takes the client for gone now, which ends what would make a body
                 await self._send({"type": "http.response.body", "body": b"", "more_body": False})
         elif not self._head:
             await self._send(message)

@@ -41,16 +41,24 @@ async def light_curve_file(session: AsyncSession, calibration: Calibration) -> F
     ApiError
         404 if it has none.
     """
-    query = select(File).where(File.run_id == calibration.run_id, File.origin == "extra", File.suffix == "lightcurve")
+    query = select(File).where(
+        File.run_id == calibration.run_id, File.origin == "extra", File.suffix == "lightcurve"
+    )
     file = (await session.execute(query)).scalar_one_or_none() if calibration.run_id else None
     if file is None:
-        message = f"calibration {calibration.id} has no light curve; a recipe with sub_exposures leaves one"
+        message = (
+            f"calibration {calibration.id} has no light curve; a recipe with sub_exposures "
+            "leaves one"
+        )
         raise ApiError(404, "no_light_curve", message)
     return file
 
 
 def read_light_curve(store: Store, file: File) -> dict[str, Values]:
-    """Read its columns, a row for each sub-exposure and segment; fluxes that are not known are masked."""
+    """Read its columns, a row for each sub-exposure and segment.
+
+    Fluxes that are not known are masked.
+    """
     with open_product(store, file) as hdus:
         table = hdus["LIGHTCURVE"].data
         return {column.name: _values(column, table[column.name]) for column in COLUMNS}

@@ -1,4 +1,6 @@
-"""Tells the open event streams of this process, and what is kept in it, that there are new events."""
+"""Tells the open event streams of this process, and what is kept in it, that there are new
+events.
+"""
 
 import asyncio
 import contextlib
@@ -50,7 +52,11 @@ class Notices:
             503 if too many streams are open.
         """
         if len(self._subscribers) >= _MAX_SUBSCRIBERS:
-            raise ApiError(503, "too_many_streams", f"{_MAX_SUBSCRIBERS} event streams are open; try again later")
+            raise ApiError(
+                503,
+                "too_many_streams",
+                f"{_MAX_SUBSCRIBERS} event streams are open; try again later",
+            )
         news = asyncio.Event()
         self._subscribers.add(news)
         try:

@@ -36,7 +36,9 @@ def decode_cursor(cursor: str | None, *readers: Callable[[Any], Any]) -> list[An
         return [read(part) for read, part in zip(readers, key, strict=True)]
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ApiError(
-            400, "bad_cursor", "this cursor belongs to another query; take it from the Link header of a page"
+            400,
+            "bad_cursor",
+            "this cursor belongs to another query; take it from the Link header of a page",
         ) from error
 
 
@@ -52,7 +54,9 @@ def split(rows: Sequence[_Row], limit: int) -> tuple[Sequence[_Row], bool]:
 
 def link_next(request: Request, response: Response, key: Sequence[Any]) -> None:
     """Put the address of the page after a key into the ``Link`` header."""
-    response.headers["Link"] = f'<{request.url.include_query_params(cursor=encode_cursor(key))}>; rel="next"'
+    response.headers["Link"] = (
+        f'<{request.url.include_query_params(cursor=encode_cursor(key))}>; rel="next"'
+    )
 
 
 def page(

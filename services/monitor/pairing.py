@@ -30,12 +30,19 @@ class Wanted:
         rootname: str,
         second: Annotated[int, Query(description="Id of a run")],
         first: Annotated[
-            int | None, Query(description="Id of the run it is compared with; default: the current one")
+            int | None,
+            Query(description="Id of the run it is compared with; default: the current one"),
         ] = None,
         product: Annotated[
-            str | None, Query(pattern="^[a-z0-9_]+$", description="Suffix, e.g. x1d; default: the best of both runs")
+            str | None,
+            Query(
+                pattern="^[a-z0-9_]+$",
+                description="Suffix, e.g. x1d; default: the best of both runs",
+            ),
         ] = None,
-        exposure: Annotated[str | None, Query(description="Rootname of the product; default: any")] = None,
+        exposure: Annotated[
+            str | None, Query(description="Rootname of the product; default: any")
+        ] = None,
     ) -> None:
         self.rootname, self.runs, self.product = rootname, (first, second), product
         self.exposure = exposure.lower() if exposure else None
@@ -61,16 +68,28 @@ class Compared:
     """
 
     def __init__(
-        self, dataset: Dataset, wanted: Wanted, names: tuple[str, str], warnings: tuple[list[str], list[str]]
+        self,
+        dataset: Dataset,
+        wanted: Wanted,
+        names: tuple[str, str],
+        warnings: tuple[list[str], list[str]],
     ) -> None:
         self.dataset, self.runs, self.names, self.warnings = dataset, wanted.runs, names, warnings
-        self.product, self.exposure = wanted.product, wanted.exposure or member_of(dataset, wanted.rootname)
+        self.product, self.exposure = (
+            wanted.product,
+            wanted.exposure or member_of(dataset, wanted.rootname),
+        )
 
     @property
     def query(self) -> str:
         """The same as the end of an address."""
         first, second = self.runs
-        given = {"second": second, "first": first, "product": self.product, "exposure": self.exposure}
+        given = {
+            "second": second,
+            "first": first,
+            "product": self.product,
+            "exposure": self.exposure,
+        }
         return urlencode({name: value for name, value in given.items() if value is not None})
 
 
@@ -85,10 +104,16 @@ async def find_runs(wanted: Annotated[Wanted, Depends()], session: Session) -> C
     dataset = await find_dataset(session, wanted.rootname)
     names, warnings = [], []
     for run_id in wanted.runs:
-        query = select(Run).where(Run.current if run_id is None else Run.id == run_id, Run.dataset_id == dataset.id)
+        query = select(Run).where(
+            Run.current if run_id is None else Run.id == run_id, Run.dataset_id == dataset.id
+        )
         run = (await session.execute(query)).scalars().first()
         if run_id is not None and run is None:
-            raise ApiError(404, "unknown_run", f"{dataset.rootname} has no run {run_id}; its page lists its runs")
+            raise ApiError(
+                404,
+                "unknown_run",
+                f"{dataset.rootname} has no run {run_id}; its page lists its runs",
+            )
         names.append("current run" if run is None or run.current else f"run {run_id}")
         warnings.append(list(run.warnings) if run else [])
     return Compared(dataset, wanted, (names[0], names[1]), (warnings[0], warnings[1]))
@@ -102,13 +127,21 @@ async def products_of(session: AsyncSession, compared: Compared) -> tuple[Produc
     found = []
     for run_id in compared.runs:
         query = select(File).where(File.dataset_id == compared.dataset.id, File.origin == "product")
-        query = query.where(File.current if run_id is None else File.run_id == run_id).order_by(File.name)
-        found.append({stem_of(file.name) or file.name: file for file in (await session.execute(query)).scalars()})
+        query = query.where(File.current if run_id is None else File.run_id == run_id).order_by(
+            File.name
+        )
+        found.append(
+            {
+                stem_of(file.name) or file.name: file
+                for file in (await session.execute(query)).scalars()
+            }
+        )
     return found[0], found[1]
 
 
 def find_pair(compared: Compared, products: tuple[Products, Products]) -> Pair:
-    """Choose the product of both runs that tells most: where none is in both, the best spectrum of each.
+    """Choose the product of both runs that tells most: where none is in both, the best spectrum of
+    each.
 
     Raises
     ------
@@ -119,18 +152,25 @@ def find_pair(compared: Compared, products: tuple[Products, Products]) -> Pair:
         {
             stem: file
             for stem, file in files.items()
-            if compared.product in (None, file.suffix) and compared.exposure in (None, file.rootname)
+            if compared.product in (None, file.suffix)
+            and compared.exposure in (None, file.rootname)
         }
         for files in products
     )
     both = [(first[stem], second[stem]) for stem in first if stem in second]
     if both:
         return min(both, key=lambda pair: _rank(pair[0]))
-    spectra = [[file for file in files.values() if file.suffix.startswith("x1d")] for files in (first, second)]
+    spectra = [
+        [file for file in files.values() if file.suffix.startswith("x1d")]
+        for files in (first, second)
+    ]
     if not all(spectra):
-        asked = " ".join(filter(None, (compared.product, "of" if compared.exposure else "", compared.exposure)))
+        asked = " ".join(
+            filter(None, (compared.product, "of" if compared.exposure else "", compared.exposure))
+        )
         held = "; ".join(
-            f"the {name} has {', '.join(files) or 'none'}" for name, files in zip(compared.names, products, strict=True)
+            f"the {name} has {', '.join(files) or 'none'}"
+            for name, files in zip(compared.names, products, strict=True)
         )
         raise ApiError(404, "no_product", f"no product {asked} is in both runs: {held}")
     one, other = (min(files, key=_rank) for files in spectra)
@@ -155,8 +195,8 @@ def find_events(compared: Compared, products: tuple[Products, Products]) -> list
     Returns
     -------
     list
-        Spectrum and events in the first run, and in the second one, for each segment that both have; none if no
-        exposure has its x1d and a corrtag file in both runs.
+        Spectrum and events in the first run, and in the second one, for each segment that both
+        have; none if no exposure has its x1d and a corrtag file in both runs.
     """
     first, second = products
     found: dict[str, list[tuple[Pair, Pair]]] = {}

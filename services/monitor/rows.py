@@ -1,4 +1,7 @@
-"""Rows of a table over HTTP: any column can be filtered on and sorted by; pages as JSON, whole tables as files."""
+"""Rows of a table over HTTP: any column can be filtered on and sorted by.
+
+Pages as JSON, whole tables as files.
+"""
 
 import asyncio
 import operator as operators
@@ -42,7 +45,10 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 }
 _DEFAULT_JSON, _MAX_JSON, _MAX_FILE = 100, 1000, 100_000
 _BATCH, _DOCUMENT_BATCH = 5000, 200
-"""Rows that are in memory at once; fewer where they hold documents, of which each may have 100 kB."""
+"""Rows that are in memory at once.
+
+Fewer where they hold documents, of which each may have 100 kB.
+"""
 
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
@@ -63,9 +69,16 @@ class Listing:
 
     def __init__(
         self,
-        sort: Annotated[str, Query(description="Column; a minus sign before it turns the order round")] = "id",
+        sort: Annotated[
+            str, Query(description="Column; a minus sign before it turns the order round")
+        ] = "id",
         limit: Annotated[
-            int | None, Query(ge=1, le=_MAX_FILE, description="Rows; default 100 as JSON (at most 1000), else 100,000")
+            int | None,
+            Query(
+                ge=1,
+                le=_MAX_FILE,
+                description="Rows; default 100 as JSON (at most 1000), else 100,000",
+            ),
         ] = None,
         cursor: str | None = None,
         format: str | None = None,  # noqa: A002 - the name of the query parameter
@@ -76,7 +89,11 @@ class Listing:
         self.cursor = cursor
         self.limit = limit or (_DEFAULT_JSON if self.chosen == "json" else _MAX_FILE)
         if self.chosen == "json" and self.limit > _MAX_JSON:
-            raise ApiError(400, "bad_value", f"a JSON page has at most {_MAX_JSON} rows; follow its Link header")
+            raise ApiError(
+                400,
+                "bad_value",
+                f"a JSON page has at most {_MAX_JSON} rows; follow its Link header",
+            )
 
 
 ListingQuery = Annotated[Listing, Depends()]
@@ -91,7 +108,9 @@ def _kind(column: SqlColumn[Any]) -> type:
 
 
 def _sql_columns(model: type[Base]) -> list[SqlColumn[Any]]:
-    """Columns that are shown: not when a row was written, which its dataset's timeline tells, and no packed content."""
+    """Columns that are shown: not when a row was written, which its dataset's timeline tells, and
+    no packed content.
+    """
     columns = (cast("SqlColumn[Any]", column) for column in model.__table__.columns)
     return [column for column in columns if not isinstance(column.type, (DateTime, LargeBinary))]
 
@@ -99,7 +118,12 @@ def _sql_columns(model: type[Base]) -> list[SqlColumn[Any]]:
 def columns_of(model: type[Base]) -> list[Column]:
     """Columns of a table as readers see them."""
     return [
-        Column(column.name, _kind(column), column.info.get("unit"), column.info.get("meaning") or column.comment or "")
+        Column(
+            column.name,
+            _kind(column),
+            column.info.get("unit"),
+            column.info.get("meaning") or column.comment or "",
+        )
         for column in _sql_columns(model)
     ]
 
@@ -110,7 +134,9 @@ def _column(model: type[Base], name: str) -> SqlColumn[Any]:
         message = f"{model.__tablename__} has no column {name!r}; it has {', '.join(columns)}"
         raise ApiError(400, "unknown_column", message, list(columns))
     if isinstance(columns[name].type, JSONB):
-        raise ApiError(400, "unknown_column", f"{name} is a document; it is neither filtered nor sorted by")
+        raise ApiError(
+            400, "unknown_column", f"{name} is a document; it is neither filtered nor sorted by"
+        )
     return columns[name]
 
 
@@ -121,7 +147,9 @@ def _convert(column: SqlColumn[Any], text: str) -> Any:
             return _TRUTH[text.lower()]
         return kind(text)
     except (ValueError, KeyError) as error:
-        raise ApiError(400, "bad_value", f"{column.name}: {text!r} is not of type {kind.__name__}") from error
+        raise ApiError(
+            400, "bad_value", f"{column.name}: {text!r} is not of type {kind.__name__}"
+        ) from error
 
 
 def _condition(model: type[Base], key: str, text: str) -> ColumnElement[bool]:
@@ -139,12 +167,17 @@ def _condition(model: type[Base], key: str, text: str) -> ColumnElement[bool]:
         condition = column.is_(None) if _TRUTH[text.lower()] else column.is_not(None)
     else:
         known = [*_COMPARISONS, "in", "like", "isnull"]
-        message = f"{key}={text}: operators are {', '.join(known)}; like is for text, isnull takes true or false"
+        message = (
+            f"{key}={text}: operators are {', '.join(known)}; like is for text, isnull "
+            "takes true or false"
+        )
         raise ApiError(400, "unknown_operator", message, known)
     return condition
 
 
-def _after(column: SqlColumn[Any], key: SqlColumn[Any], descending: bool, after: list[Any]) -> ColumnElement[bool]:
+def _after(
+    column: SqlColumn[Any], key: SqlColumn[Any], descending: bool, after: list[Any]
+) -> ColumnElement[bool]:
     """Rows behind a key in an order that puts nulls last."""
     value, identity = after
     tie = and_(column.is_(None) if value is None else column == value, key > identity)
@@ -156,11 +189,16 @@ def _after(column: SqlColumn[Any], key: SqlColumn[Any], descending: bool, after:
 
 
 def select_rows(model: type[Base], listing: Listing) -> Select[Any]:
-    """Query for all columns; a format that knows only numbers and texts gets documents as JSON text."""
+    """Query for all columns.
+
+    A format that knows only numbers and texts gets documents as JSON text.
+    """
     documents = listing.chosen == "json"
     return select(
         *(
-            column if documents or not isinstance(column.type, JSONB) else sql_cast(column, Text).label(column.name)
+            column
+            if documents or not isinstance(column.type, JSONB)
+            else sql_cast(column, Text).label(column.name)
             for column in _sql_columns(model)
         )
     ).select_from(model.__table__)
@@ -188,7 +226,8 @@ async def serve(
     listing
         How the rows are wanted.
     request, response
-        The request, whose other parameters are filters (``column__operator=value``), and its answer.
+        The request, whose other parameters are filters (``column__operator=value``), and its
+        answer.
     reserved
         Further parameters that are no filters.
 
@@ -207,10 +246,14 @@ async def serve(
     if after is not None:
         query = query.where(_after(key_column, identity, descending, after))
     ordered = key_column.desc() if descending else key_column.asc()
-    query = query.order_by(*([ordered] if key_column is identity else [ordered.nulls_last(), identity]))
+    query = query.order_by(
+        *([ordered] if key_column is identity else [ordered.nulls_last(), identity])
+    )
     if listing.chosen != "json":
         return await _file(session, model, query, listing, request, key_column.name)
-    found, more = split((await session.execute(query.limit(listing.limit + 1))).mappings().all(), listing.limit)
+    found, more = split(
+        (await session.execute(query.limit(listing.limit + 1))).mappings().all(), listing.limit
+    )
     last = (found[-1][key_column.name], found[-1]["id"]) if more else None
     body = page(request, response, [dict(row) for row in found], last)
     return {"columns": [column.describe() for column in columns_of(model)], **body}
@@ -228,7 +271,12 @@ def _reader(kind: type) -> Callable[[Any], Any]:
 
 
 async def _file(
-    session: AsyncSession, model: type[Base], query: Select[Any], listing: Listing, request: Request, key: str
+    session: AsyncSession,
+    model: type[Base],
+    query: Select[Any],
+    listing: Listing,
+    request: Request,
+    key: str,
 ) -> Response:
     """Rows as a file, read in batches; it ends earlier where its texts would be very long."""
     columns = columns_of(model)
@@ -256,4 +304,7 @@ async def _file(
 def _values(columns: Sequence[Column], rows: Sequence[Any]) -> dict[str, Values]:
     """Values of rows by column."""
     cells = zip(*rows, strict=True) if rows else [()] * len(columns)
-    return {column.name: masked(column.kind, values) for column, values in zip(columns, cells, strict=True)}
+    return {
+        column.name: masked(column.kind, values)
+        for column, values in zip(columns, cells, strict=True)
+    }

@@ -19,7 +19,16 @@ from services.monitor.formats import Column, Values
 from shared.database.models.operations import Dataset, File
 from shared.store import Store
 
-__all__ = ["COLUMNS", "Segment", "listed", "open_product", "plot", "read_segments", "spectrum_file", "values_of"]
+__all__ = [
+    "COLUMNS",
+    "Segment",
+    "listed",
+    "open_product",
+    "plot",
+    "read_segments",
+    "spectrum_file",
+    "values_of",
+]
 
 COLUMNS = (
     Column("segment", str, None, "Segment or stripe"),
@@ -29,13 +38,21 @@ COLUMNS = (
     Column("dq_wgt", float, None, "Weight: 0 where the data quality forbids use"),
 )
 _PREFERENCE = ("x1dsum", "x1d")
-_SEGMENT_COLOURS = {"FUVA": "#0072b2", "FUVB": "#d55e00", "NUVA": "#0072b2", "NUVB": "#009e73", "NUVC": "#d55e00"}
+_SEGMENT_COLOURS = {
+    "FUVA": "#0072b2",
+    "FUVB": "#d55e00",
+    "NUVA": "#0072b2",
+    "NUVB": "#009e73",
+    "NUVC": "#d55e00",
+}
 """Colours that remain apart without colour vision (Okabe and Ito)."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Spectrum of one segment: 1-D arrays of one length, wavelength in Angstrom, flux in erg/s/cm2/Angstrom."""
+    """Spectrum of one segment: 1-D arrays of one length, wavelength in Angstrom, flux in
+    erg/s/cm2/Angstrom.
+    """
 
     name: str
     wavelength: np.ndarray[Any, np.dtype[np.float64]]
@@ -51,22 +68,33 @@ class Segment:
         return usable
 
 
-async def spectrum_file(session: AsyncSession, dataset: Dataset, product: str | None, exposure: str | None) -> File:
-    """Find the file that a spectrum is read from: of a product, of an exposure, or the best there is.
+async def spectrum_file(
+    session: AsyncSession, dataset: Dataset, product: str | None, exposure: str | None
+) -> File:
+    """Find the file that a spectrum is read from: of a product, of an exposure, or the best there
+    is.
 
     Raises
     ------
     ApiError
         404 if the dataset has none.
     """
-    query = select(File).where(File.dataset_id == dataset.id, File.origin == "product", File.current)
+    query = select(File).where(
+        File.dataset_id == dataset.id, File.origin == "product", File.current
+    )
     query = query.where(File.suffix.in_([product] if product else _PREFERENCE))
     if exposure is not None:
         query = query.where(File.rootname == exposure.lower())
     files = list((await session.execute(query.order_by(File.name))).scalars())
     if not files:
-        raise ApiError(404, "no_spectrum", f"{dataset.rootname} has no such spectrum; its state is {dataset.state}")
-    return min(files, key=lambda file: _PREFERENCE.index(file.suffix) if file.suffix in _PREFERENCE else 9)
+        raise ApiError(
+            404,
+            "no_spectrum",
+            f"{dataset.rootname} has no such spectrum; its state is {dataset.state}",
+        )
+    return min(
+        files, key=lambda file: _PREFERENCE.index(file.suffix) if file.suffix in _PREFERENCE else 9
+    )
 
 
 @contextmanager
@@ -91,7 +119,10 @@ def read_segments(store: Store, file: File, segment: str | None) -> list[Segment
         found = [
             Segment(
                 str(row["SEGMENT"]).strip(),
-                *(np.asarray(row[name], dtype=float) for name in ("WAVELENGTH", "FLUX", "ERROR", "DQ_WGT")),
+                *(
+                    np.asarray(row[name], dtype=float)
+                    for name in ("WAVELENGTH", "FLUX", "ERROR", "DQ_WGT")
+                ),
             )
             for row in table
         ]
@@ -140,7 +171,9 @@ def plot(title: str, segments: list[Segment]) -> bytes:
             label=item.name,
             color=_SEGMENT_COLOURS.get(item.name),
         )
-    flux = np.concatenate([item.flux[item.usable] for item in segments]) if segments else np.zeros(0)
+    flux = (
+        np.concatenate([item.flux[item.usable] for item in segments]) if segments else np.zeros(0)
+    )
     if flux.size:
         low, high = np.percentile(flux, (0.5, 99.5))
         margin = 0.15 * (high - low) or 1.0

@@ -37,7 +37,10 @@ class Caller:
         """
         if scope not in self.scopes:
             held = ", ".join(sorted(self.scopes)) or "none"
-            message = f"this call needs the scope `{scope}`; the token {self.name} has {held} (COSMO_API__TOKENS)"
+            message = (
+                f"this call needs the scope `{scope}`; the token {self.name} has {held} "
+                "(COSMO_API__TOKENS)"
+            )
             raise ApiError(403, "wrong_scope", message, {"scope": scope})
 
 
@@ -61,12 +64,17 @@ def authenticate(settings: ApiSettings, authorization: str) -> Caller:
         raise ApiError(
             403,
             "no_tokens",
-            'this call needs a token and none is configured; set COSMO_API__TOKENS, e.g. {"operator": "<secret>"}',
+            "this call needs a token and none is configured; set COSMO_API__TOKENS, e.g. "
+            '{"operator": "<secret>"}',
         )
     scheme, _, given = authorization.partition(" ")
     sent = given.strip().encode() if scheme.lower() == "bearer" else b""
     # All are compared, so that the time does not show how far down the list a token stands.
-    found = [name for name in tokens if hmac.compare_digest(sent, tokens[name].token.get_secret_value().encode())]
+    found = [
+        name
+        for name in tokens
+        if hmac.compare_digest(sent, tokens[name].token.get_secret_value().encode())
+    ]
     if not found:
         raise ApiError(
             401,
@@ -78,7 +86,9 @@ def authenticate(settings: ApiSettings, authorization: str) -> Caller:
 
 
 def _usable(tokens: Mapping[str, Token]) -> dict[str, Token]:
-    """All but those that are empty, as an unset variable of a deployment leaves them: these must open nothing."""
+    """All but those that are empty, as an unset variable of a deployment leaves them: these must
+    open nothing.
+    """
     return {name: token for name, token in tokens.items() if token.token.get_secret_value()}
 
 
@@ -102,6 +112,8 @@ class Requires:
         ApiError
             401 or 403.
         """
-        caller = authenticate(request.app.state.context.settings.api, request.headers.get("authorization", ""))
+        caller = authenticate(
+            request.app.state.context.settings.api, request.headers.get("authorization", "")
+        )
         caller.require(self.scope)
         return caller.name

@@ -1,4 +1,7 @@
-"""Traces of requests: the caller's where it names one, else a new one; logs and the jobs of a request carry it."""
+"""Traces of requests: the caller's where it names one, else a new one.
+
+Logs and the jobs of a request carry it.
+"""
 
 import re
 from collections.abc import Iterable

@@ -25,7 +25,17 @@ from shared.store import Store, sha256_of
 __all__ = ["check_names", "describe_upload", "keep_upload", "receive"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,90}\.fits")
-_NAMES = ("id", "name", "keyword", "calcos_version", "description", "pedigree", "size", "sha256", "uploaded_by")
+_NAMES = (
+    "id",
+    "name",
+    "keyword",
+    "calcos_version",
+    "description",
+    "pedigree",
+    "size",
+    "sha256",
+    "uploaded_by",
+)
 
 
 def describe_upload(upload: UploadedReference) -> dict[str, Any]:
@@ -44,10 +54,13 @@ def check_names(name: str, keyword: str) -> None:
     """
     if not _NAME.fullmatch(name):
         raise PermanentError(
-            f"{name!r} is no name of a reference file; give letters, digits, _ . - and the ending .fits"
+            f"{name!r} is no name of a reference file; give letters, digits, _ . - and the ending "
+            ".fits"
         )
     if keyword not in FILETYPES:
-        raise PermanentError(f"there is no reference keyword {keyword!r}; there are {', '.join(FILETYPES)}")
+        raise PermanentError(
+            f"there is no reference keyword {keyword!r}; there are {', '.join(FILETYPES)}"
+        )
 
 
 async def receive(stream: AsyncIterator[bytes], target: Path) -> None:
@@ -68,7 +81,9 @@ def _unpacked(source: Path, target: Path, limit_mb: int) -> None:
         while chunk := stream.read(1 << 20):
             out.write(chunk)
             if out.tell() > limit_mb << 20:
-                raise PermanentError(f"{target.name} has more than {limit_mb} MB when it is unpacked")
+                raise PermanentError(
+                    f"{target.name} has more than {limit_mb} MB when it is unpacked"
+                )
 
 
 def _check(source: Path, target: Path, keyword: str, settings: Settings) -> tuple[str, fits.Header]:
@@ -82,15 +97,25 @@ def _check(source: Path, target: Path, keyword: str, settings: Settings) -> tupl
         for key in ("FILETYPE", "VCALCOS", "DESCRIP", "PEDIGREE"):
             header.get(key)  # a card is parsed when it is asked for
     except (OSError, VerifyError) as error:
-        raise PermanentError(f"{target.name}: its primary header cannot be read ({error})") from error
+        raise PermanentError(
+            f"{target.name}: its primary header cannot be read ({error})"
+        ) from error
     if "FILETYPE" not in header:
-        raise PermanentError(f"{target.name}: its primary header has no FILETYPE; {keyword} has {FILETYPES[keyword]}")
+        raise PermanentError(
+            f"{target.name}: its primary header has no FILETYPE; {keyword} has {FILETYPES[keyword]}"
+        )
     check_reference(target.name, header, keyword, settings.calibrator.calcos_version)
     return sha256_of(target), header
 
 
 async def keep_upload(
-    session: AsyncSession, store: Store, settings: Settings, source: Path, name: str, keyword: str, by: str
+    session: AsyncSession,
+    store: Store,
+    settings: Settings,
+    source: Path,
+    name: str,
+    keyword: str,
+    by: str,
 ) -> tuple[UploadedReference, bool]:
     """Check a file, put it into the store and record it.
 
@@ -124,12 +149,18 @@ async def keep_upload(
     with tempfile.TemporaryDirectory(prefix="cosmo-upload-") as folder:
         target = Path(folder) / name
         sha256, header = await asyncio.to_thread(_check, source, target, keyword, settings)
-        await session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"upload {name}"})
-        known = await session.execute(select(UploadedReference).where(UploadedReference.name == name))
+        await session.execute(
+            text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"upload {name}"}
+        )
+        known = await session.execute(
+            select(UploadedReference).where(UploadedReference.name == name)
+        )
         if (found := known.scalar_one_or_none()) is not None:
             if found.sha256 != sha256 or found.keyword != keyword:
                 raise ApiError(
-                    409, "name_taken", f"another {name} was uploaded by {found.uploaded_by}; choose another name"
+                    409,
+                    "name_taken",
+                    f"another {name} was uploaded by {found.uploaded_by}; choose another name",
                 )
             return found, False
         stored = await asyncio.to_thread(store.publish, target, f"references/{sha256[:12]}", sha256)

@@ -1,4 +1,6 @@
-"""The worker of the monitor service: computes monitors, notifies subscribers, checks the invariants, and sweeps."""
+"""The worker of the monitor service: computes monitors, notifies subscribers, checks the
+invariants, and sweeps.
+"""
 
 import asyncio
 from collections.abc import Mapping
@@ -36,7 +38,9 @@ def main() -> None:
             Scheduler(database, messenger, settings.monitor, known.values()).run(),
             Notifier(database, settings.monitor).run(),
             keep_checking(database, store, settings.check),
-            keep_sweeping([partial(sweep_artifacts, database, store)], settings.calibrator.sweep_seconds),
+            keep_sweeping(
+                [partial(sweep_artifacts, database, store)], settings.calibrator.sweep_seconds
+            ),
         )
 
     run_worker("monitor-worker", settings, [QUEUE], handlers, background=watch)

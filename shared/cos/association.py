@@ -38,12 +38,17 @@ class Row:
 
     @property
     def is_product(self) -> bool:
-        """Whether CalCOS calls sums after it: MEMTYPE has ``PROD`` in upper case, and its presence does not matter."""
+        """Whether CalCOS calls sums after it: MEMTYPE has ``PROD`` in upper case, and its presence
+        does not matter.
+        """
         return "PROD" in self.kind
 
     @property
     def is_exposure(self) -> bool:
-        """Whether it names an exposure; CalCOS finds no files for a product in lower case, and passes over it."""
+        """Whether it names an exposure.
+
+        CalCOS finds no files for a product in lower case, and passes over it.
+        """
         return "PROD" not in self.kind.upper()
 
 
@@ -65,7 +70,9 @@ class Association:
     @property
     def members(self) -> tuple[str, ...]:
         """Rootnames of the exposures that are present, each once."""
-        return tuple(dict.fromkeys(row.name for row in self.rows if row.is_exposure and row.present))
+        return tuple(
+            dict.fromkeys(row.name for row in self.rows if row.is_exposure and row.present)
+        )
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -94,22 +101,32 @@ def read_association(file: FitsFile) -> Association:
     Raises
     ------
     PermanentError
-        If CalCOS would stop at it: no table, no rows, a column missing, two products, or a name that is none.
+        If CalCOS would stop at it: no table, no rows, a column missing, two products, or a name
+        that is none.
     """
     if len(file.hdus) < 2:
         raise PermanentError(f"{file.name}: there is no table of members in it; fetch it again")
     columns = file.table(file.hdus[1], _COLUMNS)
-    if any(columns[name].dtype.kind != "U" for name in ("MEMNAME", "MEMTYPE")) or columns["MEMPRSNT"].ndim != 1:
-        raise PermanentError(f"{file.name}: MEMNAME and MEMTYPE must be text, and MEMPRSNT one value a row")
+    if (
+        any(columns[name].dtype.kind != "U" for name in ("MEMNAME", "MEMTYPE"))
+        or columns["MEMPRSNT"].ndim != 1
+    ):
+        raise PermanentError(
+            f"{file.name}: MEMNAME and MEMTYPE must be text, and MEMPRSNT one value a row"
+        )
     rows = tuple(
         _row(file.name, str(name), str(kind), present)
         for name, kind, present in zip(*(columns[name] for name in _COLUMNS), strict=True)
     )
     if not rows:
-        raise PermanentError(f"{file.name}: the association table is empty, which CalCOS refuses; fetch it again")
+        raise PermanentError(
+            f"{file.name}: the association table is empty, which CalCOS refuses; fetch it again"
+        )
     products = [row.name for row in rows if row.is_product]
     if len(products) > 1:
-        raise PermanentError(f"{file.name} lists {len(products)} products ({', '.join(products)}); CalCOS takes one")
+        raise PermanentError(
+            f"{file.name} lists {len(products)} products ({', '.join(products)}); CalCOS takes one"
+        )
     return Association(file.name, rows)
 
 
@@ -118,5 +135,7 @@ def _row(table: str, name: str, kind: str, present: Any) -> Row:
     found = parse_name(name.rpartition("/")[2]).rootname if name.endswith(".fits") else name.lower()
     row = Row(found, kind, bool(present))
     if not _FREE_NAME.fullmatch(found) and (row.present or row.is_product):
-        raise PermanentError(f"{table}: MEMNAME {name!r} names neither an exposure nor a product; correct the row")
+        raise PermanentError(
+            f"{table}: MEMNAME {name!r} names neither an exposure nor a product; correct the row"
+        )
     return row

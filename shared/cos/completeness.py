@@ -17,7 +17,8 @@ def opened_beside(header: Mapping[str, Any]) -> list[str]:
         Primary header of the raw file.
     """
     detector, mode, segment, switch = (
-        str(header.get(keyword) or "").strip() for keyword in ("DETECTOR", "OBSMODE", "SEGMENT", "PHACORR")
+        str(header.get(keyword) or "").strip()
+        for keyword in ("DETECTOR", "OBSMODE", "SEGMENT", "PHACORR")
     )
     opens = detector == "FUV" and mode == "ACCUM" and switch.upper() == "PERFORM"
     return [f"pha_{segment[-1].lower()}"] if opens and segment in ("FUVA", "FUVB") else []
@@ -38,7 +39,8 @@ def missing_raw(exposure: str, raw: Collection[str], segments: Collection[str]) 
     Returns
     -------
     list of str
-        ``<rootname>_<suffix>``; ``<rootname>_raw*`` where there is none at all, since only a raw file tells the mode.
+        ``<rootname>_<suffix>``; ``<rootname>_raw*`` where there is none at all, since only a raw
+        file tells the mode.
     """
     if not raw:
         return [f"{exposure}_raw*"]

@@ -18,7 +18,8 @@ _YEARS = (1.0, 9999.0)
 
 
 def parse_day_of_year(text: str) -> float:
-    """MJD of a date as schedules and telemetry write it, ``yyyy.ddd:hh:mm:ss``, the day counted from 1.
+    """MJD of a date as schedules and telemetry write it, ``yyyy.ddd:hh:mm:ss``, the day counted
+    from 1.
 
     Raises
     ------
@@ -72,5 +73,7 @@ def mjd_of_year(year: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _day_of(year: NDArray[np.float64]) -> NDArray[np.float64]:
     """Days from 1970-01-01 to 1 January of whole years."""
-    days: NDArray[np.float64] = (year - 1970).astype("datetime64[Y]").astype("datetime64[D]").astype(np.float64)
+    days: NDArray[np.float64] = (
+        (year - 1970).astype("datetime64[Y]").astype("datetime64[D]").astype(np.float64)
+    )
     return days

@@ -62,18 +62,28 @@ DARK_REGIONS: Final = {
     },
     "NUV": {"all": Box(-0.5, 1023.5, -0.5, 1023.5)},
 }
-"""Regions of which dark rates are kept (dark monitor of spacetelescope/cosmo). They overlap at the corners. That of the
-NUV detector is what rounds to one of its 1024 by 1024 pixels, whose numbers are whole: 0 to 1023."""
+"""Regions of which dark rates are kept (dark monitor of spacetelescope/cosmo). They overlap at the
+corners. That of the NUV detector is what rounds to one of its 1024 by 1024 pixels, whose numbers
+are whole: 0 to 1023."""
 
-STIM_POSITIONS: Final = {"FUVA": ((389.0, 984.0), (16000.0, 33.0)), "FUVB": ((389.0, 987.0), (15996.0, 38.0))}
-"""Where the upper left and the lower right stim should be, in raw pixels (STIMs0LX ... of calibrated headers)."""
+STIM_POSITIONS: Final = {
+    "FUVA": ((389.0, 984.0), (16000.0, 33.0)),
+    "FUVB": ((389.0, 987.0), (15996.0, 38.0)),
+}
+"""Where the upper left and the lower right stim should be, in raw pixels (STIMs0LX ... of
+calibrated headers).
+"""
 
 STIM_BOX: Final = (180.0, 90.0)
-"""Half widths of the boxes that stims are looked for in, x and y, in pixels (BRFTAB XWIDTH, YWIDTH)."""
+"""Half widths of the boxes that stims are looked for in, x and y, in pixels (BRFTAB XWIDTH,
+YWIDTH).
+"""
 
 X_BINNING: Final = 8
 Y_BINNING: Final = 2
-"""Pixels of a superpixel of the gain maps, chosen after the spacing of the pores (legacy gain monitor)."""
+"""Pixels of a superpixel of the gain maps, chosen after the spacing of the pores (legacy gain
+monitor).
+"""
 
 GAIN_SHAPE: Final = (1024 // Y_BINNING, 16384 // X_BINNING)
 """Superpixels of a segment: rows, columns."""

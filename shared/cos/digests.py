@@ -1,4 +1,6 @@
-"""What a calibration depends on beside its inputs: the content of the reference files that its headers name."""
+"""What a calibration depends on beside its inputs: the content of the reference files that its
+headers name.
+"""
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -26,7 +28,8 @@ def reference_digests(folders: Sequence[Path], names: Iterable[str]) -> dict[str
     Returns
     -------
     dict of str to str or None
-        None for a file that is not there, so that its arrival is a change too. Empty without a folder.
+        None for a file that is not there, so that its arrival is a change too. Empty without a
+        folder.
     """
     return {name: _digest_of(folders, name) for name in sorted(names)} if folders else {}
 
@@ -38,7 +41,10 @@ def _digest_of(folders: Sequence[Path], name: str) -> str | None:
             return None
         status = found.path.stat()
         return _digest(found.path, status.st_size, status.st_mtime_ns)
-    except (OSError, PermanentError):  # gone meanwhile, unreadable or no name: the calibrator reports it
+    except (
+        OSError,
+        PermanentError,
+    ):  # gone meanwhile, unreadable or no name: the calibrator reports it
         return None
 
 

@@ -1,8 +1,9 @@
 """Modal gain: the centre of the peak of a pulse-height histogram; and the charge of its events.
 
-Source: the legacy gain monitor (``cos_monitoring`` ``cci/gainmap.py``): a Gaussian of fixed width, least squares
-without weights, pulse heights 2 to 30. All histograms are fitted at once: of a Gaussian of known width the best
-amplitude follows from its centre, so that only the centre is searched for.
+Source: the legacy gain monitor (``cos_monitoring`` ``cci/gainmap.py``): a Gaussian of fixed width,
+least squares without weights, pulse heights 2 to 30. All histograms are fitted at once: of a
+Gaussian of known width the best amplitude follows from its centre, so that only the centre is
+searched for.
 """
 
 from typing import Final
@@ -93,5 +94,7 @@ def _fit(counts: Floats) -> tuple[Floats, Floats]:
     curvature = left - 2 * middle + right
     with np.errstate(divide="ignore", invalid="ignore"):
         shift = np.where(curvature < 0, 0.5 * (left - right) / curvature, 0.0)
-    centre = np.where(best == inner, _CENTRES[inner] + _STEP * np.clip(shift, -1.0, 1.0), _CENTRES[best])
+    centre = np.where(
+        best == inner, _CENTRES[inner] + _STEP * np.clip(shift, -1.0, 1.0), _CENTRES[best]
+    )
     return centre, projections[rows, best] / _NORMS[best]

@@ -57,11 +57,18 @@ LIFETIME_POSITIONS: Final = (
     LifetimePosition(6, 6.5, 59855.0, ("G160M",)),
     LifetimePosition(7, 8.3, 60980.0, (1291, 1300, 1309, 1318, 1327)),
 )
-"""In the order of their first use: 2009-05-11, 2012-07-23, 2015-02-09, 2017-10-02, 2021-10-04, 2022-10-03, 2025-11-01.
-Source: COS Data Handbook, table A.1."""
+"""In the order of their first use: 2009-05-11, 2012-07-23, 2015-02-09, 2017-10-02, 2021-10-04,
+2022-10-03, 2025-11-01. Source: COS Data Handbook, table A.1."""
 
 HIGH_VOLTAGE: Final[dict[Segment, tuple[tuple[float, int], ...]]] = {
-    "FUVA": ((55055.0, 169), (56012.0, 178), (56131.0, 167), (56964.0, 173), (57062.0, 167), (58028.0, 163)),
+    "FUVA": (
+        (55055.0, 169),
+        (56012.0, 178),
+        (56131.0, 167),
+        (56964.0, 173),
+        (57062.0, 167),
+        (58028.0, 163),
+    ),
     "FUVB": (
         (55055.0, 167),
         (55630.0, 175),
@@ -74,16 +81,20 @@ HIGH_VOLTAGE: Final[dict[Segment, tuple[tuple[float, int], ...]]] = {
         (58028.0, 163),
     ),
 }
-"""MJD, and the nominal commanded level from then on; the first from 2009-08-12. Source: the history in the
-``peewee4cosmo`` monitors, with the date of 2011-03-10 from the STScI Analysis Newsletter of March 2011. It ends in
-2017: later levels are told by exposures alone."""
+"""MJD, and the nominal commanded level from then on.
+
+The first from 2009-08-12. Source: the history in the
+``peewee4cosmo`` monitors, with the date of 2011-03-10 from the STScI Analysis Newsletter of March
+2011. It ends in 2017: later levels are told by exposures alone."""
 
 APERTURE_STEPS: Final[dict[str, dict[int, int]]] = {
     "PSA": {1: 126, 2: 53, 3: 181, 4: 234, 5: 13, 6: -11, 7: -49},
     "BOA": {1: -153, 2: -226, 3: -98, 4: -45, 5: -226, 6: -98, 7: -98},
     "WCA": {1: 126, 2: 53, 3: 181, 4: 234, 5: 13, 6: 22, 7: 32},
 }
-"""Nominal cross-dispersion step of the aperture block by aperture and lifetime position, FUV; FCA as BOA.
+"""Nominal cross-dispersion step of the aperture block by aperture and lifetime position, FUV.
+
+FCA as BOA.
 Source: the aperture monitor of ``spacetelescope/cosmo``; NUV exposures use the first position."""
 
 FGS_BREAKS: Final[dict[str, tuple[str, ...]]] = {
@@ -91,8 +102,8 @@ FGS_BREAKS: Final[dict[str, tuple[str, ...]]] = {
     "F2": ("2013.205", "2014.055", "2015.327", "2016.123", "2019.352", "2020.150"),
     "F3": ("2019.352", "2020.150"),
 }
-"""When the alignment of a fine guidance sensor was set anew, as year and day of year. Source: the V2V3 monitor of
-``spacetelescope/cosmo``; FGS 2 was not used from 2015.327 to 2016.123."""
+"""When the alignment of a fine guidance sensor was set anew, as year and day of year. Source: the
+V2V3 monitor of ``spacetelescope/cosmo``; FGS 2 was not used from 2015.327 to 2016.123."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +150,10 @@ ANNOTATIONS: Final = (
     Annotation(59419.0, "gyro hybrid high", ("pointing",), _V2V3),
     Annotation(60475.0, "reduced-gyro mode", ("pointing",), _V2V3),
 )
-"""In the order of their dates; those of pointing are days of `FGS_BREAKS` and other events that the monitor marks."""
+"""In the order of their dates.
+
+Those of pointing are days of `FGS_BREAKS` and other events that the monitor marks.
+"""
 
 
 def lifetime_position(mjd: float, grating: str, cenwave: int) -> LifetimePosition:
@@ -158,7 +172,9 @@ def lifetime_position(mjd: float, grating: str, cenwave: int) -> LifetimePositio
         return LIFETIME_POSITIONS[0]
     current = LIFETIME_POSITIONS[0]
     for position in LIFETIME_POSITIONS:
-        concerned = not position.settings or grating in position.settings or cenwave in position.settings
+        concerned = (
+            not position.settings or grating in position.settings or cenwave in position.settings
+        )
         if position.start <= mjd and concerned:
             current = position
     return current
@@ -166,15 +182,23 @@ def lifetime_position(mjd: float, grating: str, cenwave: int) -> LifetimePositio
 
 def high_voltage(segment: Segment, mjd: float) -> int:
     """Nominal commanded level of a segment at a time (MJD)."""
-    return next((level for date, level in reversed(HIGH_VOLTAGE[segment]) if date <= mjd), HIGH_VOLTAGE[segment][0][1])
+    return next(
+        (level for date, level in reversed(HIGH_VOLTAGE[segment]) if date <= mjd),
+        HIGH_VOLTAGE[segment][0][1],
+    )
 
 
 def volts(level: float) -> float:
-    """High voltage in V of a commanded level. Source: ``peewee4cosmo``; exact to 0.01 V in five real headers."""
+    """High voltage in V of a commanded level. Source: ``peewee4cosmo``.
+
+    Exact to 0.01 V in five real headers.
+    """
     return -(2500.0 + 15.69 * level)
 
 
 def aperture_position(aperture: str, life_adj: int, detector: str) -> float:
-    """Nominal cross-dispersion step of the aperture block, with the fraction that telemetry shows."""
+    """Nominal cross-dispersion step of the aperture block, with the fraction that telemetry
+    shows.
+    """
     steps = APERTURE_STEPS[{"FCA": "BOA", "N/A": "PSA"}.get(aperture, aperture)]
     return steps[life_adj if detector == "FUV" else 1] + 0.1

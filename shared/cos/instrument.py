@@ -9,7 +9,10 @@ __all__ = ["check_instrument", "instrument_of", "is_foreign"]
 
 _COS = "COS"
 _GUIDANCE = "FGS"
-"""INSTRUME of jitter files, whatever was observed; their CONFIG names its instrument (``COS/FUV``)."""
+"""INSTRUME of jitter files, whatever was observed.
+
+Their CONFIG names its instrument (``COS/FUV``).
+"""
 
 
 def instrument_of(header: Mapping[str, Any]) -> str:
@@ -19,7 +22,10 @@ def instrument_of(header: Mapping[str, Any]) -> str:
 
 
 def is_foreign(instrument: str) -> bool:
-    """Whether an instrument is another one than COS; of a file that does not say nothing is known."""
+    """Whether an instrument is another one than COS.
+
+    Of a file that does not say nothing is known.
+    """
     return instrument not in ("", _COS)
 
 

@@ -1,7 +1,9 @@
-"""Where HST was: its ground position from the orbit elements of a support file, and the sub-solar point.
+"""Where HST was: its ground position from the orbit elements of a support file, and the sub-solar
+point.
 
-Source: the equations of CalCOS 3.6.2 (``orbit.py``), turned to the equinox of the jitter tables; the Sun after the
-low-precision formula of the Astronomical Almanac (section C), good to 0.01 degree.
+Source: the equations of CalCOS 3.6.2 (``orbit.py``), turned to the equinox of the jitter tables;
+the Sun after the low-precision formula of the Astronomical Almanac (section C), good to 0.01
+degree.
 """
 
 from collections.abc import Mapping
@@ -18,11 +20,25 @@ __all__ = ["ELEMENTS", "equinox_of_2000", "ground_position", "sidereal_time", "s
 Floats = NDArray[np.float64]
 
 ELEMENTS: Final = (
-    "ARGPERIG", "COSINCLI", "ECBDX3", "ECBDX4D3", "ECCENTRY", "ECCENTX2", "EPCHTIME", "ESQDX5D2", "FDMEANAN",
-    "MEANANOM", "RASCASCN", "RCARGPER", "RCASCNRV", "SDMEANAN", "SEMILREC", "SINEINCL",
-)  # fmt: skip
-"""Keywords of a support file that its orbit model needs: angles in revolutions but MEANANOM in radians,
-EPCHTIME in seconds since 1985-01-01, rates per second, SEMILREC in metres."""
+    "ARGPERIG",
+    "COSINCLI",
+    "ECBDX3",
+    "ECBDX4D3",
+    "ECCENTRY",
+    "ECCENTX2",
+    "EPCHTIME",
+    "ESQDX5D2",
+    "FDMEANAN",
+    "MEANANOM",
+    "RASCASCN",
+    "RCARGPER",
+    "RCASCNRV",
+    "SDMEANAN",
+    "SEMILREC",
+    "SINEINCL",
+)
+"""Keywords of a support file that its orbit model needs: angles in revolutions but MEANANOM in
+radians, EPCHTIME in seconds since 1985-01-01, rates per second, SEMILREC in metres."""
 
 _JULIAN = 2400000.5
 """Julian date of MJD 0."""
@@ -36,8 +52,8 @@ _TURN = 2.0 * np.pi
 def ground_position(elements: Mapping[str, Any], mjd: Floats) -> tuple[Floats, Floats]:
     """Latitude and longitude (degrees; East, 0 to 360) below HST, as its jitter tables give them.
 
-    They agree to 0.02 degree of latitude and 0.05 of longitude with the rows of jitter tables, each of which stands for
-    the 3 s that end with it.
+    They agree to 0.02 degree of latitude and 0.05 of longitude with the rows of jitter tables, each
+    of which stands for the 3 s that end with it.
 
     Parameters
     ----------
@@ -52,15 +68,26 @@ def ground_position(elements: Mapping[str, Any], mjd: Floats) -> tuple[Floats, F
         If an element is missing or no number.
     """
     values = {name: elements.get(name) for name in ELEMENTS}
-    wrong = [name for name, value in values.items() if isinstance(value, bool) or not isinstance(value, int | float)]
+    wrong = [
+        name
+        for name, value in values.items()
+        if isinstance(value, bool) or not isinstance(value, int | float)
+    ]
     if wrong:
-        raise PermanentError(f"no orbit without {', '.join(wrong)} in the support file's primary header")
+        raise PermanentError(
+            f"no orbit without {', '.join(wrong)} in the support file's primary header"
+        )
     orbit = {name: float(value) for name, value in values.items() if value is not None}
     elapsed = (np.asarray(mjd, dtype=np.float64) - _MJD_1985) * _DAY - orbit["EPCHTIME"]
-    mean = orbit["MEANANOM"] + _TURN * (orbit["FDMEANAN"] * elapsed + 0.5 * orbit["SDMEANAN"] * elapsed**2)
+    mean = orbit["MEANANOM"] + _TURN * (
+        orbit["FDMEANAN"] * elapsed + 0.5 * orbit["SDMEANAN"] * elapsed**2
+    )
     sine, cosine = np.sin(mean), np.cos(mean)
     true = mean + sine * (
-        orbit["ECCENTX2"] + orbit["ECBDX3"] * cosine**2 - orbit["ECBDX4D3"] * sine**2 + orbit["ESQDX5D2"] * cosine
+        orbit["ECCENTX2"]
+        + orbit["ECBDX3"] * cosine**2
+        - orbit["ECBDX4D3"] * sine**2
+        + orbit["ESQDX5D2"] * cosine
     )
     argument = _TURN * (orbit["ARGPERIG"] + orbit["RCARGPER"] * elapsed) + true
     node = _TURN * (orbit["RASCASCN"] + orbit["RCASCNRV"] * elapsed)
@@ -72,7 +99,8 @@ def ground_position(elements: Mapping[str, Any], mjd: Floats) -> tuple[Floats, F
 
 
 def equinox_of_2000(latitude: Floats, longitude: Floats, mjd: Floats) -> tuple[Floats, Floats]:
-    """Turn positions as CalCOS gives them, of the equinox of date, to the equinox of the jitter tables, that of 2000.
+    """Turn positions as CalCOS gives them, of the equinox of date, to the equinox of the jitter
+    tables, that of 2000.
 
     It moves them by up to 0.14 degree of latitude and 0.4 of longitude.
 
@@ -83,13 +111,21 @@ def equinox_of_2000(latitude: Floats, longitude: Floats, mjd: Floats) -> tuple[F
     mjd
         Their times, MJD UTC.
     """
-    north, right_ascension = np.radians(latitude), np.radians(longitude) + _TURN * sidereal_time(mjd)
+    north, right_ascension = (
+        np.radians(latitude),
+        np.radians(longitude) + _TURN * sidereal_time(mjd),
+    )
     level = np.cos(north)
-    return _below(np.array([level * np.cos(right_ascension), level * np.sin(right_ascension), np.sin(north)]), mjd)
+    return _below(
+        np.array([level * np.cos(right_ascension), level * np.sin(right_ascension), np.sin(north)]),
+        mjd,
+    )
 
 
 def _below(direction: Floats, mjd: Floats) -> tuple[Floats, Floats]:
-    """Latitude and longitude of directions (3, N) from the Earth's centre in the equinox of date."""
+    """Latitude and longitude of directions (3, N) from the Earth's centre in the equinox of
+    date.
+    """
     of_date = erfa.pmat76(_JULIAN, np.mean(mjd))  # changes by 1e-6 degree in a day
     x, y, z = of_date.T @ direction
     latitude = np.degrees(np.arctan2(z, np.hypot(x, y)))
@@ -108,7 +144,9 @@ def sidereal_time(mjd: Floats) -> Floats:
     times = np.asarray(mjd, dtype=np.float64)
     midnight = np.floor(times)
     centuries = (midnight - _MJD_2000) / _CENTURY
-    at_midnight = 24110.54841 + centuries * (8640184.812866 + centuries * (0.093104 - 6.2e-6 * centuries))
+    at_midnight = 24110.54841 + centuries * (
+        8640184.812866 + centuries * (0.093104 - 6.2e-6 * centuries)
+    )
     century = (times - _MJD_2000) / _CENTURY
     rate = 1.002737909350795 + century * (5.9006e-11 - 5.9e-15 * century)
     return np.asarray((at_midnight / _DAY + (times - midnight) * rate) % 1.0)

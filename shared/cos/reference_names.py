@@ -38,7 +38,8 @@ class ReferenceName:
     name
         Name of the file, without a folder and without ``.gz``.
     folder
-        Folder relative to that of the reference files, or absolute; empty for none, None for one that is not known.
+        Folder relative to that of the reference files, or absolute; empty for none, None for one
+        that is not known.
     """
 
     name: str
@@ -46,7 +47,8 @@ class ReferenceName:
 
     @classmethod
     def parse(cls, value: str) -> "ReferenceName":
-        """Read the value of a reference keyword in every form that CalCOS expands (``cosutil.expandFileName``).
+        """Read the value of a reference keyword in every form that CalCOS expands
+        (``cosutil.expandFileName``).
 
         These are ``lref$x.fits``, ``$lref/x.fits``, full and relative paths, in either case.
 
@@ -66,7 +68,9 @@ class ReferenceName:
         if name.lower().endswith(".fits.gz"):
             name = name[:-3]
         if not _FILE_NAME.fullmatch(name):
-            raise PermanentError(f"{value!r} does not name a FITS file; give a name such as lref$x_flat.fits, or N/A")
+            raise PermanentError(
+                f"{value!r} does not name a FITS file; give a name such as lref$x_flat.fits, or N/A"
+            )
         if path.startswith("/") and not variable:
             return cls(name, os.path.normpath(folder or "/"))
         inside = os.path.normpath(folder) if folder else ""
@@ -75,7 +79,10 @@ class ReferenceName:
         return cls(name, inside if known else None)
 
     def __str__(self) -> str:
-        """Spell the name so that it can be parsed again; one in the folder of the reference files is bare."""
+        """Spell the name so that it can be parsed again.
+
+        One in the folder of the reference files is bare.
+        """
         if self.folder is None:
             return f"{_ELSEWHERE}${self.name}"
         return os.path.join(self.folder, self.name)  # noqa: PTH118 - text of a header, no path of this machine
@@ -103,9 +110,12 @@ class FoundReference:
 
 
 def locate_reference(value: str, folders: Sequence[Path]) -> FoundReference | None:
-    """Find the file that the value of a reference keyword names; nothing outside the folders is looked at.
+    """Find the file that the value of a reference keyword names.
 
-    A folder within these that the value gives is looked into first; otherwise its base name is looked for in each.
+    Nothing outside the folders is looked at.
+
+    A folder within these that the value gives is looked into first; otherwise its base name is
+    looked for in each.
 
     Parameters
     ----------
@@ -158,7 +168,8 @@ def _candidates(folder: Path, name: str) -> Iterator[Path]:
 
 
 def reference_folders(references: Path | None, source: str | None) -> tuple[Path, ...]:
-    """Folders that reference files may lie in: that of the reference files, and the source where it is a local folder.
+    """Folders that reference files may lie in: that of the reference files, and the source where it
+    is a local folder.
 
     Parameters
     ----------

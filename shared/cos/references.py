@@ -1,6 +1,7 @@
 """Reference files that a raw COS header asks for.
 
-Source: CalCOS 3.6.2, `cosutil.missingRefFiles`, `calcos.resetSwitches` and the reading of each step.
+Source: CalCOS 3.6.2, `cosutil.missingRefFiles`, `calcos.resetSwitches` and the reading of each
+step.
 """
 
 import re
@@ -66,17 +67,22 @@ _ONLY_FOR = {
     "LAMPTAB": ("WAVECORR",),
     "WCPTAB": ("WAVECORR",),
 }
-"""References that CalCOS 3.6.2 does not open unless one of these switches is PERFORM (`missingRefFiles`, and for the
-flags of lamp flashes `concurrent.ConcurrentWavecal`); others are read for more than one step."""
+"""References that CalCOS 3.6.2 does not open unless one of these switches is PERFORM
+(`missingRefFiles`, and for the flags of lamp flashes `concurrent.ConcurrentWavecal`); others are
+read for more than one step."""
 
 _OF_WAVECALS = {"LAMPTAB", "WCPTAB"}
-"""References that CalCOS 3.6.2 opens for every wavecal, whatever WAVECORR is (`calcos.allWavecals`)."""
+"""References that CalCOS 3.6.2 opens for every wavecal, whatever WAVECORR is
+(`calcos.allWavecals`).
+"""
 
 _INSTEAD = {"XTRCTALG": " or XTRCTALG to BOXCAR", "EXPTYPE": "", "TAGFLASH": ""}
 """What else to do about a reference that is N/A, where no switch can be omitted."""
 
 _OPTIONAL = {"BADTTAB", "GSAGTAB", "SPOTTAB", "TDSTAB", "XWLKFILE", "YWLKFILE"}
-"""References that may be N/A though their switch is PERFORM: CalCOS then skips the step (`resetSwitches`)."""
+"""References that may be N/A though their switch is PERFORM: CalCOS then skips the step
+(`resetSwitches`).
+"""
 
 _REQUIRED = {
     "BRFTAB": "TEMPCORR",
@@ -92,9 +98,11 @@ _SPECTROSCOPIC = {"FLUXTAB", "LAMPTAB", "TDSTAB", "WCPTAB", "XTRACTAB", "DISPTAB
 
 
 def needed_references(header: Mapping[str, Any]) -> dict[str, str]:
-    """List the reference files that calibrating a raw file opens, keyword to text of a `ReferenceName`.
+    """List the reference files that calibrating a raw file opens, keyword to text of a
+    `ReferenceName`.
 
-    A file of a step that is switched off is not among them. CalCOS 3.6.2 fails where a mandatory one is N/A.
+    A file of a step that is switched off is not among them. CalCOS 3.6.2 fails where a mandatory
+    one is N/A.
 
     Parameters
     ----------
@@ -104,14 +112,18 @@ def needed_references(header: Mapping[str, Any]) -> dict[str, str]:
     Raises
     ------
     PermanentError
-        If the header does not name a file that a switch asks for; the message names the keyword and the switch.
-        Also if the value of a keyword is not the name of a file.
+        If the header does not name a file that a switch asks for; the message names the keyword and
+        the switch. Also if the value of a keyword is not the name of a file.
     """
     spectroscopic = _text(header, "OBSTYPE") == "SPECTROSCOPIC"
     needed: dict[str, str] = {}
     for keyword in FILETYPES:
         switches = _ONLY_FOR.get(keyword, ())
-        if switches and not any(_is_set(header, switch) for switch in switches) and not _of_lamp(header, keyword):
+        if (
+            switches
+            and not any(_is_set(header, switch) for switch in switches)
+            and not _of_lamp(header, keyword)
+        ):
             continue
         if value := _value(header, keyword):
             needed[keyword] = _parse(keyword, value)
@@ -119,7 +131,8 @@ def needed_references(header: Mapping[str, Any]) -> dict[str, str]:
         switch = _demanded_by(header, keyword)
         if switch and (spectroscopic or keyword not in _SPECTROSCOPIC):
             raise PermanentError(
-                f"{keyword} is N/A, but {switch}={_text(header, switch)} asks for it; set {keyword} to a reference "
+                f"{keyword} is N/A, but {switch}={_text(header, switch)} asks for it; set "
+                f"{keyword} to a reference "
                 f"file{_INSTEAD.get(switch, f' or {switch} to OMIT')}, in the header or by a recipe"
             )
     return needed
@@ -148,14 +161,20 @@ def check_reference(name: str, header: Mapping[str, Any], keyword: str, calcos: 
     Raises
     ------
     PermanentError
-        If it is of another type (FILETYPE), or made for a CalCOS that is too old or too new (VCALCOS).
+        If it is of another type (FILETYPE), or made for a CalCOS that is too old or too new
+        (VCALCOS).
     """
     filetype = _text(header, "FILETYPE") or "ANY"
     if filetype not in (FILETYPES[keyword], "ANY"):
         raise PermanentError(f"{name} is a {filetype}, where a {FILETYPES[keyword]} belongs")
-    version, lowest = _text(header, "VCALCOS") or _UNCHECKED_VERSION, _MIN_VERSION.get(keyword, "2.0")
+    version, lowest = (
+        _text(header, "VCALCOS") or _UNCHECKED_VERSION,
+        _MIN_VERSION.get(keyword, "2.0"),
+    )
     if _version(version) < _version(lowest):
-        raise PermanentError(f"{name} is for CalCOS {version} (VCALCOS); at least {lowest} is needed")
+        raise PermanentError(
+            f"{name} is for CalCOS {version} (VCALCOS); at least {lowest} is needed"
+        )
     if _version(version) > _version(calcos):
         raise PermanentError(f"{name} needs CalCOS {version} or later (VCALCOS); this is {calcos}")
 
@@ -170,7 +189,10 @@ def header_keyword(header: Mapping[str, Any], keyword: str) -> str:
 
 
 def _is_set(header: Mapping[str, Any], switch: str) -> bool:
-    """Whether a step is made; CalCOS opens files again for steps that are done in calibrated events."""
+    """Whether a step is made.
+
+    CalCOS opens files again for steps that are done in calibrated events.
+    """
     return _text(header, switch).upper() in ("PERFORM", "COMPLETE")
 
 
@@ -191,7 +213,11 @@ def _of_lamp(header: Mapping[str, Any], keyword: str) -> str | None:
     """Keyword that tells of lamp light for which CalCOS opens a reference, whatever WAVECORR is."""
     if keyword in _OF_WAVECALS and _text(header, "EXPTYPE") == "WAVECAL":
         return "EXPTYPE"
-    return "TAGFLASH" if keyword == "WCPTAB" and _text(header, "TAGFLASH") not in ("", "NONE") else None
+    return (
+        "TAGFLASH"
+        if keyword == "WCPTAB" and _text(header, "TAGFLASH") not in ("", "NONE")
+        else None
+    )
 
 
 def _demanded_by(header: Mapping[str, Any], keyword: str) -> str | None:
@@ -200,7 +226,11 @@ def _demanded_by(header: Mapping[str, Any], keyword: str) -> str | None:
         return None
     if lamp := _of_lamp(header, keyword):
         return lamp
-    if keyword == "BPIXTAB" and _text(header, "TAGFLASH") not in ("", "NONE") and _is_set(header, "WAVECORR"):
+    if (
+        keyword == "BPIXTAB"
+        and _text(header, "TAGFLASH") not in ("", "NONE")
+        and _is_set(header, "WAVECORR")
+    ):
         return "WAVECORR"
     if keyword == "FLUXTAB" and not _is_set(header, "X1DCORR"):
         return None

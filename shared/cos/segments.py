@@ -8,11 +8,14 @@ __all__ = ["expected_segments"]
 
 _SEGMENTS = ("FUVA", "FUVB")
 _NOMINAL = re.compile(r"nom([ab]{1,2})", re.IGNORECASE)
-"""DETECTHV of segments at nominal high voltage: NomA, NomB, NomAB. Any other value (Low, Off) tells nothing of them."""
+"""DETECTHV of segments at nominal high voltage: NomA, NomB, NomAB. Any other value (Low, Off) tells
+nothing of them.
+"""
 
 
 def expected_segments(header: Mapping[str, Any]) -> frozenset[str]:
-    """Segments of which an exposure must have a raw file, by the primary header of any of its raw files.
+    """Segments of which an exposure must have a raw file, by the primary header of any of its raw
+    files.
 
     Parameters
     ----------
@@ -26,9 +29,10 @@ def expected_segments(header: Mapping[str, Any]) -> frozenset[str]:
 
     Notes
     -----
-    SEGMENT names the file's own segment (FUVA or FUVB) and says nothing of the other one; an FUV acquisition, whose one
-    file holds both, has BOTH there, and the NUV has N/A. DETECTHV names the segments at nominal high voltage. Where it
-    is absent or has another value, the file's own segment is all that can be demanded.
+    SEGMENT names the file's own segment (FUVA or FUVB) and says nothing of the other one; an FUV
+    acquisition, whose one file holds both, has BOTH there, and the NUV has N/A. DETECTHV names the
+    segments at nominal high voltage. Where it is absent or has another value, the file's own
+    segment is all that can be demanded.
     """
     own = str(header.get("SEGMENT") or "").strip().upper()
     if own not in _SEGMENTS:

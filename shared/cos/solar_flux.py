@@ -27,11 +27,13 @@ MONTHLY_FLUX: Final[dict[int, tuple[float, ...]]] = {
     2024: (164.0, 173.3, 155.2, 161.7, 188.4, 185.1, 198.6, 245.6, 196.7, 222.6, 199.9, 197.4),
     2025: (189.9, 185.1, 164.2, 162.5, 135.3, 131.3, 137.8, 158.3, 154.6, 140.1, 141.4, 160.4),
     2026: (151.1, 136.4, 131.0),
-}  # fmt: skip
-"""Means of the months of each year, from January on, in solar flux units (1e-22 W / m2 / Hz), as observed at Penticton.
-Sources: until November 2024 ``f10.7`` of NOAA SWPC's ``observed-solar-cycle-indices.json`` (two copies, of July and
-December 2024, agree); then means of the daily observed values in CelesTrak's ``SW-All.csv`` of April 2026, which until
-then differ from NOAA's by 0.15 in the median; by more than 5 in three months with outbursts, which NOAA leaves out."""
+}
+"""Means of the months of each year, from January on, in solar flux units (1e-22 W / m2 / Hz), as
+observed at Penticton. Sources: until November 2024 ``f10.7`` of NOAA SWPC's
+``observed-solar-cycle-indices.json`` (two copies, of July and December 2024, agree); then means of
+the daily observed values in CelesTrak's ``SW-All.csv`` of April 2026, which until then differ from
+NOAA's by 0.15 in the median; by more than 5 in three months with outbursts, which NOAA leaves
+out."""
 
 _SMOOTHING = 4
 """Months that the smoothed flux is the mean of (STScI's dark monitor)."""

@@ -27,12 +27,15 @@ def pack_counts(cells: NDArray[np.integer], counts: NDArray[np.integer]) -> byte
     Returns
     -------
     bytes
-        Gaps between the numbers and then counts, as little-endian 32 bits whose first bytes come before all second
-        ones and so on, deflated.
+        Gaps between the numbers and then counts, as little-endian 32 bits whose first bytes come
+        before all second ones and so on, deflated.
     """
     gaps = np.diff(cells, prepend=0)
     return zlib.compress(
-        b"".join(_planes(column, kind) for column, kind in zip((gaps, counts), _KINDS, strict=True)), _LEVEL
+        b"".join(
+            _planes(column, kind) for column, kind in zip((gaps, counts), _KINDS, strict=True)
+        ),
+        _LEVEL,
     )
 
 

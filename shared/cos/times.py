@@ -1,6 +1,8 @@
-"""What a time of COS is: from its installation to tomorrow. Nothing else is believed, wherever it was written.
+"""What a time of COS is: from its installation to tomorrow. Nothing else is believed, wherever it
+was written.
 
-Rows with other times are kept as their files have them, but are never the newest and in no statistic.
+Rows with other times are kept as their files have them, but are never the newest and in no
+statistic.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -11,7 +13,9 @@ from numpy.typing import ArrayLike
 __all__ = ["FIRST_MJD", "UNIX_MJD", "date_text", "from_mjd", "is_believable", "now_mjd"]
 
 FIRST_MJD = 54952.0
-"""2009-05-01, MJD: servicing mission 4 installed COS on 2009-05-16 (COS Instrument Handbook, chapter 1)."""
+"""2009-05-01, MJD: servicing mission 4 installed COS on 2009-05-16 (COS Instrument Handbook,
+chapter 1).
+"""
 
 UNIX_MJD = 40587.0
 """1970-01-01, MJD."""
@@ -41,7 +45,10 @@ def from_mjd(mjd: float) -> datetime | None:
 
 
 def date_text(mjd: float | None) -> str:
-    """Date of an MJD for a reader; the number itself where it is no date, and nothing where there is none."""
+    """Date of an MJD for a reader.
+
+    The number itself where it is no date, and nothing where there is none.
+    """
     if mjd is None:
         return ""
     moment = from_mjd(mjd)

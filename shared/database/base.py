@@ -11,7 +11,10 @@ __all__ = ["Base"]
 
 
 class Base(DeclarativeBase):
-    """Base of the models; constraint names follow one convention so that migrations can name them."""
+    """Base of the models.
+
+    Constraint names follow one convention so that migrations can name them.
+    """
 
     metadata = MetaData(
         naming_convention={

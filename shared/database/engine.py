@@ -19,16 +19,16 @@ DATABASE_ERRORS = (DBAPIError, PoolTimeoutError, *_OF_DRIVER, OSError)
 """What a statement raises: for itself, without a free connection, and without a server."""
 
 _OUTAGE_CLASSES = ("08", "53", "57", "58")
-"""SQLSTATE classes: connection exception, insufficient resources, operator intervention, system error (PostgreSQL,
-appendix A)."""
+"""SQLSTATE classes: connection exception, insufficient resources, operator intervention, system
+error (PostgreSQL, appendix A)."""
 _STANDSTILL_SECONDS = 5.0
 """How much longer than a statement may take its end is waited for."""
 _READ_ONLY, _CANCELED = "25006", "57014"
 _VICTIMS = ("40001", "40P01")
 """Serialization failure and deadlock: the same transaction succeeds when it is tried again."""
 _REFUSAL_CLASSES = ("0A", "21", "22", "23", "42")
-"""SQLSTATE classes: feature not supported, cardinality violation (a double key in one statement), data exception,
-integrity constraint violation, syntax error or access rule violation."""
+"""SQLSTATE classes: feature not supported, cardinality violation (a double key in one statement),
+data exception, integrity constraint violation, syntax error or access rule violation."""
 
 
 def is_victim(error: BaseException) -> bool:
@@ -42,14 +42,21 @@ def is_refusal(error: BaseException) -> bool:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether Postgres is away, on its way, or out of connections, so that the same statement may succeed later."""
+    """Whether Postgres is away, on its way, or out of connections, so that the same statement may
+    succeed later.
+    """
     if not isinstance(error, (DBAPIError, *_OF_DRIVER)):
         return isinstance(error, (OSError, PoolTimeoutError))
     state = _state(error)
     if state == _CANCELED or is_refusal(error):  # a constraint's name may be any
         return False
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    return lost or state[:2] in _OUTAGE_CLASSES or state == _READ_ONLY or "connection" in str(_original(error)).lower()
+    return (
+        lost
+        or state[:2] in _OUTAGE_CLASSES
+        or state == _READ_ONLY
+        or "connection" in str(_original(error)).lower()
+    )
 
 
 def _original(error: BaseException) -> BaseException | None:
@@ -86,7 +93,9 @@ class Database:
             connect_args={
                 "timeout": 10,
                 # A Postgres that stands still ends no statement itself.
-                "command_timeout": statement_timeout + _STANDSTILL_SECONDS if statement_timeout else None,
+                "command_timeout": statement_timeout + _STANDSTILL_SECONDS
+                if statement_timeout
+                else None,
                 "server_settings": {
                     "statement_timeout": str(int(statement_timeout * 1000)),
                     "jit": "off",

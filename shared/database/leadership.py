@@ -1,4 +1,6 @@
-"""One process at a time does what must not be done twice at once: the one that holds an advisory lock."""
+"""One process at a time does what must not be done twice at once: the one that holds an advisory
+lock.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,9 +16,14 @@ __all__ = ["keep_leading"]
 
 
 async def keep_leading(
-    database: Database, lock: AdvisoryLock, pause: float, lead: Callable[[AsyncIterator[None]], Awaitable[None]]
+    database: Database,
+    lock: AdvisoryLock,
+    pause: float,
+    lead: Callable[[AsyncIterator[None]], Awaitable[None]],
 ) -> None:
-    """Lead whenever nobody else does, until cancelled; a failure ends one leadership and not the next.
+    """Lead whenever nobody else does, until cancelled.
+
+    A failure ends one leadership and not the next.
 
     Parameters
     ----------
@@ -43,8 +50,12 @@ async def keep_leading(
         await asyncio.sleep(pause)
 
 
-async def _turns(connection: AsyncConnection, lock: AdvisoryLock, pause: float) -> AsyncIterator[None]:
-    while (await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": lock})).scalar():
+async def _turns(
+    connection: AsyncConnection, lock: AdvisoryLock, pause: float
+) -> AsyncIterator[None]:
+    while (
+        await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": lock})
+    ).scalar():
         await connection.commit()
         yield
         await asyncio.sleep(pause)

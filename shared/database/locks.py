@@ -5,7 +5,10 @@ from enum import IntEnum, unique
 __all__ = ["ROOTNAMES", "AdvisoryLock"]
 
 ROOTNAMES = 0x434F534D
-"""First of the two keys of locks on rootnames, of which the second is a hash; those of two keys are a space apart."""
+"""First of the two keys of locks on rootnames, of which the second is a hash.
+
+Those of two keys are a space apart.
+"""
 
 
 @unique

@@ -14,7 +14,14 @@ from shared.database.engine import Database, is_outage
 from shared.errors import PermanentError
 from shared.logs import get_logger
 
-__all__ = ["alembic_config", "is_current", "migrate", "newest_revision", "require_current", "wait_until_current"]
+__all__ = [
+    "alembic_config",
+    "is_current",
+    "migrate",
+    "newest_revision",
+    "require_current",
+    "wait_until_current",
+]
 
 _RETRY_SECONDS = 2.0
 
@@ -22,7 +29,9 @@ _RETRY_SECONDS = 2.0
 def alembic_config(connection: Connection | None = None) -> Config:
     """Alembic configuration of the migrations beside this module."""
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option(
+        "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
+    )
     config.attributes["connection"] = connection
     return config
 
@@ -42,7 +51,9 @@ def newest_revision() -> str:
 async def is_current(database: Database) -> bool:
     """Whether the schema is the one this code was written for."""
     async with database.engine.connect() as connection:
-        found = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+        found = await connection.run_sync(
+            lambda sync: MigrationContext.configure(sync).get_current_revision()
+        )
     return found == newest_revision()
 
 
@@ -72,7 +83,9 @@ async def wait_until_current(database: Database) -> None:
         except (DBAPIError, OSError) as error:
             if not is_outage(error):
                 raise
-            get_logger().warning("waiting for Postgres", error=str(error), next_try_seconds=_RETRY_SECONDS)
+            get_logger().warning(
+                "waiting for Postgres", error=str(error), next_try_seconds=_RETRY_SECONDS
+            )
             await asyncio.sleep(_RETRY_SECONDS)
         else:
             return

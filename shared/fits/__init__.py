@@ -1,7 +1,8 @@
 """FITS files read fast and strictly: header blocks, table columns, and whether a file is whole.
 
-Source: FITS standard 4.0, sections 3 (file organisation), 4 (headers) and 7.3 (binary tables). What the fast path does
-not understand it hands to astropy; what is not a FITS file it refuses with a reason.
+Source: FITS standard 4.0, sections 3 (file organisation), 4 (headers) and 7.3 (binary tables). What
+the fast path does not understand it hands to astropy; what is not a FITS file it refuses with a
+reason.
 """
 
 from shared.fits.cards import Header, Value

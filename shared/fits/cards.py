@@ -1,7 +1,8 @@
 """Header cards: from the bytes of a header to its keywords.
 
-Source: FITS standard 4.0, section 4. The fast path knows fixed and free format values; a header with anything else
-(CONTINUE, HIERARCH, record-valued or complex values, sloppy cards) is read by astropy as a whole.
+Source: FITS standard 4.0, section 4. The fast path knows fixed and free format values; a header
+with anything else (CONTINUE, HIERARCH, record-valued or complex values, sloppy cards) is read by
+astropy as a whole.
 """
 
 import re
@@ -30,8 +31,9 @@ _CARD = re.compile(
     r")$",
     re.MULTILINE,
 )
-"""Card that the fast path knows, a line each: keyword with blanks, then text in quotes, number or logical value, or
-what a commentary card says. Text with quotes in it, and whatever else is odd, is not among them."""
+"""Card that the fast path knows, a line each: keyword with blanks, then text in quotes, number or
+logical value, or what a commentary card says. Text with quotes in it, and whatever else is odd, is
+not among them."""
 
 _KEYWORD = re.compile(r"[A-Z0-9_-]{1,8} *")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
@@ -54,7 +56,8 @@ class _Doubt(Exception):  # noqa: N818 - no error: astropy is asked
 def parse_header(raw: bytes, where: str) -> dict[str, Value]:
     """Keywords of a header, as astropy gives them; the first value of a keyword that is repeated.
 
-    A value that makes no sense is the text that stands in its place: it costs whoever asks for this keyword, no other.
+    A value that makes no sense is the text that stands in its place: it costs whoever asks for this
+    keyword, no other.
 
     Parameters
     ----------
@@ -146,7 +149,9 @@ def _with_astropy(text: str, where: str) -> dict[str, Value]:
                 elif card.keyword:
                     header.setdefault(card.keyword, _value(card))
     except Exception as error:  # astropy raises many kinds for cards that make no sense
-        raise PermanentError(f"{where}: its header cannot be read ({error}); fetch it again") from error
+        raise PermanentError(
+            f"{where}: its header cannot be read ({error}); fetch it again"
+        ) from error
     return header
 
 

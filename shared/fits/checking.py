@@ -1,6 +1,7 @@
 """Is a file a whole FITS file? A walk over its blocks, plain or gzipped, in bounded memory.
 
-Source: FITS standard 4.0, sections 3 (file organisation), 4.4.1 (mandatory keywords) and 4.4.2.7 (checksums).
+Source: FITS standard 4.0, sections 3 (file organisation), 4.4.1 (mandatory keywords) and 4.4.2.7
+(checksums).
 """
 
 import io
@@ -24,9 +25,9 @@ _ALL_ONES = 0xFFFFFFFF
 def check_fits(path: Path) -> tuple[str, ...]:
     """Refuse what is not a whole, uncorrupted FITS file.
 
-    Every header must end, every data unit must be there to the last byte of its last block, nothing but zeros may
-    follow, and ``DATASUM`` and ``CHECKSUM`` must agree where they are given. Data of a plain file without these are
-    not read.
+    Every header must end, every data unit must be there to the last byte of its last block, nothing
+    but zeros may follow, and ``DATASUM`` and ``CHECKSUM`` must agree where they are given. Data of
+    a plain file without these are not read.
 
     Parameters
     ----------
@@ -65,9 +66,15 @@ def _check_hdu(stream: IO[bytes], block: bytes, name: str, number: int) -> None:
     size = data_size(header, where)
     padded = -(-size // BLOCK) * BLOCK
     check = any(isinstance(header.get(keyword), str) for keyword in ("DATASUM", "CHECKSUM"))
-    total, left = (0, _pass_over(stream, padded)) if _is_plain(stream) and not check else _read(stream, padded, check)
+    total, left = (
+        (0, _pass_over(stream, padded))
+        if _is_plain(stream) and not check
+        else _read(stream, padded, check)
+    )
     if left:
-        raise PermanentError(f"{where}: truncated, {left} of {padded} bytes of data are missing; fetch it again")
+        raise PermanentError(
+            f"{where}: truncated, {left} of {padded} bytes of data are missing; fetch it again"
+        )
     if check:
         _check_sums(header, raw, total, where)
 
@@ -77,7 +84,10 @@ def _is_plain(stream: IO[bytes]) -> bool:
 
 
 def _pass_over(stream: IO[bytes], count: int) -> int:
-    """Go past data of a plain file without reading them; returns how many bytes of them are missing."""
+    """Go past data of a plain file without reading them.
+
+    Returns how many bytes of them are missing.
+    """
     end = stream.tell() + count
     missing = max(end - os.fstat(stream.fileno()).st_size, 0)
     if not missing:
@@ -86,7 +96,10 @@ def _pass_over(stream: IO[bytes], count: int) -> int:
 
 
 def _read(stream: IO[bytes], count: int, check: bool) -> tuple[int, int]:
-    """Read data; returns their 32-bit ones' complement sum, if asked for, and how many bytes of them are missing."""
+    """Read data.
+
+    Returns their 32-bit ones' complement sum, if asked for, and how many bytes of them are missing.
+    """
     total, left = 0, count
     while left and (chunk := stream.read(min(left, _CHUNK))):
         left -= len(chunk)
@@ -105,8 +118,15 @@ def _ones_sum(content: bytes, total: int) -> int:
 
 def _check_sums(header: Header, raw: bytes, total: int, where: str) -> None:
     stored = str(header.get("DATASUM") or "").strip()
-    if stored.isdigit() and int(stored) != total and not (int(stored) in (0, _ALL_ONES) and total in (0, _ALL_ONES)):
-        raise PermanentError(f"{where}: its data do not agree with DATASUM ({total} against {stored}); fetch it again")
+    if (
+        stored.isdigit()
+        and int(stored) != total
+        and not (int(stored) in (0, _ALL_ONES) and total in (0, _ALL_ONES))
+    ):
+        raise PermanentError(
+            f"{where}: its data do not agree with DATASUM ({total} against {stored}); fetch it "
+            "again"
+        )
     if isinstance(header.get("CHECKSUM"), str) and str(header["CHECKSUM"]).strip("0 "):
         blocks = raw + b"END".ljust(CARD)
         whole = _ones_sum(blocks.ljust(-(-len(blocks) // BLOCK) * BLOCK), total)

@@ -51,7 +51,8 @@ class FitsFile:
 
     @property
     def headers(self) -> Sequence[Header]:
-        """Headers in the order of the file, without a look at the file where they are known already.
+        """Headers in the order of the file, without a look at the file where they are known
+        already.
 
         Raises
         ------
@@ -110,7 +111,9 @@ class FitsFile:
         """
         layout = self.layout(hdu)
         if layout.rows * layout.width > _MAX_TABLE_BYTES:
-            raise PermanentError(f"{self.name}: table {hdu.name} has {layout.rows} rows of {layout.width} bytes")
+            raise PermanentError(
+                f"{self.name}: table {hdu.name} has {layout.rows} rows of {layout.width} bytes"
+            )
         return layout.read(self._read(hdu, layout.rows * layout.width), wanted)
 
     def chunks(self, hdu: Hdu, wanted: Sequence[str]) -> Iterator[Columns]:
@@ -127,7 +130,9 @@ class FitsFile:
         with reading(self.name), self._opener() as stream, inflated(stream) as content:
             content.seek(hdu.start)
             for first in range(0, layout.rows, rows):
-                yield layout.read(self._exactly(content, min(rows, layout.rows - first) * layout.width), wanted)
+                yield layout.read(
+                    self._exactly(content, min(rows, layout.rows - first) * layout.width), wanted
+                )
 
     def image(self, hdu: Hdu) -> "np.ndarray[Any, Any]":
         """Pixels of an image, 2-D or more, slowest axis first; BZERO and BSCALE applied.
@@ -140,7 +145,10 @@ class FitsFile:
         return next(self.images([hdu]))
 
     def images(self, hdus: Sequence[Hdu]) -> Iterator["np.ndarray[Any, Any]"]:
-        """Pixels of several images, in one pass over the file when they are given in its order; else as `image`."""
+        """Pixels of several images, in one pass over the file when they are given in its order.
+
+        Else as `image`.
+        """
         with reading(self.name), self._opener() as stream, inflated(stream) as content:
             for hdu in hdus:
                 content.seek(hdu.start)
@@ -154,16 +162,21 @@ class FitsFile:
         if not shape or hdu.size > _MAX_TABLE_BYTES:
             raise PermanentError(f"{self.name}: image {hdu.name} of shape {shape} is not read")
         kind = np.dtype(_PIXELS[int(header["BITPIX"])])  # type: ignore[arg-type]
-        pixels = np.frombuffer(self._exactly(content, kind.itemsize * int(np.prod(shape))), kind).reshape(shape)
+        pixels = np.frombuffer(
+            self._exactly(content, kind.itemsize * int(np.prod(shape))), kind
+        ).reshape(shape)
         scale, zero = header.get("BSCALE", 1), header.get("BZERO", 0)
         if not isinstance(scale, int | float) or not isinstance(zero, int | float):
-            raise PermanentError(f"{self.name}: BSCALE, BZERO of image {hdu.name} are {scale!r}, {zero!r}")
+            raise PermanentError(
+                f"{self.name}: BSCALE, BZERO of image {hdu.name} are {scale!r}, {zero!r}"
+            )
         if scale == 1 and zero == 0:
             return pixels.astype(kind.newbyteorder("="))
         return pixels * scale + zero
 
     def lines(self, hdu: Hdu) -> list[str]:
-        """Rows of an ASCII table as text, without the blanks behind them (FITS standard 4.0, section 7.2).
+        """Rows of an ASCII table as text, without the blanks behind them (FITS standard 4.0,
+        section 7.2).
 
         Raises
         ------
@@ -171,7 +184,11 @@ class FitsFile:
             If it is none, or is truncated.
         """
         width, rows = hdu.header.get("NAXIS1"), hdu.header.get("NAXIS2")
-        if not isinstance(width, int) or not isinstance(rows, int) or not 0 <= width * rows <= hdu.size:
+        if (
+            not isinstance(width, int)
+            or not isinstance(rows, int)
+            or not 0 <= width * rows <= hdu.size
+        ):
             raise PermanentError(f"{self.name}: {hdu.name} is no table of text")
         content = self._read(hdu, width * rows)
         rests = (content[start : start + width] for start in range(0, width * rows, width or 1))
@@ -187,5 +204,7 @@ class FitsFile:
     def _exactly(self, content: IO[bytes], size: int) -> bytes:
         found = content.read(size)
         if len(found) != size:
-            raise PermanentError(f"{self.name}: truncated, {size - len(found)} bytes of data are missing")
+            raise PermanentError(
+                f"{self.name}: truncated, {size - len(found)} bytes of data are missing"
+            )
         return found

@@ -8,20 +8,34 @@ from shared.errors import PermanentError
 from shared.fits.cards import BLOCK, CARD, Header, Value, parse_header
 from shared.fits.streams import inflated, reading
 
-__all__ = ["MAX_HEADER_BLOCKS", "Hdu", "data_size", "only_zeros", "read_cards", "read_hdus", "read_header"]
+__all__ = [
+    "MAX_HEADER_BLOCKS",
+    "Hdu",
+    "data_size",
+    "only_zeros",
+    "read_cards",
+    "read_hdus",
+    "read_header",
+]
 
 MAX_HEADER_BLOCKS = 2000
-"""Most header blocks of a file (5.8 MB); a COS support file, the richest kind, has about a hundred."""
+"""Most header blocks of a file (5.8 MB).
+
+A COS support file, the richest kind, has about a hundred.
+"""
 
 _BITPIX = (8, 16, 32, 64, -32, -64)
 _LARGEST = 1 << 50
-"""Most bytes of a data unit: a million gigabytes, which no file has and a file can still seek to."""
+"""Most bytes of a data unit: a million gigabytes, which no file has and a file can still seek to.
+"""
 _MAX_AXES = 999
 _SKIP = 1 << 20
 
 
 _SMALL = 16 * BLOCK
-"""Data of so many bytes are kept where they are passed anyway: good time intervals lie behind the events."""
+"""Data of so many bytes are kept where they are passed anyway: good time intervals lie behind the
+events.
+"""
 
 
 @dataclass(frozen=True)
@@ -35,7 +49,8 @@ class Hdu:
     start, size
         Where its data are in the inflated file, bytes.
     content
-        The data, where they are few in a gzipped file; each look for them would inflate all that lies before.
+        The data, where they are few in a gzipped file; each look for them would inflate all that
+        lies before.
     """
 
     header: Header
@@ -95,7 +110,9 @@ def read_hdus(stream: IO[bytes], name: str) -> list[Hdu]:
 
 
 def only_zeros(content: IO[bytes], block: bytes) -> bool:
-    """Whether nothing but zeros follows, which readers of FITS pass over; content is read up to the first other byte.
+    """Whether nothing but zeros follows, which readers of FITS pass over.
+
+    Content is read up to the first other byte.
 
     Parameters
     ----------
@@ -127,7 +144,9 @@ def read_header(stream: IO[bytes], name: str) -> dict[str, Value]:
     where = f"{name}, HDU 0"
     with reading(name):
         content = inflated(stream)
-        return parse_header(read_cards(content, content.read(BLOCK), where, 0, MAX_HEADER_BLOCKS), where)
+        return parse_header(
+            read_cards(content, content.read(BLOCK), where, 0, MAX_HEADER_BLOCKS), where
+        )
 
 
 def _length(stream: IO[bytes]) -> int:
@@ -147,7 +166,9 @@ def _skip(content: IO[bytes], position: int, length: int | None, where: str) -> 
         while missing and (chunk := content.read(min(missing, _SKIP))):
             missing -= len(chunk)
     if missing > 0:
-        raise PermanentError(f"{where}: truncated, {missing} bytes of data are missing; fetch it again")
+        raise PermanentError(
+            f"{where}: truncated, {missing} bytes of data are missing; fetch it again"
+        )
 
 
 def read_cards(content: IO[bytes], block: bytes, where: str, number: int, budget: int) -> bytes:
@@ -222,8 +243,15 @@ def data_size(header: Header, where: str) -> int:
     elements = 1
     for axis in range(1, axes + 1):
         elements *= _count(header, f"NAXIS{axis}", where)
-    size = abs(bitpix) // 8 * _count(header, "GCOUNT", where, 1) * (_count(header, "PCOUNT", where, 0) + elements)
+    size = (
+        abs(bitpix)
+        // 8
+        * _count(header, "GCOUNT", where, 1)
+        * (_count(header, "PCOUNT", where, 0) + elements)
+    )
     if size > _LARGEST:
         shape = " x ".join(str(header[f"NAXIS{axis}"]) for axis in range(1, axes + 1))
-        raise PermanentError(f"{where}: its data would be larger than any file ({shape} elements); fetch it again")
+        raise PermanentError(
+            f"{where}: its data would be larger than any file ({shape} elements); fetch it again"
+        )
     return size

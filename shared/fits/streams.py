@@ -60,6 +60,10 @@ def reading(name: str) -> Iterator[None]:
     except DAMAGED_GZIP as error:
         raise PermanentError(f"{name}: damaged gzip file ({error}); fetch it again") from error
     except OSError as error:
-        raise TransientError(f"{name} cannot be read: {error}; check the disk and the permissions") from error
+        raise TransientError(
+            f"{name} cannot be read: {error}; check the disk and the permissions"
+        ) from error
     except UNREADABLE as error:
-        raise PermanentError(f"{name}: its content cannot be read ({type(error).__name__}: {error})") from error
+        raise PermanentError(
+            f"{name}: its content cannot be read ({type(error).__name__}: {error})"
+        ) from error

@@ -16,7 +16,10 @@ from shared.fits.cards import Header, Value
 __all__ = ["Columns", "TableLayout"]
 
 Columns = Mapping[str, "np.ndarray[Any, Any]"]
-"""Values by column; 1-D, or 2-D where a cell holds an array; text as str without trailing blanks."""
+"""Values by column.
+
+1-D, or 2-D where a cell holds an array; text as str without trailing blanks.
+"""
 
 _LARGEST = 1e300
 _BLANK, _TILDE = 0x20, 0x7E
@@ -24,7 +27,20 @@ _AGAIN = "fetch it again"
 
 _FORM = re.compile(r"(\d*)([LXBIJKAEDCMPQ])")
 _DTYPES = {"L": "S1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
-_WIDTHS = {"L": 1, "B": 1, "I": 2, "J": 4, "K": 8, "A": 1, "E": 4, "D": 8, "C": 8, "M": 16, "P": 8, "Q": 16}
+_WIDTHS = {
+    "L": 1,
+    "B": 1,
+    "I": 2,
+    "J": 4,
+    "K": 8,
+    "A": 1,
+    "E": 4,
+    "D": 8,
+    "C": 8,
+    "M": 16,
+    "P": 8,
+    "Q": 16,
+}
 _MAX_FIELDS = 999
 _MAX_WIDTH = 1 << 28
 """Widest row that is read; rows of the widest COS table, a profile reference, have 22 MB."""
@@ -34,7 +50,10 @@ _UNSIGNED = {("I", 32768.0): np.uint16, ("J", 2147483648.0): np.uint32}
 
 @dataclass(frozen=True)
 class _Column:
-    """Where a column is in a row, and how its cells are written; ``scaling`` as far as TSCAL and TZERO are numbers."""
+    """Where a column is in a row, and how its cells are written.
+
+    ``scaling`` as far as TSCAL and TZERO are numbers.
+    """
 
     letter: str
     repeat: int
@@ -96,7 +115,9 @@ class TableLayout:
             self._columns.setdefault(name, _Column(letter, repeat, offset, scaling))
             offset += width
         if offset != self.width or not 0 < self.width <= _MAX_WIDTH:
-            raise PermanentError(f"{where}: its columns take {offset} bytes, NAXIS1 says {self.width}")
+            raise PermanentError(
+                f"{where}: its columns take {offset} bytes, NAXIS1 says {self.width}"
+            )
 
     def __contains__(self, name: str) -> bool:
         return name.upper() in self._columns
@@ -132,7 +153,8 @@ class TableLayout:
         Raises
         ------
         PermanentError
-            If there is no such column, its cells are of a kind that is not read, or a text in it is none.
+            If there is no such column, its cells are of a kind that is not read, or a text in it is
+            none.
         """
         columns = {name: self._column(name) for name in wanted}
         dtype = np.dtype(
@@ -147,22 +169,29 @@ class TableLayout:
         try:
             return {name: column.native(rows[name]) for name, column in columns.items()}
         except UnicodeDecodeError as error:
-            raise PermanentError(f"{self._where} holds bytes that are no text where text belongs; {_AGAIN}") from error
+            raise PermanentError(
+                f"{self._where} holds bytes that are no text where text belongs; {_AGAIN}"
+            ) from error
 
     def _column(self, name: str) -> _Column:
         column = self._columns.get(name.upper())
         if column is None:
             raise PermanentError(f"{self._where} has no column {name}")
         if column.letter not in (*_DTYPES, "A") or column.repeat == 0:
-            raise PermanentError(f"{self._where}: column {name} is written as {column.repeat}{column.letter}")
+            raise PermanentError(
+                f"{self._where}: column {name} is written as {column.repeat}{column.letter}"
+            )
         for value in column.scaling:
             if not isinstance(value, int | float) or not abs(value) < _LARGEST:
-                raise PermanentError(f"{self._where}: column {name} cannot be scaled with {value!r} (TSCAL, TZERO)")
+                raise PermanentError(
+                    f"{self._where}: column {name} cannot be scaled with {value!r} (TSCAL, TZERO)"
+                )
         return column
 
 
 def _texts(cells: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-    """Texts of cells of bytes, each up to its first NUL (standard, 7.3.3.1), without trailing blanks.
+    """Texts of cells of bytes, each up to its first NUL (standard, 7.3.3.1), without trailing
+    blanks.
 
     Raises
     ------
@@ -173,7 +202,9 @@ def _texts(cells: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
     ended = np.logical_or.accumulate(content == 0, axis=1)
     odd = np.flatnonzero(~ended & ((content < _BLANK) | (content > _TILDE)))
     if odd.size:
-        raise UnicodeDecodeError("ascii", cells.tobytes(), int(odd[0]), int(odd[0]) + 1, "not printable ASCII")
+        raise UnicodeDecodeError(
+            "ascii", cells.tobytes(), int(odd[0]), int(odd[0]) + 1, "not printable ASCII"
+        )
     shown = np.where(ended, np.uint8(0), content).astype(np.uint8)
     return np.asarray(np.char.rstrip(np.char.decode(shown.view(cells.dtype).ravel(), "ascii")))
 

@@ -1,4 +1,6 @@
-"""All invariants at once, by a command or every night, with an alert for each that does not hold."""
+"""All invariants at once, by a command or every night, with an alert for each that does not
+hold.
+"""
 
 import asyncio
 from collections import defaultdict
@@ -133,6 +135,8 @@ async def keep_checking(database: Database, store: Store, settings: CheckSetting
 
 async def _is_due(database: Database, interval: float) -> bool:
     """Whether the last check is longer ago than the interval."""
-    recent = select(Event.id).where(Event.name == _DONE, Event.at > func.now() - timedelta(seconds=interval))
+    recent = select(Event.id).where(
+        Event.name == _DONE, Event.at > func.now() - timedelta(seconds=interval)
+    )
     async with database.session() as session:
         return (await session.execute(recent.limit(1))).first() is None

@@ -24,16 +24,20 @@ INVARIANTS: dict[str, str] = {
         WHERE j.state = 'done' GROUP BY j.id HAVING count(a.id) <> 1
     """,
     "an attempt is open only while its job runs": """
-        SELECT format('job %s (%s)', j.id, j.stage), format('attempt %s is open and the job %s', a.number, j.state)
-        FROM attempts a JOIN jobs j ON j.id = a.job_id WHERE a.finished_at IS NULL AND j.state <> 'running'
+        SELECT format('job %s (%s)', j.id, j.stage), format('attempt %s is open and the job %s',
+          a.number, j.state)
+        FROM attempts a JOIN jobs j ON j.id = a.job_id WHERE a.finished_at IS NULL AND
+          j.state <> 'running'
     """,
     "a running job has a worker and a lease": """
         SELECT format('job %s (%s)', id, stage), 'worker or lease is missing'
         FROM jobs WHERE state = 'running' AND (worker IS NULL OR lease_until IS NULL)
     """,
     "a done fetch has its files": """
-        SELECT format('job %s (%s)', j.id, d.rootname), format('%s is not among the files', wanted ->> 'name')
-        FROM jobs j JOIN datasets d ON d.id = j.dataset_id, jsonb_array_elements(j.payload -> 'files') AS wanted
+        SELECT format('job %s (%s)', j.id, d.rootname), format('%s is not among the files',
+          wanted ->> 'name')
+        FROM jobs j JOIN datasets d ON d.id = j.dataset_id,
+          jsonb_array_elements(j.payload -> 'files') AS wanted
         WHERE j.stage = 'fetch' AND j.state = 'done' AND NOT EXISTS (
             SELECT 1 FROM files f WHERE f.dataset_id = j.dataset_id AND f.origin <> 'extra'
             AND f.name = wanted ->> 'name')
@@ -49,9 +53,12 @@ INVARIANTS: dict[str, str] = {
             WHERE r.job_id = j.id AND r.error IS NULL AND f.origin = 'product')
     """,
     "a calibration was done once": """
-        SELECT format('job %s (%s)', j.id, d.rootname), format('%s good runs are recorded', count(r.id))
-        FROM jobs j JOIN datasets d ON d.id = j.dataset_id JOIN runs r ON r.job_id = j.id AND r.error IS NULL
-        WHERE j.stage IN ('calibrate', 'recalibrate') GROUP BY j.id, d.rootname HAVING count(r.id) > greatest(1, (
+        SELECT format('job %s (%s)', j.id, d.rootname), format('%s good runs are recorded',
+          count(r.id))
+        FROM jobs j JOIN datasets d ON d.id = j.dataset_id JOIN runs r ON r.job_id = j.id AND
+          r.error IS NULL
+        WHERE j.stage IN ('calibrate', 'recalibrate') GROUP BY j.id,
+          d.rootname HAVING count(r.id) > greatest(1, (
             SELECT count(*) FROM attempts a WHERE a.job_id = j.id AND a.outcome = 'done'))
     """,
     "a dataset has one current run": """
@@ -63,7 +70,8 @@ INVARIANTS: dict[str, str] = {
         SELECT format('job %s (%s)', j.id, d.rootname), 'it wrote no event that its rows are there'
         FROM jobs j JOIN datasets d ON d.id = j.dataset_id
         WHERE j.stage IN ('ingest-raw', 'ingest-products') AND j.state = 'done'
-        AND NOT EXISTS (SELECT 1 FROM events e WHERE e.job_id = j.id AND e.name = 'dataset.ingested')
+        AND NOT EXISTS (SELECT 1 FROM events e WHERE e.job_id = j.id AND
+          e.name = 'dataset.ingested')
     """,
     "a done job of a monitor has its run": """
         SELECT format('job %s (%s)', j.id, j.monitor), 'no run of the monitor is recorded'
@@ -72,7 +80,8 @@ INVARIANTS: dict[str, str] = {
     """,
     "one file of a kind is shown of each rootname": """
         SELECT format('%s_%s', rootname, suffix), format('%s files are shown', count(*))
-        FROM files WHERE shown AND rootname IS NOT NULL GROUP BY rootname, suffix HAVING count(*) > 1
+        FROM files WHERE shown AND rootname IS NOT NULL GROUP BY rootname,
+          suffix HAVING count(*) > 1
     """,
     "one value of a monitor has each key": """
         SELECT format('%s: %s', monitor, key), format('%s values of %s', count(*), quantity)
@@ -82,11 +91,13 @@ INVARIANTS: dict[str, str] = {
 """Name of an invariant to the query for its violations: subject and what is wrong."""
 
 _PREFERRED = """
-    SELECT format('%s', t.rootname), format('%s files have preferred rows in {table}', count(DISTINCT t.file_id))
+    SELECT format('%s', t.rootname), format('%s files have preferred rows in {table}',
+      count(DISTINCT t.file_id))
     FROM {table} t WHERE t.preferred GROUP BY t.rootname HAVING count(DISTINCT t.file_id) > 1
 """
 _DOUBTFUL = """
-    SELECT DISTINCT format('%s', f.name), '{column} in {table} is no time of COS, and is not flagged'
+    SELECT DISTINCT format('%s', f.name), 
+      '{column} in {table} is no time of COS, and is not flagged'
     FROM {table} JOIN files f ON f.id = {table}.file_id
     WHERE f.shown AND f.ingested_at < now() - interval '1 hour' AND NOT coalesce({believed}, true)
     AND NOT EXISTS (SELECT 1 FROM doubtful_times d WHERE d.file_id = f.id)

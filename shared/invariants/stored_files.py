@@ -1,4 +1,6 @@
-"""Invariants of the store: every file that the database knows is there as it was, and no other is."""
+"""Invariants of the store: every file that the database knows is there as it was, and no other
+is.
+"""
 
 import asyncio
 import hashlib
@@ -63,16 +65,22 @@ async def check_presence(database: Database, store: Store) -> list[Violation]:
     return found
 
 
-async def _rows(database: Database, table: type[File | Artifact | UploadedReference], after: int) -> list[_Row]:
+async def _rows(
+    database: Database, table: type[File | Artifact | UploadedReference], after: int
+) -> list[_Row]:
     query = select(table.id, table.path, table.name, table.size, table.sha256)
     async with database.session() as session:
         rows = await session.execute(query.where(table.id > after).order_by(table.id).limit(_BATCH))
         return [_Row(row.id, StoredFile(row.path, row.name, row.size, row.sha256)) for row in rows]
 
 
-async def _is_there(database: Database, table: type[File | Artifact | UploadedReference], row_id: int) -> bool:
+async def _is_there(
+    database: Database, table: type[File | Artifact | UploadedReference], row_id: int
+) -> bool:
     async with database.session() as session:
-        return (await session.execute(select(table.id).where(table.id == row_id))).first() is not None
+        return (
+            await session.execute(select(table.id).where(table.id == row_id))
+        ).first() is not None
 
 
 def _missing(store: Store, files: Iterable[StoredFile]) -> dict[StoredFile, str]:
@@ -117,7 +125,9 @@ async def check_content(database: Database, store: Store, most: int | None) -> l
     for start in range(0, len(good), _BATCH):
         some = good[start : start + _BATCH]
         async with database.transaction() as session:
-            await session.execute(update(File).where(File.id.in_(some)).values(verified_at=func.now()))
+            await session.execute(
+                update(File).where(File.id.in_(some)).values(verified_at=func.now())
+            )
     return found
 
 
@@ -153,7 +163,9 @@ async def check_orphans(database: Database, store: Store, older_than: float) -> 
         async with database.session() as session:
             known = await _known(session, entries)
         found.extend(
-            Violation(_KNOWN, f"{path}/{name}", "no table names it; a sweep removes what killed runs left")
+            Violation(
+                _KNOWN, f"{path}/{name}", "no table names it; a sweep removes what killed runs left"
+            )
             for path, name in entries
             if (path, name) not in known
         )

@@ -1,5 +1,8 @@
-"""Jobs and events: what has to be done and what happened, in Postgres; the broker only wakes workers up.
+"""Jobs and events: what has to be done and what happened, in Postgres.
 
-`events` writes a fact and the jobs it causes in one transaction, `claims` takes, renews, finishes and gives back jobs,
-`runner` does so around a handler, `dispatcher` sends messages and sweeps, `operations` is what an operator can do.
+The broker only wakes workers up.
+
+`events` writes a fact and the jobs it causes in one transaction, `claims` takes, renews, finishes
+and gives back jobs, `runner` does so around a handler, `dispatcher` sends messages and sweeps,
+`operations` is what an operator can do.
 """

@@ -8,7 +8,16 @@ from sqlalchemy import ARRAY, BigInteger, and_, any_, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.calibrations import Calibration
-from shared.database.models.operations import Attempt, Dataset, Event, File, Job, JobState, Run, Stage
+from shared.database.models.operations import (
+    Attempt,
+    Dataset,
+    Event,
+    File,
+    Job,
+    JobState,
+    Run,
+    Stage,
+)
 from shared.database.models.references import UploadedReference
 from shared.errors import PermanentError
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
@@ -24,18 +33,26 @@ _PENDING = (JobState.QUEUED, JobState.RUNNING)
 
 
 async def pending(session: AsyncSession, name: str) -> int:
-    """Count the recalibrations of a token that wait or run; until the transaction ends, no other adds to them.
+    """Count the recalibrations of a token that wait or run.
 
-    One that was cancelled while it ran counts until its lease ends: a worker is at it until it notices.
+    Until the transaction ends, no other adds to them.
+
+    One that was cancelled while it ran counts until its lease ends: a worker is at it until it
+    notices.
     """
-    await session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"calibrations {name}"})
-    held = or_(Job.state.in_(_PENDING), and_(Job.state == JobState.DROPPED, Job.lease_until > func.now()))
+    await session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"calibrations {name}"}
+    )
+    held = or_(
+        Job.state.in_(_PENDING), and_(Job.state == JobState.DROPPED, Job.lease_until > func.now())
+    )
     query = select(func.count()).select_from(Calibration).join(Job)
     return (await session.execute(query.where(Calibration.requested_by == name, held))).scalar_one()
 
 
 async def within_quota(session: AsyncSession, job_ids: Sequence[int], most: int) -> list[int]:
-    """Leave out the jobs of recalibrations that would be more than their token may have waiting or running.
+    """Leave out the jobs of recalibrations that would be more than their token may have waiting or
+    running.
 
     Parameters
     ----------
@@ -48,7 +65,9 @@ async def within_quota(session: AsyncSession, job_ids: Sequence[int], most: int)
     """
     wanted = literal(list(job_ids), ARRAY(BigInteger))
     query = select(Calibration.requested_by, Job.id).join(Job).where(Job.id == any_(wanted))
-    rows = await session.execute(query.where(Job.state.not_in(_PENDING)).order_by(Calibration.requested_by, Job.id))
+    rows = await session.execute(
+        query.where(Job.state.not_in(_PENDING)).order_by(Calibration.requested_by, Job.id)
+    )
     left_out: set[int] = set()
     for name, jobs in groupby(rows.all(), key=lambda row: row.requested_by):
         room = max(0, most - await pending(session, name))
@@ -67,7 +86,8 @@ async def request(
 ) -> tuple[Calibration, bool]:
     """Ask for a recalibration; the same recipe on the same inputs is the same one.
 
-    One that failed or was cancelled is tried again, for who asks now. The dispatcher sends the message of its job.
+    One that failed or was cancelled is tried again, for who asks now. The dispatcher sends the
+    message of its job.
 
     Parameters
     ----------
@@ -82,8 +102,8 @@ async def request(
     dry_run
         Whether only the changes are listed.
     digests
-        SHA-256 of the reference files that it names, as far as this process sees them; those that were uploaded are
-        known without.
+        SHA-256 of the reference files that it names, as far as this process sees them; those that
+        were uploaded are known without.
 
     Returns
     -------
@@ -100,7 +120,9 @@ async def request(
         "default": await _default(session, dataset),
         "wavecals": await _wavecals(session, dataset, recipe),
         "events": await _events(session, dataset, recipe),
-        "recipe": _by_content(recipe.canonical(), {**(digests or {}), **await _uploaded(session, recipe)}),
+        "recipe": _by_content(
+            recipe.canonical(), {**(digests or {}), **await _uploaded(session, recipe)}
+        ),
         "dry_run": dry_run,
     }
     _check_members(dataset, recipe)
@@ -111,17 +133,27 @@ async def request(
         return await _known(session, dataset, fingerprint(depends_on), name), False
     await session.execute(update(Job).where(Job.id == job_id).values(sent_at=None))
     calibration = Calibration(
-        dataset_id=dataset.id, job_id=job_id, recipe=recipe.canonical(), dry_run=dry_run, requested_by=name
+        dataset_id=dataset.id,
+        job_id=job_id,
+        recipe=recipe.canonical(),
+        dry_run=dry_run,
+        requested_by=name,
     )
     session.add(calibration)
     await session.flush()
     detail = {"calibration": calibration.id, "dry_run": dry_run, "by": name}
-    await record_event(session, dataset.id, NewEvent("calibration.requested", detail), Outbox(), job_id)
+    await record_event(
+        session, dataset.id, NewEvent("calibration.requested", detail), Outbox(), job_id
+    )
     return calibration, True
 
 
 async def _known(session: AsyncSession, dataset: Dataset, identity: str, name: str) -> Calibration:
-    query = select(Calibration).join(Job).where(Job.dataset_id == dataset.id, Job.stage == Stage.RECALIBRATE)
+    query = (
+        select(Calibration)
+        .join(Job)
+        .where(Job.dataset_id == dataset.id, Job.stage == Stage.RECALIBRATE)
+    )
     calibration = (await session.execute(query.where(Job.fingerprint == identity))).scalar_one()
     if await requeue(session, [calibration.job_id]):
         calibration.requested_by = name
@@ -138,31 +170,44 @@ async def _default(session: AsyncSession, dataset: Dataset) -> Any:
     )
     detail = (await session.execute(newest)).scalar_one_or_none()
     if dataset.kind not in CALIBRATED:
-        raise PermanentError(f"{dataset.rootname} is of the kind {dataset.kind}, which CalCOS does not calibrate")
+        raise PermanentError(
+            f"{dataset.rootname} is of the kind {dataset.kind}, which CalCOS does not calibrate"
+        )
     if detail is None:
-        raise PermanentError(f"{dataset.rootname} is {dataset.state}: its raw files are not in the store yet; wait")
+        raise PermanentError(
+            f"{dataset.rootname} is {dataset.state}: its raw files are not in the store yet; wait"
+        )
     return detail.get("depends_on", {}).get("calibrate", {})
 
 
 async def _wavecals(session: AsyncSession, dataset: Dataset, recipe: Recipe) -> dict[str, str]:
     rootnames = recipe.members.wavecals
     query = select(File.rootname, File.name, File.sha256).where(
-        File.rootname.in_(rootnames), File.origin == "raw", File.current, File.dataset_id != dataset.id
+        File.rootname.in_(rootnames),
+        File.origin == "raw",
+        File.current,
+        File.dataset_id != dataset.id,
     )
     found = (await session.execute(query)).all()
     if absent := sorted(set(rootnames) - {rootname for rootname, _, _ in found}):
-        raise PermanentError(f"members.wavecals: no raw file of {', '.join(absent)} is in the store; have it fetched")
+        raise PermanentError(
+            f"members.wavecals: no raw file of {', '.join(absent)} is in the store; have it fetched"
+        )
     return {name: sha256 for _, name, sha256 in found}
 
 
 async def _uploaded(session: AsyncSession, recipe: Recipe) -> dict[str, str]:
-    """Find the checksums of the uploaded files that a recipe names, each for the keyword that it was uploaded for."""
+    """Find the checksums of the uploaded files that a recipe names, each for the keyword that it
+    was uploaded for.
+    """
     query = select(UploadedReference).where(UploadedReference.name.in_(recipe.files()))
     found = {upload.name: upload for upload in (await session.execute(query)).scalars()}
     for edits in (recipe, *recipe.exposures.values()):
         for keyword, name in edits.references.items():
             if name in found and found[name].keyword != keyword:
-                raise PermanentError(f"references.{keyword}: {name} was uploaded as {found[name].keyword}")
+                raise PermanentError(
+                    f"references.{keyword}: {name} was uploaded as {found[name].keyword}"
+                )
     return {name: upload.sha256 for name, upload in found.items()}
 
 
@@ -171,7 +216,10 @@ def _by_content(document: dict[str, Any], digests: Mapping[str, str | None]) -> 
 
     def edited(part: dict[str, Any]) -> dict[str, Any]:
         named = part.get("references", {})
-        return {**part, "references": {keyword: digests.get(name) or name for keyword, name in named.items()}}
+        return {
+            **part,
+            "references": {keyword: digests.get(name) or name for keyword, name in named.items()},
+        }
 
     exposures = {rootname: edited(part) for rootname, part in document.get("exposures", {}).items()}
     return {**edited(document), "exposures": exposures}
@@ -183,12 +231,16 @@ async def _events(session: AsyncSession, dataset: Dataset, recipe: Recipe) -> st
     if name is None:
         return None
     query = select(File.sha256).where(
-        File.dataset_id == dataset.id, File.origin == "product", File.current, File.name.in_([name, f"{name}.gz"])
+        File.dataset_id == dataset.id,
+        File.origin == "product",
+        File.current,
+        File.name.in_([name, f"{name}.gz"]),
     )
     found = (await session.execute(query)).scalar_one_or_none()
     if found is None:
         raise PermanentError(
-            f"members.file: {name} is not among the current products of {dataset.rootname}, which is {dataset.state}; "
+            f"members.file: {name} is not among the current products of {dataset.rootname}, which "
+            f"is {dataset.state}; "
             "calibrate it first, with products that are kept (COSMO_CALIBRATOR__KEEP)"
         )
     return found
@@ -200,11 +252,15 @@ def _check_members(dataset: Dataset, recipe: Recipe) -> None:
     named = {*members.drop, *recipe.exposures, *([members.single] if members.single else [])}
     if unknown := sorted(named - known):
         exposures = ", ".join(dataset.members) or dataset.rootname
-        raise PermanentError(f"recipe: {', '.join(unknown)} not among the exposures, which are {exposures}")
+        raise PermanentError(
+            f"recipe: {', '.join(unknown)} not among the exposures, which are {exposures}"
+        )
 
 
 async def cancel(session: AsyncSession, calibration: Calibration, name: str) -> bool:
-    """Stop a recalibration that waits or runs; a worker that is at it notices when it renews its lease.
+    """Stop a recalibration that waits or runs.
+
+    A worker that is at it notices when it renews its lease.
 
     Returns
     -------
@@ -232,14 +288,18 @@ async def cancel(session: AsyncSession, calibration: Calibration, name: str) -> 
 
 async def make_current(session: AsyncSession, run: Run) -> None:
     """Let the products of a run, and of no other run of its dataset, be the current ones."""
-    await session.execute(update(Run).where(Run.dataset_id == run.dataset_id).values(current=Run.id == run.id))
+    await session.execute(
+        update(Run).where(Run.dataset_id == run.dataset_id).values(current=Run.id == run.id)
+    )
     products = (File.dataset_id == run.dataset_id, File.origin == "product")
     # One after the other: no two current files of a name may exist at any moment.
     await session.execute(update(File).where(*products, File.current).values(current=False))
     await session.execute(update(File).where(*products, File.run_id == run.id).values(current=True))
 
 
-async def promote(session: AsyncSession, calibration: Calibration, name: str, outbox: Outbox) -> None:
+async def promote(
+    session: AsyncSession, calibration: Calibration, name: str, outbox: Outbox
+) -> None:
     """Make the products of a recalibration the current ones of its dataset, and have them ingested.
 
     They stay so until the dataset's inputs or references change and it is calibrated anew.
@@ -251,12 +311,16 @@ async def promote(session: AsyncSession, calibration: Calibration, name: str, ou
     """
     run = await session.get(Run, calibration.run_id) if calibration.run_id else None
     if run is None:
-        raise PermanentError(f"calibration {calibration.id} has no products; only one that is done can be promoted")
+        raise PermanentError(
+            f"calibration {calibration.id} has no products; only one that is done can be promoted"
+        )
     await lock_datasets(session, [run.dataset_id])
     await make_current(session, run)
     calibration.promoted_at, calibration.promoted_by = func.now(), name
     files = await session.execute(
-        select(File.name, File.sha256).where(File.run_id == run.id, File.origin == "product").order_by(File.name)
+        select(File.name, File.sha256)
+        .where(File.run_id == run.id, File.origin == "product")
+        .order_by(File.name)
     )
     products = {file.name: file.sha256 for file in files}
     detail = {
@@ -266,4 +330,6 @@ async def promote(session: AsyncSession, calibration: Calibration, name: str, ou
         "by": name,
         "depends_on": {"*": {"products": products, "path": run.path}},
     }
-    await record_event(session, run.dataset_id, NewEvent("dataset.calibrated", detail), outbox, calibration.job_id)
+    await record_event(
+        session, run.dataset_id, NewEvent("dataset.calibrated", detail), outbox, calibration.job_id
+    )

@@ -75,11 +75,15 @@ class ClaimedJob:
             If the job is a monitor's.
         """
         if isinstance(self.subject, str):
-            raise TypeError(f"job {self.id} is about the monitor {self.subject}, not about a dataset")
+            raise TypeError(
+                f"job {self.id} is about the monitor {self.subject}, not about a dataset"
+            )
         return self.subject
 
 
-async def claim(session: AsyncSession, job_id: int, worker: str, settings: JobSettings) -> ClaimedJob | None:
+async def claim(
+    session: AsyncSession, job_id: int, worker: str, settings: JobSettings
+) -> ClaimedJob | None:
     """Take a job that is due.
 
     Returns
@@ -87,7 +91,9 @@ async def claim(session: AsyncSession, job_id: int, worker: str, settings: JobSe
     ClaimedJob or None
         None where there is nothing to take: done, taken, not due, or gone.
     """
-    found = (await session.execute(select(Job.dataset_id).where(Job.id == job_id, is_waiting()))).one_or_none()
+    found = (
+        await session.execute(select(Job.dataset_id).where(Job.id == job_id, is_waiting()))
+    ).one_or_none()
     if found is None:
         return None
     if found.dataset_id is not None:
@@ -135,7 +141,9 @@ async def _name(session: AsyncSession, subject: Subject) -> tuple[str, str]:
     """Rootname and kind of a subject."""
     if isinstance(subject, str):
         return subject, "monitor"
-    row = (await session.execute(select(Dataset.rootname, Dataset.kind).where(Dataset.id == subject))).one()
+    row = (
+        await session.execute(select(Dataset.rootname, Dataset.kind).where(Dataset.id == subject))
+    ).one()
     return row.rootname, row.kind
 
 
@@ -162,9 +170,13 @@ async def renew(session: AsyncSession, job: ClaimedJob, settings: JobSettings) -
         If the job is no longer this worker's.
     """
     lease = func.now() + timedelta(seconds=settings.lease_seconds)
-    result = await session.execute(update(Job).where(*_mine(job)).values(lease_until=lease).returning(Job.id))
+    result = await session.execute(
+        update(Job).where(*_mine(job)).values(lease_until=lease).returning(Job.id)
+    )
     if result.scalar_one_or_none() is None:
-        raise LostClaimError(f"job {job.id} ({job.stage} {job.rootname}) is no longer held by {job.worker}")
+        raise LostClaimError(
+            f"job {job.id} ({job.stage} {job.rootname}) is no longer held by {job.worker}"
+        )
 
 
 async def close_attempt(
@@ -179,7 +191,9 @@ async def close_attempt(
     """Write how an attempt ended."""
     await session.execute(
         update(Attempt)
-        .where(Attempt.job_id == job.id, Attempt.number == job.attempt, Attempt.finished_at.is_(None))
+        .where(
+            Attempt.job_id == job.id, Attempt.number == job.attempt, Attempt.finished_at.is_(None)
+        )
         .values(finished_at=func.now(), outcome=outcome, error_kind=kind, error=error, log=log)
     )
 
@@ -187,9 +201,13 @@ async def close_attempt(
 async def _end(session: AsyncSession, job: ClaimedJob, **values: object) -> None:
     if isinstance(job.subject, int):
         await lock_datasets(session, [job.subject])
-    result = await session.execute(update(Job).where(*_mine(job)).values(lease_until=None, **values).returning(Job.id))
+    result = await session.execute(
+        update(Job).where(*_mine(job)).values(lease_until=None, **values).returning(Job.id)
+    )
     if result.scalar_one_or_none() is None:
-        raise LostClaimError(f"job {job.id} ({job.stage} {job.rootname}) is no longer held by {job.worker}")
+        raise LostClaimError(
+            f"job {job.id} ({job.stage} {job.rootname}) is no longer held by {job.worker}"
+        )
 
 
 async def finish(session: AsyncSession, job: ClaimedJob) -> None:
@@ -200,12 +218,17 @@ async def finish(session: AsyncSession, job: ClaimedJob) -> None:
     LostClaimError
         If the job is no longer this worker's.
     """
-    await _end(session, job, state=JobState.DONE, finished_at=func.now(), error=None, error_kind=None)
+    await _end(
+        session, job, state=JobState.DONE, finished_at=func.now(), error=None, error_kind=None
+    )
     await close_attempt(session, job, "done")
 
 
 async def resolve_failed_run(session: AsyncSession, job: ClaimedJob) -> None:
-    """Resolve the alert of a failed run; call it after the results are written, since it takes the events' lock."""
+    """Resolve the alert of a failed run.
+
+    Call it after the results are written, since it takes the events' lock.
+    """
     if isinstance(job.subject, str):
         await resolve_alerts(session, _FAILED_RUN, subject=job.subject)
 
@@ -251,7 +274,8 @@ async def fail(
             session,
             job,
             state=JobState.QUEUED,
-            not_before=func.now() + (retry_pause(settings, job.attempt) if pause is None else pause),
+            not_before=func.now()
+            + (retry_pause(settings, job.attempt) if pause is None else pause),
             sent_at=None,
             error=error,
             error_kind=kind,
@@ -261,25 +285,43 @@ async def fail(
         state = JobState.SKIPPED if kind in UNACTED else JobState.FAILED
         await _end(session, job, state=state, finished_at=func.now(), error=error, error_kind=kind)
     await close_attempt(
-        session, job, state.value if state is not JobState.QUEUED else "failed", kind=kind, error=error, log=log
+        session,
+        job,
+        state.value if state is not JobState.QUEUED else "failed",
+        kind=kind,
+        error=error,
+        log=log,
     )
     if isinstance(job.subject, str) and state is JobState.FAILED:
         await _alert_of_failed_run(session, job.subject, error)
     what = _WHAT.get(job.stage, "dataset")
     skipped = f"{what}.refused" if kind == RefusedError.kind else f"{what}.skipped"
-    name = {JobState.QUEUED: "job.retried", JobState.SKIPPED: skipped, JobState.FAILED: f"{what}.failed"}
+    name = {
+        JobState.QUEUED: "job.retried",
+        JobState.SKIPPED: skipped,
+        JobState.FAILED: f"{what}.failed",
+    }
     detail = {"stage": job.stage.value, "kind": kind, "error": error, "attempt": job.attempt}
     await record_event(session, job.subject, NewEvent(name[state], detail), outbox, job.id)
     return state
 
 
 async def _alert_of_failed_run(session: AsyncSession, monitor: str, error: str) -> None:
-    """Open the alert of a monitor that shows what an earlier run left; the next good run resolves it."""
+    """Open the alert of a monitor that shows what an earlier run left.
+
+    The next good run resolves it.
+    """
     reason = (error.splitlines() or [""])[0][:_LONGEST_MESSAGE]
     message = f"the last run failed, so that everything shown is of an earlier one: {reason}"
     rule = "a run of the monitor fails"
     await open_alert(
-        session, _FAILED_RUN, Severity.ALERT, message, rule=rule, source="the jobs of COSMO", subject=monitor
+        session,
+        _FAILED_RUN,
+        Severity.ALERT,
+        message,
+        rule=rule,
+        source="the jobs of COSMO",
+        subject=monitor,
     )
 
 

@@ -1,4 +1,6 @@
-"""The dispatcher: sends messages for jobs that are due but silent, and sweeps up after workers that died."""
+"""The dispatcher: sends messages for jobs that are due but silent, and sweeps up after workers that
+died.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -47,7 +49,9 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Lead whenever no other dispatcher does, until cancelled."""
-        await keep_leading(self._database, AdvisoryLock.DISPATCHER, self._settings.sweep_seconds, self._lead)
+        await keep_leading(
+            self._database, AdvisoryLock.DISPATCHER, self._settings.sweep_seconds, self._lead
+        )
 
     async def _lead(self, turns: AsyncIterator[None]) -> None:
         async for _ in turns:
@@ -61,11 +65,15 @@ class Dispatcher:
                     get_logger().warning("messages wait in Postgres", queue=queue, error=str(error))
 
     async def expire(self) -> int:
-        """End the attempts whose lease ran out: their worker died or lost touch. Returns how many there were."""
+        """End the attempts whose lease ran out: their worker died or lost touch. Returns how many
+        there were.
+        """
         query = select(Job.id, Job.attempts, Job.lease_until, Job.lease_until < func.now())
         async with self._database.session() as session:
             rows = (await session.execute(query.where(Job.state == JobState.RUNNING))).all()
-        leases = {job_id: (Lease(attempt, until), bool(over)) for job_id, attempt, until, over in rows}
+        leases = {
+            job_id: (Lease(attempt, until), bool(over)) for job_id, attempt, until, over in rows
+        }
         overdue = self._leases.look(leases)
         for job_id in overdue:
             try:
@@ -79,23 +87,35 @@ class Dispatcher:
 
     async def _expire(self, job_id: int, lease: Lease) -> None:
         outbox = Outbox()
-        unchanged = (Job.state == JobState.RUNNING, Job.attempts == lease.attempt, Job.lease_until == lease.until)
+        unchanged = (
+            Job.state == JobState.RUNNING,
+            Job.attempts == lease.attempt,
+            Job.lease_until == lease.until,
+        )
         async with self._database.transaction() as session:
-            job = (await session.execute(select(Job).where(Job.id == job_id, *unchanged))).scalar_one_or_none()
+            job = (
+                await session.execute(select(Job).where(Job.id == job_id, *unchanged))
+            ).scalar_one_or_none()
             if job is None:
                 return
             claimed = await claimed_job(session, job)
             reason = (
-                f"worker {claimed.worker} stopped renewing its lease in the middle of the work (killed, or cut off)"
+                f"worker {claimed.worker} stopped renewing its lease in the middle of the "
+                "work (killed, or cut off)"
             )
             # Its silence for a whole lease was pause enough.
-            await fail(session, claimed, "transient", reason, self._settings, outbox, pause=timedelta(0))
-        get_logger().warning("lease expired", job=job_id, dataset=claimed.rootname, worker=claimed.worker)
+            await fail(
+                session, claimed, "transient", reason, self._settings, outbox, pause=timedelta(0)
+            )
+        get_logger().warning(
+            "lease expired", job=job_id, dataset=claimed.rootname, worker=claimed.worker
+        )
 
     async def feed(self, queue: str) -> int:
         """Send the messages of a queue that are due, up to its window. Returns how many there were.
 
-        A job whose message was sent is sent again only when nothing waits in the queue: then its message is lost.
+        A job whose message was sent is sent again only when nothing waits in the queue: then its
+        message is lost.
         """
         waiting = await asyncio.to_thread(self._messenger.waiting, queue)
         room = self._settings.window - waiting
@@ -103,7 +123,9 @@ class Dispatcher:
             return 0
         silent: ColumnElement[bool] = Job.sent_at.is_(None)
         if waiting == 0:
-            silent = or_(silent, is_ago(Job.sent_at, timedelta(seconds=self._settings.resend_seconds)))
+            silent = or_(
+                silent, is_ago(Job.sent_at, timedelta(seconds=self._settings.resend_seconds))
+            )
         async with self._database.transaction() as session:
             due = (
                 select(Job.id)
@@ -113,7 +135,14 @@ class Dispatcher:
                 .with_for_update(skip_locked=True)
             )
             job_ids = (
-                (await session.execute(update(Job).where(Job.id.in_(due)).values(sent_at=func.now()).returning(Job.id)))
+                (
+                    await session.execute(
+                        update(Job)
+                        .where(Job.id.in_(due))
+                        .values(sent_at=func.now())
+                        .returning(Job.id)
+                    )
+                )
                 .scalars()
                 .all()
             )

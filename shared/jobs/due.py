@@ -12,14 +12,18 @@ from shared.settings import JobSettings
 __all__ = ["is_waiting", "retry_pause"]
 
 _LONGEST_PAUSE_SECONDS = 30.0
-"""With its jitter and the dispatcher's pause, work goes on within a minute of the end of what stopped it."""
+"""With its jitter and the dispatcher's pause, work goes on within a minute of the end of what
+stopped it.
+"""
 
 _JITTER = 1.5
 _LONGEST_AHEAD = timedelta(seconds=_LONGEST_PAUSE_SECONDS * _JITTER)
 
 
 def retry_pause(settings: JobSettings, attempt: int) -> timedelta:
-    """Pause before the next attempt: doubles each time up to a limit, with up to half of it as jitter."""
+    """Pause before the next attempt: doubles each time up to a limit, with up to half of it as
+    jitter.
+    """
     pause = min(settings.backoff_seconds * 2 ** (attempt - 1), _LONGEST_PAUSE_SECONDS)
     return timedelta(seconds=pause * random.uniform(1.0, _JITTER))  # noqa: S311
 

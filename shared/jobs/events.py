@@ -1,4 +1,6 @@
-"""Events: facts about datasets and monitors, written with the jobs they cause in one transaction."""
+"""Events: facts about datasets and monitors, written with the jobs they cause in one
+transaction.
+"""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -32,14 +34,19 @@ class NewEvent:
 
 
 class Outbox(list[tuple[str, int]]):
-    """Messages (queue, job id) to be sent once the transaction that wrote their jobs has committed."""
+    """Messages (queue, job id) to be sent once the transaction that wrote their jobs has
+    committed.
+    """
 
 
-async def add_job(session: AsyncSession, subject: Subject, job: NewJob, outbox: Outbox) -> int | None:
+async def add_job(
+    session: AsyncSession, subject: Subject, job: NewJob, outbox: Outbox
+) -> int | None:
     """Write a job unless the same work is already there; it supersedes older work of its stage.
 
-    Where the jobs of a stage stand side by side, it supersedes none. A job of bulk work gets no message here: the
-    dispatcher feeds them in windows, so that a million of them wait in Postgres and not in memory.
+    Where the jobs of a stage stand side by side, it supersedes none. A job of bulk work gets no
+    message here: the dispatcher feeds them in windows, so that a million of them wait in Postgres
+    and not in memory.
 
     Parameters
     ----------
@@ -92,7 +99,9 @@ async def add_job(session: AsyncSession, subject: Subject, job: NewJob, outbox: 
     if job_id is None:
         return None
     if job.stage not in SIDE_BY_SIDE:
-        await _supersede(session, and_(about(Job, subject), Job.stage == job.stage, Job.id != job_id))
+        await _supersede(
+            session, and_(about(Job, subject), Job.stage == job.stage, Job.id != job_id)
+        )
     if isinstance(subject, int):
         await refresh_state(session, subject)
     if not waits:
@@ -101,7 +110,10 @@ async def add_job(session: AsyncSession, subject: Subject, job: NewJob, outbox: 
 
 
 async def _supersede(session: AsyncSession, older: ColumnElement[bool]) -> None:
-    """Let new work replace older work; an attempt at that is over, though its worker has yet to notice."""
+    """Let new work replace older work.
+
+    An attempt at that is over, though its worker has yet to notice.
+    """
     replaced = await session.execute(
         update(Job)
         .where(older, Job.state.not_in((JobState.DROPPED, JobState.SUPERSEDED)))
@@ -116,9 +128,14 @@ async def _supersede(session: AsyncSession, older: ColumnElement[bool]) -> None:
 
 
 async def record_event(
-    session: AsyncSession, subject: Subject | None, event: NewEvent, outbox: Outbox, job_id: int | None = None
+    session: AsyncSession,
+    subject: Subject | None,
+    event: NewEvent,
+    outbox: Outbox,
+    job_id: int | None = None,
 ) -> None:
-    """Write an event and, where it happened to a dataset, the jobs it causes and the dataset's state.
+    """Write an event and, where it happened to a dataset, the jobs it causes and the dataset's
+    state.
 
     Parameters
     ----------
@@ -135,8 +152,12 @@ async def record_event(
     """
     if isinstance(subject, int):
         await lock_datasets(session, [subject])
-        kind = (await session.execute(select(Dataset.kind).where(Dataset.id == subject))).scalar_one()
-        cause = (await session.execute(select(Job.queue).where(Job.id == job_id))).scalar_one_or_none()
+        kind = (
+            await session.execute(select(Dataset.kind).where(Dataset.id == subject))
+        ).scalar_one()
+        cause = (
+            await session.execute(select(Job.queue).where(Job.id == job_id))
+        ).scalar_one_or_none()
         for job in jobs_for(event.name, kind, event.detail, cause):
             await add_job(session, subject, job, outbox)
         await refresh_state(session, subject)
@@ -144,11 +165,15 @@ async def record_event(
     row = Event(name=event.name, **subject_columns(subject), job_id=job_id, detail=event.detail)
     session.add(row)
     await session.flush()
-    await session.execute(text("SELECT pg_notify(:channel, :id)"), {"channel": CHANNEL, "id": str(row.id)})
+    await session.execute(
+        text("SELECT pg_notify(:channel, :id)"), {"channel": CHANNEL, "id": str(row.id)}
+    )
 
 
 async def send(messenger: Messenger, outbox: Outbox) -> None:
-    """Send the messages of an outbox; a broker that is away is no error, since the dispatcher sends again.
+    """Send the messages of an outbox.
+
+    A broker that is away is no error, since the dispatcher sends again.
 
     Parameters
     ----------
@@ -164,6 +189,9 @@ async def send(messenger: Messenger, outbox: Outbox) -> None:
             # One broker that is away is waited for once, not once for every message.
             left = len(outbox) - number
             get_logger().warning(
-                "messages not sent; the dispatcher will", first_job=job_id, left=left, error=str(error)
+                "messages not sent; the dispatcher will",
+                first_job=job_id,
+                left=left,
+                error=str(error),
             )
             return

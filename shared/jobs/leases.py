@@ -27,9 +27,9 @@ class Lease:
 class LeaseWatch:
     """Tells how long the holders have been silent while the database answered.
 
-    The database's clock may be put back or forth, and Postgres may stand still with all who ask it: so a lease runs out
-    not at its time but when it was seen unchanged for its length, of which a pause between two looks counts at most
-    a third, in which a living holder renews.
+    The database's clock may be put back or forth, and Postgres may stand still with all who ask it:
+    so a lease runs out not at its time but when it was seen unchanged for its length, of which a
+    pause between two looks counts at most a third, in which a living holder renews.
 
     Parameters
     ----------
@@ -48,8 +48,8 @@ class LeaseWatch:
         Parameters
         ----------
         leases
-            Lease of each job that runs, and whether its time is over; then its holder has half of the length to renew
-            a lease that was not seen before, as after a restart of everything.
+            Lease of each job that runs, and whether its time is over; then its holder has half of
+            the length to renew a lease that was not seen before, as after a restart of everything.
 
         Returns
         -------
@@ -61,6 +61,9 @@ class LeaseWatch:
         silent = {}
         for job_id, (lease, over) in leases.items():
             before, seconds = self._silent.get(job_id, (None, 0.0))
-            silent[job_id] = (lease, seconds + passed if before == lease else self._length / 2 if over else 0.0)
+            silent[job_id] = (
+                lease,
+                seconds + passed if before == lease else self._length / 2 if over else 0.0,
+            )
         self._silent = silent
         return [job_id for job_id, (_, seconds) in silent.items() if seconds >= self._length]

@@ -48,8 +48,9 @@ async def sweep_folders(
 ) -> list[str]:
     """Remove folders of attempts that no row names and no worker is filling.
 
-    A worker that fills a folder holds its job, by a lease that it renews; what it publishes is recorded in the
-    transaction that ends the job. So a folder is left over when its job is not running and no row names it.
+    A worker that fills a folder holds its job, by a lease that it renews; what it publishes is
+    recorded in the transaction that ends the job. So a folder is left over when its job is not
+    running and no row names it.
 
     Parameters
     ----------
@@ -70,11 +71,16 @@ async def sweep_folders(
     found = await asyncio.to_thread(_listed, store, parents)
     if not found:
         return []
-    # Looked up after the listing: what was listed and is not recorded now will not be recorded later.
+    # Looked up after the listing: what was listed and is not recorded now will not be recorded
+    # later.
     async with database.session() as session:
-        running = select(Job.id).where(Job.id.in_(set(found.values())), Job.state == JobState.RUNNING)
+        running = select(Job.id).where(
+            Job.id.in_(set(found.values())), Job.state == JobState.RUNNING
+        )
         live = set((await session.execute(running)).scalars())
-        kept = set((await session.execute(select(recorded).where(recorded.in_(list(found))))).scalars())
+        kept = set(
+            (await session.execute(select(recorded).where(recorded.in_(list(found))))).scalars()
+        )
     removed = []
     for path in [path for path, job_id in found.items() if job_id not in live and path not in kept]:
         try:

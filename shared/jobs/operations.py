@@ -38,7 +38,11 @@ async def drop(session: AsyncSession, job_ids: Sequence[int]) -> int:
 
 
 async def _move(
-    session: AsyncSession, job_ids: Sequence[int], states: tuple[JobState, ...], event: str, **values: object
+    session: AsyncSession,
+    job_ids: Sequence[int],
+    states: tuple[JobState, ...],
+    event: str,
+    **values: object,
 ) -> int:
     # As one array: a statement takes 32767 parameters at most.
     wanted = literal(list(job_ids), ARRAY(BigInteger))
@@ -48,7 +52,10 @@ async def _move(
     moved = (
         await session.execute(
             update(Job)
-            .where(Job.id == any_(literal([job.id for job in chosen], ARRAY(BigInteger))), Job.state.in_(states))
+            .where(
+                Job.id == any_(literal([job.id for job in chosen], ARRAY(BigInteger))),
+                Job.state.in_(states),
+            )
             .values(**values)
             .returning(Job.id, Job.dataset_id, Job.monitor, Job.stage)
         )
@@ -56,13 +63,19 @@ async def _move(
     for job_id, dataset_id, monitor, stage in moved:
         # Neither event causes jobs, so nothing is left to send.
         await record_event(
-            session, subject_of(dataset_id, monitor), NewEvent(event, {"stage": stage.value}), Outbox(), job_id
+            session,
+            subject_of(dataset_id, monitor),
+            NewEvent(event, {"stage": stage.value}),
+            Outbox(),
+            job_id,
         )
     return len(moved)
 
 
 async def force(session: AsyncSession, rootname: str) -> list[str]:
-    """Let an incomplete dataset through; the next scan takes it and its run records what was missing.
+    """Let an incomplete dataset through.
+
+    The next scan takes it and its run records what was missing.
 
     Returns
     -------
@@ -74,12 +87,18 @@ async def force(session: AsyncSession, rootname: str) -> list[str]:
     PermanentError
         If there is no such dataset, or nothing of it is missing.
     """
-    dataset = (await session.execute(select(Dataset).where(Dataset.rootname == rootname))).scalar_one_or_none()
+    dataset = (
+        await session.execute(select(Dataset).where(Dataset.rootname == rootname))
+    ).scalar_one_or_none()
     if dataset is None:
-        raise PermanentError(f"no dataset {rootname}; `cosmo datasets` lists those that were discovered")
+        raise PermanentError(
+            f"no dataset {rootname}; `cosmo datasets` lists those that were discovered"
+        )
     if not dataset.missing:
         raise PermanentError(f"dataset {rootname} is complete; there is nothing to force")
     dataset.forced = True
     await session.flush()
-    await record_event(session, dataset.id, NewEvent("dataset.forced", {"missing": dataset.missing}), Outbox())
+    await record_event(
+        session, dataset.id, NewEvent("dataset.forced", {"missing": dataset.missing}), Outbox()
+    )
     return [str(name) for name in dataset.missing]

@@ -1,4 +1,6 @@
-"""The pause of a worker whose environment is in trouble: it takes no job until a while has passed, then tries one."""
+"""The pause of a worker whose environment is in trouble: it takes no job until a while has passed,
+then tries one.
+"""
 
 import asyncio
 from datetime import timedelta
@@ -33,7 +35,10 @@ class Pause:
         """Pause because of trouble; returns for how long."""
         self._count += 1
         length = retry_pause(self._settings, self._count)
-        self._reason, self._until = reason, asyncio.get_running_loop().time() + length.total_seconds()
+        self._reason, self._until = (
+            reason,
+            asyncio.get_running_loop().time() + length.total_seconds(),
+        )
         get_logger().error("paused", reason=reason, seconds=round(length.total_seconds(), 1))
         return length
 
@@ -49,13 +54,18 @@ class Pause:
 
     async def over(self) -> None:
         """Wait until the pause is over."""
-        while (left := self._until - asyncio.get_running_loop().time()) > 0 and not self._stopped.is_set():
+        while (
+            left := self._until - asyncio.get_running_loop().time()
+        ) > 0 and not self._stopped.is_set():
             try:
                 await asyncio.wait_for(self._stopped.wait(), left)
             except TimeoutError:
                 continue
 
     def trouble(self, *, busy: bool) -> str | None:
-        """Why it pauses, or last did while it is busy with the job that tries; None where all is well."""
+        """Why it pauses, or last did while it is busy with the job that tries.
+
+        None where all is well.
+        """
         recent = asyncio.get_running_loop().time() < self._until + _FORGET_SECONDS
         return self._reason if busy or recent else None

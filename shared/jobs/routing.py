@@ -41,15 +41,28 @@ CALIBRATED = frozenset({ASSOCIATION, EXPOSURE})
 
 ROUTES = (
     Route("dataset.fetched", CALIBRATED, Stage.CALIBRATE, "calibrate"),
-    Route("dataset.fetched", CALIBRATED | {ACQUISITION, PRODUCTS, *STANDALONE.values()}, Stage.INGEST_RAW, "ingest"),
-    Route("products.fetched", CALIBRATED | {ACQUISITION, PRODUCTS}, Stage.INGEST_PRODUCTS, "ingest"),
+    Route(
+        "dataset.fetched",
+        CALIBRATED | {ACQUISITION, PRODUCTS, *STANDALONE.values()},
+        Stage.INGEST_RAW,
+        "ingest",
+    ),
+    Route(
+        "products.fetched", CALIBRATED | {ACQUISITION, PRODUCTS}, Stage.INGEST_PRODUCTS, "ingest"
+    ),
     Route("dataset.calibrated", CALIBRATED, Stage.INGEST_PRODUCTS, "ingest"),
 )
-"""Science data are calibrated; acquisitions, reports and the like are measured from their files as they are."""
+"""Science data are calibrated.
+
+Acquisitions, reports and the like are measured from their files as they are.
+"""
 
 
 SIDE_BY_SIDE = frozenset({Stage.RECALIBRATE})
-"""Stages whose jobs on one dataset stand beside each other; in all others a new job replaces the earlier one."""
+"""Stages whose jobs on one dataset stand beside each other.
+
+In all others a new job replaces the earlier one.
+"""
 
 
 @dataclass(frozen=True)
@@ -67,7 +80,9 @@ def fingerprint(depends_on: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
 
 
-def jobs_for(event: str, kind: str, detail: dict[str, Any], cause: str | None = None) -> list[NewJob]:
+def jobs_for(
+    event: str, kind: str, detail: dict[str, Any], cause: str | None = None
+) -> list[NewJob]:
     """Jobs that an event causes.
 
     Parameters
@@ -77,14 +92,20 @@ def jobs_for(event: str, kind: str, detail: dict[str, Any], cause: str | None = 
     kind
         Kind of the dataset.
     detail
-        Detail of the event; ``detail["depends_on"]`` maps a stage (or ``*``) to what its result depends on.
+        Detail of the event; ``detail["depends_on"]`` maps a stage (or ``*``) to what its result
+        depends on.
     cause
         Queue of the job that brought it about: what comes of bulk work is bulk work.
     """
     depends_on = detail.get("depends_on", {})
     lane = bulk if cause is not None and is_bulk(cause) else str
     return [
-        NewJob(route.stage, lane(route.queue), {}, depends_on.get(route.stage.value, depends_on.get("*", {})))
+        NewJob(
+            route.stage,
+            lane(route.queue),
+            {},
+            depends_on.get(route.stage.value, depends_on.get("*", {})),
+        )
         for route in ROUTES
         if route.event == event and kind in route.kinds
     ]

@@ -30,13 +30,18 @@ from shared.settings import JobSettings
 __all__ = ["Completion", "Handler", "JobRunner", "worker_name"]
 
 _STOP_SECONDS = 5.0
-"""How long a process that stops waits for a Postgres that is away, before its job's lease is left to run out."""
+"""How long a process that stops waits for a Postgres that is away, before its job's lease is left
+to run out.
+"""
 
 _RENEWALS = 3
 """How many times a lease is renewed within its length."""
 
 _RETRY_SECONDS = 0.5
-"""Pause before a write that Postgres did not take is tried again; a renewal must not wait longer than that."""
+"""Pause before a write that Postgres did not take is tried again.
+
+A renewal must not wait longer than that.
+"""
 
 
 async def _nothing(_session: AsyncSession) -> None:
@@ -71,7 +76,9 @@ def _kind_of(error: BaseException) -> str:
         return OutageError.kind
     if isinstance(error, CosmoError):
         return error.kind
-    return "transient" if isinstance(error, DATABASE_ERRORS) and not is_refusal(error) else "permanent"
+    return (
+        "transient" if isinstance(error, DATABASE_ERRORS) and not is_refusal(error) else "permanent"
+    )
 
 
 def worker_name(service: str) -> str:
@@ -132,7 +139,10 @@ class JobRunner:
 
     @property
     def trouble(self) -> str | None:
-        """Trouble of the environment for which this process takes no jobs; None where all is well."""
+        """Trouble of the environment for which this process takes no jobs.
+
+        None where all is well.
+        """
         return self._pause.trouble(busy=bool(self._tasks))
 
     async def drain(self) -> None:
@@ -170,7 +180,9 @@ class JobRunner:
             outcome = await self._attempt(job)
             JOB_SECONDS.labels(job.stage.value).observe(time.monotonic() - started)
             JOBS_ENDED.labels(job.stage.value, outcome).inc()
-            get_logger().info("job ended", outcome=outcome, seconds=round(time.monotonic() - started, 3))
+            get_logger().info(
+                "job ended", outcome=outcome, seconds=round(time.monotonic() - started, 3)
+            )
 
     async def _attempt(self, job: ClaimedJob) -> str:
         """Run the handler and write how it ended."""
@@ -223,7 +235,9 @@ class JobRunner:
             completion.discard()
         kind = _kind_of(error)
         # Readers see both, and addresses of sources may have passwords.
-        message = mask_passwords(str(error) if isinstance(error, CosmoError) else f"{type(error).__name__}: {error}")
+        message = mask_passwords(
+            str(error) if isinstance(error, CosmoError) else f"{type(error).__name__}: {error}"
+        )
         log = mask_passwords("".join(traceback.format_exception(error)))
         get_logger().warning("job failed", kind=kind, error=message)
         if kind == OutageError.kind:
@@ -261,7 +275,9 @@ class JobRunner:
                 pause = self._settings.lease_seconds / _RENEWALS
 
     async def _persist(self, write: Callable[[AsyncSession], Awaitable[None]]) -> bool:
-        """Commit a transaction, waiting out an outage of Postgres however long. False where the job is lost."""
+        """Commit a transaction, waiting out an outage of Postgres however long. False where the job
+        is lost.
+        """
         while True:
             try:
                 async with self._database.transaction() as session:
@@ -277,12 +293,18 @@ class JobRunner:
                 return True
 
     async def _is_done(self, job: ClaimedJob) -> bool:
-        """Whether this attempt's end was committed after all: an outage can swallow the answer to a commit."""
+        """Whether this attempt's end was committed after all: an outage can swallow the answer to a
+        commit.
+        """
         committed = False
 
         async def look(session: AsyncSession) -> None:
             nonlocal committed
-            mine = (Attempt.job_id == job.id, Attempt.number == job.attempt, Attempt.worker == job.worker)
+            mine = (
+                Attempt.job_id == job.id,
+                Attempt.number == job.attempt,
+                Attempt.worker == job.worker,
+            )
             newest = select(Attempt.outcome).where(*mine).order_by(Attempt.id.desc()).limit(1)
             committed = (await session.execute(newest)).scalar() == "done"
 

@@ -1,4 +1,6 @@
-"""The state of a dataset is a function of its jobs, so that it cannot tell anything else than they do."""
+"""The state of a dataset is a function of its jobs, so that it cannot tell anything else than they
+do.
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -17,13 +19,14 @@ _DONE = (DatasetState.FETCHED, DatasetState.CALIBRATED, DatasetState.INGESTED)
 def derive_state(jobs: Sequence[tuple[Stage, JobState]]) -> DatasetState:
     """State of a dataset.
 
-    A failure outweighs everything, then a skip; otherwise the earliest stage that is not done decides.
+    A failure outweighs everything, then a skip; otherwise the earliest stage that is not done
+    decides.
 
     Parameters
     ----------
     jobs
-        Stage and state of each job of the dataset; superseded and dropped ones do not count, nor does work beside the
-        pipeline.
+        Stage and state of each job of the dataset; superseded and dropped ones do not count, nor
+        does work beside the pipeline.
     """
     counted = [
         (_ORDER[stage], state)
@@ -46,10 +49,13 @@ def derive_state(jobs: Sequence[tuple[Stage, JobState]]) -> DatasetState:
 
 
 async def lock_datasets(session: AsyncSession, dataset_ids: Iterable[int]) -> None:
-    """Take datasets for a transaction that changes their jobs; call it before the transaction changes any job.
+    """Take datasets for a transaction that changes their jobs.
 
-    Who changes jobs takes the datasets first, then the jobs, then the lock of the events: in one order, so that no two
-    wait for each other. The lock leaves the row to foreign keys, which every new job, file and run of it checks.
+    Call it before the transaction changes any job.
+
+    Who changes jobs takes the datasets first, then the jobs, then the lock of the events: in one
+    order, so that no two wait for each other. The lock leaves the row to foreign keys, which every
+    new job, file and run of it checks.
     """
     # As one array: a statement takes 32767 parameters at most, and a scan may bring more datasets.
     ids = literal(sorted(set(dataset_ids)), ARRAY(BigInteger))

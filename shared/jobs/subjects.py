@@ -11,7 +11,10 @@ Subject = int | str
 
 
 def subject_columns(subject: Subject | None) -> dict[str, int | str | None]:
-    """Values of the two columns of ``jobs`` and ``events`` that name a subject; None is an event of the tables."""
+    """Values of the two columns of ``jobs`` and ``events`` that name a subject.
+
+    None is an event of the tables.
+    """
     if isinstance(subject, str):
         return {"dataset_id": None, "monitor": subject}
     return {"dataset_id": subject, "monitor": None}

@@ -14,7 +14,10 @@ MOST_PARTS = 100
 
 _Seconds = Annotated[float, Field(ge=0)]
 _Altitude = Annotated[float, Field(ge=-90, le=180)]
-"""Degree above the limb of the Earth, as the TIMELINE table of corrtag files has it; the zenith lies at some 113."""
+"""Degree above the limb of the Earth, as the TIMELINE table of corrtag files has it.
+
+The zenith lies at some 113.
+"""
 
 _PulseHeight = Annotated[int, Field(ge=0, le=31)]
 _Times = Annotated[tuple[_Seconds, _Seconds], Field(strict=False)]
@@ -26,25 +29,37 @@ _Ranges = "none is empty: the first value is below the second"
 class SubExposures(Document):
     """How exposures are divided; kinds that are given together are combined, each with each.
 
-    Times are in seconds since the beginning of an exposure (EXPSTART). Ranges of times and altitudes exclude their
-    upper end, those of pulse heights include it.
+    Times are in seconds since the beginning of an exposure (EXPSTART). Ranges of times and
+    altitudes exclude their upper end, those of pulse heights include it.
     """
 
-    every: float | None = Field(None, gt=0, description="Length of one, second; the last may be shorter")
-    start: _Seconds | None = Field(None, description="Where `every` begins, second; default: the beginning")
+    every: float | None = Field(
+        None, gt=0, description="Length of one, second; the last may be shorter"
+    )
+    start: _Seconds | None = Field(
+        None, description="Where `every` begins, second; default: the beginning"
+    )
     stop: _Seconds | None = Field(None, description="Where `every` ends, second; default: the end")
-    times: tuple[_Seconds, ...] = Field((), strict=False, description="Edges of adjoining ones, second")
+    times: tuple[_Seconds, ...] = Field(
+        (), strict=False, description="Edges of adjoining ones, second"
+    )
     intervals: tuple[_Times, ...] = Field((), strict=False, description="Start and stop, second")
     orbit: tuple[Literal["day", "night"], ...] = Field(
         (), strict=False, description="Sun above (day) or below (night) the limb of the Earth"
     )
     sun_altitude: tuple[_Altitudes, ...] = Field(
-        (), strict=False, description="Ranges of the Sun's altitude above the limb of the Earth, degree"
+        (),
+        strict=False,
+        description="Ranges of the Sun's altitude above the limb of the Earth, degree",
     )
     target_altitude: tuple[_Altitudes, ...] = Field(
-        (), strict=False, description="Ranges of the target's altitude above the limb of the Earth, degree"
+        (),
+        strict=False,
+        description="Ranges of the target's altitude above the limb of the Earth, degree",
     )
-    pulse_heights: tuple[_PulseHeights, ...] = Field((), strict=False, description="Ranges of pulse heights; FUV")
+    pulse_heights: tuple[_PulseHeights, ...] = Field(
+        (), strict=False, description="Ranges of pulse heights; FUV"
+    )
     wavelengths: tuple[float, float] | None = Field(
         None,
         strict=False,
@@ -74,7 +89,9 @@ class SubExposures(Document):
         if len(set(self.orbit)) < len(self.orbit):
             raise ValueError("orbit: one is listed twice")
         if not (ways or self.by_orbit or self.pulse_heights):
-            raise ValueError("nothing divides the exposures; give times, an orbit, altitudes or pulse heights")
+            raise ValueError(
+                "nothing divides the exposures; give times, an orbit, altitudes or pulse heights"
+            )
         return self
 
     @property
@@ -93,10 +110,15 @@ class SubExposures(Document):
         if self.every is None:
             edges = self.times or (0.0, seconds)
             return list(self.intervals) or list(pairwise(edges))
-        start, stop = self.start or 0.0, min(seconds, self.stop if self.stop is not None else seconds)
+        start, stop = (
+            self.start or 0.0,
+            min(seconds, self.stop if self.stop is not None else seconds),
+        )
         # A remainder that is but a rounding error of the exposure time is no sub-exposure.
         count = max(0, int((stop - start) / self.every - 1e-6) + 1) if stop > start else 0
-        return [(start + n * self.every, min(start + (n + 1) * self.every, stop)) for n in range(count)]
+        return [
+            (start + n * self.every, min(start + (n + 1) * self.every, stop)) for n in range(count)
+        ]
 
     def suns(self) -> list[tuple[float, float] | None]:
         """Ranges of the Sun's altitude; None for any."""

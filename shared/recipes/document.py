@@ -8,7 +8,9 @@ __all__ = ["Document", "refuse_unknown"]
 
 
 class Document(BaseModel):
-    """Part of a recipe: unknown keys are refused, values are not bent into shape, and it does not change."""
+    """Part of a recipe: unknown keys are refused, values are not bent into shape, and it does not
+    change.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -23,4 +25,6 @@ def refuse_unknown(names: Iterable[str], known: Collection[str], what: str) -> N
     """
     unknown = sorted(set(names) - set(known))
     if unknown:
-        raise ValueError(f"{', '.join(unknown)}: not among the {what}, which are {', '.join(known)}")
+        raise ValueError(
+            f"{', '.join(unknown)}: not among the {what}, which are {', '.join(known)}"
+        )

@@ -1,4 +1,7 @@
-"""Numbers of the extraction tables that a recipe may set; rows of the active table get them in a copy of it."""
+"""Numbers of the extraction tables that a recipe may set.
+
+Rows of the active table get them in a copy of it.
+"""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -23,12 +26,20 @@ class _Numbers(Document):
     """Columns of one row; those that are left out keep the values of the active table."""
 
     B_SPEC: _Row | None = Field(None, description="Row of the spectrum's centre, pixel")
-    B_BKG1: _Row | None = Field(None, description="Row of the centre of the first background region, pixel")
-    B_BKG2: _Row | None = Field(None, description="Row of the centre of the second background region, pixel")
+    B_BKG1: _Row | None = Field(
+        None, description="Row of the centre of the first background region, pixel"
+    )
+    B_BKG2: _Row | None = Field(
+        None, description="Row of the centre of the second background region, pixel"
+    )
     B_HGT1: _Height | None = Field(None, description="Height of the first background region, pixel")
-    B_HGT2: _Height | None = Field(None, description="Height of the second background region, pixel")
+    B_HGT2: _Height | None = Field(
+        None, description="Height of the second background region, pixel"
+    )
     BHEIGHT: _Height | None = Field(None, description="Height of both background regions, pixel")
-    BWIDTH: _Height | None = Field(None, description="Width over which the background is smoothed, pixel")
+    BWIDTH: _Height | None = Field(
+        None, description="Width over which the background is smoothed, pixel"
+    )
 
     def numbers(self) -> dict[str, Any]:
         """Columns that are set."""
@@ -38,14 +49,23 @@ class _Numbers(Document):
 class TwoZone(_Numbers):
     """Columns of a TWOZXTAB row.
 
-    The zone boundaries are fractions of the enclosed energy; 0 and 1 stand for the edges of the profile.
+    The zone boundaries are fractions of the enclosed energy; 0 and 1 stand for the edges of the
+    profile.
     """
 
     HEIGHT: _Height | None = Field(None, description="Height of the region, pixel")
-    LOWER_OUTER: _Fraction | None = Field(None, description="Lower edge of the outer zone, fraction of the energy")
-    LOWER_INNER: _Fraction | None = Field(None, description="Lower edge of the inner zone, fraction of the energy")
-    UPPER_INNER: _Fraction | None = Field(None, description="Upper edge of the inner zone, fraction of the energy")
-    UPPER_OUTER: _Fraction | None = Field(None, description="Upper edge of the outer zone, fraction of the energy")
+    LOWER_OUTER: _Fraction | None = Field(
+        None, description="Lower edge of the outer zone, fraction of the energy"
+    )
+    LOWER_INNER: _Fraction | None = Field(
+        None, description="Lower edge of the inner zone, fraction of the energy"
+    )
+    UPPER_INNER: _Fraction | None = Field(
+        None, description="Upper edge of the inner zone, fraction of the energy"
+    )
+    UPPER_OUTER: _Fraction | None = Field(
+        None, description="Upper edge of the outer zone, fraction of the energy"
+    )
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:
@@ -59,7 +79,9 @@ class Boxcar(_Numbers):
     """Columns of an XTRACTAB row."""
 
     HEIGHT: _Height | None = Field(None, description="Height of the extraction box, pixel, odd")
-    SLOPE: float | None = Field(None, ge=-0.1, le=0.1, description="Slope of the spectrum, row per column")
+    SLOPE: float | None = Field(
+        None, ge=-0.1, le=0.1, description="Slope of the spectrum, row per column"
+    )
 
     @model_validator(mode="after")
     def _odd(self) -> Self:
@@ -71,7 +93,9 @@ class Boxcar(_Numbers):
 class Extraction(Document):
     """Numbers by segment or stripe; ``all`` stands for those that are not named."""
 
-    twozone: dict[_Segment, TwoZone] = Field(default_factory=dict, description="For XTRCTALG=TWOZONE")
+    twozone: dict[_Segment, TwoZone] = Field(
+        default_factory=dict, description="For XTRCTALG=TWOZONE"
+    )
     boxcar: dict[_Segment, Boxcar] = Field(default_factory=dict, description="For XTRCTALG=BOXCAR")
 
     def numbers(self, algorithm: str, segment: str) -> dict[str, Any]:

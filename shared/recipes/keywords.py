@@ -1,4 +1,5 @@
-"""Header keywords of raw files that a recipe may set: switches, reference files, and others that users edit.
+"""Header keywords of raw files that a recipe may set: switches, reference files, and others that
+users edit.
 
 Source: COS Data Handbook, section 3.6; headers and extensions as in raw files of 2024.
 """
@@ -60,7 +61,10 @@ class Keyword:
         if self.choices and value not in self.choices:
             raise ValueError(f"{name} is one of {', '.join(self.choices)}, not {value!r}")
         if self.limits and not self.limits[0] <= value <= self.limits[1]:
-            raise ValueError(f"{name} lies between {self.limits[0]} and {self.limits[1]}, not {value}{self.advice}")
+            raise ValueError(
+                f"{name} lies between {self.limits[0]} and {self.limits[1]}, not "
+                f"{value}{self.advice}"
+            )
         return self.kind(value)
 
     def schema(self) -> dict[str, Any]:
@@ -74,20 +78,31 @@ class Keyword:
 
 
 _FLAGS = (0, 32767)
-"""Data quality flags are 16-bit integers, of which 15 bits are used (COS Data Handbook, table 2.19)."""
+"""Data quality flags are 16-bit integers, of which 15 bits are used (COS Data Handbook, table
+2.19).
+"""
 
 KEYWORDS = {
     "XTRCTALG": Keyword(0, str, choices=("BOXCAR", "TWOZONE")),
     "RANDSEED": Keyword(
-        0, int, (0, 2**31 - 1), advice="; -1, the clock, is left out since such a run cannot be repeated"
+        0,
+        int,
+        (0, 2**31 - 1),
+        advice="; -1, the clock, is left out since such a run cannot be repeated",
     ),
     "STATFLAG": Keyword(0, bool),
     "SDQFLAGS": Keyword(1, int, _FLAGS),
     "SDQOUTER": Keyword(1, int, _FLAGS),
-    "SP_SET_A": Keyword(1, float, (-990.0, 1024.0), segment="FUVA", advice="; the offset is in pixels"),
-    "SP_SET_B": Keyword(1, float, (-990.0, 1024.0), segment="FUVB", advice="; the offset is in pixels"),
+    "SP_SET_A": Keyword(
+        1, float, (-990.0, 1024.0), segment="FUVA", advice="; the offset is in pixels"
+    ),
+    "SP_SET_B": Keyword(
+        1, float, (-990.0, 1024.0), segment="FUVB", advice="; the offset is in pixels"
+    ),
 }
-"""Keywords beside switches and references. CalCOS takes SP_SET below -990 as not set (`trace.doProfileAlignment`)."""
+"""Keywords beside switches and references. CalCOS takes SP_SET below -990 as not set
+(`trace.doProfileAlignment`).
+"""
 
 CONTEXT = r"hst_(\w+_)?\d{4}\.pmap"
 """Name of a context of CRDS."""
@@ -103,7 +118,9 @@ def _known_switches(chosen: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("STATFLAG is true or false: give it among the keywords")
     refuse_unknown(chosen, _NAMED_SWITCHES, "calibration switches")
     if chosen.get("DGEOCORR") == "PERFORM" and chosen.get("GEOCORR") == "OMIT":
-        raise ValueError("DGEOCORR refines GEOCORR: CalCOS refuses the one without the other; omit both, or none")
+        raise ValueError(
+            "DGEOCORR refines GEOCORR: CalCOS refuses the one without the other; omit both, or none"
+        )
     return chosen
 
 
@@ -129,13 +146,17 @@ def _names(names: tuple[str, ...]) -> dict[str, Any]:
 Switches = Annotated[
     dict[str, Literal["PERFORM", "OMIT"]],
     AfterValidator(_known_switches),
-    Field(description="Calibration switch to PERFORM or OMIT", json_schema_extra=_names(_NAMED_SWITCHES)),
+    Field(
+        description="Calibration switch to PERFORM or OMIT",
+        json_schema_extra=_names(_NAMED_SWITCHES),
+    ),
 ]
 References = Annotated[
     dict[str, Annotated[str, Field(pattern=REFERENCE)]],
     AfterValidator(_known_references),
     Field(
-        description="Reference keyword to the name of a file (uploaded, of the reference folder, or of the cache of "
+        description="Reference keyword to the name of a file (uploaded, of the reference folder, "
+        "or of the cache of "
         "CRDS), to a context of CRDS whose best file it shall be, or to N/A",
         json_schema_extra=_names(tuple(FILETYPES)),
     ),

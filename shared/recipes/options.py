@@ -9,8 +9,13 @@ from shared.recipes.document import Document
 __all__ = ["COMPRESSION", "SHIFT", "FindTarget", "Options"]
 
 _ANY, _NUMBER = "[Aa][Nn][Yy]", r"-?\d+(\.\d*)?"
-SHIFT = rf"^(\w{{9}}|{_ANY})\s+(-?\d+|{_ANY})\s+(\d+|{_ANY})\s+(\w{{4}}|{_ANY})(\s+({_NUMBER}|[Nn]/[Aa])){{1,2}}$"
-"""Line of a shift file (`calcos.shiftfile`): rootname, fpoffset, flash, segment, shift1 and perhaps shift2."""
+SHIFT = (
+    rf"^(\w{{9}}|{_ANY})\s+(-?\d+|{_ANY})\s+(\d+|{_ANY})\s+(\w{{4}}|{_ANY})"
+    rf"(\s+({_NUMBER}|[Nn]/[Aa])){{1,2}}$"
+)
+"""Line of a shift file (`calcos.shiftfile`): rootname, fpoffset, flash, segment, shift1 and perhaps
+shift2.
+"""
 
 COMPRESSION = r"^(rice|gzip|hcompress),-?\d+(\.\d+)?$"
 """Kind of compression and quantisation of an image."""
@@ -21,8 +26,12 @@ _Bins = Annotated[int, Field(ge=1, le=64)]
 class FindTarget(Document):
     """Whether the spectrum is looked for across the dispersion."""
 
-    flag: bool = Field(False, description="Use the place where the target is found, not that of the wavecal")
-    cutoff: float | None = Field(None, ge=0, description="Only if its standard deviation is at most this, pixel")
+    flag: bool = Field(
+        False, description="Use the place where the target is found, not that of the wavecal"
+    )
+    cutoff: float | None = Field(
+        None, ge=0, description="Only if its standard deviation is at most this, pixel"
+    )
 
     @model_validator(mode="after")
     def _cutoff_needs_flag(self) -> Self:
@@ -50,7 +59,8 @@ class Options(Document):
     shift_file: tuple[Annotated[str, Field(pattern=SHIFT)], ...] = Field(
         (),
         strict=False,
-        description="Lines `rootname fpoffset flash segment shift1 [shift2]` in place of the wavecal's",
+        description="Lines `rootname fpoffset flash segment shift1 [shift2]` in place of the "
+        "wavecal's",
     )
     save_temp_files: bool = Field(False, description="Keep the spectra of single segments")
     stimfile: bool = Field(False, description="Write the places of the stims to a text file")
@@ -63,15 +73,27 @@ class Options(Document):
         asked = ("raw_csum_coords", "binx", "biny", "compress_csum", "compression_parameters")
         idle = [name for name in asked if getattr(self, name)]
         if idle and not summed:
-            raise ValueError(f"{', '.join(idle)}: only for the summed image; set create_csum_image to true as well")
+            raise ValueError(
+                f"{', '.join(idle)}: only for the summed image; set create_csum_image to true as "
+                "well"
+            )
         if self.compression_parameters and not self.compress_csum:
-            raise ValueError("compression_parameters without compress_csum; set that to true as well")
+            raise ValueError(
+                "compression_parameters without compress_csum; set that to true as well"
+            )
         if self.compress_csum:
             raise ValueError(
-                "compress_csum: CalCOS 3.6.2 asks astropy for it in words of before astropy 5 (compressionType), and "
+                "compress_csum: CalCOS 3.6.2 asks astropy for it in words of before astropy 5 "
+                "(compressionType), and "
                 "stops; leave it out, since all products are packed with gzip"
             )
-        texts = [name for name in ("shift_file", "stimfile", "livetimefile", "burstfile") if getattr(self, name)]
+        texts = [
+            name
+            for name in ("shift_file", "stimfile", "livetimefile", "burstfile")
+            if getattr(self, name)
+        ]
         if self.only_csum and texts:
-            raise ValueError(f"only_csum leaves out what {', '.join(texts)} are for; drop one or the other")
+            raise ValueError(
+                f"only_csum leaves out what {', '.join(texts)} are for; drop one or the other"
+            )
         return self

@@ -11,14 +11,20 @@ __all__ = ["WORDS", "problems"]
 WORDS = {
     "rootname": "the nine letters and digits of an exposure's rootname, such as ldfd01vnq",
     "file": "the name of a raw or corrtag file, such as ldfd01vnq_rawtag_a.fits",
-    "reference": "the name of a FITS file, without path or lref$, a context of CRDS such as hst_1028.pmap, or N/A",
+    "reference": "the name of a FITS file, without path or lref$, a context of CRDS such as "
+    "hst_1028.pmap, or N/A",
     "context": "a context of CRDS, such as hst_1028.pmap",
-    "compression": "a kind and a quantisation, such as gzip,-0.01; kinds are rice, gzip and hcompress",
+    "compression": "a kind and a quantisation, such as gzip,-0.01; kinds are rice, gzip and "
+    "hcompress",
     "shift": "`rootname fpoffset flash segment shift1 [shift2]`, such as `any any 1 FUVA 3.2`",
 }
 """Kind of text to what it looks like."""
 
-_KINDS = {"dict_type": "keys with values", "model_type": "keys with values", "tuple_type": "a list, such as [a, b]"}
+_KINDS = {
+    "dict_type": "keys with values",
+    "model_type": "keys with values",
+    "tuple_type": "a list, such as [a, b]",
+}
 _VALUES = ("bool", "int", "float", "str")
 _LONGEST = 60
 """Characters that are shown of a value."""
@@ -39,7 +45,10 @@ def problems(error: ValidationError, kinds: dict[str, str]) -> Iterator[str]:
         if len(place) > 2 and place[-3] == "keywords" and place[-1] in _VALUES:
             if place[-1] != _VALUES[0]:
                 continue  # one of four kinds that the value could be of
-            yield f"{'.'.join(place[:-1])}: should be a number, a text, true or false, not {_shown(item['input'])}"
+            yield (
+                f"{'.'.join(place[:-1])}: should be a number, a text, true or false, not "
+                f"{_shown(item['input'])}"
+            )
             continue
         yield ": ".join(filter(None, (".".join(place), _problem(item, kinds))))
 
@@ -50,7 +59,10 @@ def _problem(item: ErrorDetails, kinds: dict[str, str]) -> str:
         case "value_error":
             return message.removeprefix("Value error, ")
         case "extra_forbidden":
-            return "no such key; /api/v1/calibrations/schema and docs/recalibration.rst list those that there are"
+            return (
+                "no such key; /api/v1/calibrations/schema and docs/recalibration.rst list "
+                "those that there are"
+            )
         case "string_pattern_mismatch":
             message = f"should be {WORDS[kinds[item['ctx']['pattern']]]}"
         case kind if kind in _KINDS:

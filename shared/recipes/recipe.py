@@ -1,4 +1,6 @@
-"""The recipe: one validated, versioned document that says how a run of CalCOS differs from the default."""
+"""The recipe: one validated, versioned document that says how a run of CalCOS differs from the
+default.
+"""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -63,12 +65,17 @@ class Members(Document):
     """Which exposures are calibrated."""
 
     drop: Rootnames = Field((), strict=False, description="Exposures that are left out")
-    only: Rootname | None = Field(None, description="One exposure, calibrated without its association")
+    only: Rootname | None = Field(
+        None, description="One exposure, calibrated without its association"
+    )
     file: RawFile | None = Field(
         None,
-        description="One raw file, or one corrtag file of the current products, calibrated without its association",
+        description="One raw file, or one corrtag file of the current products, calibrated without "
+        "its association",
     )
-    wavecals: Rootnames = Field((), strict=False, description="Wavecals of other datasets to be added, as EXP-GWAVE")
+    wavecals: Rootnames = Field(
+        (), strict=False, description="Wavecals of other datasets to be added, as EXP-GWAVE"
+    )
 
     @property
     def single(self) -> str | None:
@@ -85,10 +92,13 @@ class Members(Document):
         for name, what in (("only", "exposure"), ("file", "file")):
             if getattr(self, name) and (self.drop or self.wavecals):
                 raise ValueError(
-                    f"`{name}` calibrates one {what} without its association; it excludes drop and wavecals"
+                    f"`{name}` calibrates one {what} without its association; it excludes drop and "
+                    "wavecals"
                 )
         if self.only and self.file:
-            raise ValueError("`only` names an exposure and `file` one file of it; give one of the two")
+            raise ValueError(
+                "`only` names an exposure and `file` one file of it; give one of the two"
+            )
         for names in (self.drop, self.wavecals):
             if len(set(names)) < len(names):
                 raise ValueError("a rootname is listed twice")
@@ -104,12 +114,15 @@ class Recipe(Edits):
     )
     context: Annotated[str, Field(pattern=_CONTEXT)] | None = Field(
         None,
-        description="Context of CRDS whose best references stand in for those of the headers; `references` go over it",
+        description="Context of CRDS whose best references stand in for those of the headers; "
+        "`references` go over it",
     )
     options: Options = Options()
     members: Members = Members()
     extraction: Extraction = Extraction()
-    sub_exposures: SubExposures | None = Field(None, description="Parts of the exposures, each calibrated by itself")
+    sub_exposures: SubExposures | None = Field(
+        None, description="Parts of the exposures, each calibrated by itself"
+    )
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -120,7 +133,10 @@ class Recipe(Edits):
         if single and set(self.exposures) - {single}:
             raise ValueError(f"only {single} is calibrated, so only its headers can be edited")
         if self.sub_exposures and self.options.only_csum:
-            raise ValueError("only_csum leaves no spectra, so there is nothing to divide; drop it or sub_exposures")
+            raise ValueError(
+                "only_csum leaves no spectra, so there is nothing to divide; drop it or "
+                "sub_exposures"
+            )
         every: list[Edits] = [self, *self.exposures.values()]
         for edits in every:
             algorithm = {**self.keywords, **edits.keywords}.get("XTRCTALG")
@@ -135,11 +151,18 @@ class Recipe(Edits):
     def files(self) -> set[str]:
         """Names of the reference files that it names."""
         every: list[Edits] = [self, *self.exposures.values()]
-        return {name for edits in every for name in edits.references.values() if name.endswith(".fits")}
+        return {
+            name for edits in every for name in edits.references.values() if name.endswith(".fits")
+        }
 
     def canonical(self) -> dict[str, Any]:
-        """JSON document that is the same for recipes that mean the same: what equals the default is left out."""
-        return {"version": self.version, **self.model_dump(mode="json", exclude_defaults=True, exclude_none=True)}
+        """JSON document that is the same for recipes that mean the same: what equals the default is
+        left out.
+        """
+        return {
+            "version": self.version,
+            **self.model_dump(mode="json", exclude_defaults=True, exclude_none=True),
+        }
 
 
 def _check_extraction(algorithm: Any, switches: dict[str, str], extraction: Extraction) -> None:
@@ -147,13 +170,18 @@ def _check_extraction(algorithm: Any, switches: dict[str, str], extraction: Extr
         omitted = [name for name in ("TRCECORR", "ALGNCORR") if switches.get(name) == "OMIT"]
         if omitted:
             raise ValueError(
-                f"XTRCTALG=TWOZONE needs {' and '.join(omitted)}: the profile is where the straightened, aligned "
+                f"XTRCTALG=TWOZONE needs {' and '.join(omitted)}: the profile is where the "
+                "straightened, aligned "
                 "spectrum is; omit it with XTRCTALG=BOXCAR"
             )
         if extraction.boxcar and not extraction.twozone:
-            raise ValueError("extraction.boxcar has no effect with XTRCTALG=TWOZONE; give extraction.twozone")
+            raise ValueError(
+                "extraction.boxcar has no effect with XTRCTALG=TWOZONE; give extraction.twozone"
+            )
     if algorithm == "BOXCAR" and extraction.twozone and not extraction.boxcar:
-        raise ValueError("extraction.twozone has no effect with XTRCTALG=BOXCAR; give extraction.boxcar")
+        raise ValueError(
+            "extraction.twozone has no effect with XTRCTALG=BOXCAR; give extraction.boxcar"
+        )
 
 
 def parse_recipe(document: Any) -> Recipe:
@@ -167,7 +195,8 @@ def parse_recipe(document: Any) -> Recipe:
     Raises
     ------
     PermanentError
-        If a key is unknown, a value impossible or a combination does not work; the message says where and why.
+        If a key is unknown, a value impossible or a combination does not work; the message says
+        where and why.
     """
     try:
         return Recipe.model_validate(document)

@@ -47,7 +47,9 @@ def write_association(association: Association, folder: Path) -> Path:
         ("ASN_PROD", True, "product created (T/F)"),
     ):
         primary.header[keyword] = (value, comment)
-    names = [member.rootname.upper() for member in association.members] + [association.rootname.upper()]
+    names = [member.rootname.upper() for member in association.members] + [
+        association.rootname.upper()
+    ]
     types = [member.member_type for member in association.members] + ["PROD-FP"]
     present = [not member.faults_of(FaultKind.LEFT_OUT) for member in association.members] + [True]
     columns = [

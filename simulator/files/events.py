@@ -8,7 +8,9 @@ from simulator.forward.recording import Recording
 __all__ = ["event_hdus"]
 
 
-def event_hdus(recording: Recording, exptime: float, is_fuv: bool) -> tuple[fits.BinTableHDU, fits.BinTableHDU]:
+def event_hdus(
+    recording: Recording, exptime: float, is_fuv: bool
+) -> tuple[fits.BinTableHDU, fits.BinTableHDU]:
     """EVENTS and GTI extensions of a raw TIME-TAG file.
 
     Parameters

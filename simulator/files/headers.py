@@ -60,7 +60,11 @@ def voltage(level: int) -> float:
 
 
 def primary_header(
-    plan: ExposurePlan, filename: str, segment: str, references: Mapping[str, str], context: str = ""
+    plan: ExposurePlan,
+    filename: str,
+    segment: str,
+    references: Mapping[str, str],
+    context: str = "",
 ) -> fits.Header:
     """Primary header of a raw file.
 
@@ -112,7 +116,8 @@ def primary_header(
             "APERTURE": plan.aperture,
             "PROPAPER": plan.aperture,
             "APER_FOV": _APERTURE_FIELD.get(plan.aperture, "N/A"),
-            "APMPOS": f"{plan.aperture}-{plan.detector}{plan.life_adj if plan.life_adj > 1 else ''}",
+            "APMPOS": f"{plan.aperture}-{plan.detector}"
+            f"{plan.life_adj if plan.life_adj > 1 else ''}",
             "APERYPOS": aperture_steps(plan),
             "OPT_ELEM": plan.opt_elem,
             "SHUTTER": "Open" if plan.exptype.startswith(("EXTERNAL", "ACQ")) else "Closed",
@@ -132,7 +137,9 @@ def primary_header(
         header["XTRCTALG"] = _extraction(plan)
     else:
         del header["RANDSEED"]
-    header.update({keyword: f"lref${name}" for keyword, name in references.items() if keyword in header})
+    header.update(
+        {keyword: f"lref${name}" for keyword, name in references.items() if keyword in header}
+    )
     header.update(_switches(plan, spectroscopic))
     header.update(dict(plan.overrides))
     return header
@@ -155,7 +162,9 @@ def _detector_voltage(plan: ExposurePlan) -> str:
 
 
 def _switches(plan: ExposurePlan, spectroscopic: bool) -> dict[str, str]:
-    """Switches that differ from the template's, which are those of external TIME-TAG spectroscopy."""
+    """Switches that differ from the template's, which are those of external TIME-TAG
+    spectroscopy.
+    """
     spectral = ("DOPPCORR", "HELCORR", "X1DCORR", "BACKCORR", "WAVECORR", "FLUXCORR", "TDSCORR")
     aligning = ("TRCECORR", "ALGNCORR") if plan.detector == "FUV" else ()
     omitted: tuple[str, ...] = ()
@@ -177,7 +186,11 @@ def _switches(plan: ExposurePlan, spectroscopic: bool) -> dict[str, str]:
 
 
 def exposure_header(
-    plan: ExposurePlan, state: InstrumentState, viewing: Viewing, events: Mapping[str, int], header: fits.Header
+    plan: ExposurePlan,
+    state: InstrumentState,
+    viewing: Viewing,
+    events: Mapping[str, int],
+    header: fits.Header,
 ) -> fits.Header:
     """Fill the header of the first extension of a raw file.
 
@@ -237,7 +250,9 @@ def exposure_header(
 
 
 def _buffer_time(plan: ExposurePlan, total: int) -> float:
-    """Seconds to fill two thirds of the on-board memory of 2.35 million events, as observers are told to ask for."""
+    """Seconds to fill two thirds of the on-board memory of 2.35 million events, as observers are
+    told to ask for.
+    """
     return round(min(2.35e6 * 2 / 3 * plan.exptime / max(total, 1), 6500.0), 1)
 
 
@@ -249,7 +264,11 @@ def _set_flashes(plan: ExposurePlan, header: fits.Header) -> None:
             (f"LMPDUR{number}", flash.off - flash.on, "duration of flash, seconds"),
             (f"LMP_ON{number}", flash.on, "lamp turn-on time, seconds since EXPSTART"),
             (f"LMPOFF{number}", flash.off, "lamp turn-off time, seconds since EXPSTART"),
-            (f"LMPMED{number}", 0.5 * (flash.on + flash.off), "median time of flash, seconds since EXPSTART"),
+            (
+                f"LMPMED{number}",
+                0.5 * (flash.on + flash.off),
+                "median time of flash, seconds since EXPSTART",
+            ),
         ):
             header.set(keyword, value, comment, after=previous)
             previous = keyword
@@ -267,7 +286,12 @@ def _set_subarray(plan: ExposurePlan, header: fits.Header) -> None:
             for number in range(8):
                 keyword = f"{name}{number}{letter}"
                 value = size[axis] if name == "SIZE" and number in present else 0
-                header.set(keyword, value, f"subarray {number} axis{axis + 1}, unbinned pixels", after=previous)
+                header.set(
+                    keyword,
+                    value,
+                    f"subarray {number} axis{axis + 1}, unbinned pixels",
+                    after=previous,
+                )
                 previous = keyword
 
 
@@ -278,7 +302,9 @@ def _set_onboard_doppler(plan: ExposurePlan, viewing: Viewing, header: fits.Head
     header["DOPPONT"] = True
     header["ORBTPERT"] = viewing.orbit_period
     header["DOPZEROT"] = viewing.doppler_zero
-    header["DOPMAGT"] = viewing.doppler_amplitude / LIGHT * plan.cenwave / float(mode.dispersion(middle))
+    header["DOPMAGT"] = (
+        viewing.doppler_amplitude / LIGHT * plan.cenwave / float(mode.dispersion(middle))
+    )
 
 
 def _set_segment(plan: ExposurePlan, segment: str, events: int | None, header: fits.Header) -> None:

@@ -11,8 +11,12 @@ __all__ = ["histogram_hdu", "image_hdus"]
 _HISTOGRAM_BINS = 128
 
 
-def image_hdus(recording: Recording, shape: tuple[int, int]) -> tuple[fits.ImageHDU, fits.ImageHDU, fits.ImageHDU]:
-    """SCI, ERR and DQ extensions of a raw ACCUM file; the last two are empty, as in raw files they are constant.
+def image_hdus(
+    recording: Recording, shape: tuple[int, int]
+) -> tuple[fits.ImageHDU, fits.ImageHDU, fits.ImageHDU]:
+    """SCI, ERR and DQ extensions of a raw ACCUM file.
+
+    The last two are empty, as in raw files they are constant.
 
     Parameters
     ----------
@@ -32,7 +36,11 @@ def _image(recording: Recording, shape: tuple[int, int]) -> NDArray[np.int16] | 
     index = recording.y.astype(np.int64) * shape[1] + recording.x
     counts = np.bincount(index, minlength=shape[0] * shape[1])
     image = counts.reshape(shape)
-    return image.astype(np.int16) if counts.max() <= np.iinfo(np.int16).max else image.astype(np.float32)
+    return (
+        image.astype(np.int16)
+        if counts.max() <= np.iinfo(np.int16).max
+        else image.astype(np.float32)
+    )
 
 
 def _constant(name: str, shape: tuple[int, int]) -> fits.ImageHDU:
@@ -46,7 +54,9 @@ def _constant(name: str, shape: tuple[int, int]) -> fits.ImageHDU:
 
 
 def histogram_hdu(recording: Recording) -> fits.ImageHDU:
-    """SCI extension of a ``pha`` file: 128 bins of pulse height, four for each of the 32 of TIME-TAG."""
+    """SCI extension of a ``pha`` file: 128 bins of pulse height, four for each of the 32 of
+    TIME-TAG.
+    """
     counts = np.zeros(_HISTOGRAM_BINS, dtype=np.int32)
     counts[::4] = np.bincount(recording.pulse_height, minlength=_HISTOGRAM_BINS // 4)
     hdu = fits.ImageHDU(counts, name="SCI")

@@ -63,7 +63,9 @@ def write_raw(
             exposure_header(plan, state, viewing, events, hdus[0].header)
             if plan.faults_of(FaultKind.ODD_TIME):
                 hdus[0].header.update(EXPSTART=_ODD_MJD, EXPEND=_ODD_MJD)
-            primary = fits.PrimaryHDU(header=primary_header(plan, path.name, segment, references, context))
+            primary = fits.PrimaryHDU(
+                header=primary_header(plan, path.name, segment, references, context)
+            )
             primary.header["NEXTEND"] = len(hdus)
             fits.HDUList([primary, *hdus]).writeto(path)
             paths.append(path)
@@ -72,7 +74,9 @@ def write_raw(
     return paths
 
 
-def _extensions(kind: str, recording: Recording, plan: ExposurePlan) -> tuple[fits.ImageHDU | fits.BinTableHDU, ...]:
+def _extensions(
+    kind: str, recording: Recording, plan: ExposurePlan
+) -> tuple[fits.ImageHDU | fits.BinTableHDU, ...]:
     if kind == "rawtag":
         return event_hdus(recording, plan.exptime, plan.detector == "FUV")
     if kind == "pha":

@@ -1,4 +1,6 @@
-"""What an FUV segment records: pulse heights, walk, distortion, thermal stretch, stims, dead time."""
+"""What an FUV segment records: pulse heights, walk, distortion, thermal stretch, stims, dead
+time.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +21,17 @@ _LOW_SHARE, _LOW_SCALE = 0.12, 2.0
 """Share of the background with low, exponentially distributed pulse heights, and their scale."""
 
 _WIDE_SHARE, _WIDE_END = 0.68, 45.0
-"""Share whose pulse heights fall linearly from 0 to where they end; those beyond 31 are in the last bin."""
+"""Share whose pulse heights fall linearly from 0 to where they end.
+
+Those beyond 31 are in the last bin.
+"""
 
 _DARK_SIGMA = 3.0
-"""Scatter of the others about the gain of the place: electrons that began at the front, as those of photons do.
+"""Scatter of the others about the gain of the place: electrons that began at the front, as those of
+photons do.
 
-All as of events beside the spectra of real exposures of 2017 (ld9m10ujq, ldfd01vnq): 5 % each of the pulse heights 0 to
-3, 2.5 % at 15, 1.4 % at 30, and 4.5 % in the last bin.
+All as of events beside the spectra of real exposures of 2017 (ld9m10ujq, ldfd01vnq): 5 % each of
+the pulse heights 0 to 3, 2.5 % at 15, 1.4 % at 30, and 4.5 % in the last bin.
 """
 
 _STIM_PULSE_HEIGHT = 12
@@ -33,7 +39,11 @@ _PULSE_HEIGHTS = 32
 
 
 def record_segment(
-    plan: ExposurePlan, state: InstrumentState, viewing: Viewing, segment: str, generator: np.random.Generator
+    plan: ExposurePlan,
+    state: InstrumentState,
+    viewing: Viewing,
+    segment: str,
+    generator: np.random.Generator,
 ) -> Recording:
     """Record one exposure with one segment.
 
@@ -59,7 +69,10 @@ def record_segment(
         light = _through_flat(segment, light, generator)
     dark = background(plan, detector, segment, generator)
     pulse = np.concatenate(
-        [_light_pulses(plan, detector, segment, light, generator), dark_pulses(detector, dark, generator)]
+        [
+            _light_pulses(plan, detector, segment, light, generator),
+            dark_pulses(detector, dark, generator),
+        ]
     )
     photons = Photons.joined(light, dark)
     stims = _stims(plan, detector, generator)
@@ -70,12 +83,18 @@ def record_segment(
 
 def _through_flat(segment: str, light: Photons, generator: np.random.Generator) -> Photons:
     light = light.chosen(fuv.SEGMENTS[segment].active.contains(light.x, light.y))
-    response = fuv.flat_field(segment, np.rint(light.x).astype(np.int32), np.rint(light.y).astype(np.int32))
+    response = fuv.flat_field(
+        segment, np.rint(light.x).astype(np.int32), np.rint(light.y).astype(np.int32)
+    )
     return light.chosen(generator.random(light.x.size) < response / fuv.FLAT_MAXIMUM)
 
 
-def background(plan: ExposurePlan, detector: DetectorState, segment: str, generator: np.random.Generator) -> Photons:
-    """Dark counts, those of hot spots, and those of bursts and of the SAA where they are asked for."""
+def background(
+    plan: ExposurePlan, detector: DetectorState, segment: str, generator: np.random.Generator
+) -> Photons:
+    """Dark counts, those of hot spots, and those of bursts and of the SAA where they are asked
+    for.
+    """
     area = fuv.SEGMENTS[segment].active
     bins = max(int(np.ceil(plan.exptime)), 1)
     edges = np.linspace(0.0, plan.exptime, bins + 1)
@@ -85,10 +104,14 @@ def background(plan: ExposurePlan, detector: DetectorState, segment: str, genera
         rate = np.where((middle >= fault.start) & (middle < fault.stop), rate * fault.amount, rate)
     for kind in (FaultKind.BURST, FaultKind.BAD_TIME):
         for fault in plan.faults_of(kind, segment):
-            rate = rate + np.where((middle >= fault.start) & (middle < fault.stop), fault.amount, 0.0)
+            rate = rate + np.where(
+                (middle >= fault.start) & (middle < fault.stop), fault.amount, 0.0
+            )
     highest = float(detector.dark_map.max())
     counts = generator.poisson(rate * np.diff(edges) * highest)
-    time = np.repeat(edges[:-1], counts) + generator.random(int(counts.sum())) * (plan.exptime / bins)
+    time = np.repeat(edges[:-1], counts) + generator.random(int(counts.sum())) * (
+        plan.exptime / bins
+    )
     x = generator.uniform(area.left, area.right + 1, time.size)
     y = generator.uniform(area.low, area.high + 1, time.size)
     kept = generator.random(time.size) * highest < grid_values(detector.dark_map, x, y)
@@ -97,7 +120,11 @@ def background(plan: ExposurePlan, detector: DetectorState, segment: str, genera
 
 
 def _light_pulses(
-    plan: ExposurePlan, detector: DetectorState, segment: str, light: Photons, generator: np.random.Generator
+    plan: ExposurePlan,
+    detector: DetectorState,
+    segment: str,
+    light: Photons,
+    generator: np.random.Generator,
 ) -> NDArray[np.uint8]:
     gain = grid_values(detector.modal_gain, light.x, light.y).astype(np.float64)
     for fault in plan.faults_of(FaultKind.HV_STEP, segment):
@@ -105,7 +132,9 @@ def _light_pulses(
     return _digitise(gain + detector.gain_sigma * generator.normal(size=gain.size))
 
 
-def dark_pulses(detector: DetectorState, dark: Photons, generator: np.random.Generator) -> NDArray[np.uint8]:
+def dark_pulses(
+    detector: DetectorState, dark: Photons, generator: np.random.Generator
+) -> NDArray[np.uint8]:
     """Pulse heights of dark counts."""
     gain = grid_values(detector.modal_gain, dark.x, dark.y)
     kind = generator.random(dark.x.size)
@@ -113,25 +142,34 @@ def dark_pulses(detector: DetectorState, dark: Photons, generator: np.random.Gen
     wide = _WIDE_END * (1.0 - np.sqrt(generator.random(gain.size)))
     pulses = np.where(kind < _LOW_SHARE, low, wide) - 0.5
     of_gain = kind >= _LOW_SHARE + _WIDE_SHARE
-    return _digitise(np.where(of_gain, gain + _DARK_SIGMA * generator.normal(size=gain.size), pulses))
+    return _digitise(
+        np.where(of_gain, gain + _DARK_SIGMA * generator.normal(size=gain.size), pulses)
+    )
 
 
 def dark_share(low: int, high: int, gain: Floats | float) -> Floats:
-    """Share of the background that has pulse heights from one to another, both included, against the modal gain."""
+    """Share of the background that has pulse heights from one to another, both included, against
+    the modal gain.
+    """
     # What is below is moved by half a bin before it is rounded.
     first, last = float(low), high + 1.0
     exponential = np.exp(-first / _LOW_SCALE) - np.exp(-last / _LOW_SCALE)
     linear = (1.0 - first / _WIDE_END) ** 2 - (1.0 - last / _WIDE_END) ** 2
     normal = ndtr((high + 0.5 - gain) / _DARK_SIGMA) - ndtr((low - 0.5 - gain) / _DARK_SIGMA)
-    return np.asarray(_LOW_SHARE * exponential + _WIDE_SHARE * linear + (1.0 - _LOW_SHARE - _WIDE_SHARE) * normal)
+    return np.asarray(
+        _LOW_SHARE * exponential + _WIDE_SHARE * linear + (1.0 - _LOW_SHARE - _WIDE_SHARE) * normal
+    )
 
 
 def _digitise(pulse: Floats) -> NDArray[np.uint8]:
     return np.clip(np.rint(pulse), 0, _PULSE_HEIGHTS - 1).astype(np.uint8)
 
 
-def to_raw(segment: str, detector: DetectorState, photons: Photons, pulse: NDArray[np.uint8]) -> tuple[Floats, Floats]:
-    """Apply walk, delta distortion, distortion and thermal stretch: the reverse of what CalCOS does.
+def to_raw(
+    segment: str, detector: DetectorState, photons: Photons, pulse: NDArray[np.uint8]
+) -> tuple[Floats, Floats]:
+    """Apply walk, delta distortion, distortion and thermal stretch: the reverse of what CalCOS
+    does.
 
     Parameters
     ----------
@@ -151,8 +189,9 @@ def to_raw(segment: str, detector: DetectorState, photons: Photons, pulse: NDArr
 
     Notes
     -----
-    The corrections are functions of the position before them; evaluated at the position after them, walk and delta
-    distortion are wrong by less than 1e-3 pixel, and the distortion by less than 2e-3 pixel in a second round.
+    The corrections are functions of the position before them; evaluated at the position after them,
+    walk and delta distortion are wrong by less than 1e-3 pixel, and the distortion by less than
+    2e-3 pixel in a second round.
     """
     x = photons.x + fuv.walk_x(segment, pulse, photons.x)
     y = photons.y + fuv.walk_y(segment, pulse, photons.y)
@@ -173,6 +212,9 @@ def _stims(plan: ExposurePlan, detector: DetectorState, generator: np.random.Gen
     for stim in detector.stims:
         count = int(generator.poisson(0.5 * detector.stim_rate * plan.exptime))
         time = generator.random(count) * plan.exptime
-        x, y = generator.normal(stim.x, stim.sigma_x, count), generator.normal(stim.y, stim.sigma_y, count)
+        x, y = (
+            generator.normal(stim.x, stim.sigma_x, count),
+            generator.normal(stim.y, stim.sigma_y, count),
+        )
         parts.append(Photons(time, x, y))
     return Photons.joined(*parts) if parts else Photons.none()

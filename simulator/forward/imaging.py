@@ -1,4 +1,6 @@
-"""Photons of NUV images: the target through the aperture, and the spot of the wavelength-calibration lamp."""
+"""Photons of NUV images: the target through the aperture, and the spot of the
+wavelength-calibration lamp.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,9 @@ LAMP_SPOT = (600.0, 606.0)
 """Where CalCOS expects the lamp's spot (X0, Y0 of its imaging wavecal), pixels."""
 
 TARGET_PLACE = (555.0, 232.0)
-"""Where a centred target falls: the lamp's spot and WCA2SCIX, WCA2SCIY of acquisition files, pixels."""
+"""Where a centred target falls: the lamp's spot and WCA2SCIX, WCA2SCIY of acquisition files,
+pixels.
+"""
 
 _MIRROR_B = 0.05
 _CORE, _WING, _WING_SHARE = 1.4, 9.0, 0.25
@@ -32,7 +36,9 @@ def image_rate(plan: ExposurePlan) -> float:
     return plan.target.imaging_rate * mirror * (BOA_TRANSMISSION if plan.aperture == "BOA" else 1.0)
 
 
-def target_image(plan: ExposurePlan, state: InstrumentState, generator: np.random.Generator) -> Photons:
+def target_image(
+    plan: ExposurePlan, state: InstrumentState, generator: np.random.Generator
+) -> Photons:
     """Photons of the target before the flat field, which thins them by the flat's maximum.
 
     Parameters
@@ -49,7 +55,9 @@ def target_image(plan: ExposurePlan, state: InstrumentState, generator: np.rando
     return _placed(time, np.array(TARGET_PLACE) + offset, sigma, state.channels["NUVA"], generator)
 
 
-def lamp_image(plan: ExposurePlan, state: InstrumentState, generator: np.random.Generator) -> Photons:
+def lamp_image(
+    plan: ExposurePlan, state: InstrumentState, generator: np.random.Generator
+) -> Photons:
     """Photons of the lamp's spot before the flat field, which thins them by the flat's maximum.
 
     Parameters
@@ -64,7 +72,10 @@ def lamp_image(plan: ExposurePlan, state: InstrumentState, generator: np.random.
         return Photons.none()
     rate = _LAMP_RATE[plan.opt_elem] * state.channels["NUVA"].lamp * nuv.FLAT_MAXIMUM
     time = np.concatenate(
-        [generator.uniform(flash.on, flash.off, generator.poisson(rate * (flash.off - flash.on))) for flash in flashes]
+        [
+            generator.uniform(flash.on, flash.off, generator.poisson(rate * (flash.off - flash.on)))
+            for flash in flashes
+        ]
     )
     sigma = np.full(time.size, _LAMP_SIGMA)
     return _placed(time, np.array(LAMP_SPOT), sigma, state.channels["NUVA"], generator)

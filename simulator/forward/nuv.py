@@ -32,17 +32,30 @@ def record_nuv(
         return Recording.empty()
     light = _through_flat(_light(plan, state, viewing, generator), generator)
     photons = Photons.joined(light, _background(plan, state.detectors["NUV"], generator))
-    return register(photons, np.zeros(photons.time.size, "u1"), nuv.SHAPE, plan.exptime, nuv.live_time, generator)
+    return register(
+        photons,
+        np.zeros(photons.time.size, "u1"),
+        nuv.SHAPE,
+        plan.exptime,
+        nuv.live_time,
+        generator,
+    )
 
 
-def _light(plan: ExposurePlan, state: InstrumentState, viewing: Viewing, generator: np.random.Generator) -> Photons:
+def _light(
+    plan: ExposurePlan, state: InstrumentState, viewing: Viewing, generator: np.random.Generator
+) -> Photons:
     if plan.opt_elem not in GRATINGS:
-        return Photons.joined(target_image(plan, state, generator), lamp_image(plan, state, generator))
+        return Photons.joined(
+            target_image(plan, state, generator), lamp_image(plan, state, generator)
+        )
     parts = []
     for channel in GRATINGS[plan.opt_elem].channels:
         mode = setting(plan.opt_elem, plan.cenwave, channel)
         parts.append(target_photons(plan, state, viewing, mode, nuv.FLAT_MAXIMUM, generator))
-        parts.append(lamp_photons(plan, state, mode, lamp_intervals(plan), nuv.FLAT_MAXIMUM, generator))
+        parts.append(
+            lamp_photons(plan, state, mode, lamp_intervals(plan), nuv.FLAT_MAXIMUM, generator)
+        )
     return Photons.joined(*parts)
 
 
@@ -51,7 +64,9 @@ def _through_flat(light: Photons, generator: np.random.Generator) -> Photons:
     return light.chosen(generator.random(light.x.size) < response / nuv.FLAT_MAXIMUM)
 
 
-def _background(plan: ExposurePlan, detector: DetectorState, generator: np.random.Generator) -> Photons:
+def _background(
+    plan: ExposurePlan, detector: DetectorState, generator: np.random.Generator
+) -> Photons:
     bins = max(int(np.ceil(plan.exptime)), 1)
     edges = np.linspace(0.0, plan.exptime, bins + 1)
     middle = 0.5 * (edges[1:] + edges[:-1])
@@ -60,10 +75,14 @@ def _background(plan: ExposurePlan, detector: DetectorState, generator: np.rando
         rate = np.where((middle >= fault.start) & (middle < fault.stop), rate * fault.amount, rate)
     for kind in (FaultKind.BURST, FaultKind.BAD_TIME):
         for fault in plan.faults_of(kind):
-            rate = rate + np.where((middle >= fault.start) & (middle < fault.stop), fault.amount, 0.0)
+            rate = rate + np.where(
+                (middle >= fault.start) & (middle < fault.stop), fault.amount, 0.0
+            )
     highest = float(detector.dark_map.max())
     counts = generator.poisson(rate * np.diff(edges) * highest)
-    time = np.repeat(edges[:-1], counts) + generator.random(int(counts.sum())) * (plan.exptime / bins)
+    time = np.repeat(edges[:-1], counts) + generator.random(int(counts.sum())) * (
+        plan.exptime / bins
+    )
     x, y = generator.uniform(-0.5, nuv.SIZE - 0.5, (2, time.size))
     kept = generator.random(time.size) * highest < grid_values(detector.dark_map, x, y)
     spots = spot_photons(detector.spots, plan.start, plan.exptime, generator)

@@ -1,4 +1,6 @@
-"""Photons as they fall onto the corrected frame of a detector, before the detector's electronics."""
+"""Photons as they fall onto the corrected frame of a detector, before the detector's
+electronics.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,7 +56,12 @@ class Photons:
     @classmethod
     def joined(cls, *parts: "Photons") -> "Photons":
         """All photons of several sources."""
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("time", "x", "y")))
+        return cls(
+            *(
+                np.concatenate([getattr(part, name) for part in parts])
+                for name in ("time", "x", "y")
+            )
+        )
 
     def chosen(self, mask: NDArray[np.bool_]) -> "Photons":
         """Those for which `mask` holds."""
@@ -69,7 +76,10 @@ def flux_of(spectrum: Spectrum, wavelength: Floats) -> Floats:
         centre = np.rint(rest / spectrum.line_spacing) * spectrum.line_spacing
         sigma = np.maximum(centre, 1.0) * spectrum.line_width / LIGHT
         flux = flux * (
-            1.0 + spectrum.line_flux * np.exp(-0.5 * ((rest - centre) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+            1.0
+            + spectrum.line_flux
+            * np.exp(-0.5 * ((rest - centre) / sigma) ** 2)
+            / (sigma * np.sqrt(2 * np.pi))
         )
     return np.asarray(flux)
 
@@ -80,9 +90,13 @@ def brightness(spectrum: Spectrum, time: Floats) -> Floats:
 
 
 def _draw_positions(expected: Floats, edges: Floats, generator: np.random.Generator) -> Floats:
-    """Draw positions of a Poisson process with `expected` events (n,) between edges (n + 1,), in ascending bins."""
+    """Draw positions of a Poisson process with `expected` events (n,) between edges (n + 1,), in
+    ascending bins.
+    """
     counts = generator.poisson(expected)
-    return np.asarray(np.repeat(edges[:-1], counts) + generator.random(int(counts.sum())) * (edges[1] - edges[0]))
+    return np.asarray(
+        np.repeat(edges[:-1], counts) + generator.random(int(counts.sum())) * (edges[1] - edges[0])
+    )
 
 
 def _grid(detector: str) -> tuple[Floats, Floats]:
@@ -99,7 +113,8 @@ def target_photons(
     flat_maximum: float,
     generator: np.random.Generator,
 ) -> Photons:
-    """Photons of the target in one channel, before the flat field, which thins them by `flat_maximum`.
+    """Photons of the target in one channel, before the flat field, which thins them by
+    `flat_maximum`.
 
     Parameters
     ----------
@@ -118,16 +133,26 @@ def target_photons(
     channel = state.channels[mode.channel]
     edges, centres = _grid(mode.detector)
     wavelength = mode.wavelength(centres)
-    velocity = heliocentric_velocity(plan.target.ra, plan.target.dec, 0.5 * (plan.start + plan.stop))
+    velocity = heliocentric_velocity(
+        plan.target.ra, plan.target.dec, 0.5 * (plan.start + plan.stop)
+    )
     flux = flux_of(spectrum, wavelength * (1.0 - velocity / LIGHT))
     efficiency = fuv.hv_sensitivity(plan.hv_level(mode.channel)) if mode.detector == "FUV" else 1.0
     through, blur = (BOA_TRANSMISSION, _BOA_SPREAD) if plan.aperture == "BOA" else (1.0, 1.0)
     density = (
-        flux * through * mode.sensitivity(wavelength) * channel.sensitivity(wavelength) * efficiency * np.diff(edges)
+        flux
+        * through
+        * mode.sensitivity(wavelength)
+        * channel.sensitivity(wavelength)
+        * efficiency
+        * np.diff(edges)
     )
-    # Sensitivity is zero where no light falls; what is left of it there would only be thrown away later.
+    # Sensitivity is zero where no light falls; what is left of it there would only be thrown away
+    # later.
     density = np.where(density > _KEPT * density.max(), density, 0.0)
-    full = _draw_positions(density * plan.exptime * flat_maximum * (1.0 + spectrum.amplitude), edges, generator)
+    full = _draw_positions(
+        density * plan.exptime * flat_maximum * (1.0 + spectrum.amplitude), edges, generator
+    )
     time = generator.random(full.size) * plan.exptime
     if spectrum.amplitude:
         kept = generator.random(full.size) * (1.0 + spectrum.amplitude) < brightness(spectrum, time)
@@ -138,10 +163,15 @@ def target_photons(
     x = full + generator.normal(0.0, blur * _LINE_SPREAD[mode.detector], count)
     x += mode.fp_shift(plan.fpoffset) + channel.shift_dispersion(time)
     if plan.obsmode == "TIME-TAG":
-        # In ACCUM the flight software takes the orbital velocity out before it adds an event to the image.
+        # In ACCUM the flight software takes the orbital velocity out before it adds an event to the
+        # image.
         velocities = orbital_velocity(viewing, plan.start, time)
         x += velocities / LIGHT * mode.wavelength(full) / mode.dispersion(full)
-    y = mode.science_row(plan.life_adj) + mode.science_slope * x + across * CROSS_SCALE[mode.detector]
+    y = (
+        mode.science_row(plan.life_adj)
+        + mode.science_slope * x
+        + across * CROSS_SCALE[mode.detector]
+    )
     if mode.detector == "FUV":
         y += mode.trace(x)
     y += channel.shift_cross(time) + _profile(mode, full, generator)
@@ -163,7 +193,9 @@ def lamp_photons(
     flat_maximum: float,
     generator: np.random.Generator,
 ) -> Photons:
-    """Photons of the wavelength-calibration lamp in one channel, before the flat field; the BOA blocks it.
+    """Photons of the wavelength-calibration lamp in one channel, before the flat field.
+
+    The BOA blocks it.
 
     Parameters
     ----------
@@ -184,10 +216,16 @@ def lamp_photons(
     edges, centres = _grid(mode.detector)
     density = lamp_spectrum(mode, centres) * np.diff(edges)
     rate = FLASH_RATE[mode.detector] * channel.lamp * flat_maximum
-    drawn = [_draw_positions(density * rate * (flash.off - flash.on), edges, generator) for flash in intervals]
+    drawn = [
+        _draw_positions(density * rate * (flash.off - flash.on), edges, generator)
+        for flash in intervals
+    ]
     x = np.concatenate(drawn)
     time = np.concatenate(
-        [generator.uniform(flash.on, flash.off, part.size) for flash, part in zip(intervals, drawn, strict=True)]
+        [
+            generator.uniform(flash.on, flash.off, part.size)
+            for flash, part in zip(intervals, drawn, strict=True)
+        ]
     )
     x += mode.fp_shift(plan.fpoffset) + channel.shift_dispersion(time)
     y = mode.lamp_row(plan.life_adj) + mode.lamp_slope * x + channel.shift_cross(time)
@@ -195,7 +233,9 @@ def lamp_photons(
     return Photons(time, x, y)
 
 
-def spot_photons(spots: Sequence[HotSpot], start: float, exptime: float, generator: np.random.Generator) -> Photons:
+def spot_photons(
+    spots: Sequence[HotSpot], start: float, exptime: float, generator: np.random.Generator
+) -> Photons:
     """Draw the counts of hot spots during an exposure, in the corrected frame.
 
     Parameters
@@ -211,10 +251,16 @@ def spot_photons(spots: Sequence[HotSpot], start: float, exptime: float, generat
     """
     parts = []
     for spot in spots:
-        on, off = (float(np.clip((mjd - start) * 86400.0, 0.0, exptime)) for mjd in (spot.start, spot.stop))
+        on, off = (
+            float(np.clip((mjd - start) * 86400.0, 0.0, exptime)) for mjd in (spot.start, spot.stop)
+        )
         count = int(generator.poisson(spot.rate * (off - on)))
         time = generator.uniform(on, off, count)
         parts.append(
-            Photons(time, generator.normal(spot.x, spot.sigma_x, count), generator.normal(spot.y, spot.sigma_y, count))
+            Photons(
+                time,
+                generator.normal(spot.x, spot.sigma_x, count),
+                generator.normal(spot.y, spot.sigma_y, count),
+            )
         )
     return Photons.joined(*parts) if parts else Photons.none()

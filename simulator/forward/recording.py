@@ -57,7 +57,8 @@ def register(
     live_time: Callable[[Floats], Floats],
     generator: np.random.Generator,
 ) -> Recording:
-    """Turn what reaches the electronics into recorded events: whole pixels, dead time, clock, order.
+    """Turn what reaches the electronics into recorded events: whole pixels, dead time, clock,
+    order.
 
     Parameters
     ----------
@@ -92,7 +93,9 @@ def register(
     )
 
 
-def _live_fraction(time: Floats, exptime: float, live_time: Callable[[Floats], Floats]) -> tuple[Floats, float]:
+def _live_fraction(
+    time: Floats, exptime: float, live_time: Callable[[Floats], Floats]
+) -> tuple[Floats, float]:
     """Fraction that is recorded at each event that arrives, and its mean over the exposure."""
     bins = max(int(np.ceil(exptime)), 1)
     width = exptime / bins

@@ -28,12 +28,15 @@ def heliocentric_velocity(ra: float, dec: float, mjd: float) -> float:
 
     Notes
     -----
-    Kepler's ellipse with the Sun's mean elements of J2000 (Astronomical Almanac, low-precision formulae of the Sun).
+    Kepler's ellipse with the Sun's mean elements of J2000 (Astronomical Almanac, low-precision
+    formulae of the Sun).
     """
     days = mjd - _J2000
     anomaly = math.radians(357.529 + 0.98560028 * days)
     eccentricity = 0.016709 - 1.2e-9 * days
-    longitude = math.radians(280.460 + 0.98560910 * days + 1.915 * math.sin(anomaly) + 0.020 * math.sin(2 * anomaly))
+    longitude = math.radians(
+        280.460 + 0.98560910 * days + 1.915 * math.sin(anomaly) + 0.020 * math.sin(2 * anomaly)
+    )
     perigee = math.radians(282.93)
     speed = 29.785
     v_x = speed * (math.sin(longitude) + eccentricity * math.sin(perigee))
@@ -47,7 +50,9 @@ def heliocentric_velocity(ra: float, dec: float, mjd: float) -> float:
     return -toward
 
 
-def orbital_velocity(viewing: Viewing, start: float, time: NDArray[np.float64]) -> NDArray[np.float64]:
+def orbital_velocity(
+    viewing: Viewing, start: float, time: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Velocity that moves the spectrum to the red, by HST's orbit, km/s, shape of `time`.
 
     Parameters
@@ -60,4 +65,6 @@ def orbital_velocity(viewing: Viewing, start: float, time: NDArray[np.float64]) 
         Seconds since then.
     """
     seconds = (start - viewing.doppler_zero) * 86400.0 + time
-    return np.asarray(viewing.doppler_amplitude * np.sin(2 * np.pi * seconds / viewing.orbit_period))
+    return np.asarray(
+        viewing.doppler_amplitude * np.sin(2 * np.pi * seconds / viewing.orbit_period)
+    )

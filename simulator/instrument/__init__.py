@@ -1,1 +1,3 @@
-"""The instrument as it truly is: what the forward model bends and what the reference files describe."""
+"""The instrument as it truly is: what the forward model bends and what the reference files
+describe.
+"""

@@ -1,6 +1,8 @@
-"""Decline of the sensitivity over the mission: the truth that the time-dependent sensitivity table describes.
+"""Decline of the sensitivity over the mission: the truth that the time-dependent sensitivity table
+describes.
 
-Size of the slopes: COS Instrument Science Reports on time-dependent sensitivity, a few per cent a year.
+Size of the slopes: COS Instrument Science Reports on time-dependent sensitivity, a few per cent a
+year.
 """
 
 import numpy as np
@@ -35,7 +37,9 @@ def slopes(detector: str) -> Floats:
 
 
 def intercepts(detector: str) -> Floats:
-    """Factors at the reference date that make the decline continuous, shape (breaks, wavelengths)."""
+    """Factors at the reference date that make the decline continuous, shape (breaks,
+    wavelengths).
+    """
     slope = slopes(detector)
     intercept = np.ones_like(slope)
     for index in range(1, len(BREAKS)):
@@ -45,7 +49,9 @@ def intercepts(detector: str) -> Floats:
 
 
 def decline(detector: str, mjd: float) -> Floats:
-    """Sensitivity over that at the reference date, at `WAVELENGTHS` of the detector, shape (wavelengths,)."""
+    """Sensitivity over that at the reference date, at `WAVELENGTHS` of the detector, shape
+    (wavelengths,).
+    """
     index = max(int(np.searchsorted(BREAKS, mjd, side="right")) - 1, 0)
     years = (mjd - REFERENCE_DATE) / _YEAR
     return np.asarray(slopes(detector)[index] * years / 100.0 + intercepts(detector)[index])

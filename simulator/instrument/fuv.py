@@ -1,7 +1,7 @@
 """The FUV detector: geometry, electronics, distortions, flat field and dead time.
 
-Numbers are typical of the real detector (COS Data Handbook, chapter 3; BRFTAB, GEOFILE and DEADTAB of CRDS); the
-functions are smooth stand-ins of the same size as the measured ones.
+Numbers are typical of the real detector (COS Data Handbook, chapter 3; BRFTAB, GEOFILE and DEADTAB
+of CRDS); the functions are smooth stand-ins of the same size as the measured ones.
 """
 
 from dataclasses import dataclass
@@ -92,17 +92,25 @@ class Segment:
 
 
 SEGMENTS = {
-    "FUVA": Segment("FUVA", ActiveArea(1060, 15250, 296, 734), ((389.0, 984.0), (16000.0, 33.0)), 0.0),
-    "FUVB": Segment("FUVB", ActiveArea(809, 15182, 360, 785), ((389.0, 987.0), (15996.0, 38.0)), 1.3),
+    "FUVA": Segment(
+        "FUVA", ActiveArea(1060, 15250, 296, 734), ((389.0, 984.0), (16000.0, 33.0)), 0.0
+    ),
+    "FUVB": Segment(
+        "FUVB", ActiveArea(809, 15182, 360, 785), ((389.0, 987.0), (15996.0, 38.0)), 1.3
+    ),
 }
 """Both segments; limits as the dark monitor's regions have them, stims as in real headers."""
 
 
 def distortion(segment: str, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Geometric distortion (dx, dy) in pixels at thermally corrected positions: corrected = x - dx, y - dy."""
+    """Geometric distortion (dx, dy) in pixels at thermally corrected positions: corrected = x - dx,
+    y - dy.
+    """
     phase = SEGMENTS[segment].phase
     u, v = x / WIDTH, (y - 512.0) / HEIGHT
-    dx = 9.0 * np.sin(2 * np.pi * 1.7 * u + phase) + 3.0 * np.cos(2 * np.pi * 5.3 * u - phase) * (1 + v)
+    dx = 9.0 * np.sin(2 * np.pi * 1.7 * u + phase) + 3.0 * np.cos(2 * np.pi * 5.3 * u - phase) * (
+        1 + v
+    )
     dy = 2.5 * np.sin(2 * np.pi * 1.1 * u - phase) + 4.0 * v * np.cos(2 * np.pi * 0.6 * u + phase)
     return dx, dy
 
@@ -111,7 +119,9 @@ def delta_distortion(segment: str, x: Floats, y: Floats) -> tuple[Floats, Floats
     """Residual distortion (dx, dy) in pixels, corrected after `distortion`."""
     phase = SEGMENTS[segment].phase
     u, v = x / WIDTH, (y - 512.0) / HEIGHT
-    return 0.6 * np.sin(2 * np.pi * 3.1 * u + 2 * phase), 0.3 * np.cos(2 * np.pi * 2.3 * u + phase) * (1 + v)
+    return 0.6 * np.sin(2 * np.pi * 3.1 * u + 2 * phase), 0.3 * np.cos(
+        2 * np.pi * 2.3 * u + phase
+    ) * (1 + v)
 
 
 def walk_x(segment: str, pulse_height: NDArray[np.number], x: Floats) -> Floats:
@@ -129,7 +139,10 @@ def walk_y(segment: str, pulse_height: NDArray[np.number], y: Floats) -> Floats:
 
 
 def flat_field(segment: str, x: NDArray[np.integer], y: NDArray[np.integer]) -> Floats:
-    """Relative response of pixels, about 1; the pattern of the fibre bundles and of the grid wires."""
+    """Relative response of pixels, about 1.
+
+    The pattern of the fibre bundles and of the grid wires.
+    """
     phase = SEGMENTS[segment].phase
     bundles = 0.03 * np.sin(2 * np.pi * x / 37.0 + phase) * np.cos(2 * np.pi * y / 29.0)
     wires = -0.06 * np.exp(-0.5 * (((x % 840) - 420.0) / 8.0) ** 2)
@@ -137,7 +150,9 @@ def flat_field(segment: str, x: NDArray[np.integer], y: NDArray[np.integer]) -> 
 
 
 def live_time(rate: Floats | float) -> Floats:
-    """Fraction of events that is recorded, against the recorded rate in count/s of a segment (7.4 microseconds)."""
+    """Fraction of events that is recorded, against the recorded rate in count/s of a segment (7.4
+    microseconds).
+    """
     return np.asarray(1.0 / (1.0 + 7.4e-6 * np.asarray(rate, dtype=np.float64)))
 
 

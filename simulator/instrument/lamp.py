@@ -1,4 +1,6 @@
-"""The Pt-Ne wavelength-calibration lamp: lines, and the template spectra that shifts are measured against."""
+"""The Pt-Ne wavelength-calibration lamp: lines, and the template spectra that shifts are measured
+against.
+"""
 
 from functools import cache
 
@@ -17,19 +19,28 @@ FLASH_RATE = {"FUV": 3000.0, "NUV": 1800.0}
 LINE_SIGMA = {"FUV": 3.5, "NUV": 3.0}
 """Sigma of a line, pixels; the calibration aperture is wider than a star.
 
-CalCOS fits a parabola to chi-square over up to seven pixels: much narrower lines would bias its shifts by 0.1 pixel."""
+CalCOS fits a parabola to chi-square over up to seven pixels: much narrower lines would bias its
+shifts by 0.1 pixel."""
 
 CONTINUUM = 0.1
-"""Share of the lamp's counts in its continuum; less of it makes CalCOS's chi-square, and its shifts, noisier."""
+"""Share of the lamp's counts in its continuum.
+
+Less of it makes CalCOS's chi-square, and its shifts, noisier.
+"""
 
 _LINES_PER_DISPERSION = {"FUV": 90, "NUV": 30}
 
 
 @cache
 def _lines(setting: Setting) -> tuple[Floats, Floats]:
-    """Positions in wavecal-corrected pixels and relative strengths; the same lines for all channels of a setting."""
+    """Positions in wavecal-corrected pixels and relative strengths.
+
+    The same lines for all channels of a setting.
+    """
     spread = {"FUV": (-1500.0, 18000.0), "NUV": (-250.0, 1270.0)}[setting.detector]
-    generator = np.random.default_rng([setting.cenwave, setting.grating.channels.index(setting.channel)])
+    generator = np.random.default_rng(
+        [setting.cenwave, setting.grating.channels.index(setting.channel)]
+    )
     count = _LINES_PER_DISPERSION[setting.detector]
     return generator.uniform(*spread, count), generator.lognormal(0.0, 1.0, count)
 
@@ -51,5 +62,9 @@ def lamp_spectrum(setting: Setting, pixel: Floats) -> Floats:
     rate = np.full(pixel.shape, CONTINUUM / width)
     for position, strength in zip(positions, strengths / inside * (1.0 - CONTINUUM), strict=True):
         near = np.abs(pixel - position) < 6 * sigma
-        rate[near] += strength * np.exp(-0.5 * ((pixel[near] - position) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+        rate[near] += (
+            strength
+            * np.exp(-0.5 * ((pixel[near] - position) / sigma) ** 2)
+            / (sigma * np.sqrt(2 * np.pi))
+        )
     return rate

@@ -1,7 +1,9 @@
-"""The optical modes: which wavelength falls where, how much of it is recorded, and how wide the spectrum is.
+"""The optical modes: which wavelength falls where, how much of it is recorded, and how wide the
+spectrum is.
 
-Sources: COS Instrument Handbook, tables 5.1, 5.3 and 5.5 (wavelength ranges, dispersions, effective areas), COS Data
-Handbook table A.1 (lifetime positions); smooth functions stand in for the measured curves.
+Sources: COS Instrument Handbook, tables 5.1, 5.3 and 5.5 (wavelength ranges, dispersions, effective
+areas), COS Data Handbook table A.1 (lifetime positions); smooth functions stand in for the measured
+curves.
 """
 
 from dataclasses import dataclass
@@ -41,10 +43,15 @@ DISPERSION_SCALE = {"FUV": 44.0, "NUV": 42.0}
 """Pixels for an arcsec along dispersion."""
 
 APERTURES = ("PSA", "BOA")
-"""Apertures that see the sky; either stands at the same place when in use (COS Instrument Handbook, section 13.1)."""
+"""Apertures that see the sky.
+
+Either stands at the same place when in use (COS Instrument Handbook, section 13.1).
+"""
 
 BOA_TRANSMISSION = 0.005
-"""Light through the neutral filter of the BOA over that through the PSA: about 1/200 (COS Instrument Handbook, 3.1)."""
+"""Light through the neutral filter of the BOA over that through the PSA: about 1/200 (COS
+Instrument Handbook, 3.1).
+"""
 
 _HC = 1.98644586e-8  # erg Angstrom
 _FUV_PSA = {"FUVA": 487.0, "FUVB": 543.0}
@@ -95,13 +102,75 @@ class Grating:
 GRATINGS = {
     grating.name: grating
     for grating in (
-        Grating("G130M", "FUV", (1222, 1291, 1309, 1318, 1327), 0.00997, (70.0, -86.0), 246.0, 2200.0, 1230.0, 130.0),
-        Grating("G160M", "FUV", (1533, 1577, 1600, 1611, 1623), 0.01223, (89.0, -103.0), 259.0, 1100.0, 1480.0, 170.0),
-        Grating("G140L", "FUV", (800, 1105, 1280), 0.0803, (585.0, -530.0), 244.0, 1500.0, 1250.0, 250.0),
-        Grating("G185M", "NUV", (1786, 1850, 1921, 1953), 0.0350, (-165.0, -66.0, 33.0), 52.0, 550.0, 1900.0, 250.0),
-        Grating("G225M", "NUV", (2186, 2250, 2306), 0.0345, (-164.0, -65.0, 34.0), 52.0, 650.0, 2250.0, 300.0),
-        Grating("G285M", "NUV", (2617, 2850, 2996), 0.0400, (-214.0, -99.0, 16.0), 52.0, 500.0, 2500.0, 350.0),
-        Grating("G230L", "NUV", (2635, 2950, 3000, 3360), 0.3900, (-850.0, 0.0, -1050.0), 52.0, 750.0, 2300.0, 500.0),
+        Grating(
+            "G130M",
+            "FUV",
+            (1222, 1291, 1309, 1318, 1327),
+            0.00997,
+            (70.0, -86.0),
+            246.0,
+            2200.0,
+            1230.0,
+            130.0,
+        ),
+        Grating(
+            "G160M",
+            "FUV",
+            (1533, 1577, 1600, 1611, 1623),
+            0.01223,
+            (89.0, -103.0),
+            259.0,
+            1100.0,
+            1480.0,
+            170.0,
+        ),
+        Grating(
+            "G140L", "FUV", (800, 1105, 1280), 0.0803, (585.0, -530.0), 244.0, 1500.0, 1250.0, 250.0
+        ),
+        Grating(
+            "G185M",
+            "NUV",
+            (1786, 1850, 1921, 1953),
+            0.0350,
+            (-165.0, -66.0, 33.0),
+            52.0,
+            550.0,
+            1900.0,
+            250.0,
+        ),
+        Grating(
+            "G225M",
+            "NUV",
+            (2186, 2250, 2306),
+            0.0345,
+            (-164.0, -65.0, 34.0),
+            52.0,
+            650.0,
+            2250.0,
+            300.0,
+        ),
+        Grating(
+            "G285M",
+            "NUV",
+            (2617, 2850, 2996),
+            0.0400,
+            (-214.0, -99.0, 16.0),
+            52.0,
+            500.0,
+            2500.0,
+            350.0,
+        ),
+        Grating(
+            "G230L",
+            "NUV",
+            (2635, 2950, 3000, 3360),
+            0.3900,
+            (-850.0, 0.0, -1050.0),
+            52.0,
+            750.0,
+            2300.0,
+            500.0,
+        ),
     )
 }
 """All gratings by name."""
@@ -139,10 +208,14 @@ class Setting:
 
     @property
     def coefficients(self) -> tuple[float, float, float, float]:
-        """Polynomial of the wavelength in Angstrom against the pixel of the wavecal-corrected frame."""
+        """Polynomial of the wavelength in Angstrom against the pixel of the wavecal-corrected
+        frame.
+        """
         middle, grating = self._middle(), self.grating
         centre = self.cenwave + grating.centres[grating.channels.index(self.channel)]
-        curvature = -2.0e-6 * grating.dispersion if self.detector == "FUV" else -1.0e-5 * grating.dispersion
+        curvature = (
+            -2.0e-6 * grating.dispersion if self.detector == "FUV" else -1.0e-5 * grating.dispersion
+        )
         slope = grating.dispersion - 2 * curvature * middle
         return centre - slope * middle - curvature * middle**2, slope, curvature, 0.0
 
@@ -173,7 +246,12 @@ class Setting:
         grating = self.grating
         shape = np.exp(-0.5 * ((wavelength - grating.peak_wavelength) / grating.peak_width) ** 2)
         order = {"NUVA": 1.0, "NUVB": 0.9, "NUVC": 0.8}.get(self.channel, 1.0)
-        return grating.peak * order * (0.03 + 0.97 * shape) * (1.0 / (1.0 + np.exp((950.0 - wavelength) / 15.0)) + 1e-4)
+        return (
+            grating.peak
+            * order
+            * (0.03 + 0.97 * shape)
+            * (1.0 / (1.0 + np.exp((950.0 - wavelength) / 15.0)) + 1e-4)
+        )
 
     def sensitivity(self, wavelength: Floats) -> Floats:
         """Count/s/pixel for 1 erg/s/cm2/Angstrom at the reference date, same shape."""
@@ -209,7 +287,10 @@ class Setting:
         return sign * 1.4 * u + 0.8 * np.sin(2.5 * u) * np.cos(1.7 * u + 0.001 * self.cenwave)
 
     def profile_sigma(self, x: Floats) -> Floats:
-        """Sigma in Y of the profile's core at x, pixels; FUV: constant over 128 columns, as the profile table is."""
+        """Sigma in Y of the profile's core at x, pixels.
+
+        FUV: constant over 128 columns, as the profile table is.
+        """
         if self.detector == "NUV":
             return np.full(np.shape(x), 2.2)
         block = np.floor(np.asarray(x) / 128.0) * 128.0 + 64.0

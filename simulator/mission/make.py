@@ -1,7 +1,8 @@
 """Fly a mission: take every exposure of a schedule, and write its files, its reports and the truth.
 
-The files of a visit are made aside and moved when all are there, association tables first: whoever scans the folder
-meanwhile knows what is still to come. A flight that was stopped goes on with the visits that are not there yet.
+The files of a visit are made aside and moved when all are there, association tables first: whoever
+scans the folder meanwhile knows what is still to come. A flight that was stopped goes on with the
+visits that are not there yet.
 """
 
 import contextlib
@@ -76,7 +77,9 @@ class Flight:
         self._flown = _folder_of(mission, folder)
 
     def write_references(self, visit: Visit) -> list[str]:
-        """Write the reference files that either context chooses for a visit; those that are there stay.
+        """Write the reference files that either context chooses for a visit.
+
+        Those that are there stay.
 
         Returns
         -------
@@ -86,7 +89,9 @@ class Flight:
         names = []
         for catalogue in (self._catalogue, self._catalogue.revise(REVISED)):
             keys = {key for plan in visit.exposures for key in catalogue.select(plan).values()}
-            names += catalogue.write(self.folder / REFERENCES, sorted(keys, key=lambda key: key.name))
+            names += catalogue.write(
+                self.folder / REFERENCES, sorted(keys, key=lambda key: key.name)
+            )
         return names
 
     def write_contexts(self) -> None:
@@ -98,13 +103,17 @@ class Flight:
         folder = self.folder / REPORTS
         folder.mkdir(parents=True, exist_ok=True)
         names = []
-        for monday, plans in weeks(plan for visit in self.visits for plan in visit.exposures).items():
+        for monday, plans in weeks(
+            plan for visit in self.visits for plan in visit.exposures
+        ).items():
             names.append(report_name(monday))
             (folder / names[-1]).write_text(report(monday, plans))
         return names
 
     def take(self, visit: Visit) -> list[Record]:
-        """Take a visit's exposures and publish their files and references; returns the truth of each.
+        """Take a visit's exposures and publish their files and references.
+
+        Returns the truth of each.
 
         Of a visit that is there already, only its truth is read.
         """
@@ -140,15 +149,21 @@ class Flight:
             viewing = viewing_of(instrument, plan, visit.guiding.roll)
             acquired, observation = None, None
             if plan.is_acquisition:
-                references = {keyword: key.name for keyword, key in self._catalogue.select(plan).items()}
+                references = {
+                    keyword: key.name for keyword, key in self._catalogue.select(plan).items()
+                }
                 chance = instrument.chance("acquisition", plan.rootname)
                 acquired = acquire(plan, state, viewing, references, chance, CONTEXTS[0])
                 acquired.file.writeto(aside / f"{plan.rootname}_rawacq.fits")
                 offset = _after(offset, acquired)
             else:
-                observation = observe(plan, state, viewing, aside, self._catalogue, self.mission.seed, CONTEXTS[0])
+                observation = observe(
+                    plan, state, viewing, aside, self._catalogue, self.mission.seed, CONTEXTS[0]
+                )
             recordings = observation.recordings if observation else {}
-            rates = {segment: len(found.time) / plan.exptime for segment, found in recordings.items()}
+            rates = {
+                segment: len(found.time) / plan.exptime for segment, found in recordings.items()
+            }
             support = support_file(
                 plan,
                 instrument.orbit,
@@ -165,9 +180,13 @@ class Flight:
             taken.append(Taken(visit, plan, state, observation, acquired, files))
         return taken
 
-    def _write_jitter(self, rootname: str, plans: Sequence[ExposurePlan], visit: Visit, aside: Path) -> None:
+    def _write_jitter(
+        self, rootname: str, plans: Sequence[ExposurePlan], visit: Visit, aside: Path
+    ) -> None:
         locked = plans[0].target.name != "DARK"
-        table, image = jitter_files(rootname, plans, self.mission.instrument, visit.guiding, locked=locked)
+        table, image = jitter_files(
+            rootname, plans, self.mission.instrument, visit.guiding, locked=locked
+        )
         _write(table, aside / f"{rootname}_jit.fits")
         _write(image, aside / f"{rootname}_jif.fits")
 
@@ -208,7 +227,9 @@ _flight: Flight | None = None
 
 
 def _start(mission: Mission, folder: Path) -> None:
-    """Draw the schedule once in a worker process, which leaves Ctrl-C to the one that hands out the visits."""
+    """Draw the schedule once in a worker process, which leaves Ctrl-C to the one that hands out the
+    visits.
+    """
     global _flight  # noqa: PLW0603 - the worker's own
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _flight = Flight(mission, folder)
@@ -220,7 +241,9 @@ def _take(index: int) -> list[Record]:
     return _flight.take(_flight.taken[index])
 
 
-def fly(mission: Mission, folder: Path, *, jobs: int = 1) -> Generator[tuple[Visit, int, int], None, None]:
+def fly(
+    mission: Mission, folder: Path, *, jobs: int = 1
+) -> Generator[tuple[Visit, int, int], None, None]:
     """Fly a whole mission.
 
     Parameters
@@ -235,8 +258,9 @@ def fly(mission: Mission, folder: Path, *, jobs: int = 1) -> Generator[tuple[Vis
     Yields
     ------
     tuple
-        A visit that is complete, how many are, and how many there will be, in an order that covers the whole mission
-        ever more densely. The reports are there before the first, the truth after the last.
+        A visit that is complete, how many are, and how many there will be, in an order that covers
+        the whole mission ever more densely. The reports are there before the first, the truth after
+        the last.
     """
     flight = Flight(mission, folder)
     flight.write_contexts()
@@ -247,7 +271,9 @@ def fly(mission: Mission, folder: Path, *, jobs: int = 1) -> Generator[tuple[Vis
     with contextlib.ExitStack() as stack:
         taken: Iterator[Sequence[Record]]
         if semaphores_work():
-            pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_start, initargs=(mission, folder))
+            pool = ProcessPoolExecutor(
+                jobs, get_context("spawn"), initializer=_start, initargs=(mission, folder)
+            )
             stack.callback(pool.shutdown, cancel_futures=True)
             taken = pool.map(_take, order)
         else:
@@ -261,6 +287,8 @@ def fly(mission: Mission, folder: Path, *, jobs: int = 1) -> Generator[tuple[Vis
 
 
 def spread(count: int) -> list[int]:
-    """Order in which any first part covers the whole of the mission: that of the reversed binary digits."""
+    """Order in which any first part covers the whole of the mission: that of the reversed binary
+    digits.
+    """
     digits = max(count - 1, 1).bit_length()
     return sorted(range(count), key=lambda index: f"{index:0{digits}b}"[::-1])

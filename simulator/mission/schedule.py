@@ -38,8 +38,9 @@ class Mission:
     seed
         Of everything that chance decides.
     size
-        How many of the scheduled visits are taken, that is, get files. Small: a few of each kind, with short exposures.
-        Large: six times as many. Huge: 36 times. Brief: all, with short exposures. Full: all, with real exposure times.
+        How many of the scheduled visits are taken, that is, get files. Small: a few of each kind,
+        with short exposures. Large: six times as many. Huge: 36 times. Brief: all, with short
+        exposures. Full: all, with real exposure times.
     start
         MJD of its start.
     faults
@@ -68,16 +69,20 @@ class Mission:
 
 
 def draw(mission: Mission) -> list[Visit]:
-    """Draw a mission's schedule: visits in the order of time, none of which overlap; every programme at its cadence.
+    """Draw a mission's schedule: visits in the order of time, none of which overlap.
+
+    Every programme at its cadence.
 
     Raises
     ------
     ValueError
-        If a fault is asked for that no exposure of the mission can have, a routine is unknown, or the mission starts
-        before first light.
+        If a fault is asked for that no exposure of the mission can have, a routine is unknown, or
+        the mission starts before first light.
     """
     if mission.start < FIRST_LIGHT or mission.years <= 0.0:
-        raise ValueError(f"a mission starts after MJD {FIRST_LIGHT:.0f} and lasts; not {mission.years} years")
+        raise ValueError(
+            f"a mission starts after MJD {FIRST_LIGHT:.0f} and lasts; not {mission.years} years"
+        )
     unknown = set(mission.routines) - {routine.name for routine in ROUTINES}
     if unknown:
         names = ", ".join(routine.name for routine in ROUTINES)
@@ -114,14 +119,22 @@ def draw(mission: Mission) -> list[Visit]:
 
 
 def _wishes(mission: Mission, instrument: Instrument) -> Iterator[tuple[float, Routine, bool]]:
-    """When each routine would like its visits, regularly with some slack, and whether they are taken."""
+    """When each routine would like its visits, regularly with some slack, and whether they are
+    taken.
+    """
     length = mission.years * _YEAR
     for routine in (routine for routine in ROUTINES if routine.name in mission.routines):
         chance = instrument.chance("schedule", routine.name)
         wanted = _TIMES[mission.size] * routine.small
         count = max(wanted, int(length / routine.days), 1)
-        times = mission.start + length * (np.arange(count) + chance.uniform(0.2, 0.8, count)) / count
-        taken = {int((index + 0.5) * count / wanted) for index in range(wanted)} if wanted else set(range(count))
+        times = (
+            mission.start + length * (np.arange(count) + chance.uniform(0.2, 0.8, count)) / count
+        )
+        taken = (
+            {int((index + 0.5) * count / wanted) for index in range(wanted)}
+            if wanted
+            else set(range(count))
+        )
         yield from ((float(time), routine, index in taken) for index, time in enumerate(times))
 
 
@@ -142,7 +155,10 @@ def _with_faults(visits: list[Visit], mission: Mission, instrument: Instrument) 
             if plan.exptype != "WAVECAL" and (kind not in _OF_ASSOCIATIONS or plan.association)
         ]
         if not able:
-            raise ValueError(f"no exposure of this mission can have the fault {kind}; ask for a longer or larger one")
+            raise ValueError(
+                f"no exposure of this mission can have the fault {kind}; ask for a longer or "
+                "larger one"
+            )
         chosen = str(instrument.chance("fault", kind).choice(able))
         taken.add(chosen)
         visits = [_faulty(visit, chosen, kind) for visit in visits]
@@ -154,7 +170,11 @@ def _can_have(kind: FaultKind, plan: ExposurePlan) -> bool:
         # A step of the voltage is one of the pulse heights of light.
         lit = kind is not FaultKind.HV_STEP or plan.target.spectrum is not None
         return plan.detector == "FUV" and plan.segment == "BOTH" and lit
-    return plan.detector == "FUV" or kind not in (FaultKind.BURST, FaultKind.BAD_TIME, FaultKind.SAA)
+    return plan.detector == "FUV" or kind not in (
+        FaultKind.BURST,
+        FaultKind.BAD_TIME,
+        FaultKind.SAA,
+    )
 
 
 def _faulty(visit: Visit, rootname: str, kind: FaultKind) -> Visit:
@@ -162,12 +182,15 @@ def _faulty(visit: Visit, rootname: str, kind: FaultKind) -> Visit:
         return visit
 
     exposures = tuple(
-        replace(plan, faults=(*plan.faults, _fault(kind, plan.exptime))) if plan.rootname == rootname else plan
+        replace(plan, faults=(*plan.faults, _fault(kind, plan.exptime)))
+        if plan.rootname == rootname
+        else plan
         for plan in visit.exposures
     )
     by_name = {plan.rootname: plan for plan in exposures}
     associations = tuple(
-        replace(found, members=tuple(by_name[plan.rootname] for plan in found.members)) for found in visit.associations
+        replace(found, members=tuple(by_name[plan.rootname] for plan in found.members))
+        for found in visit.associations
     )
     return replace(visit, exposures=exposures, associations=associations)
 

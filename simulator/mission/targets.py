@@ -30,7 +30,9 @@ FAINT: Final = Target(
     169.6263,
     40.4317,
     "GALAXY;QSO",
-    Spectrum(flux=3e-14, index=-1.2, line_spacing=15.0, line_flux=2.0, line_width=60.0, velocity=0.0),
+    Spectrum(
+        flux=3e-14, index=-1.2, line_spacing=15.0, line_flux=2.0, line_width=60.0, velocity=0.0
+    ),
     imaging_rate=60.0,
 )
 VERY_FAINT: Final = Target(

@@ -1,6 +1,7 @@
 """The truth of a mission, as one JSON file beside its data.
 
-`SCHEMA` names its form; `documentation` is in ``docs/mission.rst``. Angles are degrees, times MJD UTC.
+`SCHEMA` names its form; `documentation` is in ``docs/mission.rst``. Angles are degrees, times MJD
+UTC.
 """
 
 import json
@@ -65,9 +66,13 @@ def exposure_truth(mission: Mission, taken: Taken) -> Record:
         **known,
         "target_offset": list(state.target_offset),
         "orbit": _orbit(mission, 0.5 * (plan.start + plan.stop)),
-        "temperatures": {segment: state.detectors[segment].temperature for segment in plan.segments},
+        "temperatures": {
+            segment: state.detectors[segment].temperature for segment in plan.segments
+        },
         "lowest_gain": {
-            segment: float(state.detectors[segment].modal_gain.min()) for segment in plan.segments if segment != "NUV"
+            segment: float(state.detectors[segment].modal_gain.min())
+            for segment in plan.segments
+            if segment != "NUV"
         },
         "acquisition": _acquisition(taken.acquired),
         "files": sorted(taken.files),
@@ -97,7 +102,11 @@ def _acquisition(acquired: Acquired | None) -> Record | None:
 
 
 def write_truth(
-    mission: Mission, exposures: Sequence[Record], visits: Sequence[Visit], reports: Sequence[str], folder: Path
+    mission: Mission,
+    exposures: Sequence[Record],
+    visits: Sequence[Visit],
+    reports: Sequence[str],
+    folder: Path,
 ) -> Path:
     """Write the truth of a mission.
 
@@ -119,7 +128,9 @@ def write_truth(
         "mission": {**asdict(mission), "faults": [str(kind) for kind in mission.faults]},
         "instrument": {
             "sag": mission.instrument.sag,
-            "high_voltage": {name: [list(step) for step in steps] for name, steps in HIGH_VOLTAGE.items()},
+            "high_voltage": {
+                name: [list(step) for step in steps] for name, steps in HIGH_VOLTAGE.items()
+            },
             "raises": [list(step) for step in mission.instrument.raises],
             "spots": [asdict(spot) for spot in mission.instrument.spots],
             "lifetime_positions": [asdict(position) for position in LIFETIME_POSITIONS],
@@ -134,7 +145,8 @@ def write_truth(
                 "secondary_guide_star": visit.guiding.secondary,
                 "roll": visit.guiding.roll,
                 "associations": {
-                    found.rootname: [plan.rootname for plan in found.members] for found in visit.associations
+                    found.rootname: [plan.rootname for plan in found.members]
+                    for found in visit.associations
                 },
             }
             for visit in visits

@@ -20,7 +20,9 @@ _GAP = 90.0
 _SETTLING = 120.0
 """Seconds from the end of a move of the optics to the exposure: 119 to 136 in real schedules."""
 _STEP, _TRIES = 240.0, 40
-"""How an exposure is put off until the whole of it is outside the South Atlantic Anomaly: seconds, and how often."""
+"""How an exposure is put off until the whole of it is outside the South Atlantic Anomaly: seconds,
+and how often.
+"""
 _FLASH_SECONDS = {"G140L": 7.0, "G230L": 7.0}
 _FLASH_USUAL = 12.0
 _FLASH_EVERY = 2400.0
@@ -158,7 +160,8 @@ class VisitBuilder:
 
         Parameters
         ----------
-        target, exptype, opt_elem, cenwave, detector, obsmode, fppos, aperture, segment, lamp, extraction
+        target, exptype, opt_elem, cenwave, detector, obsmode, fppos, aperture, segment, lamp,
+        extraction
             As in `ExposurePlan`.
         exptime
             Seconds; shortened in brief visits, except of acquisitions.
@@ -167,15 +170,22 @@ class VisitBuilder:
         member
             Its role, if it shall be in the association that `associate` closes.
         """
-        seconds = exptime if exptype.startswith("ACQ") else max(round(exptime * self.shorten, 1), min(exptime, 60.0))
+        seconds = (
+            exptime
+            if exptype.startswith("ACQ")
+            else max(round(exptime * self.shorten, 1), min(exptime, 60.0))
+        )
         setting = (opt_elem, cenwave)
         first_of_setting = setting != self._setting
-        begin = self._clear(self._clock + ((_SETTLING if first_of_setting else 0.0) + _GAP) / 86400.0, seconds)
+        begin = self._clear(
+            self._clock + ((_SETTLING if first_of_setting else 0.0) + _GAP) / 86400.0, seconds
+        )
         if first_of_setting:
             idle = 20000.0 if exptype == "DARK" else _SETTLING
             self._setting, self._moved = setting, begin - idle / 86400.0
         levels = [
-            (hv_level(self.instrument, side, begin) if segment in ("BOTH", side) else 100) for side in ("FUVA", "FUVB")
+            (hv_level(self.instrument, side, begin) if segment in ("BOTH", side) else 100)
+            for side in ("FUVA", "FUVB")
         ]
         index = 361 + 2 * len(self.exposures)
         plan = ExposurePlan(
@@ -206,7 +216,9 @@ class VisitBuilder:
             title=self.programme.title,
         )
         if plan.is_acquisition:
-            self._acquisitions.setdefault(_ACQUISITION_KEYWORDS[exptype], f"{plan.rootname[:8].upper()}x")
+            self._acquisitions.setdefault(
+                _ACQUISITION_KEYWORDS[exptype], f"{plan.rootname[:8].upper()}x"
+            )
         self.exposures.append(plan)
         self._clock = plan.stop + (200.0 / 86400.0 if plan.is_acquisition else 0.0)
         return plan
@@ -233,12 +245,19 @@ class VisitBuilder:
         """
         chance = self.instrument.chance("guide stars", self.name)
         sensors = chance.permutation(3)[:2] + 1
-        stars = [f"S{''.join(chance.choice(list('0123456789ABCDEF'), 9))}F{sensor}" for sensor in sensors]
+        stars = [
+            f"S{''.join(chance.choice(list('0123456789ABCDEF'), 9))}F{sensor}" for sensor in sensors
+        ]
         guiding = GuideStars(stars[0], stars[1], round(float(chance.uniform(0.0, 360.0)), 4))
-        return Visit(self.name, self.kind, tuple(self.exposures), tuple(self.associations), guiding, taken)
+        return Visit(
+            self.name, self.kind, tuple(self.exposures), tuple(self.associations), guiding, taken
+        )
 
     def _clear(self, begin: float, seconds: float) -> float:
-        """First time from ``begin`` on at which the exposure stays out of the anomaly; it is avoided, not forbidden."""
+        """First time from ``begin`` on at which the exposure stays out of the anomaly.
+
+        It is avoided, not forbidden.
+        """
         grid = np.linspace(0.0, seconds, 12) / 86400.0
         for attempt in range(_TRIES):
             start = begin + attempt * _STEP / 86400.0

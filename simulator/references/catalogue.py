@@ -14,7 +14,17 @@ from simulator.references.writing import write
 
 __all__ = ["Catalogue", "all_keys"]
 
-_FUV_DETECTOR = ("FLATFILE", "DEADTAB", "BPIXTAB", "SPOTTAB", "GSAGTAB", "BRFTAB", "GEOFILE", "DGEOFILE", "XWLKFILE")
+_FUV_DETECTOR = (
+    "FLATFILE",
+    "DEADTAB",
+    "BPIXTAB",
+    "SPOTTAB",
+    "GSAGTAB",
+    "BRFTAB",
+    "GEOFILE",
+    "DGEOFILE",
+    "XWLKFILE",
+)
 _FUV_COMMON = (*_FUV_DETECTOR, "YWLKFILE", "PHATAB", "BADTTAB", "BRSTTAB", "HVDSTAB")
 _NUV_COMMON = ("FLATFILE", "DEADTAB", "BPIXTAB", "BADTTAB")
 _FUV_SPECTRA = ("TRACETAB", "PROFTAB", "TWOZXTAB")
@@ -24,7 +34,11 @@ _SPECTRA = ("XTRACTAB", "LAMPTAB", "DISPTAB", "FLUXTAB", "TDSTAB", "SPWCSTAB", "
 def _keywords(detector_name: str, imaging: bool) -> tuple[str, ...]:
     if detector_name == "FUV":
         return (*_FUV_COMMON, *_FUV_SPECTRA, *_SPECTRA)
-    return (*_NUV_COMMON, "XTRACTAB", "LAMPTAB", "DISPTAB", "WCPTAB") if imaging else (*_NUV_COMMON, *_SPECTRA)
+    return (
+        (*_NUV_COMMON, "XTRACTAB", "LAMPTAB", "DISPTAB", "WCPTAB")
+        if imaging
+        else (*_NUV_COMMON, *_SPECTRA)
+    )
 
 
 def _life_positions(detector_name: str) -> tuple[int, ...]:
@@ -40,7 +54,10 @@ def all_keys() -> list[Key]:
             for life_adj in _life_positions(name) if selection else (0,):
                 if "cenwave" in selection:
                     for grating in FUV_GRATINGS:
-                        keys += [Key(keyword, name, life_adj, grating, c) for c in GRATINGS[grating].cenwaves]
+                        keys += [
+                            Key(keyword, name, life_adj, grating, c)
+                            for c in GRATINGS[grating].cenwaves
+                        ]
                 else:
                     keys.append(Key(keyword, name, life_adj))
     return keys
@@ -57,7 +74,9 @@ class Catalogue:
         Keywords whose files are of the second version.
     """
 
-    def __init__(self, bad_times: Sequence[tuple[float, float]] = (), revised: Iterable[str] = ()) -> None:
+    def __init__(
+        self, bad_times: Sequence[tuple[float, float]] = (), revised: Iterable[str] = ()
+    ) -> None:
         self._bad_times = tuple(bad_times)
         self._revised = frozenset(revised)
 
@@ -76,7 +95,9 @@ class Catalogue:
         chosen = {}
         for keyword in _keywords(plan.detector, plan.obstype == "IMAGING"):
             selection = KINDS[keyword].selection
-            life_adj = plan.life_adj if selection and plan.detector == "FUV" else int(bool(selection))
+            life_adj = (
+                plan.life_adj if selection and plan.detector == "FUV" else int(bool(selection))
+            )
             mode = (plan.opt_elem, plan.cenwave) if "cenwave" in selection else ("", 0)
             chosen[keyword] = self.current(Key(keyword, plan.detector, life_adj, *mode))
         return chosen

@@ -1,8 +1,8 @@
 """Rules of the Calibration Reference Data System (CRDS) that choose the simulated reference files.
 
-A context is a tree of text files: a ``pmap`` names the instrument's ``imap``, which names one ``rmap`` for each
-keyword, which chooses files by keywords of the raw data. The ``crds`` package reads them with ``CRDS_PATH`` on the
-folder and ``CRDS_SERVER_URL`` on a host that does not exist.
+A context is a tree of text files: a ``pmap`` names the instrument's ``imap``, which names one
+``rmap`` for each keyword, which chooses files by keywords of the raw data. The ``crds`` package
+reads them with ``CRDS_PATH`` on the folder and ``CRDS_SERVER_URL`` on a host that does not exist.
 """
 
 import hashlib
@@ -56,9 +56,12 @@ def write_contexts(folder: Path, catalogue: Catalogue) -> tuple[Path, ...]:
         instrument = _write(
             mappings / f"hst_cos_{number}.imap",
             {"instrument": "COS", "mapping": "INSTRUMENT", "parkey": ("REFTYPE",)},
-            {keyword.lower(): rule for keyword, rule in rules.items()} | {name.lower(): "N/A" for name in _UNUSED},
+            {keyword.lower(): rule for keyword, rule in rules.items()}
+            | {name.lower(): "N/A" for name in _UNUSED},
         )
-        _write(mappings / name, {"mapping": "PIPELINE", "parkey": ("INSTRUME",)}, {"COS": instrument})
+        _write(
+            mappings / name, {"mapping": "PIPELINE", "parkey": ("INSTRUME",)}, {"COS": instrument}
+        )
     (config / "server_config").write_text(pprint.pformat(_server_config()) + "\n")
     return tuple(mappings / name for name in CONTEXTS)
 
@@ -74,12 +77,19 @@ def _write_rules(folder: Path, number: str, keyword: str, catalogue: Catalogue) 
         "parkey": (("DETECTOR", *parameters), ("DATE-OBS", "TIME-OBS")),
         "rmap_relevance": '(DETECTOR == "FUV")' if keyword not in nuv else "ALWAYS",
     }
-    files = {_match(key): {_USE_AFTER: catalogue.current(key).name} for key in all_keys() if key.keyword == keyword}
+    files = {
+        _match(key): {_USE_AFTER: catalogue.current(key).name}
+        for key in all_keys()
+        if key.keyword == keyword
+    }
     return _write(folder / f"hst_cos_{keyword.lower()}_{number}.rmap", header, files)
 
 
 def _match(key: Key) -> tuple[str, ...]:
-    """Values that a file is chosen by, numbers with a decimal as CRDS has them; the NUV has no lifetime position."""
+    """Values that a file is chosen by, numbers with a decimal as CRDS has them.
+
+    The NUV has no lifetime position.
+    """
     values = [key.detector]
     for field in KINDS[key.keyword].selection:
         value = getattr(key, field)
@@ -89,10 +99,19 @@ def _match(key: Key) -> tuple[str, ...]:
 
 
 def _write(path: Path, header: Mapping[str, object], selector: Mapping[Any, Any]) -> str:
-    """Write a mapping with its checksum, which CRDS takes over all other lines; returns its name."""
+    """Write a mapping with its checksum, which CRDS takes over all other lines.
+
+    Returns its name.
+    """
     common = {"derived_from": "simulated instrument", "name": path.name, "observatory": "HST"}
-    body = _selector(selector) if header["mapping"] == "REFERENCE" else pprint.pformat(dict(selector), sort_dicts=True)
-    lines = [f"    {name!r} : {value!r},\n" for name, value in sorted((common | dict(header)).items())]
+    body = (
+        _selector(selector)
+        if header["mapping"] == "REFERENCE"
+        else pprint.pformat(dict(selector), sort_dicts=True)
+    )
+    lines = [
+        f"    {name!r} : {value!r},\n" for name, value in sorted((common | dict(header)).items())
+    ]
     head, tail = "header = {\n" + "".join(lines), "}\n\nselector = " + body + "\n"
     checksum = hashlib.sha1(f"{head}{tail}".encode(), usedforsecurity=False).hexdigest()
     path.write_text(f"{head}    'sha1sum' : {checksum!r},\n{tail}")

@@ -87,9 +87,11 @@ class Key:
 
     @property
     def name(self) -> str:
-        """File name in the manner of real ones: nine characters that end in ``l``, and the kind's suffix.
+        """File name in the manner of real ones: nine characters that end in ``l``, and the kind's
+        suffix.
 
-        A change of the instrument's description changes all names, so that no folder of files is ever outdated.
+        A change of the instrument's description changes all names, so that no folder of files is
+        ever outdated.
         """
         number = int(hashlib.sha256(f"{self!r} {_description()}".encode()).hexdigest(), 16)
         digits = "0123456789abcdefghijklmnopqrstuvwxyz"

@@ -44,7 +44,9 @@ def primary(filetype: str, detector: str, **keywords: Any) -> fits.PrimaryHDU:
     return hdu
 
 
-def table(columns: Sequence[tuple[str, str, str]], rows: Sequence[Sequence[Any]], **keywords: Any) -> fits.BinTableHDU:
+def table(
+    columns: Sequence[tuple[str, str, str]], rows: Sequence[Sequence[Any]], **keywords: Any
+) -> fits.BinTableHDU:
     """Table extension.
 
     Parameters
@@ -60,8 +62,16 @@ def table(columns: Sequence[tuple[str, str, str]], rows: Sequence[Sequence[Any]]
     for index, (name, form, unit) in enumerate(columns):
         bare, _, dim = name.partition(":")
         values = [row[index] for row in rows]
-        array = np.array(values, dtype=_dtype(form)) if not form.endswith("A") else np.array(values, dtype=str)
-        built.append(fits.Column(bare, form, unit=unit or None, dim=dim or None, array=array if len(rows) else None))
+        array = (
+            np.array(values, dtype=_dtype(form))
+            if not form.endswith("A")
+            else np.array(values, dtype=str)
+        )
+        built.append(
+            fits.Column(
+                bare, form, unit=unit or None, dim=dim or None, array=array if len(rows) else None
+            )
+        )
     hdu = fits.BinTableHDU.from_columns(built, nrows=len(rows))
     for keyword, value in keywords.items():
         hdu.header[keyword.upper()] = value

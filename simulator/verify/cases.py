@@ -10,9 +10,13 @@ from simulator.plan import Association, ExposurePlan, Fault, FaultKind, Flash, S
 __all__ = ["CASES", "Case"]
 
 _FUV_SHIFTS = {"FUVA": (1.7, 0.8), "FUVB": (-2.3, -0.5)}
-_G140L_SHIFTS = {"FUVA": (1.7, 0.8), "FUVB": (1.7, 0.8)}  # no lamp lines in FUVB: CalCOS takes those of FUVA
+_G140L_SHIFTS = {
+    "FUVA": (1.7, 0.8),
+    "FUVB": (1.7, 0.8),
+}  # no lamp lines in FUVB: CalCOS takes those of FUVA
 _NUV_SHIFTS = {"NUVA": (-3.4, 0.6), "NUVB": (-3.1, 0.6), "NUVC": (-2.8, 0.6)}
-# CalCOS rounds the shifts of ACCUM exposures to whole pixels; with the FP-POS these are at most 0.2 pixel from one.
+# CalCOS rounds the shifts of ACCUM exposures to whole pixels; with the FP-POS these are at most 0.2
+# pixel from one.
 _NUV_ACCUM_SHIFTS = {"NUVA": (-3.2, 0.6), "NUVB": (-3.1, 0.6), "NUVC": (-2.8, 0.6)}
 _RA, _DEC = 47.4495, -56.39698
 _START = 57000.1
@@ -86,7 +90,12 @@ def _associated(*plans: ExposurePlan) -> tuple[ExposurePlan, ...]:
     for index, plan in enumerate(plans):
         rootname = f"{plan.rootname[:7]}{index}q"
         kind = plan.member_type or "EXP-FP"
-        changes: dict[str, Any] = {"rootname": rootname, "start": start, "association": root, "member_type": kind}
+        changes: dict[str, Any] = {
+            "rootname": rootname,
+            "start": start,
+            "association": root,
+            "member_type": kind,
+        }
         members.append(replace(plan, linenum=f"{plan.linenum[:3]}{index + 1:03d}", **changes))
         start += (plan.exptime + 120.0) / _DAY
     return tuple(members)
@@ -108,7 +117,9 @@ def _dazzling(target: Target) -> Target:
     """Make a target so bright that it takes the BOA."""
     if target.spectrum is None:
         raise ValueError(f"{target.name} has no spectrum")
-    return replace(target, spectrum=replace(target.spectrum, flux=target.spectrum.flux / BOA_TRANSMISSION))
+    return replace(
+        target, spectrum=replace(target.spectrum, flux=target.spectrum.flux / BOA_TRANSMISSION)
+    )
 
 
 def _burst(plan: ExposurePlan) -> ExposurePlan:
@@ -118,7 +129,9 @@ def _burst(plan: ExposurePlan) -> ExposurePlan:
 
 def _dark(plan: ExposurePlan) -> ExposurePlan:
     target = Target("DARK", 0.0, 0.0, "CALIBRATION")
-    return replace(plan, exptype="DARK", aperture="N/A", flashes=(), lamp="NONE", target=target, exptime=1330.0)
+    return replace(
+        plan, exptype="DARK", aperture="N/A", flashes=(), lamp="NONE", target=target, exptime=1330.0
+    )
 
 
 _G130M = _target(3e-14, 5.0, 0.8)
@@ -141,32 +154,52 @@ def _cases() -> list[Case]:
     blue = _fuv(8, "G130M", 1222, _G130M, life_adj=5)
     dimmed = _fuv(11, "G160M", 1623, _dazzling(_G160M), aperture="BOA", life_adj=4, flashes=())
     cases = [
-        Case("FUV G130M/1291 LP3 TAGFLASH TWOZONE, FP-POS 3 and 4", _associated(*g130m), _FUV_SHIFTS),
+        Case(
+            "FUV G130M/1291 LP3 TAGFLASH TWOZONE, FP-POS 3 and 4", _associated(*g130m), _FUV_SHIFTS
+        ),
         Case("FUV G130M/1327 LP1 TAGFLASH BOXCAR", (boxcar,), _FUV_SHIFTS),
         Case("FUV G160M/1600 LP4 TAGFLASH, FP-POS 1 to 4", _associated(*g160m), _FUV_SHIFTS),
         Case("FUV G140L/1280 LP2 TAGFLASH", (g140l,), _G140L_SHIFTS),
         Case("FUV G140L/1105 LP2, segment A only", (segment,), _FUV_SHIFTS),
         Case("FUV G130M/1222 LP5 TAGFLASH", (blue,), _FUV_SHIFTS),
-        Case("FUV G130M/1309 ACCUM, auto wavecal", _associated(accum, _wavecal(accum, "EXP-AWAVE")), _FUV_SHIFTS),
+        Case(
+            "FUV G130M/1309 ACCUM, auto wavecal",
+            _associated(accum, _wavecal(accum, "EXP-AWAVE")),
+            _FUV_SHIFTS,
+        ),
         Case(
             "FUV G160M/1577 LP6, split wavecals",
             _associated(_wavecal(split, "EXP-SWAVE"), split, _wavecal(split, "EXP-SWAVE")),
             _FUV_SHIFTS,
         ),
-        Case("FUV G160M/1623 LP4 BOA, auto wavecal", _associated(dimmed, _wavecal(dimmed, "EXP-AWAVE")), _FUV_SHIFTS),
+        Case(
+            "FUV G160M/1623 LP4 BOA, auto wavecal",
+            _associated(dimmed, _wavecal(dimmed, "EXP-AWAVE")),
+            _FUV_SHIFTS,
+        ),
         Case("FUV dark", (_dark(_fuv(9, "G130M", 1291, _G130M)),)),
         Case("FUV dark with a burst", (_burst(_dark(_fuv(10, "G130M", 1291, _G130M))),)),
     ]
-    gratings = (("G185M", 1850, _MEDIUM_NUV), ("G225M", 2250, _MEDIUM_NUV), ("G285M", 2850, _MEDIUM_NUV))
-    for number, (opt_elem, cenwave, target) in enumerate((*gratings, ("G230L", 2950, _LOW_NUV)), 20):
+    gratings = (
+        ("G185M", 1850, _MEDIUM_NUV),
+        ("G225M", 2250, _MEDIUM_NUV),
+        ("G285M", 2850, _MEDIUM_NUV),
+    )
+    for number, (opt_elem, cenwave, target) in enumerate(
+        (*gratings, ("G230L", 2950, _LOW_NUV)), 20
+    ):
         plan = _nuv(number, opt_elem, cenwave, target)
         cases.append(Case(f"NUV {opt_elem}/{cenwave} TAGFLASH", (plan,), _NUV_SHIFTS))
     accum = _nuv(25, "G185M", 1921, _MEDIUM_NUV, obsmode="ACCUM", flashes=(), fppos=2)
     go = _wavecal(accum, "EXP-GWAVE")
-    cases.append(Case("NUV G185M/1921 ACCUM, GO wavecal", _associated(accum, go), _NUV_ACCUM_SHIFTS))
+    cases.append(
+        Case("NUV G185M/1921 ACCUM, GO wavecal", _associated(accum, go), _NUV_ACCUM_SHIFTS)
+    )
     dimmed = _nuv(29, "G225M", 2306, _dazzling(_MEDIUM_NUV), aperture="BOA", flashes=())
     wavecal = _wavecal(dimmed, "EXP-AWAVE")
-    cases.append(Case("NUV G225M/2306 BOA, auto wavecal", _associated(dimmed, wavecal), _NUV_SHIFTS))
+    cases.append(
+        Case("NUV G225M/2306 BOA, auto wavecal", _associated(dimmed, wavecal), _NUV_SHIFTS)
+    )
     image = _nuv(27, "MIRRORA", 0, _IMAGED, exptime=300.0, flashes=_flashes(300.0))
     cases.append(Case("NUV imaging MIRRORA, TAGFLASH", _associated(image, image), _NUV_SHIFTS))
     faint = _nuv(28, "MIRRORB", 0, _BRIGHT, exptime=400.0, obsmode="ACCUM", flashes=(), lamp="NONE")

@@ -30,7 +30,11 @@ def image_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
     with fits.open(path) as hdus:
         image, exptime = hdus["SCI"].data.astype(np.float64), hdus["SCI"].header["EXPTIME"]
         offset = hdus["SCI"].header.get("X_OFFSET", 0)
-    moved = np.zeros(2) if plan["flashes"] else np.array([truth["channels"]["NUVA"][f"shift{axis}"] for axis in (1, 2)])
+    moved = (
+        np.zeros(2)
+        if plan["flashes"]
+        else np.array([truth["channels"]["NUVA"][f"shift{axis}"] for axis in (1, 2)])
+    )
     place = np.array(TARGET_PLACE) + np.array(truth["target_offset"]) * CROSS_SCALE["NUV"] + moved
     y, x = np.indices(image.shape)
     distance = np.hypot(x - offset - place[0], y - place[1])
@@ -39,7 +43,14 @@ def image_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
     rate = float(star.sum())
     error = float(np.sqrt(image[inside].sum() / exptime))
     yield Result(
-        root, "count rate", "NUV", truth["image_rate"], rate, error, FLUX_LIMIT * truth["image_rate"], "count/s"
+        root,
+        "count rate",
+        "NUV",
+        truth["image_rate"],
+        rate,
+        error,
+        FLUX_LIMIT * truth["image_rate"],
+        "count/s",
     )
     for axis, grid, expected in (("x", x - offset, place[0]), ("y", y, place[1])):
         centroid = float((star * grid).sum() / rate)

@@ -77,17 +77,30 @@ def _detector_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
             yield _dark_result(root, detector, content, header, events)
 
 
-def _stim_results(root: str, detector: str, content: dict[str, Any], header: fits.Header) -> Iterator[Result]:
+def _stim_results(
+    root: str, detector: str, content: dict[str, Any], header: fits.Header
+) -> Iterator[Result]:
     """Places of the stims, where there are counts enough to tell."""
     for side, place, sigmas in zip("LR", content["stims"], content["stim_sigmas"], strict=True):
         for axis, expected, sigma in zip("XY", place, sigmas, strict=True):
             error = sigma / np.sqrt(content["stim_counts"])
             if error < _STIM_LIMIT / 3:
                 found = header[f"STIM{detector[-1]}_{side}{axis}"]
-                yield Result(root, "stim", f"{detector} {side}{axis}", expected, found, error, _STIM_LIMIT, "pixel")
+                yield Result(
+                    root,
+                    "stim",
+                    f"{detector} {side}{axis}",
+                    expected,
+                    found,
+                    error,
+                    _STIM_LIMIT,
+                    "pixel",
+                )
 
 
-def _dark_result(root: str, detector: str, content: dict[str, Any], header: fits.Header, events: Any) -> Result:
+def _dark_result(
+    root: str, detector: str, content: dict[str, Any], header: fits.Header, events: Any
+) -> Result:
     """Rate in the active area, of pulse heights within the limits, corrected for dead time."""
     exptime = header["EXPTIME"] if detector == "NUV" else header[f"EXPTIME{detector[-1]}"]
     in_good_time = (events["DQ"] & _LOST_TIME) == 0
@@ -96,14 +109,21 @@ def _dark_result(root: str, detector: str, content: dict[str, Any], header: fits
     else:
         area = fuv.SEGMENTS[detector].active
         x, y, pulse = (events[name].astype(np.float64) for name in ("XCORR", "YCORR", "PHA"))
-        inner = (x > area.left + 100) & (x < area.right - 100) & (y > area.low + 30) & (y < area.high - 30)
+        inner = (
+            (x > area.left + 100)
+            & (x < area.right - 100)
+            & (y > area.low + 30)
+            & (y < area.high - 30)
+        )
         low, high = PHA_LIMITS
         count = int((in_good_time & inner & (pulse >= low) & (pulse <= high)).sum())
         pixels = (area.right - area.left - 200) * (area.high - area.low - 60)
         expected = content["dark_rate"] * float(dark_share(low, high, content["modal_gain"]))
     rate = count / content["live_time"] / exptime / pixels
     error = rate / np.sqrt(max(count, 1))
-    return Result(root, "dark rate", detector, expected, rate, error, _DARK_SIGMAS * error, "count/s/pixel")
+    return Result(
+        root, "dark rate", detector, expected, rate, error, _DARK_SIGMAS * error, "count/s/pixel"
+    )
 
 
 def _spectrum_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
@@ -113,15 +133,20 @@ def _spectrum_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
     with fits.open(path) as hdus:
         for row in hdus[1].data:
             channel = str(row["SEGMENT"]).strip()
-            wavelength, flux, net = (row[name].astype(np.float64) for name in ("WAVELENGTH", "FLUX", "NET"))
+            wavelength, flux, net = (
+                row[name].astype(np.float64) for name in ("WAVELENGTH", "FLUX", "NET")
+            )
             gross = row["GCOUNTS"].astype(np.float64)
             good = row["DQ_WGT"] > 0
             lit = np.flatnonzero(good)
-            good[lit[:_EDGE]] = good[lit[-_EDGE:]] = False  # lines beyond the edge spread into these
+            good[lit[:_EDGE]] = good[lit[-_EDGE:]] = (
+                False  # lines beyond the edge spread into these
+            )
             counted = good & (flux != 0)
             if counted.sum() < _FEWEST_PIXELS:
                 continue
-            # Where nothing was counted the sensitivity follows from the neighbours; to leave it out would be a bias.
+            # Where nothing was counted the sensitivity follows from the neighbours; to leave it out
+            # would be a bias.
             sensitivity = np.interp(wavelength, wavelength[counted], net[counted] / flux[counted])
             expected = _pixel_means(spectrum, wavelength) * sensitivity
             ratio = float(net[good].sum() / expected[good].sum())
@@ -130,7 +155,9 @@ def _spectrum_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
             if spectrum.line_spacing > 0:
                 mode = setting(plan["opt_elem"], plan["cenwave"], channel)
                 scale = float(mode.dispersion(8192.0 if channel.startswith("FUV") else 512.0))
-                offset, scatter = _line_offset(wavelength, net * row["EXPTIME"], good, spectrum.line_spacing, scale)
+                offset, scatter = _line_offset(
+                    wavelength, net * row["EXPTIME"], good, spectrum.line_spacing, scale
+                )
                 if not np.isnan(offset):
                     yield Result(root, "lines", channel, 0.0, offset, scatter, LINE_LIMIT, "pixel")
 
@@ -145,13 +172,23 @@ def _pixel_means(spectrum: Spectrum, wavelength: Floats) -> Floats:
 def _line_offset(
     wavelength: Floats, counts: Floats, good: NDArray[np.bool_], spacing: float, scale: float
 ) -> tuple[float, float]:
-    """Mean offset of emission lines from multiples of `spacing` in pixels, and its error; NaN without lines."""
-    centres = np.arange(np.ceil(wavelength.min() / spacing), np.floor(wavelength.max() / spacing) + 1) * spacing
+    """Mean offset of emission lines from multiples of `spacing` in pixels, and its error.
+
+    NaN without lines.
+    """
+    centres = (
+        np.arange(np.ceil(wavelength.min() / spacing), np.floor(wavelength.max() / spacing) + 1)
+        * spacing
+    )
     offsets, weights = [], []
     for centre in centres:
         middle = int(np.argmin(np.abs(wavelength - centre)))
         inside = slice(middle - _LINE_WINDOW, middle + _LINE_WINDOW + 1)
-        if middle < 2 * _LINE_WINDOW or middle + 2 * _LINE_WINDOW >= wavelength.size or not good[inside].all():
+        if (
+            middle < 2 * _LINE_WINDOW
+            or middle + 2 * _LINE_WINDOW >= wavelength.size
+            or not good[inside].all()
+        ):
             continue
         offset, weight = _centroid((wavelength[inside] - centre) / scale, counts[inside])
         if weight < _FEWEST_COUNTS:
@@ -166,7 +203,10 @@ def _line_offset(
 
 
 def _centroid(x: Floats, counts: Floats) -> tuple[float, float]:
-    """Centroid of a line over the continuum at the ends of its window, re-centred twice; and its strength."""
+    """Centroid of a line over the continuum at the ends of its window, re-centred twice.
+
+    And its strength.
+    """
     continuum = np.median(np.concatenate([counts[:8], counts[-8:]]))
     centre, strength = 0.0, 0.0
     for _ in range(4):

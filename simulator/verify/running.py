@@ -24,7 +24,9 @@ _CALCOS = "import sys; from calcos.calcos import main; sys.exit(main())"
 _TIMEOUT = 1800.0
 
 
-def simulate_case(case: Case, folder: Path, catalogue: Catalogue, seed: int = 0) -> list[Observation]:
+def simulate_case(
+    case: Case, folder: Path, catalogue: Catalogue, seed: int = 0
+) -> list[Observation]:
     """Take the exposures of a case and write their files and truth into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     observations = []
@@ -84,7 +86,9 @@ def run_calcos(inputs: list[Path], references: Path, products: Path) -> None:
 
 
 def run_case(case: Case, work: Path, references: Path, seed: int = 0) -> list[Result]:
-    """Simulate, calibrate and compare a case; its products, hundreds of megabytes, are removed if that succeeds.
+    """Simulate, calibrate and compare a case.
+
+    Its products, hundreds of megabytes, are removed if that succeeds.
 
     Parameters
     ----------
@@ -108,6 +112,8 @@ def run_case(case: Case, work: Path, references: Path, seed: int = 0) -> list[Re
     run_calcos(inputs, plain, products)
     taken = [observation.plan.rootname for observation in observations if observation.paths]
     truths = read_truth(raw)
-    results = [result for rootname in taken for result in compare(products, rootname, truths[rootname])]
+    results = [
+        result for rootname in taken for result in compare(products, rootname, truths[rootname])
+    ]
     shutil.rmtree(products)
     return results

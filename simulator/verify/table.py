@@ -25,7 +25,10 @@ def rows_of(case: str, results: Iterable[Result]) -> list[tuple[str, ...]]:
         What was recovered.
     """
     ordered = sorted(results, key=lambda result: result.quantity)
-    return [_row(case, quantity, list(found)) for quantity, found in groupby(ordered, lambda result: result.quantity)]
+    return [
+        _row(case, quantity, list(found))
+        for quantity, found in groupby(ordered, lambda result: result.quantity)
+    ]
 
 
 def _row(case: str, quantity: str, found: list[Result]) -> tuple[str, ...]:

@@ -11,12 +11,17 @@ import pytest
 from cosmo.client import Client
 from shared.errors import TransientError
 
-_ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"items": []}'
+_ANSWER = (
+    b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"items": []}'
+)
 
 
 @contextmanager
 def server(resets: int) -> Iterator[tuple[str, list[bytes]]]:
-    """Serve HTTP, and reset the first connections once a request has arrived; gives its address and the requests."""
+    """Serve HTTP, and reset the first connections once a request has arrived.
+
+    Gives its address and the requests.
+    """
     requests: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
@@ -29,7 +34,9 @@ def server(resets: int) -> Iterator[tuple[str, list[bytes]]]:
                 with connection:
                     requests.append(connection.recv(65536))
                     if len(requests) <= resets:
-                        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                        connection.setsockopt(
+                            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                        )
                     else:
                         connection.sendall(_ANSWER)
 
@@ -49,7 +56,11 @@ def test_reading_survives_a_connection_that_was_closed() -> None:
 
 
 def test_reading_gives_up_when_connections_keep_breaking() -> None:
-    with server(resets=9) as (url, _), Client(url) as client, pytest.raises(TransientError, match="no answer"):
+    with (
+        server(resets=9) as (url, _),
+        Client(url) as client,
+        pytest.raises(TransientError, match="no answer"),
+    ):
         client.monitors()
 
 

@@ -1,4 +1,6 @@
-"""Chromium without a window, driven over the pipes of its DevTools protocol: no driver and no package needed."""
+"""Chromium without a window, driven over the pipes of its DevTools protocol: no driver and no
+package needed.
+"""
 
 import base64
 import json
@@ -30,7 +32,8 @@ _FLAGS = (
 )
 _TELL_VIOLATIONS = (  # Not all of them are on the console.
     "addEventListener('securitypolicyviolation',"
-    " (event) => console.error(`refused: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`))"
+    " (event) => console.error(`refused: ${event.violatedDirective} ${event.blockedURI} "
+    "${event.sample}`))"
 )
 _EXEC = (  # Chromium reads commands from descriptor 3 and answers on 4.
     "import fcntl, os, sys\n"
@@ -59,8 +62,8 @@ class Browser:
     Attributes
     ----------
     errors
-        What the page put on its console as an error: uncaught exceptions, failed requests, messages; and what its
-        content security policy refused.
+        What the page put on its console as an error: uncaught exceptions, failed requests,
+        messages; and what its content security policy refused.
     """
 
     def __init__(self, program: str, profile: Path) -> None:
@@ -82,7 +85,9 @@ class Browser:
         self._session: str | None = None
         self.errors: list[str] = []
         target = self._call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)[
+            "sessionId"
+        ]
         for domain in ("Page", "Runtime", "Log"):
             self._call(f"{domain}.enable")
         self._call("Page.addScriptToEvaluateOnNewDocument", source=_TELL_VIOLATIONS)
@@ -125,7 +130,9 @@ class Browser:
                 details = params["exceptionDetails"]
                 self.errors.append(details.get("exception", {}).get("description", details["text"]))
             case "Runtime.consoleAPICalled" if params["type"] in ("error", "assert"):
-                self.errors.append(" ".join(str(part.get("value", part)) for part in params["args"]))
+                self.errors.append(
+                    " ".join(str(part.get("value", part)) for part in params["args"])
+                )
             case "Log.entryAdded" if params["entry"]["level"] == "error":
                 self.errors.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
 
@@ -139,9 +146,13 @@ class Browser:
 
     def evaluate(self, expression: str) -> Any:
         """Value of a JavaScript expression on the page."""
-        answer = self._call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        answer = self._call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         if "exceptionDetails" in answer:
-            raise RuntimeError(f"{expression}: {answer['exceptionDetails']['exception']['description']}")
+            raise RuntimeError(
+                f"{expression}: {answer['exceptionDetails']['exception']['description']}"
+            )
         return answer["result"].get("value")
 
     def wait(self, expression: str) -> None:
@@ -172,12 +183,25 @@ class Browser:
 
     def prefer(self, scheme: str) -> None:
         """Prefer the colour scheme ``light`` or ``dark``."""
-        self._call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self._call(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": scheme}],
+        )
 
     def mouse(self, kind: str, x: float, y: float, *, pressed: bool = False) -> None:
-        """Send a mouse event (``mouseMoved``, ``mousePressed``, ``mouseReleased``) at CSS pixels of the window."""
+        """Send a mouse event (``mouseMoved``, ``mousePressed``, ``mouseReleased``) at CSS pixels of
+        the window.
+        """
         button = "left" if pressed or kind != "mouseMoved" else "none"
-        self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button=button, buttons=int(pressed), clickCount=1)
+        self._call(
+            "Input.dispatchMouseEvent",
+            type=kind,
+            x=x,
+            y=y,
+            button=button,
+            buttons=int(pressed),
+            clickCount=1,
+        )
 
     def screenshot(self) -> bytes:
         """Picture of the window, PNG."""
@@ -187,9 +211,14 @@ class Browser:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
-        os.close(self._write)  # Chromium and its children end when nobody can command them any more.
+        os.close(
+            self._write
+        )  # Chromium and its children end when nobody can command them any more.
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:

@@ -52,12 +52,20 @@ class Running:
 
     def events(self, rootname: str) -> list[str]:
         """List what happened to a dataset, without the attempts."""
-        return [item["name"] for item in self.client.timeline(rootname) if item["name"] != "attempt.started"]
+        return [
+            item["name"]
+            for item in self.client.timeline(rootname)
+            if item["name"] != "attempt.started"
+        ]
 
     def attempts(self, rootname: str, stage: str) -> list[dict[str, Any]]:
         """List the attempts at a stage of a dataset, oldest first."""
         timeline = self.client.timeline(rootname)
-        items = [{"at": item["at"], **item["detail"]} for item in timeline if item["name"] == "attempt.started"]
+        items = [
+            {"at": item["at"], **item["detail"]}
+            for item in timeline
+            if item["name"] == "attempt.started"
+        ]
         return [item for item in items if item["stage"] == stage]
 
     def wait(self, condition: Callable[[], bool], what: str) -> None:
@@ -93,7 +101,9 @@ def calcos_below(worker: psutil.Process) -> psutil.Process | None:
 
 
 @pytest.fixture
-def start(tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Running]]:
+def start(
+    tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Running]]:
     """Start COSMO in the test's folder, with pauses so short that a test need not wait for them."""
     monkeypatch.setenv("COSMO_JOBS__LEASE_SECONDS", "6")
     monkeypatch.setenv("COSMO_JOBS__SWEEP_SECONDS", "1")
@@ -131,7 +141,9 @@ def started(machine: Machine) -> Machine:
 @pytest.fixture(scope="session")
 def processed(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Iterator[Running]:
     """COSMO with the real association processed; tests that share it only look."""
-    with Machine(tmp_path_factory.mktemp("processed"), references=data_dir / "references") as machine:
+    with Machine(
+        tmp_path_factory.mktemp("processed"), references=data_dir / "references"
+    ) as machine:
         running = Running(started(machine))
         running.scan(data_dir / "ldfd01010" / "raw")
         for rootname in ("ldfd01010", "ldfd01vlq"):

@@ -18,7 +18,9 @@ __all__ = ["ROW", "Flags", "calibrate"]
 _RAW = "ldfd01vnq_rawtag_a.fits"
 
 ROW = 226
-"""Row of superpixels with the most events of the exposure, which was taken at level 167 on MJD 57934."""
+"""Row of superpixels with the most events of the exposure, which was taken at level 167 on MJD
+57934.
+"""
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,17 @@ class Flags:
     active: np.ndarray
 
     def check(self, flag: int, flagged: list[int], others: list[int]) -> None:
-        """Hold a flag against the columns of `ROW` that alone shall have it; others have events too, without it."""
-        expected, spared = ((self.y == ROW) & np.isin(self.x, columns) for columns in (flagged, others))
+        """Hold a flag against the columns of `ROW` that alone shall have it.
+
+        Others have events too, without it.
+        """
+        expected, spared = (
+            (self.y == ROW) & np.isin(self.x, columns) for columns in (flagged, others)
+        )
         assert np.count_nonzero(expected) > 100
         assert np.count_nonzero(spared) > 100
-        # The table of bad pixels flags a corner outside the active area with some of the same values.
+        # The table of bad pixels flags a corner outside the active area with some of the same
+        # values.
         assert np.array_equal(((self.dq & flag) != 0) & self.active, expected)
 
 
@@ -63,9 +71,21 @@ def calibrate(data_dir: Path, folder: Path, keyword: str, content: bytes) -> Fla
         with gzip.open(path) as packed, (folder / path.stem).open("wb") as plain:
             shutil.copyfileobj(packed, plain)
     (folder / "cosmo_table.fits").write_bytes(content)
-    command = [sys.executable, "-c", f"import sys, calcos; sys.exit(calcos.calcos({_RAW!r}, outdir='products'))"]
+    command = [
+        sys.executable,
+        "-c",
+        f"import sys, calcos; sys.exit(calcos.calcos({_RAW!r}, outdir='products'))",
+    ]
     environment = {**os.environ, "lref": f"{folder}/"}
-    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    run = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
     with fits.open(folder / "products" / "ldfd01vnq_corrtag_a.fits") as hdus:
         events = hdus["EVENTS"].data

@@ -17,16 +17,19 @@ _PLACE = """(x, y) => {
 
 _POINT = """(linked) => {
   for (const trace of plot._fullData) {
-    if (trace.hoverinfo === "skip" || trace.visible !== true || (linked && !trace.customdata)) continue;
+    if (trace.hoverinfo === "skip" || trace.visible !== true || (linked && !trace.customdata))
+      continue;
     const x = plot._fullLayout[trace.xaxis.replace("x", "xaxis")];
     const y = plot._fullLayout[trace.yaxis.replace("y", "yaxis")];
     const cells = () => [...trace.z].flatMap((row, j) => [...row].map((value, i) => [value, i, j]))
       .filter(([value]) => value !== null && value !== undefined)
       .map(([, i, j]) => [(trace.x[i] + trace.x[i + 1]) / 2, (trace.y[j] + trace.y[j + 1]) / 2]);
-    const points = trace.z ? cells() : [...trace.x].map((value, i) => [value, trace.y[i], trace.customdata?.[i]]);
+    const points = trace.z ? cells() : [...trace.x].map((value, i) => [value, trace.y[i],
+      trace.customdata?.[i]]);
     for (const [across, up, rootname] of points) {
       const place = [x.d2p(across), y.d2p(up)];
-      const seen = place[0] > 2 && place[0] < x._length - 2 && place[1] > 2 && place[1] < y._length - 2;
+      const seen = place[0] > 2 && place[0] < x._length - 2 && place[1] > 2 && place[1] < y._length
+        - 2;
       if (seen && (rootname || !linked)) return [x._offset + place[0], y._offset + place[1]];
     }
   }
@@ -65,7 +68,10 @@ class Plot:
         self.wait("plot.dataset.drawn === 'yes'")
 
     def point(self, *, linked: bool = False) -> tuple[float, float] | None:
-        """Place in the figure of a point or cell; where ``linked``, of a point that leads to a dataset."""
+        """Place in the figure of a point or cell.
+
+        Where ``linked``, of a point that leads to a dataset.
+        """
         for _ in range(10):
             place = self.ask(f"({_POINT})({json.dumps(linked)})")
             if place is not None:
@@ -95,8 +101,10 @@ class Plot:
         """Hide or show the traces of the first entry of the legend, by a click on it."""
         hidden = self.hidden()
         box = self.ask(
-            "((entry, whole) => [entry.left + entry.width / 2 - whole.left, entry.top + entry.height / 2 - whole.top])"
-            "(plot.querySelector('.legendtoggle').getBoundingClientRect(), plot.getBoundingClientRect())"
+            "((entry, whole) => [entry.left + entry.width / 2 - whole.left, entry.top + "
+            "entry.height / 2 - whole.top])"
+            "(plot.querySelector('.legendtoggle').getBoundingClientRect(), "
+            "plot.getBoundingClientRect())"
         )
         self.click(*box)
         self.wait(f"{_HIDDEN} !== {hidden}")
@@ -110,5 +118,7 @@ class Plot:
 
 def plots(browser: Browser) -> list[Plot]:
     """Figures of the page that the browser shows, from top to bottom."""
-    paths = browser.evaluate("[...document.querySelectorAll('[data-figure]')].map((plot) => plot.dataset.figure)")
+    paths = browser.evaluate(
+        "[...document.querySelectorAll('[data-figure]')].map((plot) => plot.dataset.figure)"
+    )
     return [Plot(browser, path) for path in paths]

@@ -1,4 +1,6 @@
-"""The demonstration: a simulated mission through the four services, and what every mode must leave."""
+"""The demonstration: a simulated mission through the four services, and what every mode must
+leave.
+"""
 
 import json
 import os
@@ -40,10 +42,19 @@ _FIRST_SECONDS = 120.0
 _MONITOR_SECONDS = 120.0
 """Until monitors have seen the last datasets, at most."""
 _SETTLED_SECONDS = MonitorSettings().quiet_seconds + 5.0
-"""Without a job, until none is expected any more: monitors run when no rows have come for a time."""
+"""Without a job, until none is expected any more: monitors run when no rows have come for a time.
+"""
 _RECOVERED = (darks_recovered, stims_recovered, gains_recovered)
 
-_MODES = ("FUV TT spec", "FUV ACC spec", "NUV TT spec", "NUV ACC spec", "NUV TT img", "NUV ACC img", "ACQ")
+_MODES = (
+    "FUV TT spec",
+    "FUV ACC spec",
+    "NUV TT spec",
+    "NUV ACC spec",
+    "NUV TT img",
+    "NUV ACC img",
+    "ACQ",
+)
 _MATRIX = """
 rawtag_a rawtag_b               x - - - - - -
 rawtag                          - - x - x - -
@@ -61,8 +72,9 @@ fltsum                          - - - - x x -
 asn                             x x x x x x -
 spt jit jif                     x x x x x x x
 """
-"""Which suffixes each mode leaves (COS Data Handbook, table 2.1): x there, - not there, ? either. CalCOS writes lamp
-flashes of imaging too; its trailer is kept with the run, and ``csum`` is made on request only."""
+"""Which suffixes each mode leaves (COS Data Handbook, table 2.1): x there, - not there, ? either.
+CalCOS writes lamp flashes of imaging too; its trailer is kept with the run, and ``csum`` is made on
+request only."""
 
 
 @dataclass
@@ -87,22 +99,36 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "cosmo", "demo", "--data-dir", str(folder / "data"), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "cosmo",
+        "demo",
+        "--data-dir",
+        str(folder / "data"),
+        "--port",
+        str(port),
+    ]
     started = datetime.now(UTC)
     with (folder / "output").open("wb") as output, (folder / "progress").open("wb") as progress:
         process = subprocess.Popen(
-            command, stdout=output, stderr=progress, env={**os.environ, "PYTHONPATH": str(_ROOT), "COLUMNS": "200"}
+            command,
+            stdout=output,
+            stderr=progress,
+            env={**os.environ, "PYTHONPATH": str(_ROOT), "COLUMNS": "200"},
         )
         try:
             while "Ctrl-C" not in (folder / "progress").read_text():
                 assert process.poll() is None, (folder / "progress").read_text()[-2000:]
-                assert (datetime.now(UTC) - started).total_seconds() < _WAIT_SECONDS, (folder / "progress").read_text()[
-                    -2000:
-                ]
+                assert (datetime.now(UTC) - started).total_seconds() < _WAIT_SECONDS, (
+                    folder / "progress"
+                ).read_text()[-2000:]
                 time.sleep(0.5)
             mission = folder / "data" / "mission-small-1"
             truth = json.loads((mission / "truth.json").read_text())
-            found = Demo(f"http://127.0.0.1:{port}", (folder / "output").read_text(), truth, mission, started)
+            found = Demo(
+                f"http://127.0.0.1:{port}", (folder / "output").read_text(), truth, mission, started
+            )
             _wait_for_monitors(found.client)
             yield found
         finally:
@@ -112,7 +138,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 
 def _wait_for_monitors(client: Client) -> None:
-    """Wait until they have seen the last datasets: their jobs come a moment after these, and wait for quiet."""
+    """Wait until they have seen the last datasets: their jobs come a moment after these, and wait
+    for quiet.
+    """
     begin = busy = time.monotonic()
     while time.monotonic() - busy < _SETTLED_SECONDS:
         assert time.monotonic() - begin < _MONITOR_SECONDS, client.status()["jobs"]
@@ -141,7 +169,8 @@ def test_everything_gets_through(demo: Demo) -> None:
     datasets = list(demo.client.datasets())
     assert {row["state"] for row in datasets} == {"ingested"}
     expected = {
-        plan["association"] or plan["rootname"] for plan in (found["plan"] for found in demo.truth["exposures"])
+        plan["association"] or plan["rootname"]
+        for plan in (found["plan"] for found in demo.truth["exposures"])
     }
     assert {row["rootname"] for row in datasets} == expected
     assert list(demo.client.failures()) == []
@@ -167,7 +196,11 @@ def test_suffix_matrix(demo: Demo) -> None:
         seen.add(mode)
         dataset = datasets.setdefault(name, demo.client.dataset(name))
         roots = {plan["rootname"], name, f"{plan['rootname'][:8]}j"}
-        suffixes = {file["suffix"] for file in dataset["files"] if file["rootname"] in roots and file["current"]}
+        suffixes = {
+            file["suffix"]
+            for file in dataset["files"]
+            if file["rootname"] in roots and file["current"]
+        }
         off = {"FUVA": "_b", "FUVB": "_a"}.get(plan["segment"])
         for suffix, expected in _matrix(mode).items():
             if expected != "?" and not (off and suffix.endswith(off)):
@@ -204,7 +237,9 @@ def test_stims_and_darks_come_back(demo: Demo) -> None:
 
 
 def test_monitors_recover_the_truth(demo: Demo) -> None:
-    """As ``python -m benchmarks.mission`` does for a mission of ten years, whose results are in the documentation."""
+    """As ``python -m benchmarks.mission`` does for a mission of ten years, whose results are in the
+    documentation.
+    """
     limits = {
         ("fuv-dark", "dark rate of an exposure"): (4, 5e-8),
         ("nuv-dark", "dark rate of an exposure"): (4, 1e-5),
@@ -228,14 +263,20 @@ def test_monitors_recover_the_truth(demo: Demo) -> None:
 def test_spectrum_of_a_standard(demo: Demo) -> None:
     """Continuum between the lines, by segment, within 3 % of what was put in."""
     plans = [found["plan"] for found in demo.truth["exposures"]]
-    plan = next(plan for plan in plans if (plan["exptype"], plan["cenwave"]) == ("EXTERNAL/SCI", 1291))
+    plan = next(
+        plan for plan in plans if (plan["exptype"], plan["cenwave"]) == ("EXTERNAL/SCI", 1291)
+    )
     spectrum = plan["target"]["spectrum"]
     for segment in demo.client.spectrum(plan["association"], product="x1dsum")["segments"]:
         ratios = []
-        for wavelength, flux, good in zip(segment["wavelength"], segment["flux"], segment["dq_wgt"], strict=True):
+        for wavelength, flux, good in zip(
+            segment["wavelength"], segment["flux"], segment["dq_wgt"], strict=True
+        ):
             from_line = abs((wavelength + 10.0) % spectrum["line_spacing"] - 10.0)
             if good > 0 and from_line > 3.0 and not 1290.0 < wavelength < 1295.0:
-                ratios.append(flux / (spectrum["flux"] * (wavelength / 1500.0) ** spectrum["index"]))
+                ratios.append(
+                    flux / (spectrum["flux"] * (wavelength / 1500.0) ** spectrum["index"])
+                )
         assert len(ratios) > 3000
         assert sum(ratios) / len(ratios) == pytest.approx(1.0, abs=0.03)
 
@@ -244,7 +285,9 @@ def test_its_pages(demo: Demo, browser: Browser) -> None:
     lines = [line.strip() for line in demo.output.splitlines()]
     pages = [line for line in lines if line.startswith(demo.url) and "/api/" not in line]
     monitors = {page for page in pages if "/monitors/" in page}
-    assert monitors == {f"{demo.url}/monitors/{monitor['name']}" for monitor in demo.client.monitors()}
+    assert monitors == {
+        f"{demo.url}/monitors/{monitor['name']}" for monitor in demo.client.monitors()
+    }
     assert len(pages) - len(monitors) == 4
     for page in (page for page in pages if page not in monitors):
         browser.open(page)
@@ -256,7 +299,9 @@ def test_its_pages(demo: Demo, browser: Browser) -> None:
 
 @pytest.mark.parametrize("name", sorted(monitors()))
 def test_the_page_of_a_monitor(demo: Demo, browser: Browser, name: str) -> None:
-    """Every figure is drawn and tells of a point, its legend hides and shows, and a point leads to its dataset."""
+    """Every figure is drawn and tells of a point, its legend hides and shows, and a point leads to
+    its dataset.
+    """
     page = f"{demo.url}/monitors/{name}"
     browser.resize(1280, 900)
     browser.open(page)

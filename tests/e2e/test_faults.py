@@ -1,4 +1,6 @@
-"""Faults of whole runs, with real processes: nothing lost, nothing double, and a restart within a minute."""
+"""Faults of whole runs, with real processes: nothing lost, nothing double, and a restart within a
+minute.
+"""
 
 import asyncio
 import os
@@ -57,7 +59,9 @@ def _trouble(running: Running) -> list[str]:
 
 
 def _alerts(running: Running) -> list[dict[str, Any]]:
-    return [alert for alert in running.client.alerts(monitor="operations") if alert["state"] == "open"]
+    return [
+        alert for alert in running.client.alerts(monitor="operations") if alert["state"] == "open"
+    ]
 
 
 def _ended(attempts: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -69,10 +73,16 @@ def _started(attempt: dict[str, Any]) -> float:
 
 
 def _light(source: Path, target: Path, association: bool) -> None:
-    """Copy a raw file with nearly every calibration step switched off, so that CalCOS takes half of its time."""
+    """Copy a raw file with nearly every calibration step switched off, so that CalCOS takes half of
+    its time.
+    """
     with fits.open(source) as hdus:
         header = hdus[0].header
-        for keyword in [keyword for keyword, value in header.items() if value == "PERFORM" and keyword != "PHACORR"]:
+        for keyword in [
+            keyword
+            for keyword, value in header.items()
+            if value == "PERFORM" and keyword != "PHACORR"
+        ]:
             header[keyword] = "OMIT"
         if not association:
             header["ASN_ID"] = header["ASN_TAB"] = "NONE"
@@ -104,15 +114,21 @@ def test_ingestor_killed_in_its_transaction(start: Start, data_dir: Path, tmp_pa
         shutil.copyfile(data_dir / "ldfd01010" / "raw" / name, source / name)
 
     with _connected(running) as (runner, connection):
-        # Tables are written by name: the acquisition's comes before the support file's, which waits for this lock.
+        # Tables are written by name: the acquisition's comes before the support file's, which waits
+        # for this lock.
         runner.run(connection.execute(text("LOCK TABLE spt IN ACCESS EXCLUSIVE MODE")))
         running.scan(source)
         writer = (
-            "SELECT count(*) FROM pg_locks wanted JOIN pg_locks held USING (pid) WHERE NOT wanted.granted "
-            "AND wanted.relation = 'spt'::regclass AND held.granted AND held.relation = 'acqs'::regclass "
+            "SELECT count(*) FROM pg_locks wanted JOIN pg_locks held USING (pid) WHERE NOT "
+            "wanted.granted "
+            "AND wanted.relation = 'spt'::regclass AND held.granted AND held.relation = "
+            "'acqs'::regclass "
             "AND held.mode = 'RowExclusiveLock'"
         )
-        running.wait(lambda: runner.run(connection.execute(text(writer))).scalar() == 1, "the transaction to be midway")
+        running.wait(
+            lambda: runner.run(connection.execute(text(writer))).scalar() == 1,
+            "the transaction to be midway",
+        )
         ingestor = psutil.Process(running.machine.pids()["ingestor"])
         ingestor.kill()
         ingestor.wait()
@@ -129,14 +145,21 @@ def test_ingestor_killed_in_its_transaction(start: Start, data_dir: Path, tmp_pa
     assert _started(attempts[1]) - end < MINUTE
     assert running.events("ldfd01vlq").count("dataset.ingested") == 1
     for name in names:
-        for expected in extract_file(source / name, data_dir / "references", *(source / other for other in names)):
+        for expected in extract_file(
+            source / name, data_dir / "references", *(source / other for other in names)
+        ):
             if expected.model.__tablename__ == "keywords":  # JSON, which a test of its own compares
                 continue
             dicts = expected.dicts()
             wanted = sorted({column for row in dicts for column in row})
             columns = [getattr(expected.model, column) for column in wanted]
-            rows = _rows(running, select(*columns).join(File).where(File.name == name).order_by(expected.model.id))
-            assert [tuple(row) for row in rows] == [tuple(row.get(column) for column in wanted) for row in dicts]
+            rows = _rows(
+                running,
+                select(*columns).join(File).where(File.name == name).order_by(expected.model.id),
+            )
+            assert [tuple(row) for row in rows] == [
+                tuple(row.get(column) for column in wanted) for row in dicts
+            ]
 
 
 def test_two_workers_share_the_work(start: Start, data_dir: Path, tmp_path: Path) -> None:
@@ -175,7 +198,9 @@ def small_store(tmp_path: Path) -> Iterator[Path]:
     """Make the store a tmpfs that takes the raw files but not the products."""
     store = tmp_path / "data" / "store"
     store.mkdir(parents=True)
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=9m", "tmpfs", store], capture_output=True, text=True)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=9m", "tmpfs", store], capture_output=True, text=True
+    )
     if made.returncode != 0:
         pytest.skip(f"a small file system cannot be mounted here: {made.stderr.strip()}")
     yield store
@@ -190,15 +215,25 @@ def test_full_store(
     running = start()
     running.scan(tmp_path / "source")
     # once more than what fails is tried
-    running.wait(lambda: len(_ended(running.attempts("ldfd01vnq", "calibrate"))) == 2, "a full store")
-    running.wait(lambda: any("calibrator-1: paused: the store" in line for line in _trouble(running)), "the alert")
-    running.wait(lambda: ["free space" in a["message"] for a in _alerts(running)] == [True], "an alert about it")
+    running.wait(
+        lambda: len(_ended(running.attempts("ldfd01vnq", "calibrate"))) == 2, "a full store"
+    )
+    running.wait(
+        lambda: any("calibrator-1: paused: the store" in line for line in _trouble(running)),
+        "the alert",
+    )
+    running.wait(
+        lambda: ["free space" in a["message"] for a in _alerts(running)] == [True],
+        "an alert about it",
+    )
     (attempt, *_) = running.attempts("ldfd01vnq", "calibrate")
     assert attempt["error_kind"] == "outage"
     assert "free space" in attempt["error"]
     assert running.state("ldfd01vnq") in ("fetched", "calibrating", "ingesting")
     dataset = running.client.dataset("ldfd01vnq")
-    assert {(run["current"], "free space" in run["error"]) for run in dataset["runs"]} == {(False, True)}
+    assert {(run["current"], "free space" in run["error"]) for run in dataset["runs"]} == {
+        (False, True)
+    }
     assert {file["origin"] for file in dataset["files"]} == {"raw"}
     subprocess.run(["mount", "-o", "remount,size=400m", small_store], check=True)
     end = time.time()
@@ -221,12 +256,22 @@ def test_full_store(
 
 def test_every_process_killed_in_turn(start: Start, data_dir: Path, tmp_path: Path) -> None:
     running = start()
-    names = {"postgres", "valkey", "archive", "calibrator-1", "ingestor", "monitor-worker", "monitor"}
+    names = {
+        "postgres",
+        "valkey",
+        "archive",
+        "calibrator-1",
+        "ingestor",
+        "monitor-worker",
+        "monitor",
+    }
     assert set(running.machine.pids()) == names
     for number, name in enumerate(running.machine.pids()):
         killed = running.machine.pids()[name]
         running.kill(name)
-        running.wait(lambda name=name, killed=killed: running.machine.pids()[name] != killed, f"{name} again")
+        running.wait(
+            lambda name=name, killed=killed: running.machine.pids()[name] != killed, f"{name} again"
+        )
         rootname, source = f"ldfd0{number}vlq", tmp_path / name
         source.mkdir()
         for suffix in ("rawacq", "spt"):
@@ -238,7 +283,9 @@ def test_every_process_killed_in_turn(start: Start, data_dir: Path, tmp_path: Pa
         assert running.state(rootname) == "ingested"
         assert time.monotonic() - end < MINUTE
         assert running.events(rootname).count("dataset.ingested") == 1
-    running.wait(lambda: running.client._get("/health/ready") == {"status": "ok"}, "everything to be there")
+    running.wait(
+        lambda: running.client._get("/health/ready") == {"status": "ok"}, "everything to be there"
+    )
 
 
 class _Up:
@@ -250,10 +297,21 @@ class _Up:
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "cosmo", "up", "--port", "0"),
-                *("--data-dir", str(data_dir), "--source", str(source), "--references", str(references)),
+                *(
+                    "--data-dir",
+                    str(data_dir),
+                    "--source",
+                    str(source),
+                    "--references",
+                    str(references),
+                ),
             ],
             # The plain CalCOS runs long enough to be met at work.
-            env={**os.environ, "COSMO_ARCHIVE__SCAN_SECONDS": "1", "COSMO_CALIBRATOR__ACCELERATION": "off"},
+            env={
+                **os.environ,
+                "COSMO_ARCHIVE__SCAN_SECONDS": "1",
+                "COSMO_CALIBRATOR__ACCELERATION": "off",
+            },
             stdout=self._log.open("wb"),
             stderr=subprocess.STDOUT,
         )
@@ -265,7 +323,9 @@ class _Up:
 
     def calcos(self) -> bool:
         """Whether CalCOS is at work."""
-        worker = next(process for process in self.tree() if process.cmdline()[-1:] == ["services.calibrator"])
+        worker = next(
+            process for process in self.tree() if process.cmdline()[-1:] == ["services.calibrator"]
+        )
         below = (process for template in worker.children() for process in template.children())
         return any(sum(process.cpu_times()[:2]) > 1.0 for process in below)
 
@@ -303,12 +363,18 @@ class _Up:
 
 
 def _calibrations(client: Client, rootname: str) -> list[dict[str, Any]]:
-    attempts = [{"at": i["at"], **i["detail"]} for i in client.timeline(rootname) if i["name"] == "attempt.started"]
+    attempts = [
+        {"at": i["at"], **i["detail"]}
+        for i in client.timeline(rootname)
+        if i["name"] == "attempt.started"
+    ]
     return [attempt for attempt in attempts if attempt["stage"] == "calibrate"]
 
 
 def test_up_killed_whole(data_dir: Path, tmp_path: Path) -> None:
-    """Also: an incomplete association is let through by the command line, and its run says what was missing."""
+    """Also: an incomplete association is let through by the command line, and its run says what was
+    missing.
+    """
     folder, source, root = tmp_path / "data", tmp_path / "source", "ldfd01010"
     _exposure(data_dir, source, "ldfd01vnq", association=True)
     with fits.open(data_dir / root / "raw" / f"{root}_asn.fits.gz") as hdus:
@@ -318,7 +384,9 @@ def test_up_killed_whole(data_dir: Path, tmp_path: Path) -> None:
 
     up = _Up(folder, source, data_dir / "references")
     try:
-        up.wait(lambda client: client.dataset(root)["missing"] == missing, "the incomplete association")
+        up.wait(
+            lambda client: client.dataset(root)["missing"] == missing, "the incomplete association"
+        )
         assert up.client().dataset(root)["state"] == "discovered"
         command = [sys.executable, "-m", "cosmo", "force", root, "--data-dir", str(folder)]
         subprocess.run(command, check=True, capture_output=True)
@@ -333,7 +401,8 @@ def test_up_killed_whole(data_dir: Path, tmp_path: Path) -> None:
         up.wait(lambda client: len(_calibrations(client, root)) == 2, "a second attempt")
         assert _started(_calibrations(up.client(), root)[1]) - end < MINUTE
 
-        # now the supervisor alone, whose servers need a moment to end: the next start has to wait for them
+        # now the supervisor alone, whose servers need a moment to end: the next start has to wait
+        # for them
         up.wait(lambda _client: up.calcos(), "CalCOS to run again")
         up.kill(up.tree()[:1])
         end = time.time()
@@ -347,7 +416,11 @@ def test_up_killed_whole(data_dir: Path, tmp_path: Path) -> None:
         assert [attempt["outcome"] for attempt in tries].count("done") == 1
         (run,) = [run for run in dataset["runs"] if run["current"]]
         assert run["accepted_missing"] == missing
-        assert sorted(run["inputs"]) == ["ldfd01010_asn.fits", "ldfd01vnq_rawtag_a.fits", "ldfd01vnq_spt.fits.gz"]
+        assert sorted(run["inputs"]) == [
+            "ldfd01010_asn.fits",
+            "ldfd01vnq_rawtag_a.fits",
+            "ldfd01vnq_spt.fits.gz",
+        ]
         names = [item["name"] for item in client.timeline(root)]
         events = ("dataset.forced", "dataset.fetched", "dataset.calibrated", "dataset.ingested")
         assert [names.count(event) for event in events] == [1, 1, 1, 2]

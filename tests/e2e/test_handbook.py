@@ -1,4 +1,6 @@
-"""The handbook's own examples of recalibration, over HTTP, on a real association; and their pages in a browser.
+"""The handbook's own examples of recalibration, over HTTP, on a real association.
+
+And their pages in a browser.
 
 They take CalCOS minutes: COSMO_TEST_HANDBOOK=1 runs them.
 """
@@ -17,7 +19,9 @@ from tests.e2e.plots import plots
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.skipif(os.environ.get("COSMO_TEST_HANDBOOK") != "1", reason="COSMO_TEST_HANDBOOK=1 runs it"),
+    pytest.mark.skipif(
+        os.environ.get("COSMO_TEST_HANDBOOK") != "1", reason="COSMO_TEST_HANDBOOK=1 runs it"
+    ),
 ]
 
 Running = Any
@@ -30,19 +34,27 @@ BOXCAR = {
 }
 NARROW = {
     "extraction": {
-        "twozone": {"FUVA": {"LOWER_OUTER": 0.1, "LOWER_INNER": 0.1, "UPPER_INNER": 0.9, "UPPER_OUTER": 0.9}},
+        "twozone": {
+            "FUVA": {"LOWER_OUTER": 0.1, "LOWER_INNER": 0.1, "UPPER_INNER": 0.9, "UPPER_OUTER": 0.9}
+        },
     }
 }
 
 
 @pytest.fixture(scope="module")
 def calibrate(processed: Running) -> Calibrate:
-    """Run of a recipe to its end; returns the recalibration, with its comparison to the default under ``compared``."""
+    """Run of a recipe to its end.
+
+    Returns the recalibration, with its comparison to the default under ``compared``.
+    """
 
     def run(recipe: dict[str, Any]) -> dict[str, Any]:
         client = processed.client
         found = client.recalibrate(ROOT, recipe)
-        processed.wait(lambda: client.calibration(found["id"])["state"] in ("done", "failed"), "the recalibration")
+        processed.wait(
+            lambda: client.calibration(found["id"])["state"] in ("done", "failed"),
+            "the recalibration",
+        )
         found = client.calibration(found["id"])
         assert found["state"] == "done", found["error"]
         return {**found, "compared": client.compare(ROOT, found["run_id"])}
@@ -52,7 +64,11 @@ def calibrate(processed: Running) -> Calibrate:
 
 def header(found: dict[str, Any], keyword: str) -> tuple[Any, Any]:
     """Value of a keyword in both spectra, where they differ."""
-    return next((item["first"], item["second"]) for item in found["compared"]["headers"] if item["keyword"] == keyword)
+    return next(
+        (item["first"], item["second"])
+        for item in found["compared"]["headers"]
+        if item["keyword"] == keyword
+    )
 
 
 def test_switch_to_boxcar(calibrate: Calibrate) -> None:
@@ -62,7 +78,9 @@ def test_switch_to_boxcar(calibrate: Calibrate) -> None:
     assert segment["mean_ratio"] == pytest.approx(1.0, abs=0.03)
     one, other = (totals["net"] for totals in segment["totals"])
     assert other == pytest.approx(one, rel=0.01)
-    assert {change["keyword"] for change in found["changes"] if change["change"] == "HeaderEdit"} >= {
+    assert {
+        change["keyword"] for change in found["changes"] if change["change"] == "HeaderEdit"
+    } >= {
         "XTRCTALG",
         "TRCECORR",
         "ALGNCORR",
@@ -82,7 +100,9 @@ def test_without_the_first_two_exposures(calibrate: Calibrate) -> None:
     assert other / one == pytest.approx(after / before, rel=0.1)  # the source varies
 
 
-def test_another_flat(calibrate: Calibrate, processed: Running, data_dir: Path, tmp_path: Path) -> None:
+def test_another_flat(
+    calibrate: Calibrate, processed: Running, data_dir: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "twice_flat.fits"
     with fits.open(data_dir / "references" / "z6n16117l_flat.fits.gz") as hdus:
         for hdu in hdus[1:]:
@@ -95,14 +115,21 @@ def test_another_flat(calibrate: Calibrate, processed: Running, data_dir: Path, 
     assert segment["mean_ratio"] == pytest.approx(0.5, abs=1e-3)
 
 
-def test_narrow_zones_and_the_pages(calibrate: Calibrate, processed: Running, browser: Browser) -> None:
+def test_narrow_zones_and_the_pages(
+    calibrate: Calibrate, processed: Running, browser: Browser
+) -> None:
     found = calibrate({**NARROW, "sub_exposures": {"every": 600}})
     (segment,) = found["compared"]["segments"]
     one, other = segment["totals"]
     assert other["background"] < 0.6 * one["background"]
     assert segment["mean_ratio"] == pytest.approx(1.0, abs=0.06)
     curve = processed.client.light_curve(found["id"])
-    assert {row["exposure"] for row in curve} == {"ldfd01vnq", "ldfd01vpq", "ldfd01vrq", "ldfd01vtq"}
+    assert {row["exposure"] for row in curve} == {
+        "ldfd01vnq",
+        "ldfd01vpq",
+        "ldfd01vrq",
+        "ldfd01vtq",
+    }
     for width in (1200, 400):
         browser.resize(width, 900)
         browser.open(f"{processed.machine.url}/calibrations/{found['id']}")

@@ -56,7 +56,11 @@ def test_real_association(processed: Running, data_dir: Path) -> None:
     dataset = client.dataset("ldfd01vpq")
     assert dataset["rootname"] == "ldfd01010"
     (run,) = dataset["runs"]
-    assert (set(run["randseeds"].values()), run["exit_status"], run["calcos_version"]) == ({1}, 0, "3.6.2")
+    assert (set(run["randseeds"].values()), run["exit_status"], run["calcos_version"]) == (
+        {1},
+        0,
+        "3.6.2",
+    )
     assert "ldfd01vnq_rawtag_a.fits.gz" in run["inputs"]
     assert run["references"]["23n1744jl_lamp.fits"]["keyword"] == "LAMPTAB"
     assert set(run["switches"]["acceleration"].values()) == {"PERFORM"}
@@ -65,7 +69,9 @@ def test_real_association(processed: Running, data_dir: Path) -> None:
     assert run["peak_rss_mb"] > 200
     assert "CALCOS" in run["trailer"]
     assert sum(file["size"] for file in dataset["files"]) < 120e6
-    names = [item["name"] for item in client.timeline("ldfd01010") if item["name"] != "attempt.started"]
+    names = [
+        item["name"] for item in client.timeline("ldfd01010") if item["name"] != "attempt.started"
+    ]
     assert names == [
         "dataset.discovered",
         "dataset.fetched",
@@ -77,7 +83,9 @@ def test_real_association(processed: Running, data_dir: Path) -> None:
 
     # nothing changed, so nothing is done again
     processed.scan(data_dir / "ldfd01010" / "raw")
-    assert len([item for item in client.timeline("ldfd01010") if item["name"] != "attempt.started"]) == len(names)
+    assert len(
+        [item for item in client.timeline("ldfd01010") if item["name"] != "attempt.started"]
+    ) == len(names)
 
 
 def _check_formats(running: Running, dataset: dict[str, Any]) -> None:
@@ -104,7 +112,9 @@ def _check_formats(running: Running, dataset: dict[str, Any]) -> None:
 
 @pytest.fixture
 def small(data_dir: Path, tmp_path: Path) -> Path:
-    """Folder of the real association cut down to its first exposure, which CalCOS does in some 12 s."""
+    """Folder of the real association cut down to its first exposure, which CalCOS does in some 12
+    s.
+    """
     folder = tmp_path / "small"
     folder.mkdir()
     raw = data_dir / "ldfd01010" / "raw"
@@ -138,7 +148,11 @@ def test_faults_in_the_middle_of_a_run(running: Running, small: Path) -> None:
         running.kill(server)
     running.wait_for("ldfd01010", "ingested", "failed")
     assert running.state("ldfd01010") == "ingested"
-    assert [item["outcome"] for item in running.attempts("ldfd01010", "calibrate")] == ["failed", "given back", "done"]
+    assert [item["outcome"] for item in running.attempts("ldfd01010", "calibrate")] == [
+        "failed",
+        "given back",
+        "done",
+    ]
     dataset = running.client.dataset("ldfd01010")
     runs = [(run["attempt"], run["signal"], run["current"]) for run in reversed(dataset["runs"])]
     assert runs == [(1, "SIGKILL", False), (2, "SIGKILL", False), (2, None, True)]

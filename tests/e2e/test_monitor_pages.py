@@ -29,7 +29,11 @@ def darks(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Iterator[
 
         async def add() -> None:
             database = Database(environment["COSMO_DATABASE_URL"])
-            await add_file(database, Store(environment["COSMO_STORE_URL"]), data_dir / "darks" / "orbital_info.json.gz")
+            await add_file(
+                database,
+                Store(environment["COSMO_STORE_URL"]),
+                data_dir / "darks" / "orbital_info.json.gz",
+            )
             await database.dispose()
 
         asyncio.run(add())
@@ -61,8 +65,13 @@ def test_the_index_leads_to_a_monitor(darks: Running, browser: Browser) -> None:
     assert browser.errors == []
 
 
-def test_a_point_tells_and_leads_nowhere_without_a_dataset(darks: Running, browser: Browser) -> None:
-    """Measurements of others have none; points of COSMO's own are clicked in the demonstration's test."""
+def test_a_point_tells_and_leads_nowhere_without_a_dataset(
+    darks: Running, browser: Browser
+) -> None:
+    """Measurements of others have none.
+
+    Points of COSMO's own are clicked in the demonstration's test.
+    """
     _open(browser, darks, "fuv-dark")
     rate = Plot(browser, "/rate")
     assert "FUV" in rate.hover()
@@ -85,7 +94,9 @@ def test_the_legend_toggles_a_segment(darks: Running, browser: Browser) -> None:
 
 @pytest.mark.parametrize("name", ["fuv-dark", "dark-orbit"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_figures_are_drawn_in_both_colour_schemes(darks: Running, browser: Browser, name: str, scheme: str) -> None:
+def test_figures_are_drawn_in_both_colour_schemes(
+    darks: Running, browser: Browser, name: str, scheme: str
+) -> None:
     browser.prefer(scheme)
     _open(browser, darks, name)
     browser.evaluate("window.scrollTo(0, document.body.scrollHeight)")
@@ -93,13 +104,18 @@ def test_figures_are_drawn_in_both_colour_schemes(darks: Running, browser: Brows
     ink = browser.evaluate("getComputedStyle(document.querySelector('.xtick text')).fill")
     level = sum(map(int, ink.removeprefix("rgb(").rstrip(")").split(","))) / 3
     assert level > 150 if scheme == "dark" else level < 105
-    assert "WebGL is not supported" not in browser.evaluate("document.body.innerText")  # Plotly's words for any reason
+    assert "WebGL is not supported" not in browser.evaluate(
+        "document.body.innerText"
+    )  # Plotly's words for any reason
     assert browser.errors == []
 
 
 def test_a_picture_is_drawn_without_inline_styles(darks: Running, browser: Browser) -> None:
     browser.open(f"{darks.machine.url}/api/v1/monitors/fuv-dark/figures/rate?format=svg")
-    browser.wait("document.documentElement.tagName === 'svg' && document.querySelectorAll('use').length > 100")
+    browser.wait(
+        "document.documentElement.tagName === 'svg' && document.querySelectorAll('use').length > "
+        "100"
+    )
     assert browser.errors == []
 
 
@@ -130,13 +146,16 @@ def test_panels_stand_beside_each_other_where_there_is_room(
     browser.evaluate(f"{figure}.scrollIntoView()")
     browser.wait(f"{figure}.dataset.drawn === 'yes'")
     left = (
-        f"new Set(Object.entries({figure}._fullLayout).filter(([n]) => /^xaxis/.test(n)).map(([, a]) => a.domain[0]))"
+        f"new Set(Object.entries({figure}._fullLayout).filter(([n]) => "
+        "/^xaxis/.test(n)).map(([, a]) => a.domain[0]))"
     )
     assert browser.evaluate(f"{left}.size") == columns
     assert browser.errors == []
 
 
-@pytest.mark.parametrize("path", ["/monitors", "/monitors/fuv-dark", "/monitors/dark-orbit", "/monitors/nuv-dark"])
+@pytest.mark.parametrize(
+    "path", ["/monitors", "/monitors/fuv-dark", "/monitors/dark-orbit", "/monitors/nuv-dark"]
+)
 def test_a_phone_needs_no_sideways_scroll(darks: Running, browser: Browser, path: str) -> None:
     browser.resize(360, 740, touch=True)
     browser.open(f"{darks.machine.url}{path}")

@@ -1,4 +1,6 @@
-"""Random faults of every process of ``cosmo up``, its servers included: nothing lost, nothing double."""
+"""Random faults of every process of ``cosmo up``, its servers included: nothing lost, nothing
+double.
+"""
 
 import os
 from pathlib import Path
@@ -19,7 +21,9 @@ _SECONDS, _PAUSE, _LONGEST = 30.0, 0.8, 4.0
 
 def test_a_seed_draws_the_same_faults_again() -> None:
     faults = draw_faults(_SEED, 600.0, 5.0, 20.0)
-    assert faults == draw_faults(_SEED, 600.0, 5.0, 20.0) != draw_faults(_SEED + 1, 600.0, 5.0, 20.0)
+    assert (
+        faults == draw_faults(_SEED, 600.0, 5.0, 20.0) != draw_faults(_SEED + 1, 600.0, 5.0, 20.0)
+    )
     assert {fault.kind for fault in faults} == set(Kind)
     for kind in (Kind.KILL, Kind.PAUSE, Kind.RESTART):
         assert {fault.target for fault in faults if fault.kind is kind} >= set(PROCESSES)
@@ -34,7 +38,9 @@ async def test_what_is_lost_or_left_undone_is_seen(database: Database, tmp_path:
         await session.flush()
         detail = {"origin": "raw", "rows": {"acqs": 1}}
         session.add(Event(name="dataset.ingested", dataset_id=dataset.id, detail=detail))
-    found = await find_violations(database, Store(str(tmp_path)), {"ldfd01vlq_rawacq.fits": "00"}, {"ldzzzza1q"})
+    found = await find_violations(
+        database, Store(str(tmp_path)), {"ldfd01vlq_rawacq.fits": "00"}, {"ldzzzza1q"}
+    )
     assert sorted((violation.subject, violation.message) for violation in found) == [
         ("ldfd01vlq", "discovered, not ingested"),
         ("ldfd01vlq (raw)", "{}, not {'acqs': 1}"),
@@ -46,7 +52,9 @@ async def test_what_is_lost_or_left_undone_is_seen(database: Database, tmp_path:
 @pytest.mark.e2e
 def test_nothing_is_lost_or_double(tmp_path: Path) -> None:
     real = _DATA if _DATA.is_dir() else None
-    report = Run(_SEED, _SECONDS, _PAUSE, _LONGEST, portions=8, patience=120.0, real=real).carry_out(tmp_path)
+    report = Run(
+        _SEED, _SECONDS, _PAUSE, _LONGEST, portions=8, patience=120.0, real=real
+    ).carry_out(tmp_path)
     assert report.violations == [], report
     assert sum(report.injected.values()) > sum(report.missed.values())
     # Connections can be ended only while their server is there.

@@ -36,7 +36,9 @@ def _free_port() -> int:
 
 
 class Deployment:
-    """Three services as a deployment starts them: each by itself, with its own probes, on servers that come and go."""
+    """Three services as a deployment starts them: each by itself, with its own probes, on servers
+    that come and go.
+    """
 
     def __init__(self, folder: Path, data_dir: Path) -> None:
         self.postgres, self.valkey = EmbeddedPostgres(folder), EmbeddedValkey(folder)
@@ -69,7 +71,9 @@ class Deployment:
     def probe(self, name: str, what: str) -> tuple[int, str]:
         """Status and body of a probe."""
         prefix = "/api/v1" if name == "monitor" else ""
-        answer = httpx.get(f"http://127.0.0.1:{self._ports[name]}{prefix}/health/{what}", timeout=10)
+        answer = httpx.get(
+            f"http://127.0.0.1:{self._ports[name]}{prefix}/health/{what}", timeout=10
+        )
         return answer.status_code, answer.text
 
     def wait(self, condition: Callable[[], bool], what: str) -> None:
@@ -77,23 +81,36 @@ class Deployment:
         deadline = time.monotonic() + MINUTE
         while time.monotonic() < deadline:
             for name, process in self.processes.items():
-                assert process.poll() is None, f"{name} ended:\n{self.log(name).read_text()[-2000:]}"
+                assert process.poll() is None, (
+                    f"{name} ended:\n{self.log(name).read_text()[-2000:]}"
+                )
             with contextlib.suppress(httpx.TransportError):
                 if condition():
                     return
             time.sleep(0.2)
         pytest.fail(f"waited {MINUTE:.0f} s for {what}")
 
+    def wait_status(self, name: str, probe: str, status: int) -> None:
+        """Wait until a probe of a service answers with a status."""
+        self.wait(lambda: self.probe(name, probe)[0] == status, f"{name}/{probe}: {status}")
+
+    def wait_message(self, name: str, message: str) -> None:
+        """Wait until a service says why it is not ready."""
+        self.wait(lambda: message in self.probe(name, "ready")[1], f"{name}: {message}")
+
     def wait_ready(self) -> None:
         """Wait until every service is ready."""
         for name in SERVICES:
-            self.wait(lambda name=name: self.probe(name, "ready")[0] == 200, f"{name} to be ready")  # type: ignore[misc]
+            self.wait_status(name, "ready", 200)
 
     def offer(self, rootname: str) -> None:
         """Put the real acquisition into the source, as if it were another visit's."""
         self.source.mkdir(exist_ok=True)
         for suffix in ("rawacq", "spt"):
-            shutil.copyfile(self._raw / f"ldfd01vlq_{suffix}.fits.gz", self.source / f"{rootname}_{suffix}.fits.gz")
+            shutil.copyfile(
+                self._raw / f"ldfd01vlq_{suffix}.fits.gz",
+                self.source / f"{rootname}_{suffix}.fits.gz",
+            )
 
     def state(self, rootname: str) -> Any:
         """State of a dataset; None where there is none."""
@@ -149,20 +166,24 @@ def test_services_wait_for_their_servers(deployment: Deployment) -> None:
     for name in SERVICES:
         deployment.start(name)
     for name in SERVICES:
-        deployment.wait(lambda name=name: deployment.probe(name, "live")[0] == 200, f"{name} to live")  # type: ignore[misc]
+        deployment.wait_status(name, "live", 200)
         status, body = deployment.probe(name, "ready")
         assert status == 503
         assert "does not answer" in body
-    deployment.wait(lambda: "waiting for Postgres" in deployment.log("ingestor").read_text(), "a clear log")
+    deployment.wait(
+        lambda: "waiting for Postgres" in deployment.log("ingestor").read_text(), "a clear log"
+    )
 
     # Postgres comes: the workers miss the broker, and the web process says so for them
     deployment.postgres.start()
     for name in ("ingestor", "monitor"):
-        deployment.wait(lambda name=name: "broker does not answer" in deployment.probe(name, "ready")[1], "its turn")  # type: ignore[misc]
+        deployment.wait_message(name, "broker does not answer")
         assert deployment.probe(name, "ready")[0] == 503
     deployment.valkey.start()
     deployment.wait_ready()
-    deployment.wait(lambda: deployment.state("ldfd01vlq") is DatasetState.INGESTED, "the work to be done")
+    deployment.wait(
+        lambda: deployment.state("ldfd01vlq") is DatasetState.INGESTED, "the work to be done"
+    )
 
     # both are lost in the middle of everything, scans too
     _kill(deployment.valkey)
@@ -172,7 +193,9 @@ def test_services_wait_for_their_servers(deployment: Deployment) -> None:
     deployment.wait(lambda: deployment.probe("archive", "ready")[0] == 503, "the archive to notice")
     deployment.postgres.start()
     deployment.valkey.start()
-    deployment.wait(lambda: deployment.state("ldfd02vlq") is DatasetState.INGESTED, "the work after the outage")
+    deployment.wait(
+        lambda: deployment.state("ldfd02vlq") is DatasetState.INGESTED, "the work after the outage"
+    )
     deployment.wait_ready()
 
     # Postgres stands still, which breaks no connection
@@ -183,10 +206,13 @@ def test_services_wait_for_their_servers(deployment: Deployment) -> None:
         process.suspend()
     deployment.offer("ldfd03vlq")
     for name in SERVICES:
-        deployment.wait(lambda name=name: deployment.probe(name, "ready")[0] == 503, f"{name} to notice")  # type: ignore[misc]
+        deployment.wait_status(name, "ready", 503)
     for process in family:
         process.resume()
-    deployment.wait(lambda: deployment.state("ldfd03vlq") is DatasetState.INGESTED, "the work after the standstill")
+    deployment.wait(
+        lambda: deployment.state("ldfd03vlq") is DatasetState.INGESTED,
+        "the work after the standstill",
+    )
     deployment.wait_ready()
 
     # a worker can stop without the broker
@@ -208,7 +234,7 @@ def test_an_outdated_schema_is_refused(deployment: Deployment) -> None:
     for name in ("ingestor", "monitor"):
         deployment.log(name).unlink(missing_ok=True)
         deployment.start(name)
-        deployment.wait(lambda name=name: deployment.probe(name, "live")[0] == 200, f"{name} to live")  # type: ignore[misc]
+        deployment.wait_status(name, "live", 200)
     deployment.postgres.start()
     for name in ("ingestor", "monitor"):
         assert deployment.processes.pop(name).wait(timeout=30) != 0

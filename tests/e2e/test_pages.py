@@ -12,11 +12,13 @@ pytestmark = pytest.mark.e2e
 
 Running = Any
 
-# Lowest contrast (WCAG 2.2, success criterion 1.4.3) of a text with what is behind it, over all texts in the page.
+# Lowest contrast (WCAG 2.2, success criterion 1.4.3) of a text with what is behind it, over all
+# texts in the page.
 _CONTRAST = """(() => {
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   const parse = (text) => text.match(/[\\d.]+/g).map(Number);
-  const linear = (value) => value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4;
+  const linear = (value) => value / 255 <= 0.04045 ? value / 255 / 12.92 :
+    ((value / 255 + 0.055) / 1.055) ** 2.4;
   const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
   const behind = (node) => {
     for (; node; node = node.parentElement) {
@@ -29,10 +31,13 @@ _CONTRAST = """(() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const text = walker.currentNode.data.trim(), node = walker.currentNode.parentElement;
-    if (!text || !node.getClientRects().length || ["SCRIPT", "OPTION"].includes(node.tagName)) continue;
+    if (!text || !node.getClientRects().length || ["SCRIPT",
+      "OPTION"].includes(node.tagName)) continue;
     const style = getComputedStyle(node), back = behind(node), share = Number(style.opacity);
-    const front = parse(style.color).slice(0, 3).map((value, i) => share * value + (1 - share) * back[i]);
-    const [high, low] = [light(front), light(back)].sort((p, q) => q - p), ratio = (high + 0.05) / (low + 0.05);
+    const front = parse(style.color).slice(0, 3).map((value,
+      i) => share * value + (1 - share) * back[i]);
+    const [high, low] = [light(front), light(back)].sort((p, q) => q - p),
+      ratio = (high + 0.05) / (low + 0.05);
     if (ratio < worst.ratio) worst = { ratio, text: text.slice(0, 60) };
   }
   return worst;
@@ -74,7 +79,9 @@ def _place(browser: Browser, across: float) -> tuple[float, float]:
 
 
 def _point(browser: Browser, across: float) -> tuple[float, float]:
-    """Wavelength (Angstrom) and flux (erg/s/cm2/A) that the plot tells of its first segment at a place."""
+    """Wavelength (Angstrom) and flux (erg/s/cm2/A) that the plot tells of its first segment at a
+    place.
+    """
     browser.mouse("mouseMoved", *_place(browser, across))
     text = browser.evaluate(_READOUT)
     found = re.match(r"\w+: ([\d.]+) Å, (-?[\d.e+-]+) ± ([\d.e+-]+)", text)
@@ -103,8 +110,15 @@ def test_overview_leads_to_the_dataset(processed: Running, browser: Browser) -> 
 def test_spectrum_reads_and_zooms(processed: Running, browser: Browser) -> None:
     _open_spectrum(browser, processed)
     segment = processed.client.spectrum("ldfd01010", product="x1dsum")["segments"][0]
-    good = [wave for wave, weight in zip(segment["wavelength"], segment["dq_wgt"], strict=True) if weight > 0]
-    fluxes = {round(wave, 2): flux for wave, flux in zip(segment["wavelength"], segment["flux"], strict=True)}
+    good = [
+        wave
+        for wave, weight in zip(segment["wavelength"], segment["dq_wgt"], strict=True)
+        if weight > 0
+    ]
+    fluxes = {
+        round(wave, 2): flux
+        for wave, flux in zip(segment["wavelength"], segment["flux"], strict=True)
+    }
 
     # the whole range, and the flux that the API has there
     left, right = _point(browser, 0.0)[0], _point(browser, 1.0)[0]
@@ -134,7 +148,8 @@ def test_only_the_segment_under_the_pointer_is_read(processed: Running, browser:
     # A second segment as long as the first, as far away as it is long, with a hole in its middle.
     browser.evaluate(
         "(() => { const first = segments[0], long = first.x.at(-1) - first.x[0];"
-        " const part = (values) => values.filter((_, i) => Math.abs(i / values.length - 0.5) > 0.2);"
+        " const part = (values) => values.filter((_, i) => Math.abs(i / values.length - 0.5) > "
+        "0.2);"
         " const x = part(first.x).map((wave) => wave + 2 * long);"
         " segments.push({ ...first, name: 'OTHER', x, y: part(first.y), e: part(first.e) });"
         " view = wholeView(); draw(); })()"
@@ -160,14 +175,20 @@ def test_the_form_of_a_recipe_keeps_what_was_typed(processed: Running, browser: 
 
     def fill(name: str, value: str) -> dict[str, Any]:
         field = f"{form}.{name}"
-        browser.evaluate(f"{field}.value = {json.dumps(value)}; {field}.dispatchEvent(new Event('change'))")
+        browser.evaluate(
+            f"{field}.value = {json.dumps(value)}; {field}.dispatchEvent(new Event('change'))"
+        )
         recipe: dict[str, Any] = json.loads(browser.evaluate(f"{form}.recipe.value"))
         return recipe
 
     browser.evaluate(f"{form}.recipe.value = {json.dumps(json.dumps(typed))}")
-    assert fill("omit", "flatcorr, backcorr")["switches"] == typed["switches"] | {"BACKCORR": "OMIT"}
+    assert fill("omit", "flatcorr, backcorr")["switches"] == typed["switches"] | {
+        "BACKCORR": "OMIT"
+    }
     boxcar = fill("algorithm", "BOXCAR")
-    assert boxcar["switches"] == typed["switches"] | dict.fromkeys(("BACKCORR", "TRCECORR", "ALGNCORR"), "OMIT")
+    assert boxcar["switches"] == typed["switches"] | dict.fromkeys(
+        ("BACKCORR", "TRCECORR", "ALGNCORR"), "OMIT"
+    )
     assert boxcar["keywords"] == {"XTRCTALG": "BOXCAR", "RANDSEED": 7}
     assert fill("every", "20")["sub_exposures"] == {"every": 20}
     for name in ("omit", "algorithm", "every"):
@@ -214,7 +235,9 @@ def test_a_phone_needs_no_sideways_scroll(processed: Running, browser: Browser) 
         ("/nonesuch", "/nonesuch"),
     ],
 )
-def test_bad_requests_get_a_page_that_says_why(processed: Running, browser: Browser, path: str, said: str) -> None:
+def test_bad_requests_get_a_page_that_says_why(
+    processed: Running, browser: Browser, path: str, said: str
+) -> None:
     browser.open(f"{processed.machine.url}{path}")
     status = browser.evaluate("performance.getEntriesByType('navigation')[0].responseStatus")
     assert status in (400, 404)
@@ -229,7 +252,11 @@ def test_a_filter_narrows_the_list(processed: Running, browser: Browser) -> None
     browser.open(f"{processed.machine.url}/datasets")
     browser.evaluate("document.querySelector('[name=kind]').value = 'acquisition'")
     browser.evaluate("document.querySelector('.filters button').click()")
-    browser.wait("location.search.includes('kind=acquisition') && document.readyState === 'complete'")
-    names = browser.evaluate("[...document.querySelectorAll('td a')].map((link) => link.textContent)")
+    browser.wait(
+        "location.search.includes('kind=acquisition') && document.readyState === 'complete'"
+    )
+    names = browser.evaluate(
+        "[...document.querySelectorAll('td a')].map((link) => link.textContent)"
+    )
     assert names == ["ldfd01vlq"]
     assert browser.errors == []

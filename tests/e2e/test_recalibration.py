@@ -1,4 +1,6 @@
-"""A simulated visit, calibrated and recalibrated through the services, the API and the command line."""
+"""A simulated visit, calibrated and recalibrated through the services, the API and the command
+line.
+"""
 
 import json
 import random
@@ -61,7 +63,10 @@ def visit(folder: Path) -> Iterator[Running]:
 
 
 RANDOM = 12
-"""Random recipes that go through the services; the tests of the calibrator run more of them, for many modes."""
+"""Random recipes that go through the services.
+
+The tests of the calibrator run more of them, for many modes.
+"""
 
 
 def cosmo(running: Running, *arguments: str | Path | int) -> subprocess.CompletedProcess[str]:
@@ -83,7 +88,11 @@ def test_recalibration(visit: Running, tmp_path: Path) -> None:
     default = products(visit)
     options = ("--set", "SDQFLAGS=8", "--omit", "FLATCORR,BACKCORR", "--json")
     rehearsed = json.loads(cosmo(visit, "recalibrate", SCIENCE, *options, "--dry-run").stdout)
-    edits = {(item["keyword"], item["new"]) for item in rehearsed["changes"] if item["file"].startswith(SCIENCE)}
+    edits = {
+        (item["keyword"], item["new"])
+        for item in rehearsed["changes"]
+        if item["file"].startswith(SCIENCE)
+    }
     assert edits == {("SDQFLAGS", 8), ("FLATCORR", "OMIT"), ("BACKCORR", "OMIT"), ("RANDSEED", 1)}
     assert (rehearsed["state"], rehearsed["run_id"]) == ("done", None)
     assert "XTRACTAB" in {item["keyword"] for item in rehearsed["references"].values()}
@@ -126,7 +135,9 @@ def test_recalibration(visit: Running, tmp_path: Path) -> None:
 def fill(browser: Browser, name: str, value: str) -> None:
     """Put a value into a field of the form, as somebody at the keyboard does."""
     field = f"document.getElementById('recalibrate').elements.{name}"
-    browser.evaluate(f"{field}.value = {json.dumps(value)}; {field}.dispatchEvent(new Event('change'))")
+    browser.evaluate(
+        f"{field}.value = {json.dumps(value)}; {field}.dispatchEvent(new Event('change'))"
+    )
 
 
 def test_the_form_on_the_page(visit: Running, browser: Browser) -> None:
@@ -146,7 +157,9 @@ def test_the_form_on_the_page(visit: Running, browser: Browser) -> None:
     fill(browser, "token", visit.machine.token)
     browser.errors.clear()  # the browser notes the refusal
     browser.evaluate(f"{form}.requestSubmit()")
-    visit.wait(lambda: not browser.evaluate(f"{form}.elements.run.disabled"), "the changes to be listed")
+    visit.wait(
+        lambda: not browser.evaluate(f"{form}.elements.run.disabled"), "the changes to be listed"
+    )
     told = browser.evaluate(f"{form}.querySelector('.changes').innerText")
     assert f"{SCIENCE}_rawaccum.fits: [0] FLATCORR: PERFORM → OMIT" in told
     browser.evaluate(f"{form}.elements.run.click()")
@@ -157,7 +170,11 @@ def test_the_form_on_the_page(visit: Running, browser: Browser) -> None:
 
     for width in (1200, 400):
         browser.resize(width, 900)
-        for path in (f"/calibrations/{number}", f"/datasets/{ROOT}", f"/datasets/{ROOT}/comparison?second={run_id}"):
+        for path in (
+            f"/calibrations/{number}",
+            f"/datasets/{ROOT}",
+            f"/datasets/{ROOT}/comparison?second={run_id}",
+        ):
             browser.open(f"{visit.machine.url}{path}")
             assert browser.evaluate("document.documentElement.scrollWidth") <= width, path
         for plot in plots(browser):
@@ -182,12 +199,17 @@ def act(browser: Browser, running: Running, what: str) -> None:
     """Press the button of a recalibration's page, with a token."""
     button = "document.getElementById('control').elements.act"
     browser.wait(f"{button}.value === '{what}' && !document.getElementById('control').hidden")
-    browser.evaluate(f"document.getElementById('control').elements.token.value = {json.dumps(running.machine.token)}")
+    browser.evaluate(
+        "document.getElementById('control').elements.token.value = "
+        f"{json.dumps(running.machine.token)}"
+    )
     browser.evaluate(f"{button}.click()")
 
 
 def test_the_page_cancels_and_promotes(visit: Running, browser: Browser) -> None:
-    """What waits is cancelled, asked for again from the command line, and promoted when it is done."""
+    """What waits is cancelled, asked for again from the command line, and promoted when it is
+    done.
+    """
     recipe = {"switches": {"FLATCORR": "OMIT"}, "keywords": {"RANDSEED": 5}}
     browser.resize(400, 900)
     with paused(visit):
@@ -202,7 +224,9 @@ def test_the_page_cancels_and_promotes(visit: Running, browser: Browser) -> None
     again = json.loads(cosmo(visit, "recalibrate", ROOT, *options).stdout)
     assert (again["id"], again["state"]) == (found["id"], "queued")
     browser.open(f"{visit.machine.url}/calibrations/{found['id']}")
-    browser.wait("document.getElementById('found').dataset.state === 'done'")  # the page renews itself
+    browser.wait(
+        "document.getElementById('found').dataset.state === 'done'"
+    )  # the page renews itself
     run_id = visit.client.calibration(found["id"])["run_id"]
     act(browser, visit, "promote")
     browser.wait("document.body.innerText.includes('its products are the current ones')")
@@ -213,7 +237,9 @@ def test_the_page_cancels_and_promotes(visit: Running, browser: Browser) -> None
     assert visit.state(ROOT) == "ingested"
 
 
-def test_an_uploaded_flat_is_what_calcos_divides_by(visit: Running, folder: Path, tmp_path: Path) -> None:
+def test_an_uploaded_flat_is_what_calcos_divides_by(
+    visit: Running, folder: Path, tmp_path: Path
+) -> None:
     raw = folder / "raw" / f"{SCIENCE}_rawaccum.fits"
     name = fits.getval(raw, "FLATFILE").rsplit("$", 1)[-1]
     with fits.open(next((folder / "references").glob(f"{name}*"))) as hdus:
@@ -249,21 +275,28 @@ def test_refused_failed_and_cancelled(visit: Running, tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match="not among the exposures"):
         visit.client.recalibrate(ROOT, {"members": {"drop": ["lzzz01zzq"]}})
     found = visit.client.recalibrate(ROOT, {"keywords": {"RANDSEED": 4}})
-    visit.wait(lambda: visit.client.calibration(found["id"])["state"] != "queued", "the recalibration to start")
+    visit.wait(
+        lambda: visit.client.calibration(found["id"])["state"] != "queued",
+        "the recalibration to start",
+    )
     visit.client.cancel(found["id"])
     visit.wait(lambda: visit.calcos() is None, "CalCOS to be stopped")
     cancelled = visit.client.calibration(found["id"])
     assert (cancelled["state"], cancelled["run_id"]) == ("cancelled", None)
     with paused(visit):
         waiting = visit.client.recalibrate(ROOT, {"keywords": {"RANDSEED": 6}})
-        assert f"calibration {waiting['id']} cancelled" in cosmo(visit, "cancel", waiting["id"]).stdout
+        assert (
+            f"calibration {waiting['id']} cancelled" in cosmo(visit, "cancel", waiting["id"]).stdout
+        )
     assert visit.client.calibration(waiting["id"])["state"] == "cancelled"
 
 
 def test_random_recipes_are_refused_or_done(visit: Running, folder: Path) -> None:
     mode = mode_of({path.name: path for path in (folder / "raw").glob("*.fits")})
     worker = visit.machine.pids()["calibrator-1"]
-    outcomes = Counter(_outcome(visit, random_recipe(random.Random(number), mode)) for number in range(RANDOM))
+    outcomes = Counter(
+        _outcome(visit, random_recipe(random.Random(number), mode)) for number in range(RANDOM)
+    )
     assert outcomes["done"] > 1
     assert outcomes["refused"] > 1
     assert visit.machine.pids()["calibrator-1"] == worker
@@ -275,7 +308,10 @@ def _outcome(visit: Running, recipe: dict[str, Any]) -> str:
     except PermanentError as refused:
         assert len(str(refused)) > 30  # noqa: PT017 - a reason, not a type
         return "refused"
-    visit.wait(lambda: visit.client.calibration(number)["state"] in ("done", "failed"), "the recalibration's end")
+    visit.wait(
+        lambda: visit.client.calibration(number)["state"] in ("done", "failed"),
+        "the recalibration's end",
+    )
     found = visit.client.calibration(number)
     if found["state"] == "failed":
         assert found["error_kind"] in ("refused", "unsupported"), found

@@ -18,10 +18,21 @@ _CASE = "NUV G185M/1850 TAGFLASH"
 
 
 def _run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cosmo", "run", str(folder / "raw"), "--references", str(folder / "references")]
+    command = [
+        sys.executable,
+        "-m",
+        "cosmo",
+        "run",
+        str(folder / "raw"),
+        "--references",
+        str(folder / "references"),
+    ]
     root = Path(__file__).parents[2]
     return subprocess.run(
-        [*command, "--data-dir", str(folder / "data"), "--json", *options], cwd=root, capture_output=True, text=True
+        [*command, "--data-dir", str(folder / "data"), "--json", *options],
+        cwd=root,
+        capture_output=True,
+        text=True,
     )
 
 

@@ -13,7 +13,9 @@ pytestmark = pytest.mark.e2e
 _BEFORE, _AFTER = 57000.0, 58500.0
 _FLAGGED = ((167.0, 396.0, _BEFORE), (175.0, 416.0, _BEFORE))
 _NOT_FLAGGED = ((167.0, 348.0, _AFTER), (163.0, 415.0, _BEFORE))
-"""Level, column and date of superpixels: those sagged at the exposure's level or a higher one and before it count."""
+"""Level, column and date of superpixels: those sagged at the exposure's level or a higher one and
+before it count.
+"""
 
 
 def _content() -> bytes:

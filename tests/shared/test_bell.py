@@ -32,7 +32,9 @@ def work(broker: BellBroker) -> Iterator[Work]:
     def start(*, look_seconds: float) -> list[int]:
         done: list[int] = []
         declare_actors(broker, "fetch", done.append)
-        worker = dramatiq.Worker(broker, queues={"fetch"}, worker_threads=1, worker_timeout=int(look_seconds * 1000))
+        worker = dramatiq.Worker(
+            broker, queues={"fetch"}, worker_threads=1, worker_timeout=int(look_seconds * 1000)
+        )
         worker.queue_prefetch = 1
         worker.start()
         workers.append(worker)
@@ -55,7 +57,9 @@ def _ears(broker: BellBroker) -> int:
     return int(broker.client.pubsub_numsub("cosmo:bell")[0][1])
 
 
-def test_a_bell_wakes_an_idle_worker_and_the_end_of_a_job_makes_it_look_again(broker: BellBroker, work: Work) -> None:
+def test_a_bell_wakes_an_idle_worker_and_the_end_of_a_job_makes_it_look_again(
+    broker: BellBroker, work: Work
+) -> None:
     done = work(look_seconds=60)
     _wait(lambda: _ears(broker) == 1)
     messenger = Messenger(broker)
@@ -66,7 +70,9 @@ def test_a_bell_wakes_an_idle_worker_and_the_end_of_a_job_makes_it_look_again(br
 
 def test_a_message_without_a_bell_is_found(broker: BellBroker, work: Work) -> None:
     done = work(look_seconds=0.2)
-    quiet = dramatiq.Message[None](queue_name="fetch", actor_name="run_job", args=(7,), kwargs={}, options={})
+    quiet = dramatiq.Message[None](
+        queue_name="fetch", actor_name="run_job", args=(7,), kwargs={}, options={}
+    )
     super(BellBroker, broker).enqueue(quiet)
     _wait(lambda: done == [7])
 
@@ -110,9 +116,16 @@ def test_noise_on_the_channel_is_not_heard(broker: BellBroker, work: Work) -> No
 
 @pytest.mark.parametrize(
     ("key", "kind"),
-    [("cosmo:fetch", "text"), ("cosmo:fetch.msgs", "list"), ("cosmo:__heartbeats__", "text"), ("cosmo:fetch", "hash")],
+    [
+        ("cosmo:fetch", "text"),
+        ("cosmo:fetch.msgs", "list"),
+        ("cosmo:__heartbeats__", "text"),
+        ("cosmo:fetch", "hash"),
+    ],
 )
-def test_a_key_of_a_wrong_type_is_removed(broker: BellBroker, work: Work, key: str, kind: str) -> None:
+def test_a_key_of_a_wrong_type_is_removed(
+    broker: BellBroker, work: Work, key: str, kind: str
+) -> None:
     done = work(look_seconds=0.1)
     broker.client.delete(key)
     match kind:

@@ -20,6 +20,9 @@ def test_a_full_disk_stops_nobody_who_logs() -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [sys.executable, "-c", PROGRAM + "import os; os._exit(7)"], stderr=full, env=environment, check=False
+            [sys.executable, "-c", PROGRAM + "import os; os._exit(7)"],
+            stderr=full,
+            env=environment,
+            check=False,
         )
     assert done.returncode == 7

@@ -1,4 +1,6 @@
-"""What Linux alone offers, and what stands in for it: both ways of each, the other one with Linux's switched off."""
+"""What Linux alone offers, and what stands in for it: both ways of each, the other one with Linux's
+switched off.
+"""
 
 import os
 import shutil
@@ -52,12 +54,16 @@ time.sleep(60)
 
 def _python(code: str, linux: bool, *arguments: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-c", code if linux else OFF + code, *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
 
 
 @pytest.mark.parametrize("linux", [True, False])
 @pytest.mark.parametrize("code", PARENTS.values(), ids=PARENTS)
-def test_the_end_of_a_parent_is_the_end_of_its_child(code: str, linux: bool, tmp_path: Path) -> None:
+def test_the_end_of_a_parent_is_the_end_of_its_child(
+    code: str, linux: bool, tmp_path: Path
+) -> None:
     with _python(code, linux, str(tmp_path / "log")) as parent:
         assert parent.stdout is not None
         child = psutil.Process(int(parent.stdout.readline()))
@@ -87,14 +93,23 @@ print(len(gone), len(alive))
 
 
 @pytest.mark.parametrize(
-    "linux", [True, pytest.param(False, marks=pytest.mark.skipif(shutil.which("ps") is None, reason="needs ps"))]
+    "linux",
+    [
+        True,
+        pytest.param(
+            False, marks=pytest.mark.skipif(shutil.which("ps") is None, reason="needs ps")
+        ),
+    ],
 )
 def test_usage_of_another_process(linux: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operating_system, "LINUX", linux)
     code = (
-        "import time; held = b'x' * 50_000_000; end = time.process_time() + 1.1\nwhile time.process_time() < end: pass"
+        "import time; held = b'x' * 50_000_000; end = time.process_time() + 1.1\nwhile "
+        "time.process_time() < end: pass"
     )
-    with subprocess.Popen([sys.executable, "-c", f"{code}\nprint(flush=True); time.sleep(60)"], stdout=-1) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{code}\nprint(flush=True); time.sleep(60)"], stdout=-1
+    ) as process:
         assert process.stdout is not None
         process.stdout.readline()
         found = operating_system.usage_of(process.pid)

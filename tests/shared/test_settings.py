@@ -31,7 +31,9 @@ def test_a_plain_token_has_every_scope() -> None:
         ({"tokens": {"a": {"token": "hush", "scope": ["operate"]}}}, "Extra inputs"),
     ],
 )
-def test_what_does_not_fit_is_refused_without_showing_secrets(api: dict[str, Any], said: str) -> None:
+def test_what_does_not_fit_is_refused_without_showing_secrets(
+    api: dict[str, Any], said: str
+) -> None:
     with pytest.raises(ValidationError) as error:
         Settings(api=api)
     assert said in str(error.value)
@@ -48,7 +50,9 @@ def test_the_command_config_shows_no_passwords(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("COSMO_REDIS_URL", "redis://:hush@broker:6379/0")
     monkeypatch.setenv("COSMO_STORE_URL", "s3://key:hush@bucket/store")
     monkeypatch.setenv("COSMO_ARCHIVE__SOURCE", "simplecache::https://user:hush@host/raw")
-    monkeypatch.setenv("COSMO_API__TOKENS", json.dumps({"a": "hush", "b": {"token": "hush2", "scopes": ["admin"]}}))
+    monkeypatch.setenv(
+        "COSMO_API__TOKENS", json.dumps({"a": "hush", "b": {"token": "hush2", "scopes": ["admin"]}})
+    )
     get_settings.cache_clear()
     for options in ([], ["--json"]):
         shown = CliRunner().invoke(app, ["config", *options])

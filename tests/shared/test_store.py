@@ -30,7 +30,9 @@ def test_publish_read_remove(tmp_path: Path, protocol: str) -> None:
         pass
 
 
-def test_full_disk_is_transient_and_leaves_nothing(tmp_path: Path, small_disk: Callable[[str], Path]) -> None:
+def test_full_disk_is_transient_and_leaves_nothing(
+    tmp_path: Path, small_disk: Callable[[str], Path]
+) -> None:
     disk = small_disk("64k")
     store = Store(f"file://{disk}/store")
     with pytest.raises(OutageError, match="free space"):

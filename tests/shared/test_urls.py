@@ -11,7 +11,18 @@ from services.archive.sources import open_source
 from shared.store import Store
 from shared.urls import file_url, path_of, postgres_url, redis_url
 
-NAMES = ["plain", "with blanks", "a#b", "a?b=c", "100%", "a%20b", "Ärger-観測", "a::b", "a@b:c&d+e;f", "[1]*"]
+NAMES = [
+    "plain",
+    "with blanks",
+    "a#b",
+    "a?b=c",
+    "100%",
+    "a%20b",
+    "Ärger-観測",
+    "a::b",
+    "a@b:c&d+e;f",
+    "[1]*",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -27,7 +38,9 @@ def test_a_path_survives(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("form", [file_url, str])
-def test_a_store_keeps_its_files_where_its_url_says(name: str, form: type[str], tmp_path: Path) -> None:
+def test_a_store_keeps_its_files_where_its_url_says(
+    name: str, form: type[str], tmp_path: Path
+) -> None:
     (tmp_path / "given.txt").write_text("content")
     store = Store(form(tmp_path / name / "store"))
     store.publish(tmp_path / "given.txt", "folder")
@@ -40,7 +53,9 @@ def test_a_store_keeps_its_files_where_its_url_says(name: str, form: type[str], 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("form", [file_url, str])
-def test_a_source_reads_its_files_where_its_url_says(name: str, form: type[str], tmp_path: Path) -> None:
+def test_a_source_reads_its_files_where_its_url_says(
+    name: str, form: type[str], tmp_path: Path
+) -> None:
     folder = tmp_path / name
     folder.mkdir()
     (folder / "ldfd01vnq_spt.fits").write_bytes(b"content")
@@ -52,6 +67,15 @@ def test_a_source_reads_its_files_where_its_url_says(name: str, form: type[str],
 
 
 def test_other_urls_are_no_paths() -> None:
-    for url in ("s3://bucket/cos", "https://host/a%20b", "zip://::/data/visit.zip", "zip::/data/visit.zip"):
+    for url in (
+        "s3://bucket/cos",
+        "https://host/a%20b",
+        "zip://::/data/visit.zip",
+        "zip::/data/visit.zip",
+    ):
         assert path_of(url) is None
-    assert path_of("file://cosmo-data/store") == path_of("cosmo-data/store") == Path.cwd() / "cosmo-data" / "store"
+    assert (
+        path_of("file://cosmo-data/store")
+        == path_of("cosmo-data/store")
+        == Path.cwd() / "cosmo-data" / "store"
+    )

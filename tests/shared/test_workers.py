@@ -25,7 +25,10 @@ async def _sign(
     async with asyncio.timeout(10):
         while True:
             async with database.session() as session:
-                if any((w.name, w.paused, w.fault) == (name, paused, fault) for w in await read_workers(session)):
+                if any(
+                    (w.name, w.paused, w.fault) == (name, paused, fault)
+                    for w in await read_workers(session)
+                ):
                     break
     signing.cancel()
 
@@ -69,7 +72,11 @@ async def test_states(database: Database) -> None:
     await sign_off(database, "calibrator-2")
     await _sign(database, "ingestor", "ingestor")
     states = await _states(database)
-    assert (states["calibrator-1"], states["ingestor"], "calibrator-2" in states) == ("at work", "at work", False)
+    assert (states["calibrator-1"], states["ingestor"], "calibrator-2" in states) == (
+        "at work",
+        "at work",
+        False,
+    )
 
 
 async def test_a_pause_is_an_alert_until_it_is_over(database: Database) -> None:
@@ -81,7 +88,9 @@ async def test_a_pause_is_an_alert_until_it_is_over(database: Database) -> None:
     assert await _alerts(database) == [("ingestor: paused: the store is full", AlertState.RESOLVED)]
 
 
-async def test_who_is_away_is_alarmed_and_forgotten_where_others_do_the_work(database: Database) -> None:
+async def test_who_is_away_is_alarmed_and_forgotten_where_others_do_the_work(
+    database: Database,
+) -> None:
     for name in ("calibrator-1", "calibrator-2"):
         await _sign(database, name, "calibrator")
     await _shift(database, "calibrator-2", -60)  # as after a minute without Postgres

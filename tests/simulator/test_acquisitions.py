@@ -14,9 +14,28 @@ from simulator.state import InstrumentState
 INSTRUMENT = Instrument(seed=3)
 STAR = Target("WD0308-565", 47.45, -56.3, spectrum=Spectrum(flux=2e-13), imaging_rate=900.0)
 IMAGE = ExposurePlan(
-    "ldab01a1q", 14001, "01.001", 57500.3, 20.0, "NUV", "ACCUM", "ACQ/IMAGE", "MIRRORA", 0, STAR, segment="N/A"
+    "ldab01a1q",
+    14001,
+    "01.001",
+    57500.3,
+    20.0,
+    "NUV",
+    "ACCUM",
+    "ACQ/IMAGE",
+    "MIRRORA",
+    0,
+    STAR,
+    segment="N/A",
 )
-PEAKD = replace(IMAGE, exptype="ACQ/PEAKD", detector="FUV", opt_elem="G130M", cenwave=1291, segment="BOTH", life_adj=3)
+PEAKD = replace(
+    IMAGE,
+    exptype="ACQ/PEAKD",
+    detector="FUV",
+    opt_elem="G130M",
+    cenwave=1291,
+    segment="BOTH",
+    life_adj=3,
+)
 
 
 def _state(plan: ExposurePlan, x: float, y: float) -> InstrumentState:
@@ -27,7 +46,9 @@ def test_image_acquisition_centres_the_target() -> None:
     outcome = ImageAcquisition.observe(IMAGE, _state(IMAGE, 0.42, -0.31), np.random.default_rng(1))
     assert outcome.success
     assert outcome.slew == pytest.approx((0.42, -0.31), abs=0.02)
-    assert outcome.slew[0] == pytest.approx((outcome.centroid[0] - outcome.preferred[0]) / 42.5, abs=6e-4)
+    assert outcome.slew[0] == pytest.approx(
+        (outcome.centroid[0] - outcome.preferred[0]) / 42.5, abs=6e-4
+    )
     y, x = np.indices((1024, 1024))
     near = np.hypot(x - outcome.preferred[0], y - outcome.preferred[1]) < 15
     second = outcome.images[1] * near
@@ -50,7 +71,9 @@ def test_peakup_slews_towards_the_target(offset: float, axis: int) -> None:
     assert outcome.counts.min() == 0
     assert outcome.slew[axis] == pytest.approx(offset, abs=0.1)
     assert outcome.slew[1] == 0.0
-    assert outcome.slew[0] == pytest.approx(np.sum(outcome.x * outcome.counts) / outcome.counts.sum())
+    assert outcome.slew[0] == pytest.approx(
+        np.sum(outcome.x * outcome.counts) / outcome.counts.sum()
+    )
 
 
 def test_peakup_across_dispersion_changed_in_2017() -> None:
@@ -72,4 +95,6 @@ def test_search_finds_a_distant_target() -> None:
 
 
 def test_aperture_loses_what_the_handbook_says() -> None:
-    assert transmission(np.array([0.4, 0.65]), np.array([0.0, 0.0])) == pytest.approx([0.99, 0.95], abs=0.01)
+    assert transmission(np.array([0.4, 0.65]), np.array([0.0, 0.0])) == pytest.approx(
+        [0.99, 0.95], abs=0.01
+    )

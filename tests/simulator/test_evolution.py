@@ -1,4 +1,6 @@
-"""What the instrument does over the years has the signs and sizes that the monitors of the real one saw."""
+"""What the instrument does over the years has the signs and sizes that the monitors of the real one
+saw.
+"""
 
 import numpy as np
 import pytest
@@ -29,8 +31,12 @@ def test_gain_falls_where_light_falls() -> None:
 
 def test_gain_follows_the_voltage() -> None:
     """A step of four levels at MJD 58700 lifts fresh detector everywhere by 0.393 bins a level."""
-    steps = [float(evolution.modal_gain(MADE, "FUVA", mjd, 7000.0, 700.0)) for mjd in (58699.0, 58701.0)]
-    assert evolution.hv_level(MADE, "FUVA", 58701.0) - evolution.hv_level(MADE, "FUVA", 58699.0) == 4
+    steps = [
+        float(evolution.modal_gain(MADE, "FUVA", mjd, 7000.0, 700.0)) for mjd in (58699.0, 58701.0)
+    ]
+    assert (
+        evolution.hv_level(MADE, "FUVA", 58701.0) - evolution.hv_level(MADE, "FUVA", 58699.0) == 4
+    )
     assert steps[1] - steps[0] == pytest.approx(4 * 0.393, abs=0.01)
 
 
@@ -42,19 +48,29 @@ def test_dark_rate_of_the_fuv() -> None:
     assert rate[inside].mean() > 1.5 * np.median(rate[~inside])
     assert 0.8e-6 < np.median(rate) < 1.6e-6
     solar = [
-        np.median(background.dark_rate(MADE, "FUVA", mjd + np.arange(0.0, 2.0, 1 / 1440))) for mjd in (56600, 58600)
+        np.median(background.dark_rate(MADE, "FUVA", mjd + np.arange(0.0, 2.0, 1 / 1440)))
+        for mjd in (56600, 58600)
     ]
     assert solar[0] > 1.3 * solar[1]  # maximum of the cycle in 2013 and 2014, minimum in 2019
-    assert np.median(background.dark_rate(MADE, "FUVB", 60250.0 + np.arange(0.0, 1.0, 1 / 1440))) > 3e-6
+    assert (
+        np.median(background.dark_rate(MADE, "FUVB", 60250.0 + np.arange(0.0, 1.0, 1 / 1440)))
+        > 3e-6
+    )
 
 
 def test_dark_rate_of_the_nuv_follows_age_and_warmth() -> None:
-    early, late = (background.dark_rate(MADE, "NUV", mjd + np.arange(0.0, YEAR, 5.0)) for mjd in (55000.0, 60000.0))
+    early, late = (
+        background.dark_rate(MADE, "NUV", mjd + np.arange(0.0, YEAR, 5.0))
+        for mjd in (55000.0, 60000.0)
+    )
     assert 2.0 < late.mean() / early.mean() < 4.0
     assert 0.9e-3 < late.mean() < 1.5e-3
     times = 57000.0 + np.arange(0.0, 55.0, 0.1)
     times = times[saa_distance(57000.0, *MADE.orbit.ground(times)) > 2000.0]
-    warmth, rate = background.tube_temperature(MADE, times), np.log(background.dark_rate(MADE, "NUV", times))
+    warmth, rate = (
+        background.tube_temperature(MADE, times),
+        np.log(background.dark_rate(MADE, "NUV", times)),
+    )
     assert len(times) > 100
     assert np.corrcoef(warmth, rate)[0, 1] > 0.98
     assert np.polyfit(warmth, rate, 1)[0] == pytest.approx(1 / 9, rel=0.1)
@@ -73,19 +89,28 @@ def test_spectra_drift_after_a_move_and_settle() -> None:
 
 
 def test_zero_points_step() -> None:
-    values = np.array([evolution.zero_point(MADE, "G130M", mjd)[0] for mjd in np.arange(55000.0, 60000.0, 5.0)])
+    values = np.array(
+        [evolution.zero_point(MADE, "G130M", mjd)[0] for mjd in np.arange(55000.0, 60000.0, 5.0)]
+    )
     steps = np.flatnonzero(np.diff(values))
     assert 4 <= len(steps) <= 20
-    creep = evolution.zero_point(MADE, "G230L", 58000.001)[0] - evolution.zero_point(MADE, "G230L", 58000.0)[0]
+    creep = (
+        evolution.zero_point(MADE, "G230L", 58000.001)[0]
+        - evolution.zero_point(MADE, "G230L", 58000.0)[0]
+    )
     assert creep == pytest.approx(-4.5 * 0.001 / YEAR, rel=1e-6)
 
 
 def test_stims_follow_the_temperature() -> None:
     times = 57000.0 + np.arange(0.0, 300.0, 3.0)
     warmth = [float(background.amplifier_temperature(MADE, "FUVA", mjd)) for mjd in times]
-    (left, right) = np.array([evolution.stim_offsets(MADE, "FUVA", mjd) for mjd in times]).transpose(1, 2, 0)
+    (left, right) = np.array(
+        [evolution.stim_offsets(MADE, "FUVA", mjd) for mjd in times]
+    ).transpose(1, 2, 0)
     stretch = right[0] - left[0]
-    slope, ageing, _ = np.linalg.lstsq(np.column_stack([warmth, times / YEAR, np.ones_like(times)]), stretch)[0]
+    slope, ageing, _ = np.linalg.lstsq(
+        np.column_stack([warmth, times / YEAR, np.ones_like(times)]), stretch
+    )[0]
     assert (slope, ageing) == (pytest.approx(2.4), pytest.approx(0.35, rel=1e-3))
 
 
@@ -103,6 +128,9 @@ def test_lamps_fade() -> None:
 
 def test_guiding_is_aligned_anew() -> None:
     """FGS 1 creeps within its alignments and jumps at 2019.352, MJD 58835."""
-    around = [np.array(evolution.blind_pointing(MADE, "F1", mjd)) for mjd in (58833.0, 58834.0, 58836.0, 58837.0)]
+    around = [
+        np.array(evolution.blind_pointing(MADE, "F1", mjd))
+        for mjd in (58833.0, 58834.0, 58836.0, 58837.0)
+    ]
     creep, jump = around[1] - around[0], around[2] - around[1]
     assert np.hypot(*jump) > 50 * np.hypot(*creep)

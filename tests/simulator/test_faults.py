@@ -26,7 +26,9 @@ DARK = replace(CASES["FUV dark"].members[0], exptime=300.0)
 
 def take(plan: ExposurePlan, folder: Path, *faults: Fault) -> Observation:
     asked = replace(plan, faults=faults)
-    return observe(asked, nominal_state(plan.start), Viewing(7.2, plan.start, 5720.0), folder, Catalogue())
+    return observe(
+        asked, nominal_state(plan.start), Viewing(7.2, plan.start, 5720.0), folder, Catalogue()
+    )
 
 
 def background(recording: Recording) -> np.ndarray:
@@ -47,7 +49,10 @@ def test_truncated(segment: str, tmp_path: Path) -> None:
 
 def test_missing_member_is_named_by_its_association(tmp_path: Path) -> None:
     root = "lsv102010"
-    members = [replace(FUV, rootname=f"lsv102a{n}q", association=root, member_type="EXP-FP") for n in (0, 1)]
+    members = [
+        replace(FUV, rootname=f"lsv102a{n}q", association=root, member_type="EXP-FP")
+        for n in (0, 1)
+    ]
     assert take(members[0], tmp_path).paths
     assert not take(members[1], tmp_path, Fault(FaultKind.MISSING)).paths
     with fits.open(write_association(Association(root, tuple(members)), tmp_path)) as hdus:
@@ -59,7 +64,13 @@ def test_missing_member_is_named_by_its_association(tmp_path: Path) -> None:
 def test_odd_files(tmp_path: Path) -> None:
     root = "lsv102010"
     members = [
-        replace(NUV, rootname=f"lsv102a{n}q", association=root, member_type="EXP-FP", faults=(Fault(kind),))
+        replace(
+            NUV,
+            rootname=f"lsv102a{n}q",
+            association=root,
+            member_type="EXP-FP",
+            faults=(Fault(kind),),
+        )
         for n, kind in enumerate((FaultKind.LEFT_OUT, FaultKind.UPPER_CASE, FaultKind.ODD_TIME))
     ]
     paths = [take(member, tmp_path, *member.faults).paths for member in members]
@@ -95,7 +106,10 @@ def test_burst(kind: FaultKind, tmp_path: Path) -> None:
     for segment, extra in (("FUVA", 500.0), ("FUVB", 0.0)):
         times = background(recordings[segment])
         expected = (quiet + extra) * 20.0
-        assert abs(((times >= 100.0) & (times < 120.0)).sum() - expected) < 5 * np.sqrt(expected) + 0.01 * expected
+        assert (
+            abs(((times >= 100.0) & (times < 120.0)).sum() - expected)
+            < 5 * np.sqrt(expected) + 0.01 * expected
+        )
         assert abs((times < 100.0).sum() - quiet * 100.0) < 5 * np.sqrt(quiet * 100.0)
 
 
@@ -113,7 +127,10 @@ def test_voltage_step_moves_the_pulse_heights(tmp_path: Path) -> None:
     for segment, step in (("FUVA", 8.0 * fuv.GAIN_PER_LEVEL), ("FUVB", 0.0)):
         recording = found.recordings[segment]
         light = np.abs(recording.y - 485.0) < 60  # the spectrum
-        before, after = (recording.pulse_height[light & late] for late in (recording.time < 30, recording.time >= 30))
+        before, after = (
+            recording.pulse_height[light & late]
+            for late in (recording.time < 30, recording.time >= 30)
+        )
         assert np.median(before) == FUV_GAIN
         assert np.median(after) == FUV_GAIN + step
     assert fits.getheader(found.paths[0], 1)["EXPFLAG"] == "INTERRUPTED"

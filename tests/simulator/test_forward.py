@@ -100,8 +100,12 @@ def test_hot_spot_counts_while_it_is_there(plan: ExposurePlan, name: str) -> Non
     spot = HotSpot(name, 700.0, 600.0, 50.0, middle, middle + 1.0)  # type: ignore[arg-type]
     state = nominal_state(plan.start)
     hot = {**state.detectors, name: replace(state.detectors[name], spots=(spot,))}
-    quiet, found = (expose(plan, made, _VIEWING, 5)[name] for made in (state, replace(state, detectors=hot)))
+    quiet, found = (
+        expose(plan, made, _VIEWING, 5)[name] for made in (state, replace(state, detectors=hot))
+    )
     extra = found.time.size - quiet.time.size
-    assert extra == pytest.approx(spot.rate * 0.5 * plan.exptime, abs=5 * (25 * plan.exptime) ** 0.5)
+    assert extra == pytest.approx(
+        spot.rate * 0.5 * plan.exptime, abs=5 * (25 * plan.exptime) ** 0.5
+    )
     early = [int(np.count_nonzero(one.time < 0.5 * plan.exptime - 0.1)) for one in (quiet, found)]
     assert early[0] == pytest.approx(early[1], abs=0.01 * early[0] + 1)

@@ -24,13 +24,22 @@ VIEWING = Viewing(7.2, 57000.0, 5720.0)
 def test_time_tag_holds_the_recording(tmp_path: Path) -> None:
     plan = replace(CASES["FUV G140L/1280 LP2 TAGFLASH"].members[0], exptime=100.0)
     taken = observe(plan, nominal_state(plan.start), VIEWING, tmp_path, Catalogue())
-    assert [path.name for path in taken.paths] == [f"{plan.rootname}_rawtag_{side}.fits" for side in "ab"]
+    assert [path.name for path in taken.paths] == [
+        f"{plan.rootname}_rawtag_{side}.fits" for side in "ab"
+    ]
     for path, segment in zip(taken.paths, ("FUVA", "FUVB"), strict=True):
         check_fits(path)
         with fits.open(path) as hdus:
             assert [hdu.name for hdu in hdus] == ["PRIMARY", "EVENTS", "GTI"]
-            for column, field in (("TIME", "time"), ("RAWX", "x"), ("RAWY", "y"), ("PHA", "pulse_height")):
-                assert np.array_equal(hdus[1].data[column], getattr(taken.recordings[segment], field))
+            for column, field in (
+                ("TIME", "time"),
+                ("RAWX", "x"),
+                ("RAWY", "y"),
+                ("PHA", "pulse_height"),
+            ):
+                assert np.array_equal(
+                    hdus[1].data[column], getattr(taken.recordings[segment], field)
+                )
             primary, header = hdus[0].header, hdus[1].header
             assert primary["SEGMENT"] == segment
             assert header["NUMFLASH"] == len(plan.flashes)
@@ -65,7 +74,13 @@ def test_truth_is_written_beside_the_data(tmp_path: Path) -> None:
     plan = replace(CASES["NUV dark"].members[0], exptime=20.0)
     taken = observe(plan, nominal_state(plan.start), VIEWING, tmp_path, Catalogue())
     write_truth([taken], tmp_path)
-    other = observe(replace(plan, rootname="lsv126a1q"), nominal_state(plan.start), VIEWING, tmp_path, Catalogue())
+    other = observe(
+        replace(plan, rootname="lsv126a1q"),
+        nominal_state(plan.start),
+        VIEWING,
+        tmp_path,
+        Catalogue(),
+    )
     write_truth([other], tmp_path)
     truth = read_truth(tmp_path)
     assert set(truth) == {"lsv126a0q", "lsv126a1q"}

@@ -18,7 +18,18 @@ from tests.services.ingestor.reading import extract_file, rows_of
 INSTRUMENT = Instrument(seed=3)
 STAR = Target("WD0308-565", 47.45, -56.3, spectrum=Spectrum(flux=2e-13), imaging_rate=900.0)
 IMAGE = ExposurePlan(
-    "ldab01a1q", 14001, "01.001", 57500.3, 20.0, "NUV", "ACCUM", "ACQ/IMAGE", "MIRRORA", 0, STAR, segment="N/A"
+    "ldab01a1q",
+    14001,
+    "01.001",
+    57500.3,
+    20.0,
+    "NUV",
+    "ACCUM",
+    "ACQ/IMAGE",
+    "MIRRORA",
+    0,
+    STAR,
+    segment="N/A",
 )
 TABLE = replace(IMAGE, detector="FUV", opt_elem="G130M", cenwave=1291, segment="BOTH", life_adj=3)
 
@@ -45,7 +56,9 @@ def test_image_file_is_consistent(tmp_path: Path) -> None:
     assert rows["headers"]["asn_id"] is None
     with fits.open(tmp_path / "ldab01a1q_rawacq.fits") as hdus:
         assert [hdu.name for hdu in hdus[1:]] == ["SCI", "ERR", "DQ"] * 2
-        assert hdus["SCI", 1].data.sum() == hdus["SCI", 1].header["NEVENTS"] == rows["acqs"]["nevents"]
+        assert (
+            hdus["SCI", 1].data.sum() == hdus["SCI", 1].header["NEVENTS"] == rows["acqs"]["nevents"]
+        )
         assert hdus["SCI", 2].header["EXPSTART"] > hdus["SCI", 1].header["EXPEND"]
         header = hdus[0].header
         slew = (header["ACQCENTX"] - header["ACQPREFX"]) / 42.5
@@ -81,11 +94,17 @@ def test_tables_are_consistent(
         if dwells > 1:
             for axis, column in (("X", "DISP_OFFSET"), ("Y", "XDISP_OFFSET")):
                 if column in data.names:
-                    mean = np.sum(data[column].astype(float) * data["COUNTS"]) / data["COUNTS"].sum()
+                    mean = (
+                        np.sum(data[column].astype(float) * data["COUNTS"]) / data["COUNTS"].sum()
+                    )
                     assert header[f"ACQSLEW{axis}"] == pytest.approx(mean, abs=1e-3)
-                    assert header[f"ENDSLEW{axis}"] == pytest.approx(mean - data[column][-1], abs=2e-3)
+                    assert header[f"ENDSLEW{axis}"] == pytest.approx(
+                        mean - data[column][-1], abs=2e-3
+                    )
         else:
-            assert header["ACQSLEWY"] == pytest.approx((header["ACQMEASY"] - header["ACQPREFY"]) * 0.0909, abs=1e-3)
+            assert header["ACQSLEWY"] == pytest.approx(
+                (header["ACQMEASY"] - header["ACQPREFY"]) * 0.0909, abs=1e-3
+            )
 
 
 def test_the_support_file_tells_the_same_slew(tmp_path: Path) -> None:
@@ -93,7 +112,9 @@ def test_the_support_file_tells_the_same_slew(tmp_path: Path) -> None:
     acquired = _acquire(plan)
     path = tmp_path / "ldab01a1q_spt.fits"
     state = state_of(INSTRUMENT, plan)
-    support_file(plan, INSTRUMENT.orbit, state, GuideStars(), results=acquired.support).writeto(path)
+    support_file(plan, INSTRUMENT.orbit, state, GuideStars(), results=acquired.support).writeto(
+        path
+    )
     row = rows_of(extract_file(path), "spt")[0]
     assert row["lqtadpos"] == round(1000.0 * (acquired.slew[0] or 0.0))
     assert row["search_dimensions"] == 5

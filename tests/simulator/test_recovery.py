@@ -1,4 +1,6 @@
-"""Injection and recovery through the real CalCOS: some of the cases of ``python -m simulator.verify``."""
+"""Injection and recovery through the real CalCOS: some of the cases of ``python -m
+simulator.verify``.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -30,13 +32,18 @@ def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("name", "quantities"),
     [
-        ("FUV G140L/1105 LP2, segment A only", {"flux", "lines", "shift1", "shift2", "stim", "live time"}),
+        (
+            "FUV G140L/1105 LP2, segment A only",
+            {"flux", "lines", "shift1", "shift2", "stim", "live time"},
+        ),
         ("NUV G185M/1850 TAGFLASH", {"flux", "lines", "shift1", "shift2", "live time"}),
         ("NUV imaging MIRRORB, ACCUM", {"count rate", "image", "live time"}),
         ("NUV dark", {"dark rate", "live time"}),
     ],
 )
-def test_what_is_put_in_comes_out(name: str, quantities: set[str], references: Path, tmp_path: Path) -> None:
+def test_what_is_put_in_comes_out(
+    name: str, quantities: set[str], references: Path, tmp_path: Path
+) -> None:
     results = run_case(CASES[name], tmp_path, references)
     assert {result.quantity for result in results} == quantities
     assert [result for result in results if not result.passed] == []
@@ -46,8 +53,14 @@ def calibrate(plan: ExposurePlan, catalogue: Catalogue, references: Path, folder
     """Take an exposure and calibrate it; returns the folder of the products."""
     raw, products = folder / "raw", folder / "products"
     raw.mkdir()
-    taken = observe(plan, nominal_state(plan.start), Viewing(7.2, plan.start, 5720.0), raw, catalogue)
-    unpack(references, catalogue.write(references, catalogue.select(plan).values()), references / "plain")
+    taken = observe(
+        plan, nominal_state(plan.start), Viewing(7.2, plan.start, 5720.0), raw, catalogue
+    )
+    unpack(
+        references,
+        catalogue.write(references, catalogue.select(plan).values()),
+        references / "plain",
+    )
     run_calcos(list(taken.paths[:1]), references / "plain", products)
     for result in compare(products, plan.rootname, truth_of(taken)):
         assert result.passed, result

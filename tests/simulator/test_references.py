@@ -24,13 +24,20 @@ PLANS = [case.members[0] for case in CASES.values()]
 
 @pytest.mark.parametrize("detector", ["FUV", "NUV"])
 def test_same_bytes_every_time_and_small(detector: str, tmp_path: Path) -> None:
-    plan = next(plan for plan in PLANS if plan.detector == detector and plan.obstype == "SPECTROSCOPIC")
+    plan = next(
+        plan for plan in PLANS if plan.detector == detector and plan.obstype == "SPECTROSCOPIC"
+    )
     keys = list(Catalogue().select(plan).values())
     folders = tmp_path / "one", tmp_path / "two"
     digests = []
     for folder in folders:
         names = Catalogue().write(folder, keys)
-        digests.append({name: hashlib.sha256((folder / f"{name}.gz").read_bytes()).hexdigest() for name in names})
+        digests.append(
+            {
+                name: hashlib.sha256((folder / f"{name}.gz").read_bytes()).hexdigest()
+                for name in names
+            }
+        )
     assert digests[0] == digests[1]
     assert sum(path.stat().st_size for path in folders[0].iterdir()) < 12_000_000
     written = {path.name: path.stat().st_mtime_ns for path in folders[0].iterdir()}
@@ -55,10 +62,15 @@ def test_every_plan_is_served() -> None:
 
 
 def test_second_version_changes_the_content() -> None:
-    old, new = (Catalogue().make(Key("FLUXTAB", "NUV", version=version))[1].data for version in (1, 2))
+    old, new = (
+        Catalogue().make(Key("FLUXTAB", "NUV", version=version))[1].data for version in (1, 2)
+    )
     np.testing.assert_allclose(new["SENSITIVITY"], REVISED_FLUX * old["SENSITIVITY"], rtol=1e-6)
     for detector in ("FUV", "NUV"):
-        counts = [len(Catalogue().make(Key("BPIXTAB", detector, version=version))[1].data) for version in (1, 2)]
+        counts = [
+            len(Catalogue().make(Key("BPIXTAB", detector, version=version))[1].data)
+            for version in (1, 2)
+        ]
         assert counts[1] > counts[0]
 
 
@@ -96,17 +108,23 @@ def test_rules_choose_what_the_catalogue_chooses(context: str, tmp_path: Path) -
     catalogue = Catalogue() if context == CONTEXTS[0] else Catalogue().revise(REVISED)
     for plan in PLANS:
         names = {keyword: key.name for keyword, key in catalogue.select(plan).items()}
-        assert names.items() <= chosen_by_rules(tmp_path / "mappings" / "hst", context, plan).items()
+        assert (
+            names.items() <= chosen_by_rules(tmp_path / "mappings" / "hst", context, plan).items()
+        )
 
 
 def test_contexts_differ_in_what_was_revised(tmp_path: Path) -> None:
     write_contexts(tmp_path, Catalogue())
     plan = next(plan for plan in PLANS if plan.detector == "FUV")
-    first, second = (chosen_by_rules(tmp_path / "mappings" / "hst", context, plan) for context in CONTEXTS)
+    first, second = (
+        chosen_by_rules(tmp_path / "mappings" / "hst", context, plan) for context in CONTEXTS
+    )
     assert {keyword for keyword in first if first[keyword] != second[keyword]} == set(REVISED)
 
 
-def test_crds_resolves_them_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_crds_resolves_them_without_a_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CRDS_PATH", str(tmp_path))
     monkeypatch.setenv("CRDS_SERVER_URL", "https://localhost:9")
     monkeypatch.setenv("CRDS_OBSERVATORY", "hst")
@@ -117,7 +135,9 @@ def test_crds_resolves_them_without_a_network(tmp_path: Path, monkeypatch: pytes
         header = {"INSTRUME": "COS", "DETECTOR": plan.detector, "LIFE_ADJ": str(plan.life_adj)}
         header |= {"OPT_ELEM": plan.opt_elem, "CENWAVE": str(plan.cenwave)}
         header |= {"DATE-OBS": "2015-01-01", "TIME-OBS": "00:00:00"}
-        for context, catalogue in zip(CONTEXTS, (Catalogue(), Catalogue().revise(REVISED)), strict=True):
+        for context, catalogue in zip(
+            CONTEXTS, (Catalogue(), Catalogue().revise(REVISED)), strict=True
+        ):
             found = crds.getrecommendations(header, context=context, observatory="hst")
             names = {keyword.lower(): key.name for keyword, key in catalogue.select(plan).items()}
             assert {keyword: found[keyword] for keyword in names} == names

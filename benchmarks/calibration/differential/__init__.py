@@ -1,1 +1,3 @@
-"""Plain and accelerated CalCOS on files of random forms: whether both write the same bytes and end alike."""
+"""Plain and accelerated CalCOS on files of random forms: whether both write the same bytes and end
+alike.
+"""

@@ -74,8 +74,8 @@ def run_both(
 def compare(plain: Outcome, fast: Outcome, processes: int = 1) -> list[str]:
     """List the differences of two outcomes; empty for none.
 
-    After an exception, processes side by side may have written more than one after the other; what they left is not
-    compared then, since it is thrown away.
+    After an exception, processes side by side may have written more than one after the other; what
+    they left is not compared then, since it is thrown away.
     """
     found = [
         f"{name}: {getattr(plain, name)} plain, {getattr(fast, name)} accelerated"
@@ -85,11 +85,18 @@ def compare(plain: Outcome, fast: Outcome, processes: int = 1) -> list[str]:
     if plain.status is None and processes > 1:
         return found
     names = sorted(plain.files.keys() | fast.files.keys())
-    return found + [f"{name} differs" for name in names if plain.files.get(name) != fast.files.get(name)]
+    return found + [
+        f"{name} differs" for name in names if plain.files.get(name) != fast.files.get(name)
+    ]
 
 
 def _run(
-    target: Path, references: Path, folder: Path, arguments: Mapping[str, Any], without: frozenset[str], processes: int
+    target: Path,
+    references: Path,
+    folder: Path,
+    arguments: Mapping[str, Any],
+    without: frozenset[str],
+    processes: int,
 ) -> Outcome:
     outdir = folder / "out"
     shutil.rmtree(folder, ignore_errors=True)
@@ -97,7 +104,16 @@ def _run(
 
     async def wait() -> Any:
         child = Child(
-            ChildRun(target, outdir, references, _MEMORY_MB, _SECONDS, without, processes, arguments=arguments)
+            ChildRun(
+                target,
+                outdir,
+                references,
+                _MEMORY_MB,
+                _SECONDS,
+                without,
+                processes,
+                arguments=arguments,
+            )
         )
         await child.wait()
         return child.end()
@@ -105,7 +121,9 @@ def _run(
     result = asyncio.run(wait())
     files = {path.name: _checksum(path) for path in sorted(outdir.iterdir()) if path.is_file()}
     shutil.rmtree(folder)
-    return Outcome(result.status, result.error_type, result.error, result.signal, files, result.cpu_seconds)
+    return Outcome(
+        result.status, result.error_type, result.error, result.signal, files, result.cpu_seconds
+    )
 
 
 def _checksum(path: Path) -> str:

@@ -1,4 +1,6 @@
-"""Tables in other forms: columns scaled, unsigned, wider, renamed or left out, rows doubled, reversed or taken away."""
+"""Tables in other forms: columns scaled, unsigned, wider, renamed or left out, rows doubled,
+reversed or taken away.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +9,14 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-__all__ = ["COLUMN_FORMS", "TABLE_FORMS", "change_column", "change_rows", "change_values", "replace_file"]
+__all__ = [
+    "COLUMN_FORMS",
+    "TABLE_FORMS",
+    "change_column",
+    "change_rows",
+    "change_values",
+    "replace_file",
+]
 
 Random = np.random.Generator
 _Form = tuple[fits.Column | None, dict[str, float]]
@@ -25,7 +34,10 @@ def _scaled(column: fits.Column, values: Any, random: Random) -> _Form:
 
 
 def _halved(column: fits.Column, values: Any, random: Random) -> _Form:
-    """Numbers of the same type with TSCAL or TZERO; the same values if they are not odd whole numbers."""
+    """Numbers of the same type with TSCAL or TZERO.
+
+    The same values if they are not odd whole numbers.
+    """
     scale, zero = [(2.0, 0.0), (0.5, 0.0), (1.0, 2.0)][random.integers(3)]
     with np.errstate(all="ignore"):
         stored = ((values - zero) / scale).astype(values.dtype.newbyteorder("="))
@@ -39,7 +51,9 @@ def _unsigned(column: fits.Column, values: Any, random: Random) -> _Form:
 
 
 def _other_type(column: fits.Column, values: Any, random: Random) -> _Form:
-    letter, kind = [("D", np.float64), ("E", np.float32), ("J", np.int32), ("I", np.int16)][random.integers(4)]
+    letter, kind = [("D", np.float64), ("E", np.float32), ("J", np.int32), ("I", np.int16)][
+        random.integers(4)
+    ]
     with np.errstate(all="ignore"):
         return _like(column, _form(column, letter), np.nan_to_num(values).astype(kind)), {}
 
@@ -59,7 +73,10 @@ def _vector(column: fits.Column, values: Any, random: Random) -> _Form:
     letter = column.format.lstrip("0123456789")[0]
     flat = np.asarray(values).reshape(len(values), -1)
     new = fits.Column(
-        column.name, f"{count * flat.shape[1]}{letter}", dim=f"({flat.shape[1]},{count})", array=np.tile(flat, count)
+        column.name,
+        f"{count * flat.shape[1]}{letter}",
+        dim=f"({flat.shape[1]},{count})",
+        array=np.tile(flat, count),
     )
     return new, {}
 
@@ -79,7 +96,9 @@ def _text(column: fits.Column, values: Any, _random: Random) -> _Form:
 
 def _renamed(column: fits.Column, _values: Any, random: Random) -> _Form:
     new = column.copy()
-    new.name = [column.name.lower(), column.name.title(), f"{column.name}_2"][random.choice(3, p=[0.4, 0.4, 0.2])]
+    new.name = [column.name.lower(), column.name.title(), f"{column.name}_2"][
+        random.choice(3, p=[0.4, 0.4, 0.2])
+    ]
     return new, {}
 
 
@@ -126,14 +145,18 @@ TABLE_FORMS = (
 
 
 def _form(column: fits.Column, letter: str) -> str:
-    return f"{column.format[: len(column.format) - len(column.format.lstrip('0123456789'))]}{letter}"
+    return (
+        f"{column.format[: len(column.format) - len(column.format.lstrip('0123456789'))]}{letter}"
+    )
 
 
 def _like(column: fits.Column, form: str, values: Any) -> fits.Column:
     return fits.Column(column.name, form, unit=column.unit, dim=column.dim, array=values)
 
 
-def change_column(path: Path, random: Random, extension: int | None = None, name: str = "", form: str = "") -> str:
+def change_column(
+    path: Path, random: Random, extension: int | None = None, name: str = "", form: str = ""
+) -> str:
     """Store a column of a table in another form; what is not given is chosen.
 
     Returns
@@ -148,14 +171,24 @@ def change_column(path: Path, random: Random, extension: int | None = None, name
                 return ""
             extension = int(random.choice(tables))
         table = hdus[extension]
-        numbers = [column.name for column in table.columns if column.format.lstrip("0123456789")[:1] in tuple("BIJKED")]
+        numbers = [
+            column.name
+            for column in table.columns
+            if column.format.lstrip("0123456789")[:1] in tuple("BIJKED")
+        ]
         if not numbers or len(table.data) == 0:
             return ""
         name = name or str(random.choice(numbers))
-        form = form or str(random.choice(_FREQUENT if random.random() < 0.6 else list(COLUMN_FORMS)))
+        form = form or str(
+            random.choice(_FREQUENT if random.random() < 0.6 else list(COLUMN_FORMS))
+        )
         number = table.columns.names.index(name)
         new, scaling = COLUMN_FORMS[form](table.columns[number], table.data[name], random)
-        columns = [*table.columns[:number], *([] if new is None else [new]), *table.columns[number + 1 :]]
+        columns = [
+            *table.columns[:number],
+            *([] if new is None else [new]),
+            *table.columns[number + 1 :],
+        ]
         hdus[extension] = _table(columns, table)
         replace_file(path, hdus)
     for keyword, value in scaling.items():  # afterwards, because Astropy would scale what is stored
@@ -202,7 +235,11 @@ def _make_wild(rows: Any, random: Random) -> None:
     for name in rows.dtype.names:
         kind = rows.dtype[name]
         if kind.kind in "fi" and kind.shape == () and random.random() < 0.3:
-            worst = [np.nan, np.inf, -np.inf, -1e9, 1e9] if kind.kind == "f" else [-32768, 32767, -1, 16384]
+            worst = (
+                [np.nan, np.inf, -np.inf, -1e9, 1e9]
+                if kind.kind == "f"
+                else [-32768, 32767, -1, 16384]
+            )
             rows[name][:: int(random.integers(20, 400))] = random.choice(worst)
 
 

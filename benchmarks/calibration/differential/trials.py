@@ -34,14 +34,17 @@ def run_trial(seed: int, names: Sequence[str], visits: Path, folder: Path) -> di
     Returns
     -------
     dict
-        The seed, the visit, what was varied, how plain CalCOS ended, seconds of both, and how the runs differ.
+        The seed, the visit, what was varied, how plain CalCOS ended, seconds of both, and how the
+        runs differ.
     """
     random = np.random.default_rng(seed)
     weights = np.array([_NUV_WEIGHT if name in NUV else 1.0 for name in names])
     name = str(random.choice(names, p=weights / weights.sum()))
     processes = int(random.integers(1, 3))
     trial = vary(prepare(name, visits).copy(folder), random)
-    plain, fast = run_both(trial.target, trial.visit.references, folder / "run", trial.arguments, processes)
+    plain, fast = run_both(
+        trial.target, trial.visit.references, folder / "run", trial.arguments, processes
+    )
     return {
         "seed": seed,
         "visit": name,

@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from benchmarks.calibration.differential.tables import Random, change_column, change_rows, replace_file
+from benchmarks.calibration.differential.tables import (
+    Random,
+    change_column,
+    change_rows,
+    replace_file,
+)
 from benchmarks.calibration.differential.visits import Visit
 
 __all__ = ["Trial", "vary"]
@@ -80,7 +85,12 @@ def vary(visit: Visit, random: Random) -> Trial:
         chosen = str(random.choice(names, p=weights / weights.sum()))
         try:
             done = _VARIATIONS[chosen][0](trial, random)
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # Astropy does not write every form
+        except (
+            ArithmeticError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as error:  # Astropy does not write every form
             done = f"{chosen}: not written, {error}"
         trial.done += [done] if done else []
     return trial
@@ -109,7 +119,9 @@ def _image(trial: Trial, random: Random) -> str:
     for path in [*sorted(trial.visit.references.iterdir()), *trial.visit.inputs]:
         with fits.open(path) as hdus:
             candidates += [
-                (path, index) for index, hdu in enumerate(hdus) if isinstance(hdu, fits.ImageHDU) and hdu.shape
+                (path, index)
+                for index, hdu in enumerate(hdus)
+                if isinstance(hdu, fits.ImageHDU) and hdu.shape
             ]
     if not candidates:
         return ""
@@ -155,7 +167,9 @@ def _switches(trial: Trial, random: Random) -> str:
     """Set some calibration switches, the same in all files or in one."""
     paths = trial.visit.inputs if random.random() < 0.6 else [_any_input(trial, random)]
     header = fits.getheader(paths[0])
-    switches = [key for key in header if key.endswith("CORR") and header[key] in (*_SWITCHES, "SKIPPED")]
+    switches = [
+        key for key in header if key.endswith("CORR") and header[key] in (*_SWITCHES, "SKIPPED")
+    ]
     chosen = random.choice(switches, min(int(random.integers(1, 4)), len(switches)), replace=False)
     values = {str(key): str(random.choice(_SWITCHES, p=[0.4, 0.55, 0.05])) for key in chosen}
     return _set(paths, values, 0)
@@ -166,7 +180,9 @@ def _keywords(trial: Trial, random: Random) -> str:
     extension = int(random.random() < 0.4)
     choices = _EXTENSION_KEYWORDS if extension else _KEYWORDS
     keyword = str(random.choice(list(choices)))
-    return _set(paths, {keyword: choices[keyword][int(random.integers(len(choices[keyword])))]}, extension)
+    return _set(
+        paths, {keyword: choices[keyword][int(random.integers(len(choices[keyword])))]}, extension
+    )
 
 
 def _set(paths: list[Path], values: dict[str, Any], extension: int) -> str:
@@ -184,7 +200,18 @@ def _association(trial: Trial, random: Random) -> str:
     if path is None or trial.target != path:
         return ""
     kind = str(
-        random.choice(["single", "dropped", "doubled", "reversed", "lower case", "absent", "wrong type", "column"])
+        random.choice(
+            [
+                "single",
+                "dropped",
+                "doubled",
+                "reversed",
+                "lower case",
+                "absent",
+                "wrong type",
+                "column",
+            ]
+        )
     )
     if kind == "single":
         trial.target = _any_input(trial, random)
@@ -204,7 +231,9 @@ def _association(trial: Trial, random: Random) -> str:
         elif kind == "lower case":
             rows["MEMNAME"][one] = rows["MEMNAME"][one].lower()
         elif kind == "wrong type":
-            rows["MEMTYPE"][one] = str(random.choice(["EXP-FP", "EXP-AWAVE", "EXP-GWAVE", "EXP-SWAVE", "EXP-XYZ"]))
+            rows["MEMTYPE"][one] = str(
+                random.choice(["EXP-FP", "EXP-AWAVE", "EXP-GWAVE", "EXP-SWAVE", "EXP-XYZ"])
+            )
         else:
             rows["MEMPRSNT"][one] = ord("F")
         hdus[1] = fits.BinTableHDU(rows.view(fits.FITS_rec), header=hdus[1].header)

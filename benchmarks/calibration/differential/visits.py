@@ -27,7 +27,9 @@ NUV: Mapping[str, tuple[str, int]] = {
     "NUV image": ("NUV imaging MIRRORA, TAGFLASH", 1),
     "NUV corrected": ("NUV G185M/1850 TAGFLASH", 1),
 }
-"""Visits that CalCOS takes seconds for: the case that each is made from, and how many exposures of it there are."""
+"""Visits that CalCOS takes seconds for: the case that each is made from, and how many exposures of
+it there are.
+"""
 
 FUV: Mapping[str, tuple[str, int]] = {
     "FUV TWOZONE": ("FUV G130M/1291 LP3 TAGFLASH TWOZONE, FP-POS 3 and 4", 1),
@@ -68,7 +70,11 @@ class Visit:
     @property
     def inputs(self) -> list[Path]:
         """Raw or corrected files."""
-        return [path for path in sorted(self.raw.glob("*.fits")) if "_raw" in path.name or "_corrtag" in path.name]
+        return [
+            path
+            for path in sorted(self.raw.glob("*.fits"))
+            if "_raw" in path.name or "_corrtag" in path.name
+        ]
 
     @property
     def association(self) -> Path | None:

@@ -37,9 +37,21 @@ _VERSION_KEYS = (
     "sha",
     "created",
 )
-"""What file systems call the thing that changes with a file; the first one that is there is used."""
+"""What file systems call the thing that changes with a file.
 
-_TIME_KEYS = ("mtime", "LastModified", "Last-Modified", "last_modified", "modified", "modify", "date_time", "created")
+The first one that is there is used.
+"""
+
+_TIME_KEYS = (
+    "mtime",
+    "LastModified",
+    "Last-Modified",
+    "last_modified",
+    "modified",
+    "modify",
+    "date_time",
+    "created",
+)
 """What they call the time of the last change: a number, a time, its parts, or as HTTP writes it."""
 
 
@@ -149,7 +161,9 @@ class DirectorySource:
         size = int(details["size"])
         version = next((details[key] for key in _VERSION_KEYS if details.get(key)), "")
         identity = _hashed(f"{path.rsplit('/', 1)[-1]} {size} {version}")
-        return SourceFile(self._full(path), name.name, name.stem, size, identity, _modified(details))
+        return SourceFile(
+            self._full(path), name.name, name.stem, size, identity, _modified(details)
+        )
 
     @contextmanager
     def open(self, file: SourceFile) -> "Iterator[io.BufferedReader[Any]]":
@@ -166,7 +180,9 @@ class DirectorySource:
             path = path_of(file.url) or self._fs._strip_protocol(file.url.partition("::")[0])
             opened = self._fs.open(path, "rb", **options)
         except Exception as error:
-            raise TransientError(f"{file.url} cannot be read: {_reason(error)}; it is tried again") from error
+            raise TransientError(
+                f"{file.url} cannot be read: {_reason(error)}; it is tried again"
+            ) from error
         with io.BufferedReader(SourceStream(opened, file.url), _CHUNK) as stream:
             yield stream
 
@@ -176,7 +192,8 @@ class DirectorySource:
         Raises
         ------
         TransientError
-            If it cannot be read or written, or changed its size since the scan (it is still being written).
+            If it cannot be read or written, or changed its size since the scan (it is still being
+            written).
         """
         digest, size = hashlib.sha256(), 0
         with self.open(file) as stream:
@@ -189,11 +206,14 @@ class DirectorySource:
             except OSError as error:
                 raise refusal(
                     error,
-                    f"the scratch folder {target.parent} did not take {file.name}: {error}; free space there, or let "
+                    f"the scratch folder {target.parent} did not take {file.name}: {error}; free "
+                    "space there, or let "
                     "TMPDIR name another folder",
                 ) from error
         if size != file.size:
-            raise TransientError(f"{file.name} has {size} bytes where the scan saw {file.size}: it is still changing")
+            raise TransientError(
+                f"{file.name} has {size} bytes where the scan saw {file.size}: it is still changing"
+            )
         return digest.hexdigest(), size
 
     def _connect(self) -> None:
@@ -204,8 +224,10 @@ class DirectorySource:
             self._fs.invalidate_cache()
         except (ValueError, ImportError) as error:
             raise PermanentError(
-                f"the source {self._url} cannot be used: {error}; give a folder, or a URL that fsspec knows "
-                "(file, http, https, ftp, zip and more; others such as s3 once their package is installed)"
+                f"the source {self._url} cannot be used: {error}; give a folder, or a URL that "
+                "fsspec knows "
+                "(file, http, https, ftp, zip and more; others such as s3 once their package is "
+                "installed)"
             ) from error
         except Exception as error:
             raise TransientError(
@@ -240,12 +262,15 @@ class DirectorySource:
         start = folder.rstrip("/")
         try:
             entries = sorted(self._fs.ls(folder, detail=True), key=lambda entry: str(entry["name"]))
-            if folder == self._root and any(str(entry["name"]).rstrip("/") == start != "" for entry in entries):
+            if folder == self._root and any(
+                str(entry["name"]).rstrip("/") == start != "" for entry in entries
+            ):
                 raise NotADirectoryError("it is a file")
         except Exception as error:
             if folder == self._root:
                 raise TransientError(
-                    f"the source {self.url} is not a folder that can be read: {_reason(error)}; check its address"
+                    f"the source {self.url} is not a folder that can be read: {_reason(error)}; "
+                    "check its address"
                 ) from error
             if not isinstance(error, FileNotFoundError):
                 unreadable[self._full(folder)] = _reason(error)

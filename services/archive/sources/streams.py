@@ -11,7 +11,8 @@ __all__ = ["SourceStream"]
 class SourceStream(io.RawIOBase):
     """Content of a source's file; whatever goes wrong while it is read is the source's error.
 
-    File systems raise much beside OSError (HTTP clients their own), so that the type alone does not tell.
+    File systems raise much beside OSError (HTTP clients their own), so that the type alone does not
+    tell.
 
     Parameters
     ----------
@@ -40,7 +41,9 @@ class SourceStream(io.RawIOBase):
         try:
             content = self._stream.read(len(buffer))
         except Exception as error:
-            raise TransientError(f"{self._url} cannot be read: {error}; it is tried again") from error
+            raise TransientError(
+                f"{self._url} cannot be read: {error}; it is tried again"
+            ) from error
         buffer[: len(content)] = content
         return len(content)
 

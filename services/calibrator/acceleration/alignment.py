@@ -1,9 +1,10 @@
-"""Alignment with the reference profile: events binned without a clearing pass, and flags of rows counted as booleans.
+"""Alignment with the reference profile: events binned without a clearing pass, and flags of rows
+counted as booleans.
 
-Replaces ``trace.rebinData`` and ``trace.rebinCounts`` (the compiled binning clears its image column by column,
-against the grain of memory; the sums are the same, see :mod:`.images`) and ``trace.getGoodRows``, which turns 16.8
-million flags into 64-bit integers to add them up; counting the non-zero ones gives the same whole numbers. Saves 0.5
-s and 130 MB for a segment.
+Replaces ``trace.rebinData`` and ``trace.rebinCounts`` (the compiled binning clears its image column
+by column, against the grain of memory; the sums are the same, see :mod:`.images`) and
+``trace.getGoodRows``, which turns 16.8 million flags into 64-bit integers to add them up; counting
+the non-zero ones gives the same whole numbers. Saves 0.5 s and 130 MB for a segment.
 """
 
 from typing import Any
@@ -72,10 +73,14 @@ REPLACEMENT = Replacement(
     "alignment",
     [
         Change(
-            "calcos.trace:rebinData", "0af6f9a2cf92cad441c7de106283ab886fe26c14e123783c53b7b4cd3f886fc5", _make_data
+            "calcos.trace:rebinData",
+            "0af6f9a2cf92cad441c7de106283ab886fe26c14e123783c53b7b4cd3f886fc5",
+            _make_data,
         ),
         Change(
-            "calcos.trace:rebinCounts", "2eb279b27807fcfc06afd9e108689ceef1aff398f25a458d07149cab85fa5083", _make_counts
+            "calcos.trace:rebinCounts",
+            "2eb279b27807fcfc06afd9e108689ceef1aff398f25a458d07149cab85fa5083",
+            _make_counts,
         ),
         Change(
             "calcos.trace:getGoodRows",

@@ -46,7 +46,8 @@ class EventPixels:
 
 
 def can_bin(x: Any, y: Any, dq: Any, epsilon: Any = None) -> bool:
-    """Whether the columns of events are of the types that the compiled function takes as they are, and of one length.
+    """Whether the columns of events are of the types that the compiled function takes as they are,
+    and of one length.
 
     It refuses wider types, and converts narrower ones.
     """
@@ -57,12 +58,18 @@ def can_bin(x: Any, y: Any, dq: Any, epsilon: Any = None) -> bool:
 
 
 def locate(
-    x: NDArray[Any], y: NDArray[Any], shape: tuple[int, int], x_offset: int, dq: NDArray[Any], bad_flags: int
+    x: NDArray[Any],
+    y: NDArray[Any],
+    shape: tuple[int, int],
+    x_offset: int,
+    dq: NDArray[Any],
+    bad_flags: int,
 ) -> EventPixels:
     """Find the pixel of each event.
 
-    The compiled function rounds by ``floor(v + 0.5)`` in double precision, after the offset was added to x in single
-    precision, and leaves out events outside the image or with a serious flag; not-a-number is outside.
+    The compiled function rounds by ``floor(v + 0.5)`` in double precision, after the offset was
+    added to x in single precision, and leaves out events outside the image or with a serious flag;
+    not-a-number is outside.
 
     Parameters
     ----------
@@ -78,7 +85,9 @@ def locate(
         Flags that exclude an event.
     """
     rows, columns = shape
-    column = np.floor((np.asarray(x, dtype=np.float32) + np.float32(x_offset)).astype(np.float64) + 0.5)
+    column = np.floor(
+        (np.asarray(x, dtype=np.float32) + np.float32(x_offset)).astype(np.float64) + 0.5
+    )
     row = np.floor(np.asarray(y, dtype=np.float32).astype(np.float64) + 0.5)
     good = (np.asarray(dq, dtype=np.int16) & np.int16(bad_flags)) == 0
     good &= (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
@@ -92,7 +101,9 @@ def locate(
     return EventPixels(pixels, position[flat].astype(np.int64), good)
 
 
-def image(events: EventPixels, values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+def image(
+    events: EventPixels, values: NDArray[np.float32], shape: tuple[int, int]
+) -> NDArray[np.float32]:
     """Image, float32, with `values` at the pixels that hold events and zero elsewhere."""
     flat = np.zeros(shape[0] * shape[1], dtype=np.float32)
     flat[events.pixels] = values
@@ -100,7 +111,9 @@ def image(events: EventPixels, values: NDArray[np.float32], shape: tuple[int, in
 
 
 def bins_alike() -> bool:
-    """Whether the compiled binning that is installed, whose source is not at hand to be hashed, does the same here."""
+    """Whether the compiled binning that is installed, whose source is not at hand to be hashed,
+    does the same here.
+    """
     random = np.random.default_rng(1)
     shape, x_offset, flag = (16, 32), 3, 64
     x = random.uniform(-6, 34, 2000).astype(np.float32)

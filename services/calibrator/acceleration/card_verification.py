@@ -1,10 +1,11 @@
 """FITS headers: a card image that was found in order is not verified again.
 
-Replaces ``astropy.io.fits.card.Card._verify``, which goes through every card whenever a file is written or closed
-after a change, some thousand times in a run for the same few hundred card images. For a card that is as it was read
-from a file, what the original finds depends on its 80-character image alone. Images in which it found nothing to
-report are remembered; everything else, and record-valued cards, whose meaning depends on Astropy's settings, goes to
-the original. Saves 0.1 s an exposure.
+Replaces ``astropy.io.fits.card.Card._verify``, which goes through every card whenever a file is
+written or closed after a change, some thousand times in a run for the same few hundred card images.
+For a card that is as it was read from a file, what the original finds depends on its 80-character
+image alone. Images in which it found nothing to report are remembered; everything else, and
+record-valued cards, whose meaning depends on Astropy's settings, goes to the original. Saves 0.1 s
+an exposure.
 """
 
 from typing import Any

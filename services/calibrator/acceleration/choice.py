@@ -41,7 +41,8 @@ def left_out(acceleration: bool, without: str) -> frozenset[str]:
     names = {name.strip() for name in without.split(",")} - {""}
     if unknown := sorted(names - set(NAMES)):
         raise ValueError(
-            f"COSMO_CALIBRATOR__ACCELERATION_WITHOUT: no replacement is called {', '.join(unknown)}; "
+            "COSMO_CALIBRATOR__ACCELERATION_WITHOUT: no replacement is called "
+            f"{', '.join(unknown)}; "
             f"there are {', '.join(NAMES)}"
         )
     return frozenset(names if acceleration else NAMES)

@@ -1,10 +1,10 @@
 """Astropy's settings: a value that was validated is not validated again for each header card.
 
-Replaces ``astropy.config.ConfigItem.__call__``, which is asked some 170,000 times in a run and parses the same few
-booleans each time. The value that was validated last is kept beside the raw value it came from, and given out again
-only as long as the settings still hold that very object, and nothing under an older name of the item in the same
-section, which the original would warn of. Items that had another section before are left to the original. Saves 0.2 s
-an exposure.
+Replaces ``astropy.config.ConfigItem.__call__``, which is asked some 170,000 times in a run and
+parses the same few booleans each time. The value that was validated last is kept beside the raw
+value it came from, and given out again only as long as the settings still hold that very object,
+and nothing under an older name of the item in the same section, which the original would warn of.
+Items that had another section before are left to the original. Saves 0.2 s an exposure.
 """
 
 from typing import Any
@@ -27,7 +27,8 @@ def _make(original: Function) -> Function:
         kept = item.__dict__.get(_KEPT)
         if kept is not None:
             root, section, raw, value, older = kept
-            # dict.get, because a section's own look-up does interpolation, which Astropy has switched off.
+            # dict.get, because a section's own look-up does interpolation, which Astropy has
+            # switched off.
             if (
                 configuration._cfgobjs.get(package) is root
                 and dict.get(section, item.name, _MISSING) is raw
@@ -37,7 +38,9 @@ def _make(original: Function) -> Function:
         value = original(item)
         root = configuration._cfgobjs.get(package)
         older = tuple(
-            name for module, _, name in (alias.rpartition(".") for alias in item.aliases) if module == item.module
+            name
+            for module, _, name in (alias.rpartition(".") for alias in item.aliases)
+            if module == item.module
         )
         if len(older) == len(item.aliases) and root is not None and type(value) in _PLAIN:
             section = configuration.get_config(item.module, rootname=item.rootname)

@@ -1,8 +1,9 @@
 """Writing FITS tables: bytes swapped column by column instead of each byte being looked up.
 
-Replaces ``astropy.io.fits.hdu.table._as_bigendian_pieces``, which turns a table into FITS's byte order by an index
-for every byte. Copying each column into its big-endian type swaps the very same bytes, without regard to what they
-mean. Tables with gaps between their columns are left to the original. Saves 0.5 s an exposure.
+Replaces ``astropy.io.fits.hdu.table._as_bigendian_pieces``, which turns a table into FITS's byte
+order by an index for every byte. Copying each column into its big-endian type swaps the very same
+bytes, without regard to what they mean. Tables with gaps between their columns are left to the
+original. Saves 0.5 s an exposure.
 """
 
 from collections.abc import Iterator
@@ -16,14 +17,19 @@ from services.calibrator.acceleration.registry import Change, Function, Replacem
 __all__ = ["REPLACEMENT"]
 
 _KINDS = "biufcS"
-"""Types whose bytes are swapped number by number; Unicode strings the original turns round as a whole."""
+"""Types whose bytes are swapped number by number.
+
+Unicode strings the original turns round as a whole.
+"""
 _PIECE = 4 << 20
 """Bytes swapped at once."""
 
 
 def _make(original: Function) -> Function:
     def as_bigendian_pieces(data: Any) -> Iterator[NDArray[Any]]:
-        """Bytes of a table in FITS's order, a whole number of 4-byte words at a time but for the last."""
+        """Bytes of a table in FITS's order, a whole number of 4-byte words at a time but for the
+        last.
+        """
         native = data.dtype
         big = native.newbyteorder(">")
         fields = native.fields or {}

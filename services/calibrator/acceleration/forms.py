@@ -1,8 +1,9 @@
-"""Forms that replacements were proven on: arrays of one type, and columns that are stored as they are read.
+"""Forms that replacements were proven on: arrays of one type, and columns that are stored as they
+are read.
 
-Files may hold the same values in many forms. A replacement asks here whether it has been given those of the files that
-CalCOS and its pipeline write, and hands everything else to the original, which converts it, or refuses it, in its own
-way.
+Files may hold the same values in many forms. A replacement asks here whether it has been given
+those of the files that CalCOS and its pipeline write, and hands everything else to the original,
+which converts it, or refuses it, in its own way.
 """
 
 from typing import Any
@@ -14,7 +15,8 @@ __all__ = ["in_int16", "is_array", "is_stored_number", "is_unscaled"]
 
 
 def is_array(value: Any, kind: str, dimensions: int = 1) -> bool:
-    """Whether a value is an array, and not a masked one or another subclass, of numbers of one type.
+    """Whether a value is an array, and not a masked one or another subclass, of numbers of one
+    type.
 
     Parameters
     ----------
@@ -26,7 +28,9 @@ def is_array(value: Any, kind: str, dimensions: int = 1) -> bool:
         Their number.
     """
     return (
-        type(value) is np.ndarray and value.ndim == dimensions and value.dtype.newbyteorder("=") == np.dtype(f"={kind}")
+        type(value) is np.ndarray
+        and value.ndim == dimensions
+        and value.dtype.newbyteorder("=") == np.dtype(f"={kind}")
     )
 
 
@@ -37,7 +41,9 @@ def in_int16(value: Any) -> bool:
 
 
 def is_unscaled(column: fits.Column) -> bool:
-    """Whether reading a column leaves its description as it is: no TSCAL, no TZERO, no heap, no bits, no text table."""
+    """Whether reading a column leaves its description as it is: no TSCAL, no TZERO, no heap, no
+    bits, no text table.
+    """
     return (
         not column.ascii
         and column.format.format in "ALBIJKEDCM"
@@ -62,4 +68,9 @@ def is_stored_number(columns: fits.ColDefs, name: str, formats: str) -> bool:
     if len(found) != 1:
         return False
     (column,) = found
-    return is_unscaled(column) and column.format.format in formats and column.format.repeat == 1 and not column.dim
+    return (
+        is_unscaled(column)
+        and column.format.format in formats
+        and column.format.repeat == 1
+        and not column.dim
+    )

@@ -1,4 +1,6 @@
-"""Files in which blocks of zeros take no room, as most of an image of events has nothing but them."""
+"""Files in which blocks of zeros take no room, as most of an image of events has nothing but
+them.
+"""
 
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +15,9 @@ _BLOCK = 4096
 
 
 class HoleyFile:
-    """File that is written once, from its begin to its end; whoever reads it finds the zeros that have no room.
+    """File that is written once, from its begin to its end.
+
+    Whoever reads it finds the zeros that have no room.
 
     Parameters
     ----------
@@ -42,7 +46,10 @@ class HoleyFile:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 

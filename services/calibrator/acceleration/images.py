@@ -1,11 +1,12 @@
 """Count and flat-fielded images: computed for the pixels that hold events, filled in elsewhere.
 
-Replaces ``timetag.writeImages``, which makes a dozen full images (16.8 megapixels each for FUV) of which 99 % of the
-pixels are empty. Rates, errors and flat-field ratios are the same expressions, of the same precision, evaluated on
-one empty pixel and on those with events; each depends on its own pixel alone. Events are added up in their own order,
-in single precision, as the compiled binning does. Saves 3 s and most of the memory of a segment; the compiled binning
-clears its image column by column, against the grain of memory. Blocks of zeros, a third of the files, take no room on
-the disk.
+Replaces ``timetag.writeImages``, which makes a dozen full images (16.8 megapixels each for FUV) of
+which 99 % of the pixels are empty. Rates, errors and flat-field ratios are the same expressions, of
+the same precision, evaluated on one empty pixel and on those with events; each depends on its own
+pixel alone. Events are added up in their own order, in single precision, as the compiled binning
+does. Saves 3 s and most of the memory of a segment; the compiled binning clears its image column by
+column, against the grain of memory. Blocks of zeros, a third of the files, take no room on the
+disk.
 """
 
 import os
@@ -27,7 +28,10 @@ from services.calibrator.acceleration.unkept_images import has_pixels
 __all__ = ["REPLACEMENT"]
 
 _HEADERS = 4
-"""Primary header, and those of the pixels, their errors and their flags; raw images may have more."""
+"""Primary header, and those of the pixels, their errors and their flags.
+
+Raw images may have more.
+"""
 
 
 def _make(original: Function) -> Function:
@@ -46,11 +50,34 @@ def _make(original: Function) -> Function:
         output: str | None = None,
     ) -> None:
         """Bin events to images and write them: counts and, weighted by epsilon, flat-fielded."""
-        known = can_bin(x, y, dq, epsilon) and is_array(dq_array, "i2", 2) and dq_array.shape == tuple(npix)
+        known = (
+            can_bin(x, y, dq, epsilon)
+            and is_array(dq_array, "i2", 2)
+            and dq_array.shape == tuple(npix)
+        )
         files = [path for path in (outcounts, output) if path is not None]
         # A file that is there already is refused by the original, in the words of Astropy.
-        if not known or outcounts is None or exptime <= 0 or len(headers) < _HEADERS or any(map(os.path.exists, files)):
-            original(x, y, epsilon, dq, phdr, headers, dq_array, npix, x_offset, exptime, outcounts, output)
+        if (
+            not known
+            or outcounts is None
+            or exptime <= 0
+            or len(headers) < _HEADERS
+            or any(map(os.path.exists, files))
+        ):
+            original(
+                x,
+                y,
+                epsilon,
+                dq,
+                phdr,
+                headers,
+                dq_array,
+                npix,
+                x_offset,
+                exptime,
+                outcounts,
+                output,
+            )
             return
         cosutil.printMsg(f"writing file {outcounts} ...", VERY_VERBOSE)
         events = locate(x, y, npix, x_offset, dq, SERIOUS_DQ_FLAGS)
@@ -60,7 +87,10 @@ def _make(original: Function) -> Function:
         flags = dq_array.astype(dq_array.dtype.newbyteorder(">"), copy=False)
 
         def write(path: str, image: str, rate: NDArray[Any], error: NDArray[Any]) -> None:
-            pixels = {"SCI": lambda: _image(npix, events, rate), "ERR": lambda: _image(npix, events, error)}
+            pixels = {
+                "SCI": lambda: _image(npix, events, rate),
+                "ERR": lambda: _image(npix, events, error),
+            }
             _write(path, image, phdr, headers, {**pixels, "DQ": lambda: flags})
 
         write(outcounts, "counts", counts / exptime, count_error)

@@ -1,9 +1,10 @@
-"""Lamp shifts: the ends of the overlap of spectrum and template found by array comparison instead of pixel by pixel.
+"""Lamp shifts: the ends of the overlap of spectrum and template found by array comparison instead
+of pixel by pixel.
 
-Rewrites ``findshift1.Shift1.computeNormalization``, which for each of some 540 trial shifts walks inwards over the
-pixels that are zero in spectrum or template, in Python. The result is identical because the same first and last pixel
-are found (non-zero in both), and everything else is the original text. Saves 1.3 s for an FUV exposure with three
-lamp flashes.
+Rewrites ``findshift1.Shift1.computeNormalization``, which for each of some 540 trial shifts walks
+inwards over the pixels that are zero in spectrum or template, in Python. The result is identical
+because the same first and last pixel are found (non-zero in both), and everything else is the
+original text. Saves 1.3 s for an FUV exposure with three lamp flashes.
 """
 
 from typing import Any
@@ -38,7 +39,8 @@ _COMPARE = "    (done, s0, s1, t0, t1) = _accelerated_overlap(spectrum, template
 def overlap(
     spectrum: NDArray[Any], template: NDArray[Any], s0: int, s1: int, t0: int, t1: int
 ) -> tuple[bool, int, int, int, int]:
-    """Narrow the ranges ``s0:s1`` and ``t0:t1`` to where neither spectrum nor template is zero at the ends.
+    """Narrow the ranges ``s0:s1`` and ``t0:t1`` to where neither spectrum nor template is zero at
+    the ends.
 
     Parameters
     ----------

@@ -1,13 +1,15 @@
-"""Exposures of one dataset calibrated at the same time, in processes forked from the one that runs CalCOS.
+"""Exposures of one dataset calibrated at the same time, in processes forked from the one that runs
+CalCOS.
 
-Rewrites ``calcos.Calibration.allScience``, which goes through the raw files of an association one after the other. A
-raw file reads what the wavecal exposures gave and writes files of its own; what its calibration changes in memory is
-the description of that raw file, which comes back from the process. Random numbers are drawn from a generator that is
-seeded for each file. The one exception is kept in order: where segment B has no lamp lines it copies the lamp shifts
-of segment A. Messages go to the log and to the trailer in the order of the files, and of several failures the first
-in that order is raised. With simulated wavecals (which share their description), where one text file takes lines of
-every exposure (stims, live times, bursts), where a raw file comes twice, or with one process everything runs as in the
-original.
+Rewrites ``calcos.Calibration.allScience``, which goes through the raw files of an association one
+after the other. A raw file reads what the wavecal exposures gave and writes files of its own; what
+its calibration changes in memory is the description of that raw file, which comes back from the
+process. Random numbers are drawn from a generator that is seeded for each file. The one exception
+is kept in order: where segment B has no lamp lines it copies the lamp shifts of segment A. Messages
+go to the log and to the trailer in the order of the files, and of several failures the first in
+that order is raised. With simulated wavecals (which share their description), where one text file
+takes lines of every exposure (stims, live times, bursts), where a raw file comes twice, or with one
+process everything runs as in the original.
 """
 
 import contextlib
@@ -107,7 +109,9 @@ class _Ahead:
         try:
             return future.result()[place]
         except BrokenProcessPool as error:
-            raise MemoryError("a process of the run was killed; most likely the machine ran out of memory") from error
+            raise MemoryError(
+                "a process of the run was killed; most likely the machine ran out of memory"
+            ) from error
 
     def close(self) -> None:
         """Wait for what runs, drop what waits."""
@@ -144,7 +148,9 @@ def _copies_lamp(obs: Any) -> bool:
         return False
     try:
         return bool(
-            cosutil.checkForNoWavecalData(obs.info["opt_elem"], obs.info["cenwave"], "FUVB", obs.reffiles["lamptab"])
+            cosutil.checkForNoWavecalData(
+                obs.info["opt_elem"], obs.info["cenwave"], "FUVB", obs.reffiles["lamptab"]
+            )
         )
     except Exception:  # noqa: BLE001 - the calibration meets the same error, and says it in its turn
         return True
@@ -169,7 +175,9 @@ def _calibrate_apart(obs: Any) -> _Outcome:
             _calibrate_here(_calibration, obs)
         except Exception as reason:  # noqa: BLE001 - whatever it is, it is raised in its turn
             error = _portable(reason)
-    return _Outcome(obs.info, obs.switches, obs.reffiles, printed.getvalue(), trailer.getvalue(), error)
+    return _Outcome(
+        obs.info, obs.switches, obs.reffiles, printed.getvalue(), trailer.getvalue(), error
+    )
 
 
 @contextlib.contextmanager
@@ -183,7 +191,9 @@ def _own_trailer() -> Iterator[io.StringIO]:
 
 
 def _portable(error: Exception) -> Exception:
-    """Return an error that survives the way to another process: itself, if need be in parts, or else its text."""
+    """Return an error that survives the way to another process: itself, if need be in parts, or
+    else its text.
+    """
     for _ in range(2):
         try:
             pickle.loads(pickle.dumps(error))  # noqa: S301 - its own bytes
@@ -195,11 +205,15 @@ def _portable(error: Exception) -> Exception:
 
 
 def _take_apart(error: Exception) -> tuple[Any, ...]:
-    """Reduce an error whose constructor takes something else than what it keeps as its arguments."""
+    """Reduce an error whose constructor takes something else than what it keeps as its
+    arguments.
+    """
     return _put_together, (type(error), error.args, vars(error))
 
 
-def _put_together(kind: type[Exception], arguments: tuple[Any, ...], attributes: dict[str, Any]) -> Exception:
+def _put_together(
+    kind: type[Exception], arguments: tuple[Any, ...], attributes: dict[str, Any]
+) -> Exception:
     error = kind.__new__(kind, *arguments)
     vars(error).update(attributes)
     return error

@@ -1,10 +1,12 @@
-"""Quality flags of images: whole runs of columns shifted at once, and shifted images combined in place.
+"""Quality flags of images: whole runs of columns shifted at once, and shifted images combined in
+place.
 
-Replaces ``timetag.traceShiftDQ`` and ``timetag.blurDQ``, which run twice for each segment. The first moves each of
-16,384 columns by itself; neighbouring columns nearly always move by the same whole number of pixels, so that runs of
-equal columns are moved together by the same slices. The second copies the whole image three times for each of its
-shifts; here the same ranges are combined without copies, and what a shift leaves uncovered gets the out-of-bounds
-flag just the same. Only integers are involved. Saves 1.2 s for a segment.
+Replaces ``timetag.traceShiftDQ`` and ``timetag.blurDQ``, which run twice for each segment. The
+first moves each of 16,384 columns by itself; neighbouring columns nearly always move by the same
+whole number of pixels, so that runs of equal columns are moved together by the same slices. The
+second copies the whole image three times for each of its shifts; here the same ranges are combined
+without copies, and what a shift leaves uncovered gets the out-of-bounds flag just the same. Only
+integers are involved. Saves 1.2 s for a segment.
 """
 
 from typing import Any
@@ -28,17 +30,26 @@ def _make_trace_shift(original: Function) -> Function:
     def trace_shift_dq(dq_array: NDArray[Any], traceprofile: NDArray[Any], wca_row: Any) -> Any:
         """Shift flags down by the trace, column by column, except in the wavecal aperture."""
         wca_0, slope, height = wca_row["B_SPEC"][0], wca_row["SLOPE"][0], wca_row["HEIGHT"][0]
-        if not (is_array(dq_array, "i2", 2) and _follows(traceprofile, dq_array.shape[1]) and _is_slope(slope)):
+        if not (
+            is_array(dq_array, "i2", 2)
+            and _follows(traceprofile, dq_array.shape[1])
+            and _is_slope(slope)
+        ):
             return original(dq_array, traceprofile, wca_row)
         columns, profile = dq_array.shape[1], traceprofile
-        # A Python integer times a NumPy scalar has the scalar's precision; rint rounds as round() does.
+        # A Python integer times a NumPy scalar has the scalar's precision; rint rounds as round()
+        # does.
         rise = np.rint(np.arange(columns).astype(np.asarray(slope).dtype) * slope).astype(np.int64)
         shift = np.rint(profile[:columns]).astype(np.int64)
         starts = np.flatnonzero(np.r_[True, (np.diff(rise) != 0) | (np.diff(shift) != 0)])
         shifted = np.zeros(dq_array.shape, dtype=dq_array.dtype.newbyteorder("="))
         for first, stop in zip(starts.tolist(), [*starts[1:].tolist(), columns], strict=True):
             _shift_run(
-                shifted[:, first:stop], dq_array[:, first:stop], wca_0 + int(rise[first]), height, int(shift[first])
+                shifted[:, first:stop],
+                dq_array[:, first:stop],
+                wca_0 + int(rise[first]),
+                height,
+                int(shift[first]),
             )
         return shifted
 
@@ -52,11 +63,15 @@ def _follows(profile: Any, columns: int) -> bool:
 
 
 def _is_slope(value: Any) -> bool:
-    """Whether a value is a slope, of less than one row in a column, in single or double precision."""
+    """Whether a value is a slope, of less than one row in a column, in single or double
+    precision.
+    """
     return type(value) in (np.float32, np.float64) and bool(abs(value) < 1)
 
 
-def _shift_run(out: NDArray[Any], flags: NDArray[Any], wca_center: Any, wca_height: Any, shift: int) -> None:
+def _shift_run(
+    out: NDArray[Any], flags: NDArray[Any], wca_center: Any, wca_height: Any, shift: int
+) -> None:
     """Shift columns that all move by the same number of rows."""
     rows, columns = flags.shape
     start, stop = wca_center - wca_height // 2, wca_center + wca_height // 2
@@ -65,7 +80,10 @@ def _shift_run(out: NDArray[Any], flags: NDArray[Any], wca_center: Any, wca_heig
     below_out = max(0, -shift), min(start - shift - 1, start - 1)
     above_in = max(stop + 1, stop + 1 + shift), min(rows + shift - 1, rows - 1)
     above_out = max(stop + 1, stop + 1 - shift), min(rows - shift - 1, rows - 1)
-    for (in_first, in_last), (out_first, out_last) in ((below_in, below_out), (above_in, above_out)):
+    for (in_first, in_last), (out_first, out_last) in (
+        (below_in, below_out),
+        (above_in, above_out),
+    ):
         if in_last - in_first != out_last - out_first:
             for _ in range(columns):
                 cosutil.printWarning(_UNEQUAL)
@@ -124,12 +142,20 @@ def _whole_shifts(*limits: Any) -> range:
 
 
 def _within(limits: tuple[Any, ...], size: int) -> bool:
-    """Whether shifts are numbers that leave something of an image; beyond its size the original cuts it amiss."""
+    """Whether shifts are numbers that leave something of an image.
+
+    Beyond its size the original cuts it amiss.
+    """
     return all(bool(abs(limit) < size) for limit in limits)
 
 
-def _combine(blurred: NDArray[Any], flags: NDArray[Any], region: slice, y_shift: int, x_shift: int) -> None:
-    """Combine the rows of a region with the flags shifted down and to the left; uncovered pixels are out of bounds."""
+def _combine(
+    blurred: NDArray[Any], flags: NDArray[Any], region: slice, y_shift: int, x_shift: int
+) -> None:
+    """Combine the rows of a region with the flags shifted down and to the left.
+
+    Uncovered pixels are out of bounds.
+    """
     rows, columns = flags.shape
     first_row, stop_row, _ = region.indices(rows)
     # Rows and columns that have a shifted counterpart.
@@ -142,7 +168,9 @@ def _combine(blurred: NDArray[Any], flags: NDArray[Any], region: slice, y_shift:
     blurred[row1:stop_row] |= DQ_PIXEL_OUT_OF_BOUNDS
     blurred[row0:row1, :column0] |= DQ_PIXEL_OUT_OF_BOUNDS
     blurred[row0:row1, column1:] |= DQ_PIXEL_OUT_OF_BOUNDS
-    blurred[row0:row1, column0:column1] |= flags[row0 + y_shift : row1 + y_shift, column0 + x_shift : column1 + x_shift]
+    blurred[row0:row1, column0:column1] |= flags[
+        row0 + y_shift : row1 + y_shift, column0 + x_shift : column1 + x_shift
+    ]
 
 
 REPLACEMENT = Replacement(
@@ -159,5 +187,7 @@ REPLACEMENT = Replacement(
             _make_blur,
         ),
     ],
-    {"calcos.timetag:arrayShift": "281b92cb39399e38315b96148e8b87fb6b3061ed0e1b453faabba175bcdd6bf8"},
+    {
+        "calcos.timetag:arrayShift": "281b92cb39399e38315b96148e8b87fb6b3061ed0e1b453faabba175bcdd6bf8"
+    },
 )

@@ -1,11 +1,12 @@
 """Reference tables: opened once instead of some hundred times for each exposure.
 
-Replaces ``cosutil.getTable`` and ``cosutil.findColumn`` for files in the ``lref`` folder, which nothing changes
-during a run (a file that did change, by its size or time, is read again). The rows that are handed out are selected
-by the same comparisons and are a copy, as before, so that callers may write into them; only the description of the
-columns is shared with the open table instead of being built twice for every call. No caller changes it, and reading
-does so only for columns that are scaled (TSCAL, TZERO, unsigned numbers), which Astropy marks as converted. Tables with
-such columns, with a heap or with columns of one name are left to the original. Saves 1.2 s an exposure.
+Replaces ``cosutil.getTable`` and ``cosutil.findColumn`` for files in the ``lref`` folder, which
+nothing changes during a run (a file that did change, by its size or time, is read again). The rows
+that are handed out are selected by the same comparisons and are a copy, as before, so that callers
+may write into them; only the description of the columns is shared with the open table instead of
+being built twice for every call. No caller changes it, and reading does so only for columns that
+are scaled (TSCAL, TZERO, unsigned numbers), which Astropy marks as converted. Tables with such
+columns, with a heap or with columns of one name are left to the original. Saves 1.2 s an exposure.
 """
 
 import os
@@ -63,7 +64,9 @@ def _make_get_table(original: Function) -> Function:
                 cosutil.printContinuation("only the first will be used.")
             return rows
         if exactly_one or at_least_one:
-            raise MissingRowError(f"Table has no matching row;\ntable name is {table}\nrow selection is {filter!r}")
+            raise MissingRowError(
+                f"Table has no matching row;\ntable name is {table}\nrow selection is {filter!r}"
+            )
         return None
 
     return get_table
@@ -85,7 +88,8 @@ def _rows(data: fits.FITS_rec, selected: NDArray[np.bool_]) -> fits.FITS_rec:
     """Copy of the selected rows, which shares the description of the columns and nothing else."""
     rows: Any = np.ndarray.__getitem__(data, selected)
     rows._converted = {}
-    # The rows must not be told to save the columns' data when they are freed: those belong to the open table.
+    # The rows must not be told to save the columns' data when they are freed: those belong to the
+    # open table.
     rows._col_weakrefs = weakref.WeakSet()
     return rows
 

@@ -1,4 +1,6 @@
-"""How CalCOS is sped up: functions that stand in for some of its own, each tied to the source it was made for."""
+"""How CalCOS is sped up: functions that stand in for some of its own, each tied to the source it
+was made for.
+"""
 
 import functools
 import hashlib
@@ -9,11 +11,24 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["SKIPPED", "Change", "Edit", "Prepared", "Replacement", "find", "prepare", "rewritten", "source_hash"]
+__all__ = [
+    "SKIPPED",
+    "Change",
+    "Edit",
+    "Prepared",
+    "Replacement",
+    "find",
+    "prepare",
+    "rewritten",
+    "source_hash",
+]
 
 Function = Callable[..., Any]
 Edit = tuple[str | tuple[str, str], str] | tuple[str | tuple[str, str], str, str]
-"""A passage of a function, or its beginning and its end; what replaces it; the condition for that, if there is one."""
+"""A passage of a function, or its beginning and its end.
+
+What replaces it; the condition for that, if there is one.
+"""
 
 SKIPPED = "SKIPPED"
 """Begins the state of a replacement that does not fit the CalCOS that is installed."""
@@ -120,10 +135,13 @@ class Prepared:
         Returns
         -------
         dict
-            Of each replacement, in the words of CalCOS's own switches, whether it is in force: PERFORM, OMIT where
-            it was left out, SKIPPED and the reason where it does not fit.
+            Of each replacement, in the words of CalCOS's own switches, whether it is in force:
+            PERFORM, OMIT where it was left out, SKIPPED and the reason where it does not fit.
         """
-        state = {name: "OMIT" if name in without else f"{SKIPPED}: {why}" for name, why in self.refused.items()}
+        state = {
+            name: "OMIT" if name in without else f"{SKIPPED}: {why}"
+            for name, why in self.refused.items()
+        }
         for name, stand_ins in self.stand_ins.items():
             state[name] = "OMIT" if name in without else "PERFORM"
             for stand_in in stand_ins if name not in without else ():
@@ -158,8 +176,8 @@ def rewritten(original: Function, edits: Sequence[Edit], **names: Any) -> Functi
     original
         Function or method.
     edits
-        Passages as they stand in its source, each exactly once, and what replaces them. Those with a condition are
-        whole lines, which are run as they stand where it is false.
+        Passages as they stand in its source, each exactly once, and what replaces them. Those with
+        a condition are whole lines, which are run as they stand where it is false.
     names
         What the new passages call.
 
@@ -172,7 +190,10 @@ def rewritten(original: Function, edits: Sequence[Edit], **names: Any) -> Functi
     for passage, new, *condition in edits:
         first, last = passage if isinstance(passage, tuple) else (passage, passage)
         if source.count(first) != 1 or source.count(last) != 1:
-            raise ValueError(f"a passage to exchange is not there exactly once in {original.__qualname__}: {first}")
+            raise ValueError(
+                f"a passage to exchange is not there exactly once in {original.__qualname__}: "
+                f"{first}"
+            )
         start, stop = source.index(first), source.index(last) + len(last)
         exchanged = _either(condition[0], new, source[start:stop]) if condition else new
         source = source[:start] + exchanged + source[stop:]
@@ -191,7 +212,8 @@ def _either(condition: str, new: str, passage: str) -> str:
 
 
 def prepare(replacements: Sequence[Replacement]) -> Prepared:
-    """Check replacements against the CalCOS that is installed, and make the stand-ins of those that fit.
+    """Check replacements against the CalCOS that is installed, and make the stand-ins of those that
+    fit.
 
     Parameters
     ----------
@@ -200,6 +222,10 @@ def prepare(replacements: Sequence[Replacement]) -> Prepared:
     """
     reasons = {replacement.name: replacement.mismatch() for replacement in replacements}
     return Prepared(
-        {replacement.name: replacement.stand_ins() for replacement in replacements if not reasons[replacement.name]},
+        {
+            replacement.name: replacement.stand_ins()
+            for replacement in replacements
+            if not reasons[replacement.name]
+        },
         {name: reason for name, reason in reasons.items() if reason},
     )

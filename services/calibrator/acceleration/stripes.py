@@ -1,9 +1,11 @@
-"""NUV stripes: Doppler correction and wavelengths of the events in a stripe, instead of all events for each stripe.
+"""NUV stripes: Doppler correction and wavelengths of the events in a stripe, instead of all events
+for each stripe.
 
-Rewrites the passages of ``timetag.doDoppcorr`` and ``timetag.computeWavelengths`` that evaluate a dispersion relation
-for every event and then keep those of one of the three stripes, or of its wavecal. Each event's value depends on that
-event alone, in double precision, and is rounded once when it is put into its column; only those that are kept are
-computed. Saves 0.2 s for an exposure of half a million events.
+Rewrites the passages of ``timetag.doDoppcorr`` and ``timetag.computeWavelengths`` that evaluate a
+dispersion relation for every event and then keep those of one of the three stripes, or of its
+wavecal. Each event's value depends on that event alone, in double precision, and is rounded once
+when it is put into its column; only those that are kept are computed. Saves 0.2 s for an exposure
+of half a million events.
 """
 
 from typing import Any

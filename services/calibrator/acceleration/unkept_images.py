@@ -1,10 +1,11 @@
 """Images that nobody keeps: without the pixels that CalCOS does not read itself, and unfinished.
 
-The extraction reads rates and flags of flat-fielded images and the rates of count images; nothing reads those of darks.
-The others are written as those of an exposure without events are, with their header only, and the flags of a dark's
-image are not looked for (``cosutil.flagOutOfBounds``). World coordinates of images (``SpWCS.writeWCSKeywords``), which
-come after the extraction and concern nothing else, are worked out, so that what is wrong with their table is found, and
-not written: some header cards, for which each image of 16.8 megapixels is copied once more. Statistics stay, because
+The extraction reads rates and flags of flat-fielded images and the rates of count images; nothing
+reads those of darks. The others are written as those of an exposure without events are, with their
+header only, and the flags of a dark's image are not looked for (``cosutil.flagOutOfBounds``). World
+coordinates of images (``SpWCS.writeWCSKeywords``), which come after the extraction and concern
+nothing else, are worked out, so that what is wrong with their table is found, and not written: some
+header cards, for which each image of 16.8 megapixels is copied once more. Statistics stay, because
 the headers of spectra begin as copies of those of images. All other products are the same bytes.
 """
 
@@ -59,9 +60,16 @@ def has_pixels(header: fits.Header | Mapping[str, Any], image: str, extension: s
 
 def _make_flags(original: Function) -> Function:
     def flag_out_of_bounds(
-        hdr: fits.Header, dq_array: NDArray[Any], info: Mapping[str, Any], *others: Any, **named: Any
+        hdr: fits.Header,
+        dq_array: NDArray[Any],
+        info: Mapping[str, Any],
+        *others: Any,
+        **named: Any,
     ) -> None:
-        """Flag the pixels of an image that are outside all subarrays; flags of events come from elsewhere."""
+        """Flag the pixels of an image that are outside all subarrays.
+
+        Flags of events come from elsewhere.
+        """
         if has_pixels(info, "flt", "DQ"):
             original(hdr, dq_array, info, *others, **named)
 
@@ -73,7 +81,9 @@ def _make_coordinates(original: Function) -> Function:
 
 
 def _mode(coordinates: Any) -> str:
-    """How to open the file that coordinates are worked out for: only if it is kept are they written."""
+    """How to open the file that coordinates are worked out for: only if it is kept are they
+    written.
+    """
     return "update" if _kept or not isinstance(coordinates, spwcs.SpWcsImage) else "readonly"
 
 

@@ -26,14 +26,18 @@ def calcos_arguments(options: Options, label: str, inputs: Path) -> dict[str, An
         Folder of the raw files.
     """
     chosen = options.model_dump(exclude_defaults=True, exclude_none=True)
-    arguments: dict[str, Any] = {name: value for name, value in chosen.items() if name not in (*_TEXTS, "shift_file")}
+    arguments: dict[str, Any] = {
+        name: value for name, value in chosen.items() if name not in (*_TEXTS, "shift_file")
+    }
     if "find_target" in arguments:
         arguments["find_target"] = options.find_target.model_dump()
     if options.only_csum:
         arguments["create_csum_image"] = True  # as the command line of CalCOS does
     if options.shift_file:
         arguments["shift_file"] = str(inputs / SHIFTS)
-    return arguments | {name: f"{label}_{kind}.txt" for name, kind in _TEXTS.items() if name in chosen}
+    return arguments | {
+        name: f"{label}_{kind}.txt" for name, kind in _TEXTS.items() if name in chosen
+    }
 
 
 def write_shifts(options: Options, inputs: Path) -> None:

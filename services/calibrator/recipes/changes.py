@@ -30,7 +30,10 @@ class FileLeftOut:
 
 @dataclass(frozen=True)
 class HeaderEdit:
-    """A keyword of a file's header, by the number of its extension; an old value of None was not there."""
+    """A keyword of a file's header, by the number of its extension.
+
+    An old value of None was not there.
+    """
 
     file: str
     extension: int
@@ -70,7 +73,9 @@ class TableCopied:
 
 @dataclass(frozen=True)
 class SubExposure:
-    """A part of an exposure that is calibrated by itself, once the whole is; no input changes for it.
+    """A part of an exposure that is calibrated by itself, once the whole is.
+
+    No input changes for it.
 
     Attributes
     ----------
@@ -99,8 +104,13 @@ Change = FileLeftOut | HeaderEdit | CellEdit | RowAdded | TableCopied | SubExpos
 
 
 def describe(changes: Iterable[Change]) -> list[dict[str, Any]]:
-    """Turn changes into JSON, each with its kind under ``change`` and, without its file, in words under ``text``."""
-    return [{"change": type(change).__name__, "text": _words(change), **asdict(change)} for change in changes]
+    """Turn changes into JSON, each with its kind under ``change`` and, without its file, in words
+    under ``text``.
+    """
+    return [
+        {"change": type(change).__name__, "text": _words(change), **asdict(change)}
+        for change in changes
+    ]
 
 
 def _words(change: Change) -> str:
@@ -112,7 +122,10 @@ def _words(change: Change) -> str:
         case CellEdit(_, extension, row, column, old, new):
             return f"[{extension}] row {row}, {column}: {_value(old)} → {_value(new)}"
         case RowAdded(_, extension, values):
-            return f"[{extension}] new row: {', '.join(f'{name} {_value(value)}' for name, value in values.items())}"
+            return (
+                f"[{extension}] new row: "
+                f"{', '.join(f'{name} {_value(value)}' for name, value in values.items())}"
+            )
         case TableCopied(_, source):
             return f"derived from {source}"
         case SubExposure():

@@ -1,7 +1,7 @@
 """Whether references that a recipe names cover the modes of its exposures.
 
-CalCOS 3.6.2 stops half-way at a table without a row that it looks up; which rows these are is told by the calls of
-``cosutil.getTable`` and ``dispersion.Dispersion``.
+CalCOS 3.6.2 stops half-way at a table without a row that it looks up; which rows these are is told
+by the calls of ``cosutil.getTable`` and ``dispersion.Dispersion``.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,7 +23,16 @@ _IMAGES = ("FLATFILE", "GEOFILE", "DGEOFILE", "XWLKFILE", "YWLKFILE", "PHAFILE")
 _OF_DETECTOR = ("DEADTAB", "BRFTAB", "PHATAB", "BRSTTAB", "HVDSTAB")
 """Tables that are asked for the segment of the file, whatever the exposure is of."""
 
-_OF_SPECTRA = ("XTRACTAB", "TWOZXTAB", "PROFTAB", "TRACETAB", "DISPTAB", "FLUXTAB", "TDSTAB", "SPWCSTAB")
+_OF_SPECTRA = (
+    "XTRACTAB",
+    "TWOZXTAB",
+    "PROFTAB",
+    "TRACETAB",
+    "DISPTAB",
+    "FLUXTAB",
+    "TDSTAB",
+    "SPWCSTAB",
+)
 """Tables with a row for each segment or stripe and the aperture."""
 
 _OF_WAVECALS = ("XTRACTAB", "TRACETAB", "DISPTAB")
@@ -70,20 +79,24 @@ def check_coverage(exposures: Sequence[Exposure], keywords: Iterable[str], lref:
             if missing is not None:
                 mode = " ".join(f"{name} {value}" for name, value in missing.items())
                 raise RefusedError(
-                    f"{keyword}: {path.name} has nothing for {mode}, which {exposure.path.name} needs; choose a file "
+                    f"{keyword}: {path.name} has nothing for {mode}, which {exposure.path.name} "
+                    "needs; choose a file "
                     "that covers this mode"
                 )
 
 
 def _check_position(exposure: Exposure, name: str, hdus: fits.HDUList) -> None:
-    """CalCOS compares the lifetime positions and stops where they differ (``timetag.doTraceCorr``)."""
+    """CalCOS compares the lifetime positions and stops where they differ
+    (``timetag.doTraceCorr``).
+    """
     if not exposure.is_set("TRCECORR") or exposure.text("DETECTOR") != "FUV":
         return
     found, own = hdus[0].header.get("LIFE_ADJ"), exposure.header.get("LIFE_ADJ", _DEFAULT_POSITION)
     if found != own:
         told = "no lifetime position" if found is None else f"lifetime position {found:g}"
         raise RefusedError(
-            f"TRACETAB: {name} is for {told} (LIFE_ADJ), {exposure.path.name} of {own:g}, and CalCOS stops where these "
+            f"TRACETAB: {name} is for {told} (LIFE_ADJ), {exposure.path.name} of {own:g}, and "
+            "CalCOS stops where these "
             "differ; choose a file for that position, or omit TRCECORR"
         )
 
@@ -92,12 +105,20 @@ def _missing(keyword: str, exposure: Exposure, hdus: fits.HDUList) -> Wanted | N
     """Find what a file has no image or row for; None if it has all."""
     if keyword in _IMAGES:
         segment = exposure.text("SEGMENT")
-        sides = {hdu.name for hdu in hdus[1:]} | {str(hdu.header.get("SEGMENT", "")).strip() for hdu in hdus[1:]}
-        return {"SEGMENT": segment} if exposure.text("DETECTOR") == "FUV" and segment not in sides else None
+        sides = {hdu.name for hdu in hdus[1:]} | {
+            str(hdu.header.get("SEGMENT", "")).strip() for hdu in hdus[1:]
+        }
+        return (
+            {"SEGMENT": segment}
+            if exposure.text("DETECTOR") == "FUV" and segment not in sides
+            else None
+        )
     table = hdus[1].data
     for wanted in _lookups(keyword, exposure, table):
         asked = {name: value for name, value in wanted.items() if name in table.names}
-        if not any(all(matches(row[name], value) for name, value in asked.items()) for row in table):
+        if not any(
+            all(matches(row[name], value) for name, value in asked.items()) for row in table
+        ):
             return asked
     return None
 
@@ -105,7 +126,9 @@ def _missing(keyword: str, exposure: Exposure, hdus: fits.HDUList) -> Wanted | N
 def _lookups(keyword: str, exposure: Exposure, table: fits.FITS_rec) -> Iterator[Wanted]:
     """List what CalCOS asks a table for, without which it does not go on."""
     mode: Wanted = {"OPT_ELEM": exposure.text("OPT_ELEM"), "CENWAVE": exposure.header["CENWAVE"]}
-    position: Wanted = {"FPOFFSET": exposure.header.get("FPOFFSET", 0)} if keyword in _BY_POSITION else {}
+    position: Wanted = (
+        {"FPOFFSET": exposure.header.get("FPOFFSET", 0)} if keyword in _BY_POSITION else {}
+    )
     if keyword in _OF_DETECTOR and not _is_calibrated(exposure):
         yield {"SEGMENT": exposure.text("SEGMENT"), **mode}
     if exposure.text("OBSTYPE") != "SPECTROSCOPIC":
@@ -123,7 +146,9 @@ def _lookups(keyword: str, exposure: Exposure, table: fits.FITS_rec) -> Iterator
 def _apertures(keyword: str, exposure: Exposure) -> Iterator[str]:
     """Apertures that a table is asked for."""
     kind, own = exposure.text("EXPTYPE"), aperture_of(exposure)
-    if keyword not in (_OF_WAVECALS if kind == "WAVECAL" else _OF_SPECTRA if kind.startswith("EXTERNAL") else ()):
+    if keyword not in (
+        _OF_WAVECALS if kind == "WAVECAL" else _OF_SPECTRA if kind.startswith("EXTERNAL") else ()
+    ):
         return
     two_zones = exposure.algorithm == "TWOZONE"
     opened = {
@@ -137,7 +162,8 @@ def _apertures(keyword: str, exposure: Exposure) -> Iterator[str]:
         yield own
     if _is_calibrated(exposure) or kind == "WAVECAL":
         return
-    # Which events are of the target and which of the lamp is told by the rows between them, of the PSA for the BOA too.
+    # Which events are of the target and which of the lamp is told by the rows between them, of the
+    # PSA for the BOA too.
     if keyword == "XTRACTAB" and exposure.text("OBSMODE") == "TIME-TAG":
         yield from ("PSA", "WCA")
     if keyword == "DISPTAB" and _is_lit(exposure):
@@ -153,12 +179,17 @@ def _is_lit(exposure: Exposure) -> bool:
     """Whether CalCOS measures lamp light in it."""
     if exposure.text("EXPTYPE") == "WAVECAL":
         return True
-    flashes = exposure.text("TAGFLASH") not in ("", "NONE") and int(exposure.data_header.get("NUMFLASH", 0)) > 0
+    flashes = (
+        exposure.text("TAGFLASH") not in ("", "NONE")
+        and int(exposure.data_header.get("NUMFLASH", 0)) > 0
+    )
     return flashes and exposure.is_set("WAVECORR")
 
 
 def _has_lines(table: fits.FITS_rec, own: Wanted, exposure: Exposure) -> bool:
-    """Whether a template is read: not where segment A has the only lamp light (``cosutil.checkForNoWavecalData``)."""
+    """Whether a template is read: not where segment A has the only lamp light
+    (``cosutil.checkForNoWavecalData``).
+    """
     if exposure.text("EXPTYPE") == "WAVECAL" or own["SEGMENT"] != "FUVB":
         return True
     if "HAS_LINES" not in table.names:

@@ -39,17 +39,26 @@ def check_effects(exposure: Exposure, edits: Mapping[str, Any], recipe: Recipe) 
         raise RefusedError(f"{name}: XTRCTALG=TWOZONE is for the FUV; the NUV has BOXCAR alone")
     if done := sorted(switch for switch in edits if exposure.is_done(switch)):
         raise RefusedError(
-            f"{name}: {', '.join(done)} is done already in these events, which cannot be taken back; start from the "
+            f"{name}: {', '.join(done)} is done already in these events, which cannot be taken "
+            "back; start from the "
             "raw file"
         )
-    # Without BACKCORR, CalCOS 3.6.2 asks for background rows that it has not counted (extract.extractSegmentTwozone).
-    omitted = [switch for switch in ("TRCECORR", "ALGNCORR", "BACKCORR") if text(switch) not in ("PERFORM", "COMPLETE")]
+    # Without BACKCORR, CalCOS 3.6.2 asks for background rows that it has not counted
+    # (extract.extractSegmentTwozone).
+    omitted = [
+        switch
+        for switch in ("TRCECORR", "ALGNCORR", "BACKCORR")
+        if text(switch) not in ("PERFORM", "COMPLETE")
+    ]
     if algorithm == "TWOZONE" and text("X1DCORR") == "PERFORM" and omitted:
         raise RefusedError(
-            f"{name}: its XTRCTALG is TWOZONE, which needs {' and '.join(omitted)}; set XTRCTALG to BOXCAR as well"
+            f"{name}: its XTRCTALG is TWOZONE, which needs {' and '.join(omitted)}; set XTRCTALG "
+            "to BOXCAR as well"
         )
     if text("DGEOCORR") == "PERFORM" and text("GEOCORR") == "OMIT":
-        raise RefusedError(f"{name}: DGEOCORR is PERFORM while GEOCORR is OMIT, which CalCOS refuses; omit both")
+        raise RefusedError(
+            f"{name}: DGEOCORR is PERFORM while GEOCORR is OMIT, which CalCOS refuses; omit both"
+        )
     if exposure.text("EXPTYPE") == "WAVECAL":
         return  # what the recipe says of spectra is for those of the target
     _check_shifts(exposure, text("WAVECORR"), recipe)
@@ -57,14 +66,20 @@ def check_effects(exposure: Exposure, edits: Mapping[str, Any], recipe: Recipe) 
     right = recipe.extraction.twozone if algorithm == "TWOZONE" else recipe.extraction.boxcar
     if other and not right:
         kind = "boxcar" if algorithm == "TWOZONE" else "twozone"
-        raise RefusedError(f"{name}: XTRCTALG is {algorithm}, so extraction.{kind} has no effect; set XTRCTALG as well")
+        raise RefusedError(
+            f"{name}: XTRCTALG is {algorithm}, so extraction.{kind} has no effect; set XTRCTALG as "
+            "well"
+        )
     for own in (keyword for keyword in edits if _segment(keyword) == exposure.text("SEGMENT")):
         if text("ALGNCORR") != "PERFORM":
-            raise RefusedError(f"{name}: {own} is what ALGNCORR moves the spectrum by, and ALGNCORR is not PERFORM")
+            raise RefusedError(
+                f"{name}: {own} is what ALGNCORR moves the spectrum by, and ALGNCORR is not PERFORM"
+            )
 
 
 def check_reach(recipe: Recipe, edited: Sequence[tuple[Exposure, Mapping[str, Any]]]) -> None:
-    """Refuse numbers and keywords of segments that no exposure has, and numbers that no extraction takes.
+    """Refuse numbers and keywords of segments that no exposure has, and numbers that no extraction
+    takes.
 
     Parameters
     ----------
@@ -78,22 +93,34 @@ def check_reach(recipe: Recipe, edited: Sequence[tuple[Exposure, Mapping[str, An
     RefusedError
         With what there is.
     """
-    for root, keywords in ((None, recipe.keywords), *((root, own.keywords) for root, own in recipe.exposures.items())):
-        there = {exposure.text("SEGMENT") for exposure, _ in edited if root in (None, exposure.rootname)}
+    for root, keywords in (
+        (None, recipe.keywords),
+        *((root, own.keywords) for root, own in recipe.exposures.items()),
+    ):
+        there = {
+            exposure.text("SEGMENT") for exposure, _ in edited if root in (None, exposure.rootname)
+        }
         for keyword in keywords:
             if _segment(keyword) and _segment(keyword) not in there:
                 raise RefusedError(
-                    f"keywords.{keyword} is for segment {_segment(keyword)}, of which {root or 'this recipe'} has no "
+                    f"keywords.{keyword} is for segment {_segment(keyword)}, of which "
+                    f"{root or 'this recipe'} has no "
                     "raw file to calibrate; leave it out"
                 )
     taken = {pair for exposure, edits in edited for pair in _extracted(exposure, edits)}
-    for kind, numbers in (("twozone", recipe.extraction.twozone), ("boxcar", recipe.extraction.boxcar)):
+    for kind, numbers in (
+        ("twozone", recipe.extraction.twozone),
+        ("boxcar", recipe.extraction.boxcar),
+    ):
         segments = {segment for algorithm, segment in taken if algorithm == kind.upper()}
-        idle = sorted(name for name in numbers if name not in segments and not (name == "all" and segments))
+        idle = sorted(
+            name for name in numbers if name not in segments and not (name == "all" and segments)
+        )
         if idle:
             those = f"of {', '.join(sorted(segments))}" if segments else "none at all"
             raise RefusedError(
-                f"extraction.{kind}.{', '.join(idle)} has no effect: of the spectra that are extracted (X1DCORR), "
+                f"extraction.{kind}.{', '.join(idle)} has no effect: of the spectra that are "
+                "extracted (X1DCORR), "
                 f"those with XTRCTALG={kind.upper()} are {those}"
             )
 
@@ -115,26 +142,34 @@ def _extracted(exposure: Exposure, edits: Mapping[str, Any]) -> Iterator[tuple[s
 def _check_shifts(exposure: Exposure, wavecorr: str, recipe: Recipe) -> None:
     """Refuse lines of a shift file that CalCOS 3.6.2 stops at, or takes no notice of.
 
-    It takes an exposure that the file names for one with flashes (`calcos.Observation`), and shift2 for images alone
-    (`concurrent.NUVImagingWavecal`; the class for spectra reads it and leaves it).
+    It takes an exposure that the file names for one with flashes (`calcos.Observation`), and shift2
+    for images alone (`concurrent.NUVImagingWavecal`; the class for spectra reads it and leaves it).
     """
-    flashes = exposure.text("TAGFLASH") not in ("", "NONE") and int(exposure.data_header.get("NUMFLASH", 0)) > 0
+    flashes = (
+        exposure.text("TAGFLASH") not in ("", "NONE")
+        and int(exposure.data_header.get("NUMFLASH", 0)) > 0
+    )
     lines = [line.lower().split() for line in recipe.options.shift_file]
     lines = [words for words in lines if words[0] in ("any", exposure.rootname)]
     if lines and wavecorr == "PERFORM" and not flashes:
         raise RefusedError(
-            f"options.shift_file: {exposure.rootname} has no lamp flashes (TAGFLASH), and CalCOS stops at a shift file "
+            f"options.shift_file: {exposure.rootname} has no lamp flashes (TAGFLASH), and CalCOS "
+            "stops at a shift file "
             "that names it; name other exposures in it"
         )
-    if exposure.text("OBSTYPE") == "SPECTROSCOPIC" and any(len(words) > 5 and words[5] != "n/a" for words in lines):
+    if exposure.text("OBSTYPE") == "SPECTROSCOPIC" and any(
+        len(words) > 5 and words[5] != "n/a" for words in lines
+    ):
         raise RefusedError(
-            f"options.shift_file: CalCOS takes shift2 for images alone, and {exposure.rootname} has spectra; leave it "
+            f"options.shift_file: CalCOS takes shift2 for images alone, and {exposure.rootname} "
+            "has spectra; leave it "
             "out, and move the extraction by SP_SET_A, SP_SET_B or extraction.boxcar"
         )
 
 
 def check_extracted_alike(extracted: Mapping[str, bool]) -> None:
-    """Refuse that spectra of some members are extracted and those of others not: CalCOS then adds up none.
+    """Refuse that spectra of some members are extracted and those of others not: CalCOS then adds
+    up none.
 
     Parameters
     ----------
@@ -149,6 +184,8 @@ def check_extracted_alike(extracted: Mapping[str, bool]) -> None:
     without = sorted(name for name, on in extracted.items() if not on)
     if without and len(without) < len(extracted):
         raise RefusedError(
-            f"X1DCORR is OMIT in {', '.join(without)} and not in the other members, whose spectra CalCOS then does not "
-            "add up; set it alike in all of them, drop these, or calibrate one exposure alone (members.only)"
+            f"X1DCORR is OMIT in {', '.join(without)} and not in the other members, whose spectra "
+            "CalCOS then does not "
+            "add up; set it alike in all of them, drop these, or calibrate one exposure alone "
+            "(members.only)"
         )

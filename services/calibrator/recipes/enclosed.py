@@ -1,9 +1,10 @@
 """Flux that the two-zone extraction of CalCOS 3.6.2 gives in excess.
 
-``extract.extractSegmentTwozone`` sums from the last row whose cumulative profile is below LOWER_OUTER, that row
-included, and divides by the difference of the cumulative profiles at the last and at this first row, which leaves the
-light of the first row out. At the edge of the profile (0) there is no such row; at 0.1, as in the example of the COS
-Data Handbook (3.6), it holds some hundredths of the light.
+``extract.extractSegmentTwozone`` sums from the last row whose cumulative profile is below
+LOWER_OUTER, that row included, and divides by the difference of the cumulative profiles at the last
+and at this first row, which leaves the light of the first row out. At the edge of the profile (0)
+there is no such row; at 0.1, as in the example of the COS Data Handbook (3.6), it holds some
+hundredths of the light.
 """
 
 from collections.abc import Iterator
@@ -23,7 +24,8 @@ _WORTH_SAYING = 0.01
 
 
 def excess(x1d: Path, lref: Path) -> dict[str, NDArray[np.float64]]:
-    """Excess of net counts and flux over what the profile says, as a fraction, by segment and column.
+    """Excess of net counts and flux over what the profile says, as a fraction, by segment and
+    column.
 
     Parameters
     ----------
@@ -35,7 +37,8 @@ def excess(x1d: Path, lref: Path) -> dict[str, NDArray[np.float64]]:
     Returns
     -------
     dict
-        Segment to one number per column, zero where nothing is extracted; empty unless XTRCTALG is TWOZONE.
+        Segment to one number per column, zero where nothing is extracted; empty unless XTRCTALG is
+        TWOZONE.
     """
     found: dict[str, NDArray[np.float64]] = {}
     with fits.open(x1d) as hdus:
@@ -47,16 +50,22 @@ def excess(x1d: Path, lref: Path) -> dict[str, NDArray[np.float64]]:
             segment = str(spectrum["SEGMENT"]).strip()
             row = find_row(profiles, exposure, segment, aperture_of(exposure))
             if row is not None:
-                place = [exposure.data_header[f"SP_{name}_{segment[-1]}"] for name in ("LOC", "HGT")]
+                place = [
+                    exposure.data_header[f"SP_{name}_{segment[-1]}"] for name in ("LOC", "HGT")
+                ]
                 found[segment] = _excess(spectrum, profiles[row], *place)
     return found
 
 
-def _excess(spectrum: fits.FITS_record, profile: fits.FITS_record, centre: float, height: int) -> NDArray[np.float64]:
+def _excess(
+    spectrum: fits.FITS_record, profile: fits.FITS_record, centre: float, height: int
+) -> NDArray[np.float64]:
     image = np.asarray(profile["PROFILE"], np.float64)
     edge = round(centre - profile["ROW_0"]) - height // 2
     whole = image[edge : edge + 2 * (height // 2) + 1].sum(axis=0)
-    lower = np.clip(np.asarray(spectrum["Y_LOWER_OUTER"], np.int64) - profile["ROW_0"], edge, len(image) - 1)
+    lower = np.clip(
+        np.asarray(spectrum["Y_LOWER_OUTER"], np.int64) - profile["ROW_0"], edge, len(image) - 1
+    )
     light = image[lower, np.arange(image.shape[1])]
     enclosed = np.asarray(spectrum["ACTUAL_EE"], np.float64) * whole
     counted = (lower > edge) & (enclosed > 0)
@@ -86,6 +95,7 @@ def enclosed_warnings(outdir: Path, lref: Path) -> Iterator[str]:
     for segment, means in found.items():
         listed = ", ".join(f"{mean:.1%} in {name}" for name, mean in means.items())
         yield (
-            f"the flux of {segment} is too high, by {listed}: CalCOS sums the row of LOWER_OUTER and leaves its light "
+            f"the flux of {segment} is too high, by {listed}: CalCOS sums the row of LOWER_OUTER "
+            "and leaves its light "
             "out of the fraction that it divides by; at LOWER_OUTER 0 it does not"
         )

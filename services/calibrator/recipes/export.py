@@ -1,4 +1,6 @@
-"""A run to take home: edited inputs, derived tables, a list of references, and a script of astropy and CalCOS calls."""
+"""A run to take home: edited inputs, derived tables, a list of references, and a script of astropy
+and CalCOS calls.
+"""
 
 import io
 import json
@@ -31,7 +33,13 @@ if TYPE_CHECKING:
 __all__ = ["export"]
 
 
-def export(label: str, recipe: Recipe, prepared: "Prepared", workspace: Workspace, parts: Sequence[Part] = ()) -> Path:
+def export(
+    label: str,
+    recipe: Recipe,
+    prepared: "Prepared",
+    workspace: Workspace,
+    parts: Sequence[Part] = (),
+) -> Path:
     """Write the archive of a run; the same run gives the same bytes.
 
     Parameters
@@ -57,7 +65,9 @@ def export(label: str, recipe: Recipe, prepared: "Prepared", workspace: Workspac
         "README.txt": _readme(label, prepared),
         "recipe.json": json.dumps(recipe.canonical(), indent=2) + "\n",
         "changes.json": json.dumps(describe(prepared.changes), indent=2) + "\n",
-        "references.txt": "".join(f"{item.sha256}  {item.name}  {item.keyword}\n" for item in prepared.references),
+        "references.txt": "".join(
+            f"{item.sha256}  {item.name}  {item.keyword}\n" for item in prepared.references
+        ),
         "reproduce.py": _script(label, prepared, parts),
     }
     target = workspace.root / f"{label}_export.tar"
@@ -67,12 +77,18 @@ def export(label: str, recipe: Recipe, prepared: "Prepared", workspace: Workspac
         for path in sorted(workspace.inputs.iterdir()):
             _add(archive, f"{label}/inputs/{path.name}", path.read_bytes())
         for table in derived:
-            _add(archive, f"{label}/derived/{table.file}", (workspace.references / table.file).read_bytes())
+            _add(
+                archive,
+                f"{label}/derived/{table.file}",
+                (workspace.references / table.file).read_bytes(),
+            )
     return target
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
-    entry = tarfile.TarInfo(name)  # its time and owner are zero, so that equal runs have equal archives
+    entry = tarfile.TarInfo(
+        name
+    )  # its time and owner are zero, so that equal runs have equal archives
     entry.size, entry.mode = len(content), 0o644
     archive.addfile(entry, io.BytesIO(content))
 
@@ -86,11 +102,19 @@ def _script(label: str, prepared: "Prepared", parts: Sequence[Part]) -> str:
         "ARGUMENTS": {"verbosity": 1, **arguments},
         "SHIFTS": shifts,
         "REFERENCES": {item.name: item.sha256 for item in prepared.references},
-        "PARTS": [(item.which.exposure, item.which.file, item.intervals, item.which.pulse_heights) for item in parts],
-        "DERIVED": {change.file: change.source for change in prepared.changes if isinstance(change, TableCopied)},
+        "PARTS": [
+            (item.which.exposure, item.which.file, item.intervals, item.which.pulse_heights)
+            for item in parts
+        ],
+        "DERIVED": {
+            change.file: change.source
+            for change in prepared.changes
+            if isinstance(change, TableCopied)
+        },
     }
     constants = "\n".join(
-        f"{name} = {pprint.pformat(value, width=110, sort_dicts=False)}" for name, value in values.items()
+        f"{name} = {pprint.pformat(value, width=110, sort_dicts=False)}"
+        for name, value in values.items()
     )
     here = resources.files(__package__)
     template = here.joinpath("reproduce.txt").read_text()
@@ -112,9 +136,15 @@ def _calls(changes: Iterable[Change]) -> Iterable[str]:
             case TableCopied(file, source):
                 yield f"    shutil.copyfile(references / {source!r}, inputs / {file!r})"
             case HeaderEdit(file, extension, keyword, old, new):
-                yield f"    set_keyword(inputs / {file!r}, {extension}, {keyword!r}, {new!r})  # was {old!r}"
+                yield (
+                    f"    set_keyword(inputs / {file!r}, {extension}, {keyword!r}, {new!r})  # "
+                    f"was {old!r}"
+                )
             case CellEdit(file, extension, row, column, old, new):
-                yield f"    set_cell(inputs / {file!r}, {extension}, {row}, {column!r}, {new!r})  # was {old!r}"
+                yield (
+                    f"    set_cell(inputs / {file!r}, {extension}, {row}, {column!r}, {new!r})  "
+                    f"# was {old!r}"
+                )
             case RowAdded(file, extension, values):
                 yield f"    add_row(inputs / {file!r}, {extension}, {dict(values)!r})"
 
@@ -127,7 +157,8 @@ def _versions() -> dict[str, str]:
 def _readme(label: str, prepared: "Prepared") -> str:
     made = ", ".join(f"{name} {number}" for name, number in _versions().items())
     events = f"""
-{prepared.target.name} has calibrated events of an earlier run: the archive of HST may have another version of it, or
+{prepared.target.name} has calibrated events of an earlier run:
+the archive of HST may have another version of it, or
 none. It is in inputs/; put it with the raw files where you start from these.
 """
     return f"""\
@@ -138,10 +169,12 @@ derived/        reference tables that the recipe derived from others
 references.txt  SHA-256, name and keyword of every reference file of the run
 recipe.json     the recipe
 changes.json    each change that it made to each file
-reproduce.py    runs CalCOS again; needs Python with these packages, and the reference files in one folder:
+reproduce.py    runs CalCOS again; needs Python with these packages, and the
+                reference files in one folder:
 
     python reproduce.py REFERENCE_FOLDER OUTPUT_FOLDER
 
-makes the same products from inputs/; with --raw RAW_FOLDER it starts from the raw files as the archive has them, and
-makes the changes itself. It warns where a package has another version or a reference another content.
+makes the same products from inputs/; with --raw RAW_FOLDER it starts from the raw files
+as the archive has them, and makes the changes itself. It warns where a package has another version
+or a reference another content.
 {events if "_corrtag" in prepared.target.name else ""}"""

@@ -20,7 +20,9 @@ _AIRGLOW = (
     (1302.168, 1306.029, 100.0),
     (1355.598, 1358.512, 100.0),
 )
-"""First and last wavelength of multiplets, Angstrom, and pixels to each side that they fill (`calcos.airglow`)."""
+"""First and last wavelength of multiplets, Angstrom, and pixels to each side that they fill
+(`calcos.airglow`).
+"""
 
 _COLUMNS = (
     ("part", "14A", None),
@@ -66,11 +68,14 @@ class Part:
     x1d: Path
 
 
-def write_light_curve(parts: Sequence[Part], wavelengths: tuple[float, float] | None, target: Path) -> None:
+def write_light_curve(
+    parts: Sequence[Part], wavelengths: tuple[float, float] | None, target: Path
+) -> None:
     """Add up the spectrum of each sub-exposure and segment.
 
-    Rates are sums over the points that the data quality lets count; the flux is the mean with the sensitivity as its
-    weight, NaN where FLUXCORR was omitted. The errors are those of the counts, the background's among them (Poisson).
+    Rates are sums over the points that the data quality lets count; the flux is the mean with the
+    sensitivity as its weight, NaN where FLUXCORR was omitted. The errors are those of the counts,
+    the background's among them (Poisson).
 
     Parameters
     ----------
@@ -82,7 +87,10 @@ def write_light_curve(parts: Sequence[Part], wavelengths: tuple[float, float] | 
         New FITS file, with a row of each sub-exposure and segment in the table LIGHTCURVE.
     """
     rows = [row for part in parts for row in _rows(part, wavelengths)]
-    columns = [fits.Column(name, form, unit=unit, array=[row[name] for row in rows]) for name, form, unit in _COLUMNS]
+    columns = [
+        fits.Column(name, form, unit=unit, array=[row[name] for row in rows])
+        for name, form, unit in _COLUMNS
+    ]
     fits.BinTableHDU.from_columns(columns, name="LIGHTCURVE").writeto(target)
 
 
@@ -102,7 +110,9 @@ def _rows(part: Part, wavelengths: tuple[float, float] | None) -> list[dict[str,
 
 
 def _sums(row: fits.FITS_record, wavelengths: tuple[float, float] | None) -> dict[str, Any]:
-    wave, net, counts = (np.asarray(row[name], np.float64) for name in ("WAVELENGTH", "NET", "GCOUNTS"))
+    wave, net, counts = (
+        np.asarray(row[name], np.float64) for name in ("WAVELENGTH", "NET", "GCOUNTS")
+    )
     exptime = float(row["EXPTIME"])
     used = (np.asarray(row["DQ_WGT"]) > 0) & _wanted(wave, wavelengths)
     rate, error = float(net[used].sum()), float(np.sqrt(counts[used].sum())) / exptime
@@ -121,12 +131,17 @@ def _sums(row: fits.FITS_record, wavelengths: tuple[float, float] | None) -> dic
 
 
 def _sensitivity(wave: Numbers, net: Numbers, flux: Numbers) -> Numbers:
-    """Rate of a unit of flux; it is smooth, so points without a count have that of their neighbours."""
+    """Rate of a unit of flux.
+
+    It is smooth, so points without a count have that of their neighbours.
+    """
     known = (net != 0) & (flux != 0)
     order = np.argsort(wave[known])
     if not known.any():
         return np.zeros_like(wave)
-    return np.asarray(np.interp(wave, wave[known][order], (net[known] / flux[known])[order]), np.float64)
+    return np.asarray(
+        np.interp(wave, wave[known][order], (net[known] / flux[known])[order]), np.float64
+    )
 
 
 def _wanted(wave: Numbers, wavelengths: tuple[float, float] | None) -> NDArray[np.bool_]:

@@ -69,11 +69,15 @@ def plan(
         for exposure in exposures
         if exposure.rootname not in dropped and members.file in (None, exposure.path.name)
     ]
-    others = {exposure.path.name for exposure in exposures} - {exposure.path.name for exposure in kept}
+    others = {exposure.path.name for exposure in exposures} - {
+        exposure.path.name for exposure in kept
+    }
     if all(is_wavecal(exposure) for exposure in kept):
         raise RefusedError("members: nothing but wavecals is left; keep a science exposure")
     changes: list[Change] = [
-        FileLeftOut(name) for name in sorted(files) if parse_name(name).rootname in dropped or name in others
+        FileLeftOut(name)
+        for name in sorted(files)
+        if parse_name(name).rootname in dropped or name in others
     ]
     warnings: list[str] = []
     if association is not None:
@@ -86,9 +90,14 @@ def plan(
     for exposure, edits in edited:
         check_effects(exposure, edits, recipe)
         if edits.get("WAVECORR") == "OMIT" and is_wavecal(exposure):
-            warnings.append(f"WAVECORR is OMIT in {exposure.path.name}, a wavecal, which CalCOS processes all the same")
+            warnings.append(
+                f"WAVECORR is OMIT in {exposure.path.name}, a wavecal, which CalCOS processes all "
+                "the same"
+            )
         if exposure.text("OBSTYPE") == "SPECTROSCOPIC" and "X1DCORR" in exposure.header:
-            extracted[exposure.path.name] = str(edits.get("X1DCORR", exposure.text("X1DCORR"))) != "OMIT"
+            extracted[exposure.path.name] = (
+                str(edits.get("X1DCORR", exposure.text("X1DCORR"))) != "OMIT"
+            )
         if "RANDSEED" not in edits and exposure.header.get("RANDSEED", CLOCK_SEED) == CLOCK_SEED:
             edits["RANDSEED"] = randseed
         changes += _headers(exposure, edits)
@@ -103,33 +112,52 @@ def _resolved(recipe: Recipe, exposure: Exposure, best: Best) -> dict[str, Any]:
     edits = recipe.edits(exposure.rootname)
     if recipe.context:
         found = best(recipe.context, exposure)
-        edits = {keyword: name for keyword, name in found.items() if keyword in exposure.header} | edits
+        edits = {
+            keyword: name for keyword, name in found.items() if keyword in exposure.header
+        } | edits
     for keyword, value in edits.items():
         if isinstance(value, str) and value.endswith(".pmap"):
             name = best(value, exposure).get(keyword)
             if name is None:
-                raise RefusedError(f"{exposure.path.name}: {value} has no {keyword} for it; name a file")
+                raise RefusedError(
+                    f"{exposure.path.name}: {value} has no {keyword} for it; name a file"
+                )
             edits[keyword] = name
     return edits
 
 
-def _check_rootnames(recipe: Recipe, association: Association | None, exposures: Sequence[Exposure]) -> None:
+def _check_rootnames(
+    recipe: Recipe, association: Association | None, exposures: Sequence[Exposure]
+) -> None:
     there = {exposure.rootname for exposure in exposures}
     members = recipe.members
     own = there - set(members.wavecals)
-    named = {*members.drop, *recipe.exposures, *([members.single] if members.single else [])} - set(members.wavecals)
+    named = {*members.drop, *recipe.exposures, *([members.single] if members.single else [])} - set(
+        members.wavecals
+    )
     if unknown := sorted(named - own):
-        raise RefusedError(f"recipe: {', '.join(unknown)} not among the exposures, which are {', '.join(sorted(own))}")
+        raise RefusedError(
+            f"recipe: {', '.join(unknown)} not among the exposures, which are "
+            f"{', '.join(sorted(own))}"
+        )
     names = sorted(exposure.path.name for exposure in exposures)
     if members.file and members.file not in names:
-        raise RefusedError(f"members.file: there is no {members.file}; there are {', '.join(names)}")
+        raise RefusedError(
+            f"members.file: there is no {members.file}; there are {', '.join(names)}"
+        )
     if members.wavecals and association is None:
-        raise RefusedError("members.wavecals: a single exposure has no association that they could be added to")
+        raise RefusedError(
+            "members.wavecals: a single exposure has no association that they could be added to"
+        )
     if absent := sorted(set(members.wavecals) - there):
-        raise RefusedError(f"members.wavecals: no raw file of {', '.join(absent)} is in the store; have it fetched")
+        raise RefusedError(
+            f"members.wavecals: no raw file of {', '.join(absent)} is in the store; have it fetched"
+        )
 
 
-def _association(recipe: Recipe, association: Association, kept: Sequence[Exposure]) -> Iterator[Change]:
+def _association(
+    recipe: Recipe, association: Association, kept: Sequence[Exposure]
+) -> Iterator[Change]:
     name = association.name
     for number, row in enumerate(association.rows):
         if row.name in recipe.members.drop and row.is_exposure and row.present:
@@ -141,7 +169,9 @@ def _association(recipe: Recipe, association: Association, kept: Sequence[Exposu
         for exposure in kept:
             if exposure.rootname == rootname:
                 check_wavecal(exposure, science)
-        yield RowAdded(name, 1, {"MEMNAME": rootname.upper(), "MEMTYPE": "EXP-GWAVE", "MEMPRSNT": True})
+        yield RowAdded(
+            name, 1, {"MEMNAME": rootname.upper(), "MEMTYPE": "EXP-GWAVE", "MEMPRSNT": True}
+        )
 
 
 def _headers(exposure: Exposure, edits: dict[str, Any]) -> Iterator[Change]:

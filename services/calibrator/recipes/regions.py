@@ -1,4 +1,6 @@
-"""Background regions that fall on what is no background: gain-sagged rows, or the wavecal's aperture."""
+"""Background regions that fall on what is no background: gain-sagged rows, or the wavecal's
+aperture.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -36,7 +38,11 @@ def region_warnings(exposures: Sequence[Exposure], lref: Path) -> list[str]:
     """
     found: dict[str, None] = {}
     for exposure in exposures:
-        if exposure.is_set("X1DCORR") and exposure.is_set("BACKCORR") and exposure.text("EXPTYPE") != "WAVECAL":
+        if (
+            exposure.is_set("X1DCORR")
+            and exposure.is_set("BACKCORR")
+            and exposure.text("EXPTYPE") != "WAVECAL"
+        ):
             found |= dict.fromkeys(_warnings(exposure, lref))
     return list(found)
 
@@ -45,15 +51,21 @@ def _warnings(exposure: Exposure, lref: Path) -> Iterator[str]:
     for segment in segments_of(exposure):
         lamp = row_of(exposure, "XTRACTAB", segment, "WCA", lref)
         for number, region in _backgrounds(exposure, segment, lref).items():
-            where = f"background region {number} of {segment} (rows {region[0]:.0f} to {region[1]:.0f})"
-            if lamp and _overlap(region, _around(_at(lamp, "B_SPEC", exposure), float(lamp["HEIGHT"]))):
+            where = (
+                f"background region {number} of {segment} (rows {region[0]:.0f} to {region[1]:.0f})"
+            )
+            if lamp and _overlap(
+                region, _around(_at(lamp, "B_SPEC", exposure), float(lamp["HEIGHT"]))
+            ):
                 yield f"{where} reaches into the wavecal aperture"
             if sagged := _sagged(exposure, segment, region, lref):
                 yield f"{where} covers {sagged} gain-sagged areas of {file_of(exposure, 'GSAGTAB')}"
 
 
 def _backgrounds(exposure: Exposure, segment: str, lref: Path) -> dict[int, Rows]:
-    """Rows of the background regions, where the spectrum is as far from its place in the tables as it should be."""
+    """Rows of the background regions, where the spectrum is as far from its place in the tables as
+    it should be.
+    """
     two_zones, aperture = exposure.algorithm == "TWOZONE", aperture_of(exposure)
     row = row_of(exposure, "TWOZXTAB" if two_zones else "XTRACTAB", segment, aperture, lref)
     profile = row_of(exposure, "PROFTAB", segment, aperture, lref) if two_zones else {}
@@ -89,15 +101,26 @@ def _sagged(exposure: Exposure, segment: str, region: Rows, lref: Path) -> int:
     flagged = exposure.is_set("DQICORR") or exposure.is_done("DQICORR")
     if exposure.text("DETECTOR") != "FUV" or not flagged or not path.is_file():
         return 0
-    serious, start = exposure.data_header.get("SDQFLAGS", 0), exposure.data_header.get("EXPSTART", 0.0)
+    serious, start = (
+        exposure.data_header.get("SDQFLAGS", 0),
+        exposure.data_header.get("EXPSTART", 0.0),
+    )
     with fits.open(path) as hdus:
         table = _of_voltage(hdus, segment, _voltage(exposure, segment, lref))
-        rows = [] if table is None else [row for row in table if row["DATE"] <= start and row["DQ"] & serious]
-        return sum(_overlap(region, (float(row["LY"]), float(row["LY"] + row["DY"]))) for row in rows)
+        rows = (
+            []
+            if table is None
+            else [row for row in table if row["DATE"] <= start and row["DQ"] & serious]
+        )
+        return sum(
+            _overlap(region, (float(row["LY"]), float(row["LY"] + row["DY"]))) for row in rows
+        )
 
 
 def _voltage(exposure: Exposure, segment: str, lref: Path) -> int | None:
-    """Find the high voltage as CalCOS does: by HVTAB where there is one (``timetag.updateHVKeywords``)."""
+    """Find the high voltage as CalCOS does: by HVTAB where there is one
+    (``timetag.updateHVKeywords``).
+    """
     keyword, path = f"HVLEVEL{segment[-1]}", lref / file_of(exposure, "HVTAB")
     if not path.is_file():
         return int(exposure.data_header[keyword]) if keyword in exposure.data_header else None

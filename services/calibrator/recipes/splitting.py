@@ -1,6 +1,7 @@
 """Parts of a corrtag file.
 
-The script that reproduces a run has a copy of these functions, so they need numpy and astropy alone.
+The script that reproduces a run has a copy of these functions, so they need numpy and astropy
+alone.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,9 @@ def overlap(one: Sequence[tuple[float, float]], other: Sequence[tuple[float, flo
 
 def good_times(hdus: fits.HDUList) -> Intervals:
     """Good time intervals of a corrtag file, second; the newest table counts."""
-    tables = [hdu for hdu in hdus[1:] if hdu.name == "GTI" and hdu.data is not None and len(hdu.data)]
+    tables = [
+        hdu for hdu in hdus[1:] if hdu.name == "GTI" and hdu.data is not None and len(hdu.data)
+    ]
     if not tables:
         return [(0.0, float(hdus["EVENTS"].header["EXPTIME"]))]
     newest = max(tables, key=lambda hdu: hdu.ver).data
@@ -30,13 +33,17 @@ def good_times(hdus: fits.HDUList) -> Intervals:
 
 
 def _all_stops(hdus: fits.HDUList) -> list[float]:
-    """List the ends of the good times of every version, second: the newest may lack the end of the exposure."""
+    """List the ends of the good times of every version, second: the newest may lack the end of the
+    exposure.
+    """
     tables = (hdu.data for hdu in hdus[1:] if hdu.name == "GTI" and hdu.data is not None)
     return [float(stop) for table in tables for stop in table["STOP"]]
 
 
 def times_within(hdus: fits.HDUList, column: str, low: float, high: float) -> Intervals:
-    """Find the times in which a column of the TIMELINE table, a row a second, lies in a range; second.
+    """Find the times in which a column of the TIMELINE table, a row a second, lies in a range.
+
+    Second.
 
     Parameters
     ----------
@@ -52,11 +59,16 @@ def times_within(hdus: fits.HDUList, column: str, low: float, high: float) -> In
     inside = np.concatenate([[False], (values >= low) & (values < high), [False]])
     edges = np.append(seconds, seconds[-1] + 1.0)
     changes = np.flatnonzero(inside[1:] != inside[:-1])
-    return [(float(edges[a]), float(edges[b])) for a, b in zip(changes[::2], changes[1::2], strict=True)]
+    return [
+        (float(edges[a]), float(edges[b])) for a, b in zip(changes[::2], changes[1::2], strict=True)
+    ]
 
 
 def write_part(
-    source: Path, target: Path, intervals: Sequence[tuple[float, float]], heights: tuple[int, int] | None
+    source: Path,
+    target: Path,
+    intervals: Sequence[tuple[float, float]],
+    heights: tuple[int, int] | None,
 ) -> int:
     """Write the events of some good times and pulse heights to a corrtag file of their own.
 
@@ -83,7 +95,8 @@ def write_part(
         end = max(_all_stops(hdus), default=np.inf)
         chosen = np.zeros(len(time), bool)
         for start, stop in intervals:
-            # Times have fewer digits than those of intervals: the last ones may lie at the end, or just behind it.
+            # Times have fewer digits than those of intervals: the last ones may lie at the end, or
+            # just behind it.
             chosen |= (time >= start) & ((time < stop) | (stop >= end))
         if heights is not None:
             chosen &= (events.data["PHA"] >= heights[0]) & (events.data["PHA"] <= heights[1])

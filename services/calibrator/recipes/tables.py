@@ -49,7 +49,9 @@ def matches(cell: Any, value: object) -> bool:
 
 
 def find_row(table: fits.FITS_rec, exposure: Exposure, segment: str, aperture: str) -> int | None:
-    """Find the row that CalCOS takes: the first one for segment, grating, central wavelength and aperture."""
+    """Find the row that CalCOS takes: the first one for segment, grating, central wavelength and
+    aperture.
+    """
     wanted = {
         "SEGMENT": segment,
         "OPT_ELEM": exposure.text("OPT_ELEM"),
@@ -62,8 +64,12 @@ def find_row(table: fits.FITS_rec, exposure: Exposure, segment: str, aperture: s
     return None
 
 
-def row_of(exposure: Exposure, keyword: str, segment: str, aperture: str, lref: Path) -> dict[str, Any]:
-    """Columns of the row that CalCOS takes of an extraction table; empty where there is no such file or row.
+def row_of(
+    exposure: Exposure, keyword: str, segment: str, aperture: str, lref: Path
+) -> dict[str, Any]:
+    """Columns of the row that CalCOS takes of an extraction table.
+
+    Empty where there is no such file or row.
 
     Parameters
     ----------
@@ -90,7 +96,8 @@ def background_height(row: Mapping[str, Any], number: int) -> int:
 
 
 def background_middle(row: Mapping[str, Any], number: int, centroid: float) -> int:
-    """Middle row of a background region of a two-zone extraction (``extract.getBackgroundCenters``).
+    """Middle row of a background region of a two-zone extraction
+    (``extract.getBackgroundCenters``).
 
     It lies as far from the centroid of the profile as the table's B_BKG from its B_SPEC.
     """

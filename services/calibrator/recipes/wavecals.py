@@ -8,7 +8,10 @@ from shared.errors import RefusedError
 __all__ = ["check_wavecal", "is_wavecal", "wavecal_warnings"]
 
 _BLUE = {("G130M", 1055), ("G130M", 1096)}
-"""Blue modes, whose FUVB sees no lines of the lamp (COS Data Handbook, 3.6; HAS_LINES of LAMPTAB)."""
+"""Blue modes, whose FUVB sees no lines of the lamp (COS Data Handbook, 3.6.
+
+HAS_LINES of LAMPTAB).
+"""
 
 _DARK_GRATING = "G140L"
 """Grating whose FUVB sees no lines of the lamp in any mode (``cosutil.checkForNoWavecalData``)."""
@@ -35,16 +38,21 @@ def check_wavecal(wavecal: Exposure, science: Exposure) -> None:
         With what differs.
     """
     if not is_wavecal(wavecal):
-        raise RefusedError(f"members.wavecals: {wavecal.rootname} is {wavecal.text('EXPTYPE')}, not a WAVECAL")
+        raise RefusedError(
+            f"members.wavecals: {wavecal.rootname} is {wavecal.text('EXPTYPE')}, not a WAVECAL"
+        )
     for keyword in ("DETECTOR", "OPT_ELEM", "CENWAVE"):
         if wavecal.text(keyword) != science.text(keyword):
             raise RefusedError(
-                f"members.wavecals: {wavecal.rootname} has {keyword} {wavecal.text(keyword)}, the science exposure "
+                f"members.wavecals: {wavecal.rootname} has {keyword} {wavecal.text(keyword)}, the "
+                "science exposure "
                 f"{science.text(keyword)}; a wavecal must have the mode of the spectrum"
             )
 
 
-def wavecal_warnings(added: Sequence[str], exposures: Sequence[Exposure], kept: Sequence[Exposure]) -> Iterator[str]:
+def wavecal_warnings(
+    added: Sequence[str], exposures: Sequence[Exposure], kept: Sequence[Exposure]
+) -> Iterator[str]:
     """Say what the choice of members does to the wavelengths.
 
     Parameters
@@ -59,19 +67,37 @@ def wavecal_warnings(added: Sequence[str], exposures: Sequence[Exposure], kept: 
     gone = {exposure.rootname for exposure in exposures if is_wavecal(exposure)}
     gone -= {exposure.rootname for exposure in kept}
     lamps = [exposure for exposure in kept if is_wavecal(exposure)]
-    science = [exposure for exposure in kept if not is_wavecal(exposure) and not exposure.is_done("WAVECORR")]
+    science = [
+        exposure
+        for exposure in kept
+        if not is_wavecal(exposure) and not exposure.is_done("WAVECORR")
+    ]
     if gone and not lamps and any(not _is_flashed(exposure) for exposure in science):
         are = "is a wavecal" if len(gone) == 1 else "are wavecals"
-        yield f"{', '.join(sorted(gone))} {are}, and no other is left: the wavelengths keep the nominal zero point"
+        yield (
+            f"{', '.join(sorted(gone))} {are}, and no other is left: the wavelengths keep the "
+            "nominal zero point"
+        )
     if added and any(_is_flashed(exposure) for exposure in science):
-        yield "the science exposures have lamp flashes (TAGFLASH), which CalCOS prefers to a GO wavecal"
-    lit = {exposure.rootname for exposure in kept if exposure.text("SEGMENT") == "FUVA" and _is_flashed(exposure)}
+        yield (
+            "the science exposures have lamp flashes (TAGFLASH), which CalCOS prefers to a GO "
+            "wavecal"
+        )
+    lit = {
+        exposure.rootname
+        for exposure in kept
+        if exposure.text("SEGMENT") == "FUVA" and _is_flashed(exposure)
+    }
     for exposure in science:
-        alone = exposure.rootname not in lit and not any(lamp.text("SEGMENT") == "FUVA" for lamp in lamps)
+        alone = exposure.rootname not in lit and not any(
+            lamp.text("SEGMENT") == "FUVA" for lamp in lamps
+        )
         if _without_lines(exposure) and alone:
             yield (
-                f"{exposure.path.name}: FUVB of {exposure.text('OPT_ELEM')}/{exposure.text('CENWAVE')} sees no lines "
-                "of the lamp and takes its wavelengths from lamp light on FUVA, of which there is none: they keep the "
+                f"{exposure.path.name}: FUVB of "
+                f"{exposure.text('OPT_ELEM')}/{exposure.text('CENWAVE')} sees no lines "
+                "of the lamp and takes its wavelengths from lamp light on FUVA, of which there is "
+                "none: they keep the "
                 "nominal zero point; keep or add a wavecal with FUVA on"
             )
 

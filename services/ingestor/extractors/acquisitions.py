@@ -11,9 +11,13 @@ from shared.database.models.science import Acquisition, Lampflash
 __all__ = ["extract_acquisition", "extract_lamp_image"]
 
 _OFFSETS = {"DISP_OFFSET": "dwell_slewx", "XDISP_OFFSET": "dwell_slewy"}
-"""Offset of a dwell point along and across dispersion, and the column of the slew that follows from it."""
+"""Offset of a dwell point along and across dispersion, and the column of the slew that follows from
+it.
+"""
 
-_LAMP_COLUMNS = frozenset({"date", "proposid", "detector", "opt_elem", "cenwave", "fppos", "cal_date", "life_adj"})
+_LAMP_COLUMNS = frozenset(
+    {"date", "proposid", "detector", "opt_elem", "cenwave", "fppos", "cal_date", "life_adj"}
+)
 
 
 def extract_acquisition(source: Source) -> Rows:
@@ -27,8 +31,8 @@ def extract_acquisition(source: Source) -> Rows:
 def _dwells(source: Source) -> dict[str, object]:
     """Slew that the counts at the dwell points give: their mean offset, weighted by counts.
 
-    Source: reproduces ACQSLEWX and ACQSLEWY of PEAKD and of PEAKXD since lifetime position 4 to 0.001 arcsec; of counts
-    as stored, from which ACQFLOOR is already subtracted.
+    Source: reproduces ACQSLEWX and ACQSLEWY of PEAKD and of PEAKXD since lifetime position 4 to
+    0.001 arcsec; of counts as stored, from which ACQFLOOR is already subtracted.
     """
     hdu = next((hdu for hdu in source.file.hdus if hdu.name == "ACQ"), None)
     if hdu is None:
@@ -50,10 +54,15 @@ def _dwells(source: Source) -> dict[str, object]:
 
 
 def extract_lamp_image(source: Source) -> Rows:
-    """Row of ``lampflash`` for an acquisition image: where the lamp spot was, in user pixels (LAMPMXCR, LAMPMYCR)."""
+    """Row of ``lampflash`` for an acquisition image: where the lamp spot was, in user pixels
+    (LAMPMXCR, LAMPMYCR).
+    """
     x, y = (finite(source.headers[0].get(keyword)) for keyword in ("LAMPMXCR", "LAMPMYCR"))
     if x is None or y is None:
         return Rows(Lampflash)
     row = keywords(Lampflash, source, _LAMP_COLUMNS)
     position = {"x_shift": x, "y_shift": y}
-    return Rows(Lampflash, [{"rootname": root_of(source), **row, **position, "flash": 1, "filetype": "rawacq"}])
+    return Rows(
+        Lampflash,
+        [{"rootname": root_of(source), **row, **position, "flash": 1, "filetype": "rawacq"}],
+    )

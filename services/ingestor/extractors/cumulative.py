@@ -1,4 +1,6 @@
-"""Cumulative images (CCI): a week of one segment at one high voltage, one image for each pulse height."""
+"""Cumulative images (CCI): a week of one segment at one high voltage, one image for each pulse
+height.
+"""
 
 import numpy as np
 
@@ -15,12 +17,14 @@ _IMAGES = 2
 """HDU of the first image; before it are the primary one and the list of exposures."""
 
 _ACCUM = frozenset({"02", "03"})
-"""What names of images of ACCUM exposures have in place of 00 and 01: their pulse heights tell no gain (legacy gain
-monitor, which takes only counts and charge from them)."""
+"""What names of images of ACCUM exposures have in place of 00 and 01: their pulse heights tell no
+gain (legacy gain monitor, which takes only counts and charge from them)."""
 
 
 def extract_cumulative_gain(source: Source) -> Rows:
-    """Rows of ``gain`` of a cumulative image; those of ACCUM exposures have counts and charge, and no gain.
+    """Rows of ``gain`` of a cumulative image.
+
+    Those of ACCUM exposures have counts and charge, and no gain.
 
     Raises
     ------
@@ -33,7 +37,9 @@ def extract_cumulative_gain(source: Source) -> Rows:
         raise PermanentError(f"{source.name}: SEGMENT is {segment!r} where FUVA or FUVB belongs")
     images = source.file.hdus[_IMAGES : _IMAGES + PULSE_HEIGHTS]
     if len(images) != PULSE_HEIGHTS:
-        raise PermanentError(f"{source.name}: {len(images)} images where there are {PULSE_HEIGHTS} pulse heights")
+        raise PermanentError(
+            f"{source.name}: {len(images)} images where there are {PULSE_HEIGHTS} pulse heights"
+        )
     area = ACTIVE_AREAS[segment]
     shape = GAIN_SHAPE[0] * Y_BINNING, GAIN_SHAPE[1] * X_BINNING
     y, x = np.ogrid[: shape[0], : shape[1]]
@@ -41,13 +47,20 @@ def extract_cumulative_gain(source: Source) -> Rows:
     binned = np.zeros((GAIN_SHAPE[0] * GAIN_SHAPE[1], PULSE_HEIGHTS), dtype=np.int32)
     for height, image in enumerate(source.file.images(images)):
         if image.shape != shape:
-            raise PermanentError(f"{source.name}: HDU {_IMAGES + height} has the shape {image.shape}, not {shape}")
-        blocks = np.where(active, image, 0).reshape(GAIN_SHAPE[0], Y_BINNING, GAIN_SHAPE[1], X_BINNING)
+            raise PermanentError(
+                f"{source.name}: HDU {_IMAGES + height} has the shape {image.shape}, not {shape}"
+            )
+        blocks = np.where(active, image, 0).reshape(
+            GAIN_SHAPE[0], Y_BINNING, GAIN_SHAPE[1], X_BINNING
+        )
         binned[:, height] = blocks.sum(axis=(1, 3)).ravel()
     rich = np.flatnonzero(binned.sum(axis=1) >= LEAST_COUNTS)
     dethv = level_of(primary, "DETHV")
     if dethv is None:
-        source.note(f"primary header: DETHV is {primary.get('DETHV')!r}, which is no level of the high voltage")
+        source.note(
+            f"primary header: DETHV is {primary.get('DETHV')!r}, which is no level of the high "
+            "voltage"
+        )
     name = source.name.partition(".fits")[0]
     make = count_rows if name.split("_")[2] in _ACCUM else gain_rows
     return make(name, segment, dethv, number(primary, "EXPSTART", source.name), rich, binned[rich])

@@ -7,7 +7,13 @@ from typing import Any
 from services.ingestor.extractors.reading import Rows, Source, finite, keywords, root_of
 from shared.cos.detector import FUV_SEGMENTS
 from shared.cos.reference_names import base_name
-from shared.database.models.science import AperturePosition, ExposureQuality, Header, HighVoltage, Keywords
+from shared.database.models.science import (
+    AperturePosition,
+    ExposureQuality,
+    Header,
+    HighVoltage,
+    Keywords,
+)
 
 __all__ = [
     "document",
@@ -22,7 +28,9 @@ _VOLTAGES = frozenset({"hvlevel", "dethvl", "dethvc", "dethvn"})
 """Columns of a segment, whose keywords end with its letter."""
 
 _MEASURED = ("shift1", "shift2", "dpixel1")
-"""Columns, up to the letter of segment or stripe, in which raw files have 0.0 until CalCOS measures them."""
+"""Columns, up to the letter of segment or stripe, in which raw files have 0.0 until CalCOS measures
+them.
+"""
 
 
 def extract_headers(source: Source) -> Rows:
@@ -33,25 +41,35 @@ def extract_headers(source: Source) -> Rows:
 
 
 def _without_placeholders(row: dict[str, object]) -> dict[str, object]:
-    """Row in which 0.0 that was never measured is None: before calibration, and of the segment that is not there."""
+    """Row in which 0.0 that was never measured is None: before calibration, and of the segment that
+    is not there.
+    """
     other = {"FUVA": "b", "FUVB": "a"}.get(str(row["segment"]), "")
     letters = "abc" if row["cal_ver"] is None else other
     placeholders = {f"{name}{letter}" for name in _MEASURED for letter in letters}
-    return {column: None if column in placeholders and value == 0.0 else value for column, value in row.items()}
+    return {
+        column: None if column in placeholders and value == 0.0 else value
+        for column, value in row.items()
+    }
 
 
 def extract_quality(source: Source) -> Rows:
     """Row of ``quality``."""
     row = keywords(ExposureQuality, source)
     flashes = row["numflash"] if isinstance(row["numflash"], int) else 0
-    seconds = [finite(source.headers[-1].get(f"LMPDUR{flash}")) for flash in range(1, min(flashes, 999) + 1)]
+    seconds = [
+        finite(source.headers[-1].get(f"LMPDUR{flash}"))
+        for flash in range(1, min(flashes, 999) + 1)
+    ]
     row["lamp_seconds"] = sum(value for value in seconds if value is not None and value > 0) or None
     return Rows(ExposureQuality, [{"rootname": root_of(source), **row}])
 
 
 def extract_high_voltage(source: Source) -> Rows:
     """Rows of ``high_voltage``: one for each FUV segment, or one for the NUV detector."""
-    common = keywords(HighVoltage, source, frozenset({"expstart", "exptype", "detector", "life_adj"}))
+    common = keywords(
+        HighVoltage, source, frozenset({"expstart", "exptype", "detector", "life_adj"})
+    )
     common["rootname"] = root_of(source)
     if common["detector"] != "FUV":
         read_back = keywords(HighVoltage, source, frozenset({"dethvl", "dethvc"}))
@@ -59,7 +77,11 @@ def extract_high_voltage(source: Source) -> Rows:
     return Rows(
         HighVoltage,
         [
-            {**common, "segment": segment, **keywords(HighVoltage, source, _VOLTAGES, side=segment[-1])}
+            {
+                **common,
+                "segment": segment,
+                **keywords(HighVoltage, source, _VOLTAGES, side=segment[-1]),
+            }
             for segment in FUV_SEGMENTS
         ],
     )
@@ -67,13 +89,18 @@ def extract_high_voltage(source: Source) -> Rows:
 
 def extract_aperture(source: Source) -> Rows:
     """Row of ``apertures``."""
-    return Rows(AperturePosition, [{"rootname": root_of(source), **keywords(AperturePosition, source)}])
+    return Rows(
+        AperturePosition, [{"rootname": root_of(source), **keywords(AperturePosition, source)}]
+    )
 
 
 def extract_keywords(source: Source) -> Rows:
     """Row of ``keywords``: every header of the file as one document."""
     content = document(list(source.file.headers))
-    return Rows(Keywords, [{"rootname": source.rootname or source.name.partition(".fits")[0], "hdus": content}])
+    return Rows(
+        Keywords,
+        [{"rootname": source.rootname or source.name.partition(".fits")[0], "hdus": content}],
+    )
 
 
 def document(headers: list[Any]) -> str:
@@ -81,7 +108,9 @@ def document(headers: list[Any]) -> str:
     try:
         return json.dumps(headers, allow_nan=False, separators=(",", ":"))
     except ValueError:
-        return json.dumps([{key: _finite(value) for key, value in header.items()} for header in headers])
+        return json.dumps(
+            [{key: _finite(value) for key, value in header.items()} for header in headers]
+        )
 
 
 def _finite(value: Any) -> Any:

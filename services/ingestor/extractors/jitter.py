@@ -18,16 +18,30 @@ _PLACEHOLDER = 1e30
 """Values from here on were not measured: jitter tables write 1.6e38."""
 
 _COLUMNS = [
-    "Seconds", "SI_V2_AVG", "SI_V2_RMS", "SI_V3_AVG", "SI_V3_RMS", "Latitude", "Longitude", "Recenter", "TakeData",
+    "Seconds",
+    "SI_V2_AVG",
+    "SI_V2_RMS",
+    "SI_V3_AVG",
+    "SI_V3_RMS",
+    "Latitude",
+    "Longitude",
+    "Recenter",
+    "TakeData",
     "SlewFlag",
-]  # fmt: skip
+]
 
 
 def extract_jitter(source: Source) -> Rows:
-    """Rows of ``jitter``: one for each exposure of the file; an extension that does not name its exposure has none."""
+    """Rows of ``jitter``: one for each exposure of the file.
+
+    An extension that does not name its exposure has none.
+    """
     primary = source.file.headers[0]
     detector = str(primary.get("CONFIG") or "").rpartition("/")[2].strip() or None
-    common = {"detector": detector, **keywords(Jitter, source, frozenset({"proposid"}), headers=[primary])}
+    common = {
+        "detector": detector,
+        **keywords(Jitter, source, frozenset({"proposid"}), headers=[primary]),
+    }
     rows: list[Mapping[str, object]] = []
     for number, hdu in enumerate(source.file.hdus):
         if number and hdu.name == "JIT":
@@ -58,7 +72,9 @@ def _exposure(source: Source, number: int, hdu: Hdu) -> dict[str, object]:
 
 
 def _keyword(headers: Any, keyword: str, kind: type) -> Any:
-    header: Header = {key: value for header in reversed(headers or ()) for key, value in header.items()}
+    header: Header = {
+        key: value for header in reversed(headers or ()) for key, value in header.items()
+    }
     value = finite(header.get(keyword)) if kind is float else header.get(keyword)
     return value if isinstance(value, kind) and value not in ("", 0.0) else None
 

@@ -17,7 +17,18 @@ from shared.fits import Columns
 __all__ = ["extract_lampflashes"]
 
 _COMMON = frozenset(
-    {"date", "proposid", "detector", "opt_elem", "cenwave", "fppos", "fpoffset", "life_adj", "cal_date", "lamptab"}
+    {
+        "date",
+        "proposid",
+        "detector",
+        "opt_elem",
+        "cenwave",
+        "fppos",
+        "fpoffset",
+        "life_adj",
+        "cal_date",
+        "lamptab",
+    }
 )
 _SEGMENTS = (*FUV_SEGMENTS, *NUV_STRIPES, "N/A")
 """Those of spectra, and what CalCOS writes where the lamp lit an image."""
@@ -34,10 +45,11 @@ _MEASURED = {
 
 
 def extract_lampflashes(source: Source) -> Rows:
-    """Rows of ``lampflash``, numbered within each segment since the order of rows differs between the detectors.
+    """Rows of ``lampflash``, numbered within each segment since the order of rows differs between
+    the detectors.
 
-    ``x_shift`` is without the commanded FP-POS displacement that SHIFT_DISP contains; it is null where the lamp
-    template is not at hand. A row of no segment is left out.
+    ``x_shift`` is without the commanded FP-POS displacement that SHIFT_DISP contains; it is null
+    where the lamp template is not at hand. A row of no segment is left out.
 
     Raises
     ------
@@ -62,7 +74,9 @@ def extract_lampflashes(source: Source) -> Rows:
     rows: list[dict[str, object]] = []
     for index, segment in enumerate(str(text).strip() for text in table["SEGMENT"]):
         if segment not in _SEGMENTS:
-            source.note(f"LAMPFLASH, row {index + 1}: SEGMENT is {segment!r}, not {', '.join(_SEGMENTS)}")
+            source.note(
+                f"LAMPFLASH, row {index + 1}: SEGMENT is {segment!r}, not {', '.join(_SEGMENTS)}"
+            )
             continue
         flashes[segment] += 1
         measured = {column: _finite(table, name, index) for column, name in _MEASURED.items()}
@@ -75,7 +89,9 @@ def extract_lampflashes(source: Source) -> Rows:
                 **measured,
                 "segment": segment,
                 "flash": flashes[segment],
-                "x_shift": None if shift is None or segment not in commanded else shift - commanded[segment],
+                "x_shift": None
+                if shift is None or segment not in commanded
+                else shift - commanded[segment],
                 "rate": rates[index],
                 "n_deg_freedom": None if degrees is None else int(degrees),
                 "found": None if found is None else bool(found),
@@ -96,7 +112,10 @@ def _commanded(source: Source, common: dict[str, Any]) -> dict[str, float]:
 
 
 def _rates(table: Columns) -> list[float | None]:
-    """Sum of NET of each flash, without what is not a number; a flash of which nothing is has none."""
+    """Sum of NET of each flash, without what is not a number.
+
+    A flash of which nothing is has none.
+    """
     if "NET" not in table:
         return [None] * len(table["SEGMENT"])
     net: NDArray[np.float64] = table["NET"].reshape(len(table["SEGMENT"]), -1)

@@ -1,8 +1,10 @@
-"""Dark rates that another team measured: a JSON list, from which the first map over HST's orbit was made.
+"""Dark rates that another team measured: a JSON list, from which the first map over HST's orbit was
+made.
 
-Each measurement is an object with ``rootname``, ``detector`` (FUVA, FUVB or NUV), ``date`` (decimal year), ``dark`` and
-``ta_dark`` (counts / (s pix)), ``latitude``, ``longitude``, ``sun_lat``, ``sun_lon`` (deg) and ``temp`` (deg C); other
-members are passed over. The region is called ``legacy``: it is about the inner one, and not exactly known.
+Each measurement is an object with ``rootname``, ``detector`` (FUVA, FUVB or NUV), ``date`` (decimal
+year), ``dark`` and ``ta_dark`` (counts / (s pix)), ``latitude``, ``longitude``, ``sun_lat``,
+``sun_lon`` (deg) and ``temp`` (deg C); other members are passed over. The region is called
+``legacy``: it is about the inner one, and not exactly known.
 """
 
 import json
@@ -25,7 +27,10 @@ from shared.fits.streams import reading
 __all__ = ["extract_measurements"]
 
 _LARGEST = 16 << 20
-"""Most bytes of JSON, unpacked: ten times the one list that there is; objects take 25 times the room of their text."""
+"""Most bytes of JSON, unpacked: ten times the one list that there is.
+
+Objects take 25 times the room of their text.
+"""
 
 _DETECTORS = ("FUVA", "FUVB", "NUV")
 _NUMBERS = ("date", "dark", "ta_dark", "latitude", "longitude", "sun_lat", "sun_lon", "temp")
@@ -95,16 +100,25 @@ def _fault(item: object) -> str | None:
     date = finite(item.get("date"))
     if date is None or not MINYEAR <= date < MAXYEAR:
         return f"{item.get('date')!r:.40} as date, which is no year"
-    return None if finite(item.get("dark")) is not None else f"{item.get('dark')!r:.40} as dark, which is no number"
+    return (
+        None
+        if finite(item.get("dark")) is not None
+        else f"{item.get('dark')!r:.40} as dark, which is no number"
+    )
 
 
 def _column(items: Sequence[Mapping[str, Any]], name: str) -> Floats:
     """Numbers of every measurement; NaN where there is none."""
-    return np.array([np.nan if (value := finite(item.get(name))) is None else value for item in items])
+    return np.array(
+        [np.nan if (value := finite(item.get(name))) is None else value for item in items]
+    )
 
 
 def _distances(latitude: Floats, longitude: Floats, mjd: Floats) -> Floats:
-    """Distances to the SAA; its contours are dated, and those of each measurement's month are taken."""
+    """Distances to the SAA.
+
+    Its contours are dated, and those of each measurement's month are taken.
+    """
     distance = np.full(len(mjd), np.nan)
     months = np.floor(mjd / 30.0)
     for month in np.unique(months):

@@ -36,11 +36,15 @@ _LARGEST = 2**63
 _NO_LEVEL = 999
 """Level of the high voltage from which on it is none; levels are bytes."""
 
-_NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[ED][+-]?\d+)?|NAN|INF|INFINITY)", re.IGNORECASE | re.ASCII)
+_NUMBER = re.compile(
+    r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[ED][+-]?\d+)?|NAN|INF|INFINITY)", re.IGNORECASE | re.ASCII
+)
 """Numbers as FITS writes them, and what other writers put for those that are not finite."""
 
 Companions = Callable[[str, str], Sequence[Header] | None]
-"""Headers of another file of the dataset, by the first 8 characters of its rootname and the beginning of its suffix."""
+"""Headers of another file of the dataset, by the first 8 characters of its rootname and the
+beginning of its suffix.
+"""
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,9 @@ class Rows:
             return (tuple([row.get(name) for name in names]) for row in self.rows)
         return zip(
             *(
-                self.columns[name] if name in self.columns else repeat(self.common.get(name), len(self))
+                self.columns[name]
+                if name in self.columns
+                else repeat(self.common.get(name), len(self))
                 for name in names
             ),
             strict=True,
@@ -140,7 +146,8 @@ def root_of(source: Source) -> str:
     Raises
     ------
     PermanentError
-        If the header has another one than the name of the file: one of the two is of another exposure.
+        If the header has another one than the name of the file: one of the two is of another
+        exposure.
     """
     value = str(source.file.headers[0].get("ROOTNAME") or "").strip().lower()
     if value in ("", "n/a"):
@@ -148,14 +155,16 @@ def root_of(source: Source) -> str:
         return source.rootname
     if source.rootname and value != source.rootname:
         raise PermanentError(
-            f"{source.name}: ROOTNAME is {value} in its primary header; give the file its own name back, or correct "
+            f"{source.name}: ROOTNAME is {value} in its primary header; give the file its own name "
+            "back, or correct "
             "the keyword"
         )
     return value
 
 
 class Contained:
-    """Let what is wrong with a part of a file cost this part only: it is noted, and work goes on behind it.
+    """Let what is wrong with a part of a file cost this part only: it is noted, and work goes on
+    behind it.
 
     Parameters
     ----------
@@ -176,19 +185,36 @@ class Contained:
         if isinstance(error, PermanentError):
             self._source.note(str(error))
         elif isinstance(error, UNREADABLE):
-            get_logger().warning("part of a file left out", file=self._source.name, part=self._part, exc_info=error)
+            get_logger().warning(
+                "part of a file left out", file=self._source.name, part=self._part, exc_info=error
+            )
             self._source.note(f"{self._part} cannot be read ({type(error).__name__}: {error})")
         return isinstance(error, (PermanentError, *UNREADABLE))
 
 
 @cache
 def _wanted(model: type[ScienceRow]) -> tuple[tuple[str, str, type, tuple[object, ...]], ...]:
-    """Column, keyword, Python type and missing values of the columns that are filled from keywords."""
+    """Column, keyword, Python type and missing values of the columns that are filled from
+    keywords.
+    """
     found = []
     for column in model.__table__.columns:
         if column.name not in _KEYS and "missing" in column.info:
-            kind: type = float if isinstance(column.type, Double) else int if isinstance(column.type, Integer) else str
-            found.append((column.name, column.info["keyword"] or column.name.upper(), kind, column.info["missing"]))
+            kind: type = (
+                float
+                if isinstance(column.type, Double)
+                else int
+                if isinstance(column.type, Integer)
+                else str
+            )
+            found.append(
+                (
+                    column.name,
+                    column.info["keyword"] or column.name.upper(),
+                    kind,
+                    column.info["missing"],
+                )
+            )
     return tuple(found)
 
 
@@ -200,7 +226,9 @@ def keywords(
     side: str = "",
     headers: Sequence[Header] | None = None,
 ) -> dict[str, object]:
-    """Values of a table's columns from the keywords that they are named after; what was not measured is None.
+    """Values of a table's columns from the keywords that they are named after.
+
+    What was not measured is None.
 
     So is a value that is not of its column's type, which is noted.
 
@@ -215,7 +243,8 @@ def keywords(
     side
         Letter of the segment that keywords end with where their columns do not.
     headers
-        Headers to look in, of which the first that has a keyword counts; those of the exposure otherwise.
+        Headers to look in, of which the first that has a keyword counts; those of the exposure
+        otherwise.
     """
     headers = source.headers if headers is None else headers
     found: dict[str, object] = {}
@@ -227,7 +256,9 @@ def keywords(
                     try:
                         found[column] = _value(value, kind, missing)
                     except ValueError as error:
-                        source.note(f"{header.get('EXTNAME') or 'primary header'}: {keyword + side} {error}")
+                        source.note(
+                            f"{header.get('EXTNAME') or 'primary header'}: {keyword + side} {error}"
+                        )
                     break
     return found
 

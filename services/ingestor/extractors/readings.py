@@ -1,6 +1,8 @@
-"""Telemetry: readings of one mnemonic over years, a text file named after it, of lines with MJD and reading.
+"""Telemetry: readings of one mnemonic over years, a text file named after it, of lines with MJD and
+reading.
 
-Source: the telemetry monitor of spacetelescope/cosmo; two columns separated by blanks or tabs, without a header.
+Source: the telemetry monitor of spacetelescope/cosmo; two columns separated by blanks or tabs,
+without a header.
 """
 
 from collections.abc import Iterator
@@ -22,7 +24,10 @@ _EARLIEST, _LATEST = 40000.0, 80000.0
 
 
 def reading_of(reading: object) -> dict[str, object]:
-    """Value of a reading that is a number, also one written as text; null where it is not finite. Else its text."""
+    """Value of a reading that is a number, also one written as text.
+
+    Null where it is not finite. Else its text.
+    """
     value = as_number(reading)
     if value is None:
         return {"text": str(reading).strip()}
@@ -30,7 +35,9 @@ def reading_of(reading: object) -> dict[str, object]:
 
 
 def extract_readings(source: Source) -> Rows:
-    """Rows of ``telemetry``, one for each line; the root name is the mnemonic's. Unreadable lines are noted.
+    """Rows of ``telemetry``, one for each line.
+
+    The root name is the mnemonic's. Unreadable lines are noted.
 
     Raises
     ------
@@ -57,7 +64,10 @@ def extract_readings(source: Source) -> Rows:
     return Rows(
         Telemetry,
         common={"rootname": name.rootname, "mnemonic": name.stem},
-        columns={"mjd": mjds, **{key: [one.get(key) for one in readings] for key in ("value", "text")}},
+        columns={
+            "mjd": mjds,
+            **{key: [one.get(key) for one in readings] for key in ("value", "text")},
+        },
     )
 
 
@@ -72,4 +82,7 @@ def _reading(line: str) -> tuple[float | None, str | None]:
     time, _, reading = line.strip().replace("\t", " ").partition(" ")
     reading, mjd = reading.strip(), finite(time)
     known = reading and reading.isascii() and reading.isprintable()
-    return mjd if mjd is not None and _EARLIEST < mjd < _LATEST else None, reading if known else None
+    return (
+        mjd if mjd is not None and _EARLIEST < mjd < _LATEST else None,
+        reading if known else None,
+    )

@@ -1,7 +1,7 @@
 """Science Mission Schedule (SMS) reports: what COS was told to do in a week.
 
-Two layouts exist: before 2012 with a named state of the high voltage, since then with its levels and the position of
-the aperture.
+Two layouts exist: before 2012 with a named state of the high voltage, since then with its levels
+and the position of the aperture.
 """
 
 import re
@@ -24,11 +24,13 @@ _HEADING = 6
 _TITLE = re.compile(r"COS Exposure Report: SMS (\w+)")
 _NO_EXPOSURE = ("MEMORY", "ALIGN/OSM", "ALIGN/APER")
 _EXPOSURE = re.compile(
-    r"(?P<rootname>\w{8}) +(?P<proposid>\d{1,5}) (?P<target>.{10}) (?P<exposure>\w{3} \w{2} \w{2}(?: \w{2})?)"
+    r"(?P<rootname>\w{8}) +(?P<proposid>\d{1,5}) (?P<target>.{10}) (?P<exposure>\w{3} \w{2} "
+    r"\w{2}(?: \w{2})?)"
     r" +(?P<detector>FUV|NUV) +(?P<opmode>[A-Z]\S*) +(?P<exptime>\d+\.\d+)"
     r" (?P<expstart>\d{4}\.\d{3}:\d\d:\d\d:\d\d) (?P<fuvhvstate>\S+| {6,7})"
     r" +(?P<aperture>\S+)(?: (?P<aperture_position>\S)(?= ))? +(?P<osm1pos>\S+) +(?P<osm2pos>\S+)"
-    r" +(?P<cenwave>\d+) +(?P<fpoffset>-?\d) +(?P<tsinceosm1>\d+) +(?P<tsinceosm2>\d+)(?= |$)(?P<rest>.*)",
+    r" +(?P<cenwave>\d+) +(?P<fpoffset>-?\d) +(?P<tsinceosm1>\d+) +(?P<tsinceosm2>\d+)(?= "
+    r"|$)(?P<rest>.*)",
     re.ASCII,
 )
 """Line of an exposure; modes, states, apertures and mirrors are any word."""
@@ -48,11 +50,18 @@ def extract_schedule(source: Source) -> Rows:
     with reading(source.name), source.opener() as stream:
         content = stream.read(_LARGEST + 1)
     if len(content) > _LARGEST:
-        raise PermanentError(f"{source.name}: more than {_LARGEST >> 20} MB; no report is that long")
+        raise PermanentError(
+            f"{source.name}: more than {_LARGEST >> 20} MB; no report is that long"
+        )
     lines = content.decode("ascii", "replace").splitlines()
-    title = next((found[1].lower() for line in lines[:_HEADING] if (found := _TITLE.match(line.strip()))), None)
+    title = next(
+        (found[1].lower() for line in lines[:_HEADING] if (found := _TITLE.match(line.strip()))),
+        None,
+    )
     if title != report:
-        raise PermanentError(f"{source.name}: its title names the report {title or '(none)'}, not {report}")
+        raise PermanentError(
+            f"{source.name}: its title names the report {title or '(none)'}, not {report}"
+        )
     common = {"report": report, "sms_id": report[:REPORT_ID], "version": report[REPORT_ID:]}
     unreadable = Unreadable("line", "exposure of an SMS report")
     rows = [{**common, **row} for row in _exposures(lines, unreadable)]

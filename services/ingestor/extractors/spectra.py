@@ -14,7 +14,9 @@ _SUMMARISED = ("FLUX", "WAVELENGTH")
 
 
 def extract_spectrum(source: Source) -> Rows:
-    """Row of ``data``: flux and wavelength of all segments together, and the rate of each; none for an empty table.
+    """Row of ``data``: flux and wavelength of all segments together, and the rate of each.
+
+    None for an empty table.
 
     Flux and wavelength are of the bins that have data; they are null where there are none.
     """
@@ -24,17 +26,23 @@ def extract_spectrum(source: Source) -> Rows:
         return Rows(SpectrumSummary)
     row: dict[str, object] = {"rootname": root_of(source), **_rates(table)}
     if (flux := _data(table, "FLUX")).size:
-        row |= {"flux_mean": float(flux.mean()), "flux_max": float(flux.max()), "flux_std": float(flux.std())}
+        row |= {
+            "flux_mean": float(flux.mean()),
+            "flux_max": float(flux.max()),
+            "flux_std": float(flux.std()),
+        }
     if (wavelength := _data(table, "WAVELENGTH")).size:
         row |= {"wl_min": float(wavelength.min()), "wl_max": float(wavelength.max())}
     return Rows(SpectrumSummary, [row])
 
 
 def _data(table: Columns, name: str) -> np.ndarray:
-    """Finite values of a column in the bins that have data, shape (n,); none where there is no such column.
+    """Finite values of a column in the bins that have data, shape (n,).
 
-    A bin has data where its weight (``DQ_WGT``) is above 0; in a table without weights, where its wavelength is: zeros
-    fill up a row.
+    None where there is no such column.
+
+    A bin has data where its weight (``DQ_WGT``) is above 0; in a table without weights, where its
+    wavelength is: zeros fill up a row.
     """
     values = np.asarray(table.get(name, ()), np.float64)
     weight = table.get("DQ_WGT", table.get("WAVELENGTH"))
@@ -45,7 +53,9 @@ def _data(table: Columns, name: str) -> np.ndarray:
 
 
 def _rates(table: Columns) -> dict[str, object]:
-    """Sum counts / s in the extraction box of each segment or stripe, by the letter that its name ends with."""
+    """Sum counts / s in the extraction box of each segment or stripe, by the letter that its name
+    ends with.
+    """
     if not {"GROSS", "SEGMENT"} <= table.keys():
         return {}
     rates = np.asarray(table["GROSS"], np.float64).reshape(len(table["SEGMENT"]), -1).sum(axis=1)

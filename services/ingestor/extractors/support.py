@@ -13,18 +13,50 @@ _HDUS = 3
 """Primary, SUPPORT and SNAP1; SNAP2 of acquisitions is filled with sentinels."""
 
 MNEMONICS = (
-    "LAPDSTP", "LAPXSTP", "LD2LMP1T", "LD2LMP2T", "LDCAMPAT", "LDCAMPBT", "LDCEDECA", "LDCEDECB", "LDCEFECA",
-    "LDCEFECB", "LDCHVMNA", "LDCHVMNB", "LDCHVNMA", "LDCHVNMB", "LDCHVSTA", "LDCHVSTB", "LDCIMONA", "LDCIMONB",
-    "LDCSTATE", "LMEVENTS", "LMMCETMP", "LMMCPI", "LMMCPV", "LOM1STP", "LOM2STP", "LOMFSTP", "LOSM1POS", "LOSM2POS",
-    "LPNLMP1I", "LPNLMP1T", "LPNLMP2I", "LPNLMP2T",
-)  # fmt: skip
-"""Mnemonics that the monitors follow (spacetelescope/cosmo): aperture block, lamps, detectors, OSMs."""
+    "LAPDSTP",
+    "LAPXSTP",
+    "LD2LMP1T",
+    "LD2LMP2T",
+    "LDCAMPAT",
+    "LDCAMPBT",
+    "LDCEDECA",
+    "LDCEDECB",
+    "LDCEFECA",
+    "LDCEFECB",
+    "LDCHVMNA",
+    "LDCHVMNB",
+    "LDCHVNMA",
+    "LDCHVNMB",
+    "LDCHVSTA",
+    "LDCHVSTB",
+    "LDCIMONA",
+    "LDCIMONB",
+    "LDCSTATE",
+    "LMEVENTS",
+    "LMMCETMP",
+    "LMMCPI",
+    "LMMCPV",
+    "LOM1STP",
+    "LOM2STP",
+    "LOMFSTP",
+    "LOSM1POS",
+    "LOSM2POS",
+    "LPNLMP1I",
+    "LPNLMP1T",
+    "LPNLMP2I",
+    "LPNLMP2T",
+)
+"""Mnemonics that the monitors follow (spacetelescope/cosmo): aperture block, lamps, detectors,
+OSMs.
+"""
 
 
 def _snapshot(source: Source) -> list[Header]:
     headers = list(source.file.headers[:_HDUS])
     if len(headers) < _HDUS:
-        raise PermanentError(f"{source.name}: {len(headers)} HDUs where a support file has at least {_HDUS}")
+        raise PermanentError(
+            f"{source.name}: {len(headers)} HDUs where a support file has at least {_HDUS}"
+        )
     return headers
 
 
@@ -36,11 +68,15 @@ def extract_support(source: Source) -> Rows:
     PermanentError
         If a telemetry snapshot is missing.
     """
-    return Rows(Support, [{"rootname": root_of(source), **keywords(Support, source, headers=_snapshot(source))}])
+    return Rows(
+        Support,
+        [{"rootname": root_of(source), **keywords(Support, source, headers=_snapshot(source))}],
+    )
 
 
 def extract_telemetry(source: Source) -> Rows:
-    """Rows of ``telemetry``: readings of the first snapshot at the predicted start of the exposure, as far as known.
+    """Rows of ``telemetry``: readings of the first snapshot at the predicted start of the exposure,
+    as far as known.
 
     Raises
     ------

@@ -13,9 +13,16 @@ __all__ = ["as_floats", "read_columns"]
 
 
 def read_columns(
-    source: Source, hdu: Hdu, scalars: Sequence[str], *, arrays: Sequence[str] = (), texts: Sequence[str] = ()
+    source: Source,
+    hdu: Hdu,
+    scalars: Sequence[str],
+    *,
+    arrays: Sequence[str] = (),
+    texts: Sequence[str] = (),
 ) -> Mapping[str, "NDArray[Any]"]:
-    """Columns of a table, numbers as float64; those that are missing or of another kind are noted and left out.
+    """Columns of a table, numbers as float64.
+
+    Those that are missing or of another kind are noted and left out.
 
     Parameters
     ----------
@@ -67,7 +74,10 @@ def as_floats(values: "NDArray[Any]") -> "NDArray[np.float64]":
     """
     if values.dtype.kind != "U":
         return values.astype(np.float64)
-    numbers = [np.nan if text in ("", "N/A") else as_number(text) for text in map(str.strip, values.tolist())]
+    numbers = [
+        np.nan if text in ("", "N/A") else as_number(text)
+        for text in map(str.strip, values.tolist())
+    ]
     if None in numbers:
         raise ValueError(f"holds {values.tolist()[numbers.index(None)]!r} where a number belongs")
     return np.array(numbers, dtype=np.float64)

@@ -1,4 +1,6 @@
-"""Lines, rows and measurements of a file that cannot be read: they are counted, and the first of them named."""
+"""Lines, rows and measurements of a file that cannot be read: they are counted, and the first of
+them named.
+"""
 
 from services.ingestor.extractors.reading import Source
 from shared.errors import PermanentError

@@ -75,7 +75,10 @@ async def do_batch(database: Database, work: Work) -> bool:
         for _, group in groupby(owners, key=lambda owner: owner[0]):
             waiting += await _read(connection, work, [file for _, file in group], kept, headers)
             if sum(len(one) for file in waiting for one in file.rows) > _MOST_ROWS:
-                files, rows = files + len(waiting), rows + await copy_rows(connection, waiting, STAGING)
+                files, rows = (
+                    files + len(waiting),
+                    rows + await copy_rows(connection, waiting, STAGING),
+                )
                 waiting = []
         files, rows = files + len(waiting), rows + await copy_rows(connection, waiting, STAGING)
         await connection.execute(
@@ -87,14 +90,23 @@ async def do_batch(database: Database, work: Work) -> bool:
 
 
 async def _claim(connection: AsyncConnection, repopulation: int) -> Row[int, int, int] | None:
-    """Open batch that no other worker holds; the lock is released when its transaction ends, however it does."""
+    """Open batch that no other worker holds.
+
+    The lock is released when its transaction ends, however it does.
+    """
     batches = RepopulationBatch
-    query = select(batches.id, batches.first_dataset, batches.last_dataset).order_by(batches.id).limit(1)
+    query = (
+        select(batches.id, batches.first_dataset, batches.last_dataset)
+        .order_by(batches.id)
+        .limit(1)
+    )
     query = query.where(batches.repopulation_id == repopulation, batches.finished_at.is_(None))
     return (await connection.execute(query.with_for_update(skip_locked=True))).one_or_none()
 
 
-async def _files(connection: AsyncConnection, first: int, last: int) -> list[tuple[int, DatasetFile]]:
+async def _files(
+    connection: AsyncConnection, first: int, last: int
+) -> list[tuple[int, DatasetFile]]:
     """Ingested files by dataset, current ones first."""
     query = (
         select(File.dataset_id, File.id, File.path, File.name, File.rootname, File.suffix)
@@ -105,16 +117,26 @@ async def _files(connection: AsyncConnection, first: int, last: int) -> list[tup
 
 
 async def _kept(connection: AsyncConnection, file_ids: Sequence[int]) -> set[int]:
-    return set((await connection.execute(select(Keywords.file_id).where(Keywords.file_id.in_(file_ids)))).scalars())
+    return set(
+        (
+            await connection.execute(select(Keywords.file_id).where(Keywords.file_id.in_(file_ids)))
+        ).scalars()
+    )
 
 
 async def _carry_over(connection: AsyncConnection, kept: Collection[int]) -> int:
-    """Take kept headers over as they are: what was read of a file once would be read of it again."""
-    copy = f"INSERT INTO {STAGING}.keywords SELECT * FROM public.keywords WHERE file_id = ANY(:kept)"  # noqa: S608
+    """Take kept headers over as they are: what was read of a file once would be read of it
+    again.
+    """
+    copy = (
+        f"INSERT INTO {STAGING}.keywords SELECT * FROM public.keywords WHERE file_id = ANY(:kept)"  # noqa: S608
+    )
     return (await connection.execute(text(copy), {"kept": sorted(kept)})).rowcount
 
 
-async def _kept_headers(connection: AsyncConnection, file_ids: Sequence[int]) -> dict[int, list[Header]]:
+async def _kept_headers(
+    connection: AsyncConnection, file_ids: Sequence[int]
+) -> dict[int, list[Header]]:
     query = select(Keywords.file_id, Keywords.hdus).where(Keywords.file_id.in_(file_ids))
     return dict((await connection.execute(query)).tuples().all())
 

@@ -28,7 +28,8 @@ _MOST_DEATHS = 3
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a re-population is: datasets in all and done, files and rows so far, problems of files.
+    """How far a re-population is: datasets in all and done, files and rows so far, problems of
+    files.
 
     Attributes
     ----------
@@ -54,7 +55,9 @@ async def repopulate(
     reread: bool = False,
     report: Callable[[Progress], None] = lambda _: None,
 ) -> Progress:
-    """Fill science tables anew from the store; readers see the old content until the new one is complete.
+    """Fill science tables anew from the store.
+
+    Readers see the old content until the new one is complete.
 
     What was done before a kill is not done again.
 
@@ -81,11 +84,15 @@ async def repopulate(
         If workers die; starting it again carries on.
     """
     if unknown := sorted(set(tables) - set(SCIENCE_TABLES)):
-        raise PermanentError(f"no table {', '.join(unknown)}; there are {', '.join(SCIENCE_TABLES)}")
+        raise PermanentError(
+            f"no table {', '.join(unknown)}; there are {', '.join(SCIENCE_TABLES)}"
+        )
     database = Database(database_url)
     try:
         key = await begin_or_resume(database, tables, _BATCH_SIZE)
-        work = Work(database_url, Store(store_url), References(references), key, frozenset(tables), reread)
+        work = Work(
+            database_url, Store(store_url), References(references), key, frozenset(tables), reread
+        )
         progress = await _follow(database, work, workers, report)
         await show_staged(database, key)
     finally:
@@ -93,7 +100,9 @@ async def repopulate(
     return progress
 
 
-async def _follow(database: Database, work: Work, workers: int, report: Callable[[Progress], None]) -> Progress:
+async def _follow(
+    database: Database, work: Work, workers: int, report: Callable[[Progress], None]
+) -> Progress:
     """Keep workers at work until every batch is done."""
     context = multiprocessing.get_context("spawn")
     running: list[SpawnProcess] = []
@@ -101,14 +110,17 @@ async def _follow(database: Database, work: Work, workers: int, report: Callable
     began, first = time.monotonic(), await _progress(database, work.repopulation, 0, 0.0)
     try:
         while True:
-            progress = await _progress(database, work.repopulation, first.done, time.monotonic() - began)
+            progress = await _progress(
+                database, work.repopulation, first.done, time.monotonic() - began
+            )
             report(progress)
             if progress.done == progress.datasets:
                 return progress
             deaths += sum(process.exitcode not in (None, 0) for process in running)
             if deaths > _MOST_DEATHS:
                 raise TransientError(
-                    f"{deaths} workers died; see what they said above, then start it again: it carries on"
+                    f"{deaths} workers died; see what they said above, then start it again: it "
+                    "carries on"
                 )
             running = [process for process in running if process.exitcode is None]
             while len(running) < workers:
@@ -130,8 +142,12 @@ async def _progress(database: Database, key: int, before: int, seconds: float) -
     sums = (func.coalesce(func.sum(column), 0) for column in (batches.files, batches.rows))
     query = select(total, done, *sums, faults).where(batches.repopulation_id == key)
     async with database.session() as session:
-        datasets, finished, files, rows, wrong = (int(value) for value in (await session.execute(query)).one())
-    return Progress(datasets, finished, files, rows, wrong, (finished - before) / seconds if seconds else 0.0)
+        datasets, finished, files, rows, wrong = (
+            int(value) for value in (await session.execute(query)).one()
+        )
+    return Progress(
+        datasets, finished, files, rows, wrong, (finished - before) / seconds if seconds else 0.0
+    )
 
 
 def _work(work: Work) -> None:

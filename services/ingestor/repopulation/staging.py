@@ -1,4 +1,6 @@
-"""The tables that a re-population fills before readers see them, and how their content takes the old one's place."""
+"""The tables that a re-population fills before readers see them, and how their content takes the
+old one's place.
+"""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -21,7 +23,9 @@ from shared.jobs.events import NewEvent, Outbox, record_event
 __all__ = ["abandon", "begin_or_resume", "show_staged"]
 
 _PATIENCE = "800ms"
-"""How long the swap waits for a reader; others queue behind it, so that it gives way and tries again. Below a second,
+"""How long the swap waits for a reader.
+
+Others queue behind it, so that it gives way and tries again. Below a second,
 Postgres's deadlock_timeout: else a reader of two tables might be the one who is cancelled."""
 
 _TRIES, _PAUSE = 120, 2.0
@@ -34,7 +38,8 @@ _SEE_PUBLIC = text("SET LOCAL search_path TO DEFAULT")
 
 _BATCHES = text(
     """
-    INSERT INTO repopulation_batches (repopulation_id, first_dataset, last_dataset, datasets, files, rows)
+    INSERT INTO repopulation_batches (repopulation_id, first_dataset, last_dataset, datasets,
+      files, rows)
     SELECT :repopulation, min(id), max(id), count(*), 0, 0
     FROM (
         SELECT id, (row_number() OVER (ORDER BY id) - 1) / :size AS batch FROM datasets
@@ -47,7 +52,8 @@ _BATCHES = text(
 
 
 async def begin_or_resume(database: Database, tables: Collection[str], batch_size: int) -> int:
-    """Key of the re-population that is unfinished, or of a new one with its batches and empty tables.
+    """Key of the re-population that is unfinished, or of a new one with its batches and empty
+    tables.
 
     Parameters
     ----------
@@ -72,7 +78,8 @@ async def begin_or_resume(database: Database, tables: Collection[str], batch_siz
             return await _begin(session, wanted, revision, batch_size)
         if (unfinished.tables, unfinished.revision) != (wanted, revision):
             raise PermanentError(
-                f"a re-population of {', '.join(unfinished.tables)} begun at {unfinished.started_at:%Y-%m-%d %H:%M} is "
+                f"a re-population of {', '.join(unfinished.tables)} begun at "
+                f"{unfinished.started_at:%Y-%m-%d %H:%M} is "
                 "unfinished: name the same tables to finish it, or --restart to begin anew"
             )
         return unfinished.id
@@ -98,11 +105,12 @@ async def abandon(database: Database) -> None:
 
 
 async def show_staged(database: Database, repopulation: int) -> None:
-    """Let readers see the new content: in one transaction the filled tables take the place of the old ones.
+    """Let readers see the new content: in one transaction the filled tables take the place of the
+    old ones.
 
-    Rows of files that were ingested since the re-population began are newer, and are carried over. Keys and indexes are
-    built before; the swap itself takes seconds however large the tables are. Ingests wait for it, and readers while the
-    tables are renamed.
+    Rows of files that were ingested since the re-population began are newer, and are carried over.
+    Keys and indexes are built before; the swap itself takes seconds however large the tables are.
+    Ingests wait for it, and readers while the tables are renamed.
 
     Parameters
     ----------
@@ -119,7 +127,9 @@ async def show_staged(database: Database, repopulation: int) -> None:
         If a view depends on a table.
     """
     async with database.session() as session:
-        found = (await session.execute(select(Repopulation).where(Repopulation.id == repopulation))).scalar_one()
+        found = (
+            await session.execute(select(Repopulation).where(Repopulation.id == repopulation))
+        ).scalar_one()
     if found.finished_at is not None:
         return
     tables = [str(table) for table in found.tables]
@@ -133,16 +143,22 @@ async def show_staged(database: Database, repopulation: int) -> None:
         except DBAPIError as error:
             state = getattr(error.orig, "sqlstate", None)
             if state == _DEPENDENTS:
-                depends = getattr(getattr(error.orig, "__cause__", None), "detail", None) or error.orig
+                depends = (
+                    getattr(getattr(error.orig, "__cause__", None), "detail", None) or error.orig
+                )
                 raise PermanentError(
-                    f"the tables cannot be replaced: {depends}; drop what depends on them, then start it again"
+                    f"the tables cannot be replaced: {depends}; drop what depends on them, then "
+                    "start it again"
                 ) from error
             if state not in (_LOCK_NOT_AVAILABLE, _DEADLOCK):
                 raise
             await asyncio.sleep(_PAUSE)
         else:
             return
-    raise TransientError("somebody reads from the tables without end; start it again when that is over: it carries on")
+    raise TransientError(
+        "somebody reads from the tables without end; start it again when that is over: it carries "
+        "on"
+    )
 
 
 async def _finish(session: AsyncSession, table: str) -> None:
@@ -166,9 +182,15 @@ async def _swap(session: AsyncSession, repopulation: int, tables: Sequence[str])
     for table in tables:
         await _carry_over(connection, table, repopulation)
     await connection.execute(_SEE_STAGED)
-    newer = select(File.rootname).where(File.ingested_at >= found.started_at, File.rootname.is_not(None)).distinct()
+    newer = (
+        select(File.rootname)
+        .where(File.ingested_at >= found.started_at, File.rootname.is_not(None))
+        .distinct()
+    )
     rootnames = {str(rootname) for rootname in (await session.execute(newer)).scalars()}
-    await mark_preferred(session, [table for table in PREFERRED_TABLES if table in tables], rootnames)
+    await mark_preferred(
+        session, [table for table in PREFERRED_TABLES if table in tables], rootnames
+    )
     if "sms" in tables:
         await prefer_newest_schedules(connection)
     await connection.execute(_SEE_PUBLIC)
@@ -176,19 +198,27 @@ async def _swap(session: AsyncSession, repopulation: int, tables: Sequence[str])
     for table in tables:
         await take_place(connection, table)
     await connection.execute(text(f"DROP SCHEMA {STAGING} CASCADE"))
-    await connection.execute(text("UPDATE repopulations SET finished_at = now() WHERE id = :id"), {"id": repopulation})
-    changed = NewEvent("tables.changed", {"repopulated": repopulation, "rows": dict.fromkeys(tables)})
+    await connection.execute(
+        text("UPDATE repopulations SET finished_at = now() WHERE id = :id"), {"id": repopulation}
+    )
+    changed = NewEvent(
+        "tables.changed", {"repopulated": repopulation, "rows": dict.fromkeys(tables)}
+    )
     await record_event(session, None, changed, Outbox())
 
 
 async def _carry_over(connection: AsyncConnection, table: str, repopulation: int) -> None:
-    """Put the rows of files that were ingested meanwhile in place of those that the re-population made of them."""
+    """Put the rows of files that were ingested meanwhile in place of those that the re-population
+    made of them.
+    """
     names = ", ".join(f'"{column.name}"' for column in SCIENCE_TABLES[table].__table__.columns)
     begun = "(SELECT started_at FROM repopulations WHERE id = :repopulation)"
     newer = f"file_id IN (SELECT id FROM files WHERE ingested_at >= {begun})"  # noqa: S608 - every name is our own
     stale = f"DELETE FROM {STAGING}.{table} WHERE {newer}"  # noqa: S608
     # None of them is preferred yet: a row that they take the place of may be.
     values = names.replace('"preferred"', "false")
-    fresh = f"INSERT INTO {STAGING}.{table} ({names}) SELECT {values} FROM public.{table} WHERE {newer}"  # noqa: S608
+    fresh = (
+        f"INSERT INTO {STAGING}.{table} ({names}) SELECT {values} FROM public.{table} WHERE {newer}"  # noqa: S608
+    )
     for statement in (stale, fresh):
         await connection.execute(text(statement), {"repopulation": repopulation})

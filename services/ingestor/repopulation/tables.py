@@ -1,6 +1,7 @@
 """Tables that stand beside those that readers see, made like them, until they take their place.
 
-What a table is made of is asked of Postgres, so that nothing gets lost: keys, indexes, partitions, comments, rights.
+What a table is made of is asked of Postgres, so that nothing gets lost: keys, indexes, partitions,
+comments, rights.
 """
 
 from typing import Any
@@ -15,13 +16,15 @@ STAGING = "repopulation"
 
 _PARTITIONED_BY = "SELECT pg_get_partkeydef(CAST(:table AS regclass))"
 _PARTITIONS = """
-    SELECT c.relname, c.relnamespace::regnamespace::text AS home, pg_get_expr(c.relpartbound, c.oid) AS bound
+    SELECT c.relname, c.relnamespace::regnamespace::text AS home, pg_get_expr(c.relpartbound,
+      c.oid) AS bound
     FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
     WHERE i.inhparent = CAST(:table AS regclass) ORDER BY c.relname
 """
 _CONSTRAINTS = """
     SELECT conname AS name, pg_get_constraintdef(oid) AS definition FROM pg_constraint
-    WHERE conrelid = CAST(:table AS regclass) AND contype IN ('p', 'u', 'f') ORDER BY contype DESC, conname
+    WHERE conrelid = CAST(:table AS regclass) AND contype IN ('p', 'u', 'f') ORDER BY contype DESC,
+      conname
 """
 _INDEXES = """
     SELECT pg_get_indexdef(indexrelid) AS definition FROM pg_index AS i
@@ -30,27 +33,34 @@ _INDEXES = """
     ORDER BY indexrelid
 """
 _PRIVILEGES = """
-    SELECT format('GRANT %s ON %s TO %s', a.privilege_type, c.oid::regclass, coalesce(quote_ident(r.rolname), 'PUBLIC'))
+    SELECT format('GRANT %s ON %s TO %s', a.privilege_type, c.oid::regclass,
+      coalesce(quote_ident(r.rolname), 'PUBLIC'))
     FROM pg_class AS c, aclexplode(c.relacl) AS a LEFT JOIN pg_roles AS r ON r.oid = a.grantee
     WHERE c.oid = CAST(:table AS regclass) AND a.grantee != c.relowner
 """
 
 
 async def create_staged(connection: AsyncConnection, table: str) -> None:
-    """Make an empty table like the one that readers see, with its partitions, without keys and indexes."""
+    """Make an empty table like the one that readers see, with its partitions, without keys and
+    indexes.
+    """
     partitioning = (await _ask(connection, _PARTITIONED_BY, table))[0][0]
     suffix = f" PARTITION BY {partitioning}" if partitioning else ""
     like = f"LIKE public.{table} INCLUDING ALL EXCLUDING INDEXES"
     await connection.execute(text(f"CREATE TABLE {STAGING}.{table} ({like}){suffix}"))
     for name, _, bound in await _ask(connection, _PARTITIONS, table):
-        await connection.execute(text(f"CREATE TABLE {STAGING}.{name} PARTITION OF {STAGING}.{table} {bound}"))
+        await connection.execute(
+            text(f"CREATE TABLE {STAGING}.{name} PARTITION OF {STAGING}.{table} {bound}")
+        )
 
 
 async def finish_staged(connection: AsyncConnection, table: str) -> None:
-    """Give a filled table the keys and indexes of the one that readers see; a second time does nothing.
+    """Give a filled table the keys and indexes of the one that readers see.
 
-    They are built at once, which is cheaper than keeping them up while rows come. Rows of files that were forgotten
-    since are left out; nobody writes into the table of files meanwhile.
+    A second time does nothing.
+
+    They are built at once, which is cheaper than keeping them up while rows come. Rows of files
+    that were forgotten since are left out; nobody writes into the table of files meanwhile.
 
     Parameters
     ----------
@@ -65,21 +75,31 @@ async def finish_staged(connection: AsyncConnection, table: str) -> None:
     for (definition,) in await _ask(connection, _INDEXES, table):
         await connection.execute(text(_staged_definition(definition, table)))
     await connection.execute(text("LOCK TABLE files IN SHARE ROW EXCLUSIVE MODE"))
-    orphans = f"DELETE FROM {STAGING}.{table} AS t WHERE NOT EXISTS (SELECT FROM files WHERE id = t.file_id)"  # noqa: S608
+    orphans = (
+        f"DELETE FROM {STAGING}.{table} AS t WHERE NOT EXISTS (SELECT FROM files WHERE id = "  # noqa: S608
+        "t.file_id)"
+    )
     await connection.execute(text(orphans))
     for name, definition in await _ask(connection, _CONSTRAINTS, table):
-        await connection.execute(text(f"ALTER TABLE {STAGING}.{table} ADD CONSTRAINT {name} {definition}"))
+        await connection.execute(
+            text(f"ALTER TABLE {STAGING}.{table} ADD CONSTRAINT {name} {definition}")
+        )
     await connection.execute(text(f"ANALYZE {STAGING}.{table}"))
 
 
 def _staged_definition(definition: str, table: str) -> str:
-    """Definition of an index, on the table beside; Postgres writes ``ON ONLY`` where there are partitions."""
+    """Definition of an index, on the table beside.
+
+    Postgres writes ``ON ONLY`` where there are partitions.
+    """
     before, _, method = definition.partition(" USING ")
     return f"{before.partition(' ON ')[0]} ON {STAGING}.{table} USING {method}"
 
 
 async def take_place(connection: AsyncConnection, table: str) -> None:
-    """Let a finished table be the one that readers see; the old one is gone when the transaction ends.
+    """Let a finished table be the one that readers see.
+
+    The old one is gone when the transaction ends.
 
     Parameters
     ----------
@@ -103,5 +123,7 @@ async def take_place(connection: AsyncConnection, table: str) -> None:
         await connection.execute(text(statement))
 
 
-async def _ask(connection: AsyncConnection, query: str, table: str, schema: str = "public") -> list[Any]:
+async def _ask(
+    connection: AsyncConnection, query: str, table: str, schema: str = "public"
+) -> list[Any]:
     return list((await connection.execute(text(query), {"table": f"{schema}.{table}"})).all())

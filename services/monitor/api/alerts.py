@@ -24,9 +24,19 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["alerts"])
 _NAMES = (
-    "id", "monitor", "run_id", "rule", "severity", "message", "value", "threshold", "source", "rootname", "state",
+    "id",
+    "monitor",
+    "run_id",
+    "rule",
+    "severity",
+    "message",
+    "value",
+    "threshold",
+    "source",
+    "rootname",
+    "state",
     "acknowledged_by",
-)  # fmt: skip
+)
 
 
 def describe_alert(alert: Alert) -> dict[str, Any]:
@@ -72,16 +82,27 @@ async def list_alerts(
 
     async def make() -> dict[str, Any]:
         found, more = split((await session.execute(query.limit(limit + 1))).scalars().all(), limit)
-        return page(request, response, [describe_alert(alert) for alert in found], (found[-1].id,) if more else None)
+        return page(
+            request,
+            response,
+            [describe_alert(alert) for alert in found],
+            (found[-1].id,) if more else None,
+        )
 
     return await context.answers.give(request, session, make, response)
 
 
 @router.post("/alerts/{alert_id}/acknowledge", summary="Say that somebody has seen an open alert")
-async def acknowledge_alert(alert_id: int, session: Session, name: Operator, context: CurrentContext) -> dict[str, Any]:
+async def acknowledge_alert(
+    alert_id: int, session: Session, name: Operator, context: CurrentContext
+) -> dict[str, Any]:
     """Acknowledge one."""
     if not await acknowledge(session, alert_id, name):
-        raise ApiError(404, "no_open_alert", f"alert {alert_id} is not open; /api/v1/alerts?state=open lists those")
+        raise ApiError(
+            404,
+            "no_open_alert",
+            f"alert {alert_id} is not open; /api/v1/alerts?state=open lists those",
+        )
     await session.commit()
     context.notices.wake()  # who acknowledged it sees it at once
     get_logger().info("alert acknowledged", alert=alert_id, by=name)
@@ -95,11 +116,14 @@ class NewSubscription(RequestModel):
     target: str = Field(description="URL of a webhook, or an e-mail address", max_length=2000)
     secret: SecretStr | None = Field(
         None,
-        description="Key of a webhook's signatures: whsec_ and 24 to 64 bytes in base64; one is made if left out",
+        description="Key of a webhook's signatures: whsec_ and 24 to 64 bytes in base64; one is "
+        "made if left out",
         max_length=200,
     )
     monitor: str | None = Field(
-        None, description="Name of the monitor, or operations for the system itself; all of them if left out"
+        None,
+        description="Name of the monitor, or operations for the system itself; all of them if left "
+        "out",
     )
     subject: Literal["alerts", "results"] = "alerts"
     severity: Severity = Field(Severity.WARN, description="Least grave alert that is delivered")
@@ -119,14 +143,28 @@ def _address(wanted: NewSubscription) -> tuple[str, str | None]:
     try:
         return normalise_url(wanted.target), given or make_secret()
     except ValueError as error:
-        raise ApiError(400, "bad_value", f"a webhook needs an http or https URL, not {wanted.target!r}") from error
+        raise ApiError(
+            400, "bad_value", f"a webhook needs an http or https URL, not {wanted.target!r}"
+        ) from error
 
 
 async def _describe(session: Session, subscription: Subscription) -> dict[str, Any]:
     counts = await session.execute(
-        select(Delivery.state, func.count()).where(Delivery.subscription_id == subscription.id).group_by(Delivery.state)
+        select(Delivery.state, func.count())
+        .where(Delivery.subscription_id == subscription.id)
+        .group_by(Delivery.state)
     )
-    names = ("id", "channel", "target", "monitor", "subject", "severity", "created_by", "failures", "last_error")
+    names = (
+        "id",
+        "channel",
+        "target",
+        "monitor",
+        "subject",
+        "severity",
+        "created_by",
+        "failures",
+        "last_error",
+    )
     return {
         **{name: getattr(subscription, name) for name in names},
         "signed": subscription.secret is not None,
@@ -144,7 +182,9 @@ async def list_subscriptions(session: Session, _name: Subscriber) -> dict[str, A
 
 
 @router.post("/subscriptions", summary="Have alerts or fresh results delivered", status_code=201)
-async def subscribe(wanted: NewSubscription, session: Session, request: Request, name: Subscriber) -> dict[str, Any]:
+async def subscribe(
+    wanted: NewSubscription, session: Session, request: Request, name: Subscriber
+) -> dict[str, Any]:
     """Subscribe; the answer is the only one that has the secret."""
     target, secret = _address(wanted)
     subscription = Subscription(
@@ -163,7 +203,9 @@ async def subscribe(wanted: NewSubscription, session: Session, request: Request,
     return {**await _describe(session, subscription), "secret": secret}
 
 
-@router.post("/subscriptions/{subscription_id}/enable", summary="Deliver to a disabled subscription again")
+@router.post(
+    "/subscriptions/{subscription_id}/enable", summary="Deliver to a disabled subscription again"
+)
 async def enable(subscription_id: int, session: Session, _name: Subscriber) -> dict[str, Any]:
     """Enable one; what happened while it was disabled is delivered."""
     found = await session.get(Subscription, subscription_id, with_for_update=True)

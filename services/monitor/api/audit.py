@@ -21,7 +21,9 @@ async def list_audit(
     session: Session,
     _name: Administrator,
     token: Annotated[str | None, Query(description="Name of a token")] = None,
-    since: Annotated[AwareDatetime | None, Query(description="At or after this time (ISO 8601, with zone)")] = None,
+    since: Annotated[
+        AwareDatetime | None, Query(description="At or after this time (ISO 8601, with zone)")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: str | None = None,
 ) -> dict[str, Any]:

@@ -43,7 +43,17 @@ class NewCalibration(RequestModel):
 
 
 def _describe(calibration: Calibration, job: Job, rootname: str) -> dict[str, Any]:
-    names = ("id", "job_id", "run_id", "recipe", "dry_run", "requested_by", "changes", "references", "warnings")
+    names = (
+        "id",
+        "job_id",
+        "run_id",
+        "recipe",
+        "dry_run",
+        "requested_by",
+        "changes",
+        "references",
+        "warnings",
+    )
     times = {
         "created_at": calibration.created_at,
         "finished_at": job.finished_at,
@@ -67,7 +77,9 @@ _EVERYTHING = (
 )
 
 
-async def find_calibration(session: AsyncSession, calibration_id: int) -> tuple[Calibration, Job, str]:
+async def find_calibration(
+    session: AsyncSession, calibration_id: int
+) -> tuple[Calibration, Job, str]:
     """Find a recalibration, its job, and its dataset's rootname.
 
     Raises
@@ -77,7 +89,9 @@ async def find_calibration(session: AsyncSession, calibration_id: int) -> tuple[
     """
     row = (await session.execute(_EVERYTHING.where(Calibration.id == calibration_id))).one_or_none()
     if row is None:
-        message = f"no calibration {calibration_id}; /api/v1/calibrations lists those that there are"
+        message = (
+            f"no calibration {calibration_id}; /api/v1/calibrations lists those that there are"
+        )
         raise ApiError(404, "unknown_calibration", message)
     return row[0], row[1], row[2]
 
@@ -86,7 +100,11 @@ async def describe_calibration(
     session: AsyncSession, calibration: Calibration, job: Job, rootname: str
 ) -> dict[str, Any]:
     """Describe a recalibration with its files."""
-    query = select(File).where(File.run_id == calibration.run_id).order_by(File.origin.desc(), File.name)
+    query = (
+        select(File)
+        .where(File.run_id == calibration.run_id)
+        .order_by(File.origin.desc(), File.name)
+    )
     files = list((await session.execute(query)).scalars()) if calibration.run_id else []
     names = ("id", "name", "origin", "suffix", "size", "sha256")
     return {
@@ -95,13 +113,21 @@ async def describe_calibration(
     }
 
 
-async def recalibrations_of(session: AsyncSession, dataset: Dataset, limit: int) -> list[dict[str, Any]]:
+async def recalibrations_of(
+    session: AsyncSession, dataset: Dataset, limit: int
+) -> list[dict[str, Any]]:
     """List the newest recalibrations of a dataset."""
-    query = _EVERYTHING.where(Calibration.dataset_id == dataset.id).order_by(Calibration.id.desc()).limit(limit)
+    query = (
+        _EVERYTHING.where(Calibration.dataset_id == dataset.id)
+        .order_by(Calibration.id.desc())
+        .limit(limit)
+    )
     return [_describe(*row) for row in (await session.execute(query)).all()]
 
 
-@router.post("/calibrations", summary="Calibrate a dataset with a recipe, or list what the recipe changes")
+@router.post(
+    "/calibrations", summary="Calibrate a dataset with a recipe, or list what the recipe changes"
+)
 async def request_calibration(
     wanted: NewCalibration,
     session: Session,
@@ -110,8 +136,13 @@ async def request_calibration(
     response: Response,
     name: Recalibrator,
 ) -> dict[str, Any]:
-    """Ask for one: 202 for new work, 200 where the same recipe on the same inputs was asked for before."""
-    most, before = context.settings.api.calibrations_per_token, await calibrations.pending(session, name)
+    """Ask for one: 202 for new work, 200 where the same recipe on the same inputs was asked for
+    before.
+    """
+    most, before = (
+        context.settings.api.calibrations_per_token,
+        await calibrations.pending(session, name),
+    )
     name_subject(request, wanted.rootname)
     dataset = await find_dataset(session, wanted.rootname)
     folder, files = context.settings.calibrator.references, wanted.recipe.files()
@@ -124,7 +155,13 @@ async def request_calibration(
         raise beyond_quota(most)
     await session.commit()
     name_subject(request, f"{dataset.rootname}, calibration {calibration.id}")
-    get_logger().info("calibration requested", calibration=calibration.id, dataset=dataset.rootname, by=name, new=new)
+    get_logger().info(
+        "calibration requested",
+        calibration=calibration.id,
+        dataset=dataset.rootname,
+        by=name,
+        new=new,
+    )
     response.status_code = 202 if new else 200
     response.headers["Location"] = f"/api/v1/calibrations/{calibration.id}"
     return _describe(*await find_calibration(session, calibration.id))
@@ -156,26 +193,41 @@ async def show_schema() -> dict[str, Any]:
     return recipe_schema()
 
 
-@router.get("/calibrations/{calibration_id}", summary="State, changes, warnings and run of a recalibration")
+@router.get(
+    "/calibrations/{calibration_id}", summary="State, changes, warnings and run of a recalibration"
+)
 async def show_calibration(calibration_id: int, session: Session) -> dict[str, Any]:
     """Describe one."""
     calibration, job, rootname = await find_calibration(session, calibration_id)
     return await describe_calibration(session, calibration, job, rootname)
 
 
-@router.post("/calibrations/{calibration_id}/cancel", summary="Stop a recalibration that waits or runs")
-async def cancel_calibration(calibration_id: int, session: Session, name: Recalibrator) -> dict[str, Any]:
+@router.post(
+    "/calibrations/{calibration_id}/cancel", summary="Stop a recalibration that waits or runs"
+)
+async def cancel_calibration(
+    calibration_id: int, session: Session, name: Recalibrator
+) -> dict[str, Any]:
     """Cancel one."""
     calibration, job, _ = await find_calibration(session, calibration_id)
     if not await calibrations.cancel(session, calibration, name):
-        raise ApiError(409, "not_pending", f"calibration {calibration_id} is {job.state}; there is nothing to stop")
+        raise ApiError(
+            409,
+            "not_pending",
+            f"calibration {calibration_id} is {job.state}; there is nothing to stop",
+        )
     await session.commit()
     get_logger().info("calibration cancelled", calibration=calibration_id, by=name)
     return {"cancelled": calibration_id}
 
 
-@router.post("/calibrations/{calibration_id}/promote", summary="Make its products the current ones of the dataset")
-async def promote_calibration(calibration_id: int, session: Session, name: Operator) -> dict[str, Any]:
+@router.post(
+    "/calibrations/{calibration_id}/promote",
+    summary="Make its products the current ones of the dataset",
+)
+async def promote_calibration(
+    calibration_id: int, session: Session, name: Operator
+) -> dict[str, Any]:
     """Promote one; the tables and monitors follow."""
     calibration, _, rootname = await find_calibration(session, calibration_id)
     await calibrations.promote(session, calibration, name, Outbox())
@@ -186,7 +238,8 @@ async def promote_calibration(calibration_id: int, session: Session, name: Opera
 
 @router.get(
     "/calibrations/{calibration_id}/export",
-    summary="Archive with the edited inputs, the list of references and a script that reproduces the run",
+    summary="Archive with the edited inputs, the list of references and a script that reproduces "
+    "the run",
     response_class=Response,
 )
 async def export_calibration(
@@ -194,14 +247,20 @@ async def export_calibration(
 ) -> Response:
     """Stream the archive."""
     calibration, job, _ = await find_calibration(session, calibration_id)
-    query = select(File).where(File.run_id == calibration.run_id, File.origin == "extra", File.suffix == "export")
+    query = select(File).where(
+        File.run_id == calibration.run_id, File.origin == "extra", File.suffix == "export"
+    )
     file = (await session.execute(query)).scalar_one_or_none() if calibration.run_id else None
     if file is None:
         raise ApiError(
-            404, "no_export", f"calibration {calibration_id} is {job.state}: only a run that is done has one"
+            404,
+            "no_export",
+            f"calibration {calibration_id} is {job.state}: only a run that is done has one",
         )
     await session.close()
-    return await serve_content(context.store, StoredFile(file.path, file.name, file.size, file.sha256), conditions)
+    return await serve_content(
+        context.store, StoredFile(file.path, file.name, file.size, file.sha256), conditions
+    )
 
 
 @router.get("/calibrations/{calibration_id}/lightcurve", summary="Light curve of its sub-exposures")
@@ -219,11 +278,15 @@ async def show_light_curve(
     await session.close()
     values = await asyncio.to_thread(light_curves.read_light_curve, context.store, file)
     if chosen != "json":
-        return await asyncio.to_thread(render, f"{rootname}_lightcurve", light_curves.COLUMNS, values, chosen)
+        return await asyncio.to_thread(
+            render, f"{rootname}_lightcurve", light_curves.COLUMNS, values, chosen
+        )
     columns = {name: column.tolist() for name, column in values.items()}
     return {
         "rootname": rootname,
         "calibration": calibration_id,
         "columns": [column.describe() for column in light_curves.COLUMNS],
-        "items": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)],
+        "items": [
+            dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+        ],
     }

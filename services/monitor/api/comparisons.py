@@ -16,18 +16,31 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/datasets", tags=["calibrations"])
 
-_UNITS = {"wavelength": "Angstrom", "flux": "erg / (s cm2 Angstrom)", "error": "erg / (s cm2 Angstrom)"}
+_UNITS = {
+    "wavelength": "Angstrom",
+    "flux": "erg / (s cm2 Angstrom)",
+    "error": "erg / (s cm2 Angstrom)",
+}
 
 
-@router.get("/{rootname}/comparison", summary="Two runs of a dataset: spectra, counts, flags, headers")
+@router.get(
+    "/{rootname}/comparison", summary="Two runs of a dataset: spectra, counts, flags, headers"
+)
 async def compare_runs(compared: CompareRuns, session: Session, context: CurrentContext) -> Any:
     """Ratio of the second run's spectrum to the first one's, with errors, and what else differs."""
     files = find_pair(compared, await products_of(session, compared))
     await session.close()
-    found = await asyncio.to_thread(lambda: compare(*(measure(context.store, file) for file in files)))
+    found = await asyncio.to_thread(
+        lambda: compare(*(measure(context.store, file) for file in files))
+    )
     described = [{"id": file.id, "name": file.name, "run_id": file.run_id} for file in files]
     # Straight to the encoder: FastAPI would look at each of some 100,000 numbers first.
-    head = {"rootname": compared.dataset.rootname, "files": described, "warnings": compared.warnings, "units": _UNITS}
+    head = {
+        "rootname": compared.dataset.rootname,
+        "files": described,
+        "warnings": compared.warnings,
+        "units": _UNITS,
+    }
     return FiniteJSONResponse({**head, **found})
 
 

@@ -39,7 +39,8 @@ async def list_datasets(
     kind: str | None = None,
     rootname: Annotated[str | None, Query(description="Beginning of the rootname")] = None,
     since: Annotated[
-        AwareDatetime | None, Query(description="Changed at or after this time (ISO 8601, with zone)")
+        AwareDatetime | None,
+        Query(description="Changed at or after this time (ISO 8601, with zone)"),
     ] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: str | None = None,
@@ -86,12 +87,16 @@ async def show_spectrum(
     """Arrays with units as JSON, or a table as CSV, VOTable, FITS or Parquet."""
     chosen = choose_format(format, accept)
     dataset = await find_dataset(session, rootname)
-    file = await spectra.spectrum_file(session, dataset, product, exposure or member_of(dataset, rootname))
+    file = await spectra.spectrum_file(
+        session, dataset, product, exposure or member_of(dataset, rootname)
+    )
     await session.close()
     segments = await asyncio.to_thread(spectra.read_segments, context.store, file, segment)
     if chosen != "json":
         stem = file.name.split(".")[0]
-        return await asyncio.to_thread(render, stem, spectra.COLUMNS, spectra.values_of(segments), chosen)
+        return await asyncio.to_thread(
+            render, stem, spectra.COLUMNS, spectra.values_of(segments), chosen
+        )
     body = {
         "rootname": dataset.rootname,
         "file": {"id": file.id, "name": file.name, "run_id": file.run_id},
@@ -122,7 +127,9 @@ async def show_picture(
 ) -> Response:
     """Plot the spectrum."""
     dataset = await find_dataset(session, rootname)
-    file = await spectra.spectrum_file(session, dataset, product, exposure or member_of(dataset, rootname))
+    file = await spectra.spectrum_file(
+        session, dataset, product, exposure or member_of(dataset, rootname)
+    )
     await session.close()
     segments = await asyncio.to_thread(spectra.read_segments, context.store, file, segment)
     picture = await asyncio.to_thread(spectra.plot, file.name.split(".")[0], segments)

@@ -26,7 +26,13 @@ _BATCH = 500
 
 
 async def _behind(database: Database, after: int) -> list[tuple[Event, str | None]]:
-    query = select(Event, Dataset.rootname).outerjoin(Dataset).where(Event.id > after).order_by(Event.id).limit(_BATCH)
+    query = (
+        select(Event, Dataset.rootname)
+        .outerjoin(Dataset)
+        .where(Event.id > after)
+        .order_by(Event.id)
+        .limit(_BATCH)
+    )
     async with database.session() as session:
         return [(event, rootname) for event, rootname in await session.execute(query)]
 
@@ -92,7 +98,8 @@ async def _wait(news: asyncio.Event) -> None:
 async def stream_events(
     context: CurrentContext,
     after: Annotated[
-        int | None, Query(ge=0, description="Id to go on after; 0 is the beginning; default: from now")
+        int | None,
+        Query(ge=0, description="Id to go on after; 0 is the beginning; default: from now"),
     ] = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
@@ -100,9 +107,13 @@ async def stream_events(
     start = after
     if last_event_id:
         if not (last_event_id.isascii() and last_event_id.isdigit()):
-            raise ApiError(400, "bad_value", f"Last-Event-ID is {last_event_id!r}, not the id of an event")
+            raise ApiError(
+                400, "bad_value", f"Last-Event-ID is {last_event_id!r}, not the id of an event"
+            )
         start = int(last_event_id[:18])
     if start is None:
         async with context.database.session() as session:
-            start = (await session.execute(select(func.coalesce(func.max(Event.id), 0)))).scalar_one()
+            start = (
+                await session.execute(select(func.coalesce(func.max(Event.id), 0)))
+            ).scalar_one()
     return _EventStream(context, start)

@@ -12,8 +12,14 @@ __all__ = ["router"]
 router = APIRouter(prefix="/files", tags=["files"])
 
 
-@router.get("/{file_id}/content", summary="Bytes of a stored file; ranges are served", response_class=Response)
-async def content(file_id: int, session: Session, context: CurrentContext, conditions: ContentQuery) -> Response:
+@router.get(
+    "/{file_id}/content",
+    summary="Bytes of a stored file; ranges are served",
+    response_class=Response,
+)
+async def content(
+    file_id: int, session: Session, context: CurrentContext, conditions: ContentQuery
+) -> Response:
     """Stream a file."""
     file = await session.get(File, file_id)
     if file is None:

@@ -17,11 +17,25 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["jobs"])
 _Columns = TypeVarTuple("_Columns")
-_NAMES = ("id", "trace", "stage", "queue", "state", "attempts", "worker", "error_kind", "error", "fingerprint")
+_NAMES = (
+    "id",
+    "trace",
+    "stage",
+    "queue",
+    "state",
+    "attempts",
+    "worker",
+    "error_kind",
+    "error",
+    "fingerprint",
+)
 
 
 def _job(job: Job, rootname: str | None) -> dict[str, Any]:
-    times = {name: getattr(job, name) for name in ("created_at", "not_before", "lease_until", "finished_at")}
+    times = {
+        name: getattr(job, name)
+        for name in ("created_at", "not_before", "lease_until", "finished_at")
+    }
     return {
         "rootname": rootname,
         "monitor": job.monitor,
@@ -30,7 +44,9 @@ def _job(job: Job, rootname: str | None) -> dict[str, Any]:
     }
 
 
-def _chosen(query: Select[*_Columns], stage: Stage | None, kind: str | None, rootname: str | None) -> Select[*_Columns]:
+def _chosen(
+    query: Select[*_Columns], stage: Stage | None, kind: str | None, rootname: str | None
+) -> Select[*_Columns]:
     if stage is not None:
         query = query.where(Job.stage == stage)
     if kind is not None:
@@ -41,11 +57,18 @@ def _chosen(query: Select[*_Columns], stage: Stage | None, kind: str | None, roo
 
 
 async def _page(
-    request: Request, response: Response, session: Session, query: Select[Job, str], limit: int, cursor: str | None
+    request: Request,
+    response: Response,
+    session: Session,
+    query: Select[Job, str],
+    limit: int,
+    cursor: str | None,
 ) -> dict[str, Any]:
     if (after := decode_cursor(cursor, int)) is not None:
         query = query.where(Job.id < after[0])
-    rows, more = split((await session.execute(query.order_by(Job.id.desc()).limit(limit + 1))).all(), limit)
+    rows, more = split(
+        (await session.execute(query.order_by(Job.id.desc()).limit(limit + 1))).all(), limit
+    )
     items = [_job(job, rootname) for job, rootname in rows]
     return page(request, response, items, (items[-1]["id"],) if more else None)
 
@@ -110,7 +133,9 @@ async def requeue_failures(
 
 
 @router.post("/failures/{job_id}/requeue", summary="Try a failed job again")
-async def requeue_failure(job_id: int, session: Session, context: CurrentContext, name: Operator) -> dict[str, int]:
+async def requeue_failure(
+    job_id: int, session: Session, context: CurrentContext, name: Operator
+) -> dict[str, int]:
     """Requeue one."""
     most = context.settings.api.calibrations_per_token
     if not await within_quota(session, [job_id], most):

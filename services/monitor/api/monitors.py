@@ -8,7 +8,14 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.monitor.content import ContentQuery
 from services.monitor.context import CurrentContext, Operator, Session
-from services.monitor.gallery import artifacts_of, describe_monitor, drawing_of, find_monitor, list_monitors, runs_of
+from services.monitor.gallery import (
+    artifacts_of,
+    describe_monitor,
+    drawing_of,
+    find_monitor,
+    list_monitors,
+    runs_of,
+)
 from services.monitor.monitors.framework.scheduling import request_run
 from services.monitor.paging import decode_cursor, page
 from services.monitor.rows import ListingQuery, select_rows, serve
@@ -34,21 +41,37 @@ async def index(request: Request, session: Session, context: CurrentContext) -> 
 
 
 @router.get("/{name}", summary="A monitor: what it means, its state, its numbers, its figures")
-async def show_monitor(name: str, request: Request, session: Session, context: CurrentContext) -> Response:
+async def show_monitor(
+    name: str, request: Request, session: Session, context: CurrentContext
+) -> Response:
     """Describe one monitor."""
     monitor = find_monitor(name)
     return await context.answers.give(
-        request, session, lambda: describe_monitor(session, monitor), monitor=monitor.name, ages=True
+        request,
+        session,
+        lambda: describe_monitor(session, monitor),
+        monitor=monitor.name,
+        ages=True,
     )
 
 
 @router.get("/{name}/data", summary="Values with outlier flag, run and file")
 async def show_data(
-    name: str, request: Request, response: Response, session: Session, context: CurrentContext, listing: ListingQuery
+    name: str,
+    request: Request,
+    response: Response,
+    session: Session,
+    context: CurrentContext,
+    listing: ListingQuery,
 ) -> Response:
-    """Page of values as JSON, or up to 100,000 of them as a file; filter with ``?column__operator=value``."""
+    """Page of values as JSON, or up to 100,000 of them as a file.
+
+    Filter with ``?column__operator=value``.
+    """
     monitor = find_monitor(name)
-    query = select_rows(MonitorValue, listing).where(MonitorValue.__table__.c.monitor == monitor.name)
+    query = select_rows(MonitorValue, listing).where(
+        MonitorValue.__table__.c.monitor == monitor.name
+    )
 
     async def make() -> Any:
         answer = await serve(session, MonitorValue, query, listing, request, response)
@@ -63,7 +86,9 @@ async def show_data(
 
 
 @router.get("/{name}/figures", summary="Figures of a monitor")
-async def list_figures(name: str, request: Request, session: Session, context: CurrentContext) -> Response:
+async def list_figures(
+    name: str, request: Request, session: Session, context: CurrentContext
+) -> Response:
     """List the figures."""
     monitor = find_monitor(name)
 
@@ -81,7 +106,9 @@ async def show_figure(
     session: Session,
     context: CurrentContext,
     format: Annotated[Literal["json", "png", "svg"], Query()] = "json",  # noqa: A002 - the name of the query parameter
-    columns: Annotated[int | None, Query(ge=1, description="Panels beside each other, at most; 1 on a phone")] = None,
+    columns: Annotated[
+        int | None, Query(ge=1, description="Panels beside each other, at most; 1 on a phone")
+    ] = None,
 ) -> Response:
     """Give a figure."""
     monitor = find_monitor(name)
@@ -124,7 +151,12 @@ async def list_runs(
 async def start_run(name: str, session: Session, token: Operator) -> dict[str, str]:
     """Ask for a run, even where nothing is new; the dispatcher sends its message."""
     monitor = find_monitor(name)
-    await request_run(session, monitor, Outbox(), occasion={"forced": asyncio.get_running_loop().time(), "by": token})
+    await request_run(
+        session,
+        monitor,
+        Outbox(),
+        occasion={"forced": asyncio.get_running_loop().time(), "by": token},
+    )
     await session.commit()
     get_logger().info("monitor requested", monitor=name, by=token)
     return {"monitor": name, "status": "requested"}
@@ -145,18 +177,29 @@ async def list_artifacts(
     monitor, after = find_monitor(name), decode_cursor(cursor, int)
 
     async def make() -> dict[str, Any]:
-        found, more = await artifacts_of(session, monitor, limit, after[0] if after else None, current=current)
-        return page(request, response, [_described(item) for item in found], (found[-1].id,) if more else None)
+        found, more = await artifacts_of(
+            session, monitor, limit, after[0] if after else None, current=current
+        )
+        return page(
+            request,
+            response,
+            [_described(item) for item in found],
+            (found[-1].id,) if more else None,
+        )
 
     return await context.answers.give(request, session, make, response, monitor=monitor.name)
 
 
 def _described(artifact: Artifact) -> dict[str, Any]:
     names = ("id", "run_id", "kind", "name", "size", "sha256", "detail", "current")
-    return {name: getattr(artifact, name) for name in names} | {"created_at": artifact.created_at.isoformat()}
+    return {name: getattr(artifact, name) for name in names} | {
+        "created_at": artifact.created_at.isoformat()
+    }
 
 
-@artifacts_router.get("/{artifact_id}/content", summary="Bytes of an artifact", response_class=Response)
+@artifacts_router.get(
+    "/{artifact_id}/content", summary="Bytes of an artifact", response_class=Response
+)
 async def artifact_content(
     artifact_id: int, session: Session, context: CurrentContext, conditions: ContentQuery
 ) -> Response:

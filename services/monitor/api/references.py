@@ -31,15 +31,21 @@ async def upload_reference(
     name: Annotated[str, Query(description="Name, by which recipes name it, ending in .fits")],
     keyword: Annotated[str, Query(description="Reference keyword that it is for, e.g. FLATFILE")],
 ) -> dict[str, Any]:
-    """Take the bytes of the body, plain or gzipped: 201 for a new one, 200 where the same is there already."""
+    """Take the bytes of the body, plain or gzipped: 201 for a new one, 200 where the same is there
+    already.
+    """
     keyword = keyword.upper()
     name_subject(request, f"{name}, {keyword}")
     check_names(name, keyword)
     with tempfile.TemporaryDirectory(prefix="cosmo-upload-") as folder:
         received = Path(folder) / "received"
         await receive(request.stream(), received)
-        upload, new = await keep_upload(session, context.store, context.settings, received, name, keyword, by)
-    get_logger().info("reference uploaded", name=upload.name, keyword=upload.keyword, by=by, new=new)
+        upload, new = await keep_upload(
+            session, context.store, context.settings, received, name, keyword, by
+        )
+    get_logger().info(
+        "reference uploaded", name=upload.name, keyword=upload.keyword, by=by, new=new
+    )
     response.status_code = 201 if new else 200
     return describe_upload(upload)
 
@@ -60,15 +66,25 @@ async def list_references(
     if (after := decode_cursor(cursor, int)) is not None:
         query = query.where(UploadedReference.id < after[0])
     rows, more = split((await session.execute(query.limit(limit + 1))).scalars().all(), limit)
-    return page(request, response, [describe_upload(row) for row in rows], (rows[-1].id,) if more else None)
+    return page(
+        request, response, [describe_upload(row) for row in rows], (rows[-1].id,) if more else None
+    )
 
 
-@router.get("/{reference_id}/content", summary="Bytes of an uploaded reference file", response_class=Response)
+@router.get(
+    "/{reference_id}/content",
+    summary="Bytes of an uploaded reference file",
+    response_class=Response,
+)
 async def reference_content(
     reference_id: int, session: Session, context: CurrentContext, conditions: ContentQuery
 ) -> Response:
     """Stream one."""
     upload = await session.get(UploadedReference, reference_id)
     if upload is None:
-        raise ApiError(404, "unknown_reference", f"no reference {reference_id}; /api/v1/references lists what there is")
+        raise ApiError(
+            404,
+            "unknown_reference",
+            f"no reference {reference_id}; /api/v1/references lists what there is",
+        )
     return await serve_row(session, context.store, upload, conditions)

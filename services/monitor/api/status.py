@@ -15,7 +15,16 @@ from services.monitor.errors import ApiError
 from shared.broker import JOB_QUEUES
 from shared.cos.times import from_mjd
 from shared.database.engine import DATABASE_ERRORS
-from shared.database.models.operations import Attempt, Dataset, DatasetState, Event, Job, JobState, Scan, Stage
+from shared.database.models.operations import (
+    Attempt,
+    Dataset,
+    DatasetState,
+    Event,
+    Job,
+    JobState,
+    Scan,
+    Stage,
+)
 from shared.database.models.science import Header as HeaderRow
 from shared.database.models.science import believed
 from shared.database.schema import is_current
@@ -31,13 +40,21 @@ _CHECK_SECONDS = 4.0
 
 
 def _age(moment: str | None) -> float:
-    return nan if moment is None else (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+    return (
+        nan
+        if moment is None
+        else (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+    )
 
 
 async def read_status(session: AsyncSession) -> dict[str, Any]:
     """Count datasets and jobs by state, what waits where and since when, and failures by kind."""
     # Jobs first: when none waits or runs, the states that are read after them are final.
-    jobs = (await session.execute(select(Job.stage, Job.state, func.count()).group_by(Job.stage, Job.state))).all()
+    jobs = (
+        await session.execute(
+            select(Job.stage, Job.state, func.count()).group_by(Job.stage, Job.state)
+        )
+    ).all()
     stages: dict[str, dict[str, int]] = {}
     for stage, state, count in jobs:
         stages.setdefault(str(stage), {})[str(state)] = count
@@ -49,7 +66,9 @@ async def read_status(session: AsyncSession) -> dict[str, Any]:
     )
     oldest = running.scalar()
     queues = await session.execute(
-        select(Job.queue, func.count(), func.extract("epoch", func.now() - func.min(Job.not_before)))
+        select(
+            Job.queue, func.count(), func.extract("epoch", func.now() - func.min(Job.not_before))
+        )
         .where(Job.state == JobState.QUEUED)
         .group_by(Job.queue)
     )
@@ -59,9 +78,13 @@ async def read_status(session: AsyncSession) -> dict[str, Any]:
         .group_by(Job.stage, Job.error_kind)
     )
     workers = await read_workers(session)
-    scan = (await session.execute(select(Scan).order_by(Scan.id.desc()).limit(1))).scalar_one_or_none()
+    scan = (
+        await session.execute(select(Scan).order_by(Scan.id.desc()).limit(1))
+    ).scalar_one_or_none()
     newest = (await session.execute(select(Event.at).order_by(Event.id.desc()).limit(1))).scalar()
-    observed = (await session.execute(select(func.max(HeaderRow.expend)).where(believed(HeaderRow)))).scalar()
+    observed = (
+        await session.execute(select(func.max(HeaderRow.expend)).where(believed(HeaderRow)))
+    ).scalar()
     exposed = None if observed is None else from_mjd(observed)
     return {
         "datasets": {str(state): count for state, count in datasets},
@@ -72,17 +95,29 @@ async def read_status(session: AsyncSession) -> dict[str, Any]:
         },
         "stages": stages,
         "oldest_running_seconds": None if oldest is None else float(oldest),
-        "queues": {queue: {"waiting": count, "oldest_seconds": max(0.0, float(age))} for queue, count, age in queues},
-        "failures": [{"stage": stage, "kind": kind, "count": count} for stage, kind, count in failures],
+        "queues": {
+            queue: {"waiting": count, "oldest_seconds": max(0.0, float(age))}
+            for queue, count, age in queues
+        },
+        "failures": [
+            {"stage": stage, "kind": kind, "count": count} for stage, kind, count in failures
+        ],
         "last_scan": None
         if scan is None
         else {
             "source": mask_passwords(scan.source),
-            **{name: getattr(scan, name) for name in ("files", "changed", "datasets", "left_aside")},
+            **{
+                name: getattr(scan, name) for name in ("files", "changed", "datasets", "left_aside")
+            },
             "finished_at": scan.finished_at.isoformat(),
         },
         "workers": [
-            {"name": w.name, "state": w.state, "silent_seconds": round(w.silent_seconds, 1), "reason": w.reason}
+            {
+                "name": w.name,
+                "state": w.state,
+                "silent_seconds": round(w.silent_seconds, 1),
+                "reason": w.reason,
+            }
             for w in workers
         ],
         "trouble": [worker.describe() for worker in workers if worker.state != AT_WORK],
@@ -103,7 +138,9 @@ async def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/health/ready", summary="Postgres, its schema, the broker and each of the services are there")
+@router.get(
+    "/health/ready", summary="Postgres, its schema, the broker and each of the services are there"
+)
 async def ready(context: CurrentContext) -> dict[str, str]:
     """Check what requests and jobs need; a service that never ran here is not missed."""
     try:
@@ -116,7 +153,9 @@ async def ready(context: CurrentContext) -> dict[str, str]:
     if not current:
         raise ApiError(503, "not_ready", "the database schema is outdated; run `cosmo migrate`")
     at_work = {worker.service for worker in workers if not worker.away}
-    missed = [worker.describe() for worker in workers if worker.fault or worker.service not in at_work]
+    missed = [
+        worker.describe() for worker in workers if worker.fault or worker.service not in at_work
+    ]
     if missed:
         raise ApiError(503, "not_ready", "; ".join(missed), missed)
     return {"status": "ok"}
@@ -130,12 +169,25 @@ async def metrics(session: Session) -> Response:
     datasets = Gauge("cosmo_datasets", "Datasets by state", ["state"], registry=registry)
     jobs = Gauge("cosmo_jobs", "Jobs by stage and state", ["stage", "state"], registry=registry)
     waiting = Gauge("cosmo_queue_waiting", "Jobs that wait, by queue", ["queue"], registry=registry)
-    oldest = Gauge("cosmo_queue_oldest_seconds", "Age of the oldest waiting job", ["queue"], registry=registry)
+    oldest = Gauge(
+        "cosmo_queue_oldest_seconds", "Age of the oldest waiting job", ["queue"], registry=registry
+    )
     workers = Gauge("cosmo_workers", "Worker processes by state", ["state"], registry=registry)
-    event_age = Gauge("cosmo_newest_event_age_seconds", "Age of the newest event", registry=registry)
-    data_age = Gauge("cosmo_newest_exposure_age_seconds", "Age of the newest exposure ingested", registry=registry)
-    running = Gauge("cosmo_oldest_running_seconds", "Age of the oldest running attempt; 0: none", registry=registry)
-    # Zeros are exported too: a series that vanishes when all is well triggers no alert and ends none.
+    event_age = Gauge(
+        "cosmo_newest_event_age_seconds", "Age of the newest event", registry=registry
+    )
+    data_age = Gauge(
+        "cosmo_newest_exposure_age_seconds",
+        "Age of the newest exposure ingested",
+        registry=registry,
+    )
+    running = Gauge(
+        "cosmo_oldest_running_seconds",
+        "Age of the oldest running attempt; 0: none",
+        registry=registry,
+    )
+    # Zeros are exported too: a series that vanishes when all is well triggers no alert and ends
+    # none.
     for state in DatasetState:
         datasets.labels(state).set(status["datasets"].get(state, 0))
     for stage in Stage:

@@ -45,9 +45,14 @@ async def show_table(
     response: Response,
     session: Session,
     listing: ListingQuery,
-    generation: Annotated[str, Query(description="current, or all with superseded rows")] = "current",
+    generation: Annotated[
+        str, Query(description="current, or all with superseded rows")
+    ] = "current",
 ) -> Any:
-    """Page of rows as JSON, or up to 100,000 rows as a file; filter with ``?column__operator=value``."""
+    """Page of rows as JSON, or up to 100,000 rows as a file.
+
+    Filter with ``?column__operator=value``.
+    """
     model = _model(name)
     table = model.__table__
     query = select_rows(model, listing)

@@ -26,4 +26,6 @@ __all__ = [
 ]
 
 VERSION = 5
-"""Of how figures are drawn: where it is another than that of a stored figure, the figure is drawn anew."""
+"""Of how figures are drawn: where it is another than that of a stored figure, the figure is drawn
+anew.
+"""

@@ -25,11 +25,20 @@ def _axis(title: str) -> dict[str, Any]:
 
 
 def _layout(x: str, y: str) -> dict[str, Any]:
-    """Place the legend, of up to three lines on a phone, below the axis and its title; the buttons are at the top."""
+    """Place the legend, of up to three lines on a phone, below the axis and its title.
+
+    The buttons are at the top.
+    """
     legend = {"orientation": "h", "y": -_LEGEND_BELOW / _PANEL, "yanchor": "top"}
     margin = {"l": 70, "r": 15, "t": 30, "b": _LEGEND_BELOW + 60}
     height = _PANEL + margin["t"] + margin["b"]
-    return {"xaxis": _axis(x), "yaxis": _axis(y), "legend": legend, "margin": margin, "height": height}
+    return {
+        "xaxis": _axis(x),
+        "yaxis": _axis(y),
+        "legend": legend,
+        "margin": margin,
+        "height": height,
+    }
 
 
 def _numbers(values: Iterable[float | None]) -> Any:
@@ -61,7 +70,9 @@ def spectra_figure(compared: Mapping[str, Any], names: tuple[str, str]) -> dict[
             error = _numbers(segment["error"][number])[order]
             # Noise at the ends of a spectrum is far larger than the light of the rest.
             calm = np.isfinite(flux) & (error > 0)
-            used.append(flux[calm & (error <= 5 * np.median(error[calm]))] if calm.any() else flux[calm])
+            used.append(
+                flux[calm & (error <= 5 * np.median(error[calm]))] if calm.any() else flux[calm]
+            )
             data.append(
                 {
                     "type": "scatter",
@@ -85,7 +96,9 @@ def ratio_figure(compared: Mapping[str, Any]) -> dict[str, Any]:
     """Ratio of the second run's flux to the first one's, in bins, with errors."""
     data = []
     for number, segment in enumerate(compared["segments"]):
-        wavelength, ratio, error = (_numbers(segment[name]) for name in ("wavelength", "ratio", "ratio_error"))
+        wavelength, ratio, error = (
+            _numbers(segment[name]) for name in ("wavelength", "ratio", "ratio_error")
+        )
         good = np.isfinite(ratio) & np.isfinite(error) & (error > 0)
         if not good.any():
             continue
@@ -98,9 +111,20 @@ def ratio_figure(compared: Mapping[str, Any]) -> dict[str, Any]:
                 "mode": "markers",
                 "name": segment["segment"],
                 "x": [float(wavelength[part].mean()) for part in bins],
-                "y": [float(np.average(ratio[part], weights=w)) for part, w in zip(bins, weights, strict=True)],
-                "error_y": {"array": [float(1.0 / np.sqrt(w.sum())) for w in weights], "thickness": 1, "width": 0},
-                "marker": {"size": 4, "color": _COLOURS[number % 3], "symbol": _SYMBOLS[number % 3]},
+                "y": [
+                    float(np.average(ratio[part], weights=w))
+                    for part, w in zip(bins, weights, strict=True)
+                ],
+                "error_y": {
+                    "array": [float(1.0 / np.sqrt(w.sum())) for w in weights],
+                    "thickness": 1,
+                    "width": 0,
+                },
+                "marker": {
+                    "size": 4,
+                    "color": _COLOURS[number % 3],
+                    "symbol": _SYMBOLS[number % 3],
+                },
             }
         )
     return {"data": data, "layout": _layout("wavelength (Å)", "ratio of fluxes")}
@@ -120,9 +144,19 @@ def light_curve_figure(values: Mapping[str, Any]) -> dict[str, Any]:
                 "x": [float(values["mjd"][row]) for row in rows],
                 "y": [float(values["net"][row]) for row in rows],
                 "text": [str(values["part"][row]) for row in rows],
-                "error_y": {"array": [float(values["net_error"][row]) for row in rows], "thickness": 1.5},
-                "error_x": {"array": [float(values["exptime"][row]) / 172800.0 for row in rows], "thickness": 1},
-                "marker": {"size": 6, "color": _COLOURS[number % 3], "symbol": _SYMBOLS[number % 3]},
+                "error_y": {
+                    "array": [float(values["net_error"][row]) for row in rows],
+                    "thickness": 1.5,
+                },
+                "error_x": {
+                    "array": [float(values["exptime"][row]) / 172800.0 for row in rows],
+                    "thickness": 1,
+                },
+                "marker": {
+                    "size": 6,
+                    "color": _COLOURS[number % 3],
+                    "symbol": _SYMBOLS[number % 3],
+                },
             }
         )
     layout = _layout("MJD", "rate (count/s)")

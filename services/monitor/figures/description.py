@@ -1,8 +1,8 @@
 """What a figure shows, apart from how it is drawn.
 
-Times are MJD everywhere; a panel with ``x_is_time`` is drawn with a calendar axis. Above `MOST_POINTS` points a layer
-becomes a map of their density, with the outliers still drawn one by one, so that a figure of a whole mission stays
-small.
+Times are MJD everywhere; a panel with ``x_is_time`` is drawn with a calendar axis. Above
+`MOST_POINTS` points a layer becomes a map of their density, with the outliers still drawn one by
+one, so that a figure of a whole mission stays small.
 """
 
 import math
@@ -54,10 +54,11 @@ _STRICT = ConfigDict(extra="forbid")
 
 
 def numbers(values: Any, digits: int | None = _DIGITS) -> list[float | None]:
-    """Values as JSON has them: rounded, None where they are not finite, or beyond what an axis can show.
+    """Values as JSON has them: rounded, None where they are not finite, or beyond what an axis can
+    show.
 
-    Each keeps as many significant digits, and at least as many of what they differ by: large values that are close
-    together, such as dates, stay apart.
+    Each keeps as many significant digits, and at least as many of what they differ by: large values
+    that are close together, such as dates, stay apart.
 
     Parameters
     ----------
@@ -81,8 +82,8 @@ def numbers(values: Any, digits: int | None = _DIGITS) -> list[float | None]:
 def _rounded(array: np.ndarray, finite: np.ndarray, digits: int) -> np.ndarray:
     """Round to significant digits; what is not finite stays.
 
-    A whole number over a power of ten, both of which a float64 holds exactly, is the one nearest to the decimal number:
-    JSON says it with no more digits than that has.
+    A whole number over a power of ten, both of which a float64 holds exactly, is the one nearest to
+    the decimal number: JSON says it with no more digits than that has.
     """
     rounded = array.copy()
     size = np.abs(array)
@@ -151,7 +152,10 @@ class Line:
 
 @checked(config=_STRICT)
 class Heatmap:
-    """Values on a grid: `z` has a row per `y` cell, None where there is no value; edges are one more than cells."""
+    """Values on a grid: `z` has a row per `y` cell, None where there is no value.
+
+    Edges are one more than cells.
+    """
 
     label: str
     x_edges: list[float]
@@ -174,7 +178,9 @@ class Outline:
 
 @checked(config=_STRICT)
 class Mark:
-    """A straight line across the panel: at an `x` (a date in the instrument's history) or at a `y` (a limit)."""
+    """A straight line across the panel: at an `x` (a date in the instrument's history) or at a `y`
+    (a limit).
+    """
 
     text: str
     x: float | None = None
@@ -187,7 +193,9 @@ Layer = Annotated[Points | Line | Heatmap | Outline | Mark, Field(discriminator=
 
 def is_coloured(layer: Layer) -> bool:
     """Whether colours of a layer are numbers, which needs a bar."""
-    return isinstance(layer, Heatmap) or (isinstance(layer, Points) and layer.colour is not None and not layer.outlier)
+    return isinstance(layer, Heatmap) or (
+        isinstance(layer, Points) and layer.colour is not None and not layer.outlier
+    )
 
 
 @checked(config=_STRICT)
@@ -211,7 +219,8 @@ class Panel:
 
 @checked(config=_STRICT)
 class Figure:
-    """A figure: panels below each other, or in columns, with a title and a caption that says what one sees.
+    """A figure: panels below each other, or in columns, with a title and a caption that says what
+    one sees.
 
     Attributes
     ----------
@@ -279,9 +288,13 @@ class PointColumns:
 
 
 def scatter(
-    label: str, columns: PointColumns, colour_label: str = "", colour_range: tuple[float, float] | None = None
+    label: str,
+    columns: PointColumns,
+    colour_label: str = "",
+    colour_range: tuple[float, float] | None = None,
 ) -> list[Layer]:
-    """Layers of a set of points: themselves, their outliers apart, or their density where they are too many.
+    """Layers of a set of points: themselves, their outliers apart, or their density where they are
+    too many.
 
     Parameters
     ----------
@@ -292,7 +305,11 @@ def scatter(
     colour_label, colour_range
         As in `Points`.
     """
-    wrong = np.zeros(len(columns.x), dtype=bool) if columns.outliers is None else columns.outliers.astype(bool)
+    wrong = (
+        np.zeros(len(columns.x), dtype=bool)
+        if columns.outliers is None
+        else columns.outliers.astype(bool)
+    )
     regular = ~wrong
     layers: list[Layer] = []
     if np.count_nonzero(regular) > MOST_POINTS:
@@ -311,7 +328,11 @@ def scatter(
 
 
 def _points(
-    label: str, columns: PointColumns, mask: np.ndarray, colour_label: str, colour_range: tuple[float, float] | None
+    label: str,
+    columns: PointColumns,
+    mask: np.ndarray,
+    colour_label: str,
+    colour_range: tuple[float, float] | None,
 ) -> Points:
     def some(values: np.ndarray | None) -> list[float | None] | None:
         return None if values is None else numbers(values[mask])

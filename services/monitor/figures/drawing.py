@@ -12,7 +12,16 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure as Canvas
 
-from services.monitor.figures.description import Figure, Heatmap, Line, Mark, Outline, Panel, Points, is_coloured
+from services.monitor.figures.description import (
+    Figure,
+    Heatmap,
+    Line,
+    Mark,
+    Outline,
+    Panel,
+    Points,
+    is_coloured,
+)
 from services.monitor.figures.palette import OUTLIER, SCALE, Styles
 from shared.cos.times import UNIX_MJD
 
@@ -20,7 +29,9 @@ __all__ = ["draw"]
 
 _WIDTH, _PANEL_HEIGHT = 10.0, 3.6
 _LEFT, _RIGHT, _TOP, _BOTTOM, _BETWEEN = 0.9, 0.25, 0.7, 0.6, 0.9
-"""Margins for labels, and the gap between rows of panels, inches. To measure the labels would double the time."""
+"""Margins for labels, and the gap between rows of panels, inches. To measure the labels would
+double the time.
+"""
 _BAR = 0.85
 """Room to the right of a panel for a colour bar's numbers and label, inches."""
 _BAR_PLACE: dict[str, Any] = {"fraction": 0.03, "pad": 0.015, "aspect": 30}
@@ -30,7 +41,9 @@ _MOST_LEGEND = 12
 _MOST_LABELS = 10
 """Labels that the horizontal axis of a panel of the whole width has room for."""
 _FEW_POINTS = 2000
-"""Points of a panel among which the legend's best place is looked for, which takes seconds with many."""
+"""Points of a panel among which the legend's best place is looked for, which takes seconds with
+many.
+"""
 
 _COMMON_STYLE = re.compile(rb'<style type="text/css">\*\{([^}]*)\}</style>')
 _INLINE_STYLE = re.compile(rb' style="([^"]*)"')
@@ -51,11 +64,24 @@ def draw(figure: Figure, kind: str) -> bytes:
     canvas = Canvas(figsize=(_WIDTH, 0.9 + rows * _PANEL_HEIGHT), dpi=110)
     canvas.suptitle(figure.title, y=1 - 0.15 / canvas.get_figheight(), va="top")
     grid = canvas.subplots(rows, figure.columns, sharex=figure.share_x, squeeze=False).ravel()
-    _lay_out(canvas, rows, figure.columns, any(is_coloured(layer) for panel in panels for layer in panel.layers))
+    _lay_out(
+        canvas,
+        rows,
+        figure.columns,
+        any(is_coloured(layer) for panel in panels for layer in panel.layers),
+    )
     styles = Styles()
     for axes, panel in zip(grid, panels, strict=False):
         if panel.empty:
-            axes.text(0.5, 0.5, figure.nothing, ha="center", va="center", fontsize=14, transform=axes.transAxes)
+            axes.text(
+                0.5,
+                0.5,
+                figure.nothing,
+                ha="center",
+                va="center",
+                fontsize=14,
+                transform=axes.transAxes,
+            )
             axes.set_axis_off()
         else:
             _draw_panel(canvas, cast(Axes, axes), panel, styles, _MOST_LABELS // figure.columns)
@@ -67,14 +93,21 @@ def draw(figure: Figure, kind: str) -> bytes:
 
 
 def _without_styles(picture: bytes) -> bytes:
-    """Say by attributes of an SVG what matplotlib says by inline styles, which the policy of answers refuses."""
+    """Say by attributes of an SVG what matplotlib says by inline styles, which the policy of
+    answers refuses.
+    """
 
     def attributes(found: re.Match[bytes]) -> bytes:
         pairs = (part.split(b":", 1) for part in found[1].split(b";") if part.strip())
-        return b"".join(b' %s="%s"' % pair for pair in {name.strip(): text.strip() for name, text in pairs}.items())
+        return b"".join(
+            b' %s="%s"' % pair
+            for pair in {name.strip(): text.strip() for name, text in pairs}.items()
+        )
 
     if (common := _COMMON_STYLE.search(picture)) is not None:
-        picture = picture.replace(common[0], b"", 1).replace(b"<svg", b"<svg" + attributes(common), 1)
+        picture = picture.replace(common[0], b"", 1).replace(
+            b"<svg", b"<svg" + attributes(common), 1
+        )
     return _INLINE_STYLE.sub(attributes, picture)
 
 
@@ -85,9 +118,13 @@ def _lay_out(canvas: Canvas, rows: int, columns: int, bars: bool) -> None:
     panel_height = (height - _TOP - _BOTTOM - (rows - 1) * _BETWEEN) / rows
     panel_width = (width - columns * (_LEFT + right)) / columns
     canvas.subplots_adjust(
-        left=_LEFT / width, right=1 - right / width, top=1 - _TOP / height, bottom=_BOTTOM / height,
-        hspace=_BETWEEN / panel_height, wspace=(_LEFT + right) / panel_width,
-    )  # fmt: skip
+        left=_LEFT / width,
+        right=1 - right / width,
+        top=1 - _TOP / height,
+        bottom=_BOTTOM / height,
+        hspace=_BETWEEN / panel_height,
+        wspace=(_LEFT + right) / panel_width,
+    )
 
 
 def _draw_panel(canvas: Canvas, axes: Axes, panel: Panel, styles: Styles, most_labels: int) -> None:
@@ -97,7 +134,9 @@ def _draw_panel(canvas: Canvas, axes: Axes, panel: Panel, styles: Styles, most_l
         elif isinstance(layer, Heatmap):
             _draw_heatmap(canvas, axes, layer, panel)
         elif isinstance(layer, Outline):
-            axes.plot(_x(layer.x, panel), _floats(layer.y), color="0.5", linestyle="--", label=layer.label)
+            axes.plot(
+                _x(layer.x, panel), _floats(layer.y), color="0.5", linestyle="--", label=layer.label
+            )
         elif isinstance(layer, Line):
             style: Any = {"drawstyle": "steps-post"} if layer.steps else {}
             axes.plot(
@@ -121,7 +160,9 @@ def _draw_points(canvas: Canvas, axes: Axes, layer: Points, panel: Panel, styles
     marker = styles.symbol(layer.label)[1]
     if layer.colour is not None:
         low, high = layer.colour_range or (None, None)
-        dots = axes.scatter(x, y, c=_floats(layer.colour), marker=marker, cmap=SCALE, vmin=low, vmax=high, s=14)
+        dots = axes.scatter(
+            x, y, c=_floats(layer.colour), marker=marker, cmap=SCALE, vmin=low, vmax=high, s=14
+        )
         _add_bar(canvas, axes, dots, layer.colour_label)
         return
     colour = styles.colour(layer.label)
@@ -137,7 +178,9 @@ def _draw_heatmap(canvas: Canvas, axes: Axes, layer: Heatmap, panel: Panel) -> N
     values = np.ma.masked_invalid(np.array(layer.z, dtype=np.float64))
     low, high = layer.colour_range or (None, None)
     norm = LogNorm(low, high) if layer.log else Normalize(low, high)
-    mesh = axes.pcolorfast(_x(list(layer.x_edges), panel), _floats(list(layer.y_edges)), values, cmap=SCALE, norm=norm)
+    mesh = axes.pcolorfast(
+        _x(list(layer.x_edges), panel), _floats(list(layer.y_edges)), values, cmap=SCALE, norm=norm
+    )
     _add_bar(canvas, axes, mesh, layer.label)
 
 
@@ -163,7 +206,15 @@ def _draw_mark(axes: Axes, mark: Mark, panel: Panel) -> None:
         )
     elif mark.y is not None:
         axes.axhline(mark.y, color="0.6", linestyle=":", linewidth=1, zorder=0)
-        axes.text(0.005, mark.y, mark.text, fontsize=7, va="bottom", transform=axes.get_yaxis_transform(), clip_on=True)
+        axes.text(
+            0.005,
+            mark.y,
+            mark.text,
+            fontsize=7,
+            va="bottom",
+            transform=axes.get_yaxis_transform(),
+            clip_on=True,
+        )
 
 
 def _finish(axes: Axes, panel: Panel, most_labels: int) -> None:
@@ -191,7 +242,10 @@ def _floats(values: list[float | None]) -> Any:
 
 
 def _x(values: list[float | None], panel: Panel) -> Any:
-    """Coordinates; of times the days since 1970-01-01, by which matplotlib counts, NaN where it has no date."""
+    """Coordinates.
+
+    Of times the days since 1970-01-01, by which matplotlib counts, NaN where it has no date.
+    """
     numbers = _floats(values)
     if not panel.x_is_time:
         return numbers

@@ -3,10 +3,22 @@
 __all__ = ["COLOURS", "OUTLIER", "SCALE", "SYMBOLS", "Styles"]
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#8c6d31", "#d55e00")
-"""Series in turn (Okabe and Ito, Color Universal Design, 2008; without black and yellow, not seen on every ground)."""
+"""Series in turn (Okabe and Ito, Color Universal Design, 2008.
 
-SYMBOLS = (("circle", "o"), ("square", "s"), ("diamond", "D"), ("triangle-up", "^"), ("cross", "P"), ("star", "*"))
-"""Shape of each series, so that colour is never the only difference: Plotly's name and matplotlib's."""
+Without black and yellow, not seen on every ground).
+"""
+
+SYMBOLS = (
+    ("circle", "o"),
+    ("square", "s"),
+    ("diamond", "D"),
+    ("triangle-up", "^"),
+    ("cross", "P"),
+    ("star", "*"),
+)
+"""Shape of each series, so that colour is never the only difference: Plotly's name and
+matplotlib's.
+"""
 
 OUTLIER = "#d1242f"
 """Outliers, which are also drawn as open crosses."""
@@ -16,7 +28,9 @@ SCALE = "viridis"
 
 
 class Styles:
-    """Colour and shape of the series of one figure: the same label has the same ones in every panel."""
+    """Colour and shape of the series of one figure: the same label has the same ones in every
+    panel.
+    """
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}

@@ -7,7 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from services.monitor.figures.description import Figure, Heatmap, Line, Mark, Outline, Panel, Points, is_coloured
+from services.monitor.figures.description import (
+    Figure,
+    Heatmap,
+    Line,
+    Mark,
+    Outline,
+    Panel,
+    Points,
+    is_coloured,
+)
 from services.monitor.figures.palette import OUTLIER, Styles
 from shared.cos.times import UNIX_MJD
 
@@ -25,7 +34,14 @@ _BAR = 0.1
 _MOST_SVG = 2000
 """Points of a figure that SVG is fast enough for."""
 _NUMBERS = {"exponentformat": "power", "minexponent": 5}
-_NOTHING = {"xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5, "showarrow": False, "font": {"size": 16}}
+_NOTHING = {
+    "xref": "paper",
+    "yref": "paper",
+    "x": 0.5,
+    "y": 0.5,
+    "showarrow": False,
+    "font": {"size": 16},
+}
 
 
 def to_plotly(figure: Figure) -> dict[str, Any]:
@@ -41,7 +57,11 @@ def to_plotly(figure: Figure) -> dict[str, Any]:
     layout: dict[str, Any] = {
         "height": _MARGIN["t"] + rows * _PANEL_HEIGHT + _MARGIN["b"],
         "hovermode": "closest",
-        "legend": {"orientation": "h", "y": -_LEGEND_BELOW / (rows * _PANEL_HEIGHT), "yanchor": "top"},
+        "legend": {
+            "orientation": "h",
+            "y": -_LEGEND_BELOW / (rows * _PANEL_HEIGHT),
+            "yanchor": "top",
+        },
         "margin": _MARGIN,
         "separators": ".",
         "annotations": [],
@@ -89,15 +109,30 @@ class _Axes:
     def colour_bar(self, title: str) -> dict[str, Any]:
         """Place of the panel's colour bar: right of it, as high."""
         bottom, top = self._y
-        place = {"x": self._x[1], "xpad": 5, "y": (bottom + top) / 2, "len": top - bottom, "ypad": 0, "thickness": 14}
+        place = {
+            "x": self._x[1],
+            "xpad": 5,
+            "y": (bottom + top) / 2,
+            "len": top - bottom,
+            "ypad": 0,
+            "thickness": 14,
+        }
         return place | {"title": {"text": title, "side": "right"}} | _NUMBERS
 
     def names(self) -> dict[str, str]:
         return {"xaxis": f"x{self._suffix}", "yaxis": f"y{self._suffix}"}
 
     def layout(self, panel: Panel) -> dict[str, Any]:
-        x: dict[str, Any] = {"domain": self._x, "anchor": f"y{self._suffix}", "title": {"text": panel.x_label}}
-        y: dict[str, Any] = {"domain": self._y, "anchor": f"x{self._suffix}", "title": {"text": panel.y_label}}
+        x: dict[str, Any] = {
+            "domain": self._x,
+            "anchor": f"y{self._suffix}",
+            "title": {"text": panel.x_label},
+        }
+        y: dict[str, Any] = {
+            "domain": self._y,
+            "anchor": f"x{self._suffix}",
+            "title": {"text": panel.y_label},
+        }
         x |= _NUMBERS
         y |= _NUMBERS
         if panel.x_is_time:
@@ -109,26 +144,61 @@ class _Axes:
         if panel.y_log:
             y["type"] = "log"
         if panel.y_range:
-            y["range"] = [math.log10(value) for value in panel.y_range] if panel.y_log else list(panel.y_range)
+            y["range"] = (
+                [math.log10(value) for value in panel.y_range]
+                if panel.y_log
+                else list(panel.y_range)
+            )
         return {f"xaxis{self._suffix}": x, f"yaxis{self._suffix}": y}
 
     def title(self, panel: Panel) -> list[dict[str, Any]]:
         if not panel.title:
             return []
-        place = {"xref": "paper", "yref": "paper", "x": self._x[0], "y": self._y[1], "yanchor": "bottom"}
+        place = {
+            "xref": "paper",
+            "yref": "paper",
+            "x": self._x[0],
+            "y": self._y[1],
+            "yanchor": "bottom",
+        }
         return [place | {"xanchor": "left", "text": f"<b>{panel.title}</b>", "showarrow": False}]
 
     def mark(self, mark: Mark, panel: Panel) -> tuple[dict[str, Any], dict[str, Any]]:
         dotted = {"width": 1, "dash": "dot", "color": "#888888"}
         line: dict[str, Any] = {"type": "line", "line": dotted, "layer": "below"}
-        note: dict[str, Any] = {"text": mark.text, "showarrow": False, "font": {"size": 10}, "opacity": 0.8}
+        note: dict[str, Any] = {
+            "text": mark.text,
+            "showarrow": False,
+            "font": {"size": 10},
+            "opacity": 0.8,
+        }
         x_axis, y_axis = f"x{self._suffix}", f"y{self._suffix}"
         if mark.x is not None:
             x = _time(mark.x) if panel.x_is_time else mark.x
-            across: dict[str, Any] = {"xref": x_axis, "yref": f"{y_axis} domain", "x0": x, "x1": x, "y0": 0, "y1": 1}
-            beside: dict[str, Any] = {"xref": x_axis, "yref": f"{y_axis} domain", "x": x, "y": 1, "textangle": -90}
+            across: dict[str, Any] = {
+                "xref": x_axis,
+                "yref": f"{y_axis} domain",
+                "x0": x,
+                "x1": x,
+                "y0": 0,
+                "y1": 1,
+            }
+            beside: dict[str, Any] = {
+                "xref": x_axis,
+                "yref": f"{y_axis} domain",
+                "x": x,
+                "y": 1,
+                "textangle": -90,
+            }
             return line | across, note | beside | {"xanchor": "right", "yanchor": "top"}
-        across = {"xref": f"{x_axis} domain", "yref": y_axis, "x0": 0, "x1": 1, "y0": mark.y, "y1": mark.y}
+        across = {
+            "xref": f"{x_axis} domain",
+            "yref": y_axis,
+            "x0": 0,
+            "x1": 1,
+            "y0": mark.y,
+            "y1": mark.y,
+        }
         height = math.log10(mark.y) if panel.y_log and mark.y else mark.y
         beside = {"xref": f"{x_axis} domain", "yref": y_axis, "x": 0, "y": height}
         return line | across, note | beside | {"xanchor": "left", "yanchor": "bottom"}
@@ -145,23 +215,32 @@ def _trace(
         dotted = {"color": "#888888", "dash": "dash", "width": 2}
         return common | {"mode": "lines", "line": dotted, "hoverinfo": "name"}
     if isinstance(layer, Line):
-        line = {"color": styles.colour(layer.label), "width": 2, "dash": "dash" if layer.dashed else "solid"}
+        line = {
+            "color": styles.colour(layer.label),
+            "width": 2,
+            "dash": "dash" if layer.dashed else "solid",
+        }
         shape = {"shape": "hv"} if layer.steps else {}
         return common | {"mode": "lines", "line": line | shape}
     return common | _points(layer, styles, axes)
 
 
 def _kind(panels: Sequence[Panel]) -> str:
-    """Type of points and lines: WebGL only for many, since a browser has few of its contexts and may have no GPU.
+    """Type of points and lines: WebGL only for many, since a browser has few of its contexts and
+    may have no GPU.
 
     Lines are drawn as points are: WebGL lies over all SVG, whatever the order.
     """
-    points = sum(len(layer.x) for panel in panels for layer in panel.layers if isinstance(layer, Points))
+    points = sum(
+        len(layer.x) for panel in panels for layer in panel.layers if isinstance(layer, Points)
+    )
     return "scattergl" if points > _MOST_SVG else "scatter"
 
 
 def _height(layer: Points | Line | Heatmap | Outline) -> int:
-    """How far above others a layer is drawn: lines over points, which would hide them, and outliers over all."""
+    """How far above others a layer is drawn: lines over points, which would hide them, and outliers
+    over all.
+    """
     if isinstance(layer, Points):
         return 2 if layer.outlier else 0
     return int(isinstance(layer, Line | Outline))
@@ -176,7 +255,11 @@ def _points(layer: Points, styles: Styles, axes: _Axes) -> dict[str, Any]:
             "line": {"width": 2, "color": OUTLIER},
         }
     else:
-        marker = {"size": 6, "symbol": styles.symbol(layer.label)[0], "color": styles.colour(layer.label)}
+        marker = {
+            "size": 6,
+            "symbol": styles.symbol(layer.label)[0],
+            "color": styles.colour(layer.label),
+        }
     if is_coloured(layer):
         marker |= {"color": layer.colour, "colorscale": "Viridis", "showscale": True}
         marker["colorbar"] = axes.colour_bar(layer.colour_label)

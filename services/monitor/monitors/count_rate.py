@@ -49,33 +49,40 @@ _LEAST_EVENTS = 100.0
 """Counts / s from which the ratio of the counters means something."""
 
 _LEAST_EXCESS = 0.5
-"""Of the rate that is usual: that of the NUV is a thousand counts / s, and changes with the temperature by the day."""
+"""Of the rate that is usual: that of the NUV is a thousand counts / s, and changes with the
+temperature by the day.
+"""
 
 _DARKS = 25
-"""Darks that the usual rate is a line through: over years it follows the Sun, and that of the NUV grows."""
+"""Darks that the usual rate is a line through: over years it follows the Sun, and that of the NUV
+grows.
+"""
 
 _LEAST_COUNTS = 25.0
 """Of a place that is shown: with fewer, nothing is sure by 5 sigma."""
 
 _EXPLANATION = """
-A detector that counts too fast ages, and one that counts far too fast is switched off on board. Observers must keep
-below screening limits: 15,000 counts per second of an FUV segment, 170,000 of an NUV image, 30,000 of each of the three
-stripes of an NUV spectrum, 30,000 of anything in TIME-TAG mode; of a pixel 0.67 (FUV; 0.2 at 1055 and 1096 Angstrom),
-50 (NUV images) and 70 (NUV spectra). Sources that vary have lower ones.
+A detector that counts too fast ages, and one that counts far too fast is switched off on board.
+Observers must keep below screening limits: 15,000 counts per second of an FUV segment, 170,000 of
+an NUV image, 30,000 of each of the three stripes of an NUV spectrum, 30,000 of anything in TIME-TAG
+mode; of a pixel 0.67 (FUV; 0.2 at 1055 and 1096 Angstrom), 50 (NUV images) and 70 (NUV spectra).
+Sources that vary have lower ones.
 
-Shown is the global rate of each exposure and segment as CalCOS found it in the active area, and what fraction of its
-limit that is: the lowest of those that concern it. An exposure is an outlier above half its limit, or, of those with a
-closed shutter, if it counts 100 per second, and half as much again, more than the line of median slope through the 25
-of its kind about it.
+Shown is the global rate of each exposure and segment as CalCOS found it in the active area, and
+what fraction of its limit that is: the lowest of those that concern it. An exposure is an outlier
+above half its limit, or, of those with a closed shutter, if it counts 100 per second, and half as
+much again, more than the line of median slope through the 25 of its kind about it.
 
-Of the events in the active area come the brightest second of TIME-TAG exposures, held against the same limits, and the
-brightest place in good time: 2 by 2 pixels of the FUV, less than the width of a line, and a pixel of the NUV. Seconds
-in which a lamp flashed are left out of both, and a place counts as much as its counts are sure of by 5 sigma: the
-brightest of a million places is some sigma above the truth, and in a short exposure a single photon is a rate above any
-limit. Exposures to lamps are not held against local limits, which FUV lamp lines come near to; places with fewer than
-25 counts are not shown. The rates of stripes are those in the extraction boxes of the x1d file; of spectra that were
-not extracted the sum of the three stripes is held against three times the limit of one, and is an alert above the limit
-of one. Target acquisitions have no events: only their global rate is held.
+Of the events in the active area come the brightest second of TIME-TAG exposures, held against the
+same limits, and the brightest place in good time: 2 by 2 pixels of the FUV, less than the width of
+a line, and a pixel of the NUV. Seconds in which a lamp flashed are left out of both, and a place
+counts as much as its counts are sure of by 5 sigma: the brightest of a million places is some sigma
+above the truth, and in a short exposure a single photon is a rate above any limit. Exposures to
+lamps are not held against local limits, which FUV lamp lines come near to; places with fewer than
+25 counts are not shown. The rates of stripes are those in the extraction boxes of the x1d file; of
+spectra that were not extracted the sum of the three stripes is held against three times the limit
+of one, and is an alert above the limit of one. Target acquisitions have no events: only their
+global rate is held.
 """
 
 
@@ -92,7 +99,10 @@ def _compute(inputs: Inputs) -> Findings:
         values=[
             values_of("rate", columns, columns["rate"], outlier=outlier),
             values_of("fraction", columns, rates[0].fraction, outlier=outlier),
-            *(values_of(held.quantity, columns, held.shown, outlier=held.outlier) for held in rates[1:]),
+            *(
+                values_of(held.quantity, columns, held.shown, outlier=held.outlier)
+                for held in rates[1:]
+            ),
         ],
         figures=[
             history_of_rates(columns, outlier),
@@ -155,17 +165,41 @@ def _held(columns: Columns) -> list[_Held]:
     local = surely_local(columns) / threshold_of(LOCAL_LIMITS, columns)
     stripes = np.where(columns["obstype"] == "IMAGING", np.nan, columns["stripe"])
     return [
-        _rate("rate", "{} counted {:,.0f} / s", GLOBAL, columns["rate"], columns["rate"] / limits, columns),
-        _rate("second", "{} counted {:,.0f} in a second", SECOND, columns["second"], columns["second"] / limits,
-              columns),
+        _rate(
+            "rate",
+            "{} counted {:,.0f} / s",
+            GLOBAL,
+            columns["rate"],
+            columns["rate"] / limits,
+            columns,
+        ),
+        _rate(
+            "second",
+            "{} counted {:,.0f} in a second",
+            SECOND,
+            columns["second"],
+            columns["second"] / limits,
+            columns,
+        ),
         _rate("local", "a place of {} counted {:.3g} / s / pix", LOCAL, places, local, columns),
-        _rate("stripe", "a stripe of {} counted {:,.0f} / s", STRIPE, stripes,
-              stripes / STRIPE_LIMIT.at(columns["mjd"]), columns),
-    ]  # fmt: skip
+        _rate(
+            "stripe",
+            "a stripe of {} counted {:,.0f} / s",
+            STRIPE,
+            stripes,
+            stripes / STRIPE_LIMIT.at(columns["mjd"]),
+            columns,
+        ),
+    ]
 
 
 def _rate(
-    quantity: str, words: str, rules: Sequence[Rule], shown: np.ndarray, fraction: np.ndarray, columns: Columns
+    quantity: str,
+    words: str,
+    rules: Sequence[Rule],
+    shown: np.ndarray,
+    fraction: np.ndarray,
+    columns: Columns,
 ) -> _Held:
     level = np.sum([fraction > rule.at(columns["mjd"]) for rule in rules], axis=0)
     return _Held(quantity, words, rules, shown, fraction, level)
@@ -178,7 +212,10 @@ def _is_dark(columns: Columns) -> np.ndarray:
 
 
 def _dark_excess(columns: Columns) -> np.ndarray:
-    """Rates of darks above what is usual, counts / s, where that is much for their kind; zero for all others."""
+    """Rates of darks above what is usual, counts / s, where that is much for their kind.
+
+    Zero for all others.
+    """
     dark = _is_dark(columns)
     excess = np.zeros(len(dark))
     for segment in SEGMENTS:
@@ -194,33 +231,50 @@ def _near_limits(columns: Columns, rates: Sequence[_Held]) -> Iterator[Finding]:
     new = recent(columns["mjd"])
     for held in rates:
         hit = new & held.outlier
-        if held.rules is SECOND:  # which is never below the mean, so that this says nothing new where that is so grave
+        if (
+            held.rules is SECOND
+        ):  # which is never below the mean, so that this says nothing new where that is so grave
             hit &= held.level > rates[0].level
         for index in np.flatnonzero(hit):
             rule = held.rules[len(held.rules) - held.level[index]]
             rate, fraction = held.shown[index], held.fraction[index]
-            message = f"{held.words.format(columns['segment'][index], rate)}, {fraction:.0%} of its limit"
+            message = (
+                f"{held.words.format(columns['segment'][index], rate)}, {fraction:.0%} of its limit"
+            )
             threshold = float(rate / fraction * rule.at(columns["mjd"])[index])
             yield finding_of(rule, columns, index, message, rate, threshold=threshold)
 
 
 def _unextracted(columns: Columns, rates: Sequence[_Held]) -> Iterator[Finding]:
-    spectrum = (columns["segment"] == "NUV") & (columns["obstype"] != "IMAGING") & np.isnan(columns["stripe"])
+    spectrum = (
+        (columns["segment"] == "NUV")
+        & (columns["obstype"] != "IMAGING")
+        & np.isnan(columns["stripe"])
+    )
     hit = spectrum & (columns["rate"] > STRIPES.at(columns["mjd"])) & ~rates[0].outlier
     for index in np.flatnonzero(recent(columns["mjd"]) & hit):
         rate = columns["rate"][index]
-        yield finding_of(STRIPES, columns, index, f"the NUV stripes together counted {rate:,.0f} / s", rate)
+        yield finding_of(
+            STRIPES, columns, index, f"the NUV stripes together counted {rate:,.0f} / s", rate
+        )
 
 
 def _irregular(columns: Columns) -> Iterator[Finding]:
-    limits = {"rate": threshold_of(IRREGULAR, columns), "stripe": IRREGULAR_STRIPE.at(columns["mjd"])}
+    limits = {
+        "rate": threshold_of(IRREGULAR, columns),
+        "stripe": IRREGULAR_STRIPE.at(columns["mjd"]),
+    }
     hits = {name: (columns[name] > limit) & ~_is_dark(columns) for name, limit in limits.items()}
     for index in np.flatnonzero(recent(columns["mjd"]) & np.any(list(hits.values()), axis=0)):
         name = "rate" if hits["rate"][index] else "stripe"
         rate, segment = columns[name][index], columns["segment"][index]
         counted = segment if name == "rate" else f"a stripe of {segment}"
-        message = f"{counted} counted {rate:,.0f} / s, which is only for sources that are predictable"
-        yield finding_of(IRREGULAR_SOURCE, columns, index, message, rate, threshold=float(limits[name][index]))
+        message = (
+            f"{counted} counted {rate:,.0f} / s, which is only for sources that are predictable"
+        )
+        yield finding_of(
+            IRREGULAR_SOURCE, columns, index, message, rate, threshold=float(limits[name][index])
+        )
 
 
 def _shut_off(columns: Columns) -> Iterator[Finding]:
@@ -228,14 +282,22 @@ def _shut_off(columns: Columns) -> Iterator[Finding]:
     highest = np.fmax(columns["rate"], np.fmax(columns["digital"], columns["front_end"]))
     for index in np.flatnonzero(recent(columns["mjd"]) & (highest > limit)):
         message = (
-            f"{columns['segment'][index]} counted {highest[index]:,.0f} / s; it is shut off at {limit[index]:,.0f}"
+            f"{columns['segment'][index]} counted {highest[index]:,.0f} / s; it is shut off "
+            f"at {limit[index]:,.0f}"
         )
-        yield finding_of(SHUT, columns, index, message, highest[index], threshold=float(limit[index]))
+        yield finding_of(
+            SHUT, columns, index, message, highest[index], threshold=float(limit[index])
+        )
 
 
-def _field_emission(columns: Columns, excess: np.ndarray, emitting: np.ndarray) -> Iterator[Finding]:
+def _field_emission(
+    columns: Columns, excess: np.ndarray, emitting: np.ndarray
+) -> Iterator[Finding]:
     for index in np.flatnonzero(recent(columns["mjd"]) & emitting):
-        message = f"{columns['segment'][index]} counted {excess[index]:.0f} / s more than the darks about it"
+        message = (
+            f"{columns['segment'][index]} counted {excess[index]:.0f} / s more than the "
+            "darks about it"
+        )
         yield finding_of(EMITTING, columns, index, message, excess[index])
 
 
@@ -259,15 +321,23 @@ MONITOR = Monitor(
     quantities={
         "rate": Quantity("count / s", "Global count rate of an exposure and segment"),
         "fraction": Quantity("", "The same over the lowest screening limit that concerns it"),
-        "second": Quantity("count / s", "Counts of the brightest second without a lamp flash; TIME-TAG only"),
-        "local": Quantity("count / (s pix)", "Count rate of the brightest place, where it has 25 counts"),
+        "second": Quantity(
+            "count / s", "Counts of the brightest second without a lamp flash; TIME-TAG only"
+        ),
+        "local": Quantity(
+            "count / (s pix)", "Count rate of the brightest place, where it has 25 counts"
+        ),
         "stripe": Quantity("count / s", "Count rate of the brightest stripe of an NUV spectrum"),
     },
     compute=_compute,
     cadence=timedelta(days=7),
     rules=(
         *RULES,
-        *LIMITS.values(), *LOCAL_LIMITS.values(), STRIPE_LIMIT, *IRREGULAR.values(), IRREGULAR_STRIPE,
+        *LIMITS.values(),
+        *LOCAL_LIMITS.values(),
+        STRIPE_LIMIT,
+        *IRREGULAR.values(),
+        IRREGULAR_STRIPE,
         *SHUT_OFF.values(),
     ),
-)  # fmt: skip
+)

@@ -1,4 +1,6 @@
-"""Quality of exposures: times, events and conditions that their headers report, against what was planned."""
+"""Quality of exposures: times, events and conditions that their headers report, against what was
+planned.
+"""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -8,7 +10,14 @@ from sqlalchemy import Double, Subquery, cast, func, select
 
 from services.monitor.figures import Figure, Mark, Panel
 from services.monitor.figures.description import Layer, scatter
-from services.monitor.monitors.framework.monitor import Columns, Findings, Inputs, Monitor, Quantity, RowQuery
+from services.monitor.monitors.framework.monitor import (
+    Columns,
+    Findings,
+    Inputs,
+    Monitor,
+    Quantity,
+    RowQuery,
+)
 from services.monitor.monitors.framework.rules import Finding
 from services.monitor.monitors.framework.statistics import summarise
 from services.monitor.monitors.parts.exposure_checks import (
@@ -21,34 +30,65 @@ from services.monitor.monitors.parts.exposure_checks import (
     rejected,
     time_difference,
 )
-from services.monitor.monitors.parts.exposures import finding_of, points_of, recent, setting_columns, take, values_of
+from services.monitor.monitors.parts.exposures import (
+    finding_of,
+    points_of,
+    recent,
+    setting_columns,
+    take,
+    values_of,
+)
 from shared.database.models.operations import File
 from shared.database.models.science import EventRates, ExposureQuality, Header, believed
 
 __all__ = ["MONITOR"]
 
 _NUMBERS = (
-    "expend", "exptime", "exptimea", "exptimeb", "plantime", "overflow", "bufftime", "nevents", "neventsa",
-    "neventsb", "npha_a", "npha_b", "tbrst_a", "tbrst_b", "tbadt_a", "tbadt_b", "livetm_a", "livetm_b", "livetm",
-    "globrate", "globrt_a", "globrt_b", "ninterpt",
-)  # fmt: skip
+    "expend",
+    "exptime",
+    "exptimea",
+    "exptimeb",
+    "plantime",
+    "overflow",
+    "bufftime",
+    "nevents",
+    "neventsa",
+    "neventsb",
+    "npha_a",
+    "npha_b",
+    "tbrst_a",
+    "tbrst_b",
+    "tbadt_a",
+    "tbadt_b",
+    "livetm_a",
+    "livetm_b",
+    "livetm",
+    "globrate",
+    "globrt_a",
+    "globrt_b",
+    "ninterpt",
+)
 _TEXTS = ("detector", "segment", "exptype", "expflag", "fgslock", "shutter", "quality")
 _HEADER_TEXTS = ("detecthv", "qualcom1", "qualcom2", "qualcom3")
 
 _EXPLANATION = """
-What the header of an exposure tells of how it went is held against what was planned and what is usual. Each rule names
-what it found; an exposure that any rule hit is an outlier of the number of rules, and a mark in the figure of hits.
+What the header of an exposure tells of how it went is held against what was planned and what is
+usual. Each rule names what it found; an exposure that any rule hit is an outlier of the number of
+rules, and a mark in the figure of hits.
 
-The exposure time is compared with the planned one except for target acquisitions, whose time is that of several phases.
-Fractions are of the exposure time, and of the events. Exposures of the last 30 days alarm, older ones are flagged.
-The exposure time is held against the sum of the good time intervals that CalCOS left, segment by segment; times of
-start and end, and the number of interruptions, against the intervals of the raw file. So a gap is told apart: time
-that was screened out, an interruption, or one that nothing explains.
+The exposure time is compared with the planned one except for target acquisitions, whose time is
+that of several phases. Fractions are of the exposure time, and of the events. Exposures of the last
+30 days alarm, older ones are flagged. The exposure time is held against the sum of the good time
+intervals that CalCOS left, segment by segment; times of start and end, and the number of
+interruptions, against the intervals of the raw file. So a gap is told apart: time that was screened
+out, an interruption, or one that nothing explains.
 """
 
 
 def _good_times() -> Subquery:
-    """Good time of each exposure by its segments: largest difference from EXPTIME, least good time, and the raw one."""
+    """Good time of each exposure by its segments: largest difference from EXPTIME, least good time,
+    and the raw one.
+    """
     row = EventRates
     query = select(
         row.rootname,
@@ -57,7 +97,12 @@ def _good_times() -> Subquery:
         func.max(row.raw_time).label("raw_time"),
         cast(func.max(row.raw_intervals), Double).label("raw_intervals"),
     )
-    return query.join(File, File.id == row.file_id).where(File.shown, believed(row)).group_by(row.rootname).subquery()
+    return (
+        query.join(File, File.id == row.file_id)
+        .where(File.shown, believed(row))
+        .group_by(row.rootname)
+        .subquery()
+    )
 
 
 def _exposures() -> RowQuery:
@@ -87,7 +132,10 @@ def _findings(columns: Columns, check: Check, hit: np.ndarray) -> Iterator[Findi
     for index in np.flatnonzero(hit & recent(columns["mjd"])):
         value = None if measured is None else float(measured[index])
         number = "" if value is None else f" ({value:.4g})"
-        message = f"{check.rule.words}{number} in {columns['rootname'][index]}, {columns['exptype'][index]}"
+        message = (
+            f"{check.rule.words}{number} in {columns['rootname'][index]}, "
+            f"{columns['exptype'][index]}"
+        )
         detector = str(columns["detector"][index] or "")
         yield finding_of(check.rule, columns, index, message, value, configuration=detector)
 
@@ -105,12 +153,19 @@ def _figure(columns: Columns, hits: dict[str, np.ndarray]) -> Figure:
     panels = []
     rules = {check.rule.name: check.rule for check in CHECKS}
     for label, measure, name in _DRAWN.values():
-        layers = scatter("exposures", points_of(columns, columns["mjd"], measure(columns), outlier=hits[name]))
+        layers = scatter(
+            "exposures", points_of(columns, columns["mjd"], measure(columns), outlier=hits[name])
+        )
         if name != "exposure-time":  # whose limit goes with the planned time
             layers.append(Mark("limit", y=rules[name].now))
         panels.append(Panel("Date", label, layers, x_is_time=True))
-    caption = "Each point is an exposure; crosses are those that the rule of the panel hit. Dotted: its limit."
-    return Figure("history", "Exposures against their plan", caption, panels, columns=2, share_x=True)
+    caption = (
+        "Each point is an exposure; crosses are those that the rule of the panel hit. "
+        "Dotted: its limit."
+    )
+    return Figure(
+        "history", "Exposures against their plan", caption, panels, columns=2, share_x=True
+    )
 
 
 def _hits_figure(columns: Columns, hits: dict[str, np.ndarray]) -> Figure:
@@ -118,10 +173,16 @@ def _hits_figure(columns: Columns, hits: dict[str, np.ndarray]) -> Figure:
     for number, (name, hit) in enumerate(hits.items(), 1):
         if hit.any():
             mine = take(columns, hit)
-            layers += scatter(name, points_of(mine, mine["mjd"], np.full(len(mine["mjd"]), float(number))))
-    panel = Panel("Date", "Number of the rule", layers, x_is_time=True, y_range=(0.0, len(hits) + 1.0))
+            layers += scatter(
+                name, points_of(mine, mine["mjd"], np.full(len(mine["mjd"]), float(number)))
+            )
+    panel = Panel(
+        "Date", "Number of the rule", layers, x_is_time=True, y_range=(0.0, len(hits) + 1.0)
+    )
     caption = "Every exposure that a rule hit, by the place of the rule in the list of rules below."
-    return Figure("hits", "What the rules found", caption, [panel], nothing="no rule hit any exposure")
+    return Figure(
+        "hits", "What the rules found", caption, [panel], nothing="no rule hit any exposure"
+    )
 
 
 def _compute(inputs: Inputs) -> Findings:
@@ -132,14 +193,20 @@ def _compute(inputs: Inputs) -> Findings:
     number = np.sum(list(hits.values()), axis=0).astype(float)
     values = [
         values_of("rules_hit", columns, number, outlier=number > 0),
-        *(values_of(quantity, columns, measure(columns), outlier=hits[name])
-          for quantity, (_, measure, name) in _DRAWN.items()),
-    ]  # fmt: skip
+        *(
+            values_of(quantity, columns, measure(columns), outlier=hits[name])
+            for quantity, (_, measure, name) in _DRAWN.items()
+        ),
+    ]
     return Findings(
         float(columns["mjd"].max()),
         values,
         [_hits_figure(columns, hits), _figure(columns, hits)],
-        [finding for check in CHECKS for finding in _findings(columns, check, hits[check.rule.name])],
+        [
+            finding
+            for check in CHECKS
+            for finding in _findings(columns, check, hits[check.rule.name])
+        ],
         statistics={found.quantity: summarise(found.mjd, found.value) for found in values},
     )
 

@@ -19,8 +19,12 @@ _PIXEL_CM2 = 1.44e-6
 """Area of a pixel, cm^2 (COS Instrument Handbook: 6 by 24 micrometres)."""
 
 _ETC_2013 = "exposure-time calculator, June 2013 (STScI newsletter of that month)"
-_BOTH_2009 = Dated(54962.0, 4.37e-6, "exposure-time calculator before June 2013 (STScI newsletter, June 2013)")
-_BOTH_2015 = Dated(57204.0, 4.0e-6, "exposure-time calculator, summer of 2015 (STScI newsletter, April 2016)")
+_BOTH_2009 = Dated(
+    54962.0, 4.37e-6, "exposure-time calculator before June 2013 (STScI newsletter, June 2013)"
+)
+_BOTH_2015 = Dated(
+    57204.0, 4.0e-6, "exposure-time calculator, summer of 2015 (STScI newsletter, April 2016)"
+)
 _NONE_2017 = dark_rules.no_expected_rate(57754.0)
 _EXPECTED = {
     "FUVA": (
@@ -40,23 +44,28 @@ _EXPECTED = {
         Dated(60523.0, 2.88 * _PIXEL_CM2, "exposure-time calculator, August 2024"),
     ),
 }
-"""Rates that observers were told to expect, counts / (s pix); none is known of 2017 to October 2023."""
+"""Rates that observers were told to expect, counts / (s pix).
+
+None is known of 2017 to October 2023.
+"""
 
 _EXPLANATION = """
-The dark rate is what the detector counts with its shutter closed. It sets how faint a target can be, and follows the
-solar cycle, the detector's voltage and, near the South Atlantic Anomaly, HST's place in orbit.
+The dark rate is what the detector counts with its shutter closed. It sets how faint a target can
+be, and follows the solar cycle, the detector's voltage and, near the South Atlantic Anomaly, HST's
+place in orbit.
 
-Each dark exposure is cut into 25-s bins; events with pulse heights 3 to 22 inside a region are counted and divided by
-the region's area and the time. Bins south of latitude 10 degrees and east of longitude 260 degrees, where the Anomaly
-is, and those within 500 km of its contour are left out here (the orbit monitor shows them). The inner region is where
-spectra fall; the regions overlap, so they must not be added up. An exposure is an outlier if it lies far above the line
-of median slope through the 25 darks about it of the same voltage. Below the rates stands the Sun's radio flux at 10.7
-cm, as a copy that comes with COSMO: means of months as observed at Penticton (NOAA, CelesTrak). Multiply by 1 / 1.44e-6
-to have counts per second and square centimetre.
+Each dark exposure is cut into 25-s bins; events with pulse heights 3 to 22 inside a region are
+counted and divided by the region's area and the time. Bins south of latitude 10 degrees and east of
+longitude 260 degrees, where the Anomaly is, and those within 500 km of its contour are left out
+here (the orbit monitor shows them). The inner region is where spectra fall; the regions overlap, so
+they must not be added up. An exposure is an outlier if it lies far above the line of median slope
+through the 25 darks about it of the same voltage. Below the rates stands the Sun's radio flux at
+10.7 cm, as a copy that comes with COSMO: means of months as observed at Penticton (NOAA,
+CelesTrak). Multiply by 1 / 1.44e-6 to have counts per second and square centimetre.
 
-The expected rate is that of the exposure-time calculator, as STScI published it for the time: for 2009 to 2016 in
-newsletters, since November 2023 in the Instrument Handbook. None is known of the years between, whose darks are
-compared with none.
+The expected rate is that of the exposure-time calculator, as STScI published it for the time: for
+2009 to 2016 in newsletters, since November 2023 in the Instrument Handbook. None is known of the
+years between, whose darks are compared with none.
 """
 
 
@@ -94,7 +103,11 @@ MONITOR = Monitor(
     tables=frozenset({"darks"}),
     inputs={"ranges": darks.RANGES},
     parts=darks.darks_by_files(_SEGMENTS, _MAIN),
-    quantities={"dark_rate": Quantity("count / (s pix)", "Dark rate of an exposure outside the SAA, by region")},
+    quantities={
+        "dark_rate": Quantity(
+            "count / (s pix)", "Dark rate of an exposure outside the SAA, by region"
+        )
+    },
     compute=_compute,
     cadence=timedelta(days=7),
     rules=dark_rules.FUV_RULES,

@@ -1,4 +1,6 @@
-"""Modal gain of the FUV detector: newest maps, trends by superpixel and region, and when they will have sagged."""
+"""Modal gain of the FUV detector: newest maps, trends by superpixel and region, and when they will
+have sagged.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -30,28 +32,31 @@ from shared.cos.detector import FUV_SEGMENTS
 __all__ = ["MONITOR"]
 
 _EXPLANATION = """
-Each photon makes a cloud of charge in the micro-channel plates; its size is the pulse height. Where much light has
-fallen the plates give less charge: the modal gain, the centre of the peak of the pulse heights, goes down. At 3 bins
-so many photons fall below the threshold that 5 per cent of the flux is lost: the place has sagged.
+Each photon makes a cloud of charge in the micro-channel plates; its size is the pulse height. Where
+much light has fallen the plates give less charge: the modal gain, the centre of the peak of the
+pulse heights, goes down. At 3 bins so many photons fall below the threshold that 5 per cent of the
+flux is lost: the place has sagged.
 
-The maps show the newest gain of each superpixel (8 by 2 pixels) by segment and high voltage, and their files the counts
-and the charge of its events too, of the newest map and of all. An event of pulse height p has 1e-12 C times 10 to the
-power of (p - 11.75) / 20.5. The gain falls by the charge that was taken, which a figure shows. A line is fitted to the
-gains of each superpixel at each voltage, weighted by counts, and again without those 3 robust sigma off it: to those of
-its newest 730 days, and none before the last move of spectra to another lifetime position, for the gain falls only
-while light falls on it. Errors are those of the scatter about the line, or of that about all lines at the voltage where
-it is the larger: a few gains may lie on a line by chance. Where the line reaches 3 is the projected date, and its error
-is by how much later that may be; where the line does not fall by 4 sigma there is none. What was measured in or beside
-a hot spot (SPOTTAB) takes no part. The tables `flagged` and `gain_trends` hold which superpixels have sagged, and the
-lines.
+The maps show the newest gain of each superpixel (8 by 2 pixels) by segment and high voltage, and
+their files the counts and the charge of its events too, of the newest map and of all. An event of
+pulse height p has 1e-12 C times 10 to the power of (p - 11.75) / 20.5. The gain falls by the charge
+that was taken, which a figure shows. A line is fitted to the gains of each superpixel at each
+voltage, weighted by counts, and again without those 3 robust sigma off it: to those of its newest
+730 days, and none before the last move of spectra to another lifetime position, for the gain falls
+only while light falls on it. Errors are those of the scatter about the line, or of that about all
+lines at the voltage where it is the larger: a few gains may lie on a line by chance. Where the line
+reaches 3 is the projected date, and its error is by how much later that may be; where the line does
+not fall by 4 sigma there is none. What was measured in or beside a hot spot (SPOTTAB) takes no
+part. The tables `flagged` and `gain_trends` hold which superpixels have sagged, and the lines.
 
-The values are medians of each exposure in regions 2048 pixels wide along the rows of each lifetime position. Since one
-level of voltage is worth 0.393 bins, they are scaled to level 178 before a line is fitted to them, but for outliers,
-over steps of the voltage; its projected date is that at the present voltage. To the errors by the scatter comes half a
-per cent of the gain over the span of the line, for where within superpixels light falls drifts. Outliers are told from
-the exposures of the same aperture, grating and central wavelength, whose light falls on the same superpixels: in one
-region, or in all of a segment together, as a step of the voltage leaves them. The rows of the positions 5 to 7 are
-inferred from their offsets in arcsec.
+The values are medians of each exposure in regions 2048 pixels wide along the rows of each lifetime
+position. Since one level of voltage is worth 0.393 bins, they are scaled to level 178 before a line
+is fitted to them, but for outliers, over steps of the voltage; its projected date is that at the
+present voltage. To the errors by the scatter comes half a per cent of the gain over the span of the
+line, for where within superpixels light falls drifts. Outliers are told from the exposures of the
+same aperture, grating and central wavelength, whose light falls on the same superpixels: in one
+region, or in all of a segment together, as a step of the voltage leaves them. The rows of the
+positions 5 to 7 are inferred from their offsets in arcsec.
 """
 
 
@@ -78,7 +83,11 @@ def _compute(inputs: Inputs) -> Findings:
         ],
         findings=[
             *(finding for region in regions for finding in region_findings(region, newest)),
-            *(finding for one in segments for finding in pixel_findings(one, newest, inputs["files"])),
+            *(
+                finding
+                for one in segments
+                for finding in pixel_findings(one, newest, inputs["files"])
+            ),
             *(finding for one in limits for finding in limits_findings(one, newest)),
         ],
         artifacts=[*_new_maps(segments), total_artifact(totals, newest), *limits],
@@ -94,7 +103,10 @@ def _compute(inputs: Inputs) -> Findings:
             )
             for region in regions
         },
-        tables={"flagged": _joined(map(_flagged, segments)), "gain_trends": _joined(map(_trends, segments))},
+        tables={
+            "flagged": _joined(map(_flagged, segments)),
+            "gain_trends": _joined(map(_trends, segments)),
+        },
     )
 
 
@@ -106,7 +118,14 @@ def _joined(tables: Iterator[Columns]) -> Columns:
 def _table(segment: SegmentGain, pixel: np.ndarray, columns: Mapping[str, np.ndarray]) -> Columns:
     level, y, x = place_of(pixel)
     names = np.full(len(pixel), segment.name, dtype=object)
-    return {"id": keys_of(segment.name, pixel), "segment": names, "dethv": level, "x": x, "y": y, **columns}
+    return {
+        "id": keys_of(segment.name, pixel),
+        "segment": names,
+        "dethv": level,
+        "x": x,
+        "y": y,
+        **columns,
+    }
 
 
 def _flagged(segment: SegmentGain) -> Columns:
@@ -144,7 +163,9 @@ def _limits(segments: Sequence[SegmentGain], active: Columns) -> Iterator[NewArt
 
 
 def _trend_values(regions: Sequence[Region]) -> Iterator[Values]:
-    """Slopes in bins per year, what a level buys, and projected dates, at the time of each region's newest exposure."""
+    """Slopes in bins per year, what a level buys, and projected dates, at the time of each region's
+    newest exposure.
+    """
     fitted = [(region, region.trend) for region in regions if region.trend is not None]
     slopes = [(trend.slope * 365.25, trend.slope_error * 365.25) for _, trend in fitted]
     bought = [
@@ -155,16 +176,25 @@ def _trend_values(regions: Sequence[Region]) -> Iterator[Values]:
     ]
     dates = [trend.sag_date(region.level) for region, trend in fitted]
     count = len(fitted)
-    for quantity, pairs in (("gain_slope", slopes), ("years_per_level", bought), ("sag_date", dates)):
+    for quantity, pairs in (
+        ("gain_slope", slopes),
+        ("years_per_level", bought),
+        ("sag_date", dates),
+    ):
         value, error = np.array(pairs).reshape(count, 2).T
         yield Values(
-            quantity, np.array([region.values.mjd[-1] for region, _ in fitted]), value, error,
-            np.full(count, None, dtype=object), np.array([region.segment for region, _ in fitted], dtype=object),
+            quantity,
+            np.array([region.values.mjd[-1] for region, _ in fitted]),
+            value,
+            error,
+            np.full(count, None, dtype=object),
+            np.array([region.segment for region, _ in fitted], dtype=object),
             np.array([region.name for region, _ in fitted], dtype=object),
             np.array([region.level for region, _ in fitted]),
-            np.array([float(region.life_adj) for region, _ in fitted]), np.full(count, np.nan),
+            np.array([float(region.life_adj) for region, _ in fitted]),
+            np.full(count, np.nan),
             np.zeros(count, dtype=bool),
-        )  # fmt: skip
+        )
 
 
 MONITOR = Monitor(
@@ -176,10 +206,16 @@ MONITOR = Monitor(
     tables=frozenset({"gain"}),
     inputs={"ranges": gain_levels.RANGES},
     quantities={
-        "modal_gain": Quantity("bin", "Median modal gain of an exposure in a region, at its own high voltage"),
+        "modal_gain": Quantity(
+            "bin", "Median modal gain of an exposure in a region, at its own high voltage"
+        ),
         "gain_slope": Quantity("bin / yr", "Trend of a region's gain"),
-        "years_per_level": Quantity("yr", "How long one level of high voltage makes up for the loss of gain"),
-        "sag_date": Quantity("d", "MJD at which the trend reaches a gain of 3 at the present high voltage"),
+        "years_per_level": Quantity(
+            "yr", "How long one level of high voltage makes up for the loss of gain"
+        ),
+        "sag_date": Quantity(
+            "d", "MJD at which the trend reaches a gain of 3 at the present high voltage"
+        ),
     },
     compute=_compute,
     cadence=timedelta(days=30),

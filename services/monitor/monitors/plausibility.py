@@ -47,9 +47,10 @@ _RULE = Rule(
 )
 
 _EXPLANATION = """
-A time of COS lies between its installation in May 2009 and tomorrow; a planned one may lie a year ahead. Rows with
-other times stay in their tables as the files have them, and are listed in the table doubtful_times. They are never the
-newest, and no monitor reads them: one header with a wrong date would hide that data are old, or resolve alerts.
+A time of COS lies between its installation in May 2009 and tomorrow; a planned one may lie a year
+ahead. Rows with other times stay in their tables as the files have them, and are listed in the
+table doubtful_times. They are never the newest, and no monitor reads them: one header with a wrong
+date would hide that data are old, or resolve alerts.
 
 Each file with such times is an alert until it is replaced or forgotten.
 """
@@ -110,11 +111,16 @@ def _findings(columns: Columns) -> Iterator[Finding]:
         values = f"{least:.10g}" if least == largest else f"{least:.10g} to {largest:.10g}"
         more = f", and {count - 1} more columns" if count > 1 else ""
         message = (
-            f"{columns['name'][row]}: {columns['column_name'][row]} in {columns['table_name'][row]} is {values}{more}; "
+            f"{columns['name'][row]}: {columns['column_name'][row]} in "
+            f"{columns['table_name'][row]} is {values}{more}; "
             "these rows are in no statistic: replace the file, or forget it"
         )
         yield _RULE.finding(
-            message, 0.0, least, configuration=str(columns["name"][row]), rootname=columns["rootname"][row]
+            message,
+            0.0,
+            least,
+            configuration=str(columns["name"][row]),
+            rootname=columns["rootname"][row],
         )
 
 
@@ -123,7 +129,9 @@ def _compute(inputs: Inputs) -> Findings:
     doubts = inputs.get("doubts")
     if doubts is None:
         return Findings(None)
-    columns = {name: doubts[name] for name in ("file_id", "rootname", "name", "number", "least", "largest")}
+    columns = {
+        name: doubts[name] for name in ("file_id", "rootname", "name", "number", "least", "largest")
+    }
     place = doubts["place"].astype(np.int64)
     columns["id"] = columns["file_id"].astype(np.int64) * _MOST_COLUMNS + place
     for name, texts in (

@@ -1,4 +1,6 @@
-"""Stim pulses: where the electronics put two fixed points of each FUV segment, and how it stretches between them."""
+"""Stim pulses: where the electronics put two fixed points of each FUV segment, and how it stretches
+between them.
+"""
 
 from datetime import timedelta
 
@@ -7,10 +9,22 @@ from sqlalchemy import Double, cast, func, or_, select
 
 from services.monitor.figures import Figure, Mark, Outline, Panel
 from services.monitor.figures.description import Layer, scatter
-from services.monitor.monitors.framework.monitor import Columns, Findings, Inputs, Monitor, Quantity, RowQuery
+from services.monitor.monitors.framework.monitor import (
+    Columns,
+    Findings,
+    Inputs,
+    Monitor,
+    Quantity,
+    RowQuery,
+)
 from services.monitor.monitors.framework.parts import by_files, file_ranges
 from services.monitor.monitors.framework.statistics import summarise
-from services.monitor.monitors.parts.exposures import points_of, setting_columns, take, voltage_changed
+from services.monitor.monitors.parts.exposures import (
+    points_of,
+    setting_columns,
+    take,
+    voltage_changed,
+)
 from services.monitor.monitors.parts.stims import (
     COORDINATES,
     RULES,
@@ -27,19 +41,20 @@ from shared.database.models.science import ExposureQuality, Header, Stim, Suppor
 __all__ = ["MONITOR"]
 
 _EXPLANATION = """
-Electronics inject two pulses at fixed places into each FUV segment. Where they appear tells how the read-out stretches
-and shifts with temperature; CalCOS maps every event by them.
+Electronics inject two pulses at fixed places into each FUV segment. Where they appear tells how the
+read-out stretches and shifts with temperature; CalCOS maps every event by them.
 
-Events inside the box of each stim are averaged over steps of up to 120 s. The stretch is the distance between the two,
-the midpoint the mean of both; slope and offset are those of the thermal map, corrected = offset + slope * raw, that
-puts them to their reference positions. The rate is that of both stims together, halved; over half of STIMRATE, which
-is for both, it tells the live time, which is held against that of the header (LIVETM), that CalCOS derives from the
-rate of all events.
+Events inside the box of each stim are averaged over steps of up to 120 s. The stretch is the
+distance between the two, the midpoint the mean of both; slope and offset are those of the thermal
+map, corrected = offset + slope * raw, that puts them to their reference positions. The rate is that
+of both stims together, halved; over half of STIMRATE, which is for both, it tells the live time,
+which is held against that of the header (LIVETM), that CalCOS derives from the rate of all events.
 
-Reference positions (of calibrated headers) and boxes are the same for all exposures: no BRFTAB is read.
+Reference positions (of calibrated headers) and boxes are the same for all exposures: no BRFTAB is
+read.
 
-A step whose stim was to give ten counts or more and gave none is missing one. A segment without events, or whose high
-voltage is low, shows no stims, and is left out.
+A step whose stim was to give ten counts or more and gave none is missing one. A segment without
+events, or whose high voltage is low, shows no stims, and is left out.
 """
 
 
@@ -58,7 +73,15 @@ def _steps() -> RowQuery:
             func.avg(second - first, type_=Double).label(f"stretch_{axis}"),
             func.stddev_samp(second - first, type_=Double).label(f"stretch_{axis}_scatter"),
         ]
-    for name in ("stimrate", "stima_lx", "stimb_lx", "neventsa", "neventsb", "livetm_a", "livetm_b"):
+    for name in (
+        "stimrate",
+        "stima_lx",
+        "stimb_lx",
+        "neventsa",
+        "neventsb",
+        "livetm_a",
+        "livetm_b",
+    ):
         aggregates.append(cast(func.max(getattr(ExposureQuality, name)), Double).label(name))
     for name in ("hvlevela", "hvlevelb", "life_adj"):
         aggregates.append(cast(func.max(getattr(Header, name)), Double).label(name))
@@ -118,10 +141,18 @@ def _positions_figure(segments: list[StimHistory]) -> Figure:
             x, y = segment.columns[f"{stim}_x"], segment.columns[f"{stim}_y"]
             left, right = search_range(segment.name, f"{stim}_x")
             low, high = search_range(segment.name, f"{stim}_y")
-            box = Outline("search box", [left, right, right, left, left], [low, low, high, high, low])
-            layers: list[Layer] = [*scatter("exposures", points_of(segment.columns, x, y, outlier=outlier)), box]
+            box = Outline(
+                "search box", [left, right, right, left, left], [low, low, high, high, low]
+            )
+            layers: list[Layer] = [
+                *scatter("exposures", points_of(segment.columns, x, y, outlier=outlier)),
+                box,
+            ]
             panels.append(Panel("RAWX (pix)", "RAWY (pix)", layers, f"{segment.name} {stim}"))
-    caption = "Mean position of each stim by exposure, with the box that it is looked for in; crosses are outliers."
+    caption = (
+        "Mean position of each stim by exposure, with the box that it is looked for in; "
+        "crosses are outliers."
+    )
     return Figure("positions", "Positions of the stims", caption, panels, columns=2)
 
 
@@ -135,7 +166,9 @@ def _history_figure(segment: StimHistory) -> Figure:
     for name in COORDINATES:
         center = reference(segment.name, name)
         moved = segment.columns[name] - center
-        points = points_of(segment.columns, segment.columns["mjd"], moved, outlier=segment.outlier[name])
+        points = points_of(
+            segment.columns, segment.columns["mjd"], moved, outlier=segment.outlier[name]
+        )
         layers = [*scatter("exposures", points), Mark(f"reference, {center:g}", y=0.0)]
         panels.append(Panel("Date", f"{name} less {center:g} (pix)", layers, name, x_is_time=True))
     caption = "Mean of each coordinate by exposure, less its reference; crosses are outliers."
@@ -154,9 +187,12 @@ def _stretch_figure(segments: list[StimHistory], name: str, x_label: str, title:
                 points = points_of(segment.columns, segment.columns[name], moved, outlier=outlier)
                 layers = scatter("exposures", points)
                 y_label = f"{quantity} in {axis} less {normal:g} (pix)"
-                panels.append(Panel(x_label, y_label, layers, segment.name, x_is_time=name == "mjd"))
+                panels.append(
+                    Panel(x_label, y_label, layers, segment.name, x_is_time=name == "mjd")
+                )
     caption = (
-        "Distance from the first to the second stim, and the mean of both, by exposure, less what the reference "
+        "Distance from the first to the second stim, and the mean of both, by exposure, less what "
+        "the reference "
         "positions give; crosses are outliers."
     )
     figure_name = f"stretch-{x_label.split()[0].lower()}"
@@ -174,7 +210,10 @@ def _pairs_figure(segments: list[StimHistory]) -> Figure:
             labels = f"{first} less {origin[0]:g} (pix)", f"{second} less {origin[1]:g} (pix)"
             layers = scatter("exposures", points_of(segment.columns, *moved, outlier=outlier))
             panels.append(Panel(*labels, layers, f"{segment.name} {axis}"))
-    caption = "One stim against the other: along the diagonal the detector shifts, across it it stretches."
+    caption = (
+        "One stim against the other: along the diagonal the detector shifts, across it it "
+        "stretches."
+    )
     return Figure("pairs", "First stim against second", caption, panels, columns=2)
 
 
@@ -192,7 +231,12 @@ def _compute(inputs: Inputs) -> Findings:
             *figures,
             _stretch_figure(segments, "mjd", "Date", "Stretch and midpoint against date"),
             _pairs_figure(segments),
-            _stretch_figure(segments, "temperature", "Temperature (deg C)", "Stretch and midpoint against temperature"),
+            _stretch_figure(
+                segments,
+                "temperature",
+                "Temperature (deg C)",
+                "Stretch and midpoint against temperature",
+            ),
         ]
     changed = {segment.name: voltage_changed(segment.columns) for segment in segments}
     statistics = {

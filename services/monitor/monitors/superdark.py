@@ -1,4 +1,6 @@
-"""Superdarks and hot spots: what darks look like, what comes and goes on them, and the tables that flag it."""
+"""Superdarks and hot spots: what darks look like, what comes and goes on them, and the tables that
+flag it.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -31,35 +33,52 @@ from services.monitor.monitors.parts.spot_deliveries import (
     table,
     table_findings,
 )
-from services.monitor.monitors.parts.spot_figures import count_figure, map_figures, time_figure, where_figure
-from services.monitor.monitors.parts.superdarks import INTERVAL_DAYS, PERIOD_DAYS, Superdark, content_of, superdarks_of
+from services.monitor.monitors.parts.spot_figures import (
+    count_figure,
+    map_figures,
+    time_figure,
+    where_figure,
+)
+from services.monitor.monitors.parts.superdarks import (
+    INTERVAL_DAYS,
+    PERIOD_DAYS,
+    Superdark,
+    content_of,
+    superdarks_of,
+)
 
 __all__ = ["MONITOR"]
 
 _NAME, _VERSION = "superdark", 4
 
 _EXPLANATION = """
-A superdark is the sum of many dark exposures, by superpixel of 8 by 2 pixels and pulse height, of one segment, one high
-voltage and 90 days. Darks with 1.5 times the median rate of their interval and more are summed apart ("active").
-Science exposures are corrected with it, and it shows what the detector does without light.
+A superdark is the sum of many dark exposures, by superpixel of 8 by 2 pixels and pulse height, of
+one segment, one high voltage and 90 days. Darks with 1.5 times the median rate of their interval
+and more are summed apart ("active"). Science exposures are corrected with it, and it shows what the
+detector does without light.
 
-A hot spot is a place that counts without light for a while. The darks of every 30 days are summed; a superpixel is hot
-where its counts (pulse heights 2 to 23, those that CalCOS keeps) are 50 per cent above the mean of its surroundings,
-and more than chance explains: on average one superpixel in a thousand such sums of a segment would be called hot by
-chance. The run of exposures with the greatest likelihood ratio tells when it came and went, to the exposures beside it.
+A hot spot is a place that counts without light for a while. The darks of every 30 days are summed;
+a superpixel is hot where its counts (pulse heights 2 to 23, those that CalCOS keeps) are 50 per
+cent above the mean of its surroundings, and more than chance explains: on average one superpixel in
+a thousand such sums of a segment would be called hot by chance. The run of exposures with the
+greatest likelihood ratio tells when it came and went, to the exposures beside it.
 
-Spots become rows of a table of transient bad pixels (SPOTTAB, FUV only) that CalCOS applies to exposures between their
-dates; those that have been there for 90 days and still are, and superpixels that count less than half as much as their
-surroundings, become rows of a table of bad pixels (BPIXTAB) beside those of the active one. An NUV superpixel shows
-that within 90 days; one of the FUV, where the darks of the whole mission have 110 counts in each. Each file is checked
-and compared with the table that CalCOS used last. Nothing is delivered from here.
+Spots become rows of a table of transient bad pixels (SPOTTAB, FUV only) that CalCOS applies to
+exposures between their dates; those that have been there for 90 days and still are, and superpixels
+that count less than half as much as their surroundings, become rows of a table of bad pixels
+(BPIXTAB) beside those of the active one. An NUV superpixel shows that within 90 days; one of the
+FUV, where the darks of the whole mission have 110 counts in each. Each file is checked and compared
+with the table that CalCOS used last. Nothing is delivered from here.
 """
 
 
 def _spot_values(spots: Sequence[Spot]) -> Iterator[Values]:
     count = len(spots)
     nothing, texts = np.full(count, np.nan), np.full(count, None, dtype=object)
-    regions = np.array(["{},{} {}x{}".format(*spot_tables.in_pixels(s.x0, s.x1, s.y0, s.y1)) for s in spots], object)
+    regions = np.array(
+        ["{},{} {}x{}".format(*spot_tables.in_pixels(s.x0, s.x1, s.y0, s.y1)) for s in spots],
+        object,
+    )
     segments = np.array([spot.detector for spot in spots], dtype=object)
     mjd = np.array([spot.start for spot in spots])
     for quantity, pairs in (
@@ -68,9 +87,18 @@ def _spot_values(spots: Sequence[Spot]) -> Iterator[Values]:
     ):
         value, error = np.array(pairs).reshape(count, 2).T
         yield Values(
-            quantity, mjd, value, error, texts, segments, regions, nothing, nothing, nothing,
+            quantity,
+            mjd,
+            value,
+            error,
+            texts,
+            segments,
+            regions,
+            nothing,
+            nothing,
+            nothing,
             np.zeros(count, dtype=bool),
-        )  # fmt: skip
+        )
 
 
 def _rate_values(superdarks: Sequence[Superdark]) -> Values:
@@ -80,12 +108,18 @@ def _rate_values(superdarks: Sequence[Superdark]) -> Values:
     rate = np.array([one.rate for one in superdarks])
     nothing = np.full(count, np.nan)
     return Values(
-        "superdark_rate", np.array([one.mjd.mean() for one in superdarks]), rate / area,
-        np.sqrt(rate * seconds) / seconds / area, np.full(count, None, dtype=object),
+        "superdark_rate",
+        np.array([one.mjd.mean() for one in superdarks]),
+        rate / area,
+        np.sqrt(rate * seconds) / seconds / area,
+        np.full(count, None, dtype=object),
         np.array([one.detector for one in superdarks], dtype=object),
         np.array(["active" if one.active else "quiet" for one in superdarks], dtype=object),
-        np.array([one.hvlevel for one in superdarks]), nothing, nothing, np.zeros(count, dtype=bool),
-    )  # fmt: skip
+        np.array([one.hvlevel for one in superdarks]),
+        nothing,
+        nothing,
+        np.zeros(count, dtype=bool),
+    )
 
 
 def _sagged(columns: Columns, superdark: Superdark) -> np.ndarray | None:
@@ -100,7 +134,12 @@ def _sagged(columns: Columns, superdark: Superdark) -> np.ndarray | None:
 def _superdark_artifact(one: Superdark, maps: Sequence[DarkMap], sagged: Columns) -> NewArtifact:
     chosen = set(one.mjd.tolist())
     content = content_of(one, [dark for dark in maps if dark.mjd in chosen], _sagged(sagged, one))
-    detail = {"exposures": len(one.mjd), "seconds": one.seconds, "start": one.start, "stop": one.start + INTERVAL_DAYS}
+    detail = {
+        "exposures": len(one.mjd),
+        "seconds": one.seconds,
+        "start": one.start,
+        "stop": one.start + INTERVAL_DAYS,
+    }
     return NewArtifact("superdark", one.name, content, detail)
 
 
@@ -108,16 +147,25 @@ def _is_in_turn(superdark: Superdark, periods: Periods) -> bool:
     return (superdark.detector, superdark.interval) in periods.intervals
 
 
-def _look(periods: Periods, maps: Mapping[str, Sequence[DarkMap]]) -> dict[str, tuple[str, list[Sighting]]]:
+def _look(
+    periods: Periods, maps: Mapping[str, Sequence[DarkMap]]
+) -> dict[str, tuple[str, list[Sighting]]]:
     """Hot spots of the periods in turn: digest of the inputs and sightings by key."""
     found = {}
     for detector, period in sorted(periods.anew):
         number = np.floor_divide([dark.mjd for dark in maps[detector]], PERIOD_DAYS)
         mine, window = (
-            [dark for dark, near in zip(maps[detector], np.abs(number - period) <= reach, strict=True) if near]
+            [
+                dark
+                for dark, near in zip(maps[detector], np.abs(number - period) <= reach, strict=True)
+                if near
+            ]
             for reach in (0, 1)
         )
-        found[f"{detector} {period}"] = (periods.inputs[detector, period], sightings_of(mine, window))
+        found[f"{detector} {period}"] = (
+            periods.inputs[detector, period],
+            sightings_of(mine, window),
+        )
     return found
 
 
@@ -130,7 +178,10 @@ def _join(sightings: Sequence[Sighting], darks: Columns) -> list[Spot]:
 
 
 def _tables(
-    spots: Sequence[Spot], newest_maps: Mapping[str, Sequence[DarkMap]], newest: float, inputs: Inputs
+    spots: Sequence[Spot],
+    newest_maps: Mapping[str, Sequence[DarkMap]],
+    newest: float,
+    inputs: Inputs,
 ) -> Iterator[NewArtifact]:
     bad = bad_rows(spots, newest_maps, stacks_of(inputs), inputs["sagged"])
     for kind, detector in (("SPOTTAB", "FUV"), ("BPIXTAB", "FUV"), ("BPIXTAB", "NUV")):
@@ -140,7 +191,9 @@ def _tables(
                 if kind == "SPOTTAB"
                 else [row for row in bad if (row[0] == "N/A") == (detector == "NUV")]
             )
-            yield table(kind, detector, rows, newest, spot_tables.active_table(inputs[kind], detector))
+            yield table(
+                kind, detector, rows, newest, spot_tables.active_table(inputs[kind], detector)
+            )
 
 
 def _compute(inputs: Inputs) -> Findings:
@@ -172,7 +225,10 @@ def _compute(inputs: Inputs) -> Findings:
             time_figure(spots, newest),
             count_figure(spots, newest),
         ],
-        findings=[*spot_findings(spots, newest), *(found for one in tables for found in table_findings(one, newest))],
+        findings=[
+            *spot_findings(spots, newest),
+            *(found for one in tables for found in table_findings(one, newest)),
+        ],
         artifacts=[
             *tables,
             *(
@@ -206,9 +262,13 @@ MONITOR = Monitor(
         "sagged": sag_tables.sagged_query(),
     },
     quantities={
-        "spot_rate": Quantity("count / s", "Rate of a hot spot above its surroundings, pulse heights 2 to 23 (FUV)"),
+        "spot_rate": Quantity(
+            "count / s", "Rate of a hot spot above its surroundings, pulse heights 2 to 23 (FUV)"
+        ),
         "spot_stop": Quantity("d", "MJD of the end of the last dark that shows a hot spot"),
-        "superdark_rate": Quantity("count / (s pix)", "Mean rate of a superdark, any pulse height, active area"),
+        "superdark_rate": Quantity(
+            "count / (s pix)", "Mean rate of a superdark, any pulse height, active area"
+        ),
     },
     compute=_compute,
     cadence=timedelta(days=30),

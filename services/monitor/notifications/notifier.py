@@ -1,8 +1,9 @@
 """Deliveries to subscribers, at least once, with retries; no subscriber delays another.
 
-A delivery is a row, written once for each subscription and event, so neither a crash nor a subscriber's outage loses
-one. Each attempt has a deadline, and whatever goes wrong counts as an attempt. A subscription that fails again and
-again is disabled, with an alert; what happens meanwhile waits for it to be enabled.
+A delivery is a row, written once for each subscription and event, so neither a crash nor a
+subscriber's outage loses one. Each attempt has a deadline, and whatever goes wrong counts as an
+attempt. A subscription that fails again and again is disabled, with an alert; what happens
+meanwhile waits for it to be enabled.
 """
 
 import asyncio
@@ -34,7 +35,10 @@ _BATCH_OF_ONE = 5
 """Most attempts of one subscription at once, so that its backlog does not keep others waiting."""
 
 _LONGEST_ERROR = 500
-_EVENTS = {"alerts": ("alert.opened", "alert.resolved"), "results": ("monitor.updated", "monitor.failed")}
+_EVENTS = {
+    "alerts": ("alert.opened", "alert.resolved"),
+    "results": ("monitor.updated", "monitor.failed"),
+}
 
 _NEW_DELIVERIES = text(
     """
@@ -65,7 +69,9 @@ class Notifier:
         Longest time of one attempt, second.
     """
 
-    def __init__(self, database: Database, settings: MonitorSettings, deadline: float = _DEADLINE_SECONDS) -> None:
+    def __init__(
+        self, database: Database, settings: MonitorSettings, deadline: float = _DEADLINE_SECONDS
+    ) -> None:
         self._database = database
         self._settings = settings
         self._networks = parse_networks(settings.webhook_networks)
@@ -74,7 +80,9 @@ class Notifier:
 
     async def run(self) -> None:
         """Lead whenever no other notifier does, until cancelled."""
-        await keep_leading(self._database, AdvisoryLock.NOTIFIER, self._settings.look_seconds, self._lead)
+        await keep_leading(
+            self._database, AdvisoryLock.NOTIFIER, self._settings.look_seconds, self._lead
+        )
 
     async def _lead(self, turns: AsyncIterator[None]) -> None:
         async for _ in turns:
@@ -85,15 +93,20 @@ class Notifier:
     async def collect(self) -> None:
         """Write the deliveries of events that are new."""
         async with self._database.transaction() as session:
-            newest = int((await session.execute(select(func.coalesce(func.max(Event.id), 0)))).scalar_one())
+            newest = int(
+                (await session.execute(select(func.coalesce(func.max(Event.id), 0)))).scalar_one()
+            )
             values = {name: list(names) for name, names in _EVENTS.items()}
             await session.execute(
-                _NEW_DELIVERIES, {**values, "order": [level.value for level in Severity], "after": self._after}
+                _NEW_DELIVERIES,
+                {**values, "order": [level.value for level in Severity], "after": self._after},
             )
         self._after = newest
 
     async def deliver(self) -> int:
-        """Make the deliveries that are due, a few of each subscription. Returns how many were tried and recorded."""
+        """Make the deliveries that are due, a few of each subscription. Returns how many were tried
+        and recorded.
+        """
         async with self._database.session() as session:
             messages = await _due(session)
         return sum(await asyncio.gather(*(self._attempt(message) for message in messages)))
@@ -105,14 +118,20 @@ class Notifier:
                 await self._send(message)
         except Exception as reason:  # noqa: BLE001 - whatever a subscriber causes costs that subscriber an attempt
             late = f"no answer within {self._deadline:g} s"
-            error = late if isinstance(reason, TimeoutError) else f"{type(reason).__name__}: {reason}"
+            error = (
+                late if isinstance(reason, TimeoutError) else f"{type(reason).__name__}: {reason}"
+            )
             error = error.replace("\0", "")[:_LONGEST_ERROR]
-            get_logger().warning("delivery failed", delivery=message.delivery, target=message.target, error=error)
+            get_logger().warning(
+                "delivery failed", delivery=message.delivery, target=message.target, error=error
+            )
         try:
             async with self._database.transaction() as session:
                 await self._record(session, message, error)
         except Exception as reason:  # noqa: BLE001 - the next turn tries it again; the others are recorded
-            get_logger().warning("delivery not recorded", delivery=message.delivery, error=str(reason))
+            get_logger().warning(
+                "delivery not recorded", delivery=message.delivery, error=str(reason)
+            )
             return False
         return True
 
@@ -133,7 +152,8 @@ class Notifier:
                 state="delivered" if error is None else "failed" if given_up else "waiting",
                 attempts=attempts,
                 error=error,
-                not_before=func.now() + timedelta(seconds=_FIRST_PAUSE_SECONDS * 4 ** (attempts - 1)),
+                not_before=func.now()
+                + timedelta(seconds=_FIRST_PAUSE_SECONDS * 4 ** (attempts - 1)),
                 delivered_at=func.now() if error is None else None,
             )
         )
@@ -145,14 +165,18 @@ class Notifier:
             return
         subscription.failures += 1
         subscription.last_error = error
-        if subscription.disabled_at is None and subscription.failures >= self._settings.subscription_failures:
+        if (
+            subscription.disabled_at is None
+            and subscription.failures >= self._settings.subscription_failures
+        ):
             subscription.disabled_at = func.now()
             await open_alert(
                 session,
                 _alert_key(subscription.id),
                 Severity.WARN,
                 f"subscription {subscription.id} of {subscription.created_by} was disabled after "
-                f"{subscription.failures} failures; its last_error says why: repair its target, then enable or "
+                f"{subscription.failures} failures; its last_error says why: repair its target, "
+                "then enable or "
                 "delete it",
                 rule="a subscription fails again and again",
             )
@@ -177,13 +201,21 @@ def _alert_key(subscription_id: int) -> str:
 
 
 async def _due(session: AsyncSession) -> list[Message]:
-    """Deliveries that are due: the oldest few of each subscription, the oldest of all subscriptions first."""
-    longest = func.make_interval(0, 0, 0, 0, 0, 0, _FIRST_PAUSE_SECONDS * func.power(4, Delivery.attempts))
+    """Deliveries that are due: the oldest few of each subscription, the oldest of all subscriptions
+    first.
+    """
+    longest = func.make_interval(
+        0, 0, 0, 0, 0, 0, _FIRST_PAUSE_SECONDS * func.power(4, Delivery.attempts)
+    )
     place = func.row_number().over(partition_by=Delivery.subscription_id, order_by=Delivery.id)
     waiting = (
         select(Delivery.id, place.label("place"))
         .join(Subscription, Subscription.id == Delivery.subscription_id)
-        .where(Delivery.state == "waiting", is_due(Delivery.not_before, longest), Subscription.disabled_at.is_(None))
+        .where(
+            Delivery.state == "waiting",
+            is_due(Delivery.not_before, longest),
+            Subscription.disabled_at.is_(None),
+        )
         .subquery()
     )
     rows = await session.execute(

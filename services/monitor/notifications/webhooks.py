@@ -20,7 +20,14 @@ from standardwebhooks import Webhook
 
 from services.monitor.notifications.message import Message
 
-__all__ = ["Network", "check_secret", "make_secret", "normalise_url", "parse_networks", "send_webhook"]
+__all__ = [
+    "Network",
+    "check_secret",
+    "make_secret",
+    "normalise_url",
+    "parse_networks",
+    "send_webhook",
+]
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -110,10 +117,14 @@ class _GuardedNetwork(httpcore.AsyncNetworkBackend):
             )
         for address in allowed[:-1]:
             try:
-                return await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
+                return await self._backend.connect_tcp(
+                    address, port, timeout, local_address, socket_options
+                )
             except httpcore.ConnectError:
                 continue
-        return await self._backend.connect_tcp(allowed[-1], port, timeout, local_address, socket_options)
+        return await self._backend.connect_tcp(
+            allowed[-1], port, timeout, local_address, socket_options
+        )
 
 
 def _is_allowed(address: str, allowed: Sequence[Network]) -> bool:
@@ -124,7 +135,9 @@ def _is_allowed(address: str, allowed: Sequence[Network]) -> bool:
         translated = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF) if found in _NAT64 else None
         found = found.ipv4_mapped or found.sixtofour or translated or found
     public = found.is_global and not found.is_multicast and not site_local
-    return public or any(found in network for network in allowed if network.version == found.version)
+    return public or any(
+        found in network for network in allowed if network.version == found.version
+    )
 
 
 async def send_webhook(message: Message, allowed: Sequence[Network]) -> None:

@@ -26,27 +26,42 @@ Choice = Annotated[str | None, Query(pattern=rf"^({FREE_NAME}_[a-z0-9_]+)?$")]
 
 
 async def good_runs(session: Session, dataset: Dataset) -> list[tuple[Run, int | None]]:
-    """List the runs of a dataset that have products, newest first, with the recalibrations they came of."""
+    """List the runs of a dataset that have products, newest first, with the recalibrations they
+    came of.
+    """
     query = select(Run, Calibration.id).outerjoin(Calibration, Calibration.run_id == Run.id)
     query = query.where(Run.dataset_id == dataset.id, Run.error.is_(None)).order_by(Run.id.desc())
     return [(run, number) for run, number in (await session.execute(query)).all()]
 
 
 async def _measured(context: CurrentContext, pair: Pair) -> dict[str, Any]:
-    return await asyncio.to_thread(lambda: compare(*(measure(context.store, file) for file in pair)))
+    return await asyncio.to_thread(
+        lambda: compare(*(measure(context.store, file) for file in pair))
+    )
 
 
 @router.get("/datasets/{rootname}/comparison", response_class=HTMLResponse)
 async def comparison_page(
-    request: Request, compared: CompareRuns, session: Session, context: CurrentContext, chosen: Choice = None
+    request: Request,
+    compared: CompareRuns,
+    session: Session,
+    context: CurrentContext,
+    chosen: Choice = None,
 ) -> Response:
-    """Show two runs: spectra, ratio, counts and flags, boxes, headers; and a form that asks for others."""
+    """Show two runs: spectra, ratio, counts and flags, boxes, headers.
+
+    And a form that asks for others.
+    """
     products = await products_of(session, compared)
     if chosen:
         file = products[0].get(chosen) or products[1].get(chosen)
-        compared.exposure, compared.product = (file.rootname, file.suffix) if file else (None, chosen)
+        compared.exposure, compared.product = (
+            (file.rootname, file.suffix) if file else (None, chosen)
+        )
     pair = find_pair(compared, products)
-    current = await session.execute(select(Run.id).where(Run.dataset_id == compared.dataset.id, Run.current))
+    current = await session.execute(
+        select(Run.id).where(Run.dataset_id == compared.dataset.id, Run.current)
+    )
     shown = {
         "rootname": compared.dataset.rootname,
         "names": compared.names,
@@ -59,7 +74,9 @@ async def comparison_page(
         "query": compared.query,
     }
     await session.close()
-    return templates.TemplateResponse(request, "comparison.html", {**shown, **await _measured(context, pair)})
+    return templates.TemplateResponse(
+        request, "comparison.html", {**shown, **await _measured(context, pair)}
+    )
 
 
 @router.get("/datasets/{rootname}/comparison/spectra.json")

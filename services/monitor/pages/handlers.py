@@ -8,10 +8,23 @@ from sqlalchemy import case, func, select
 
 from services.monitor.api.calibrations import recalibrations_of
 from services.monitor.api.status import read_status
-from services.monitor.catalogue import Choice, describe_dataset, find_dataset, list_page, member_of, timeline_of
+from services.monitor.catalogue import (
+    Choice,
+    describe_dataset,
+    find_dataset,
+    list_page,
+    member_of,
+    timeline_of,
+)
 from services.monitor.context import CurrentContext, Session
 from services.monitor.errors import ApiError
-from services.monitor.gallery import artifacts_of, describe_monitor, find_monitor, list_monitors, runs_of
+from services.monitor.gallery import (
+    artifacts_of,
+    describe_monitor,
+    find_monitor,
+    list_monitors,
+    runs_of,
+)
 from services.monitor.monitors.framework.monitor import Monitor
 from services.monitor.pages.comparisons import good_runs
 from services.monitor.pages.rendering import templates
@@ -52,14 +65,26 @@ async def overview(request: Request, session: Session) -> Response:
 
 @router.get("/datasets", response_class=HTMLResponse)
 async def datasets_page(
-    request: Request, session: Session, state: str = "", kind: str = "", rootname: str = "", cursor: str | None = None
+    request: Request,
+    session: Session,
+    state: str = "",
+    kind: str = "",
+    rootname: str = "",
+    cursor: str | None = None,
 ) -> Response:
-    """Show datasets by state, kind and beginning of the rootname; a form sends what was left empty as such."""
+    """Show datasets by state, kind and beginning of the rootname.
+
+    A form sends what was left empty as such.
+    """
     for name, value, known in (("state", state, list(DatasetState)), ("kind", kind, _KINDS)):
         if value and value not in known:
-            raise ApiError(400, "bad_value", f"there is no {name} {value!r}; choose from {', '.join(known)}")
+            raise ApiError(
+                400, "bad_value", f"there is no {name} {value!r}; choose from {', '.join(known)}"
+            )
     chosen = DatasetState(state) if state else None
-    found, key = await list_page(session, Choice(chosen, kind or None, rootname.strip() or None), _PAGE, cursor)
+    found, key = await list_page(
+        session, Choice(chosen, kind or None, rootname.strip() or None), _PAGE, cursor
+    )
     context = {
         "states": list(DatasetState),
         "kinds": _KINDS,
@@ -78,7 +103,11 @@ async def dataset_page(request: Request, rootname: str, session: Session) -> Res
     flashes = await session.execute(
         select(Lampflash)
         .join(File, File.id == Lampflash.file_id)
-        .where(Lampflash.rootname.in_([dataset.rootname, *dataset.members]), File.shown, Lampflash.segment.is_not(None))
+        .where(
+            Lampflash.rootname.in_([dataset.rootname, *dataset.members]),
+            File.shown,
+            Lampflash.segment.is_not(None),
+        )
         .order_by(Lampflash.rootname, Lampflash.segment, Lampflash.flash)
     )
     described = await describe_dataset(session, dataset)
@@ -92,32 +121,53 @@ async def dataset_page(request: Request, rootname: str, session: Session) -> Res
         "recalibrations": await recalibrations_of(session, dataset, _LISTED),
         "recalibrated": await _runs_of_recalibrations(session, dataset),
         "runs": runs,
-        "chosen": (next((run.id for run, _ in runs if run.current), None), runs[0][0].id if runs else None, None),
+        "chosen": (
+            next((run.id for run, _ in runs if run.current), None),
+            runs[0][0].id if runs else None,
+            None,
+        ),
     }
     return templates.TemplateResponse(request, "dataset.html", context)
 
 
 async def _runs_of_recalibrations(session: Session, dataset: Dataset) -> dict[int, Calibration]:
     """Map runs to the recalibrations that they came of."""
-    query = select(Calibration).where(Calibration.dataset_id == dataset.id, Calibration.run_id.is_not(None))
-    return {item.run_id: item for item in (await session.execute(query)).scalars() if item.run_id is not None}
+    query = select(Calibration).where(
+        Calibration.dataset_id == dataset.id, Calibration.run_id.is_not(None)
+    )
+    return {
+        item.run_id: item
+        for item in (await session.execute(query)).scalars()
+        if item.run_id is not None
+    }
 
 
 async def _unresolved(session: Session, monitor: str | None = None) -> dict[str, Any]:
-    """Alerts that stand: those that nobody acknowledged first, of these the gravest, then the newest."""
-    grave = case({severity: number for number, severity in enumerate(Severity)}, value=Alert.severity)
+    """Alerts that stand: those that nobody acknowledged first, of these the gravest, then the
+    newest.
+    """
+    grave = case(
+        {severity: number for number, severity in enumerate(Severity)}, value=Alert.severity
+    )
     query = select(Alert, func.count().over()).where(Alert.state != AlertState.RESOLVED)
     if monitor is not None:
         query = query.where(Alert.monitor == monitor)
     rows = (
         await session.execute(
-            query.order_by(Alert.state != AlertState.OPEN, grave.desc(), Alert.id.desc()).limit(_PAGE)
+            query.order_by(Alert.state != AlertState.OPEN, grave.desc(), Alert.id.desc()).limit(
+                _PAGE
+            )
         )
     ).all()
     alerts = [alert for alert, _ in rows]
     left_out = rows[0][1] - len(rows) if rows else 0
     address = f"/api/v1/alerts?monitor={monitor}" if monitor else "/api/v1/alerts"
-    return {"gravest": alerts[:_GRAVEST], "others": alerts[_GRAVEST:], "left_out": left_out, "address": address}
+    return {
+        "gravest": alerts[:_GRAVEST],
+        "others": alerts[_GRAVEST:],
+        "left_out": left_out,
+        "address": address,
+    }
 
 
 @router.get("/monitors", response_class=HTMLResponse)
@@ -133,17 +183,29 @@ async def monitors_page(request: Request, session: Session, context: CurrentCont
 
 @router.get("/monitors/{name}", response_class=HTMLResponse)
 async def monitor_page(
-    request: Request, name: str, session: Session, context: CurrentContext, cursor: str | None = None
+    request: Request,
+    name: str,
+    session: Session,
+    context: CurrentContext,
+    cursor: str | None = None,
 ) -> Response:
-    """Show one monitor: figures, numbers, runs, files (a page of them after a cursor), what it means."""
+    """Show one monitor: figures, numbers, runs, files (a page of them after a cursor), what it
+    means.
+    """
     monitor, after = find_monitor(name), decode_cursor(cursor, int)
     before = after[0] if after else None
     return await context.answers.give(
-        request, session, lambda: _show_monitor(request, session, monitor, before), monitor=name, ages=True
+        request,
+        session,
+        lambda: _show_monitor(request, session, monitor, before),
+        monitor=name,
+        ages=True,
     )
 
 
-async def _show_monitor(request: Request, session: Session, monitor: Monitor, before: int | None) -> Response:
+async def _show_monitor(
+    request: Request, session: Session, monitor: Monitor, before: int | None
+) -> Response:
     name = monitor.name
     artifacts, more = await artifacts_of(session, monitor, _PAGE, before, current=True)
     runs, _more = await runs_of(session, monitor, _LISTED, None)

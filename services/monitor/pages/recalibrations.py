@@ -25,7 +25,11 @@ async def calibration_page(request: Request, calibration_id: int, session: Sessi
     described = await describe_calibration(session, calibration, job, rootname)
     has_curve = any(file["suffix"] == "lightcurve" for file in described["files"])
     run = await session.get(Run, calibration.run_id) if calibration.run_id else None
-    context = {"calibration": described, "has_curve": has_curve, "current": run is not None and run.current}
+    context = {
+        "calibration": described,
+        "has_curve": has_curve,
+        "current": run is not None and run.current,
+    }
     return templates.TemplateResponse(request, "calibration.html", context)
 
 

@@ -21,7 +21,10 @@ def _size(count: int) -> str:
 
 
 def _number(value: float | None, digits: int) -> str:
-    """Measured value, or nothing where there is none; a long one in powers of ten, for a table has no room for it."""
+    """Measured value, or nothing where there is none.
+
+    A long one in powers of ten, for a table has no room for it.
+    """
     if value is None:
         return ""
     return f"{value:.{digits}f}" if abs(value) < _LONG else f"{value:.{digits}e}"
@@ -32,4 +35,9 @@ def _significant(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
-templates.env.filters |= {"size": _size, "number": _number, "mjd": date_text, "significant": _significant}
+templates.env.filters |= {
+    "size": _size,
+    "number": _number,
+    "mjd": date_text,
+    "significant": _significant,
+}

@@ -1,5 +1,23 @@
-"""Typed models, one table family a module. Importing this package registers every table on ``Base.metadata``."""
+"""Typed models, one table family a module. Importing this package registers every table on
+``Base.metadata``.
+"""
 
-from shared.database.models import audit, calibrations, monitoring, operations, references, repopulation, science
+from shared.database.models import (
+    audit,
+    calibrations,
+    monitoring,
+    operations,
+    references,
+    repopulation,
+    science,
+)
 
-__all__ = ["audit", "calibrations", "monitoring", "operations", "references", "repopulation", "science"]
+__all__ = [
+    "audit",
+    "calibrations",
+    "monitoring",
+    "operations",
+    "references",
+    "repopulation",
+    "science",
+]

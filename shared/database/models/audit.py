@@ -11,7 +11,10 @@ __all__ = ["AuditEntry"]
 
 
 class AuditEntry(Base):
-    """A call that would change state, sent with a known token; the database refuses to change or delete entries."""
+    """A call that would change state, sent with a known token.
+
+    The database refuses to change or delete entries.
+    """
 
     __tablename__ = "audit"
 
@@ -20,5 +23,7 @@ class AuditEntry(Base):
     token: Mapped[str] = mapped_column(index=True, comment="Name of the token")
     method: Mapped[str]
     path: Mapped[str] = mapped_column(comment="Path and query of the address")
-    subject: Mapped[str | None] = mapped_column(comment="What it was about, where the address does not say it")
+    subject: Mapped[str | None] = mapped_column(
+        comment="What it was about, where the address does not say it"
+    )
     status: Mapped[int] = mapped_column(comment="Outcome: HTTP status of the answer")

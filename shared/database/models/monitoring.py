@@ -1,10 +1,22 @@
-"""Tables of the monitors: their runs, values, figures, artifacts and alerts, and who is told of them."""
+"""Tables of the monitors: their runs, values, figures, artifacts and alerts, and who is told of
+them.
+"""
 
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Double, Enum, ForeignKey, Index, LargeBinary, UniqueConstraint, func, text
+from sqlalchemy import (
+    BigInteger,
+    Double,
+    Enum,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.base import Base
@@ -67,13 +79,23 @@ class MonitorRun(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     monitor: Mapped[str]
-    job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"), index=True)
+    job_id: Mapped[int | None] = mapped_column(
+        ForeignKey("jobs.id", ondelete="SET NULL"), index=True
+    )
     outcome: Mapped[Outcome] = mapped_column(_enum(Outcome))
     reason: Mapped[str | None] = mapped_column(comment="Why it failed")
-    generation: Mapped[int] = mapped_column(BigInteger, comment="Newest event that its inputs reflect")
-    newest_mjd: Mapped[float | None] = mapped_column(Double, comment="Time of its newest input", info={"unit": "d"})
-    versions: Mapped[dict[str, Any]] = mapped_column(comment="Version of the monitor and of what it computes with")
-    statistics: Mapped[dict[str, Any]] = mapped_column(default=dict, comment="Its numbers, by group and period")
+    generation: Mapped[int] = mapped_column(
+        BigInteger, comment="Newest event that its inputs reflect"
+    )
+    newest_mjd: Mapped[float | None] = mapped_column(
+        Double, comment="Time of its newest input", info={"unit": "d"}
+    )
+    versions: Mapped[dict[str, Any]] = mapped_column(
+        comment="Version of the monitor and of what it computes with"
+    )
+    statistics: Mapped[dict[str, Any]] = mapped_column(
+        default=dict, comment="Its numbers, by group and period"
+    )
     seconds: Mapped[float] = mapped_column(Double, info={"unit": "s"})
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -91,12 +113,18 @@ class MonitorValue(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, comment="Key of the row")
     monitor: Mapped[str] = mapped_column(comment="Name of the monitor")
     run_id: Mapped[int] = mapped_column(
-        ForeignKey("monitor_runs.id", ondelete="CASCADE"), index=True, comment="Run that last changed the value"
+        ForeignKey("monitor_runs.id", ondelete="CASCADE"),
+        index=True,
+        comment="Run that last changed the value",
     )
     file_id: Mapped[int | None] = mapped_column(
-        ForeignKey("files.id", ondelete="CASCADE"), index=True, comment="File that it was measured from"
+        ForeignKey("files.id", ondelete="CASCADE"),
+        index=True,
+        comment="File that it was measured from",
     )
-    key: Mapped[str] = mapped_column(comment="What the value is of, unique in its monitor and quantity")
+    key: Mapped[str] = mapped_column(
+        comment="What the value is of, unique in its monitor and quantity"
+    )
     rootname: Mapped[str | None] = mapped_column(index=True, comment="Rootname of the exposure")
     mjd: Mapped[float] = mapped_column(Double, comment="Time of the value, MJD", info={"unit": "d"})
     segment: Mapped[str | None] = mapped_column(comment="FUVA, FUVB or NUV")
@@ -106,7 +134,9 @@ class MonitorValue(Base):
     quantity: Mapped[str] = mapped_column(comment="Name of the quantity")
     value: Mapped[float] = mapped_column(Double, comment="Value, in the unit of its quantity")
     error: Mapped[float | None] = mapped_column(Double, comment="One-sigma error, in the same unit")
-    outlier: Mapped[bool] = mapped_column(default=False, comment="An outlier rule of the monitor hit it")
+    outlier: Mapped[bool] = mapped_column(
+        default=False, comment="An outlier rule of the monitor hit it"
+    )
 
 
 class MonitorFigure(Base):
@@ -118,16 +148,22 @@ class MonitorFigure(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     monitor: Mapped[str]
     name: Mapped[str]
-    run_id: Mapped[int] = mapped_column(ForeignKey("monitor_runs.id", ondelete="CASCADE"), index=True)
+    run_id: Mapped[int] = mapped_column(
+        ForeignKey("monitor_runs.id", ondelete="CASCADE"), index=True
+    )
     position: Mapped[int] = mapped_column(comment="Place on the page")
     title: Mapped[str]
     caption: Mapped[str]
-    content: Mapped[dict[str, Any]] = mapped_column(comment="Description of the figure (services.monitor.figures)")
+    content: Mapped[dict[str, Any]] = mapped_column(
+        comment="Description of the figure (services.monitor.figures)"
+    )
     plotly: Mapped[bytes | None] = mapped_column(LargeBinary, comment="Plotly JSON, gzipped")
 
 
 class MonitorPart(Base):
-    """What a monitor found in a part of its inputs, kept so that later runs compute only the parts that changed."""
+    """What a monitor found in a part of its inputs, kept so that later runs compute only the parts
+    that changed.
+    """
 
     __tablename__ = "monitor_parts"
     __table_args__ = (UniqueConstraint("monitor", "key"),)
@@ -138,7 +174,9 @@ class MonitorPart(Base):
     inputs: Mapped[str] = mapped_column(comment="Digest of the inputs that it reflects")
     content: Mapped[dict[str, Any]] = mapped_column(comment="What was found")
     tables: Mapped[bytes | None] = mapped_column(
-        LargeBinary, comment="Tables that were found: for each a stream of Arrow, which has its name as metadata"
+        LargeBinary,
+        comment="Tables that were found: for each a stream of Arrow, which has its name as "
+        "metadata",
     )
 
 
@@ -150,7 +188,9 @@ class Artifact(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     monitor: Mapped[str] = mapped_column(index=True)
-    run_id: Mapped[int] = mapped_column(ForeignKey("monitor_runs.id", ondelete="CASCADE"), index=True)
+    run_id: Mapped[int] = mapped_column(
+        ForeignKey("monitor_runs.id", ondelete="CASCADE"), index=True
+    )
     kind: Mapped[str] = mapped_column(comment="Kind of file, e.g. GSAGTAB or gain map")
     path: Mapped[str] = mapped_column(comment="Folder in the store")
     name: Mapped[str]
@@ -168,16 +208,28 @@ class Alert(Base):
 
     __tablename__ = "alerts"
     __table_args__ = (
-        Index("ix_alerts_unresolved", "monitor", "key", unique=True, postgresql_where=text("state <> 'resolved'")),
+        Index(
+            "ix_alerts_unresolved",
+            "monitor",
+            "key",
+            unique=True,
+            postgresql_where=text("state <> 'resolved'"),
+        ),
         Index("ix_alerts_state_id", "state", "id"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    monitor: Mapped[str] = mapped_column(comment="Monitor, or operations where it is about the system itself")
-    run_id: Mapped[int | None] = mapped_column(
-        ForeignKey("monitor_runs.id", ondelete="CASCADE"), index=True, comment="Run of the monitor that found it last"
+    monitor: Mapped[str] = mapped_column(
+        comment="Monitor, or operations where it is about the system itself"
     )
-    key: Mapped[str] = mapped_column(comment="Rule, configuration and rootname: the same finding is one alert")
+    run_id: Mapped[int | None] = mapped_column(
+        ForeignKey("monitor_runs.id", ondelete="CASCADE"),
+        index=True,
+        comment="Run of the monitor that found it last",
+    )
+    key: Mapped[str] = mapped_column(
+        comment="Rule, configuration and rootname: the same finding is one alert"
+    )
     rule: Mapped[str] = mapped_column(comment="The rule in words")
     severity: Mapped[Severity] = mapped_column(_enum(Severity))
     message: Mapped[str]
@@ -200,15 +252,25 @@ class Subscription(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     channel: Mapped[str] = mapped_column(comment="webhook or email")
     target: Mapped[str] = mapped_column(comment="URL or address")
-    secret: Mapped[str | None] = mapped_column(comment="Key of the signature of a webhook's payload")
-    monitor: Mapped[str | None] = mapped_column(comment="Name of the monitor; all of them where empty")
+    secret: Mapped[str | None] = mapped_column(
+        comment="Key of the signature of a webhook's payload"
+    )
+    monitor: Mapped[str | None] = mapped_column(
+        comment="Name of the monitor; all of them where empty"
+    )
     subject: Mapped[str] = mapped_column(comment="alerts or results")
-    severity: Mapped[Severity] = mapped_column(_enum(Severity), comment="Least grave alert that is delivered")
+    severity: Mapped[Severity] = mapped_column(
+        _enum(Severity), comment="Least grave alert that is delivered"
+    )
     created_by: Mapped[str] = mapped_column(comment="Name of the token")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    failures: Mapped[int] = mapped_column(default=0, server_default="0", comment="Failed attempts in succession")
+    failures: Mapped[int] = mapped_column(
+        default=0, server_default="0", comment="Failed attempts in succession"
+    )
     last_error: Mapped[str | None] = mapped_column(comment="Why an attempt failed last")
-    disabled_at: Mapped[datetime | None] = mapped_column(comment="When it was disabled, having failed too often")
+    disabled_at: Mapped[datetime | None] = mapped_column(
+        comment="When it was disabled, having failed too often"
+    )
 
 
 class Delivery(Base):

@@ -4,7 +4,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Enum, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Enum,
+    ForeignKey,
+    Index,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.base import Base
@@ -68,7 +77,9 @@ def _values(enum: type[StrEnum]) -> list[str]:
 
 
 def _enum(enum: type[StrEnum]) -> Enum:
-    return Enum(enum, native_enum=False, length=20, values_callable=_values, create_constraint=False)
+    return Enum(
+        enum, native_enum=False, length=20, values_callable=_values, create_constraint=False
+    )
 
 
 class Dataset(Base):
@@ -78,20 +89,33 @@ class Dataset(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     rootname: Mapped[str] = mapped_column(
-        unique=True, comment="Rootname, lower case; of an association or a file by itself its own name"
+        unique=True,
+        comment="Rootname, lower case; of an association or a file by itself its own name",
     )
     kind: Mapped[str] = mapped_column(comment="association, exposure or acquisition")
-    state: Mapped[DatasetState] = mapped_column(_enum(DatasetState), default=DatasetState.DISCOVERED, index=True)
+    state: Mapped[DatasetState] = mapped_column(
+        _enum(DatasetState), default=DatasetState.DISCOVERED, index=True
+    )
     reason: Mapped[str | None] = mapped_column(comment="Why it was skipped or failed")
     failed_stage: Mapped[str | None]
     error_kind: Mapped[str | None]
-    members: Mapped[list[Any]] = mapped_column(default=list, comment="Rootnames of the association's exposures")
-    companions: Mapped[list[Any]] = mapped_column(default=list, comment="Acquisitions of the same visit")
-    missing: Mapped[list[Any]] = mapped_column(default=list, comment="Names of files that belong but are not there")
-    left_aside: Mapped[dict[str, Any]] = mapped_column(
-        default=dict, server_default="{}", comment="Exposures and files that look like its own and are not, and why"
+    members: Mapped[list[Any]] = mapped_column(
+        default=list, comment="Rootnames of the association's exposures"
     )
-    forced: Mapped[bool] = mapped_column(default=False, comment="An operator let it through incomplete")
+    companions: Mapped[list[Any]] = mapped_column(
+        default=list, comment="Acquisitions of the same visit"
+    )
+    missing: Mapped[list[Any]] = mapped_column(
+        default=list, comment="Names of files that belong but are not there"
+    )
+    left_aside: Mapped[dict[str, Any]] = mapped_column(
+        default=dict,
+        server_default="{}",
+        comment="Exposures and files that look like its own and are not, and why",
+    )
+    forced: Mapped[bool] = mapped_column(
+        default=False, comment="An operator let it through incomplete"
+    )
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
 
@@ -107,13 +131,25 @@ class SourceFile(Base):
     stem: Mapped[str] = mapped_column(comment="Canonical file name up to .fits")
     url: Mapped[str]
     name: Mapped[str] = mapped_column(comment="Canonical file name")
-    identity: Mapped[str] = mapped_column(comment="Changes when the file changes (size, time or ETag)")
+    identity: Mapped[str] = mapped_column(
+        comment="Changes when the file changes (size, time or ETag)"
+    )
     size: Mapped[int] = mapped_column(BigInteger)
-    modified: Mapped[float | None] = mapped_column(comment="Time of its last change", info={"unit": "s since 1970"})
-    facts: Mapped[dict[str, Any]] = mapped_column(default=dict, comment="What grouping needs of its header")
-    dataset: Mapped[str | None] = mapped_column(index=True, comment="Rootname of the dataset it belongs to")
-    fetched_identity: Mapped[str | None] = mapped_column(comment="Identity of the version that is in the store")
-    file_id: Mapped[int | None] = mapped_column(ForeignKey("files.id", ondelete="SET NULL"), comment="That version")
+    modified: Mapped[float | None] = mapped_column(
+        comment="Time of its last change", info={"unit": "s since 1970"}
+    )
+    facts: Mapped[dict[str, Any]] = mapped_column(
+        default=dict, comment="What grouping needs of its header"
+    )
+    dataset: Mapped[str | None] = mapped_column(
+        index=True, comment="Rootname of the dataset it belongs to"
+    )
+    fetched_identity: Mapped[str | None] = mapped_column(
+        comment="Identity of the version that is in the store"
+    )
+    file_id: Mapped[int | None] = mapped_column(
+        ForeignKey("files.id", ondelete="SET NULL"), comment="That version"
+    )
 
 
 class Scan(Base):
@@ -129,37 +165,58 @@ class Scan(Base):
     changed: Mapped[int]
     datasets: Mapped[int]
     left_aside: Mapped[dict[str, Any]] = mapped_column(
-        default=dict, server_default="{}", comment="Files in no dataset: their number and some names, by the reason"
+        default=dict,
+        server_default="{}",
+        comment="Files in no dataset: their number and some names, by the reason",
     )
 
 
 class Run(Base):
-    """One run of CalCOS, good or failed: everything it depended on, and what it cost; or what the archive made."""
+    """One run of CalCOS, good or failed: everything it depended on, and what it cost.
+
+    Or what the archive made.
+    """
 
     __tablename__ = "runs"
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"), index=True)
+    dataset_id: Mapped[int] = mapped_column(
+        ForeignKey("datasets.id", ondelete="CASCADE"), index=True
+    )
     job_id: Mapped[int | None] = mapped_column(
-        ForeignKey("jobs.id", ondelete="CASCADE"), index=True, comment="Null for products that somebody added"
+        ForeignKey("jobs.id", ondelete="CASCADE"),
+        index=True,
+        comment="Null for products that somebody added",
     )
     attempt: Mapped[int] = mapped_column(comment="Number of the job's attempt that it belongs to")
     kind: Mapped[str] = mapped_column(
-        default="calcos", comment="calcos: a run here; archive: products as the archive hands them out"
+        default="calcos",
+        comment="calcos: a run here; archive: products as the archive hands them out",
     )
     provenance: Mapped[dict[str, Any]] = mapped_column(
-        default=dict, comment="Of the archive's products: file name to what its header says of how it was made"
+        default=dict,
+        comment="Of the archive's products: file name to what its header says of how it was made",
     )
-    current: Mapped[bool] = mapped_column(default=True, comment="Its products are the ones readers see")
-    path: Mapped[str | None] = mapped_column(comment="Folder of the products in the store; null for a failed run")
+    current: Mapped[bool] = mapped_column(
+        default=True, comment="Its products are the ones readers see"
+    )
+    path: Mapped[str | None] = mapped_column(
+        comment="Folder of the products in the store; null for a failed run"
+    )
     calcos_version: Mapped[str]
     inputs: Mapped[dict[str, Any]] = mapped_column(comment="Input file name to SHA-256")
-    references: Mapped[dict[str, Any]] = mapped_column(comment="Reference file name to keyword and SHA-256")
+    references: Mapped[dict[str, Any]] = mapped_column(
+        comment="Reference file name to keyword and SHA-256"
+    )
     switches: Mapped[dict[str, Any]] = mapped_column(comment="Raw file name to switches")
     randseeds: Mapped[dict[str, Any]] = mapped_column(comment="Raw file name to RANDSEED")
     accepted_missing: Mapped[list[Any]] = mapped_column(default=list)
-    warnings: Mapped[list[Any]] = mapped_column(default=list, comment="Where the run is not what its headers say")
-    exit_status: Mapped[int | None] = mapped_column(comment="What CalCOS returned; null if it did not return")
+    warnings: Mapped[list[Any]] = mapped_column(
+        default=list, comment="Where the run is not what its headers say"
+    )
+    exit_status: Mapped[int | None] = mapped_column(
+        comment="What CalCOS returned; null if it did not return"
+    )
     signal: Mapped[str | None] = mapped_column(comment="Signal that ended it")
     error: Mapped[str | None] = mapped_column(comment="Why it failed; null for a good run")
     wall_seconds: Mapped[float]
@@ -175,30 +232,48 @@ class File(Base):
     __tablename__ = "files"
     __table_args__ = (
         UniqueConstraint("path", "name"),
-        Index("ix_files_current_name", "dataset_id", "name", unique=True, postgresql_where=text("current")),
+        Index(
+            "ix_files_current_name",
+            "dataset_id",
+            "name",
+            unique=True,
+            postgresql_where=text("current"),
+        ),
         Index("ix_files_shown", "rootname", "suffix", unique=True, postgresql_where=text("shown")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"), index=True)
-    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    dataset_id: Mapped[int] = mapped_column(
+        ForeignKey("datasets.id", ondelete="CASCADE"), index=True
+    )
+    run_id: Mapped[int | None] = mapped_column(
+        ForeignKey("runs.id", ondelete="CASCADE"), index=True
+    )
     origin: Mapped[str] = mapped_column(
         comment="raw, product, or extra: what a recalibration leaves beside its products"
     )
     path: Mapped[str] = mapped_column(comment="Folder in the store")
     name: Mapped[str] = mapped_column(comment="File name")
-    rootname: Mapped[str | None] = mapped_column(index=True, comment="Rootname, when the name starts with one")
+    rootname: Mapped[str | None] = mapped_column(
+        index=True, comment="Rootname, when the name starts with one"
+    )
     suffix: Mapped[str] = mapped_column(comment="Kind of file, e.g. rawtag_a")
-    size: Mapped[int] = mapped_column(BigInteger, comment="Size in the store", info={"unit": "byte"})
+    size: Mapped[int] = mapped_column(
+        BigInteger, comment="Size in the store", info={"unit": "byte"}
+    )
     sha256: Mapped[str] = mapped_column(comment="Checksum of the stored bytes")
     current: Mapped[bool] = mapped_column(default=True, comment="Newest version of this name")
     shown: Mapped[bool] = mapped_column(
-        default=False, comment="Science rows of this file are the ones readers see: of each rootname one file of a kind"
+        default=False,
+        comment="Science rows of this file are the ones readers see: of each rootname one file of "
+        "a kind",
     )
     verified_at: Mapped[datetime | None] = mapped_column(
         comment="When its bytes in the store were last as they must be"
     )
-    ingested_at: Mapped[datetime | None] = mapped_column(comment="When its science rows were last written by a job")
+    ingested_at: Mapped[datetime | None] = mapped_column(
+        comment="When its science rows were last written by a job"
+    )
     problems: Mapped[list[Any]] = mapped_column(
         default=list, comment="What could not be read of it when its science rows were written"
     )
@@ -206,11 +281,15 @@ class File(Base):
 
 
 class Job(Base):
-    """Work that somebody must do: one row per stage and unit of work, on a dataset or on a monitor."""
+    """Work that somebody must do: one row per stage and unit of work, on a dataset or on a
+    monitor.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (
-        UniqueConstraint("stage", "dataset_id", "monitor", "fingerprint", postgresql_nulls_not_distinct=True),
+        UniqueConstraint(
+            "stage", "dataset_id", "monitor", "fingerprint", postgresql_nulls_not_distinct=True
+        ),
         CheckConstraint("num_nonnulls(dataset_id, monitor) = 1", name="one_subject"),
         Index("ix_jobs_due", "queue", "not_before", postgresql_where=text("state = 'queued'")),
         Index("ix_jobs_lease", "lease_until", postgresql_where=text("state = 'running'")),
@@ -219,20 +298,25 @@ class Job(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     stage: Mapped[Stage] = mapped_column(_enum(Stage))
-    dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"), index=True)
+    dataset_id: Mapped[int | None] = mapped_column(
+        ForeignKey("datasets.id", ondelete="CASCADE"), index=True
+    )
     monitor: Mapped[str | None] = mapped_column(
         comment="Name of the monitor, where the work is on none of the datasets"
     )
     fingerprint: Mapped[str] = mapped_column(comment="Hash of everything the result depends on")
     queue: Mapped[str]
     trace: Mapped[str] = mapped_column(
-        default=current_trace, comment="Shared with the jobs that it comes from and those that it causes"
+        default=current_trace,
+        comment="Shared with the jobs that it comes from and those that it causes",
     )
     payload: Mapped[dict[str, Any]] = mapped_column(default=dict)
     state: Mapped[JobState] = mapped_column(_enum(JobState), default=JobState.QUEUED)
     attempts: Mapped[int] = mapped_column(default=0)
     not_before: Mapped[datetime] = mapped_column(server_default=func.now())
-    sent_at: Mapped[datetime | None] = mapped_column(comment="When its message last went to the queue")
+    sent_at: Mapped[datetime | None] = mapped_column(
+        comment="When its message last went to the queue"
+    )
     lease_until: Mapped[datetime | None]
     worker: Mapped[str | None]
     error_kind: Mapped[str | None]
@@ -286,5 +370,7 @@ class Worker(Base):
     name: Mapped[str] = mapped_column(primary_key=True, comment="Name of the process among all")
     service: Mapped[str] = mapped_column(comment="Service that it belongs to")
     seen_at: Mapped[datetime] = mapped_column(comment="When it last signed")
-    paused: Mapped[str | None] = mapped_column(comment="Trouble of its environment, for which it takes no jobs")
+    paused: Mapped[str | None] = mapped_column(
+        comment="Trouble of its environment, for which it takes no jobs"
+    )
     fault: Mapped[str | None] = mapped_column(comment="Why it cannot take jobs")

@@ -11,7 +11,10 @@ __all__ = ["UploadedReference"]
 
 
 class UploadedReference(Base):
-    """A reference file in the store, with where it comes from; neither it nor its name ever changes."""
+    """A reference file in the store, with where it comes from.
+
+    Neither it nor its name ever changes.
+    """
 
     __tablename__ = "uploaded_references"
 

@@ -1,4 +1,6 @@
-"""Re-populations of the science tables: what was asked for, which batches are done, which files could not be read."""
+"""Re-populations of the science tables: what was asked for, which batches are done, which files
+could not be read.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -20,7 +22,9 @@ class Repopulation(Base):
     tables: Mapped[list[Any]] = mapped_column(comment="Names of the tables that are filled")
     revision: Mapped[str] = mapped_column(comment="Revision of the schema that they are filled for")
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    finished_at: Mapped[datetime | None] = mapped_column(comment="When readers began to see the new content")
+    finished_at: Mapped[datetime | None] = mapped_column(
+        comment="When readers began to see the new content"
+    )
     datasets: Mapped[int]
 
 
@@ -30,7 +34,12 @@ class RepopulationBatch(Base):
     __tablename__ = "repopulation_batches"
     __table_args__ = (
         UniqueConstraint("repopulation_id", "first_dataset"),
-        Index("ix_repopulation_batches_open", "repopulation_id", "id", postgresql_where=text("finished_at IS NULL")),
+        Index(
+            "ix_repopulation_batches_open",
+            "repopulation_id",
+            "id",
+            postgresql_where=text("finished_at IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
@@ -49,6 +58,8 @@ class RepopulationFault(Base):
     __tablename__ = "repopulation_faults"
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    repopulation_id: Mapped[int] = mapped_column(ForeignKey("repopulations.id", ondelete="CASCADE"), index=True)
+    repopulation_id: Mapped[int] = mapped_column(
+        ForeignKey("repopulations.id", ondelete="CASCADE"), index=True
+    )
     file_id: Mapped[int] = mapped_column(ForeignKey("files.id", ondelete="CASCADE"), index=True)
     error: Mapped[str]

@@ -46,8 +46,13 @@ def cosmo(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cosmo]:
 
 async def _newest(database: Database) -> dict[str, str]:
     async with database.session() as session:
-        query = select(ScheduledExposure.exposure, ScheduledExposure.report).where(ScheduledExposure.preferred)
-        return {exposure or "": report or "" for exposure, report in (await session.execute(query)).all()}
+        query = select(ScheduledExposure.exposure, ScheduledExposure.report).where(
+            ScheduledExposure.preferred
+        )
+        return {
+            exposure or "": report or ""
+            for exposure, report in (await session.execute(query)).all()
+        }
 
 
 @pytest.mark.parametrize("order", [("181137b3", "181137b4"), ("181137b4", "181137b3")])
@@ -66,9 +71,16 @@ async def test_newest_schedule_wins_in_any_order(
     assert set((await _newest(archive.database)).values()) == {"181137b3"}
 
 
-async def test_bad_files_do_not_keep_others_out(archive: Archive, cosmo: Cosmo, data_dir: Path, tmp_path: Path) -> None:
-    """Files that are refused leave nothing; of what is odd in others the rest is there, and said."""
-    odd, titleless, other = (tmp_path / name for name in ("111078a6.txt", "181137b5.txt", "pyproject.toml"))
+async def test_bad_files_do_not_keep_others_out(
+    archive: Archive, cosmo: Cosmo, data_dir: Path, tmp_path: Path
+) -> None:
+    """Files that are refused leave nothing.
+
+    Of what is odd in others the rest is there, and said.
+    """
+    odd, titleless, other = (
+        tmp_path / name for name in ("111078a6.txt", "181137b5.txt", "pyproject.toml")
+    )
     shutil.copy(data_dir / "sms" / "bad_111078a6.txt", odd)
     shutil.copy(data_dir / "sms" / "181137b4.txt", titleless)
     other.write_text("[project]\n")
@@ -108,9 +120,14 @@ async def test_without_postgres_it_says_what_to_start(
     for command in (("add", "orbital_info.json"), ("repopulate",)):
         monkeypatch.setenv("COSMO_DATABASE_URL", "postgresql+asyncpg://cosmo@127.0.0.1:1/cosmo")
         get_settings.cache_clear()
-        with pytest.raises(PermanentError, match="no Postgres answers at COSMO_DATABASE_URL: run `cosmo up"):
+        with pytest.raises(
+            PermanentError, match="no Postgres answers at COSMO_DATABASE_URL: run `cosmo up"
+        ):
             await cosmo(*command)
         monkeypatch.delenv("COSMO_DATABASE_URL")
         get_settings.cache_clear()
-        with pytest.raises(PermanentError, match="no Postgres answers at nowhere: run `cosmo up --data-dir nowhere`"):
+        with pytest.raises(
+            PermanentError,
+            match="no Postgres answers at nowhere: run `cosmo up --data-dir nowhere`",
+        ):
             await cosmo(*command, "--data-dir", "nowhere")

@@ -28,7 +28,13 @@ class _Ending:
         return {"jobs": {"done": 1} if self._ended() else {"running": 1}}
 
     def datasets(self) -> list[dict[str, Any]]:
-        return [{"rootname": "ldfd01010", "kind": "association", "state": "ingested" if self._ended() else "ingesting"}]
+        return [
+            {
+                "rootname": "ldfd01010",
+                "kind": "association",
+                "state": "ingested" if self._ended() else "ingesting",
+            }
+        ]
 
 
 @pytest.mark.parametrize("away", [0, 3])
@@ -42,7 +48,9 @@ def test_what_is_reported_is_the_end(monkeypatch: pytest.MonkeyPatch, away: int)
 
 def test_what_is_left_aside_is_said_with_its_number_and_names() -> None:
     aside = {"calibrated products": [f"file:///raw/l{number}_x1d.fits" for number in range(4)]}
-    lines = list(machine._described(ScanResult(3, 1, 1, {"file:///raw/locked": "permission denied"}, aside)))
+    lines = list(
+        machine._described(ScanResult(3, 1, 1, {"file:///raw/locked": "permission denied"}, aside))
+    )
     assert lines == [
         "3 files, 1 new or changed, 1 datasets",
         "cannot be read: file:///raw/locked (permission denied)",

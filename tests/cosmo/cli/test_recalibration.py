@@ -13,7 +13,11 @@ from shared.errors import PermanentError
     ("text", "arguments", "reason"),
     [
         ("switches:\n", ["--omit", "FLATCORR"], "switches should be keys with values, not None"),
-        ("members: [ldfd01vnq]\n", ["--drop", "ldfd01vnq"], "members should be keys with values, not"),
+        (
+            "members: [ldfd01vnq]\n",
+            ["--drop", "ldfd01vnq"],
+            "members should be keys with values, not",
+        ),
         ("keywords: {XTRCTALG: [\n", [], "cannot be read as JSON or YAML"),
         ("- XTRCTALG\n", [], "a recipe is a mapping of keys to values"),
         ("{}", ["--set", "XTRCTALG"], "give KEYWORD=VALUE"),
@@ -24,10 +28,14 @@ from shared.errors import PermanentError
         ("{}", ["--omit", "FLATCOR"], "FLATCOR: not among the calibration switches"),
     ],
 )
-def test_what_cannot_be_a_recipe_is_refused(tmp_path: Path, text: str, arguments: list[str], reason: str) -> None:
+def test_what_cannot_be_a_recipe_is_refused(
+    tmp_path: Path, text: str, arguments: list[str], reason: str
+) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(text)
-    result = CliRunner().invoke(app, ["recalibrate", "ldfd01010", "--recipe", str(recipe), *arguments])
+    result = CliRunner().invoke(
+        app, ["recalibrate", "ldfd01010", "--recipe", str(recipe), *arguments]
+    )
     assert isinstance(result.exception, PermanentError)
     with pytest.raises(PermanentError, match=reason):
         raise result.exception

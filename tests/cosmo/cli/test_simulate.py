@@ -13,7 +13,9 @@ RUNNER = CliRunner()
 
 
 def _mission(folder: Path, *options: str) -> None:
-    RUNNER.invoke(app, ["simulate", "mission", "--out", str(folder), *options], catch_exceptions=False)
+    RUNNER.invoke(
+        app, ["simulate", "mission", "--out", str(folder), *options], catch_exceptions=False
+    )
 
 
 def test_mission(tmp_path: Path) -> None:
@@ -34,13 +36,21 @@ def test_mission(tmp_path: Path) -> None:
     assert (truth["mission"]["seed"], truth["mission"]["start"]) == (7, 58119.0)
     assert {visit["routine"] for visit in truth["visits"]} == {"nuv-dark"}
     assert min(found["detectors"]["NUV"]["events"] for found in truth["exposures"]) == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"data", "references", "crds", "sms", "truth.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "data",
+        "references",
+        "crds",
+        "sms",
+        "truth.json",
+    }
 
 
 def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match="starts after MJD"):
         _mission(tmp_path / "new", "--start", "1999-01-01")
-    with pytest.raises(PermanentError, match="no exposure of this mission can have the fault burst"):
+    with pytest.raises(
+        PermanentError, match="no exposure of this mission can have the fault burst"
+    ):
         _mission(tmp_path / "new", "--routine", "nuv-dark", "--fault", "burst")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()

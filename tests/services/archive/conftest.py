@@ -45,7 +45,9 @@ def serve() -> Iterator[Callable[[Path], FileServer]]:
             settings = FileServer()
             handler = partial(_Handler, settings, directory=str(folder))
             server = stack.enter_context(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
-            threading.Thread(target=partial(server.serve_forever, poll_interval=0.05), daemon=True).start()
+            threading.Thread(
+                target=partial(server.serve_forever, poll_interval=0.05), daemon=True
+            ).start()
             stack.callback(server.shutdown)
             settings.url = f"http://127.0.0.1:{server.server_port}"
             return settings

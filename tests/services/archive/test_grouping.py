@@ -131,7 +131,8 @@ def _switch_off(rows: fits.FITS_rec) -> fits.FITS_rec:
 
 
 @pytest.mark.parametrize(
-    ("edit", "reason"), [(_switch_off, "MEMPRSNT"), (lambda rows: rows[[0, 1, 2, 4]], "does not list it")]
+    ("edit", "reason"),
+    [(_switch_off, "MEMPRSNT"), (lambda rows: rows[[0, 1, 2, 4]], "does not list it")],
 )
 @pytest.mark.parametrize("there", [True, False])
 def test_exposure_that_the_table_leaves_out(
@@ -172,7 +173,9 @@ def test_row_added_by_hand_brings_an_exposure_of_another_visit_in(folder: Path) 
     found = _listings(folder.parent)
     assert set(found) == {"ldfd01010", "ldfd01vlq"}
     assert found["ldfd01010"].members[-1] == "lxxx01abq"
-    assert {"lxxx01abq_rawtag_a", "lxxx01abq_spt"} <= {file.stem for file in found["ldfd01010"].files}
+    assert {"lxxx01abq_rawtag_a", "lxxx01abq_spt"} <= {
+        file.stem for file in found["ldfd01010"].files
+    }
     assert found["ldfd01010"].missing == []
 
 
@@ -191,7 +194,9 @@ def test_names_in_upper_case_and_with_other_endings(folder: Path) -> None:
         path.rename(folder / path.name.upper())
     found = _listings(folder)
     for rootname, listing in expected.items():
-        assert [file.name for file in found[rootname].files] == [file.name for file in listing.files]
+        assert [file.name for file in found[rootname].files] == [
+            file.name for file in listing.files
+        ]
         assert (found[rootname].members, found[rootname].missing) == (listing.members, [])
 
 
@@ -225,7 +230,11 @@ def test_support_files_without_raw_data_are_a_dataset(folder: Path) -> None:
     grouping = _grouping(folder)
     (found,) = [listing for listing in grouping.datasets if listing.rootname == "ldfd01vlq"]
     assert (found.kind, found.missing) == ("products", [])
-    assert {file.stem for file in found.files} == {"ldfd01vlq_spt", "ldfd01vlj_jit", "ldfd01vlj_jif"}
+    assert {file.stem for file in found.files} == {
+        "ldfd01vlq_spt",
+        "ldfd01vlj_jit",
+        "ldfd01vlj_jif",
+    }
     assert {file.stem for file in grouping.orphans} == {"lxxx01abq_pha_a"}
 
 
@@ -266,7 +275,14 @@ def _file(name: str) -> SourceFile:
 
 
 def test_jitter_finds_its_exposure_whatever_its_last_letter() -> None:
-    names = ["ldfd01vnr_rawtag", "ldfd01vnr_spt", "ldfd01vnj_jit", "ldfd01vnj_jif", "ldfd01vpq_rawtag", "ldfd01vpj_jit"]
+    names = [
+        "ldfd01vnr_rawtag",
+        "ldfd01vnr_spt",
+        "ldfd01vnj_jit",
+        "ldfd01vnj_jif",
+        "ldfd01vpq_rawtag",
+        "ldfd01vpj_jit",
+    ]
     listings = group([_file(name) for name in names], dict.fromkeys(names, Facts())).datasets
     found = {listing.rootname: listing for listing in listings}
     assert {file.stem for file in found["ldfd01vnr"].files} == set(names[:4])
@@ -274,8 +290,17 @@ def test_jitter_finds_its_exposure_whatever_its_last_letter() -> None:
 
 
 def test_jitter_of_a_member_without_other_files() -> None:
-    names = ["ldfd01010_asn", "ldfd01vns_rawtag", "ldfd01vns_spt", "ldfd01vpr_spt", "ldfd01vpj_jit", "ldfd01010_jit"]
-    table = Association("ldfd01010_asn.fits", (Row("ldfd01vns", "EXP-FP", True), Row("ldfd01vpr", "EXP-FP", True)))
+    names = [
+        "ldfd01010_asn",
+        "ldfd01vns_rawtag",
+        "ldfd01vns_spt",
+        "ldfd01vpr_spt",
+        "ldfd01vpj_jit",
+        "ldfd01010_jit",
+    ]
+    table = Association(
+        "ldfd01010_asn.fits", (Row("ldfd01vns", "EXP-FP", True), Row("ldfd01vpr", "EXP-FP", True))
+    )
     facts = {**dict.fromkeys(names, Facts()), "ldfd01010_asn": Facts(association=table)}
     (found,) = group([_file(name) for name in names], facts).datasets
     assert {file.stem for file in found.files} == set(names)
@@ -294,13 +319,20 @@ def test_products_in_the_source_belong_to_the_dataset_of_their_exposures(data_di
     products = [file for file in found["ldfd01010"].files if is_product(parse_name(file.name))]
     assert (len(found["ldfd01010"].files), len(products)) == (21, 10)
     assert {name: listing.kind for name, listing in found.items()} == {
-        "ldfd01010": "association", "ldfd01vlq": "acquisition",
-    }  # fmt: skip
+        "ldfd01010": "association",
+        "ldfd01vlq": "acquisition",
+    }
     assert "ldfd01vlq_trl" in {file.stem for file in found["ldfd01vlq"].files}
 
 
 def test_facts_of_an_earlier_version_are_not_final() -> None:
-    earlier = {"members": [], "asn_id": "ldfd01010", "segment": "FUVA", "acquisitions": [], "error": ""}
+    earlier = {
+        "members": [],
+        "asn_id": "ldfd01010",
+        "segment": "FUVA",
+        "acquisitions": [],
+        "error": "",
+    }
     assert not Facts.from_dict(earlier).final
     assert Facts.from_dict(earlier).asn_id == "ldfd01010"
     assert Facts.from_dict(Facts(segments=["FUVA"]).to_dict()) == Facts(segments=["FUVA"])

@@ -1,4 +1,6 @@
-"""Scans and fetches, on a real Postgres, a real broker and a real association cut down to one exposure."""
+"""Scans and fetches, on a real Postgres, a real broker and a real association cut down to one
+exposure.
+"""
 
 import asyncio
 import contextlib
@@ -21,7 +23,16 @@ from services.archive.scan import ScanResult, scan
 from services.archive.sources import open_source
 from shared.broker import Messenger, make_broker
 from shared.database.engine import Database
-from shared.database.models.operations import Dataset, Event, File, Job, JobState, Scan, SourceFile, Stage
+from shared.database.models.operations import (
+    Dataset,
+    Event,
+    File,
+    Job,
+    JobState,
+    Scan,
+    SourceFile,
+    Stage,
+)
 from shared.errors import TransientError
 from shared.jobs import operations
 from shared.jobs.events import Outbox
@@ -48,10 +59,16 @@ class Archive:
 
     async def scan(self) -> ScanResult:
         """Look at the source, and do every fetch job that is due."""
-        result = await scan(self.database, open_source(self.url), Outbox(), self.references, self.bulk_above)
+        result = await scan(
+            self.database, open_source(self.url), Outbox(), self.references, self.bulk_above
+        )
         service = FetchService(self.database, Store(self.store.as_uri()), CalibratorSettings())
         runner = JobRunner(
-            self.database, self.messenger, JobSettings(max_attempts=1), {Stage.FETCH: service.fetch}, "tester"
+            self.database,
+            self.messenger,
+            JobSettings(max_attempts=1),
+            {Stage.FETCH: service.fetch},
+            "tester",
         )
         for job in await self.jobs(Stage.FETCH):
             if job.state is JobState.QUEUED:
@@ -60,16 +77,24 @@ class Archive:
 
     async def dataset(self, rootname: str = "ldfd01010") -> Dataset:
         async with self.database.session() as session:
-            return (await session.execute(select(Dataset).where(Dataset.rootname == rootname))).scalar_one()
+            return (
+                await session.execute(select(Dataset).where(Dataset.rootname == rootname))
+            ).scalar_one()
 
     async def jobs(self, stage: Stage) -> list[Job]:
         async with self.database.session() as session:
-            return list((await session.execute(select(Job).where(Job.stage == stage).order_by(Job.id))).scalars())
+            return list(
+                (
+                    await session.execute(select(Job).where(Job.stage == stage).order_by(Job.id))
+                ).scalars()
+            )
 
     async def events(self, name: str) -> list[dict[str, Any]]:
         """List the details of the events of a name."""
         async with self.database.session() as session:
-            rows = await session.execute(select(Event.detail).where(Event.name == name).order_by(Event.id))
+            rows = await session.execute(
+                select(Event.detail).where(Event.name == name).order_by(Event.id)
+            )
             return list(rows.scalars())
 
     async def current(self, rootname: str = "ldfd01010") -> set[str]:
@@ -88,7 +113,9 @@ class Archive:
 
 
 @pytest.fixture
-async def archive(database: Database, valkey: EmbeddedValkey, data_dir: Path, tmp_path: Path) -> AsyncIterator[Archive]:
+async def archive(
+    database: Database, valkey: EmbeddedValkey, data_dir: Path, tmp_path: Path
+) -> AsyncIterator[Archive]:
     raw, folder = data_dir / "ldfd01010" / "raw", tmp_path / "source"
     (folder / "visit").mkdir(parents=True)
     for name in (_RAW, _SPT, _JIT):
@@ -111,7 +138,9 @@ def _write_table(raw: Path, target: Path, **keywords: str) -> None:
 async def test_many_datasets_at_once_are_bulk_work(archive: Archive) -> None:
     archive.bulk_above = 0
     await archive.scan()
-    assert [job.queue for stage in (Stage.FETCH, Stage.CALIBRATE) for job in await archive.jobs(stage)] == [
+    assert [
+        job.queue for stage in (Stage.FETCH, Stage.CALIBRATE) for job in await archive.jobs(stage)
+    ] == [
         "fetch-bulk",
         "calibrate-bulk",
     ]
@@ -178,10 +207,15 @@ async def test_forced_set_records_what_was_let_go(archive: Archive, data_dir: Pa
     dataset = await archive.dataset()
     assert (dataset.missing, dataset.forced) == ([], False)
     assert (await archive.events("dataset.fetched"))[-1]["accepted_missing"] == []
-    assert [job.state for job in await archive.jobs(Stage.CALIBRATE)] == [JobState.SUPERSEDED, JobState.QUEUED]
+    assert [job.state for job in await archive.jobs(Stage.CALIBRATE)] == [
+        JobState.SUPERSEDED,
+        JobState.QUEUED,
+    ]
 
 
-async def test_exposure_of_two_associations_is_fetched_for_both(archive: Archive, data_dir: Path) -> None:
+async def test_exposure_of_two_associations_is_fetched_for_both(
+    archive: Archive, data_dir: Path
+) -> None:
     second = archive.folder / "ldfd01020_asn.fits"
     _write_table(data_dir / "ldfd01010" / "raw", second)
     await archive.scan()
@@ -208,7 +242,9 @@ async def test_vanished_companion_is_no_input_any_more(archive: Archive) -> None
     assert len(await archive.jobs(Stage.CALIBRATE)) == 1
 
 
-async def test_newer_version_is_taken_and_the_choice_recorded(archive: Archive, data_dir: Path) -> None:
+async def test_newer_version_is_taken_and_the_choice_recorded(
+    archive: Archive, data_dir: Path
+) -> None:
     old, new = archive.folder / "a_old", archive.folder / "b_new"
     for folder in (old, new):
         folder.mkdir()
@@ -232,7 +268,9 @@ async def test_newer_version_is_taken_and_the_choice_recorded(archive: Archive, 
     assert list((await archive.dataset()).left_aside) == [(new / _RAW).as_uri()]
 
 
-async def test_equally_new_versions_that_differ_hold_their_dataset_up(archive: Archive, data_dir: Path) -> None:
+async def test_equally_new_versions_that_differ_hold_their_dataset_up(
+    archive: Archive, data_dir: Path
+) -> None:
     visit, other = archive.folder / "visit", archive.folder / "other"
     other.mkdir()
     shutil.copyfile(visit / _SPT, other / _SPT)
@@ -247,7 +285,10 @@ async def test_equally_new_versions_that_differ_hold_their_dataset_up(archive: A
         await archive.scan()
         missing, conflict = (await archive.dataset()).missing
         assert missing == "ldfd01vnq_spt"
-        assert f"{(other / _SPT).as_uri()} and {(visit / _SPT).as_uri()} are equally new and differ" in conflict
+        assert (
+            f"{(other / _SPT).as_uri()} and {(visit / _SPT).as_uri()} are equally new and differ"
+            in conflict
+        )
     assert len(await archive.jobs(Stage.FETCH)) == 1
 
     (other / _SPT).unlink()
@@ -255,7 +296,9 @@ async def test_equally_new_versions_that_differ_hold_their_dataset_up(archive: A
     assert (await archive.dataset()).missing == []
 
 
-async def test_unchanged_versions_are_not_read_again(archive: Archive, serve: Callable[[Path], Any]) -> None:
+async def test_unchanged_versions_are_not_read_again(
+    archive: Archive, serve: Callable[[Path], Any]
+) -> None:
     (archive.folder / "other").mkdir()
     shutil.copyfile(archive.folder / "visit" / _SPT, archive.folder / "other" / _SPT)
     server = serve(archive.folder)
@@ -266,9 +309,17 @@ async def test_unchanged_versions_are_not_read_again(archive: Archive, serve: Ca
     assert (await archive.scan()).unreadable == {}
 
 
-async def test_what_is_left_aside_is_counted_by_its_reason(archive: Archive, data_dir: Path) -> None:
+async def test_what_is_left_aside_is_counted_by_its_reason(
+    archive: Archive, data_dir: Path
+) -> None:
     raw = data_dir / "ldfd01010" / "raw"
-    for name in ("ldfd01vnq_x1d.fits", "ldfd01vnq_rawtag_a (1).fits", "a.zip", "ldfd01vnq_spt.fits.fz", "README.txt"):
+    for name in (
+        "ldfd01vnq_x1d.fits",
+        "ldfd01vnq_rawtag_a (1).fits",
+        "a.zip",
+        "ldfd01vnq_spt.fits.fz",
+        "README.txt",
+    ):
         (archive.folder / name).write_bytes(b"1")
     shutil.copyfile(raw / "ldfd01vrq_spt.fits.gz", archive.folder / "ldfd01vrq_pha_a.fits.gz")
     _write_table(raw, archive.folder / "o6gp01020_asn.fits", INSTRUME="STIS")
@@ -323,13 +374,18 @@ async def test_unreadable_folder_changes_nothing_known_and_the_rest_goes_on(
     assert list(result.unreadable) == [f"{server.url}/visit/"]
     assert (await archive.dataset()).missing == []
     assert await archive.events("dataset.incomplete") == []
-    assert await archive.current("ldfd01vlq") == {"ldfd01vlq_rawacq.fits.gz", "ldfd01vlq_spt.fits.gz"}
+    assert await archive.current("ldfd01vlq") == {
+        "ldfd01vlq_rawacq.fits.gz",
+        "ldfd01vlq_spt.fits.gz",
+    }
     server.locked.clear()
     assert (await archive.scan()).unreadable == {}
     assert len(await archive.jobs(Stage.FETCH)) == 2
 
 
-async def test_file_that_cannot_be_read_is_looked_at_again(archive: Archive, serve: Callable[[Path], Any]) -> None:
+async def test_file_that_cannot_be_read_is_looked_at_again(
+    archive: Archive, serve: Callable[[Path], Any]
+) -> None:
     server = serve(archive.folder)
     archive.url = server.url
     server.locked.add(f"visit/{_RAW}")
@@ -350,9 +406,17 @@ async def test_facts_of_an_earlier_version_are_read_again(archive: Archive) -> N
     path.unlink()
     await archive.scan()
     assert (await archive.dataset()).missing == ["ldfd01vnq_rawtag_b"]
-    earlier = {"members": [], "asn_id": "ldfd01010", "segment": "FUVA", "acquisitions": [], "error": ""}
+    earlier = {
+        "members": [],
+        "asn_id": "ldfd01010",
+        "segment": "FUVA",
+        "acquisitions": [],
+        "error": "",
+    }
     async with archive.database.transaction() as session:
-        await session.execute(update(SourceFile).where(SourceFile.stem == "ldfd01vnq_rawtag_a").values(facts=earlier))
+        await session.execute(
+            update(SourceFile).where(SourceFile.stem == "ldfd01vnq_rawtag_a").values(facts=earlier)
+        )
         await session.execute(update(Dataset).values(missing=[]))
     assert (await archive.scan()).changed == 0
     assert (await archive.dataset()).missing == ["ldfd01vnq_rawtag_b"]
@@ -412,9 +476,16 @@ async def test_changed_reference_is_new_work(archive: Archive, tmp_path: Path) -
         await archive.scan()
         await archive.scan()
     jobs = await archive.jobs(Stage.CALIBRATE)
-    assert [job.state for job in jobs] == [JobState.SUPERSEDED, JobState.SUPERSEDED, JobState.QUEUED]
+    assert [job.state for job in jobs] == [
+        JobState.SUPERSEDED,
+        JobState.SUPERSEDED,
+        JobState.QUEUED,
+    ]
     assert len({job.fingerprint for job in jobs}) == 3
-    fetched = [event["references"][lamp.name.removesuffix(".gz")] for event in await archive.events("dataset.fetched")]
+    fetched = [
+        event["references"][lamp.name.removesuffix(".gz")]
+        for event in await archive.events("dataset.fetched")
+    ]
     assert fetched == [None, *(hashlib.sha256(content).hexdigest() for content in (b"one", b"two"))]
 
     # nothing was copied, and nothing else is done again
@@ -424,5 +495,7 @@ async def test_changed_reference_is_new_work(archive: Archive, tmp_path: Path) -
     # a reference that comes back is the earlier work, done again
     lamp.unlink()
     await archive.scan()
-    (current,) = [job for job in await archive.jobs(Stage.CALIBRATE) if job.state is JobState.QUEUED]
+    (current,) = [
+        job for job in await archive.jobs(Stage.CALIBRATE) if job.state is JobState.QUEUED
+    ]
     assert current.id == first.id

@@ -82,7 +82,12 @@ def _check(url: str, folder: Path, scratch: Path) -> None:
         assert again[file.stem] == file.identity
     facts = {file.stem: read_facts(source, file) for file in listing.files}
     assert facts["ldfd01010_asn"].association is not None
-    assert facts["ldfd01010_asn"].association.members == ("ldfd01vnq", "ldfd01vpq", "ldfd01vrq", "ldfd01vtq")
+    assert facts["ldfd01010_asn"].association.members == (
+        "ldfd01vnq",
+        "ldfd01vpq",
+        "ldfd01vrq",
+        "ldfd01vtq",
+    )
     assert facts["ldfd01vnq_rawtag_a"].segments == ["FUVA"]
 
 
@@ -180,7 +185,11 @@ def test_versions_of_one_size_and_time_differ(folder: Path) -> None:
         (folder / place).mkdir()
         (folder / place / "ldfd01vpq_spt.fits").write_bytes(place.encode())
         os.utime(folder / place / "ldfd01vpq_spt.fits", (1e9, 1e9))
-    found = [file.identity for file in open_source(str(folder)).list().files if file.stem == "ldfd01vpq_spt"]
+    found = [
+        file.identity
+        for file in open_source(str(folder)).list().files
+        if file.stem == "ldfd01vpq_spt"
+    ]
     assert len(set(found)) == 2
 
 
@@ -232,9 +241,13 @@ def test_errors_name_the_right_side(folder: Path, tmp_path: Path) -> None:
     source = open_source(str(folder))
     file = _one(source, "ldfd01vnq_spt")
 
-    with pytest.raises(TransientError, match=r"the scratch folder .*nowhere did not take ldfd01vnq_spt"):
+    with pytest.raises(
+        TransientError, match=r"the scratch folder .*nowhere did not take ldfd01vnq_spt"
+    ):
         source.copy_to(file, tmp_path / "nowhere" / "copy.fits")
-    with pytest.raises(TransientError, match=r"the scratch folder /dev did not take.*No space left"):
+    with pytest.raises(
+        TransientError, match=r"the scratch folder /dev did not take.*No space left"
+    ):
         source.copy_to(file, Path("/dev/full"))
     with pytest.raises(OSError, match="of the caller"), source.open(file):
         raise OSError("an error of the caller")
@@ -255,13 +268,17 @@ def test_connection_lost_in_the_middle_is_the_source_s_error(tmp_path: Path) -> 
                 connection, _ = server.accept()
                 with connection:
                     connection.recv(65536)
-                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\nConnection: close\r\n\r\n")
+                    connection.sendall(
+                        b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\nConnection: close\r\n\r\n"
+                    )
                     if not head:
                         connection.sendall(b"x" * 1000)
 
         threading.Thread(target=answer, daemon=True).start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        file = SourceFile(f"{url}/ldfd01vnq_spt.fits", "ldfd01vnq_spt.fits", "ldfd01vnq_spt", 5000, "")
+        file = SourceFile(
+            f"{url}/ldfd01vnq_spt.fits", "ldfd01vnq_spt.fits", "ldfd01vnq_spt", 5000, ""
+        )
         with pytest.raises(TransientError, match=r"ldfd01vnq_spt\.fits cannot be read"):
             open_source(url).copy_to(file, tmp_path / "copy.fits")
 

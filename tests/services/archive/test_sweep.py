@@ -1,4 +1,7 @@
-"""Raw files that a failed fetch left are removed; those that a row names, or a fetch is about to, are not."""
+"""Raw files that a failed fetch left are removed.
+
+Those that a row names, or a fetch is about to, are not.
+"""
 
 from pathlib import Path
 
@@ -23,17 +26,26 @@ _SETTINGS = JobSettings(backoff_seconds=0.0)
 async def test_sweep(database: Database, tmp_path: Path) -> None:
     store, raw = Store(f"file://{tmp_path}/store"), tmp_path / "ldfd01vlq_rawacq.fits"
     raw.write_bytes(b"counts")
-    dataset, parent = await add_dataset(database, "acquisition", "ldfd01vlq"), raw_folder("ldfd01vlq")
+    dataset, parent = (
+        await add_dataset(database, "acquisition", "ldfd01vlq"),
+        raw_folder("ldfd01vlq"),
+    )
     job_id = await queue_job(database, dataset, Stage.FETCH)
     assert job_id is not None
     kept, left = (store.publish(raw, f"{parent}/{name}") for name in ("aaaa", "bbbb"))
     async with database.transaction() as session:
         session.add(
             File(
-                dataset_id=dataset, origin="raw", path=kept.path, name=kept.name, rootname="ldfd01vlq",
-                suffix="rawacq", size=kept.size, sha256=kept.sha256,
+                dataset_id=dataset,
+                origin="raw",
+                path=kept.path,
+                name=kept.name,
+                rootname="ldfd01vlq",
+                suffix="rawacq",
+                size=kept.size,
+                sha256=kept.sha256,
             )
-        )  # fmt: skip
+        )
     for kind in ("transient", "permanent"):
         async with database.transaction() as session:
             job = await claims.claim(session, job_id, "tester", _SETTINGS)

@@ -14,7 +14,9 @@ def _choose(*versions: tuple[SourceFile, Facts], contents: str = "") -> Versions
     """Choose between versions, whose contents are told by one letter each."""
     letters = dict(zip((file.url for file, _ in versions), contents, strict=False))
     return choose_versions(
-        [file for file, _ in versions], {file.url: facts for file, facts in versions}, lambda file: letters[file.url]
+        [file for file, _ in versions],
+        {file.url: facts for file, facts in versions},
+        lambda file: letters[file.url],
     )
 
 
@@ -28,7 +30,9 @@ def test_one_version_needs_no_choice() -> None:
 
 
 def test_date_of_the_header_decides_before_the_time_of_change() -> None:
-    chosen = _choose((_file("a", 1e9), Facts(date="2020-03-02")), (_file("b", 2e9), Facts(date="2019-12-31")))
+    chosen = _choose(
+        (_file("a", 1e9), Facts(date="2020-03-02")), (_file("b", 2e9), Facts(date="2019-12-31"))
+    )
     assert _taken(chosen) == "a"
     reason = chosen.older["lsv140a0q_spt"]["file:///b/lsv140a0q_spt.fits"]
     assert "DATE 2019-12-31" in reason
@@ -36,19 +40,25 @@ def test_date_of_the_header_decides_before_the_time_of_change() -> None:
 
 
 def test_time_of_change_decides_between_equal_dates() -> None:
-    chosen = _choose((_file("a", 1e9), Facts(date="2020-03-02")), (_file("b", 2e9), Facts(date="2020-03-02")))
+    chosen = _choose(
+        (_file("a", 1e9), Facts(date="2020-03-02")), (_file("b", 2e9), Facts(date="2020-03-02"))
+    )
     assert _taken(chosen) == "b"
 
 
 def test_dates_are_compared_as_exactly_as_both_say_them() -> None:
-    day, evening, morning = (Facts(date=f"2020-03-02{time}") for time in ("", "T20:00:00", "T08:00:00"))
+    day, evening, morning = (
+        Facts(date=f"2020-03-02{time}") for time in ("", "T20:00:00", "T08:00:00")
+    )
     assert _taken(_choose((_file("a", 2e9), morning), (_file("b", 1e9), evening))) == "b"
     assert _taken(_choose((_file("a", 2e9), day), (_file("b", 1e9), evening))) == "a"
 
 
 def test_date_that_is_none_decides_nothing() -> None:
     for date in ("", "N/A", "02/03/99"):
-        chosen = _choose((_file("a", 1e9), Facts(date="2020-03-02")), (_file("b", 2e9), Facts(date=date)))
+        chosen = _choose(
+            (_file("a", 1e9), Facts(date="2020-03-02")), (_file("b", 2e9), Facts(date=date))
+        )
         assert _taken(chosen) == "b"
 
 
@@ -68,14 +78,19 @@ def test_equally_new_and_equal_is_no_conflict() -> None:
 
 def test_equally_new_and_different_is_a_conflict_that_names_both() -> None:
     for modified in (1e9, None):
-        chosen = _choose((_file("a", modified), Facts()), (_file("b", modified), Facts()), contents="xy")
+        chosen = _choose(
+            (_file("a", modified), Facts()), (_file("b", modified), Facts()), contents="xy"
+        )
         conflict = chosen.conflicts["lsv140a0q_spt"]
         assert "/a/lsv140a0q_spt.fits and file:///b/lsv140a0q_spt.fits are equally new" in conflict
         assert chosen.older == {}
 
 
 def test_older_third_version_does_not_matter() -> None:
-    versions = [(_file(place, modified), Facts()) for place, modified in (("a", 1e9), ("b", 2e9), ("c", 2e9))]
+    versions = [
+        (_file(place, modified), Facts())
+        for place, modified in (("a", 1e9), ("b", 2e9), ("c", 2e9))
+    ]
     assert "a/" not in _choose(*versions, contents="xyz").conflicts["lsv140a0q_spt"]
     assert set(_choose(*versions, contents="xyy").older["lsv140a0q_spt"]) == {
         "file:///a/lsv140a0q_spt.fits",

@@ -19,10 +19,18 @@ from shared.jobs.routing import NewJob
 from shared.settings import JobSettings
 
 HEADER = {
-    "DETECTOR": "FUV", "OBSMODE": "TIME-TAG", "EXPTYPE": "EXTERNAL/SCI", "OBSTYPE": "SPECTROSCOPIC",
-    "OPT_ELEM": "G140L", "CENWAVE": 1105, "SEGMENT": "FUVA", "DETECTHV": "NomA", "APERTURE": "PSA", "FPPOS": 2,
+    "DETECTOR": "FUV",
+    "OBSMODE": "TIME-TAG",
+    "EXPTYPE": "EXTERNAL/SCI",
+    "OBSTYPE": "SPECTROSCOPIC",
+    "OPT_ELEM": "G140L",
+    "CENWAVE": 1105,
+    "SEGMENT": "FUVA",
+    "DETECTHV": "NomA",
+    "APERTURE": "PSA",
+    "FPPOS": 2,
     "RANDCORR": "PERFORM",
-}  # fmt: skip
+}
 DATA_HEADER = {"NAXIS2": 1000, "NUMFLASH": 2}
 
 MakeExposure = Callable[..., Exposure]
@@ -30,14 +38,21 @@ MakeExposure = Callable[..., Exposure]
 
 @pytest.fixture
 def make_exposure(tmp_path: Path) -> MakeExposure:
-    """Maker of an exposure of segment A with only the keywords that it is given beside those that all have."""
+    """Maker of an exposure of segment A with only the keywords that it is given beside those that
+    all have.
+    """
 
     def make(
-        rootname: str = "ldfd01vnq", suffix: str = "rawtag_a", data: Mapping[str, Any] | None = None, **keywords: object
+        rootname: str = "ldfd01vnq",
+        suffix: str = "rawtag_a",
+        data: Mapping[str, Any] | None = None,
+        **keywords: object,
     ) -> Exposure:
         header = fits.Header(list((HEADER | keywords).items()))
         data_header = fits.Header(list((DATA_HEADER | dict(data or {})).items()))
-        return Exposure(tmp_path / f"{rootname}_{suffix}.fits", rootname, suffix, header, data_header)
+        return Exposure(
+            tmp_path / f"{rootname}_{suffix}.fits", rootname, suffix, header, data_header
+        )
 
     return make
 
@@ -86,7 +101,9 @@ def claim_new(database: Database) -> Claim:
             dataset = Dataset(rootname=rootname, kind="association")
             session.add(dataset)
             await session.flush()
-            job_id = await add_job(session, dataset.id, NewJob(Stage.CALIBRATE, "calibrate", {}, {}), Outbox())
+            job_id = await add_job(
+                session, dataset.id, NewJob(Stage.CALIBRATE, "calibrate", {}, {}), Outbox()
+            )
         assert job_id is not None
         async with database.transaction() as session:
             job = await claims.claim(session, job_id, "tester", JobSettings())

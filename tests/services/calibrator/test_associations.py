@@ -1,4 +1,6 @@
-"""Association tables as people edit them: what a run is made of, and products as plain CalCOS makes them."""
+"""Association tables as people edit them: what a run is made of, and products as plain CalCOS makes
+them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +27,9 @@ FIRST, SECOND, LAMP = "lrnd01a1q", "lrnd01a2q", "lxyz02c3q"
 NAMES, KINDS = [FIRST, SECOND, LAMP, "lrnd01010"], ["EXP-FP", "EXP-FP", "EXP-GWAVE", "PROD-FP"]
 
 
-def write(path: Path, names: Sequence[str], kinds: Sequence[str], present: Sequence[Any], form: str) -> None:
+def write(
+    path: Path, names: Sequence[str], kinds: Sequence[str], present: Sequence[Any], form: str
+) -> None:
     """Write a table as one does by hand: no keywords, and no name of the extension."""
     columns = [
         fits.Column("MEMNAME", "40A", array=np.array(names)),
@@ -45,7 +49,11 @@ class Visit:
 
     def calibrate(self, name: str, folder: Path) -> tuple[CalibrationResult, Path]:
         """Calibrate all files of the folder with one association table."""
-        raw = {path.name: path for path in self.raw.glob("*.fits") if "_asn" not in path.name or path.name == name}
+        raw = {
+            path.name: path
+            for path in self.raw.glob("*.fits")
+            if "_asn" not in path.name or path.name == name
+        }
         references = ReferenceFolder(self.references, self.cache, "3.6.2")
         return calibrate_as_is(raw, references, "lrnd01010", folder / "run")
 
@@ -99,15 +107,25 @@ def test_table_edited_by_hand_gives_what_plain_calcos_gives(visit: Visit, tmp_pa
 
 
 @pytest.mark.e2e
-def test_names_of_files_texts_and_no_product_give_what_plain_calcos_gives(visit: Visit, tmp_path: Path) -> None:
+def test_names_of_files_texts_and_no_product_give_what_plain_calcos_gives(
+    visit: Visit, tmp_path: Path
+) -> None:
     names = [f"{FIRST}_rawaccum.fits", LAMP, "lrnd01010"]
-    write(visit.raw / "texts_asn.fits", names, ["EXP-FP", "EXP-GWAVE", "prod-fp"], ["T", "yes", ""], "3A")
+    write(
+        visit.raw / "texts_asn.fits",
+        names,
+        ["EXP-FP", "EXP-GWAVE", "prod-fp"],
+        ["T", "yes", ""],
+        "3A",
+    )
     result = visit.compare("texts_asn.fits", tmp_path)
     assert not [product.name for product in result.products if "x1dsum" in product.name]
     assert "not in upper case: nothing is added up" in result.notes[0]
 
 
-def _stage(folder: Path, names: Sequence[str], kinds: Sequence[str], present: Sequence[Any], form: str) -> None:
+def _stage(
+    folder: Path, names: Sequence[str], kinds: Sequence[str], present: Sequence[Any], form: str
+) -> None:
     write(folder / "x_asn.fits", names, kinds, present, form)
     for root in (FIRST, SECOND, LAMP):
         for suffix in ("rawtag", "spt"):
@@ -130,13 +148,19 @@ def test_exposures_that_a_recipe_adds_stay(tmp_path: Path) -> None:
 
 def test_table_says_the_same_in_words_that_calcos_reads(tmp_path: Path) -> None:
     names = [f"{FIRST}_rawtag.fits", f"../v2/{SECOND.upper()}_rawtag.fits", LAMP, "STAR"]
-    _stage(tmp_path, names, ["exp-fp", "EXP-FP", "exp-gwave", "PROD-FP"], ["yes", "", "no", ""], "3A")
+    _stage(
+        tmp_path, names, ["exp-fp", "EXP-FP", "exp-gwave", "PROD-FP"], ["yes", "", "no", ""], "3A"
+    )
     before = read_association(tmp_path)
     keep_members(tmp_path)
     after = read_association(tmp_path)
     assert before is not None
     assert after is not None
-    assert (after.members, after.left_out, after.product) == (before.members, before.left_out, before.product)
+    assert (after.members, after.left_out, after.product) == (
+        before.members,
+        before.left_out,
+        before.product,
+    )
     table = fits.getdata(tmp_path / "x_asn.fits", 1)
     assert list(table["MEMNAME"]) == [FIRST.upper(), SECOND.upper(), LAMP.upper(), "STAR"]
     assert list(table["MEMTYPE"]) == ["exp-fp", "EXP-FP", "EXP-GWAVE", "PROD-FP"]
@@ -145,7 +169,9 @@ def test_table_says_the_same_in_words_that_calcos_reads(tmp_path: Path) -> None:
 
 def test_what_calcos_would_refuse_or_miss_is_refused(visit: Visit, tmp_path: Path) -> None:
     write(visit.raw / "wrong_asn.fits", NAMES, ["EXP-FP"] * 3 + ["PROD-FP"], [True] * 4, "L")
-    with pytest.raises(PermanentError, match="MEMTYPE is EXP-FP in the association and EXPTYPE WAVECAL"):
+    with pytest.raises(
+        PermanentError, match="MEMTYPE is EXP-FP in the association and EXPTYPE WAVECAL"
+    ):
         visit.calibrate("wrong_asn.fits", tmp_path)
     write(
         visit.raw / "gone_asn.fits",

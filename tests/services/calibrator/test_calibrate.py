@@ -22,18 +22,34 @@ MakeRequest = Callable[..., CalibrationRequest]
 
 @pytest.fixture(params=[True, False], ids=["accelerated", "plain"])
 def make_request(
-    request: pytest.FixtureRequest, small_files: dict[str, Path], references: ReferenceFolder, tmp_path: Path
+    request: pytest.FixtureRequest,
+    small_files: dict[str, Path],
+    references: ReferenceFolder,
+    tmp_path: Path,
 ) -> MakeRequest:
-    """Maker of a request for the first exposure of the real association, with CalCOS accelerated and plain."""
+    """Maker of a request for the first exposure of the real association, with CalCOS accelerated
+    and plain.
+    """
     options: dict[str, Any] = {
-        "label": "ldfd01010", "raw": small_files, "products": tmp_path / "products", "references": references,
-        "scratch": tmp_path / "scratch", "accepted_missing": frozenset(), "randseed": 1, "memory_limit_mb": 8192,
-        "wall_limit_seconds": 600.0, "keep": "*", "without": left_out(request.param, ""), "processes": 2,
-    }  # fmt: skip
+        "label": "ldfd01010",
+        "raw": small_files,
+        "products": tmp_path / "products",
+        "references": references,
+        "scratch": tmp_path / "scratch",
+        "accepted_missing": frozenset(),
+        "randseed": 1,
+        "memory_limit_mb": 8192,
+        "wall_limit_seconds": 600.0,
+        "keep": "*",
+        "without": left_out(request.param, ""),
+        "processes": 2,
+    }
     return lambda **changes: CalibrationRequest(**(options | changes))
 
 
-async def test_damaged_raw_file_is_refused_before_the_run(make_request: MakeRequest, tmp_path: Path) -> None:
+async def test_damaged_raw_file_is_refused_before_the_run(
+    make_request: MakeRequest, tmp_path: Path
+) -> None:
     whole = make_request()
     broken = tmp_path / RAW
     broken.write_bytes(whole.raw[RAW].read_bytes()[:100_000])
@@ -51,13 +67,17 @@ async def test_folders_with_what_a_shell_expands(make_request: MakeRequest, tmp_
     products = []
     for name in ("plain", "[a] ?* $HOME # 100% ä"):
         folder = tmp_path / name
-        result = await calibrate(make_request(scratch=folder / "scratch", products=folder / "products"))
+        result = await calibrate(
+            make_request(scratch=folder / "scratch", products=folder / "products")
+        )
         products.append({product.name: product.sha256 for product in result.products})
     assert len(products[0]) > 3
     assert products[0] == products[1]
 
 
-async def test_too_little_memory_is_transient_and_recorded(make_request: MakeRequest, tmp_path: Path) -> None:
+async def test_too_little_memory_is_transient_and_recorded(
+    make_request: MakeRequest, tmp_path: Path
+) -> None:
     records: list[CalibrationResult] = []
     with pytest.raises(TransientError, match="MEMORY_LIMIT"):
         await calibrate(make_request(memory_limit_mb=400), records.append)
@@ -91,7 +111,8 @@ base, data, cache, *paths = map(Path, sys.argv[1:])
 references = ReferenceFolder(data / "references", cache, "3.6.2")
 raw = {path.name: path for path in paths}
 request = CalibrationRequest(
-    "ldfd01010", raw, base / "products", references, base / "scratch", frozenset(), 1, 8192, 600.0, "*"
+    "ldfd01010", raw, base / "products", references, base / "scratch", frozenset(), 1,
+    8192, 600.0, "*"
 )
 if __name__ == "__main__":
     asyncio.run(calibrate(request))

@@ -22,9 +22,15 @@ def exposure(small_files: dict[str, Path], tmp_path: Path) -> Exposure:
     return found
 
 
-def test_the_context_of_the_headers_names_what_the_headers_name(data_dir: Path, exposure: Exposure) -> None:
+def test_the_context_of_the_headers_names_what_the_headers_name(
+    data_dir: Path, exposure: Exposure
+) -> None:
     found = best_references(data_dir / "crds", "hst_0613.pmap", exposure)
-    named = {name: exposure.text(name).removeprefix("lref$") for name in FILETYPES if name in exposure.header}
+    named = {
+        name: exposure.text(name).removeprefix("lref$")
+        for name in FILETYPES
+        if name in exposure.header
+    }
     same = {name: value for name, value in named.items() if found.get(name) == value}
     assert len(same) >= 20
     differ = {name for name, value in named.items() if name in found and found[name] != value}
@@ -33,10 +39,16 @@ def test_the_context_of_the_headers_names_what_the_headers_name(data_dir: Path, 
     assert sum(later[name] != value for name, value in found.items() if name in later) >= 12
 
 
-def test_what_an_exposure_does_without_is_not_applicable(data_dir: Path, exposure: Exposure) -> None:
-    """The rules say ``NOT FOUND n/a`` of a kind of reference that an FUV spectrum has no use for."""
+def test_what_an_exposure_does_without_is_not_applicable(
+    data_dir: Path, exposure: Exposure
+) -> None:
+    """The rules say ``NOT FOUND n/a`` of a kind of reference that an FUV spectrum has no use
+    for.
+    """
     image = fits.Header([*exposure.header.items()])
-    image.update({"DETECTOR": "NUV", "OBSTYPE": "IMAGING", "OPT_ELEM": "MIRRORA", "OBSMODE": "TIME-TAG"})
+    image.update(
+        {"DETECTOR": "NUV", "OBSTYPE": "IMAGING", "OPT_ELEM": "MIRRORA", "OBSMODE": "TIME-TAG"}
+    )
     found = best_references(data_dir / "crds", "hst_1028.pmap", replace(exposure, header=image))
     assert found["GSAGTAB"] == found["PHATAB"] == "N/A"
 
@@ -48,7 +60,9 @@ def test_what_cannot_be_resolved_is_refused(data_dir: Path, exposure: Exposure) 
         best_references(data_dir / "crds", "hst_0001.pmap", exposure)
 
 
-def test_files_of_the_cache_of_crds_are_found(tmp_path: Path, make_exposure: Callable[..., Exposure]) -> None:
+def test_files_of_the_cache_of_crds_are_found(
+    tmp_path: Path, make_exposure: Callable[..., Exposure]
+) -> None:
     from services.calibrator.references import ReferenceFolder
 
     folder = tmp_path / "crds" / "references" / "hst"
@@ -56,8 +70,12 @@ def test_files_of_the_cache_of_crds_are_found(tmp_path: Path, make_exposure: Cal
     header = fits.Header([("FILETYPE", FILETYPES["DEADTAB"]), ("VCALCOS", "2.0")])
     fits.HDUList([fits.PrimaryHDU(header=header)]).writeto(folder / "a_dead.fits")
     (tmp_path / "folder").mkdir()
-    references = ReferenceFolder(tmp_path / "folder", tmp_path / "cache", "3.6.2", tmp_path / "crds")
-    exposure = make_exposure(DEADCORR="PERFORM", DEADTAB="lref$a_dead.fits", PHACORR="OMIT", GEOCORR="OMIT")
+    references = ReferenceFolder(
+        tmp_path / "folder", tmp_path / "cache", "3.6.2", tmp_path / "crds"
+    )
+    exposure = make_exposure(
+        DEADCORR="PERFORM", DEADTAB="lref$a_dead.fits", PHACORR="OMIT", GEOCORR="OMIT"
+    )
     (found,) = references.resolve([exposure])
     assert (found.keyword, found.name) == ("DEADTAB", "a_dead.fits")
     references.link([found], tmp_path / "lref")

@@ -23,7 +23,9 @@ _REWRITTEN = [*FILETYPES, "DATE"]
 
 
 def _edit(path: Path, references: Path) -> None:
-    """Give references by full path, one by a variable as shells have it, and switches in lower case."""
+    """Give references by full path, one by a variable as shells have it, and switches in lower
+    case.
+    """
     with fits.open(path, mode="update") as hdus:
         header = hdus[0].header
         for keyword in FILETYPES:
@@ -53,9 +55,17 @@ def test_paths_and_lower_case_give_what_plain_calcos_gives(tmp_path: Path) -> No
     out = tmp_path / "plain"
     code = f"import sys, calcos; sys.exit(calcos.calcos({science.name!r}, outdir={str(out)!r}))"
     environment = {**os.environ, "lref": f"{folder}/"}
-    subprocess.run([sys.executable, "-c", code], cwd=science.parent, env=environment, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=science.parent,
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
     plain = sorted(path for path in out.glob("*.fits"))
     assert {path.name for path in plain} == {path.stem for path in products.glob("*.fits.gz")}
     for path in plain:
-        difference = fits.FITSDiff(str(products / f"{path.name}.gz"), str(path), ignore_keywords=_REWRITTEN)
+        difference = fits.FITSDiff(
+            str(products / f"{path.name}.gz"), str(path), ignore_keywords=_REWRITTEN
+        )
         assert difference.identical, difference.report()

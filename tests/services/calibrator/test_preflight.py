@@ -27,7 +27,9 @@ def test_real_association_passes(
 ) -> None:
     stage(association_files, tmp_path)
     checked = preflight(read_association(tmp_path), read_exposures(tmp_path), references)
-    assert ("LAMPTAB", "23n1744jl_lamp.fits") in [(found.keyword, found.name) for found in checked.references]
+    assert ("LAMPTAB", "23n1744jl_lamp.fits") in [
+        (found.keyword, found.name) for found in checked.references
+    ]
     assert checked.notes == ()
 
 
@@ -39,7 +41,9 @@ def test_whole_exposure_passes_with_a_note_on_its_support_file(
     assert preflight(None, [make_exposure()], nothing).notes == ()
 
 
-def test_segment_under_high_voltage_must_be_there(make_exposure: MakeExposure, nothing: ReferenceFolder) -> None:
+def test_segment_under_high_voltage_must_be_there(
+    make_exposure: MakeExposure, nothing: ReferenceFolder
+) -> None:
     first = make_exposure(DETECTHV="NomAB")
     second = make_exposure(suffix="rawtag_b", SEGMENT="FUVB", DETECTHV="NomAB")
     preflight(None, [first, second], nothing)
@@ -62,25 +66,35 @@ def test_pulse_heights_of_accum_must_be_there(
     preflight(None, [make_exposure(suffix="rawaccum_a", OBSMODE="ACCUM", PHACORR="omit")], nothing)
 
 
-def test_a_switch_that_is_no_text_is_refused(make_exposure: MakeExposure, nothing: ReferenceFolder) -> None:
+def test_a_switch_that_is_no_text_is_refused(
+    make_exposure: MakeExposure, nothing: ReferenceFolder
+) -> None:
     with pytest.raises(PermanentError, match="FLATCORR is True; it is PERFORM or OMIT"):
         preflight(None, [make_exposure(FLATCORR=True)], nothing)
 
 
 def test_nuv_exposure_has_one_file(make_exposure: MakeExposure, nothing: ReferenceFolder) -> None:
-    preflight(None, [make_exposure(suffix="rawtag", DETECTOR="NUV", SEGMENT="N/A", DETECTHV="NomAB")], nothing)
+    preflight(
+        None,
+        [make_exposure(suffix="rawtag", DETECTOR="NUV", SEGMENT="N/A", DETECTHV="NomAB")],
+        nothing,
+    )
 
 
 def test_missing_member_is_refused_unless_accepted(
     make_exposure: MakeExposure, tmp_path: Path, nothing: ReferenceFolder
 ) -> None:
-    association = Association("x_asn.fits", (Row("ldfd01vnq", "EXP-FP", True), Row("ldfd01vpq", "EXP-FP", True)))
+    association = Association(
+        "x_asn.fits", (Row("ldfd01vnq", "EXP-FP", True), Row("ldfd01vpq", "EXP-FP", True))
+    )
     with pytest.raises(PermanentError, match=r"ldfd01vpq_raw\*"):
         preflight(association, [make_exposure()], nothing)
     preflight(association, [make_exposure()], nothing, frozenset({"ldfd01vpq_raw*"}))
 
 
-def test_exposures_without_their_association_are_refused(make_exposure: MakeExposure, nothing: ReferenceFolder) -> None:
+def test_exposures_without_their_association_are_refused(
+    make_exposure: MakeExposure, nothing: ReferenceFolder
+) -> None:
     with pytest.raises(PermanentError, match="association table"):
         preflight(None, [make_exposure(), make_exposure("ldfd01vpq")], nothing)
 
@@ -92,7 +106,10 @@ def test_exposures_without_their_association_are_refused(make_exposure: MakeExpo
         ({"WALKCORR": "PERFORM"}, "WALKCORR"),
         ({"DGEOCORR": "PERFORM", "DGEOFILE": "N/A", "GEOCORR": "OMIT"}, "DGEOCORR"),
         ({"DEADCORR": "PERFORM", "DEADTAB": "N/A"}, "DEADTAB is N/A, but DEADCORR=PERFORM asks"),
-        ({"DEADCORR": "PERFORM", "DEADTAB": "lref$x_dead.fits"}, "DEADTAB of .*x_dead.fits is not in"),
+        (
+            {"DEADCORR": "PERFORM", "DEADTAB": "lref$x_dead.fits"},
+            "DEADTAB of .*x_dead.fits is not in",
+        ),
     ],
 )
 def test_header_that_calcos_stops_at(
@@ -102,14 +119,18 @@ def test_header_that_calcos_stops_at(
         preflight(None, [make_exposure(**keywords)], nothing)
 
 
-def test_header_without_a_mandatory_keyword(make_exposure: MakeExposure, nothing: ReferenceFolder) -> None:
+def test_header_without_a_mandatory_keyword(
+    make_exposure: MakeExposure, nothing: ReferenceFolder
+) -> None:
     raw = make_exposure()
     del raw.header["OPT_ELEM"]
     with pytest.raises(PermanentError, match="OPT_ELEM"):
         preflight(None, [raw], nothing)
 
 
-def test_reference_of_an_omitted_step_is_not_demanded(make_exposure: MakeExposure, nothing: ReferenceFolder) -> None:
+def test_reference_of_an_omitted_step_is_not_demanded(
+    make_exposure: MakeExposure, nothing: ReferenceFolder
+) -> None:
     preflight(None, [make_exposure(BRSTCORR="OMIT", BRSTTAB="lref$x_brst.fits")], nothing)
 
 

@@ -35,7 +35,9 @@ def raw(make_exposure: MakeExposure) -> Any:
     return make_exposure(DEADCORR="PERFORM", DEADTAB="lref$x_dead.fits")
 
 
-def write(path: Path, filetype: str = DEADTIME, version: str | None = "3.0", value: float = 1.0) -> None:
+def write(
+    path: Path, filetype: str = DEADTIME, version: str | None = "3.0", value: float = 1.0
+) -> None:
     header = fits.Header([("FILETYPE", filetype)] + ([("VCALCOS", version)] if version else []))
     fits.PrimaryHDU(np.full((100, 100), value, np.float32), header).writeto(path, overwrite=True)
 
@@ -47,7 +49,12 @@ def resolve(opened: ReferenceFolder, raw: Any) -> Reference:
 
 @pytest.mark.parametrize(
     ("version", "message"),
-    [("1.9", "at least 2.0"), (None, "at least 2.0"), ("3.6.3", "3.6.3 or later"), ("3.10", "3.10 or later")],
+    [
+        ("1.9", "at least 2.0"),
+        (None, "at least 2.0"),
+        ("3.6.3", "3.6.3 or later"),
+        ("3.10", "3.10 or later"),
+    ],
 )
 def test_wrong_version_is_refused(
     folder: Path, opened: ReferenceFolder, raw: Any, version: str | None, message: str
@@ -128,14 +135,20 @@ def test_changed_reference_is_unpacked_anew_and_a_run_keeps_its_own(
     assert fits.getdata(tmp_path / "lref" / "x_dead.fits")[0, 0] == 1.0
 
 
-def test_missing_reference_is_named(data_dir: Path, opened: ReferenceFolder, raw: Any, folder: Path) -> None:
-    with pytest.raises(PermanentError, match=r"DEADTAB of .*: x_dead.fits is not in .*references; put it there"):
+def test_missing_reference_is_named(
+    data_dir: Path, opened: ReferenceFolder, raw: Any, folder: Path
+) -> None:
+    with pytest.raises(
+        PermanentError, match=r"DEADTAB of .*: x_dead.fits is not in .*references; put it there"
+    ):
         resolve(opened, raw)
     shutil.copyfile(data_dir / "references" / "s7g1700gl_dead.fits.gz", folder / "x_dead.fits.gz")
     assert resolve(opened, raw).name == "x_dead.fits"
 
 
-def test_a_path_inside_the_folders_is_used_as_it_is(folder: Path, tmp_path: Path, make_exposure: MakeExposure) -> None:
+def test_a_path_inside_the_folders_is_used_as_it_is(
+    folder: Path, tmp_path: Path, make_exposure: MakeExposure
+) -> None:
     (folder / "mine").mkdir()
     write(folder / "x_dead.fits", value=1.0)
     write(folder / "mine" / "x_dead.fits", value=2.0)
@@ -173,12 +186,16 @@ def test_two_files_of_one_name_are_refused(
     write(folder / "x_dead.fits", value=1.0)
     write(folder / "mine" / "x_dead.fits", value=2.0)
     values = ("lref$x_dead.fits", "lref$mine/x_dead.fits", f"{folder}/x_dead.fits")
-    first, second, same = opened.resolve([make_exposure(DEADCORR="PERFORM", DEADTAB=value) for value in values])
+    first, second, same = opened.resolve(
+        [make_exposure(DEADCORR="PERFORM", DEADTAB=value) for value in values]
+    )
     with pytest.raises(PermanentError, match="two reference files of one name"):
         opened.link([first, second, same], tmp_path / "lref")
 
 
-def test_staged_headers_name_the_files_of_the_run(folder: Path, opened: ReferenceFolder, tmp_path: Path) -> None:
+def test_staged_headers_name_the_files_of_the_run(
+    folder: Path, opened: ReferenceFolder, tmp_path: Path
+) -> None:
     write(folder / "x_dead.fits")
     path = tmp_path / "ldfd01vnq_rawtag_a.fits"
     keywords = {
@@ -190,12 +207,16 @@ def test_staged_headers_name_the_files_of_the_run(folder: Path, opened: Referenc
         "GEOFILE": "N/A",
         "TDSTAB": "lref$x_tds.fits",
     }
-    fits.HDUList([fits.PrimaryHDU(header=fits.Header(list(keywords.items()))), fits.ImageHDU()]).writeto(path)
+    fits.HDUList(
+        [fits.PrimaryHDU(header=fits.Header(list(keywords.items()))), fits.ImageHDU()]
+    ).writeto(path)
     exposures = read_exposures(tmp_path)
     found = opened.resolve(exposures)
     rewrite_references(exposures, {(item.keyword, item.value): item.name for item in found})
     (staged,) = read_exposures(tmp_path)
-    texts = {name: staged.text(name) for name in ("DEADTAB", "FLATFILE", "BRSTTAB", "GEOFILE", "TDSTAB")}
+    texts = {
+        name: staged.text(name) for name in ("DEADTAB", "FLATFILE", "BRSTTAB", "GEOFILE", "TDSTAB")
+    }
     assert texts == {
         "DEADTAB": "lref$x_dead.fits",
         "FLATFILE": "N/A",

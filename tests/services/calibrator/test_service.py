@@ -53,8 +53,12 @@ def make_service(
 
 
 @pytest.fixture
-async def job(database: Database, claim_new: Claim, small_files: dict[str, Path], store_disk: Path) -> ClaimedJob:
-    """Claimed calibration of the first exposure of the real association, whose files are in the store."""
+async def job(
+    database: Database, claim_new: Claim, small_files: dict[str, Path], store_disk: Path
+) -> ClaimedJob:
+    """Claimed calibration of the first exposure of the real association, whose files are in the
+    store.
+    """
     store = Store(f"file://{store_disk}/store")
     claimed: ClaimedJob = await claim_new("ldfd01010")
     async with database.transaction() as session:
@@ -63,9 +67,15 @@ async def job(database: Database, claim_new: Claim, small_files: dict[str, Path]
         for path in small_files.values():
             stored, name = store.publish(path, "raw/ldfd01010"), parse_name(path.name)
             file = File(
-                dataset_id=claimed.dataset_id, origin="raw", path=stored.path, name=stored.name, suffix=name.suffix,
-                rootname=name.rootname, size=stored.size, sha256=stored.sha256,
-            )  # fmt: skip
+                dataset_id=claimed.dataset_id,
+                origin="raw",
+                path=stored.path,
+                name=stored.name,
+                suffix=name.suffix,
+                rootname=name.rootname,
+                size=stored.size,
+                sha256=stored.sha256,
+            )
             session.add(file)
     return claimed
 
@@ -90,23 +100,41 @@ async def test_a_recipe_is_refused_where_the_default_run_was_good(
 
     missing = {"references": {"FLATFILE": "nosuch_flat.fits"}}
     unfit = {"members": {"drop": [f"ldfd01v{letter}q" for letter in "nprt"]}}
-    # Of a dataset that nobody calibrated yet, only what is wrong with the recipe alone is known to be its fault.
+    # Of a dataset that nobody calibrated yet, only what is wrong with the recipe alone is known to
+    # be its fault.
     assert ((await refusal(missing)).kind, (await refusal(unfit)).kind) == ("permanent", "refused")
     async with database.transaction() as session:
         good = Run(
-            dataset_id=job.dataset_id, job_id=job.id, attempt=1, calcos_version="3.6.2", inputs={}, references={},
-            switches={}, randseeds={}, wall_seconds=1.0, cpu_seconds=1.0, peak_rss_mb=1.0, trailer="",
-        )  # fmt: skip
+            dataset_id=job.dataset_id,
+            job_id=job.id,
+            attempt=1,
+            calcos_version="3.6.2",
+            inputs={},
+            references={},
+            switches={},
+            randseeds={},
+            wall_seconds=1.0,
+            cpu_seconds=1.0,
+            peak_rss_mb=1.0,
+            trailer="",
+        )
         session.add(good)
     assert ((await refusal(missing)).kind, (await refusal(unfit)).kind) == ("refused", "refused")
     assert "nosuch_flat.fits" in str(await refusal(missing))
 
 
-async def test_run_out_of_memory_is_recorded(database: Database, make_service: MakeService, job: ClaimedJob) -> None:
+async def test_run_out_of_memory_is_recorded(
+    database: Database, make_service: MakeService, job: ClaimedJob
+) -> None:
     with pytest.raises(TransientError, match="MEMORY_LIMIT"):
         await make_service(memory_limit_mb=400).calibrate(job)
     (failed,) = await runs(database)
-    assert (failed.current, failed.path, failed.exit_status, failed.attempt) == (False, None, None, 1)
+    assert (failed.current, failed.path, failed.exit_status, failed.attempt) == (
+        False,
+        None,
+        None,
+        1,
+    )
     assert "MemoryError" in (failed.error or "")
     assert "CALCOS" in failed.trailer
     assert failed.references["23n1744jl_lamp.fits"]["keyword"] == "LAMPTAB"
@@ -129,10 +157,20 @@ async def test_good_run_after_one_that_filled_the_store(
     async with database.transaction() as session:
         await completion.apply(session)
     _, run = await runs(database)
-    assert (run.current, run.exit_status, run.signal, run.error, run.calcos_version) == (True, 0, None, None, "3.6.2")
+    assert (run.current, run.exit_status, run.signal, run.error, run.calcos_version) == (
+        True,
+        0,
+        None,
+        None,
+        "3.6.2",
+    )
     assert run.randseeds == {"ldfd01vnq_rawtag_a.fits": 1}
     assert run.switches["ldfd01vnq_rawtag_a.fits"]["WAVECORR"] == "PERFORM"
-    assert run.inputs.keys() == {"ldfd01010_asn.fits", "ldfd01vnq_rawtag_a.fits.gz", "ldfd01vnq_spt.fits.gz"}
+    assert run.inputs.keys() == {
+        "ldfd01010_asn.fits",
+        "ldfd01vnq_rawtag_a.fits.gz",
+        "ldfd01vnq_spt.fits.gz",
+    }
     assert run.switches["acceleration"] == dict.fromkeys(NAMES, "PERFORM") | {"two_zone": "OMIT"}
     assert run.warnings == ["ldfd01vpq_rawtag_a.fits was missing and is left out"]
     assert "CALCOS" in run.trailer
@@ -149,7 +187,9 @@ async def test_good_run_after_one_that_filled_the_store(
     assert promised <= files.keys()
     assert {file.run_id for file in files.values()} == {run.id}
     products = store_disk / "store" / (run.path or "")
-    assert {path.name: path.stat().st_size for path in products.iterdir()} == {n: f.size for n, f in files.items()}
+    assert {path.name: path.stat().st_size for path in products.iterdir()} == {
+        n: f.size for n, f in files.items()
+    }
     assert list((tmp_path / "scratch").iterdir()) == []
 
     completion.discard()

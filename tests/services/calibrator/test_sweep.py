@@ -22,9 +22,20 @@ pytestmark = pytest.mark.integration
 
 def run_of(job: ClaimedJob, path: str) -> Run:
     return Run(
-        dataset_id=job.dataset_id, job_id=job.id, attempt=job.attempt, path=path, calcos_version="3.6.2", inputs={},
-        references={}, switches={}, randseeds={}, wall_seconds=1, cpu_seconds=1, peak_rss_mb=1, trailer="",
-    )  # fmt: skip
+        dataset_id=job.dataset_id,
+        job_id=job.id,
+        attempt=job.attempt,
+        path=path,
+        calcos_version="3.6.2",
+        inputs={},
+        references={},
+        switches={},
+        randseeds={},
+        wall_seconds=1,
+        cpu_seconds=1,
+        peak_rss_mb=1,
+        trailer="",
+    )
 
 
 async def test_sweep(database: Database, claim_new: Claim, tmp_path: Path) -> None:
@@ -58,7 +69,9 @@ async def test_sweep(database: Database, claim_new: Claim, tmp_path: Path) -> No
     assert await sweep_products(database, store) == []
 
 
-async def test_failed_for_good_leaves_nothing(database: Database, claim_new: Claim, tmp_path: Path) -> None:
+async def test_failed_for_good_leaves_nothing(
+    database: Database, claim_new: Claim, tmp_path: Path
+) -> None:
     store = Store(f"file://{tmp_path}/store")
     product = tmp_path / "ldfd01010_x1dsum.fits.gz"
     product.write_bytes(b"x")

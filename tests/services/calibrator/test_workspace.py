@@ -12,7 +12,13 @@ from typing import Any
 import pytest
 from astropy.io import fits
 
-from services.calibrator.workspace import fix_seed, keep_workspace, open_workspace, stage, sweep_scratch
+from services.calibrator.workspace import (
+    fix_seed,
+    keep_workspace,
+    open_workspace,
+    stage,
+    sweep_scratch,
+)
 from shared.errors import PermanentError
 
 NAME = "ldfd01vnq_rawtag_a.fits.gz"
@@ -28,7 +34,8 @@ def test_scratch_is_always_removed(tmp_path: Path) -> None:
 
 def test_sweep_takes_the_folder_of_a_dead_process_alone(tmp_path: Path) -> None:
     code = (
-        "import os, sys; from pathlib import Path; from services.calibrator.workspace import open_workspace\n"
+        "import os, sys; from pathlib import Path; from services.calibrator.workspace import "
+        "open_workspace\n"
         "with open_workspace(Path(sys.argv[1]), 'dead'): os._exit(9)"
     )
     root = Path(__file__).parents[3]
@@ -51,7 +58,9 @@ def test_seed_is_fixed_where_the_header_leaves_it_to_the_clock(
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.999])
-def test_damaged_gzip_is_refused_by_name(association_files: dict[str, Path], tmp_path: Path, keep: float) -> None:
+def test_damaged_gzip_is_refused_by_name(
+    association_files: dict[str, Path], tmp_path: Path, keep: float
+) -> None:
     content = association_files[NAME].read_bytes()
     broken = tmp_path / NAME
     broken.write_bytes(content[: int(len(content) * keep)])

@@ -52,8 +52,13 @@ class Archive:
                 files.append(DatasetFile(file.id, one.path, one.name, name.rootname, name.suffix))
             files.sort(key=lambda file: file.name)
             reader = DatasetReader(self.store, files, References(self.references))
-            await write_rows(await session.connection(), [FileRows(file.id, reader.read(file).rows) for file in files])
-            await show_newest(session, {file.rootname for file in files if file.rootname is not None})
+            await write_rows(
+                await session.connection(),
+                [FileRows(file.id, reader.read(file).rows) for file in files],
+            )
+            await show_newest(
+                session, {file.rootname for file in files if file.rootname is not None}
+            )
             return dataset.id
 
     async def checksums(self) -> dict[str, tuple[int, str]]:
@@ -62,7 +67,8 @@ class Archive:
         async with self.database.session() as session:
             for table in SCIENCE_TABLES:
                 query = (
-                    f"SELECT count(*), md5(coalesce(string_agg(md5(t::text), '' ORDER BY id), '')) FROM {table} AS t"
+                    "SELECT count(*), md5(coalesce(string_agg(md5(t::text), '' ORDER BY id), "
+                    f"'')) FROM {table} AS t"
                 )
                 count, digest = (await session.execute(text(query))).one()
                 found[table] = (count, digest)

@@ -11,7 +11,15 @@ __all__ = ["EXPSTART", "write_corrtag"]
 
 EXPSTART = 58108.5
 
-_FORMATS = {"TIME": "E", "RAWX": "I", "RAWY": "I", "XCORR": "E", "YCORR": "E", "DQ": "I", "PHA": "B"}
+_FORMATS = {
+    "TIME": "E",
+    "RAWX": "I",
+    "RAWY": "I",
+    "XCORR": "E",
+    "YCORR": "E",
+    "DQ": "I",
+    "PHA": "B",
+}
 
 
 def write_corrtag(
@@ -48,7 +56,12 @@ def write_corrtag(
     """
     count = len(next(iter(events.values())))
     columns = [
-        fits.Column(name, form, array=events.get(name, np.zeros(count)), unit="s" if name == "TIME" else None)
+        fits.Column(
+            name,
+            form,
+            array=events.get(name, np.zeros(count)),
+            unit="s" if name == "TIME" else None,
+        )
         for name, form in _FORMATS.items()
     ]
     good = good or ((0.0, stop),)
@@ -68,7 +81,9 @@ def write_corrtag(
     )
     table = fits.BinTableHDU.from_columns(columns, name="EVENTS")
     exptime = sum(end - start for start, end in (good if left is None else left))
-    table.header.update({"EXPSTART": EXPSTART, "EXPTIME": exptime, "HVLEVELA": 163, "HVLEVELB": 169})
+    table.header.update(
+        {"EXPSTART": EXPSTART, "EXPTIME": exptime, "HVLEVELA": 163, "HVLEVELB": 169}
+    )
     table.header["NUMFLASH"] = len(flashes)
     for number, (on, off) in enumerate(flashes, 1):
         table.header[f"LMP_ON{number}"], table.header[f"LMPOFF{number}"] = on, off

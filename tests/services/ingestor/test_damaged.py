@@ -1,4 +1,5 @@
-"""Damaged files give named problems and rows that the tables take: no crash, no hang, no memory above a gigabyte.
+"""Damaged files give named problems and rows that the tables take: no crash, no hang, no memory
+above a gigabyte.
 
 The seeded few run always; ``COSMO_TEST_MUTATIONS=10000`` runs the whole set.
 """
@@ -53,11 +54,14 @@ def _hang(*_: object) -> None:
 async def run(folder: Path, data: Path, url: str) -> Counter[str]:
     """Read every damaged file in this process, whose address space is limited; how many ended how.
 
-    What is read goes into real tables, as that of one file: whatever they refuse would stop an ingest.
+    What is read goes into real tables, as that of one file: whatever they refuse would stop an
+    ingest.
     """
     resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
     signal.signal(signal.SIGALRM, _hang)
-    dark = write_corrtag(folder / "ldx001aaq_corrtag_a.fits", {"TIME": range(90)}, 90.0, EXPTYPE="DARK")
+    dark = write_corrtag(
+        folder / "ldx001aaq_corrtag_a.fits", {"TIME": range(90)}, 90.0, EXPTYPE="DARK"
+    )
     wholes = {name: gzip.decompress(sample(data, name).read_bytes()) for name in _SAMPLES}
     wholes["ldx001aaq_corrtag_b"] = dark.read_bytes()
     database = Database(url, pool_size=1)
@@ -75,9 +79,13 @@ async def run(folder: Path, data: Path, url: str) -> Counter[str]:
             found = read_file(path, data / "references")
             await _write(database, found.rows)
         except BaseException as error:
-            raise AssertionError(f"mutation {number} of {name}: {type(error).__name__} {error}") from error
+            raise AssertionError(
+                f"mutation {number} of {name}: {type(error).__name__} {error}"
+            ) from error
         if nameless := [problem for problem in found.problems if not problem.startswith(name)]:
-            raise AssertionError(f"mutation {number} of {name}: the file is not named in {nameless}")
+            raise AssertionError(
+                f"mutation {number} of {name}: the file is not named in {nameless}"
+            )
         ends["odd" if found.problems else "read"] += 1
         signal.alarm(0)
         path.unlink()
@@ -90,9 +98,15 @@ async def run(folder: Path, data: Path, url: str) -> Counter[str]:
 
 
 def _peak() -> int:
-    """Most bytes that this process held; ``ru_maxrss`` counts what the one that started it held, too."""
+    """Most bytes that this process held.
+
+    ``ru_maxrss`` counts what the one that started it held, too.
+    """
     status = Path("/proc/self/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) * 1024
+    return (
+        next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+        * 1024
+    )
 
 
 async def _write(database: Database, rows: list[Rows]) -> None:
@@ -100,18 +114,36 @@ async def _write(database: Database, rows: list[Rows]) -> None:
         await write_rows(await session.connection(), [FileRows(_FILE, rows)])
 
 
-async def test_damaged_files_are_refused_or_read(database: Database, tmp_path: Path, data_dir: Path) -> None:
+async def test_damaged_files_are_refused_or_read(
+    database: Database, tmp_path: Path, data_dir: Path
+) -> None:
     """In a process of its own, since a limit of memory cannot be taken back."""
     async with database.transaction() as session:
-        session.add(Dataset(id=1, rootname="ldx001aaq", kind="exposure", state=DatasetState.INGESTED))
+        session.add(
+            Dataset(id=1, rootname="ldx001aaq", kind="exposure", state=DatasetState.INGESTED)
+        )
         await session.flush()
-        session.add(File(id=_FILE, dataset_id=1, origin="raw", path="x", name="x", suffix="x", size=1, sha256=""))
+        session.add(
+            File(
+                id=_FILE,
+                dataset_id=1,
+                origin="raw",
+                path="x",
+                name="x",
+                suffix="x",
+                size=1,
+                sha256="",
+            )
+        )
     script = (
         f"import asyncio; from {_MODULE} import run; from pathlib import Path; "
         f"asyncio.run(run(Path({str(tmp_path)!r}), Path({str(data_dir)!r}), {database.url!r}))"
     )
     done = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True
+        subprocess.run,
+        [sys.executable, "-W", "ignore", "-c", script],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]
 

@@ -35,7 +35,11 @@ def test_dark_rates_of_every_region(tmp_path: Path, segment: str) -> None:
     area = ACTIVE_AREAS[segment]
     events = _dark_events(round(rate * area.pixels * stop), stop, segment)
     path = write_corrtag(
-        tmp_path / f"ldx001aaq_corrtag_{segment[-1].lower()}.fits", events, stop, segment=segment, EXPTYPE="DARK"
+        tmp_path / f"ldx001aaq_corrtag_{segment[-1].lower()}.fits",
+        events,
+        stop,
+        segment=segment,
+        EXPTYPE="DARK",
     )
     rows = rows_of(extract_file(path), "darks")
     assert len(rows) == 5 * 40
@@ -44,7 +48,9 @@ def test_dark_rates_of_every_region(tmp_path: Path, segment: str) -> None:
         assert [row["bin"] for row in mine] == list(range(40))
         assert {row["npix"] for row in mine} == {box.pixels}
         expected = rate * box.pixels * 1000.0
-        assert sum(row["all_counts"] for row in mine) == pytest.approx(expected, abs=5 * expected**0.5)
+        assert sum(row["all_counts"] for row in mine) == pytest.approx(
+            expected, abs=5 * expected**0.5
+        )
         kept = sum(row["counts"] for row in mine)
         assert kept == pytest.approx(expected * 20 / 30, abs=5 * expected**0.5)
         mean = np.mean([row["dark"] for row in mine])
@@ -53,7 +59,11 @@ def test_dark_rates_of_every_region(tmp_path: Path, segment: str) -> None:
     first = rows[1]
     assert first["mjd"] == EXPSTART + 25 / 86400
     assert (first["detector"], first["hvlevel"]) == (segment, 163 if segment == "FUVA" else 169)
-    assert (first["latitude"], first["saa_distance"], first["temp"]) == (None, None, None)  # no support file
+    assert (first["latitude"], first["saa_distance"], first["temp"]) == (
+        None,
+        None,
+        None,
+    )  # no support file
 
 
 def test_bad_time_is_no_exposure(tmp_path: Path) -> None:
@@ -66,7 +76,11 @@ def test_bad_time_is_no_exposure(tmp_path: Path) -> None:
         "DQ": np.where((np.arange(100) >= 30) & (np.arange(100) < 60), 64, 0),
     }
     path = write_corrtag(
-        tmp_path / "ldx001aaq_corrtag_a.fits", events, 100.0, good=((0.0, 30.0), (60.0, 100.0)), EXPTYPE="DARK"
+        tmp_path / "ldx001aaq_corrtag_a.fits",
+        events,
+        100.0,
+        good=((0.0, 30.0), (60.0, 100.0)),
+        EXPTYPE="DARK",
     )
     inner = [row for row in rows_of(extract_file(path), "darks") if row["region"] == "inner"]
     assert [row["exposure"] for row in inner] == [25.0, 5.0, 15.0, 25.0]
@@ -83,13 +97,17 @@ def test_nuv_darks_know_no_pulse_heights(tmp_path: Path, data_dir: Path) -> None
         "YCORR": np.floor(_GENERATOR.uniform(0, 1024, count)),
     }
     events["XCORR"][:4], events["YCORR"][:4] = (0, 0, 1023, 1023), (0, 1023, 0, 1023)
-    path = write_corrtag(tmp_path / "lb4l02m1q_corrtag.fits", events, stop, segment="N/A", EXPTYPE="DARK")
+    path = write_corrtag(
+        tmp_path / "lb4l02m1q_corrtag.fits", events, stop, segment="N/A", EXPTYPE="DARK"
+    )
     found = extract_file(path, None, sample(data_dir, "lb4l02m1q_spt"))
     rows = rows_of(found, "darks")
     assert [(row["detector"], row["region"]) for row in rows] == [("NUV", "all")] * 2
     assert sum(row["counts"] for row in rows) == sum(row["all_counts"] for row in rows) == count
     assert {row["npix"] for row in rows} == {1024 * 1024}
-    assert np.mean([row["dark"] for row in rows]) == pytest.approx(count / stop / 1024**2, rel=1e-12)
+    assert np.mean([row["dark"] for row in rows]) == pytest.approx(
+        count / stop / 1024**2, rel=1e-12
+    )
     assert {rows.model.__tablename__ for rows in found}.isdisjoint({"stims", "phd", "gain"})
 
 
@@ -106,11 +124,19 @@ def test_dark_counts_of_every_superpixel(tmp_path: Path, segment: str) -> None:
         "PHA": np.zeros(count, int) if detector == "NUV" else generator.integers(0, 32, count),
         "DQ": np.where(np.arange(count) < 100, 2048, 0),
     }
-    events["XCORR"][200:300], events["YCORR"][200:300] = 5003.0, 500.6  # a hot spot, or outside the NUV detector
+    events["XCORR"][200:300], events["YCORR"][200:300] = (
+        5003.0,
+        500.6,
+    )  # a hot spot, or outside the NUV detector
     ending = "" if detector == "NUV" else f"_{detector[-1].lower()}"
     good = ((0.5, 60.0), (70.0, 100.0))
     path = write_corrtag(
-        tmp_path / f"ldx001aaq_corrtag{ending}.fits", events, 100.0, segment=segment, good=good, EXPTYPE="DARK"
+        tmp_path / f"ldx001aaq_corrtag{ending}.fits",
+        events,
+        100.0,
+        segment=segment,
+        good=good,
+        EXPTYPE="DARK",
     )
     (row,) = rows_of(extract_file(path), "dark_counts")
     assert (row["detector"], row["mjd"], row["exposure"]) == (detector, EXPSTART, 89.5)
@@ -118,7 +144,9 @@ def test_dark_counts_of_every_superpixel(tmp_path: Path, segment: str) -> None:
     assert row["counts"] == counts.sum() == count - 100 - (100 if detector == "NUV" else 0)
     image = np.zeros((512, 2048, 32), dtype=int)
     image.reshape(-1)[cells] = counts
-    x, y = (np.rint(events[name][100:].astype(np.float32)).astype(int) for name in ("XCORR", "YCORR"))
+    x, y = (
+        np.rint(events[name][100:].astype(np.float32)).astype(int) for name in ("XCORR", "YCORR")
+    )
     inside = x < 1024 if detector == "NUV" else np.full(x.size, True)
     expected = np.zeros_like(image)
     heights = events["PHA"][100:][inside].astype(int)
@@ -130,7 +158,12 @@ def test_dark_counts_of_every_superpixel(tmp_path: Path, segment: str) -> None:
 def test_where_hst_was_is_read_from_the_support_file(tmp_path: Path, data_dir: Path) -> None:
     jitter = fits.getdata(sample(data_dir, "ldngz2szj_jit"), 1)
     start = fits.getval(sample(data_dir, "ldngz2szq_rawacq"), "EXPSTART", 1)
-    path = write_corrtag(tmp_path / "ldngz2szq_corrtag_a.fits", _dark_events(1000, 60.0, "FUVA"), 60.0, EXPTYPE="DARK")
+    path = write_corrtag(
+        tmp_path / "ldngz2szq_corrtag_a.fits",
+        _dark_events(1000, 60.0, "FUVA"),
+        60.0,
+        EXPTYPE="DARK",
+    )
     with fits.open(path, "update") as hdus:
         hdus["EVENTS"].header["EXPSTART"] = start
     support = tmp_path / "ldngz2szq_spt.fits.gz"
@@ -153,7 +186,9 @@ def test_stims_where_they_are(tmp_path: Path, segment: str) -> None:
         "RAWX": np.concatenate([x1 + 7 + drift, x2 - 5 + 0 * times, np.full(times.size, 8000)]),
         "RAWY": np.concatenate([y1 - 4 + 0 * times, y2 + 3 + 0 * times, np.full(times.size, 500)]),
     }
-    path = write_corrtag(tmp_path / f"ldx001aaq_corrtag_{segment[-1].lower()}.fits", events, stop, segment=segment)
+    path = write_corrtag(
+        tmp_path / f"ldx001aaq_corrtag_{segment[-1].lower()}.fits", events, stop, segment=segment
+    )
     rows = rows_of(extract_file(path), "stims")
     assert [row["time"] for row in rows] == [0.0, 120.0, 240.0, 360.0, 480.0]
     for step, row in enumerate(rows):
@@ -165,7 +200,9 @@ def test_stims_where_they_are(tmp_path: Path, segment: str) -> None:
 
 def test_stim_that_is_not_there_is_null(tmp_path: Path) -> None:
     events = {"TIME": np.array([5.0]), "RAWX": np.array([389]), "RAWY": np.array([984])}
-    (row,) = rows_of(extract_file(write_corrtag(tmp_path / "ldx001aaq_corrtag_a.fits", events, 150.0)), "stims")
+    (row,) = rows_of(
+        extract_file(write_corrtag(tmp_path / "ldx001aaq_corrtag_a.fits", events, 150.0)), "stims"
+    )
     assert (row["stim1_x"], row["stim1_counts"]) == (389.0, 1)
     assert (row["stim2_x"], row["stim2_y"], row["stim2_counts"]) == (None, None, 0)
 
@@ -193,9 +230,15 @@ def test_pulse_heights_and_gain_have_the_peak_that_was_put_in(tmp_path: Path) ->
         parts.append((np.full(4000, x + 8 * place + 3.0), np.full(4000, y + 0.6), heights))
     parts.append((np.full(20, 6000.0), np.full(20, 480.0), np.full(20, 11)))  # too few for a gain
     parts.append((np.full(500, 389.0), np.full(500, 980.0), np.full(500, 11)))  # a stim
-    columns = dict(zip(("XCORR", "YCORR", "PHA"), map(np.concatenate, zip(*parts, strict=True)), strict=True))
+    columns = dict(
+        zip(("XCORR", "YCORR", "PHA"), map(np.concatenate, zip(*parts, strict=True)), strict=True)
+    )
     found = extract_file(
-        write_corrtag(tmp_path / "ldx001aaq_corrtag_a.fits", {"TIME": np.linspace(0, 99, 12520), **columns}, 100.0)
+        write_corrtag(
+            tmp_path / "ldx001aaq_corrtag_a.fits",
+            {"TIME": np.linspace(0, 99, 12520), **columns},
+            100.0,
+        )
     )
     rows = {row["x"]: row for row in rows_of(found, "gain")}
     assert sorted(rows) == [625, 626, 627]
@@ -206,7 +249,9 @@ def test_pulse_heights_and_gain_have_the_peak_that_was_put_in(tmp_path: Path) ->
         # Of a narrow peak, that of its centre.
         assert row["charge"] == pytest.approx(4000e-12 * 10 ** ((gain - 11.75) / 20.5), rel=0.02)
     (phd,) = rows_of(found, "phd")
-    expected = np.bincount(np.concatenate([part[2] for part in parts[:-1]]).astype(int), minlength=32)
+    expected = np.bincount(
+        np.concatenate([part[2] for part in parts[:-1]]).astype(int), minlength=32
+    )
     assert [phd[f"pha_{height}"] for height in range(32)] == expected.tolist()
     assert (phd["counts"], phd["hvlevel"], phd["life_adj"]) == (12020, 163, 4)
 
@@ -217,7 +262,11 @@ def test_accumulated_histogram_has_four_heights_in_one(tmp_path: Path) -> None:
     primary.header.update({"ROOTNAME": "ldx001aaq", "DETECTOR": "FUV", "OBSMODE": "ACCUM"})
     fits.HDUList([primary, fits.ImageHDU(np.arange(128, dtype=np.int32), name="PHA")]).writeto(path)
     (row,) = rows_of(extract_file(path), "phd")
-    assert [row["pha_0"], row["pha_31"], row["counts"]] == [0 + 1 + 2 + 3, 124 + 125 + 126 + 127, 128 * 127 // 2]
+    assert [row["pha_0"], row["pha_31"], row["counts"]] == [
+        0 + 1 + 2 + 3,
+        124 + 125 + 126 + 127,
+        128 * 127 // 2,
+    ]
 
 
 def test_damaged_pulse_height_is_refused(tmp_path: Path) -> None:
@@ -248,7 +297,9 @@ def test_cumulative_image_has_the_gain_that_was_put_in(tmp_path: Path, mode: str
     counts = [16 * round(10 * height) for height in heights]
     assert row["counts"] == sum(counts)
     # An event of pulse height 11.75 has 1e-12 C, one of 32.25 ten times that.
-    charge = sum(count * 1e-12 * 10 ** ((height - 11.75) / 20.5) for height, count in enumerate(counts))
+    charge = sum(
+        count * 1e-12 * 10 ** ((height - 11.75) / 20.5) for height, count in enumerate(counts)
+    )
     assert row["charge"] == pytest.approx(charge, rel=1e-12)
     assert row.get("gain") == (pytest.approx(11.3, abs=0.03) if mode == "TIME-TAG" else None)
     assert (row["expstart"], row["rootname"]) == (58053.5, name)

@@ -21,7 +21,12 @@ def test_headers(data_dir: Path) -> None:
     (row,) = _rows(data_dir, "ldfd01vnq_rawtag_a", "headers")
     header = fits.getheader(next(data_dir.rglob("ldfd01vnq_rawtag_a.fits.gz")), 1)
     assert row["rootname"] == "ldfd01vnq"
-    assert (row["opt_elem"], row["cenwave"], row["segment"], row["life_adj"]) == ("G140L", 1105, "FUVA", 3)
+    assert (row["opt_elem"], row["cenwave"], row["segment"], row["life_adj"]) == (
+        "G140L",
+        1105,
+        "FUVA",
+        3,
+    )
     assert row["expstart"] == header["EXPSTART"]
     assert row["lamptab"] == "23n1744jl_lamp.fits"
     assert row["neventsb"] is None
@@ -30,7 +35,9 @@ def test_headers(data_dir: Path) -> None:
 def test_shifts_that_were_not_measured_are_null(data_dir: Path) -> None:
     (raw,) = _rows(data_dir, "ldfd01vnq_rawtag_a", "headers")
     assert fits.getval(next(data_dir.rglob("ldfd01vnq_rawtag_a.fits.gz")), "SHIFT1A", 1) == 0.0
-    assert {raw[f"{name}{segment}"] for name in ("shift1", "shift2", "dpixel1") for segment in "ab"} == {None}
+    assert {
+        raw[f"{name}{segment}"] for name in ("shift1", "shift2", "dpixel1") for segment in "ab"
+    } == {None}
     (calibrated,) = _rows(data_dir, "ldfd01vnq_x1d", "headers")
     header = fits.getheader(next(data_dir.rglob("ldfd01vnq_x1d.fits.gz")), 1)
     assert calibrated["shift1a"] == header["SHIFT1A"] == pytest.approx(-521.243)
@@ -46,9 +53,15 @@ def test_spectrum(data_dir: Path) -> None:
 
 
 def test_flashes_are_numbered_within_segments(data_dir: Path) -> None:
-    fuv = [(row["segment"], row["flash"]) for row in _rows(data_dir, "ld1ce4dkq_lampflash", "lampflash")]
+    fuv = [
+        (row["segment"], row["flash"])
+        for row in _rows(data_dir, "ld1ce4dkq_lampflash", "lampflash")
+    ]
     assert fuv == [("FUVA", 1), ("FUVA", 2), ("FUVB", 1), ("FUVB", 2)]
-    nuv = [(row["segment"], row["flash"]) for row in _rows(data_dir, "lb4c10niq_lampflash", "lampflash")]
+    nuv = [
+        (row["segment"], row["flash"])
+        for row in _rows(data_dir, "lb4c10niq_lampflash", "lampflash")
+    ]
     assert nuv == [(f"NUV{stripe}", flash) for flash in (1, 2) for stripe in "ABC"]
 
 
@@ -62,7 +75,9 @@ def test_acquisitions(data_dir: Path) -> None:
     (image,) = _rows(data_dir, "lbhx1epiq_rawacq", "acqs")
     assert image["exptype"] == "ACQ/IMAGE"
     assert image["acqslewx"] == pytest.approx(0.653, abs=0.001)
-    counted = fits.getdata(next(data_dir.rglob("lbhx1epiq_rawacq.fits.gz")), "SCI", 1).sum(dtype=int)
+    counted = fits.getdata(next(data_dir.rglob("lbhx1epiq_rawacq.fits.gz")), "SCI", 1).sum(
+        dtype=int
+    )
     assert image["nevents"] == counted
     (peak,) = _rows(data_dir, "ldngz2szq_rawacq", "acqs")
     assert peak["acqslewx"] is None
@@ -72,7 +87,9 @@ def test_acquisitions(data_dir: Path) -> None:
 
 def test_support(data_dir: Path) -> None:
     (row,) = _rows(data_dir, "ldngz2szq_spt", "spt")
-    assert row["lqtaxpos"] == pytest.approx(-193, abs=1) or row["lqtaxpos"] == pytest.approx(-64, abs=1)
+    assert row["lqtaxpos"] == pytest.approx(-193, abs=1) or row["lqtaxpos"] == pytest.approx(
+        -64, abs=1
+    )
     assert row["lmmcetmp"] is None or row["lmmcetmp"] < 100
 
 
@@ -80,7 +97,9 @@ def test_missing_column_is_named(tmp_path: Path) -> None:
     path = tmp_path / "ldfd01vnq_lampflash.fits"
     primary = fits.PrimaryHDU()
     primary.header["ROOTNAME"] = "ldfd01vnq"
-    table = fits.BinTableHDU.from_columns([fits.Column("SEGMENT", "4A", array=["FUVA"])], name="LAMPFLASH")
+    table = fits.BinTableHDU.from_columns(
+        [fits.Column("SEGMENT", "4A", array=["FUVA"])], name="LAMPFLASH"
+    )
     fits.HDUList([primary, table]).writeto(path)
     with pytest.raises(PermanentError, match="LAMPFLASH has no column NET"):
         extract_file(path)
@@ -111,4 +130,6 @@ def test_any_file_system_will_do(data_dir: Path) -> None:
     stored = store.publish(path, "products/x")
     file = DatasetFile(1, stored.path, stored.name, "ld9m10ujq", "corrtag_a")
     found = DatasetReader(store, [file], References(None)).read(file).rows
-    assert [list(rows.dicts()) for rows in found] == [list(rows.dicts()) for rows in extract_file(path)]
+    assert [list(rows.dicts()) for rows in found] == [
+        list(rows.dicts()) for rows in extract_file(path)
+    ]

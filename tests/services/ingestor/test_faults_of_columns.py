@@ -1,4 +1,6 @@
-"""A fault of a column costs this column: it is null, and a problem names file, extension and column."""
+"""A fault of a column costs this column: it is null, and a problem names file, extension and
+column.
+"""
 
 import shutil
 from collections.abc import Callable
@@ -30,12 +32,16 @@ def _without(table: fits.BinTableHDU, name: str) -> fits.BinTableHDU:
     return fits.BinTableHDU.from_columns(fits.ColDefs(columns), header=_plain(table.header))
 
 
-def _as(form: str, values: Callable[[Any], Any]) -> Callable[[fits.BinTableHDU, str], fits.BinTableHDU]:
+def _as(
+    form: str, values: Callable[[Any], Any]
+) -> Callable[[fits.BinTableHDU, str], fits.BinTableHDU]:
     """Change of a table in which a column is written in another form."""
 
     def change(table: fits.BinTableHDU, name: str) -> fits.BinTableHDU:
         columns = [
-            fits.Column(name, form, array=values(table.data[name])) if column.name == name else column
+            fits.Column(name, form, array=values(table.data[name]))
+            if column.name == name
+            else column
             for column in table.columns
         ]
         return fits.BinTableHDU.from_columns(fits.ColDefs(columns), header=_plain(table.header))
@@ -45,11 +51,17 @@ def _as(form: str, values: Callable[[Any], Any]) -> Callable[[fits.BinTableHDU, 
 
 def _plain(header: fits.Header) -> fits.Header:
     """Header without what says how columns are written."""
-    kept = [card for card in header.cards if not card.keyword.startswith(("TFORM", "TTYPE", "TUNIT", "TDISP", "TNULL"))]
+    kept = [
+        card
+        for card in header.cards
+        if not card.keyword.startswith(("TFORM", "TTYPE", "TUNIT", "TDISP", "TNULL"))
+    ]
     return fits.Header(kept)
 
 
-def _changed(source: Path, path: Path, change: Callable[[fits.BinTableHDU, str], fits.BinTableHDU], name: str) -> Path:
+def _changed(
+    source: Path, path: Path, change: Callable[[fits.BinTableHDU, str], fits.BinTableHDU], name: str
+) -> Path:
     with fits.open(source) as hdus:
         tables = [change(hdu, name) if isinstance(hdu, fits.BinTableHDU) else hdu for hdu in hdus]
         fits.HDUList(tables).writeto(path)
@@ -71,16 +83,26 @@ def _keywords(source: Path, path: Path, **values: Any) -> Path:
     ("change", "reason"),
     [
         (_without, "has no column {}"),
-        (_as("8A", lambda values: np.full(len(values), "Invalid")), "column {} holds 'Invalid' where a number belongs"),
-        (_as("2E", lambda values: np.zeros((len(values), 2))), "column {} has several values in a cell"),
+        (
+            _as("8A", lambda values: np.full(len(values), "Invalid")),
+            "column {} holds 'Invalid' where a number belongs",
+        ),
+        (
+            _as("2E", lambda values: np.zeros((len(values), 2))),
+            "column {} has several values in a cell",
+        ),
         (_as("M", lambda values: values.astype(complex)), "column {} is written as 1M"),
     ],
 )
-def test_jitter_without_a_column(tmp_path: Path, data_dir: Path, name: str, change: Any, reason: str) -> None:
+def test_jitter_without_a_column(
+    tmp_path: Path, data_dir: Path, name: str, change: Any, reason: str
+) -> None:
     whole = sample(data_dir, "ldngz2szj_jit")
     content = read_file(_changed(whole, tmp_path / "ldngz2szj_jit.fits", change, name))
     (row,), (expected,) = (rows_of(rows, "jitter") for rows in (content.rows, extract_file(whole)))
-    assert {column for column, value in expected.items() if row.get(column) != value} == _JITTER[name]
+    assert {column for column, value in expected.items() if row.get(column) != value} == _JITTER[
+        name
+    ]
     assert all(row.get(column) is None for column in _JITTER[name])
     (problem,) = content.problems
     assert problem.startswith("ldngz2szj_jit.fits: ")
@@ -126,20 +148,29 @@ def test_keyword_of_another_kind(
     assert row == {**expected, column: None}
     (problem,) = {problem.partition(": ")[2].partition(": ")[2] for problem in content.problems}
     assert problem.startswith(f"{keyword} is {odd!r}")
-    assert content.problems[0].partition(": ")[2].partition(":")[0] in ("primary header", "SUPPORT", "SNAP1", "EVENTS")
+    assert content.problems[0].partition(": ")[2].partition(":")[0] in (
+        "primary header",
+        "SUPPORT",
+        "SNAP1",
+        "EVENTS",
+    )
 
 
 def test_numbers_written_as_text_are_read(tmp_path: Path, data_dir: Path) -> None:
     whole = sample(data_dir, "ldfd01vnq_rawtag_a")
     header = {**fits.getheader(whole, 0), **fits.getheader(whole, 1)}
     names = ("CENWAVE", "PROPOSID", "EXPSTART", "EXPTIME", "HVLEVELA", "RA_TARG")
-    path = _keywords(whole, tmp_path / "ldfd01vnq_rawtag_a.fits", **{name: f" {header[name]} " for name in names})
+    path = _keywords(
+        whole, tmp_path / "ldfd01vnq_rawtag_a.fits", **{name: f" {header[name]} " for name in names}
+    )
     for table in ("headers", "quality", "high_voltage"):
         assert rows_of(extract_file(path), table) == rows_of(extract_file(whole), table)
 
 
 @pytest.mark.parametrize("root", ["", "N/A"])
-def test_rootname_that_is_none_is_that_of_the_files_name(tmp_path: Path, data_dir: Path, root: str) -> None:
+def test_rootname_that_is_none_is_that_of_the_files_name(
+    tmp_path: Path, data_dir: Path, root: str
+) -> None:
     whole = sample(data_dir, "ldngz2szq_rawacq")
     content = read_file(_keywords(whole, tmp_path / "ldngz2szq_rawacq.fits", ROOTNAME=root))
     for table in ("headers", "quality", "acqs"):
@@ -150,18 +181,24 @@ def test_rootname_that_is_none_is_that_of_the_files_name(tmp_path: Path, data_di
 @pytest.mark.parametrize("start", ["N/A", "", "2018.400:00:00:00", 58000.5])
 def test_telemetry_without_a_start_has_no_times(tmp_path: Path, data_dir: Path, start: Any) -> None:
     whole = sample(data_dir, "ldngz2szq_spt")
-    content = read_file(_keywords(whole, tmp_path / "ldngz2szq_spt.fits", PSTRTIME=start, LDCAMPAT="Invalid"))
+    content = read_file(
+        _keywords(whole, tmp_path / "ldngz2szq_spt.fits", PSTRTIME=start, LDCAMPAT="Invalid")
+    )
     expected = rows_of(extract_file(whole), "telemetry")
     readings = rows_of(content.rows, "telemetry")
-    assert [(row["mnemonic"], row["mjd"]) for row in readings] == [(row["mnemonic"], None) for row in expected]
+    assert [(row["mnemonic"], row["mjd"]) for row in readings] == [
+        (row["mnemonic"], None) for row in expected
+    ]
     assert next(row for row in readings if row["mnemonic"] == "LDCAMPAT")["text"] == "Invalid"
-    assert {row["text"] for row in expected if "text" in row} == {row["text"] for row in readings if "text" in row} - {
-        "Invalid"
-    }
+    assert {row["text"] for row in expected if "text" in row} == {
+        row["text"] for row in readings if "text" in row
+    } - {"Invalid"}
     if start:
         assert any("primary header: PSTRTIME: " in problem for problem in content.problems)
     assert any("SNAP1: LDCAMPAT is 'Invalid'" in problem for problem in content.problems)
-    assert rows_of(content.rows, "spt")[0]["start_time"] == (None if start in ("", "N/A") else str(start))
+    assert rows_of(content.rows, "spt")[0]["start_time"] == (
+        None if start in ("", "N/A") else str(start)
+    )
 
 
 _OF_EVENTS = {
@@ -174,12 +211,21 @@ _OF_EVENTS = {
 
 
 @pytest.mark.parametrize("name", _OF_EVENTS)
-@pytest.mark.parametrize("change", [_without, _as("7A", lambda values: np.full(len(values), "Invalid"))])
+@pytest.mark.parametrize(
+    "change", [_without, _as("7A", lambda values: np.full(len(values), "Invalid"))]
+)
 def test_events_without_a_column(tmp_path: Path, name: str, change: Any) -> None:
-    whole = write_corrtag(tmp_path / "ldx001aaq_corrtag_a.fits", {"TIME": range(90), "PHA": [9] * 90}, 90.0)
+    whole = write_corrtag(
+        tmp_path / "ldx001aaq_corrtag_a.fits", {"TIME": range(90), "PHA": [9] * 90}, 90.0
+    )
     (tmp_path / "changed").mkdir()
     content = read_file(
-        _changed(whole, tmp_path / "changed" / whole.name, lambda t, n: change(t, n) if t.name == "EVENTS" else t, name)
+        _changed(
+            whole,
+            tmp_path / "changed" / whole.name,
+            lambda t, n: change(t, n) if t.name == "EVENTS" else t,
+            name,
+        )
     )
     kept = {rows.model.__tablename__ for rows in extract_file(whole)} - _OF_EVENTS[name]
     assert {rows.model.__tablename__ for rows in content.rows} == kept
@@ -189,7 +235,9 @@ def test_events_without_a_column(tmp_path: Path, name: str, change: Any) -> None
 
 
 def test_darks_without_an_orbit_have_no_positions(tmp_path: Path, data_dir: Path) -> None:
-    path = write_corrtag(tmp_path / "ldngz2szq_corrtag_a.fits", {"TIME": range(90)}, 90.0, EXPTYPE="DARK")
+    path = write_corrtag(
+        tmp_path / "ldngz2szq_corrtag_a.fits", {"TIME": range(90)}, 90.0, EXPTYPE="DARK"
+    )
     whole = sample(data_dir, "ldngz2szq_spt")
     expected = rows_of(extract_file(path, None, whole), "darks")
     odd = _keywords(whole, tmp_path / "ldngz2szq_spt.fits", RASCASCN="N/A")
@@ -215,7 +263,9 @@ def test_flash_of_which_nothing_is_known_has_no_rate(tmp_path: Path, data_dir: P
     assert rest == rows_of(extract_file(whole), "lampflash")[2:]
 
 
-@pytest.mark.parametrize(("name", "column"), [("NET", "rate"), ("SPEC_FOUND", "found"), ("CHI_SQUARE", "chi_square")])
+@pytest.mark.parametrize(
+    ("name", "column"), [("NET", "rate"), ("SPEC_FOUND", "found"), ("CHI_SQUARE", "chi_square")]
+)
 def test_flashes_without_a_column(tmp_path: Path, data_dir: Path, name: str, column: str) -> None:
     whole = sample(data_dir, "ld1ce4dkq_lampflash")
     content = read_file(_changed(whole, tmp_path / "ld1ce4dkq_lampflash.fits", _without, name))
@@ -228,7 +278,9 @@ def test_spectrum_without_flux(tmp_path: Path, data_dir: Path) -> None:
     whole = sample(data_dir, "ldfd01vnq_x1d")
     content = read_file(_changed(whole, tmp_path / "ldfd01vnq_x1d.fits", _without, "FLUX"))
     (row,), (expected,) = (rows_of(rows, "data") for rows in (content.rows, extract_file(whole)))
-    assert row == {column: value for column, value in expected.items() if not column.startswith("flux")}
+    assert row == {
+        column: value for column, value in expected.items() if not column.startswith("flux")
+    }
 
 
 def test_unreadable_companion_costs_what_is_made_of_it(tmp_path: Path, data_dir: Path) -> None:

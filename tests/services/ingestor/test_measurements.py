@@ -13,9 +13,17 @@ from shared.errors import PermanentError
 from tests.services.ingestor.reading import extract_file, read_file, rows_of
 
 _GOOD = {
-    "rootname": "LDX001AAQ", "detector": "FUVA", "date": 2017.5, "dark": 2e-6, "ta_dark": 3e-6, "latitude": 10.0,
-    "longitude": 20.0, "sun_lat": 5.0, "sun_lon": 30.0, "temp": 25.0,
-}  # fmt: skip
+    "rootname": "LDX001AAQ",
+    "detector": "FUVA",
+    "date": 2017.5,
+    "dark": 2e-6,
+    "ta_dark": 3e-6,
+    "latitude": 10.0,
+    "longitude": 20.0,
+    "sun_lat": 5.0,
+    "sun_lon": 30.0,
+    "temp": 25.0,
+}
 
 
 def _write(folder: Path, items: Any) -> Path:
@@ -37,11 +45,15 @@ def _write(folder: Path, items: Any) -> Path:
         ({"dark": True}, "True as dark"),
     ],
 )
-def test_measurement_that_is_none_costs_itself(tmp_path: Path, change: dict[str, Any], reason: str) -> None:
+def test_measurement_that_is_none_costs_itself(
+    tmp_path: Path, change: dict[str, Any], reason: str
+) -> None:
     content = read_file(_write(tmp_path, [_GOOD, {**_GOOD, **change}, _GOOD]))
     assert len(rows_of(content.rows, "darks")) == 2
     (problem,) = content.problems
-    assert problem.startswith("orbital_info.json: 1 of 3 measurements are no dark rate and left out (measurement 2: ")
+    assert problem.startswith(
+        "orbital_info.json: 1 of 3 measurements are no dark rate and left out (measurement 2: "
+    )
     assert reason in problem
 
 

@@ -1,4 +1,5 @@
-"""Every keyword of every real kind of file with values that it should not have: rows, or a problem that names the file.
+"""Every keyword of every real kind of file with values that it should not have: rows, or a problem
+that names the file.
 
 All keywords at once with each value always; single ones in a seeded order for some seconds
 (``COSMO_TEST_ODD_KEYWORDS=600`` for longer). What is read goes into real tables.
@@ -61,7 +62,9 @@ _VALUES = (
     "1.5",
     "T",
 )
-_MADE_OF_KEYWORDS = frozenset({"headers", "keywords", "quality", "apertures", "spt", "acqs", "jitter", "data"})
+_MADE_OF_KEYWORDS = frozenset(
+    {"headers", "keywords", "quality", "apertures", "spt", "acqs", "jitter", "data"}
+)
 """Tables whose rows no keyword but the rootname can cost."""
 
 _STRUCTURE = re.compile(
@@ -92,7 +95,14 @@ def _with(content: bytes, offsets: Collection[int], value: str) -> bytes:
 def _read(content: bytes, name: str, references: Path) -> tuple[list[Rows], list[str]]:
     opener, parsed = partial(io.BytesIO, content), parse_name(name)
     file = FitsFile(opener, name)
-    source = Source(file, opener, parsed.rootname, parsed.suffix, lambda *_: file.headers, References(references))
+    source = Source(
+        file,
+        opener,
+        parsed.rootname,
+        parsed.suffix,
+        lambda *_: file.headers,
+        References(references),
+    )
     return extract(source), source.problems
 
 
@@ -103,25 +113,45 @@ def _count(found: Collection[Rows]) -> dict[str, int]:
 @pytest.fixture(scope="module")
 def wholes(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Content of each sample by its name."""
-    found = {f"{name}.fits": gzip.decompress(sample(data_dir, name).read_bytes()) for name in _SAMPLES}
+    found = {
+        f"{name}.fits": gzip.decompress(sample(data_dir, name).read_bytes()) for name in _SAMPLES
+    }
     folder = tmp_path_factory.mktemp("darks")
-    dark = write_corrtag(folder / "ldx001aaq_corrtag_a.fits", {"TIME": range(90)}, 90.0, EXPTYPE="DARK")
+    dark = write_corrtag(
+        folder / "ldx001aaq_corrtag_a.fits", {"TIME": range(90)}, 90.0, EXPTYPE="DARK"
+    )
     return {**found, dark.name: dark.read_bytes()}
 
 
 @pytest.fixture(scope="module")
 def before(wholes: dict[str, bytes], data_dir: Path) -> _Counts:
     """Count the rows of each sample by table."""
-    return {name: _count(_read(content, name, data_dir / "references")[0]) for name, content in wholes.items()}
+    return {
+        name: _count(_read(content, name, data_dir / "references")[0])
+        for name, content in wholes.items()
+    }
 
 
 @pytest.fixture
 async def filed(database: Database) -> Database:
     """Database that knows the file whose rows all are."""
     async with database.transaction() as session:
-        session.add(Dataset(id=1, rootname="ldx001aaq", kind="exposure", state=DatasetState.INGESTED))
+        session.add(
+            Dataset(id=1, rootname="ldx001aaq", kind="exposure", state=DatasetState.INGESTED)
+        )
         await session.flush()
-        session.add(File(id=_FILE, dataset_id=1, origin="raw", path="x", name="x", suffix="x", size=1, sha256=""))
+        session.add(
+            File(
+                id=_FILE,
+                dataset_id=1,
+                origin="raw",
+                path="x",
+                name="x",
+                suffix="x",
+                size=1,
+                sha256="",
+            )
+        )
     return database
 
 
@@ -136,7 +166,9 @@ async def test_every_keyword_at_once(
 ) -> None:
     """Tables that need no keyword but the rootname keep their rows."""
     for name, content in wholes.items():
-        offsets = [offset for offset, keyword in _cards(content, name) if not _STRUCTURE.fullmatch(keyword)]
+        offsets = [
+            offset for offset, keyword in _cards(content, name) if not _STRUCTURE.fullmatch(keyword)
+        ]
         assert len(offsets) > 5
         found, problems = _read(_with(content, offsets, value), name, data_dir / "references")
         assert all(problem.startswith(name) for problem in problems), problems
@@ -157,15 +189,21 @@ def _singles(wholes: dict[str, bytes]) -> Iterator[tuple[str, int, str, str]]:
     return iter(every)
 
 
-async def test_single_keywords(filed: Database, wholes: dict[str, bytes], before: _Counts, data_dir: Path) -> None:
-    """A keyword that costs rows is a problem that names it, or the table that cannot be read without it."""
+async def test_single_keywords(
+    filed: Database, wholes: dict[str, bytes], before: _Counts, data_dir: Path
+) -> None:
+    """A keyword that costs rows is a problem that names it, or the table that cannot be read
+    without it.
+    """
     end, done = time.monotonic() + _SECONDS, 0
     for name, offset, keyword, value in _singles(wholes):
         if time.monotonic() > end:
             break
         what = f"seed {_SEED}: {keyword} = {value} at {offset} of {name}"
         try:
-            found, problems = _read(_with(wholes[name], [offset], value), name, data_dir / "references")
+            found, problems = _read(
+                _with(wholes[name], [offset], value), name, data_dir / "references"
+            )
             await _write(filed, found)
         except Exception as error:
             raise AssertionError(what) from error

@@ -49,14 +49,20 @@ class _Services:
             Stage.INGEST_RAW: ingest.ingest_raw,
             Stage.INGEST_PRODUCTS: ingest.ingest_products,
         }
-        self._runner = JobRunner(database, messenger, JobSettings(max_attempts=1), handlers, "tester")
+        self._runner = JobRunner(
+            database, messenger, JobSettings(max_attempts=1), handlers, "tester"
+        )
 
     async def work(self) -> None:
         """Scan, and do every job that is due but calibrations."""
         await scan(self.database, open_source(str(self.folder)), Outbox())
         for stage in _DONE:
             async with self.database.session() as session:
-                due = select(Job.id).where(Job.stage == stage, Job.state == JobState.QUEUED).order_by(Job.id)
+                due = (
+                    select(Job.id)
+                    .where(Job.stage == stage, Job.state == JobState.QUEUED)
+                    .order_by(Job.id)
+                )
                 jobs = (await session.execute(due)).scalars().all()
             for job in jobs:
                 await self._runner.run(job)
@@ -71,28 +77,52 @@ class _Services:
             return list((await session.execute(select(model).order_by(model.id))).scalars())
 
     async def calibrate(self) -> None:
-        """Record a run of CalCOS on the dataset that there is, with a spectrum of an exposure as its only product."""
+        """Record a run of CalCOS on the dataset that there is, with a spectrum of an exposure as
+        its only product.
+        """
         (dataset,) = await self.all(Dataset)
         path = self.store.publish(self.folder / "ldfd01vnq_x1d.fits.gz", "products/ldfd01010/run")
         async with self.database.transaction() as session:
             run = Run(
-                dataset_id=dataset.id, attempt=1, current=False, calcos_version="3.6.2", inputs={}, references={},
-                switches={}, randseeds={}, wall_seconds=1.0, cpu_seconds=1.0, peak_rss_mb=1.0, trailer="CalCOS",
-            )  # fmt: skip
+                dataset_id=dataset.id,
+                attempt=1,
+                current=False,
+                calcos_version="3.6.2",
+                inputs={},
+                references={},
+                switches={},
+                randseeds={},
+                wall_seconds=1.0,
+                cpu_seconds=1.0,
+                peak_rss_mb=1.0,
+                trailer="CalCOS",
+            )
             session.add(run)
             await session.flush()
-            facts = {"rootname": "ldfd01vnq", "suffix": "x1d", "size": path.size, "sha256": path.sha256}
+            facts = {
+                "rootname": "ldfd01vnq",
+                "suffix": "x1d",
+                "size": path.size,
+                "sha256": path.sha256,
+            }
             session.add(
                 File(
-                    dataset_id=dataset.id, run_id=run.id, origin="product", path=path.path, name=path.name,
-                    current=False, **facts,
+                    dataset_id=dataset.id,
+                    run_id=run.id,
+                    origin="product",
+                    path=path.path,
+                    name=path.name,
+                    current=False,
+                    **facts,
                 )
-            )  # fmt: skip
+            )
             await make_current(session, run)
 
 
 @pytest.fixture
-async def services(database: Database, valkey: EmbeddedValkey, tmp_path: Path) -> AsyncIterator[_Services]:
+async def services(
+    database: Database, valkey: EmbeddedValkey, tmp_path: Path
+) -> AsyncIterator[_Services]:
     folder = tmp_path / "source"
     folder.mkdir()
     broker = make_broker(valkey.url)
@@ -107,7 +137,9 @@ def _copy(source: Path, target: Path, *patterns: str) -> None:
             shutil.copyfile(path, target / path.name)
 
 
-async def test_a_folder_of_products_is_a_generation_of_the_archive(services: _Services, data_dir: Path) -> None:
+async def test_a_folder_of_products_is_a_generation_of_the_archive(
+    services: _Services, data_dir: Path
+) -> None:
     """Every real product of an association, its trailers, and support files without raw data."""
     _copy(data_dir / "ldfd01010" / "archive", services.folder, "*")
     _copy(data_dir / "ldfd01010" / "raw", services.folder, "ldfd01vnq_spt*", "ldfd01010_ji*")
@@ -122,7 +154,10 @@ async def test_a_folder_of_products_is_a_generation_of_the_archive(services: _Se
     assert run.provenance["ldfd01vnq_x1d.fits.gz"]["CRDS_CTX"] == "hst_0613.pmap"
     assert "Data Partitioning Started: ldfd01vnq" in run.trailer
     assert "CALCOS" in run.trailer
-    assert await services.rows("SELECT DISTINCT rootname FROM data ORDER BY 1") == [("ldfd01vnq",), ("ldfd01vpq",)]
+    assert await services.rows("SELECT DISTINCT rootname FROM data ORDER BY 1") == [
+        ("ldfd01vnq",),
+        ("ldfd01vpq",),
+    ]
     ((flashes,),) = await services.rows(
         "SELECT count(*) FROM lampflash AS l JOIN files AS f ON f.id = file_id WHERE f.shown"
     )
@@ -143,12 +178,20 @@ async def test_a_run_of_calcos_takes_the_place_of_the_archive_and_keeps_its_trai
     _copy(data_dir / "ldfd01010" / "archive", services.folder, "ldfd01vnq_lampflash*")
     await services.work()
     runs = await services.all(Run)
-    assert [(run.kind, run.current) for run in runs] == [("archive", False), ("calcos", True), ("archive", False)]
+    assert [(run.kind, run.current) for run in runs] == [
+        ("archive", False),
+        ("calcos", True),
+        ("archive", False),
+    ]
     assert "Data Partitioning Started" in runs[2].trailer
     assert runs[1].trailer == "CalCOS"
-    shown = await services.rows("SELECT name, r.kind FROM files AS f JOIN runs AS r ON r.id = f.run_id WHERE f.current")
+    shown = await services.rows(
+        "SELECT name, r.kind FROM files AS f JOIN runs AS r ON r.id = f.run_id WHERE f.current"
+    )
     assert shown == [("ldfd01vnq_x1d.fits.gz", "calcos")]
-    seen = await services.rows("SELECT f.run_id FROM headers JOIN files AS f ON f.id = file_id WHERE preferred")
+    seen = await services.rows(
+        "SELECT f.run_id FROM headers JOIN files AS f ON f.id = file_id WHERE preferred"
+    )
     assert seen == [(runs[1].id,)]
 
 
@@ -163,8 +206,13 @@ async def test_products_need_not_wait_for_raw_data(services: _Services, data_dir
     assert await services.rows("SELECT rootname FROM data") == [("ldfd01vnq",)]
 
 
-async def test_raw_data_beside_products_bring_no_second_generation(services: _Services, data_dir: Path) -> None:
-    """A changed raw file is fetched with the products, which are as they were; so is the acquisition's trailer."""
+async def test_raw_data_beside_products_bring_no_second_generation(
+    services: _Services, data_dir: Path
+) -> None:
+    """A changed raw file is fetched with the products, which are as they were.
+
+    So is the acquisition's trailer.
+    """
     folder = services.folder
     _copy(data_dir / "ldfd01010" / "raw", folder, "ldfd01vlq_*")
     _copy(data_dir / "ldfd01010" / "archive", folder, "ldfd01vlq_trl*")
@@ -187,9 +235,11 @@ async def test_a_damaged_product_costs_itself_only(services: _Services, data_dir
     (services.folder / "ldfd01vpq_x1d.fits.gz").write_bytes(whole[: len(whole) // 2])
     (services.folder / "ldfd01vrq_x1d.fits").write_bytes(b"no FITS file")
     result = await scan(services.database, open_source(str(services.folder)), Outbox())
-    assert [urls for reason, urls in result.left_aside.items() if reason.startswith("calibrated products")] == [
-        [f"file://{services.folder}/ldfd01vrq_x1d.fits"]
-    ]
+    assert [
+        urls
+        for reason, urls in result.left_aside.items()
+        if reason.startswith("calibrated products")
+    ] == [[f"file://{services.folder}/ldfd01vrq_x1d.fits"]]
     await services.work()
     assert await services.rows("SELECT rootname FROM data") == [("ldfd01vnq",)]
     ((detail,),) = await services.rows("SELECT detail FROM events WHERE name = 'products.fetched'")
@@ -199,9 +249,28 @@ async def test_a_damaged_product_costs_itself_only(services: _Services, data_dir
 
 
 _KINDS = (
-    "x1d", "x1dsum", "x1dsum1", "x1dsum2", "x1dsum3", "x1dsum4", "corrtag", "corrtag_a", "corrtag_b", "flt", "flt_a",
-    "flt_b", "counts", "counts_a", "counts_b", "fltsum", "lampflash", "trl", "spt", "jit", "jif",
-)  # fmt: skip
+    "x1d",
+    "x1dsum",
+    "x1dsum1",
+    "x1dsum2",
+    "x1dsum3",
+    "x1dsum4",
+    "corrtag",
+    "corrtag_a",
+    "corrtag_b",
+    "flt",
+    "flt_a",
+    "flt_b",
+    "counts",
+    "counts_a",
+    "counts_b",
+    "fltsum",
+    "lampflash",
+    "trl",
+    "spt",
+    "jit",
+    "jif",
+)
 
 
 def _samples(folder: Path) -> dict[str, Path]:
@@ -210,7 +279,9 @@ def _samples(folder: Path) -> dict[str, Path]:
     return {path.name.split("_", 1)[1].split(".")[0]: path for path in found}
 
 
-async def test_every_kind_may_be_added_by_hand(services: _Services, tmp_path: Path, data_dir: Path) -> None:
+async def test_every_kind_may_be_added_by_hand(
+    services: _Services, tmp_path: Path, data_dir: Path
+) -> None:
     """In any case of its name; again changes nothing."""
     real = _samples(data_dir / "ldfd01010")
     for kind in _KINDS:
@@ -221,16 +292,32 @@ async def test_every_kind_may_be_added_by_hand(services: _Services, tmp_path: Pa
         elif kind.startswith("corrtag"):
             side = "FUVB" if kind.endswith("b") else "FUVA" if kind.endswith("a") else "N/A"
             written = {"TIME": range(10)}
-            write_corrtag(path, written, 10.0, segment=side, ROOTNAME="ldfd01vnq", ASN_ID="LDFD01010", INSTRUME="COS")
+            write_corrtag(
+                path,
+                written,
+                10.0,
+                segment=side,
+                ROOTNAME="ldfd01vnq",
+                ASN_ID="LDFD01010",
+                INSTRUME="COS",
+            )
         else:
             primary = fits.PrimaryHDU()
             primary.header.update(
-                {"ROOTNAME": "ldfd01vnq", "ASN_ID": "LDFD01010", "INSTRUME": "COS", "CAL_VER": _VERSION}
+                {
+                    "ROOTNAME": "ldfd01vnq",
+                    "ASN_ID": "LDFD01010",
+                    "INSTRUME": "COS",
+                    "CAL_VER": _VERSION,
+                }
             )
             fits.HDUList([primary, fits.ImageHDU(name="SCI")]).writeto(path)
         for _ in range(2):
             await add_file(services.database, services.store, path)
-    kept = {(suffix, name) for suffix, name in await services.rows("SELECT suffix, name FROM files WHERE shown")}
+    kept = {
+        (suffix, name)
+        for suffix, name in await services.rows("SELECT suffix, name FROM files WHERE shown")
+    }
     assert {suffix for suffix, _ in kept} == set(_KINDS)
     assert all(name.startswith("ldfd01vnq_") for _, name in kept)
     assert await services.rows("SELECT rootname, kind FROM datasets") == [("ldfd01010", "products")]
@@ -241,14 +328,22 @@ async def test_every_kind_may_be_added_by_hand(services: _Services, tmp_path: Pa
         assert await check_database(session) == []
 
 
-async def test_what_is_no_product_of_cos_is_refused_by_hand(services: _Services, tmp_path: Path) -> None:
+async def test_what_is_no_product_of_cos_is_refused_by_hand(
+    services: _Services, tmp_path: Path
+) -> None:
     foreign = tmp_path / "o6gp01020_x1d.fits"
-    fits.PrimaryHDU(header=fits.Header({"ROOTNAME": "o6gp01020", "INSTRUME": "STIS"})).writeto(foreign)
+    fits.PrimaryHDU(header=fits.Header({"ROOTNAME": "o6gp01020", "INSTRUME": "STIS"})).writeto(
+        foreign
+    )
     broken = tmp_path / "ldfd01vnq_x1d.fits"
     broken.write_bytes(b"x")
     raw = tmp_path / "ldfd01vnq_rawtag_a.fits"
     raw.write_bytes(b"x")
-    for path, reason in ((foreign, "STIS"), (broken, "ldfd01vnq_x1d.fits"), (raw, "taken from a source")):
+    for path, reason in (
+        (foreign, "STIS"),
+        (broken, "ldfd01vnq_x1d.fits"),
+        (raw, "taken from a source"),
+    ):
         with pytest.raises(PermanentError, match=reason):
             await add_file(services.database, services.store, path)
     assert await services.all(File) == []

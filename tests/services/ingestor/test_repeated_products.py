@@ -1,4 +1,7 @@
-"""Products of the archive that come twice, change, or come beside raw data; files of one rootname."""
+"""Products of the archive that come twice, change, or come beside raw data.
+
+Files of one rootname.
+"""
 
 import gzip
 from pathlib import Path
@@ -28,13 +31,17 @@ async def _scans(services: _Services, count: int) -> list[int]:
     return found
 
 
-async def test_a_newer_version_by_hand_is_shown(services: _Services, data_dir: Path, tmp_path: Path) -> None:
+async def test_a_newer_version_by_hand_is_shown(
+    services: _Services, data_dir: Path, tmp_path: Path
+) -> None:
     source = data_dir / "ldfd01010" / "archive" / _X1D
     newer = tmp_path / _X1D
     newer.write_bytes(gzip.compress(gzip.decompress(source.read_bytes()), 1))
     for path, shown in ((source, [True]), (newer, [False, True]), (source, [True, False])):
         await add_file(services.database, services.store, path)
-        assert [row[0] for row in await services.rows("SELECT shown FROM files ORDER BY id")] == shown
+        assert [
+            row[0] for row in await services.rows("SELECT shown FROM files ORDER BY id")
+        ] == shown
 
 
 @pytest.mark.parametrize("by_hand_first", [True, False])
@@ -58,14 +65,18 @@ async def test_reports_of_one_name_in_another_case_are_versions(services: _Servi
         assert (await _scans(services, 3))[1:] == [0, 0]
 
 
-async def test_a_note_called_after_an_association_is_left_aside(services: _Services, data_dir: Path) -> None:
+async def test_a_note_called_after_an_association_is_left_aside(
+    services: _Services, data_dir: Path
+) -> None:
     _copy(data_dir / "ldfd01010" / "raw", services.folder, "ldfd01010_asn*")
     (services.folder / "ldfd01010_asn.fits.gz").rename(services.folder / "HD12345_asn.fits.gz")
     (services.folder / "HD12345.txt").write_text("notes")
     assert (await _scans(services, 3))[1:] == [0, 0]
 
 
-async def test_raw_data_that_a_source_no_longer_has_stay(services: _Services, data_dir: Path) -> None:
+async def test_raw_data_that_a_source_no_longer_has_stay(
+    services: _Services, data_dir: Path
+) -> None:
     _copy(data_dir / "ldfd01010" / "raw", services.folder, "ldfd01vlq_*")
     await services.work()
     for path in services.folder.glob("*rawacq*"):
@@ -73,11 +84,15 @@ async def test_raw_data_that_a_source_no_longer_has_stay(services: _Services, da
     for _ in range(2):
         await services.work()
     assert await services.rows("SELECT kind FROM datasets") == [("acquisition",)]
-    shown = await services.rows("SELECT a.rootname FROM acqs a JOIN files f ON f.id = file_id WHERE f.shown")
+    shown = await services.rows(
+        "SELECT a.rootname FROM acqs a JOIN files f ON f.id = file_id WHERE f.shown"
+    )
     assert shown == [("ldfd01vlq",)]
 
 
-async def test_products_are_fetched_once_while_raw_data_arrive(services: _Services, data_dir: Path) -> None:
+async def test_products_are_fetched_once_while_raw_data_arrive(
+    services: _Services, data_dir: Path
+) -> None:
     folder = data_dir / "ldfd01010"
     _copy(folder / "raw", services.folder, "ldfd01010_asn*")
     _copy(folder / "archive", services.folder, "ldfd01vnq_x1d*")

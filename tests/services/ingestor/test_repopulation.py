@@ -60,26 +60,38 @@ async def test_repopulated_tables_are_the_ingested_ones(archive: Archive, data_d
     assert await archive.checksums() == before
     assert await _catalogue(archive) == made_of
     async with archive.database.session() as session:
-        assert (await session.execute(text("SELECT to_regnamespace('repopulation')"))).scalar_one() is None
+        assert (
+            await session.execute(text("SELECT to_regnamespace('repopulation')"))
+        ).scalar_one() is None
 
 
 async def _catalogue(archive: Archive) -> list[Any]:
-    """Tell what the tables and their partitions are made of: columns, keys, indexes, comments, sequences, rights."""
-    tables = [f"public.{table}" for table in SCIENCE_TABLES] + ["partitions.gain_fuva", "partitions.gain_fuvb"]
+    """Tell what the tables and their partitions are made of: columns, keys, indexes, comments,
+    sequences, rights.
+    """
+    tables = [f"public.{table}" for table in SCIENCE_TABLES] + [
+        "partitions.gain_fuva",
+        "partitions.gain_fuvb",
+    ]
     async with archive.database.transaction() as session:
         await session.execute(text("GRANT SELECT ON headers, gain TO PUBLIC"))
-        found = [(await session.execute(text(_MADE_OF), {"table": table})).one() for table in tables]
+        found = [
+            (await session.execute(text(_MADE_OF), {"table": table})).one() for table in tables
+        ]
     assert all(keys and indexes for _, keys, indexes, _, _, _ in found)
     return found
 
 
 _MADE_OF = """
     SELECT
-        (SELECT array_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, attstorage,
-                                    col_description(attrelid, attnum), pg_get_expr(adbin, adrelid)) ORDER BY attnum)
+        (SELECT array_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull,
+          attstorage,
+                                    col_description(attrelid, attnum), pg_get_expr(adbin,
+                                      adrelid)) ORDER BY attnum)
          FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
          WHERE attrelid = c.oid AND attnum > 0),
-        (SELECT array_agg(conname || ' ' || convalidated || ' ' || pg_get_constraintdef(oid) ORDER BY conname)
+        (SELECT array_agg(conname || ' ' || convalidated || ' ' || pg_get_constraintdef(oid) ORDER
+          BY conname)
          FROM pg_constraint WHERE conrelid = c.oid AND contype != 'n'),
         (SELECT array_agg(pg_get_indexdef(indexrelid) ORDER BY indexrelid::regclass::text)
          FROM pg_index WHERE indrelid = c.oid AND indisvalid),
@@ -98,7 +110,9 @@ async def test_reader_is_waited_for_and_not_cancelled(archive: Archive, data_dir
             await asyncio.sleep(0.1)
         await asyncio.sleep(2.0)
         assert not swap.done()
-        assert (await reader.execute(text("SELECT count(*) FROM headers JOIN spt USING (rootname)"))).scalar_one() > 0
+        assert (
+            await reader.execute(text("SELECT count(*) FROM headers JOIN spt USING (rootname)"))
+        ).scalar_one() > 0
     done = await swap
     assert done.done == 1
     assert await archive.checksums() == before
@@ -153,7 +167,10 @@ async def test_readers_see_the_old_content_until_the_end(archive: Archive, data_
 
     def look(progress: Progress) -> None:
         found = subprocess.run(
-            [sys.executable, "-c", _LOOK, archive.database.url], capture_output=True, text=True, check=True
+            [sys.executable, "-c", _LOOK, archive.database.url],
+            capture_output=True,
+            text=True,
+            check=True,
         )
         seen.append(f"{progress.done} {found.stdout.strip()}")
 
@@ -190,12 +207,21 @@ if __name__ == "__main__":
 
 
 async def test_killed_and_started_again(archive: Archive, data_dir: Path, tmp_path: Path) -> None:
-    """SIGKILL of the whole group of processes at several moments; then it carries on, and all is as before."""
+    """SIGKILL of the whole group of processes at several moments.
+
+    Then it carries on, and all is as before.
+    """
     await _fill(archive, data_dir)
     before = await archive.checksums()
     script = tmp_path / "run.py"
     script.write_text(_RUN)
-    arguments = [sys.executable, str(script), archive.database.url, archive.store.url, str(archive.references)]
+    arguments = [
+        sys.executable,
+        str(script),
+        archive.database.url,
+        archive.store.url,
+        str(archive.references),
+    ]
     batches = []
     for wait in (0.0, 0.6, 1.5):
         process = await asyncio.create_subprocess_exec(*arguments, start_new_session=True)
@@ -221,7 +247,9 @@ async def _finished(archive: Archive) -> int:
         return len((await session.execute(query)).all())
 
 
-async def test_unreadable_file_is_named_and_the_rest_goes_on(archive: Archive, data_dir: Path, tmp_path: Path) -> None:
+async def test_unreadable_file_is_named_and_the_rest_goes_on(
+    archive: Archive, data_dir: Path, tmp_path: Path
+) -> None:
     await _fill(archive, data_dir)
     before = await archive.checksums()
     async with archive.database.session() as session:
@@ -235,7 +263,9 @@ async def test_unreadable_file_is_named_and_the_rest_goes_on(archive: Archive, d
         fault = (await session.execute(select(RepopulationFault))).scalar_one()
     assert (fault.file_id, "lbhx26fmq_lampflash" in fault.error) == (file.id, True)
     after = await archive.checksums()
-    assert {table for table in before if before[table] != after[table]} == {"lampflash"}  # its headers are kept
+    assert {table for table in before if before[table] != after[table]} == {
+        "lampflash"
+    }  # its headers are kept
 
 
 async def test_what_is_ingested_meanwhile_stays(archive: Archive, data_dir: Path) -> None:

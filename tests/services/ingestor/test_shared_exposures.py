@@ -41,7 +41,9 @@ class _Ingests:
             Stage.INGEST_PRODUCTS: ingest.ingest_products,
             Stage.MONITOR: MonitorService(database, store, monitors()).run,
         }
-        self._runner = JobRunner(database, messenger, JobSettings(max_attempts=1), handlers, "tester")
+        self._runner = JobRunner(
+            database, messenger, JobSettings(max_attempts=1), handlers, "tester"
+        )
         self._generation = 0
 
     async def ingest(self, rootname: str, paths: Sequence[Path]) -> Job:
@@ -51,14 +53,31 @@ class _Ingests:
         stored = [self._store.publish(path, folder) for path in paths]
         async with self.database.transaction() as session:
             query = select(Dataset).where(Dataset.rootname == rootname)
-            dataset = (await session.execute(query)).scalar_one_or_none() or Dataset(rootname=rootname, kind="exposure")
+            dataset = (await session.execute(query)).scalar_one_or_none() or Dataset(
+                rootname=rootname, kind="exposure"
+            )
             session.add(dataset)
             await session.flush()
-            await session.execute(text("UPDATE files SET current = false WHERE dataset_id = :id"), {"id": dataset.id})
+            await session.execute(
+                text("UPDATE files SET current = false WHERE dataset_id = :id"), {"id": dataset.id}
+            )
             for one in stored:
                 name = parse_name(one.name)
-                facts = {"rootname": name.rootname, "suffix": name.suffix, "size": one.size, "sha256": one.sha256}
-                session.add(File(dataset_id=dataset.id, origin="product", path=one.path, name=one.name, **facts))
+                facts = {
+                    "rootname": name.rootname,
+                    "suffix": name.suffix,
+                    "size": one.size,
+                    "sha256": one.sha256,
+                }
+                session.add(
+                    File(
+                        dataset_id=dataset.id,
+                        origin="product",
+                        path=one.path,
+                        name=one.name,
+                        **facts,
+                    )
+                )
             job = NewJob(Stage.INGEST_PRODUCTS, "ingest", {}, {"generation": self._generation})
             job_id = await add_job(session, dataset.id, job, Outbox())
         return await self._run(job_id)
@@ -68,7 +87,9 @@ class _Ingests:
         self._generation += 1
         payload = {"generation": self._generation, "forced": True}
         async with self.database.transaction() as session:
-            job_id = await add_job(session, name, NewJob(Stage.MONITOR, "monitor", payload, payload), Outbox())
+            job_id = await add_job(
+                session, name, NewJob(Stage.MONITOR, "monitor", payload, payload), Outbox()
+            )
         return await self._run(job_id)
 
     async def _run(self, job_id: int | None) -> Job:
@@ -83,13 +104,16 @@ class _Ingests:
 
     async def seen(self, rootname: str) -> tuple[set[str], set[str]]:
         """Datasets whose files of a rootname readers see, and those of which a row is preferred."""
-        owners = "SELECT DISTINCT d.rootname FROM files AS f JOIN datasets AS d ON d.id = f.dataset_id"
+        owners = (
+            "SELECT DISTINCT d.rootname FROM files AS f JOIN datasets AS d ON d.id = f.dataset_id"
+        )
         shown = await self.rows(f"{owners} WHERE f.shown AND f.rootname = '{rootname}'")
         preferred = [
             row
             for table in _PREFERRED
             for row in await self.rows(
-                f"{owners} JOIN {table} AS t ON t.file_id = f.id AND t.rootname = '{rootname}' WHERE preferred"
+                f"{owners} JOIN {table} AS t ON t.file_id = f.id AND t.rootname = '{rootname}' "
+                "WHERE preferred"
             )
         ]
         return {one for (one,) in shown}, {one for (one,) in preferred}
@@ -127,13 +151,17 @@ async def test_every_monitor_runs_on_exposures_that_two_datasets_share(
     async with ingests.database.session() as session:
         outcomes = Counter((await session.execute(select(MonitorRun.outcome))).scalars())
         values = (await session.execute(select(MonitorValue.rootname, MonitorValue.monitor))).all()
-        assert list((await session.execute(select(Alert).where(Alert.key == "run"))).scalars()) == []
+        assert (
+            list((await session.execute(select(Alert).where(Alert.key == "run"))).scalars()) == []
+        )
     assert outcomes[Outcome.FAILED] == 0
     assert outcomes[Outcome.UPDATED] >= 6
     assert ("ld9m10ujq", "stims") in {tuple(row) for row in values}
 
 
-async def test_another_dataset_takes_over_what_is_forgotten_or_left_out(ingests: _Ingests, tmp_path: Path) -> None:
+async def test_another_dataset_takes_over_what_is_forgotten_or_left_out(
+    ingests: _Ingests, tmp_path: Path
+) -> None:
     root, name = "ldx001aaq", "ldx001aaq_corrtag_a.fits"
     older, newer = (_events(tmp_path / folder, name) for folder in ("a", "b"))
     other = _events(tmp_path / "c", "ldx001abq_corrtag_a.fits")
@@ -150,12 +178,16 @@ async def test_another_dataset_takes_over_what_is_forgotten_or_left_out(ingests:
 
 
 async def test_file_of_another_exposure_is_refused(ingests: _Ingests, tmp_path: Path) -> None:
-    """Two files with one ROOTNAME: that whose name says otherwise has no rows, and its message helps."""
+    """Two files with one ROOTNAME: that whose name says otherwise has no rows, and its message
+    helps.
+    """
     good = _events(tmp_path / "a", "ldx001aaq_corrtag_a.fits")
     copied = _events(tmp_path / "b", "ldx001abq_corrtag_a.fits", ROOTNAME="LDX001AAQ")
     assert (await ingests.ingest("ldx001aaq", [good])).error is None
     await ingests.ingest("ldx001abq", [copied])
-    said = await ingests.rows("SELECT coalesce(error, '') FROM jobs UNION ALL SELECT detail::text FROM events")
+    said = await ingests.rows(
+        "SELECT coalesce(error, '') FROM jobs UNION ALL SELECT detail::text FROM events"
+    )
     assert any("ldx001abq_corrtag_a.fits: ROOTNAME is ldx001aaq" in text for (text,) in said)
     assert await ingests.rows("SELECT DISTINCT rootname FROM headers") == [("ldx001aaq",)]
     with fits.open(copied, mode="update") as hdus:

@@ -11,7 +11,9 @@ from tests.services.ingestor.reading import read_file, rows_of
 
 _GROSS = np.array([[0.5, 1.0, 2.0, 1.0, 0.5], [0.25, 0.25, 0.25, 0.25, 0.25]])
 _FLUX = np.array([[0.0, 1e-14, 3e-14, 5e-13, 0.0], [0.0, 0.0, 0.0, 0.0, 0.0]])
-_WAVELENGTH = np.array([[1280.0, 1290.0, 1300.0, 1310.0, 1320.0], [1100.0, 1110.0, 1120.0, 1130.0, 1140.0]])
+_WAVELENGTH = np.array(
+    [[1280.0, 1290.0, 1300.0, 1310.0, 1320.0], [1100.0, 1110.0, 1120.0, 1130.0, 1140.0]]
+)
 _WEIGHT = np.array([[0.0, 1.0, 4.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0, 0.0]])
 _RATES = {"gross_a": 5.0, "gross_b": 1.25}
 _NULL = dict.fromkeys(("flux_mean", "flux_max", "flux_std", "wl_min", "wl_max"))
@@ -19,10 +21,19 @@ _NULL = dict.fromkeys(("flux_mean", "flux_max", "flux_std", "wl_min", "wl_max"))
 
 def _row(folder: Path, **changed: np.ndarray | None) -> dict[str, Any]:
     """Row of ``data`` of a spectrum, some columns of which are others or missing."""
-    columns = {"GROSS": _GROSS, "FLUX": _FLUX, "WAVELENGTH": _WAVELENGTH, "DQ_WGT": _WEIGHT} | changed
+    columns = {
+        "GROSS": _GROSS,
+        "FLUX": _FLUX,
+        "WAVELENGTH": _WAVELENGTH,
+        "DQ_WGT": _WEIGHT,
+    } | changed
     table = fits.BinTableHDU.from_columns(
         [fits.Column("SEGMENT", "4A", array=["FUVA", "FUVB"])]
-        + [fits.Column(name, "5D", array=values) for name, values in columns.items() if values is not None],
+        + [
+            fits.Column(name, "5D", array=values)
+            for name, values in columns.items()
+            if values is not None
+        ],
         name="SCI",
     )
     path = folder / "ldx001aaq_x1d.fits"
@@ -39,7 +50,14 @@ def _row(folder: Path, **changed: np.ndarray | None) -> dict[str, Any]:
 def test_bins_without_weight_have_a_rate_alone(tmp_path: Path) -> None:
     """The brightest flux is in a bin of weight 0, and a whole segment has no weight."""
     assert _row(tmp_path) == pytest.approx(
-        _RATES | {"flux_mean": 2e-14, "flux_max": 3e-14, "flux_std": 1e-14, "wl_min": 1290.0, "wl_max": 1300.0}
+        _RATES
+        | {
+            "flux_mean": 2e-14,
+            "flux_max": 3e-14,
+            "flux_std": 1e-14,
+            "wl_min": 1290.0,
+            "wl_max": 1300.0,
+        }
     )
 
 
@@ -55,7 +73,9 @@ def test_values_that_are_not_finite_are_no_data(tmp_path: Path) -> None:
     [{"DQ_WGT": np.zeros((2, 5))}, {"DQ_WGT": None, "WAVELENGTH": np.zeros((2, 5))}],
     ids=["no weight", "no wavelength"],
 )
-def test_a_spectrum_without_data_has_rates_alone(tmp_path: Path, changed: dict[str, np.ndarray | None]) -> None:
+def test_a_spectrum_without_data_has_rates_alone(
+    tmp_path: Path, changed: dict[str, np.ndarray | None]
+) -> None:
     assert _row(tmp_path, **changed) == _RATES | _NULL
 
 

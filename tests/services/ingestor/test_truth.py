@@ -1,4 +1,6 @@
-"""What the simulator puts in comes out of the tables, through CalCOS and the ingest of its products."""
+"""What the simulator puts in comes out of the tables, through CalCOS and the ingest of its
+products.
+"""
 
 import shutil
 from collections.abc import Iterator
@@ -28,7 +30,9 @@ pytestmark = pytest.mark.e2e
 
 _DARK = replace(CASES["FUV dark"].members[0], exptime=1000.0, rootname="lsv1daa0q")
 _STAR = Target("WD0308-565", 47.4495, -56.39698, spectrum=Spectrum(4e-14, 0.0))
-_SCIENCE = replace(CASES["FUV G140L/1105 LP2, segment A only"].members[0], rootname="lsv1gaa0q", target=_STAR)
+_SCIENCE = replace(
+    CASES["FUV G140L/1105 LP2, segment A only"].members[0], rootname="lsv1gaa0q", target=_STAR
+)
 _ORBIT = Orbit()
 _TEMPERATURES = {"FUVA": 24.8, "FUVB": 23.1}
 _GAINS = (11.0, 5.5, 8.0)
@@ -45,7 +49,9 @@ def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _dark_state() -> InstrumentState:
-    """Background that differs from region to region: brighter above, fainter below, bright at the left side."""
+    """Background that differs from region to region: brighter above, fainter below, bright at the
+    left side.
+    """
     state = nominal_state(_DARK.start)
     rows = np.linspace(0.5, 1.5, uniform_grid(0.0).shape[0], dtype=np.float32)[:, None]
     background = np.broadcast_to(rows, uniform_grid(0.0).shape).copy()
@@ -67,13 +73,19 @@ def _science_state() -> InstrumentState:
     return replace(state, detectors={**state.detectors, "FUVA": changed})
 
 
-def _calibrated(plan: ExposurePlan, state: InstrumentState, references: Path, folder: Path) -> tuple[Observation, Path]:
+def _calibrated(
+    plan: ExposurePlan, state: InstrumentState, references: Path, folder: Path
+) -> tuple[Observation, Path]:
     """Take an exposure and calibrate it; its raw and calibrated files come to lie in one folder."""
     catalogue, raw, products = Catalogue(), folder / "raw", folder / "products"
     raw.mkdir()
     taken = observe(plan, state, Viewing(7.2, plan.start, 5720.0), raw, catalogue)
     support_file(plan, _ORBIT, state, GuideStars()).writeto(raw / f"{plan.rootname}_spt.fits")
-    unpack(references, catalogue.write(references, catalogue.select(plan).values()), references / "plain")
+    unpack(
+        references,
+        catalogue.write(references, catalogue.select(plan).values()),
+        references / "plain",
+    )
     run_calcos(list(taken.paths[:1]), references / "plain", products)
     for path in raw.glob("*.fits"):
         path.rename(products / path.name)
@@ -90,7 +102,11 @@ async def _ingested(
 ) -> Observation:
     taken, products = _calibrated(plan, state, references, folder)
     wanted = ("_corrtag", "_spt", "_rawtag", "_x1d", "_lampflash")
-    paths = [path for path in sorted(products.glob("*.fits")) if any(kind in path.name for kind in wanted)]
+    paths = [
+        path
+        for path in sorted(products.glob("*.fits"))
+        if any(kind in path.name for kind in wanted)
+    ]
     await archive.add(plan.rootname, paths)
     shutil.rmtree(products)
     return taken
@@ -103,7 +119,9 @@ def _mean_background(state: InstrumentState, segment: str, region: str) -> float
     return float(state.detectors[segment].dark_map[y // GRID_Y, x // GRID_X].mean())
 
 
-async def test_darks_stims_and_pulse_heights(archive: Archive, references: Path, tmp_path: Path) -> None:
+async def test_darks_stims_and_pulse_heights(
+    archive: Archive, references: Path, tmp_path: Path
+) -> None:
     state = _dark_state()
     taken = await _ingested(archive, _DARK, state, references, tmp_path)
     for segment in ("FUVA", "FUVB"):
@@ -113,18 +131,24 @@ async def test_darks_stims_and_pulse_heights(archive: Archive, references: Path,
     await _check_where(archive)
 
 
-async def _check_dark_rates(archive: Archive, state: InstrumentState, segment: str, live: float) -> None:
+async def _check_dark_rates(
+    archive: Archive, state: InstrumentState, segment: str, live: float
+) -> None:
     found = await _rows(
         archive,
-        "SELECT region, count(*), sum(counts)::float, sum(all_counts)::float, avg(dark), avg(ta_dark), "
-        f"min(temp), max(temp) FROM darks WHERE detector = '{segment}' GROUP BY region ORDER BY region",
+        "SELECT region, count(*), sum(counts)::float, sum(all_counts)::float, avg(dark), "
+        "avg(ta_dark), "
+        f"min(temp), max(temp) FROM darks WHERE detector = '{segment}' GROUP BY region ORDER BY "
+        "region",
     )
     assert [row[0] for row in found] == ["bottom", "inner", "left", "right", "top"]
     for region, bins, counts, every, dark, ta_dark, coldest, warmest in found:
         expected = FUV_DARK * _mean_background(state, segment, region) * live
         assert bins == 40, region
         assert ta_dark == pytest.approx(expected, rel=4 / every**0.5), (segment, region)
-        assert dark == pytest.approx(expected * float(dark_share(3, 22, FUV_GAIN)), rel=4 / counts**0.5), (
+        assert dark == pytest.approx(
+            expected * float(dark_share(3, 22, FUV_GAIN)), rel=4 / counts**0.5
+        ), (
             segment,
             region,
         )
@@ -134,15 +158,19 @@ async def _check_dark_rates(archive: Archive, state: InstrumentState, segment: s
 async def _check_stims(archive: Archive, state: InstrumentState, segment: str) -> None:
     found = await _rows(
         archive,
-        "SELECT count(*), avg(stim1_x), avg(stim1_y), avg(stim2_x), avg(stim2_y), sum(stim1_counts), sum(stim2_counts) "
+        "SELECT count(*), avg(stim1_x), avg(stim1_y), avg(stim2_x), avg(stim2_y), "
+        "sum(stim1_counts), sum(stim2_counts) "
         f"FROM stims WHERE segment = '{segment}'",
     )
     ((steps, x1, y1, x2, y2, first, second),) = found
     detector = state.detectors[segment]
     assert steps == 8  # of 120 s
-    for stim, place, counts in zip(detector.stims, ((x1, y1), (x2, y2)), (first, second), strict=True):
+    for stim, place, counts in zip(
+        detector.stims, ((x1, y1), (x2, y2)), (first, second), strict=True
+    ):
         assert float(counts) == pytest.approx(0.5 * detector.stim_rate * 960.0, rel=0.05)
-        # Raw coordinates are whole: the mean of what is cut off is half a pixel or none, as the reader rounds.
+        # Raw coordinates are whole: the mean of what is cut off is half a pixel or none, as the
+        # reader rounds.
         assert place == pytest.approx((stim.x, stim.y), abs=0.05)
 
 
@@ -161,15 +189,20 @@ async def _check_where(archive: Archive) -> None:
     true_sun = subsolar(mjd)
     assert np.abs(sun_lat - true_sun[0]).max() < 0.1
     assert np.abs((sun_lon - true_sun[1] + 180.0) % 360.0 - 180.0).max() < 0.5
-    assert distance == pytest.approx(saa_distance(_DARK.start, true_latitude, true_longitude), abs=30.0)
+    assert distance == pytest.approx(
+        saa_distance(_DARK.start, true_latitude, true_longitude), abs=30.0
+    )
 
 
-async def test_modal_gain_and_pulse_height_peak(archive: Archive, references: Path, tmp_path: Path) -> None:
+async def test_modal_gain_and_pulse_height_peak(
+    archive: Archive, references: Path, tmp_path: Path
+) -> None:
     taken = await _ingested(archive, _SCIENCE, _science_state(), references, tmp_path)
     for part, (gain, (first, last)) in enumerate(zip(_GAINS, _parts(), strict=True)):
         found = await _rows(
             archive,
-            f"SELECT gain, counts FROM gain WHERE segment = 'FUVA' AND dethv = 167 AND x BETWEEN {first} AND {last}",
+            "SELECT gain, counts FROM gain WHERE segment = 'FUVA' AND dethv = 167 AND x BETWEEN "
+            f"{first} AND {last}",
         )
         gains, counts = np.array(found, dtype=np.float64).T
         assert len(gains) > 1000, part
@@ -180,7 +213,9 @@ async def test_modal_gain_and_pulse_height_peak(archive: Archive, references: Pa
 
 
 def _parts() -> Iterator[tuple[int, int]]:
-    """First and last column of superpixels of each part of the same gain, away from where the next one begins."""
+    """First and last column of superpixels of each part of the same gain, away from where the next
+    one begins.
+    """
     last = int(ACTIVE_AREAS["FUVA"].x1) // X_BINNING
     yield 0, _STEP // X_BINNING - 3
     yield _STEP // X_BINNING + 3, 2 * _STEP // X_BINNING - 3
@@ -194,7 +229,9 @@ async def _check_pulse_heights(archive: Archive, taken: Observation) -> None:
     )
     assert (hvlevel, life_adj, counts) == (_SCIENCE.hv_level_a, _SCIENCE.life_adj, sum(heights))
     recorded = np.bincount(taken.recordings["FUVA"].pulse_height, minlength=32)
-    recorded[_STIM_PULSE_HEIGHT] -= round(_science_state().detectors["FUVA"].stim_rate * _SCIENCE.exptime)
+    recorded[_STIM_PULSE_HEIGHT] -= round(
+        _science_state().detectors["FUVA"].stim_rate * _SCIENCE.exptime
+    )
     # Stims are left out; an event of the edge may be put beyond it.
     assert np.abs(np.array(heights) - recorded).max() < 5e-3 * counts
     assert heights.index(max(heights)) == _GAINS[0]

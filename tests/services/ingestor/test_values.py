@@ -42,7 +42,11 @@ def _keywords(path: Path, last: int) -> dict[str, Any]:
     with fits.open(path) as hdus:
         for number in reversed(range(min(last, len(hdus)))):
             merged.update(
-                {key: value for key, value in hdus[number].header.items() if key not in ("COMMENT", "HISTORY", "")}
+                {
+                    key: value
+                    for key, value in hdus[number].header.items()
+                    if key not in ("COMMENT", "HISTORY", "")
+                }
             )
     return merged
 
@@ -59,7 +63,11 @@ def _agree(row: dict[str, Any], model: type[ScienceRow], header: dict[str, Any],
         expected = header[keyword]
         found = row[column.name]
         if found is None:
-            assert isinstance(expected, fits.card.Undefined) or expected in _SENTINELS, (name, keyword, expected)
+            assert isinstance(expected, fits.card.Undefined) or expected in _SENTINELS, (
+                name,
+                keyword,
+                expected,
+            )
             continue
         expected = expected.rpartition("$")[2] if keyword == "LAMPTAB" else expected
         assert found == (str(expected) if isinstance(found, str) else expected), (name, keyword)
@@ -81,7 +89,9 @@ def test_lamp_seconds_are_the_sum_of_the_flashes(data_dir: Path) -> None:
     header = fits.getheader(path, 1)
     (row,) = rows_of(extract_file(path), "quality")
     assert row["numflash"] == header["NUMFLASH"] > 1
-    assert row["lamp_seconds"] == sum(header[f"LMPDUR{flash}"] for flash in range(1, header["NUMFLASH"] + 1))
+    assert row["lamp_seconds"] == sum(
+        header[f"LMPDUR{flash}"] for flash in range(1, header["NUMFLASH"] + 1)
+    )
 
 
 def test_high_voltage_of_both_segments(data_dir: Path) -> None:
@@ -93,9 +103,15 @@ def test_high_voltage_of_both_segments(data_dir: Path) -> None:
             side = segment[-1]
             for column in ("hvlevel", "dethvl", "dethvc", "dethvn"):
                 expected = header[f"{column.upper()}{side}"]
-                assert row[column] == (None if expected in (-999, -1) else expected), (path.name, segment, column)
+                assert row[column] == (None if expected in (-999, -1) else expected), (
+                    path.name,
+                    segment,
+                    column,
+                )
         # The level is commanded in steps of 15.69 V.
-        assert -(2500 + 15.69 * rows["FUVA"]["hvlevel"]) == pytest.approx(rows["FUVA"]["dethvn"], abs=0.01)
+        assert -(2500 + 15.69 * rows["FUVA"]["hvlevel"]) == pytest.approx(
+            rows["FUVA"]["dethvn"], abs=0.01
+        )
 
 
 def test_every_keyword_of_every_header(data_dir: Path) -> None:
@@ -107,7 +123,9 @@ def test_every_keyword_of_every_header(data_dir: Path) -> None:
             for document, hdu in zip(documents, hdus, strict=True):
                 for key in set(hdu.header) - {*_COMMENTARY}:
                     expected = hdu.header[key]
-                    assert document[key] == (None if isinstance(expected, fits.card.Undefined) else expected)
+                    assert document[key] == (
+                        None if isinstance(expected, fits.card.Undefined) else expected
+                    )
 
 
 def test_spectra(data_dir: Path) -> None:
@@ -118,7 +136,11 @@ def test_spectra(data_dir: Path) -> None:
         flux, wavelength = table["FLUX"][good].astype(float), table["WAVELENGTH"][good]
         assert row["flux_mean"] == pytest.approx(flux.mean(), rel=1e-6)
         assert row["flux_std"] == pytest.approx(flux.std(), rel=1e-6)
-        assert (row["flux_max"], row["wl_min"], row["wl_max"]) == (flux.max(), wavelength.min(), wavelength.max())
+        assert (row["flux_max"], row["wl_min"], row["wl_max"]) == (
+            flux.max(),
+            wavelength.min(),
+            wavelength.max(),
+        )
         # The table goes on by about ten Angstrom to both sides, with fluxes of 0.
         assert table["WAVELENGTH"].min() < row["wl_min"] - 8
         assert table["WAVELENGTH"].max() > row["wl_max"] + 8
@@ -176,9 +198,14 @@ def test_jitter_of_every_exposure_of_an_association(data_dir: Path) -> None:
             taken = data["TakeData"] == 1
             assert row["recenters"] == np.count_nonzero(taken & (data["Recenter"] != 0))
             assert row["slews"] == np.count_nonzero(taken & (data["SlewFlag"] != 0))
-            assert (row["latitude"], row["longitude"]) == (data["Latitude"][0], data["Longitude"][0])
+            assert (row["latitude"], row["longitude"]) == (
+                data["Latitude"][0],
+                data["Longitude"][0],
+            )
             assert row["duration"] == pytest.approx(data["Seconds"][-1] - data["Seconds"][0])
-            assert row["v2_rms"] == pytest.approx(data["SI_V2_RMS"][data["SI_V2_RMS"] < 1e30].astype(float).mean())
+            assert row["v2_rms"] == pytest.approx(
+                data["SI_V2_RMS"][data["SI_V2_RMS"] < 1e30].astype(float).mean()
+            )
             assert "ldfd01010" not in row["rootname"]
 
 
@@ -186,7 +213,10 @@ def test_jitter_knows_its_exposure(data_dir: Path) -> None:
     raw = sample(data_dir, "ldngz2szq_rawacq")
     (row,) = rows_of(extract_file(sample(data_dir, "ldngz2szj_jit"), None, raw), "jitter")
     assert row["rootname"] == "ldngz2szq"
-    assert (row["expstart"], row["exptype"]) == (fits.getval(raw, "EXPSTART", 1), fits.getval(raw, "EXPTYPE"))
+    assert (row["expstart"], row["exptype"]) == (
+        fits.getval(raw, "EXPSTART", 1),
+        fits.getval(raw, "EXPTYPE"),
+    )
 
 
 def test_events_of_a_real_exposure(data_dir: Path) -> None:
@@ -195,7 +225,13 @@ def test_events_of_a_real_exposure(data_dir: Path) -> None:
     found, events, header = extract_file(path), fits.getdata(path, "EVENTS"), _keywords(path, 2)
     x, y, height = (events[name].astype(float) for name in ("XCORR", "YCORR", "PHA"))
     box = ACTIVE_AREAS["FUVA"]
-    kept = (x > box.x0) & (x < box.x1) & (y > box.y0) & (y < box.y1) & ((events["DQ"] & (64 | 2048)) == 0)
+    kept = (
+        (x > box.x0)
+        & (x < box.x1)
+        & (y > box.y0)
+        & (y < box.y1)
+        & ((events["DQ"] & (64 | 2048)) == 0)
+    )
     (phd,) = rows_of(found, "phd")
     expected = np.histogram(height[kept], bins=np.arange(33) - 0.5)[0]
     assert [phd[f"pha_{number}"] for number in range(32)] == expected.tolist()
@@ -213,7 +249,10 @@ def test_events_of_a_real_exposure(data_dir: Path) -> None:
         heights = height[kept][mine]
         commonest = np.histogram(heights[heights >= 2], bins=np.arange(2, 33) - 0.5)[0].argmax() + 2
         assert abs(superpixel["gain"] - commonest) <= 2.0
-        assert (superpixel["dethv"], superpixel["expstart"]) == (header["HVLEVELA"], header["EXPSTART"])
+        assert (superpixel["dethv"], superpixel["expstart"]) == (
+            header["HVLEVELA"],
+            header["EXPSTART"],
+        )
 
 
 def test_flashes_with_and_without_the_commanded_displacement(data_dir: Path) -> None:
@@ -233,12 +272,16 @@ def test_flashes_with_and_without_the_commanded_displacement(data_dir: Path) -> 
             )
             assert row["rate"] == pytest.approx(float(np.nansum(line["NET"].astype(float))))
             if row["segment"] in commanded:
-                assert row["x_shift"] == pytest.approx(row["shift_disp"] - commanded[row["segment"]])
+                assert row["x_shift"] == pytest.approx(
+                    row["shift_disp"] - commanded[row["segment"]]
+                )
                 assert row["x_shift"] != row["shift_disp"] or commanded[row["segment"]] == 0
                 with_template[row["segment"]] += 1
             else:
                 assert row["x_shift"] is None
-    assert all(with_template[segment] >= 2 for segment in ("FUVA", "FUVB", "NUVA", "NUVB", "NUVC")), with_template
+    assert all(
+        with_template[segment] >= 2 for segment in ("FUVA", "FUVB", "NUVA", "NUVB", "NUVC")
+    ), with_template
 
 
 def _commanded(lamptab: Path, header: dict[str, Any]) -> dict[str, float]:
@@ -258,6 +301,8 @@ def test_slews_follow_from_the_dwell_points(data_dir: Path) -> None:
         assert _agree(row, Acquisition, header, path.name) >= 12
         for axis in "xy":
             if row.get(f"dwell_slew{axis}") is not None and row[f"acqslew{axis}"] is not None:
-                assert row[f"dwell_slew{axis}"] == pytest.approx(row[f"acqslew{axis}"], abs=0.001), path.name
+                assert row[f"dwell_slew{axis}"] == pytest.approx(
+                    row[f"acqslew{axis}"], abs=0.001
+                ), path.name
                 recomputed += 1
     assert recomputed >= 2

@@ -63,7 +63,9 @@ def _spectrum(path: Path) -> None:
         fits.Column("DQ_WGT", "50E", array=weight),
     ]
     plain = path.with_suffix("")
-    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns, name="SCI")]).writeto(plain)
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns, name="SCI")]).writeto(
+        plain
+    )
     path.write_bytes(gzip.compress(plain.read_bytes()))
 
 
@@ -77,8 +79,12 @@ async def house(database: Database, tmp_path: Path) -> House:
     async with database.transaction() as session:
         done = Dataset(rootname="ldfd01010", kind="association", members=["ldfd01vnq"])
         bad = Dataset(rootname="ldfd01vlq", kind="acquisition")
-        waiting = Dataset(rootname="ldfd02010", kind="association", missing=["ldfd02aaq_rawtag_a.fits"])
-        waiting.left_aside = {"ldfd02abq": "ldfd02010_asn.fits says that it is not present (MEMPRSNT)"}
+        waiting = Dataset(
+            rootname="ldfd02010", kind="association", missing=["ldfd02aaq_rawtag_a.fits"]
+        )
+        waiting.left_aside = {
+            "ldfd02abq": "ldfd02010_asn.fits says that it is not present (MEMPRSNT)"
+        }
         session.add(
             Scan(
                 source="https://u:hush@host/raw",
@@ -111,7 +117,9 @@ async def house(database: Database, tmp_path: Path) -> House:
             suffix="rawtag_a",
             size=10,
             sha256="0" * 64,
-            problems=["ldfd01vnq_rawtag_a.fits: EVENTS: EXPTIME is '<long>' where a number belongs"],
+            problems=[
+                "ldfd01vnq_rawtag_a.fits: EVENTS: EXPTIME is '<long>' where a number belongs"
+            ],
         )
         old = File(
             dataset_id=done.id,
@@ -152,7 +160,14 @@ async def house(database: Database, tmp_path: Path) -> House:
             )
         session.add(Header(file_id=old.id, rootname="ldfd01old", preferred=True, exptime=1.0))
         session.add_all(
-            Lampflash(file_id=raw.id, rootname="ldfd01vnq", segment="FUVA", flash=flash, found=found, time=None)
+            Lampflash(
+                file_id=raw.id,
+                rootname="ldfd01vnq",
+                segment="FUVA",
+                flash=flash,
+                found=found,
+                time=None,
+            )
             for flash, found in enumerate((True, False, None), 1)
         )
         await record_event(session, done.id, NewEvent("dataset.ingested"), Outbox())
@@ -185,7 +200,9 @@ async def web(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 async def runs(house: House, tmp_path: Path) -> list[int]:
-    """Two runs with both segments of an exposure, one that has FUVB only, and no spectrum, one with FUVA's spectrum."""
+    """Two runs with both segments of an exposure, one that has FUVB only, and no spectrum, one with
+    FUVA's spectrum.
+    """
     made = []
     for number in range(4):
         folder = tmp_path / f"run{number}"

@@ -21,7 +21,14 @@ pytestmark = pytest.mark.integration
 
 
 _REQUEST = Request(
-    {"type": "http", "method": "GET", "path": "/monitors", "query_string": b"", "headers": [], "server": ("x", 1)}
+    {
+        "type": "http",
+        "method": "GET",
+        "path": "/monitors",
+        "query_string": b"",
+        "headers": [],
+        "server": ("x", 1),
+    }
 )
 
 
@@ -56,7 +63,9 @@ async def _until(reached: Callable[[], Awaitable[bool]]) -> None:
     raise AssertionError("it did not happen within 10 s")
 
 
-async def test_the_database_is_asked_only_when_there_is_news(database: Database, asked: Asked) -> None:
+async def test_the_database_is_asked_only_when_there_is_news(
+    database: Database, asked: Asked
+) -> None:
     notices = Notices(database)
     answers = Answers(notices)
 
@@ -84,7 +93,9 @@ async def test_the_database_is_asked_only_when_there_is_news(database: Database,
     assert asked.made == 2
 
 
-async def test_without_notifications_it_is_asked_each_time(database: Database, asked: Asked) -> None:
+async def test_without_notifications_it_is_asked_each_time(
+    database: Database, asked: Asked
+) -> None:
     answers = Answers(Notices(database))
     for _ in range(2):
         async with database.session() as session:
@@ -126,7 +137,9 @@ async def test_many_who_wait_for_an_answer_get_the_same(database: Database, aske
     assert set(await asyncio.gather(*(ask() for _ in range(8)))) == {b"1"}
 
 
-async def test_who_waits_for_an_answer_that_fails_is_told_why(database: Database, asked: Asked) -> None:
+async def test_who_waits_for_an_answer_that_fails_is_told_why(
+    database: Database, asked: Asked
+) -> None:
     answers = Answers(Notices(database))
 
     async def make() -> int:
@@ -144,7 +157,9 @@ async def test_who_waits_for_an_answer_that_fails_is_told_why(database: Database
     assert await ask() == b"7"
 
 
-async def test_who_goes_away_does_not_take_it_from_the_others(database: Database, asked: Asked) -> None:
+async def test_who_goes_away_does_not_take_it_from_the_others(
+    database: Database, asked: Asked
+) -> None:
     answers = Answers(Notices(database))
 
     async def make() -> int:
@@ -172,7 +187,9 @@ async def test_who_waits_holds_no_connection(database: Database) -> None:
         async with database.session() as session:
             await answers.give(_REQUEST, session, make)
 
-    waiting = [asyncio.create_task(ask()) for _ in range(30)]  # three times as many as there are connections
+    waiting = [
+        asyncio.create_task(ask()) for _ in range(30)
+    ]  # three times as many as there are connections
     pool = database.engine.pool
     assert isinstance(pool, QueuePool)
 
@@ -217,7 +234,9 @@ async def test_a_file_is_given_to_everyone(database: Database, asked: Asked) -> 
     assert file.closed
 
 
-async def test_a_file_that_is_kept_no_more_is_closed(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_that_is_kept_no_more_is_closed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("services.monitor.answers._MOST_ON_DISK", 250)
     answers = Answers(Notices(database))
     files = [tempfile.TemporaryFile() for _ in range(3)]  # noqa: SIM115 - they go with the answers

@@ -39,18 +39,45 @@ _SECONDS = float(os.environ.get("COSMO_TEST_FUZZ_SECONDS", "30"))
 """Time for examples: each fills the tables, runs monitors and asks for everything."""
 
 _FILES, _WHOLE, _RUN_AT_ONCE = 10, 4, 3
-"""Files of an example, those of them whose rows are as they should be, and monitors that an example runs."""
+"""Files of an example, those of them whose rows are as they should be, and monitors that an example
+runs.
+"""
 
 _CONTENT = pack_counts(np.array([7_000_000, 7_000_032]), np.array([3, 1]))
 
 _VALUES: dict[str, Any] = {
-    "segment": "FUVA", "detector": "FUV", "exptype": "EXTERNAL/SCI", "obsmode": "TIME-TAG", "obstype": "SPECTROSCOPIC",
-    "opt_elem": "G130M", "cenwave": 1291, "region": "inner", "life_adj": 1, "hvlevel": 163, "hvlevela": 163,
-    "hvlevelb": 163, "dethv": 163, "exptime": 500.0, "npix": 5_000_000, "counts": 200, "gain": 9.0,
-    "x": 600, "y": 240, "abs_time": 57388.0, "latitude": 20.0, "longitude": 31.0, "filetype": "lampflash",
-    "stim1_x": 390.0, "stim1_y": 36.0, "stim2_x": 15980.0, "stim2_y": 980.0, "stimrate": 30.0, "shutter": "Open",
-    "dark": 1.2e-6, "saa_distance": 3000.0,
-}  # fmt: skip
+    "segment": "FUVA",
+    "detector": "FUV",
+    "exptype": "EXTERNAL/SCI",
+    "obsmode": "TIME-TAG",
+    "obstype": "SPECTROSCOPIC",
+    "opt_elem": "G130M",
+    "cenwave": 1291,
+    "region": "inner",
+    "life_adj": 1,
+    "hvlevel": 163,
+    "hvlevela": 163,
+    "hvlevelb": 163,
+    "dethv": 163,
+    "exptime": 500.0,
+    "npix": 5_000_000,
+    "counts": 200,
+    "gain": 9.0,
+    "x": 600,
+    "y": 240,
+    "abs_time": 57388.0,
+    "latitude": 20.0,
+    "longitude": 31.0,
+    "filetype": "lampflash",
+    "stim1_x": 390.0,
+    "stim1_y": 36.0,
+    "stim2_x": 15980.0,
+    "stim2_y": 980.0,
+    "stimrate": 30.0,
+    "shutter": "Open",
+    "dark": 1.2e-6,
+    "saa_distance": 3000.0,
+}
 """What columns have that monitors choose rows by."""
 
 _OF_TABLES: dict[str, dict[str, Any]] = {
@@ -62,24 +89,44 @@ _OF_TABLES: dict[str, dict[str, Any]] = {
 _OF_MONITOR = ("", "/runs", "/data", "/artifacts")
 _FORMATS = ("csv", "votable", "fits", "parquet")
 _PLACES = (
-    "/", "/monitors", "/datasets", "/metrics", "/datasets/ldaa00aaq", "/api/v1/status", "/api/v1/metrics",
-    "/api/v1/monitors", "/api/v1/tables", "/api/v1/alerts", "/api/v1/datasets", "/api/v1/datasets/ldaa00aaq",
-    "/api/v1/datasets/ldaa00aaq/timeline", "/api/v1/jobs", "/api/v1/failures", "/api/v1/calibrations",
+    "/",
+    "/monitors",
+    "/datasets",
+    "/metrics",
+    "/datasets/ldaa00aaq",
+    "/api/v1/status",
+    "/api/v1/metrics",
+    "/api/v1/monitors",
+    "/api/v1/tables",
+    "/api/v1/alerts",
+    "/api/v1/datasets",
+    "/api/v1/datasets/ldaa00aaq",
+    "/api/v1/datasets/ldaa00aaq/timeline",
+    "/api/v1/jobs",
+    "/api/v1/failures",
+    "/api/v1/calibrations",
     "/api/v1/references",
-    *(f"/api/v1/tables/{name}?generation=all&sort=-id&limit=5" for name in (*SCIENCE_TABLES, *DERIVED_TABLES)),
-)  # fmt: skip
+    *(
+        f"/api/v1/tables/{name}?generation=all&sort=-id&limit=5"
+        for name in (*SCIENCE_TABLES, *DERIVED_TABLES)
+    ),
+)
 
 
 class _Bench:
     """The application, and monitors, on a database of their own."""
 
-    def __init__(self, database: Database, messenger: Messenger, app: FastAPI, store: Store) -> None:
+    def __init__(
+        self, database: Database, messenger: Messenger, app: FastAPI, store: Store
+    ) -> None:
         self.database, self.messenger, self.store = database, messenger, store
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         self.web = httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
     async def check(self, numbers: list[float], whole_numbers: list[int], seed: int) -> None:
-        """Fill the tables with these numbers here and there, run some monitors, and ask for everything."""
+        """Fill the tables with these numbers here and there, run some monitors, and ask for
+        everything.
+        """
         chance = random.Random(seed)
         names = chance.sample(sorted(monitors()), _RUN_AT_ONCE)
         await self._fill(chance, numbers, whole_numbers)
@@ -88,7 +135,8 @@ class _Bench:
         await self._spoil(chance, numbers, whole_numbers)
         model = chance.choice([*SCIENCE_TABLES.values(), *DERIVED_TABLES.values()])
         column = chance.choice(
-            [column.name for column in model.__table__.columns if isinstance(column.type, Double)] or ["id"]
+            [column.name for column in model.__table__.columns if isinstance(column.type, Double)]
+            or ["id"]
         )
         table = f"/api/v1/tables/{model.__tablename__}"
         places = [
@@ -100,7 +148,9 @@ class _Bench:
         ]
         for place in places:
             await self.get(place)
-        await self._walk(f"{table}?sort={chance.choice('-+').strip('+')}{column}&limit=3&generation=all")
+        await self._walk(
+            f"{table}?sort={chance.choice('-+').strip('+')}{column}&limit=3&generation=all"
+        )
         for name in names:
             for figure in (await self.get(f"/api/v1/monitors/{name}/figures")).json()["items"]:
                 await self.get(f"/api/v1/monitors/{name}/figures/{figure['name']}?columns=1")
@@ -120,7 +170,9 @@ class _Bench:
             following = answer.links.get("next", {}).get("url")
         assert len(seen) == len(set(seen)), place
 
-    async def _fill(self, chance: random.Random, numbers: list[float], whole_numbers: list[int]) -> None:
+    async def _fill(
+        self, chance: random.Random, numbers: list[float], whole_numbers: list[int]
+    ) -> None:
         tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
         async with self.database.transaction() as session:
             await session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
@@ -129,9 +181,17 @@ class _Bench:
                 session.add(Dataset(id=number + 1, rootname=name, kind="exposure"))
                 await session.flush()
                 file = File(
-                    id=number + 1, dataset_id=number + 1, origin="product", path=f"products/{name}", suffix="corrtag_a",
-                    name=f"{name}_corrtag_a.fits", rootname=name, size=1, sha256="2" * 64, shown=True,
-                )  # fmt: skip
+                    id=number + 1,
+                    dataset_id=number + 1,
+                    origin="product",
+                    path=f"products/{name}",
+                    suffix="corrtag_a",
+                    name=f"{name}_corrtag_a.fits",
+                    rootname=name,
+                    size=1,
+                    sha256="2" * 64,
+                    shown=True,
+                )
                 session.add(file)
             await session.flush()
             await self._insert(session, SCIENCE_TABLES.values(), chance, numbers, whole_numbers)
@@ -147,27 +207,46 @@ class _Bench:
         for model in models:
             rows = [
                 {
-                    column.name: _value(model.__tablename__, column, number, chance, odd, whole_numbers)
+                    column.name: _value(
+                        model.__tablename__, column, number, chance, odd, whole_numbers
+                    )
                     for column in model.__table__.columns
                 }
-                for number, odd in ((number, numbers if number >= _WHOLE else []) for number in range(_FILES))
+                for number, odd in (
+                    (number, numbers if number >= _WHOLE else []) for number in range(_FILES)
+                )
             ]
             await session.execute(insert(model), rows)
 
-    async def _spoil(self, chance: random.Random, numbers: list[float], whole_numbers: list[int]) -> None:
+    async def _spoil(
+        self, chance: random.Random, numbers: list[float], whole_numbers: list[int]
+    ) -> None:
         """Put numbers where runs of monitors and of CalCOS leave theirs."""
         async with self.database.transaction() as session:
             for model in DERIVED_TABLES.values():
                 await session.execute(delete(model))
             await self._insert(session, DERIVED_TABLES.values(), chance, numbers, whole_numbers)
             run = {
-                "dataset_id": 1, "job_id": 1, "attempt": 1, "calcos_version": "3.6.2", "inputs": {}, "references": {},
-                "switches": {}, "randseeds": {}, "trailer": "",
-            }  # fmt: skip
-            costs = {name: chance.choice(numbers) for name in ("wall_seconds", "cpu_seconds", "peak_rss_mb")}
+                "dataset_id": 1,
+                "job_id": 1,
+                "attempt": 1,
+                "calcos_version": "3.6.2",
+                "inputs": {},
+                "references": {},
+                "switches": {},
+                "randseeds": {},
+                "trailer": "",
+            }
+            costs = {
+                name: chance.choice(numbers)
+                for name in ("wall_seconds", "cpu_seconds", "peak_rss_mb")
+            }
             await session.execute(insert(Run).values(run | costs))
-            for table, names in ((MonitorRun, ("newest_mjd", "seconds")), (MonitorValue, ("mjd", "value", "error")),
-                                 (Alert, ("value", "threshold"))):  # fmt: skip
+            for table, names in (
+                (MonitorRun, ("newest_mjd", "seconds")),
+                (MonitorValue, ("mjd", "value", "error")),
+                (Alert, ("value", "threshold")),
+            ):
                 for name in names:
                     await session.execute(
                         text(f"UPDATE {table.__tablename__} SET {name} = :value WHERE id % 2 = 0"),
@@ -187,9 +266,12 @@ def _value(
     whole: list[int],
 ) -> Any:
     keys: dict[str, Any] = {
-        "id": (number + 1) << 22, "file_id": number + 1, "rootname": f"ldaa{number:02d}aaq", "preferred": True,
+        "id": (number + 1) << 22,
+        "file_id": number + 1,
+        "rootname": f"ldaa{number:02d}aaq",
+        "preferred": True,
         "exposure": f"exposure {number}" if table == "sms" else 25.0,
-    }  # fmt: skip
+    }
     if column.name in keys and not isinstance(column.type, Double):
         return keys[column.name]
     odd = bool(numbers) and chance.random() < 0.3
@@ -207,7 +289,9 @@ def _value(
     known = {**_VALUES, **keys, **_OF_TABLES.get(table, {})}.get(column.name)
     if type(known) is column.type.python_type:
         return known
-    return "X" if isinstance(column.type, String) else True if column.type.python_type is bool else 1
+    return (
+        "X" if isinstance(column.type, String) else True if column.type.python_type is bool else 1
+    )
 
 
 @pytest.fixture
@@ -241,10 +325,13 @@ def test_every_answer_is_given_whatever_the_number(bench: _Started) -> None:
     end = time.monotonic() + _SECONDS
 
     @settings(
-        max_examples=10_000, deadline=None, derandomize=True, database=None,
+        max_examples=10_000,
+        deadline=None,
+        derandomize=True,
+        database=None,
         phases=(Phase.generate,),
         suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    )
     @given(
         st.lists(st.floats(width=64), min_size=1, max_size=6),
         st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=4),

@@ -1,4 +1,6 @@
-"""Files that monitors made, over HTTP: from the store the first time, small ones from memory then."""
+"""Files that monitors made, over HTTP: from the store the first time, small ones from memory
+then.
+"""
 
 from pathlib import Path
 
@@ -21,13 +23,22 @@ async def artifact(house: House, tmp_path: Path) -> Artifact:
     made.write_bytes(_CONTENT)
     stored = Store(house.settings.store_url).publish(made, "monitors/dark-orbit/1")
     async with house.database.transaction() as session:
-        run = MonitorRun(monitor="dark-orbit", outcome=Outcome.UPDATED, generation=1, versions={}, seconds=1.0)
+        run = MonitorRun(
+            monitor="dark-orbit", outcome=Outcome.UPDATED, generation=1, versions={}, seconds=1.0
+        )
         session.add(run)
         await session.flush()
         row = Artifact(
-            monitor="dark-orbit", run_id=run.id, kind="map", name=stored.name, path=stored.path, size=stored.size,
-            sha256=stored.sha256, current=True, detail={},
-        )  # fmt: skip
+            monitor="dark-orbit",
+            run_id=run.id,
+            kind="map",
+            name=stored.name,
+            path=stored.path,
+            size=stored.size,
+            sha256=stored.sha256,
+            current=True,
+            detail={},
+        )
         session.add(row)
     return row
 
@@ -40,7 +51,9 @@ def _lose(house: House, artifact: Artifact) -> None:
     _path(house, artifact).unlink()
 
 
-async def test_a_small_file_is_read_once(house: House, artifact: Artifact, web: httpx.AsyncClient) -> None:
+async def test_a_small_file_is_read_once(
+    house: House, artifact: Artifact, web: httpx.AsyncClient
+) -> None:
     address = f"/api/v1/artifacts/{artifact.id}/content"
     first = await web.get(address)
     _lose(house, artifact)
@@ -52,7 +65,9 @@ async def test_a_small_file_is_read_once(house: House, artifact: Artifact, web: 
     part = await web.get(address, headers={"Range": "bytes=-2870"})
     assert (part.status_code, part.content) == (206, _CONTENT[10:])
     assert (await web.get(address, headers={"Range": "bytes=2880-"})).status_code == 416
-    assert (await web.get(address, headers={"If-None-Match": first.headers["etag"]})).status_code == 304
+    assert (
+        await web.get(address, headers={"If-None-Match": first.headers["etag"]})
+    ).status_code == 304
 
 
 async def test_a_large_file_is_not_kept(
@@ -66,7 +81,9 @@ async def test_a_large_file_is_not_kept(
     assert (gone.status_code, gone.json()["error"]["type"]) == (410, "file_gone")
 
 
-async def test_a_damaged_file_is_not_kept(house: House, artifact: Artifact, web: httpx.AsyncClient) -> None:
+async def test_a_damaged_file_is_not_kept(
+    house: House, artifact: Artifact, web: httpx.AsyncClient
+) -> None:
     address, path = f"/api/v1/artifacts/{artifact.id}/content", _path(house, artifact)
     path.write_bytes(_CONTENT.replace(b"T", b"F"))
     assert (await web.get(address)).content != _CONTENT
@@ -74,13 +91,19 @@ async def test_a_damaged_file_is_not_kept(house: House, artifact: Artifact, web:
     assert (await web.get(address)).content == _CONTENT
 
 
-async def test_who_has_it_needs_no_file(house: House, artifact: Artifact, web: httpx.AsyncClient) -> None:
+async def test_who_has_it_needs_no_file(
+    house: House, artifact: Artifact, web: httpx.AsyncClient
+) -> None:
     _lose(house, artifact)
     headers = {"If-None-Match": f'"{artifact.sha256}"'}
-    assert (await web.get(f"/api/v1/artifacts/{artifact.id}/content", headers=headers)).status_code == 304
+    assert (
+        await web.get(f"/api/v1/artifacts/{artifact.id}/content", headers=headers)
+    ).status_code == 304
 
 
-async def test_a_file_that_is_gone_is_an_error(house: House, artifact: Artifact, web: httpx.AsyncClient) -> None:
+async def test_a_file_that_is_gone_is_an_error(
+    house: House, artifact: Artifact, web: httpx.AsyncClient
+) -> None:
     _lose(house, artifact)
     gone = await web.get(f"/api/v1/artifacts/{artifact.id}/content")
     assert (gone.status_code, gone.json()["error"]["type"]) == (410, "file_gone")

@@ -1,4 +1,7 @@
-"""Recalibrations over HTTP: asked for, refused, the same twice, cancelled, promoted; and two runs compared."""
+"""Recalibrations over HTTP: asked for, refused, the same twice, cancelled, promoted.
+
+And two runs compared.
+"""
 
 import asyncio
 import gzip
@@ -37,11 +40,15 @@ async def fetched(house: Any) -> None:
     """Let the raw files of the association be in the store."""
     detail = {"accepted_missing": [], "depends_on": {"calibrate": {"inputs": {"a": "1"}}}}
     async with house.database.transaction() as session:
-        dataset = (await session.execute(select(Dataset).where(Dataset.rootname == "ldfd01010"))).scalar_one()
+        dataset = (
+            await session.execute(select(Dataset).where(Dataset.rootname == "ldfd01010"))
+        ).scalar_one()
         await record_event(session, dataset.id, NewEvent("dataset.fetched", detail), Outbox())
 
 
-async def ask(web: httpx.AsyncClient, recipe: Any, rootname: str = "ldfd01010", **more: Any) -> httpx.Response:
+async def ask(
+    web: httpx.AsyncClient, recipe: Any, rootname: str = "ldfd01010", **more: Any
+) -> httpx.Response:
     body = {"rootname": rootname, "recipe": recipe, **more}
     return await web.post(f"{API}/calibrations", json=body, headers=AUTHORISED)
 
@@ -55,8 +62,14 @@ async def test_the_same_recipe_on_the_same_inputs_is_the_same_work(
     web: httpx.AsyncClient, house: Any, fetched: None
 ) -> None:
     first = await ask(web, BOXCAR)
-    assert (first.status_code, first.json()["state"], first.json()["rootname"]) == (202, "queued", "ldfd01010")
-    again = await ask(web, {**BOXCAR, "version": 1, "options": {"verbosity": 1}}, rootname="LDFD01VNQ")
+    assert (first.status_code, first.json()["state"], first.json()["rootname"]) == (
+        202,
+        "queued",
+        "ldfd01010",
+    )
+    again = await ask(
+        web, {**BOXCAR, "version": 1, "options": {"verbosity": 1}}, rootname="LDFD01VNQ"
+    )
     assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
     rehearsal = await ask(web, BOXCAR, dry_run=True)
     other = await ask(web, {})
@@ -65,11 +78,19 @@ async def test_the_same_recipe_on_the_same_inputs_is_the_same_work(
     listed = (await web.get(f"{API}/calibrations?rootname=ldfd01010&limit=2")).json()["items"]
     assert [item["id"] for item in listed] == sorted(ids, reverse=True)[:2]
     async with house.database.session() as session:
-        jobs = (await session.execute(select(Job).where(Job.stage == Stage.RECALIBRATE))).scalars().all()
+        jobs = (
+            (await session.execute(select(Job).where(Job.stage == Stage.RECALIBRATE)))
+            .scalars()
+            .all()
+        )
         # Beside each other, in a queue of their own, to be sent by the dispatcher.
-        assert {(job.state, job.queue, job.sent_at) for job in jobs} == {(JobState.QUEUED, "recalibrate", None)}
+        assert {(job.state, job.queue, job.sent_at) for job in jobs} == {
+            (JobState.QUEUED, "recalibrate", None)
+        }
         assert len(jobs) == 3
-        dataset = (await session.execute(select(Dataset).where(Dataset.rootname == "ldfd01010"))).scalar_one()
+        dataset = (
+            await session.execute(select(Dataset).where(Dataset.rootname == "ldfd01010"))
+        ).scalar_one()
         before = dataset.state
         assert await refresh_state(session, dataset.id) == before  # beside the pipeline, not in it
 
@@ -78,7 +99,11 @@ async def test_the_same_recipe_on_the_same_inputs_is_the_same_work(
     ("recipe", "status", "reason"),
     [
         ({"switches": {"NOCORR": "OMIT"}}, 422, "not among the calibration switches"),
-        ({"keywords": {"XTRCTALG": "TWOZONE"}, "switches": {"ALGNCORR": "OMIT"}}, 422, "needs ALGNCORR"),
+        (
+            {"keywords": {"XTRCTALG": "TWOZONE"}, "switches": {"ALGNCORR": "OMIT"}},
+            422,
+            "needs ALGNCORR",
+        ),
         ({"members": {"drop": ["ldfd09xxq"]}}, 409, "not among the exposures, which are ldfd01vnq"),
         ({"members": {"wavecals": ["ldfd09xxq"]}}, 409, "no raw file of ldfd09xxq is in the store"),
         ({"swtiches": {}}, 422, "swtiches"),
@@ -105,7 +130,9 @@ async def test_what_cannot_be_calibrated_is_refused(web: httpx.AsyncClient) -> N
         assert (answer.status_code, reason in answer.json()["error"]["message"]) == (status, True)
 
 
-async def test_a_token_has_a_quota(web: httpx.AsyncClient, app: Any, house: Any, fetched: None) -> None:
+async def test_a_token_has_a_quota(
+    web: httpx.AsyncClient, app: Any, house: Any, fetched: None
+) -> None:
     house.settings.api.calibrations_per_token = 2
     found = [await ask(web, {"keywords": {"RANDSEED": seed}}) for seed in range(3)]
     assert [answer.status_code for answer in found] == [202, 202, 429]
@@ -125,7 +152,9 @@ async def test_the_quota_counts_what_is_requeued_or_just_cancelled(
     house.settings.api.calibrations_per_token = 2
     first, second = [(await ask(web, {"keywords": {"RANDSEED": seed}})).json() for seed in range(2)]
     async with house.database.transaction() as session:
-        claimed = await claims.claim(session, first["job_id"], "tester", JobSettings(lease_seconds=60))
+        claimed = await claims.claim(
+            session, first["job_id"], "tester", JobSettings(lease_seconds=60)
+        )
         assert claimed is not None
     for found in (first, second):
         await web.post(f"{API}/calibrations/{found['id']}/cancel", headers=AUTHORISED)
@@ -133,14 +162,18 @@ async def test_the_quota_counts_what_is_requeued_or_just_cancelled(
     assert (await ask(web, {"keywords": {"RANDSEED": 2}})).status_code == 202
     assert (await ask(web, {"keywords": {"RANDSEED": 3}})).status_code == 429
     async with house.database.transaction() as session:
-        await session.execute(update(Job).where(Job.id == first["job_id"]).values(lease_until=func.now()))
+        await session.execute(
+            update(Job).where(Job.id == first["job_id"]).values(lease_until=func.now())
+        )
     assert (await ask(web, {"keywords": {"RANDSEED": 3}})).status_code == 202
     # Requeued, they would be four.
     refused = await web.post(f"{API}/failures/{second['job_id']}/requeue", headers=AUTHORISED)
     assert (refused.status_code, refused.json()["error"]["type"]) == (429, "quota")
     async with house.database.transaction() as session:
         await session.execute(
-            update(Job).where(Job.id.in_([first["job_id"], second["job_id"]])).values(state=JobState.FAILED)
+            update(Job)
+            .where(Job.id.in_([first["job_id"], second["job_id"]]))
+            .values(state=JobState.FAILED)
         )
     requeued = await web.post(f"{API}/failures/requeue", headers=AUTHORISED)
     assert requeued.json() == {"requeued": 1, "beyond_quota": 2}  # the one is a fetch
@@ -155,7 +188,9 @@ async def test_a_cancelled_one_is_lost_to_its_worker_and_can_be_asked_for_again(
     assert claimed is not None
     url = f"{API}/calibrations/{found['id']}"
     assert (await web.get(url)).json()["state"] == "running"
-    assert (await web.post(f"{url}/cancel", headers=AUTHORISED)).json() == {"cancelled": found["id"]}
+    assert (await web.post(f"{url}/cancel", headers=AUTHORISED)).json() == {
+        "cancelled": found["id"]
+    }
     assert (await web.get(url)).json()["state"] == "cancelled"
     assert (await web.post(f"{url}/cancel", headers=AUTHORISED)).status_code == 409
     async with house.database.session() as session:
@@ -178,11 +213,15 @@ async def test_a_failure_is_the_calibrations_and_not_the_datasets(
     async with house.database.session() as session:
         dataset = await session.get(Dataset, 1)
         assert (dataset.state, dataset.reason) == (before, None)
-        names = (await session.execute(select(Event.name).order_by(Event.id.desc()).limit(1))).scalar_one()
+        names = (
+            await session.execute(select(Event.name).order_by(Event.id.desc()).limit(1))
+        ).scalar_one()
         assert names == "calibration.failed"
 
 
-async def test_a_wrong_recipe_is_no_failure_of_the_operators(web: httpx.AsyncClient, house: Any, fetched: None) -> None:
+async def test_a_wrong_recipe_is_no_failure_of_the_operators(
+    web: httpx.AsyncClient, house: Any, fetched: None
+) -> None:
     before = (await web.get(f"{API}/status")).json()["failures"]
     kinds = ("refused", "permanent")
     for seed, kind in enumerate(kinds):
@@ -190,7 +229,9 @@ async def test_a_wrong_recipe_is_no_failure_of_the_operators(web: httpx.AsyncCli
         async with house.database.transaction() as session:
             claimed = await claims.claim(session, found["job_id"], "tester", JobSettings())
             assert claimed is not None
-            await claims.fail(session, claimed, kind, f"nothing for a {kind} one", JobSettings(), Outbox())
+            await claims.fail(
+                session, claimed, kind, f"nothing for a {kind} one", JobSettings(), Outbox()
+            )
         described = (await web.get(f"{API}/calibrations/{found['id']}")).json()
         assert (described["state"], described["error_kind"]) == ("failed", kind)
     listed = [item["error"] for item in (await web.get(f"{API}/failures")).json()["items"]]
@@ -198,7 +239,9 @@ async def test_a_wrong_recipe_is_no_failure_of_the_operators(web: httpx.AsyncCli
     overview = (await web.get("/")).text.split("What failed")[1].split("Newest changes")[0]
     assert "nothing for a permanent one" in overview
     assert "nothing for a refused one" not in overview
-    added = [item for item in (await web.get(f"{API}/status")).json()["failures"] if item not in before]
+    added = [
+        item for item in (await web.get(f"{API}/status")).json()["failures"] if item not in before
+    ]
     assert added == [{"stage": "recalibrate", "kind": "permanent", "count": 1}]
     async with house.database.session() as session:
         names = select(Event.name).where(Event.name.startswith("calibration.")).order_by(Event.id)
@@ -212,19 +255,42 @@ async def _with_run(house: Any, calibration_id: int, product: Path) -> int:
     async with house.database.transaction() as session:
         calibration = await session.get(Calibration, calibration_id)
         run = Run(
-            dataset_id=calibration.dataset_id, job_id=calibration.job_id, attempt=1, current=False, path=stored.path,
-            calcos_version="3.6.2", inputs={}, references={}, switches={}, randseeds={}, accepted_missing=[],
-            exit_status=0, wall_seconds=1.0, cpu_seconds=1.0, peak_rss_mb=1.0, trailer="",
-        )  # fmt: skip
+            dataset_id=calibration.dataset_id,
+            job_id=calibration.job_id,
+            attempt=1,
+            current=False,
+            path=stored.path,
+            calcos_version="3.6.2",
+            inputs={},
+            references={},
+            switches={},
+            randseeds={},
+            accepted_missing=[],
+            exit_status=0,
+            wall_seconds=1.0,
+            cpu_seconds=1.0,
+            peak_rss_mb=1.0,
+            trailer="",
+        )
         session.add(run)
         await session.flush()
         calibration.run_id = run.id
         file = File(
-            dataset_id=run.dataset_id, run_id=run.id, origin="product", path=stored.path, name=stored.name,
-            rootname="ldfd01010", suffix="x1dsum", size=stored.size, sha256=stored.sha256, current=False,
-        )  # fmt: skip
+            dataset_id=run.dataset_id,
+            run_id=run.id,
+            origin="product",
+            path=stored.path,
+            name=stored.name,
+            rootname="ldfd01010",
+            suffix="x1dsum",
+            size=stored.size,
+            sha256=stored.sha256,
+            current=False,
+        )
         session.add(file)
-        await session.execute(update(Job).where(Job.id == calibration.job_id).values(state=JobState.DONE))
+        await session.execute(
+            update(Job).where(Job.id == calibration.job_id).values(state=JobState.DONE)
+        )
         return int(run.id)
 
 
@@ -260,7 +326,9 @@ async def test_runs_are_compared_and_one_is_promoted(
     assert segment["ratio"][1] == pytest.approx(1.5)
     assert segment["ratio_error"][1] == pytest.approx(1.5 * np.hypot(0.1, 0.1))
     assert segment["mean_ratio_error"] == pytest.approx(1.5 * np.hypot(0.1, 0.1) / np.sqrt(48))
-    assert compared["headers"] == [{"extension": 0, "keyword": "XTRCTALG", "first": None, "second": "BOXCAR"}]
+    assert compared["headers"] == [
+        {"extension": 0, "keyword": "XTRCTALG", "first": None, "second": "BOXCAR"}
+    ]
     assert (await web.get(f"{API}/datasets/ldfd01010/comparison?second=999")).status_code == 404
     page = "/datasets/ldfd01010/comparison"
     text = (await web.get(f"{page}?second={run_id}")).text
@@ -270,7 +338,9 @@ async def test_runs_are_compared_and_one_is_promoted(
     assert {line["name"].split(", ")[1] for line in lines} == {"current run", f"run {run_id}"}
     ratio = (await web.get(f"{page}/ratio.json?second={run_id}")).json()["data"][0]
     assert ratio["y"] == pytest.approx([1.5] * len(ratio["y"]))
-    assert (await web.get(f"{API}{page}.png?second={run_id}")).status_code == 404  # no events were kept
+    assert (
+        await web.get(f"{API}{page}.png?second={run_id}")
+    ).status_code == 404  # no events were kept
     assert "comparison.png" not in text
     assert (await web.get(f"{page}?second=999")).status_code == 404
     async with house.database.transaction() as session:
@@ -285,7 +355,9 @@ async def test_runs_are_compared_and_one_is_promoted(
     }
     assert (await web.get(spectrum)).json()["file"]["run_id"] == run_id
     async with house.database.session() as session:
-        current = select(File.run_id).where(File.dataset_id == 1, File.origin == "product", File.current)
+        current = select(File.run_id).where(
+            File.dataset_id == 1, File.origin == "product", File.current
+        )
         assert (await session.execute(current)).scalars().all() == [run_id]
         ingest = select(Job.state).where(Job.stage == Stage.INGEST_PRODUCTS, Job.dataset_id == 1)
         assert (await session.execute(ingest)).scalars().all() == [JobState.QUEUED]
@@ -293,12 +365,22 @@ async def test_runs_are_compared_and_one_is_promoted(
 
 
 def reference(
-    folder: Path, name: str, value: float, filetype: str = "FLAT FIELD REFERENCE IMAGE", **cards: Any
+    folder: Path,
+    name: str,
+    value: float,
+    filetype: str = "FLAT FIELD REFERENCE IMAGE",
+    **cards: Any,
 ) -> bytes:
     """Content of a reference file."""
     primary = fits.PrimaryHDU()
     primary.header.update(
-        {"FILETYPE": FILETYPES["FLATFILE"], "VCALCOS": "2.0", "DESCRIP": "a test", "PEDIGREE": "GROUND", **cards}
+        {
+            "FILETYPE": FILETYPES["FLATFILE"],
+            "VCALCOS": "2.0",
+            "DESCRIP": "a test",
+            "PEDIGREE": "GROUND",
+            **cards,
+        }
     )
     image = fits.ImageHDU(np.full((2, 2), value, np.float32), name="FUVA")
     fits.HDUList([primary, image]).writeto(folder / name, overwrite=True)
@@ -308,9 +390,16 @@ def reference(
 async def test_references_are_uploaded_and_told_by_their_content(
     web: httpx.AsyncClient, house: Any, fetched: None, tmp_path: Path
 ) -> None:
-    async def upload(content: bytes, name: str, keyword: str = "FLATFILE", **options: Any) -> httpx.Response:
+    async def upload(
+        content: bytes, name: str, keyword: str = "FLATFILE", **options: Any
+    ) -> httpx.Response:
         chosen = {"name": name, "keyword": keyword}
-        return await web.post(f"{API}/references", params=chosen, content=content, **{"headers": AUTHORISED, **options})
+        return await web.post(
+            f"{API}/references",
+            params=chosen,
+            content=content,
+            **{"headers": AUTHORISED, **options},
+        )
 
     flat = reference(tmp_path, "my_flat.fits", 1.0)
     assert (await upload(flat, "my_flat.fits", headers={})).status_code == 401
@@ -325,7 +414,13 @@ async def test_references_are_uploaded_and_told_by_their_content(
         (other, "my_flat.fits", "FLATFILE", 409, "another my_flat.fits"),
         (other, "../my_flat.fits", "FLATFILE", 409, "no name of a reference file"),
         (other, "my_flat.fits", "FLATFIL", 409, "no reference keyword"),
-        (other, "my_geo.fits", "GEOFILE", 409, "where a GEOMETRIC DISTORTION REFERENCE IMAGE belongs"),
+        (
+            other,
+            "my_geo.fits",
+            "GEOFILE",
+            409,
+            "where a GEOMETRIC DISTORTION REFERENCE IMAGE belongs",
+        ),
         (other[:-2880], "cut_flat.fits", "FLATFILE", 409, "cut_flat.fits"),
         (gzip.compress(other)[:-9], "cut_flat.fits", "FLATFILE", 409, "damaged gzip"),
         (
@@ -337,7 +432,10 @@ async def test_references_are_uploaded_and_told_by_their_content(
         ),
     ):
         answer = await upload(content, name, keyword)
-        assert (answer.status_code, reason in answer.json()["error"]["message"]) == (status, True), answer.text
+        assert (answer.status_code, reason in answer.json()["error"]["message"]) == (
+            status,
+            True,
+        ), answer.text
     house.settings.api.upload_limit_mb = 1
     assert (await upload(b"0" * (1 << 21), "big_flat.fits")).status_code == 413
     listed = (await web.get(f"{API}/references?keyword=flatfile")).json()["items"]
@@ -373,18 +471,31 @@ async def test_a_light_curve_is_served_in_every_format(
     assert "has no light curve" in (await web.get(url)).json()["error"]["message"]
     run_id = await _with_run(house, found["id"], brighter)
     columns = [
-        fits.Column(column.name, "14A" if column.kind is str else "1D", array=["x" if column.kind is str else 2.5] * 3)
+        fits.Column(
+            column.name,
+            "14A" if column.kind is str else "1D",
+            array=["x" if column.kind is str else 2.5] * 3,
+        )
         for column in light_curves.COLUMNS
     ]
     table = fits.BinTableHDU.from_columns(columns, name="LIGHTCURVE")
     table.data["flux"][1] = np.nan
     table.writeto(tmp_path / "ldfd01010_lightcurve.fits.gz")
-    stored = Store(house.settings.store_url).publish(tmp_path / "ldfd01010_lightcurve.fits.gz", "products/curve")
+    stored = Store(house.settings.store_url).publish(
+        tmp_path / "ldfd01010_lightcurve.fits.gz", "products/curve"
+    )
     async with house.database.transaction() as session:
         file = File(
-            dataset_id=1, run_id=run_id, origin="extra", path=stored.path, name=stored.name, suffix="lightcurve",
-            size=stored.size, sha256=stored.sha256, current=False,
-        )  # fmt: skip
+            dataset_id=1,
+            run_id=run_id,
+            origin="extra",
+            path=stored.path,
+            name=stored.name,
+            suffix="lightcurve",
+            size=stored.size,
+            sha256=stored.sha256,
+            current=False,
+        )
         session.add(file)
     answer = (await web.get(url)).json()
     assert [row["flux"] for row in answer["items"]] == [2.5, None, 2.5]
@@ -423,6 +534,12 @@ def test_spectra_on_different_wavelengths_are_interpolated() -> None:
 
 async def test_the_schema_is_served(web: httpx.AsyncClient) -> None:
     schema = (await web.get(f"{API}/calibrations/schema")).json()
-    assert {"switches", "references", "keywords", "exposures", "members", "extraction", "options"} < schema[
-        "properties"
-    ].keys()
+    assert {
+        "switches",
+        "references",
+        "keywords",
+        "exposures",
+        "members",
+        "extraction",
+        "options",
+    } < schema["properties"].keys()

@@ -25,10 +25,18 @@ async def cosmo(address: str, *arguments: str | int | Path) -> str:
 async def test_compare(address: str, runs: list[int], tmp_path: Path) -> None:
     first, second, bare, _ = runs
     picture = tmp_path / "boxes.png"
-    said = await cosmo(address, "compare", "ldfd01010", second, "--first", first, "--image", picture)
-    assert said.splitlines()[0] == f"ldfd01vnq_x1d.fits of run {first} and ldfd01vnq_x1d.fits of run {second}"
+    said = await cosmo(
+        address, "compare", "ldfd01010", second, "--first", first, "--image", picture
+    )
+    assert (
+        said.splitlines()[0]
+        == f"ldfd01vnq_x1d.fits of run {first} and ldfd01vnq_x1d.fits of run {second}"
+    )
     assert "FUVA: flux ratio 1.0000 +- " in said
-    assert "  good_points: 50 and 50\n  points with DQ 4: 5 and 5\n  points with DQ 1024: 5 and 5\nFUVB" in said
+    assert (
+        "  good_points: 50 and 50\n  points with DQ 4: 5 and 5\n  points with DQ 1024: 5 and "
+        "5\nFUVB" in said
+    )
     assert "[1] SP_LOC_B: 550.0 and 555.0" in said
     assert picture.read_bytes().startswith(b"\x89PNG")
     chosen = ("--first", first, "--exposure", "ldfd01vnq", "--product", "corrtag_b")

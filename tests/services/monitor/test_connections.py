@@ -16,14 +16,18 @@ from starlette.types import Receive, Scope, Send
 from services.monitor import connections
 from tests.services.monitor.web_process import WebProcess, web_process
 
-_HEAD = b"POST /api/v1/calibrations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+_HEAD = (
+    b"POST /api/v1/calibrations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+)
 _PART = b"[[]," * (1 << 16)
 
 
 @pytest.fixture
 def web(house: Any, tmp_path: Path) -> Iterator[WebProcess]:
     """Web process."""
-    with web_process(house.settings, tmp_path, COSMO_API__TOKENS='{"operator": "correct horse"}') as found:
+    with web_process(
+        house.settings, tmp_path, COSMO_API__TOKENS='{"operator": "correct horse"}'
+    ) as found:
         yield found
 
 
@@ -47,7 +51,10 @@ def _sent(connection: socket.socket, part: bytes) -> int:
 
 
 def _pump(connection: socket.socket, head: bytes, size: int) -> float:
-    """Send a request with a body of so many bytes, as far as it is taken; gives the time until the answer begins, s."""
+    """Send a request with a body of so many bytes, as far as it is taken.
+
+    Gives the time until the answer begins, s.
+    """
     started = time.monotonic()
     connection.sendall(head)
     connection.setblocking(False)
@@ -87,7 +94,9 @@ def test_a_large_body_without_a_token_costs_nothing(web: WebProcess) -> None:
         # The whole of it may be sent, and the connection used again.
         connection.sendall(announced)
         connection.sendall(b"[" * size)
-        connection.sendall(b"GET /api/v1/health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        connection.sendall(
+            b"GET /api/v1/health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
         answers = b"".join(iter(lambda: connection.recv(65536), b""))
     assert [part[:3] for part in answers.split(b"HTTP/1.1 ")[1:]] == [b"401", b"200"]
     assert web.most_memory() - before < 10_000_000
@@ -111,7 +120,12 @@ def test_a_thousand_slow_connections_keep_nobody_waiting(web: WebProcess) -> Non
 def test_endless_heads_and_trailers_are_refused(web: WebProcess) -> None:
     line = b"X-Long: " + b"a" * 1000 + b"\r\n"
     trailers = b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
-    for begin, part in ((b"GET / HTTP/1.1\r\n", line), (b"GET /", b"a" * 1000), (trailers, line), (b"", b"\r\n" * 500)):
+    for begin, part in (
+        (b"GET / HTTP/1.1\r\n", line),
+        (b"GET /", b"a" * 1000),
+        (trailers, line),
+        (b"", b"\r\n" * 500),
+    ):
         with web.connect(begin) as connection:
             assert _sent(connection, part) < 20_000  # it hangs up
     assert httpx.get(f"{web.url}/health/live").status_code == 200
@@ -142,12 +156,16 @@ async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     monkeypatch.setattr(connections, "_HEADER_SECONDS", 0.4)
     monkeypatch.setattr(connections, "_STALLED_SECONDS", 0.6)
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(_answer, http=connections.Connection, ws="none", lifespan="off", log_config=None)
+        config = uvicorn.Config(
+            _answer, http=connections.Connection, ws="none", lifespan="off", log_config=None
+        )
         server = uvicorn.Server(config)
 
         async def look() -> None:
             while True:
-                connections.sweep(server.server_state.connections, asyncio.get_running_loop().time())
+                connections.sweep(
+                    server.server_state.connections, asyncio.get_running_loop().time()
+                )
                 await asyncio.sleep(0.05)
 
         tasks = asyncio.create_task(server.serve(sockets=[listening])), asyncio.create_task(look())
@@ -188,7 +206,9 @@ async def test_headers_must_be_complete_in_time(port: int) -> None:
 
 
 async def test_the_rest_of_a_body_that_was_answered_must_come_in_time(port: int) -> None:
-    reader, writer = await _open(port, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
+    reader, writer = await _open(
+        port, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
+    )
     assert b" 200 " in await reader.readline()
     await asyncio.wait_for(_trickle(writer), 10)
 
@@ -212,7 +232,9 @@ async def test_who_takes_nothing_of_an_answer_is_given_up(port: int) -> None:
                     pass
 
 
-async def test_the_longest_silent_connection_makes_room(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_longest_silent_connection_makes_room(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(connections, "_HEADER_SECONDS", 60.0)
     monkeypatch.setattr(connections, "_STALLED_SECONDS", 60.0)
     silent = [await _open(port, b"GET /") for _ in range(3)]

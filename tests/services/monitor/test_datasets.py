@@ -52,30 +52,44 @@ async def test_filters(web: httpx.AsyncClient, query: str, expected: list[str]) 
 async def test_a_member_finds_its_association(web: httpx.AsyncClient) -> None:
     found = (await web.get(f"{API}/datasets/LDFD01VNQ")).json()
     assert found["rootname"] == "ldfd01010"
-    assert {file["name"] for file in found["files"]} == {"ldfd01010_x1dsum.fits.gz", "ldfd01vnq_rawtag_a.fits"}
+    assert {file["name"] for file in found["files"]} == {
+        "ldfd01010_x1dsum.fits.gz",
+        "ldfd01vnq_rawtag_a.fits",
+    }
     assert (await web.get(f"{API}/datasets/nothing00")).json()["error"]["type"] == "unknown_dataset"
 
 
 async def test_what_was_left_aside_is_told(web: httpx.AsyncClient) -> None:
     found = (await web.get(f"{API}/datasets/ldfd02010")).json()
-    assert found["left_aside"] == {"ldfd02abq": "ldfd02010_asn.fits says that it is not present (MEMPRSNT)"}
+    assert found["left_aside"] == {
+        "ldfd02abq": "ldfd02010_asn.fits says that it is not present (MEMPRSNT)"
+    }
     assert "ldfd02abq: ldfd02010_asn.fits says" in (await web.get("/datasets/ldfd02010")).text
     scan = (await web.get(f"{API}/status")).json()["last_scan"]
-    assert (scan["source"], scan["files"], scan["left_aside"]) == ("https://u:***@host/raw", 9, ASIDE)
+    assert (scan["source"], scan["files"], scan["left_aside"]) == (
+        "https://u:***@host/raw",
+        9,
+        ASIDE,
+    )
 
 
 async def test_problems_of_files_are_told(web: httpx.AsyncClient) -> None:
     problem = "ldfd01vnq_rawtag_a.fits: EVENTS: EXPTIME is '<long>' where a number belongs"
     found = (await web.get(f"{API}/datasets/ldfd01010")).json()
     assert found["problems"] == [problem]
-    assert [file["problems"] for file in found["files"] if file["suffix"] == "rawtag_a"] == [[problem]]
-    assert "EXPTIME is &#39;&lt;long&gt;&#39; where a number belongs" in (await web.get("/datasets/ldfd01010")).text
+    assert [file["problems"] for file in found["files"] if file["suffix"] == "rawtag_a"] == [
+        [problem]
+    ]
+    assert (
+        "EXPTIME is &#39;&lt;long&gt;&#39; where a number belongs"
+        in (await web.get("/datasets/ldfd01010")).text
+    )
 
 
 async def test_timeline_has_events_and_attempts(web: httpx.AsyncClient) -> None:
-    assert [i["name"] for i in (await web.get(f"{API}/datasets/ldfd01010/timeline")).json()["items"]] == [
-        "dataset.ingested"
-    ]
+    assert [
+        i["name"] for i in (await web.get(f"{API}/datasets/ldfd01010/timeline")).json()["items"]
+    ] == ["dataset.ingested"]
     (attempt,) = (await web.get(f"{API}/datasets/ldfd01vlq/timeline")).json()["items"]
     assert attempt["detail"]["outcome"] == "failed"
 
@@ -95,20 +109,29 @@ async def test_no_such_spectrum(web: httpx.AsyncClient, query: str) -> None:
         assert (await web.get(f"{API}/datasets/ldfd01010/{ending}?{query}")).status_code == 404
 
 
-async def test_a_member_without_a_spectrum_does_not_get_that_of_its_association(web: httpx.AsyncClient) -> None:
+async def test_a_member_without_a_spectrum_does_not_get_that_of_its_association(
+    web: httpx.AsyncClient,
+) -> None:
     assert (await web.get(f"{API}/datasets/ldfd01vnq/spectrum")).status_code == 404
 
 
 @pytest.mark.parametrize(
     ("accept", "reader"),
-    [("text/csv", "ascii.csv"), ("application/x-votable+xml", "votable"), ("application/fits", "fits")],
+    [
+        ("text/csv", "ascii.csv"),
+        ("application/x-votable+xml", "votable"),
+        ("application/fits", "fits"),
+    ],
 )
 async def test_spectrum_as_a_table(web: httpx.AsyncClient, accept: str, reader: str) -> None:
     answer = await web.get(
-        f"{API}/datasets/ldfd01010/spectrum", headers={"Accept": f"application/json;q=0.1, {accept}"}
+        f"{API}/datasets/ldfd01010/spectrum",
+        headers={"Accept": f"application/json;q=0.1, {accept}"},
     )
     assert answer.headers["content-type"].startswith(accept)
-    table = Table.read(io.BytesIO(answer.content) if reader != "ascii.csv" else answer.text, format=reader)
+    table = Table.read(
+        io.BytesIO(answer.content) if reader != "ascii.csv" else answer.text, format=reader
+    )
     assert len(table) == 100
     assert np.isclose(table["wavelength"][0], 1290)
     assert reader == "ascii.csv" or table["wavelength"].unit == "Angstrom"
@@ -138,7 +161,9 @@ def chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
         ("furlongs=1-2", 200, slice(None)),
     ],
 )
-async def test_ranges(web: httpx.AsyncClient, house: Any, asked: str, status: int, part: slice) -> None:
+async def test_ranges(
+    web: httpx.AsyncClient, house: Any, asked: str, status: int, part: slice
+) -> None:
     answer = await web.get(f"{API}/files/{house.spectrum_file}/content", headers={"Range": asked})
     assert answer.status_code == status
     assert answer.content == house.content[part]
@@ -152,27 +177,40 @@ async def test_content_is_what_is_stored(web: httpx.AsyncClient, house: Any) -> 
     assert fits.open(io.BytesIO(gzip.decompress(whole.content)))["SCI"].header["NAXIS2"] == 2
     etag = whole.headers["etag"]
     assert (await web.get(url, headers={"If-None-Match": etag})).status_code == 304
-    assert (await web.get(url, headers={"Range": "bytes=0-1", "If-Range": '"other"'})).status_code == 200
+    assert (
+        await web.get(url, headers={"Range": "bytes=0-1", "If-Range": '"other"'})
+    ).status_code == 200
     head = await web.head(url)
     assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", etag)
     outside = await web.get(url, headers={"Range": "bytes=99999999-"})
-    assert (outside.status_code, outside.headers["content-range"]) == (416, f"bytes */{len(whole.content)}")
+    assert (outside.status_code, outside.headers["content-range"]) == (
+        416,
+        f"bytes */{len(whole.content)}",
+    )
 
 
 @pytest.mark.usefixtures("chunk")
-async def test_a_file_that_the_store_lost_is_an_error_not_a_broken_answer(web: httpx.AsyncClient) -> None:
+async def test_a_file_that_the_store_lost_is_an_error_not_a_broken_answer(
+    web: httpx.AsyncClient,
+) -> None:
     found = (await web.get(f"{API}/datasets/ldfd01010")).json()["files"]
     lost = next(file["id"] for file in found if file["origin"] == "raw")
     answer = await web.get(f"{API}/files/{lost}/content")
     assert (answer.status_code, answer.json()["error"]["type"]) == (410, "file_gone")
 
 
-async def test_products_of_the_archive_say_what_made_them(house: House, web: httpx.AsyncClient) -> None:
+async def test_products_of_the_archive_say_what_made_them(
+    house: House, web: httpx.AsyncClient
+) -> None:
     async with house.database.transaction() as session:
-        dataset = (await session.execute(select(Dataset).where(Dataset.rootname == "ldfd01010"))).scalar_one()
+        dataset = (
+            await session.execute(select(Dataset).where(Dataset.rootname == "ldfd01010"))
+        ).scalar_one()
         stored = StoredFile("archive/ldfd01vnq/1", "ldfd01vnq_x1d.fits.gz", 1, "2" * 64)
         made = {"CAL_VER": "3.3.4 (2018-01-08)", "CRDS_CTX": "hst_0613.pmap"}
-        await keep_products(session, dataset.id, [ArchivedProduct(stored, made, "the archive's trailer")])
+        await keep_products(
+            session, dataset.id, [ArchivedProduct(stored, made, "the archive's trailer")]
+        )
     page = (await web.get("/datasets/ldfd01010")).text
     assert "as the archive made them, with CalCOS 3.3.4 (2018-01-08)" in page
     assert "ldfd01vnq_x1d.fits.gz: CAL_VER 3.3.4 (2018-01-08), CRDS_CTX hst_0613.pmap" in page

@@ -35,11 +35,15 @@ async def _messages(lines: AsyncIterator[str]) -> AsyncIterator[dict[str, Any]]:
 
 async def _happen(house: Any, name: str) -> None:
     async with house.database.transaction() as session:
-        dataset = (await session.execute(select(Dataset.id).where(Dataset.rootname == "ldfd01010"))).scalar_one()
+        dataset = (
+            await session.execute(select(Dataset.id).where(Dataset.rootname == "ldfd01010"))
+        ).scalar_one()
         await record_event(session, dataset, NewEvent(name), Outbox())
 
 
-async def test_events_arrive_at_once_and_resume(house: Any, process: tuple[subprocess.Popen[bytes], str]) -> None:
+async def test_events_arrive_at_once_and_resume(
+    house: Any, process: tuple[subprocess.Popen[bytes], str]
+) -> None:
     url = f"{process[1]}/events"
     async with httpx.AsyncClient(timeout=10) as web:
         async with web.stream("GET", url) as answer:
@@ -63,12 +67,18 @@ async def test_events_arrive_at_once_and_resume(house: Any, process: tuple[subpr
 async def test_events_survive_the_loss_of_the_listening_connection(
     house: Any, process: tuple[subprocess.Popen[bytes], str]
 ) -> None:
-    async with httpx.AsyncClient(timeout=20) as web, web.stream("GET", f"{process[1]}/events") as answer:
+    async with (
+        httpx.AsyncClient(timeout=20) as web,
+        web.stream("GET", f"{process[1]}/events") as answer,
+    ):
         lines = answer.aiter_lines()
         assert await anext(lines) == "retry: 2000"
         async with house.database.transaction() as session:
             ended = await session.execute(
-                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE "
+                    "'LISTEN%'"
+                )
             )
             assert ended.scalars().all() == [True]
         await _happen(house, "job.retried")
@@ -92,10 +102,14 @@ async def test_sigterm_ends_open_streams(process: tuple[subprocess.Popen[bytes],
     await asyncio.to_thread(server.wait, 5)
 
 
-async def test_the_limit_of_streams_holds(house: Any, app: Any, web: httpx.AsyncClient, address: str) -> None:
+async def test_the_limit_of_streams_holds(
+    house: Any, app: Any, web: httpx.AsyncClient, address: str
+) -> None:
     most = 200
     url = address.removeprefix("http://").split(":")
-    opened = await asyncio.gather(*(asyncio.open_connection(url[0], int(url[1])) for _ in range(most + 40)))
+    opened = await asyncio.gather(
+        *(asyncio.open_connection(url[0], int(url[1])) for _ in range(most + 40))
+    )
     for _, writer in opened:  # all at once: none has begun when the last one asks
         writer.write(b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
     lines = await asyncio.gather(*(reader.readline() for reader, _ in opened))

@@ -37,7 +37,12 @@ async def _content(export: Export) -> bytes:
 def _read(content: bytes, chosen: str) -> Table:
     if chosen == "parquet":
         found = pyarrow.parquet.read_table(io.BytesIO(content)).to_pydict()
-        return Table({"name": found["name"], "rate": [np.nan if rate is None else rate for rate in found["rate"]]})
+        return Table(
+            {
+                "name": found["name"],
+                "rate": [np.nan if rate is None else rate for rate in found["rate"]],
+            }
+        )
     source: Any = content.decode() if chosen == "csv" else io.BytesIO(content)
     return Table.read(source, format="ascii.csv" if chosen == "csv" else chosen)
 
@@ -83,7 +88,11 @@ def test_long_texts_fill_it() -> None:
 
 async def test_texts_of_a_csv_file_are_no_formulas() -> None:
     texts = ["=1+1", "+1", "-1", "@sum", "\t=1", "\r=1", "\n=1", "\uff1d1", "a=1", "", None, "1-2"]
-    columns = [Column("name", str, None, ""), Column("rate", float, None, ""), Column("number", int, None, "")]
+    columns = [
+        Column("name", str, None, ""),
+        Column("rate", float, None, ""),
+        Column("number", int, None, ""),
+    ]
     values = {
         "name": masked(str, texts),
         "rate": masked(float, [-1.5] * len(texts)),
@@ -97,5 +106,10 @@ async def test_texts_of_a_csv_file_are_no_formulas() -> None:
             assert pyarrow.parquet.read_table(io.BytesIO(content))["name"].to_pylist() == texts
             continue
         _head, *rows = csv.reader(io.StringIO(content.decode(), newline=""))
-        assert [row[0] for row in rows] == [f"'{text}" for text in texts[:8]] + ["a=1", "", "", "1-2"]
+        assert [row[0] for row in rows] == [f"'{text}" for text in texts[:8]] + [
+            "a=1",
+            "",
+            "",
+            "1-2",
+        ]
         assert {(row[1], row[2]) for row in rows} == {("-1.5", "-2")}

@@ -35,33 +35,47 @@ async def _parts(size: int) -> AsyncIterator[bytes]:
 async def test_without_a_token_no_body_is_read(web: httpx.AsyncClient) -> None:
     for path in ("/calibrations", "/references?name=x.fits&keyword=FLATFILE", "/nothing"):
         for sent in ({}, {"Authorization": "Bearer wrong"}):
-            answer = await web.post(API + path, headers={"Content-Length": "60000000", **sent}, content=_Untouched())
+            answer = await web.post(
+                API + path, headers={"Content-Length": "60000000", **sent}, content=_Untouched()
+            )
             assert (answer.status_code, answer.json()["error"]["type"]) == (401, "unauthorised")
 
 
 async def test_what_is_announced_too_long_is_not_read(web: httpx.AsyncClient) -> None:
-    for path, length in (("/calibrations", _MB + 1), ("/references?name=x_flat.fits&keyword=FLATFILE", 1025 * _MB)):
+    for path, length in (
+        ("/calibrations", _MB + 1),
+        ("/references?name=x_flat.fits&keyword=FLATFILE", 1025 * _MB),
+    ):
         headers = {**AUTHORISED, "Content-Length": str(length)}
         answer = await web.post(API + path, headers=headers, content=_Untouched())
         assert (answer.status_code, answer.json()["error"]["type"]) == (413, "too_large")
-    answer = await web.request("GET", f"{API}/status", headers={"Content-Length": "60000000"}, content=_Untouched())
+    answer = await web.request(
+        "GET", f"{API}/status", headers={"Content-Length": "60000000"}, content=_Untouched()
+    )
     assert answer.status_code == 413
 
 
 async def test_what_is_not_announced_is_counted(web: httpx.AsyncClient, house: Any) -> None:
     house.settings.api.upload_limit_mb = 2
-    for path, size in (("/calibrations", 2 * _MB), ("/references?name=x_flat.fits&keyword=FLATFILE", 3 * _MB)):
+    for path, size in (
+        ("/calibrations", 2 * _MB),
+        ("/references?name=x_flat.fits&keyword=FLATFILE", 3 * _MB),
+    ):
         answer = await web.post(API + path, headers=AUTHORISED, content=_parts(size))
         assert (answer.status_code, answer.json()["error"]["type"]) == (413, "too_large")
 
 
 async def test_an_upload_is_refused_by_its_names_before_its_bytes(web: httpx.AsyncClient) -> None:
     for query in ("name=../x.fits&keyword=FLATFILE", "name=x_flat.fits&keyword=NOTHING"):
-        answer = await web.post(f"{API}/references?{query}", headers=AUTHORISED, content=_Untouched())
+        answer = await web.post(
+            f"{API}/references?{query}", headers=AUTHORISED, content=_Untouched()
+        )
         assert answer.status_code == 409
 
 
-async def test_a_body_that_stops_is_given_up(web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_that_stops_is_given_up(
+    web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(guard, "_BODY_SECONDS", 0.05)
 
     async def stopping() -> AsyncIterator[bytes]:
@@ -88,7 +102,9 @@ async def test_bodies_are_bounded(web: httpx.AsyncClient) -> None:
     ):
         body = {"rootname": "ldfd01010", "recipe": recipe}
         answer = await web.post(f"{API}/calibrations", headers=AUTHORISED, json=body)
-        assert (answer.status_code, said in answer.json()["error"]["message"]) == (422, True), answer.text[:300]
+        assert (answer.status_code, said in answer.json()["error"]["message"]) == (422, True), (
+            answer.text[:300]
+        )
     for part in ({"secret": "x" * 10_001}, {"target": ["a@b"] * 1001}):
         body = {"channel": "email", "target": "a@b", **part}
         answer = await web.post(f"{API}/subscriptions", headers=AUTHORISED, json=body)
@@ -98,12 +114,20 @@ async def test_bodies_are_bounded(web: httpx.AsyncClient) -> None:
 async def test_json_of_any_depth_is_refused(web: httpx.AsyncClient) -> None:
     headers = {**AUTHORISED, "Content-Type": "application/json"}
     for body in (b"[" * 500_000, b'{"rootname":' * 50_000, b"[" * 900 + b"]" * 900):
-        assert (await web.post(f"{API}/calibrations", headers=headers, content=body)).status_code in (400, 422)
+        assert (
+            await web.post(f"{API}/calibrations", headers=headers, content=body)
+        ).status_code in (400, 422)
 
 
 async def test_hosts_are_known(web: httpx.AsyncClient) -> None:
     known = ["cosmo", "COSMO:8080", "localhost:8080", "127.0.0.1", "[::1]:8080"]
-    strange = ["evil.example", "cosmo.evil.example:8080", "127.0.0.1.evil.example", "0.0.0.0", "[::2]"]
+    strange = [
+        "evil.example",
+        "cosmo.evil.example:8080",
+        "127.0.0.1.evil.example",
+        "0.0.0.0",
+        "[::2]",
+    ]
     for host in (*known, *strange, ""):
         expected = 200 if host in known else 421 if host else 400
         for path in ("/", f"{API}/jobs", "/static/cosmo.css"):
@@ -117,12 +141,34 @@ async def test_two_hosts_are_refused(web: httpx.AsyncClient) -> None:
 
 
 def _paths(app: FastAPI) -> list[str]:
-    values = {"rootname": "ldfd01010", "file_id": "1", "reference_id": "1", "calibration_id": "1", "artifact_id": "1"}
+    values = {
+        "rootname": "ldfd01010",
+        "file_id": "1",
+        "reference_id": "1",
+        "calibration_id": "1",
+        "artifact_id": "1",
+    }
     found = [path for path, methods in app.openapi()["paths"].items() if "get" in methods]
     named = {"/api/v1/tables/{name}": "headers"}
-    paths = [path.format(**values, name=named.get(path, "stims"), figure="positions") for path in found]
-    pages = ["/", "/datasets", "/datasets/ldfd01010", "/datasets/none00000", "/monitors", "/monitors/stims"]
-    return [*paths, *pages, "/calibrations/1", "/datasets/ldfd01010/comparison", "/metrics", "/api/v1/openapi.json"]
+    paths = [
+        path.format(**values, name=named.get(path, "stims"), figure="positions") for path in found
+    ]
+    pages = [
+        "/",
+        "/datasets",
+        "/datasets/ldfd01010",
+        "/datasets/none00000",
+        "/monitors",
+        "/monitors/stims",
+    ]
+    return [
+        *paths,
+        *pages,
+        "/calibrations/1",
+        "/datasets/ldfd01010/comparison",
+        "/metrics",
+        "/api/v1/openapi.json",
+    ]
 
 
 def _lasting(answer: httpx.Response) -> dict[str, str]:
@@ -132,8 +178,17 @@ def _lasting(answer: httpx.Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name not in changing}
 
 
-async def test_every_answer_has_the_headers_and_head_answers_as_get_does(web: httpx.AsyncClient, app: FastAPI) -> None:
-    paths = [*_paths(app), "/favicon.ico", "/static/cosmo.css", "/static/plotly.min.js", "/static/none.css", "/none"]
+async def test_every_answer_has_the_headers_and_head_answers_as_get_does(
+    web: httpx.AsyncClient, app: FastAPI
+) -> None:
+    paths = [
+        *_paths(app),
+        "/favicon.ico",
+        "/static/cosmo.css",
+        "/static/plotly.min.js",
+        "/static/none.css",
+        "/none",
+    ]
     assert len(paths) > 45
     for path in paths:
         headers = {} if path.endswith("/audit") else AUTHORISED
@@ -146,7 +201,10 @@ async def test_every_answer_has_the_headers_and_head_answers_as_get_does(web: ht
         assert head.headers["x-content-type-options"] == "nosniff"
         assert head.headers["referrer-policy"] == "same-origin"
         if path.endswith("/events"):  # GET has no end
-            assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+            assert (head.status_code, head.headers["content-type"]) == (
+                200,
+                "text/event-stream; charset=utf-8",
+            )
             continue
         got = await web.get(path, headers=headers)
         assert head.status_code == got.status_code < 500, path
@@ -157,7 +215,9 @@ async def test_every_answer_has_the_headers_and_head_answers_as_get_does(web: ht
         assert before == after, path
 
 
-async def test_an_unexpected_error_has_the_headers_too(app: FastAPI, web: httpx.AsyncClient) -> None:
+async def test_an_unexpected_error_has_the_headers_too(
+    app: FastAPI, web: httpx.AsyncClient
+) -> None:
     async def broken() -> None:
         raise RuntimeError
 
@@ -167,14 +227,19 @@ async def test_an_unexpected_error_has_the_headers_too(app: FastAPI, web: httpx.
     assert "content-security-policy" in answer.headers
 
 
-async def test_unknown_parameters_are_refused_by_name_everywhere(web: httpx.AsyncClient, app: FastAPI) -> None:
+async def test_unknown_parameters_are_refused_by_name_everywhere(
+    web: httpx.AsyncClient, app: FastAPI
+) -> None:
     for path in _paths(app):
         answer = await web.get(path, params={"ordr": "1"}, headers=AUTHORISED)
         assert answer.status_code in (400, 422), path
         assert "'ordr'" in answer.json()["error"]["message"], path
     answer = await web.get(f"{API}/jobs?stat=failed")
     assert "cursor, kind, limit, queue, rootname, stage, state" in answer.json()["error"]["message"]
-    for path in ("/failures/requeue?kinds=transient", "/references?name=x_flat.fits&keyword=FLATFILE&b=1"):
+    for path in (
+        "/failures/requeue?kinds=transient",
+        "/references?name=x_flat.fits&keyword=FLATFILE&b=1",
+    ):
         assert (await web.post(API + path, headers=AUTHORISED)).status_code == 422
     page = await web.get("/datasets?stat=failed", headers={"Accept": "text/html"})
     assert page.status_code == 422
@@ -183,9 +248,20 @@ async def test_unknown_parameters_are_refused_by_name_everywhere(web: httpx.Asyn
 
 async def test_tokens_have_scopes(app: FastAPI, web: httpx.AsyncClient) -> None:
     calls = {
-        "operate": [("POST", "/failures/requeue"), ("POST", "/alerts/1/acknowledge"), ("POST", "/monitors/stims/runs")],
-        "recalibrate": [("POST", "/calibrations"), ("POST", "/references?name=x_flat.fits&keyword=FLATFILE")],
-        "subscribe": [("GET", "/subscriptions"), ("POST", "/subscriptions"), ("DELETE", "/subscriptions/1")],
+        "operate": [
+            ("POST", "/failures/requeue"),
+            ("POST", "/alerts/1/acknowledge"),
+            ("POST", "/monitors/stims/runs"),
+        ],
+        "recalibrate": [
+            ("POST", "/calibrations"),
+            ("POST", "/references?name=x_flat.fits&keyword=FLATFILE"),
+        ],
+        "subscribe": [
+            ("GET", "/subscriptions"),
+            ("POST", "/subscriptions"),
+            ("DELETE", "/subscriptions/1"),
+        ],
         "admin": [("GET", "/audit")],
     }
     tokens = {name: {"token": f"of {name}", "scopes": [name]} for name in (*calls, "exclusive")}
@@ -202,7 +278,9 @@ async def test_tokens_have_scopes(app: FastAPI, web: httpx.AsyncClient) -> None:
                     assert f"`{needed}`" in answer.json()["error"]["message"]
 
 
-async def test_who_did_what_is_recorded_before_it_is_answered(web: httpx.AsyncClient, house: Any) -> None:
+async def test_who_did_what_is_recorded_before_it_is_answered(
+    web: httpx.AsyncClient, house: Any
+) -> None:
     await web.post(f"{API}/failures/{house.failed_job}/requeue", headers=AUTHORISED)
     await web.post(f"{API}/failures/requeue?kind=transient", headers=AUTHORISED)
     await web.post(f"{API}/calibrations", headers=AUTHORISED, json={"rootname": "none00000"})

@@ -30,7 +30,10 @@ _RATE = 4.0e-6
 
 @pytest.fixture
 async def measured(house: House, messenger: Messenger) -> House:
-    """Twelve darks of FUVA, of which the last five have four times the expected rate; the dark monitors have run."""
+    """Twelve darks of FUVA, of which the last five have four times the expected rate.
+
+    The dark monitors have run.
+    """
     async with house.database.transaction() as session:
         dataset = Dataset(rootname="ldark0010", kind="exposure")
         session.add(dataset)
@@ -38,21 +41,42 @@ async def measured(house: House, messenger: Messenger) -> House:
         for number in range(_EXPOSURES):
             name = f"ldark0{number:02d}q"
             file = File(
-                dataset_id=dataset.id, origin="product", path=f"products/{name}", name=f"{name}_corrtag_a.fits.gz",
-                rootname=name, suffix="corrtag_a", size=1, sha256="2" * 64, current=True, shown=True,
-            )  # fmt: skip
+                dataset_id=dataset.id,
+                origin="product",
+                path=f"products/{name}",
+                name=f"{name}_corrtag_a.fits.gz",
+                rootname=name,
+                suffix="corrtag_a",
+                size=1,
+                sha256="2" * 64,
+                current=True,
+                shown=True,
+            )
             session.add(file)
             await session.flush()
             rate = _RATE * (4 if number >= _EXPOSURES - 5 else 1)
             session.add_all(
                 Dark(
-                    file_id=file.id, rootname=name, detector="FUVA", region="inner", bin=place,
-                    mjd=57600.0 + 7 * number + place * 25 / 86400, date=2016.6, exposure=25.0, npix=_NPIX,
-                    counts=round(rate * _NPIX * 25), dark=rate, latitude=20.0, longitude=5.0 * place,
-                    sun_lat=5.0, sun_lon=90.0, saa_distance=3000.0, hvlevel=163,
+                    file_id=file.id,
+                    rootname=name,
+                    detector="FUVA",
+                    region="inner",
+                    bin=place,
+                    mjd=57600.0 + 7 * number + place * 25 / 86400,
+                    date=2016.6,
+                    exposure=25.0,
+                    npix=_NPIX,
+                    counts=round(rate * _NPIX * 25),
+                    dark=rate,
+                    latitude=20.0,
+                    longitude=5.0 * place,
+                    sun_lat=5.0,
+                    sun_lon=90.0,
+                    saa_distance=3000.0,
+                    hvlevel=163,
                 )
                 for place in range(_BINS)
-            )  # fmt: skip
+            )
     for name in ("fuv-dark", "dark-orbit"):
         await run_monitor(house.database, messenger, Store(house.settings.store_url), name)
     return house
@@ -69,13 +93,18 @@ async def test_index_tells_freshness_and_alarms(measured: House, web: httpx.Asyn
     found = {item["name"]: item for item in await _items(web, "monitors")}
     assert set(found) == set(monitors())
     dark = found["fuv-dark"]
-    assert (dark["freshness"], dark["worst_alert"]) == ("stale", "alert")  # the newest data are of 2016
+    assert (dark["freshness"], dark["worst_alert"]) == (
+        "stale",
+        "alert",
+    )  # the newest data are of 2016
     assert dark["last_run"]["outcome"] == "updated"
     assert found["nuv-dark"]["freshness"] == "empty"
 
 
 async def test_values_lead_to_run_and_file(measured: House, web: httpx.AsyncClient) -> None:
-    answer = (await web.get("/api/v1/monitors/fuv-dark/data?sort=mjd&segment=FUVA&hvlevel=163")).json()
+    answer = (
+        await web.get("/api/v1/monitors/fuv-dark/data?sort=mjd&segment=FUVA&hvlevel=163")
+    ).json()
     assert len(answer["items"]) == _EXPOSURES
     assert answer["quantities"]["dark_rate"]["unit"] == "count / (s pix)"
     first = answer["items"][0]
@@ -85,8 +114,14 @@ async def test_values_lead_to_run_and_file(measured: House, web: httpx.AsyncClie
     assert first["run_id"] == run["id"]
     assert run["versions"]["monitor"] == monitors()["fuv-dark"].version
     async with measured.database.session() as session:
-        assert (await session.get_one(File, first["file_id"])).rootname == first["rootname"] == "ldark000q"
-    assert len((await web.get("/api/v1/monitors/fuv-dark/data?mjd__gte=57670")).json()["items"]) == 2
+        assert (
+            (await session.get_one(File, first["file_id"])).rootname
+            == first["rootname"]
+            == "ldark000q"
+        )
+    assert (
+        len((await web.get("/api/v1/monitors/fuv-dark/data?mjd__gte=57670")).json()["items"]) == 2
+    )
     table = (await web.get("/api/v1/monitors/fuv-dark/data?format=csv")).text
     assert len(table.splitlines()) > _EXPOSURES
 
@@ -135,7 +170,9 @@ async def test_artifacts_are_the_maps(measured: House, web: httpx.AsyncClient) -
         # latitude 20, longitudes 0 to 35 in steps of 5
         rates = hdus["RATE"].data[22]
         assert rates[:8] == pytest.approx([_RATE] * 8, rel=1e-5)
-    part = await web.get(f"/api/v1/artifacts/{artifact['id']}/content", headers={"Range": "bytes=0-5"})
+    part = await web.get(
+        f"/api/v1/artifacts/{artifact['id']}/content", headers={"Range": "bytes=0-5"}
+    )
     assert (part.status_code, part.content) == (206, b"SIMPLE")
 
 
@@ -143,8 +180,18 @@ async def test_files_come_in_pages(measured: House, web: httpx.AsyncClient) -> N
     (first,) = await _items(web, "monitors/dark-orbit/artifacts")
     async with measured.database.transaction() as session:
         for number in range(120):
-            names = {"name": f"map{number}.fits", "path": "elsewhere", "kind": "map", "size": 1, "sha256": "3" * 64}
-            session.add(Artifact(monitor="dark-orbit", run_id=first["run_id"], current=True, detail={}, **names))
+            names = {
+                "name": f"map{number}.fits",
+                "path": "elsewhere",
+                "kind": "map",
+                "size": 1,
+                "sha256": "3" * 64,
+            }
+            session.add(
+                Artifact(
+                    monitor="dark-orbit", run_id=first["run_id"], current=True, detail={}, **names
+                )
+            )
     found, path, pages = [], "/api/v1/monitors/dark-orbit/artifacts?limit=50", 0
     while path:
         answer = await web.get(path)
@@ -162,7 +209,9 @@ async def test_files_come_in_pages(measured: House, web: httpx.AsyncClient) -> N
     assert "Older files" not in page
 
 
-async def test_rules_are_listed_with_their_thresholds(measured: House, web: httpx.AsyncClient) -> None:
+async def test_rules_are_listed_with_their_thresholds(
+    measured: House, web: httpx.AsyncClient
+) -> None:
     rules = (await web.get("/api/v1/monitors/phd")).json()["rules"]
     (low,) = [rule for rule in rules if rule["name"] == "lost-low"]
     assert low["severity"] == "warn"
@@ -172,7 +221,9 @@ async def test_rules_are_listed_with_their_thresholds(measured: House, web: http
     assert low["text"] in (await web.get("/monitors/phd")).text
 
 
-async def test_an_alert_is_acknowledged_with_a_token(measured: House, web: httpx.AsyncClient) -> None:
+async def test_an_alert_is_acknowledged_with_a_token(
+    measured: House, web: httpx.AsyncClient
+) -> None:
     found = await _items(web, "alerts?state=open&monitor=fuv-dark&severity=alert")
     (alert,) = [item for item in found if "times the expected rate" in item["rule"]]
     assert alert["value"] == pytest.approx(4 * _RATE, rel=0.01)
@@ -189,8 +240,15 @@ async def test_pages_show_the_gravest_alerts_first(measured: House, web: httpx.A
     (artifact,) = await _items(web, "monitors/dark-orbit/artifacts")
     async with measured.database.transaction() as session:
         for number, severity in enumerate([Severity.CRITICAL] + [Severity.WARN] * 109):
-            said = {"key": f"rule|{number}", "rule": "a rule", "message": f"finding {number}.", "source": "a test"}
-            session.add(Alert(monitor="dark-orbit", run_id=artifact["run_id"], severity=severity, **said))
+            said = {
+                "key": f"rule|{number}",
+                "rule": "a rule",
+                "message": f"finding {number}.",
+                "source": "a test",
+            }
+            session.add(
+                Alert(monitor="dark-orbit", run_id=artifact["run_id"], severity=severity, **said)
+            )
     (newest,) = await _items(web, "alerts?monitor=dark-orbit&state=open&limit=1")
     await web.post(f"/api/v1/alerts/{newest['id']}/acknowledge", headers=_BEARER)
     others = await _items(web, "alerts?monitor=fuv-dark&state=open")
@@ -198,7 +256,10 @@ async def test_pages_show_the_gravest_alerts_first(measured: House, web: httpx.A
     assert grave > 0
     for path, above, beside in (("/monitors", grave, len(others)), ("/monitors/dark-orbit", 0, 0)):
         shown, folded = (await web.get(path)).text.split('<details id="other-alerts">')
-        assert re.findall(r"finding \d+", shown) == ["finding 0", *(f"finding {108 - n}" for n in range(7 - above))]
+        assert re.findall(r"finding \d+", shown) == [
+            "finding 0",
+            *(f"finding {108 - n}" for n in range(7 - above)),
+        ]
         assert f"<summary>{102 + beside} more</summary>" in folded
         assert f"{10 + beside} are not shown" in folded
         assert folded.count('<tr><td><span class="state') == 92
@@ -225,7 +286,9 @@ async def test_a_run_is_asked_for_with_a_token(measured: House, web: httpx.Async
         ({"channel": "pigeon", "target": "a"}, "channel"),
     ],
 )
-async def test_wrong_subscriptions_are_refused(web: httpx.AsyncClient, body: dict[str, str], reason: str) -> None:
+async def test_wrong_subscriptions_are_refused(
+    web: httpx.AsyncClient, body: dict[str, str], reason: str
+) -> None:
     answer = await web.post("/api/v1/subscriptions", json=body, headers=_BEARER)
     assert 400 <= answer.status_code < 500
     assert reason in json.dumps(answer.json())
@@ -254,7 +317,12 @@ async def test_pages_show_the_monitors(measured: House, web: httpx.AsyncClient) 
     assert all(monitor.title in unescape(index) for monitor in monitors().values())
     assert "times the expected rate" in index
     page = (await web.get("/monitors/fuv-dark")).text
-    for part in ("What it means", "/api/v1/monitors/fuv-dark/figures/rate", "whole mission", "FUVA inner"):
+    for part in (
+        "What it means",
+        "/api/v1/monitors/fuv-dark/figures/rate",
+        "whole mission",
+        "FUVA inner",
+    ):
         assert part in page
     assert "dark_map_fuva_163.fits" in (await web.get("/monitors/dark-orbit")).text
     assert (await web.get("/monitors/nuv-dark")).status_code == 200

@@ -21,9 +21,12 @@ AUTHORISED = {"Authorization": "Bearer correct horse"}
 
 
 @pytest.mark.parametrize(
-    "path", ["/failures/requeue", "/failures/1/requeue", "/failures/1/drop", "/datasets/ldfd02010/force"]
+    "path",
+    ["/failures/requeue", "/failures/1/requeue", "/failures/1/drop", "/datasets/ldfd02010/force"],
 )
-@pytest.mark.parametrize("sent", [None, "Bearer wrong", "Bearer ", "Bearer", "Basic correct horse", "Bearer é"])
+@pytest.mark.parametrize(
+    "sent", [None, "Bearer wrong", "Bearer ", "Bearer", "Basic correct horse", "Bearer é"]
+)
 async def test_changes_need_a_token(web: httpx.AsyncClient, path: str, sent: str | None) -> None:
     headers = httpx.Headers([] if sent is None else [(b"Authorization", sent.encode())])
     answer = await web.post(API + path, headers=headers)
@@ -33,7 +36,9 @@ async def test_changes_need_a_token(web: httpx.AsyncClient, path: str, sent: str
 
 
 @pytest.mark.parametrize("tokens", [{}, {"unset": ""}])
-async def test_without_a_configured_token_changes_are_refused(house: Any, tokens: dict[str, str]) -> None:
+async def test_without_a_configured_token_changes_are_refused(
+    house: Any, tokens: dict[str, str]
+) -> None:
     api = house.settings.api.model_validate({"tokens": tokens, "hosts": ["cosmo"]})
     app = create_app(house.settings.model_copy(update={"api": api}))
     transport = httpx.ASGITransport(app=app)
@@ -45,27 +50,44 @@ async def test_without_a_configured_token_changes_are_refused(house: Any, tokens
 
 async def test_failures_are_listed_requeued_and_dropped(web: httpx.AsyncClient, house: Any) -> None:
     url = f"{API}/failures"
-    (failure,) = (await web.get(f"{url}?kind=permanent&stage=fetch&rootname=ldfd01vlq")).json()["items"]
+    (failure,) = (await web.get(f"{url}?kind=permanent&stage=fetch&rootname=ldfd01vlq")).json()[
+        "items"
+    ]
     assert "truncated" in failure["error"]
     assert (await web.get(f"{url}?kind=transient")).json()["items"] == []
-    assert (await web.post(f"{url}/requeue?kind=transient", headers=AUTHORISED)).json() == {"requeued": 0}
-    assert (await web.post(f"{url}/requeue?stage=fetch", headers=AUTHORISED)).json() == {"requeued": 1}
-    assert (await web.get(f"{API}/jobs?state=queued&queue=fetch")).json()["items"][0]["id"] == house.failed_job
+    assert (await web.post(f"{url}/requeue?kind=transient", headers=AUTHORISED)).json() == {
+        "requeued": 0
+    }
+    assert (await web.post(f"{url}/requeue?stage=fetch", headers=AUTHORISED)).json() == {
+        "requeued": 1
+    }
+    assert (await web.get(f"{API}/jobs?state=queued&queue=fetch")).json()["items"][0][
+        "id"
+    ] == house.failed_job
     assert (await web.post(f"{url}/{house.failed_job}/drop", headers=AUTHORISED)).status_code == 404
 
 
 async def test_a_failure_is_dropped(web: httpx.AsyncClient, house: Any) -> None:
     answer = await web.post(f"{API}/failures/{house.failed_job}/drop", headers=AUTHORISED)
     assert answer.json() == {"dropped": 1}
-    assert (await web.post(f"{API}/failures/{house.failed_job}/requeue", headers=AUTHORISED)).status_code == 200
+    assert (
+        await web.post(f"{API}/failures/{house.failed_job}/requeue", headers=AUTHORISED)
+    ).status_code == 200
 
 
 async def test_an_incomplete_dataset_is_forced(web: httpx.AsyncClient) -> None:
     answer = await web.post(f"{API}/datasets/LDFD02010/force", headers=AUTHORISED)
-    assert answer.json() == {"rootname": "ldfd02010", "accepted_missing": ["ldfd02aaq_rawtag_a.fits"]}
+    assert answer.json() == {
+        "rootname": "ldfd02010",
+        "accepted_missing": ["ldfd02aaq_rawtag_a.fits"],
+    }
     assert (await web.get(f"{API}/datasets/ldfd02010")).json()["forced"] is True
-    assert (await web.post(f"{API}/datasets/ldfd01010/force", headers=AUTHORISED)).status_code == 409
-    assert (await web.post(f"{API}/datasets/nothing00/force", headers=AUTHORISED)).status_code == 404
+    assert (
+        await web.post(f"{API}/datasets/ldfd01010/force", headers=AUTHORISED)
+    ).status_code == 409
+    assert (
+        await web.post(f"{API}/datasets/nothing00/force", headers=AUTHORISED)
+    ).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -84,7 +106,9 @@ async def test_an_incomplete_dataset_is_forced(web: httpx.AsyncClient) -> None:
         ("GET", "/static/nothing.css", 404),
     ],
 )
-async def test_errors_have_one_shape(web: httpx.AsyncClient, method: str, path: str, status: int) -> None:
+async def test_errors_have_one_shape(
+    web: httpx.AsyncClient, method: str, path: str, status: int
+) -> None:
     answer = await web.request(method, path, headers=AUTHORISED)
     assert answer.status_code == status
     assert set(answer.json()["error"]) == {"type", "message", "detail"}
@@ -99,7 +123,10 @@ async def test_a_database_that_is_away_is_a_503(house: Any) -> None:
         assert (await web.get(f"{API}/health/live")).status_code == 200
         for path in ("/health/ready", "/datasets"):
             answer = await web.get(API + path)
-            assert (answer.status_code, set(answer.json()["error"])) == (503, {"type", "message", "detail"})
+            assert (answer.status_code, set(answer.json()["error"])) == (
+                503,
+                {"type", "message", "detail"},
+            )
 
 
 async def test_status_and_metrics(web: httpx.AsyncClient) -> None:
@@ -124,7 +151,9 @@ async def test_what_is_away_is_said(web: httpx.AsyncClient, house: Any) -> None:
         ):
             seen = func.now() - timedelta(seconds=seconds)
             service = name.partition("-")[0]
-            session.add(Worker(name=name, service=service, seen_at=seen, paused=paused, fault=fault))
+            session.add(
+                Worker(name=name, service=service, seen_at=seen, paused=paused, fault=fault)
+            )
     # each service has somebody at work
     assert (await web.get(f"{API}/health/ready")).json() == {"status": "ok"}
     status = (await web.get(f"{API}/status")).json()
@@ -140,7 +169,9 @@ async def test_what_is_away_is_said(web: httpx.AsyncClient, house: Any) -> None:
     assert all(escape(line) in page for line in lines)
     assert 'cosmo_workers{state="away"} 1.0' in (await web.get("/metrics")).text
     async with house.database.transaction() as session:
-        await session.execute(update(Worker).where(Worker.name == "archive").values(fault="the broker is away"))
+        await session.execute(
+            update(Worker).where(Worker.name == "archive").values(fault="the broker is away")
+        )
         await session.execute(delete(Worker).where(Worker.name == "calibrator-1"))
     answer = await web.get(f"{API}/health/ready")
     assert answer.status_code == 503

@@ -28,16 +28,26 @@ async def test_tables_tell_their_columns(web: httpx.AsyncClient) -> None:
     assert {"headers", "data", "spt", "lampflash", "acqs"} <= set(tables)
     exptime = next(column for column in tables["headers"]["columns"] if column["name"] == "exptime")
     assert (exptime["type"], exptime["unit"]) == ("float", "s")
-    assert (await web.get(f"{API}/headers?limit=1")).json()["columns"] == tables["headers"]["columns"]
+    assert (await web.get(f"{API}/headers?limit=1")).json()["columns"] == tables["headers"][
+        "columns"
+    ]
 
 
 async def test_files_are_a_table_of_their_current_versions(web: httpx.AsyncClient) -> None:
     answer = (await web.get(f"{API}/files?rootname=ldfd01010")).json()
     (file,) = answer["items"]
-    assert (file["name"], file["suffix"], file["current"]) == ("ldfd01010_x1dsum.fits.gz", "x1dsum", True)
+    assert (file["name"], file["suffix"], file["current"]) == (
+        "ldfd01010_x1dsum.fits.gz",
+        "x1dsum",
+        True,
+    )
     assert (await web.get(f"/api/v1/files/{file['id']}/content")).status_code == 200
-    assert len((await web.get(f"{API}/files?rootname=ldfd01010&generation=all")).json()["items"]) == 2
-    table = Table.read(io.BytesIO((await web.get(f"{API}/files?format=votable")).content), format="votable")
+    assert (
+        len((await web.get(f"{API}/files?rootname=ldfd01010&generation=all")).json()["items"]) == 2
+    )
+    table = Table.read(
+        io.BytesIO((await web.get(f"{API}/files?format=votable")).content), format="votable"
+    )
     assert len(table) == 2
 
 
@@ -91,7 +101,9 @@ async def test_superseded_rows_only_when_asked_for(web: httpx.AsyncClient) -> No
         ("cursor=WyJhIiwgImIiXQ==&sort=exptime", "bad_cursor"),
     ],
 )
-async def test_bad_requests_say_what_was_wrong(web: httpx.AsyncClient, query: str, kind: str) -> None:
+async def test_bad_requests_say_what_was_wrong(
+    web: httpx.AsyncClient, query: str, kind: str
+) -> None:
     answer = await web.get(f"{API}/headers?{query}")
     assert (answer.status_code, answer.json()["error"]["type"]) == (400, kind)
 
@@ -115,7 +127,9 @@ async def test_files_keep_values_and_nulls(web: httpx.AsyncClient, name: str) ->
     assert len(table) == 7
     assert list(table["exptime"][:5]) == [0, 100, 200, 300, 400]
     assert np.ma.is_masked(table["exptime"][6]) or np.isnan(table["exptime"][6])
-    assert [bool(np.ma.is_masked(value)) for value in table["proposid"]] == [number == 3 for number in range(7)]
+    assert [bool(np.ma.is_masked(value)) for value in table["proposid"]] == [
+        number == 3 for number in range(7)
+    ]
     assert table["targname"][0] == ('? 16, "b"' if name == "fits" else 'Å 16, "b"')
     flashes = _read(await web.get(f"{API}/lampflash?format={name}&sort=flash"), name)["found"]
     assert np.ma.is_masked(flashes[2])
@@ -123,7 +137,9 @@ async def test_files_keep_values_and_nulls(web: httpx.AsyncClient, name: str) ->
 
 
 async def test_parquet_keeps_values_nulls_and_units(web: httpx.AsyncClient) -> None:
-    answer = await web.get(f"{API}/headers?sort=id", headers={"Accept": "application/vnd.apache.parquet"})
+    answer = await web.get(
+        f"{API}/headers?sort=id", headers={"Accept": "application/vnd.apache.parquet"}
+    )
     table = pyarrow.parquet.read_table(io.BytesIO(answer.content))
     assert table["proposid"].to_pylist() == [14910, 14910, 14910, None, 14910, 14910, 14910]
     assert table["exptime"].to_pylist()[6] is None

@@ -1,4 +1,6 @@
-"""The web process as it is deployed, for tests of what only that has: connections, signals, memory."""
+"""The web process as it is deployed, for tests of what only that has: connections, signals,
+memory.
+"""
 
 import os
 import socket
@@ -64,7 +66,11 @@ def web_process(settings: Settings, folder: Path, **environment: str) -> Iterato
     log = folder / "log"
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "services.monitor"], cwd=_ROOT, env=given, stdout=stream, stderr=stream
+            [sys.executable, "-m", "services.monitor"],
+            cwd=_ROOT,
+            env=given,
+            stdout=stream,
+            stderr=stream,
         )
     found = WebProcess(process, port)
     try:

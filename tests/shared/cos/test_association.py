@@ -46,8 +46,12 @@ def as_calcos(path: Path) -> tuple[list[str], str | None]:
     table = calcos.Association.__new__(calcos.Association)
     table.asntable, table.indir, table.outdir, table.asn_info = str(path), "", "", {}
     table.readAsnTable()
-    rows = zip(*(table.asn_info[name] for name in ("memname", "memtype", "mempresent")), strict=True)
-    return [str(name) for name, kind, present in rows if kind.find("PROD") < 0 and present], table.product
+    rows = zip(
+        *(table.asn_info[name] for name in ("memname", "memtype", "mempresent")), strict=True
+    )
+    return [
+        str(name) for name, kind, present in rows if kind.find("PROD") < 0 and present
+    ], table.product
 
 
 @pytest.mark.parametrize(
@@ -72,8 +76,12 @@ def test_presence_in_every_form(tmp_path: Path, form: str, present: Any) -> None
 
 @pytest.mark.parametrize("width", [9, 14, 40])
 @pytest.mark.parametrize("extname", [None, "ASN", "MEMBERS"])
-def test_names_of_any_width_in_the_first_extension(tmp_path: Path, width: int, extname: str | None) -> None:
-    path = write(tmp_path / "x_asn.fits", names=[f"{name}  " for name in NAMES], width=width, extname=extname)
+def test_names_of_any_width_in_the_first_extension(
+    tmp_path: Path, width: int, extname: str | None
+) -> None:
+    path = write(
+        tmp_path / "x_asn.fits", names=[f"{name}  " for name in NAMES], width=width, extname=extname
+    )
     assert read(path).members == ("lsv140a0q", "lsv140a1q", "lsv140a2q")
     assert (list(read(path).members), read(path).product) == as_calcos(path)
 
@@ -87,8 +95,15 @@ def test_names_of_any_width_in_the_first_extension(tmp_path: Path, width: int, e
         ("LSV140010", "EXP-FP", None),
     ],
 )
-def test_product_has_any_name(tmp_path: Path, product: str, kind: str, expected: str | None) -> None:
-    path = write(tmp_path / "x_asn.fits", [True] * 3 + [False], names=[*NAMES[:3], product], kinds=[*KINDS[:3], kind])
+def test_product_has_any_name(
+    tmp_path: Path, product: str, kind: str, expected: str | None
+) -> None:
+    path = write(
+        tmp_path / "x_asn.fits",
+        [True] * 3 + [False],
+        names=[*NAMES[:3], product],
+        kinds=[*KINDS[:3], kind],
+    )
     assert read(path).product == expected == as_calcos(path)[1]
 
 
@@ -108,7 +123,9 @@ def test_names_of_files_stand_for_their_exposures(tmp_path: Path) -> None:
 
 
 def test_row_that_is_there_twice_counts_once(tmp_path: Path) -> None:
-    path = write(tmp_path / "x_asn.fits", [False, True, True], names=["A", "A", "B"], kinds=["EXP-FP"] * 3)
+    path = write(
+        tmp_path / "x_asn.fits", [False, True, True], names=["A", "A", "B"], kinds=["EXP-FP"] * 3
+    )
     assert (read(path).members, read(path).left_out) == (("a", "b"), ())
 
 
@@ -141,5 +158,7 @@ def test_file_without_a_table(tmp_path: Path) -> None:
 
 
 def test_json_and_back() -> None:
-    table = Association("x_asn.fits", (Row("lsv140a0q", "EXP-FP", True), Row("star", "PROD-FP", False)))
+    table = Association(
+        "x_asn.fits", (Row("lsv140a0q", "EXP-FP", True), Row("star", "PROD-FP", False))
+    )
     assert Association.from_dict(table.to_dict()) == table

@@ -11,7 +11,13 @@ from astropy.time import Time
 from astropy.units import deg
 
 from shared.cos.dates import decimal_year, parse_day_of_year
-from shared.cos.orbit import ELEMENTS, equinox_of_2000, ground_position, sidereal_time, subsolar_point
+from shared.cos.orbit import (
+    ELEMENTS,
+    equinox_of_2000,
+    ground_position,
+    sidereal_time,
+    subsolar_point,
+)
 from shared.cos.saa import saa_contour, saa_distance
 from shared.errors import PermanentError
 
@@ -27,25 +33,37 @@ def test_hst_is_where_calcos_puts_it_but_for_the_equinox(data_dir: Path) -> None
     of_2000 = equinox_of_2000(*calcos, times)
     assert _apart(here, of_2000) == pytest.approx((0.0, 0.0), abs=0.001)
     turn = 360.0 * sidereal_time(times)
-    by_astropy = FK5(ra=(calcos[1] + turn) * deg, dec=calcos[0] * deg, equinox=Time(times[0], format="mjd"))
+    by_astropy = FK5(
+        ra=(calcos[1] + turn) * deg, dec=calcos[0] * deg, equinox=Time(times[0], format="mjd")
+    )
     by_astropy = by_astropy.transform_to(FK5(equinox="J2000"))
-    assert _apart(of_2000, (by_astropy.dec.deg, by_astropy.ra.deg - turn)) == pytest.approx((0.0, 0.0), abs=1e-4)
+    assert _apart(of_2000, (by_astropy.dec.deg, by_astropy.ra.deg - turn)) == pytest.approx(
+        (0.0, 0.0), abs=1e-4
+    )
 
 
 @pytest.mark.parametrize(
     ("jitter", "exposures"),
     [
-        ("jitter/ldngz2szj_jit", {"ldngz2szj": ("acquisitions/ldngz2szq_spt", "acquisitions/ldngz2szq_rawacq")}),
+        (
+            "jitter/ldngz2szj_jit",
+            {"ldngz2szj": ("acquisitions/ldngz2szq_spt", "acquisitions/ldngz2szq_rawacq")},
+        ),
         (
             "ldfd01010/raw/ldfd01010_jit",
             {
-                f"ldfd01{end}j": (f"ldfd01010/raw/ldfd01{end}q_spt", f"ldfd01010/raw/ldfd01{end}q_rawtag_a")
+                f"ldfd01{end}j": (
+                    f"ldfd01010/raw/ldfd01{end}q_spt",
+                    f"ldfd01010/raw/ldfd01{end}q_rawtag_a",
+                )
                 for end in ("vn", "vp", "vr", "vt")
             },
         ),
     ],
 )
-def test_hst_is_where_the_jitter_tables_say(data_dir: Path, jitter: str, exposures: dict[str, tuple[str, str]]) -> None:
+def test_hst_is_where_the_jitter_tables_say(
+    data_dir: Path, jitter: str, exposures: dict[str, tuple[str, str]]
+) -> None:
     with fits.open(data_dir / f"{jitter}.fits.gz") as hdus:
         for hdu in hdus[1:]:
             support, raw = exposures[hdu.header["EXPNAME"].strip().lower()]
@@ -54,7 +72,9 @@ def test_hst_is_where_the_jitter_tables_say(data_dir: Path, jitter: str, exposur
             seconds = hdu.data["Seconds"].astype(float)
             # A row stands for the time since the one before.
             times = start + (seconds - np.median(np.diff(seconds)) / 2) / 86400.0
-            apart = _apart(ground_position(elements, times), (hdu.data["Latitude"], hdu.data["Longitude"]))
+            apart = _apart(
+                ground_position(elements, times), (hdu.data["Latitude"], hdu.data["Longitude"])
+            )
             assert apart[0] < 0.03
             assert apart[1] < 0.1
 
@@ -99,7 +119,9 @@ def test_distance_to_the_saa() -> None:
 
 
 def test_dates() -> None:
-    assert parse_day_of_year("2018.113:18:25:03") == pytest.approx(Time("2018:113:18:25:03").mjd, abs=1e-9)
+    assert parse_day_of_year("2018.113:18:25:03") == pytest.approx(
+        Time("2018:113:18:25:03").mjd, abs=1e-9
+    )
     with pytest.raises(PermanentError, match="no date"):
         parse_day_of_year("2018.400:18:25:03")
     years = decimal_year(Time(["2016-01-01", "2016-07-02", "2017-12-31T12:00:00"]).mjd)

@@ -27,13 +27,25 @@ def test_lifetime_positions(mjd: float, grating: str, cenwave: int, number: int)
 
 
 def test_high_voltage() -> None:
-    assert [high_voltage("FUVA", mjd) for mjd in (54962.0, 56012.0, 57062.0, 58028.0)] == [169, 178, 167, 163]
+    assert [high_voltage("FUVA", mjd) for mjd in (54962.0, 56012.0, 57062.0, 58028.0)] == [
+        169,
+        178,
+        167,
+        163,
+    ]
     assert [high_voltage("FUVB", mjd) for mjd in (55629.9, 55630.0, 57700.0)] == [167, 175, 175]
 
 
 @pytest.mark.parametrize(
     ("level", "volt"),
-    [(163, -5057.47), (167, -5120.23), (169, -5151.61), (175, -5245.75), (178, -5292.82), (100, -4069.00)],
+    [
+        (163, -5057.47),
+        (167, -5120.23),
+        (169, -5151.61),
+        (175, -5245.75),
+        (178, -5292.82),
+        (100, -4069.00),
+    ],
 )
 def test_volts(level: int, volt: float) -> None:
     """Nominal voltages of real headers."""

@@ -17,7 +17,11 @@ from shared.errors import PermanentError
 )
 def test_case_of_a_name_does_not_matter(name: str) -> None:
     found = parse_name(name)
-    assert (found.rootname, found.suffix, found.stem) == ("ldfd01vnq", "rawtag_a", "ldfd01vnq_rawtag_a")
+    assert (found.rootname, found.suffix, found.stem) == (
+        "ldfd01vnq",
+        "rawtag_a",
+        "ldfd01vnq_rawtag_a",
+    )
     assert found.name == "ldfd01vnq_rawtag_a.fits.gz"
 
 
@@ -33,7 +37,9 @@ def test_case_of_a_name_does_not_matter(name: str) -> None:
         ("ldfd01010_x1dsum1.fits", "ldfd01010", "x1dsum1"),
     ],
 )
-def test_associations_and_their_products_have_any_name(name: str, rootname: str, suffix: str) -> None:
+def test_associations_and_their_products_have_any_name(
+    name: str, rootname: str, suffix: str
+) -> None:
     found = parse_name(name)
     assert (found.rootname, found.suffix) == (rootname, suffix)
 
@@ -89,10 +95,20 @@ def test_versions_of_reports(version: str) -> None:
 @pytest.mark.parametrize(
     "mnemonic",
     [
-        "LDIBT", "LDVABPT", "LMCHAMPT", "LMCPCMDD", "LMHIBIAS", "LMPCVOLT", "LNELBOXT", "METPSPR", "LSHPOS", "LNTUBET",
-        "QDVEFGS1", "ABC",
+        "LDIBT",
+        "LDVABPT",
+        "LMCHAMPT",
+        "LMCPCMDD",
+        "LMHIBIAS",
+        "LMPCVOLT",
+        "LNELBOXT",
+        "METPSPR",
+        "LSHPOS",
+        "LNTUBET",
+        "QDVEFGS1",
+        "ABC",
     ],
-)  # fmt: skip
+)
 def test_mnemonics_are_told_by_their_form(mnemonic: str) -> None:
     assert parse_name(f"{mnemonic}.txt").suffix == "readings"
     assert stem_of(f"{mnemonic}.TXT") is None

@@ -1,4 +1,6 @@
-"""Values of reference keywords: every form that CalCOS expands, and nothing outside known folders."""
+"""Values of reference keywords: every form that CalCOS expands, and nothing outside known
+folders.
+"""
 
 from pathlib import Path
 
@@ -34,7 +36,16 @@ def test_forms(value: str, name: str, folder: str | None) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["lref$../../etc/hostname", "/etc/passwd", "lref$", "lref$.fits", "lref$a b.fits", "lref$x\n.fits", "$", "x.fits/"],
+    [
+        "lref$../../etc/hostname",
+        "/etc/passwd",
+        "lref$",
+        "lref$.fits",
+        "lref$a b.fits",
+        "lref$x\n.fits",
+        "$",
+        "x.fits/",
+    ],
 )
 def test_what_is_no_name_of_a_fits_file_is_refused(value: str) -> None:
     with pytest.raises(PermanentError, match="does not name a FITS file"):
@@ -45,7 +56,11 @@ def test_only_known_folders_are_looked_at(tmp_path: Path) -> None:
     references, source, outside = (tmp_path / name for name in ("references", "source", "outside"))
     for folder in (references / "mine", source, outside):
         folder.mkdir(parents=True)
-    for path in (references / "x_flat.fits.gz", references / "mine" / "y_flat.fits", source / "z_flat.fits"):
+    for path in (
+        references / "x_flat.fits.gz",
+        references / "mine" / "y_flat.fits",
+        source / "z_flat.fits",
+    ):
         path.touch()
     (outside / "x_flat.fits").write_text("not for you")
     (outside / "w_flat.fits").write_text("not for you")
@@ -65,7 +80,9 @@ def test_only_known_folders_are_looked_at(tmp_path: Path) -> None:
     assert found("lref$../outside/x_flat.fits") == (references / "x_flat.fits.gz", False)
     assert found(f"{references}/../outside/w_flat.fits") is None
     assert found("lref$../outside/w_flat.fits") is None
-    digests = reference_digests(folders, ["lref$../outside/w_flat.fits", f"{outside}/w_flat.fits", "../outside/a"])
+    digests = reference_digests(
+        folders, ["lref$../outside/w_flat.fits", f"{outside}/w_flat.fits", "../outside/a"]
+    )
     assert set(digests.values()) == {None}
 
 

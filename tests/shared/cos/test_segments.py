@@ -26,10 +26,18 @@ from shared.cos.segments import expected_segments
 def test_by_high_voltage(segment: str | None, voltage: str | None, expected: set[str]) -> None:
     header = {"SEGMENT": segment, "DETECTHV": voltage}
     assert expected_segments(header) == expected
-    assert expected_segments({key: value for key, value in header.items() if value is not None}) == expected
+    assert (
+        expected_segments({key: value for key, value in header.items() if value is not None})
+        == expected
+    )
 
 
 def test_real_headers(data_dir: Path) -> None:
-    assert expected_segments(fits.getheader(data_dir / "ldfd01010/raw/ldfd01vnq_rawtag_a.fits.gz")) == {"FUVA"}
+    assert expected_segments(
+        fits.getheader(data_dir / "ldfd01010/raw/ldfd01vnq_rawtag_a.fits.gz")
+    ) == {"FUVA"}
     for name in ("ldngz2szq", "lbhx1epiq"):
-        assert expected_segments(fits.getheader(data_dir / f"acquisitions/{name}_rawacq.fits.gz")) == frozenset()
+        assert (
+            expected_segments(fits.getheader(data_dir / f"acquisitions/{name}_rawacq.fits.gz"))
+            == frozenset()
+        )

@@ -23,8 +23,11 @@ def test_dates_are_texts_whatever_the_number() -> None:
     assert date_text(57569.5) == "2016-06-30"
     assert date_text(None) == ""
     assert [date_text(value) for value in (math.nan, 1e20, 1e9, -math.inf)] == [
-        "MJD nan", "MJD 1e+20", "MJD 1e+09", "MJD -inf",
-    ]  # fmt: skip
+        "MJD nan",
+        "MJD 1e+20",
+        "MJD 1e+09",
+        "MJD -inf",
+    ]
     assert from_mjd(57569.5) == datetime(2016, 6, 30, 12, tzinfo=UTC)
 
 

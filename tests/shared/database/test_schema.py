@@ -18,7 +18,11 @@ pytestmark = pytest.mark.integration
 
 
 def _differences(connection: Connection) -> list[object]:
-    return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata))
+    return list(
+        compare_metadata(
+            MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata
+        )
+    )
 
 
 async def test_models_and_migrations_agree(database: Database) -> None:
@@ -32,7 +36,8 @@ async def test_outdated_schema_is_refused_and_migrated_with_its_rows(database: D
         await connection.execute(
             text(
                 """
-                INSERT INTO datasets (id, rootname, kind, state, members, companions, missing, forced)
+                INSERT INTO datasets (id, rootname, kind, state, members, companions, missing,
+                  forced)
                 VALUES (1, 'ldfd01010', 'association', 'calibrated', '[]', '[]', '[]', false);
                 """
             )
@@ -40,7 +45,8 @@ async def test_outdated_schema_is_refused_and_migrated_with_its_rows(database: D
         await connection.execute(
             text(
                 """
-                INSERT INTO jobs (id, stage, dataset_id, fingerprint, queue, payload, state, attempts)
+                INSERT INTO jobs (id, stage, dataset_id, fingerprint, queue, payload, state,
+                  attempts)
                 VALUES (1, 'calibrate', 1, 'f', 'calibrate', '{}', 'done', 2)
                 """
             )
@@ -48,10 +54,13 @@ async def test_outdated_schema_is_refused_and_migrated_with_its_rows(database: D
         await connection.execute(
             text(
                 """
-                INSERT INTO runs (dataset_id, job_id, current, path, calcos_version, inputs, "references", switches,
-                    randseed, accepted_missing, exit_status, wall_seconds, cpu_seconds, peak_rss_mb, trailer)
+                INSERT INTO runs (dataset_id, job_id, current, path, calcos_version, inputs,
+                  "references", switches,
+                    randseed, accepted_missing, exit_status, wall_seconds, cpu_seconds,
+                      peak_rss_mb, trailer)
                 VALUES (1, 1, true, 'products/x', '3.6.2', '{}', '{"LAMPTAB": {"keyword": "LAMPTAB",
-                    "name": "x_lamp.fits", "sha256": "ab"}}', '{"x_rawtag_a.fits": {}}', 7, '[]', 0, 1, 1, 1, '')
+                    "name": "x_lamp.fits", "sha256": "ab"}}', '{"x_rawtag_a.fits": {}}',
+                    7, '[]', 0, 1, 1, 1, '')
                 """
             )
         )
@@ -67,7 +76,10 @@ async def test_outdated_schema_is_refused_and_migrated_with_its_rows(database: D
 
 
 async def test_rows_that_two_datasets_made_preferred_are_repaired(database: Database) -> None:
-    """Of two shown files of a kind that of the newest run stays, and its rows; of its kinds the best."""
+    """Of two shown files of a kind that of the newest run stays, and its rows.
+
+    Of its kinds the best.
+    """
     async with database.engine.connect() as connection:
         await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), "0015"))
         for statement in _TWO_DATASETS:
@@ -78,33 +90,45 @@ async def test_rows_that_two_datasets_made_preferred_are_repaired(database: Data
         shown = await session.execute(text("SELECT id FROM files WHERE shown ORDER BY id"))
         assert list(shown.scalars()) == [2, 3, 5]
         for table in ("headers", "quality", "apertures", "high_voltage"):
-            preferred = await session.execute(text(f"SELECT file_id FROM {table} WHERE preferred ORDER BY id"))
+            preferred = await session.execute(
+                text(f"SELECT file_id FROM {table} WHERE preferred ORDER BY id")
+            )
             assert sorted(set(preferred.scalars())) == [2, 5]
         planned = await session.execute(text("SELECT report FROM sms WHERE preferred"))
         assert list(planned.scalars()) == ["181137b4"]
 
 
 _TWO_DATASETS = (
-    "INSERT INTO datasets (id, rootname, kind, state, members, companions, missing, forced) SELECT n, 'ldfd0' || n "
+    "INSERT INTO datasets (id, rootname, kind, state, members, companions, missing, forced) SELECT "
+    "n, 'ldfd0' || n "
     "|| '010', 'association', 'ingested', '[]', '[]', '[]', false FROM generate_series(1, 2) AS n",
     "INSERT INTO jobs (id, stage, dataset_id, fingerprint, queue, trace, payload, state, attempts) "
-    "SELECT n, 'calibrate', n, 'f', 'calibrate', '', '{}', 'done', 1 FROM generate_series(1, 2) AS n",
-    'INSERT INTO runs (id, dataset_id, job_id, attempt, current, calcos_version, inputs, "references", switches, '
-    "randseeds, accepted_missing, warnings, wall_seconds, cpu_seconds, peak_rss_mb, trailer) SELECT n, n, n, 1, true, "
+    "SELECT n, 'calibrate', n, 'f', 'calibrate', '', '{}', 'done', 1 FROM generate_series(1, 2) AS "
+    "n",
+    "INSERT INTO runs (id, dataset_id, job_id, attempt, current, calcos_version, inputs, "
+    '"references", switches, '
+    "randseeds, accepted_missing, warnings, wall_seconds, cpu_seconds, peak_rss_mb, trailer) "
+    "SELECT n, n, n, 1, true, "
     "'3.6.2', '{}', '{}', '{}', '{}', '[]', '[]', 1, 1, 1, '' FROM generate_series(1, 2) AS n",
     # The x1d of both, and a raw file that only the first has; another exposure's raw file of both.
-    "INSERT INTO files (id, dataset_id, run_id, origin, path, name, rootname, suffix, size, sha256, current, shown) "
-    "SELECT id, dataset_id, run_id, 'x', 'p' || id, rootname || '_' || suffix, rootname, suffix, 1, '', true, true "
-    "FROM (VALUES (1, 1, 1, 'ldfd01vnq', 'x1d'), (2, 2, 2, 'ldfd01vnq', 'x1d'), (3, 1, NULL, 'ldfd01vnq', 'rawtag_a'), "
+    "INSERT INTO files (id, dataset_id, run_id, origin, path, name, rootname, suffix, size, "
+    "sha256, current, shown) "
+    "SELECT id, dataset_id, run_id, 'x', 'p' || id, rootname || '_' || suffix, rootname, suffix, "
+    "1, '', true, true "
+    "FROM (VALUES (1, 1, 1, 'ldfd01vnq', 'x1d'), (2, 2, 2, 'ldfd01vnq', 'x1d'), (3, 1, NULL, "
+    "'ldfd01vnq', 'rawtag_a'), "
     "(4, 1, NULL, 'ldfd01vpq', 'rawtag_a'), (5, 2, NULL, 'ldfd01vpq', 'rawtag_a')) "
     "AS f (id, dataset_id, run_id, rootname, suffix)",
     *(
-        f"INSERT INTO {table} (id, file_id, rootname, preferred) SELECT id, id, rootname, true FROM files"
+        f"INSERT INTO {table} (id, file_id, rootname, preferred) SELECT id, id, rootname, true "
+        "FROM files"
         for table in ("headers", "quality", "apertures")
     ),
-    "INSERT INTO high_voltage (id, file_id, rootname, segment, preferred) SELECT f.id * 2 + s, f.id, rootname, "
+    "INSERT INTO high_voltage (id, file_id, rootname, segment, preferred) SELECT f.id * 2 + s, "
+    "f.id, rootname, "
     "'FUV' || s, true FROM files AS f, generate_series(0, 1) AS s",
-    "INSERT INTO sms (id, file_id, rootname, report, exposure, preferred) SELECT n, n, 'r', '181137b' || n + 2, 'e', "
+    "INSERT INTO sms (id, file_id, rootname, report, exposure, preferred) SELECT n, n, 'r', "
+    "'181137b' || n + 2, 'e', "
     "true FROM generate_series(1, 2) AS n",
 )
 

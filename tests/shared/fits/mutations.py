@@ -5,12 +5,53 @@ import random
 __all__ = ["mutated"]
 
 _BLOCK, _CARD = 2880, 80
-_LIES = ("-1", "0", "1", "3", "999999999", "2147483648", "99999999999999999999", "'8'", "T", "1.5E300", "")
-_FORMS = ("999999999D", "0A", "1Q", "1PE(99999)", "X", "-3J", "1Z", "2147483647E", "'", "32768A", "1D8", "9999999X")
+_LIES = (
+    "-1",
+    "0",
+    "1",
+    "3",
+    "999999999",
+    "2147483648",
+    "99999999999999999999",
+    "'8'",
+    "T",
+    "1.5E300",
+    "",
+)
+_FORMS = (
+    "999999999D",
+    "0A",
+    "1Q",
+    "1PE(99999)",
+    "X",
+    "-3J",
+    "1Z",
+    "2147483647E",
+    "'",
+    "32768A",
+    "1D8",
+    "9999999X",
+)
 _KEYWORDS = (
-    b"NAXIS   ", b"NAXIS1  ", b"NAXIS2  ", b"BITPIX  ", b"PCOUNT  ", b"GCOUNT  ", b"TFIELDS ", b"TSCAL1  ", b"TZERO1  ",
-    b"BZERO   ", b"EXPSTART", b"EXPTIME ", b"NUMFLASH", b"SEGMENT ", b"ROOTNAME", b"EXTNAME ", b"CENWAVE ", b"DETECTOR",
-)  # fmt: skip
+    b"NAXIS   ",
+    b"NAXIS1  ",
+    b"NAXIS2  ",
+    b"BITPIX  ",
+    b"PCOUNT  ",
+    b"GCOUNT  ",
+    b"TFIELDS ",
+    b"TSCAL1  ",
+    b"TZERO1  ",
+    b"BZERO   ",
+    b"EXPSTART",
+    b"EXPTIME ",
+    b"NUMFLASH",
+    b"SEGMENT ",
+    b"ROOTNAME",
+    b"EXTNAME ",
+    b"CENWAVE ",
+    b"DETECTOR",
+)
 
 
 def mutated(content: bytes, number: int) -> bytes:
@@ -66,10 +107,16 @@ def _repeat_block(content: bytearray, generator: random.Random) -> bytearray:
 
 
 def _card(content: bytearray, keyword: bytes, value: str, generator: random.Random) -> bytearray:
-    places = [start for start in range(0, len(content) - _CARD, _CARD) if content[start : start + 8] == keyword]
+    places = [
+        start
+        for start in range(0, len(content) - _CARD, _CARD)
+        if content[start : start + 8] == keyword
+    ]
     if places:
         start = generator.choice(places)
-        content[start : start + _CARD] = keyword + b"= " + value.rjust(20).encode().ljust(_CARD - 10)[: _CARD - 10]
+        content[start : start + _CARD] = (
+            keyword + b"= " + value.rjust(20).encode().ljust(_CARD - 10)[: _CARD - 10]
+        )
     return content
 
 
@@ -85,8 +132,14 @@ def _absurd_form(content: bytearray, generator: random.Random) -> bytearray:
 def _bomb(content: bytearray, generator: random.Random) -> bytearray:
     """Put in cards that go on for long."""
     start = generator.randrange(len(content) // _BLOCK + 1) * _BLOCK
-    card = generator.choice((b"COMMENT bomb", b"BOMB    = 1", b"CONTINUE  'bomb&'", b"HIERARCH a b = 1"))
-    return content[:start] + card.ljust(_CARD) * (36 * generator.choice((1, 50, 3000))) + content[start:]
+    card = generator.choice(
+        (b"COMMENT bomb", b"BOMB    = 1", b"CONTINUE  'bomb&'", b"HIERARCH a b = 1")
+    )
+    return (
+        content[:start]
+        + card.ljust(_CARD) * (36 * generator.choice((1, 50, 3000)))
+        + content[start:]
+    )
 
 
 def _lose_end(content: bytearray, _generator: random.Random) -> bytearray:
@@ -94,6 +147,18 @@ def _lose_end(content: bytearray, _generator: random.Random) -> bytearray:
 
 
 _DAMAGES = (
-    _flip, _flip, _flip_header, _flip_header, _smear, _smear, _truncate, _lose_block, _repeat_block, _lie, _lie,
-    _absurd_form, _bomb, _lose_end,
-)  # fmt: skip
+    _flip,
+    _flip,
+    _flip_header,
+    _flip_header,
+    _smear,
+    _smear,
+    _truncate,
+    _lose_block,
+    _repeat_block,
+    _lie,
+    _lie,
+    _absurd_form,
+    _bomb,
+    _lose_end,
+)

@@ -17,7 +17,9 @@ from shared.fits import check_fits, read_hdus, read_header
 @pytest.fixture
 def whole(tmp_path: Path) -> Path:
     path = tmp_path / "ldfd01vnq_rawtag_a.fits"
-    table = fits.BinTableHDU.from_columns([fits.Column("TIME", "E", array=np.arange(3000.0))], name="EVENTS")
+    table = fits.BinTableHDU.from_columns(
+        [fits.Column("TIME", "E", array=np.arange(3000.0))], name="EVENTS"
+    )
     image = fits.ImageHDU(np.ones((40, 50), dtype=np.int16), name="SCI")
     fits.HDUList([fits.PrimaryHDU(), table, image]).writeto(path, checksum=True)
     return path
@@ -57,7 +59,9 @@ def test_flipped_bits_are_refused(whole: Path, where: int) -> None:
         check_fits(whole)
 
 
-@pytest.mark.parametrize("content", [b"garbage" * 1000, b"<html>not found</html>", b"\x1f\x8b" + b"x" * 500])
+@pytest.mark.parametrize(
+    "content", [b"garbage" * 1000, b"<html>not found</html>", b"\x1f\x8b" + b"x" * 500]
+)
 def test_garbage_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "garbage.fits"
     path.write_bytes(content)
@@ -92,12 +96,27 @@ def test_absurd_sizes_are_refused(whole: Path, keyword: str, value: str, zipped:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("NaN", math.nan), ("-Inf", -math.inf), ("INFINITY", math.inf), ("********", "********"), ("1.0.0", "1.0.0")],
+    [
+        ("NaN", math.nan),
+        ("-Inf", -math.inf),
+        ("INFINITY", math.inf),
+        ("********", "********"),
+        ("1.0.0", "1.0.0"),
+    ],
 )
-def test_values_that_are_no_numbers_are_no_damage(whole: Path, text: str, value: float | str) -> None:
-    """They cost whoever asks for this keyword; as text where it is not even a number that is not finite."""
+def test_values_that_are_no_numbers_are_no_damage(
+    whole: Path, text: str, value: float | str
+) -> None:
+    """They cost whoever asks for this keyword.
+
+    As text where it is not even a number that is not finite.
+    """
     card = f"EXPTIME = {text:>20s} / [s] exposure time".ljust(80).encode()
-    content = whole.read_bytes().replace(b"CHECKSUM= ", b"NO_CHECK= ").replace(b"DATASUM = ", b"NO_SUM  = ")
+    content = (
+        whole.read_bytes()
+        .replace(b"CHECKSUM= ", b"NO_CHECK= ")
+        .replace(b"DATASUM = ", b"NO_SUM  = ")
+    )
     end = content.index(b"END" + b" " * 77)
     whole.write_bytes(content[:end] + card + content[end : 2880 - 80] + content[2880:])
     check_fits(whole)
@@ -135,7 +154,10 @@ def test_real_files_pass_and_agree_with_astropy(data_dir: Path) -> None:
             ours = read_header(stream, path.name)
         for keyword, value in fits.getheader(path).items():
             if keyword in ours and keyword not in ("COMMENT", "HISTORY", ""):
-                assert ours[keyword] == value or isinstance(value, fits.card.Undefined), (path.name, keyword)
+                assert ours[keyword] == value or isinstance(value, fits.card.Undefined), (
+                    path.name,
+                    keyword,
+                )
 
 
 def test_files_that_cannot_be_read_are_not_called_damaged(tmp_path: Path) -> None:

@@ -23,7 +23,9 @@ def _expected(header: fits.Header) -> dict[str, Any]:
         if card.keyword in _COMMENTARY:
             found.setdefault(card.keyword, []).append(card.value)
         elif card.keyword:
-            found.setdefault(card.keyword, None if isinstance(card.value, fits.card.Undefined) else card.value)
+            found.setdefault(
+                card.keyword, None if isinstance(card.value, fits.card.Undefined) else card.value
+            )
     return found
 
 
@@ -31,7 +33,9 @@ def _same(ours: Any, theirs: Any) -> bool:
     ours, theirs = np.asarray(ours), np.asarray(theirs)
     if ours.dtype.kind == "f":
         return bool(np.array_equal(ours, theirs, equal_nan=True))
-    return bool(np.array_equal(ours, np.char.rstrip(theirs) if theirs.dtype.kind in "US" else theirs))
+    return bool(
+        np.array_equal(ours, np.char.rstrip(theirs) if theirs.dtype.kind in "US" else theirs)
+    )
 
 
 def test_every_keyword_of_every_real_file_is_astropys(data_dir: Path) -> None:
@@ -46,20 +50,27 @@ def test_every_keyword_of_every_real_file_is_astropys(data_dir: Path) -> None:
             for hdu, other in zip(ours, theirs, strict=True):
                 expected = _expected(other.header)
                 assert dict(hdu.header) == expected, (path.name, other.name)
-                assert [type(hdu.header[key]) for key in expected] == [type(value) for value in expected.values()]
+                assert [type(hdu.header[key]) for key in expected] == [
+                    type(value) for value in expected.values()
+                ]
                 seen += len(expected)
     assert seen > 20_000
 
 
 def test_every_column_and_image_of_every_sample_is_astropys(data_dir: Path) -> None:
     folders = ("acquisitions", "corrtag", "jitter", "lampflash", "ldfd01010/archive")
-    for path in [path for folder in folders for path in sorted((data_dir / folder).glob("*.fits.gz"))]:
+    for path in [
+        path for folder in folders for path in sorted((data_dir / folder).glob("*.fits.gz"))
+    ]:
         file = FitsFile(lambda path=path: path.open("rb"), path.name)  # type: ignore[misc]
         with fits.open(path) as theirs:
             for hdu, other in zip(file.hdus, theirs, strict=True):
                 if isinstance(other, fits.BinTableHDU):
                     names = list(other.columns.names)
-                    assert all(_same(values, other.data[name]) for name, values in file.table(hdu, names).items())
+                    assert all(
+                        _same(values, other.data[name])
+                        for name, values in file.table(hdu, names).items()
+                    )
                 elif isinstance(other, fits.ImageHDU) and other.data is not None:
                     assert np.array_equal(file.image(hdu), other.data)
 
@@ -82,7 +93,11 @@ def test_plain_gzipped_and_remote_are_the_same(data_dir: Path) -> None:
 
 
 def _odd(*cards: str) -> bytes:
-    lines = ["SIMPLE  =                    T", "BITPIX  =                    8", "NAXIS   =                    0"]
+    lines = [
+        "SIMPLE  =                    T",
+        "BITPIX  =                    8",
+        "NAXIS   =                    0",
+    ]
     text = "".join(card.ljust(80) for card in (*lines, *cards, "END"))
     return text.ljust(-(-len(text) // 2880) * 2880).encode()
 
@@ -121,7 +136,8 @@ def test_odd_cards_are_read_as_astropy_does(cards: tuple[str, ...]) -> None:
         warnings.simplefilter("ignore")
         expected = _expected(fits.getheader(io.BytesIO(content)))
     assert dict(hdu.header) == {
-        key: value if isinstance(value, bool | int | float | str | list) else None for key, value in expected.items()
+        key: value if isinstance(value, bool | int | float | str | list) else None
+        for key, value in expected.items()
     }
 
 
@@ -133,10 +149,18 @@ def test_odd_cards_are_read_as_astropy_does(cards: tuple[str, ...]) -> None:
         (_odd()[:2000], "truncated in its header"),
         (_odd().replace(b"END", b"FIN"), "truncated in its header"),
         (_odd("KEY     = 'caf\xe9'").decode().encode("latin-1"), "no text"),
-        (_odd().replace(b"NAXIS   =                    0", b"NAXIS   =                    1"), "NAXIS1 is None"),
-        (_odd().replace(b"BITPIX  =                    8", b"BITPIX  =                    9"), "BITPIX is 9"),
         (
-            _odd("NAXIS1  = 10000000000").replace(b"NAXIS   =                    0", b"NAXIS   =                    1"),
+            _odd().replace(b"NAXIS   =                    0", b"NAXIS   =                    1"),
+            "NAXIS1 is None",
+        ),
+        (
+            _odd().replace(b"BITPIX  =                    8", b"BITPIX  =                    9"),
+            "BITPIX is 9",
+        ),
+        (
+            _odd("NAXIS1  = 10000000000").replace(
+                b"NAXIS   =                    0", b"NAXIS   =                    1"
+            ),
             "truncated",
         ),
         (_odd() + b"rubbish".ljust(2880), "neither an extension"),
@@ -150,7 +174,9 @@ def test_what_is_no_fits_file_is_refused_with_a_reason(content: bytes, reason: s
 
 def _table(tmp_path: Path, *columns: fits.Column) -> Path:
     path = tmp_path / "table.fits"
-    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns, name="T")]).writeto(path)
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns, name="T")]).writeto(
+        path
+    )
     return path
 
 
@@ -182,7 +208,9 @@ def test_kinds_of_columns(tmp_path: Path) -> None:
 
 
 def test_texts_end_at_their_first_nul_and_are_ascii(tmp_path: Path) -> None:
-    path = _table(tmp_path, fits.Column("TEXT", "4A", array=np.array([b"FU\0A", b"ABxy", b"\0\xffCD"])))
+    path = _table(
+        tmp_path, fits.Column("TEXT", "4A", array=np.array([b"FU\0A", b"ABxy", b"\0\xffCD"]))
+    )
     file = FitsFile(lambda: path.open("rb"), path.name)
     assert file.table(file.find("T"), ["TEXT"])["TEXT"].tolist() == ["FU", "ABxy", ""]
     path.write_bytes(path.read_bytes().replace(b"ABxy", b"A\x07xy"))
@@ -217,7 +245,11 @@ def test_small_tables_behind_large_ones_are_read_on_the_way(tmp_path: Path, zipp
     tables = [
         fits.BinTableHDU.from_columns([fits.Column("TIME", "D", array=events)], name="EVENTS"),
         fits.BinTableHDU.from_columns(
-            [fits.Column(name, "D", array=times[:, side]) for side, name in enumerate(("START", "STOP"))], name="GTI"
+            [
+                fits.Column(name, "D", array=times[:, side])
+                for side, name in enumerate(("START", "STOP"))
+            ],
+            name="GTI",
         ),
     ]
     path = tmp_path / ("a.fits.gz" if zipped else "a.fits")

@@ -33,7 +33,9 @@ async def store(database: Database, tmp_path: Path) -> Store:
     source = tmp_path / _NAME
     source.write_bytes(b"events")
     raw = store.publish(source, "raw/ldfd01vnq/1")
-    product = store.publish(source.rename(tmp_path / "ldfd01vnq_x1d.fits.gz"), "products/ldfd01vnq/job2-1-a")
+    product = store.publish(
+        source.rename(tmp_path / "ldfd01vnq_x1d.fits.gz"), "products/ldfd01vnq/job2-1-a"
+    )
     async with database.transaction() as session:
         dataset = Dataset(rootname="ldfd01vnq", kind="exposure")
         session.add(dataset)
@@ -43,30 +45,50 @@ async def store(database: Database, tmp_path: Path) -> Store:
             (Stage.CALIBRATE, {}),
             (Stage.INGEST_RAW, {}),
         ):
-            job_id = await add_job(session, dataset.id, NewJob(stage, "fetch", payload, {"of": stage}), Outbox())
+            job_id = await add_job(
+                session, dataset.id, NewJob(stage, "fetch", payload, {"of": stage}), Outbox()
+            )
             assert job_id is not None
             job = await claims.claim(session, job_id, "tester", JobSettings())
             assert job is not None
             run = None
             if stage is Stage.CALIBRATE:
                 run = Run(
-                    dataset_id=dataset.id, job_id=job_id, attempt=1, path=product.path, calcos_version="3.6.2",
-                    inputs={}, references={}, switches={}, randseeds={}, wall_seconds=1, cpu_seconds=1,
-                    peak_rss_mb=1, trailer="",
-                )  # fmt: skip
+                    dataset_id=dataset.id,
+                    job_id=job_id,
+                    attempt=1,
+                    path=product.path,
+                    calcos_version="3.6.2",
+                    inputs={},
+                    references={},
+                    switches={},
+                    randseeds={},
+                    wall_seconds=1,
+                    cpu_seconds=1,
+                    peak_rss_mb=1,
+                    trailer="",
+                )
                 session.add(run)
                 await session.flush()
             if stage is not Stage.INGEST_RAW:
                 stored = product if run else raw
                 session.add(
                     File(
-                        dataset_id=dataset.id, run_id=run.id if run else None, origin="product" if run else "raw",
-                        path=stored.path, name=stored.name, rootname="ldfd01vnq", suffix="x1d" if run else "rawtag_a",
-                        size=stored.size, sha256=stored.sha256,
+                        dataset_id=dataset.id,
+                        run_id=run.id if run else None,
+                        origin="product" if run else "raw",
+                        path=stored.path,
+                        name=stored.name,
+                        rootname="ldfd01vnq",
+                        suffix="x1d" if run else "rawtag_a",
+                        size=stored.size,
+                        sha256=stored.sha256,
                     )
-                )  # fmt: skip
+                )
             else:
-                await record_event(session, dataset.id, NewEvent("dataset.ingested", {}), Outbox(), job_id)
+                await record_event(
+                    session, dataset.id, NewEvent("dataset.ingested", {}), Outbox(), job_id
+                )
             await claims.finish(session, job)
         await refresh_state(session, dataset.id)
     return store
@@ -91,19 +113,25 @@ async def test_work_on_returned_inputs_is_no_violation(database: Database, store
             )
         )
         await session.execute(
-            text('INSERT INTO runs SELECT (jsonb_populate_record(r, \'{"id": 99, "current": false}\')).* FROM runs r')
+            text(
+                'INSERT INTO runs SELECT (jsonb_populate_record(r, \'{"id": 99, "current": '
+                "false}')).* FROM runs r"
+            )
         )
     assert await _broken(database, store) == {}
 
 
 BREAKING = {
     "a done job has one attempt that is done": "DELETE FROM attempts WHERE job_id = 1",
-    "an attempt is open only while its job runs": "UPDATE attempts SET finished_at = NULL WHERE job_id = 2",
-    "a running job has a worker and a lease": "UPDATE jobs SET state = 'running', lease_until = NULL WHERE id = 3",
+    "an attempt is open only while its job runs": "UPDATE attempts SET finished_at = NULL WHERE "
+    "job_id = 2",
+    "a running job has a worker and a lease": "UPDATE jobs SET state = 'running', lease_until = "
+    "NULL WHERE id = 3",
     "a done fetch has its files": "DELETE FROM files WHERE origin = 'raw'",
     "a done calibration has its run and its products": "UPDATE runs SET error = 'it failed'",
     "a calibration was done once": """
-        INSERT INTO runs SELECT (jsonb_populate_record(r, '{"id": 99, "current": false}')).* FROM runs r WHERE id = 1
+        INSERT INTO runs SELECT (jsonb_populate_record(r, '{"id": 99, "current": false}')).* FROM
+          runs r WHERE id = 1
     """,
     "a done ingest has written its files": "DELETE FROM events WHERE name = 'dataset.ingested'",
     "the state of a dataset is that of its jobs": "UPDATE datasets SET state = 'fetched'",
@@ -111,26 +139,34 @@ BREAKING = {
 
 
 @pytest.mark.parametrize("name", BREAKING)
-async def test_a_broken_invariant_of_the_database_is_found(database: Database, store: Store, name: str) -> None:
+async def test_a_broken_invariant_of_the_database_is_found(
+    database: Database, store: Store, name: str
+) -> None:
     async with database.transaction() as session:
         await session.execute(text(BREAKING[name]))
     assert name in await _broken(database, store)
 
 
-async def test_what_indexes_forbid_is_looked_for_all_the_same(database: Database, store: Store) -> None:
+async def test_what_indexes_forbid_is_looked_for_all_the_same(
+    database: Database, store: Store
+) -> None:
     """The indexes are dropped, as a damaged one is as good as none."""
     async with database.transaction() as session:
-        await session.execute(text("ALTER TABLE monitor_values DROP CONSTRAINT uq_monitor_values_monitor"))
+        await session.execute(
+            text("ALTER TABLE monitor_values DROP CONSTRAINT uq_monitor_values_monitor")
+        )
         await session.execute(
             text(
-                "INSERT INTO monitor_runs (monitor, outcome, generation, versions, statistics, seconds) "
+                "INSERT INTO monitor_runs (monitor, outcome, generation, versions, statistics, "
+                "seconds) "
                 "VALUES ('m', 'updated', 1, '{}', '{}', 1)"
             )
         )
         await session.execute(
             text(
                 "INSERT INTO monitor_values (monitor, run_id, key, mjd, quantity, value, outlier) "
-                "SELECT 'm', (SELECT max(id) FROM monitor_runs), 'k', 60000, 'q', 1, false FROM generate_series(1, 2)"
+                "SELECT 'm', (SELECT max(id) FROM monitor_runs), 'k', 60000, 'q', 1, false FROM "
+                "generate_series(1, 2)"
             )
         )
         rows = await session.execute(text(INVARIANTS["one value of a monitor has each key"]))
@@ -146,7 +182,9 @@ async def test_files_of_the_store(database: Database, store: Store, tmp_path: Pa
         "a stored file has its checksum": [f"raw/ldfd01vnq/1/{_NAME}"],
     }
     raw.write_bytes(b"stneve")
-    assert await _broken(database, store) == {"a stored file has its checksum": [f"raw/ldfd01vnq/1/{_NAME}"]}
+    assert await _broken(database, store) == {
+        "a stored file has its checksum": [f"raw/ldfd01vnq/1/{_NAME}"]
+    }
     raw.unlink()
     assert set(await _broken(database, store)) == {
         "a stored file is there with its size",
@@ -157,7 +195,9 @@ async def test_files_of_the_store(database: Database, store: Store, tmp_path: Pa
     stray.parent.mkdir()
     stray.write_bytes(b"x")
     assert await _broken(database, store) == {
-        "the store holds no file that nobody knows": ["products/ldfd01vnq/job9-1-b/ldfd01vnq_x1d.fits.gz"]
+        "the store holds no file that nobody knows": [
+            "products/ldfd01vnq/job9-1-b/ldfd01vnq_x1d.fits.gz"
+        ]
     }
     result = await check(database, store, orphan_seconds=3600.0)
     assert result.violations == [], "it may be about to be recorded"
@@ -174,7 +214,9 @@ async def test_files_are_read_in_turn(database: Database, store: Store, tmp_path
     assert sorted(len(result.violations) for result in (first, second)) == [0, 1]
 
 
-async def test_a_violation_is_an_alert_until_it_is_repaired(database: Database, store: Store) -> None:
+async def test_a_violation_is_an_alert_until_it_is_repaired(
+    database: Database, store: Store
+) -> None:
     async with database.transaction() as session:
         await session.execute(update(Dataset).values(state=DatasetState.FETCHED))
     await report(database, await check(database, store))

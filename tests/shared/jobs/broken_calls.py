@@ -1,4 +1,6 @@
-"""Calls to the store, the database and the broker, of which the n-th fails with the error of its own library."""
+"""Calls to the store, the database and the broker, of which the n-th fails with the error of its
+own library.
+"""
 
 import errno
 from collections.abc import Callable
@@ -64,18 +66,27 @@ def count_store(store: Store, calls: Calls) -> None:
     """Count every call to the file system of a store."""
     store._fs = system = LocalFileSystem(skip_instance_cache=True)
     for name in ("exists", "size", "makedirs", "put_file", "mv", "open", "ls", "rm"):
-        setattr(system, name, calls.wrap(getattr(system, name), lambda: OSError(errno.EIO, "Input/output error")))
+        setattr(
+            system,
+            name,
+            calls.wrap(getattr(system, name), lambda: OSError(errno.EIO, "Input/output error")),
+        )
 
 
 def count_broker(messenger: Messenger, calls: Calls, patch: pytest.MonkeyPatch) -> None:
     """Count every command to a broker."""
     client = messenger._broker.client
-    counted = calls.wrap(client.execute_command, lambda: redis.ConnectionError("Connection reset by peer"))
+    counted = calls.wrap(
+        client.execute_command, lambda: redis.ConnectionError("Connection reset by peer")
+    )
     patch.setattr(client, "execute_command", counted)
 
 
 def count_database(database: Database, calls: Calls, patch: pytest.MonkeyPatch) -> None:
-    """Count every statement, COPY and commit; where one fails, its connection to Postgres is cut."""
+    """Count every statement, COPY and commit.
+
+    Where one fails, its connection to Postgres is cut.
+    """
     engine = database.engine.sync_engine
     copy, commit = Connection.copy_records_to_table, engine.dialect.do_commit
 

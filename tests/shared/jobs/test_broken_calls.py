@@ -17,7 +17,16 @@ from services.archive.sources import open_source
 from services.ingestor.service import IngestService
 from shared.broker import Messenger
 from shared.database.engine import DATABASE_ERRORS, Database
-from shared.database.models.operations import Dataset, Event, File, Job, JobState, Scan, SourceFile, Stage
+from shared.database.models.operations import (
+    Dataset,
+    Event,
+    File,
+    Job,
+    JobState,
+    Scan,
+    SourceFile,
+    Stage,
+)
 from shared.database.models.science import SCIENCE_TABLES
 from shared.invariants import check
 from shared.jobs import runner
@@ -54,8 +63,15 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Pipeline:
     """The archive and the ingestor in this process, and the recovery that both have."""
 
-    def __init__(self, database: Database, messenger: Messenger, store: Store, source: Path, clean: Database) -> None:
-        self._database, self._messenger, self._clean, self._source = database, messenger, clean, source
+    def __init__(
+        self, database: Database, messenger: Messenger, store: Store, source: Path, clean: Database
+    ) -> None:
+        self._database, self._messenger, self._clean, self._source = (
+            database,
+            messenger,
+            clean,
+            source,
+        )
         fetch = FetchService(database, store, CalibratorSettings()).fetch
         ingest = IngestService(database, store, None).ingest_raw
         handlers = {Stage.FETCH: fetch, Stage.INGEST_RAW: ingest}
@@ -117,12 +133,24 @@ async def _result(database: Database) -> dict[str, list[Any]]:
             "datasets": select(Dataset.rootname, Dataset.state),
             "jobs": select(Job.stage, Job.state, Job.fingerprint),
             "events": select(Event.name, Event.detail).where(Event.name.startswith("dataset.")),
-            "files": select(File.path, File.name, File.sha256, File.origin, File.current, File.shown, File.problems),
-            "source": select(SourceFile.name, SourceFile.fetched_identity, SourceFile.file_id.is_not(None)),
+            "files": select(
+                File.path,
+                File.name,
+                File.sha256,
+                File.origin,
+                File.current,
+                File.shown,
+                File.problems,
+            ),
+            "source": select(
+                SourceFile.name, SourceFile.fetched_identity, SourceFile.file_id.is_not(None)
+            ),
         }.items():
             found[name] = sorted(map(tuple, await session.execute(query)), key=str)
         for name, model in SCIENCE_TABLES.items():
-            columns = [column for column in model.__table__.columns if column.name not in ("id", "file_id")]
+            columns = [
+                column for column in model.__table__.columns if column.name not in ("id", "file_id")
+            ]
             found[name] = sorted(map(tuple, await session.execute(select(*columns))), key=str)
     return found
 
@@ -160,7 +188,9 @@ async def test_any_call_may_fail(
         await _empty(database)
         calls.begin(number)
         await Pipeline(broken, messenger, store, source, database).run()
-        assert (await check(database, Store(store.url), sample=None, orphan_seconds=0.0)).violations == []
+        assert (
+            await check(database, Store(store.url), sample=None, orphan_seconds=0.0)
+        ).violations == []
         return await _result(database)
 
     try:

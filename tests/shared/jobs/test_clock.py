@@ -1,4 +1,6 @@
-"""Work goes on when the database's clock was put back, which is as if all that was written lay in the future."""
+"""Work goes on when the database's clock was put back, which is as if all that was written lay in
+the future.
+"""
 
 import asyncio
 import time
@@ -21,11 +23,15 @@ BACK = timedelta(hours=2)
 
 
 @pytest.mark.integration
-async def test_a_job_is_due_and_its_message_sent_again(database: Database, messenger: Messenger) -> None:
+async def test_a_job_is_due_and_its_message_sent_again(
+    database: Database, messenger: Messenger
+) -> None:
     job_id = await queue_job(database, await add_dataset(database))
     assert job_id is not None
     async with database.transaction() as session:
-        await session.execute(update(Job).values(not_before=func.now() + BACK, sent_at=func.now() + BACK))
+        await session.execute(
+            update(Job).values(not_before=func.now() + BACK, sent_at=func.now() + BACK)
+        )
     assert await Dispatcher(database, messenger, SETTINGS).feed("calibrate") == 1
     async with database.transaction() as session:
         assert await claims.claim(session, job_id, "worker", SETTINGS) is not None
@@ -36,7 +42,9 @@ async def test_a_pause_before_a_retry_is_kept(database: Database, messenger: Mes
     job_id = await queue_job(database, await add_dataset(database))
     assert job_id is not None
     async with database.transaction() as session:
-        await session.execute(update(Job).values(not_before=func.now() + timedelta(seconds=30), sent_at=None))
+        await session.execute(
+            update(Job).values(not_before=func.now() + timedelta(seconds=30), sent_at=None)
+        )
     assert await Dispatcher(database, messenger, SETTINGS).feed("calibrate") == 0
     async with database.transaction() as session:
         assert await claims.claim(session, job_id, "worker", SETTINGS) is None

@@ -16,7 +16,13 @@ from cosmo.launcher.embedded import EmbeddedValkey
 from shared.broker import Messenger, declare_actors, make_broker
 from shared.database.engine import Database
 from shared.database.models.operations import Attempt, Dataset, Event, Job, JobState, Stage
-from shared.errors import LostClaimError, OutageError, PermanentError, TransientError, UnsupportedError
+from shared.errors import (
+    LostClaimError,
+    OutageError,
+    PermanentError,
+    TransientError,
+    UnsupportedError,
+)
 from shared.jobs import calibrations, claims, operations
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.dispatcher import Dispatcher
@@ -28,7 +34,9 @@ from tests.shared.jobs.work import add_dataset, queue_job
 
 pytestmark = pytest.mark.integration
 
-SETTINGS = JobSettings(lease_seconds=0.6, backoff_seconds=0.0, max_attempts=3, grace_seconds=0.2, resend_seconds=0.1)
+SETTINGS = JobSettings(
+    lease_seconds=0.6, backoff_seconds=0.0, max_attempts=3, grace_seconds=0.2, resend_seconds=0.1
+)
 
 
 async def _job(database: Database, job_id: int | None) -> Job:
@@ -118,7 +126,8 @@ async def test_kinds_of_error(
         ("INSERT INTO datasets (rootname, kind) VALUES ('ldfd01020', NULL)", 1),
         ("INSERT INTO runs (dataset_id) VALUES (0)", 1),
         (
-            "INSERT INTO scans (id, source, started_at, files, changed, datasets) SELECT 1, '', now(), 0, 0, 0 "
+            "INSERT INTO scans (id, source, started_at, files, changed, datasets) SELECT 1, '', "
+            "now(), 0, 0, 0 "
             "FROM generate_series(1, 2) ON CONFLICT (id) DO UPDATE SET files = 1",
             1,
         ),
@@ -145,7 +154,9 @@ async def test_what_a_constraint_refuses_is_not_tried_again(
     assert job.error_kind == ("permanent" if attempts == 1 else "transient")
 
 
-async def test_what_copy_refuses_is_not_tried_again(database: Database, messenger: Messenger) -> None:
+async def test_what_copy_refuses_is_not_tried_again(
+    database: Database, messenger: Messenger
+) -> None:
     """COPY raises errors of the driver, and does so while the result is written too."""
 
     async def copy(session: AsyncSession) -> None:
@@ -200,7 +211,9 @@ async def test_new_work_replaces_a_failure(database: Database, messenger: Messen
     assert await _state(database) == "discovered"
 
 
-async def test_dead_worker_counts_as_attempt_and_poison_ends(database: Database, messenger: Messenger) -> None:
+async def test_dead_worker_counts_as_attempt_and_poison_ends(
+    database: Database, messenger: Messenger
+) -> None:
     job_id = await queue_job(database, await add_dataset(database))
     assert job_id is not None
     dispatcher = Dispatcher(database, messenger, SETTINGS)
@@ -231,7 +244,9 @@ async def test_late_worker_cannot_finish(database: Database) -> None:
             await claims.finish(session, job)
 
 
-async def test_lease_is_renewed_and_lost_work_discarded(database: Database, messenger: Messenger) -> None:
+async def test_lease_is_renewed_and_lost_work_discarded(
+    database: Database, messenger: Messenger
+) -> None:
     discarded = []
 
     async def handler(job: ClaimedJob) -> Completion:
@@ -273,7 +288,9 @@ async def test_drain_gives_back(database: Database, messenger: Messenger) -> Non
     assert (job.state, job.attempts, job.sent_at) == (JobState.QUEUED, 0, None)
 
 
-async def test_lost_messages_are_sent_again(database: Database, messenger: Messenger, valkey: EmbeddedValkey) -> None:
+async def test_lost_messages_are_sent_again(
+    database: Database, messenger: Messenger, valkey: EmbeddedValkey
+) -> None:
     await queue_job(database, await add_dataset(database))
     patient = Dispatcher(database, messenger, SETTINGS.model_copy(update={"resend_seconds": 60.0}))
     assert await patient.feed("calibrate") == 0
@@ -293,7 +310,9 @@ async def test_events_are_ordered_and_route(database: Database) -> None:
     dataset = await add_dataset(database)
     outbox = Outbox()
     async with database.transaction() as session:
-        await record_event(session, dataset, NewEvent("dataset.fetched", {"depends_on": {"*": {"a": 1}}}), outbox)
+        await record_event(
+            session, dataset, NewEvent("dataset.fetched", {"depends_on": {"*": {"a": 1}}}), outbox
+        )
     assert [queue for queue, _ in outbox] == ["calibrate", "ingest"]
     async with database.session() as session:
         assert (await session.execute(select(Event.name))).scalars().all() == ["dataset.fetched"]
@@ -311,7 +330,9 @@ async def test_bulk_work_waits_in_postgres(database: Database, messenger: Messen
     dataset, outbox = await add_dataset(database), Outbox()
     async with database.transaction() as session:
         for version in range(5):
-            job = NewJob(Stage.RECALIBRATE, "calibrate-bulk", {}, {"version": version})  # these stand side by side
+            job = NewJob(
+                Stage.RECALIBRATE, "calibrate-bulk", {}, {"version": version}
+            )  # these stand side by side
             assert await add_job(session, dataset, job, outbox) is not None
     assert outbox == []
     dispatcher = Dispatcher(database, messenger, SETTINGS.model_copy(update={"window": 3}))
@@ -320,11 +341,15 @@ async def test_bulk_work_waits_in_postgres(database: Database, messenger: Messen
     assert messenger.waiting("calibrate-bulk") == 3
 
 
-async def test_what_comes_of_bulk_work_is_bulk_work_of_the_same_trace(database: Database, messenger: Messenger) -> None:
+async def test_what_comes_of_bulk_work_is_bulk_work_of_the_same_trace(
+    database: Database, messenger: Messenger
+) -> None:
     dataset = await add_dataset(database)
     with structlog.contextvars.bound_contextvars(trace="f" * 32):
         async with database.transaction() as session:
-            job_id = await add_job(session, dataset, NewJob(Stage.FETCH, "fetch-bulk", {}, {}), Outbox())
+            job_id = await add_job(
+                session, dataset, NewJob(Stage.FETCH, "fetch-bulk", {}, {}), Outbox()
+            )
 
     async def fetch(job: ClaimedJob) -> Completion:
         assert structlog.contextvars.get_contextvars()["trace"] == job.trace == "f" * 32
@@ -333,13 +358,20 @@ async def test_what_comes_of_bulk_work_is_bulk_work_of_the_same_trace(database: 
     assert job_id is not None
     await JobRunner(database, messenger, SETTINGS, {Stage.FETCH: fetch}, "tester").run(job_id)
     async with database.session() as session:
-        jobs = (await session.execute(select(Job.queue, Job.trace, Job.sent_at).where(Job.id != job_id))).all()
+        jobs = (
+            await session.execute(select(Job.queue, Job.trace, Job.sent_at).where(Job.id != job_id))
+        ).all()
     assert sorted(jobs) == [("calibrate-bulk", "f" * 32, None), ("ingest-bulk", "f" * 32, None)]
 
 
 @pytest.mark.parametrize("queue", ["calibrate", calibrations.QUEUE])
 async def test_a_person_overtakes_bulk_work(valkey: EmbeddedValkey, queue: str) -> None:
-    broker, order, first, released = make_broker(valkey.url), list[int](), threading.Event(), threading.Event()
+    broker, order, first, released = (
+        make_broker(valkey.url),
+        list[int](),
+        threading.Event(),
+        threading.Event(),
+    )
 
     def run_job(job_id: int) -> None:
         order.append(job_id)
@@ -414,7 +446,9 @@ async def test_trouble_of_the_environment_pauses_and_counts_no_attempt(
     job = await _job(database, job_id)
     assert (job.state, job.error, runner.trouble) == (JobState.DONE, None, None)
     async with database.session() as session:
-        outcomes = (await session.execute(select(Attempt.outcome).order_by(Attempt.id))).scalars().all()
+        outcomes = (
+            (await session.execute(select(Attempt.outcome).order_by(Attempt.id))).scalars().all()
+        )
     assert outcomes == ["given back"] * (SETTINGS.max_attempts + 2) + ["done"]
 
 
@@ -428,7 +462,10 @@ async def test_a_paused_worker_takes_nothing_until_it_is_over_and_stops_at_once(
         raise OutageError("the store is full")
 
     dataset = await add_dataset(database)
-    first, other = await queue_job(database, dataset), await queue_job(database, dataset, Stage.FETCH)
+    first, other = (
+        await queue_job(database, dataset),
+        await queue_job(database, dataset, Stage.FETCH),
+    )
     assert first is not None
     assert other is not None
     settings = SETTINGS.model_copy(update={"backoff_seconds": 30.0})
@@ -445,7 +482,9 @@ async def test_a_paused_worker_takes_nothing_until_it_is_over_and_stops_at_once(
     assert (job.state, job.sent_at) == (JobState.QUEUED, None)
 
 
-async def test_a_broken_constraint_is_not_tried_again(database: Database, messenger: Messenger) -> None:
+async def test_a_broken_constraint_is_not_tried_again(
+    database: Database, messenger: Messenger
+) -> None:
     async def apply(session: AsyncSession) -> None:
         session.add(Dataset(rootname="ldfd01010", kind="association"))
         await session.flush()

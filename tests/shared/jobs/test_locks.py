@@ -24,7 +24,9 @@ SETTINGS = JobSettings(backoff_seconds=0.0)
 ROUNDS, SIDES = 15, 3
 
 
-async def _all(database: Database, *works: Callable[[AsyncSession, int], Awaitable[object]]) -> None:
+async def _all(
+    database: Database, *works: Callable[[AsyncSession, int], Awaitable[object]]
+) -> None:
     """Do each work many times, in transactions of several connections at once."""
 
     async def repeat(work: Callable[[AsyncSession, int], Awaitable[object]], side: int) -> None:
@@ -42,35 +44,59 @@ async def test_requests_and_workers_on_one_dataset(database: Database) -> None:
     async def request(session: AsyncSession, number: int) -> None:
         job = NewJob(Stage.RECALIBRATE, "recalibrate", {}, {"version": number})
         await record_event(
-            session, dataset, NewEvent("requested"), Outbox(), await add_job(session, dataset, job, Outbox())
+            session,
+            dataset,
+            NewEvent("requested"),
+            Outbox(),
+            await add_job(session, dataset, job, Outbox()),
         )
 
     async def start(session: AsyncSession, number: int) -> None:
-        await add_job(session, dataset, NewJob(Stage.CALIBRATE, "calibrate", {}, {"n": number}), Outbox())
+        await add_job(
+            session, dataset, NewJob(Stage.CALIBRATE, "calibrate", {}, {"n": number}), Outbox()
+        )
 
     async def finish(session: AsyncSession, number: int) -> None:
         due = select(Job.id).where(Job.stage == Stage.CALIBRATE, Job.state == JobState.QUEUED)
         job_id = (await session.execute(due)).scalars().first()
-        job = await claims.claim(session, job_id, "worker", SETTINGS) if job_id is not None else None
+        job = (
+            await claims.claim(session, job_id, "worker", SETTINGS) if job_id is not None else None
+        )
         if job is None:
             return
         await claims.finish(session, job)
         session.add(
-            File(dataset_id=dataset, origin="extra", path=f"p{number}", name="n", suffix="s", size=1, sha256="0")
+            File(
+                dataset_id=dataset,
+                origin="extra",
+                path=f"p{number}",
+                name="n",
+                suffix="s",
+                size=1,
+                sha256="0",
+            )
         )
         await session.flush()
-        await record_event(session, dataset, NewEvent("dataset.calibrated", {"depends_on": {}}), Outbox(), job_id)
+        await record_event(
+            session, dataset, NewEvent("dataset.calibrated", {"depends_on": {}}), Outbox(), job_id
+        )
 
     await _all(database, request, start, finish)
     async with database.session() as session:
-        jobs = (await session.execute(select(Job.state).where(Job.stage == Stage.RECALIBRATE))).scalars().all()
+        jobs = (
+            (await session.execute(select(Job.state).where(Job.stage == Stage.RECALIBRATE)))
+            .scalars()
+            .all()
+        )
     assert len(jobs) == ROUNDS * SIDES
 
 
 async def test_an_operator_with_many_jobs_and_their_workers(database: Database) -> None:
     """Whoever requeues holds the lock of the events while it goes through the datasets."""
     datasets = [await add_dataset(database, rootname=f"ldfd0{number}010") for number in range(6)]
-    jobs = [job_id for dataset in datasets if (job_id := await queue_job(database, dataset)) is not None]
+    jobs = [
+        job_id for dataset in datasets if (job_id := await queue_job(database, dataset)) is not None
+    ]
     async with database.transaction() as session:
         await session.execute(update(Job).values(state=JobState.FAILED))
 
@@ -94,7 +120,9 @@ async def test_a_finished_run_survives_a_deadlock(database: Database, messenger:
     met, tries, discarded = asyncio.Event(), list[int](), list[int]()
 
     async def touch(session: AsyncSession, rootname: str) -> None:
-        await session.execute(update(Dataset).where(Dataset.rootname == rootname).values(reason="touched"))
+        await session.execute(
+            update(Dataset).where(Dataset.rootname == rootname).values(reason="touched")
+        )
 
     async def other() -> None:
         async with database.transaction() as session:
@@ -118,7 +146,9 @@ async def test_a_finished_run_survives_a_deadlock(database: Database, messenger:
     await JobRunner(database, messenger, SETTINGS, {Stage.CALIBRATE: handler}, "tester").run(job_id)
     await rival
     async with database.session() as session:
-        assert (await session.execute(select(Job.state).where(Job.id == job_id))).scalar_one() is JobState.DONE
+        assert (
+            await session.execute(select(Job.state).where(Job.id == job_id))
+        ).scalar_one() is JobState.DONE
     assert (len(tries), discarded) == (2, [])
 
 

@@ -8,7 +8,9 @@ from shared.jobs.routing import NewJob
 __all__ = ["add_dataset", "queue_job"]
 
 
-async def add_dataset(database: Database, kind: str = "association", rootname: str = "ldfd01010") -> int:
+async def add_dataset(
+    database: Database, kind: str = "association", rootname: str = "ldfd01010"
+) -> int:
     """Write a dataset; returns its key."""
     async with database.transaction() as session:
         dataset = Dataset(rootname=rootname, kind=kind)
@@ -22,4 +24,6 @@ async def queue_job(
 ) -> int | None:
     """Write a job; returns its id, or None where the same work is there already."""
     async with database.transaction() as session:
-        return await add_job(session, dataset_id, NewJob(stage, "calibrate", {}, {"version": version}), Outbox())
+        return await add_job(
+            session, dataset_id, NewJob(stage, "calibrate", {}, {"version": version}), Outbox()
+        )

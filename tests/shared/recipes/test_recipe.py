@@ -39,12 +39,24 @@ EDITED = {"switches": {"FLATCORR": "OMIT"}}
         ({"keywords": {"SP_SET_A": 5000}}, "between"),
         ({"keywords": {"XTRCTALG": "TWOZONE"}, "switches": {"ALGNCORR": "OMIT"}}, "needs ALGNCORR"),
         (
-            {"keywords": {"XTRCTALG": "TWOZONE"}, "exposures": {"ldfd01vnq": {"switches": {"TRCECORR": "OMIT"}}}},
+            {
+                "keywords": {"XTRCTALG": "TWOZONE"},
+                "exposures": {"ldfd01vnq": {"switches": {"TRCECORR": "OMIT"}}},
+            },
             "needs TRCECORR",
         ),
-        ({"keywords": {"XTRCTALG": "BOXCAR"}, "extraction": {"twozone": {"all": {"HEIGHT": 51}}}}, "no effect"),
+        (
+            {
+                "keywords": {"XTRCTALG": "BOXCAR"},
+                "extraction": {"twozone": {"all": {"HEIGHT": 51}}},
+            },
+            "no effect",
+        ),
         ({"extraction": {"boxcar": {"all": {"HEIGHT": 34}}}}, "must be odd"),
-        ({"extraction": {"twozone": {"all": {"LOWER_OUTER": 0.9, "UPPER_OUTER": 0.1}}}}, "must ascend"),
+        (
+            {"extraction": {"twozone": {"all": {"LOWER_OUTER": 0.9, "UPPER_OUTER": 0.1}}}},
+            "must ascend",
+        ),
         ({"extraction": {"twozone": {"FUVC": {}}}}, "FUVC"),
         ({"options": {"binx": 2}}, "set create_csum_image"),
         ({"options": {"find_target": {"cutoff": 2.0}}}, "set flag to true"),
@@ -54,8 +66,14 @@ EDITED = {"switches": {"FLATCORR": "OMIT"}}
         ({"members": {"drop": ["ldfd01vnq", "LDFD01VNQ"]}}, "twice"),
         ({"members": {"file": "ldfd01vnq_x1d.fits"}}, "members.file"),
         ({"members": {"file": "ldfd01vnq_corrtag_a.fits", "drop": ["ldfd01vpq"]}}, "excludes drop"),
-        ({"members": {"file": "ldfd01vnq_rawtag_a.fits", "only": "ldfd01vnq"}}, "give one of the two"),
-        ({"members": {"file": "ldfd01vnq_rawtag_a.fits"}, "exposures": {"ldfd01vpq": EDITED}}, "only ldfd01vnq"),
+        (
+            {"members": {"file": "ldfd01vnq_rawtag_a.fits", "only": "ldfd01vnq"}},
+            "give one of the two",
+        ),
+        (
+            {"members": {"file": "ldfd01vnq_rawtag_a.fits"}, "exposures": {"ldfd01vpq": EDITED}},
+            "only ldfd01vnq",
+        ),
         ({"sub_exposures": {}}, "nothing divides the exposures"),
         ({"sub_exposures": {"every": 10.0, "times": [0, 5]}}, "both divide the time"),
         ({"sub_exposures": {"every": 0}}, "greater than 0"),
@@ -70,7 +88,10 @@ EDITED = {"switches": {"FLATCORR": "OMIT"}}
         ({"sub_exposures": {"pulse_heights": [[9, 2]]}}, "at most the second"),
         ({"sub_exposures": {"every": 9, "wavelengths": [1500, 1200]}}, "wavelengths"),
         ({"sub_exposures": {"every": 9}, "options": {"only_csum": True}}, "nothing to divide"),
-        ({"members": {"drop": ["ldfd01vnq"]}, "exposures": {"ldfd01vnq": EDITED}}, "dropped and edited"),
+        (
+            {"members": {"drop": ["ldfd01vnq"]}, "exposures": {"ldfd01vnq": EDITED}},
+            "dropped and edited",
+        ),
     ],
 )
 def test_impossible_recipes_are_refused_with_the_reason(document: Any, reason: str) -> None:
@@ -81,12 +102,27 @@ def test_impossible_recipes_are_refused_with_the_reason(document: Any, reason: s
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ({"members": {"drop": "ldfd01vnq"}}, "members.drop: should be a list, such as [a, b], not 'ldfd01vnq'"),
+        (
+            {"members": {"drop": "ldfd01vnq"}},
+            "members.drop: should be a list, such as [a, b], not 'ldfd01vnq'",
+        ),
         ({"switches": None}, "switches: should be keys with values, not None"),
-        ({"switches": {"FLATCORR": "off"}}, "switches.FLATCORR: should be 'PERFORM' or 'OMIT', not 'off'"),
-        ({"keywords": {"SDQFLAGS": [8]}}, "keywords.SDQFLAGS: should be a number, a text, true or false, not [8]"),
-        ({"context": "1028"}, "context: should be a context of CRDS, such as hst_1028.pmap, not '1028'"),
-        ({"options": {"verbosity": 3, "binx": 0}}, "0, 1 or 2, not 3; options.binx: should be greater than or equal"),
+        (
+            {"switches": {"FLATCORR": "off"}},
+            "switches.FLATCORR: should be 'PERFORM' or 'OMIT', not 'off'",
+        ),
+        (
+            {"keywords": {"SDQFLAGS": [8]}},
+            "keywords.SDQFLAGS: should be a number, a text, true or false, not [8]",
+        ),
+        (
+            {"context": "1028"},
+            "context: should be a context of CRDS, such as hst_1028.pmap, not '1028'",
+        ),
+        (
+            {"options": {"verbosity": 3, "binx": 0}},
+            "0, 1 or 2, not 3; options.binx: should be greater than or equal",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_words(document: Any, message: str) -> None:
@@ -101,7 +137,9 @@ def test_every_text_with_a_pattern_is_explained() -> None:
             return set().union(*map(patterns, part))
         if not isinstance(part, dict):
             return set()
-        own = {value for name, value in part.items() if name == "pattern"} | set(part.get("patternProperties", ()))
+        own = {value for name, value in part.items() if name == "pattern"} | set(
+            part.get("patternProperties", ())
+        )
         return own.union(*map(patterns, part.values()))
 
     assert patterns(recipe_schema()) == set(PATTERNS)
@@ -120,17 +158,30 @@ def test_recipes_that_mean_the_same_are_the_same() -> None:
         }
     )
     assert short == long
-    assert short.canonical() == {"version": 1, "keywords": {"SP_SET_A": 3.0}, "members": {"drop": ["ldfd01vnq"]}}
+    assert short.canonical() == {
+        "version": 1,
+        "keywords": {"SP_SET_A": 3.0},
+        "members": {"drop": ["ldfd01vnq"]},
+    }
     assert parse_recipe({}).canonical() == {"version": 1}
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ({"members": {"drop": ["ldfd01vnq", "ldfd01vpq"]}}, {"members": {"drop": ["LDFD01VPQ", "ldfd01vnq"]}}),
-        ({"members": {"wavecals": ["ldfd02vnq", "ldfd01vpq"]}}, {"members": {"wavecals": ["ldfd01vpq", "ldfd02vnq"]}}),
+        (
+            {"members": {"drop": ["ldfd01vnq", "ldfd01vpq"]}},
+            {"members": {"drop": ["LDFD01VPQ", "ldfd01vnq"]}},
+        ),
+        (
+            {"members": {"wavecals": ["ldfd02vnq", "ldfd01vpq"]}},
+            {"members": {"wavecals": ["ldfd01vpq", "ldfd02vnq"]}},
+        ),
         ({}, {"exposures": {"ldfd01vnq": {}, "ldfd01vpq": {"switches": {}}}}),
-        ({"exposures": {"ldfd01vnq": EDITED}}, {"exposures": {"LDFD01VPQ": {}, "LDFD01VNQ": EDITED}}),
+        (
+            {"exposures": {"ldfd01vnq": EDITED}},
+            {"exposures": {"LDFD01VPQ": {}, "LDFD01VNQ": EDITED}},
+        ),
     ],
 )
 def test_neither_order_nor_empty_parts_make_another_recipe(one: Any, other: Any) -> None:
@@ -142,15 +193,23 @@ def test_an_exposure_goes_over_what_holds_for_all() -> None:
     recipe = parse_recipe(
         {
             "switches": {"FLATCORR": "OMIT", "BACKCORR": "OMIT"},
-            "exposures": {"ldfd01vnq": {"switches": {"FLATCORR": "PERFORM"}, "keywords": {"SP_SET_A": -1.5}}},
+            "exposures": {
+                "ldfd01vnq": {"switches": {"FLATCORR": "PERFORM"}, "keywords": {"SP_SET_A": -1.5}}
+            },
         }
     )
     assert recipe.edits("ldfd01vpq") == {"FLATCORR": "OMIT", "BACKCORR": "OMIT"}
-    assert recipe.edits("ldfd01vnq") == {"FLATCORR": "PERFORM", "BACKCORR": "OMIT", "SP_SET_A": -1.5}
+    assert recipe.edits("ldfd01vnq") == {
+        "FLATCORR": "PERFORM",
+        "BACKCORR": "OMIT",
+        "SP_SET_A": -1.5,
+    }
 
 
 def test_numbers_of_a_segment_go_before_those_of_all() -> None:
-    recipe = parse_recipe({"extraction": {"twozone": {"all": {"HEIGHT": 51}, "FUVB": {"LOWER_OUTER": 0.0}}}})
+    recipe = parse_recipe(
+        {"extraction": {"twozone": {"all": {"HEIGHT": 51}, "FUVB": {"LOWER_OUTER": 0.0}}}}
+    )
     assert recipe.extraction.numbers("TWOZONE", "FUVA") == {"HEIGHT": 51}
     assert recipe.extraction.numbers("TWOZONE", "FUVB") == {"LOWER_OUTER": 0.0}
     assert recipe.extraction.numbers("BOXCAR", "FUVA") == {}
@@ -172,7 +231,10 @@ def test_times_of_sub_exposures() -> None:
 
 
 def _some(chance: random.Random, names: list[str], values: list[Any]) -> dict[str, Any]:
-    return {name: chance.choice(values) for name in chance.sample(names, chance.randint(0, min(3, len(names))))}
+    return {
+        name: chance.choice(values)
+        for name in chance.sample(names, chance.randint(0, min(3, len(names))))
+    }
 
 
 def random_document(chance: random.Random) -> dict[str, Any]:
@@ -186,7 +248,9 @@ def random_document(chance: random.Random) -> dict[str, Any]:
         return {
             "switches": slip(_some(chance, [*SWITCHES, "NOCORR"], ["PERFORM", "OMIT"])),
             "references": slip(_some(chance, list(FILETYPES), ["a_flat.fits", "N/A"])),
-            "keywords": slip(_some(chance, list(KEYWORDS), ["BOXCAR", "TWOZONE", 8346, 0, 2.0, False])),
+            "keywords": slip(
+                _some(chance, list(KEYWORDS), ["BOXCAR", "TWOZONE", 8346, 0, 2.0, False])
+            ),
         }
 
     height, row = chance.randint(1, 60), chance.uniform(0, 1023)
@@ -195,7 +259,9 @@ def random_document(chance: random.Random) -> dict[str, Any]:
     names = ("LOWER_OUTER", "LOWER_INNER", "UPPER_INNER", "UPPER_OUTER")
     parts = {
         "exposures": {"ldfd01vnq": edits()},
-        "options": _some(chance, ["create_csum_image", "only_csum", "stimfile", "compress_csum"], [True, False]),
+        "options": _some(
+            chance, ["create_csum_image", "only_csum", "stimfile", "compress_csum"], [True, False]
+        ),
         "members": _some(chance, ["drop", "wavecals"], [["ldfd01vnq"], ["ldfd01vpq", "ldfd01vrq"]]),
         "extraction": {
             chance.choice(["twozone", "boxcar"]): {
@@ -233,5 +299,12 @@ def test_the_schema_is_published() -> None:
         keywords = part["properties"]["keywords"]
         assert keywords["additionalProperties"] is False
         assert keywords["properties"].keys() == KEYWORDS.keys()
-        assert keywords["properties"]["XTRCTALG"] == {"type": "string", "enum": ["BOXCAR", "TWOZONE"]}
-        assert keywords["properties"]["SDQFLAGS"] == {"type": "integer", "minimum": 0, "maximum": 32767}
+        assert keywords["properties"]["XTRCTALG"] == {
+            "type": "string",
+            "enum": ["BOXCAR", "TWOZONE"],
+        }
+        assert keywords["properties"]["SDQFLAGS"] == {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 32767,
+        }

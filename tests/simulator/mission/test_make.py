@@ -20,7 +20,10 @@ from simulator.references.context import CONTEXTS
 
 def _digests(folder: Path) -> Mapping[str, str]:
     paths = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in paths
+    }
 
 
 def _visit(flight: Flight, routine: str) -> Visit:
@@ -28,7 +31,9 @@ def _visit(flight: Flight, routine: str) -> Visit:
 
 
 def _suffixes(folder: Path, rootname: str) -> set[str]:
-    return {path.name.partition("_")[2].removesuffix(".fits") for path in folder.rglob(f"{rootname}_*")}
+    return {
+        path.name.partition("_")[2].removesuffix(".fits") for path in folder.rglob(f"{rootname}_*")
+    }
 
 
 def test_the_same_bytes_again(tmp_path: Path) -> None:
@@ -64,7 +69,10 @@ def test_what_a_visit_leaves(tmp_path: Path) -> None:
         named = [value for keyword, value in header.items() if str(value).startswith("lref$")]
         assert header["CRDS_CTX"] == CONTEXTS[0]
         assert named or plan.is_acquisition
-        assert all((tmp_path / "references" / f"{name.removeprefix('lref$')}.gz").exists() for name in named)
+        assert all(
+            (tmp_path / "references" / f"{name.removeprefix('lref$')}.gz").exists()
+            for name in named
+        )
         if plan.is_acquisition:
             assert _suffixes(tmp_path / "data", f"{plan.rootname[:8]}j") == {"jit", "jif"}
     (association,) = visit.associations
@@ -73,7 +81,9 @@ def test_what_a_visit_leaves(tmp_path: Path) -> None:
 
 
 def _exposure(flight: Flight, kind: FaultKind) -> tuple[Visit, ExposurePlan]:
-    return next((visit, plan) for visit in flight.taken for plan in visit.exposures if plan.faults_of(kind))
+    return next(
+        (visit, plan) for visit in flight.taken for plan in visit.exposures if plan.faults_of(kind)
+    )
 
 
 def test_faults_that_were_asked_for(tmp_path: Path) -> None:
@@ -103,7 +113,9 @@ def test_faults_that_were_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_flight_that_was_stopped_goes_on(tmp_path: Path) -> None:
-    """Visits that are there stay as they are, and their truth is known before that of the mission is written."""
+    """Visits that are there stay as they are, and their truth is known before that of the mission
+    is written.
+    """
     mission = Mission(years=0.5, routines=("nuv-dark", "acquisition"))
     flight = fly(mission, tmp_path)
     first, _, total = next(flight)
@@ -117,7 +129,8 @@ def test_a_flight_that_was_stopped_goes_on(tmp_path: Path) -> None:
     assert len({visit.name for visit, _, _ in fly(mission, tmp_path)}) == total
     assert path.read_bytes() == b"what is there stays"
     assert [record["rootname"] for record in flown(mission, tmp_path)] == [
-        record["rootname"] for record in json.loads((tmp_path / "truth.json").read_text())["exposures"]
+        record["rootname"]
+        for record in json.loads((tmp_path / "truth.json").read_text())["exposures"]
     ]
     assert not (tmp_path / ".flown").exists()
 
@@ -130,11 +143,16 @@ def test_any_first_part_covers_the_mission() -> None:
 
 
 def test_a_whole_mission(tmp_path: Path) -> None:
-    """Every visit that is taken, whichever process takes it; reports of the whole schedule; the truth last."""
+    """Every visit that is taken, whichever process takes it.
+
+    Reports of the whole schedule; the truth last.
+    """
     mission = Mission(years=0.5, routines=("nuv-dark",))
     seen = []
     for visit, done, total in fly(mission, tmp_path, jobs=1):
-        assert all(list((tmp_path / "data").rglob(f"{plan.rootname}_spt.fits")) for plan in visit.exposures)
+        assert all(
+            list((tmp_path / "data").rglob(f"{plan.rootname}_spt.fits")) for plan in visit.exposures
+        )
         assert not (tmp_path / "truth.json").exists()
         seen.append((done, total))
     truth = json.loads((tmp_path / "truth.json").read_text())

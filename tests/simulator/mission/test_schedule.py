@@ -69,11 +69,18 @@ def test_associations_hold_what_belongs_together(visits: Sequence[Visit]) -> Non
 
 
 def test_lamps_flash_until_the_split(visits: Sequence[Visit]) -> None:
-    """Flashes beside the target up to the fifth position; from the sixth on, wavecals around each exposure."""
+    """Flashes beside the target up to the fifth position.
+
+    From the sixth on, wavecals around each exposure.
+    """
     assert not any(plan.member_type == "EXP-SWAVE" for plan in _exposures(visits))
     late = draw(Mission(years=0.3, seed=4, start=60000.0))
     for visit in late:
-        kinds = [plan.member_type for plan in visit.exposures if (plan.opt_elem, plan.life_adj) == ("G160M", 6)]
+        kinds = [
+            plan.member_type
+            for plan in visit.exposures
+            if (plan.opt_elem, plan.life_adj) == ("G160M", 6)
+        ]
         if visit.kind == "fuv-standard":
             assert kinds == ["EXP-SWAVE", "EXP-FP", "EXP-SWAVE"] * (len(kinds) // 3)
             assert kinds
@@ -96,16 +103,31 @@ def test_sizes(size: str, factor: int) -> None:
 
 def test_every_fault_happens_once() -> None:
     visits = draw(Mission(years=1.0, seed=2, faults=tuple(FaultKind)))
-    faults = [(fault.kind, visit.taken, plan) for visit in visits for plan in visit.exposures for fault in plan.faults]
+    faults = [
+        (fault.kind, visit.taken, plan)
+        for visit in visits
+        for plan in visit.exposures
+        for fault in plan.faults
+    ]
     assert sorted(kind for kind, _, _ in faults) == sorted(FaultKind)
     assert all(taken for _, taken, _ in faults)
-    members = {plan.rootname: plan for visit in visits for found in visit.associations for plan in found.members}
+    members = {
+        plan.rootname: plan
+        for visit in visits
+        for found in visit.associations
+        for plan in found.members
+    }
     assert all(members.get(plan.rootname, plan) == plan for _, _, plan in faults)
 
 
 def test_the_voltage_steps_where_there_is_light() -> None:
     visits = draw(
-        Mission(years=1.0, size="large", routines=("fuv-dark", "fuv-standard"), faults=(FaultKind.HV_STEP,) * 6)
+        Mission(
+            years=1.0,
+            size="large",
+            routines=("fuv-dark", "fuv-standard"),
+            faults=(FaultKind.HV_STEP,) * 6,
+        )
     )
     stepped = [plan for plan in _exposures(visits) if plan.faults_of(FaultKind.HV_STEP)]
     assert len(stepped) == 6

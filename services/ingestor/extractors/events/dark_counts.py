@@ -1,4 +1,6 @@
-"""Dark counts of every superpixel and pulse height: what superdarks and the search for hot spots are made of."""
+"""Dark counts of every superpixel and pulse height: what superdarks and the search for hot spots
+are made of.
+"""
 
 from typing import ClassVar
 
@@ -16,7 +18,8 @@ __all__ = ["DarkCountMap"]
 
 
 class DarkCountMap:
-    """Events of a dark exposure by superpixel and pulse height: of the active area, or of the whole NUV detector.
+    """Events of a dark exposure by superpixel and pulse height: of the active area, or of the whole
+    NUV detector.
 
     Parameters
     ----------
@@ -40,7 +43,9 @@ class DarkCountMap:
 
     def rows(self) -> Rows:
         """Row of ``dark_counts``."""
-        cells, counts = np.unique(np.concatenate([np.zeros(0, np.int64), *self._cells]), return_counts=True)
+        cells, counts = np.unique(
+            np.concatenate([np.zeros(0, np.int64), *self._cells]), return_counts=True
+        )
         exposure = self._exposure
         row = {
             "rootname": exposure.rootname,

@@ -52,7 +52,11 @@ class DarkRates:
         """Take in a part of the events."""
         number = np.floor(events["TIME"] / _SECONDS)
         inside = in_good_time(events) & (number >= 0) & (number < self._bins)
-        x, y, number = events["XCORR"][inside], events["YCORR"][inside], number[inside].astype(np.intp)
+        x, y, number = (
+            events["XCORR"][inside],
+            events["YCORR"][inside],
+            number[inside].astype(np.intp),
+        )
         heights = events["PHA"][inside]
         # NUV events have no pulse heights.
         kept = (heights >= _LOWEST) & (heights <= _HIGHEST) | (self._exposure.segment == "NUV")
@@ -105,7 +109,9 @@ class DarkRates:
         }
 
     def _ground(self, times: Floats) -> tuple[Floats, Floats]:
-        """Positions of HST: of the support file's orbit, else as CalCOS left them in the file, else unknown (NaN)."""
+        """Positions of HST: of the support file's orbit, else as CalCOS left them in the file, else
+        unknown (NaN).
+        """
         support = self._source.companions(self._exposure.rootname[:8], "spt")
         if support is not None:
             with Contained(self._source, "the orbit"):
@@ -115,8 +121,12 @@ class DarkRates:
         return np.full(len(times), np.nan), np.full(len(times), np.nan)
 
     def _timeline(self, times: Floats) -> tuple[Floats, Floats]:
-        columns = read_columns(self._source, self._source.file.find("TIMELINE"), ["TIME", "LATITUDE", "LONGITUDE"])
-        if len(columns) < 3 or not columns["LATITUDE"].any():  # CalCOS leaves zeros where it had no support file
+        columns = read_columns(
+            self._source, self._source.file.find("TIMELINE"), ["TIME", "LATITUDE", "LONGITUDE"]
+        )
+        if (
+            len(columns) < 3 or not columns["LATITUDE"].any()
+        ):  # CalCOS leaves zeros where it had no support file
             return np.full(len(times), np.nan), np.full(len(times), np.nan)
         seconds = (times - self._exposure.expstart) * 86400.0
         nearest = np.abs(columns["TIME"][:, None] - seconds).argmin(axis=0)
@@ -134,11 +144,18 @@ def _overlaps(good: Floats, bins: int) -> Floats:
     """Good time within each bin, in seconds."""
     starts = _SECONDS * np.arange(bins)[:, None]
     ends = starts + _SECONDS
-    return np.asarray(np.clip(np.minimum(good[:, 1], ends) - np.maximum(good[:, 0], starts), 0.0, None).sum(axis=1))
+    return np.asarray(
+        np.clip(np.minimum(good[:, 1], ends) - np.maximum(good[:, 0], starts), 0.0, None).sum(
+            axis=1
+        )
+    )
 
 
 def _rates(counts: NDArray[np.int64], exposure: Floats) -> list[Any]:
-    return [count / time if time > 0 else None for count, time in zip(counts.tolist(), exposure.tolist(), strict=True)]
+    return [
+        count / time if time > 0 else None
+        for count, time in zip(counts.tolist(), exposure.tolist(), strict=True)
+    ]
 
 
 def _known(values: Floats) -> list[Any]:

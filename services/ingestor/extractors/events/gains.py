@@ -53,9 +53,18 @@ class GainMap:
         place = place[pixels]
         kept = place >= 0
         flat = place[kept].astype(np.int64) * PULSE_HEIGHTS + heights[kept]
-        histograms = np.bincount(flat, minlength=rich.size * PULSE_HEIGHTS).reshape(-1, PULSE_HEIGHTS)
+        histograms = np.bincount(flat, minlength=rich.size * PULSE_HEIGHTS).reshape(
+            -1, PULSE_HEIGHTS
+        )
         exposure = self._exposure
-        return gain_rows(exposure.rootname, exposure.segment, exposure.hvlevel, exposure.expstart, rich, histograms)
+        return gain_rows(
+            exposure.rootname,
+            exposure.segment,
+            exposure.hvlevel,
+            exposure.expstart,
+            rich,
+            histograms,
+        )
 
 
 def gain_rows(
@@ -81,7 +90,9 @@ def gain_rows(
     found = np.isfinite(gains)
     rows = count_rows(rootname, segment, dethv, expstart, pixels[found], histograms[found])
     return replace(
-        rows, common={**rows.common, "std": GAIN_WIDTH}, columns={**rows.columns, "gain": gains[found].tolist()}
+        rows,
+        common={**rows.common, "std": GAIN_WIDTH},
+        columns={**rows.columns, "gain": gains[found].tolist()},
     )
 
 

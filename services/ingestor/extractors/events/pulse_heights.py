@@ -1,4 +1,6 @@
-"""Pulse-height histograms: from events, and from the histograms that ACCUM exposures have instead."""
+"""Pulse-height histograms: from events, and from the histograms that ACCUM exposures have
+instead.
+"""
 
 from typing import ClassVar
 
@@ -57,10 +59,15 @@ def extract_accumulated_pulse_heights(source: Source) -> Rows:
     PermanentError
         If the histogram is not there or has another shape.
     """
-    images = [hdu for hdu in source.file.hdus[1:] if hdu.header.get("XTENSION") == "IMAGE" and hdu.size]
+    images = [
+        hdu for hdu in source.file.hdus[1:] if hdu.header.get("XTENSION") == "IMAGE" and hdu.size
+    ]
     heights = source.file.image(images[0]).ravel() if images else np.zeros(0)
     if heights.size != _ACCUMULATED:
-        raise PermanentError(f"{source.name}: {heights.size} pulse heights where an ACCUM histogram has {_ACCUMULATED}")
+        raise PermanentError(
+            f"{source.name}: {heights.size} pulse heights where an ACCUM histogram has "
+            f"{_ACCUMULATED}"
+        )
     segment = f"FUV{source.suffix[-1].upper()}"
     counts = heights.reshape(PULSE_HEIGHTS, -1).astype(np.int64).sum(axis=1)
     return _row(source, segment, level_of(source.headers[-1], f"HVLEVEL{segment[-1]}"), counts)

@@ -1,4 +1,6 @@
-"""What the detector had to bear: the brightest second and the brightest place of an exposure, and its good time."""
+"""What the detector had to bear: the brightest second and the brightest place of an exposure, and
+its good time.
+"""
 
 from typing import ClassVar
 
@@ -14,18 +16,21 @@ from shared.fits import Columns
 __all__ = ["PeakRates"]
 
 _CELLS = {"FUVA": 2, "FUVB": 2, "NUV": 1}
-"""Side of the squares that the local maximum is one of, in pixels. The lines of the FUV are 6 pixels wide (FWHM; COS
-Instrument Handbook): the mean of two pixels is 3 to 10 % below the peak, that of a superpixel of the gain maps (8) 30 %
-and more. An NUV pixel is one of the detector's, whose limit is by pixel."""
+"""Side of the squares that the local maximum is one of, in pixels. The lines of the FUV are 6
+pixels wide (FWHM.
+
+COS
+Instrument Handbook): the mean of two pixels is 3 to 10 % below the peak, that of a superpixel of
+the gain maps (8) 30 % and more. An NUV pixel is one of the detector's, whose limit is by pixel."""
 
 
 class PeakRates:
     """Events by second and by place in the active area (of the NUV everywhere), which has no stims.
 
-    Seconds in which a lamp flashed are left out: lines of lamps come near, and above, the limits that sources are held
-    to, and nobody can plan them otherwise. Events of bursts and of bad time are what the detector bore, and count for
-    the brightest second; for the brightest place, which is a rate in good time, they do not. An ACCUM exposure has no
-    seconds.
+    Seconds in which a lamp flashed are left out: lines of lamps come near, and above, the limits
+    that sources are held to, and nobody can plan them otherwise. Events of bursts and of bad time
+    are what the detector bore, and count for the brightest second; for the brightest place, which
+    is a rate in good time, they do not. An ACCUM exposure has no seconds.
 
     Parameters
     ----------
@@ -61,13 +66,19 @@ class PeakRates:
         kept = inside & in_good_time(events)
         for on, off in self._flashes:
             kept &= (time < on) | (time >= off)
-        row, column = (self._number(values[kept], first) for values, first in zip((y, x), self._first, strict=True))
+        row, column = (
+            self._number(values[kept], first)
+            for values, first in zip((y, x), self._first, strict=True)
+        )
         row *= np.int32(self._shape[1])
         row += column
         self._cells.append(row)
 
     def _number(self, values: NDArray[np.floating], first: np.floating) -> NDArray[np.int32]:
-        """Numbers of the cells that pixels are in; a pixel reaches half a pixel to both sides of its number."""
+        """Numbers of the cells that pixels are in.
+
+        A pixel reaches half a pixel to both sides of its number.
+        """
         scale, shift = np.float32(1.0 / self._cell), np.float32(0.5 / self._cell - first)
         return np.asarray(values * scale + shift).astype(np.int32)
 
@@ -102,7 +113,9 @@ class PeakRates:
             return {}
         counts = np.bincount(cells)
         brightest = int(counts.argmax())
-        y, x = (np.array(np.divmod(brightest, self._shape[1])) + self._first) * self._cell + (self._cell - 1) / 2.0
+        y, x = (np.array(np.divmod(brightest, self._shape[1])) + self._first) * self._cell + (
+            self._cell - 1
+        ) / 2.0
         return {
             "local_counts": int(counts[brightest]),
             "local_rate": float(counts[brightest] / (self._cell**2 * time)),
@@ -114,7 +127,9 @@ class PeakRates:
         """Good time outside the seconds in which a lamp flashed, in seconds."""
         lit = np.flatnonzero(~self._quiet)[:, None]
         good = self._exposure.good
-        flashed = np.clip(np.minimum(good[:, 1], lit + 1.0) - np.maximum(good[:, 0], lit), 0.0, None).sum()
+        flashed = np.clip(
+            np.minimum(good[:, 1], lit + 1.0) - np.maximum(good[:, 0], lit), 0.0, None
+        ).sum()
         return _length(good) - float(flashed)
 
 

@@ -54,8 +54,9 @@ _FUV: Mapping[str, type[_Reduction]] = {
 def extract_events(source: Source, tables: Collection[str]) -> list[Rows]:
     """Rows of the tables of events (`EVENT_TABLES`) of a corrtag file.
 
-    Dark rates and counts are made of dark exposures only; stims, pulse heights and gain of the FUV detector only. Of
-    an ACCUM exposure, whose events CalCOS makes up of its image, there are peak rates only.
+    Dark rates and counts are made of dark exposures only; stims, pulse heights and gain of the FUV
+    detector only. Of an ACCUM exposure, whose events CalCOS makes up of its image, there are peak
+    rates only.
 
     What is wrong with a column costs the tables that are made of it, and is noted.
 
@@ -65,7 +66,9 @@ def extract_events(source: Source, tables: Collection[str]) -> list[Rows]:
         If a keyword or an extension is missing or wrong.
     """
     primary = source.file.headers[0]
-    mode, detector, kind = (str(primary.get(keyword) or "").strip() for keyword in ("OBSMODE", "DETECTOR", "EXPTYPE"))
+    mode, detector, kind = (
+        str(primary.get(keyword) or "").strip() for keyword in ("OBSMODE", "DETECTOR", "EXPTYPE")
+    )
     makers = dict(_ANY)
     if mode == "TIME-TAG" and detector == "FUV":
         makers |= _FUV
@@ -96,7 +99,9 @@ def extract_events(source: Source, tables: Collection[str]) -> list[Rows]:
     return found
 
 
-def _reduce(source: Source, reductions: Mapping[str, _Reduction], events: Columns) -> dict[str, _Reduction]:
+def _reduce(
+    source: Source, reductions: Mapping[str, _Reduction], events: Columns
+) -> dict[str, _Reduction]:
     """Reductions that could take in a part of the events."""
     values = {}
     for name in events:

@@ -14,14 +14,18 @@ from shared.fits import Columns
 __all__ = ["StimPositions"]
 
 _STEPS = ((10.0, 0.12), (100.0, 4.0), (np.inf, 120.0))
-"""Exposure times below which steps have these lengths, in seconds (legacy stim monitor: 4 x 0.03, 1 and 30 s)."""
+"""Exposure times below which steps have these lengths, in seconds (legacy stim monitor: 4 x 0.03, 1
+and 30 s).
+"""
 
 _ROWS = (1, 1022)
 """Rows that stims are looked for in, as CalCOS does."""
 
 
 class StimPositions:
-    """Counts and mean positions of both stims in every time step; a part at the end that is shorter is left out.
+    """Counts and mean positions of both stims in every time step.
+
+    A part at the end that is shorter is left out.
 
     Parameters
     ----------
@@ -44,7 +48,9 @@ class StimPositions:
         for stim, (center_x, center_y) in enumerate(STIM_POSITIONS[self._exposure.segment]):
             low, high = max(center_y - STIM_BOX[1], _ROWS[0]), min(center_y + STIM_BOX[1], _ROWS[1])
             x, y = events["RAWX"], events["RAWY"]
-            inside = np.flatnonzero((np.abs(x - np.int32(center_x)) <= STIM_BOX[0]) & (y >= low) & (y <= high))
+            inside = np.flatnonzero(
+                (np.abs(x - np.int32(center_x)) <= STIM_BOX[0]) & (y >= low) & (y <= high)
+            )
             number = np.floor(events["TIME"][inside].astype(np.float64) / self._step)
             known = (number >= 0) & (number < self._steps)
             inside, number = inside[known], number[known].astype(np.intp)
@@ -58,7 +64,11 @@ class StimPositions:
         upper, lower = self._counts
         return Rows(
             Stim,
-            common={"rootname": self._exposure.rootname, "segment": self._exposure.segment, "step": self._step},
+            common={
+                "rootname": self._exposure.rootname,
+                "segment": self._exposure.segment,
+                "step": self._step,
+            },
             columns={
                 "time": times.tolist(),
                 "abs_time": (self._exposure.expstart + times / 86400.0).tolist(),
@@ -74,4 +84,7 @@ class StimPositions:
 
 
 def _means(sums: NDArray[np.float64], counts: NDArray[np.int64]) -> list[Any]:
-    return [total / count if count else None for total, count in zip(sums.tolist(), counts.tolist(), strict=True)]
+    return [
+        total / count if count else None
+        for total, count in zip(sums.tolist(), counts.tolist(), strict=True)
+    ]

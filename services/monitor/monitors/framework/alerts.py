@@ -13,10 +13,13 @@ from shared.jobs.events import NewEvent, Outbox, record_event
 __all__ = ["acknowledge", "write_alerts"]
 
 
-async def write_alerts(session: AsyncSession, monitor: str, run_id: int, findings: Sequence[Finding]) -> dict[str, int]:
+async def write_alerts(
+    session: AsyncSession, monitor: str, run_id: int, findings: Sequence[Finding]
+) -> dict[str, int]:
     """Open, confirm and resolve the alerts of a monitor.
 
-    An alert that somebody acknowledged stays so for as long as it is found; one that grew graver opens again.
+    An alert that somebody acknowledged stays so for as long as it is found; one that grew graver
+    opens again.
 
     Parameters
     ----------
@@ -37,9 +40,12 @@ async def write_alerts(session: AsyncSession, monitor: str, run_id: int, finding
     unresolved = {
         alert.key: alert
         for alert in (
-            # Locked before the first event: who acknowledges takes the alert and the lock of the events in this order.
+            # Locked before the first event: who acknowledges takes the alert and the lock of the
+            # events in this order.
             await session.execute(
-                select(Alert).where(Alert.monitor == monitor, Alert.state != AlertState.RESOLVED).with_for_update()
+                select(Alert)
+                .where(Alert.monitor == monitor, Alert.state != AlertState.RESOLVED)
+                .with_for_update()
             )
         ).scalars()
     }
@@ -67,7 +73,9 @@ def _graver(finding: Finding, known: Alert) -> bool:
     return order.index(finding.severity) > order.index(known.severity)
 
 
-async def _open(session: AsyncSession, monitor: str, run_id: int, finding: Finding, known: Alert | None) -> None:
+async def _open(
+    session: AsyncSession, monitor: str, run_id: int, finding: Finding, known: Alert | None
+) -> None:
     alert = known or Alert(monitor=monitor, key=finding.key, rule=finding.text)
     alert.run_id, alert.severity, alert.message = run_id, finding.severity, finding.message
     alert.value, alert.threshold, alert.source = finding.value, finding.threshold, finding.source
@@ -98,5 +106,7 @@ async def acknowledge(session: AsyncSession, alert_id: int, name: str) -> bool:
     monitor = found.scalar_one_or_none()
     if monitor is None:
         return False
-    await record_event(session, monitor, NewEvent("alert.acknowledged", {"alert": alert_id, "by": name}), Outbox())
+    await record_event(
+        session, monitor, NewEvent("alert.acknowledged", {"alert": alert_id, "by": name}), Outbox()
+    )
     return True

@@ -1,4 +1,6 @@
-"""Figures of a monitor in the database: as Plotly JSON, made when data arrive and not when somebody looks."""
+"""Figures of a monitor in the database: as Plotly JSON, made when data arrive and not when somebody
+looks.
+"""
 
 import json
 from collections.abc import Sequence
@@ -36,7 +38,9 @@ def draw_figures(figures: Sequence[Figure]) -> list[dict[str, Any]]:
     ]
 
 
-async def write_figures(session: AsyncSession, monitor: str, run_id: int, figures: Sequence[dict[str, Any]]) -> None:
+async def write_figures(
+    session: AsyncSession, monitor: str, run_id: int, figures: Sequence[dict[str, Any]]
+) -> None:
     """Put figures in the place of those of a monitor's last run.
 
     Parameters

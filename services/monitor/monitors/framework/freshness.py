@@ -7,12 +7,15 @@ from shared.database.models.monitoring import MonitorRun, Outcome, Severity
 
 __all__ = ["AHEAD", "ahead_findings", "freshness_of"]
 
-AHEAD = Rule("dated-ahead", Severity.ALERT, "the newest data of a monitor are not dated later than tomorrow")
+AHEAD = Rule(
+    "dated-ahead", Severity.ALERT, "the newest data of a monitor are not dated later than tomorrow"
+)
 _DAY = 86400.0
 
 
 def freshness_of(monitor: Monitor, run: MonitorRun | None) -> str:
-    """``fresh``, ``stale`` (no data for twice the cadence), ``ahead`` (dated after tomorrow), ``failed`` or ``empty``.
+    """``fresh``, ``stale`` (no data for twice the cadence), ``ahead`` (dated after tomorrow),
+    ``failed`` or ``empty``.
 
     Parameters
     ----------
@@ -44,5 +47,7 @@ def ahead_findings(newest_mjd: float | None) -> list[Finding]:
     """
     if newest_mjd is None or not newest_mjd > now_mjd() + 1.0:
         return []
-    message = f"the newest data are dated {date_text(newest_mjd)}, so that how old they are is unknown"
+    message = (
+        f"the newest data are dated {date_text(newest_mjd)}, so that how old they are is unknown"
+    )
     return [AHEAD.finding(message, newest_mjd, newest_mjd)]

@@ -64,7 +64,8 @@ def lifetime_marks(mjd: np.ndarray) -> list[Mark]:
 
 
 def configuration_marks(segment: Segment, mjd: np.ndarray, hvlevel: np.ndarray) -> list[Mark]:
-    """Mark the moves and the voltage steps of a segment within a span of times, all of a date by one mark.
+    """Mark the moves and the voltage steps of a segment within a span of times, all of a date by
+    one mark.
 
     Parameters
     ----------
@@ -86,8 +87,12 @@ def annotation_marks(topic: Topic, mjd: np.ndarray) -> list[Mark]:
     return _marks([(one.mjd, one.text) for one in ANNOTATIONS if topic in one.topics], mjd)
 
 
-def _voltage_steps(mjd: np.ndarray, hvlevel: np.ndarray, before: float) -> list[tuple[float, float]]:
-    """When exposures came to another level than before, and which, apart from levels that did not last."""
+def _voltage_steps(
+    mjd: np.ndarray, hvlevel: np.ndarray, before: float
+) -> list[tuple[float, float]]:
+    """When exposures came to another level than before, and which, apart from levels that did not
+    last.
+    """
     # An exposure may have several rows.
     times, places = np.unique(mjd[np.isfinite(hvlevel)], return_index=True)
     levels = hvlevel[np.isfinite(hvlevel)][places]
@@ -102,7 +107,10 @@ def _moves() -> list[tuple[float, str]]:
 
 
 def _marks(facts: Iterable[tuple[float, str]], mjd: np.ndarray) -> list[Mark]:
-    """Mark facts within a span of times; those that lie close together are told beside the first of them."""
+    """Mark facts within a span of times.
+
+    Those that lie close together are told beside the first of them.
+    """
     first, last = (float(mjd.min()), float(mjd.max())) if len(mjd) else (np.inf, -np.inf)
     names: dict[float, list[str]] = {}
     beside = -np.inf

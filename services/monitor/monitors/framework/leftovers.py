@@ -26,4 +26,6 @@ async def sweep_artifacts(database: Database, store: Store) -> list[str]:
         Paths of the removed folders.
     """
     monitors = await subjects_of_failed_attempts(database, [Stage.MONITOR])
-    return await sweep_folders(database, store, [artifact_folder(str(name)) for name in monitors], Artifact.path)
+    return await sweep_folders(
+        database, store, [artifact_folder(str(name)) for name in monitors], Artifact.path
+    )

@@ -26,7 +26,9 @@ def _arrow_type(kind: TypeEngine[Any]) -> pa.DataType:
         return pa.float64()
     if isinstance(kind, String):
         return pa.string()
-    raise TypeError(f"a monitor cannot read columns of type {kind!r}; cast it to a number, a boolean or text")
+    raise TypeError(
+        f"a monitor cannot read columns of type {kind!r}; cast it to a number, a boolean or text"
+    )
 
 
 _BLOCK = 1 << 24
@@ -46,8 +48,8 @@ async def load(session: AsyncSession, query: RowQuery) -> Columns:
     Returns
     -------
     Mapping of str to ndarray
-        Numbers as float64 with NaN for null and for infinities, booleans as bool (null is False), text as objects with
-        None for null.
+        Numbers as float64 with NaN for null and for infinities, booleans as bool (null is False),
+        text as objects with None for null.
 
     Raises
     ------
@@ -68,16 +70,22 @@ async def load(session: AsyncSession, query: RowQuery) -> Columns:
         # a row of one column that is null is an empty line
         parse_options=csv.ParseOptions(ignore_empty_lines=False, newlines_in_values=True),
         convert_options=csv.ConvertOptions(
-            column_types=types, null_values=[""], true_values=["t"], false_values=["f"], strings_can_be_null=True,
+            column_types=types,
+            null_values=[""],
+            true_values=["t"],
+            false_values=["f"],
+            strings_can_be_null=True,
             quoted_strings_can_be_null=False,
         ),
-    )  # fmt: skip
+    )
     return {name: _array(table.column(name)) for name in types}
 
 
 def _array(column: pa.ChunkedArray) -> np.ndarray:
     if pa.types.is_floating(column.type):
-        values: np.ndarray = column.fill_null(float("nan")).to_numpy().astype(np.float64, copy=False)
+        values: np.ndarray = (
+            column.fill_null(float("nan")).to_numpy().astype(np.float64, copy=False)
+        )
         infinite = np.isinf(values)
         return np.where(infinite, np.nan, values) if infinite.any() else values
     if pa.types.is_boolean(column.type):

@@ -31,7 +31,9 @@ RowQuery = Select[*tuple[Any, ...]]
 """A query for named columns."""
 
 Columns = Mapping[str, np.ndarray]
-"""Columns of a query by name, all of shape (n,): floats (NaN for null), booleans or objects (text, None for null)."""
+"""Columns of a query by name, all of shape (n,): floats (NaN for null), booleans or objects (text,
+None for null).
+"""
 
 Inputs = Mapping[str, Columns]
 """Columns of each of a monitor's queries and references."""
@@ -54,8 +56,8 @@ class Reference:
     keyword
         Header keyword that names them.
     read
-        Makes columns of those that CalCOS used and that can be read, the one that it used last first. A reference file
-        never changes under its name.
+        Makes columns of those that CalCOS used and that can be read, the one that it used last
+        first. A reference file never changes under its name.
     """
 
     keyword: str
@@ -64,20 +66,24 @@ class Reference:
 
 @dataclass(frozen=True)
 class PartedInput:
-    """Inputs that are too many for every run: it reads those of the parts that changed, and is given back the others.
+    """Inputs that are too many for every run: it reads those of the parts that changed, and is
+    given back the others.
 
-    The computation is given what was found in all parts: each table by its name, of the rows of all parts with their
-    ``part``, which is its place in ``key`` and ``new``, the columns by the name of the parted input.
+    The computation is given what was found in all parts: each table by its name, of the rows of all
+    parts with their ``part``, which is its place in ``key`` and ``new``, the columns by the name of
+    the parted input.
 
     Attributes
     ----------
     digests
-        Pure function from the inputs declared before it to the digests of each part's inputs, by the part's key.
+        Pure function from the inputs declared before it to the digests of each part's inputs, by
+        the part's key.
     rows
         Queries for the rows of a part by its key.
     find
-        Pure function of a part's key, and of the inputs declared before it with its rows: what is found there, the
-        same columns of the same tables in every part. It sees nothing that its digest does not tell of.
+        Pure function of a part's key, and of the inputs declared before it with its rows: what is
+        found there, the same columns of the same tables in every part. It sees nothing that its
+        digest does not tell of.
     """
 
     digests: Callable[[Inputs], Mapping[str, str]]
@@ -130,7 +136,8 @@ class NewArtifact:
 
 @dataclass(frozen=True)
 class NewPart:
-    """What was found in a part of the inputs, of which later runs are given it back (`MonitorPart`).
+    """What was found in a part of the inputs, of which later runs are given it back
+    (`MonitorPart`).
 
     Attributes
     ----------
@@ -164,8 +171,8 @@ class Findings:
     unfinished
         Whether a run must follow at once, since there was more new input than one run takes.
     tables
-        All columns of the derived tables that the monitor makes, by their names; NaN stands for null. Keys are the
-        monitor's: the same row has the same key in every run.
+        All columns of the derived tables that the monitor makes, by their names; NaN stands for
+        null. Keys are the monitor's: the same row has the same key in every run.
     """
 
     newest_mjd: float | None
@@ -209,7 +216,8 @@ class Monitor:
     references
         Reference files that are inputs too.
     parts
-        Inputs that are found part by part, in the order in which they need each other, after all others.
+        Inputs that are found part by part, in the order in which they need each other, after all
+        others.
     rules
         What makes outliers and alerts, with the numbers and their dates.
     """

@@ -1,4 +1,6 @@
-"""What monitors keep of parts of their inputs, so that a run computes only the parts that changed."""
+"""What monitors keep of parts of their inputs, so that a run computes only the parts that
+changed.
+"""
 
 import asyncio
 import io
@@ -12,7 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from services.monitor.monitors.framework.loading import load
-from services.monitor.monitors.framework.monitor import Columns, Inputs, Monitor, NewPart, PartedInput, RowQuery
+from services.monitor.monitors.framework.monitor import (
+    Columns,
+    Inputs,
+    Monitor,
+    NewPart,
+    PartedInput,
+    RowQuery,
+)
 from shared.database.models.monitoring import MonitorPart
 from shared.database.models.operations import File
 from shared.database.models.repopulation import Repopulation
@@ -41,11 +50,14 @@ def parts_query(monitor: str) -> RowQuery:
         Its name.
     """
     content = cast(MonitorPart.content, String).label("content")
-    return select(MonitorPart.key, MonitorPart.inputs, content).where(MonitorPart.monitor == monitor)
+    return select(MonitorPart.key, MonitorPart.inputs, content).where(
+        MonitorPart.monitor == monitor
+    )
 
 
 def written(tables: Collection[str]) -> ColumnElement[float]:
-    """When the rows of a file were last written, by an ingest or by a re-population: seconds since 1970.
+    """When the rows of a file were last written, by an ingest or by a re-population: seconds since
+    1970.
 
     Parameters
     ----------
@@ -62,7 +74,8 @@ def written(tables: Collection[str]) -> ColumnElement[float]:
 
 
 def file_ranges(tables: Collection[str]) -> RowQuery:
-    """Query for ranges of files: ``key``, and ``inputs``, which tells which of them readers see and of what state.
+    """Query for ranges of files: ``key``, and ``inputs``, which tells which of them readers see and
+    of what state.
 
     Parameters
     ----------
@@ -87,7 +100,9 @@ def file_numbers(key: str) -> tuple[int, int]:
     return int(key) * _FILES, (int(key) + 1) * _FILES - 1
 
 
-def by_files(ranges: str, queries: Mapping[str, RowQuery], *columns: InstrumentedAttribute[int]) -> PartedInput:
+def by_files(
+    ranges: str, queries: Mapping[str, RowQuery], *columns: InstrumentedAttribute[int]
+) -> PartedInput:
     """Part the rows of queries by ranges of the files that they were measured from.
 
     Parameters
@@ -101,7 +116,9 @@ def by_files(ranges: str, queries: Mapping[str, RowQuery], *columns: Instrumente
     """
 
     def digests(inputs: Inputs) -> dict[str, str]:
-        return dict(zip(*(inputs[ranges][name].tolist() for name in ("key", "inputs")), strict=True))
+        return dict(
+            zip(*(inputs[ranges][name].tolist() for name in ("key", "inputs")), strict=True)
+        )
 
     def rows(key: str) -> dict[str, RowQuery]:
         mine = [column.between(*file_numbers(key)) for column in (File.id, *columns)]
@@ -133,8 +150,13 @@ async def find_parts(
     """
     kept: dict[str, NewPart | None] = {}
     for name, parted in monitor.parts.items():
-        digests = {key: f"{digest}/{monitor.version}" for key, digest in sorted(parted.digests(inputs).items())}
-        known = await _known(session, monitor.name, {f"{name} {key}": digest for key, digest in digests.items()})
+        digests = {
+            key: f"{digest}/{monitor.version}"
+            for key, digest in sorted(parted.digests(inputs).items())
+        }
+        known = await _known(
+            session, monitor.name, {f"{name} {key}": digest for key, digest in digests.items()}
+        )
         kept |= dict.fromkeys(known)
         found: dict[str, tuple[Mapping[str, Columns], bool]] = {}
         for key, digest in digests.items():
@@ -149,7 +171,9 @@ async def find_parts(
     return inputs, kept
 
 
-def join_parts(name: str, parts: Mapping[str, tuple[Mapping[str, Columns], bool]]) -> dict[str, Columns]:
+def join_parts(
+    name: str, parts: Mapping[str, tuple[Mapping[str, Columns], bool]]
+) -> dict[str, Columns]:
     """Make inputs of what was found in parts (see `PartedInput`).
 
     Parameters
@@ -163,18 +187,24 @@ def join_parts(name: str, parts: Mapping[str, tuple[Mapping[str, Columns], bool]
     joined: dict[str, Columns] = {name: {"key": np.array(list(parts), dtype=object), "new": new}}
     found = [tables for tables, _ in parts.values()]
     for table in found[0] if found else ():
-        columns = {one: np.concatenate([part[table][one] for part in found]) for one in found[0][table]}
+        columns = {
+            one: np.concatenate([part[table][one] for part in found]) for one in found[0][table]
+        }
         numbers = [len(next(iter(part[table].values()))) for part in found]
         joined[table] = columns | {"part": np.repeat(np.arange(len(found)), numbers)}
     return joined
 
 
-async def _known(session: AsyncSession, monitor: str, digests: Mapping[str, str]) -> dict[str, Mapping[str, Columns]]:
+async def _known(
+    session: AsyncSession, monitor: str, digests: Mapping[str, str]
+) -> dict[str, Mapping[str, Columns]]:
     """Tables of the parts that are as the monitor kept them."""
     query = select(MonitorPart.key, MonitorPart.inputs).where(MonitorPart.monitor == monitor)
     same = [key for key, inputs in await session.execute(query) if digests.get(key) == inputs]
     contents = await session.execute(
-        select(MonitorPart.key, MonitorPart.tables).where(MonitorPart.monitor == monitor, MonitorPart.key.in_(same))
+        select(MonitorPart.key, MonitorPart.tables).where(
+            MonitorPart.monitor == monitor, MonitorPart.key.in_(same)
+        )
     )
     return {key: _unpacked(content) for key, content in contents if content is not None}
 
@@ -203,7 +233,9 @@ def _unpacked(content: bytes) -> dict[str, Columns]:
     return found
 
 
-async def write_parts(session: AsyncSession, monitor: str, parts: Mapping[str, NewPart | None]) -> None:
+async def write_parts(
+    session: AsyncSession, monitor: str, parts: Mapping[str, NewPart | None]
+) -> None:
     """Keep these parts of a monitor, and no others.
 
     Parameters
@@ -216,17 +248,24 @@ async def write_parts(session: AsyncSession, monitor: str, parts: Mapping[str, N
         By key; None keeps what there is.
     """
     await session.execute(
-        delete(MonitorPart).where(MonitorPart.monitor == monitor, MonitorPart.key.not_in(sorted(parts)))
+        delete(MonitorPart).where(
+            MonitorPart.monitor == monitor, MonitorPart.key.not_in(sorted(parts))
+        )
     )
     rows = [
         {
-            "monitor": monitor, "key": key, "inputs": part.inputs, "content": part.content,
+            "monitor": monitor,
+            "key": key,
+            "inputs": part.inputs,
+            "content": part.content,
             "tables": _packed(part.tables) if part.tables else None,
         }
         for key, part in parts.items()
         if part is not None
-    ]  # fmt: skip
+    ]
     if rows:
         statement = insert(MonitorPart)
         new = {name: statement.excluded[name] for name in ("inputs", "content", "tables")}
-        await session.execute(statement.on_conflict_do_update(index_elements=["monitor", "key"], set_=new), rows)
+        await session.execute(
+            statement.on_conflict_do_update(index_elements=["monitor", "key"], set_=new), rows
+        )

@@ -14,8 +14,11 @@ from shared.database.models.operations import Run
 __all__ = ["find_references"]
 
 
-async def find_references(session: AsyncSession, reference: Reference, folder: Path | None) -> Sequence[Path]:
-    """Find the files of a kind that CalCOS used and that are there, the one that it used last first.
+async def find_references(
+    session: AsyncSession, reference: Reference, folder: Path | None
+) -> Sequence[Path]:
+    """Find the files of a kind that CalCOS used and that are there, the one that it used last
+    first.
 
     Parameters
     ----------
@@ -28,7 +31,9 @@ async def find_references(session: AsyncSession, reference: Reference, folder: P
     """
     if folder is None:
         return []
-    used = func.jsonb_each(Run.references).table_valued(column("key", String), column("value", JSONB), name="used")
+    used = func.jsonb_each(Run.references).table_valued(
+        column("key", String), column("value", JSONB), name="used"
+    )
     names = await session.execute(
         select(used.c.key)
         .select_from(Run)

@@ -1,4 +1,6 @@
-"""Rules of monitors as data: what is held against which number, since when, and how grave a hit is."""
+"""Rules of monitors as data: what is held against which number, since when, and how grave a hit
+is.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -127,7 +129,19 @@ class Rule:
         if self.severity is None:
             raise ValueError(f"the rule {self.name} makes no alerts")
         dated = held_at(self.thresholds, mjd) if self.thresholds else None
-        text, source = (self.text.format(dated.value), dated.source) if dated else (self.text, self.source)
+        text, source = (
+            (self.text.format(dated.value), dated.source) if dated else (self.text, self.source)
+        )
         if threshold is None and dated is not None:
             threshold = dated.value
-        return Finding(self.name, self.severity, message, text, source, value, threshold, configuration, rootname)
+        return Finding(
+            self.name,
+            self.severity,
+            message,
+            text,
+            source,
+            value,
+            threshold,
+            configuration,
+            rootname,
+        )

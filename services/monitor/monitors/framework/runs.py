@@ -1,4 +1,6 @@
-"""Runs of monitors: read the inputs, compute, and leave values, figures, artifacts and alerts in one transaction."""
+"""Runs of monitors: read the inputs, compute, and leave values, figures, artifacts and alerts in
+one transaction.
+"""
 
 import asyncio
 import contextlib
@@ -58,7 +60,11 @@ class MonitorService:
     """
 
     def __init__(
-        self, database: Database, store: Store, monitors: Mapping[str, Monitor], references: Path | None = None
+        self,
+        database: Database,
+        store: Store,
+        monitors: Mapping[str, Monitor],
+        references: Path | None = None,
     ) -> None:
         self._database = database
         self._store = store
@@ -71,29 +77,39 @@ class MonitorService:
         Parameters
         ----------
         job
-            Job about the monitor; its payload's ``generation`` is the newest event that the inputs must reflect.
+            Job about the monitor; its payload's ``generation`` is the newest event that the inputs
+            must reflect.
 
         Raises
         ------
         PermanentError
             If there is no such monitor.
         Exception
-            Whatever a step of the run raises, once a run that ended as ``failed`` is written with its reason.
+            Whatever a step of the run raises, once a run that ended as ``failed`` is written with
+            its reason.
         """
         monitor = self._monitors.get(job.rootname)
         if monitor is None:
-            raise PermanentError(f"no monitor {job.rootname!r}; there are {', '.join(self._monitors)}")
+            raise PermanentError(
+                f"no monitor {job.rootname!r}; there are {', '.join(self._monitors)}"
+            )
         generation = int(job.payload["generation"])
         started = time.monotonic()
         async with self._recorded(monitor, job, generation, started):
-            findings = await self._compute(monitor, generation, forced=bool(job.payload.get("forced")))
+            findings = await self._compute(
+                monitor, generation, forced=bool(job.payload.get("forced"))
+            )
             if findings is None or (findings.newest_mjd is None and not findings.tables):
                 return _nothing_new(monitor, job, generation, started)
             figures = await asyncio.to_thread(draw_figures, findings.figures)
             # An attempt that was given back has the number of the next one.
-            folder = f"{artifact_folder(monitor.name)}/job{job.id}-{job.attempt}-{uuid.uuid4().hex[:8]}"
+            folder = (
+                f"{artifact_folder(monitor.name)}/job{job.id}-{job.attempt}-{uuid.uuid4().hex[:8]}"
+            )
             artifacts = await asyncio.to_thread(self._publish, folder, findings)
-        event = NewEvent("monitor.updated", {"outcome": Outcome.UPDATED.value, "generation": generation})
+        event = NewEvent(
+            "monitor.updated", {"outcome": Outcome.UPDATED.value, "generation": generation}
+        )
 
         async def write(session: AsyncSession) -> None:
             run_id = await _write_run(
@@ -101,16 +117,22 @@ class MonitorService:
             )
             await write_values(session, monitor.name, run_id, findings.values)
             await write_figures(session, monitor.name, run_id, figures)
-            await _write_artifacts(session, monitor.name, run_id, artifacts, findings.kept_artifacts)
+            await _write_artifacts(
+                session, monitor.name, run_id, artifacts, findings.kept_artifacts
+            )
             await write_parts(session, monitor.name, findings.parts)
             rows = await write_tables(session, findings.tables)
             counts = await write_alerts(session, monitor.name, run_id, findings.findings)
             event.detail.update(run=run_id, alerts=counts, rows=rows)
             if findings.unfinished:
                 # The dispatcher sends its message.
-                await request_run(session, monitor, Outbox(), occasion={"after run": run_id, "forced": True})
+                await request_run(
+                    session, monitor, Outbox(), occasion={"after run": run_id, "forced": True}
+                )
             seconds = time.monotonic() - started
-            await session.execute(update(MonitorRun).where(MonitorRun.id == run_id).values(seconds=seconds))
+            await session.execute(
+                update(MonitorRun).where(MonitorRun.id == run_id).values(seconds=seconds)
+            )
 
         async def apply(session: AsyncSession) -> None:
             async with self._recorded(monitor, job, generation, started):
@@ -122,7 +144,10 @@ class MonitorService:
     async def _recorded(
         self, monitor: Monitor, job: ClaimedJob, generation: int, started: float
     ) -> AsyncIterator[None]:
-        """Leave a failed run where a step of one raises; not for an outage of Postgres, which is waited out."""
+        """Leave a failed run where a step of one raises.
+
+        Not for an outage of Postgres, which is waited out.
+        """
         try:
             yield
         except Exception as error:
@@ -130,7 +155,9 @@ class MonitorService:
                 values = _run(monitor, job, Outcome.FAILED, generation, started)
                 with contextlib.suppress(DBAPIError, OSError):
                     async with self._database.transaction() as session:
-                        await _write_run(session, values | {"reason": f"{type(error).__name__}: {error}"})
+                        await _write_run(
+                            session, values | {"reason": f"{type(error).__name__}: {error}"}
+                        )
             raise
 
     async def _compute(self, monitor: Monitor, generation: int, *, forced: bool) -> Findings | None:
@@ -141,7 +168,9 @@ class MonitorService:
             last = (
                 await session.execute(
                     select(MonitorRun.generation, MonitorRun.versions)
-                    .where(MonitorRun.monitor == monitor.name, MonitorRun.outcome == Outcome.UPDATED)
+                    .where(
+                        MonitorRun.monitor == monitor.name, MonitorRun.outcome == Outcome.UPDATED
+                    )
                     .order_by(MonitorRun.id.desc())
                     .limit(1)
                 )
@@ -160,7 +189,9 @@ class MonitorService:
             inputs, parts = await find_parts(session, monitor, columns)
         findings = await asyncio.to_thread(monitor.compute, inputs)
         ahead = ahead_findings(findings.newest_mjd)
-        return replace(findings, parts={**findings.parts, **parts}, findings=[*findings.findings, *ahead])
+        return replace(
+            findings, parts={**findings.parts, **parts}, findings=[*findings.findings, *ahead]
+        )
 
     def _publish(self, folder: str, findings: Findings) -> list[tuple[NewArtifact, StoredFile]]:
         """Put the artifacts into the store."""

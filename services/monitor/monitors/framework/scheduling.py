@@ -1,4 +1,6 @@
-"""When monitors run: some quiet time after new rows, not for ever later under a stream of them, and by the clock."""
+"""When monitors run: some quiet time after new rows, not for ever later under a stream of them, and
+by the clock.
+"""
 
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
@@ -28,7 +30,9 @@ QUEUE = "monitor"
 _ROWS_CHANGED = ("dataset.ingested", "tables.changed", "monitor.updated")
 
 
-async def request_run(session: AsyncSession, monitor: Monitor, outbox: Outbox, *, occasion: dict[str, Any]) -> None:
+async def request_run(
+    session: AsyncSession, monitor: Monitor, outbox: Outbox, *, occasion: dict[str, Any]
+) -> None:
     """Write the job of a run, unless the same is there already.
 
     Parameters
@@ -40,10 +44,12 @@ async def request_run(session: AsyncSession, monitor: Monitor, outbox: Outbox, *
     outbox
         Receives its message.
     occasion
-        What makes this run another than the one before; ``forced`` makes it compute even where nothing is new. A run
-        that takes the place of a forced one that has not ended is forced too.
+        What makes this run another than the one before; ``forced`` makes it compute even where
+        nothing is new. A run that takes the place of a forced one that has not ended is forced too.
     """
-    generation = int((await session.execute(select(func.coalesce(func.max(Event.id), 0)))).scalar_one())
+    generation = int(
+        (await session.execute(select(func.coalesce(func.max(Event.id), 0)))).scalar_one()
+    )
     forced = "forced" in occasion or await _forced_waits(session, monitor)
     payload = {"generation": generation, "forced": forced}
     depends_on = {"versions": versions_of(monitor), "occasion": occasion}
@@ -77,7 +83,11 @@ class Scheduler:
     """
 
     def __init__(
-        self, database: Database, messenger: Messenger, settings: MonitorSettings, monitors: Iterable[Monitor]
+        self,
+        database: Database,
+        messenger: Messenger,
+        settings: MonitorSettings,
+        monitors: Iterable[Monitor],
     ) -> None:
         self._database = database
         self._messenger = messenger
@@ -86,19 +96,26 @@ class Scheduler:
 
     async def run(self) -> None:
         """Lead whenever no other scheduler does, until cancelled."""
-        await keep_leading(self._database, AdvisoryLock.SCHEDULER, self._settings.look_seconds, self._lead)
+        await keep_leading(
+            self._database, AdvisoryLock.SCHEDULER, self._settings.look_seconds, self._lead
+        )
 
     async def _lead(self, turns: AsyncIterator[None]) -> None:
         async for _ in turns:
             await self.look_at_all()
 
     async def look_at_all(self) -> None:
-        """Ask for the runs that are due; a monitor that cannot be looked at keeps no other waiting."""
+        """Ask for the runs that are due.
+
+        A monitor that cannot be looked at keeps no other waiting.
+        """
         for monitor in self._monitors:
             try:
                 await self.look(monitor)
             except Exception as error:  # noqa: BLE001 - whatever it is, the others come next
-                get_logger().warning("monitor not looked at", monitor=monitor.name, error=str(error))
+                get_logger().warning(
+                    "monitor not looked at", monitor=monitor.name, error=str(error)
+                )
 
     async def look(self, monitor: Monitor) -> None:
         """Ask for a run of a monitor if one is due."""
@@ -107,7 +124,8 @@ class Scheduler:
             seen = await self._seen(session, monitor)
             new = await self._news(session, monitor, seen)
             if new.count and (
-                new.quiet >= self._settings.quiet_seconds or new.waited >= self._settings.longest_wait_seconds
+                new.quiet >= self._settings.quiet_seconds
+                or new.waited >= self._settings.longest_wait_seconds
             ):
                 await request_run(session, monitor, outbox, occasion={"event": new.newest})
             elif not new.count and (last := await self._overdue(session, monitor)) is not None:
@@ -138,7 +156,9 @@ class Scheduler:
         return int(last[0]) if last is not None and last[1] else None
 
     async def _news(self, session: AsyncSession, monitor: Monitor, seen: int) -> Any:
-        """Count of newer events that brought rows, the newest one, and seconds since the last and the first."""
+        """Count of newer events that brought rows, the newest one, and seconds since the last and
+        the first.
+        """
         tables = cast(sorted(monitor.tables), ARRAY(String))
         return (
             await session.execute(
@@ -147,7 +167,9 @@ class Scheduler:
                     func.max(Event.id).label("newest"),
                     # Either way, since the database's clock may have been put back.
                     func.abs(func.extract("epoch", func.now() - func.max(Event.at))).label("quiet"),
-                    func.abs(func.extract("epoch", func.now() - func.min(Event.at))).label("waited"),
+                    func.abs(func.extract("epoch", func.now() - func.min(Event.at))).label(
+                        "waited"
+                    ),
                 ).where(
                     Event.name.in_(_ROWS_CHANGED),
                     Event.id > seen,

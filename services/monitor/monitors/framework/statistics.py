@@ -13,7 +13,9 @@ MAD_TO_SIGMA = 1.4826
 """Standard deviation over median absolute deviation of a normal distribution."""
 
 PERIODS = ("mission", "configuration", "month")
-"""Whole mission, since the last change of configuration, and the last `_MONTH_DAYS` days before the newest value."""
+"""Whole mission, since the last change of configuration, and the last `_MONTH_DAYS` days before the
+newest value.
+"""
 
 _MONTH_DAYS = 30.0
 
@@ -22,8 +24,8 @@ _MOST_CELLS = 1 << 20
 """Values of windows that are looked at together."""
 
 _WINDOW, _LEAST = 25, 10
-"""Values that a window has at least, reaching farther back for them, and those without which nothing is an outlier: the
-median absolute deviation of a few values is often far too small."""
+"""Values that a window has at least, reaching farther back for them, and those without which
+nothing is an outlier: the median absolute deviation of a few values is often far too small."""
 
 
 def robust_sigma(values: np.ndarray) -> float:
@@ -40,7 +42,9 @@ def robust_sigma(values: np.ndarray) -> float:
 
 
 def describe(values: np.ndarray) -> dict[str, float | int | None]:
-    """Count, mean, median, scatter, extremes and percentiles of values; of one value there is no scatter.
+    """Count, mean, median, scatter, extremes and percentiles of values.
+
+    Of one value there is no scatter.
 
     Parameters
     ----------
@@ -49,7 +53,9 @@ def describe(values: np.ndarray) -> dict[str, float | int | None]:
     """
     finite = values[np.isfinite(values)]
     if not len(finite):
-        return {"n": 0} | dict.fromkeys(("mean", "median", "std", "sigma", "min", "max", "p95", "p99"))
+        return {"n": 0} | dict.fromkeys(
+            ("mean", "median", "std", "sigma", "min", "max", "p95", "p99")
+        )
     several = len(finite) > 1
     p95, p99 = np.percentile(finite, (95, 99))
     return {
@@ -65,7 +71,9 @@ def describe(values: np.ndarray) -> dict[str, float | int | None]:
     }
 
 
-def summarise(mjd: np.ndarray, values: np.ndarray, changed: float | None = None) -> dict[str, Mapping[str, object]]:
+def summarise(
+    mjd: np.ndarray, values: np.ndarray, changed: float | None = None
+) -> dict[str, Mapping[str, object]]:
     """Statistics of each period.
 
     Parameters
@@ -79,16 +87,21 @@ def summarise(mjd: np.ndarray, values: np.ndarray, changed: float | None = None)
     """
     newest = float(mjd[is_believable(mjd)].max(initial=0.0))
     starts = (-np.inf, -np.inf if changed is None else changed, newest - _MONTH_DAYS)
-    return {name: describe(values[mjd >= start]) for name, start in zip(PERIODS, starts, strict=True)}
+    return {
+        name: describe(values[mjd >= start]) for name, start in zip(PERIODS, starts, strict=True)
+    }
 
 
 def trailing_outliers(
     mjd: np.ndarray, values: np.ndarray, errors: np.ndarray, *, sigmas: float, days: float
 ) -> np.ndarray:
-    """Which values lie above or below the trailing median by more than some scatter; NaN never does.
+    """Which values lie above or below the trailing median by more than some scatter.
 
-    Each value is held against the median of those in the days before and up to it, of the last `_WINDOW` where these
-    are fewer; its scatter is the larger one of the window's robust one and the value's own error.
+    NaN never does.
+
+    Each value is held against the median of those in the days before and up to it, of the last
+    `_WINDOW` where these are fewer; its scatter is the larger one of the window's robust one and
+    the value's own error.
 
     Parameters
     ----------
@@ -120,7 +133,9 @@ def trailing_outliers(
     return found
 
 
-def _far(values: np.ndarray, errors: np.ndarray, number: np.ndarray, rows: np.ndarray, sigmas: float) -> np.ndarray:
+def _far(
+    values: np.ndarray, errors: np.ndarray, number: np.ndarray, rows: np.ndarray, sigmas: float
+) -> np.ndarray:
     """Which values of some rows lie far off the median of the last so many up to each."""
     number = number[rows]
     windows = _windows(values, number, rows)
@@ -135,7 +150,10 @@ def _far(values: np.ndarray, errors: np.ndarray, number: np.ndarray, rows: np.nd
 
 
 def _windows(values: np.ndarray, number: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Last so many values up to those of each row, after infinities; shape (rows, largest number)."""
+    """Last so many values up to those of each row, after infinities.
+
+    Shape (rows, largest number).
+    """
     width = int(number.max())
     padded = np.concatenate([np.full(width - 1, np.inf), values])
     windows = sliding_window_view(padded, width)[rows[0] : rows[-1] + 1]

@@ -16,7 +16,10 @@ from shared.database.models.science import DERIVED_TABLES
 
 __all__ = ["write_tables"]
 
-_STAGE = "CREATE TEMPORARY TABLE new_{table} ON COMMIT DROP AS SELECT {columns} FROM {table} WITH NO DATA"
+_STAGE = (
+    "CREATE TEMPORARY TABLE new_{table} ON COMMIT DROP AS SELECT {columns} FROM {table} WITH "
+    "NO DATA"
+)
 _MERGE = """
     INSERT INTO {table} ({columns})
     SELECT {of_new} FROM (SELECT DISTINCT ON (id) * FROM new_{table} ORDER BY id, {columns}) AS new
@@ -25,7 +28,8 @@ _MERGE = """
     ON CONFLICT (id) DO UPDATE SET {assignments}
 """
 _PRUNE = """
-    DELETE FROM {table} AS old WHERE NOT EXISTS (SELECT FROM new_{table} AS new WHERE new.id = old.id)
+    DELETE FROM {table} AS old WHERE NOT EXISTS (SELECT FROM new_{table} AS new WHERE
+      new.id = old.id)
 """
 
 
@@ -37,8 +41,8 @@ async def write_tables(session: AsyncSession, tables: Mapping[str, Columns]) -> 
     session
         Session of the transaction that writes the run.
     tables
-        All columns of each table, of shape (n,), by the table's name; NaN becomes null. Of rows with one key, the
-        first by their values is written.
+        All columns of each table, of shape (n,), by the table's name; NaN becomes null. Of rows
+        with one key, the first by their values is written.
 
     Returns
     -------
@@ -56,13 +60,20 @@ async def write_tables(session: AsyncSession, tables: Mapping[str, Columns]) -> 
 
 async def _write(session: AsyncSession, name: str, columns: Columns) -> int:
     kinds = {column.name: column.type for column in DERIVED_TABLES[name].__table__.columns}
-    staged = pa.table({column: _array(columns[column], isinstance(kind, Integer)) for column, kind in kinds.items()})
+    staged = pa.table(
+        {
+            column: _array(columns[column], isinstance(kind, Integer))
+            for column, kind in kinds.items()
+        }
+    )
     terms = {
         "table": name,
         "columns": ", ".join(kinds),
         "of_old": ", ".join(f"old.{column}" for column in kinds),
         "of_new": ", ".join(f"new.{column}" for column in kinds),
-        "assignments": ", ".join(f"{column} = excluded.{column}" for column in kinds if column != "id"),
+        "assignments": ", ".join(
+            f"{column} = excluded.{column}" for column in kinds if column != "id"
+        ),
     }
     await session.execute(text(_STAGE.format(**terms)))
     buffer = io.BytesIO()

@@ -1,4 +1,6 @@
-"""Values of a monitor in the database: only what changed is written, so that each keeps the run that it is from."""
+"""Values of a monitor in the database: only what changed is written, so that each keeps the run
+that it is from.
+"""
 
 import hashlib
 import io
@@ -20,9 +22,19 @@ from shared.database.models.monitoring import MonitorPart
 __all__ = ["write_values"]
 
 _COLUMNS = (
-    "key", "quantity", "file_id", "rootname", "mjd", "segment", "hvlevel", "life_adj", "region", "value", "error",
+    "key",
+    "quantity",
+    "file_id",
+    "rootname",
+    "mjd",
+    "segment",
+    "hvlevel",
+    "life_adj",
+    "region",
+    "value",
+    "error",
     "outlier",
-)  # fmt: skip
+)
 _CHANGING = tuple(name for name in _COLUMNS if name not in ("key", "quantity"))
 
 _FILES = 512
@@ -35,7 +47,10 @@ _TERMS = {
     "new": ", ".join(f"excluded.{name}" for name in _CHANGING),
     "block": f"quantity, coalesce(file_id / {_FILES}, -1)",
 }
-_STAGE = "CREATE TEMPORARY TABLE new_values ON COMMIT DROP AS SELECT {columns} FROM monitor_values WITH NO DATA"
+_STAGE = (
+    "CREATE TEMPORARY TABLE new_values ON COMMIT DROP AS SELECT {columns} FROM "
+    "monitor_values WITH NO DATA"
+)
 _MERGE = """
     INSERT INTO monitor_values AS old (monitor, run_id, {columns})
     SELECT :monitor, :run_id, {columns} FROM new_values
@@ -46,18 +61,24 @@ _PRUNE = """
     DELETE FROM monitor_values AS old WHERE monitor = :monitor
     AND ({block}) IN (SELECT * FROM unnest(CAST(:quantities AS text[]), CAST(:numbers AS bigint[])))
     AND (file_id BETWEEN :first AND :last OR file_id IS NULL)
-    AND NOT EXISTS (SELECT 1 FROM new_values AS new WHERE new.key = old.key AND new.quantity = old.quantity)
+    AND NOT EXISTS (SELECT 1 FROM new_values AS new WHERE new.key = old.key AND
+      new.quantity = old.quantity)
 """
 _COUNT = "SELECT {block}, count(*) FROM monitor_values WHERE monitor = :monitor GROUP BY {block}"
 
 _Block = tuple[str, int]
-"""Values of one quantity from a range of files: its name and the number of the range, -1 for those of no file."""
+"""Values of one quantity from a range of files: its name and the number of the range, -1 for those
+of no file.
+"""
 
 
-async def write_values(session: AsyncSession, monitor: str, run_id: int, values: Sequence[Values]) -> None:
+async def write_values(
+    session: AsyncSession, monitor: str, run_id: int, values: Sequence[Values]
+) -> None:
     """Make these the values of a monitor.
 
-    Only blocks of values that differ from those that the last run left are held against what is there.
+    Only blocks of values that differ from those that the last run left are held against what is
+    there.
 
     Parameters
     ----------
@@ -73,17 +94,29 @@ async def write_values(session: AsyncSession, monitor: str, run_id: int, values:
     blocks = _blocks(values)
     digests = {block: _digest(tables) for block, tables in blocks.items()}
     known = await _known(session, monitor)
-    changed = [block for block in blocks.keys() | known.keys() if digests.get(block) != known.get(block)]
+    changed = [
+        block for block in blocks.keys() | known.keys() if digests.get(block) != known.get(block)
+    ]
     if changed:
-        await _stage(session, b"".join(_rows(block[0], table) for block in changed for table in blocks.get(block, ())))
+        await _stage(
+            session,
+            b"".join(
+                _rows(block[0], table) for block in changed for table in blocks.get(block, ())
+            ),
+        )
         await session.execute(text(_MERGE.format(**_TERMS)), {"monitor": monitor, "run_id": run_id})
         quantities, numbers = (list(column) for column in zip(*changed, strict=True))
         # The blocks say it all; the span of their files is what an index serves.
         span = {"first": min(numbers) * _FILES, "last": (max(numbers) + 1) * _FILES - 1}
         gone = {"monitor": monitor, "quantities": quantities, "numbers": numbers} | span
         await session.execute(text(_PRUNE.format(**_TERMS)), gone)
-    new = {block: None if known.get(block) == digest else NewPart(digest) for block, digest in digests.items()}
-    await write_parts(session, _owner(monitor), {f"{name} {number}": part for (name, number), part in new.items()})
+    new = {
+        block: None if known.get(block) == digest else NewPart(digest)
+        for block, digest in digests.items()
+    }
+    await write_parts(
+        session, _owner(monitor), {f"{name} {number}": part for (name, number), part in new.items()}
+    )
 
 
 def _owner(monitor: str) -> str:
@@ -101,14 +134,21 @@ def _digest(tables: Sequence[pa.Table]) -> str:
 
 
 async def _known(session: AsyncSession, monitor: str) -> dict[_Block, str]:
-    """Digests of the blocks that are there as the last run left them; nothing for others that are there."""
-    query = select(MonitorPart.key, MonitorPart.inputs).where(MonitorPart.monitor == _owner(monitor))
+    """Digests of the blocks that are there as the last run left them.
+
+    Nothing for others that are there.
+    """
+    query = select(MonitorPart.key, MonitorPart.inputs).where(
+        MonitorPart.monitor == _owner(monitor)
+    )
     left = {key: digest for key, digest in await session.execute(query)}  # noqa: C416 - rows, not pairs
     rows = await session.execute(text(_COUNT.format(**_TERMS)), {"monitor": monitor})
     counts = {(str(name), int(number)): int(count) for name, number, count in rows}
     # Values go with the file that they are from.
     return {
-        block: digest if (digest := left.get("{} {}".format(*block), "")).startswith(f"{count} ") else ""
+        block: digest
+        if (digest := left.get("{} {}".format(*block), "")).startswith(f"{count} ")
+        else ""
         for block, count in counts.items()
     }
 
@@ -118,7 +158,9 @@ async def _stage(session: AsyncSession, rows: bytes) -> None:
     await session.execute(text(_STAGE.format(**_TERMS)))
     connection = await (await session.connection()).get_raw_connection()
     driver: Any = connection.driver_connection
-    await driver.copy_to_table("new_values", source=io.BytesIO(rows), columns=list(_COLUMNS), format="csv")
+    await driver.copy_to_table(
+        "new_values", source=io.BytesIO(rows), columns=list(_COLUMNS), format="csv"
+    )
     await session.execute(text("ANALYZE new_values"))
 
 
@@ -132,8 +174,12 @@ def _blocks(values: Sequence[Values]) -> dict[_Block, list[pa.Table]]:
     found: dict[_Block, list[pa.Table]] = {}
     for quantity, tables in groups.items():
         table = _single(tables)
-        numbers, first, lengths = np.unique(_files_of(table) // _FILES, return_index=True, return_counts=True)
-        for number, begin, length in zip(numbers.tolist(), first.tolist(), lengths.tolist(), strict=True):
+        numbers, first, lengths = np.unique(
+            _files_of(table) // _FILES, return_index=True, return_counts=True
+        )
+        for number, begin, length in zip(
+            numbers.tolist(), first.tolist(), lengths.tolist(), strict=True
+        ):
             found[quantity, number] = [table.slice(begin, length)]
     return found
 
@@ -145,7 +191,9 @@ def _files_of(table: pa.Table) -> np.ndarray:
 
 
 def _single(tables: Sequence[pa.Table]) -> pa.Table:
-    """Rows of tables in order of their files, of which none has the key of another: the last one of each key."""
+    """Rows of tables in order of their files, of which none has the key of another: the last one of
+    each key.
+    """
     table = tables[0]
     if len(tables) > 1:
         table = pa.concat_tables(tables).combine_chunks()
@@ -168,7 +216,9 @@ def _table(group: Values, chosen: np.ndarray) -> pa.Table:
         **{name: _numbers(getattr(group, name)[chosen]) for name in ("value", "error")},
         "file_id": _integers(group.file_id[chosen], 63),
         **{name: _integers(getattr(group, name)[chosen], 31) for name in ("hvlevel", "life_adj")},
-        **{name: _texts(getattr(group, name)[chosen]) for name in ("rootname", "segment", "region")},
+        **{
+            name: _texts(getattr(group, name)[chosen]) for name in ("rootname", "segment", "region")
+        },
     }
     return pa.table(columns)
 
@@ -178,10 +228,15 @@ def _rows(quantity: str, table: pa.Table) -> bytes:
     # What is of no exposure is told apart by its time.
     parts = [
         pc.coalesce(table["rootname"], pa.array(map(str, table["mjd"].to_pylist()), pa.string())),
-        *(pc.fill_null(table[name].cast(pa.string()), "") for name in ("segment", "region", "hvlevel")),
+        *(
+            pc.fill_null(table[name].cast(pa.string()), "")
+            for name in ("segment", "region", "hvlevel")
+        ),
     ]
     key = pc.binary_join_element_wise(*parts, "|")
-    whole = table.append_column("key", key).append_column("quantity", pa.repeat(quantity, len(table)))
+    whole = table.append_column("key", key).append_column(
+        "quantity", pa.repeat(quantity, len(table))
+    )
     rows = io.BytesIO()
     csv.write_csv(whole.select(list(_COLUMNS)), rows, csv.WriteOptions(include_header=False))
     return rows.getvalue()

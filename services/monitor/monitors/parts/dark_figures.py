@@ -35,7 +35,8 @@ def rate_figure(
     *,
     temperature: bool = False,
 ) -> Figure:
-    """Figure of rate against date, with the solar flux below: a column for each segment, a row for each region.
+    """Figure of rate against date, with the solar flux below: a column for each segment, a row for
+    each region.
 
     Parameters
     ----------
@@ -58,17 +59,34 @@ def rate_figure(
             layers = scatter(group.segment, _points(group, group.values.mjd, coloured=False))
             layers += _expected_line(group, expected[group.segment]) if region == regions[0] else []
             panels.append(
-                Panel("Date", _RATE, [*layers, *marks], title=group.name, x_is_time=True, y_range=_rate_range(row))
+                Panel(
+                    "Date",
+                    _RATE,
+                    [*layers, *marks],
+                    title=group.name,
+                    x_is_time=True,
+                    y_range=_rate_range(row),
+                )
             )
     if temperature:
-        layers = [layer for group in rates if group.region == regions[0] for layer in _temperatures(group)]
-        panels.append(Panel("Date", "Temperature (deg C)", layers, title="temperature", x_is_time=True))
+        layers = [
+            layer for group in rates if group.region == regions[0] for layer in _temperatures(group)
+        ]
+        panels.append(
+            Panel("Date", "Temperature (deg C)", layers, title="temperature", x_is_time=True)
+        )
     columns = len({group.segment for group in rates})
-    panels += [Panel("Date", _FLUX, _fluxes(mjd), title="solar radio flux", x_is_time=True) for _ in range(columns)]
+    panels += [
+        Panel("Date", _FLUX, _fluxes(mjd), title="solar radio flux", x_is_time=True)
+        for _ in range(columns)
+    ]
     caption = (
-        "Each point is one dark exposure outside the South Atlantic Anomaly, with its Poisson error; crosses are "
-        "outliers. Dashed: the expected rate, where one was published for the time. Dotted: moves to new lifetime "
-        "positions and other events. Below: the Sun's flux at 10.7 cm, means of months and of four of them."
+        "Each point is one dark exposure outside the South Atlantic Anomaly, with its Poisson "
+        "error; crosses are "
+        "outliers. Dashed: the expected rate, where one was published for the time. Dotted: moves "
+        "to new lifetime "
+        "positions and other events. Below: the Sun's flux at 10.7 cm, means of months and of four "
+        "of them."
     )
     return Figure("rate", "Dark rate against date", caption, panels, columns, share_x=True)
 
@@ -98,7 +116,11 @@ def _expected_line(group: DarkRates, expected: Sequence[Dated]) -> list[Layer]:
     if not np.isfinite(rate).any():
         return []
     x = np.column_stack([dates[:-1], dates[1:]])[held].ravel()
-    return [Line(f"{group.segment} expected", numbers(x, None), numbers(np.repeat(rate, 2)), dashed=True)]
+    return [
+        Line(
+            f"{group.segment} expected", numbers(x, None), numbers(np.repeat(rate, 2)), dashed=True
+        )
+    ]
 
 
 def _temperatures(group: DarkRates) -> list[Layer]:
@@ -112,14 +134,17 @@ def _fluxes(mjd: np.ndarray) -> list[Layer]:
     near = (months > mjd.min() - _MONTH_DAYS) & (months < mjd.max() + _MONTH_DAYS)
     if not near.any():
         return []
-    smooth = Line("mean of 4 months", numbers(months[near], None), numbers(smoothed_flux(months[near])))
+    smooth = Line(
+        "mean of 4 months", numbers(months[near], None), numbers(smoothed_flux(months[near]))
+    )
     return [*scatter("mean of a month", PointColumns(months[near], flux[near])), smooth]
 
 
 def temperature_figure(rates: Sequence[DarkRates]) -> Figure:
     """Figure of rate against temperature, coloured by date, with the exponential of each year."""
     caption = (
-        "One point an exposure, coloured by its date: a trend along one colour is one with temperature. Lines: "
+        "One point an exposure, coloured by its date: a trend along one colour is one with "
+        "temperature. Lines: "
         "exponentials fitted to the darks of each year."
     )
     panels = _against("Temperature (deg C)", rates, lambda group: group.temperature)
@@ -147,14 +172,17 @@ def conditions_figure(rates: Sequence[DarkRates]) -> Figure:
         *_against(_FLUX, rates, lambda group: smoothed_flux(group.values.mjd)),
     ]
     caption = (
-        "One point an exposure, coloured by its date: a trend along one colour is one with temperature or voltage. The "
+        "One point an exposure, coloured by its date: a trend along one colour is one with "
+        "temperature or voltage. The "
         "Sun's flux at 10.7 cm is a mean of four months; the rate of quiet years is on its left."
     )
     title = "Dark rate against temperature, voltage and solar flux"
     return Figure("temperature", title, caption, panels, columns=max(1, min(2, len(rates))))
 
 
-def _against(label: str, rates: Sequence[DarkRates], abscissa: Callable[[DarkRates], np.ndarray]) -> list[Panel]:
+def _against(
+    label: str, rates: Sequence[DarkRates], abscissa: Callable[[DarkRates], np.ndarray]
+) -> list[Panel]:
     panels = []
     for group in rates:
         x = abscissa(group)

@@ -22,7 +22,8 @@ _RATE, _FRACTION = "Dark rate (counts / s / pix)", "Fraction of the 25-s bins"
 
 
 def histogram_figure(columns: Columns) -> Figure:
-    """Figure of the distribution of the 25-s rates of each segment: linear, logarithmic, and by calendar year.
+    """Figure of the distribution of the 25-s rates of each segment: linear, logarithmic, and by
+    calendar year.
 
     Parameters
     ----------
@@ -43,21 +44,32 @@ def histogram_figure(columns: Columns) -> Figure:
             _line(f"last {_MONTHS} months", cells[newest], counts[newest], width),
         ]
         panels += [
-            Panel(_RATE, _FRACTION, [*layers, *fine.marks(named=not log)], segment, y_log=log, x_range=shown)
+            Panel(
+                _RATE,
+                _FRACTION,
+                [*layers, *fine.marks(named=not log)],
+                segment,
+                y_log=log,
+                x_range=shown,
+            )
             for log in (False, True)
         ]
         by_year = _by_year(np.floor(months / 12.0), cells, counts, width)
         years.append(Panel(_RATE, "Year", [by_year], f"{segment}, by year", x_range=shown))
     caption = (
-        "Distribution of the rates of 25 s outside the South Atlantic Anomaly, up to that of 99.5 per cent of them. "
-        "Lines mark mean and median, the median with 2 and 3 standard deviations, 95 and 99 per cent. At the end, the "
+        "Distribution of the rates of 25 s outside the South Atlantic Anomaly, up to that of 99.5 "
+        "per cent of them. "
+        "Lines mark mean and median, the median with 2 and 3 standard deviations, 95 and 99 per "
+        "cent. At the end, the "
         "fractions of each calendar year."
     )
     return Figure("histogram", "How often which dark rate", caption, [*panels, *years], columns=2)
 
 
 class _Distribution:
-    """How many bins have which rate: ``rate`` (counts / (s pix), middles) ascending, and ``share`` (fractions)."""
+    """How many bins have which rate: ``rate`` (counts / (s pix), middles) ascending, and ``share``
+    (fractions).
+    """
 
     def __init__(self, steps: np.ndarray, counts: np.ndarray) -> None:
         unique, place = np.unique(steps, return_inverse=True)
@@ -74,7 +86,12 @@ class _Distribution:
         mean = float(self.rate @ self.share)
         sigma = float(np.sqrt((self.rate - mean) ** 2 @ self.share))
         median = self.quantile(0.5)
-        places = {"mean": mean, "median": median, "2σ": median + 2 * sigma, "3σ": median + 3 * sigma}
+        places = {
+            "mean": mean,
+            "median": median,
+            "2σ": median + 2 * sigma,
+            "3σ": median + 3 * sigma,
+        }
         places |= {"95 %": self.quantile(0.95), "99 %": self.quantile(0.99)}
         return [Mark(text if named else "", x=place) for text, place in places.items()]
 
@@ -82,7 +99,10 @@ class _Distribution:
 def _line(label: str, cells: np.ndarray, counts: np.ndarray, width: float) -> Line:
     """Fractions by rate, as steps from the lower edge of each cell on."""
     shown = cells <= _CELLS
-    shares = np.bincount(cells[shown].astype(int), weights=counts[shown], minlength=_CELLS + 1) / counts.sum()
+    shares = (
+        np.bincount(cells[shown].astype(int), weights=counts[shown], minlength=_CELLS + 1)
+        / counts.sum()
+    )
     return Line(label, numbers(np.arange(_CELLS + 1) * width), numbers(shares), steps=True)
 
 

@@ -22,7 +22,9 @@ __all__ = [
 ]
 
 LOWEST, HIGHEST = 2, 23
-"""Pulse heights that count: those that CalCOS keeps (PHATAB LLT and ULT), since it is what it keeps that is flagged."""
+"""Pulse heights that count: those that CalCOS keeps (PHATAB LLT and ULT), since it is what it keeps
+that is flagged.
+"""
 
 _HEIGHTS = 32
 
@@ -32,7 +34,8 @@ _HALF_WIDTH, _HALF_HEIGHT = 40, 10
 """Half sizes, in superpixels, of the box that the expectation is the mean of: 648 by 42 pixels."""
 
 _OUTSTANDING = 6.0
-"""Superpixels that many sigma above the mean of the detector are left out of the means of others."""
+"""Superpixels that many sigma above the mean of the detector are left out of the means of others.
+"""
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,11 @@ class Cells:
 def _inside(box: Box) -> Cells:
     """Superpixels of which every pixel is inside."""
     return Cells(
-        int(-(-(box.x0 + 0.5) // X_BINNING)), int((box.x1 + 0.5) // X_BINNING),
-        int(-(-(box.y0 + 0.5) // Y_BINNING)), int((box.y1 + 0.5) // Y_BINNING),
-    )  # fmt: skip
+        int(-(-(box.x0 + 0.5) // X_BINNING)),
+        int((box.x1 + 0.5) // X_BINNING),
+        int(-(-(box.y0 + 0.5) // Y_BINNING)),
+        int((box.y1 + 0.5) // Y_BINNING),
+    )
 
 
 def whole_cells(detector: str) -> Cells:
@@ -64,7 +69,9 @@ def whole_cells(detector: str) -> Cells:
 
 
 def inner_cells(detector: str) -> Cells:
-    """Superpixels that lie in the inner region of a segment, or on the NUV detector: those of a superdark."""
+    """Superpixels that lie in the inner region of a segment, or on the NUV detector: those of a
+    superdark.
+    """
     return _inside(_NUV if detector == "NUV" else DARK_REGIONS[detector]["inner"])
 
 
@@ -79,8 +86,8 @@ class DarkMap:
     exposure
         Good time, s.
     cells
-        Numbers of the cells that have counts, ascending, shape (n,): (y * 2048 + x) * 32 + pulse height, where x and y
-        are of superpixels.
+        Numbers of the cells that have counts, ascending, shape (n,): (y * 2048 + x) * 32 + pulse
+        height, where x and y are of superpixels.
     counts
         Their counts, shape (n,).
     """
@@ -93,13 +100,18 @@ class DarkMap:
     counts: np.ndarray
 
     @classmethod
-    def unpacked(cls, detector: str, mjd: float, exposure: float, hvlevel: float, content: str) -> "DarkMap":
+    def unpacked(
+        cls, detector: str, mjd: float, exposure: float, hvlevel: float, content: str
+    ) -> "DarkMap":
         """Make one of what the database has; its content in hexadecimal digits."""
         return cls(detector, mjd, exposure, hvlevel, *unpack_counts(bytes.fromhex(content)))
 
     @cached_property
     def kept(self) -> tuple[np.ndarray, np.ndarray]:
-        """Superpixels and counts of the pulse heights that CalCOS keeps, of the NUV detector all; shape (m,)."""
+        """Superpixels and counts of the pulse heights that CalCOS keeps, of the NUV detector all.
+
+        Shape (m,).
+        """
         pixels, heights = np.divmod(self.cells, _HEIGHTS)
         kept = (heights >= LOWEST) & (heights <= HIGHEST) | (self.detector == "NUV")
         return pixels[kept], self.counts[kept]
@@ -116,14 +128,20 @@ class DarkMap:
 
 
 def stacked(maps: Sequence[DarkMap], area: Cells) -> np.ndarray:
-    """Sum the counts of `DarkMap.kept` in each superpixel of an area over exposures; shape (y, x)."""
+    """Sum the counts of `DarkMap.kept` in each superpixel of an area over exposures.
+
+    Shape (y, x).
+    """
     pixels, counts = (np.concatenate([one.kept[part] for one in maps]) for part in (0, 1))
     total = np.bincount(pixels, weights=counts, minlength=GAIN_SHAPE[0] * GAIN_SHAPE[1])
     return total.reshape(GAIN_SHAPE)[area.y0 : area.y1, area.x0 : area.x1]
 
 
 def sliced(maps: Sequence[DarkMap], area: Cells) -> np.ndarray:
-    """Sum the counts of each pulse height in each superpixel of an area over exposures; shape (32, y, x), uint32."""
+    """Sum the counts of each pulse height in each superpixel of an area over exposures.
+
+    Shape (32, y, x), uint32.
+    """
     shape = (area.y1 - area.y0, area.x1 - area.x0)
     total = np.zeros(area.size * _HEIGHTS, dtype=np.uint32)
     for one in maps:
@@ -137,7 +155,8 @@ def sliced(maps: Sequence[DarkMap], area: Cells) -> np.ndarray:
 
 
 def expected_counts(stack: np.ndarray, usable: np.ndarray | None = None) -> np.ndarray:
-    """Average the surroundings of each superpixel, without what stands out: the counts that one expects there.
+    """Average the surroundings of each superpixel, without what stands out: the counts that one
+    expects there.
 
     Parameters
     ----------
@@ -152,7 +171,9 @@ def expected_counts(stack: np.ndarray, usable: np.ndarray | None = None) -> np.n
     mean = float(stack[usual].mean()) if usual.any() else 0.0
     usual &= stack <= mean + _OUTSTANDING * np.sqrt(mean) + 3.0
     around = _box_sums(usual.astype(np.float64))
-    found: np.ndarray = np.where(around > 0, _box_sums(np.where(usual, stack, 0.0)) / np.maximum(around, 1.0), mean)
+    found: np.ndarray = np.where(
+        around > 0, _box_sums(np.where(usual, stack, 0.0)) / np.maximum(around, 1.0), mean
+    )
     return found
 
 

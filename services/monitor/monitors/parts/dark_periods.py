@@ -1,4 +1,6 @@
-"""Inputs of the superdark monitor: which periods of darks changed, and the counts of those that must be looked at."""
+"""Inputs of the superdark monitor: which periods of darks changed, and the counts of those that
+must be looked at.
+"""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +8,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import CTE, Double, Integer, ScalarSelect, String, and_, cast, exists, func, literal, or_, select
+from sqlalchemy import (
+    CTE,
+    Double,
+    Integer,
+    ScalarSelect,
+    String,
+    and_,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from services.monitor.monitors.framework.monitor import Columns, RowQuery
@@ -31,7 +46,9 @@ __all__ = [
 ]
 
 MOST_INTERVALS = 8
-"""Intervals that one run computes anew at most, the oldest first: two years of darks, 200 MB of memory."""
+"""Intervals that one run computes anew at most, the oldest first: two years of darks, 200 MB of
+memory.
+"""
 
 _PERIODS = int(INTERVAL_DAYS / PERIOD_DAYS)
 """Periods of an interval."""
@@ -43,9 +60,11 @@ _PERIOD = cast(func.floor(DarkCounts.mjd / PERIOD_DAYS), Integer)
 
 
 def periods_query(monitor: str, version: int) -> RowQuery:
-    """Query for the periods of each detector: digest of their inputs, and that which the monitor knows (null if none).
+    """Query for the periods of each detector: digest of their inputs, and that which the monitor
+    knows (null if none).
 
-    Inputs are the darks of a period, and the superpixels that had sagged before the end of its interval.
+    Inputs are the darks of a period, and the superpixels that had sagged before the end of its
+    interval.
 
     Parameters
     ----------
@@ -80,20 +99,28 @@ def periods_query(monitor: str, version: int) -> RowQuery:
 
 
 def _sagged_by(darks: CTE) -> ScalarSelect[Any]:
-    """Digest of the superpixels of a segment that had sagged before the end of a period's interval."""
+    """Digest of the superpixels of a segment that had sagged before the end of a period's
+    interval.
+    """
     pixel = func.concat(FlaggedPixel.dethv, " ", FlaggedPixel.x, " ", FlaggedPixel.y, type_=String)
     interval = func.floor(FlaggedPixel.mjd / INTERVAL_DAYS)
-    # The sum does not depend on the order, so that nothing is sorted; few intervals are summed for each period.
+    # The sum does not depend on the order, so that nothing is sorted; few intervals are summed for
+    # each period.
     sagged = (
         select(
-            FlaggedPixel.segment, interval.label("interval"), func.sum(func.hashtextextended(pixel, 0)).label("pixels")
+            FlaggedPixel.segment,
+            interval.label("interval"),
+            func.sum(func.hashtextextended(pixel, 0)).label("pixels"),
         )
         .group_by(FlaggedPixel.segment, interval)
         .cte("sagged")
     )
     return (
         select(func.sum(sagged.c.pixels))
-        .where(sagged.c.segment == darks.c.detector, sagged.c.interval <= func.floor(darks.c.period / _PERIODS))
+        .where(
+            sagged.c.segment == darks.c.detector,
+            sagged.c.interval <= func.floor(darks.c.period / _PERIODS),
+        )
         .scalar_subquery()
     )
 
@@ -117,7 +144,8 @@ def darks_query() -> RowQuery:
 def maps_query(monitor: str, version: int) -> RowQuery:
     """Query for the maps of the darks that a run needs.
 
-    They are those of the intervals that it computes anew, of the periods around theirs, and of the newest interval.
+    They are those of the intervals that it computes anew, of the periods around theirs, and of the
+    newest interval.
 
     Parameters
     ----------
@@ -131,7 +159,13 @@ def maps_query(monitor: str, version: int) -> RowQuery:
         .where(all_periods.c.inputs.is_distinct_from(all_periods.c.known))
         .cte("changed")
     )
-    oldest = select(changed.c.interval).distinct().order_by(changed.c.interval).limit(MOST_INTERVALS).cte("oldest")
+    oldest = (
+        select(changed.c.interval)
+        .distinct()
+        .order_by(changed.c.interval)
+        .limit(MOST_INTERVALS)
+        .cte("oldest")
+    )
     newest = select(func.max(interval)).select_from(all_periods).scalar_subquery()
     mine = func.floor(DarkCounts.mjd / INTERVAL_DAYS)
     needed = exists().where(
@@ -203,14 +237,22 @@ class Periods:
         names = ("detector", "period", "inputs", "known")
         rows = [
             (detector, int(period), inputs, known)
-            for detector, period, inputs, known in zip(*(columns[name].tolist() for name in names), strict=True)
+            for detector, period, inputs, known in zip(
+                *(columns[name].tolist() for name in names), strict=True
+            )
         ]
-        changed = {(detector, period) for detector, period, inputs, known in rows if inputs != known}
+        changed = {
+            (detector, period) for detector, period, inputs, known in rows if inputs != known
+        }
         turns = sorted({period // _PERIODS for _, period in changed})
         changed_now = {one for one in changed if one[1] // _PERIODS in turns[:MOST_INTERVALS]}
-        known_rows = {(detector, period) for detector, period, _, known in rows if known is not None}
+        known_rows = {
+            (detector, period) for detector, period, _, known in rows if known is not None
+        }
         beside = {
-            (detector, period + step) for detector, period in changed_now for step in range(-_REACH, _REACH + 1)
+            (detector, period + step)
+            for detector, period in changed_now
+            for step in range(-_REACH, _REACH + 1)
         } & known_rows
         return cls(
             {(detector, period): inputs for detector, period, inputs, _ in rows},

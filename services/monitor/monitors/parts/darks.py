@@ -33,28 +33,37 @@ __all__ = [
 ]
 
 SAA_LATITUDE, SAA_LONGITUDE = 10.0, 260.0
-"""Bins are free of the SAA north of this latitude or west of this longitude, deg (the cut of STScI's dark monitor)."""
+"""Bins are free of the SAA north of this latitude or west of this longitude, deg (the cut of
+STScI's dark monitor).
+"""
 
 SAA_EDGE_KM = 500.0
-"""They are not within this distance of its contour either, which the cut leaves in to its East: there the anomaly's
-edge makes up to twice the rate (3,990 measurements of 2009 to 2017: 2.1 within 300 km against 1.1 to 1.4 beyond)."""
+"""They are not within this distance of its contour either, which the cut leaves in to its East:
+there the anomaly's edge makes up to twice the rate (3,990 measurements of 2009 to 2017: 2.1 within
+300 km against 1.1 to 1.4 beyond)."""
 
 OUTLIER_WINDOW = 25
-"""Exposures that the line of median slope is laid through which outliers are above: a median of those before one would
-lag behind the solar cycle, and behind the growth of the NUV rate, wherever darks are rare."""
+"""Exposures that the line of median slope is laid through which outliers are above: a median of
+those before one would lag behind the solar cycle, and behind the growth of the NUV rate, wherever
+darks are rare."""
 
 OUTLIER = Rule(
-    "outlier", Severity.WARN,
-    f"rate above the line through the {OUTLIER_WINDOW} darks about it at the same voltage by more than {{:.0f}} sigma",
+    "outlier",
+    Severity.WARN,
+    f"rate above the line through the {OUTLIER_WINDOW} darks about it at the same voltage by more "
+    f"than {{:.0f}} sigma",
     always(5.0, "inference from the guide lines of the original dark monitor"),
-)  # fmt: skip
+)
 
 _HIGHEST_RATE = 1.0
-"""No rate is higher, counts / (s pix): the NUV detector of a million pixels is switched off at 770,000 counts / s (COS
-Instrument Handbook, table 10.1), and a segment at 60,000."""
+"""No rate is higher, counts / (s pix): the NUV detector of a million pixels is switched off at
+770,000 counts / s (COS Instrument Handbook, table 10.1), and a segment at 60,000."""
 
 _LEAST = 10
-"""Darks of a region without which nothing is an outlier; those of a voltage with fewer are compared with all others."""
+"""Darks of a region without which nothing is an outlier.
+
+Those of a voltage with fewer are compared with all others.
+"""
 
 HISTOGRAM_STEP = 5e-8
 """Width of the bins of the rates' histogram, counts / (s pix)."""
@@ -66,14 +75,18 @@ def is_rate() -> ColumnElement[bool]:
 
 
 def free_of_saa() -> ColumnElement[bool]:
-    """Condition that a bin is far from the South Atlantic Anomaly, or that its position is unknown."""
+    """Condition that a bin is far from the South Atlantic Anomaly, or that its position is
+    unknown.
+    """
     apart = or_(Dark.saa_distance.is_(None), Dark.saa_distance > SAA_EDGE_KM)
     west = or_(Dark.latitude > SAA_LATITUDE, Dark.longitude < SAA_LONGITUDE)
     return or_(Dark.latitude.is_(None), and_(west, apart))
 
 
 def is_free_of_saa(latitude: np.ndarray, longitude: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """Which bins fulfil `free_of_saa`, boolean of shape (n,): by HST's position (deg) and distance to the SAA (km)."""
+    """Which bins fulfil `free_of_saa`, boolean of shape (n,): by HST's position (deg) and distance
+    to the SAA (km).
+    """
     apart = np.isnan(distance) | (distance > SAA_EDGE_KM)
     west = (latitude > SAA_LATITUDE) | (longitude < SAA_LONGITUDE)
     found: np.ndarray = np.isnan(latitude) | (west & apart)
@@ -85,7 +98,8 @@ RANGES = file_ranges({"darks", "headers"})
 
 
 def darks_by_files(detectors: Sequence[str], regions: Sequence[str]) -> dict[str, PartedInput]:
-    """Rates of exposures (``rates``), and how many 25-s bins of some regions had which rate (``histogram``).
+    """Rates of exposures (``rates``), and how many 25-s bins of some regions had which rate
+    (``histogram``).
 
     Their rows are parted by the input ``ranges``, which is `RANGES`.
 
@@ -129,7 +143,9 @@ def _rates_query(detectors: Sequence[str]) -> RowQuery:
 
 
 def _histogram_query(detectors: Sequence[str], regions: Sequence[str]) -> RowQuery:
-    """Query for how many 25-s bins outside the SAA had which rate, by segment and month (12 times the date)."""
+    """Query for how many 25-s bins outside the SAA had which rate, by segment and month (12 times
+    the date).
+    """
     step = func.floor(Dark.dark / HISTOGRAM_STEP, type_=Double)
     month = func.floor(Dark.date * 12.0, type_=Double)
     return (
@@ -141,7 +157,12 @@ def _histogram_query(detectors: Sequence[str], regions: Sequence[str]) -> RowQue
         )
         .join(File, File.id == Dark.file_id)
         .where(
-            File.shown, believed(Dark), is_rate(), Dark.detector.in_(detectors), Dark.region.in_(regions), free_of_saa()
+            File.shown,
+            believed(Dark),
+            is_rate(),
+            Dark.detector.in_(detectors),
+            Dark.region.in_(regions),
+            free_of_saa(),
         )
         .group_by(Dark.detector, month, step)
         .order_by(Dark.detector, month, step)
@@ -195,7 +216,11 @@ def rates_of(columns: Columns) -> list[DarkRates]:
     (segments, segment), (regions, region) = (
         np.unique(columns[name].astype(str), return_inverse=True) for name in ("segment", "region")
     )
-    groups = ((segment == one) & (region == other) for one in range(len(segments)) for other in range(len(regions)))
+    groups = (
+        (segment == one) & (region == other)
+        for one in range(len(segments))
+        for other in range(len(regions))
+    )
     return [_rates(take(columns, mine)) for mine in groups if mine.any()]
 
 
@@ -203,17 +228,34 @@ def _rates(columns: Columns) -> DarkRates:
     """Rates of one segment and region."""
     limit = _limits_by_level(columns["mjd"], columns["rate"], columns["error"], columns["hvlevel"])
     values = Values(
-        "dark_rate", columns["mjd"], columns["rate"], columns["error"], columns["rootname"], columns["segment"],
-        columns["region"], columns["hvlevel"], columns["life_adj"], columns["file_id"], columns["rate"] > limit,
-    )  # fmt: skip
+        "dark_rate",
+        columns["mjd"],
+        columns["rate"],
+        columns["error"],
+        columns["rootname"],
+        columns["segment"],
+        columns["region"],
+        columns["hvlevel"],
+        columns["life_adj"],
+        columns["file_id"],
+        columns["rate"] > limit,
+    )
     segment, region = (str(columns[name][0]) for name in ("segment", "region"))
     npix = float(columns["npix"][0])
-    return DarkRates(segment, region, values, limit, columns["temperature"], npix, columns["proposid"])
+    return DarkRates(
+        segment, region, values, limit, columns["temperature"], npix, columns["proposid"]
+    )
 
 
-def _limits_by_level(mjd: np.ndarray, rate: np.ndarray, error: np.ndarray, hvlevel: np.ndarray) -> np.ndarray:
-    """Rates above which one lies above those about it at the same voltage, which alters the rate."""
-    _, place, counts = np.unique(np.nan_to_num(hvlevel, nan=-1.0), return_inverse=True, return_counts=True)
+def _limits_by_level(
+    mjd: np.ndarray, rate: np.ndarray, error: np.ndarray, hvlevel: np.ndarray
+) -> np.ndarray:
+    """Rates above which one lies above those about it at the same voltage, which alters the
+    rate.
+    """
+    _, place, counts = np.unique(
+        np.nan_to_num(hvlevel, nan=-1.0), return_inverse=True, return_counts=True
+    )
     enough = counts >= _LEAST
     found = np.full(len(rate), np.inf) if enough.all() else _limits(mjd, rate, error)
     for level in np.flatnonzero(enough).tolist():
@@ -235,14 +277,19 @@ def _limits(mjd: np.ndarray, rate: np.ndarray, error: np.ndarray) -> np.ndarray:
 
 
 def _rate_and_error(columns: Columns) -> tuple[np.ndarray, np.ndarray]:
-    """Divide counts by area and time; of measurements without counts, take their mean and its error."""
+    """Divide counts by area and time.
+
+    Of measurements without counts, take their mean and its error.
+    """
     with np.errstate(invalid="ignore", divide="ignore"):
         area = columns["npix"] * columns["exposure"]
         # One count stands for the error of none.
         poisson = np.sqrt(np.maximum(columns["counts"], 1.0)) / area
         counted = columns["exposure"] > 0
         rate = np.where(
-            counted, columns["counts"] / area, np.where(np.isnan(columns["counts"]), columns["mean"], np.nan)
+            counted,
+            columns["counts"] / area,
+            np.where(np.isnan(columns["counts"]), columns["mean"], np.nan),
         )
         return rate, np.where(counted, poisson, columns["scatter"] / np.sqrt(columns["bins"]))
 
@@ -250,7 +297,9 @@ def _rate_and_error(columns: Columns) -> tuple[np.ndarray, np.ndarray]:
 def statistics_of(rates: Sequence[DarkRates]) -> dict[str, Any]:
     """Statistics by segment and region; the configuration is the high voltage."""
     return {
-        group.name: summarise(group.values.mjd, group.values.value, voltage_changed(vars(group.values)))
+        group.name: summarise(
+            group.values.mjd, group.values.value, voltage_changed(vars(group.values))
+        )
         for group in rates
     }
 
@@ -263,5 +312,7 @@ def statistics_by_level(rates: Sequence[DarkRates]) -> dict[str, Any]:
         levels = np.unique(values.hvlevel[np.isfinite(values.hvlevel)]).tolist()
         for level in levels if len(levels) > 1 else ():
             mine = values.hvlevel == level
-            found[f"{group.name} HV {level:.0f}"] = summarise(values.mjd[mine], values.value[mine], None)
+            found[f"{group.name} HV {level:.0f}"] = summarise(
+                values.mjd[mine], values.value[mine], None
+            )
     return found

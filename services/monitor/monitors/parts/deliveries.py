@@ -1,4 +1,6 @@
-"""What the reference files that monitors make have in common: their primary header, its checks, and deliverability."""
+"""What the reference files that monitors make have in common: their primary header, its checks, and
+deliverability.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,7 +19,9 @@ _VERSION = "2.0"
 
 _USEAFTER = "%b %d %Y %H:%M:%S"
 _FIRST_USE = 54962.0
-"""MJD of 2009-05-11, the USEAFTER of tables that hold for the whole mission (legacy ``cci/gsag.py``)."""
+"""MJD of 2009-05-11, the USEAFTER of tables that hold for the whole mission (legacy
+``cci/gsag.py``).
+"""
 
 _DESCRIPTION_LENGTH = 67
 """Characters that a DESCRIP is filled up to with hyphens (legacy ``cci/gsag.py``)."""
@@ -44,10 +48,16 @@ def primary_hdu(
     first, last = (Time(mjd, format="mjd").to_datetime(timezone=UTC) for mjd in (oldest, newest))
     hdu = fits.PrimaryHDU()
     hdu.header.update(
-        TELESCOP="HST", INSTRUME="COS", DETECTOR=detector, COSCOORD="USER", FILETYPE=FILETYPES[keyword],
-        VCALCOS=_VERSION, USEAFTER=first.strftime(_USEAFTER), PEDIGREE=f"INFLIGHT {first:%d/%m/%Y} {last:%d/%m/%Y}",
+        TELESCOP="HST",
+        INSTRUME="COS",
+        DETECTOR=detector,
+        COSCOORD="USER",
+        FILETYPE=FILETYPES[keyword],
+        VCALCOS=_VERSION,
+        USEAFTER=first.strftime(_USEAFTER),
+        PEDIGREE=f"INFLIGHT {first:%d/%m/%Y} {last:%d/%m/%Y}",
         DESCRIP=description.ljust(_DESCRIPTION_LENGTH, "-"),
-    )  # fmt: skip
+    )
     return hdu
 
 
@@ -93,19 +103,23 @@ def _is_pedigree(text: str) -> bool:
 
 
 def reaches_beyond(data: Any, width: int, height: int) -> bool:
-    """Whether a rectangle (LX, LY, DX, DY) of a table reaches beyond a detector of so many pixels."""
+    """Whether a rectangle (LX, LY, DX, DY) of a table reaches beyond a detector of so many
+    pixels.
+    """
     right, top = data["LX"] + data["DX"], data["LY"] + data["DY"]
     lowest = np.minimum(np.minimum(data["LX"], data["LY"]), np.minimum(data["DX"], data["DY"]))
     return bool((lowest < 0).any() or (right > width).any() or (top > height).any())
 
 
 def is_ready(detail: Mapping[str, Any], lost: int) -> bool:
-    """Whether a file may be delivered: nothing is wrong with it, and held against the active one it loses nothing.
+    """Whether a file may be delivered: nothing is wrong with it, and held against the active one it
+    loses nothing.
 
     Parameters
     ----------
     detail
-        ``wrong`` and ``difference`` of the file; the latter None where there was nothing to compare with.
+        ``wrong`` and ``difference`` of the file; the latter None where there was nothing to compare
+        with.
     lost
         What the active one flags and this one does not.
     """

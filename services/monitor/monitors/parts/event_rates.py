@@ -22,7 +22,13 @@ from services.monitor.monitors.framework.monitor import Columns, RowQuery
 from services.monitor.monitors.framework.rules import Rule, always
 from services.monitor.monitors.parts.exposures import setting_columns
 from shared.database.models.operations import File
-from shared.database.models.science import EventRates, ExposureQuality, Header, SpectrumSummary, believed
+from shared.database.models.science import (
+    EventRates,
+    ExposureQuality,
+    Header,
+    SpectrumSummary,
+    believed,
+)
 
 __all__ = [
     "IRREGULAR",
@@ -53,38 +59,61 @@ def _limits(name: str, source: str, unit: str = "counts / s", **rates: float) ->
 
 
 LIMITS = _limits(
-    "screening limit", _HANDBOOK, FUV=15_000.0, NUV_SPECTROSCOPIC=90_000.0, NUV_IMAGING=170_000.0, TIME_TAG=30_000.0
+    "screening limit",
+    _HANDBOOK,
+    FUV=15_000.0,
+    NUV_SPECTROSCOPIC=90_000.0,
+    NUV_IMAGING=170_000.0,
+    TIME_TAG=30_000.0,
 )
-"""What predictable sources are held to: a segment of the FUV, a whole spectrum of the NUV (30,000 counts / s in each of
-its three stripes), an image; and any exposure in TIME-TAG mode."""
+"""What predictable sources are held to: a segment of the FUV, a whole spectrum of the NUV (30,000
+counts / s in each of its three stripes), an image; and any exposure in TIME-TAG mode."""
 
 IRREGULAR = _limits(
-    "limit for irregular sources", _HANDBOOK, FUV=6_000.0, NUV_SPECTROSCOPIC=36_000.0, NUV_IMAGING=68_000.0
+    "limit for irregular sources",
+    _HANDBOOK,
+    FUV=6_000.0,
+    NUV_SPECTROSCOPIC=36_000.0,
+    NUV_IMAGING=68_000.0,
 )
 """What sources that vary are held to; of an NUV spectrum 12,000 counts / s in each stripe."""
 
 LOCAL_LIMITS = _limits(
-    "local limit", _HANDBOOK, "counts / s / pix", FUV=0.67, FUV_BLUE=0.2, NUV_IMAGING=50.0, NUV_SPECTROSCOPIC=70.0
+    "local limit",
+    _HANDBOOK,
+    "counts / s / pix",
+    FUV=0.67,
+    FUV_BLUE=0.2,
+    NUV_IMAGING=50.0,
+    NUV_SPECTROSCOPIC=70.0,
 )
 """What a pixel is held to; FUV_BLUE are the central wavelengths 1055 and 1096."""
 
 STRIPE_LIMIT = Rule(
-    "stripe limit", None, "screening limit of a stripe of an NUV spectrum: {:,.0f} counts / s",
+    "stripe limit",
+    None,
+    "screening limit of a stripe of an NUV spectrum: {:,.0f} counts / s",
     always(30_000.0, _HANDBOOK),
-)  # fmt: skip
+)
 IRREGULAR_STRIPE = Rule(
-    "stripe limit for irregular sources", None, "limit of a stripe for sources that vary: {:,.0f} counts / s",
+    "stripe limit for irregular sources",
+    None,
+    "limit of a stripe for sources that vary: {:,.0f} counts / s",
     always(12_000.0, _HANDBOOK),
-)  # fmt: skip
+)
 
 SHUT_OFF = _limits(
-    "on-board shut-off", f"{_HANDBOOK}; FUV: LDCCRPCA and LDCCRPCB of support files", FUV=60_000.0, NUV=770_000.0
+    "on-board shut-off",
+    f"{_HANDBOOK}; FUV: LDCCRPCA and LDCCRPCB of support files",
+    FUV=60_000.0,
+    NUV=770_000.0,
 )
 """Rates at which the instrument switches the high voltage down; the FUV after 10 s of it."""
 
 
 _BLUE = (1055.0, 1096.0)
-"""Central wavelengths whose local limit is lower, Angstrom (COS Instrument Handbook, table 10.1)."""
+"""Central wavelengths whose local limit is lower, Angstrom (COS Instrument Handbook, table 10.1).
+"""
 
 _LAMPS = ("WAVECAL", "FLAT")
 """EXPTYPE of exposures to the lamps of the instrument."""
@@ -94,16 +123,24 @@ _SIGMAS = 5.0
 
 
 def rates_query() -> RowQuery:
-    """Query for the rates of each exposure and segment (NUV for that detector), in order of time."""
+    """Query for the rates of each exposure and segment (NUV for that detector), in order of
+    time.
+    """
     peaks = _peaks()
     parts = union_all(
-        *(_segment(segment, letter, peaks) for segment, letter in (("FUVA", "a"), ("FUVB", "b"), ("NUV", "")))
+        *(
+            _segment(segment, letter, peaks)
+            for segment, letter in (("FUVA", "a"), ("FUVB", "b"), ("NUV", ""))
+        )
     ).subquery()
     return select(*parts.c).order_by(parts.c.mjd)
 
 
 def _peaks() -> Subquery:
-    """Peak rates of each exposure and segment; of an exposure of two associations, which has two files, the larger."""
+    """Peak rates of each exposure and segment.
+
+    Of an exposure of two associations, which has two files, the larger.
+    """
     row = EventRates
     query = select(
         row.rootname,
@@ -125,11 +162,15 @@ def _segment(segment: str, letter: str, peaks: Subquery) -> Select[Any]:
     level: ColumnElement[Any]
     stripe: ColumnElement[Any]
     if letter:
-        rate, digital, front = (column(f"{name}{letter}") for name in ("globrt_", "devent", "fevent"))
+        rate, digital, front = (
+            column(f"{name}{letter}") for name in ("globrt_", "devent", "fevent")
+        )
         level, stripe = cast(getattr(Header, f"hvlevel{letter}"), Double), nothing
     else:
         rate, digital, front, level = column("globrate"), column("mevents"), nothing, nothing
-        stripe = func.greatest(SpectrumSummary.gross_a, SpectrumSummary.gross_b, SpectrumSummary.gross_c)
+        stripe = func.greatest(
+            SpectrumSummary.gross_a, SpectrumSummary.gross_b, SpectrumSummary.gross_c
+        )
     return (
         select(
             ExposureQuality.file_id,
@@ -153,7 +194,9 @@ def _segment(segment: str, letter: str, peaks: Subquery) -> Select[Any]:
         )
         .join(File, File.id == ExposureQuality.file_id)
         .outerjoin(Header, Header.file_id == ExposureQuality.file_id)
-        .outerjoin(peaks, and_(peaks.c.rootname == ExposureQuality.rootname, peaks.c.segment == segment))
+        .outerjoin(
+            peaks, and_(peaks.c.rootname == ExposureQuality.rootname, peaks.c.segment == segment)
+        )
         .outerjoin(SpectrumSummary, SpectrumSummary.file_id == ExposureQuality.file_id)
         .where(
             File.shown,
@@ -185,16 +228,20 @@ def threshold_of(limits: Mapping[str, Rule], columns: Columns) -> np.ndarray:
         "NUV_SPECTROSCOPIC": ~fuv & ~imaging,
         "TIME_TAG": columns["obsmode"] == "TIME-TAG",
     }
-    rates = [np.where(concerned[kind], rule.at(columns["mjd"]), np.inf) for kind, rule in limits.items()]
+    rates = [
+        np.where(concerned[kind], rule.at(columns["mjd"]), np.inf) for kind, rule in limits.items()
+    ]
     least: np.ndarray = np.min(rates, axis=0)
     return least
 
 
 def surely_local(columns: Columns) -> np.ndarray:
-    """Least local rate that the counts at the brightest place are sure of, counts / s / pix, shape (n,).
+    """Least local rate that the counts at the brightest place are sure of, counts / s / pix, shape
+    (n,).
 
-    The brightest of a million places is by chance some sigma above what is there; in a short exposure one photon may
-    be a rate above any limit. NaN where a lamp is what is looked at, whose lines come near the limits of sources.
+    The brightest of a million places is by chance some sigma above what is there; in a short
+    exposure one photon may be a rate above any limit. NaN where a lamp is what is looked at, whose
+    lines come near the limits of sources.
     """
     counts = columns["local_counts"]
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,4 +1,6 @@
-"""What monitors of one value per exposure share: values, points of figures, outliers to both sides, recent ones."""
+"""What monitors of one value per exposure share: values, points of figures, outliers to both sides,
+recent ones.
+"""
 
 from typing import Any, SupportsIndex
 
@@ -60,7 +62,8 @@ def values_of(
     quantity
         Its name.
     columns
-        Columns ``mjd``, ``rootname``, ``segment``, ``file_id`` and, where they apply, ``hvlevel`` and ``life_adj``.
+        Columns ``mjd``, ``rootname``, ``segment``, ``file_id`` and, where they apply, ``hvlevel``
+        and ``life_adj``.
     value, error
         Values and their one-sigma errors, shape (n,); no errors are unknown ones.
     region
@@ -71,24 +74,36 @@ def values_of(
     count = len(value)
     keep = np.isfinite(value)
     everything = Values(
-        quantity, columns["mjd"], value, np.full(count, np.nan) if error is None else error, columns["rootname"],
-        columns["segment"], np.full(count, region, dtype=object), column(columns, "hvlevel"),
-        column(columns, "life_adj"), columns["file_id"], np.zeros(count, dtype=bool) if outlier is None else outlier,
-    )  # fmt: skip
+        quantity,
+        columns["mjd"],
+        value,
+        np.full(count, np.nan) if error is None else error,
+        columns["rootname"],
+        columns["segment"],
+        np.full(count, region, dtype=object),
+        column(columns, "hvlevel"),
+        column(columns, "life_adj"),
+        columns["file_id"],
+        np.zeros(count, dtype=bool) if outlier is None else outlier,
+    )
     arrays = {name: array[keep] for name, array in vars(everything).items() if name != "quantity"}
     return Values(quantity, **arrays)
 
 
 def setting_columns(*, grouped: bool = False) -> list[ColumnElement[Any]]:
-    """Programme, grating and central wavelength, which `notes_of` tells, for a query that joins `Header`.
+    """Programme, grating and central wavelength, which `notes_of` tells, for a query that joins
+    `Header`.
 
     Parameters
     ----------
     grouped
         Whether the query groups rows of a file, which all have the same.
     """
-    columns = {"proposid": cast(Header.proposid, Double), "opt_elem": Header.opt_elem,
-               "cenwave": cast(Header.cenwave, Double)}  # fmt: skip
+    columns = {
+        "proposid": cast(Header.proposid, Double),
+        "opt_elem": Header.opt_elem,
+        "cenwave": cast(Header.cenwave, Double),
+    }
     return [(func.max(one) if grouped else one).label(name) for name, one in columns.items()]
 
 
@@ -121,7 +136,10 @@ def notes_of(columns: Columns) -> np.ndarray:
 
 
 def _said(values: np.ndarray, form: str) -> np.ndarray:
-    """Values in words, empty where a header does not say any; each word is made once: thousands share a setting."""
+    """Values in words, empty where a header does not say any.
+
+    Each word is made once: thousands share a setting.
+    """
     if values.dtype == object:
         words = {value: form.format(value) if value else "" for value in set(values)}
         found = np.full(len(values), "", dtype=object)
@@ -129,7 +147,9 @@ def _said(values: np.ndarray, form: str) -> np.ndarray:
         return found
     # No central wavelength, and no position, is 0 or less.
     unique, place = np.unique(np.where(values > 0, values, 0.0), return_inverse=True)
-    said: np.ndarray = np.array([form.format(value) if value else "" for value in unique.tolist()], dtype=object)[place]
+    said: np.ndarray = np.array(
+        [form.format(value) if value else "" for value in unique.tolist()], dtype=object
+    )[place]
     return said
 
 
@@ -142,19 +162,24 @@ def points_of(
     colour: np.ndarray | None = None,
     outlier: np.ndarray | None = None,
 ) -> PointColumns:
-    """Points of a figure, one an exposure, where both coordinates are finite; a click leads to its dataset.
+    """Points of a figure, one an exposure, where both coordinates are finite.
+
+    A click leads to its dataset.
 
     Parameters
     ----------
     columns
-        ``mjd``, ``rootname``, what `notes_of` tells, or ``note`` where that is made already, and, where it has such,
-        ``region``: measurements of others (``legacy``) have no dataset to lead to.
+        ``mjd``, ``rootname``, what `notes_of` tells, or ``note`` where that is made already, and,
+        where it has such, ``region``: measurements of others (``legacy``) have no dataset to lead
+        to.
     x, y, error, colour, outlier
         As in `services.monitor.figures.description.PointColumns`, shape (n,).
     """
     keep = np.isfinite(x) & np.isfinite(y)
     noted = ("note",) if "note" in columns else ("mjd", *_NOTED)
-    mine = take({name: columns[name] for name in ("rootname", "region", *noted) if name in columns}, keep)
+    mine = take(
+        {name: columns[name] for name in ("rootname", "region", *noted) if name in columns}, keep
+    )
     rootnames, notes = mine["rootname"], mine["note"] if "note" in mine else notes_of(mine)
     if "region" in mine:
         foreign = mine["region"] == "legacy"
@@ -166,7 +191,9 @@ def points_of(
     def some(values: np.ndarray | None) -> np.ndarray | None:
         return None if values is None else values[keep]
 
-    return PointColumns(x[keep], y[keep], some(error), some(colour), rootnames, notes, some(outlier))
+    return PointColumns(
+        x[keep], y[keep], some(error), some(colour), rootnames, notes, some(outlier)
+    )
 
 
 def finding_of(
@@ -195,10 +222,13 @@ def finding_of(
         What it concerns; None for the segment.
     """
     return rule.finding(
-        message, float(columns["mjd"][index]), None if value is None else float(value), threshold=threshold,
+        message,
+        float(columns["mjd"][index]),
+        None if value is None else float(value),
+        threshold=threshold,
         configuration=str(columns["segment"][index]) if configuration is None else configuration,
         rootname=columns["rootname"][index],
-    )  # fmt: skip
+    )
 
 
 def voltage_changed(columns: Columns) -> float | None:

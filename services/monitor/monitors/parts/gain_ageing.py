@@ -30,14 +30,19 @@ def ageing_figures(totals: Sequence[Total]) -> Iterator[Figure]:
         Of each segment.
     """
     caption = (
-        "Newest gain of each superpixel where spectra fall, scaled to high-voltage level 178, against what it has "
-        "given since 2010 at all voltages, in the exposures where its pulse heights had a peak: a lower limit. Above "
-        f"20,000 superpixels, how many there are. Lines: medians of {_GROUPS} groups of superpixels, as many in each, "
+        "Newest gain of each superpixel where spectra fall, scaled to high-voltage level 178, "
+        "against what it has "
+        "given since 2010 at all voltages, in the exposures where its pulse heights had a peak: a "
+        "lower limit. Above "
+        f"20,000 superpixels, how many there are. Lines: medians of {_GROUPS} groups of "
+        "superpixels, as many in each, "
         "in the rows of each lifetime position."
     )
     for one in totals:
         panels = [
-            _panel(one, np.log10(np.where(image > 0, image, np.nan)), f"log10 of accumulated {what}")
+            _panel(
+                one, np.log10(np.where(image > 0, image, np.nan)), f"log10 of accumulated {what}"
+            )
             for image, what in ((one.counts, "counts"), (one.charge, "charge (C)"))
         ]
         if not all(panel.empty for panel in panels):

@@ -1,4 +1,6 @@
-"""Figures of the gain: maps, trends of regions, least gain along the detector, projected dates, one superpixel."""
+"""Figures of the gain: maps, trends of regions, least gain along the detector, projected dates, one
+superpixel.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -37,7 +39,9 @@ def _years(mjd: np.ndarray) -> np.ndarray:
 def _heatmap(label: str, segment: str, image: np.ndarray, limits: tuple[float, float]) -> Heatmap:
     """Least value of each cell: holes are narrower than cells."""
     area, (width, height) = ACTIVE_AREAS[segment], _CELL
-    cells = np.fmin.reduce(image.reshape(GAIN_SHAPE[0] // height, height, GAIN_SHAPE[1] // width, width), axis=(1, 3))
+    cells = np.fmin.reduce(
+        image.reshape(GAIN_SHAPE[0] // height, height, GAIN_SHAPE[1] // width, width), axis=(1, 3)
+    )
     bottom, top = int(area.y0) // (height * Y_BINNING), -int(-area.y1 // (height * Y_BINNING))
     x_edges = np.arange(cells.shape[1] + 1.0) * width * X_BINNING
     y_edges = np.arange(bottom, top + 1.0) * height * Y_BINNING
@@ -57,21 +61,29 @@ def _by_segment(maps: Sequence[GainMap]) -> Iterator[tuple[str, list[GainMap]]]:
 def map_figures(maps: Sequence[GainMap]) -> Iterator[Figure]:
     """Newest gain, a panel for each voltage."""
     caption = (
-        "Newest modal gain at each high voltage, the newest voltage first: the lowest one of each cell of 64 by 4 "
+        "Newest modal gain at each high voltage, the newest voltage first: the lowest one of each "
+        "cell of 64 by 4 "
         "pixels. Empty: no map has enough counts there."
     )
     for segment, mine in _by_segment(maps):
         panels = [
-            _map_panel(one, _heatmap("Modal gain (bins)", segment, one.image("MOD_GAIN"), (0.0, 20.0))) for one in mine
+            _map_panel(
+                one, _heatmap("Modal gain (bins)", segment, one.image("MOD_GAIN"), (0.0, 20.0))
+            )
+            for one in mine
         ]
-        yield Figure(f"map-{segment.lower()}", f"Newest modal gain, {segment}", caption, panels, share_x=True)
+        yield Figure(
+            f"map-{segment.lower()}", f"Newest modal gain, {segment}", caption, panels, share_x=True
+        )
 
 
 def date_figures(maps: Sequence[GainMap]) -> Iterator[Figure]:
     """Projected year of a gain of 3, a panel for each voltage that has any."""
     caption = (
-        "Year in which the line through the newest gains of a superpixel reaches 3, the earliest of each cell of 64 by "
-        f"4 pixels; the colours end {_YEARS_AHEAD:.0f} years after the newest gain. Empty: too few gains, or none that "
+        "Year in which the line through the newest gains of a superpixel reaches 3, the earliest "
+        "of each cell of 64 by "
+        f"4 pixels; the colours end {_YEARS_AHEAD:.0f} years after the newest gain. Empty: too few "
+        "gains, or none that "
         "surely fall."
     )
     for segment, mine in _by_segment(maps):
@@ -79,7 +91,12 @@ def date_figures(maps: Sequence[GainMap]) -> Iterator[Figure]:
         panels = [
             _map_panel(
                 one,
-                _heatmap("Year of gain 3", segment, _years(one.image("PROJBAD")), (newest, newest + _YEARS_AHEAD)),
+                _heatmap(
+                    "Year of gain 3",
+                    segment,
+                    _years(one.image("PROJBAD")),
+                    (newest, newest + _YEARS_AHEAD),
+                ),
             )
             for one in mine
             if np.isfinite(one.pixels["sag"]).any()
@@ -90,7 +107,9 @@ def date_figures(maps: Sequence[GainMap]) -> Iterator[Figure]:
 
 
 def least_figure(maps: Sequence[GainMap]) -> Figure:
-    """Least gain in the rows of each lifetime position along the detector, at the voltage of the newest map."""
+    """Least gain in the rows of each lifetime position along the detector, at the voltage of the
+    newest map.
+    """
     panels = []
     for segment, (one, *_) in _by_segment(maps):
         layers: list[Layer] = []
@@ -99,11 +118,18 @@ def least_figure(maps: Sequence[GainMap]) -> Figure:
             least = np.fmin.reduce(image[within(np.arange(GAIN_SHAPE[0]), rows)], axis=0)
             known = np.flatnonzero(np.isfinite(least))
             if len(known):
-                layers.append(Line(f"LP{position}", numbers(known * X_BINNING), numbers(_smooth(least[known]))))
+                layers.append(
+                    Line(
+                        f"LP{position}", numbers(known * X_BINNING), numbers(_smooth(least[known]))
+                    )
+                )
         layers.append(Mark("sagged", y=SAGGED.now))
-        panels.append(Panel("X (pix)", "Least modal gain (bins)", layers, f"{segment}, HV {one.level}"))
+        panels.append(
+            Panel("X (pix)", "Least modal gain (bins)", layers, f"{segment}, HV {one.level}")
+        )
     caption = (
-        "Least newest gain in the rows of each lifetime position, running mean of 51 columns that have one, at the "
+        "Least newest gain in the rows of each lifetime position, running mean of 51 columns that "
+        "have one, at the "
         "voltage of the newest map. Where airglow lands it is lowest."
     )
     return Figure("least", "Least gain along the detector", caption, panels, share_x=True)
@@ -111,15 +137,21 @@ def least_figure(maps: Sequence[GainMap]) -> Figure:
 
 def _smooth(values: np.ndarray) -> np.ndarray:
     kernel = np.ones(min(_SMOOTHING, len(values)))
-    smooth: np.ndarray = np.convolve(values, kernel, "same") / np.convolve(np.ones(len(values)), kernel, "same")
+    smooth: np.ndarray = np.convolve(values, kernel, "same") / np.convolve(
+        np.ones(len(values)), kernel, "same"
+    )
     return smooth
 
 
 def trend_figures(regions: Sequence[Region]) -> Iterator[Figure]:
-    """Gain of the regions against date, a figure for each segment and a panel for each lifetime position."""
+    """Gain of the regions against date, a figure for each segment and a panel for each lifetime
+    position.
+    """
     caption = (
-        "Median gain of each exposure in 2048 columns along the rows of a lifetime position, scaled to high-voltage "
-        "level 178; crosses are outliers. Dashed: the lines fitted to the newest 730 days since the last move of "
+        "Median gain of each exposure in 2048 columns along the rows of a lifetime position, "
+        "scaled to high-voltage "
+        "level 178; crosses are outliers. Dashed: the lines fitted to the newest 730 days since "
+        "the last move of "
         "spectra. Dotted: moves to new lifetime positions and steps of the voltage."
     )
     for segment in ("FUVA", "FUVB"):
@@ -137,13 +169,25 @@ def _trend_panel(segment: Segment, regions: Sequence[Region]) -> Panel:
     layers: list[Layer] = []
     for region in regions:
         values = region.values
-        columns = points_of(region.settings, values.mjd, region.reference, values.error, outlier=values.outlier)
+        columns = points_of(
+            region.settings, values.mjd, region.reference, values.error, outlier=values.outlier
+        )
         label = region.name.split(" ", 1)[1]
         layers += scatter(label, columns)
         if region.trend is not None:
             ends = np.array([region.trend.start, values.mjd[-1]])
-            layers.append(Line(f"{label}, trend", numbers(ends, None), numbers(region.trend.at(ends)), dashed=True))
-    mjd, level = (np.concatenate([vars(region.values)[name] for region in regions]) for name in ("mjd", "hvlevel"))
+            layers.append(
+                Line(
+                    f"{label}, trend",
+                    numbers(ends, None),
+                    numbers(region.trend.at(ends)),
+                    dashed=True,
+                )
+            )
+    mjd, level = (
+        np.concatenate([vars(region.values)[name] for region in regions])
+        for name in ("mjd", "hvlevel")
+    )
     marks = [*configuration_marks(segment, mjd, level), *annotation_marks("FUV", mjd)]
     title = f"LP{regions[0].life_adj}"
     return Panel("Date", "Modal gain at HV 178 (bins)", [*layers, *marks], title, x_is_time=True)
@@ -178,7 +222,8 @@ def pixel_figure(levels: Sequence[Level], files: Columns) -> Figure | None:
             layers.append(Mark("sagged", y=SAGGED.now))
             panels.append(Panel("Date", "Modal gain (bins)", layers, one.segment, x_is_time=True))
     caption = (
-        "Of the superpixels that were measured at the newest voltage in the last 730 days, those that reach a gain of "
+        "Of the superpixels that were measured at the newest voltage in the last 730 days, those "
+        "that reach a gain of "
         "3 first, each with the line through its newest gains and the year in which that reaches 3."
     )
     return Figure("next", "Superpixels that sag next", caption, panels) if panels else None

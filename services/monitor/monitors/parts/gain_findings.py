@@ -42,12 +42,17 @@ def region_findings(region: Region, newest: float) -> Iterator[Finding]:
     if len(values.mjd) >= LATEST and median < LOW_GAIN.now:
         message = f"the last {LATEST} exposures have a modal gain of {median:.2f} in {where}"
         yield LOW_GAIN.finding(message, newest, median, configuration=where)
-    date, error = region.trend.sag_date(region.level) if region.trend is not None else (np.nan, np.nan)
+    date, error = (
+        region.trend.sag_date(region.level) if region.trend is not None else (np.nan, np.nan)
+    )
     if date < newest + SAG_DATE.now:
         message = (
-            f"{where} reaches a gain of {SAGGED.now:.0f} on MJD {date:.0f} +- {error:.0f} d at HV {region.level:.0f}"
+            f"{where} reaches a gain of {SAGGED.now:.0f} on MJD {date:.0f} +- {error:.0f} d "
+            f"at HV {region.level:.0f}"
         )
-        yield SAG_DATE.finding(message, newest, date, threshold=newest + SAG_DATE.now, configuration=where)
+        yield SAG_DATE.finding(
+            message, newest, date, threshold=newest + SAG_DATE.now, configuration=where
+        )
 
 
 def pixel_findings(segment: SegmentGain, newest: float, files: Columns) -> Iterator[Finding]:
@@ -64,9 +69,14 @@ def pixel_findings(segment: SegmentGain, newest: float, files: Columns) -> Itera
     """
     levels, _, _ = place_of(segment.sagged["pixel"])
     for level in np.unique(levels).tolist():
-        count = int(np.count_nonzero(segment.sagged["sagged"][levels == level] > newest - RECENT_DAYS))
+        count = int(
+            np.count_nonzero(segment.sagged["sagged"][levels == level] > newest - RECENT_DAYS)
+        )
         if count:
-            message = f"{count} superpixels of {segment.name} fell to a gain of {SAGGED.now:.0f} or less at HV {level}"
+            message = (
+                f"{count} superpixels of {segment.name} fell to a gain of {SAGGED.now:.0f} "
+                f"or less at HV {level}"
+            )
             where = f"{segment.name} HV {level}"
             yield SAGGED.finding(message, newest, float(count), threshold=0.0, configuration=where)
     columns = _columns_ahead(segment, newest)
@@ -78,18 +88,27 @@ def pixel_findings(segment: SegmentGain, newest: float, files: Columns) -> Itera
 
 
 def _columns_ahead(segment: SegmentGain, newest: float) -> int:
-    """Columns with a superpixel that light falls on, has not sagged, and will within the next days."""
+    """Columns with a superpixel that light falls on, has not sagged, and will within the next
+    days.
+    """
     pixels = segment.pixels
     soon = (pixels["sag"] < newest + SAG_DATE.now) & np.isnan(pixels["sagged"])
     _, y, x = place_of(pixels["pixel"])
-    return len(np.unique(x[soon & (pixels["mjd"] > newest - SAG_DATE.now) & in_spectrum(segment.name, y)]))
+    return len(
+        np.unique(x[soon & (pixels["mjd"] > newest - SAG_DATE.now) & in_spectrum(segment.name, y)])
+    )
 
 
 def _rapid_findings(level: Level, newest: float, files: Columns) -> Iterator[Finding]:
     late = take(level.rapid, level.rapid["mjd"] > newest - RECENT_DAYS)
     names = files["rootname"][places_of(late["file_id"], files)]
-    rows = zip(*(late[name].tolist() for name in ("mjd", "count", "largest")), names.tolist(), strict=True)
+    rows = zip(
+        *(late[name].tolist() for name in ("mjd", "count", "largest")), names.tolist(), strict=True
+    )
     where = f"{level.segment} HV {level.level}"
     for mjd, count, largest, rootname in rows:
-        message = f"the gain of {count} superpixels of {level.segment} changed by up to {largest:.1f} bins"
+        message = (
+            f"the gain of {count} superpixels of {level.segment} changed by up to "
+            f"{largest:.1f} bins"
+        )
         yield RAPID.finding(message, mjd, largest, configuration=where, rootname=rootname)

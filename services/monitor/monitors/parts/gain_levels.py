@@ -1,4 +1,6 @@
-"""What is found of the gains of a segment at one voltage, which a run does anew only where there are other gains."""
+"""What is found of the gains of a segment at one voltage, which a run does anew only where there
+are other gains.
+"""
 
 import hashlib
 from collections.abc import Iterator
@@ -53,13 +55,13 @@ class Level:
     files
         Files of the segment at this voltage, in order of time.
     pixels
-        Superpixels (``pixel``, see `gain_pixels.place_of`), shape (m,): gain (bins) and time (MJD) of the oldest
-        (``first``, ``begin``) and the newest (``last``, ``mjd``), ``counts`` and ``charge`` (C) of the newest, when the
-        gain was first 3 or less where spectra fall (``sagged``, MJD, NaN for never), and columns of `PixelTrends`,
-        NaN where there is no line.
+        Superpixels (``pixel``, see `gain_pixels.place_of`), shape (m,): gain (bins) and time (MJD)
+        of the oldest (``first``, ``begin``) and the newest (``last``, ``mjd``), ``counts`` and
+        ``charge`` (C) of the newest, when the gain was first 3 or less where spectra fall
+        (``sagged``, MJD, NaN for never), and columns of `PixelTrends`, NaN where there is no line.
     rapid
-        Exposures that differ from those before: ``file_id``, ``mjd``, in how many superpixels (``count``), by how many
-        bins at most (``largest``).
+        Exposures that differ from those before: ``file_id``, ``mjd``, in how many superpixels
+        (``count``), by how many bins at most (``largest``).
     next
         Gains of the superpixels that sag first: ``pixel``, ``file_id``, ``mjd``, ``gain``.
     sums
@@ -111,7 +113,9 @@ def _digests(inputs: Inputs) -> dict[str, str]:
         return {}
     spots = repr([column.tolist() for column in inputs["spots"].values()]).encode()
     found = {}
-    for segment, level in sorted(set(zip(files["segment"].tolist(), files["hvlevel"].tolist(), strict=True))):
+    for segment, level in sorted(
+        set(zip(files["segment"].tolist(), files["hvlevel"].tolist(), strict=True))
+    ):
         mine = _files(files, segment, level)
         content = b"".join(mine[name].tobytes() for name in _OF_FILES)
         found[f"{segment} {level:.0f}"] = hashlib.sha256(spots + content).hexdigest()
@@ -178,7 +182,9 @@ def _rapid(history: PixelHistory) -> Columns:
 
 
 def _next(segment: str, history: PixelHistory, trends: PixelTrends) -> Columns:
-    """Superpixels where spectra fall, measured of late, that reach a gain of 3 first after the newest gain."""
+    """Superpixels where spectra fall, measured of late, that reach a gain of 3 first after the
+    newest gain.
+    """
     newest = history.mjd.max(initial=0.0)
     measured = history.mjd[history.last][np.searchsorted(history.pixels, trends.pixel)]
     wanted = in_spectrum(segment, place_of(trends.pixel)[1]) & (measured > newest - TREND_DAYS)
@@ -194,4 +200,6 @@ def _next(segment: str, history: PixelHistory, trends: PixelTrends) -> Columns:
 
 
 LEVELS = PartedInput(_digests, _rows, _find)
-"""What is found of each segment and voltage: the tables of `Level`, and ``medians`` (`gain_regions.medians_of`)."""
+"""What is found of each segment and voltage: the tables of `Level`, and ``medians``
+(`gain_regions.medians_of`).
+"""

@@ -1,7 +1,8 @@
-"""Limits of pulse heights about the modal gain (PHAFILE): the file, its checks and the difference to the active one.
+"""Limits of pulse heights about the modal gain (PHAFILE): the file, its checks and the difference
+to the active one.
 
-Structure and use: CalCOS 3.6.2, ``timetag.filterPHA``: of each segment the lowest and the highest pulse height that is
-kept at each pixel.
+Structure and use: CalCOS 3.6.2, ``timetag.filterPHA``: of each segment the lowest and the highest
+pulse height that is kept at each pixel.
 """
 
 from collections.abc import Iterator, Sequence
@@ -45,7 +46,9 @@ def limits_artifact(maps: Sequence[GainMap], first: float, active: Columns) -> N
         Columns of `LIMITS`.
     """
     last = max(one.mjd for one in maps)
-    primary = primary_hdu("PHAFILE", "FUV", last, "Pulse height limits about the modal gain", oldest=first)
+    primary = primary_hdu(
+        "PHAFILE", "FUV", last, "Pulse height limits about the modal gain", oldest=first
+    )
     primary.header.update(OBSSTART=first, OBSEND=last)
     hdus, limits = fits.HDUList([primary]), {one.segment: _limits_of(one) for one in maps}
     for one in maps:
@@ -82,13 +85,20 @@ def check(hdus: fits.HDUList) -> list[str]:
     """
     header = hdus[0].header
     wrong = list(wrong_header(header, "PHAFILE", ("FUV",)))
-    wrong += [f"{name} is missing" for name in ("DETHVA", "DETHVB", "OBSSTART", "OBSEND") if name not in header]
+    wrong += [
+        f"{name} is missing"
+        for name in ("DETHVA", "DETHVB", "OBSSTART", "OBSEND")
+        if name not in header
+    ]
     there = {(hdu.name, hdu.ver): hdu for hdu in hdus[1:]}
     for segment in FUV_SEGMENTS:
         missing = [version for version in (1, 2) if (segment, version) not in there]
         wrong += [f"no image {version} of {segment}" for version in missing]
         if not missing:
-            wrong += [f"{segment}: {reason}" for reason in _wrong_with(*(there[segment, one].data for one in (1, 2)))]
+            wrong += [
+                f"{segment}: {reason}"
+                for reason in _wrong_with(*(there[segment, one].data for one in (1, 2)))
+            ]
     return wrong
 
 
@@ -103,7 +113,9 @@ def _wrong_with(low: np.ndarray, high: np.ndarray) -> Iterator[str]:
 
 def _read_limits(paths: Sequence[Path]) -> Columns:
     """Name of the first file, and its limits: of the pixels of a superpixel the widest."""
-    columns: dict[str, np.ndarray] = {"name": np.array([path.name for path in paths[:1]], dtype=object)}
+    columns: dict[str, np.ndarray] = {
+        "name": np.array([path.name for path in paths[:1]], dtype=object)
+    }
     for segment in FUV_SEGMENTS:
         for version in (1, 2):
             images = np.empty(len(paths[:1]), dtype=object)
@@ -123,25 +135,34 @@ def _by_superpixel(image: np.ndarray, widest: np.ufunc) -> np.ndarray:
 
 
 LIMITS = Reference("PHAFILE", _read_limits)
-"""The active PHAFILE: ``name``, and images by superpixel in ``FUVA 1`` (lowest), ``FUVA 2`` (highest) and so on."""
+"""The active PHAFILE: ``name``, and images by superpixel in ``FUVA 1`` (lowest), ``FUVA 2``
+(highest) and so on.
+"""
 
 
 def _read_columns(active: Columns) -> Limits:
-    return {segment: (active[f"{segment} 1"][0], active[f"{segment} 2"][0]) for segment in FUV_SEGMENTS}
+    return {
+        segment: (active[f"{segment} 1"][0], active[f"{segment} 2"][0]) for segment in FUV_SEGMENTS
+    }
 
 
 def _difference(new: Limits, active: Limits) -> dict[str, dict[str, int]]:
-    """How many superpixels of each segment keep pulse heights no longer (``narrowed``), or newly (``widened``)."""
+    """How many superpixels of each segment keep pulse heights no longer (``narrowed``), or newly
+    (``widened``).
+    """
     found: dict[str, dict[str, int]] = {"narrowed": {}, "widened": {}}
     for segment, (low, high) in new.items():
         before_low, before_high = active[segment]
-        found["narrowed"][segment] = int(np.count_nonzero((low > before_low) | (high < before_high)))
+        found["narrowed"][segment] = int(
+            np.count_nonzero((low > before_low) | (high < before_high))
+        )
         found["widened"][segment] = int(np.count_nonzero((low < before_low) | (high > before_high)))
     return found
 
 
 def limits_findings(artifact: NewArtifact, newest: float) -> Iterator[Finding]:
-    """Rule: the file may be delivered. That it cannot be compared is usual: CalCOS goes without one by default.
+    """Rule: the file may be delivered. That it cannot be compared is usual: CalCOS goes without one
+    by default.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""Maps of the gain at one voltage, and of all of them: images by superpixel, and the files that are made of them."""
+"""Maps of the gain at one voltage, and of all of them: images by superpixel, and the files that are
+made of them.
+"""
 
 import io
 from collections.abc import Sequence
@@ -28,7 +30,8 @@ class GainMap:
     mjd
         Of the newest gain.
     pixels, sums, files
-        Its superpixels, what they gave so far, and the files that this is from (`gain_levels.Level`).
+        Its superpixels, what they gave so far, and the files that this is from
+        (`gain_levels.Level`).
     """
 
     segment: str
@@ -53,10 +56,11 @@ class GainMap:
         Parameters
         ----------
         name
-            Newest and first gain (``MOD_GAIN``, ``GAININIT``, bins), events of the newest (``COUNTS``) and their charge
-            (``CHARGE``, coulomb), its date (``MJD``), when it had first sagged (``SAGGED``, MJD), projected date of a
-            gain of 3 (``PROJBAD``, MJD) and its error (``PROJERR``, d), slope (``SLOPE``, bins per day) and intercept
-            (``INTERCEPT``, bins, at MJD 0) of the trend.
+            Newest and first gain (``MOD_GAIN``, ``GAININIT``, bins), events of the newest
+            (``COUNTS``) and their charge (``CHARGE``, coulomb), its date (``MJD``), when it had
+            first sagged (``SAGGED``, MJD), projected date of a gain of 3 (``PROJBAD``, MJD) and its
+            error (``PROJERR``, d), slope (``SLOPE``, bins per day) and intercept (``INTERCEPT``,
+            bins, at MJD 0) of the trend.
         """
         _, y, x = place_of(self.pixels["pixel"])
         image = np.full(GAIN_SHAPE, np.nan, dtype=np.float64 if name in _DATES else np.float32)
@@ -65,13 +69,28 @@ class GainMap:
 
 
 _COLUMNS = {
-    "MOD_GAIN": "last", "GAININIT": "first", "COUNTS": "counts", "CHARGE": "charge", "MJD": "mjd", "SAGGED": "sagged",
-    "PROJBAD": "sag", "PROJERR": "sag_error", "SLOPE": "slope", "INTERCEPT": "intercept",
-}  # fmt: skip
+    "MOD_GAIN": "last",
+    "GAININIT": "first",
+    "COUNTS": "counts",
+    "CHARGE": "charge",
+    "MJD": "mjd",
+    "SAGGED": "sagged",
+    "PROJBAD": "sag",
+    "PROJERR": "sag_error",
+    "SLOPE": "slope",
+    "INTERCEPT": "intercept",
+}
 _UNITS = {
-    "COUNTS": "count", "CHARGE": "C", "MJD": "d", "SAGGED": "d", "PROJBAD": "d", "PROJERR": "d", "SLOPE": "1 / d",
-    "CUMLCNTS": "count", "CUMLCHRG": "C",
-}  # fmt: skip
+    "COUNTS": "count",
+    "CHARGE": "C",
+    "MJD": "d",
+    "SAGGED": "d",
+    "PROJBAD": "d",
+    "PROJERR": "d",
+    "SLOPE": "1 / d",
+    "CUMLCNTS": "count",
+    "CUMLCHRG": "C",
+}
 _DATES = ("MJD", "SAGGED", "PROJBAD")
 _SUMS = {"CUMLCNTS": "counts", "CUMLCHRG": "charge"}
 
@@ -84,7 +103,12 @@ def map_of(level: Level) -> GainMap:
 def _primary(kind: str) -> fits.PrimaryHDU:
     hdu = fits.PrimaryHDU()
     hdu.header.update(
-        TELESCOP="HST", INSTRUME="COS", DETECTOR="FUV", FILETYPE=kind, XBINNING=X_BINNING, YBINNING=Y_BINNING
+        TELESCOP="HST",
+        INSTRUME="COS",
+        DETECTOR="FUV",
+        FILETYPE=kind,
+        XBINNING=X_BINNING,
+        YBINNING=Y_BINNING,
     )
     return hdu
 
@@ -99,21 +123,33 @@ def _image_hdu(name: str, image: np.ndarray, unit: str = "") -> fits.ImageHDU:
 def map_artifact(one: GainMap) -> NewArtifact:
     """Map as a FITS file.
 
-    The list of its files (``FILES``) says which of them are in the sums (``SUMMED``): not the exposures that a
-    cumulative image collected. ``EXPTIME`` is there where that of each one is known.
+    The list of its files (``FILES``) says which of them are in the sums (``SUMMED``): not the
+    exposures that a cumulative image collected. ``EXPTIME`` is there where that of each one is
+    known.
     """
     primary = _primary("GAINMAP")
     primary.header.update(
-        SEGMENT=one.segment, DETHV=one.level, EXPSTART=float(one.files["mjd"][0]), EXPEND=one.mjd,
-        NUMFILES=len(one.files["mjd"]), COUNTS=float(one.sums["counts"].sum()),
-    )  # fmt: skip
+        SEGMENT=one.segment,
+        DETHV=one.level,
+        EXPSTART=float(one.files["mjd"][0]),
+        EXPEND=one.mjd,
+        NUMFILES=len(one.files["mjd"]),
+        COUNTS=float(one.sums["counts"].sum()),
+    )
     summed = is_counted(one.files)
     if np.isfinite(one.files["exptime"][summed]).all():
         primary.header["EXPTIME"] = float(one.files["exptime"][summed].sum())
-    columns = (("ROOTNAME", "A26", None, "rootname"), ("EXPSTART", "D", "d", "mjd"), ("EXPTIME", "D", "s", "exptime"))
+    columns = (
+        ("ROOTNAME", "A26", None, "rootname"),
+        ("EXPSTART", "D", "d", "mjd"),
+        ("EXPTIME", "D", "s", "exptime"),
+    )
     table = fits.BinTableHDU.from_columns(
         [
-            *(fits.Column(name, form, unit, array=_plain(one.files[column])) for name, form, unit, column in columns),
+            *(
+                fits.Column(name, form, unit, array=_plain(one.files[column]))
+                for name, form, unit, column in columns
+            ),
             fits.Column("SUMMED", "L", array=summed),
         ],
         name="FILES",
@@ -139,7 +175,8 @@ def _plain(values: np.ndarray) -> np.ndarray:
 
 
 def total_artifact(totals: Sequence[Total], newest: float) -> NewArtifact:
-    """Gains of all voltages as at the reference level, and what superpixels gave so far, as a FITS file.
+    """Gains of all voltages as at the reference level, and what superpixels gave so far, as a FITS
+    file.
 
     Parameters
     ----------
@@ -152,11 +189,22 @@ def total_artifact(totals: Sequence[Total], newest: float) -> NewArtifact:
     primary.header.update(DETHV=round(REFERENCE_LEVEL), EXPEND=newest)
     hdus = fits.HDUList([primary])
     for one in totals:
-        images = (("INIT", one.first, ""), ("LAST", one.last, ""), ("CNTS", one.counts, "count"),
-                  ("CHRG", one.charge, "C"))  # fmt: skip
-        hdus.extend(_image_hdu(one.segment + name, image.astype(np.float32), unit) for name, image, unit in images)
-    detail = {"superpixels": {one.segment: int(np.count_nonzero(np.isfinite(one.last))) for one in totals}}
-    return NewArtifact("total gain map", f"total_gain_{REFERENCE_LEVEL:.0f}.fits.gz", packed(hdus), detail)
+        images = (
+            ("INIT", one.first, ""),
+            ("LAST", one.last, ""),
+            ("CNTS", one.counts, "count"),
+            ("CHRG", one.charge, "C"),
+        )
+        hdus.extend(
+            _image_hdu(one.segment + name, image.astype(np.float32), unit)
+            for name, image, unit in images
+        )
+    detail = {
+        "superpixels": {one.segment: int(np.count_nonzero(np.isfinite(one.last))) for one in totals}
+    }
+    return NewArtifact(
+        "total gain map", f"total_gain_{REFERENCE_LEVEL:.0f}.fits.gz", packed(hdus), detail
+    )
 
 
 def packed(hdus: fits.HDUList) -> bytes:

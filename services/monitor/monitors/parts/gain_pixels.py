@@ -1,4 +1,6 @@
-"""Modal gain by superpixel: its history, where it may not be believed, what has sagged, and what changed rapidly."""
+"""Modal gain by superpixel: its history, where it may not be believed, what has sagged, and what
+changed rapidly.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +47,9 @@ def _read_spots(paths: Sequence[Path]) -> Columns:
     with fits.open(paths[0]) as hdus:
         rows = hdus[1].data
         segment = np.array([str(name).strip() for name in rows["SEGMENT"]], dtype=object)
-        return {"segment": segment} | {name.lower(): rows[name].astype(np.float64) for name in _SPOT_COLUMNS}
+        return {"segment": segment} | {
+            name.lower(): rows[name].astype(np.float64) for name in _SPOT_COLUMNS
+        }
 
 
 SPOTS = Reference("SPOTTAB", _read_spots)
@@ -94,15 +98,17 @@ def scaled(gain: np.ndarray, level: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class PixelHistory:
-    """Gains of a segment, in order of superpixel and then time; arrays of shape (n,), or (m,) for superpixels.
+    """Gains of a segment, in order of superpixel and then time.
+
+    Arrays of shape (n,), or (m,) for superpixels.
 
     Attributes
     ----------
     files
         Files of the segment in order of time (columns of `gain_queries.files_query`).
     pixel, file, mjd, gain, counts, charge
-        Of each gain: superpixel at its voltage (see `place_of`), place of its file in `files`, MJD, bins, events,
-        coulomb.
+        Of each gain: superpixel at its voltage (see `place_of`), place of its file in `files`, MJD,
+        bins, events, coulomb.
     starts, number
         Of each superpixel: its first gain, and how many there are.
     """
@@ -157,20 +163,28 @@ def history_of(segment: str, pixels: Columns, files: Columns, spots: Columns) ->
     pixel, file = pixel[kept], file[kept]
     _, starts, number = np.unique(pixel, return_index=True, return_counts=True)
     gain, counts, charge = (pixels[name][kept] for name in ("gain", "counts", "charge"))
-    return PixelHistory(files, pixel, file, files["mjd"][file], gain, counts, charge, starts, number)
+    return PixelHistory(
+        files, pixel, file, files["mjd"][file], gain, counts, charge, starts, number
+    )
 
 
-def _in_spots(segment: str, pixel: np.ndarray, file: np.ndarray, files: Columns, spots: Columns) -> np.ndarray:
+def _in_spots(
+    segment: str, pixel: np.ndarray, file: np.ndarray, files: Columns, spots: Columns
+) -> np.ndarray:
     """Which gains are of superpixels in or beside a spot that was there during the exposure."""
     found = np.zeros(len(pixel), dtype=bool)
     boxes = [
         (
             slice(int(spots["ly"][row]) // Y_BINNING - _MARGIN, -int(-top // Y_BINNING) + _MARGIN),
-            slice(int(spots["lx"][row]) // X_BINNING - _MARGIN, -int(-right // X_BINNING) + _MARGIN),
+            slice(
+                int(spots["lx"][row]) // X_BINNING - _MARGIN, -int(-right // X_BINNING) + _MARGIN
+            ),
             (files["mjd"] <= spots["stop"][row]) & (files["stop"] >= spots["start"][row]),
         )
         for row in np.flatnonzero(spots["segment"] == segment)
-        for right, top in ((spots["lx"][row] + spots["dx"][row], spots["ly"][row] + spots["dy"][row]),)
+        for right, top in (
+            (spots["lx"][row] + spots["dx"][row], spots["ly"][row] + spots["dy"][row]),
+        )
     ]
     anywhere = np.zeros(GAIN_SHAPE, dtype=bool)
     for rows, columns, _ in boxes:
@@ -192,7 +206,9 @@ def first_sagged(history: PixelHistory) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rapid_changes(history: PixelHistory) -> tuple[np.ndarray, np.ndarray]:
-    """Gains that differ from the one before by more than 5 bins within less than 28 d: their places, by how much."""
+    """Gains that differ from the one before by more than 5 bins within less than 28 d: their
+    places, by how much.
+    """
     step = np.diff(history.gain)
     near = (np.diff(history.pixel) == 0) & (np.diff(history.mjd) < RAPID_DAYS)
     found = np.flatnonzero(near & (np.abs(step) > RAPID.at(history.mjd[1:])))
@@ -200,7 +216,9 @@ def rapid_changes(history: PixelHistory) -> tuple[np.ndarray, np.ndarray]:
 
 
 def ranked_within(group: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Sort values within each group, groups in ascending order; to a millionth of the largest value's reach.
+    """Sort values within each group, groups in ascending order.
+
+    To a millionth of the largest value's reach.
 
     Parameters
     ----------

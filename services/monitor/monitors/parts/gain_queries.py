@@ -1,4 +1,6 @@
-"""Queries for gains: the superpixels of a segment at one voltage, and the files that they are of."""
+"""Queries for gains: the superpixels of a segment at one voltage, and the files that they are
+of.
+"""
 
 from sqlalchemy import Double, Integer, String, cast, func, or_, select, true
 
@@ -26,7 +28,8 @@ _CUMULATIVE_DAYS = 7.0
 
 
 def pixels_query(segment: str, level: int) -> RowQuery:
-    """Query for the gains of a segment: file, superpixel as ``(dethv * 512 + y) * 2048 + x``, gain, counts, charge.
+    """Query for the gains of a segment: file, superpixel as ``(dethv * 512 + y) * 2048 + x``, gain,
+    counts, charge.
 
     Images of ACCUM exposures have no gain.
 
@@ -63,8 +66,11 @@ def pixels_query(segment: str, level: int) -> RowQuery:
 
 
 def files_query() -> RowQuery:
-    """Query for the files that gains are of, by segment and voltage: exposures and cumulative images."""
-    # Looked up file by file, by the key that their rows begin with: statistics of the table play no part.
+    """Query for the files that gains are of, by segment and voltage: exposures and cumulative
+    images.
+    """
+    # Looked up file by file, by the key that their rows begin with: statistics of the table play no
+    # part.
     first = File.id * ROWS_PER_FILE
     maps = (
         select(
@@ -97,7 +103,9 @@ def files_query() -> RowQuery:
             maps.c.rootname,
             maps.c.segment,
             maps.c.mjd,
-            func.coalesce(headers.c.expend, maps.c.mjd + _CUMULATIVE_DAYS, type_=Double).label("stop"),
+            func.coalesce(headers.c.expend, maps.c.mjd + _CUMULATIVE_DAYS, type_=Double).label(
+                "stop"
+            ),
             maps.c.hvlevel,
             cast(headers.c.life_adj, Double).label("life_adj"),
             headers.c.exptime,

@@ -1,4 +1,6 @@
-"""Rows of the detector where spectra fall at each lifetime position, and the modal gain there by exposure."""
+"""Rows of the detector where spectra fall at each lifetime position, and the modal gain there by
+exposure.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,17 +11,30 @@ import numpy as np
 from services.monitor.monitors.framework.monitor import Columns, Values
 from services.monitor.monitors.framework.statistics import robust_sigma
 from services.monitor.monitors.parts.exposures import take, values_of
-from services.monitor.monitors.parts.gain_pixels import PixelHistory, place_of, places_of, ranked_within, scaled
+from services.monitor.monitors.parts.gain_pixels import (
+    PixelHistory,
+    place_of,
+    places_of,
+    ranked_within,
+    scaled,
+)
 from services.monitor.monitors.parts.gain_rules import OFF_LINE
 from services.monitor.monitors.parts.gain_trends import REPEATS, Trend, fit_trend
-from services.monitor.monitors.parts.lines import FEWEST, away_from_lines, away_within_settings, settings_of
+from services.monitor.monitors.parts.lines import (
+    FEWEST,
+    away_from_lines,
+    away_within_settings,
+    settings_of,
+)
 from shared.cos.detector import X_BINNING, Y_BINNING
 from shared.cos.history import LIFETIME_POSITIONS
 
 __all__ = ["ROWS", "Region", "in_spectrum", "medians_of", "regions_of", "within"]
 
 _SETTING = ("aperture", "opt_elem", "cenwave")
-"""What decides which superpixels of a region light falls on: some have lost more of their gain than others."""
+"""What decides which superpixels of a region light falls on: some have lost more of their gain than
+others.
+"""
 
 _LEAST_PIXELS = 20
 """Superpixels that the median of a region needs."""
@@ -42,7 +57,9 @@ _KNOWN_ROWS = {
 _CENTRE_LP1 = {"FUVA": 487.0, "FUVB": 546.0}
 _ROWS_PER_ARCSEC = 12.0
 _HALF_HEIGHT = 15.0
-"""Later positions lie where their offsets in arcsec put them: an inference from the first four, good to 6 rows."""
+"""Later positions lie where their offsets in arcsec put them: an inference from the first four,
+good to 6 rows.
+"""
 
 
 def _rows_of(segment: str, number: int, offset: float) -> tuple[int, int]:
@@ -53,7 +70,10 @@ def _rows_of(segment: str, number: int, offset: float) -> tuple[int, int]:
 
 
 ROWS: Final = {
-    segment: {position.number: _rows_of(segment, position.number, position.offset) for position in LIFETIME_POSITIONS}
+    segment: {
+        position.number: _rows_of(segment, position.number, position.offset)
+        for position in LIFETIME_POSITIONS
+    }
     for segment in _KNOWN_ROWS
 }
 """First and last row of each lifetime position by segment and number, in pixels."""
@@ -69,7 +89,9 @@ def within(y: np.ndarray, rows: tuple[int, int]) -> np.ndarray:
 def in_spectrum(segment: str, y: np.ndarray) -> np.ndarray:
     """Which rows of superpixels are where spectra fall at any lifetime position."""
     rows = ROWS[segment].values()
-    return within(y, (min(low for low, _ in rows) - _MARGIN, max(high for _, high in rows) + _MARGIN))
+    return within(
+        y, (min(low for low, _ in rows) - _MARGIN, max(high for _, high in rows) + _MARGIN)
+    )
 
 
 @dataclass(frozen=True)
@@ -79,7 +101,8 @@ class Region:
     Attributes
     ----------
     values
-        Median gains as measured, in bins, with the errors of the medians, outliers marked; arrays of shape (n,).
+        Median gains as measured, in bins, with the errors of the medians, outliers marked; arrays
+        of shape (n,).
     reference
         The same at the reference level, shape (n,).
     trend
@@ -108,7 +131,8 @@ class Region:
 
 
 def medians_of(segment: str, history: PixelHistory) -> Columns:
-    """Find the modal gain of each exposure in rows of each lifetime position and 2048 columns, at that position.
+    """Find the modal gain of each exposure in rows of each lifetime position and 2048 columns, at
+    that position.
 
     Parameters
     ----------
@@ -120,13 +144,15 @@ def medians_of(segment: str, history: PixelHistory) -> Columns:
     Returns
     -------
     Mapping of str to ndarray
-        ``file_id``, ``position``, ``block`` (columns over 2048), ``median`` and its ``error`` (bins); shape (n,).
+        ``file_id``, ``position``, ``block`` (columns over 2048), ``median`` and its ``error``
+        (bins); shape (n,).
     """
     _, y, x = place_of(history.pixel)
     exposures, moved = len(history.files["mjd"]), history.files["life_adj"]
     found = [np.zeros((5, 0))]
     for position, rows in ROWS[segment].items():
-        # Lamp light of exposures at other positions falls on these rows too, but not on the same ones of them.
+        # Lamp light of exposures at other positions falls on these rows too, but not on the same
+        # ones of them.
         there = ~(np.isfinite(moved) & (moved != position))
         inside = np.flatnonzero(within(y, rows) & there[history.file])
         block = x[inside] // _BLOCK
@@ -135,12 +161,21 @@ def medians_of(segment: str, history: PixelHistory) -> Columns:
             median, error = _medians(history.file[mine], history.gain[mine], exposures)
             known = np.flatnonzero(np.isfinite(median))
             where = np.broadcast_to([[position], [number]], (2, len(known)))
-            found.append(np.stack([history.files["file_id"][known], *where, median[known], error[known]]))
-    return dict(zip(("file_id", "position", "block", "median", "error"), np.concatenate(found, axis=1), strict=True))
+            found.append(
+                np.stack([history.files["file_id"][known], *where, median[known], error[known]])
+            )
+    return dict(
+        zip(
+            ("file_id", "position", "block", "median", "error"),
+            np.concatenate(found, axis=1),
+            strict=True,
+        )
+    )
 
 
 def regions_of(segment: str, medians: Columns, files: Columns) -> Iterator[Region]:
-    """Regions of a segment: rows of a lifetime position and 2048 columns, by the exposures at that position.
+    """Regions of a segment: rows of a lifetime position and 2048 columns, by the exposures at that
+    position.
 
     Parameters
     ----------
@@ -154,14 +189,27 @@ def regions_of(segment: str, medians: Columns, files: Columns) -> Iterator[Regio
     place = places_of(medians["file_id"], files)
     found = []
     for position in ROWS[segment]:
-        for block in np.unique(medians["block"][medians["position"] == position]).astype(int).tolist():
+        for block in (
+            np.unique(medians["block"][medians["position"] == position]).astype(int).tolist()
+        ):
             mine = np.flatnonzero((medians["position"] == position) & (medians["block"] == block))
             mine = mine[np.argsort(place[mine])]
-            found.append(_gains(position, block, place[mine], files, medians["median"][mine], medians["error"][mine]))
+            found.append(
+                _gains(
+                    position,
+                    block,
+                    place[mine],
+                    files,
+                    medians["median"][mine],
+                    medians["error"][mine],
+                )
+            )
     together = _off_together(found, files)
     for gains in found:
         limit = OFF_LINE.at(gains.files["mjd"])
-        outlier = (np.abs(gains.away) > limit * gains.scatter) | (np.abs(together[gains.place]) > limit)
+        outlier = (np.abs(gains.away) > limit * gains.scatter) | (
+            np.abs(together[gains.place]) > limit
+        )
         yield _region(segment, gains, outlier)
 
 
@@ -176,7 +224,8 @@ class _Gains:
     files
         Columns of these.
     away, scatter
-        Distances from lines through those about them, NaN where there are too few, and the scatter about these.
+        Distances from lines through those about them, NaN where there are too few, and the scatter
+        about these.
     """
 
     position: int
@@ -206,15 +255,26 @@ def _medians(group: np.ndarray, values: np.ndarray, groups: int) -> tuple[np.nda
     return median, error
 
 
-def _gains(position: int, block: int, place: np.ndarray, files: Columns, gain: np.ndarray, error: np.ndarray) -> _Gains:
+def _gains(
+    position: int,
+    block: int,
+    place: np.ndarray,
+    files: Columns,
+    gain: np.ndarray,
+    error: np.ndarray,
+) -> _Gains:
     mine = dict(take(files, place)) | {"life_adj": np.full(len(gain), float(position))}
     reference = scaled(gain, mine["hvlevel"])
     away, scatter = _off_lines(mine, reference, error)
     return _Gains(position, block, place, mine, gain, error, reference, away, scatter)
 
 
-def _off_lines(files: Columns, gain: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance of each gain from the line of its setting, or of all where its own has too few, and the scatter."""
+def _off_lines(
+    files: Columns, gain: np.ndarray, error: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distance of each gain from the line of its setting, or of all where its own has too few, and
+    the scatter.
+    """
     within, every = away_within_settings(files, gain, _SETTING), away_from_lines(files["mjd"], gain)
     rare = np.isnan(within)
     usual = np.where(rare, *(robust_sigma(away[np.isfinite(away)]) for away in (every, within)))
@@ -222,10 +282,14 @@ def _off_lines(files: Columns, gain: np.ndarray, error: np.ndarray) -> tuple[np.
 
 
 def _off_together(regions: Sequence[_Gains], files: Columns) -> np.ndarray:
-    """How many sigma all regions of each file are off their lines together, as with a step of the voltage; shape (n,).
+    """How many sigma all regions of each file are off their lines together, as with a step of the
+    voltage.
 
-    An exposure may be off a bit as a whole, for its light falls on all regions a bit higher or lower: their gains agree
-    more often than chance would have it, and most where the gain differs from row to row.
+    Shape (n,).
+
+    An exposure may be off a bit as a whole, for its light falls on all regions a bit higher or
+    lower: their gains agree more often than chance would have it, and most where the gain differs
+    from row to row.
     """
     off, weight = np.zeros(len(files["mjd"])), np.zeros(len(files["mjd"]))
     for one in regions:

@@ -1,4 +1,6 @@
-"""What is derived of the gains of one segment: its voltages with their maps, its superpixels and regions."""
+"""What is derived of the gains of one segment: its voltages with their maps, its superpixels and
+regions.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -54,4 +56,6 @@ def segments_of(inputs: Inputs) -> Iterator[SegmentGain]:
             # Those of voltages without any gain too.
             sums = take(inputs["sums"], mine[inputs["sums"]["part"]])
             total = total_of(name, [(level.level, level.pixels) for level in levels], sums)
-            yield SegmentGain(name, levels, pixels, regions, [map_of(level) for level in levels], total)
+            yield SegmentGain(
+                name, levels, pixels, regions, [map_of(level) for level in levels], total
+            )

@@ -22,7 +22,8 @@ _TIME_TAG = ("00", "01")
 
 
 def is_counted(files: Columns) -> np.ndarray:
-    """Which files' counts are summed, shape (n,): all but exposures that begin in the days of a cumulative image.
+    """Which files' counts are summed, shape (n,): all but exposures that begin in the days of a
+    cumulative image.
 
     Parameters
     ----------
@@ -32,7 +33,9 @@ def is_counted(files: Columns) -> np.ndarray:
     names = [str(name) for name in files["rootname"]]
     images = np.array([name.startswith(_IMAGE) for name in names], dtype=bool)
     # Exposures that gains are of are TIME-TAG ones: no image of ACCUM exposures collects them.
-    collecting = np.array([name.startswith(_IMAGE) and name.split("_")[2] in _TIME_TAG for name in names], dtype=bool)
+    collecting = np.array(
+        [name.startswith(_IMAGE) and name.split("_")[2] in _TIME_TAG for name in names], dtype=bool
+    )
     begin, end = (np.append(-np.inf, files[name][collecting]) for name in ("mjd", "stop"))
     latest = np.searchsorted(begin, files["mjd"], side="right") - 1
     counted: np.ndarray = images | (files["mjd"] >= end[latest])
@@ -40,7 +43,8 @@ def is_counted(files: Columns) -> np.ndarray:
 
 
 def sums_of(pixels: Columns, files: Columns) -> Columns:
-    """Add up what superpixels of a segment gave at one voltage, hot spots included, each event once.
+    """Add up what superpixels of a segment gave at one voltage, hot spots included, each event
+    once.
 
     Parameters
     ----------
@@ -52,15 +56,21 @@ def sums_of(pixels: Columns, files: Columns) -> Columns:
     Returns
     -------
     Mapping of str to ndarray
-        ``pixel`` (see `gain_pixels.place_of`), ``counts``, ``charge`` (coulomb; NaN where that of some is unknown);
-        shape (m,).
+        ``pixel`` (see `gain_pixels.place_of`), ``counts``, ``charge`` (coulomb; NaN where that of
+        some is unknown); shape (m,).
     """
     once = np.flatnonzero(is_counted(files)[places_of(pixels["file_id"], files)])
     if not len(once):
-        return {"pixel": np.zeros(0, np.int32), "counts": np.zeros(0), "charge": np.zeros(0, np.float32)}
+        return {
+            "pixel": np.zeros(0, np.int32),
+            "counts": np.zeros(0),
+            "charge": np.zeros(0, np.float32),
+        }
     pixel = pixels["pixel"][once].astype(np.int64)
     first = pixel[0] // _SIZE * _SIZE
-    counts, charge = (np.bincount(pixel - first, pixels[name][once], _SIZE) for name in ("counts", "charge"))
+    counts, charge = (
+        np.bincount(pixel - first, pixels[name][once], _SIZE) for name in ("counts", "charge")
+    )
     found = np.flatnonzero(counts)
     return {
         "pixel": (found + first).astype(np.int32),
@@ -70,7 +80,9 @@ def sums_of(pixels: Columns, files: Columns) -> Columns:
 
 
 def image_of(sums: Columns, name: str) -> np.ndarray:
-    """Image of the columns of `sums_of` at any voltages together, float64 of shape (512, 2048), zero for nothing."""
+    """Image of the columns of `sums_of` at any voltages together, float64 of shape (512, 2048),
+    zero for nothing.
+    """
     _, y, x = place_of(sums["pixel"])
     return np.bincount(y * GAIN_SHAPE[1] + x, sums[name], _SIZE).reshape(GAIN_SHAPE)
 

@@ -1,11 +1,19 @@
-"""Straight lines through gains: of many superpixels at once, and of one region; and when they lead to sagging."""
+"""Straight lines through gains: of many superpixels at once, and of one region.
+
+And when they lead to sagging.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from services.monitor.monitors.framework.statistics import MAD_TO_SIGMA
-from services.monitor.monitors.parts.gain_pixels import BINS_PER_LEVEL, REFERENCE_LEVEL, PixelHistory, ranked_within
+from services.monitor.monitors.parts.gain_pixels import (
+    BINS_PER_LEVEL,
+    REFERENCE_LEVEL,
+    PixelHistory,
+    ranked_within,
+)
 from services.monitor.monitors.parts.gain_rules import SAGGED
 from shared.cos.gain import GAIN_WIDTH
 from shared.cos.history import LIFETIME_POSITIONS
@@ -24,33 +32,38 @@ __all__ = [
 ]
 
 TREND_DAYS = 730.0
-"""Trends are fitted to the newest days, since the gain falls only while light falls on it, and to none before the last
-move of spectra to another lifetime position, which changes where it falls."""
+"""Trends are fitted to the newest days, since the gain falls only while light falls on it, and to
+none before the last move of spectra to another lifetime position, which changes where it falls."""
 
 LEAST_GAINS, LEAST_DAYS = 6, 30.0
-"""Trends are fitted to no fewer gains, and no shorter spans (the legacy monitor asks for more than 5 gains)."""
+"""Trends are fitted to no fewer gains, and no shorter spans (the legacy monitor asks for more than
+5 gains).
+"""
 
 _LEAST_KEPT = 4
 """Gains that must be left near the first fit (legacy gain monitor)."""
 
 _LEAST_FITTED = SAGGED.now + 1.0
-"""Lower gains are left out of the lines of superpixels: much of their peak lies below a pulse height of 2, and what is
-measured no longer falls with the gain (a simulated decline at 8 bins a year is measured 3 of its errors too flat)."""
+"""Lower gains are left out of the lines of superpixels: much of their peak lies below a pulse
+height of 2, and what is measured no longer falls with the gain (a simulated decline at 8 bins a
+year is measured 3 of its errors too flat)."""
 
 _CLIP = 3.0
 """Gains that lie off the first fit by more robust sigma are left out of the next."""
 
 _FALLING = 4.0
-"""The gain surely falls if its slope is below zero by so many of its errors: of the ten thousands of superpixels of a
-segment, chance lets fewer than one fall that does not."""
+"""The gain surely falls if its slope is below zero by so many of its errors: of the ten thousands
+of superpixels of a segment, chance lets fewer than one fall that does not."""
 
 _REACH = 2.0
-"""Errors of dates are taken from so many sigma. Those that one sigma gives are too small for 1.3 % of the dates from
-slopes that are known to a quarter: it is the steepest by chance that pass (tests of this module)."""
+"""Errors of dates are taken from so many sigma. Those that one sigma gives are too small for 1.3 %
+of the dates from slopes that are known to a quarter: it is the steepest by chance that pass (tests
+of this module)."""
 
 REPEATS = 0.005
-"""Fraction of its gain that a region is measured to, however many counts and exposures there are: where within its
-superpixels light falls drifts, and with it the gain by this much (a simulated mission of ten years)."""
+"""Fraction of its gain that a region is measured to, however many counts and exposures there are:
+where within its superpixels light falls drifts, and with it the gain by this much (a simulated
+mission of ten years)."""
 
 _MOVES = np.array([-np.inf, *sorted(position.start for position in LIFETIME_POSITIONS)])
 
@@ -64,7 +77,9 @@ def trend_start(newest: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class PixelTrends:
-    """Straight lines through the gains of superpixels, each at its own voltage; arrays of shape (k,).
+    """Straight lines through the gains of superpixels, each at its own voltage.
+
+    Arrays of shape (k,).
 
     Attributes
     ----------
@@ -75,8 +90,8 @@ class PixelTrends:
     intercept
         Gain at MJD 0, bins.
     sag, sag_error
-        When the line reaches a gain of 3 (MJD) and by how much later that may be (d, see `date_error`); NaN where the
-        gain does not surely fall.
+        When the line reaches a gain of 3 (MJD) and by how much later that may be (d, see
+        `date_error`); NaN where the gain does not surely fall.
     used
         Gains that were fitted.
     """
@@ -91,10 +106,11 @@ class PixelTrends:
 
 
 def trends_of(history: PixelHistory) -> PixelTrends:
-    """Fit a line to the newest gains of each superpixel, weighted by counts, and again without those far from it.
+    """Fit a line to the newest gains of each superpixel, weighted by counts, and again without
+    those far from it.
 
-    The legacy monitor rejected by the standard deviation of the line instead of that of the residuals, by which a
-    superpixel of constant gain lost all of them.
+    The legacy monitor rejected by the standard deviation of the line instead of that of the
+    residuals, by which a superpixel of constant gain lost all of them.
 
     Parameters
     ----------
@@ -121,7 +137,9 @@ def trends_of(history: PixelHistory) -> PixelTrends:
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = np.maximum(lines.squares / (lines.number - 2), usual**2)
         slope_error = np.sqrt(variance / lines.spread)
-        days = np.where(lines.slope < -_FALLING * slope_error, (SAGGED.now - lines.gain) / lines.slope, np.nan)
+        days = np.where(
+            lines.slope < -_FALLING * slope_error, (SAGGED.now - lines.gain) / lines.slope, np.nan
+        )
         sag_error = date_error(days, lines.slope, np.sqrt(variance / lines.weight), slope_error)
     intercept = lines.gain - lines.slope * lines.mjd
     columns = (lines.slope, slope_error, intercept, lines.mjd + days, sag_error, lines.number)
@@ -133,7 +151,9 @@ def _scatter(group: np.ndarray, away: np.ndarray, groups: int) -> np.ndarray:
     number = np.bincount(group, minlength=groups)
     middle = np.minimum(np.cumsum(number) - number + number // 2, len(away) - 1)
     freedom = np.maximum(number - 2, 1)
-    scatter: np.ndarray = MAD_TO_SIGMA * ranked_within(group, away)[middle] * np.sqrt(number / freedom)
+    scatter: np.ndarray = (
+        MAD_TO_SIGMA * ranked_within(group, away)[middle] * np.sqrt(number / freedom)
+    )
     return scatter
 
 
@@ -146,11 +166,16 @@ def _usual_scatter(group: np.ndarray, away: np.ndarray, groups: int) -> float:
 
 
 def date_error(
-    days: np.ndarray | float, slope: np.ndarray | float, gain_error: np.ndarray | float, slope_error: np.ndarray | float
+    days: np.ndarray | float,
+    slope: np.ndarray | float,
+    gain_error: np.ndarray | float,
+    slope_error: np.ndarray | float,
 ) -> np.ndarray:
-    """By how much later a line may reach a gain, in d: half of the way to where that gain is two sigma off the line.
+    """By how much later a line may reach a gain, in d: half of the way to where that gain is two
+    sigma off the line.
 
-    It is the larger side of Fieller's interval: the smaller slope errs by more days than the larger one.
+    It is the larger side of Fieller's interval: the smaller slope errs by more days than the larger
+    one.
 
     Parameters
     ----------
@@ -162,7 +187,9 @@ def date_error(
         Of the line at its centre, bins.
     """
     unsure = (_REACH * slope_error / np.asarray(slope)) ** 2
-    reach = np.sqrt(days**2 * unsure + (1.0 - unsure) * (_REACH * gain_error / np.asarray(slope)) ** 2)
+    reach = np.sqrt(
+        days**2 * unsure + (1.0 - unsure) * (_REACH * gain_error / np.asarray(slope)) ** 2
+    )
     error: np.ndarray = (np.abs(days) * unsure + reach) / (1.0 - unsure) / _REACH
     return error
 
@@ -175,7 +202,8 @@ class _Lines:
     number, weight, span
         Of each group: gains, sum of the weights, days from the first to the last.
     mjd, gain, slope, spread
-        Of each group: weighted mean time, gain there, bins per day, weighted sum of squared days off the mean time.
+        Of each group: weighted mean time, gain there, bins per day, weighted sum of squared days
+        off the mean time.
     line
         At each gain.
     squares
@@ -203,7 +231,10 @@ class _Lines:
         np.minimum.at(earliest, group, mjd)
         self.span = latest - earliest
         with np.errstate(divide="ignore", invalid="ignore"):
-            self.mjd, self.gain = total(weight * mjd) / self.weight, total(weight * gain) / self.weight
+            self.mjd, self.gain = (
+                total(weight * mjd) / self.weight,
+                total(weight * gain) / self.weight,
+            )
             time = mjd - self.mjd[group]
             self.spread = total(weight * time**2)
             slope = total(weight * time * (gain - self.gain[group])) / self.spread
@@ -244,7 +275,9 @@ class Trend:
         return line
 
     def sag_date(self, level: float) -> tuple[float, float]:
-        """When the gain at a level reaches `SAGGED`, MJD, and its error in d; NaN where it does not surely fall.
+        """When the gain at a level reaches `SAGGED`, MJD, and its error in d.
+
+        NaN where it does not surely fall.
 
         Parameters
         ----------
@@ -255,14 +288,17 @@ class Trend:
             return np.nan, np.nan
         threshold = SAGGED.now + BINS_PER_LEVEL * (REFERENCE_LEVEL - level)
         days = (threshold - self.gain) / self.slope
-        return self.mjd + days, float(date_error(days, self.slope, self.gain_error, self.slope_error))
+        return self.mjd + days, float(
+            date_error(days, self.slope, self.gain_error, self.slope_error)
+        )
 
 
 def fit_trend(mjd: np.ndarray, gain: np.ndarray) -> Trend | None:
     """Line through the newest gains of a region; None where they are too few.
 
-    What lies off the line is not left out: gratings that light other superpixels may. Their distance adds to its error,
-    and so does what no number of exposures averages out: `REPEATS`, once over the span of the line.
+    What lies off the line is not left out: gratings that light other superpixels may. Their
+    distance adds to its error, and so does what no number of exposures averages out: `REPEATS`,
+    once over the span of the line.
 
     Parameters
     ----------
@@ -276,5 +312,9 @@ def fit_trend(mjd: np.ndarray, gain: np.ndarray) -> Trend | None:
     centre = float(mjd.mean())
     (slope, constant), covariance = np.polyfit(mjd - centre, gain, 1, cov=True)
     lasting = REPEATS * constant
-    slope_error, gain_error = np.hypot(np.sqrt(np.diag(covariance)), [lasting / (mjd[-1] - mjd[0]), lasting])
-    return Trend(float(mjd[0]), centre, float(constant), float(gain_error), float(slope), float(slope_error))
+    slope_error, gain_error = np.hypot(
+        np.sqrt(np.diag(covariance)), [lasting / (mjd[-1] - mjd[0]), lasting]
+    )
+    return Trend(
+        float(mjd[0]), centre, float(constant), float(gain_error), float(slope), float(slope_error)
+    )

@@ -1,8 +1,9 @@
-"""Hot spots in darks: where they are, from when to when, and how they go on from one period to the next.
+"""Hot spots in darks: where they are, from when to when, and how they go on from one period to the
+next.
 
-A superpixel is hot where the sum of the darks of a period has more counts there than its surroundings can explain, by
-the Poisson distribution, at a stated rate of false alarms. Its times are the run of exposures with the greatest
-likelihood ratio of a constant extra rate.
+A superpixel is hot where the sum of the darks of a period has more counts there than its
+surroundings can explain, by the Poisson distribution, at a stated rate of false alarms. Its times
+are the run of exposures with the greatest likelihood ratio of a constant extra rate.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,13 @@ import numpy as np
 from scipy.stats import poisson
 
 from services.monitor.monitors.framework.rules import Rule, always
-from services.monitor.monitors.parts.dark_maps import Cells, DarkMap, expected_counts, stacked, whole_cells
+from services.monitor.monitors.parts.dark_maps import (
+    Cells,
+    DarkMap,
+    expected_counts,
+    stacked,
+    whole_cells,
+)
 
 __all__ = ["FALSE_ALARMS", "HOT", "Sighting", "Spot", "sightings_of", "spots_of"]
 
@@ -20,9 +27,11 @@ FALSE_ALARMS = 1e-3
 """Superpixels of a detector that chance makes hot in one period, on average, at most."""
 
 HOT = Rule(
-    "hot", None, "a superpixel counts {:.0%} more than its surroundings, and more than chance explains",
+    "hot",
+    None,
+    "a superpixel counts {:.0%} more than its surroundings, and more than chance explains",
     always(0.5, "COSMO: what is uneven is not hot"),
-)  # fmt: skip
+)
 
 _EDGE = 1e-3
 """Chance at which a superpixel beside a hot one belongs to it."""
@@ -42,10 +51,11 @@ class Sighting:
     x0, x1, y0, y1
         Its superpixels: up to but without x1 and y1.
     start, stop
-        Start of the first and end of the last exposure that shows it, within this period or one beside it, MJD.
+        Start of the first and end of the last exposure that shows it, within this period or one
+        beside it, MJD.
     counts, background, seconds
-        Counts of it and of the superpixels about it in the exposures of this period that show it, those that the
-        surroundings explain, and good time.
+        Counts of it and of the superpixels about it in the exposures of this period that show it,
+        those that the surroundings explain, and good time.
     sigma
         Excess of its brightest superpixel in this period, in roots of what was expected.
     """
@@ -102,26 +112,45 @@ def sightings_of(period: Sequence[DarkMap], window: Sequence[DarkMap]) -> list[S
                 end = window[last].mjd + window[last].exposure / 86400.0
                 found.append(
                     Sighting(
-                        period[0].detector, box.x0, box.x1, box.y0, box.y1, window[first].mjd, end,
-                        sum(one.counts_in(whole) for one in chosen), float(background[here].sum() * more),
-                        sum(one.exposure for one in chosen), sigma,
+                        period[0].detector,
+                        box.x0,
+                        box.x1,
+                        box.y0,
+                        box.y1,
+                        window[first].mjd,
+                        end,
+                        sum(one.counts_in(whole) for one in chosen),
+                        float(background[here].sum() * more),
+                        sum(one.exposure for one in chosen),
+                        sigma,
                     )
-                )  # fmt: skip
+                )
     return found
 
 
 def _grown(box: Cells, area: Cells) -> Cells:
     """Rectangle with the superpixels about it, as far as they are in the area."""
-    return Cells(max(box.x0 - 1, area.x0), min(box.x1 + 1, area.x1), max(box.y0 - 1, area.y0), min(box.y1 + 1, area.y1))
+    return Cells(
+        max(box.x0 - 1, area.x0),
+        min(box.x1 + 1, area.x1),
+        max(box.y0 - 1, area.y0),
+        min(box.y1 + 1, area.y1),
+    )
 
 
 def _inside(image: np.ndarray, box: Cells, area: Cells) -> float:
     """Sum of an image of an area in a rectangle."""
-    return float(image[box.y0 - area.y0 : box.y1 - area.y0, box.x0 - area.x0 : box.x1 - area.x0].sum())
+    return float(
+        image[box.y0 - area.y0 : box.y1 - area.y0, box.x0 - area.x0 : box.x1 - area.x0].sum()
+    )
 
 
-def _hot_boxes(stack: np.ndarray, expected: np.ndarray, area: Cells, excess: float) -> list[tuple[Cells, float]]:
-    """Rectangles around hot superpixels that touch, each with the excess of its brightest one in sigma."""
+def _hot_boxes(
+    stack: np.ndarray, expected: np.ndarray, area: Cells, excess: float
+) -> list[tuple[Cells, float]]:
+    """Rectangles around hot superpixels that touch, each with the excess of its brightest one in
+    sigma.
+    """
     bright = np.argwhere((stack >= 3) & (stack > expected * (1.0 + excess)))
     counts, mean = stack[tuple(bright.T)], expected[tuple(bright.T)]
     chance = poisson.sf(counts - 1, mean)
@@ -139,7 +168,10 @@ def _hot_boxes(stack: np.ndarray, expected: np.ndarray, area: Cells, excess: flo
         ys, xs = np.array(sorted(group)).T
         sigma = (stack[ys, xs] - expected[ys, xs]) / np.sqrt(np.maximum(expected[ys, xs], 1e-9))
         box = Cells(
-            area.x0 + int(xs.min()), area.x0 + int(xs.max()) + 1, area.y0 + int(ys.min()), area.y0 + int(ys.max()) + 1
+            area.x0 + int(xs.min()),
+            area.x0 + int(xs.max()) + 1,
+            area.y0 + int(ys.min()),
+            area.y0 + int(ys.max()) + 1,
         )
         boxes.append((box, float(sigma.max())))
     return boxes
@@ -148,13 +180,18 @@ def _hot_boxes(stack: np.ndarray, expected: np.ndarray, area: Cells, excess: flo
 def _runs(counts: np.ndarray, background: np.ndarray) -> list[tuple[int, int]]:
     """First and last exposure of each time that a place was hot: the likeliest set of them.
 
-    The likelihood ratio of an extra rate in the exposures i to j is, with their counts C and background B,
-    C log(C / B) - (C - B); each run must be worth `_LEAST_GAIN`. Those that follow each other are one.
+    The likelihood ratio of an extra rate in the exposures i to j is, with their counts C and
+    background B, C log(C / B) - (C - B); each run must be worth `_LEAST_GAIN`. Those that follow
+    each other are one.
     """
     count = len(counts)
     sums, levels = (np.concatenate([[0.0], np.cumsum(values)]) for values in (counts, background))
-    total, level = (np.maximum(values[None, :] - values[:, None], 1e-12) for values in (sums, levels))
-    gain = np.where(total > level, total * np.log(total / level) - (total - level), 0.0) - _LEAST_GAIN
+    total, level = (
+        np.maximum(values[None, :] - values[:, None], 1e-12) for values in (sums, levels)
+    )
+    gain = (
+        np.where(total > level, total * np.log(total / level) - (total - level), 0.0) - _LEAST_GAIN
+    )
     best, begin = np.zeros(count + 1), np.full(count + 1, -1)
     for end in range(1, count + 1):
         worth = best[:end] + gain[:end, end]
@@ -186,8 +223,8 @@ class Spot:
     start, stop
         Start of the first and end of the last exposure that shows it, MJD.
     after, before
-        End of the last exposure before it came and start of the first one after it went, MJD; where there is none it
-        was or is there already or still: -inf, inf.
+        End of the last exposure before it came and start of the first one after it went, MJD; where
+        there is none it was or is there already or still: -inf, inf.
     rate, rate_error
         Counts/s of the pulse heights that CalCOS keeps.
     sigma
@@ -228,7 +265,10 @@ def spots_of(sightings: Sequence[Sighting], starts: np.ndarray, stops: np.ndarra
         same = [group for group in groups if any(_same(sighting, other) for other in group)]
         joined = [sighting, *(one for group in same for one in group)]
         groups = [group for group in groups if group not in same] + [joined]
-    return sorted((_spot(group, starts, stops) for group in groups), key=lambda spot: (spot.start, spot.x0, spot.y0))
+    return sorted(
+        (_spot(group, starts, stops) for group in groups),
+        key=lambda spot: (spot.start, spot.x0, spot.y0),
+    )
 
 
 def _same(a: Sighting, b: Sighting) -> bool:
@@ -243,8 +283,16 @@ def _spot(group: Sequence[Sighting], starts: np.ndarray, stops: np.ndarray) -> S
     )
     earlier, later = stops[stops <= start], starts[starts >= stop]
     return Spot(
-        group[0].detector, min(one.x0 for one in group), max(one.x1 for one in group), min(one.y0 for one in group),
-        max(one.y1 for one in group), start, stop, float(earlier[-1]) if len(earlier) else -np.inf,
-        float(later[0]) if len(later) else np.inf, (counts - background) / seconds, float(np.sqrt(counts)) / seconds,
+        group[0].detector,
+        min(one.x0 for one in group),
+        max(one.x1 for one in group),
+        min(one.y0 for one in group),
+        max(one.y1 for one in group),
+        start,
+        stop,
+        float(earlier[-1]) if len(earlier) else -np.inf,
+        float(later[0]) if len(later) else np.inf,
+        (counts - background) / seconds,
+        float(np.sqrt(counts)) / seconds,
         max(one.sigma for one in group),
-    )  # fmt: skip
+    )

@@ -1,4 +1,6 @@
-"""25-s dark rates with HST's place, as the monitor of the orbit keeps them, by the maps that they share."""
+"""25-s dark rates with HST's place, as the monitor of the orbit keeps them, by the maps that they
+share.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,12 +20,21 @@ __all__ = ["RANGES", "Bins", "bins_by_files", "groups", "whole_segments"]
 _DETECTORS = ("FUVA", "FUVB", "NUV")
 
 _REGIONS = ("inner", "all", "legacy")
-"""One region of each detector, and that which another team measured, which has maps of its own: counts of a dark that
-both measured are not used twice."""
+"""One region of each detector, and that which another team measured, which has maps of its own:
+counts of a dark that both measured are not used twice."""
 
 _LEGACY = "legacy"
 
-_PLAIN = ("hvlevel", "dark", "exposure", "latitude", "longitude", "sun_lat", "sun_lon", "saa_distance")
+_PLAIN = (
+    "hvlevel",
+    "dark",
+    "exposure",
+    "latitude",
+    "longitude",
+    "sun_lat",
+    "sun_lon",
+    "saa_distance",
+)
 """Columns of which seven digits say all: as many as the database has of most."""
 
 RANGES = file_ranges({"darks"})
@@ -33,26 +44,44 @@ RANGES = file_ranges({"darks"})
 def _query() -> RowQuery:
     return (
         select(
-            Dark.rootname, Dark.detector.label("segment"), Dark.region, cast(Dark.hvlevel, Double).label("hvlevel"),
-            Dark.mjd, Dark.dark, Dark.exposure, Dark.latitude, Dark.longitude, Dark.sun_lat, Dark.sun_lon,
+            Dark.rootname,
+            Dark.detector.label("segment"),
+            Dark.region,
+            cast(Dark.hvlevel, Double).label("hvlevel"),
+            Dark.mjd,
+            Dark.dark,
+            Dark.exposure,
+            Dark.latitude,
+            Dark.longitude,
+            Dark.sun_lat,
+            Dark.sun_lon,
             Dark.saa_distance,
         )
         .join(File, File.id == Dark.file_id)
         .where(
-            File.shown, Dark.region.in_(_REGIONS), Dark.dark.is_not(None), Dark.latitude.between(-90.0, 90.0),
-            Dark.longitude.between(0.0, 360.0), believed(Dark), is_rate(),
+            File.shown,
+            Dark.region.in_(_REGIONS),
+            Dark.dark.is_not(None),
+            Dark.latitude.between(-90.0, 90.0),
+            Dark.longitude.between(0.0, 360.0),
+            believed(Dark),
+            is_rate(),
         )
         .order_by(Dark.file_id, Dark.rootname, Dark.mjd)
-    )  # fmt: skip
+    )
 
 
 def bins_by_files() -> dict[str, PartedInput]:
-    """Bins (table ``bins``) and names of their exposures (``exposures``), parted by the input ``ranges`` (`RANGES`)."""
+    """Bins (table ``bins``) and names of their exposures (``exposures``), parted by the input
+    ``ranges`` (`RANGES`).
+    """
     return {"by_files": replace(by_files("ranges", {"rows": _query()}, Dark.file_id), find=_find)}
 
 
 def _find(_: str, inputs: Inputs) -> Mapping[str, Columns]:
-    """Half as many bytes as the rows have: a mission has a million of them, and every run reads them."""
+    """Half as many bytes as the rows have: a mission has a million of them, and every run reads
+    them.
+    """
     rows = inputs["rows"]
     names, place = np.unique(rows["rootname"].astype(str), return_inverse=True)
     bins = {name: rows[name].astype(np.float32) for name in _PLAIN}
@@ -68,14 +97,16 @@ def _find(_: str, inputs: Inputs) -> Mapping[str, Columns]:
 
 @dataclass(frozen=True)
 class Bins:
-    """Bins of a segment that share a map: of one voltage, and of COSMO's own darks or of another team's.
+    """Bins of a segment that share a map: of one voltage, and of COSMO's own darks or of another
+    team's.
 
     Attributes
     ----------
     segment
         FUVA, FUVB or NUV.
     hvlevel
-        Commanded level; NaN where there is none, where the other team says none, or where it is of all.
+        Commanded level; NaN where there is none, where the other team says none, or where it is of
+        all.
     others
         Whether another team measured them.
     columns
@@ -112,14 +143,20 @@ def groups(inputs: Inputs) -> Iterator[Bins]:
     # Numbers of exposures begin anew in each part.
     begins = np.searchsorted(exposures["part"], np.arange(len(inputs["by_files"]["key"])))
     level = np.nan_to_num(bins["hvlevel"], nan=-1.0).astype(np.int64)
-    key = (bins["segment"].astype(np.int64) * 2 + bins["others"]) * (level.max(initial=0) + 2) + level + 1
+    key = (
+        (bins["segment"].astype(np.int64) * 2 + bins["others"]) * (level.max(initial=0) + 2)
+        + level
+        + 1
+    )
     keys, first = np.unique(key, return_index=True)
     for number, example in zip(keys.tolist(), first.tolist(), strict=True):
         mine = np.flatnonzero(key == number)
         mine = mine[np.argsort(bins["mjd"][mine], kind="stable")]
         columns = take({name: bins[name] for name in ("mjd", *_PLAIN)}, mine)
         columns = {name: values.astype(np.float64, copy=False) for name, values in columns.items()}
-        columns["rootname"] = exposures["rootname"][begins[bins["part"][mine]] + bins["exposure_number"][mine]]
+        columns["rootname"] = exposures["rootname"][
+            begins[bins["part"][mine]] + bins["exposure_number"][mine]
+        ]
         others = bool(bins["others"][example])
         columns["region"] = np.full(len(mine), _LEGACY if others else "", dtype=object)
         segment = _DETECTORS[int(bins["segment"][example])]
@@ -133,8 +170,13 @@ def whole_segments(found: Sequence[Bins]) -> list[Bins]:
         whole.setdefault((one.segment, one.others), []).append(one)
     return [
         Bins(
-            segment, np.nan, others,
-            {name: np.concatenate([one.columns[name] for one in mine]) for name in ("mjd", *_PLAIN)},
+            segment,
+            np.nan,
+            others,
+            {
+                name: np.concatenate([one.columns[name] for one in mine])
+                for name in ("mjd", *_PLAIN)
+            },
         )
         for (segment, others), mine in whole.items()
-    ]  # fmt: skip
+    ]

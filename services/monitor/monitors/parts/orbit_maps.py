@@ -14,7 +14,9 @@ from shared.cos.saa import saa_contour
 __all__ = ["LATITUDES", "RateMap", "heatmap", "map_bytes", "outline", "rate_map"]
 
 _CELLS = ((5.0, 2.5), (10.0, 5.0), (15.0, 10.0))
-"""Sizes of cells in longitude and latitude, degrees: a map has the first that shows enough of its bins."""
+"""Sizes of cells in longitude and latitude, degrees: a map has the first that shows enough of its
+bins.
+"""
 
 _LEAST_BINS = 3
 """Cells with fewer 25-s bins stay empty."""
@@ -57,9 +59,14 @@ class RateMap:
 
 
 def rate_map(
-    x: np.ndarray, y: np.ndarray, rate: np.ndarray, seconds: np.ndarray, y_range: tuple[float, float]
+    x: np.ndarray,
+    y: np.ndarray,
+    rate: np.ndarray,
+    seconds: np.ndarray,
+    y_range: tuple[float, float],
 ) -> RateMap:
-    """Map the rates of bins, arrays of shape (n,), by the smallest cells of which enough bins can be shown.
+    """Map the rates of bins, arrays of shape (n,), by the smallest cells of which enough bins can
+    be shown.
 
     Parameters
     ----------
@@ -87,15 +94,22 @@ def rate_map(
     enough = np.flatnonzero(counts >= _LEAST_BINS)
     middle = ends[enough] - counts[enough] + (counts[enough] - 1) / 2
     medians, errors = np.full(len(counts), np.nan), np.full(len(counts), np.nan)
-    medians[enough] = (ranked[np.floor(middle).astype(int)] + ranked[np.ceil(middle).astype(int)]) / 2
+    medians[enough] = (
+        ranked[np.floor(middle).astype(int)] + ranked[np.ceil(middle).astype(int)]
+    ) / 2
     mean = np.bincount(cell, rate, len(counts)) / np.maximum(counts, 1)
     squares = np.bincount(cell, (rate - mean[cell]) ** 2, len(counts))
     errors[enough] = 1.2533 * np.sqrt(squares[enough] / (counts[enough] - 1) / counts[enough])
     time = np.bincount(cell, np.nan_to_num(seconds), len(counts))
     return RateMap(
-        size, x_edges, y_edges, medians.reshape(shape), errors.reshape(shape), counts.reshape(shape),
+        size,
+        x_edges,
+        y_edges,
+        medians.reshape(shape),
+        errors.reshape(shape),
+        counts.reshape(shape),
         time.reshape(shape),
-    )  # fmt: skip
+    )
 
 
 def heatmap(found: RateMap) -> Heatmap:
@@ -103,7 +117,13 @@ def heatmap(found: RateMap) -> Heatmap:
     known = found.rate[np.isfinite(found.rate)]
     limits = (float(known.min()), float(np.percentile(known, 98))) if len(known) > 1 else None
     rows = [numbers(row) for row in found.rate]
-    return Heatmap("counts / s / pix", found.x_edges.tolist(), found.y_edges.tolist(), rows, colour_range=limits)
+    return Heatmap(
+        "counts / s / pix",
+        found.x_edges.tolist(),
+        found.y_edges.tolist(),
+        rows,
+        colour_range=limits,
+    )
 
 
 def outline(mjd: float) -> list[Layer]:
@@ -142,14 +162,26 @@ def map_bytes(bins: Bins, found: RateMap, ratio: tuple[float, float]) -> bytes:
     if np.isfinite(ratio).all():
         header["EDGERAT"] = (ratio[0], "rate at the edge of the SAA over that far off")
         header["EDGERERR"] = (ratio[1], "one-sigma error of EDGERAT")
-    images = {"RATE": found.rate, "ERROR": found.error, "COUNT": found.count, "SECONDS": found.seconds}
+    images = {
+        "RATE": found.rate,
+        "ERROR": found.error,
+        "COUNT": found.count,
+        "SECONDS": found.seconds,
+    }
     for name, image in images.items():
         hdu = fits.ImageHDU(image.astype(np.float32), name=name)
         hdu.header.update(
-            CTYPE1="LON", CUNIT1="deg", CRPIX1=1.0, CRVAL1=found.cell[0] / 2, CDELT1=found.cell[0],
-            CTYPE2="LAT", CUNIT2="deg", CRPIX2=1.0, CRVAL2=found.y_edges[0] + found.cell[1] / 2,
+            CTYPE1="LON",
+            CUNIT1="deg",
+            CRPIX1=1.0,
+            CRVAL1=found.cell[0] / 2,
+            CDELT1=found.cell[0],
+            CTYPE2="LAT",
+            CUNIT2="deg",
+            CRPIX2=1.0,
+            CRVAL2=found.y_edges[0] + found.cell[1] / 2,
             CDELT2=found.cell[1],
-        )  # fmt: skip
+        )
         hdus.append(hdu)
     buffer = io.BytesIO()
     hdus.writeto(buffer, checksum=True)

@@ -12,17 +12,22 @@ FEWEST = 500
 """Events of a histogram whose shape is believed: its peak is then known to about a bin."""
 
 LOST_LOW, LOST_HIGH = 2, 23
-"""Pulse heights below the first and above the second are rejected (widest limits of CalCOS' PHA files)."""
+"""Pulse heights below the first and above the second are rejected (widest limits of CalCOS' PHA
+files).
+"""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Measures of histograms, with one-sigma errors; arrays of shape (n,), NaN where there are too few events.
+    """Measures of histograms, with one-sigma errors.
+
+    Arrays of shape (n,), NaN where there are too few events.
 
     Attributes
     ----------
     peak, mean, width
-        Centre of the peak of the photons (NaN where there is none), mean and standard deviation of all, in bins.
+        Centre of the peak of the photons (NaN where there is none), mean and standard deviation of
+        all, in bins.
     low, high, ends
         Fractions below `LOST_LOW`, above `LOST_HIGH`, and in the first and last bin.
     """
@@ -41,7 +46,9 @@ class Shape:
     def fraction_error(self, fraction: np.ndarray) -> np.ndarray:
         """Binomial error of a fraction; one event stands for the error of none."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            error: np.ndarray = np.sqrt(np.maximum(fraction * (1 - fraction), 1 / self.counts) / self.counts)
+            error: np.ndarray = np.sqrt(
+                np.maximum(fraction * (1 - fraction), 1 / self.counts) / self.counts
+            )
         return error
 
 
@@ -57,7 +64,9 @@ def shape_of(histograms: np.ndarray) -> Shape:
     known = np.where(total >= FEWEST, total, np.nan)
     heights = np.arange(histograms.shape[1], dtype=float)
     mean = histograms @ heights / known
-    moments = [(histograms * (heights - mean[:, None]) ** power).sum(axis=1) / known for power in (2, 4)]
+    moments = [
+        (histograms * (heights - mean[:, None]) ** power).sum(axis=1) / known for power in (2, 4)
+    ]
     width = np.sqrt(moments[0])
     peak, peak_error = np.full((2, len(histograms)), np.nan)
     enough = total >= FEWEST
@@ -65,7 +74,14 @@ def shape_of(histograms: np.ndarray) -> Shape:
     with np.errstate(divide="ignore", invalid="ignore"):
         width_error = np.sqrt((moments[1] - moments[0] ** 2) / known) / (2 * width)
     return Shape(
-        peak, peak_error, mean, width / np.sqrt(known), width, width_error,
-        histograms[:, :LOST_LOW].sum(axis=1) / known, histograms[:, LOST_HIGH + 1 :].sum(axis=1) / known,
-        histograms[:, [0, -1]].sum(axis=1) / known, known,
-    )  # fmt: skip
+        peak,
+        peak_error,
+        mean,
+        width / np.sqrt(known),
+        width,
+        width_error,
+        histograms[:, :LOST_LOW].sum(axis=1) / known,
+        histograms[:, LOST_HIGH + 1 :].sum(axis=1) / known,
+        histograms[:, [0, -1]].sum(axis=1) / known,
+        known,
+    )

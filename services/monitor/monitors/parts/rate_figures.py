@@ -8,10 +8,23 @@ from services.monitor.figures import Figure, Line, Mark, Panel
 from services.monitor.figures.description import Layer, numbers, scatter
 from services.monitor.monitors.framework.monitor import Columns
 from services.monitor.monitors.framework.rules import Rule
-from services.monitor.monitors.parts.event_rates import LIMITS, LOCAL_LIMITS, SEGMENTS, SHUT_OFF, STRIPE_LIMIT, of_lamps
+from services.monitor.monitors.parts.event_rates import (
+    LIMITS,
+    LOCAL_LIMITS,
+    SEGMENTS,
+    SHUT_OFF,
+    STRIPE_LIMIT,
+    of_lamps,
+)
 from services.monitor.monitors.parts.exposures import points_of, take
 
-__all__ = ["highest_rates", "histogram_of_rates", "history_of_rates", "local_rates", "peaks_by_second"]
+__all__ = [
+    "highest_rates",
+    "histogram_of_rates",
+    "history_of_rates",
+    "local_rates",
+    "peaks_by_second",
+]
 
 _BRIGHTEST = 20
 
@@ -24,7 +37,10 @@ def _history(
     limits: Sequence[Mapping[str, Rule]],
     apart: np.ndarray | None = None,
 ) -> list[Panel]:
-    """Panel of each segment with its rates against time, and the limits that concern it; lamps may be set apart."""
+    """Panel of each segment with its rates against time, and the limits that concern it.
+
+    Lamps may be set apart.
+    """
     panels = []
     lamps = np.zeros(len(rate), dtype=bool) if apart is None else apart
     for segment in SEGMENTS:
@@ -34,10 +50,15 @@ def _history(
         layers: list[Layer] = []
         for name, chosen in ((segment, seen & ~lamps), (f"{segment}, lamps", seen & lamps)):
             mine = take(columns, chosen)
-            layers += scatter(name, points_of(mine, mine["mjd"], rate[chosen], outlier=outlier[chosen]))
+            layers += scatter(
+                name, points_of(mine, mine["mjd"], rate[chosen], outlier=outlier[chosen])
+            )
         kinds = ("NUV", "TIME") if segment == "NUV" else ("FUV",)
         layers += [
-            Mark(rule.name, y=rule.now) for some in limits for kind, rule in some.items() if kind.split("_")[0] in kinds
+            Mark(rule.name, y=rule.now)
+            for some in limits
+            for kind, rule in some.items()
+            if kind.split("_")[0] in kinds
         ]
         panels.append(Panel("Date", label, layers, segment, x_is_time=True, y_log=True))
     return panels
@@ -45,9 +66,12 @@ def _history(
 
 def history_of_rates(columns: Columns, outlier: np.ndarray) -> Figure:
     """Draw the global rates against time."""
-    panels = _history(columns, "Global rate (counts / s)", columns["rate"], outlier, (LIMITS, SHUT_OFF))
+    panels = _history(
+        columns, "Global rate (counts / s)", columns["rate"], outlier, (LIMITS, SHUT_OFF)
+    )
     caption = (
-        "Global rate of each exposure; crosses are outliers. Dotted: the limits for predictable sources, and the rate "
+        "Global rate of each exposure; crosses are outliers. Dotted: the limits for predictable "
+        "sources, and the rate "
         "at which the instrument switches the detector off."
     )
     return Figure("history", "Global count rates", caption, panels, share_x=True)
@@ -68,11 +92,15 @@ def local_rates(columns: Columns, rate: np.ndarray, outlier: np.ndarray) -> Figu
     label = "Local rate (counts / s / pix)"
     panels = _history(columns, label, rate, outlier, (LOCAL_LIMITS,), of_lamps(columns))
     caption = (
-        "Rate of the brightest place of each exposure outside lamp flashes: 2 by 2 pixels of the FUV, a pixel of the "
-        "NUV. Crosses are above half their limit by 5 sigma; dotted: the limits. Exposures to lamps, which are not "
+        "Rate of the brightest place of each exposure outside lamp flashes: 2 by 2 pixels of the "
+        "FUV, a pixel of the "
+        "NUV. Crosses are above half their limit by 5 sigma; dotted: the limits. Exposures to "
+        "lamps, which are not "
         "held against them, are apart."
     )
-    return Figure("local", "Brightest places", caption, panels, share_x=True, nothing="no place has 25 counts")
+    return Figure(
+        "local", "Brightest places", caption, panels, share_x=True, nothing="no place has 25 counts"
+    )
 
 
 def peaks_by_second(columns: Columns, outliers: Mapping[str, np.ndarray]) -> Figure:
@@ -89,18 +117,35 @@ def peaks_by_second(columns: Columns, outliers: Mapping[str, np.ndarray]) -> Fig
     panels = _history(columns, label, columns["second"], outliers["second"], (LIMITS, SHUT_OFF))
     if (columns["stripe"] > 0).any():
         mine = points_of(columns, columns["mjd"], columns["stripe"], outlier=outliers["stripe"])
-        layers: list[Layer] = [*scatter("brightest stripe", mine), Mark(STRIPE_LIMIT.name, y=STRIPE_LIMIT.now)]
-        panels.append(Panel("Date", "Stripe (counts / s)", layers, "NUV stripes", x_is_time=True, y_log=True))
+        layers: list[Layer] = [
+            *scatter("brightest stripe", mine),
+            Mark(STRIPE_LIMIT.name, y=STRIPE_LIMIT.now),
+        ]
+        panels.append(
+            Panel("Date", "Stripe (counts / s)", layers, "NUV stripes", x_is_time=True, y_log=True)
+        )
     caption = (
-        "Counts of the brightest second of each TIME-TAG exposure without a lamp flash, and rate of the brightest "
-        "stripe of each NUV spectrum; crosses are outliers. Dotted: the limits for predictable sources, and the rate "
+        "Counts of the brightest second of each TIME-TAG exposure without a lamp flash, and rate "
+        "of the brightest "
+        "stripe of each NUV spectrum; crosses are outliers. Dotted: the limits for predictable "
+        "sources, and the rate "
         "at which the instrument switches the detector off."
     )
-    return Figure("peaks", "Brightest seconds and stripes", caption, panels, share_x=True, nothing="no events yet")
+    return Figure(
+        "peaks",
+        "Brightest seconds and stripes",
+        caption,
+        panels,
+        share_x=True,
+        nothing="no events yet",
+    )
 
 
 def highest_rates(columns: Columns, fraction: np.ndarray, shares: Sequence[Rule]) -> Figure:
-    """List the exposures that are nearest to any of their limits; parameters are as of `histogram_of_rates`."""
+    """List the exposures that are nearest to any of their limits.
+
+    Parameters are as of `histogram_of_rates`.
+    """
     order = np.argsort(-np.nan_to_num(fraction))[:_BRIGHTEST]
     ranks, mine = np.arange(1.0, len(order) + 1), take(columns, order)
     layers: list[Layer] = []
@@ -110,7 +155,9 @@ def highest_rates(columns: Columns, fraction: np.ndarray, shares: Sequence[Rule]
         layers += scatter(segment, points)
     layers += [Mark(f"{rule.now:.0%}", y=rule.now) for rule in shares]
     panel = Panel("Rank", "Rate over its limit", layers)
-    caption = "The twenty exposures that came closest to any of their limits, or exceeded it most, ever."
+    caption = (
+        "The twenty exposures that came closest to any of their limits, or exceeded it most, ever."
+    )
     return Figure("brightest", "The highest rates", caption, [panel])
 
 
@@ -135,4 +182,6 @@ def histogram_of_rates(fraction: np.ndarray, columns: Columns, shares: Sequence[
             layers.append(Line(segment, numbers(edges[:-1]), numbers(counts), steps=True))
     layers += [Mark(f"{rule.now:.0%}", x=float(np.log10(rule.now))) for rule in shares]
     panel = Panel("log10 of rate over limit", "Exposures", layers)
-    return Figure("histogram", "Rates over their limits", "How many exposures are near their limit.", [panel])
+    return Figure(
+        "histogram", "Rates over their limits", "How many exposures are near their limit.", [panel]
+    )

@@ -47,7 +47,10 @@ def check(content: bytes, *, blue: bool) -> list[str]:
             wrong.append(f"CENWAVE is {header.get('CENWAVE')!r}, not {modes!r}")
         keys = [key_of(hdu.header) for hdu in hdus[1:]]
         expected = {(segment, level) for segment in FUV_SEGMENTS for level in LEVELS}
-        wrong += [f"no extension of {segment} at level {level}" for segment, level in sorted(expected - set(keys))]
+        wrong += [
+            f"no extension of {segment} at level {level}"
+            for segment, level in sorted(expected - set(keys))
+        ]
         if len(set(keys)) < len(keys):
             wrong.append("two extensions are of the same segment and level")
         for key, hdu in zip(keys, hdus[1:], strict=True):
@@ -56,7 +59,9 @@ def check(content: bytes, *, blue: bool) -> list[str]:
 
 
 def _not_nested(tables: Rectangles) -> Iterator[str]:
-    """Levels that lack what a higher one flags, or flag it later: the gain only falls with the voltage."""
+    """Levels that lack what a higher one flags, or flag it later: the gain only falls with the
+    voltage.
+    """
     for segment in FUV_SEGMENTS:
         for lower, higher in pairwise(LEVELS):
             below = tables[segment, lower]
@@ -90,13 +95,18 @@ def difference(new: Rectangles, active: Rectangles) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``extensions_gained``, ``extensions_lost``; ``added``, ``removed`` and ``dates_changed`` count rectangles of the
-        extensions that both have, by segment and level, where they are not zero. A rectangle counts as removed when a
-        pixel of it is no longer flagged at some time from its DATE on, as added when it was not.
+        ``extensions_gained``, ``extensions_lost``; ``added``, ``removed`` and ``dates_changed``
+        count rectangles of the extensions that both have, by segment and level, where they are not
+        zero. A rectangle counts as removed when a pixel of it is no longer flagged at some time
+        from its DATE on, as added when it was not.
     """
     found: dict[str, Any] = {
-        "extensions_gained": [f"{segment} {level}" for segment, level in sorted(set(new) - set(active))],
-        "extensions_lost": [f"{segment} {level}" for segment, level in sorted(set(active) - set(new))],
+        "extensions_gained": [
+            f"{segment} {level}" for segment, level in sorted(set(new) - set(active))
+        ],
+        "extensions_lost": [
+            f"{segment} {level}" for segment, level in sorted(set(active) - set(new))
+        ],
         "added": {},
         "removed": {},
         "dates_changed": {},
@@ -135,10 +145,16 @@ def _uncovered(boxes: Mapping[Box, float], by: Mapping[Box, float]) -> int:
     left, bottom = (np.searchsorted(edges[axis], first[:, axis]).tolist() for axis in (0, 1))
     right, top = (np.searchsorted(edges[axis], last[:, axis]).tolist() for axis in (0, 1))
     cells = [
-        (slice(low, high), slice(begin, end)) for low, high, begin, end in zip(bottom, top, left, right, strict=True)
+        (slice(low, high), slice(begin, end))
+        for low, high, begin, end in zip(bottom, top, left, right, strict=True)
     ]
     since = np.full((len(edges[1]), len(edges[0])), np.inf)
     # From the latest to the earliest, which stays.
-    for date, place in sorted(zip(by.values(), cells[len(unknown) :], strict=True), key=itemgetter(0), reverse=True):
+    for date, place in sorted(
+        zip(by.values(), cells[len(unknown) :], strict=True), key=itemgetter(0), reverse=True
+    ):
         since[place] = date
-    return sum(bool(since[place].max() > date) for date, place in zip(unknown.values(), cells, strict=False))
+    return sum(
+        bool(since[place].max() > date)
+        for date, place in zip(unknown.values(), cells, strict=False)
+    )

@@ -1,7 +1,8 @@
 """Gain sag tables (GSAGTAB): their content out of sagged superpixels, and the files.
 
-Structure and use: CalCOS 3.6.2, ``cosutil.findGSagExtn``: of the extensions of a segment, the one of the exposure's
-voltage level applies, or else the nearest higher one, and of its rows those with DATE up to EXPSTART.
+Structure and use: CalCOS 3.6.2, ``cosutil.findGSagExtn``: of the extensions of a segment, the one
+of the exposure's voltage level applies, or else the nearest higher one, and of its rows those with
+DATE up to EXPSTART.
 """
 
 import io
@@ -37,7 +38,9 @@ __all__ = [
 ]
 
 LEVELS = (0, 100, *range(142, 179))
-"""Voltage levels with an extension (legacy ``cci/gsag.py``): dense, since a missing one would take the next's rows."""
+"""Voltage levels with an extension (legacy ``cci/gsag.py``): dense, since a missing one would take
+the next's rows.
+"""
 
 DQ_GAIN_SAG = 8192
 """Data-quality flag of a sagged place."""
@@ -63,7 +66,9 @@ Rectangles = Mapping[tuple[str, int], Mapping[Box, float]]
 
 
 def sagged_query() -> RowQuery:
-    """Query for the superpixels that sagged: segment, ``hvlevel``, ``x``, ``y``, and when first (``mjd``)."""
+    """Query for the superpixels that sagged: segment, ``hvlevel``, ``x``, ``y``, and when first
+    (``mjd``).
+    """
     return select(
         FlaggedPixel.segment,
         cast(FlaggedPixel.dethv, Double).label("hvlevel"),
@@ -99,12 +104,15 @@ def build(sagged: Columns) -> Rectangles:
 
 
 def without_boundary(tables: Rectangles) -> Rectangles:
-    """Rectangles of the table of the blue modes: those that touch the boundary's rows are left out."""
+    """Rectangles of the table of the blue modes: those that touch the boundary's rows are left
+    out.
+    """
     return {
         (segment, level): {
             box: date
             for box, date in boxes.items()
-            if box[1] > _BOUNDARY[segment] + _BOUNDARY_MARGIN or box[1] + box[3] < _BOUNDARY[segment] - _BOUNDARY_MARGIN
+            if box[1] > _BOUNDARY[segment] + _BOUNDARY_MARGIN
+            or box[1] + box[3] < _BOUNDARY[segment] - _BOUNDARY_MARGIN
         }
         for (segment, level), boxes in tables.items()
     }
@@ -122,11 +130,17 @@ def table_bytes(tables: Rectangles, newest: float, *, blue: bool) -> bytes:
     blue
         Whether it is that of the blue modes.
     """
-    description = "Gain sagged regions for blue modes" if blue else "Gain sagged regions for standard modes"
+    description = (
+        "Gain sagged regions for blue modes" if blue else "Gain sagged regions for standard modes"
+    )
     primary = primary_hdu("GSAGTAB", "FUV", newest, description)
     primary.header["CENWAVE"] = BLUE if blue else STANDARD
-    primary.header["HISTORY"] = "Superpixels of 8 by 2 pixels whose modal gain was 3 or less, by COSMO's"
-    primary.header["HISTORY"] = "gain maps; DATE is when that was first so at this voltage or a higher one."
+    primary.header["HISTORY"] = (
+        "Superpixels of 8 by 2 pixels whose modal gain was 3 or less, by COSMO's"
+    )
+    primary.header["HISTORY"] = (
+        "gain maps; DATE is when that was first so at this voltage or a higher one."
+    )
     hdus = fits.HDUList([primary, *(_extension(*key, boxes) for key, boxes in tables.items())])
     buffer = io.BytesIO()
     hdus.writeto(buffer, checksum=False)
@@ -135,9 +149,9 @@ def table_bytes(tables: Rectangles, newest: float, *, blue: bool) -> bytes:
 
 def _extension(segment: str, level: int, boxes: Mapping[Box, float]) -> fits.BinTableHDU:
     # A table may not be empty: a row of zeros covers no pixel.
-    rows = [(date, *box) for box, date in sorted(boxes.items(), key=lambda item: (item[1], item[0]))] or [
-        (0.0, 0, 0, 0, 0)
-    ]
+    rows = [
+        (date, *box) for box, date in sorted(boxes.items(), key=lambda item: (item[1], item[0]))
+    ] or [(0.0, 0, 0, 0, 0)]
     values = [*np.array(rows).T, np.full(len(rows), DQ_GAIN_SAG)]
     units = ("d", *("pixel",) * 4, None)
     columns = [
@@ -165,7 +179,9 @@ def read_table(hdus: fits.HDUList) -> Rectangles:
         HDUs of a GSAGTAB.
     """
     return {
-        key_of(hdu.header): _first_dates(zip(*(hdu.data[name].tolist() for name in _BOX_COLUMNS), strict=True))
+        key_of(hdu.header): _first_dates(
+            zip(*(hdu.data[name].tolist() for name in _BOX_COLUMNS), strict=True)
+        )
         for hdu in hdus[1:]
     }
 
@@ -176,7 +192,9 @@ def _first_dates(rows: Iterable[Sequence[float]]) -> dict[Box, float]:
     for date, *corner_and_size in rows:
         left, bottom, width, height = map(int, corner_and_size)
         if width and height:
-            boxes[left, bottom, width, height] = min(date, boxes.get((left, bottom, width, height), np.inf))
+            boxes[left, bottom, width, height] = min(
+                date, boxes.get((left, bottom, width, height), np.inf)
+            )
     return boxes
 
 
@@ -191,7 +209,8 @@ def read_tables(paths: Sequence[Path]) -> Columns:
     Returns
     -------
     mapping of str to ndarray
-        ``name`` of the file, ``blue``, ``segment``, ``hvlevel``, ``mjd`` and ``lx``, ``ly``, ``dx``, ``dy`` (pixels).
+        ``name`` of the file, ``blue``, ``segment``, ``hvlevel``, ``mjd`` and ``lx``, ``ly``,
+        ``dx``, ``dy`` (pixels).
     """
     found: dict[bool, list[tuple[Any, ...]]] = {}
     for path in paths:
@@ -202,15 +221,24 @@ def read_tables(paths: Sequence[Path]) -> Columns:
                 found[blue] = [
                     (name, blue, *key_of(hdu.header), *row)
                     for hdu in hdus[1:]
-                    for row in zip(*(hdu.data[column].tolist() for column in _BOX_COLUMNS), strict=True)
+                    for row in zip(
+                        *(hdu.data[column].tolist() for column in _BOX_COLUMNS), strict=True
+                    )
                 ]
-    rows = list(zip(*(row for table in found.values() for row in table), strict=True)) or [()] * len(_ROW_NAMES)
+    rows = list(zip(*(row for table in found.values() for row in table), strict=True)) or [
+        ()
+    ] * len(_ROW_NAMES)
     kinds = {"name": object, "blue": bool, "segment": object}
-    return {name: np.array(row, dtype=kinds.get(name, float)) for name, row in zip(_ROW_NAMES, rows, strict=True)}
+    return {
+        name: np.array(row, dtype=kinds.get(name, float))
+        for name, row in zip(_ROW_NAMES, rows, strict=True)
+    }
 
 
 def rectangles_of(rows: Columns) -> Rectangles:
-    """Rectangles of one table out of the columns of `read_tables`, without those that cover nothing."""
+    """Rectangles of one table out of the columns of `read_tables`, without those that cover
+    nothing.
+    """
     found: dict[tuple[str, int], list[Sequence[float]]] = {}
     for segment, level, *row in zip(*(rows[name].tolist() for name in _ROW_NAMES[2:]), strict=True):
         found.setdefault((str(segment), int(level)), []).append(row)

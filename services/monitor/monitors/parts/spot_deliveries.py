@@ -28,23 +28,39 @@ _RECENT_DAYS = PERIOD_DAYS
 """Spots that were last seen before so many days against the newest dark are no longer alarming."""
 
 _ALARMING = Rule(
-    "hot-spot", Severity.WARN,
-    f"a superpixel more than {{:.0f}} sigma above its surroundings in the darks of the last {_RECENT_DAYS:.0f} d",
-    always(10.0, "rule of the dark monitor: a superpixel 10 sigma above the rest of a month's darks"),
-)  # fmt: skip
+    "hot-spot",
+    Severity.WARN,
+    f"a superpixel more than {{:.0f}} sigma above its surroundings in the darks of the last "
+    f"{_RECENT_DAYS:.0f} d",
+    always(
+        10.0, "rule of the dark monitor: a superpixel 10 sigma above the rest of a month's darks"
+    ),
+)
 _LASTING = Rule(
-    "lasting", Severity.WARN, "a hot spot is there for {:.0f} d and still is",
+    "lasting",
+    Severity.WARN,
+    "a hot spot is there for {:.0f} d and still is",
     always(90.0, "rule for bad pixels: a background feature that has been there for 3 months"),
-)  # fmt: skip
+)
 _TABLE_SOURCE = "rules of delivery; COSMO's rule that nothing is lost silently"
 _NOT_COMPARED = Rule(
-    "not-compared", Severity.INFO, "a new table is compared with the one that CalCOS used last", source=_TABLE_SOURCE
+    "not-compared",
+    Severity.INFO,
+    "a new table is compared with the one that CalCOS used last",
+    source=_TABLE_SOURCE,
 )
 _WRONG = Rule(
-    "delivery-check", Severity.ALERT, "a table has the right header, columns, and rectangles on the detector",
+    "delivery-check",
+    Severity.ALERT,
+    "a table has the right header, columns, and rectangles on the detector",
     source=_TABLE_SOURCE,
-)  # fmt: skip
-_LOST = Rule("lost", Severity.ALERT, "a new table flags all that the active one flags", always(0.0, _TABLE_SOURCE))
+)
+_LOST = Rule(
+    "lost",
+    Severity.ALERT,
+    "a new table flags all that the active one flags",
+    always(0.0, _TABLE_SOURCE),
+)
 RULES = (HOT, ACTIVE, _ALARMING, _LASTING, LOW, VERY_LOW, _WRONG, _LOST, _NOT_COMPARED)
 
 
@@ -71,7 +87,10 @@ def _is_lasting(spot: Spot) -> bool:
 
 
 def bad_rows(
-    spots: Sequence[Spot], newest: Mapping[str, Sequence[DarkMap]], stacks: Mapping[str, np.ndarray], sagged: Columns
+    spots: Sequence[Spot],
+    newest: Mapping[str, Sequence[DarkMap]],
+    stacks: Mapping[str, np.ndarray],
+    sagged: Columns,
 ) -> list[FlagRow]:
     """Rows of a BPIXTAB: spots that last, and low response.
 
@@ -80,14 +99,21 @@ def bad_rows(
     spots
         All of them.
     newest
-        Darks of the newest interval by detector: those of the NUV are deep enough to show low response.
+        Darks of the newest interval by detector: those of the NUV are deep enough to show low
+        response.
     stacks
-        Counts of all darks of the FUV segments (`services.monitor.monitors.parts.low_response.stacks_of`).
+        Counts of all darks of the FUV segments
+        (`services.monitor.monitors.parts.low_response.stacks_of`).
     sagged
-        Columns of `services.monitor.monitors.parts.sag_tables.sagged_query`: these are in another table.
+        Columns of `services.monitor.monitors.parts.sag_tables.sagged_query`: these are in another
+        table.
     """
     rows = [
-        (spot.detector, spot_tables.in_pixels(spot.x0, spot.x1, spot.y0, spot.y1), spot_tables.DQ_BACKGROUND)
+        (
+            spot.detector,
+            spot_tables.in_pixels(spot.x0, spot.x1, spot.y0, spot.y1),
+            spot_tables.DQ_BACKGROUND,
+        )
         for spot in spots
         if _is_lasting(spot)
     ]
@@ -108,9 +134,14 @@ def bad_rows(
 
 
 def table(
-    kind: str, detector: str, rows: Sequence[FlagRow], newest: float, active: tuple[str, Sequence[FlagRow]] | None
+    kind: str,
+    detector: str,
+    rows: Sequence[FlagRow],
+    newest: float,
+    active: tuple[str, Sequence[FlagRow]] | None,
 ) -> NewArtifact:
-    """Make a table with its checks and its difference to the active one, which a BPIXTAB also has all rows of.
+    """Make a table with its checks and its difference to the active one, which a BPIXTAB also has
+    all rows of.
 
     Parameters
     ----------
@@ -124,7 +155,10 @@ def table(
         Name and rows of the active table; None where it cannot be read.
     """
     if kind == "BPIXTAB" and active is not None:
-        rows = [*active[1], *(row for row in rows if spot_tables.difference([row], active[1])["added"])]
+        rows = [
+            *active[1],
+            *(row for row in rows if spot_tables.difference([row], active[1])["added"]),
+        ]
     content = spot_tables.table_bytes(kind, detector, rows, newest)
     detail: dict[str, Any] = {
         "detector": detector,
@@ -133,7 +167,9 @@ def table(
         "active": active[0] if active else None,
         "difference": spot_tables.difference(rows, active[1]) if active else None,
     }
-    detail["ready"] = is_ready(detail, detail["difference"]["removed"] if detail["difference"] else 0)
+    detail["ready"] = is_ready(
+        detail, detail["difference"]["removed"] if detail["difference"] else 0
+    )
     ending = {"SPOTTAB": "spot", "BPIXTAB": "bpix"}[kind]
     return NewArtifact(kind, f"cosmo_{detector.lower()}_{ending}.fits", content, detail)
 
@@ -154,7 +190,9 @@ def table_findings(artifact: NewArtifact, newest: float) -> Iterator[Finding]:
         yield _NOT_COMPARED.finding(message, newest, configuration=where)
     if detail["wrong"]:
         message = f"{artifact.name} may not be delivered: {'; '.join(detail['wrong'])}"
-        yield _WRONG.finding(message, newest, float(len(detail["wrong"])), threshold=0.0, configuration=where)
+        yield _WRONG.finding(
+            message, newest, float(len(detail["wrong"])), threshold=0.0, configuration=where
+        )
     if detail["difference"] is not None and (removed := detail["difference"]["removed"]):
         message = f"{artifact.name} lacks {removed} rows of {detail['active']}"
         yield _LOST.finding(message, newest, float(removed), configuration=where)

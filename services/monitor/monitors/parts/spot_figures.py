@@ -15,8 +15,8 @@ from shared.cos.detector import X_BINNING, Y_BINNING
 __all__ = ["count_figure", "map_figures", "time_figure", "where_figure"]
 
 _CELLS = {"FUVA": (8, 2), "FUVB": (8, 2), "NUV": (1, 4)}
-"""Superpixels along and across dispersion of a cell of the maps' figures: 64 by 4 pixels, of the NUV detector 8 by
-8."""
+"""Superpixels along and across dispersion of a cell of the maps' figures: 64 by 4 pixels, of the
+NUV detector 8 by 8."""
 
 _NONE = "no hot spots found"
 
@@ -33,7 +33,11 @@ def map_figures(newest: Mapping[str, Sequence[DarkMap]]) -> Iterator[Figure]:
         area, (width, height) = whole_cells(detector), _CELLS[detector]
         stack = stacked(maps, area)
         rows, columns = stack.shape[0] // height, stack.shape[1] // width
-        cells = stack[: rows * height, : columns * width].reshape(rows, height, columns, width).sum(axis=(1, 3))
+        cells = (
+            stack[: rows * height, : columns * width]
+            .reshape(rows, height, columns, width)
+            .sum(axis=(1, 3))
+        )
         pixels = width * height * X_BINNING * Y_BINNING
         rate = cells / (pixels * sum(one.exposure for one in maps))
         top = float(np.percentile(rate, 99.5))
@@ -48,11 +52,13 @@ def map_figures(newest: Mapping[str, Sequence[DarkMap]]) -> Iterator[Figure]:
         size = "8 by 8" if detector == "NUV" else "64 by 4"
         heights = "of all events" if detector == "NUV" else "of pulse heights 2 to 23"
         yield Figure(
-            f"map-{detector.lower()}", f"Newest superdark, {detector}",
-            f"Dark rate {heights} in cells of {size} pixels; the colours end at the 99.5th percentile, so that "
+            f"map-{detector.lower()}",
+            f"Newest superdark, {detector}",
+            f"Dark rate {heights} in cells of {size} pixels; the colours end at the 99.5th "
+            "percentile, so that "
             "hot spots are yellow.",
             [Panel("X (pix)", "Y (pix)", [heatmap], days)],
-        )  # fmt: skip
+        )
 
 
 def _by_detector(spots: Sequence[Spot]) -> dict[str, list[Spot]]:
@@ -70,7 +76,10 @@ def where_figure(spots: Sequence[Spot]) -> Figure:
             np.array([(spot.x0 + spot.x1) / 2.0 * X_BINNING for spot in mine]),
             np.array([(spot.y0 + spot.y1) / 2.0 * Y_BINNING for spot in mine]),
             colour=decimal_year(np.array([spot.start for spot in mine])),
-            notes=np.array([f"{spot.rate:.3g} / s, MJD {spot.start:.1f} to {spot.stop:.1f}" for spot in mine], object),
+            notes=np.array(
+                [f"{spot.rate:.3g} / s, MJD {spot.start:.1f} to {spot.stop:.1f}" for spot in mine],
+                object,
+            ),
         )
         panels.append(Panel("X (pix)", "Y (pix)", scatter(detector, points, "year"), detector))
     caption = "Centres of all hot spots, coloured by the time at which they came."
@@ -93,9 +102,12 @@ def time_figure(spots: Sequence[Spot], newest: float) -> Figure:
         rate = np.array([[spot.rate, spot.rate, np.nan] for spot in mine]).ravel()
         marks = lifetime_marks(np.array([np.nanmin(ends), newest]))
         layers: list[Layer] = [Line(detector, numbers(ends, None), numbers(rate)), *marks]
-        panels.append(Panel("Date", "Rate (counts / s)", layers, detector, x_is_time=True, y_log=True))
+        panels.append(
+            Panel("Date", "Rate (counts / s)", layers, detector, x_is_time=True, y_log=True)
+        )
     caption = (
-        "Each line is a hot spot from the first to the last dark that shows it, at its mean rate above its "
+        "Each line is a hot spot from the first to the last dark that shows it, at its mean rate "
+        "above its "
         "surroundings. Dotted: moves to new lifetime positions."
     )
     return Figure("when", "When hot spots were there", caption, panels, share_x=True, nothing=_NONE)
@@ -114,13 +126,17 @@ def count_figure(spots: Sequence[Spot], newest: float) -> Figure:
     layers: list[Layer] = []
     for detector, mine in _by_detector(spots).items():
         changes = sorted(
-            [(spot.start, 1) for spot in mine] + [(spot.stop, -1) for spot in mine if spot.before < np.inf]
+            [(spot.start, 1) for spot in mine]
+            + [(spot.stop, -1) for spot in mine if spot.before < np.inf]
         )
         mjd = np.array([time for time, _ in changes] + [newest])
         count = np.cumsum([change for _, change in changes] + [0])
         layers.append(Line(detector, numbers(mjd, None), numbers(count), steps=True))
     caption = "Hot spots that darks show at a time, by detector."
     return Figure(
-        "count", "Number of hot spots against date", caption, [Panel("Date", "Hot spots", layers, x_is_time=True)],
+        "count",
+        "Number of hot spots against date",
+        caption,
+        [Panel("Date", "Hot spots", layers, x_is_time=True)],
         nothing=_NONE,
-    )  # fmt: skip
+    )

@@ -1,7 +1,8 @@
 """Tables of hot spots (SPOTTAB) and bad pixels (BPIXTAB): rows, files, checks and differences.
 
-Structure and use: CalCOS 3.6.2, ``cosutil.getDQArrays``: every row of a BPIXTAB applies to the exposures of its
-segment, a row of a SPOTTAB to those of which a good time interval overlaps START to STOP.
+Structure and use: CalCOS 3.6.2, ``cosutil.getDQArrays``: every row of a BPIXTAB applies to the
+exposures of its segment, a row of a SPOTTAB to those of which a good time interval overlaps START
+to STOP.
 """
 
 import io
@@ -46,7 +47,10 @@ _FORMATS = {
     "BPIXTAB": {"SEGMENT": "4A", **_RECTANGLE},
 }
 _COMMENT = 24
-_DESCRIPTIONS = {"SPOTTAB": "Hot spots of the FUV detector in dark exposures", "BPIXTAB": "Bad pixels"}
+_DESCRIPTIONS = {
+    "SPOTTAB": "Hot spots of the FUV detector in dark exposures",
+    "BPIXTAB": "Bad pixels",
+}
 _SIZES = {"FUV": (16384, 1024), "NUV": (1024, 1024)}
 _NO_SEGMENT = "N/A"
 """SEGMENT of NUV exposures."""
@@ -91,21 +95,40 @@ def table_bytes(kind: str, detector: str, rows: Sequence[FlagRow], newest: float
     """
     primary = primary_hdu(kind, detector, newest, _DESCRIPTIONS[kind])
     primary.header.update(PHAMIN=LOWEST, PHAMAX=HIGHEST)
-    primary.header["HISTORY"] = "Superpixels of 8 by 2 pixels with more counts in dark exposures than their"
-    primary.header["HISTORY"] = "surroundings explain, by COSMO. Times are those of the exposures before and"
+    primary.header["HISTORY"] = (
+        "Superpixels of 8 by 2 pixels with more counts in dark exposures than their"
+    )
+    primary.header["HISTORY"] = (
+        "surroundings explain, by COSMO. Times are those of the exposures before and"
+    )
     primary.header["HISTORY"] = "after those that show a spot."
     # A table may not be empty: a row of zeros covers no pixel.
     written = list(rows) or [
-        FlagRow((FUV_SEGMENTS[0] if detector == "FUV" else _NO_SEGMENT, 0.0, 0.0, 0, 0, 0, 0, DQ_BACKGROUND))
+        FlagRow(
+            (
+                FUV_SEGMENTS[0] if detector == "FUV" else _NO_SEGMENT,
+                0.0,
+                0.0,
+                0,
+                0,
+                0,
+                0,
+                DQ_BACKGROUND,
+            )
+        )
     ]
     names = ("SEGMENT", "START", "STOP", *_RECTANGLE)
     values = dict(zip(names, zip(*written, strict=True), strict=True))
     units = {"START": "d", "STOP": "d", "LX": "pixel", "LY": "pixel", "DX": "pixel", "DY": "pixel"}
     columns = [
-        fits.Column(name, form, units.get(name), array=np.array(values[name])) for name, form in _FORMATS[kind].items()
+        fits.Column(name, form, units.get(name), array=np.array(values[name]))
+        for name, form in _FORMATS[kind].items()
     ]
     if kind == "SPOTTAB":
-        comments = ["no spot" if row.empty else "still there" if row[2] == OPEN_END else "gone" for row in written]
+        comments = [
+            "no spot" if row.empty else "still there" if row[2] == OPEN_END else "gone"
+            for row in written
+        ]
         columns.append(fits.Column("COMMENT", f"{_COMMENT}A", array=np.array(comments)))
     buffer = io.BytesIO()
     fits.HDUList([primary, fits.BinTableHDU.from_columns(columns)]).writeto(buffer)
@@ -132,7 +155,9 @@ def read_rows(source: Path | io.BytesIO) -> tuple[str, list[FlagRow]]:
             FlagRow((str(segment).strip(), *rest))
             for segment, *rest in zip(data["SEGMENT"], *times, *columns, strict=True)
         ]
-        return str(hdus[0].header.get("DETECTOR", "")).strip(), [row for row in rows if not row.empty]
+        return str(hdus[0].header.get("DETECTOR", "")).strip(), [
+            row for row in rows if not row.empty
+        ]
 
 
 def read_tables(paths: Sequence[Path]) -> Columns:
@@ -146,7 +171,8 @@ def read_tables(paths: Sequence[Path]) -> Columns:
     Returns
     -------
     mapping of str to ndarray
-        ``detector``, ``name`` of the file, ``rows`` (a tuple of `FlagRow`), all objects of shape (n,).
+        ``detector``, ``name`` of the file, ``rows`` (a tuple of `FlagRow`), all objects of shape
+        (n,).
     """
     found: dict[str, tuple[str, tuple[FlagRow, ...]]] = {}
     for path in paths:
@@ -154,7 +180,11 @@ def read_tables(paths: Sequence[Path]) -> Columns:
         found.setdefault(detector, (path.name.removesuffix(".gz"), tuple(rows)))
     columns = {name: np.empty(len(found), dtype=object) for name in ("detector", "name", "rows")}
     for place, (detector, (name, table)) in enumerate(found.items()):
-        columns["detector"][place], columns["name"][place], columns["rows"][place] = detector, name, table
+        columns["detector"][place], columns["name"][place], columns["rows"][place] = (
+            detector,
+            name,
+            table,
+        )
     return columns
 
 
@@ -184,13 +214,19 @@ def check(kind: str, content: bytes) -> list[str]:
         A FITS file.
     """
     with fits.open(io.BytesIO(content)) as hdus:
-        return [*_wrong_header(kind, hdus[0].header), *_wrong_rows(kind, hdus[0].header.get("DETECTOR"), hdus[1])]
+        return [
+            *_wrong_header(kind, hdus[0].header),
+            *_wrong_rows(kind, hdus[0].header.get("DETECTOR"), hdus[1]),
+        ]
 
 
 def _wrong_header(kind: str, header: fits.Header) -> Iterator[str]:
     yield from wrong_header(header, kind, tuple(_SIZES))
     if (header.get("PHAMIN"), header.get("PHAMAX")) != (LOWEST, HIGHEST):
-        yield f"PHAMIN and PHAMAX are not {LOWEST} and {HIGHEST}, which CalCOS compares with those of PHATAB"
+        yield (
+            f"PHAMIN and PHAMAX are not {LOWEST} and {HIGHEST}, which CalCOS compares with "
+            "those of PHATAB"
+        )
 
 
 def _wrong_rows(kind: str, detector: Any, hdu: Any) -> Iterator[str]:
@@ -223,8 +259,8 @@ def difference(new: Sequence[FlagRow], active: Sequence[FlagRow]) -> dict[str, i
     Returns
     -------
     dict
-        ``added`` and ``removed``: rows of which the other table leaves a pixel unflagged at some time;
-        ``flags_changed``: rows of both with another DQ.
+        ``added`` and ``removed``: rows of which the other table leaves a pixel unflagged at some
+        time; ``flags_changed``: rows of both with another DQ.
     """
     known = {(*row[:3], row.box): row[7] for row in active}
     return {

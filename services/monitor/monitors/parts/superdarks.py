@@ -19,15 +19,23 @@ PERIOD_DAYS = 30.0
 """Length of the periods that hot spots are looked for in: the month of the dark monitor's rule."""
 
 INTERVAL_DAYS = 90.0
-"""Length of a superdark's interval: three periods, after which a feature counts as one of the detector."""
+"""Length of a superdark's interval: three periods, after which a feature counts as one of the
+detector.
+"""
 
 ACTIVE = Rule(
-    "active", None, "a dark above {:g} times the median rate of its interval makes a superdark of its own kind",
-    always(1.5, "COSMO: between the quiet darks and those near the South Atlantic Anomaly, 1.1 to 2.1e-6"),
-)  # fmt: skip
+    "active",
+    None,
+    "a dark above {:g} times the median rate of its interval makes a superdark of its own kind",
+    always(
+        1.5,
+        "COSMO: between the quiet darks and those near the South Atlantic Anomaly, 1.1 to 2.1e-6",
+    ),
+)
 
 _SLICES = range(1, 31)
-"""Pulse heights of which a superdark has an image each (``acdc-hst``: from 1 up to but without 31)."""
+"""Pulse heights of which a superdark has an image each (``acdc-hst``: from 1 up to but without 31).
+"""
 
 
 @dataclass(frozen=True)
@@ -94,9 +102,14 @@ def superdarks_of(darks: Columns) -> Iterator[Superdark]:
             if len(mine):
                 seconds = float(darks["exposure"][mine].sum())
                 yield Superdark(
-                    detector, voltage if voltage >= 0 else np.nan, int(number), active, darks["mjd"][mine], seconds,
+                    detector,
+                    voltage if voltage >= 0 else np.nan,
+                    int(number),
+                    active,
+                    darks["mjd"][mine],
+                    seconds,
                     float(darks["counts"][mine].sum()) / seconds,
-                )  # fmt: skip
+                )
 
 
 def content_of(superdark: Superdark, maps: Sequence[DarkMap], sagged: np.ndarray | None) -> bytes:
@@ -115,15 +128,28 @@ def content_of(superdark: Superdark, maps: Sequence[DarkMap], sagged: np.ndarray
     counts = sliced(maps, area)
     primary = fits.PrimaryHDU()
     primary.header.update(
-        TELESCOP="HST", INSTRUME="COS", DETECTOR=superdark.detector[:3], FILETYPE="SUPERDARK", SUPRDARK=True,
-        SEGMENT="N/A" if superdark.detector == "NUV" else superdark.detector, EXPTIME=superdark.seconds,
-        NFILES=len(maps), MJDSTART=min(one.mjd for one in maps), MJDEND=max(one.mjd for one in maps),
+        TELESCOP="HST",
+        INSTRUME="COS",
+        DETECTOR=superdark.detector[:3],
+        FILETYPE="SUPERDARK",
+        SUPRDARK=True,
+        SEGMENT="N/A" if superdark.detector == "NUV" else superdark.detector,
+        EXPTIME=superdark.seconds,
+        NFILES=len(maps),
+        MJDSTART=min(one.mjd for one in maps),
+        MJDEND=max(one.mjd for one in maps),
         ACTIVITY="ACTIVE" if superdark.active else "QUIET",
-    )  # fmt: skip
+    )
     if np.isfinite(superdark.hvlevel):
         primary.header["HV"] = int(superdark.hvlevel)
-    slices = [(0, 32, counts.sum(axis=0))] if sagged is None else [(pha, pha + 1, counts[pha]) for pha in _SLICES]
-    hdus = fits.HDUList([primary, *(_image(image, area, first, last) for first, last, image in slices)])
+    slices = (
+        [(0, 32, counts.sum(axis=0))]
+        if sagged is None
+        else [(pha, pha + 1, counts[pha]) for pha in _SLICES]
+    )
+    hdus = fits.HDUList(
+        [primary, *(_image(image, area, first, last) for first, last, image in slices)]
+    )
     mask = np.zeros((area.y1 - area.y0, area.x1 - area.x0), dtype=np.uint8)
     if sagged is not None and len(sagged):
         x, y = sagged[:, 0] - area.x0, sagged[:, 1] - area.y0
@@ -140,7 +166,14 @@ def _image(image: np.ndarray, area: Cells, first: int, last: int) -> fits.ImageH
     small = image.max(initial=0) <= np.iinfo(np.int16).max
     hdu = fits.ImageHDU(image.astype(np.int16 if small else np.int32), name="SCI")
     hdu.header.update(
-        BUNIT="count", PHASTART=first, PHAEND=last, XSTART=area.x0 * X_BINNING, XEND=area.x1 * X_BINNING,
-        YSTART=area.y0 * Y_BINNING, YEND=area.y1 * Y_BINNING, XBINSIZE=X_BINNING, YBINSIZE=Y_BINNING,
-    )  # fmt: skip
+        BUNIT="count",
+        PHASTART=first,
+        PHAEND=last,
+        XSTART=area.x0 * X_BINNING,
+        XEND=area.x1 * X_BINNING,
+        YSTART=area.y0 * Y_BINNING,
+        YEND=area.y1 * Y_BINNING,
+        XBINSIZE=X_BINNING,
+        YBINSIZE=Y_BINNING,
+    )
     return hdu

@@ -20,8 +20,12 @@ def upgrade() -> None:
     op.create_table(
         "datasets",
         sa.Column("id", sa.BigInteger(), nullable=False),
-        sa.Column("rootname", sa.String(), nullable=False, comment="Lower-case rootname, 9 characters"),
-        sa.Column("kind", sa.String(), nullable=False, comment="association, exposure or acquisition"),
+        sa.Column(
+            "rootname", sa.String(), nullable=False, comment="Lower-case rootname, 9 characters"
+        ),
+        sa.Column(
+            "kind", sa.String(), nullable=False, comment="association, exposure or acquisition"
+        ),
         sa.Column(
             "state",
             sa.Enum(
@@ -61,9 +65,21 @@ def upgrade() -> None:
             nullable=False,
             comment="Names of files that belong but are not there",
         ),
-        sa.Column("forced", sa.Boolean(), nullable=False, comment="An operator let it through incomplete"),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "forced", sa.Boolean(), nullable=False, comment="An operator let it through incomplete"
+        ),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_datasets")),
         sa.UniqueConstraint("rootname", name=op.f("uq_datasets_rootname")),
     )
@@ -73,7 +89,12 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("finished_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "finished_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
         sa.Column("files", sa.Integer(), nullable=False),
         sa.Column("changed", sa.Integer(), nullable=False),
         sa.Column("datasets", sa.Integer(), nullable=False),
@@ -84,11 +105,24 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), nullable=False),
         sa.Column(
             "stage",
-            sa.Enum("fetch", "calibrate", "ingest-raw", "ingest-products", name="stage", native_enum=False, length=20),
+            sa.Enum(
+                "fetch",
+                "calibrate",
+                "ingest-raw",
+                "ingest-products",
+                name="stage",
+                native_enum=False,
+                length=20,
+            ),
             nullable=False,
         ),
         sa.Column("dataset_id", sa.BigInteger(), nullable=False),
-        sa.Column("fingerprint", sa.String(), nullable=False, comment="Hash of everything the result depends on"),
+        sa.Column(
+            "fingerprint",
+            sa.String(),
+            nullable=False,
+            comment="Hash of everything the result depends on",
+        ),
         sa.Column("queue", sa.String(), nullable=False),
         sa.Column("payload", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column(
@@ -108,29 +142,55 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("not_before", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column(
-            "sent_at", sa.DateTime(timezone=True), nullable=True, comment="When its message last went to the queue"
+            "not_before",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "sent_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="When its message last went to the queue",
         ),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("worker", sa.String(), nullable=True),
         sa.Column("error_kind", sa.String(), nullable=True),
         sa.Column("error", sa.String(), nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
-            ["dataset_id"], ["datasets.id"], name=op.f("fk_jobs_dataset_id_datasets"), ondelete="CASCADE"
+            ["dataset_id"],
+            ["datasets.id"],
+            name=op.f("fk_jobs_dataset_id_datasets"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
         sa.UniqueConstraint("stage", "dataset_id", "fingerprint", name=op.f("uq_jobs_stage")),
     )
     op.create_index(op.f("ix_jobs_dataset_id"), "jobs", ["dataset_id"], unique=False)
     op.create_index(
-        "ix_jobs_due", "jobs", ["queue", "not_before"], unique=False, postgresql_where=sa.text("state = 'queued'")
+        "ix_jobs_due",
+        "jobs",
+        ["queue", "not_before"],
+        unique=False,
+        postgresql_where=sa.text("state = 'queued'"),
     )
-    op.create_index("ix_jobs_failed", "jobs", ["id"], unique=False, postgresql_where=sa.text("state = 'failed'"))
     op.create_index(
-        "ix_jobs_lease", "jobs", ["lease_until"], unique=False, postgresql_where=sa.text("state = 'running'")
+        "ix_jobs_failed", "jobs", ["id"], unique=False, postgresql_where=sa.text("state = 'failed'")
+    )
+    op.create_index(
+        "ix_jobs_lease",
+        "jobs",
+        ["lease_until"],
+        unique=False,
+        postgresql_where=sa.text("state = 'running'"),
     )
     op.create_table(
         "attempts",
@@ -138,28 +198,47 @@ def upgrade() -> None:
         sa.Column("job_id", sa.BigInteger(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("worker", sa.String(), nullable=False),
-        sa.Column("started_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "started_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("outcome", sa.String(), nullable=True, comment="done, failed, skipped, lost or given back"),
+        sa.Column(
+            "outcome",
+            sa.String(),
+            nullable=True,
+            comment="done, failed, skipped, lost or given back",
+        ),
         sa.Column("error_kind", sa.String(), nullable=True),
         sa.Column("error", sa.String(), nullable=True),
         sa.Column("log", sa.String(), nullable=True),
-        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_attempts_job_id_jobs"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["job_id"], ["jobs.id"], name=op.f("fk_attempts_job_id_jobs"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
     )
     op.create_index(op.f("ix_attempts_job_id"), "attempts", ["job_id"], unique=False)
     op.create_table(
         "events",
         sa.Column("id", sa.BigInteger(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
         sa.Column("name", sa.String(), nullable=False, comment="e.g. dataset.fetched"),
         sa.Column("dataset_id", sa.BigInteger(), nullable=False),
         sa.Column("job_id", sa.BigInteger(), nullable=True),
         sa.Column("detail", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.ForeignKeyConstraint(
-            ["dataset_id"], ["datasets.id"], name=op.f("fk_events_dataset_id_datasets"), ondelete="CASCADE"
+            ["dataset_id"],
+            ["datasets.id"],
+            name=op.f("fk_events_dataset_id_datasets"),
+            ondelete="CASCADE",
         ),
-        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_events_job_id_jobs"), ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(
+            ["job_id"], ["jobs.id"], name=op.f("fk_events_job_id_jobs"), ondelete="SET NULL"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
     )
     op.create_index("ix_events_dataset_id_id", "events", ["dataset_id", "id"], unique=False)
@@ -169,10 +248,15 @@ def upgrade() -> None:
         sa.Column("dataset_id", sa.BigInteger(), nullable=False),
         sa.Column("job_id", sa.BigInteger(), nullable=False),
         sa.Column("current", sa.Boolean(), nullable=False),
-        sa.Column("path", sa.String(), nullable=False, comment="Folder of the products in the store"),
+        sa.Column(
+            "path", sa.String(), nullable=False, comment="Folder of the products in the store"
+        ),
         sa.Column("calcos_version", sa.String(), nullable=False),
         sa.Column(
-            "inputs", postgresql.JSONB(astext_type=sa.Text()), nullable=False, comment="Input file name to SHA-256"
+            "inputs",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="Input file name to SHA-256",
         ),
         sa.Column(
             "references",
@@ -188,11 +272,21 @@ def upgrade() -> None:
         sa.Column("cpu_seconds", sa.Double(), nullable=False),
         sa.Column("peak_rss_mb", sa.Double(), nullable=False),
         sa.Column("trailer", sa.String(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["dataset_id"], ["datasets.id"], name=op.f("fk_runs_dataset_id_datasets"), ondelete="CASCADE"
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
         ),
-        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_runs_job_id_jobs"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"],
+            ["datasets.id"],
+            name=op.f("fk_runs_dataset_id_datasets"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["job_id"], ["jobs.id"], name=op.f("fk_runs_job_id_jobs"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
     )
     op.create_index(op.f("ix_runs_dataset_id"), "runs", ["dataset_id"], unique=False)
@@ -205,22 +299,46 @@ def upgrade() -> None:
         sa.Column("origin", sa.String(), nullable=False, comment="raw or product"),
         sa.Column("path", sa.String(), nullable=False, comment="Folder in the store"),
         sa.Column("name", sa.String(), nullable=False, comment="File name"),
-        sa.Column("rootname", sa.String(), nullable=True, comment="Rootname, when the name starts with one"),
+        sa.Column(
+            "rootname",
+            sa.String(),
+            nullable=True,
+            comment="Rootname, when the name starts with one",
+        ),
         sa.Column("suffix", sa.String(), nullable=False, comment="Kind of file, e.g. rawtag_a"),
         sa.Column("size", sa.BigInteger(), nullable=False, comment="Size in the store"),
         sa.Column("sha256", sa.String(), nullable=False, comment="Checksum of the stored bytes"),
         sa.Column("current", sa.Boolean(), nullable=False, comment="Newest version of this name"),
-        sa.Column("shown", sa.Boolean(), nullable=False, comment="Science rows of this file are the ones readers see"),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["dataset_id"], ["datasets.id"], name=op.f("fk_files_dataset_id_datasets"), ondelete="CASCADE"
+        sa.Column(
+            "shown",
+            sa.Boolean(),
+            nullable=False,
+            comment="Science rows of this file are the ones readers see",
         ),
-        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_files_run_id_runs"), ondelete="CASCADE"),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"],
+            ["datasets.id"],
+            name=op.f("fk_files_dataset_id_datasets"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["runs.id"], name=op.f("fk_files_run_id_runs"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_files")),
         sa.UniqueConstraint("path", "name", name=op.f("uq_files_path")),
     )
     op.create_index(
-        "ix_files_current_name", "files", ["dataset_id", "name"], unique=True, postgresql_where=sa.text("current")
+        "ix_files_current_name",
+        "files",
+        ["dataset_id", "name"],
+        unique=True,
+        postgresql_where=sa.text("current"),
     )
     op.create_index(op.f("ix_files_dataset_id"), "files", ["dataset_id"], unique=False)
     op.create_index(op.f("ix_files_rootname"), "files", ["rootname"], unique=False)
@@ -230,7 +348,10 @@ def upgrade() -> None:
         sa.Column("obset_id", sa.String(), nullable=True, comment="OBSET_ID"),
         sa.Column("linenum", sa.String(), nullable=True, comment="LINENUM"),
         sa.Column(
-            "exptype", sa.String(), nullable=True, comment="EXPTYPE: ACQ/IMAGE, ACQ/SEARCH, ACQ/PEAKD or ACQ/PEAKXD"
+            "exptype",
+            sa.String(),
+            nullable=True,
+            comment="EXPTYPE: ACQ/IMAGE, ACQ/SEARCH, ACQ/PEAKD or ACQ/PEAKXD",
         ),
         sa.Column("target", sa.String(), nullable=True, comment="TARGNAME"),
         sa.Column("proposid", sa.BigInteger(), nullable=True, comment="PROPOSID"),
@@ -239,17 +360,32 @@ def upgrade() -> None:
         sa.Column("opt_elem", sa.String(), nullable=True, comment="OPT_ELEM"),
         sa.Column("acqstat", sa.String(), nullable=True, comment="ACQSTAT"),
         sa.Column(
-            "acqslewx", sa.Double(), nullable=True, comment="ACQSLEWX: slew along dispersion; null where it has none"
+            "acqslewx",
+            sa.Double(),
+            nullable=True,
+            comment="ACQSLEWX: slew along dispersion; null where it has none",
         ),
         sa.Column(
-            "acqslewy", sa.Double(), nullable=True, comment="ACQSLEWY: slew across dispersion; null where it has none"
+            "acqslewy",
+            sa.Double(),
+            nullable=True,
+            comment="ACQSLEWY: slew across dispersion; null where it has none",
         ),
         sa.Column("lampevnt", sa.Double(), nullable=True, comment="LAMPEVNT"),
         sa.Column("nevents", sa.BigInteger(), nullable=True, comment="NEVENTS"),
         sa.Column("id", sa.BigInteger(), nullable=False, comment="Key of the row"),
-        sa.Column("rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"),
-        sa.Column("file_id", sa.BigInteger(), nullable=False, comment="File that the row was measured from"),
-        sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_acqs_file_id_files"), ondelete="CASCADE"),
+        sa.Column(
+            "rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"
+        ),
+        sa.Column(
+            "file_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="File that the row was measured from",
+        ),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["files.id"], name=op.f("fk_acqs_file_id_files"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_acqs")),
     )
     op.create_index(op.f("ix_acqs_file_id"), "acqs", ["file_id"], unique=False)
@@ -262,9 +398,18 @@ def upgrade() -> None:
         sa.Column("wl_min", sa.Double(), nullable=True, comment="Shortest wavelength"),
         sa.Column("wl_max", sa.Double(), nullable=True, comment="Longest wavelength"),
         sa.Column("id", sa.BigInteger(), nullable=False, comment="Key of the row"),
-        sa.Column("rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"),
-        sa.Column("file_id", sa.BigInteger(), nullable=False, comment="File that the row was measured from"),
-        sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_data_file_id_files"), ondelete="CASCADE"),
+        sa.Column(
+            "rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"
+        ),
+        sa.Column(
+            "file_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="File that the row was measured from",
+        ),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["files.id"], name=op.f("fk_data_file_id_files"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_data")),
     )
     op.create_index(op.f("ix_data_file_id"), "data", ["file_id"], unique=False)
@@ -281,10 +426,25 @@ def upgrade() -> None:
         sa.Column("instrume", sa.String(), nullable=True, comment="INSTRUME"),
         sa.Column("imagetyp", sa.String(), nullable=True, comment="IMAGETYP: TIME-TAG or ACCUM"),
         sa.Column("targname", sa.String(), nullable=True, comment="TARGNAME"),
-        sa.Column("ra_targ", sa.Double(), nullable=True, comment="RA_TARG: right ascension of the target, J2000"),
-        sa.Column("dec_targ", sa.Double(), nullable=True, comment="DEC_TARG: declination of the target, J2000"),
+        sa.Column(
+            "ra_targ",
+            sa.Double(),
+            nullable=True,
+            comment="RA_TARG: right ascension of the target, J2000",
+        ),
+        sa.Column(
+            "dec_targ",
+            sa.Double(),
+            nullable=True,
+            comment="DEC_TARG: declination of the target, J2000",
+        ),
         sa.Column("proposid", sa.BigInteger(), nullable=True, comment="PROPOSID: programme"),
-        sa.Column("linenum", sa.String(), nullable=True, comment="LINENUM: visit and exposure of the programme"),
+        sa.Column(
+            "linenum",
+            sa.String(),
+            nullable=True,
+            comment="LINENUM: visit and exposure of the programme",
+        ),
         sa.Column("qualcom1", sa.String(), nullable=True, comment="QUALCOM1"),
         sa.Column("qualcom2", sa.String(), nullable=True, comment="QUALCOM2"),
         sa.Column("qualcom3", sa.String(), nullable=True, comment="QUALCOM3"),
@@ -292,17 +452,24 @@ def upgrade() -> None:
         sa.Column("opus_ver", sa.String(), nullable=True, comment="OPUS_VER"),
         sa.Column("postarg1", sa.Double(), nullable=True, comment="POSTARG1"),
         sa.Column("postarg2", sa.Double(), nullable=True, comment="POSTARG2"),
-        sa.Column("cal_ver", sa.String(), nullable=True, comment="CAL_VER: CalCOS version of a product"),
+        sa.Column(
+            "cal_ver", sa.String(), nullable=True, comment="CAL_VER: CalCOS version of a product"
+        ),
         sa.Column("proctime", sa.Double(), nullable=True, comment="PROCTIME"),
         sa.Column("crds_ctx", sa.String(), nullable=True, comment="CRDS_CTX"),
-        sa.Column("obstype", sa.String(), nullable=True, comment="OBSTYPE: SPECTROSCOPIC or IMAGING"),
+        sa.Column(
+            "obstype", sa.String(), nullable=True, comment="OBSTYPE: SPECTROSCOPIC or IMAGING"
+        ),
         sa.Column("obsmode", sa.String(), nullable=True, comment="OBSMODE: TIME-TAG or ACCUM"),
         sa.Column("exptype", sa.String(), nullable=True, comment="EXPTYPE"),
         sa.Column("detector", sa.String(), nullable=True, comment="DETECTOR: FUV or NUV"),
         sa.Column("segment", sa.String(), nullable=True, comment="SEGMENT: FUVA, FUVB or BOTH"),
         sa.Column("detecthv", sa.String(), nullable=True, comment="DETECTHV"),
         sa.Column(
-            "life_adj", sa.BigInteger(), nullable=True, comment="LIFE_ADJ: lifetime position; -1 is non-standard"
+            "life_adj",
+            sa.BigInteger(),
+            nullable=True,
+            comment="LIFE_ADJ: lifetime position; -1 is non-standard",
         ),
         sa.Column("fppos", sa.BigInteger(), nullable=True, comment="FPPOS"),
         sa.Column("fpoffset", sa.BigInteger(), nullable=True, comment="FPOFFSET: FPPOS - 3"),
@@ -320,7 +487,12 @@ def upgrade() -> None:
         sa.Column("asn_id", sa.String(), nullable=True, comment="ASN_ID"),
         sa.Column("asn_tab", sa.String(), nullable=True, comment="ASN_TAB"),
         sa.Column("randseed", sa.BigInteger(), nullable=True, comment="RANDSEED"),
-        sa.Column("lamptab", sa.String(), nullable=True, comment="LAMPTAB: name of the lamp template table"),
+        sa.Column(
+            "lamptab",
+            sa.String(),
+            nullable=True,
+            comment="LAMPTAB: name of the lamp template table",
+        ),
         sa.Column("asn_mtyp", sa.String(), nullable=True, comment="ASN_MTYP"),
         sa.Column("overflow", sa.BigInteger(), nullable=True, comment="OVERFLOW"),
         sa.Column("nevents", sa.BigInteger(), nullable=True, comment="NEVENTS"),
@@ -328,7 +500,9 @@ def upgrade() -> None:
         sa.Column("neventsb", sa.BigInteger(), nullable=True, comment="NEVENTSB"),
         sa.Column("dethvla", sa.Double(), nullable=True, comment="DETHVLA: high voltage read back"),
         sa.Column("dethvlb", sa.Double(), nullable=True, comment="DETHVLB: high voltage read back"),
-        sa.Column("dethvl", sa.Double(), nullable=True, comment="DETHVL: NUV high voltage read back"),
+        sa.Column(
+            "dethvl", sa.Double(), nullable=True, comment="DETHVL: NUV high voltage read back"
+        ),
         sa.Column("deventa", sa.Double(), nullable=True, comment="DEVENTA"),
         sa.Column("deventb", sa.Double(), nullable=True, comment="DEVENTB"),
         sa.Column("feventa", sa.Double(), nullable=True, comment="FEVENTA"),
@@ -345,7 +519,12 @@ def upgrade() -> None:
         sa.Column("numflash", sa.BigInteger(), nullable=True, comment="NUMFLASH"),
         sa.Column("ra_aper", sa.Double(), nullable=True, comment="RA_APER"),
         sa.Column("dec_aper", sa.Double(), nullable=True, comment="DEC_APER"),
-        sa.Column("shift1a", sa.Double(), nullable=True, comment="SHIFT1A: dispersion shift, time-averaged"),
+        sa.Column(
+            "shift1a",
+            sa.Double(),
+            nullable=True,
+            comment="SHIFT1A: dispersion shift, time-averaged",
+        ),
         sa.Column("shift1b", sa.Double(), nullable=True, comment="SHIFT1B"),
         sa.Column("shift1c", sa.Double(), nullable=True, comment="SHIFT1C"),
         sa.Column("shift2a", sa.Double(), nullable=True, comment="SHIFT2A: cross-dispersion shift"),
@@ -357,21 +536,34 @@ def upgrade() -> None:
         sa.Column("sp_nom_a", sa.Double(), nullable=True, comment="SP_NOM_A: nominal row"),
         sa.Column("sp_nom_b", sa.Double(), nullable=True, comment="SP_NOM_B"),
         sa.Column("sp_nom_c", sa.Double(), nullable=True, comment="SP_NOM_C"),
-        sa.Column("sp_off_a", sa.Double(), nullable=True, comment="SP_OFF_A: offset from the nominal row"),
+        sa.Column(
+            "sp_off_a", sa.Double(), nullable=True, comment="SP_OFF_A: offset from the nominal row"
+        ),
         sa.Column("sp_off_b", sa.Double(), nullable=True, comment="SP_OFF_B"),
         sa.Column("sp_off_c", sa.Double(), nullable=True, comment="SP_OFF_C"),
         sa.Column("sp_err_a", sa.Double(), nullable=True, comment="SP_ERR_A"),
         sa.Column("sp_err_b", sa.Double(), nullable=True, comment="SP_ERR_B"),
         sa.Column("sp_err_c", sa.Double(), nullable=True, comment="SP_ERR_C"),
         sa.Column("id", sa.BigInteger(), nullable=False, comment="Key of the row"),
-        sa.Column("rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"),
-        sa.Column("file_id", sa.BigInteger(), nullable=False, comment="File that the row was measured from"),
-        sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_headers_file_id_files"), ondelete="CASCADE"),
+        sa.Column(
+            "rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"
+        ),
+        sa.Column(
+            "file_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="File that the row was measured from",
+        ),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["files.id"], name=op.f("fk_headers_file_id_files"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_headers")),
     )
     op.create_index(op.f("ix_headers_file_id"), "headers", ["file_id"], unique=False)
     op.create_index(op.f("ix_headers_rootname"), "headers", ["rootname"], unique=False)
-    op.create_index("ix_headers_setting", "headers", ["segment", "fppos", "cenwave", "opt_elem"], unique=False)
+    op.create_index(
+        "ix_headers_setting", "headers", ["segment", "fppos", "cenwave", "opt_elem"], unique=False
+    )
     op.create_table(
         "lampflash",
         sa.Column("date", sa.Double(), nullable=True, comment="EXPSTART of the exposure, MJD UTC"),
@@ -382,9 +574,24 @@ def upgrade() -> None:
         sa.Column("cenwave", sa.BigInteger(), nullable=True, comment="CENWAVE"),
         sa.Column("fppos", sa.BigInteger(), nullable=True, comment="FPPOS"),
         sa.Column("lamptab", sa.String(), nullable=True, comment="LAMPTAB"),
-        sa.Column("flash", sa.BigInteger(), nullable=True, comment="Ordinal of the flash within its segment, from 1"),
-        sa.Column("time", sa.Double(), nullable=True, comment="Median time of the flash's events since EXPSTART"),
-        sa.Column("shift_disp", sa.Double(), nullable=True, comment="SHIFT_DISP: with the FP-POS displacement"),
+        sa.Column(
+            "flash",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Ordinal of the flash within its segment, from 1",
+        ),
+        sa.Column(
+            "time",
+            sa.Double(),
+            nullable=True,
+            comment="Median time of the flash's events since EXPSTART",
+        ),
+        sa.Column(
+            "shift_disp",
+            sa.Double(),
+            nullable=True,
+            comment="SHIFT_DISP: with the FP-POS displacement",
+        ),
         sa.Column(
             "x_shift",
             sa.Double(),
@@ -392,13 +599,32 @@ def upgrade() -> None:
             comment="SHIFT_DISP - FP_PIXEL_SHIFT; null where the lamp template is not at hand",
         ),
         sa.Column("y_shift", sa.Double(), nullable=True, comment="SHIFT_XDISP"),
-        sa.Column("found", sa.Boolean(), nullable=True, comment="SPEC_FOUND: whether the lamp spectrum was found"),
-        sa.Column("filetype", sa.String(), nullable=True, comment="Kind of file that the row was read from"),
+        sa.Column(
+            "found",
+            sa.Boolean(),
+            nullable=True,
+            comment="SPEC_FOUND: whether the lamp spectrum was found",
+        ),
+        sa.Column(
+            "filetype",
+            sa.String(),
+            nullable=True,
+            comment="Kind of file that the row was read from",
+        ),
         sa.Column("cal_date", sa.String(), nullable=True, comment="DATE of the file"),
         sa.Column("id", sa.BigInteger(), nullable=False, comment="Key of the row"),
-        sa.Column("rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"),
-        sa.Column("file_id", sa.BigInteger(), nullable=False, comment="File that the row was measured from"),
-        sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_lampflash_file_id_files"), ondelete="CASCADE"),
+        sa.Column(
+            "rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"
+        ),
+        sa.Column(
+            "file_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="File that the row was measured from",
+        ),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["files.id"], name=op.f("fk_lampflash_file_id_files"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_lampflash")),
     )
     op.create_index(op.f("ix_lampflash_file_id"), "lampflash", ["file_id"], unique=False)
@@ -411,7 +637,10 @@ def upgrade() -> None:
         sa.Column("url", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column(
-            "identity", sa.String(), nullable=False, comment="Changes when the file changes (size, time or ETag)"
+            "identity",
+            sa.String(),
+            nullable=False,
+            comment="Changes when the file changes (size, time or ETag)",
         ),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column(
@@ -420,13 +649,21 @@ def upgrade() -> None:
             nullable=False,
             comment="What grouping needs of its header",
         ),
-        sa.Column("dataset", sa.String(), nullable=True, comment="Rootname of the dataset it belongs to"),
         sa.Column(
-            "fetched_identity", sa.String(), nullable=True, comment="Identity of the version that is in the store"
+            "dataset", sa.String(), nullable=True, comment="Rootname of the dataset it belongs to"
+        ),
+        sa.Column(
+            "fetched_identity",
+            sa.String(),
+            nullable=True,
+            comment="Identity of the version that is in the store",
         ),
         sa.Column("file_id", sa.BigInteger(), nullable=True, comment="That version"),
         sa.ForeignKeyConstraint(
-            ["file_id"], ["files.id"], name=op.f("fk_source_files_file_id_files"), ondelete="SET NULL"
+            ["file_id"],
+            ["files.id"],
+            name=op.f("fk_source_files_file_id_files"),
+            ondelete="SET NULL",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_source_files")),
         sa.UniqueConstraint("source", "stem", name=op.f("uq_source_files_source")),
@@ -442,8 +679,15 @@ def upgrade() -> None:
             nullable=True,
             comment="DGESTAR: dominant guide star; its last two letters are the FGS",
         ),
-        sa.Column("secondary_gs", sa.String(), nullable=True, comment="SGESTAR: secondary guide star"),
-        sa.Column("start_time", sa.String(), nullable=True, comment="PSTRTIME: predicted start, yyyy.ddd:hh:mm:ss"),
+        sa.Column(
+            "secondary_gs", sa.String(), nullable=True, comment="SGESTAR: secondary guide star"
+        ),
+        sa.Column(
+            "start_time",
+            sa.String(),
+            nullable=True,
+            comment="PSTRTIME: predicted start, yyyy.ddd:hh:mm:ss",
+        ),
         sa.Column("search_dimensions", sa.BigInteger(), nullable=True, comment="LQTASCAN"),
         sa.Column("search_step_size", sa.BigInteger(), nullable=True, comment="LQTASTEP"),
         sa.Column("search_type", sa.String(), nullable=True, comment="LQTACENT"),
@@ -458,13 +702,26 @@ def upgrade() -> None:
         sa.Column("lom1posf", sa.Double(), nullable=True, comment="LOM1POSF: OSM1 fine resolver"),
         sa.Column("lom2posc", sa.Double(), nullable=True, comment="LOM2POSC: OSM2 coarse resolver"),
         sa.Column("lom2posf", sa.Double(), nullable=True, comment="LOM2POSF: OSM2 fine resolver"),
-        sa.Column("ldcampat", sa.Double(), nullable=True, comment="LDCAMPAT: FUV amplifier A temperature"),
-        sa.Column("ldcampbt", sa.Double(), nullable=True, comment="LDCAMPBT: FUV amplifier B temperature"),
+        sa.Column(
+            "ldcampat", sa.Double(), nullable=True, comment="LDCAMPAT: FUV amplifier A temperature"
+        ),
+        sa.Column(
+            "ldcampbt", sa.Double(), nullable=True, comment="LDCAMPBT: FUV amplifier B temperature"
+        ),
         sa.Column("lmmcetmp", sa.Double(), nullable=True, comment="LMMCETMP: NUV tube temperature"),
         sa.Column("id", sa.BigInteger(), nullable=False, comment="Key of the row"),
-        sa.Column("rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"),
-        sa.Column("file_id", sa.BigInteger(), nullable=False, comment="File that the row was measured from"),
-        sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_spt_file_id_files"), ondelete="CASCADE"),
+        sa.Column(
+            "rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"
+        ),
+        sa.Column(
+            "file_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="File that the row was measured from",
+        ),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["files.id"], name=op.f("fk_spt_file_id_files"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_spt")),
     )
     op.create_index(op.f("ix_spt_file_id"), "spt", ["file_id"], unique=False)

@@ -26,8 +26,14 @@ UPDATE runs SET randseeds = (
 
 _COMMENTS = {
     "current": (None, "Its products are the ones readers see"),
-    "path": ("Folder of the products in the store", "Folder of the products in the store; null for a failed run"),
-    "references": ("Keyword to file name and SHA-256", "Reference file name to keyword and SHA-256"),
+    "path": (
+        "Folder of the products in the store",
+        "Folder of the products in the store; null for a failed run",
+    ),
+    "references": (
+        "Keyword to file name and SHA-256",
+        "Reference file name to keyword and SHA-256",
+    ),
     "switches": (None, "Raw file name to switches"),
     "exit_status": (None, "What CalCOS returned; null if it did not return"),
 }
@@ -39,10 +45,14 @@ def upgrade() -> None:
     op.add_column("runs", sa.Column("attempt", sa.Integer(), nullable=True, comment=attempt))
     op.execute("UPDATE runs SET attempt = jobs.attempts FROM jobs WHERE jobs.id = runs.job_id")
     op.alter_column("runs", "attempt", nullable=False)
-    op.add_column("runs", sa.Column("signal", sa.String(), nullable=True, comment="Signal that ended it"))
+    op.add_column(
+        "runs", sa.Column("signal", sa.String(), nullable=True, comment="Signal that ended it")
+    )
     error = "Why it failed; null for a good run"
     op.add_column("runs", sa.Column("error", sa.String(), nullable=True, comment=error))
-    seeds = sa.Column("randseeds", postgresql.JSONB(), nullable=True, comment="Raw file name to RANDSEED")
+    seeds = sa.Column(
+        "randseeds", postgresql.JSONB(), nullable=True, comment="Raw file name to RANDSEED"
+    )
     op.add_column("runs", seeds)
     op.execute(_SEEDS)
     op.alter_column("runs", "randseeds", nullable=False)

@@ -68,7 +68,11 @@ _COMMENTS = [
     ("lampflash", "cenwave", "CENWAVE [Angstrom]"),
     ("lampflash", "time", "Median time of the flash's events since EXPSTART [s]"),
     ("lampflash", "shift_disp", "SHIFT_DISP: with the FP-POS displacement [pix]"),
-    ("lampflash", "x_shift", "SHIFT_DISP - FP_PIXEL_SHIFT; null where the lamp template is not at hand [pix]"),
+    (
+        "lampflash",
+        "x_shift",
+        "SHIFT_DISP - FP_PIXEL_SHIFT; null where the lamp template is not at hand [pix]",
+    ),
     ("lampflash", "y_shift", "SHIFT_XDISP [pix]"),
     ("lampflash", "id", "Key of the row, made of its file's key and its number in the file"),
     ("spt", "lqtadpos", "LQTADPOS: slew along dispersion [marcsec]"),
@@ -93,11 +97,26 @@ def upgrade() -> None:
     op.create_table(
         "flagged",
         sa.Column("id", sa.BigInteger(), nullable=False, comment="Key of the row"),
-        sa.Column("mjd", sa.Double(), nullable=True, comment="First date with a gain of 3 or less, MJD UTC [d]"),
+        sa.Column(
+            "mjd",
+            sa.Double(),
+            nullable=True,
+            comment="First date with a gain of 3 or less, MJD UTC [d]",
+        ),
         sa.Column("segment", sa.String(), nullable=True, comment="FUVA or FUVB"),
         sa.Column("dethv", sa.SmallInteger(), nullable=True, comment="High voltage level"),
-        sa.Column("x", sa.SmallInteger(), nullable=True, comment="Superpixel along dispersion: pixel / 8, from 0"),
-        sa.Column("y", sa.SmallInteger(), nullable=True, comment="Superpixel across dispersion: pixel / 2, from 0"),
+        sa.Column(
+            "x",
+            sa.SmallInteger(),
+            nullable=True,
+            comment="Superpixel along dispersion: pixel / 8, from 0",
+        ),
+        sa.Column(
+            "y",
+            sa.SmallInteger(),
+            nullable=True,
+            comment="Superpixel across dispersion: pixel / 2, from 0",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_flagged")),
     )
     op.create_index("ix_flagged_pixel", "flagged", ["segment", "dethv", "x", "y"], unique=False)
@@ -112,13 +131,25 @@ def upgrade() -> None:
         ),
         sa.Column("segment", sa.String(), nullable=True, comment="FUVA or FUVB"),
         sa.Column("dethv", sa.SmallInteger(), nullable=True, comment="High voltage level"),
-        sa.Column("x", sa.SmallInteger(), nullable=True, comment="Superpixel along dispersion: pixel / 8, from 0"),
-        sa.Column("y", sa.SmallInteger(), nullable=True, comment="Superpixel across dispersion: pixel / 2, from 0"),
+        sa.Column(
+            "x",
+            sa.SmallInteger(),
+            nullable=True,
+            comment="Superpixel along dispersion: pixel / 8, from 0",
+        ),
+        sa.Column(
+            "y",
+            sa.SmallInteger(),
+            nullable=True,
+            comment="Superpixel across dispersion: pixel / 2, from 0",
+        ),
         sa.Column("slope", sa.Double(), nullable=True, comment="Slope, in bins per day [1 / d]"),
         sa.Column("intercept", sa.Double(), nullable=True, comment="Gain at MJD 0, in bins"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_gain_trends")),
     )
-    op.create_index("ix_gain_trends_pixel", "gain_trends", ["segment", "dethv", "x", "y"], unique=False)
+    op.create_index(
+        "ix_gain_trends_pixel", "gain_trends", ["segment", "dethv", "x", "y"], unique=False
+    )
     op.create_table(
         "repopulations",
         sa.Column("id", sa.BigInteger(), nullable=False),
@@ -128,8 +159,18 @@ def upgrade() -> None:
             nullable=False,
             comment="Names of the tables that are filled",
         ),
-        sa.Column("revision", sa.String(), nullable=False, comment="Revision of the schema that they are filled for"),
-        sa.Column("started_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "revision",
+            sa.String(),
+            nullable=False,
+            comment="Revision of the schema that they are filled for",
+        ),
+        sa.Column(
+            "started_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
         sa.Column(
             "finished_at",
             sa.DateTime(timezone=True),
@@ -143,8 +184,12 @@ def upgrade() -> None:
         "repopulation_batches",
         sa.Column("id", sa.BigInteger(), nullable=False),
         sa.Column("repopulation_id", sa.BigInteger(), nullable=False),
-        sa.Column("first_dataset", sa.BigInteger(), nullable=False, comment="Least key of its datasets"),
-        sa.Column("last_dataset", sa.BigInteger(), nullable=False, comment="Greatest key of its datasets"),
+        sa.Column(
+            "first_dataset", sa.BigInteger(), nullable=False, comment="Least key of its datasets"
+        ),
+        sa.Column(
+            "last_dataset", sa.BigInteger(), nullable=False, comment="Greatest key of its datasets"
+        ),
         sa.Column("datasets", sa.Integer(), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("files", sa.Integer(), nullable=False, comment="Files that rows were made of"),
@@ -156,7 +201,9 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_repopulation_batches")),
-        sa.UniqueConstraint("repopulation_id", "first_dataset", name=op.f("uq_repopulation_batches_repopulation_id")),
+        sa.UniqueConstraint(
+            "repopulation_id", "first_dataset", name=op.f("uq_repopulation_batches_repopulation_id")
+        ),
     )
     op.create_index(
         "ix_repopulation_batches_open",
@@ -171,13 +218,23 @@ def upgrade() -> None:
         sa.Column("exptype", sa.String(), nullable=True, comment="EXPTYPE"),
         sa.Column("detector", sa.String(), nullable=True, comment="DETECTOR: FUV or NUV"),
         sa.Column(
-            "life_adj", sa.BigInteger(), nullable=True, comment="LIFE_ADJ: lifetime position; -1 is non-standard"
+            "life_adj",
+            sa.BigInteger(),
+            nullable=True,
+            comment="LIFE_ADJ: lifetime position; -1 is non-standard",
         ),
         sa.Column("aperture", sa.String(), nullable=True, comment="APERTURE"),
         sa.Column("apmpos", sa.String(), nullable=True, comment="APMPOS: commanded position"),
         sa.Column("extended", sa.String(), nullable=True, comment="EXTENDED"),
-        sa.Column("aperxpos", sa.Double(), nullable=True, comment="APERXPOS: motor steps along dispersion"),
-        sa.Column("aperypos", sa.Double(), nullable=True, comment="APERYPOS: motor steps across dispersion"),
+        sa.Column(
+            "aperxpos", sa.Double(), nullable=True, comment="APERXPOS: motor steps along dispersion"
+        ),
+        sa.Column(
+            "aperypos",
+            sa.Double(),
+            nullable=True,
+            comment="APERYPOS: motor steps across dispersion",
+        ),
         sa.Column(
             "preferred",
             sa.Boolean(),
@@ -190,9 +247,18 @@ def upgrade() -> None:
             nullable=False,
             comment="Key of the row, made of its file's key and its number in the file",
         ),
-        sa.Column("rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"),
-        sa.Column("file_id", sa.BigInteger(), nullable=False, comment="File that the row was measured from"),
-        sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_apertures_file_id_files"), ondelete="CASCADE"),
+        sa.Column(
+            "rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"
+        ),
+        sa.Column(
+            "file_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="File that the row was measured from",
+        ),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["files.id"], name=op.f("fk_apertures_file_id_files"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_apertures")),
     )
     op.create_index(op.f("ix_apertures_file_id"), "apertures", ["file_id"], unique=False)
@@ -206,9 +272,16 @@ def upgrade() -> None:
             nullable=True,
             comment="inner, bottom, top, left or right; all for NUV; legacy where others measured. The regions overlap",
         ),
-        sa.Column("bin", sa.BigInteger(), nullable=True, comment="Number of the 25 s in the exposure, from 0"),
+        sa.Column(
+            "bin",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Number of the 25 s in the exposure, from 0",
+        ),
         sa.Column("mjd", sa.Double(), nullable=True, comment="Start of the 25 s, MJD UTC [d]"),
-        sa.Column("date", sa.Double(), nullable=True, comment="The same as decimal calendar year [yr]"),
+        sa.Column(
+            "date", sa.Double(), nullable=True, comment="The same as decimal calendar year [yr]"
+        ),
         sa.Column("exposure", sa.Double(), nullable=True, comment="Good time within the 25 s [s]"),
         sa.Column("npix", sa.BigInteger(), nullable=True, comment="Area of the region [pix]"),
         sa.Column(
@@ -217,14 +290,41 @@ def upgrade() -> None:
             nullable=True,
             comment="Events with pulse heights 3 to 22 (FUV), all events (NUV) [count]",
         ),
-        sa.Column("all_counts", sa.BigInteger(), nullable=True, comment="Events of any pulse height [count]"),
-        sa.Column("dark", sa.Double(), nullable=True, comment="Dark rate of counts [count / (s pix)]"),
-        sa.Column("ta_dark", sa.Double(), nullable=True, comment="Dark rate of all_counts [count / (s pix)]"),
-        sa.Column("latitude", sa.Double(), nullable=True, comment="Latitude of HST at the start of the 25 s [deg]"),
-        sa.Column("longitude", sa.Double(), nullable=True, comment="Longitude of HST, East, 0 to 360 [deg]"),
-        sa.Column("sun_lat", sa.Double(), nullable=True, comment="Latitude of the sub-solar point [deg]"),
         sa.Column(
-            "sun_lon", sa.Double(), nullable=True, comment="Longitude of the sub-solar point, East, 0 to 360 [deg]"
+            "all_counts",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Events of any pulse height [count]",
+        ),
+        sa.Column(
+            "dark", sa.Double(), nullable=True, comment="Dark rate of counts [count / (s pix)]"
+        ),
+        sa.Column(
+            "ta_dark",
+            sa.Double(),
+            nullable=True,
+            comment="Dark rate of all_counts [count / (s pix)]",
+        ),
+        sa.Column(
+            "latitude",
+            sa.Double(),
+            nullable=True,
+            comment="Latitude of HST at the start of the 25 s [deg]",
+        ),
+        sa.Column(
+            "longitude",
+            sa.Double(),
+            nullable=True,
+            comment="Longitude of HST, East, 0 to 360 [deg]",
+        ),
+        sa.Column(
+            "sun_lat", sa.Double(), nullable=True, comment="Latitude of the sub-solar point [deg]"
+        ),
+        sa.Column(
+            "sun_lon",
+            sa.Double(),
+            nullable=True,
+            comment="Longitude of the sub-solar point, East, 0 to 360 [deg]",
         ),
         sa.Column(
             "saa_distance",
@@ -233,18 +333,32 @@ def upgrade() -> None:
             comment="Distance to the edge of the SAA contour; negative inside [km]",
         ),
         sa.Column(
-            "temp", sa.Double(), nullable=True, comment="LDCAMPAT, LDCAMPBT or LMMCETMP of the support file [deg_C]"
+            "temp",
+            sa.Double(),
+            nullable=True,
+            comment="LDCAMPAT, LDCAMPBT or LMMCETMP of the support file [deg_C]",
         ),
-        sa.Column("hvlevel", sa.BigInteger(), nullable=True, comment="HVLEVELA or HVLEVELB; null for NUV"),
+        sa.Column(
+            "hvlevel", sa.BigInteger(), nullable=True, comment="HVLEVELA or HVLEVELB; null for NUV"
+        ),
         sa.Column(
             "id",
             sa.BigInteger(),
             nullable=False,
             comment="Key of the row, made of its file's key and its number in the file",
         ),
-        sa.Column("rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"),
-        sa.Column("file_id", sa.BigInteger(), nullable=False, comment="File that the row was measured from"),
-        sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_darks_file_id_files"), ondelete="CASCADE"),
+        sa.Column(
+            "rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"
+        ),
+        sa.Column(
+            "file_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="File that the row was measured from",
+        ),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["files.id"], name=op.f("fk_darks_file_id_files"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_darks")),
     )
     op.create_index(op.f("ix_darks_file_id"), "darks", ["file_id"], unique=False)
@@ -259,26 +373,63 @@ def upgrade() -> None:
             comment="Key of the row, made of its file's key and its number in the file",
         ),
         sa.Column(
-            "rootname", sa.String(), nullable=False, comment="Rootname of the exposure, or name of the cumulative image"
+            "rootname",
+            sa.String(),
+            nullable=False,
+            comment="Rootname of the exposure, or name of the cumulative image",
         ),
-        sa.Column("file_id", sa.BigInteger(), nullable=False, comment="File that the row was measured from"),
+        sa.Column(
+            "file_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="File that the row was measured from",
+        ),
         sa.Column("segment", sa.String(), nullable=False, comment="FUVA or FUVB"),
         sa.Column("dethv", sa.SmallInteger(), nullable=True, comment="High voltage level"),
         sa.Column(
-            "expstart", sa.Double(), nullable=True, comment="Start of the exposure or cumulative image, MJD UTC [d]"
+            "expstart",
+            sa.Double(),
+            nullable=True,
+            comment="Start of the exposure or cumulative image, MJD UTC [d]",
         ),
-        sa.Column("x", sa.SmallInteger(), nullable=True, comment="Superpixel along dispersion: pixel / 8, from 0"),
-        sa.Column("y", sa.SmallInteger(), nullable=True, comment="Superpixel across dispersion: pixel / 2, from 0"),
-        sa.Column("gain", sa.REAL(), nullable=True, comment="Modal gain: centre of the pulse-height peak, in bins"),
-        sa.Column("counts", sa.BigInteger(), nullable=True, comment="Events of any pulse height [count]"),
-        sa.Column("std", sa.REAL(), nullable=True, comment="Width of the peak, which is held fixed, in bins"),
-        sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_gain_file_id_files"), ondelete="CASCADE"),
+        sa.Column(
+            "x",
+            sa.SmallInteger(),
+            nullable=True,
+            comment="Superpixel along dispersion: pixel / 8, from 0",
+        ),
+        sa.Column(
+            "y",
+            sa.SmallInteger(),
+            nullable=True,
+            comment="Superpixel across dispersion: pixel / 2, from 0",
+        ),
+        sa.Column(
+            "gain",
+            sa.REAL(),
+            nullable=True,
+            comment="Modal gain: centre of the pulse-height peak, in bins",
+        ),
+        sa.Column(
+            "counts", sa.BigInteger(), nullable=True, comment="Events of any pulse height [count]"
+        ),
+        sa.Column(
+            "std",
+            sa.REAL(),
+            nullable=True,
+            comment="Width of the peak, which is held fixed, in bins",
+        ),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["files.id"], name=op.f("fk_gain_file_id_files"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", "segment", name=op.f("pk_gain")),
         postgresql_partition_by="LIST (segment)",
     )
     op.execute("CREATE SCHEMA IF NOT EXISTS partitions")
     for segment in ("FUVA", "FUVB"):
-        op.execute(f"CREATE TABLE partitions.gain_{segment.lower()} PARTITION OF gain FOR VALUES IN ('{segment}')")
+        op.execute(
+            f"CREATE TABLE partitions.gain_{segment.lower()} PARTITION OF gain FOR VALUES IN ('{segment}')"
+        )
     op.create_index("ix_gain_file_id", "gain", ["file_id"], unique=False, postgresql_using="brin")
     op.create_index("ix_gain_pixel", "gain", ["dethv", "x", "y"], unique=False)
     op.create_table(
@@ -286,9 +437,14 @@ def upgrade() -> None:
         sa.Column("expstart", sa.Double(), nullable=True, comment="EXPSTART: start, MJD UTC [d]"),
         sa.Column("exptype", sa.String(), nullable=True, comment="EXPTYPE"),
         sa.Column("detector", sa.String(), nullable=True, comment="DETECTOR: FUV or NUV"),
-        sa.Column("segment", sa.String(), nullable=True, comment="FUVA or FUVB; NUV for the NUV detector"),
         sa.Column(
-            "life_adj", sa.BigInteger(), nullable=True, comment="LIFE_ADJ: lifetime position; -1 is non-standard"
+            "segment", sa.String(), nullable=True, comment="FUVA or FUVB; NUV for the NUV detector"
+        ),
+        sa.Column(
+            "life_adj",
+            sa.BigInteger(),
+            nullable=True,
+            comment="LIFE_ADJ: lifetime position; -1 is non-standard",
         ),
         sa.Column(
             "hvlevel",
@@ -296,8 +452,18 @@ def upgrade() -> None:
             nullable=True,
             comment="HVLEVELA or HVLEVELB: level; volts are -(2500 + 15.69 level)",
         ),
-        sa.Column("dethvl", sa.Double(), nullable=True, comment="DETHVL, DETHVLA or DETHVLB: read back [V]"),
-        sa.Column("dethvc", sa.Double(), nullable=True, comment="DETHVC, DETHVCA or DETHVCB: commanded [V]"),
+        sa.Column(
+            "dethvl",
+            sa.Double(),
+            nullable=True,
+            comment="DETHVL, DETHVLA or DETHVLB: read back [V]",
+        ),
+        sa.Column(
+            "dethvc",
+            sa.Double(),
+            nullable=True,
+            comment="DETHVC, DETHVCA or DETHVCB: commanded [V]",
+        ),
         sa.Column("dethvn", sa.Double(), nullable=True, comment="DETHVNA or DETHVNB: nominal [V]"),
         sa.Column(
             "preferred",
@@ -311,16 +477,28 @@ def upgrade() -> None:
             nullable=False,
             comment="Key of the row, made of its file's key and its number in the file",
         ),
-        sa.Column("rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"),
-        sa.Column("file_id", sa.BigInteger(), nullable=False, comment="File that the row was measured from"),
+        sa.Column(
+            "rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"
+        ),
+        sa.Column(
+            "file_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="File that the row was measured from",
+        ),
         sa.ForeignKeyConstraint(
-            ["file_id"], ["files.id"], name=op.f("fk_high_voltage_file_id_files"), ondelete="CASCADE"
+            ["file_id"],
+            ["files.id"],
+            name=op.f("fk_high_voltage_file_id_files"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_high_voltage")),
     )
     op.create_index(op.f("ix_high_voltage_file_id"), "high_voltage", ["file_id"], unique=False)
     op.create_index(op.f("ix_high_voltage_rootname"), "high_voltage", ["rootname"], unique=False)
-    op.create_index("ix_high_voltage_segment_expstart", "high_voltage", ["segment", "expstart"], unique=False)
+    op.create_index(
+        "ix_high_voltage_segment_expstart", "high_voltage", ["segment", "expstart"], unique=False
+    )
     op.create_table(
         "jitter",
         sa.Column("expname", sa.String(), nullable=True, comment="EXPNAME of the extension"),
@@ -332,27 +510,70 @@ def upgrade() -> None:
             nullable=True,
             comment="EXPSTART of the exposure's raw file, MJD UTC; null without it [d]",
         ),
-        sa.Column("exptype", sa.String(), nullable=True, comment="EXPTYPE of the exposure's raw file; null without it"),
+        sa.Column(
+            "exptype",
+            sa.String(),
+            nullable=True,
+            comment="EXPTYPE of the exposure's raw file; null without it",
+        ),
         sa.Column("samples", sa.BigInteger(), nullable=True, comment="Rows of the table"),
-        sa.Column("sampling", sa.Double(), nullable=True, comment="Median pause between two samples [s]"),
-        sa.Column("duration", sa.Double(), nullable=True, comment="Time from the first sample to the last [s]"),
-        sa.Column("v2_samples", sa.BigInteger(), nullable=True, comment="Samples of SI_V2_AVG that are measurements"),
+        sa.Column(
+            "sampling", sa.Double(), nullable=True, comment="Median pause between two samples [s]"
+        ),
+        sa.Column(
+            "duration",
+            sa.Double(),
+            nullable=True,
+            comment="Time from the first sample to the last [s]",
+        ),
+        sa.Column(
+            "v2_samples",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Samples of SI_V2_AVG that are measurements",
+        ),
         sa.Column("v2_mean", sa.Double(), nullable=True, comment="Mean of SI_V2_AVG [arcsec]"),
         sa.Column(
-            "v2_std", sa.Double(), nullable=True, comment="Standard deviation of SI_V2_AVG (of the population) [arcsec]"
+            "v2_std",
+            sa.Double(),
+            nullable=True,
+            comment="Standard deviation of SI_V2_AVG (of the population) [arcsec]",
         ),
         sa.Column("v2_max", sa.Double(), nullable=True, comment="Largest SI_V2_AVG [arcsec]"),
         sa.Column("v2_rms", sa.Double(), nullable=True, comment="Mean of SI_V2_RMS [arcsec]"),
-        sa.Column("v3_samples", sa.BigInteger(), nullable=True, comment="Samples of SI_V3_AVG that are measurements"),
+        sa.Column(
+            "v3_samples",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Samples of SI_V3_AVG that are measurements",
+        ),
         sa.Column("v3_mean", sa.Double(), nullable=True, comment="Mean of SI_V3_AVG [arcsec]"),
         sa.Column(
-            "v3_std", sa.Double(), nullable=True, comment="Standard deviation of SI_V3_AVG (of the population) [arcsec]"
+            "v3_std",
+            sa.Double(),
+            nullable=True,
+            comment="Standard deviation of SI_V3_AVG (of the population) [arcsec]",
         ),
         sa.Column("v3_max", sa.Double(), nullable=True, comment="Largest SI_V3_AVG [arcsec]"),
         sa.Column("v3_rms", sa.Double(), nullable=True, comment="Mean of SI_V3_RMS [arcsec]"),
-        sa.Column("recenters", sa.BigInteger(), nullable=True, comment="Samples taken (TakeData 1) with Recenter set"),
-        sa.Column("slews", sa.BigInteger(), nullable=True, comment="Samples taken (TakeData 1) with SlewFlag set"),
-        sa.Column("latitude", sa.Double(), nullable=True, comment="Latitude of HST at the first sample [deg]"),
+        sa.Column(
+            "recenters",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Samples taken (TakeData 1) with Recenter set",
+        ),
+        sa.Column(
+            "slews",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Samples taken (TakeData 1) with SlewFlag set",
+        ),
+        sa.Column(
+            "latitude",
+            sa.Double(),
+            nullable=True,
+            comment="Latitude of HST at the first sample [deg]",
+        ),
         sa.Column(
             "longitude",
             sa.Double(),
@@ -365,9 +586,18 @@ def upgrade() -> None:
             nullable=False,
             comment="Key of the row, made of its file's key and its number in the file",
         ),
-        sa.Column("rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"),
-        sa.Column("file_id", sa.BigInteger(), nullable=False, comment="File that the row was measured from"),
-        sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_jitter_file_id_files"), ondelete="CASCADE"),
+        sa.Column(
+            "rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"
+        ),
+        sa.Column(
+            "file_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="File that the row was measured from",
+        ),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["files.id"], name=op.f("fk_jitter_file_id_files"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jitter")),
     )
     op.create_index("ix_jitter_expstart", "jitter", ["expstart"], unique=False)
@@ -387,9 +617,18 @@ def upgrade() -> None:
             nullable=False,
             comment="Key of the row, made of its file's key and its number in the file",
         ),
-        sa.Column("rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"),
-        sa.Column("file_id", sa.BigInteger(), nullable=False, comment="File that the row was measured from"),
-        sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_keywords_file_id_files"), ondelete="CASCADE"),
+        sa.Column(
+            "rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"
+        ),
+        sa.Column(
+            "file_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="File that the row was measured from",
+        ),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["files.id"], name=op.f("fk_keywords_file_id_files"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_keywords")),
     )
     op.create_index(op.f("ix_keywords_file_id"), "keywords", ["file_id"], unique=False)
@@ -401,7 +640,10 @@ def upgrade() -> None:
         sa.Column("exptime", sa.Double(), nullable=True, comment="EXPTIME [s]"),
         sa.Column("hvlevel", sa.BigInteger(), nullable=True, comment="HVLEVELA or HVLEVELB"),
         sa.Column(
-            "life_adj", sa.BigInteger(), nullable=True, comment="LIFE_ADJ: lifetime position; -1 is non-standard"
+            "life_adj",
+            sa.BigInteger(),
+            nullable=True,
+            comment="LIFE_ADJ: lifetime position; -1 is non-standard",
         ),
         sa.Column("opt_elem", sa.String(), nullable=True, comment="OPT_ELEM"),
         sa.Column(
@@ -411,47 +653,120 @@ def upgrade() -> None:
             comment="TIME-TAG: from events; ACCUM: from the 7-bit histogram, 4 bins in one",
         ),
         sa.Column("counts", sa.BigInteger(), nullable=True, comment="Sum of the histogram [count]"),
-        sa.Column("pha_0", sa.BigInteger(), nullable=True, comment="Events of pulse height 0 [count]"),
-        sa.Column("pha_1", sa.BigInteger(), nullable=True, comment="Events of pulse height 1 [count]"),
-        sa.Column("pha_2", sa.BigInteger(), nullable=True, comment="Events of pulse height 2 [count]"),
-        sa.Column("pha_3", sa.BigInteger(), nullable=True, comment="Events of pulse height 3 [count]"),
-        sa.Column("pha_4", sa.BigInteger(), nullable=True, comment="Events of pulse height 4 [count]"),
-        sa.Column("pha_5", sa.BigInteger(), nullable=True, comment="Events of pulse height 5 [count]"),
-        sa.Column("pha_6", sa.BigInteger(), nullable=True, comment="Events of pulse height 6 [count]"),
-        sa.Column("pha_7", sa.BigInteger(), nullable=True, comment="Events of pulse height 7 [count]"),
-        sa.Column("pha_8", sa.BigInteger(), nullable=True, comment="Events of pulse height 8 [count]"),
-        sa.Column("pha_9", sa.BigInteger(), nullable=True, comment="Events of pulse height 9 [count]"),
-        sa.Column("pha_10", sa.BigInteger(), nullable=True, comment="Events of pulse height 10 [count]"),
-        sa.Column("pha_11", sa.BigInteger(), nullable=True, comment="Events of pulse height 11 [count]"),
-        sa.Column("pha_12", sa.BigInteger(), nullable=True, comment="Events of pulse height 12 [count]"),
-        sa.Column("pha_13", sa.BigInteger(), nullable=True, comment="Events of pulse height 13 [count]"),
-        sa.Column("pha_14", sa.BigInteger(), nullable=True, comment="Events of pulse height 14 [count]"),
-        sa.Column("pha_15", sa.BigInteger(), nullable=True, comment="Events of pulse height 15 [count]"),
-        sa.Column("pha_16", sa.BigInteger(), nullable=True, comment="Events of pulse height 16 [count]"),
-        sa.Column("pha_17", sa.BigInteger(), nullable=True, comment="Events of pulse height 17 [count]"),
-        sa.Column("pha_18", sa.BigInteger(), nullable=True, comment="Events of pulse height 18 [count]"),
-        sa.Column("pha_19", sa.BigInteger(), nullable=True, comment="Events of pulse height 19 [count]"),
-        sa.Column("pha_20", sa.BigInteger(), nullable=True, comment="Events of pulse height 20 [count]"),
-        sa.Column("pha_21", sa.BigInteger(), nullable=True, comment="Events of pulse height 21 [count]"),
-        sa.Column("pha_22", sa.BigInteger(), nullable=True, comment="Events of pulse height 22 [count]"),
-        sa.Column("pha_23", sa.BigInteger(), nullable=True, comment="Events of pulse height 23 [count]"),
-        sa.Column("pha_24", sa.BigInteger(), nullable=True, comment="Events of pulse height 24 [count]"),
-        sa.Column("pha_25", sa.BigInteger(), nullable=True, comment="Events of pulse height 25 [count]"),
-        sa.Column("pha_26", sa.BigInteger(), nullable=True, comment="Events of pulse height 26 [count]"),
-        sa.Column("pha_27", sa.BigInteger(), nullable=True, comment="Events of pulse height 27 [count]"),
-        sa.Column("pha_28", sa.BigInteger(), nullable=True, comment="Events of pulse height 28 [count]"),
-        sa.Column("pha_29", sa.BigInteger(), nullable=True, comment="Events of pulse height 29 [count]"),
-        sa.Column("pha_30", sa.BigInteger(), nullable=True, comment="Events of pulse height 30 [count]"),
-        sa.Column("pha_31", sa.BigInteger(), nullable=True, comment="Events of pulse height 31 [count]"),
+        sa.Column(
+            "pha_0", sa.BigInteger(), nullable=True, comment="Events of pulse height 0 [count]"
+        ),
+        sa.Column(
+            "pha_1", sa.BigInteger(), nullable=True, comment="Events of pulse height 1 [count]"
+        ),
+        sa.Column(
+            "pha_2", sa.BigInteger(), nullable=True, comment="Events of pulse height 2 [count]"
+        ),
+        sa.Column(
+            "pha_3", sa.BigInteger(), nullable=True, comment="Events of pulse height 3 [count]"
+        ),
+        sa.Column(
+            "pha_4", sa.BigInteger(), nullable=True, comment="Events of pulse height 4 [count]"
+        ),
+        sa.Column(
+            "pha_5", sa.BigInteger(), nullable=True, comment="Events of pulse height 5 [count]"
+        ),
+        sa.Column(
+            "pha_6", sa.BigInteger(), nullable=True, comment="Events of pulse height 6 [count]"
+        ),
+        sa.Column(
+            "pha_7", sa.BigInteger(), nullable=True, comment="Events of pulse height 7 [count]"
+        ),
+        sa.Column(
+            "pha_8", sa.BigInteger(), nullable=True, comment="Events of pulse height 8 [count]"
+        ),
+        sa.Column(
+            "pha_9", sa.BigInteger(), nullable=True, comment="Events of pulse height 9 [count]"
+        ),
+        sa.Column(
+            "pha_10", sa.BigInteger(), nullable=True, comment="Events of pulse height 10 [count]"
+        ),
+        sa.Column(
+            "pha_11", sa.BigInteger(), nullable=True, comment="Events of pulse height 11 [count]"
+        ),
+        sa.Column(
+            "pha_12", sa.BigInteger(), nullable=True, comment="Events of pulse height 12 [count]"
+        ),
+        sa.Column(
+            "pha_13", sa.BigInteger(), nullable=True, comment="Events of pulse height 13 [count]"
+        ),
+        sa.Column(
+            "pha_14", sa.BigInteger(), nullable=True, comment="Events of pulse height 14 [count]"
+        ),
+        sa.Column(
+            "pha_15", sa.BigInteger(), nullable=True, comment="Events of pulse height 15 [count]"
+        ),
+        sa.Column(
+            "pha_16", sa.BigInteger(), nullable=True, comment="Events of pulse height 16 [count]"
+        ),
+        sa.Column(
+            "pha_17", sa.BigInteger(), nullable=True, comment="Events of pulse height 17 [count]"
+        ),
+        sa.Column(
+            "pha_18", sa.BigInteger(), nullable=True, comment="Events of pulse height 18 [count]"
+        ),
+        sa.Column(
+            "pha_19", sa.BigInteger(), nullable=True, comment="Events of pulse height 19 [count]"
+        ),
+        sa.Column(
+            "pha_20", sa.BigInteger(), nullable=True, comment="Events of pulse height 20 [count]"
+        ),
+        sa.Column(
+            "pha_21", sa.BigInteger(), nullable=True, comment="Events of pulse height 21 [count]"
+        ),
+        sa.Column(
+            "pha_22", sa.BigInteger(), nullable=True, comment="Events of pulse height 22 [count]"
+        ),
+        sa.Column(
+            "pha_23", sa.BigInteger(), nullable=True, comment="Events of pulse height 23 [count]"
+        ),
+        sa.Column(
+            "pha_24", sa.BigInteger(), nullable=True, comment="Events of pulse height 24 [count]"
+        ),
+        sa.Column(
+            "pha_25", sa.BigInteger(), nullable=True, comment="Events of pulse height 25 [count]"
+        ),
+        sa.Column(
+            "pha_26", sa.BigInteger(), nullable=True, comment="Events of pulse height 26 [count]"
+        ),
+        sa.Column(
+            "pha_27", sa.BigInteger(), nullable=True, comment="Events of pulse height 27 [count]"
+        ),
+        sa.Column(
+            "pha_28", sa.BigInteger(), nullable=True, comment="Events of pulse height 28 [count]"
+        ),
+        sa.Column(
+            "pha_29", sa.BigInteger(), nullable=True, comment="Events of pulse height 29 [count]"
+        ),
+        sa.Column(
+            "pha_30", sa.BigInteger(), nullable=True, comment="Events of pulse height 30 [count]"
+        ),
+        sa.Column(
+            "pha_31", sa.BigInteger(), nullable=True, comment="Events of pulse height 31 [count]"
+        ),
         sa.Column(
             "id",
             sa.BigInteger(),
             nullable=False,
             comment="Key of the row, made of its file's key and its number in the file",
         ),
-        sa.Column("rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"),
-        sa.Column("file_id", sa.BigInteger(), nullable=False, comment="File that the row was measured from"),
-        sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_phd_file_id_files"), ondelete="CASCADE"),
+        sa.Column(
+            "rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"
+        ),
+        sa.Column(
+            "file_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="File that the row was measured from",
+        ),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["files.id"], name=op.f("fk_phd_file_id_files"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_phd")),
     )
     op.create_index(op.f("ix_phd_file_id"), "phd", ["file_id"], unique=False)
@@ -464,51 +779,114 @@ def upgrade() -> None:
         sa.Column("exptype", sa.String(), nullable=True, comment="EXPTYPE"),
         sa.Column("expstart", sa.Double(), nullable=True, comment="EXPSTART: start, MJD UTC [d]"),
         sa.Column("expend", sa.Double(), nullable=True, comment="EXPEND: end, MJD UTC [d]"),
-        sa.Column("exptime", sa.Double(), nullable=True, comment="EXPTIME: after the removal of bad time [s]"),
+        sa.Column(
+            "exptime",
+            sa.Double(),
+            nullable=True,
+            comment="EXPTIME: after the removal of bad time [s]",
+        ),
         sa.Column("exptimea", sa.Double(), nullable=True, comment="EXPTIMEA [s]"),
         sa.Column("exptimeb", sa.Double(), nullable=True, comment="EXPTIMEB [s]"),
-        sa.Column("rawtime", sa.Double(), nullable=True, comment="RAWTIME: before the removal of bad time [s]"),
+        sa.Column(
+            "rawtime",
+            sa.Double(),
+            nullable=True,
+            comment="RAWTIME: before the removal of bad time [s]",
+        ),
         sa.Column("plantime", sa.Double(), nullable=True, comment="PLANTIME: planned [s]"),
         sa.Column("expflag", sa.String(), nullable=True, comment="EXPFLAG: NORMAL or why not"),
         sa.Column("ninterpt", sa.BigInteger(), nullable=True, comment="NINTERPT: interruptions"),
         sa.Column("overflow", sa.BigInteger(), nullable=True, comment="OVERFLOW: buffer overflows"),
-        sa.Column("bufftime", sa.Double(), nullable=True, comment="BUFFTIME: time to fill the buffer [s]"),
-        sa.Column("fgslock", sa.String(), nullable=True, comment="FGSLOCK: commanded lock of the guide stars"),
+        sa.Column(
+            "bufftime", sa.Double(), nullable=True, comment="BUFFTIME: time to fill the buffer [s]"
+        ),
+        sa.Column(
+            "fgslock",
+            sa.String(),
+            nullable=True,
+            comment="FGSLOCK: commanded lock of the guide stars",
+        ),
         sa.Column("gyromode", sa.String(), nullable=True, comment="GYROMODE"),
         sa.Column("shutter", sa.String(), nullable=True, comment="SHUTTER: Open or Closed"),
         sa.Column(
-            "sun_alt", sa.Double(), nullable=True, comment="SUN_ALT: altitude of the Sun above the Earth's limb [deg]"
+            "sun_alt",
+            sa.Double(),
+            nullable=True,
+            comment="SUN_ALT: altitude of the Sun above the Earth's limb [deg]",
         ),
-        sa.Column("sunangle", sa.Double(), nullable=True, comment="SUNANGLE: angle between the Sun and V1 [deg]"),
-        sa.Column("moonangl", sa.Double(), nullable=True, comment="MOONANGL: angle between the Moon and V1 [deg]"),
+        sa.Column(
+            "sunangle",
+            sa.Double(),
+            nullable=True,
+            comment="SUNANGLE: angle between the Sun and V1 [deg]",
+        ),
+        sa.Column(
+            "moonangl",
+            sa.Double(),
+            nullable=True,
+            comment="MOONANGL: angle between the Moon and V1 [deg]",
+        ),
         sa.Column("orbitper", sa.Double(), nullable=True, comment="ORBITPER: orbital period [s]"),
         sa.Column(
-            "doppmagv", sa.Double(), nullable=True, comment="DOPPMAGV: amplitude of the orbital velocity [km / s]"
+            "doppmagv",
+            sa.Double(),
+            nullable=True,
+            comment="DOPPMAGV: amplitude of the orbital velocity [km / s]",
         ),
-        sa.Column("doppzero", sa.Double(), nullable=True, comment="DOPPZERO: start of the Doppler cycle, MJD [d]"),
+        sa.Column(
+            "doppzero",
+            sa.Double(),
+            nullable=True,
+            comment="DOPPZERO: start of the Doppler cycle, MJD [d]",
+        ),
         sa.Column("nevents", sa.BigInteger(), nullable=True, comment="NEVENTS [count]"),
         sa.Column("neventsa", sa.BigInteger(), nullable=True, comment="NEVENTSA [count]"),
         sa.Column("neventsb", sa.BigInteger(), nullable=True, comment="NEVENTSB [count]"),
-        sa.Column("globrate", sa.Double(), nullable=True, comment="GLOBRATE: NUV count rate [count / s]"),
         sa.Column(
-            "globrt_a", sa.Double(), nullable=True, comment="GLOBRT_A: count rate in the active area [count / s]"
+            "globrate", sa.Double(), nullable=True, comment="GLOBRATE: NUV count rate [count / s]"
+        ),
+        sa.Column(
+            "globrt_a",
+            sa.Double(),
+            nullable=True,
+            comment="GLOBRT_A: count rate in the active area [count / s]",
         ),
         sa.Column("globrt_b", sa.Double(), nullable=True, comment="GLOBRT_B [count / s]"),
-        sa.Column("deventa", sa.Double(), nullable=True, comment="DEVENTA: digital event counter [count / s]"),
+        sa.Column(
+            "deventa",
+            sa.Double(),
+            nullable=True,
+            comment="DEVENTA: digital event counter [count / s]",
+        ),
         sa.Column("deventb", sa.Double(), nullable=True, comment="DEVENTB [count / s]"),
-        sa.Column("feventa", sa.Double(), nullable=True, comment="FEVENTA: front-end event counter [count / s]"),
+        sa.Column(
+            "feventa",
+            sa.Double(),
+            nullable=True,
+            comment="FEVENTA: front-end event counter [count / s]",
+        ),
         sa.Column("feventb", sa.Double(), nullable=True, comment="FEVENTB [count / s]"),
-        sa.Column("mevents", sa.Double(), nullable=True, comment="MEVENTS: NUV event counter [count / s]"),
-        sa.Column("stimrate", sa.Double(), nullable=True, comment="STIMRATE: commanded stim rate [Hz]"),
-        sa.Column("stima_lx", sa.Double(), nullable=True, comment="STIMA_LX: upper left stim, x [pix]"),
+        sa.Column(
+            "mevents", sa.Double(), nullable=True, comment="MEVENTS: NUV event counter [count / s]"
+        ),
+        sa.Column(
+            "stimrate", sa.Double(), nullable=True, comment="STIMRATE: commanded stim rate [Hz]"
+        ),
+        sa.Column(
+            "stima_lx", sa.Double(), nullable=True, comment="STIMA_LX: upper left stim, x [pix]"
+        ),
         sa.Column("stima_ly", sa.Double(), nullable=True, comment="STIMA_LY [pix]"),
-        sa.Column("stima_rx", sa.Double(), nullable=True, comment="STIMA_RX: lower right stim, x [pix]"),
+        sa.Column(
+            "stima_rx", sa.Double(), nullable=True, comment="STIMA_RX: lower right stim, x [pix]"
+        ),
         sa.Column("stima_ry", sa.Double(), nullable=True, comment="STIMA_RY [pix]"),
         sa.Column("stimb_lx", sa.Double(), nullable=True, comment="STIMB_LX [pix]"),
         sa.Column("stimb_ly", sa.Double(), nullable=True, comment="STIMB_LY [pix]"),
         sa.Column("stimb_rx", sa.Double(), nullable=True, comment="STIMB_RX [pix]"),
         sa.Column("stimb_ry", sa.Double(), nullable=True, comment="STIMB_RY [pix]"),
-        sa.Column("stimaslx", sa.Double(), nullable=True, comment="STIMASLX: RMS of the stim's x [pix]"),
+        sa.Column(
+            "stimaslx", sa.Double(), nullable=True, comment="STIMASLX: RMS of the stim's x [pix]"
+        ),
         sa.Column("stimasly", sa.Double(), nullable=True, comment="STIMASLY [pix]"),
         sa.Column("stimasrx", sa.Double(), nullable=True, comment="STIMASRX [pix]"),
         sa.Column("stimasry", sa.Double(), nullable=True, comment="STIMASRY [pix]"),
@@ -516,23 +894,54 @@ def upgrade() -> None:
         sa.Column("stimbsly", sa.Double(), nullable=True, comment="STIMBSLY [pix]"),
         sa.Column("stimbsrx", sa.Double(), nullable=True, comment="STIMBSRX [pix]"),
         sa.Column("stimbsry", sa.Double(), nullable=True, comment="STIMBSRY [pix]"),
-        sa.Column("phalowra", sa.BigInteger(), nullable=True, comment="PHALOWRA: lowest pulse height kept"),
+        sa.Column(
+            "phalowra", sa.BigInteger(), nullable=True, comment="PHALOWRA: lowest pulse height kept"
+        ),
         sa.Column("phalowrb", sa.BigInteger(), nullable=True, comment="PHALOWRB"),
-        sa.Column("phauppra", sa.BigInteger(), nullable=True, comment="PHAUPPRA: highest pulse height kept"),
+        sa.Column(
+            "phauppra",
+            sa.BigInteger(),
+            nullable=True,
+            comment="PHAUPPRA: highest pulse height kept",
+        ),
         sa.Column("phaupprb", sa.BigInteger(), nullable=True, comment="PHAUPPRB"),
-        sa.Column("npha_a", sa.BigInteger(), nullable=True, comment="NPHA_A: events rejected by pulse height [count]"),
+        sa.Column(
+            "npha_a",
+            sa.BigInteger(),
+            nullable=True,
+            comment="NPHA_A: events rejected by pulse height [count]",
+        ),
         sa.Column("npha_b", sa.BigInteger(), nullable=True, comment="NPHA_B [count]"),
-        sa.Column("nbrst_a", sa.BigInteger(), nullable=True, comment="NBRST_A: events rejected as bursts [count]"),
+        sa.Column(
+            "nbrst_a",
+            sa.BigInteger(),
+            nullable=True,
+            comment="NBRST_A: events rejected as bursts [count]",
+        ),
         sa.Column("nbrst_b", sa.BigInteger(), nullable=True, comment="NBRST_B [count]"),
-        sa.Column("tbrst_a", sa.Double(), nullable=True, comment="TBRST_A: time lost to bursts [s]"),
+        sa.Column(
+            "tbrst_a", sa.Double(), nullable=True, comment="TBRST_A: time lost to bursts [s]"
+        ),
         sa.Column("tbrst_b", sa.Double(), nullable=True, comment="TBRST_B [s]"),
-        sa.Column("nbadt_a", sa.BigInteger(), nullable=True, comment="NBADT_A: events in bad time [count]"),
+        sa.Column(
+            "nbadt_a", sa.BigInteger(), nullable=True, comment="NBADT_A: events in bad time [count]"
+        ),
         sa.Column("nbadt_b", sa.BigInteger(), nullable=True, comment="NBADT_B [count]"),
         sa.Column("tbadt_a", sa.Double(), nullable=True, comment="TBADT_A: bad time [s]"),
         sa.Column("tbadt_b", sa.Double(), nullable=True, comment="TBADT_B [s]"),
-        sa.Column("nout_a", sa.BigInteger(), nullable=True, comment="NOUT_A: events outside the active area [count]"),
+        sa.Column(
+            "nout_a",
+            sa.BigInteger(),
+            nullable=True,
+            comment="NOUT_A: events outside the active area [count]",
+        ),
         sa.Column("nout_b", sa.BigInteger(), nullable=True, comment="NOUT_B [count]"),
-        sa.Column("nbadevta", sa.BigInteger(), nullable=True, comment="NBADEVTA: events rejected in all [count]"),
+        sa.Column(
+            "nbadevta",
+            sa.BigInteger(),
+            nullable=True,
+            comment="NBADEVTA: events rejected in all [count]",
+        ),
         sa.Column("nbadevtb", sa.BigInteger(), nullable=True, comment="NBADEVTB [count]"),
         sa.Column(
             "deadrt_a",
@@ -542,14 +951,19 @@ def upgrade() -> None:
         ),
         sa.Column("deadrt_b", sa.Double(), nullable=True, comment="DEADRT_B [count / s]"),
         sa.Column("deadrt", sa.Double(), nullable=True, comment="DEADRT: NUV [count / s]"),
-        sa.Column("deadmt_a", sa.String(), nullable=True, comment="DEADMT_A: where that rate is from"),
+        sa.Column(
+            "deadmt_a", sa.String(), nullable=True, comment="DEADMT_A: where that rate is from"
+        ),
         sa.Column("deadmt_b", sa.String(), nullable=True, comment="DEADMT_B"),
         sa.Column("livetm_a", sa.Double(), nullable=True, comment="LIVETM_A: live time over time"),
         sa.Column("livetm_b", sa.Double(), nullable=True, comment="LIVETM_B"),
         sa.Column("livetm", sa.Double(), nullable=True, comment="LIVETM: NUV"),
         sa.Column("softerrs", sa.BigInteger(), nullable=True, comment="SOFTERRS"),
         sa.Column(
-            "sdqflags", sa.BigInteger(), nullable=True, comment="SDQFLAGS: data quality bits that count as serious"
+            "sdqflags",
+            sa.BigInteger(),
+            nullable=True,
+            comment="SDQFLAGS: data quality bits that count as serious",
         ),
         sa.Column("lampplan", sa.String(), nullable=True, comment="LAMPPLAN"),
         sa.Column("lampused", sa.String(), nullable=True, comment="LAMPUSED: P1, P2, D1 or D2"),
@@ -575,9 +989,18 @@ def upgrade() -> None:
             nullable=False,
             comment="Key of the row, made of its file's key and its number in the file",
         ),
-        sa.Column("rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"),
-        sa.Column("file_id", sa.BigInteger(), nullable=False, comment="File that the row was measured from"),
-        sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_quality_file_id_files"), ondelete="CASCADE"),
+        sa.Column(
+            "rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"
+        ),
+        sa.Column(
+            "file_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="File that the row was measured from",
+        ),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["files.id"], name=op.f("fk_quality_file_id_files"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_quality")),
     )
     op.create_index(op.f("ix_quality_file_id"), "quality", ["file_id"], unique=False)
@@ -589,7 +1012,10 @@ def upgrade() -> None:
         sa.Column("file_id", sa.BigInteger(), nullable=False),
         sa.Column("error", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["file_id"], ["files.id"], name=op.f("fk_repopulation_faults_file_id_files"), ondelete="CASCADE"
+            ["file_id"],
+            ["files.id"],
+            name=op.f("fk_repopulation_faults_file_id_files"),
+            ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
             ["repopulation_id"],
@@ -599,17 +1025,32 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_repopulation_faults")),
     )
-    op.create_index(op.f("ix_repopulation_faults_file_id"), "repopulation_faults", ["file_id"], unique=False)
     op.create_index(
-        op.f("ix_repopulation_faults_repopulation_id"), "repopulation_faults", ["repopulation_id"], unique=False
+        op.f("ix_repopulation_faults_file_id"), "repopulation_faults", ["file_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_repopulation_faults_repopulation_id"),
+        "repopulation_faults",
+        ["repopulation_id"],
+        unique=False,
     )
     op.create_table(
         "sms",
-        sa.Column("report", sa.String(), nullable=True, comment="Report: id and version, e.g. 181137b4"),
         sa.Column(
-            "sms_id", sa.String(), nullable=True, comment="Id of the report without its version: yyddd and a number"
+            "report", sa.String(), nullable=True, comment="Report: id and version, e.g. 181137b4"
         ),
-        sa.Column("version", sa.String(), nullable=True, comment="Version of the report: a letter and a character"),
+        sa.Column(
+            "sms_id",
+            sa.String(),
+            nullable=True,
+            comment="Id of the report without its version: yyddd and a number",
+        ),
+        sa.Column(
+            "version",
+            sa.String(),
+            nullable=True,
+            comment="Version of the report: a letter and a character",
+        ),
         sa.Column(
             "exposure",
             sa.String(),
@@ -641,11 +1082,24 @@ def upgrade() -> None:
             comment="Position code of the aperture; null in the first layout",
         ),
         sa.Column("osm1pos", sa.String(), nullable=True, comment="OSM1: grating or mirror"),
-        sa.Column("osm2pos", sa.String(), nullable=True, comment="OSM2: grating or mirror; null where it is not used"),
         sa.Column(
-            "cenwave", sa.BigInteger(), nullable=True, comment="Central wavelength; 0 where it has none [Angstrom]"
+            "osm2pos",
+            sa.String(),
+            nullable=True,
+            comment="OSM2: grating or mirror; null where it is not used",
         ),
-        sa.Column("fppos", sa.BigInteger(), nullable=True, comment="FP-POS, 1 to 4: the report's offset + 3"),
+        sa.Column(
+            "cenwave",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Central wavelength; 0 where it has none [Angstrom]",
+        ),
+        sa.Column(
+            "fppos",
+            sa.BigInteger(),
+            nullable=True,
+            comment="FP-POS, 1 to 4: the report's offset + 3",
+        ),
         sa.Column("tsinceosm1", sa.Double(), nullable=True, comment="Time since OSM1 moved [s]"),
         sa.Column("tsinceosm2", sa.Double(), nullable=True, comment="Time since OSM2 moved [s]"),
         sa.Column("flashes", sa.BigInteger(), nullable=True, comment="Lamp flashes"),
@@ -662,9 +1116,18 @@ def upgrade() -> None:
             nullable=False,
             comment="Key of the row, made of its file's key and its number in the file",
         ),
-        sa.Column("rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"),
-        sa.Column("file_id", sa.BigInteger(), nullable=False, comment="File that the row was measured from"),
-        sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_sms_file_id_files"), ondelete="CASCADE"),
+        sa.Column(
+            "rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"
+        ),
+        sa.Column(
+            "file_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="File that the row was measured from",
+        ),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["files.id"], name=op.f("fk_sms_file_id_files"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sms")),
     )
     op.create_index("ix_sms_exposure", "sms", ["exposure"], unique=False)
@@ -674,7 +1137,9 @@ def upgrade() -> None:
     op.create_table(
         "stims",
         sa.Column("segment", sa.String(), nullable=True, comment="FUVA or FUVB"),
-        sa.Column("time", sa.Double(), nullable=True, comment="Start of the step since EXPSTART [s]"),
+        sa.Column(
+            "time", sa.Double(), nullable=True, comment="Start of the step since EXPSTART [s]"
+        ),
         sa.Column("step", sa.Double(), nullable=True, comment="Length of the step [s]"),
         sa.Column("abs_time", sa.Double(), nullable=True, comment="Start of the step, MJD UTC [d]"),
         sa.Column(
@@ -683,14 +1148,26 @@ def upgrade() -> None:
             nullable=True,
             comment="Mean RAWX of the upper left stim; null where it was not found [pix]",
         ),
-        sa.Column("stim1_y", sa.Double(), nullable=True, comment="Mean RAWY of the upper left stim [pix]"),
-        sa.Column("stim2_x", sa.Double(), nullable=True, comment="Mean RAWX of the lower right stim [pix]"),
-        sa.Column("stim2_y", sa.Double(), nullable=True, comment="Mean RAWY of the lower right stim [pix]"),
         sa.Column(
-            "stim1_counts", sa.BigInteger(), nullable=True, comment="Events in the box of the upper left stim [count]"
+            "stim1_y", sa.Double(), nullable=True, comment="Mean RAWY of the upper left stim [pix]"
         ),
         sa.Column(
-            "stim2_counts", sa.BigInteger(), nullable=True, comment="Events in the box of the lower right stim [count]"
+            "stim2_x", sa.Double(), nullable=True, comment="Mean RAWX of the lower right stim [pix]"
+        ),
+        sa.Column(
+            "stim2_y", sa.Double(), nullable=True, comment="Mean RAWY of the lower right stim [pix]"
+        ),
+        sa.Column(
+            "stim1_counts",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Events in the box of the upper left stim [count]",
+        ),
+        sa.Column(
+            "stim2_counts",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Events in the box of the lower right stim [count]",
         ),
         sa.Column("counts", sa.BigInteger(), nullable=True, comment="Events in both boxes [count]"),
         sa.Column(
@@ -699,9 +1176,18 @@ def upgrade() -> None:
             nullable=False,
             comment="Key of the row, made of its file's key and its number in the file",
         ),
-        sa.Column("rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"),
-        sa.Column("file_id", sa.BigInteger(), nullable=False, comment="File that the row was measured from"),
-        sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_stims_file_id_files"), ondelete="CASCADE"),
+        sa.Column(
+            "rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"
+        ),
+        sa.Column(
+            "file_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="File that the row was measured from",
+        ),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["files.id"], name=op.f("fk_stims_file_id_files"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stims")),
     )
     op.create_index(op.f("ix_stims_file_id"), "stims", ["file_id"], unique=False)
@@ -717,7 +1203,10 @@ def upgrade() -> None:
             comment="Time of the reading, MJD UTC; of a support file its exposure's start [d]",
         ),
         sa.Column(
-            "value", sa.Double(), nullable=True, comment="Reading, in the mnemonic's unit; null where it is text"
+            "value",
+            sa.Double(),
+            nullable=True,
+            comment="Reading, in the mnemonic's unit; null where it is text",
         ),
         sa.Column("text", sa.String(), nullable=True, comment="Reading that is text"),
         sa.Column(
@@ -726,43 +1215,95 @@ def upgrade() -> None:
             nullable=False,
             comment="Key of the row, made of its file's key and its number in the file",
         ),
-        sa.Column("rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"),
-        sa.Column("file_id", sa.BigInteger(), nullable=False, comment="File that the row was measured from"),
-        sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_telemetry_file_id_files"), ondelete="CASCADE"),
+        sa.Column(
+            "rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"
+        ),
+        sa.Column(
+            "file_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="File that the row was measured from",
+        ),
+        sa.ForeignKeyConstraint(
+            ["file_id"], ["files.id"], name=op.f("fk_telemetry_file_id_files"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_telemetry")),
     )
     op.create_index(op.f("ix_telemetry_file_id"), "telemetry", ["file_id"], unique=False)
     op.create_index("ix_telemetry_mnemonic_mjd", "telemetry", ["mnemonic", "mjd"], unique=False)
     op.create_index(op.f("ix_telemetry_rootname"), "telemetry", ["rootname"], unique=False)
-    op.add_column("acqs", sa.Column("obstype", sa.String(), nullable=True, comment="OBSTYPE: SPECTROSCOPIC or IMAGING"))
-    op.add_column("acqs", sa.Column("detector", sa.String(), nullable=True, comment="DETECTOR: FUV or NUV"))
     op.add_column(
-        "acqs", sa.Column("cenwave", sa.BigInteger(), nullable=True, comment="CENWAVE; 0 for mirrors [Angstrom]")
+        "acqs",
+        sa.Column(
+            "obstype", sa.String(), nullable=True, comment="OBSTYPE: SPECTROSCOPIC or IMAGING"
+        ),
+    )
+    op.add_column(
+        "acqs", sa.Column("detector", sa.String(), nullable=True, comment="DETECTOR: FUV or NUV")
     )
     op.add_column(
         "acqs",
         sa.Column(
-            "life_adj", sa.BigInteger(), nullable=True, comment="LIFE_ADJ: lifetime position; -1 is non-standard"
+            "cenwave", sa.BigInteger(), nullable=True, comment="CENWAVE; 0 for mirrors [Angstrom]"
         ),
     )
-    op.add_column("acqs", sa.Column("shutter", sa.String(), nullable=True, comment="SHUTTER: Open or Closed"))
-    op.add_column("acqs", sa.Column("extended", sa.String(), nullable=True, comment="EXTENDED: YES or NO"))
-    op.add_column(
-        "acqs", sa.Column("acqcentx", sa.Double(), nullable=True, comment="ACQCENTX: measured position [pix]")
-    )
-    op.add_column("acqs", sa.Column("acqcenty", sa.Double(), nullable=True, comment="ACQCENTY [pix]"))
-    op.add_column("acqs", sa.Column("acqprefx", sa.Double(), nullable=True, comment="ACQPREFX: wanted position [pix]"))
-    op.add_column("acqs", sa.Column("acqprefy", sa.Double(), nullable=True, comment="ACQPREFY [pix]"))
-    op.add_column("acqs", sa.Column("acqmeasy", sa.Double(), nullable=True, comment="ACQMEASY: measured row [pix]"))
     op.add_column(
         "acqs",
         sa.Column(
-            "endslewx", sa.Double(), nullable=True, comment="ENDSLEWX: slew back from the last dwell point [arcsec]"
+            "life_adj",
+            sa.BigInteger(),
+            nullable=True,
+            comment="LIFE_ADJ: lifetime position; -1 is non-standard",
         ),
     )
-    op.add_column("acqs", sa.Column("endslewy", sa.Double(), nullable=True, comment="ENDSLEWY [arcsec]"))
     op.add_column(
-        "acqs", sa.Column("center", sa.String(), nullable=True, comment="CENTER: how the slew is made of the counts")
+        "acqs", sa.Column("shutter", sa.String(), nullable=True, comment="SHUTTER: Open or Closed")
+    )
+    op.add_column(
+        "acqs", sa.Column("extended", sa.String(), nullable=True, comment="EXTENDED: YES or NO")
+    )
+    op.add_column(
+        "acqs",
+        sa.Column(
+            "acqcentx", sa.Double(), nullable=True, comment="ACQCENTX: measured position [pix]"
+        ),
+    )
+    op.add_column(
+        "acqs", sa.Column("acqcenty", sa.Double(), nullable=True, comment="ACQCENTY [pix]")
+    )
+    op.add_column(
+        "acqs",
+        sa.Column(
+            "acqprefx", sa.Double(), nullable=True, comment="ACQPREFX: wanted position [pix]"
+        ),
+    )
+    op.add_column(
+        "acqs", sa.Column("acqprefy", sa.Double(), nullable=True, comment="ACQPREFY [pix]")
+    )
+    op.add_column(
+        "acqs",
+        sa.Column("acqmeasy", sa.Double(), nullable=True, comment="ACQMEASY: measured row [pix]"),
+    )
+    op.add_column(
+        "acqs",
+        sa.Column(
+            "endslewx",
+            sa.Double(),
+            nullable=True,
+            comment="ENDSLEWX: slew back from the last dwell point [arcsec]",
+        ),
+    )
+    op.add_column(
+        "acqs", sa.Column("endslewy", sa.Double(), nullable=True, comment="ENDSLEWY [arcsec]")
+    )
+    op.add_column(
+        "acqs",
+        sa.Column(
+            "center",
+            sa.String(),
+            nullable=True,
+            comment="CENTER: how the slew is made of the counts",
+        ),
     )
     op.add_column(
         "acqs",
@@ -773,11 +1314,17 @@ def upgrade() -> None:
             comment="ACQFLOOR: floor that is subtracted from the counts [count]",
         ),
     )
-    op.add_column("acqs", sa.Column("acqnpos", sa.BigInteger(), nullable=True, comment="ACQNPOS: dwell points"))
+    op.add_column(
+        "acqs",
+        sa.Column("acqnpos", sa.BigInteger(), nullable=True, comment="ACQNPOS: dwell points"),
+    )
     op.add_column(
         "acqs",
         sa.Column(
-            "stepsize", sa.Double(), nullable=True, comment="STEPSIZE: pause between dwell points on the sky [arcsec]"
+            "stepsize",
+            sa.Double(),
+            nullable=True,
+            comment="STEPSIZE: pause between dwell points on the sky [arcsec]",
         ),
     )
     op.add_column("acqs", sa.Column("targtime", sa.Double(), nullable=True, comment="TARGTIME [s]"))
@@ -801,10 +1348,21 @@ def upgrade() -> None:
     )
     op.add_column(
         "acqs",
-        sa.Column("dwell_counts", sa.BigInteger(), nullable=True, comment="Sum of the dwell points' counts [count]"),
+        sa.Column(
+            "dwell_counts",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Sum of the dwell points' counts [count]",
+        ),
     )
     op.add_column(
-        "acqs", sa.Column("brightest", sa.BigInteger(), nullable=True, comment="Largest count of a dwell point [count]")
+        "acqs",
+        sa.Column(
+            "brightest",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Largest count of a dwell point [count]",
+        ),
     )
     op.create_index("ix_acqs_expstart", "acqs", ["expstart"], unique=False)
     op.add_column(
@@ -819,33 +1377,61 @@ def upgrade() -> None:
     op.create_index("ix_headers_expstart", "headers", ["expstart"], unique=False)
     op.create_index("ix_headers_proposid", "headers", ["proposid"], unique=False)
     op.add_column(
-        "lampflash", sa.Column("exptime", sa.Double(), nullable=True, comment="Time that the lamp was on [s]")
-    )
-    op.add_column(
-        "lampflash", sa.Column("lamp_on", sa.Double(), nullable=True, comment="When it came on, since EXPSTART [s]")
-    )
-    op.add_column(
-        "lampflash", sa.Column("lamp_off", sa.Double(), nullable=True, comment="When it went off, since EXPSTART [s]")
-    )
-    op.add_column(
-        "lampflash", sa.Column("rate", sa.Double(), nullable=True, comment="Sum of NET over the spectrum [count / s]")
-    )
-    op.add_column(
         "lampflash",
-        sa.Column("chi_square", sa.Double(), nullable=True, comment="Chi square of the match with the template"),
-    )
-    op.add_column(
-        "lampflash",
-        sa.Column("n_deg_freedom", sa.BigInteger(), nullable=True, comment="Degrees of freedom of that match"),
+        sa.Column("exptime", sa.Double(), nullable=True, comment="Time that the lamp was on [s]"),
     )
     op.add_column(
         "lampflash",
         sa.Column(
-            "life_adj", sa.BigInteger(), nullable=True, comment="LIFE_ADJ: lifetime position; -1 is non-standard"
+            "lamp_on", sa.Double(), nullable=True, comment="When it came on, since EXPSTART [s]"
         ),
     )
-    op.add_column("lampflash", sa.Column("fpoffset", sa.BigInteger(), nullable=True, comment="FPOFFSET: FPPOS - 3"))
-    op.create_index("ix_lampflash_setting", "lampflash", ["opt_elem", "cenwave", "date"], unique=False)
+    op.add_column(
+        "lampflash",
+        sa.Column(
+            "lamp_off", sa.Double(), nullable=True, comment="When it went off, since EXPSTART [s]"
+        ),
+    )
+    op.add_column(
+        "lampflash",
+        sa.Column(
+            "rate", sa.Double(), nullable=True, comment="Sum of NET over the spectrum [count / s]"
+        ),
+    )
+    op.add_column(
+        "lampflash",
+        sa.Column(
+            "chi_square",
+            sa.Double(),
+            nullable=True,
+            comment="Chi square of the match with the template",
+        ),
+    )
+    op.add_column(
+        "lampflash",
+        sa.Column(
+            "n_deg_freedom",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Degrees of freedom of that match",
+        ),
+    )
+    op.add_column(
+        "lampflash",
+        sa.Column(
+            "life_adj",
+            sa.BigInteger(),
+            nullable=True,
+            comment="LIFE_ADJ: lifetime position; -1 is non-standard",
+        ),
+    )
+    op.add_column(
+        "lampflash",
+        sa.Column("fpoffset", sa.BigInteger(), nullable=True, comment="FPOFFSET: FPPOS - 3"),
+    )
+    op.create_index(
+        "ix_lampflash_setting", "lampflash", ["opt_elem", "cenwave", "date"], unique=False
+    )
     for table, column, comment in _COMMENTS:
         op.alter_column(table, column, comment=comment)
 

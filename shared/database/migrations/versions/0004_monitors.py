@@ -22,17 +22,34 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), nullable=False),
         sa.Column("channel", sa.String(), nullable=False, comment="webhook or email"),
         sa.Column("target", sa.String(), nullable=False, comment="URL or address"),
-        sa.Column("secret", sa.String(), nullable=True, comment="Key of the signature of a webhook's payload"),
-        sa.Column("monitor", sa.String(), nullable=True, comment="Name of the monitor; all of them where empty"),
+        sa.Column(
+            "secret",
+            sa.String(),
+            nullable=True,
+            comment="Key of the signature of a webhook's payload",
+        ),
+        sa.Column(
+            "monitor",
+            sa.String(),
+            nullable=True,
+            comment="Name of the monitor; all of them where empty",
+        ),
         sa.Column("subject", sa.String(), nullable=False, comment="alerts or results"),
         sa.Column(
             "severity",
-            sa.Enum("info", "warn", "alert", "critical", name="severity", native_enum=False, length=20),
+            sa.Enum(
+                "info", "warn", "alert", "critical", name="severity", native_enum=False, length=20
+            ),
             nullable=False,
             comment="Least grave alert that is delivered",
         ),
         sa.Column("created_by", sa.String(), nullable=False, comment="Name of the token"),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscriptions")),
     )
     op.create_table(
@@ -42,11 +59,18 @@ def upgrade() -> None:
         sa.Column("job_id", sa.BigInteger(), nullable=True),
         sa.Column(
             "outcome",
-            sa.Enum("no_new_data", "updated", "failed", name="outcome", native_enum=False, length=20),
+            sa.Enum(
+                "no_new_data", "updated", "failed", name="outcome", native_enum=False, length=20
+            ),
             nullable=False,
         ),
         sa.Column("reason", sa.String(), nullable=True, comment="Why it failed"),
-        sa.Column("generation", sa.BigInteger(), nullable=False, comment="Newest event that its inputs reflect"),
+        sa.Column(
+            "generation",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Newest event that its inputs reflect",
+        ),
         sa.Column("newest_mjd", sa.Double(), nullable=True, comment="Time of its newest input"),
         sa.Column(
             "versions",
@@ -61,8 +85,15 @@ def upgrade() -> None:
             comment="Its numbers, by group and period",
         ),
         sa.Column("seconds", sa.Double(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_monitor_runs_job_id_jobs"), ondelete="SET NULL"),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["job_id"], ["jobs.id"], name=op.f("fk_monitor_runs_job_id_jobs"), ondelete="SET NULL"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_monitor_runs")),
     )
     op.create_index(op.f("ix_monitor_runs_job_id"), "monitor_runs", ["job_id"], unique=False)
@@ -81,7 +112,9 @@ def upgrade() -> None:
         sa.Column("rule", sa.String(), nullable=False, comment="The rule in words"),
         sa.Column(
             "severity",
-            sa.Enum("info", "warn", "alert", "critical", name="severity", native_enum=False, length=20),
+            sa.Enum(
+                "info", "warn", "alert", "critical", name="severity", native_enum=False, length=20
+            ),
             nullable=False,
         ),
         sa.Column("message", sa.String(), nullable=False),
@@ -91,15 +124,22 @@ def upgrade() -> None:
         sa.Column("rootname", sa.String(), nullable=True),
         sa.Column(
             "state",
-            sa.Enum("open", "acknowledged", "resolved", name="alertstate", native_enum=False, length=20),
+            sa.Enum(
+                "open", "acknowledged", "resolved", name="alertstate", native_enum=False, length=20
+            ),
             nullable=False,
         ),
-        sa.Column("opened_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "opened_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
         sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("acknowledged_by", sa.String(), nullable=True, comment="Name of the token"),
         sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
-            ["run_id"], ["monitor_runs.id"], name=op.f("fk_alerts_run_id_monitor_runs"), ondelete="CASCADE"
+            ["run_id"],
+            ["monitor_runs.id"],
+            name=op.f("fk_alerts_run_id_monitor_runs"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alerts")),
     )
@@ -118,7 +158,9 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), nullable=False),
         sa.Column("monitor", sa.String(), nullable=False),
         sa.Column("run_id", sa.BigInteger(), nullable=False),
-        sa.Column("kind", sa.String(), nullable=False, comment="Kind of file, e.g. GSAGTAB or gain map"),
+        sa.Column(
+            "kind", sa.String(), nullable=False, comment="Kind of file, e.g. GSAGTAB or gain map"
+        ),
         sa.Column("path", sa.String(), nullable=False, comment="Folder in the store"),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
@@ -130,9 +172,17 @@ def upgrade() -> None:
             comment="Checks, and the difference to the active file",
         ),
         sa.Column("current", sa.Boolean(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
         sa.ForeignKeyConstraint(
-            ["run_id"], ["monitor_runs.id"], name=op.f("fk_artifacts_run_id_monitor_runs"), ondelete="CASCADE"
+            ["run_id"],
+            ["monitor_runs.id"],
+            name=op.f("fk_artifacts_run_id_monitor_runs"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_artifacts")),
         sa.UniqueConstraint("path", "name", name=op.f("uq_artifacts_path")),
@@ -146,11 +196,19 @@ def upgrade() -> None:
         sa.Column("event_id", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.String(), nullable=False, comment="waiting, delivered or failed"),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("not_before", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "not_before",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
         sa.Column("error", sa.String(), nullable=True),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
-            ["event_id"], ["events.id"], name=op.f("fk_deliveries_event_id_events"), ondelete="CASCADE"
+            ["event_id"],
+            ["events.id"],
+            name=op.f("fk_deliveries_event_id_events"),
+            ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
             ["subscription_id"],
@@ -159,10 +217,16 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
-        sa.UniqueConstraint("subscription_id", "event_id", name=op.f("uq_deliveries_subscription_id")),
+        sa.UniqueConstraint(
+            "subscription_id", "event_id", name=op.f("uq_deliveries_subscription_id")
+        ),
     )
     op.create_index(
-        "ix_deliveries_due", "deliveries", ["not_before"], unique=False, postgresql_where=sa.text("state = 'waiting'")
+        "ix_deliveries_due",
+        "deliveries",
+        ["not_before"],
+        unique=False,
+        postgresql_where=sa.text("state = 'waiting'"),
     )
     op.create_index(op.f("ix_deliveries_event_id"), "deliveries", ["event_id"], unique=False)
     op.create_table(
@@ -181,7 +245,10 @@ def upgrade() -> None:
             comment="Description of the figure (services.monitor.figures)",
         ),
         sa.ForeignKeyConstraint(
-            ["run_id"], ["monitor_runs.id"], name=op.f("fk_monitor_figures_run_id_monitor_runs"), ondelete="CASCADE"
+            ["run_id"],
+            ["monitor_runs.id"],
+            name=op.f("fk_monitor_figures_run_id_monitor_runs"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_monitor_figures")),
         sa.UniqueConstraint("monitor", "name", name=op.f("uq_monitor_figures_monitor")),
@@ -191,10 +258,17 @@ def upgrade() -> None:
         "monitor_values",
         sa.Column("id", sa.BigInteger(), nullable=False, comment="Key of the row"),
         sa.Column("monitor", sa.String(), nullable=False, comment="Name of the monitor"),
-        sa.Column("run_id", sa.BigInteger(), nullable=False, comment="Run that last changed the value"),
-        sa.Column("file_id", sa.BigInteger(), nullable=True, comment="File that it was measured from"),
         sa.Column(
-            "key", sa.String(), nullable=False, comment="What the value is of, unique in its monitor and quantity"
+            "run_id", sa.BigInteger(), nullable=False, comment="Run that last changed the value"
+        ),
+        sa.Column(
+            "file_id", sa.BigInteger(), nullable=True, comment="File that it was measured from"
+        ),
+        sa.Column(
+            "key",
+            sa.String(),
+            nullable=False,
+            comment="What the value is of, unique in its monitor and quantity",
         ),
         sa.Column("rootname", sa.String(), nullable=True, comment="Rootname of the exposure"),
         sa.Column("mjd", sa.Double(), nullable=False, comment="Time of the value, MJD"),
@@ -203,24 +277,41 @@ def upgrade() -> None:
         sa.Column("life_adj", sa.Integer(), nullable=True, comment="Lifetime position"),
         sa.Column("region", sa.String(), nullable=True, comment="Region of the detector"),
         sa.Column("quantity", sa.String(), nullable=False, comment="Name of the quantity"),
-        sa.Column("value", sa.Double(), nullable=False, comment="Value, in the unit of its quantity"),
+        sa.Column(
+            "value", sa.Double(), nullable=False, comment="Value, in the unit of its quantity"
+        ),
         sa.Column("error", sa.Double(), nullable=True, comment="One-sigma error, in the same unit"),
-        sa.Column("outlier", sa.Boolean(), nullable=False, comment="An outlier rule of the monitor hit it"),
-        sa.ForeignKeyConstraint(
-            ["file_id"], ["files.id"], name=op.f("fk_monitor_values_file_id_files"), ondelete="CASCADE"
+        sa.Column(
+            "outlier", sa.Boolean(), nullable=False, comment="An outlier rule of the monitor hit it"
         ),
         sa.ForeignKeyConstraint(
-            ["run_id"], ["monitor_runs.id"], name=op.f("fk_monitor_values_run_id_monitor_runs"), ondelete="CASCADE"
+            ["file_id"],
+            ["files.id"],
+            name=op.f("fk_monitor_values_file_id_files"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["run_id"],
+            ["monitor_runs.id"],
+            name=op.f("fk_monitor_values_run_id_monitor_runs"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_monitor_values")),
         sa.UniqueConstraint("monitor", "key", "quantity", name=op.f("uq_monitor_values_monitor")),
     )
     op.create_index(op.f("ix_monitor_values_file_id"), "monitor_values", ["file_id"], unique=False)
-    op.create_index(op.f("ix_monitor_values_rootname"), "monitor_values", ["rootname"], unique=False)
+    op.create_index(
+        op.f("ix_monitor_values_rootname"), "monitor_values", ["rootname"], unique=False
+    )
     op.create_index(op.f("ix_monitor_values_run_id"), "monitor_values", ["run_id"], unique=False)
-    op.create_index("ix_monitor_values_time", "monitor_values", ["monitor", "quantity", "mjd"], unique=False)
+    op.create_index(
+        "ix_monitor_values_time", "monitor_values", ["monitor", "quantity", "mjd"], unique=False
+    )
     op.add_column(
-        "events", sa.Column("monitor", sa.String(), nullable=True, comment="Name of the monitor that it happened to")
+        "events",
+        sa.Column(
+            "monitor", sa.String(), nullable=True, comment="Name of the monitor that it happened to"
+        ),
     )
     op.alter_column("events", "dataset_id", existing_type=sa.BIGINT(), nullable=True)
     op.create_index("ix_events_name_id", "events", ["name", "id"], unique=False)
@@ -241,7 +332,9 @@ def upgrade() -> None:
         ["stage", "dataset_id", "monitor", "fingerprint"],
         postgresql_nulls_not_distinct=True,
     )
-    op.create_check_constraint(op.f("ck_jobs_one_subject"), "jobs", "num_nonnulls(dataset_id, monitor) = 1")
+    op.create_check_constraint(
+        op.f("ck_jobs_one_subject"), "jobs", "num_nonnulls(dataset_id, monitor) = 1"
+    )
     op.create_check_constraint(
         op.f("ck_events_at_most_one_subject"), "events", "num_nonnulls(dataset_id, monitor) <= 1"
     )
@@ -258,7 +351,10 @@ def downgrade() -> None:
         op.execute(about.delete().where(about.c.dataset_id.is_(None)))
     op.drop_constraint(op.f("uq_jobs_stage"), "jobs", type_="unique")
     op.create_unique_constraint(
-        op.f("uq_jobs_stage"), "jobs", ["stage", "dataset_id", "fingerprint"], postgresql_nulls_not_distinct=False
+        op.f("uq_jobs_stage"),
+        "jobs",
+        ["stage", "dataset_id", "fingerprint"],
+        postgresql_nulls_not_distinct=False,
     )
     op.alter_column("jobs", "dataset_id", existing_type=sa.BIGINT(), nullable=False)
     op.drop_column("jobs", "monitor")
@@ -273,12 +369,16 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_monitor_figures_run_id"), table_name="monitor_figures")
     op.drop_table("monitor_figures")
     op.drop_index(op.f("ix_deliveries_event_id"), table_name="deliveries")
-    op.drop_index("ix_deliveries_due", table_name="deliveries", postgresql_where=sa.text("state = 'waiting'"))
+    op.drop_index(
+        "ix_deliveries_due", table_name="deliveries", postgresql_where=sa.text("state = 'waiting'")
+    )
     op.drop_table("deliveries")
     op.drop_index(op.f("ix_artifacts_run_id"), table_name="artifacts")
     op.drop_index(op.f("ix_artifacts_monitor"), table_name="artifacts")
     op.drop_table("artifacts")
-    op.drop_index("ix_alerts_unresolved", table_name="alerts", postgresql_where=sa.text("state <> 'resolved'"))
+    op.drop_index(
+        "ix_alerts_unresolved", table_name="alerts", postgresql_where=sa.text("state <> 'resolved'")
+    )
     op.drop_index("ix_alerts_state_id", table_name="alerts")
     op.drop_index(op.f("ix_alerts_run_id"), table_name="alerts")
     op.drop_index(op.f("ix_alerts_rootname"), table_name="alerts")

@@ -16,7 +16,9 @@ depends_on = None
 def upgrade() -> None:
     """Apply this revision."""
     comment = "Shared with the jobs that it comes from and those that it causes"
-    op.add_column("jobs", sa.Column("trace", sa.String(), nullable=False, server_default="", comment=comment))
+    op.add_column(
+        "jobs", sa.Column("trace", sa.String(), nullable=False, server_default="", comment=comment)
+    )
     op.alter_column("jobs", "trace", server_default=None)
 
 

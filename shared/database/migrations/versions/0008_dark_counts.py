@@ -21,7 +21,9 @@ def upgrade() -> None:
         sa.Column("detector", sa.String(), nullable=True, comment="FUVA, FUVB or NUV"),
         sa.Column("mjd", sa.Double(), nullable=True, comment="EXPSTART: start, MJD UTC [d]"),
         sa.Column("exposure", sa.Double(), nullable=True, comment="Good time [s]"),
-        sa.Column("hvlevel", sa.BigInteger(), nullable=True, comment="HVLEVELA or HVLEVELB; null for NUV"),
+        sa.Column(
+            "hvlevel", sa.BigInteger(), nullable=True, comment="HVLEVELA or HVLEVELB; null for NUV"
+        ),
         sa.Column(
             "counts",
             sa.BigInteger(),
@@ -41,8 +43,15 @@ def upgrade() -> None:
             nullable=False,
             comment="Key of the row, made of its file's key and its number in the file",
         ),
-        sa.Column("rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"),
-        sa.Column("file_id", sa.BigInteger(), nullable=False, comment="File that the row was measured from"),
+        sa.Column(
+            "rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"
+        ),
+        sa.Column(
+            "file_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="File that the row was measured from",
+        ),
         sa.ForeignKeyConstraint(
             ["file_id"], ["files.id"], name=op.f("fk_dark_counts_file_id_files"), ondelete="CASCADE"
         ),
@@ -57,18 +66,30 @@ def upgrade() -> None:
         "monitor_parts",
         sa.Column("id", sa.BigInteger(), nullable=False),
         sa.Column("monitor", sa.String(), nullable=False),
-        sa.Column("key", sa.String(), nullable=False, comment="Which part, e.g. a segment and a period"),
-        sa.Column("inputs", sa.String(), nullable=False, comment="Digest of the inputs that it reflects"),
+        sa.Column(
+            "key", sa.String(), nullable=False, comment="Which part, e.g. a segment and a period"
+        ),
+        sa.Column(
+            "inputs", sa.String(), nullable=False, comment="Digest of the inputs that it reflects"
+        ),
         sa.Column("content", postgresql.JSONB(), nullable=False, comment="What was found"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_monitor_parts")),
         sa.UniqueConstraint("monitor", "key", name=op.f("uq_monitor_parts_monitor")),
     )
     for name, meaning in (("plotly", "Plotly JSON, gzipped"), ("png", "Picture")):
-        op.add_column("monitor_figures", sa.Column(name, sa.LargeBinary(), nullable=True, comment=meaning))
+        op.add_column(
+            "monitor_figures", sa.Column(name, sa.LargeBinary(), nullable=True, comment=meaning)
+        )
         op.execute(f"ALTER TABLE monitor_figures ALTER COLUMN {name} SET STORAGE EXTERNAL")
-    op.create_index("ix_monitor_values_monitor_id", "monitor_values", ["monitor", "id"], unique=False)
     op.create_index(
-        "ix_events_of_monitors", "events", ["id"], unique=False, postgresql_where=sa.text("monitor IS NOT NULL")
+        "ix_monitor_values_monitor_id", "monitor_values", ["monitor", "id"], unique=False
+    )
+    op.create_index(
+        "ix_events_of_monitors",
+        "events",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("monitor IS NOT NULL"),
     )
 
 

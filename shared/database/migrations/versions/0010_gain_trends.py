@@ -26,9 +26,19 @@ _COLUMNS = (
 
 def _comments(before: int, after: int) -> None:
     for table in ("flagged", "gain_trends"):
-        op.alter_column(table, "id", existing_type=sa.BigInteger(), existing_comment=_KEY[before], comment=_KEY[after])
+        op.alter_column(
+            table,
+            "id",
+            existing_type=sa.BigInteger(),
+            existing_comment=_KEY[before],
+            comment=_KEY[after],
+        )
     op.alter_column(
-        "gain_trends", "mjd", existing_type=sa.Double(), existing_comment=_DATE[before], comment=_DATE[after]
+        "gain_trends",
+        "mjd",
+        existing_type=sa.Double(),
+        existing_comment=_DATE[before],
+        comment=_DATE[after],
     )
 
 

@@ -17,7 +17,9 @@ _COMMENT = "Tables that were found: for each a stream of Arrow, which has its na
 
 def upgrade() -> None:
     """Apply this revision."""
-    op.add_column("monitor_parts", sa.Column("tables", sa.LargeBinary(), nullable=True, comment=_COMMENT))
+    op.add_column(
+        "monitor_parts", sa.Column("tables", sa.LargeBinary(), nullable=True, comment=_COMMENT)
+    )
     # To unpack it would take as long as to read it.
     op.execute("ALTER TABLE monitor_parts ALTER COLUMN tables SET STORAGE EXTERNAL")
 

@@ -18,8 +18,13 @@ _COMMENT = "Where the run is not what its headers say"
 
 def upgrade() -> None:
     """Apply this revision; of runs of before, only those with a recipe were looked at."""
-    op.add_column("runs", sa.Column("warnings", JSONB(), nullable=False, server_default="[]", comment=_COMMENT))
-    op.execute("UPDATE runs SET warnings = c.warnings FROM calibrations AS c WHERE c.run_id = runs.id")
+    op.add_column(
+        "runs",
+        sa.Column("warnings", JSONB(), nullable=False, server_default="[]", comment=_COMMENT),
+    )
+    op.execute(
+        "UPDATE runs SET warnings = c.warnings FROM calibrations AS c WHERE c.run_id = runs.id"
+    )
     op.alter_column("runs", "warnings", server_default=None)
 
 

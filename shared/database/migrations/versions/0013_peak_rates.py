@@ -26,9 +26,18 @@ def upgrade() -> None:
         sa.Column("segment", sa.String(), nullable=True, comment="FUVA, FUVB or NUV"),
         sa.Column("expstart", sa.Double(), nullable=True, comment="EXPSTART: start, MJD UTC [d]"),
         sa.Column("exptime", sa.Double(), nullable=True, comment="EXPTIME of the segment [s]"),
-        sa.Column("good_time", sa.Double(), nullable=True, comment="Sum of the good time intervals [s]"),
-        sa.Column("intervals", sa.BigInteger(), nullable=True, comment="Number of the good time intervals"),
-        sa.Column("raw_time", sa.Double(), nullable=True, comment="Sum of the good time intervals of the raw file [s]"),
+        sa.Column(
+            "good_time", sa.Double(), nullable=True, comment="Sum of the good time intervals [s]"
+        ),
+        sa.Column(
+            "intervals", sa.BigInteger(), nullable=True, comment="Number of the good time intervals"
+        ),
+        sa.Column(
+            "raw_time",
+            sa.Double(),
+            nullable=True,
+            comment="Sum of the good time intervals of the raw file [s]",
+        ),
         sa.Column(
             "raw_intervals",
             sa.BigInteger(),
@@ -42,7 +51,10 @@ def upgrade() -> None:
             comment="Events in the brightest second; null for ACCUM [count]",
         ),
         sa.Column(
-            "second_start", sa.Double(), nullable=True, comment="Start of the brightest second since EXPSTART [s]"
+            "second_start",
+            sa.Double(),
+            nullable=True,
+            comment="Start of the brightest second since EXPSTART [s]",
         ),
         sa.Column(
             "local_rate",
@@ -51,17 +63,36 @@ def upgrade() -> None:
             comment="Largest count rate of a place in good time: 2 by 2 pixels of the FUV, a pixel of the NUV "
             "[count / (s pix)]",
         ),
-        sa.Column("local_counts", sa.BigInteger(), nullable=True, comment="Events at that place [count]"),
-        sa.Column("local_x", sa.Double(), nullable=True, comment="Centre of that place along dispersion [pix]"),
-        sa.Column("local_y", sa.Double(), nullable=True, comment="Centre of that place across dispersion [pix]"),
+        sa.Column(
+            "local_counts", sa.BigInteger(), nullable=True, comment="Events at that place [count]"
+        ),
+        sa.Column(
+            "local_x",
+            sa.Double(),
+            nullable=True,
+            comment="Centre of that place along dispersion [pix]",
+        ),
+        sa.Column(
+            "local_y",
+            sa.Double(),
+            nullable=True,
+            comment="Centre of that place across dispersion [pix]",
+        ),
         sa.Column(
             "id",
             sa.BigInteger(),
             nullable=False,
             comment="Key of the row, made of its file's key and its number in the file",
         ),
-        sa.Column("rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"),
-        sa.Column("file_id", sa.BigInteger(), nullable=False, comment="File that the row was measured from"),
+        sa.Column(
+            "rootname", sa.String(), nullable=False, comment="Rootname of the exposure or product"
+        ),
+        sa.Column(
+            "file_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="File that the row was measured from",
+        ),
         sa.ForeignKeyConstraint(
             ["file_id"], ["files.id"], name=op.f("fk_event_rates_file_id_files"), ondelete="CASCADE"
         ),

@@ -22,10 +22,14 @@ _GAIN = (
 def upgrade() -> None:
     """Apply this revision; of rows of before, a re-population of the table tells the charge."""
     op.add_column("gain", sa.Column("charge", sa.REAL(), nullable=True, comment=_COMMENT))
-    op.alter_column("gain", "gain", existing_type=sa.REAL(), existing_comment=_GAIN[0], comment=_GAIN[1])
+    op.alter_column(
+        "gain", "gain", existing_type=sa.REAL(), existing_comment=_GAIN[0], comment=_GAIN[1]
+    )
 
 
 def downgrade() -> None:
     """Undo this revision."""
-    op.alter_column("gain", "gain", existing_type=sa.REAL(), existing_comment=_GAIN[1], comment=_GAIN[0])
+    op.alter_column(
+        "gain", "gain", existing_type=sa.REAL(), existing_comment=_GAIN[1], comment=_GAIN[0]
+    )
     op.drop_column("gain", "charge")

@@ -20,4 +20,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Undo this revision; the next runs draw the pictures."""
-    op.add_column("monitor_figures", sa.Column("png", sa.LargeBinary(), nullable=True, comment="Picture"))
+    op.add_column(
+        "monitor_figures", sa.Column("png", sa.LargeBinary(), nullable=True, comment="Picture")
+    )

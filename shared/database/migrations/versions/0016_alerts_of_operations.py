@@ -34,5 +34,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Undo this revision; alerts about the system itself are removed."""
     op.execute("DELETE FROM alerts WHERE run_id IS NULL")
-    op.alter_column("alerts", "monitor", existing_type=sa.String(), existing_nullable=False, comment=None)
+    op.alter_column(
+        "alerts", "monitor", existing_type=sa.String(), existing_nullable=False, comment=None
+    )
     op.alter_column("alerts", "run_id", existing_type=sa.BigInteger(), nullable=False, comment=None)

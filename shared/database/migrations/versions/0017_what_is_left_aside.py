@@ -24,9 +24,15 @@ def upgrade() -> None:
     """Apply this revision."""
     op.drop_constraint(_KEY, "source_files", type_="unique")
     op.create_unique_constraint(_KEY, "source_files", ["source", "url"])
-    op.add_column("source_files", sa.Column("modified", sa.Double(), nullable=True, comment="Time of its last change"))
+    op.add_column(
+        "source_files",
+        sa.Column("modified", sa.Double(), nullable=True, comment="Time of its last change"),
+    )
     op.alter_column(
-        "source_files", "stem", comment="Canonical file name up to .fits", existing_comment="File name up to .fits"
+        "source_files",
+        "stem",
+        comment="Canonical file name up to .fits",
+        existing_comment="File name up to .fits",
     )
     op.alter_column("source_files", "name", comment="Canonical file name")
     op.alter_column(
@@ -35,8 +41,12 @@ def upgrade() -> None:
         comment="Rootname, lower case; of an association or a file by itself its own name",
         existing_comment="Lower-case rootname, 9 characters",
     )
-    op.add_column("datasets", _aside("Exposures and files that look like its own and are not, and why"))
-    op.add_column("scans", _aside("Files in no dataset: their number and some names, by the reason"))
+    op.add_column(
+        "datasets", _aside("Exposures and files that look like its own and are not, and why")
+    )
+    op.add_column(
+        "scans", _aside("Files in no dataset: their number and some names, by the reason")
+    )
 
 
 def downgrade() -> None:

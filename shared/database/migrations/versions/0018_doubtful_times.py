@@ -28,13 +28,32 @@ def upgrade() -> None:
     """Apply this revision."""
     op.create_table(
         "doubtful_times",
-        sa.Column("id", sa.BigInteger(), primary_key=True, comment="Key of the row, made of file and column"),
-        sa.Column("file_id", sa.BigInteger(), nullable=False, comment="File that the rows were measured from"),
-        *(sa.Column(name, sa.String(), nullable=True, comment=comment) for name, comment in _TEXTS.items()),
+        sa.Column(
+            "id",
+            sa.BigInteger(),
+            primary_key=True,
+            comment="Key of the row, made of file and column",
+        ),
+        sa.Column(
+            "file_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="File that the rows were measured from",
+        ),
+        *(
+            sa.Column(name, sa.String(), nullable=True, comment=comment)
+            for name, comment in _TEXTS.items()
+        ),
         sa.Column("number", sa.BigInteger(), nullable=True, comment="Rows with such times"),
-        *(sa.Column(name, sa.Double(), nullable=True, comment=comment) for name, comment in _TIMES.items()),
+        *(
+            sa.Column(name, sa.Double(), nullable=True, comment=comment)
+            for name, comment in _TIMES.items()
+        ),
         sa.ForeignKeyConstraint(
-            ["file_id"], ["files.id"], name=op.f("fk_doubtful_times_file_id_files"), ondelete="CASCADE"
+            ["file_id"],
+            ["files.id"],
+            name=op.f("fk_doubtful_times_file_id_files"),
+            ondelete="CASCADE",
         ),
     )
     op.create_index("ix_doubtful_times_file_id", "doubtful_times", ["file_id"])

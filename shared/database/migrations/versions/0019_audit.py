@@ -27,14 +27,21 @@ def upgrade() -> None:
     op.create_table(
         "audit",
         sa.Column("id", sa.BigInteger(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
         sa.Column("token", sa.String(), nullable=False, comment="Name of the token"),
         sa.Column("method", sa.String(), nullable=False),
         sa.Column("path", sa.String(), nullable=False, comment="Path and query of the address"),
         sa.Column(
-            "subject", sa.String(), nullable=True, comment="What it was about, where the address does not say it"
+            "subject",
+            sa.String(),
+            nullable=True,
+            comment="What it was about, where the address does not say it",
         ),
-        sa.Column("status", sa.Integer(), nullable=False, comment="Outcome: HTTP status of the answer"),
+        sa.Column(
+            "status", sa.Integer(), nullable=False, comment="Outcome: HTTP status of the answer"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
     )
     op.create_index(op.f("ix_audit_token"), "audit", ["token"])

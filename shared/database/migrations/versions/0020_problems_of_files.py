@@ -18,7 +18,10 @@ _COMMENT = "What could not be read of it when its science rows were written"
 
 def upgrade() -> None:
     """Apply this revision; what was wrong with files of before is known when they are ingested again."""
-    op.add_column("files", sa.Column("problems", JSONB(), nullable=False, server_default="[]", comment=_COMMENT))
+    op.add_column(
+        "files",
+        sa.Column("problems", JSONB(), nullable=False, server_default="[]", comment=_COMMENT),
+    )
     op.alter_column("files", "problems", server_default=None)
 
 

@@ -18,11 +18,16 @@ def upgrade() -> None:
     op.add_column(
         "subscriptions",
         sa.Column(
-            "failures", sa.Integer(), server_default="0", nullable=False, comment="Failed attempts in succession"
+            "failures",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="Failed attempts in succession",
         ),
     )
     op.add_column(
-        "subscriptions", sa.Column("last_error", sa.String(), nullable=True, comment="Why an attempt failed last")
+        "subscriptions",
+        sa.Column("last_error", sa.String(), nullable=True, comment="Why an attempt failed last"),
     )
     op.add_column(
         "subscriptions",

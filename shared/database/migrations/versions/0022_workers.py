@@ -19,8 +19,12 @@ def upgrade() -> None:
         "workers",
         sa.Column("name", sa.String(), nullable=False, comment="Name of the process among all"),
         sa.Column("service", sa.String(), nullable=False, comment="Service that it belongs to"),
-        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False, comment="When it last signed"),
-        sa.Column("paused", sa.String(), comment="Trouble of its environment, for which it takes no jobs"),
+        sa.Column(
+            "seen_at", sa.DateTime(timezone=True), nullable=False, comment="When it last signed"
+        ),
+        sa.Column(
+            "paused", sa.String(), comment="Trouble of its environment, for which it takes no jobs"
+        ),
         sa.Column("fault", sa.String(), comment="Why it cannot take jobs"),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_workers")),
     )

@@ -13,9 +13,18 @@ branch_labels = None
 depends_on = None
 
 _KINDS = (
-    "x1d", "corrtag_a", "corrtag_b", "corrtag", "rawtag_a", "rawtag_b", "rawtag", "rawaccum_a", "rawaccum_b",
-    "rawaccum", "rawacq",
-)  # fmt: skip
+    "x1d",
+    "corrtag_a",
+    "corrtag_b",
+    "corrtag",
+    "rawtag_a",
+    "rawtag_b",
+    "rawtag",
+    "rawaccum_a",
+    "rawaccum_b",
+    "rawaccum",
+    "rawacq",
+)
 _UNIQUE = {
     "headers": ["rootname"],
     "quality": ["rootname"],
@@ -59,9 +68,21 @@ def upgrade() -> None:
         if table != "sms":
             op.execute(sa.text(_PREFERRED.format(table=table)).bindparams(kinds=list(_KINDS)))
     op.execute(sa.text(_SCHEDULES))
-    op.create_index("ix_files_shown", "files", ["rootname", "suffix"], unique=True, postgresql_where=sa.text("shown"))
+    op.create_index(
+        "ix_files_shown",
+        "files",
+        ["rootname", "suffix"],
+        unique=True,
+        postgresql_where=sa.text("shown"),
+    )
     for table, columns in _UNIQUE.items():
-        op.create_index(f"ix_{table}_preferred", table, columns, unique=True, postgresql_where=sa.text("preferred"))
+        op.create_index(
+            f"ix_{table}_preferred",
+            table,
+            columns,
+            unique=True,
+            postgresql_where=sa.text("preferred"),
+        )
     op.alter_column(
         "files",
         "shown",

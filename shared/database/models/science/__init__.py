@@ -1,4 +1,6 @@
-"""Science tables: what was measured from each file. Every row points to its file, and so to its run."""
+"""Science tables: what was measured from each file. Every row points to its file, and so to its
+run.
+"""
 
 from shared.database.base import Base
 from shared.database.models.science.base import ROWS_PER_FILE, PreferredRow, ScienceRow, row_key
@@ -15,8 +17,19 @@ from shared.database.models.science.detector import (
 )
 from shared.database.models.science.doubts import DoubtfulTime
 from shared.database.models.science.engineering import Jitter, Support, Telemetry
-from shared.database.models.science.exposures import Acquisition, Lampflash, ScheduledExposure, SpectrumSummary
-from shared.database.models.science.headers import AperturePosition, ExposureQuality, Header, HighVoltage, Keywords
+from shared.database.models.science.exposures import (
+    Acquisition,
+    Lampflash,
+    ScheduledExposure,
+    SpectrumSummary,
+)
+from shared.database.models.science.headers import (
+    AperturePosition,
+    ExposureQuality,
+    Header,
+    HighVoltage,
+    Keywords,
+)
 from shared.database.models.science.times import believed, believed_time, moments_of, within_mission
 
 __all__ = [

@@ -1,8 +1,20 @@
-"""What every science table has: keys, the file that a row was measured from, and columns that say what they hold."""
+"""What every science table has: keys, the file that a row was measured from, and columns that say
+what they hold.
+"""
 
 from typing import Any
 
-from sqlalchemy import REAL, BigInteger, Boolean, Double, ForeignKey, Index, LargeBinary, SmallInteger, String
+from sqlalchemy import (
+    REAL,
+    BigInteger,
+    Boolean,
+    Double,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    String,
+)
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, MappedColumn, declared_attr, mapped_column
 
@@ -52,7 +64,11 @@ def _column(
 
 
 def double(
-    comment: str, unit: str | None = None, *, missing: Missing = (-999.0, 999.0), keyword: str | None = None
+    comment: str,
+    unit: str | None = None,
+    *,
+    missing: Missing = (-999.0, 999.0),
+    keyword: str | None = None,
 ) -> Mapped[float | None]:
     """Column of float64.
 
@@ -63,14 +79,17 @@ def double(
     unit
         Its unit, as astropy writes it.
     missing
-        Values of its keyword that say that nothing was measured (COS Data Handbook, header keywords).
+        Values of its keyword that say that nothing was measured (COS Data Handbook, header
+        keywords).
     keyword
         FITS keyword, where it is not the name of the column.
     """
     return _column(Double, comment, unit, missing, keyword)
 
 
-def moment(comment: str, unit: str = "d", *, keyword: str | None = None, planned: bool = False) -> Mapped[float | None]:
+def moment(
+    comment: str, unit: str = "d", *, keyword: str | None = None, planned: bool = False
+) -> Mapped[float | None]:
     """Column of times that must be times of COS for its row to be believed (`believed`).
 
     Parameters
@@ -88,7 +107,11 @@ def moment(comment: str, unit: str = "d", *, keyword: str | None = None, planned
 
 
 def integer(
-    comment: str, unit: str | None = None, *, missing: Missing = (-999, -1), keyword: str | None = None
+    comment: str,
+    unit: str | None = None,
+    *,
+    missing: Missing = (-999, -1),
+    keyword: str | None = None,
 ) -> Mapped[int | None]:
     """Column of int64; parameters as of `double`."""
     return _column(BigInteger, comment, unit, missing, keyword)
@@ -104,7 +127,9 @@ def small(comment: str, unit: str | None = None) -> Mapped[int | None]:
     return _column(SmallInteger, comment, unit)
 
 
-def text(comment: str, *, missing: Missing = ("", "N/A"), keyword: str | None = None) -> Mapped[str | None]:
+def text(
+    comment: str, *, missing: Missing = ("", "N/A"), keyword: str | None = None
+) -> Mapped[str | None]:
     """Column of text; parameters as of `double`."""
     return _column(String, comment, None, missing, keyword)
 
@@ -120,12 +145,16 @@ def packed(comment: str) -> Mapped[bytes]:
 
 
 class ScienceRow(Base):
-    """What every science table has: a key, the file that a row was measured from, and its rootname."""
+    """What every science table has: a key, the file that a row was measured from, and its
+    rootname.
+    """
 
     __abstract__ = True
 
     id: Mapped[int] = mapped_column(
-        BigInteger, primary_key=True, comment="Key of the row, made of its file's key and its number in the file"
+        BigInteger,
+        primary_key=True,
+        comment="Key of the row, made of its file's key and its number in the file",
     )
     rootname: Mapped[str] = mapped_column(index=True, comment="Rootname of the exposure or product")
 
@@ -133,17 +162,23 @@ class ScienceRow(Base):
     def file_id(cls) -> Mapped[int]:  # noqa: N805 - SQLAlchemy calls it on the class
         """Key of the file in ``files``."""
         return mapped_column(
-            ForeignKey("files.id", ondelete="CASCADE"), index=True, comment="File that the row was measured from"
+            ForeignKey("files.id", ondelete="CASCADE"),
+            index=True,
+            comment="File that the row was measured from",
         )
 
 
 class PreferredRow(ScienceRow):
-    """A row of which every file of an exposure has one like it; readers see that of the best file."""
+    """A row of which every file of an exposure has one like it.
+
+    Readers see that of the best file.
+    """
 
     __abstract__ = True
 
     preferred: Mapped[bool] = mapped_column(
-        default=False, comment="The row of its rootname that readers see: x1d before corrtag before raw"
+        default=False,
+        comment="The row of its rootname that readers see: x1d before corrtag before raw",
     )
 
 

@@ -10,13 +10,20 @@ __all__ = ["DoubtfulTime"]
 
 
 class DoubtfulTime(Base):
-    """Times of a file that are no times of COS, by table and column; the plausibility monitor keeps the table."""
+    """Times of a file that are no times of COS, by table and column.
+
+    The plausibility monitor keeps the table.
+    """
 
     __tablename__ = "doubtful_times"
 
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, comment="Key of the row, made of file and column")
+    id: Mapped[int] = mapped_column(
+        BigInteger, primary_key=True, comment="Key of the row, made of file and column"
+    )
     file_id: Mapped[int] = mapped_column(
-        ForeignKey("files.id", ondelete="CASCADE"), index=True, comment="File that the rows were measured from"
+        ForeignKey("files.id", ondelete="CASCADE"),
+        index=True,
+        comment="File that the rows were measured from",
     )
     rootname: Mapped[str | None] = text("Rootname of the file; null where it has none")
     name: Mapped[str | None] = text("Name of the file")

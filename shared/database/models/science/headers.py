@@ -1,11 +1,21 @@
-"""Header keywords: the typed columns that are asked for every day, and every keyword of every header."""
+"""Header keywords: the typed columns that are asked for every day, and every keyword of every
+header.
+"""
 
 from typing import Any
 
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.models.science.base import PreferredRow, ScienceRow, double, integer, moment, one_preferred, text
+from shared.database.models.science.base import (
+    PreferredRow,
+    ScienceRow,
+    double,
+    integer,
+    moment,
+    one_preferred,
+    text,
+)
 
 __all__ = ["AperturePosition", "ExposureQuality", "Header", "HighVoltage", "Keywords"]
 
@@ -24,7 +34,11 @@ class Header(PreferredRow):
             info={"purpose": "exposures of a setting"},
         ),
         one_preferred("headers", "rootname"),
-        Index("ix_headers_expstart", "expstart", info={"purpose": "exposures of a period; newest data"}),
+        Index(
+            "ix_headers_expstart",
+            "expstart",
+            info={"purpose": "exposures of a period; newest data"},
+        ),
         Index("ix_headers_proposid", "proposid", info={"purpose": "exposures of a programme"}),
     )
 
@@ -52,7 +66,9 @@ class Header(PreferredRow):
     detector: Mapped[str | None] = text("DETECTOR: FUV or NUV")
     segment: Mapped[str | None] = text("SEGMENT: FUVA, FUVB or BOTH")
     detecthv: Mapped[str | None] = text("DETECTHV")
-    life_adj: Mapped[int | None] = integer("LIFE_ADJ: lifetime position; -1 is non-standard", missing=(-999,))
+    life_adj: Mapped[int | None] = integer(
+        "LIFE_ADJ: lifetime position; -1 is non-standard", missing=(-999,)
+    )
     fppos: Mapped[int | None] = integer("FPPOS")
     fpoffset: Mapped[int | None] = integer("FPOFFSET: FPPOS - 3", missing=(-999,))
     exp_num: Mapped[int | None] = integer("EXP_NUM")
@@ -120,12 +136,15 @@ class Keywords(ScienceRow):
     __tablename__ = "keywords"
 
     hdus: Mapped[list[Any]] = mapped_column(
-        comment="Headers in the order of the file: a list of objects, keyword to value; COMMENT and HISTORY as lists"
+        comment="Headers in the order of the file: a list of objects, keyword to value; COMMENT "
+        "and HISTORY as lists"
     )
 
 
 class ExposureQuality(PreferredRow):
-    """Keywords that tell how well an exposure went: times, rates, screening tallies, stims, pointing, lamps."""
+    """Keywords that tell how well an exposure went: times, rates, screening tallies, stims,
+    pointing, lamps.
+    """
 
     __tablename__ = "quality"
     __table_args__ = (one_preferred("quality", "rootname"),)
@@ -147,12 +166,18 @@ class ExposureQuality(PreferredRow):
     fgslock: Mapped[str | None] = text("FGSLOCK: commanded lock of the guide stars")
     gyromode: Mapped[str | None] = text("GYROMODE")
     shutter: Mapped[str | None] = text("SHUTTER: Open or Closed")
-    sun_alt: Mapped[float | None] = double("SUN_ALT: altitude of the Sun above the Earth's limb", "deg")
+    sun_alt: Mapped[float | None] = double(
+        "SUN_ALT: altitude of the Sun above the Earth's limb", "deg"
+    )
     sunangle: Mapped[float | None] = double("SUNANGLE: angle between the Sun and V1", "deg")
     moonangl: Mapped[float | None] = double("MOONANGL: angle between the Moon and V1", "deg")
-    orbitper: Mapped[float | None] = double("ORBITPER: orbital period", "s", missing=(-999.0, 999.0, -1.0))
+    orbitper: Mapped[float | None] = double(
+        "ORBITPER: orbital period", "s", missing=(-999.0, 999.0, -1.0)
+    )
     doppmagv: Mapped[float | None] = double("DOPPMAGV: amplitude of the orbital velocity", "km / s")
-    doppzero: Mapped[float | None] = double("DOPPZERO: start of the Doppler cycle, MJD", "d", missing=(-999.0, -1.0))
+    doppzero: Mapped[float | None] = double(
+        "DOPPZERO: start of the Doppler cycle, MJD", "d", missing=(-999.0, -1.0)
+    )
     nevents: Mapped[int | None] = integer("NEVENTS", "count")
     neventsa: Mapped[int | None] = integer("NEVENTSA", "count")
     neventsb: Mapped[int | None] = integer("NEVENTSB", "count")
@@ -165,15 +190,21 @@ class ExposureQuality(PreferredRow):
     feventb: Mapped[float | None] = double("FEVENTB", "count / s")
     mevents: Mapped[float | None] = double("MEVENTS: NUV event counter", "count / s")
     stimrate: Mapped[float | None] = double("STIMRATE: commanded stim rate", "Hz")
-    stima_lx: Mapped[float | None] = double("STIMA_LX: upper left stim, x", "pix", missing=(-999.0, -1.0))
+    stima_lx: Mapped[float | None] = double(
+        "STIMA_LX: upper left stim, x", "pix", missing=(-999.0, -1.0)
+    )
     stima_ly: Mapped[float | None] = double("STIMA_LY", "pix", missing=(-999.0, -1.0))
-    stima_rx: Mapped[float | None] = double("STIMA_RX: lower right stim, x", "pix", missing=(-999.0, -1.0))
+    stima_rx: Mapped[float | None] = double(
+        "STIMA_RX: lower right stim, x", "pix", missing=(-999.0, -1.0)
+    )
     stima_ry: Mapped[float | None] = double("STIMA_RY", "pix", missing=(-999.0, -1.0))
     stimb_lx: Mapped[float | None] = double("STIMB_LX", "pix", missing=(-999.0, -1.0))
     stimb_ly: Mapped[float | None] = double("STIMB_LY", "pix", missing=(-999.0, -1.0))
     stimb_rx: Mapped[float | None] = double("STIMB_RX", "pix", missing=(-999.0, -1.0))
     stimb_ry: Mapped[float | None] = double("STIMB_RY", "pix", missing=(-999.0, -1.0))
-    stimaslx: Mapped[float | None] = double("STIMASLX: RMS of the stim's x", "pix", missing=(-999.0, -1.0))
+    stimaslx: Mapped[float | None] = double(
+        "STIMASLX: RMS of the stim's x", "pix", missing=(-999.0, -1.0)
+    )
     stimasly: Mapped[float | None] = double("STIMASLY", "pix", missing=(-999.0, -1.0))
     stimasrx: Mapped[float | None] = double("STIMASRX", "pix", missing=(-999.0, -1.0))
     stimasry: Mapped[float | None] = double("STIMASRY", "pix", missing=(-999.0, -1.0))
@@ -199,7 +230,9 @@ class ExposureQuality(PreferredRow):
     nout_b: Mapped[int | None] = integer("NOUT_B", "count")
     nbadevta: Mapped[int | None] = integer("NBADEVTA: events rejected in all", "count")
     nbadevtb: Mapped[int | None] = integer("NBADEVTB", "count")
-    deadrt_a: Mapped[float | None] = double("DEADRT_A: count rate for the dead time correction", "count / s")
+    deadrt_a: Mapped[float | None] = double(
+        "DEADRT_A: count rate for the dead time correction", "count / s"
+    )
     deadrt_b: Mapped[float | None] = double("DEADRT_B", "count / s")
     deadrt: Mapped[float | None] = double("DEADRT: NUV", "count / s")
     deadmt_a: Mapped[str | None] = text("DEADMT_A: where that rate is from")
@@ -214,7 +247,9 @@ class ExposureQuality(PreferredRow):
     lampset: Mapped[str | None] = text("LAMPSET: current of the lamp")
     tagflash: Mapped[str | None] = text("TAGFLASH", missing=("", "N/A", "NONE"))
     numflash: Mapped[int | None] = integer("NUMFLASH: lamp flashes")
-    lamp_seconds: Mapped[float | None] = double("Sum of LMPDUR1 ... LMPDURn: time that the lamp was on", "s")
+    lamp_seconds: Mapped[float | None] = double(
+        "Sum of LMPDUR1 ... LMPDURn: time that the lamp was on", "s"
+    )
     quality: Mapped[str | None] = text("QUALITY")
 
 
@@ -223,7 +258,12 @@ class HighVoltage(PreferredRow):
 
     __tablename__ = "high_voltage"
     __table_args__ = (
-        Index("ix_high_voltage_segment_expstart", "segment", "expstart", info={"purpose": "history of a segment"}),
+        Index(
+            "ix_high_voltage_segment_expstart",
+            "segment",
+            "expstart",
+            info={"purpose": "history of a segment"},
+        ),
         one_preferred("high_voltage", "rootname", "segment"),
     )
 
@@ -231,8 +271,12 @@ class HighVoltage(PreferredRow):
     exptype: Mapped[str | None] = text("EXPTYPE")
     detector: Mapped[str | None] = text("DETECTOR: FUV or NUV")
     segment: Mapped[str | None] = text("FUVA or FUVB; NUV for the NUV detector")
-    life_adj: Mapped[int | None] = integer("LIFE_ADJ: lifetime position; -1 is non-standard", missing=(-999,))
-    hvlevel: Mapped[int | None] = integer("HVLEVELA or HVLEVELB: level; volts are -(2500 + 15.69 level)")
+    life_adj: Mapped[int | None] = integer(
+        "LIFE_ADJ: lifetime position; -1 is non-standard", missing=(-999,)
+    )
+    hvlevel: Mapped[int | None] = integer(
+        "HVLEVELA or HVLEVELB: level; volts are -(2500 + 15.69 level)"
+    )
     dethvl: Mapped[float | None] = double("DETHVL, DETHVLA or DETHVLB: read back", "V")
     dethvc: Mapped[float | None] = double("DETHVC, DETHVCA or DETHVCB: commanded", "V")
     dethvn: Mapped[float | None] = double("DETHVNA or DETHVNB: nominal", "V")
@@ -247,7 +291,9 @@ class AperturePosition(PreferredRow):
     expstart: Mapped[float | None] = moment("EXPSTART: start, MJD UTC")
     exptype: Mapped[str | None] = text("EXPTYPE")
     detector: Mapped[str | None] = text("DETECTOR: FUV or NUV")
-    life_adj: Mapped[int | None] = integer("LIFE_ADJ: lifetime position; -1 is non-standard", missing=(-999,))
+    life_adj: Mapped[int | None] = integer(
+        "LIFE_ADJ: lifetime position; -1 is non-standard", missing=(-999,)
+    )
     aperture: Mapped[str | None] = text("APERTURE")
     apmpos: Mapped[str | None] = text("APMPOS: commanded position")
     extended: Mapped[str | None] = text("EXTENDED")

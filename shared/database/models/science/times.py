@@ -29,7 +29,9 @@ def moments_of(model: type[Base]) -> list[ColumnElement[Any]]:
 def within_mission(
     column: ColumnElement[Any] | InstrumentedAttribute[Any], *, unit: str = "d", ahead: float = 1.0
 ) -> ColumnElement[bool]:
-    """Condition that a time lies between the installation of COS and so many days from now; NaN does not.
+    """Condition that a time lies between the installation of COS and so many days from now.
+
+    NaN does not.
 
     Parameters
     ----------
@@ -40,13 +42,20 @@ def within_mission(
     ahead
         Days.
     """
-    days = cast(extract("epoch", func.now()), Double) / literal(86400.0, Double) + literal(ahead, Double)
-    last = days + literal(UNIX_MJD, Double) if unit == "d" else days / literal(_YEAR_DAYS, Double) + 1970.0
+    days = cast(extract("epoch", func.now()), Double) / literal(86400.0, Double) + literal(
+        ahead, Double
+    )
+    last = (
+        days + literal(UNIX_MJD, Double)
+        if unit == "d"
+        else days / literal(_YEAR_DAYS, Double) + 1970.0
+    )
     return column.between(literal(_FIRST[unit], Double), last)
 
 
 def believed(model: type[Base]) -> ColumnElement[bool]:
-    """Condition that every time of a row is one of COS, or unknown: what is read for statistics needs it.
+    """Condition that every time of a row is one of COS, or unknown: what is read for statistics
+    needs it.
 
     Parameters
     ----------

@@ -28,9 +28,13 @@ def pair(replacement: Replacement, name: str) -> tuple[Function, Function]:
 def same_bits(one: Any, other: Any) -> bool:
     """Whether two results have the same type, shape and bytes."""
     if isinstance(one, tuple | list):
-        return len(one) == len(other) and all(same_bits(*both) for both in zip(one, other, strict=True))
+        return len(one) == len(other) and all(
+            same_bits(*both) for both in zip(one, other, strict=True)
+        )
     one, other = np.asarray(one), np.asarray(other)
-    return bool(one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes())
+    return bool(
+        one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
+    )
 
 
 @pytest.fixture(params=range(5))
@@ -52,21 +56,29 @@ def run(
     Returns
     -------
     tuple
-        How it ended; what it and its trailers say, but for times and what follows a traceback; checksums of the FITS
-        files that it left.
+        How it ended; what it and its trailers say, but for times and what follows a traceback;
+        checksums of the FITS files that it left.
     """
     outdir.mkdir(parents=True)
     if (left := raw.parent / "left").exists():
         (outdir / left.read_text()).touch()
 
     async def wait() -> RunResult:
-        child = Child(ChildRun(raw / "ldfd01010_asn.fits", outdir, lref, 8192, 300.0, without, processes, images))
+        child = Child(
+            ChildRun(
+                raw / "ldfd01010_asn.fits", outdir, lref, 8192, 300.0, without, processes, images
+            )
+        )
         await child.wait()
         return child.end()
 
     result = asyncio.run(wait())
     trailers = [path.read_text() for path in sorted(outdir.glob("*.tra"))]
-    said = "\n".join([result.log.partition("Traceback")[0], *trailers]).replace(str(outdir), "outdir")
+    said = "\n".join([result.log.partition("Traceback")[0], *trailers]).replace(
+        str(outdir), "outdir"
+    )
     timeless = re.sub(r"(Begin|End|elapsed time|\d\d-\w{3}-\d{4}) .*", r"\1", said)
-    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in outdir.glob("*.fits")}
+    files = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in outdir.glob("*.fits")
+    }
     return result, timeless, files

@@ -32,7 +32,9 @@ def test_good_rows(random: np.random.Generator, order: str) -> None:
     flags[: random.integers(1, 20)] = 128
     flags[45:, : random.integers(250, 400)] |= 8192
     for exclude in (8346, 128, 1024):
-        assert [int(row) for row in stand_in(flags, exclude)] == [int(row) for row in original(flags, exclude)]
+        assert [int(row) for row in stand_in(flags, exclude)] == [
+            int(row) for row in original(flags, exclude)
+        ]
 
 
 def test_no_good_row_is_an_error_as_before() -> None:

@@ -1,4 +1,6 @@
-"""A CalCOS that differs from the one that a replacement was written against runs with the original function."""
+"""A CalCOS that differs from the one that a replacement was written against runs with the original
+function.
+"""
 
 import json
 import os
@@ -42,7 +44,13 @@ def _another(folder: Path, module_name: str, function: str) -> None:
     ("module", "function", "name", "whole"),
     [
         pytest.param("timetag", "traceShiftDQ", "quality_flags", False, id="one that is replaced"),
-        pytest.param("extract", "doExtract", "unkept_images", True, id="one that reads images, which stay whole"),
+        pytest.param(
+            "extract",
+            "doExtract",
+            "unkept_images",
+            True,
+            id="one that reads images, which stay whole",
+        ),
     ],
 )
 def test_another_version_runs_the_original(
@@ -62,8 +70,14 @@ def test_another_version_runs_the_original(
     fix_seed(exposures[0].path, 1)
     _another(tmp_path / "site", module, function)
     (tmp_path / "script.py").write_text(_SCRIPT)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), str(_ROOT)])}
-    command = [sys.executable, *map(str, (tmp_path / "script.py", raw, lref, tmp_path / "other" / "out"))]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), str(_ROOT)]),
+    }
+    command = [
+        sys.executable,
+        *map(str, (tmp_path / "script.py", raw, lref, tmp_path / "other" / "out")),
+    ]
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     status, acceleration, skipped, files = json.loads(answer.stdout.splitlines()[-1])
     _, _, expected = run(raw, lref, tmp_path / "same" / "out", images=whole)

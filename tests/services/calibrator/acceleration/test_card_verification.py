@@ -1,4 +1,7 @@
-"""Header cards are found in order, or mended, as by the original; also those that were seen before."""
+"""Header cards are found in order, or mended, as by the original.
+
+Also those that were seen before.
+"""
 
 import warnings
 from typing import Any
@@ -53,7 +56,9 @@ def _outcome(verify: Any, card: fits.Card, option: str) -> tuple[Any, ...]:
     return said, after, card._verified, card._invalid, [str(warning.message) for warning in warned]
 
 
-@pytest.mark.parametrize("option", ["warn", "exception", "fix", "silentfix", "fix+warn", "silentfix+ignore"])
+@pytest.mark.parametrize(
+    "option", ["warn", "exception", "fix", "silentfix", "fix+warn", "silentfix+ignore"]
+)
 def test_cards_as_they_were_read(option: str) -> None:
     for image in IMAGES * 3:
         padded = f"{image:80}"
@@ -69,7 +74,9 @@ def test_cards_that_were_changed(random: np.random.Generator) -> None:
             card = fits.Card.fromstring(f"{image:80}")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                STAND_IN(fits.Card.fromstring(f"{image:80}"), "silentfix+ignore")  # its image has been seen
+                STAND_IN(
+                    fits.Card.fromstring(f"{image:80}"), "silentfix+ignore"
+                )  # its image has been seen
                 try:
                     card.value = value
                 except (ValueError, VerifyError) as error:

@@ -1,4 +1,6 @@
-"""Astropy's settings have the values that they would have without the replacement, and follow changes."""
+"""Astropy's settings have the values that they would have without the replacement, and follow
+changes.
+"""
 
 import astropy.config.configuration as module
 import pytest
@@ -36,7 +38,11 @@ def test_a_value_of_the_wrong_type_is_refused(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.filterwarnings("ignore:.*more than one alias")
 def test_an_older_name_of_an_item_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    item = next(item for item in _items(type(fits.conf)) if item.name == "enable_record_valued_keyword_cards")
+    item = next(
+        item
+        for item in _items(type(fits.conf))
+        if item.name == "enable_record_valued_keyword_cards"
+    )
     older = item.aliases[0].rsplit(".", 1)[1]
     assert STAND_IN(item) is STAND_IN(item) is True
     monkeypatch.setitem(module.get_config(item.module), older, "False")

@@ -14,7 +14,16 @@ from services.calibrator.acceleration.event_columns import can_gather, gather, p
 
 from .conftest import same_bits
 
-FORMATS = {"TIME": "E", "XDOPP": "E", "RAWX": "I", "XCORR": "E", "YCORR": "E", "EPSILON": "E", "DQ": "I", "PHA": "B"}
+FORMATS = {
+    "TIME": "E",
+    "XDOPP": "E",
+    "RAWX": "I",
+    "XCORR": "E",
+    "YCORR": "E",
+    "EPSILON": "E",
+    "DQ": "I",
+    "PHA": "B",
+}
 
 
 def _file(path: Path, count: int) -> None:
@@ -25,7 +34,10 @@ def _file(path: Path, count: int) -> None:
         array: NDArray[Any]
         if form == "E":
             array = random.normal(500, 300, count).astype(np.float32)
-            if name not in ("XCORR", "YCORR"):  # compiled functions take those for places in an image
+            if name not in (
+                "XCORR",
+                "YCORR",
+            ):  # compiled functions take those for places in an image
                 array[::41], array[5::43], array[7::47] = np.nan, np.inf, np.finfo(np.float32).max
         else:
             array = random.integers(0, 32 if form == "B" else 32_767, count, endpoint=True)
@@ -35,7 +47,13 @@ def _file(path: Path, count: int) -> None:
 
 def _in_numpy(events: Any) -> list[Any]:
     x, y, dq, dopp = (events.field(name) for name in ("xcorr", "YCORR", "dq", "xdopp"))
-    answers = [x.sum(), y.mean(dtype=np.float64), dopp.min(initial=0), (dopp >= 400.0) & (y < 600.0), x - dopp]
+    answers = [
+        x.sum(),
+        y.mean(dtype=np.float64),
+        dopp.min(initial=0),
+        (dopp >= 400.0) & (y < 600.0),
+        x - dopp,
+    ]
     events["xcorr"] = np.where(y > 300.0, x + np.float32(0.1), x)
     y[dq > 100] *= 1.0000001
     dq |= 8
@@ -44,8 +62,15 @@ def _in_numpy(events: Any) -> list[Any]:
 
 
 def _in_compiled_functions(events: Any) -> list[Any]:
-    """Let compiled functions set flags, which get lost because the columns are not in the processor's byte order."""
-    x, y, dq, before = events.field("xcorr"), events.field("ycorr"), events.field("dq"), events.field("dq").copy()
+    """Let compiled functions set flags, which get lost because the columns are not in the
+    processor's byte order.
+    """
+    x, y, dq, before = (
+        events.field("xcorr"),
+        events.field("ycorr"),
+        events.field("dq"),
+        events.field("dq").copy(),
+    )
     low, high = np.full((1024, 1024), 4, np.int16), np.full((1024, 1024), 20, np.int16)
     rejected = ccos.pha_check(x, y, events.field("pha").astype(np.int16), dq, low, high, 512)
     assert len(x) < 1000 or min(rejected) > 0
@@ -58,7 +83,9 @@ def _in_compiled_functions(events: Any) -> list[Any]:
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("treat", [_in_numpy, _in_compiled_functions])
 @pytest.mark.parametrize("count", [0, 1, 7, 65_536, 70_001])
-def test_files_and_answers_are_the_same(tmp_path: Path, count: int, treat: Callable[[Any], list[Any]]) -> None:
+def test_files_and_answers_are_the_same(
+    tmp_path: Path, count: int, treat: Callable[[Any], list[Any]]
+) -> None:
     written, answers = [], []
     for number, by_column in enumerate((False, True)):
         path = tmp_path / f"{number}.fits"
@@ -67,7 +94,9 @@ def test_files_and_answers_are_the_same(tmp_path: Path, count: int, treat: Calla
             events = hdus["EVENTS"].data
             if by_column:
                 gather(events)
-                assert count == 0 or not np.shares_memory(events.field("XCORR"), events.view(np.ndarray))
+                assert count == 0 or not np.shares_memory(
+                    events.field("XCORR"), events.view(np.ndarray)
+                )
             answers.append(treat(events))
             if by_column:
                 put_back(events)
@@ -79,7 +108,9 @@ def test_files_and_answers_are_the_same(tmp_path: Path, count: int, treat: Calla
 
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_columns_keep_their_byte_order(order: str) -> None:
-    rows = np.zeros(9, dtype=[("A", f"{order}f4"), ("B", f"{order}i2"), ("C", "u1"), ("D", f"{order}f4", (3,))])
+    rows = np.zeros(
+        9, dtype=[("A", f"{order}f4"), ("B", f"{order}i2"), ("C", "u1"), ("D", f"{order}f4", (3,))]
+    )
     rows["D"] = np.arange(27).reshape(9, 3)
     events = rows.view(fits.FITS_rec)
     gather(events)
@@ -102,7 +133,9 @@ def test_columns_keep_their_byte_order(order: str) -> None:
         (fits.Column("time", "E", array=np.arange(3.0)), {"TTYPE1": "TIME"}),
     ],
 )
-def test_other_tables_stay_in_their_file(tmp_path: Path, column: fits.Column, cards: dict[str, Any]) -> None:
+def test_other_tables_stay_in_their_file(
+    tmp_path: Path, column: fits.Column, cards: dict[str, Any]
+) -> None:
     path = tmp_path / "events.fits"
     first = fits.Column("DQ", "I", array=np.arange(3))
     fits.BinTableHDU.from_columns([first, column]).writeto(path)

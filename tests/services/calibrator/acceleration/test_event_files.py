@@ -15,14 +15,21 @@ from .conftest import pair
 ORIGINAL, STAND_IN = pair(REPLACEMENT, "writeOutputEvents")
 
 
-def raw_file(path: Path, random: np.random.Generator, count: int, detector: str, gti: bool = True) -> None:
+def raw_file(
+    path: Path, random: np.random.Generator, count: int, detector: str, gti: bool = True
+) -> None:
     """Write raw events, some of them with values that no detector gives."""
     time = np.sort(random.uniform(0, 900, count)).astype(">f4")
     time[::97] = np.nan
     limits = np.iinfo(np.int16)
     columns = [
         fits.Column("TIME", "E", unit="s", array=time),
-        fits.Column("RAWX", "I", unit="pixel", array=random.integers(limits.min, limits.max, count, endpoint=True)),
+        fits.Column(
+            "RAWX",
+            "I",
+            unit="pixel",
+            array=random.integers(limits.min, limits.max, count, endpoint=True),
+        ),
         fits.Column("RAWY", "I", unit="pixel", array=random.integers(0, 1024, count)),
     ]
     if detector == "FUV":
@@ -30,10 +37,16 @@ def raw_file(path: Path, random: np.random.Generator, count: int, detector: str,
     primary = fits.PrimaryHDU()
     primary.header["DETECTOR"], primary.header["FILENAME"] = detector, path.name
     events = fits.BinTableHDU.from_columns(columns, name="EVENTS")
-    events.header["EXPTIME"], events.header["TCTYP2"], events.header["TCRVL2"] = 900.0, "WAVE", 1291.0
+    events.header["EXPTIME"], events.header["TCTYP2"], events.header["TCRVL2"] = (
+        900.0,
+        "WAVE",
+        1291.0,
+    )
     hdus = fits.HDUList([primary, events])
     if gti:
-        hdus.append(fits.BinTableHDU.from_columns([fits.Column("START", "D", array=[0.0])], name="GTI"))
+        hdus.append(
+            fits.BinTableHDU.from_columns([fits.Column("START", "D", array=[0.0])], name="GTI")
+        )
     hdus.writeto(path)
 
 
@@ -63,7 +76,9 @@ def test_a_raw_file_without_a_column_fails_alike(tmp_path: Path) -> None:
     raw = tmp_path / "raw.fits"
     raw_file(raw, np.random.default_rng(1), 9, "NUV")
     shutil.copy(raw, tmp_path / "fuv.fits")
-    fits.setval(tmp_path / "fuv.fits", "DETECTOR", value="FUV")  # its events would have a pulse height
+    fits.setval(
+        tmp_path / "fuv.fits", "DETECTOR", value="FUV"
+    )  # its events would have a pulse height
     for function in (ORIGINAL, STAND_IN):
         with pytest.raises(KeyError, match="PHA"):
             function(str(tmp_path / "fuv.fits"), str(tmp_path / "corrected.fits"))
@@ -83,12 +98,16 @@ def test_a_raw_file_without_a_column_fails_alike(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_raw_events_of_other_forms(tmp_path: Path, column: fits.Column, cards: dict[str, Any]) -> None:
+def test_raw_events_of_other_forms(
+    tmp_path: Path, column: fits.Column, cards: dict[str, Any]
+) -> None:
     raw = tmp_path / "raw.fits"
     raw_file(raw, np.random.default_rng(1), 9, "NUV")
     with fits.open(raw, mode="update", memmap=False) as hdus:
         time, _, row = hdus[1].columns
-        hdus[1] = fits.BinTableHDU.from_columns([time, column, row], header=hdus[1].header, name="EVENTS")
+        hdus[1] = fits.BinTableHDU.from_columns(
+            [time, column, row], header=hdus[1].header, name="EVENTS"
+        )
     for keyword, value in cards.items():
         fits.setval(raw, keyword, value=value, ext=1)
     results = []

@@ -1,4 +1,6 @@
-"""CalCOS fails, and gets by, in the same way with its functions replaced: status, error, log and what is left."""
+"""CalCOS fails, and gets by, in the same way with its functions replaced: status, error, log and
+what is left.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -110,9 +112,15 @@ def spoiled(
 def test_failure(name: str, spoiled: Callable[[Break], tuple[Path, Path]], tmp_path: Path) -> None:
     spoil, status, error_type = CASES[name]
     raw, lref = spoiled(spoil)
-    plain, plain_log, plain_files = run(raw, lref, tmp_path / "plain" / "out", without=frozenset(NAMES))
+    plain, plain_log, plain_files = run(
+        raw, lref, tmp_path / "plain" / "out", without=frozenset(NAMES)
+    )
     fast, fast_log, fast_files = run(raw, lref, tmp_path / "fast" / "out")
     assert (plain.status, plain.error_type) == (status, error_type)
-    assert (fast.status, fast.error_type, fast.error) == (plain.status, plain.error_type, plain.error)
+    assert (fast.status, fast.error_type, fast.error) == (
+        plain.status,
+        plain.error_type,
+        plain.error,
+    )
     assert fast_log == plain_log
     assert fast_files == plain_files

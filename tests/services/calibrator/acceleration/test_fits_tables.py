@@ -26,27 +26,37 @@ def test_bytes_are_the_same(random: np.random.Generator, rows: int) -> None:
     expected = b"".join(piece.tobytes() for piece in ORIGINAL(data))
     pieces = list(STAND_IN(data))
     assert b"".join(piece.tobytes() for piece in pieces) == expected
-    assert all(piece.dtype == np.uint8 and piece.ndim == 1 and piece.size % 4 == 0 for piece in pieces[:-1])
+    assert all(
+        piece.dtype == np.uint8 and piece.ndim == 1 and piece.size % 4 == 0 for piece in pieces[:-1]
+    )
 
 
 def test_rows_longer_than_a_piece() -> None:
     data = fits.BinTableHDU.from_columns(
         [fits.Column("A", "700000D", array=np.random.default_rng(1).normal(size=(9, 700_000)))]
     ).data
-    assert b"".join(p.tobytes() for p in STAND_IN(data)) == b"".join(p.tobytes() for p in ORIGINAL(data))
+    assert b"".join(p.tobytes() for p in STAND_IN(data)) == b"".join(
+        p.tobytes() for p in ORIGINAL(data)
+    )
 
 
 def test_tables_in_order_or_with_gaps_are_left_to_the_original() -> None:
     for dtype in (
         np.dtype([("A", ">i4"), ("B", ">f8")]),
-        np.dtype({"names": ["A", "B"], "formats": ["<i2", "<f8"], "offsets": [0, 8], "itemsize": 20}),
+        np.dtype(
+            {"names": ["A", "B"], "formats": ["<i2", "<f8"], "offsets": [0, 8], "itemsize": 20}
+        ),
     ):
         data = np.zeros(7, dtype=dtype).view(np.recarray)
         data["A"] = np.arange(7)
-        assert b"".join(p.tobytes() for p in STAND_IN(data)) == b"".join(p.tobytes() for p in ORIGINAL(data))
+        assert b"".join(p.tobytes() for p in STAND_IN(data)) == b"".join(
+            p.tobytes() for p in ORIGINAL(data)
+        )
 
 
 def test_unicode_strings_are_left_to_the_original() -> None:
     data = np.zeros(7, dtype=[("A", "<U3"), ("B", "<i4")]).view(np.recarray)
     data["A"], data["B"] = "abc", np.arange(7)
-    assert b"".join(p.tobytes() for p in STAND_IN(data)) == b"".join(p.tobytes() for p in ORIGINAL(data))
+    assert b"".join(p.tobytes() for p in STAND_IN(data)) == b"".join(
+        p.tobytes() for p in ORIGINAL(data)
+    )

@@ -45,7 +45,11 @@ def test_files_are_the_same(tmp_path: Path, exptime: float, number: int, order: 
 
 def _write(function: Any, folder: Path, x: Any, flags: Any, headers: list[fits.Header]) -> Any:
     """Write both images of ten events; returns what they are, or the error."""
-    y, dq, epsilon = np.arange(10, dtype=np.float32), np.zeros(10, np.int16), np.ones(10, np.float32)
+    y, dq, epsilon = (
+        np.arange(10, dtype=np.float32),
+        np.zeros(10, np.int16),
+        np.ones(10, np.float32),
+    )
     folder.mkdir(exist_ok=True)
     names = [str(folder / name) for name in ("a_counts_a.fits", "a_flt_a.fits")]
     try:
@@ -55,7 +59,9 @@ def _write(function: Any, folder: Path, x: Any, flags: Any, headers: list[fits.H
     return [Path(name).read_bytes() for name in names]
 
 
-@pytest.mark.parametrize("x", [np.arange(10.0), np.arange(10, dtype=np.int16), np.arange(9, dtype=np.float32)])
+@pytest.mark.parametrize(
+    "x", [np.arange(10.0), np.arange(10, dtype=np.int16), np.arange(9, dtype=np.float32)]
+)
 @pytest.mark.parametrize("flags", ["i2", "u2", "i4"])
 def test_events_and_flags_of_other_types(tmp_path: Path, x: Any, flags: str) -> None:
     found = [
@@ -79,7 +85,15 @@ def test_a_file_that_is_there_is_refused_alike(tmp_path: Path) -> None:
     (tmp_path / "a_flt_a.fits").write_bytes(b"x")  # an empty one is written over
     found = []
     for function in (ORIGINAL, STAND_IN):
-        found.append(_write(function, tmp_path, np.arange(10, dtype=np.float32), np.zeros(SHAPE, np.int16), _headers()))
+        found.append(
+            _write(
+                function,
+                tmp_path,
+                np.arange(10, dtype=np.float32),
+                np.zeros(SHAPE, np.int16),
+                _headers(),
+            )
+        )
         (tmp_path / "a_counts_a.fits").unlink()
     assert found[0] == found[1]
     assert found[0][0] is OSError

@@ -18,11 +18,20 @@ from tests.services.calibrator.acceleration.conftest import run
 
 
 @pytest.fixture
-def pair(association_files: dict[str, Path], references: ReferenceFolder, tmp_path: Path) -> tuple[Path, Path]:
+def pair(
+    association_files: dict[str, Path], references: ReferenceFolder, tmp_path: Path
+) -> tuple[Path, Path]:
     """Raw files of the first two exposures of the real association, and their references."""
     raw, lref = tmp_path / "raw", tmp_path / "lref"
     raw.mkdir()
-    stage({name: path for name, path in association_files.items() if name[6:9] in ("010", "vnq", "vpq")}, raw)
+    stage(
+        {
+            name: path
+            for name, path in association_files.items()
+            if name[6:9] in ("010", "vnq", "vpq")
+        },
+        raw,
+    )
     with fits.open(raw / "ldfd01010_asn.fits", mode="update") as hdus:
         hdus["ASN"].data = hdus["ASN"].data[[0, 1, 4]]
     exposures = read_exposures(raw)
@@ -76,7 +85,13 @@ class ClosedError(Exception):
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("x"), KeyError("x"), OddError("tab", 4), UnicodeDecodeError("ascii", b"\xff", 0, 1, "no")]
+    "error",
+    [
+        ValueError("x"),
+        KeyError("x"),
+        OddError("tab", 4),
+        UnicodeDecodeError("ascii", b"\xff", 0, 1, "no"),
+    ],
 )
 def test_errors_keep_their_kind_on_the_way(error: Exception) -> None:
     found = pickle.loads(pickle.dumps(_portable(error)))
@@ -99,9 +114,13 @@ def test_an_error_that_cannot_travel_keeps_its_text() -> None:
         (["a", "b"], {"burstfile": "burst.txt"}, []),
     ],
 )
-def test_what_one_process_does(members: list[str], arguments: dict[str, str], groups: list[list[int]]) -> None:
+def test_what_one_process_does(
+    members: list[str], arguments: dict[str, str], groups: list[list[int]]
+) -> None:
     exposures = [
-        SimpleNamespace(input=name, exp_type=EXP_SCIENCE, info={"segment": "N/A"}, filenames={"root": name})
+        SimpleNamespace(
+            input=name, exp_type=EXP_SCIENCE, info={"segment": "N/A"}, filenames={"root": name}
+        )
         for name in members
     ]
     no_files = {"stimfile": None, "livetimefile": None, "burstfile": None}

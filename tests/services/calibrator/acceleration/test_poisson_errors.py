@@ -12,7 +12,9 @@ ORIGINAL, STAND_IN = pair(REPLACEMENT, "errFrequentist")
 
 
 def _awkward(dtype: str) -> NDArray[np.floating]:
-    return np.array([0.0, -0.0, 1.0, np.nan, -np.nan, np.inf, 1e-30, 0.1, 2.5e7, -1.0, 3.0, 3.0], dtype=dtype)
+    return np.array(
+        [0.0, -0.0, 1.0, np.nan, -np.nan, np.inf, 1e-30, 0.1, 2.5e7, -1.0, 3.0, 3.0], dtype=dtype
+    )
 
 
 @pytest.mark.parametrize("dtype", ["<f4", ">f4", "<f8", ">f8"])

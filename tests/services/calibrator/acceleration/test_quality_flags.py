@@ -21,7 +21,8 @@ def _flags(random: np.random.Generator, order: str = "<") -> NDArray[Any]:
 
 def _aperture(center: float, slope: float, height: int, precision: type = np.float64) -> Any:
     return np.array(
-        [(center, slope, height)], dtype=[("B_SPEC", precision), ("SLOPE", precision), ("HEIGHT", np.int32)]
+        [(center, slope, height)],
+        dtype=[("B_SPEC", precision), ("SLOPE", precision), ("HEIGHT", np.int32)],
     )
 
 
@@ -55,7 +56,10 @@ def test_what_the_original_refuses_is_refused() -> None:
 @pytest.mark.parametrize("boundary", [55, 55.7, -10])
 @pytest.mark.parametrize("doppler", [(0.0, 0.0), (-2.6, 3.1)])
 def test_blur(
-    random: np.random.Generator, boundary: float, doppler: tuple[float, float], capsys: pytest.CaptureFixture[str]
+    random: np.random.Generator,
+    boundary: float,
+    doppler: tuple[float, float],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     flags = _flags(random, str(random.choice(["<", ">"])))
     low1, low2 = random.uniform(-40, 40), random.uniform(-4, 4)
@@ -66,14 +70,20 @@ def test_blur(
     assert capsys.readouterr().out == said
 
 
-@pytest.mark.parametrize("slope", [np.int16(0), np.uint8(1), np.float64(np.inf), np.float64(1e300), np.float32(2.5)])
+@pytest.mark.parametrize(
+    "slope", [np.int16(0), np.uint8(1), np.float64(np.inf), np.float64(1e300), np.float32(2.5)]
+)
 @pytest.mark.parametrize("flags", ["<i2", "<i4", "<u2"])
 def test_slopes_and_flags_of_other_types(slope: Any, flags: str) -> None:
     dq, profile = _flags(np.random.default_rng(9)).astype(flags), np.full(300, 1.3)
     found = []
     for function in (SHIFT, FAST_SHIFT):
         try:
-            found.append(function(dq, profile, {"B_SPEC": [60.0], "SLOPE": [slope], "HEIGHT": [np.uint16(11)]}))
+            found.append(
+                function(
+                    dq, profile, {"B_SPEC": [60.0], "SLOPE": [slope], "HEIGHT": [np.uint16(11)]}
+                )
+            )
         except (OverflowError, ValueError) as error:
             found.append(repr(error))
     assert same_bits(*found) if isinstance(found[0], np.ndarray) else found[0] == found[1]

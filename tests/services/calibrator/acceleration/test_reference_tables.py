@@ -1,4 +1,6 @@
-"""Rows of reference tables are the original's, are the caller's own, and follow a file that changes."""
+"""Rows of reference tables are the original's, are the caller's own, and follow a file that
+changes.
+"""
 
 import os
 from pathlib import Path
@@ -23,9 +25,16 @@ def _table(path: Path, offset: float = 0.0, rows: int = 5) -> str:
         fits.Column("CENWAVE", "J", array=[1291, 1291, 1291, 1309, 1291][:rows]),
         fits.Column("HAS_LINES", "L", array=[True, False, True, True, False][:rows]),
         fits.Column("START", "D", array=(np.arange(5.0) + offset)[:rows]),
-        fits.Column("IMAGE", "6E", dim="(3,2)", array=np.arange(30, dtype=np.float32).reshape(5, 2, 3)[:rows]),
+        fits.Column(
+            "IMAGE",
+            "6E",
+            dim="(3,2)",
+            array=np.arange(30, dtype=np.float32).reshape(5, 2, 3)[:rows],
+        ),
     ]
-    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns)]).writeto(path, overwrite=True)
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns)]).writeto(
+        path, overwrite=True
+    )
     return str(path)
 
 
@@ -54,7 +63,11 @@ def test_rows(table: str, wanted: dict[str, Any]) -> None:
         if expected is None:
             assert found is None
             continue
-        assert (found.shape, found.names, len(found)) == (expected.shape, expected.names, len(expected))
+        assert (found.shape, found.names, len(found)) == (
+            expected.shape,
+            expected.names,
+            len(expected),
+        )
         for name in expected.names:
             assert same_bits(found.field(name), expected.field(name))
             assert same_bits(found[name], expected[name])
@@ -110,11 +123,17 @@ FORMS: dict[str, tuple[fits.Column, dict[str, Any]]] = {
     "scaled": (fits.Column("START", "D", array=np.arange(5.0)), {"TSCAL4": 0.5, "TZERO4": 2.0}),
     "scaled whole numbers": (fits.Column("START", "J", array=np.arange(5)), {"TSCAL4": 0.25}),
     "unsigned": (fits.Column("START", "I", array=np.arange(5) - 32768), {"TZERO4": 32768}),
-    "scaled by one": (fits.Column("START", "D", array=np.arange(5.0)), {"TSCAL4": 1.0, "TZERO4": 0.0}),
+    "scaled by one": (
+        fits.Column("START", "D", array=np.arange(5.0)),
+        {"TSCAL4": 1.0, "TZERO4": 0.0},
+    ),
     "null": (fits.Column("START", "J", array=np.arange(5)), {"TNULL4": 2}),
     "vector": (fits.Column("START", "3E", array=np.arange(15.0).reshape(5, 3)), {}),
     "bits": (fits.Column("START", "5X", array=np.eye(5, dtype=bool)), {}),
-    "variable length": (fits.Column("START", "PE()", array=np.array([np.arange(n) for n in range(5)], object)), {}),
+    "variable length": (
+        fits.Column("START", "PE()", array=np.array([np.arange(n) for n in range(5)], object)),
+        {},
+    ),
     "text": (fits.Column("START", "4A", array=["0", "1", "2", "3", "4"]), {}),
     "of one name": (fits.Column("cenwave", "J", array=np.arange(5)), {}),
 }
@@ -140,12 +159,18 @@ def test_tables_of_other_forms(table: str, form: str) -> None:
 
 
 def _read(function: Any, table: str, wanted: dict[str, Any]) -> Any:
-    """Read all columns of the rows, first without a look, then after a change in place; or an error."""
+    """Read all columns of the rows, first without a look, then after a change in place.
+
+    Or an error.
+    """
     try:
         rows = function(table, wanted)
         values = {name: [repr(value) for value in rows.field(name)] for name in rows.names}
         rows.field(3)[:1] = rows.field(3)[1:2]
-        return values | {"changed": repr(rows.field(3)), "type": [str(rows.field(name).dtype) for name in rows.names]}
+        return values | {
+            "changed": repr(rows.field(3)),
+            "type": [str(rows.field(name).dtype) for name in rows.names],
+        }
     except (OSError, IndexError, KeyError, TypeError, ValueError) as error:
         return error
 

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from services.calibrator.acceleration import NAMES, left_out
-from services.calibrator.acceleration.registry import Change, Replacement, prepare, rewritten, source_hash
+from services.calibrator.acceleration.registry import (
+    Change,
+    Replacement,
+    prepare,
+    rewritten,
+    source_hash,
+)
 from services.calibrator.acceleration.replacements import ALL
 
 
@@ -53,11 +59,18 @@ def test_a_fitting_replacement_is_applied(subject: ModuleType) -> None:
     [
         (_replacement("a", "double", "0" * 64), "not the version"),
         (_replacement("a", "nothing", "0" * 64), "not there"),
-        (_replacement("a", "double", source_hash(_double), relies_on={"accelerated_subject:triple": "0"}), "triple"),
+        (
+            _replacement(
+                "a", "double", source_hash(_double), relies_on={"accelerated_subject:triple": "0"}
+            ),
+            "triple",
+        ),
         (_replacement("a", "double", source_hash(_double), probe=lambda: False), "compiled"),
     ],
 )
-def test_what_does_not_fit_is_refused(subject: ModuleType, replacement: Replacement, reason: str) -> None:
+def test_what_does_not_fit_is_refused(
+    subject: ModuleType, replacement: Replacement, reason: str
+) -> None:
     prepared = prepare([replacement])
     state = prepared.install()["a"]
     assert state.startswith("SKIPPED: ")
@@ -82,7 +95,9 @@ def test_choice() -> None:
 
 def test_passages_are_exchanged() -> None:
     function = rewritten(
-        _triple, [(("    for _", "+= value\n"), "    result = _accelerated_times(value, 3)\n")], times=pow
+        _triple,
+        [(("    for _", "+= value\n"), "    result = _accelerated_times(value, 3)\n")],
+        times=pow,
     )
     assert function(2) == 8
 
@@ -94,11 +109,15 @@ def test_a_passage_must_be_there_once(passage: str) -> None:
 
 
 def test_every_replacement_fits_the_locked_calcos() -> None:
-    assert [(replacement.name, replacement.mismatch()) for replacement in ALL] == [(name, "") for name in NAMES]
+    assert [(replacement.name, replacement.mismatch()) for replacement in ALL] == [
+        (name, "") for name in NAMES
+    ]
 
 
 @pytest.mark.parametrize(("value", "expected"), [(2, 8), (20, 60)])
 def test_a_passage_stays_where_its_condition_is_false(value: int, expected: int) -> None:
     passage = ("    for _", "+= value\n")
-    function = rewritten(_triple, [(passage, "    result = _accelerated_times(value, 3)\n", "value < 10")], times=pow)
+    function = rewritten(
+        _triple, [(passage, "    result = _accelerated_times(value, 3)\n", "value < 10")], times=pow
+    )
     assert function(value) == expected

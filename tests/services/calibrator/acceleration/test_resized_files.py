@@ -24,10 +24,17 @@ def _make(path: Path) -> None:
     random = np.random.default_rng(5)
     image = np.zeros(SHAPE, dtype=">f4")
     image[100:140] = random.random((40, SHAPE[1]))
-    columns = [fits.Column("TIME", "E", array=random.random(500)), fits.Column("NAME", "8A", array=["abc"] * 500)]
+    columns = [
+        fits.Column("TIME", "E", array=random.random(500)),
+        fits.Column("NAME", "8A", array=["abc"] * 500),
+    ]
     flags = np.full(SHAPE, 128, dtype=">i2")
-    hdus = [fits.PrimaryHDU(), fits.ImageHDU(image, name="SCI"), fits.ImageHDU(flags, name="DQ"),
-            fits.BinTableHDU.from_columns(columns, name="EVENTS")]  # fmt: skip
+    hdus = [
+        fits.PrimaryHDU(),
+        fits.ImageHDU(image, name="SCI"),
+        fits.ImageHDU(flags, name="DQ"),
+        fits.BinTableHDU.from_columns(columns, name="EVENTS"),
+    ]
     fits.HDUList(hdus).writeto(path)
 
 

@@ -13,29 +13,48 @@ from tests.services.calibrator.acceleration.conftest import pair, same_bits
 
 STRIPES = ("NUVA", "NUVB", "NUVC")
 INFO = {
-    "detector": "NUV", "obsmode": "TIME-TAG", "obstype": "SPECTROSCOPIC", "opt_elem": "G185M", "cenwave": 1850,
-    "aperture": "PSA", "fpoffset": 1, "expstart": 57000.25, "doppmagv": 7.2, "doppzero": 57000.2, "orbitper": 5720.0,
-    "corrtag_input": False, "v_helio": -21.5,
-}  # fmt: skip
+    "detector": "NUV",
+    "obsmode": "TIME-TAG",
+    "obstype": "SPECTROSCOPIC",
+    "opt_elem": "G185M",
+    "cenwave": 1850,
+    "aperture": "PSA",
+    "fpoffset": 1,
+    "expstart": 57000.25,
+    "doppmagv": 7.2,
+    "doppzero": 57000.2,
+    "orbitper": 5720.0,
+    "corrtag_input": False,
+    "v_helio": -21.5,
+}
 COLUMNS = ("TIME", "XCORR", "YCORR", "XDOPP", "XFULL", "YFULL", "WAVELENGTH")
 
 
 @pytest.fixture(params=[True, False], ids=["dispersion by FPOFFSET", "step size"])
 def reffiles(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     """Dispersion relations of three stripes, and the step size of the grating."""
-    rows = [(stripe, aperture, number) for number, stripe in enumerate(STRIPES) for aperture in ("PSA", "WCA")]
+    rows = [
+        (stripe, aperture, number)
+        for number, stripe in enumerate(STRIPES)
+        for aperture in ("PSA", "WCA")
+    ]
     columns = [
         fits.Column("SEGMENT", "4A", array=[row[0] for row in rows]),
         fits.Column("OPT_ELEM", "8A", array=["G185M"] * 6),
         fits.Column("CENWAVE", "J", array=[1850] * 6),
         fits.Column("APERTURE", "4A", array=[row[1] for row in rows]),
         fits.Column("NELEM", "J", array=[3] * 6),
-        fits.Column("COEFF", "4D", array=[[1750.0 + 100 * row[2], 0.037, 1.3e-7, 0.0] for row in rows]),
+        fits.Column(
+            "COEFF", "4D", array=[[1750.0 + 100 * row[2], 0.037, 1.3e-7, 0.0] for row in rows]
+        ),
         fits.Column("DELTA", "D", array=[0.3 * len(row[1]) for row in rows]),
     ]
     if request.param:
         columns.append(fits.Column("FPOFFSET", "J", array=[1] * 6))
-    steps = [fits.Column("OPT_ELEM", "8A", array=["G185M"]), fits.Column("STEPSIZE", "D", array=[53.4])]
+    steps = [
+        fits.Column("OPT_ELEM", "8A", array=["G185M"]),
+        fits.Column("STEPSIZE", "D", array=[53.4]),
+    ]
     for name, table in (("disp.fits", columns), ("wcp.fits", steps)):
         fits.BinTableHDU.from_columns(table).writeto(tmp_path / name)
     return {
@@ -49,8 +68,12 @@ def reffiles(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
 def events(random: np.random.Generator, count: int) -> Any:
     """Events, with coordinates that no detector gives among them."""
     values = random.uniform(-20, 1050, (len(COLUMNS), count)).astype(np.float32)
-    values[1:6, ::50] = random.choice(np.array([np.nan, np.inf, -np.inf, -999.0], np.float32), values[1:6, ::50].shape)
-    columns = [fits.Column(name, "E", array=array) for name, array in zip(COLUMNS, values, strict=True)]
+    values[1:6, ::50] = random.choice(
+        np.array([np.nan, np.inf, -np.inf, -999.0], np.float32), values[1:6, ::50].shape
+    )
+    columns = [
+        fits.Column(name, "E", array=array) for name, array in zip(COLUMNS, values, strict=True)
+    ]
     return fits.BinTableHDU.from_columns(columns).data
 
 
@@ -58,9 +81,14 @@ def events(random: np.random.Generator, count: int) -> Any:
 def regions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three stripes and their wavecals, without the reference table that places them."""
     for name, first in (("nuvPsaRegions", 150.0), ("nuvWcaRegions", 500.0)):
-        bounds = {stripe: (first + 100 * number, first + 100 * number + 60) for number, stripe in enumerate(STRIPES)}
+        bounds = {
+            stripe: (first + 100 * number, first + 100 * number + 60)
+            for number, stripe in enumerate(STRIPES)
+        }
         monkeypatch.setattr(
-            timetag, name, lambda eta, _info, _table, bounds=bounds: timetag.flagsFromBoundaries(eta, bounds)
+            timetag,
+            name,
+            lambda eta, _info, _table, bounds=bounds: timetag.flagsFromBoundaries(eta, bounds),
         )
 
 
@@ -80,7 +108,11 @@ def test_doppler(random: np.random.Generator, count: int, reffiles: dict[str, st
 @pytest.mark.parametrize("helcorr", ["PERFORM", "OMIT"])
 @pytest.mark.usefixtures("regions")
 def test_wavelengths(
-    random: np.random.Generator, count: int, helcorr: str, reffiles: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    random: np.random.Generator,
+    count: int,
+    helcorr: str,
+    reffiles: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(timetag, "xfull", "xfull", raising=False)
     monkeypatch.setattr(timetag, "yfull", "yfull", raising=False)
@@ -103,7 +135,11 @@ def test_columns_of_other_types(column: str, form: str, reffiles: dict[str, str]
     ):
         table = events(np.random.default_rng(3), 40)
         columns = [
-            fits.Column(name, form if name == column else "E", array=np.nan_to_num(table[name], posinf=9, neginf=9))
+            fits.Column(
+                name,
+                form if name == column else "E",
+                array=np.nan_to_num(table[name], posinf=9, neginf=9),
+            )
             for name in COLUMNS
         ]
         table = fits.BinTableHDU.from_columns(columns).data

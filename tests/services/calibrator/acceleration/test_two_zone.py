@@ -25,7 +25,9 @@ def _zones(random: np.random.Generator, edges: tuple[float, float, float, float]
     }
     values |= {
         name: ("D", edge)
-        for name, edge in zip(("LOWER_OUTER", "LOWER_INNER", "UPPER_INNER", "UPPER_OUTER"), edges, strict=True)
+        for name, edge in zip(
+            ("LOWER_OUTER", "LOWER_INNER", "UPPER_INNER", "UPPER_OUTER"), edges, strict=True
+        )
     }
     columns = [fits.Column(name, form, array=[value]) for name, (form, value) in values.items()]
     return fits.BinTableHDU.from_columns(columns).data
@@ -34,13 +36,17 @@ def _zones(random: np.random.Generator, edges: tuple[float, float, float, float]
 def _profile(random: np.random.Generator) -> Any:
     row, column = np.mgrid[0:100, 0:COLUMNS]
     width = 1.5 + 3 * random.random() + column / 200
-    profile = np.exp(-0.5 * ((row - (CENTROID - ROW_0) - np.sin(column / 40)) / width) ** 2).astype(np.float32)
+    profile = np.exp(-0.5 * ((row - (CENTROID - ROW_0) - np.sin(column / 40)) / width) ** 2).astype(
+        np.float32
+    )
     profile[:, :7] = 0
     profile[:, 390:] = 0
     profile[:, 200] = 0
     columns = [
         fits.Column("ROW_0", "J", array=[ROW_0]),
-        fits.Column("PROFILE", f"{profile.size}E", dim=f"({COLUMNS},100)", array=profile[np.newaxis]),
+        fits.Column(
+            "PROFILE", f"{profile.size}E", dim=f"({COLUMNS},100)", array=profile[np.newaxis]
+        ),
     ]
     return fits.BinTableHDU.from_columns(columns).data
 
@@ -62,7 +68,9 @@ def _extract(
     random = np.random.default_rng(seed)
     c_data = random.poisson(counts, (ROWS, COLUMNS)).astype(_float(order)) / np.float32(97.3)
     e_data = (c_data * random.uniform(0.9, 1.1, c_data.shape)).astype(_float(order))
-    flags = random.choice([0, 0, 0, 0, 0, 8, 2, 32, 8192], c_data.shape, p=[0.197] * 5 + [0.005, 0.005, 0.003, 0.002])
+    flags = random.choice(
+        [0, 0, 0, 0, 0, 8, 2, 32, 8192], c_data.shape, p=[0.197] * 5 + [0.005, 0.005, 0.003, 0.002]
+    )
     if seed == 3:
         e_data[60:70, 100] = np.nan
         flags[60:100, 120:130] = 128
@@ -93,7 +101,9 @@ def _extract(
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("counts", [0.0, 0.3, 40.0])
-@pytest.mark.parametrize("edges", [(0.005, 0.1, 0.9, 0.995), (0.0, 0.0, 1.0, 1.0), (0.2, 0.2, 0.8, 0.8)])
+@pytest.mark.parametrize(
+    "edges", [(0.005, 0.1, 0.9, 0.995), (0.0, 0.0, 1.0, 1.0), (0.2, 0.2, 0.8, 0.8)]
+)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_extraction(seed: int, counts: float, edges: tuple[float, float, float, float]) -> None:
     original, stand_in = pair(REPLACEMENT, "extractSegmentTwozone")
@@ -104,8 +114,12 @@ def test_extraction(seed: int, counts: float, edges: tuple[float, float, float, 
         assert repr(found[1]) == repr(expected[1])
 
 
-@pytest.mark.parametrize("fractions", [(0.005, 0.1, 0.9, 0.995), (0.0, 0.1, 0.9, 1.0), (0.5, 0.5, 0.5, 0.5)])
-def test_percentiles(random: np.random.Generator, fractions: tuple[float, float, float, float]) -> None:
+@pytest.mark.parametrize(
+    "fractions", [(0.005, 0.1, 0.9, 0.995), (0.0, 0.1, 0.9, 1.0), (0.5, 0.5, 0.5, 0.5)]
+)
+def test_percentiles(
+    random: np.random.Generator, fractions: tuple[float, float, float, float]
+) -> None:
     original, stand_in = pair(REPLACEMENT, "getPercentileVectors")
     profile = random.random((31, 200)) ** 4
     profile[:, random.random(200) < 0.2] = 0.0
@@ -132,7 +146,9 @@ def test_normalized_profile(random: np.random.Generator, dtype: str) -> None:
     assert same_bits(stand_in(profile, zones, 30.4), original(profile, zones, 30.4))
 
 
-@pytest.mark.parametrize(("sdqflags", "sdqouter"), [(8346, 65_535), (32_768, 8), (8346, -40_000), (8346.0, 8)])
+@pytest.mark.parametrize(
+    ("sdqflags", "sdqouter"), [(8346, 65_535), (32_768, 8), (8346, -40_000), (8346.0, 8)]
+)
 @pytest.mark.parametrize("edges", [(0.0, 0.0, 1.0, 1.0), (0.005, 0.1, 0.9, 0.995)])
 def test_flags_that_do_not_fit_into_the_image_are_an_error_as_before(
     sdqflags: int, sdqouter: int, edges: tuple[float, float, float, float]
@@ -150,5 +166,7 @@ def test_flags_that_do_not_fit_into_the_image_are_an_error_as_before(
 def test_images_of_other_types(order: str) -> None:
     original, stand_in = pair(REPLACEMENT, "extractSegmentTwozone")
     edges = (0.005, 0.1, 0.9, 0.995)
-    expected, found = (_extract(function, 1, 40.0, edges, "PERFORM", order) for function in (original, stand_in))
+    expected, found = (
+        _extract(function, 1, 40.0, edges, "PERFORM", order) for function in (original, stand_in)
+    )
     assert same_bits(found[0], expected[0])

@@ -36,7 +36,14 @@ def whole() -> Iterator[None]:
 
 @pytest.mark.parametrize(
     ("keep", "expected"),
-    [("*", True), (KEPT, False), ("x1d*, flt*", True), ("counts_b", True), ("fltsum", True), ("x1dsum", False)],
+    [
+        ("*", True),
+        (KEPT, False),
+        ("x1d*, flt*", True),
+        ("counts_b", True),
+        ("fltsum", True),
+        ("x1dsum", False),
+    ],
 )
 def test_policy(keep: str, expected: bool) -> None:
     assert keeps_images(keep) is expected
@@ -45,7 +52,11 @@ def test_policy(keep: str, expected: bool) -> None:
 def _write(folder: Path, exptype: str) -> tuple[Path, Path]:
     """Write both images of twelve events with the stand-in."""
     primary, events, error, flags = fits.Header(), fits.Header(), fits.Header(), fits.Header()
-    primary["FILENAME"], primary["EXPTYPE"], primary["OBSTYPE"] = "a_corrtag_a.fits", exptype, "SPECTROSCOPIC"
+    primary["FILENAME"], primary["EXPTYPE"], primary["OBSTYPE"] = (
+        "a_corrtag_a.fits",
+        exptype,
+        "SPECTROSCOPIC",
+    )
     primary["DETECTOR"], primary["SEGMENT"], primary["APERTURE"] = "FUV", "FUVA", "PSA"
     events["EXTNAME"], events["EXPTIMEA"] = "EVENTS", 100.0
     error["EXTNAME"], flags["EXTNAME"] = "ERR", "DQ"
@@ -53,9 +64,19 @@ def _write(folder: Path, exptype: str) -> tuple[Path, Path]:
     counts, flat = folder / "a_counts_a.fits", folder / "a_flt_a.fits"
     headers = [primary, events, error, flags]
     pair(images.REPLACEMENT, "writeImages")[1](
-        place, place, np.ones_like(place), quality, primary, headers, np.zeros(SHAPE, dtype=np.int16), SHAPE, 0, 100.0,
-        str(counts), str(flat),
-    )  # fmt: skip
+        place,
+        place,
+        np.ones_like(place),
+        quality,
+        primary,
+        headers,
+        np.zeros(SHAPE, dtype=np.int16),
+        SHAPE,
+        0,
+        100.0,
+        str(counts),
+        str(flat),
+    )
     return counts, flat
 
 
@@ -68,7 +89,9 @@ def _write(folder: Path, exptype: str) -> tuple[Path, Path]:
         (False, "DARK", []),
     ],
 )
-def test_pixels_are_those_that_are_kept_or_read(tmp_path: Path, kept: bool, exptype: str, filled: list[str]) -> None:
+def test_pixels_are_those_that_are_kept_or_read(
+    tmp_path: Path, kept: bool, exptype: str, filled: list[str]
+) -> None:
     keep_images(kept)
     found = []
     for path in _write(tmp_path, exptype):
@@ -80,11 +103,21 @@ def test_pixels_are_those_that_are_kept_or_read(tmp_path: Path, kept: bool, expt
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_a_table_of_coordinates_without_the_mode_is_an_error_as_before(tmp_path: Path, kept: bool) -> None:
+def test_a_table_of_coordinates_without_the_mode_is_an_error_as_before(
+    tmp_path: Path, kept: bool
+) -> None:
     keep_images(kept)
-    fits.BinTableHDU.from_columns([fits.Column("OPT_ELEM", "6A", array=["G999X"])]).writeto(tmp_path / "spwcs.fits")
+    fits.BinTableHDU.from_columns([fits.Column("OPT_ELEM", "6A", array=["G999X"])]).writeto(
+        tmp_path / "spwcs.fits"
+    )
     fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(name="SCI")]).writeto(tmp_path / "a_flt_a.fits")
-    info = {"detector": "FUV", "aperture": "PSA", "segment": "FUVA", "opt_elem": "G130M", "cenwave": 1291}
+    info = {
+        "detector": "FUV",
+        "aperture": "PSA",
+        "segment": "FUVA",
+        "opt_elem": "G130M",
+        "cenwave": 1291,
+    }
     info |= {"ra_aper": 0.0, "dec_aper": 0.0, "pa_aper": 0.0, "x_offset": 0}
     names = [str(tmp_path / name) for name in ("a_flt_a.fits", "spwcs.fits", "xtract.fits")]
     coordinates = spwcs.SpWcsImage(names[0], info, "PERFORM", *names[1:])
@@ -104,10 +137,21 @@ def test_flags_are_looked_for_where_there_are_pixels(exptype: str) -> None:
     assert looked == ([] if exptype == "DARK" else [exptype])
 
 
-def _products(raw: dict[str, Path], references: ReferenceFolder, label: str, folder: Path, keep: str) -> dict[str, str]:
+def _products(
+    raw: dict[str, Path], references: ReferenceFolder, label: str, folder: Path, keep: str
+) -> dict[str, str]:
     """Calibrate and return the checksums of what is kept."""
     request = CalibrationRequest(
-        label, raw, folder / "products", references, folder / "scratch", frozenset(), 1, 8192, 300.0, keep
+        label,
+        raw,
+        folder / "products",
+        references,
+        folder / "scratch",
+        frozenset(),
+        1,
+        8192,
+        300.0,
+        keep,
     )
     return {product.name: product.sha256 for product in asyncio.run(calibrate(request)).products}
 
@@ -129,8 +173,9 @@ def test_what_is_kept_is_the_same(tmp_path: Path, name: str) -> None:
     case = CASES[name]
     flashes = (Flash(0.0, 12.0), Flash(SECONDS - 15.0, SECONDS - 3.0))
     members = tuple(
-        replace(plan, exptime=SECONDS, flashes=flashes if plan.flashes else ()) for plan in case.members
-    )  # fmt: skip
+        replace(plan, exptime=SECONDS, flashes=flashes if plan.flashes else ())
+        for plan in case.members
+    )
     visit = simulated(replace(case, members=members), tmp_path)
     everything = _products(*visit, tmp_path / "everything", "*")
     kept = _products(*visit, tmp_path / "kept", KEPT)

@@ -35,9 +35,27 @@ _HALVES = {_BOXCAR: "FUVB", _SPLIT: "FUVA", _BOA: "FUVA", _FUV_ACCUM: "FUVA"}
 """Segment that is left of both, since CalCOS takes as long for each."""
 
 TURNS = (
-    _PAIR, _LONE_SEGMENT, _NUV_ACCUM, _PAIR, _SPLIT, _IMAGE, _NUV_ACCUM, _PAIR, _BOTH_SEGMENTS, _NUV_ACCUM,
-    _PAIR, _LONE_SEGMENT, _BOA, _NUV_ACCUM, _IMAGE, _FUV_ACCUM, _PAIR, _NUV_ACCUM, _BOXCAR, REAL,
-)  # fmt: skip
+    _PAIR,
+    _LONE_SEGMENT,
+    _NUV_ACCUM,
+    _PAIR,
+    _SPLIT,
+    _IMAGE,
+    _NUV_ACCUM,
+    _PAIR,
+    _BOTH_SEGMENTS,
+    _NUV_ACCUM,
+    _PAIR,
+    _LONE_SEGMENT,
+    _BOA,
+    _NUV_ACCUM,
+    _IMAGE,
+    _FUV_ACCUM,
+    _PAIR,
+    _NUV_ACCUM,
+    _BOXCAR,
+    REAL,
+)
 """Visits in turn: those that take CalCOS a second or two come more often."""
 
 
@@ -89,7 +107,9 @@ class Bench:
     @cached_property
     def corrtags(self) -> dict[str, Path]:
         """Calibrated events of the default run."""
-        _, products = recalibrate({}, self.raw, self.references, self.label, self.folder / "default")
+        _, products = recalibrate(
+            {}, self.raw, self.references, self.label, self.folder / "default"
+        )
         return {path.name.removesuffix(".gz"): path for path in products.glob("*_corrtag*.fits.gz")}
 
 
@@ -101,7 +121,9 @@ def _case(name: str) -> Case:
         case = replace(CASES[name], members=(replace(first, association="", member_type=""),))
     else:
         case = CASES[name]
-    return replace(case, members=tuple(_short(plan, _HALVES.get(name, plan.segment)) for plan in case.members))
+    return replace(
+        case, members=tuple(_short(plan, _HALVES.get(name, plan.segment)) for plan in case.members)
+    )
 
 
 def _short(plan: ExposurePlan, segment: str) -> ExposurePlan:

@@ -7,10 +7,17 @@ import pytest
 from astropy.io import fits
 
 TWOZONE = {
-    "XTRCTALG": "TWOZONE", "X1DCORR": "PERFORM", "TRCECORR": "PERFORM", "ALGNCORR": "PERFORM", "BACKCORR": "PERFORM",
-    "TWOZXTAB": "lref$two_2zx.fits", "XTRACTAB": "lref$box_1dx.fits", "GSAGTAB": "lref$sag_gsag.fits", "RANDSEED": 5,
+    "XTRCTALG": "TWOZONE",
+    "X1DCORR": "PERFORM",
+    "TRCECORR": "PERFORM",
+    "ALGNCORR": "PERFORM",
+    "BACKCORR": "PERFORM",
+    "TWOZXTAB": "lref$two_2zx.fits",
+    "XTRACTAB": "lref$box_1dx.fits",
+    "GSAGTAB": "lref$sag_gsag.fits",
+    "RANDSEED": 5,
     "DQICORR": "PERFORM",
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -33,11 +40,19 @@ def lref(tmp_path: Path) -> Path:
 
     numbers = {"B_SPEC": 460.0, "B_BKG1": 420.0, "B_BKG2": 500.0}
     zones = {"LOWER_OUTER": 0.005, "LOWER_INNER": 0.1, "UPPER_INNER": 0.9, "UPPER_OUTER": 0.995}
-    two = [fits.Column(name, "1D", array=[value] * 2) for name, value in {**numbers, **zones}.items()]
-    two += [fits.Column(name, "1J", array=[value] * 2) for name, value in {"HEIGHT": 51, "BHEIGHT": 21}.items()]
+    two = [
+        fits.Column(name, "1D", array=[value] * 2) for name, value in {**numbers, **zones}.items()
+    ]
+    two += [
+        fits.Column(name, "1J", array=[value] * 2)
+        for name, value in {"HEIGHT": 51, "BHEIGHT": 21}.items()
+    ]
     write("two_2zx.fits", [*rows("BOA", "PSA"), *two])
     box = [fits.Column(name, "1D", array=[value, 560.0]) for name, value in numbers.items()]
-    box += [fits.Column("SLOPE", "1D", array=[0.0, 0.0]), fits.Column("HEIGHT", "1J", array=[35, 31])]
+    box += [
+        fits.Column("SLOPE", "1D", array=[0.0, 0.0]),
+        fits.Column("HEIGHT", "1J", array=[35, 31]),
+    ]
     write("box_1dx.fits", [*rows("PSA", "WCA"), *box, fits.Column("BHEIGHT", "1J", array=[21, 21])])
     area = {"LX": 1000, "LY": 540, "DX": 5, "DY": 10, "DQ": 8192}
     sag = [fits.Column(name, "1J", array=[value, value]) for name, value in area.items()]

@@ -14,7 +14,10 @@ _ALIGNING = ("TRCECORR", "ALGNCORR")
 
 
 def _some(chance: random.Random, part: dict[str, Any], most: int) -> dict[str, Any]:
-    return {name: part[name] for name in chance.sample(sorted(part), min(len(part), chance.randint(0, most)))}
+    return {
+        name: part[name]
+        for name in chance.sample(sorted(part), min(len(part), chance.randint(0, most)))
+    }
 
 
 def _edits(chance: random.Random, mode: Mode) -> dict[str, Any]:
@@ -31,10 +34,14 @@ def _edits(chance: random.Random, mode: Mode) -> dict[str, Any]:
     named: dict[str, str] = {}
     if chance.random() < 0.3:
         choices = ["N/A", "nosuch_file.fits", *CONTEXTS]
-        named = {name: chance.choice([*5 * [file], *choices]) for name, file in mode.references.items()}
+        named = {
+            name: chance.choice([*5 * [file], *choices]) for name, file in mode.references.items()
+        }
         named["FLATFILE"] = chance.choice([mode.references["FLATFILE"], *mode.references.values()])
         named = _some(chance, named, 2)
-    switches = {name: chance.choice(["PERFORM", "OMIT", "OMIT"]) for name in SWITCHES if name != "STATFLAG"}
+    switches = {
+        name: chance.choice(["PERFORM", "OMIT", "OMIT"]) for name in SWITCHES if name != "STATFLAG"
+    }
     switches = _some(chance, switches, 3)
     if chance.random() < 0.8:  # who knows the handbook writes what goes together
         twozone = keywords.get("XTRCTALG", mode.algorithm) == "TWOZONE"
@@ -49,8 +56,16 @@ def _extraction(chance: random.Random, mode: Mode, algorithm: str) -> dict[str, 
     zones = [chance.choice([0.0, 1.0, chance.uniform(0, 1)]) for _ in _ZONES]
     zones = zones if chance.random() < 0.1 else sorted(zones)
     twozone = {"HEIGHT": chance.randint(5, 80), **dict(zip(_ZONES, zones, strict=True))}
-    boxcar = {"HEIGHT": chance.randrange(1, 80, 2), "B_BKG1": chance.uniform(0, 1023), "SLOPE": chance.gauss(0, 1e-4)}
-    background = {"B_BKG2": chance.uniform(0, 1100), "BHEIGHT": chance.randint(1, 60), "BWIDTH": chance.randint(1, 200)}
+    boxcar = {
+        "HEIGHT": chance.randrange(1, 80, 2),
+        "B_BKG1": chance.uniform(0, 1023),
+        "SLOPE": chance.gauss(0, 1e-4),
+    }
+    background = {
+        "B_BKG2": chance.uniform(0, 1100),
+        "BHEIGHT": chance.randint(1, 60),
+        "BWIDTH": chance.randint(1, 200),
+    }
     if algorithm == "BOXCAR":
         boxcar |= {"B_SPEC": chance.uniform(0, 1023)}
     kind, numbers = ("twozone", twozone) if algorithm == "TWOZONE" else ("boxcar", boxcar)
@@ -96,7 +111,10 @@ def _sub_exposures(chance: random.Random, mode: Mode) -> dict[str, Any]:
     split = chance.choice([20.0, 45.0, 80.0])
     found: list[dict[str, Any]] = [
         {"every": chance.uniform(0.25, 1.5) * mode.seconds},
-        {"every": chance.choice([0.1, 0.5 * mode.seconds]), "start": chance.uniform(0, mode.seconds)},
+        {
+            "every": chance.choice([0.1, 0.5 * mode.seconds]),
+            "start": chance.uniform(0, mode.seconds),
+        },
         {"times": edges},
         {"intervals": [edges]},
         {"pulse_heights": [[4, 11], [12, 20]]},

@@ -16,10 +16,22 @@ from simulator.references.catalogue import Catalogue
 from simulator.verify.cases import CASES, Case
 from simulator.verify.running import simulate_case
 
-__all__ = ["BARE_ENVIRONMENT", "calibrate_as_is", "differ", "recalibrate", "simulated", "small_visit"]
+__all__ = [
+    "BARE_ENVIRONMENT",
+    "calibrate_as_is",
+    "differ",
+    "recalibrate",
+    "simulated",
+    "small_visit",
+]
 
-BARE_ENVIRONMENT = {name: value for name, value in os.environ.items() if name.startswith("OPENBLAS_")}
-"""Environment of somebody who has nothing of COSMO; numbers are the same with the same kernels of OpenBLAS alone."""
+BARE_ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if name.startswith("OPENBLAS_")
+}
+"""Environment of somebody who has nothing of COSMO.
+
+Numbers are the same with the same kernels of OpenBLAS alone.
+"""
 
 _SECONDS = 60.0
 """Exposure time of small visits."""
@@ -33,7 +45,10 @@ def recalibrate(
     folder: Path,
     failed: Callable[[CalibrationResult], None] | None = None,
 ) -> tuple[CalibrationResult, Path]:
-    """Run a recipe; returns its record and the folder of its products; `failed` is told the record of a failed run."""
+    """Run a recipe.
+
+    Returns its record and the folder of its products; `failed` is told the record of a failed run.
+    """
     return _run(raw, references, label, folder, parse_recipe(document), failed)
 
 
@@ -53,9 +68,19 @@ def _run(
     failed: Callable[[CalibrationResult], None] | None,
 ) -> tuple[CalibrationResult, Path]:
     request = CalibrationRequest(
-        label, raw, folder / "products", references, folder / "scratch", frozenset(), 1, 8192, 600.0, "*",
-        processes=2, recipe=recipe,
-    )  # fmt: skip
+        label,
+        raw,
+        folder / "products",
+        references,
+        folder / "scratch",
+        frozenset(),
+        1,
+        8192,
+        600.0,
+        "*",
+        processes=2,
+        recipe=recipe,
+    )
     return asyncio.run(calibrate(request, failed)), folder / "products"
 
 

@@ -1,4 +1,6 @@
-"""What the changes of a recipe are called, in the one place from which API, pages and commands have it."""
+"""What the changes of a recipe are called, in the one place from which API, pages and commands have
+it.
+"""
 
 import json
 from pathlib import Path
@@ -45,15 +47,24 @@ def test_every_kind_has_words_of_its_own() -> None:
         "derived from x_1dx.fits",
         "sub-exposure of lrnd01a1q, 0 to 200 s; pulse heights 2 to 11",
         "sub-exposure of lrnd01a1q, 0 to 200 s; pulse heights 12 to 23",
-        "sub-exposure of lrnd01a1q, 0 to 200 s; Sun -90° to -20° above the limb; target 20° to 90° above the limb",
+        "sub-exposure of lrnd01a1q, 0 to 200 s; Sun -90° to -20° above the limb; target 20° to 90° "
+        "above the limb",
     ]
     assert json.loads(json.dumps(described))[1]["change"] == "HeaderEdit"
 
 
-def test_a_derived_table_says_in_itself_what_it_has_of_its_own(make_exposure: MakeExposure, tmp_path: Path) -> None:
+def test_a_derived_table_says_in_itself_what_it_has_of_its_own(
+    make_exposure: MakeExposure, tmp_path: Path
+) -> None:
     exposure = make_exposure(XTRCTALG="BOXCAR", X1DCORR="PERFORM", XTRACTAB="lref$box_1dx.fits")
-    mode = {"SEGMENT": "FUVA", **{name: exposure.header[name] for name in ("OPT_ELEM", "CENWAVE", "APERTURE")}}
-    columns = [fits.Column(name, "J" if name == "CENWAVE" else "8A", array=[value]) for name, value in mode.items()]
+    mode = {
+        "SEGMENT": "FUVA",
+        **{name: exposure.header[name] for name in ("OPT_ELEM", "CENWAVE", "APERTURE")},
+    }
+    columns = [
+        fits.Column(name, "J" if name == "CENWAVE" else "8A", array=[value])
+        for name, value in mode.items()
+    ]
     columns += [fits.Column("HEIGHT", "J", array=[57]), fits.Column("B_SPEC", "D", array=[490.5])]
     fits.BinTableHDU.from_columns(columns).writeto(tmp_path / "box_1dx.fits")
     events = fits.BinTableHDU.from_columns([fits.Column("TIME", "E", array=np.zeros(1))])

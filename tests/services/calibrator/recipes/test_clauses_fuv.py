@@ -1,4 +1,5 @@
-"""What the switches that only the FUV has leave out, one step after the other, through the real CalCOS.
+"""What the switches that only the FUV has leave out, one step after the other, through the real
+CalCOS.
 
 The raw events and the random numbers are the same in all runs, so events are compared one by one.
 """
@@ -29,7 +30,14 @@ OUT_OF_LIMITS = 512
 DEAD, HOLE = 16, 8192
 NAME = f"{FIRST}_corrtag_a"
 MODE = setting("G140L", 1105, "FUVA")
-ZONES = {"LOWER_INNER": 0.3, "UPPER_INNER": 0.7, "B_SPEC": 465.0, "B_BKG2": 496.0, "BWIDTH": 1, "BHEIGHT": 25}
+ZONES = {
+    "LOWER_INNER": 0.3,
+    "UPPER_INNER": 0.7,
+    "B_SPEC": 465.0,
+    "B_BKG2": 496.0,
+    "BWIDTH": 1,
+    "BHEIGHT": 25,
+}
 INNER, OUTER = 459.5, 465.0
 """Rows in the inner and the outer zone."""
 SPOTS = ((5000, OUTER, DEAD), (8000, OUTER, HOLE), (12000, INNER, HOLE))
@@ -55,13 +63,18 @@ def default(visit: Visit, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def raw(visit: Visit, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run that makes hardly any step."""
-    steps = "TEMPCORR RANDCORR GEOCORR DGEOCORR IGEOCORR XWLKCORR YWLKCORR DOPPCORR WAVECORR TRCECORR ALGNCORR PHACORR"
+    steps = (
+        "TEMPCORR RANDCORR GEOCORR DGEOCORR IGEOCORR XWLKCORR YWLKCORR DOPPCORR WAVECORR "
+        "TRCECORR ALGNCORR PHACORR"
+    )
     return visit.run(omit(*steps.split()), tmp_path_factory.mktemp("raw"))
 
 
 @pytest.fixture(scope="module")
 def thermal(visit: Visit, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run that corrects positions by the stims and no further, and straightens the spectrum without aligning it."""
+    """Run that corrects positions by the stims and no further, and straightens the spectrum without
+    aligning it.
+    """
     steps = "RANDCORR GEOCORR DGEOCORR XWLKCORR YWLKCORR ALGNCORR"
     return visit.run(omit(*steps.split()), tmp_path_factory.mktemp("thermal"))
 
@@ -76,7 +89,9 @@ def coarse(visit: Visit, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def unwalked(visit: Visit, default: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run in which the walk along Y stays, with the seed of the default run named."""
-    recipe = omit("YWLKCORR", "TRCECORR", "ALGNCORR") | {"keywords": {"RANDSEED": header(default, NAME, 0)["RANDSEED"]}}
+    recipe = omit("YWLKCORR", "TRCECORR", "ALGNCORR") | {
+        "keywords": {"RANDSEED": header(default, NAME, 0)["RANDSEED"]}
+    }
     return visit.run(recipe, tmp_path_factory.mktemp("unwalked"))
 
 
@@ -114,11 +129,16 @@ def test_with_tempcorr_alone_positions_are_the_thermal_ones(thermal: Path) -> No
         expected = np.array([card[f"STIMA0{corner}"] for corner in (left, right)])
         assert np.abs(found - expected).max() > 5
         slope = (expected[1] - expected[0]) / (found[1] - found[0])
-        assert np.allclose(table[f"{axis}CORR"], expected[0] + (table[f"RAW{axis}"] - found[0]) * slope, atol=3e-3)
+        assert np.allclose(
+            table[f"{axis}CORR"], expected[0] + (table[f"RAW{axis}"] - found[0]) * slope, atol=3e-3
+        )
 
 
 def test_geocorr_takes_the_distortion_away(default: Path, thermal: Path) -> None:
-    (x, y), (height, *after) = columns(thermal, "XCORR", "YCORR"), columns(default, "PHA", "XCORR", "YCORR")
+    (x, y), (height, *after) = (
+        columns(thermal, "XCORR", "YCORR"),
+        columns(default, "PHA", "XCORR", "YCORR"),
+    )
     wide, fine = fuv.distortion("FUVA", x, y), fuv.delta_distortion("FUVA", x, y)
     walk = fuv.walk_x("FUVA", height, x), fuv.walk_y("FUVA", height, y)
     assert np.abs(wide[0]).max() > 5
@@ -135,12 +155,18 @@ def test_randcorr_spreads_events_over_their_pixels(default: Path, thermal: Path)
     assert len(np.unique(x)) < len(np.unique(now)) / 2
 
 
-def test_without_xwlkcorr_and_dgeocorr_their_displacements_stay(default: Path, coarse: Path) -> None:
-    (x, y), (height, *after) = columns(default, "XCORR", "YCORR"), columns(coarse, "PHA", "XCORR", "YCORR")
+def test_without_xwlkcorr_and_dgeocorr_their_displacements_stay(
+    default: Path, coarse: Path
+) -> None:
+    (x, y), (height, *after) = (
+        columns(default, "XCORR", "YCORR"),
+        columns(coarse, "PHA", "XCORR", "YCORR"),
+    )
     fine = fuv.delta_distortion("FUVA", x, y)
     walk = fuv.walk_x("FUVA", height, x)
     assert min(np.std(fine[0]), np.std(walk)) > 0.1
-    # IGEOCORR interpolates in GEOFILE's bins of 16 by 8; without it the distortion is that of a bin's corner.
+    # IGEOCORR interpolates in GEOFILE's bins of 16 by 8; without it the distortion is that of a
+    # bin's corner.
     assert np.abs(after[0] - x - fine[0] - walk).max() < 0.12
     assert np.abs(after[1] - y - fine[1]).max() < 0.05
     assert np.std(after[0] - x - fine[0] - walk) > 0.01
@@ -151,12 +177,19 @@ def test_without_hvdscorr_and_flatcorr_events_have_one_weight(default: Path, coa
     (after,) = columns(coarse, "EPSILON")
     assert np.allclose(after, 1.0 / header(coarse, NAME)["LIVETM_A"], rtol=1e-6)
     flat = fuv.flat_field("FUVA", np.rint(x).astype(int), np.rint(y).astype(int))
-    assert np.median(before * flat / after) == pytest.approx(1.0 / fuv.hv_sensitivity(167), abs=2e-4)
+    assert np.median(before * flat / after) == pytest.approx(
+        1.0 / fuv.hv_sensitivity(167), abs=2e-4
+    )
     assert abs(1.0 - fuv.hv_sensitivity(167)) > 5e-3
 
 
-def test_without_ywlkcorr_the_walk_stays_and_a_seed_is_a_seed(default: Path, unwalked: Path) -> None:
-    (x, y), (height, same, after) = columns(default, "XCORR", "YCORR"), columns(unwalked, "PHA", "XCORR", "YCORR")
+def test_without_ywlkcorr_the_walk_stays_and_a_seed_is_a_seed(
+    default: Path, unwalked: Path
+) -> None:
+    (x, y), (height, same, after) = (
+        columns(default, "XCORR", "YCORR"),
+        columns(unwalked, "PHA", "XCORR", "YCORR"),
+    )
     assert np.array_equal(same, x)
     walk = fuv.walk_y("FUVA", height, y)
     assert np.std(walk) > 0.1
@@ -164,18 +197,29 @@ def test_without_ywlkcorr_the_walk_stays_and_a_seed_is_a_seed(default: Path, unw
 
 
 def straightened(products: Path, mode: Setting, row: float) -> NDArray[np.float64]:
-    """How far events near the row of the spectrum were moved down, without the spectrum's own bend."""
+    """How far events near the row of the spectrum were moved down, without the spectrum's own
+    bend.
+    """
     table = events(products, f"{FIRST}_corrtag_{mode.channel[-1].lower()}")
     x, y, full = (np.asarray(table[name], float) for name in ("XCORR", "YCORR", "YFULL"))
-    return np.asarray((y - full - mode.trace(np.floor(x)))[(np.abs(y - row) < 10) & (x > 1500) & (x < 14500)])
+    return np.asarray(
+        (y - full - mode.trace(np.floor(x)))[(np.abs(y - row) < 10) & (x > 1500) & (x < 14500)]
+    )
 
 
-def test_trcecorr_straightens_and_algncorr_aligns(default: Path, thermal: Path, unwalked: Path) -> None:
-    # Without both, only the displacement that the lamp tells is taken away; without the second, the bend as well.
+def test_trcecorr_straightens_and_algncorr_aligns(
+    default: Path, thermal: Path, unwalked: Path
+) -> None:
+    # Without both, only the displacement that the lamp tells is taken away; without the second, the
+    # bend as well.
     y, full = columns(unwalked, "YCORR", "YFULL")
     offset = header(default, f"{FIRST}_x1d")["SP_OFF_A"]
     aligned, bent = straightened(default, MODE, 460), straightened(thermal, MODE, 460)
-    for folder, moved, by in ((unwalked, y - full, 0.0), (thermal, bent, 0.0), (default, aligned, offset)):
+    for folder, moved, by in (
+        (unwalked, y - full, 0.0),
+        (thermal, bent, 0.0),
+        (default, aligned, offset),
+    ):
         assert np.median(moved) == pytest.approx(header(folder, NAME)["SHIFT2A"] + by, abs=0.02)
         assert np.std(moved) < 0.05
     assert np.std(MODE.trace(np.linspace(2000, 15000, 100))) > 0.3
@@ -183,7 +227,9 @@ def test_trcecorr_straightens_and_algncorr_aligns(default: Path, thermal: Path, 
 
 @pytest.fixture(scope="module")
 def edited(visit: Visit, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run with another seed, other zones and backgrounds, and spots in the inner and the outer zone."""
+    """Run with another seed, other zones and backgrounds, and spots in the inner and the outer
+    zone.
+    """
     folder = visit.raw[f"{FIRST}_rawtag_a.fits"].parents[1] / "references"
     plan = visit.case.members[0]
     spots = Catalogue().make(Catalogue().select(plan)["BPIXTAB"])
@@ -192,7 +238,9 @@ def edited(visit: Visit, tmp_path_factory: pytest.TempPathFactory) -> Path:
         middle = round(row + 0.8 + float(MODE.trace(np.array([float(column)]))[0]))
         rows.append(("FUVA", column - 20, middle - 1, 40, 3, flag))
     names = ("SEGMENT", "LX", "LY", "DX", "DY", "DQ")
-    table = writing.table(list(zip(names, ("4A", *["1J"] * 5), [""] * 6, strict=True)), rows, widen=0.25)
+    table = writing.table(
+        list(zip(names, ("4A", *["1J"] * 5), [""] * 6, strict=True)), rows, widen=0.25
+    )
     writing.write(fits.HDUList([spots[0], table]), folder / "spots_bpix.fits")
     recipe = {
         "members": {"only": FIRST},
@@ -205,7 +253,9 @@ def edited(visit: Visit, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_another_seed_gives_other_places_in_the_same_pixels(default: Path, edited: Path) -> None:
-    (x, y, *raw), (u, v, *same) = (columns(folder, "XCORR", "YCORR", "RAWX", "RAWY") for folder in (default, edited))
+    (x, y, *raw), (u, v, *same) = (
+        columns(folder, "XCORR", "YCORR", "RAWX", "RAWY") for folder in (default, edited)
+    )
     assert np.array_equal(raw, same)
     for one, other in ((x, u), (y, v)):
         # The difference of two even distributions over a pixel.
@@ -219,7 +269,10 @@ def test_inner_zone_boundaries_change_the_inner_zone_alone(default: Path, edited
     for column in ("Y_LOWER_OUTER", "Y_UPPER_OUTER"):
         assert np.array_equal(before[column][middle], after[column][middle])
     x = np.arange(2000.0, 14000.0)
-    (low, high), width = (norm.ppf(ZONES[name]) for name in ("LOWER_INNER", "UPPER_INNER")), MODE.profile_sigma(x)
+    (low, high), width = (
+        (norm.ppf(ZONES[name]) for name in ("LOWER_INNER", "UPPER_INNER")),
+        MODE.profile_sigma(x),
+    )
     for column, edge in (("Y_LOWER_INNER", low), ("Y_UPPER_INNER", high)):
         # To whole rows, and the profile has a faint wing that is wider.
         assert np.abs(after[column][middle] - (459.5 + edge * width)).max() < 1.5
@@ -236,10 +289,16 @@ def test_sdqouter_says_what_counts_in_the_outer_zone(default: Path, edited: Path
 
 
 def test_background_regions_of_two_zones_are_where_they_are_set(edited: Path) -> None:
-    card, row, table = header(edited, f"{FIRST}_x1d"), spectra(edited, f"{FIRST}_x1d")["FUVA"], events(edited, NAME)
+    card, row, table = (
+        header(edited, f"{FIRST}_x1d"),
+        spectra(edited, f"{FIRST}_x1d")["FUVA"],
+        events(edited, NAME),
+    )
     first = header(edited, f"{FIRST}_x1d")["SP_LOC_A"] + 408 - ZONES["B_SPEC"]
     second = card["SP_LOC_A"] + ZONES["B_BKG2"] - ZONES["B_SPEC"]
-    assert [card[f"B_BKG{number}_A"] for number in (1, 2)] == [pytest.approx(y, abs=1.0) for y in (first, second)]
+    assert [card[f"B_BKG{number}_A"] for number in (1, 2)] == [
+        pytest.approx(y, abs=1.0) for y in (first, second)
+    ]
     assert card["SP_NOM_A"] == ZONES["B_SPEC"]
     x, y = (np.rint(np.asarray(table[name], float)) for name in ("XFULL", "YFULL"))
     half = ZONES["BHEIGHT"] // 2
@@ -256,9 +315,16 @@ def test_text_files_hold_the_stims_and_the_live_time(visit: Visit, edited: Path)
     card, found = header(edited, NAME), []
     for kind in ("stim", "livetime"):
         text = gzip.decompress((edited / f"{visit.label}_{kind}.txt.gz").read_bytes()).decode()
-        found.append([float(word) for word in next(line for line in text.splitlines() if line[:1].isdigit()).split()])
+        found.append(
+            [
+                float(word)
+                for word in next(line for line in text.splitlines() if line[:1].isdigit()).split()
+            ]
+        )
     (_, _, *stims), (_, _, rate, live) = found
-    assert stims == pytest.approx([card[f"STIMA_{corner}"] for corner in ("LX", "LY", "RX", "RY")], abs=0.06)
+    assert stims == pytest.approx(
+        [card[f"STIMA_{corner}"] for corner in ("LX", "LY", "RX", "RY")], abs=0.06
+    )
     assert rate == pytest.approx(card["NEVENTS"] / card["EXPTIME"], rel=2e-3)
     assert live == pytest.approx(fuv.live_time(rate), abs=1e-5)
 

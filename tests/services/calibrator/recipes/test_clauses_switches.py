@@ -1,4 +1,5 @@
-"""What each calibration switch leaves out, and references by exposure, through the real CalCOS on an NUV visit.
+"""What each calibration switch leaves out, and references by exposure, through the real CalCOS on
+an NUV visit.
 
 Each run edits one exposure, or both differently, so that one is the control of the other.
 """
@@ -85,7 +86,9 @@ def flat_of(table: Any) -> NDArray[np.float64]:
 def sensitivity(row: Any) -> NDArray[np.float64]:
     """Net rate over flux, point by point; NaN where there is no light."""
     lit = np.abs(row["NET"]) > 0
-    return np.where(lit, row["NET"], np.nan) / np.where(lit & (row["FLUX"] != 0), row["FLUX"], np.nan)
+    return np.where(lit, row["NET"], np.nan) / np.where(
+        lit & (row["FLUX"] != 0), row["FLUX"], np.nan
+    )
 
 
 def declined(row: Any, mjd: float) -> NDArray[np.float64]:
@@ -94,7 +97,9 @@ def declined(row: Any, mjd: float) -> NDArray[np.float64]:
     return np.asarray(np.interp(row["WAVELENGTH"], decline.WAVELENGTHS["NUV"], factors))
 
 
-def test_without_flatcorr_events_count_for_their_dead_time_alone(default: Path, uncorrected: Path) -> None:
+def test_without_flatcorr_events_count_for_their_dead_time_alone(
+    default: Path, uncorrected: Path
+) -> None:
     before, after = (events(folder, f"{FIRST}_corrtag") for folder in (default, uncorrected))
     live = header(uncorrected, f"{FIRST}_corrtag")["LIVETM"]
     assert live == pytest.approx(nuv.live_time(len(after) / 60.0), abs=1e-5)
@@ -108,15 +113,21 @@ def test_without_flatcorr_events_count_for_their_dead_time_alone(default: Path, 
     assert np.std(flat) > 2e-3 > 10 * np.std(plain)
 
 
-def test_without_helcorr_wavelengths_are_those_of_the_earth(default: Path, uncorrected: Path) -> None:
+def test_without_helcorr_wavelengths_are_those_of_the_earth(
+    default: Path, uncorrected: Path
+) -> None:
     factor = 1.0 - header(default, f"{FIRST}_x1d")["V_HELIO"] / LIGHT_SPEED
     assert abs(factor - 1.0) > 1e-5
     for stripe in STRIPES:
-        before, after = (spectra(folder, f"{FIRST}_x1d")[stripe] for folder in (default, uncorrected))
+        before, after = (
+            spectra(folder, f"{FIRST}_x1d")[stripe] for folder in (default, uncorrected)
+        )
         assert np.allclose(before["WAVELENGTH"] / after["WAVELENGTH"], factor, rtol=1e-9)
 
 
-def test_without_tdscorr_the_flux_is_that_of_the_first_day(visit: Visit, default: Path, uncorrected: Path) -> None:
+def test_without_tdscorr_the_flux_is_that_of_the_first_day(
+    visit: Visit, default: Path, uncorrected: Path
+) -> None:
     before, after = (spectra(folder, f"{FIRST}_x1d") for folder in (default, uncorrected))
     for stripe in STRIPES:
         left = sensitivity(before[stripe]) / sensitivity(after[stripe])
@@ -126,7 +137,11 @@ def test_without_tdscorr_the_flux_is_that_of_the_first_day(visit: Visit, default
 
 
 def test_without_badtcorr_bad_times_are_kept(default: Path, uncorrected: Path) -> None:
-    for root, folder, told in ((FIRST, default, True), (FIRST, uncorrected, False), (SECOND, uncorrected, True)):
+    for root, folder, told in (
+        (FIRST, default, True),
+        (FIRST, uncorrected, False),
+        (SECOND, uncorrected, True),
+    ):
         table = events(folder, f"{root}_corrtag")
         edge = np.abs(table["TIME"] - np.array(BAD_TIME)[:, None]).min(axis=0)  # to a clock tick
         inside = (table["TIME"] >= BAD_TIME[0]) & (table["TIME"] < BAD_TIME[1]) & (edge > 0.04)
@@ -134,8 +149,13 @@ def test_without_badtcorr_bad_times_are_kept(default: Path, uncorrected: Path) -
         assert inside.sum() > 1000
         assert set(flagged[inside]) == {told}
         assert not flagged[~inside & (edge > 0.04)].any()
-        assert header(folder, f"{root}_x1d")["EXPTIME"] == pytest.approx(50.0 if told else 60.0, abs=0.05)
-    counts = [spectra(folder, f"{FIRST}_x1d")["NUVB"]["GCOUNTS"].sum() for folder in (default, uncorrected)]
+        assert header(folder, f"{root}_x1d")["EXPTIME"] == pytest.approx(
+            50.0 if told else 60.0, abs=0.05
+        )
+    counts = [
+        spectra(folder, f"{FIRST}_x1d")["NUVB"]["GCOUNTS"].sum()
+        for folder in (default, uncorrected)
+    ]
     assert counts[1] / counts[0] == pytest.approx(60 / 50, abs=0.01)
 
 
@@ -198,11 +218,17 @@ def test_without_dqicorr_bad_pixels_count(default: Path, unshifted: Path) -> Non
 
 
 def test_statistics_only_with_statflag(default: Path, unshifted: Path) -> None:
-    found = [header(folder, f"{root}_x1d")["NGOODPIX"] for folder in (default, unshifted) for root in (FIRST, SECOND)]
+    found = [
+        header(folder, f"{root}_x1d")["NGOODPIX"]
+        for folder in (default, unshifted)
+        for root in (FIRST, SECOND)
+    ]
     assert [number > 0 for number in found] == [True, True, True, False]
 
 
-def test_references_of_one_exposure_change_its_flux(visit: Visit, default: Path, unshifted: Path) -> None:
+def test_references_of_one_exposure_change_its_flux(
+    visit: Visit, default: Path, unshifted: Path
+) -> None:
     assert header(unshifted, f"{SECOND}_x1d", 0)["TDSCORR"] == "SKIPPED"
     assert header(unshifted, f"{FIRST}_x1d", 0)["TDSCORR"] == "COMPLETE"
     before, after = (spectra(folder, f"{SECOND}_x1d") for folder in (default, unshifted))
@@ -216,7 +242,9 @@ def test_references_of_one_exposure_change_its_flux(visit: Visit, default: Path,
 def test_a_found_target_is_extracted_where_it_is(default: Path, unshifted: Path) -> None:
     old, new = (header(folder, f"{SECOND}_x1d") for folder in (default, unshifted))
     for stripe in "BC":  # without a cutoff, however large the error
-        assert new[f"SP_LOC_{stripe}"] - old[f"SP_LOC_{stripe}"] == pytest.approx(old[f"SP_OFF_{stripe}"], abs=0.1)
+        assert new[f"SP_LOC_{stripe}"] - old[f"SP_LOC_{stripe}"] == pytest.approx(
+            old[f"SP_OFF_{stripe}"], abs=0.1
+        )
         assert abs(old[f"SP_OFF_{stripe}"]) > 0.3
 
 

@@ -16,16 +16,27 @@ from shared.errors import PermanentError
 from tests.services.calibrator.conftest import MakeExposure
 
 _FORMATS = {
-    "SEGMENT": "4A", "OPT_ELEM": "8A", "CENWAVE": "1J", "APERTURE": "4A", "FPOFFSET": "1J", "HAS_LINES": "1L",
-}  # fmt: skip
+    "SEGMENT": "4A",
+    "OPT_ELEM": "8A",
+    "CENWAVE": "1J",
+    "APERTURE": "4A",
+    "FPOFFSET": "1J",
+    "HAS_LINES": "1L",
+}
 _SWITCHES = dict.fromkeys(
-    ("X1DCORR", "FLUXCORR", "WAVECORR", "TRCECORR", "ALGNCORR", "HVDSCORR", "FLATCORR", "DEADCORR"), "PERFORM"
+    ("X1DCORR", "FLUXCORR", "WAVECORR", "TRCECORR", "ALGNCORR", "HVDSCORR", "FLATCORR", "DEADCORR"),
+    "PERFORM",
 )
 _FILES = dict.fromkeys(FILETYPES, "lref$any.fits")
 FUV = {"SEGMENT": "FUVA", "OPT_ELEM": "G140L", "CENWAVE": 1105}
 NUV: dict[str, Any] = {
-    "DETECTOR": "NUV", "SEGMENT": "N/A", "OPT_ELEM": "G230L", "CENWAVE": 2950, "TRCECORR": "OMIT", "ALGNCORR": "OMIT",
-}  # fmt: skip
+    "DETECTOR": "NUV",
+    "SEGMENT": "N/A",
+    "OPT_ELEM": "G230L",
+    "CENWAVE": 2950,
+    "TRCECORR": "OMIT",
+    "ALGNCORR": "OMIT",
+}
 
 
 def rows(**columns: list[Any]) -> list[dict[str, Any]]:
@@ -42,7 +53,10 @@ def fuv_rows(*apertures: str, **more: list[Any]) -> list[dict[str, Any]]:
 
 def nuv_rows(stripes: str, *apertures: str) -> list[dict[str, Any]]:
     return rows(
-        SEGMENT=[f"NUV{stripe}" for stripe in stripes], OPT_ELEM=["G230L"], CENWAVE=[2950], APERTURE=list(apertures)
+        SEGMENT=[f"NUV{stripe}" for stripe in stripes],
+        OPT_ELEM=["G230L"],
+        CENWAVE=[2950],
+        APERTURE=list(apertures),
     )
 
 
@@ -91,7 +105,12 @@ FUVB = {"SEGMENT": "FUVB", "suffix": "rawtag_b"}
         ("WCPTAB", [{"OPT_ELEM": "G140L"}], WAVECAL, None),
         ("HVDSTAB", rows(SEGMENT=["FUVA"], CENWAVE=[1280]), {}, "CENWAVE 1105"),
         ("DEADTAB", [{"SEGMENT": "FUVB"}], {"EXPTYPE": "DARK"}, "SEGMENT FUVA"),
-        ("DEADTAB", [{"SEGMENT": "FUVB"}], {"EXPTYPE": "DARK", "DETECTOR": "NUV", "SEGMENT": "N/A"}, None),
+        (
+            "DEADTAB",
+            [{"SEGMENT": "FUVB"}],
+            {"EXPTYPE": "DARK", "DETECTOR": "NUV", "SEGMENT": "N/A"},
+            None,
+        ),
         ("BPIXTAB", [{"SEGMENT": "FUVB"}], {"DQICORR": "PERFORM"}, None),  # no bad pixels
     ],
 )
@@ -104,13 +123,17 @@ def test_tables_are_asked_what_calcos_asks_them(
     reason: str | None,
 ) -> None:
     names = [name for name in _FORMATS if name in table[0]]
-    columns = [fits.Column(name, _FORMATS[name], array=[row[name] for row in table]) for name in names]
+    columns = [
+        fits.Column(name, _FORMATS[name], array=[row[name] for row in table]) for name in names
+    ]
     fits.BinTableHDU.from_columns(columns).writeto(tmp_path / "any.fits")
     exposure = make_exposure(**{**_SWITCHES, **_FILES, "APERTURE": "PSA", **header})
     if reason is None:
         check_coverage([exposure], [keyword], tmp_path)
         return
-    with pytest.raises(PermanentError, match=rf"^{keyword}: any\.fits has nothing for .*{reason}.* which ldfd01vnq"):
+    with pytest.raises(
+        PermanentError, match=rf"^{keyword}: any\.fits has nothing for .*{reason}.* which ldfd01vnq"
+    ):
         check_coverage([exposure], [keyword], tmp_path)
 
 
@@ -118,14 +141,22 @@ def test_tables_are_asked_what_calcos_asks_them(
     ("own", "found", "reason"),
     [
         ({"LIFE_ADJ": 3}, {"LIFE_ADJ": 3}, None),
-        ({"LIFE_ADJ": 3}, {"LIFE_ADJ": 4}, r"is for lifetime position 4 \(LIFE_ADJ\), ldfd01vnq_rawtag_a.fits of 3"),
+        (
+            {"LIFE_ADJ": 3},
+            {"LIFE_ADJ": 4},
+            r"is for lifetime position 4 \(LIFE_ADJ\), ldfd01vnq_rawtag_a.fits of 3",
+        ),
         ({"LIFE_ADJ": 3}, {}, "is for no lifetime position"),
         ({}, {"LIFE_ADJ": -1}, None),
         ({"LIFE_ADJ": 3, "TRCECORR": "OMIT"}, {"LIFE_ADJ": 4}, None),
     ],
 )
 def test_a_trace_is_of_the_lifetime_position(
-    make_exposure: MakeExposure, tmp_path: Path, own: dict[str, Any], found: dict[str, Any], reason: str | None
+    make_exposure: MakeExposure,
+    tmp_path: Path,
+    own: dict[str, Any],
+    found: dict[str, Any],
+    reason: str | None,
 ) -> None:
     names = ("SEGMENT", "OPT_ELEM", "CENWAVE", "APERTURE")
     columns = [fits.Column(name, _FORMATS[name], array=[FUV.get(name, "ANY")]) for name in names]
@@ -145,7 +176,9 @@ def test_an_image_is_needed_for_the_segment(make_exposure: MakeExposure, tmp_pat
     check_coverage([make_exposure(**_SWITCHES, **_FILES)], ["FLATFILE"], tmp_path)
     with pytest.raises(PermanentError, match="nothing for SEGMENT FUVB"):
         check_coverage(
-            [make_exposure(suffix="rawtag_b", **_SWITCHES, **_FILES, SEGMENT="FUVB")], ["FLATFILE"], tmp_path
+            [make_exposure(suffix="rawtag_b", **_SWITCHES, **_FILES, SEGMENT="FUVB")],
+            ["FLATFILE"],
+            tmp_path,
         )
 
 
@@ -153,7 +186,10 @@ def test_real_references_cover_the_real_exposures(
     association_files: dict[str, Path], references: ReferenceFolder, tmp_path: Path
 ) -> None:
     (tmp_path / "raw").mkdir()
-    stage({name: path for name, path in association_files.items() if "rawtag" in name}, tmp_path / "raw")
+    stage(
+        {name: path for name, path in association_files.items() if "rawtag" in name},
+        tmp_path / "raw",
+    )
     exposures = read_exposures(tmp_path / "raw")
     assert len(exposures) == 4
     references.link(references.resolve(exposures), tmp_path / "lref")

@@ -1,4 +1,6 @@
-"""What CalCOS writes only when asked, single raw files, and listed times, through the real CalCOS."""
+"""What CalCOS writes only when asked, single raw files, and listed times, through the real
+CalCOS.
+"""
 
 import gzip
 from dataclasses import replace
@@ -28,13 +30,18 @@ def bursting(tmp_path_factory: pytest.TempPathFactory) -> Visit:
     case = CASES["FUV G130M/1327 LP1 TAGFLASH BOXCAR"]
     fault = Fault(FaultKind.BURST, *BURST, 4000.0)
     (plan,) = case.members
-    return simulated(replace(case, members=(replace(plan, faults=(fault,)),)), tmp_path_factory.mktemp("burst"))
+    return simulated(
+        replace(case, members=(replace(plan, faults=(fault,)),)), tmp_path_factory.mktemp("burst")
+    )
 
 
 @pytest.fixture(scope="module")
 def screened(bursting: Visit, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its products with bursts told and left out, and the spectra of both segments kept."""
-    recipe = {"switches": {"BRSTCORR": "PERFORM"}, "options": {"burstfile": True, "save_temp_files": True}}
+    recipe = {
+        "switches": {"BRSTCORR": "PERFORM"},
+        "options": {"burstfile": True, "save_temp_files": True},
+    }
     return recalibrate(recipe, *bursting, tmp_path_factory.mktemp("screened"))[1]
 
 
@@ -47,8 +54,11 @@ def spectra(products: Path, name: str) -> dict[str, Any]:
 def test_bursts_are_written_to_a_text_file(bursting: Visit, screened: Path) -> None:
     label = bursting[2]
     text = gzip.decompress((screened / f"{label}_burst.txt.gz").read_bytes()).decode()
-    # Middle of each second, counts of the background, and whether that is a large or a small burst; for each segment.
-    seconds, counts, large, small = np.array([line.split() for line in text.splitlines()], dtype=float).T
+    # Middle of each second, counts of the background, and whether that is a large or a small burst;
+    # for each segment.
+    seconds, counts, large, small = np.array(
+        [line.split() for line in text.splitlines()], dtype=float
+    ).T
     during = (seconds > BURST[0]) & (seconds < BURST[1])
     assert during.sum() == 2 * (BURST[1] - BURST[0])
     assert np.array_equal(large > 0, during)
@@ -66,11 +76,15 @@ def test_spectra_of_segments_are_kept(bursting: Visit, screened: Path) -> None:
             assert np.array_equal(row[column], whole[segment][column])
 
 
-def test_one_raw_file_gives_what_the_exposure_gives(bursting: Visit, screened: Path, tmp_path: Path) -> None:
+def test_one_raw_file_gives_what_the_exposure_gives(
+    bursting: Visit, screened: Path, tmp_path: Path
+) -> None:
     label = bursting[2]
     recipe = {"switches": {"BRSTCORR": "PERFORM"}, "members": {"file": f"{label}_rawtag_b.fits"}}
     result, products = recalibrate(recipe, *bursting, tmp_path)
-    assert f"{label}_rawtag_a.fits" in {item.file for item in result.changes if isinstance(item, FileLeftOut)}
+    assert f"{label}_rawtag_a.fits" in {
+        item.file for item in result.changes if isinstance(item, FileLeftOut)
+    }
     alone, both = spectra(products, f"{label}_x1d"), spectra(screened, f"{label}_x1d")
     assert set(alone) == {"FUVB"}
     for column in ("WAVELENGTH", "FLUX", "ERROR", "GCOUNTS", "NET", "BACKGROUND", "DQ"):

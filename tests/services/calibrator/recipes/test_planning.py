@@ -35,7 +35,9 @@ def association(tmp_path: Path) -> Association:
     return found
 
 
-def changes_of(document: Any, exposures: list[Exposure], association: Association | None = None) -> list[Any]:
+def changes_of(
+    document: Any, exposures: list[Exposure], association: Association | None = None
+) -> list[Any]:
     names = [exposure.path.name for exposure in exposures]
     return list(plan(parse_recipe(document), association, exposures, names, 1, best).changes)
 
@@ -46,7 +48,9 @@ def best(context: str, _exposure: Exposure) -> dict[str, str]:
 
 
 def test_contexts_stand_for_their_best_files(make_exposure: MakeExposure) -> None:
-    exposure = make_exposure(FLATFILE="lref$old_flat.fits", BPIXTAB="lref$old_bpix.fits", RANDSEED=1)
+    exposure = make_exposure(
+        FLATFILE="lref$old_flat.fits", BPIXTAB="lref$old_bpix.fits", RANDSEED=1
+    )
     new = HeaderEdit(RAW, 0, "FLATFILE", "lref$old_flat.fits", "lref$1028_flat.fits")
     none = HeaderEdit(RAW, 0, "BPIXTAB", "lref$old_bpix.fits", "N/A")
     assert changes_of({"references": {"FLATFILE": "hst_1028.pmap"}}, [exposure]) == [new]
@@ -58,7 +62,9 @@ def test_contexts_stand_for_their_best_files(make_exposure: MakeExposure) -> Non
 
 
 def test_headers_get_what_differs_and_nothing_else(make_exposure: MakeExposure) -> None:
-    exposure = make_exposure(**TWOZONE, FLATFILE="lref$old_flat.fits", FLATCORR="PERFORM", data={"SP_SET_A": -999.0})
+    exposure = make_exposure(
+        **TWOZONE, FLATFILE="lref$old_flat.fits", FLATCORR="PERFORM", data={"SP_SET_A": -999.0}
+    )
     document = {
         "switches": {"FLATCORR": "PERFORM", "HVDSCORR": "OMIT"},
         "references": {"FLATFILE": "new_flat.fits"},
@@ -84,10 +90,14 @@ def test_members(make_exposure: MakeExposure, association: Association, tmp_path
     only = changes_of({"members": {"only": "ldfd01vpq"}}, exposures, association)
     assert only == [FileLeftOut(RAW), FileLeftOut(asn)]
     other = make_exposure("ldfd01vpq", "rawtag_b", RANDSEED=1)
-    one = changes_of({"members": {"file": "ldfd01vpq_rawtag_b.fits"}}, [*exposures, other], association)
+    one = changes_of(
+        {"members": {"file": "ldfd01vpq_rawtag_b.fits"}}, [*exposures, other], association
+    )
     assert {change.file for change in one} == {RAW, "ldfd01vpq_rawtag_a.fits", asn}
     added = changes_of({"members": {"wavecals": ["ldfd02aaq"]}}, [*exposures, lamp], association)
-    assert added == [RowAdded(asn, 1, {"MEMNAME": "LDFD02AAQ", "MEMTYPE": "EXP-GWAVE", "MEMPRSNT": True})]
+    assert added == [
+        RowAdded(asn, 1, {"MEMNAME": "LDFD02AAQ", "MEMTYPE": "EXP-GWAVE", "MEMPRSNT": True})
+    ]
 
     apply([dropped[1], *added], tmp_path, tmp_path)
     table = fits.getdata(tmp_path / asn, "ASN")
@@ -99,7 +109,10 @@ def test_members(make_exposure: MakeExposure, association: Association, tmp_path
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
-        ({"members": {"drop": ["ldfd09xxq"]}}, "ldfd09xxq not among the exposures, which are ldfd01vnq, ldfd01vpq"),
+        (
+            {"members": {"drop": ["ldfd09xxq"]}},
+            "ldfd09xxq not among the exposures, which are ldfd01vnq, ldfd01vpq",
+        ),
         ({"exposures": {"ldfd09xxq": {"keywords": {"SDQFLAGS": 8}}}}, "not among the exposures"),
         ({"members": {"drop": ["ldfd01vnq", "ldfd01vpq"]}}, "keep a science exposure"),
         ({"members": {"wavecals": ["ldfd02aaq"]}}, "no raw file of ldfd02aaq"),
@@ -112,8 +125,14 @@ def test_members(make_exposure: MakeExposure, association: Association, tmp_path
             {"keywords": {"XTRCTALG": "BOXCAR", "SP_SET_A": 1.0}, "switches": {"ALGNCORR": "OMIT"}},
             "ALGNCORR is not PERFORM",
         ),
-        ({"exposures": {"ldfd01vnq": {"switches": {"X1DCORR": "OMIT"}}}}, "X1DCORR is OMIT in ldfd01vnq_rawtag_a.fits"),
-        ({"options": {"shift_file": ["ldfd01vpq any any FUVA 3.0"]}}, "ldfd01vpq has no lamp flashes"),
+        (
+            {"exposures": {"ldfd01vnq": {"switches": {"X1DCORR": "OMIT"}}}},
+            "X1DCORR is OMIT in ldfd01vnq_rawtag_a.fits",
+        ),
+        (
+            {"options": {"shift_file": ["ldfd01vpq any any FUVA 3.0"]}},
+            "ldfd01vpq has no lamp flashes",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(
@@ -127,16 +146,24 @@ def test_what_does_not_fit_is_refused(
 
 def test_a_wavecal_need_not_be_extracted_as_the_target_is(make_exposure: MakeExposure) -> None:
     science = make_exposure("ldfd01vnq", **TWOZONE)
-    wavecal = make_exposure("ldfd01vpq", EXPTYPE="WAVECAL", XTRCTALG="BOXCAR", ALGNCORR="OMIT", RANDSEED=5)
+    wavecal = make_exposure(
+        "ldfd01vpq", EXPTYPE="WAVECAL", XTRCTALG="BOXCAR", ALGNCORR="OMIT", RANDSEED=5
+    )
     document = {"keywords": {"SP_SET_A": 1.5}, "extraction": {"twozone": {"all": {"HEIGHT": 35}}}}
-    edited = [change.file for change in changes_of(document, [science, wavecal]) if change.keyword == "SP_SET_A"]
+    edited = [
+        change.file
+        for change in changes_of(document, [science, wavecal])
+        if change.keyword == "SP_SET_A"
+    ]
     assert science.path.name in edited
 
 
 def test_sub_exposures_that_cannot_be(make_exposure: MakeExposure) -> None:
     def refused(division: Any, orbits: tuple[str, ...] = (), **keywords: object) -> str:
         exposure = make_exposure(X1DCORR="PERFORM", **keywords)
-        table = fits.BinTableHDU.from_columns([fits.Column("TIME", "1E", array=[0.0])], name="EVENTS")
+        table = fits.BinTableHDU.from_columns(
+            [fits.Column("TIME", "1E", array=[0.0])], name="EVENTS"
+        )
         table.header["EXPTIME"] = 600.0
         fits.HDUList([fits.PrimaryHDU(), table]).writeto(exposure.path, overwrite=True)
         recipe = parse_recipe({"sub_exposures": division})

@@ -1,8 +1,9 @@
-"""Random recipes through CalCOS: each is refused with a reason, or its products are complete and say what it says.
+"""Random recipes through CalCOS: each is refused with a reason, or its products are complete and
+say what it says.
 
 COSMO_TEST_RECIPES is how many are run, or which (``500-999``); continuous integration runs a few.
-COSMO_TEST_RECIPES_LOG names a file that gets a line of JSON for each; those that are in it already are not run again,
-so that a run of many can be stopped and gone on with.
+COSMO_TEST_RECIPES_LOG names a file that gets a line of JSON for each; those that are in it already
+are not run again, so that a run of many can be stopped and gone on with.
 """
 
 import json
@@ -25,7 +26,14 @@ from shared.cos.references import FILETYPES
 from shared.cos.switches import SWITCHES
 from shared.errors import PermanentError, UnsupportedError
 from shared.recipes import parse_recipe
-from tests.services.calibrator.recipes.benches import REAL, TURNS, Bench, Mode, real_bench, simulated_bench
+from tests.services.calibrator.recipes.benches import (
+    REAL,
+    TURNS,
+    Bench,
+    Mode,
+    real_bench,
+    simulated_bench,
+)
 from tests.services.calibrator.recipes.random_recipes import random_recipe
 from tests.services.calibrator.recipes.running import recalibrate
 
@@ -33,9 +41,11 @@ pytestmark = pytest.mark.e2e
 
 Benches = Callable[[int], Bench]
 _UNFORESEEABLE = (
-    "none of them has events", "reaches beyond the detector, where the wavecal", "nothing is left to be summed",
+    "none of them has events",
+    "reaches beyond the detector, where the wavecal",
+    "nothing is left to be summed",
     "TRCECORR has no trace there",
-)  # fmt: skip
+)
 """Reasons that show only when the events are calibrated."""
 
 
@@ -54,7 +64,9 @@ def benches(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         if name not in made:
             folder = tmp_path_factory.mktemp("bench")
             if name == REAL:
-                files, references = (request.getfixturevalue(fixture) for fixture in ("small_files", "references"))
+                files, references = (
+                    request.getfixturevalue(fixture) for fixture in ("small_files", "references")
+                )
                 made[name] = real_bench(files, references, folder)
             else:
                 made[name] = simulated_bench(name, folder)
@@ -66,9 +78,17 @@ def benches(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def _inputs(bench: Bench, recipe: dict[str, Any]) -> dict[str, Path]:
     """Files that the service would give to a run."""
     members = recipe.get("members", {})
-    lamp = bench.lamp if any(name.startswith(tuple(members.get("wavecals", ["-"]))) for name in bench.lamp) else {}
+    lamp = (
+        bench.lamp
+        if any(name.startswith(tuple(members.get("wavecals", ["-"]))) for name in bench.lamp)
+        else {}
+    )
     calibrated = members.get("file", "")
-    return bench.raw | lamp | ({calibrated: bench.corrtags[calibrated]} if calibrated in bench.corrtags else {})
+    return (
+        bench.raw
+        | lamp
+        | ({calibrated: bench.corrtags[calibrated]} if calibrated in bench.corrtags else {})
+    )
 
 
 def _segment(name: str) -> tuple[str, str]:
@@ -88,14 +108,27 @@ def check(bench: Bench, recipe: dict[str, Any], result: CalibrationResult, produ
     made = {name[:9] for name in names if "corrtag" in name and "_s0" not in name}
     # With only_csum CalCOS writes the events of exposures that have wavecals, and no others.
     assert made <= kept if recipe.get("options", {}).get("only_csum") else made == kept
-    values = {(_segment(item.file), item.keyword): item.new for item in result.changes if isinstance(item, HeaderEdit)}
+    values = {
+        (_segment(item.file), item.keyword): item.new
+        for item in result.changes
+        if isinstance(item, HeaderEdit)
+    }
     for root in made:
         for path in products.glob(f"{root}_corrtag*.fits.gz"):
             header = fits.getheader(path)
             for (owner, keyword), value in values.items():
                 told = any(f"{keyword} is OMIT in {root}" in text for text in result.warnings)
-                if owner == _segment(path.name) and keyword in SWITCHES and value == "OMIT" and not told:
-                    assert str(header[keyword]).strip() in ("OMIT", "SKIPPED"), (root, keyword, header[keyword])
+                if (
+                    owner == _segment(path.name)
+                    and keyword in SWITCHES
+                    and value == "OMIT"
+                    and not told
+                ):
+                    assert str(header[keyword]).strip() in ("OMIT", "SKIPPED"), (
+                        root,
+                        keyword,
+                        header[keyword],
+                    )
                 if owner == _segment(path.name) and keyword in (*FILETYPES, "RANDSEED", "XTRCTALG"):
                     assert header[keyword] == value, (root, keyword)
     parts = [item.file for item in result.changes if isinstance(item, SubExposure)]
@@ -110,7 +143,9 @@ def _try(bench: Bench, recipe: dict[str, Any], folder: Path) -> tuple[str, str]:
     started: list[CalibrationResult] = []
     try:
         inputs = _inputs(bench, recipe)
-        result, products = recalibrate(recipe, inputs, bench.references, bench.label, folder, started.append)
+        result, products = recalibrate(
+            recipe, inputs, bench.references, bench.label, folder, started.append
+        )
         check(bench, recipe, result, products)
     except (PermanentError, UnsupportedError) as error:
         reason = str(error)
@@ -125,8 +160,12 @@ def _try(bench: Bench, recipe: dict[str, Any], folder: Path) -> tuple[str, str]:
 
 
 def test_a_thousand_are_read_whole_or_refused_with_a_reason() -> None:
-    files = {keyword: f"a{number:02d}_{keyword.lower()}.fits" for number, keyword in enumerate(FILETYPES)}
-    raw = tuple(f"{root}_rawtag_{side}.fits" for root in ("lrnd01a1q", "lrnd01a2q") for side in "ab")
+    files = {
+        keyword: f"a{number:02d}_{keyword.lower()}.fits" for number, keyword in enumerate(FILETYPES)
+    }
+    raw = tuple(
+        f"{root}_rawtag_{side}.fits" for root in ("lrnd01a1q", "lrnd01a2q") for side in "ab"
+    )
     mode = Mode(("lrnd01a1q", "lrnd01a2q"), (), ("FUVA", "FUVB"), "TWOZONE", 60.0, raw, files)
     taken = 0
     for number in range(1000):

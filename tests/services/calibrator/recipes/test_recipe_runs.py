@@ -1,4 +1,6 @@
-"""Recipes through the real CalCOS: what they do to the spectrum, and that a run can be taken home."""
+"""Recipes through the real CalCOS: what they do to the spectrum, and that a run can be taken
+home.
+"""
 
 import subprocess
 import sys
@@ -17,7 +19,12 @@ from services.calibrator.recipes.changes import FileLeftOut
 from services.calibrator.references import ReferenceFolder
 from shared.errors import PermanentError
 from simulator.verify.cases import CASES
-from tests.services.calibrator.recipes.running import BARE_ENVIRONMENT, differ, recalibrate, simulated
+from tests.services.calibrator.recipes.running import (
+    BARE_ENVIRONMENT,
+    differ,
+    recalibrate,
+    simulated,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -26,11 +33,17 @@ Run = Callable[[Any, str], tuple[CalibrationResult, Path]]
 
 
 @pytest.fixture(scope="module")
-def run(small_files: dict[str, Path], references: ReferenceFolder, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(
+    small_files: dict[str, Path],
+    references: ReferenceFolder,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Run:
     """Run of a recipe on the first exposure of the real association."""
 
     def start(document: Any, name: str) -> tuple[CalibrationResult, Path]:
-        return recalibrate(document, small_files, references, "ldfd01010", tmp_path_factory.mktemp(name))
+        return recalibrate(
+            document, small_files, references, "ldfd01010", tmp_path_factory.mktemp(name)
+        )
 
     return start
 
@@ -46,7 +59,9 @@ def spectrum(products: Path) -> tuple[Any, fits.Header]:
     with fits.open(products / "ldfd01vnq_x1d.fits.gz") as hdus:
         row, header = hdus[1].data[0], hdus[1].header
         good = (row["DQ_WGT"] > 0) & (row["WAVELENGTH"] > 1320) & (row["WAVELENGTH"] < 1900)
-        return {name: np.asarray(row[name], float)[good] for name in ("NET", "BACKGROUND", "FLUX")}, header
+        return {
+            name: np.asarray(row[name], float)[good] for name in ("NET", "BACKGROUND", "FLUX")
+        }, header
 
 
 def test_boxcar_and_twozone_agree(run: Run, twozone: Path) -> None:
@@ -64,7 +79,9 @@ def test_a_narrower_zone_has_less_background_and_the_same_spectrum(run: Run, two
     assert narrow["BACKGROUND"].sum() < 0.6 * wide["BACKGROUND"].sum()
     # The profile that the fractions are taken from is a stand-in, a little wider than the real one.
     assert narrow["NET"].sum() == pytest.approx(wide["NET"].sum(), rel=0.06)
-    (derived,) = [item for item in result.references if item.keyword == "TWOZXTAB" and item.name[0] != "2"]
+    (derived,) = [
+        item for item in result.references if item.keyword == "TWOZXTAB" and item.name[0] != "2"
+    ]
     assert (products / f"{derived.name}.gz").is_file()
 
 
@@ -143,8 +160,14 @@ def test_a_run_can_be_taken_home(tmp_path: Path) -> None:
         "extraction": {"boxcar": {"all": {"HEIGHT": 31}, "NUVB": {"HEIGHT": 21}}},
     }
     result, products = recalibrate(document, raw, references, label, tmp_path / "run")
-    assert [text for text in result.warnings if f"{lamp} is a wavecal, and no other is left" in text]
-    assert [text for text in result.warnings if f"{science}_x1d.fits: WAVECORR found no lamp light" in text]
+    assert [
+        text for text in result.warnings if f"{lamp} is a wavecal, and no other is left" in text
+    ]
+    assert [
+        text
+        for text in result.warnings
+        if f"{science}_x1d.fits: WAVECORR found no lamp light" in text
+    ]
     header = fits.getheader(products / f"{science}_x1d.fits.gz", 1)
     assert [header[f"SP_HGT_{stripe}"] for stripe in "ABC"] == [31, 21, 31]
 
@@ -153,25 +176,38 @@ def test_a_run_can_be_taken_home(tmp_path: Path) -> None:
     home, out = tmp_path / label, tmp_path / "out"
     folders: list[str | Path] = [tmp_path / "references", out, "--raw", tmp_path / "raw"]
     again = subprocess.run(
-        [sys.executable, "reproduce.py", *folders], cwd=home, env=BARE_ENVIRONMENT, capture_output=True, text=True
+        [sys.executable, "reproduce.py", *folders],
+        cwd=home,
+        env=BARE_ENVIRONMENT,
+        capture_output=True,
+        text=True,
     )
     assert again.returncode == 0, again.stdout + again.stderr
     assert "warning: " not in again.stderr
-    versions = [f"{package} {version(package)}" for package in ("calcos", "astropy", "numpy", "scipy")]
+    versions = [
+        f"{package} {version(package)}" for package in ("calcos", "astropy", "numpy", "scipy")
+    ]
     assert ", ".join(versions) in (home / "README.txt").read_text()
     for given, made in ((home / "inputs", out / "inputs"), (home / "derived", out / "references")):
         assert list(given.iterdir())
         assert [path.name for path in given.iterdir() if differ(path, made / path.name)] == []
-    mine = [path for path in products.glob("*.fits.gz") if not (home / "derived" / path.stem).exists()]
+    mine = [
+        path for path in products.glob("*.fits.gz") if not (home / "derived" / path.stem).exists()
+    ]
     assert {f"{science}_x1d.fits.gz", f"{label}_x1dsum.fits.gz"} <= {path.name for path in mine}
     assert [path.name for path in mine if differ(path, out / "products" / path.stem)] == []
 
     script = (home / "reproduce.py").read_text()
-    (home / "older.py").write_text(script.replace(f"'calcos': '{version('calcos')}'", "'calcos': '3.4.0'"))
+    (home / "older.py").write_text(
+        script.replace(f"'calcos': '{version('calcos')}'", "'calcos': '3.4.0'")
+    )
     (tmp_path / "none").mkdir()
     stopped = subprocess.run(
         [sys.executable, "older.py", tmp_path / "none", tmp_path / "other"],
-        cwd=home, env=BARE_ENVIRONMENT, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=home,
+        env=BARE_ENVIRONMENT,
+        capture_output=True,
+        text=True,
+    )
     assert stopped.returncode != 0
     assert f"warning: calcos is {version('calcos')}; the run had 3.4.0" in stopped.stderr

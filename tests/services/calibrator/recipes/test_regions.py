@@ -24,7 +24,9 @@ def test_a_table_is_derived_and_the_active_one_left_as_it_is(
     events = fits.BinTableHDU.from_columns([fits.Column("TIME", "1E", array=[0.0])])
     fits.HDUList([fits.PrimaryHDU(header=exposure.header), events]).writeto(exposure.path)
     before = (lref / "two_2zx.fits").read_bytes()
-    recipe = parse_recipe({"extraction": {"twozone": {"all": {"LOWER_OUTER": 0.1, "UPPER_OUTER": 0.9}}}})
+    recipe = parse_recipe(
+        {"extraction": {"twozone": {"all": {"LOWER_OUTER": 0.1, "UPPER_OUTER": 0.9}}}}
+    )
     changes = derive(recipe, [exposure], lref)
     apply(changes, tmp_path, lref)
 
@@ -54,9 +56,19 @@ def test_numbers_that_do_not_fit_the_table_are_refused(
 
 def write_profile(lref: Path, centre: float) -> None:
     """Write a profile of 72 rows."""
-    mode = {"SEGMENT": "4A", "OPT_ELEM": "8A", "CENWAVE": "1J", "APERTURE": "4A", "ROW_0": "1J", "CENTER": "1D"}
+    mode = {
+        "SEGMENT": "4A",
+        "OPT_ELEM": "8A",
+        "CENWAVE": "1J",
+        "APERTURE": "4A",
+        "ROW_0": "1J",
+        "CENTER": "1D",
+    }
     values = ["FUVA", "G140L", 1105, "ANY", 431, centre]
-    columns = [fits.Column(name, mode[name], array=[value]) for name, value in zip(mode, values, strict=True)]
+    columns = [
+        fits.Column(name, mode[name], array=[value])
+        for name, value in zip(mode, values, strict=True)
+    ]
     columns.append(fits.Column("PROFILE", "288E", dim="(4,72)", array=np.ones((1, 72, 4))))
     fits.BinTableHDU.from_columns(columns).writeto(lref / "any_profile.fits")
 
@@ -66,9 +78,15 @@ def write_profile(lref: Path, centre: float) -> None:
     [
         ({}, None),
         ({"HEIGHT": 57}, None),
-        ({"HEIGHT": 58}, "HEIGHT 58 reaches beyond the profile of FUVA .* rows 431 to 502 .* at most 57"),
+        (
+            {"HEIGHT": 58},
+            "HEIGHT 58 reaches beyond the profile of FUVA .* rows 431 to 502 .* at most 57",
+        ),
         ({"B_BKG1": 300.0}, None),
-        ({"B_BKG1": 300.0, "B_BKG2": 530.0}, "both background regions lie outside .* omit BACKCORR"),
+        (
+            {"B_BKG1": 300.0, "B_BKG2": 530.0},
+            "both background regions lie outside .* omit BACKCORR",
+        ),
     ],
 )
 def test_regions_lie_on_the_profile(
@@ -110,9 +128,13 @@ def test_boxes_lie_on_the_detector(
         check_placement([exposure], lref)
 
 
-def test_boxcar_cannot_be_aligned_without_its_column(make_exposure: MakeExposure, lref: Path) -> None:
+def test_boxcar_cannot_be_aligned_without_its_column(
+    make_exposure: MakeExposure, lref: Path
+) -> None:
     exposure = make_exposure(**(TWOZONE | {"XTRCTALG": "BOXCAR"}))
-    with pytest.raises(PermanentError, match=r"YERRMAX, which box_1dx\.fits lacks; omit TRCECORR and ALGNCORR"):
+    with pytest.raises(
+        PermanentError, match=r"YERRMAX, which box_1dx\.fits lacks; omit TRCECORR and ALGNCORR"
+    ):
         derive(parse_recipe({}), [exposure], lref)
 
 
@@ -132,7 +154,9 @@ def test_background_on_what_is_no_background(
         hdus[1].data["B_BKG1"] = row
     data = {"SDQFLAGS": 8346, "EXPSTART": 60000.0, "HVLEVELA": 163}
     found = region_warnings([make_exposure(data=data, **TWOZONE)], lref)
-    assert [expected in text for expected, text in zip(warnings, found, strict=True)] == [True] * len(warnings)
+    assert [expected in text for expected, text in zip(warnings, found, strict=True)] == [
+        True
+    ] * len(warnings)
 
 
 DATA = {"SDQFLAGS": 8346, "EXPSTART": 60000.0, "HVLEVELA": 163}
@@ -175,16 +199,24 @@ def write_voltages(lref: Path, *history: tuple[float, int]) -> None:
     ],
 )
 def test_gain_sag_is_that_of_the_voltage(
-    make_exposure: MakeExposure, lref: Path, level: int, history: list[tuple[float, int]], warned: bool
+    make_exposure: MakeExposure,
+    lref: Path,
+    level: int,
+    history: list[tuple[float, int]],
+    warned: bool,
 ) -> None:
     set_background(lref, "box_1dx.fits", 530.0)
     if history:
         write_voltages(lref, *history)
-    exposure = make_exposure(data=DATA | {"HVLEVELA": level}, **BOXCAR, HVTAB="lref$any_hv.fits" if history else "N/A")
+    exposure = make_exposure(
+        data=DATA | {"HVLEVELA": level}, **BOXCAR, HVTAB="lref$any_hv.fits" if history else "N/A"
+    )
     assert any("gain-sagged" in text for text in region_warnings([exposure], lref)) == warned
 
 
-@pytest.mark.parametrize(("switch", "warned"), [("PERFORM", True), ("COMPLETE", True), ("OMIT", False)])
+@pytest.mark.parametrize(
+    ("switch", "warned"), [("PERFORM", True), ("COMPLETE", True), ("OMIT", False)]
+)
 def test_gain_sag_is_flagged_in_calibrated_events_as_well(
     make_exposure: MakeExposure, lref: Path, switch: str, warned: bool
 ) -> None:

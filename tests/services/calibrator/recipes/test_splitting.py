@@ -10,7 +10,9 @@ from astropy.io import fits
 from services.calibrator.recipes.splitting import write_part
 
 _END = 1116.192
-"""Exposure time of ldfd01vnq, second: in single precision it lies behind itself in double precision."""
+"""Exposure time of ldfd01vnq, second: in single precision it lies behind itself in double
+precision.
+"""
 
 
 @pytest.fixture
@@ -19,7 +21,10 @@ def corrtag(tmp_path: Path) -> Path:
     seconds = np.concatenate([np.arange(0.0, _END, 0.032), [_END] * 5]).astype(np.float32)
     assert (seconds.astype(float) >= _END).sum() == 5
     events = fits.BinTableHDU.from_columns(
-        [fits.Column("TIME", "E", array=seconds), fits.Column("PHA", "B", array=np.full(len(seconds), 12))],
+        [
+            fits.Column("TIME", "E", array=seconds),
+            fits.Column("PHA", "B", array=np.full(len(seconds), 12)),
+        ],
         name="EVENTS",
     )
     events.header.update(EXPTIME=_END, EXPSTART=57934.0)
@@ -31,7 +36,9 @@ def corrtag(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("edges", [[0.0, 500.0, _END], [0.0, 0.032, 250.016, 999.9, _END], [0.0, _END]])
+@pytest.mark.parametrize(
+    "edges", [[0.0, 500.0, _END], [0.0, 0.032, 250.016, 999.9, _END], [0.0, _END]]
+)
 def test_every_event_is_in_one_part(corrtag: Path, tmp_path: Path, edges: list[float]) -> None:
     whole = fits.getheader(corrtag, 1)["NAXIS2"]
     counts = [

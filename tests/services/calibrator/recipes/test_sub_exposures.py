@@ -1,4 +1,6 @@
-"""Sub-exposures through the real CalCOS: what they are made of, and the light curve that comes of them."""
+"""Sub-exposures through the real CalCOS: what they are made of, and the light curve that comes of
+them.
+"""
 
 import subprocess
 import sys
@@ -18,7 +20,12 @@ from services.calibrator.workspace import open_workspace
 from shared.errors import PermanentError
 from simulator.forward.photons import brightness
 from simulator.verify.cases import CASES, Case
-from tests.services.calibrator.recipes.running import BARE_ENVIRONMENT, differ, recalibrate, simulated
+from tests.services.calibrator.recipes.running import (
+    BARE_ENVIRONMENT,
+    differ,
+    recalibrate,
+    simulated,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -33,15 +40,21 @@ def variable(name: str, amplitude: float, period: float) -> Case:
     (plan,) = CASES[name].members
     assert plan.target.spectrum is not None
     spectrum = replace(plan.target.spectrum, amplitude=amplitude, period=period)
-    return replace(CASES[name], members=(replace(plan, target=replace(plan.target, spectrum=spectrum)),))
+    return replace(
+        CASES[name], members=(replace(plan, target=replace(plan.target, spectrum=spectrum)),)
+    )
 
 
-def test_the_light_curve_of_a_variable_source_is_recovered_and_can_be_taken_home(tmp_path: Path) -> None:
+def test_the_light_curve_of_a_variable_source_is_recovered_and_can_be_taken_home(
+    tmp_path: Path,
+) -> None:
     case = variable("NUV G185M/1850 TAGFLASH", 0.6, 400.0)
     (plan,) = case.members
     assert plan.target.spectrum is not None
     raw, references, label = simulated(case, tmp_path)
-    _, products = recalibrate({"sub_exposures": {"every": 100.0}}, raw, references, label, tmp_path / "run")
+    _, products = recalibrate(
+        {"sub_exposures": {"every": 100.0}}, raw, references, label, tmp_path / "run"
+    )
     table = light_curve(products, label)
     with fits.open(products / f"{label}_x1d.fits.gz") as hdus:
         spectra = hdus[1].data.copy()
@@ -49,7 +62,12 @@ def test_the_light_curve_of_a_variable_source_is_recovered_and_can_be_taken_home
         rows = table[table["segment"] == stripe]
         assert np.allclose(rows["exptime"], 100.0, atol=0.5)
         seconds = (rows["mjd"] - plan.start) * 86400.0
-        expected = np.array([brightness(plan.target.spectrum, t + np.linspace(-50, 50, 501)).mean() for t in seconds])
+        expected = np.array(
+            [
+                brightness(plan.target.spectrum, t + np.linspace(-50, 50, 501)).mean()
+                for t in seconds
+            ]
+        )
         for value, error in (("net", "net_error"), ("flux", "flux_error")):
             relative = rows[value] / rows[value].mean() * expected.mean()
             sigma = rows[error] / rows[value].mean() * expected.mean()
@@ -57,15 +75,20 @@ def test_the_light_curve_of_a_variable_source_is_recovered_and_can_be_taken_home
             assert np.abs((relative - expected) / sigma).max() < 4.0
         assert rows["net"].max() / rows["net"].min() > 2.0
         whole = next(row for row in spectra if str(row["SEGMENT"]).strip() == stripe)
-        assert rows["counts"].sum() == pytest.approx(whole["GCOUNTS"][whole["DQ_WGT"] > 0].sum(), rel=2e-3)
+        assert rows["counts"].sum() == pytest.approx(
+            whole["GCOUNTS"][whole["DQ_WGT"] > 0].sum(), rel=2e-3
+        )
 
     with tarfile.open(products / f"{label}_export.tar.gz") as archive:
         archive.extractall(tmp_path, filter="data")
     out = tmp_path / "out"
     again = subprocess.run(
         [sys.executable, "reproduce.py", tmp_path / "references", out],
-        cwd=tmp_path / label, env=BARE_ENVIRONMENT, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=tmp_path / label,
+        env=BARE_ENVIRONMENT,
+        capture_output=True,
+        text=True,
+    )
     assert again.returncode == 0, again.stdout + again.stderr
     parts = sorted(products.glob(f"{label}_s00?_x1d.fits.gz"))
     assert len(parts) == 6
@@ -73,7 +96,9 @@ def test_the_light_curve_of_a_variable_source_is_recovered_and_can_be_taken_home
 
 
 @pytest.fixture(scope="module")
-def both_segments(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], ReferenceFolder, str]:
+def both_segments(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[dict[str, Path], ReferenceFolder, str]:
     return simulated(CASES["FUV G130M/1327 LP1 TAGFLASH BOXCAR"], tmp_path_factory.mktemp("fuv"))
 
 
@@ -89,7 +114,11 @@ def test_ranges_of_pulse_heights_add_up_to_the_whole(
         whole = {str(row["SEGMENT"]).strip(): row for row in hdus[1].data}
     for segment in ("FUVA", "FUVB"):
         rows, spectrum = table[table["segment"] == segment], whole[segment]
-        used = (spectrum["DQ_WGT"] > 0) & (spectrum["WAVELENGTH"] >= 1180) & (spectrum["WAVELENGTH"] < 1460)
+        used = (
+            (spectrum["DQ_WGT"] > 0)
+            & (spectrum["WAVELENGTH"] >= 1180)
+            & (spectrum["WAVELENGTH"] < 1460)
+        )
         assert rows["counts"].sum() == pytest.approx(spectrum["GCOUNTS"][used].sum(), rel=1e-3)
         assert rows["net"].sum() == pytest.approx(spectrum["NET"][used].sum(), rel=0.01)
     for path in products.glob(f"{label}_s001_corrtag_?.fits.gz"):
@@ -102,12 +131,17 @@ def test_ranges_of_pulse_heights_add_up_to_the_whole(
 def test_a_segment_without_events_is_told(tmp_path: Path) -> None:
     with open_workspace(tmp_path, "ldfd01vnq") as workspace:
         for side, height in (("a", 8), ("b", 20)):
-            columns = [fits.Column("TIME", "1E", array=[1.0, 2.0]), fits.Column("PHA", "1B", array=[height] * 2)]
+            columns = [
+                fits.Column("TIME", "1E", array=[1.0, 2.0]),
+                fits.Column("PHA", "1B", array=[height] * 2),
+            ]
             header = fits.Header([("EXPTIME", 10.0), ("EXPSTART", 58000.0)])
             events = fits.BinTableHDU.from_columns(columns, header, name="EVENTS")
             primary = fits.PrimaryHDU(header=fits.Header([("SEGMENT", f"FUV{side.upper()}")]))
             workspace.outdir.mkdir(exist_ok=True)
-            fits.HDUList([primary, events]).writeto(workspace.outdir / f"ldfd01vnq_corrtag_{side}.fits")
+            fits.HDUList([primary, events]).writeto(
+                workspace.outdir / f"ldfd01vnq_corrtag_{side}.fits"
+            )
         part = SubExposure("ldfd01vnq_s001", "ldfd01vnq", 0.0, 10.0, None, None, (2, 12))
         intervals, files, empty = split(part, workspace, tmp_path)
     assert intervals == [(0.0, 10.0)]
@@ -120,10 +154,14 @@ def test_more_pulse_heights_than_are_left_are_refused(
 ) -> None:
     raw, references, label = both_segments
     with pytest.raises(PermanentError, match="omit PHACORR as well"):
-        recalibrate({"sub_exposures": {"pulse_heights": [[0, 30]]}}, raw, references, label, tmp_path)
+        recalibrate(
+            {"sub_exposures": {"pulse_heights": [[0, 30]]}}, raw, references, label, tmp_path
+        )
 
 
-def test_the_night_of_a_real_exposure(data_dir: Path, references: ReferenceFolder, tmp_path: Path) -> None:
+def test_the_night_of_a_real_exposure(
+    data_dir: Path, references: ReferenceFolder, tmp_path: Path
+) -> None:
     raw = {path.name: path for path in (data_dir / "ldfd01010" / "raw").glob("ldfd01vnq_[rs]*")}
     recipe = {"sub_exposures": {"orbit": ["night"], "target_altitude": [[-90, 30], [30, 180]]}}
     result, products = recalibrate(recipe, raw, references, "ldfd01vnq", tmp_path)

@@ -1,4 +1,6 @@
-"""What a run tells of itself: tallies that the flags of events do not bear out, and what fell back to a default."""
+"""What a run tells of itself: tallies that the flags of events do not bear out, and what fell back
+to a default.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +21,15 @@ from tests.services.calibrator.recipes.running import recalibrate, simulated, sm
             64,
             "NBRST_A",
             0,
-            "NBRST_A counts 6 events rejected for bursts, and none of them is flagged: CalCOS extracts 6 ",
+            "NBRST_A counts 6 events rejected for bursts, and none of them is flagged: CalCOS "
+            "extracts 6 ",
         ),
         (
             64,
             "NBRST_A",
             4,
-            "NBRST_A counts 6 events rejected for bursts, and 4 of them are flagged: CalCOS extracts 2 ",
+            "NBRST_A counts 6 events rejected for bursts, and 4 of them are flagged: CalCOS "
+            "extracts 2 ",
         ),
         (64, "NBRST_A", 6, None),
         (64, "NBRST_B", 0, None),  # that of the other segment
@@ -78,12 +82,16 @@ def test_what_fell_back_is_told(tmp_path: Path) -> None:
         assert [part in text for text in told].count(True) == 1, part
     assert len(told) == 6
     sought = list(product_warnings(tmp_path, LOG, find_target=True))
-    assert set(sought) - set(told) == {"find_target: FUVA was not found; the nominal place was extracted"}
+    assert set(sought) - set(told) == {
+        "find_target: FUVA was not found; the nominal place was extracted"
+    }
 
 
 def test_wavelengths_without_lamp_light_are_told(tmp_path: Path) -> None:
     for root, value in (("ldfd01vnq", "COMPLETE"), ("ldfd01vpq", "SKIPPED"), ("ldfd01vrq", "OMIT")):
-        fits.PrimaryHDU(header=fits.Header([("WAVECORR", value)])).writeto(tmp_path / f"{root}_x1d.fits")
+        fits.PrimaryHDU(header=fits.Header([("WAVECORR", value)])).writeto(
+            tmp_path / f"{root}_x1d.fits"
+        )
     (text,) = product_warnings(tmp_path, "")
     assert text.startswith("ldfd01vpq_x1d.fits: WAVECORR found no lamp light")
 
@@ -95,7 +103,9 @@ LIMITS = (5, 25)
 def pulse_height_images() -> fits.HDUList:
     """PHAFILE with the same limits everywhere on segment A."""
     primary = fits.PrimaryHDU()
-    primary.header.update(FILETYPE="PULSE HEIGHT THRESHOLD REFERENCE IMAGE", VCALCOS="2.0", PEDIGREE="DUMMY")
+    primary.header.update(
+        FILETYPE="PULSE HEIGHT THRESHOLD REFERENCE IMAGE", VCALCOS="2.0", PEDIGREE="DUMMY"
+    )
     images = [
         fits.ImageHDU(np.full((1024, 16384), limit, np.int16), name="FUVA", ver=version)
         for version, limit in enumerate(LIMITS, 1)
@@ -117,7 +127,12 @@ def test_calcos_leaves_out_flags_that_its_tallies_have(tmp_path: Path) -> None:
         hdus[1].data["MEDIAN_N"] = 200.0  # so that the fainter burst is a small one
         hdus.writeto(folder / "own_burst.fits")
     recipe = {
-        "switches": {"BRSTCORR": "PERFORM", "X1DCORR": "OMIT", "TRCECORR": "OMIT", "ALGNCORR": "OMIT"},
+        "switches": {
+            "BRSTCORR": "PERFORM",
+            "X1DCORR": "OMIT",
+            "TRCECORR": "OMIT",
+            "ALGNCORR": "OMIT",
+        },
         "references": {"BRSTTAB": "own_burst.fits", "PHAFILE": "own_pha.fits"},
     }
     result, products = recalibrate(recipe, raw, references, label, tmp_path / "run")
@@ -127,14 +142,18 @@ def test_calcos_leaves_out_flags_that_its_tallies_have(tmp_path: Path) -> None:
     outside = int(((heights < LIMITS[0]) | (heights > LIMITS[1])).sum())
     assert 1000 < outside == header["NPHA_A"]
     assert not (quality & 512).any()
-    large, small = (int(((seconds >= start) & (seconds < stop)).sum()) for start, stop in (LARGE, SMALL))
+    large, small = (
+        int(((seconds >= start) & (seconds < stop)).sum()) for start, stop in (LARGE, SMALL)
+    )
     counted, flagged = header["NBRST_A"], int(((quality & 64) > 0).sum())
     assert flagged == pytest.approx(large, rel=0.01)
     assert counted - flagged == pytest.approx(small, rel=0.03)
     name = f"{label}_corrtag_a.fits"
     assert result.warnings == (
-        f"{name}: NPHA_A counts {outside} events rejected for pulse height, and none of them is flagged: CalCOS "
+        f"{name}: NPHA_A counts {outside} events rejected for pulse height, and none of them is "
+        "flagged: CalCOS "
         f"extracts {outside} of them all the same",
-        f"{name}: NBRST_A counts {counted} events rejected for bursts, and {flagged} of them are flagged: CalCOS "
+        f"{name}: NBRST_A counts {counted} events rejected for bursts, and {flagged} of them are "
+        "flagged: CalCOS "
         f"extracts {counted - flagged} of them all the same",
     )

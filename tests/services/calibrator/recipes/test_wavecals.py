@@ -27,16 +27,22 @@ def visit(make_exposure: MakeExposure) -> list[Exposure]:
 def test_a_spectrum_without_any_wavecal_is_told(visit: list[Exposure]) -> None:
     assert told(visit) == []
     assert told(visit[:2], LAMP) == [f"{LAMP} is a wavecal, and no other is left: {NOMINAL}"]
-    assert told(visit, LAMP, OTHER) == [f"{LAMP}, {OTHER} are wavecals, and no other is left: {NOMINAL}"]
+    assert told(visit, LAMP, OTHER) == [
+        f"{LAMP}, {OTHER} are wavecals, and no other is left: {NOMINAL}"
+    ]
 
 
-def test_one_wavecal_that_is_left_or_added_is_enough(visit: list[Exposure], make_exposure: MakeExposure) -> None:
+def test_one_wavecal_that_is_left_or_added_is_enough(
+    visit: list[Exposure], make_exposure: MakeExposure
+) -> None:
     assert told(visit, LAMP) == []
     new = make_exposure("lrnd02a1q", EXPTYPE="WAVECAL")
     assert told([*visit, new], LAMP, OTHER, added=("lrnd02a1q",)) == []
 
 
-def test_lamp_flashes_go_before_an_added_wavecal(visit: list[Exposure], make_exposure: MakeExposure) -> None:
+def test_lamp_flashes_go_before_an_added_wavecal(
+    visit: list[Exposure], make_exposure: MakeExposure
+) -> None:
     flashed = make_exposure(FIRST, WAVECORR="PERFORM", TAGFLASH="AUTO")
     assert told([flashed, *visit[1:]], LAMP, OTHER) == []
     (text,) = told([flashed, *visit[1:]], added=(LAMP,))
@@ -68,10 +74,14 @@ def test_segment_b_of_blue_modes_needs_lamp_light_on_segment_a(
     # One raw file of the exposure alone: its other segment has the lamp light.
     document = {"members": {"file": f"{FIRST}_rawtag_b.fits"}}
     names = [item.path.name for item in flashed]
-    found = plan(parse_recipe(document), None, flashed, names, 1, lambda _context, _exposure: {}).warnings
+    found = plan(
+        parse_recipe(document), None, flashed, names, 1, lambda _context, _exposure: {}
+    ).warnings
     assert len(found) == blue
 
 
-def test_calibrated_events_have_their_wavelengths(visit: list[Exposure], make_exposure: MakeExposure) -> None:
+def test_calibrated_events_have_their_wavelengths(
+    visit: list[Exposure], make_exposure: MakeExposure
+) -> None:
     done = make_exposure(FIRST, "corrtag_b", SEGMENT="FUVB", CENWAVE=1280, WAVECORR="COMPLETE")
     assert told([done, *visit[1:]], LAMP, OTHER) == []

@@ -64,7 +64,10 @@ def nuv_visit(folder: Path) -> Visit:
     """
     case = small_visit("NUV G230L/2950 TAGFLASH")
     begin = _sunset(case.members[0].start) - _SUNSET / _DAY
-    members = tuple(replace(plan, start=begin + number * 200.0 / _DAY) for number, plan in enumerate(case.members))
+    members = tuple(
+        replace(plan, start=begin + number * 200.0 / _DAY)
+        for number, plan in enumerate(case.members)
+    )
     case = replace(case, members=members)
     bad = [(plan.start + BAD_TIME[0] / _DAY, plan.start + BAD_TIME[1] / _DAY) for plan in members]
     catalogue = Catalogue(bad)

@@ -28,7 +28,13 @@ FIGURE = Figure(
             "Date",
             "Rate",
             [
-                Points("FUVA", [58000.0, 58001.5], [1e-6, None], error=[1e-7, None], rootnames=["ldabcdefq", None]),
+                Points(
+                    "FUVA",
+                    [58000.0, 58001.5],
+                    [1e-6, None],
+                    error=[1e-7, None],
+                    rootnames=["ldabcdefq", None],
+                ),
                 Line("expected", [58000.0, 58010.0], [2e-6, 2e-6], steps=True, dashed=True),
                 Mark("LP4", x=58028.0),
                 Mark("limit", y=3e-6),
@@ -74,7 +80,9 @@ def test_lines_lie_over_points_and_outliers_over_lines() -> None:
     outliers = Points("outliers", [1.0], [5.0], outlier=True)
     for number, kind in ((1999, "scatter"), (2000, "scattergl")):
         points = Points("FUVA", [1.0] * number, [1.0] * number)
-        plot = to_plotly(Figure("fit", "Fit", "", [Panel("x", "y", [line, outliers, points, outline])]))
+        plot = to_plotly(
+            Figure("fit", "Fit", "", [Panel("x", "y", [line, outliers, points, outline])])
+        )
         assert [trace["name"] for trace in plot["data"]] == ["FUVA", "fit", "SAA", "outliers"]
         assert {trace["type"] for trace in plot["data"]} == {kind}
 
@@ -135,7 +143,9 @@ def test_numbers_that_are_close_together_stay_apart() -> None:
     "panels", [[], [Panel("Date", "Rate", [Mark("limit", y=3.0)])]], ids=["no panel", "only marks"]
 )
 def test_a_figure_of_nothing_says_so(panels: list[Panel]) -> None:
-    figure = Figure("spots", "Hot spots", "What one sees.", panels, share_x=True, nothing="no hot spots found")
+    figure = Figure(
+        "spots", "Hot spots", "What one sees.", panels, share_x=True, nothing="no hot spots found"
+    )
     drawn = to_plotly(figure)
     assert drawn["data"] == []
     assert [note["text"] for note in drawn["layout"]["annotations"]] == ["no hot spots found"]

@@ -26,10 +26,14 @@ async def run_monitor(
 ) -> None:
     """Compute one; it must succeed."""
     service = MonitorService(database, store, monitors(), references)
-    runner = JobRunner(database, messenger, JobSettings(max_attempts=1), {Stage.MONITOR: service.run}, "tester")
+    runner = JobRunner(
+        database, messenger, JobSettings(max_attempts=1), {Stage.MONITOR: service.run}, "tester"
+    )
     payload = {"generation": occasion}
     async with database.transaction() as session:
-        job_id = await add_job(session, name, NewJob(Stage.MONITOR, "monitor", payload, payload), Outbox())
+        job_id = await add_job(
+            session, name, NewJob(Stage.MONITOR, "monitor", payload, payload), Outbox()
+        )
     assert job_id is not None
     await runner.run(job_id)
     async with database.session() as session:

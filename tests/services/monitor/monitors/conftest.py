@@ -58,9 +58,18 @@ def _compute(inputs: Inputs) -> Findings:
     nothing, texts = np.full(count, np.nan), np.full(count, None, dtype=object)
     mjd = 58000.0 + np.arange(count)
     values = Values(
-        "rate", mjd, value, nothing, np.array(list(_CURRENT), dtype=object), np.full(count, "FUVA", dtype=object),
-        texts, np.full(count, 163.0), nothing, nothing, value > 5,
-    )  # fmt: skip
+        "rate",
+        mjd,
+        value,
+        nothing,
+        np.array(list(_CURRENT), dtype=object),
+        np.full(count, "FUVA", dtype=object),
+        texts,
+        np.full(count, 163.0),
+        nothing,
+        nothing,
+        value > 5,
+    )
     findings = [
         Finding(
             "high",
@@ -78,12 +87,21 @@ def _compute(inputs: Inputs) -> Findings:
     ]
     figures = [
         Figure("rate", "Rate", "A caption.", [Panel("x", "y")]),
-        Figure("history", "History", "", [Panel("x", "y", [Line("rate", [0.1, 1.0], [0.3, float(value.max())])])]),
+        Figure(
+            "history",
+            "History",
+            "",
+            [Panel("x", "y", [Line("rate", [0.1, 1.0], [0.3, float(value.max())])])],
+        ),
     ]
     return Findings(
-        float(mjd[-1]), [values], figures, findings,
-        [NewArtifact("table", "rates.txt", str(sorted(_CURRENT.items())).encode())], {"FUVA": {"n": count}},
-    )  # fmt: skip
+        float(mjd[-1]),
+        [values],
+        figures,
+        findings,
+        [NewArtifact("table", "rates.txt", str(sorted(_CURRENT.items())).encode())],
+        {"FUVA": {"n": count}},
+    )
 
 
 MONITOR = Monitor(
@@ -115,9 +133,15 @@ class RunBench:
         self.store = Store(f"file://{folder}")
         self.service = MonitorService(database, self.store, {MONITOR.name: MONITOR})
         self.runner = JobRunner(
-            database, messenger, JobSettings(max_attempts=1), {Stage.MONITOR: self.service.run}, "tester"
+            database,
+            messenger,
+            JobSettings(max_attempts=1),
+            {Stage.MONITOR: self.service.run},
+            "tester",
         )
-        self.scheduler = Scheduler(database, messenger, MonitorSettings(quiet_seconds=0.0), [MONITOR])
+        self.scheduler = Scheduler(
+            database, messenger, MonitorSettings(quiet_seconds=0.0), [MONITOR]
+        )
         self._generation = 0
 
     async def run(self, name: str = MONITOR.name) -> Job:
@@ -125,7 +149,9 @@ class RunBench:
         self._generation += 1
         payload = {"generation": self._generation}
         async with self.database.transaction() as session:
-            job_id = await add_job(session, name, NewJob(Stage.MONITOR, "monitor", payload, payload), Outbox())
+            job_id = await add_job(
+                session, name, NewJob(Stage.MONITOR, "monitor", payload, payload), Outbox()
+            )
         assert job_id is not None
         await self.runner.run(job_id)
         async with self.database.session() as session:
@@ -140,5 +166,7 @@ class RunBench:
 
 
 @pytest.fixture
-def bench(database: Database, messenger: Messenger, tmp_path: Path, rates: dict[str, float]) -> RunBench:
+def bench(
+    database: Database, messenger: Messenger, tmp_path: Path, rates: dict[str, float]
+) -> RunBench:
     return RunBench(database, messenger, tmp_path / "store")

@@ -1,4 +1,6 @@
-"""Darks of a simulated instrument, as the ingestor leaves them: counts of superpixels and pulse heights."""
+"""Darks of a simulated instrument, as the ingestor leaves them: counts of superpixels and pulse
+heights.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -22,7 +24,9 @@ DARK_SECONDS = 1330.0
 def simulated_darks(
     segment: str, times: Sequence[float], spots: Sequence[HotSpot] = (), seed: int = 1
 ) -> Iterator[DarkMap]:
-    """Darks of a segment at times (MJD), of an instrument with hot spots; events in the corrected frame.
+    """Darks of a segment at times (MJD), of an instrument with hot spots.
+
+    Events in the corrected frame.
 
     Dark rate and voltage are those of the simulated instrument at that time.
     """
@@ -31,10 +35,24 @@ def simulated_darks(
         generator = np.random.default_rng([seed, round(mjd * 1000)])
         rate = rates.dark_rate(made, segment, mjd)  # type: ignore[arg-type]
         state = DetectorState(
-            Curve.constant(float(rate[0])), uniform_grid(1.0), uniform_grid(11.0),
+            Curve.constant(float(rate[0])),
+            uniform_grid(1.0),
+            uniform_grid(11.0),
             spots=tuple(spot for spot in spots if spot.detector == segment),
-        )  # fmt: skip
-        plan = ExposurePlan("ld0000000", 1, "01.001", mjd, DARK_SECONDS, "FUV", "TIME-TAG", "DARK", "G130M", 1291, DARK)
+        )
+        plan = ExposurePlan(
+            "ld0000000",
+            1,
+            "01.001",
+            mjd,
+            DARK_SECONDS,
+            "FUV",
+            "TIME-TAG",
+            "DARK",
+            "G130M",
+            1291,
+            DARK,
+        )
         events = background(plan, state, segment, generator)
         heights = dark_pulses(state, events, generator).astype(np.int64)
         x, y = (np.rint(values).astype(np.int64) for values in (events.x, events.y))

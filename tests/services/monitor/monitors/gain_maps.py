@@ -36,14 +36,19 @@ async def add_maps(
     days: float = 10.0,
     others: Sequence[Rows] = (),
 ) -> None:
-    """Add maps of FUVA at level 163, one every ten days: gains by row and column, from superpixel (300, 210) on."""
+    """Add maps of FUVA at level 163, one every ten days: gains by row and column, from superpixel
+    (300, 210) on.
+    """
     rows = []
     for number, gains in enumerate(maps):
         y, x = (index.ravel() for index in np.indices(gains.shape))
         common = {
-            "rootname": f"le{number:06d}q", "segment": "FUVA", "dethv": 163, "expstart": start + days * number,
+            "rootname": f"le{number:06d}q",
+            "segment": "FUVA",
+            "dethv": 163,
+            "expstart": start + days * number,
             "std": 1.05,
-        }  # fmt: skip
+        }
         columns = {
             "x": (_FIRST_X + x).tolist(),
             "y": (_FIRST_Y + y).tolist(),
@@ -64,9 +69,16 @@ async def add_rows(database: Database, maps: Sequence[Rows]) -> None:
         for number, rows in enumerate(maps):
             name = str(rows.common["rootname"])
             file = File(
-                dataset_id=dataset.id, origin="product", path=f"folder{number}", name=f"{name}_corrtag_a.fits",
-                rootname=name, suffix="corrtag_a", size=1, sha256="0" * 64, shown=True,
-            )  # fmt: skip
+                dataset_id=dataset.id,
+                origin="product",
+                path=f"folder{number}",
+                name=f"{name}_corrtag_a.fits",
+                rootname=name,
+                suffix="corrtag_a",
+                size=1,
+                sha256="0" * 64,
+                shown=True,
+            )
             session.add(file)
             await session.flush()
             count = len(rows.columns["x"])
@@ -80,10 +92,12 @@ async def add_rows(database: Database, maps: Sequence[Rows]) -> None:
 
 @dataclass
 class MapTruth:
-    """Gain maps of a segment in a mission of ten years, one every ten days, with the simulated instrument's truth.
+    """Gain maps of a segment in a mission of ten years, one every ten days, with the simulated
+    instrument's truth.
 
-    Each is of the spectrum of the standard setting where it then was: five superpixels high, in some columns. The pulse
-    heights are drawn about the modal gain and measured as those of exposures are.
+    Each is of the spectrum of the standard setting where it then was: five superpixels high, in
+    some columns. The pulse heights are drawn about the modal gain and measured as those of
+    exposures are.
 
     Attributes
     ----------
@@ -112,7 +126,9 @@ class MapTruth:
 
     def gain(self, mjd: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Tell the true gain at the centres of superpixels at the voltage of the time."""
-        return modal_gain(self.instrument, self.segment, mjd, (x + 0.5) * X_BINNING, (y + 0.5) * Y_BINNING)
+        return modal_gain(
+            self.instrument, self.segment, mjd, (x + 0.5) * X_BINNING, (y + 0.5) * Y_BINNING
+        )
 
     def level(self, mjd: float) -> int:
         """High-voltage level."""
@@ -123,26 +139,42 @@ class MapTruth:
         generator = np.random.default_rng(self.seed)
         for number in range(self.maps):
             mjd = float(self.mjd(number))
-            centre = int(spectrum_row(self.segment, lifetime_position(mjd, "G130M", 1291))) // Y_BINNING
+            centre = (
+                int(spectrum_row(self.segment, lifetime_position(mjd, "G130M", 1291))) // Y_BINNING
+            )
             y, x = (
-                part.ravel() for part in np.meshgrid(np.arange(centre - 2, centre + 3), self.columns, indexing="ij")
+                part.ravel()
+                for part in np.meshgrid(
+                    np.arange(centre - 2, centre + 3), self.columns, indexing="ij"
+                )
             )
             counts = generator.poisson(generator.uniform(60.0, 400.0, x.size))
             place = np.repeat(np.arange(x.size), counts)
             gain = self.gain(mjd, x, y)[place] + self.shifts.get(number, 0.0)
-            heights = np.clip(np.rint(generator.normal(gain, 2.3)), 0, PULSE_HEIGHTS - 1).astype(int)
-            histograms = np.bincount(place * PULSE_HEIGHTS + heights, minlength=x.size * PULSE_HEIGHTS)
+            heights = np.clip(np.rint(generator.normal(gain, 2.3)), 0, PULSE_HEIGHTS - 1).astype(
+                int
+            )
+            histograms = np.bincount(
+                place * PULSE_HEIGHTS + heights, minlength=x.size * PULSE_HEIGHTS
+            )
             pixels = y * GAIN_SHAPE[1] + x
             yield gain_rows(
-                f"l{self.segment[-1].lower()}{number:06d}q", self.segment, self.level(mjd), mjd, pixels,
+                f"l{self.segment[-1].lower()}{number:06d}q",
+                self.segment,
+                self.level(mjd),
+                mjd,
+                pixels,
                 histograms.reshape(-1, PULSE_HEIGHTS),
-            )  # fmt: skip
+            )
 
 
 def inputs_of(maps: Sequence[Rows], spots: Columns | None = None) -> dict[str, Columns]:
     """Make the columns that the gain monitor reads: files, gains, and hot spots."""
     count = np.array([len(rows.columns["x"]) for rows in maps])
-    common = {name: [rows.common[name] for rows in maps] for name in ("rootname", "segment", "expstart", "dethv")}
+    common = {
+        name: [rows.common[name] for rows in maps]
+        for name in ("rootname", "segment", "expstart", "dethv")
+    }
     cumulative = [str(name).startswith("l_") for name in common["rootname"]]
     files = {
         "file_id": np.arange(len(maps), dtype=float),
@@ -151,13 +183,18 @@ def inputs_of(maps: Sequence[Rows], spots: Columns | None = None) -> dict[str, C
         "mjd": np.array(common["expstart"], dtype=float),
         "stop": np.array(common["expstart"], dtype=float) + np.where(cumulative, 7.0, 0.01),
         "hvlevel": np.array(common["dethv"], dtype=float),
-        **{name: np.full(len(maps), np.nan) for name in ("life_adj", "exptime", "proposid", "cenwave")},
+        **{
+            name: np.full(len(maps), np.nan)
+            for name in ("life_adj", "exptime", "proposid", "cenwave")
+        },
         **{name: np.full(len(maps), None, dtype=object) for name in ("aperture", "opt_elem")},
         "written": np.zeros(len(maps)),
     }
     nothing = np.full(count.max(), np.nan)
     joined = {
-        name: np.concatenate([np.asarray(rows.columns.get(name, nothing[: len(rows)]), dtype=float) for rows in maps])
+        name: np.concatenate(
+            [np.asarray(rows.columns.get(name, nothing[: len(rows)]), dtype=float) for rows in maps]
+        )
         for name in ("x", "y", "gain", "counts", "charge")
     }
     level = np.repeat(files["hvlevel"], count)
@@ -166,7 +203,12 @@ def inputs_of(maps: Sequence[Rows], spots: Columns | None = None) -> dict[str, C
         "pixel": (level * GAIN_SHAPE[0] + joined["y"]) * GAIN_SHAPE[1] + joined["x"],
         **{name: joined[name] for name in ("gain", "counts", "charge")},
     }
-    return {"files": files, "gains": pixels, "spots": spots or SPOTS.read([]), "limits": LIMITS.read([])}
+    return {
+        "files": files,
+        "gains": pixels,
+        "spots": spots or SPOTS.read([]),
+        "limits": LIMITS.read([]),
+    }
 
 
 def findings_of(inputs: Mapping[str, Columns]) -> Findings:
@@ -180,5 +222,8 @@ def findings_of(inputs: Mapping[str, Columns]) -> Findings:
         return LEVELS.find(key, {**inputs, "gains": gains})
 
     return monitors()["gain"].compute(
-        {**inputs, **join_parts("levels", {key: (found(key), True) for key in LEVELS.digests(inputs)})}
+        {
+            **inputs,
+            **join_parts("levels", {key: (found(key), True) for key in LEVELS.digests(inputs)}),
+        }
     )

@@ -13,11 +13,16 @@ _COUNT = 900
 
 
 def _columns() -> Columns:
-    """Columns of the monitor's query: a rate of every kind in turn, a tenth of them darks; the last three are light."""
+    """Columns of the monitor's query: a rate of every kind in turn, a tenth of them darks.
+
+    The last three are light.
+    """
     generator = np.random.default_rng(6)
     segment = np.array(["FUVA", "FUVB", "NUV"] * (_COUNT // 3), dtype=object)
     dark = (np.arange(_COUNT) // 3) % 10 == 0
-    rate = np.where(dark, generator.normal(20.0, 2.0, _COUNT), generator.lognormal(5.0, 1.0, _COUNT))
+    rate = np.where(
+        dark, generator.normal(20.0, 2.0, _COUNT), generator.lognormal(5.0, 1.0, _COUNT)
+    )
     return {
         "file_id": np.arange(float(_COUNT)),
         "rootname": np.array([f"ld{number // 3:06d}q" for number in range(_COUNT)], dtype=object),
@@ -74,7 +79,11 @@ def test_rates_near_their_limit_are_flagged_and_no_others() -> None:
         (-1, {"rate": 29_000.0, "stripe": np.nan}, {}),
         (-1, {"rate": 31_000.0}, {}),
         (-1, {"rate": 31_000.0, "stripe": np.nan}, {"stripe": Severity.ALERT}),
-        (-1, {"rate": 46_000.0, "stripe": np.nan}, {"irregular": Severity.INFO, "global-rate": Severity.WARN}),
+        (
+            -1,
+            {"rate": 46_000.0, "stripe": np.nan},
+            {"irregular": Severity.INFO, "global-rate": Severity.WARN},
+        ),
         (-1, {"stripe": 11_900.0}, {}),
         (-1, {"stripe": 12_100.0}, {"irregular": Severity.INFO}),
         (-1, {"stripe": 15_100.0}, {"irregular": Severity.INFO, "stripe-rate": Severity.WARN}),
@@ -84,11 +93,19 @@ def test_rates_near_their_limit_are_flagged_and_no_others() -> None:
         (-3, {"second": 7_600.0}, {"brightest-second": Severity.WARN}),
         (-3, {"second": 12_100.0}, {"brightest-second": Severity.ALERT}),
         (-3, {"second": 15_100.0}, {"brightest-second": Severity.CRITICAL}),
-        (-3, {"second": 9_000.0, "rate": 7_600.0}, {"irregular": Severity.INFO, "global-rate": Severity.WARN}),
+        (
+            -3,
+            {"second": 9_000.0, "rate": 7_600.0},
+            {"irregular": Severity.INFO, "global-rate": Severity.WARN},
+        ),
         (
             -3,
             {"second": 16_000.0, "rate": 7_600.0},
-            {"irregular": Severity.INFO, "global-rate": Severity.WARN, "brightest-second": Severity.CRITICAL},
+            {
+                "irregular": Severity.INFO,
+                "global-rate": Severity.WARN,
+                "brightest-second": Severity.CRITICAL,
+            },
         ),
         (-1, {"second": 31_000.0, "obsmode": "TIME-TAG"}, {"brightest-second": Severity.CRITICAL}),
         (-3, {"local": 0.33, "local_counts": 1e6}, {}),
@@ -96,8 +113,16 @@ def test_rates_near_their_limit_are_flagged_and_no_others() -> None:
         (-3, {"local": 0.55, "local_counts": 1e6}, {"local-rate": Severity.ALERT}),
         (-3, {"local": 0.68, "local_counts": 1e6}, {"local-rate": Severity.CRITICAL}),
         (-3, {"local": 0.11, "local_counts": 1e6, "cenwave": 1222.0}, {}),
-        (-3, {"local": 0.11, "local_counts": 1e6, "cenwave": 1055.0}, {"local-rate": Severity.WARN}),
-        (-3, {"local": 0.21, "local_counts": 1e6, "cenwave": 1096.0}, {"local-rate": Severity.CRITICAL}),
+        (
+            -3,
+            {"local": 0.11, "local_counts": 1e6, "cenwave": 1055.0},
+            {"local-rate": Severity.WARN},
+        ),
+        (
+            -3,
+            {"local": 0.21, "local_counts": 1e6, "cenwave": 1096.0},
+            {"local-rate": Severity.CRITICAL},
+        ),
         (-3, {"local": 0.66, "local_counts": 100.0}, {}),
         (-3, {"local": 2.5, "local_counts": 1.0}, {}),
         (-3, {"local": 3.8, "local_counts": 1e4, "exptype": "WAVECAL"}, {}),
@@ -105,7 +130,11 @@ def test_rates_near_their_limit_are_flagged_and_no_others() -> None:
         (-1, {"local": 34.0, "local_counts": 1e6}, {}),
         (-1, {"local": 36.0, "local_counts": 1e6}, {"local-rate": Severity.WARN}),
         (-1, {"local": 51.0, "local_counts": 1e6}, {"local-rate": Severity.WARN}),
-        (-1, {"local": 51.0, "local_counts": 1e6, "obstype": "IMAGING"}, {"local-rate": Severity.CRITICAL}),
+        (
+            -1,
+            {"local": 51.0, "local_counts": 1e6, "obstype": "IMAGING"},
+            {"local-rate": Severity.CRITICAL},
+        ),
         (-1, {"rate": 80_000.0}, {"irregular": Severity.INFO, "global-rate": Severity.ALERT}),
         (-1, {"rate": 29_000.0, "obsmode": "TIME-TAG"}, {"global-rate": Severity.ALERT}),
         (-1, {"rate": 31_000.0, "obsmode": "TIME-TAG"}, {"global-rate": Severity.CRITICAL}),
@@ -129,7 +158,9 @@ def test_rules(place: int, changes: dict[str, object], expected: dict[str, Sever
 
 
 def test_an_nuv_dark_that_grows_and_warms_is_no_field_emission_and_a_burst_is() -> None:
-    """Rates of ten years as the simulator's: window glow that grows with age and e-folds in 9 deg C."""
+    """Rates of ten years as the simulator's: window glow that grows with age and e-folds in 9 deg
+    C.
+    """
     generator = np.random.default_rng(4)
     count = 520
     columns = {name: np.resize(column, count) for name, column in _columns().items()}
@@ -152,12 +183,16 @@ def test_an_nuv_dark_that_grows_and_warms_is_no_field_emission_and_a_burst_is() 
     assert not any(values.outlier.any() for values in found.values)
     columns["rate"][[*bursts, -1]] *= 2.5
     found = _compute(columns)
-    assert [(one.rule, one.rootname) for one in found.findings] == [("field-emission", columns["rootname"][-1])]
+    assert [(one.rule, one.rootname) for one in found.findings] == [
+        ("field-emission", columns["rootname"][-1])
+    ]
     assert np.flatnonzero(found.values[0].outlier).tolist() == [*bursts.tolist(), count - 1]
 
 
 def test_single_photons_of_short_exposures_are_no_local_rates() -> None:
-    """The brightest of many places by chance: short exposures, faint ones, and one that is too bright."""
+    """The brightest of many places by chance: short exposures, faint ones, and one that is too
+    bright.
+    """
     generator = np.random.default_rng(8)
     columns = _columns()
     fuv = np.flatnonzero(columns["segment"] != "NUV")
@@ -181,7 +216,10 @@ def test_the_figure_of_local_rates_has_every_detector_and_lamps_apart() -> None:
     columns["exptype"][[301, 302]], columns["local"][[301, 302]] = "WAVECAL", 3.5
     (figure,) = [one for one in _compute(columns).figures if one.name == "local"]
     drawn = {
-        layer.label: len(layer.x) for panel in figure.panels for layer in panel.layers if isinstance(layer, Points)
+        layer.label: len(layer.x)
+        for panel in figure.panels
+        for layer in panel.layers
+        if isinstance(layer, Points)
     }
     assert drawn == {"FUVA": 300, "FUVB": 299, "FUVB, lamps": 1, "NUV": 299, "NUV, lamps": 1}
 
@@ -197,7 +235,9 @@ def test_the_highest_rates_are_listed_with_their_exposures() -> None:
         for place, rank in enumerate(layer.x)
         if rank == 1
     ]
-    assert first == [(columns["rootname"][100], "programme 12345, G130M, 1291 Angstrom, HV 167, LP1")]
+    assert first == [
+        (columns["rootname"][100], "programme 12345, G130M, 1291 Angstrom, HV 167, LP1")
+    ]
     assert sum(len(layer.x) for layer in figure.panels[0].layers if isinstance(layer, Points)) == 20
 
 

@@ -19,7 +19,9 @@ from shared.database.models.monitoring import Severity
 _NPIX, _SECONDS, _WEEK = 5_000_000.0, 1330.0, 7.0
 
 
-def _exposures(rate: np.ndarray, region: str = "inner", segment: str = "FUVA", start: float = 56000.0) -> Columns:
+def _exposures(
+    rate: np.ndarray, region: str = "inner", segment: str = "FUVA", start: float = 56000.0
+) -> Columns:
     """Columns of `rates_query`, with Poisson counts of the given true rates."""
     count = len(rate)
     counts = np.random.default_rng(4).poisson(rate * _NPIX * _SECONDS).astype(float)
@@ -71,7 +73,10 @@ def test_rates_and_outliers_are_recovered() -> None:
 
 
 def test_a_trend_of_few_darks_is_no_outlier() -> None:
-    """Over ten years that double the rate, those before a dark are far below it; those about it are not."""
+    """Over ten years that double the rate, those before a dark are far below it.
+
+    Those about it are not.
+    """
     truth = np.linspace(1.0e-6, 2.0e-6, 40)
     truth[25] *= 2
     columns = {**_exposures(truth), "mjd": 57062.0 + 91.0 * np.arange(40)}
@@ -80,12 +85,18 @@ def test_a_trend_of_few_darks_is_no_outlier() -> None:
 
 
 @pytest.mark.parametrize(
-    ("factor", "severity"), [(1.0, None), (1.5, Severity.WARN), (3.0, Severity.ALERT)], ids=["as expected", "1.5", "3"]
+    ("factor", "severity"),
+    [(1.0, None), (1.5, Severity.WARN), (3.0, Severity.ALERT)],
+    ids=["as expected", "1.5", "3"],
 )
 def test_a_raised_level_alarms(factor: float, severity: Severity | None) -> None:
     rate = np.full(50, 4.37e-6)
     rate[-5:] *= factor
-    findings = [found for found in _compute("fuv-dark", _exposures(rate)).findings if found.rule == "expected-rate"]
+    findings = [
+        found
+        for found in _compute("fuv-dark", _exposures(rate)).findings
+        if found.rule == "expected-rate"
+    ]
     assert [found.severity for found in findings] == ([] if severity is None else [severity])
     assert all(found.source and found.threshold for found in findings)
 
@@ -121,19 +132,38 @@ def test_darks_are_compared_with_the_rate_published_for_their_time(
     findings = _compute("fuv-dark" if fuv else "nuv-dark", columns).findings
     found = [one for one in findings if one.rule == "expected-rate"]
     assert [one.severity for one in found] == ([] if expected is None else [Severity.ALERT])
-    assert [one.threshold for one in found] == pytest.approx([] if expected is None else [2 * expected])
+    assert [one.threshold for one in found] == pytest.approx(
+        [] if expected is None else [2 * expected]
+    )
     assert all(str(source) in str(one.source) for one in found)
 
 
 def test_line_of_the_expected_rate_has_gaps_where_none_is_published() -> None:
     columns = {**_exposures(np.full(30, 2e-6)), "mjd": np.linspace(56400.0, 60300.0, 30)}
-    (line,) = (one for one in _compute("fuv-dark", columns).figures[0].panels[0].layers if isinstance(one, Line))
-    assert line.x == [56400.0, 56444.0, 56444.0, 57204.0, 57204.0, 57754.0, 57754.0, 60249.0, 60249.0, 60300.0]
+    (line,) = (
+        one
+        for one in _compute("fuv-dark", columns).figures[0].panels[0].layers
+        if isinstance(one, Line)
+    )
+    assert line.x == [
+        56400.0,
+        56444.0,
+        56444.0,
+        57204.0,
+        57204.0,
+        57754.0,
+        57754.0,
+        60249.0,
+        60249.0,
+        60300.0,
+    ]
     assert line.y == [4.37e-6, 4.37e-6, 3e-6, 3e-6, 4e-6, 4e-6, None, None, 3.83e-6, 3.83e-6]
 
 
 def test_segments_have_columns_of_their_own_with_the_same_axis() -> None:
-    """Points of one would hide those of the other: the dates are the same, and the rates nearly so."""
+    """Points of one would hide those of the other: the dates are the same, and the rates nearly
+    so.
+    """
     groups = [
         _exposures(np.full(20, rate), region, segment)
         for region in ("inner", "legacy")
@@ -141,10 +171,19 @@ def test_segments_have_columns_of_their_own_with_the_same_axis() -> None:
     ]
     columns = {name: np.concatenate([group[name] for group in groups]) for name in groups[0]}
     figure = _compute("fuv-dark", columns).figures[0]
-    titles = ["FUVA inner", "FUVB inner", "FUVA legacy", "FUVB legacy", "solar radio flux", "solar radio flux"]
+    titles = [
+        "FUVA inner",
+        "FUVB inner",
+        "FUVA legacy",
+        "FUVB legacy",
+        "solar radio flux",
+        "solar radio flux",
+    ]
     assert ([panel.title for panel in figure.panels], figure.columns) == (titles, 2)
     for left, right in (figure.panels[:2], figure.panels[2:4]):
-        assert [len([one for one in panel.layers if isinstance(one, Points)]) for panel in (left, right)] == [1, 1]
+        assert [
+            len([one for one in panel.layers if isinstance(one, Points)]) for panel in (left, right)
+        ] == [1, 1]
         assert left.y_range == right.y_range
         points = [one for panel in (left, right) for one in panel.layers if isinstance(one, Points)]
         low, high = left.y_range or (0.0, 0.0)
@@ -152,14 +191,19 @@ def test_segments_have_columns_of_their_own_with_the_same_axis() -> None:
 
 
 def test_outliers_are_those_of_their_own_voltage() -> None:
-    """Every other dark is at a voltage of twice the rate; between them, a rate that is neither's lies above one."""
+    """Every other dark is at a voltage of twice the rate.
+
+    Between them, a rate that is neither's lies above one.
+    """
     high = np.arange(60) % 2 == 1
     rate = np.where(high, 2.4e-6, 1.2e-6)
     rate[30] = 1.8e-6
     columns = {**_exposures(rate), "hvlevel": np.where(high, 173.0, 167.0)}
     found = _compute("fuv-dark", columns)
     assert np.flatnonzero(found.values[0].outlier).tolist() == [30]
-    levels = {name: found.statistics[f"FUVA inner HV {name}"]["mission"]["median"] for name in (167, 173)}
+    levels = {
+        name: found.statistics[f"FUVA inner HV {name}"]["mission"]["median"] for name in (167, 173)
+    }
     assert levels == {167: pytest.approx(1.2e-6, rel=0.02), 173: pytest.approx(2.4e-6, rel=0.02)}
 
 
@@ -168,7 +212,11 @@ def _nuv(factor: np.ndarray | float = 1.0, start: float = 56000.0) -> tuple[Colu
     days = _WEEK * np.arange(150)
     heat = 20.0 + 2.0 * np.sin(days / 58.0)
     truth = 4e-4 * np.exp(0.08 * (heat - 20.0) + 0.2 * days / 365.25) * factor
-    columns = {**_exposures(truth, "all", "NUV", start), "temperature": heat, "npix": np.full(150, 1048576.0)}
+    columns = {
+        **_exposures(truth, "all", "NUV", start),
+        "temperature": heat,
+        "npix": np.full(150, 1048576.0),
+    }
     columns["counts"] = np.round(columns["counts"] * columns["npix"] / _NPIX)
     columns["hvlevel"] = np.full(150, np.nan)
     return columns, truth
@@ -178,16 +226,26 @@ def test_rates_grow_with_temperature_and_age_without_an_alarm() -> None:
     found = _compute("nuv-dark", _nuv()[0])
     assert list(found.findings) == []
     curves = [layer for layer in found.figures[2].panels[0].layers if isinstance(layer, Line)]
-    assert [curve.label.split(":")[0] for curve in curves] == ["2012", "2013", "2014", "2015"][: len(curves)]
+    assert [curve.label.split(":")[0] for curve in curves] == ["2012", "2013", "2014", "2015"][
+        : len(curves)
+    ]
     assert len(curves) >= 3
     titles = [panel.title for panel in found.figures[0].panels]
     assert titles == ["NUV all", "temperature", "solar radio flux"]
 
 
-@pytest.mark.parametrize(("factor", "severity"), [(1.3, Severity.WARN), (2.2, Severity.ALERT)], ids=["1.3", "2.2"])
-def test_nuv_darks_above_what_their_temperatures_predict_alarm(factor: float, severity: Severity) -> None:
+@pytest.mark.parametrize(
+    ("factor", "severity"), [(1.3, Severity.WARN), (2.2, Severity.ALERT)], ids=["1.3", "2.2"]
+)
+def test_nuv_darks_above_what_their_temperatures_predict_alarm(
+    factor: float, severity: Severity
+) -> None:
     raised = np.where(np.arange(150) >= 145, factor, 1.0)
-    (found,) = [one for one in _compute("nuv-dark", _nuv(raised)[0]).findings if one.rule == "predicted-rate"]
+    (found,) = [
+        one
+        for one in _compute("nuv-dark", _nuv(raised)[0]).findings
+        if one.rule == "predicted-rate"
+    ]
     assert found.severity is severity
     assert found.value is not None
     assert found.threshold is not None
@@ -221,7 +279,12 @@ def test_histogram_marks_what_the_bins_say() -> None:
     linear, log, years = histogram_figure(columns).panels
     marks = {layer.text: layer.x for layer in linear.layers if isinstance(layer, Mark)}
     median, sigma = np.median(rates), rates.std()
-    expected = {"mean": rates.mean(), "median": median, "2σ": median + 2 * sigma, "3σ": median + 3 * sigma}
+    expected = {
+        "mean": rates.mean(),
+        "median": median,
+        "2σ": median + 2 * sigma,
+        "3σ": median + 3 * sigma,
+    }
     expected |= {"95 %": np.percentile(rates, 95), "99 %": np.percentile(rates, 99)}
     assert marks == pytest.approx(expected, abs=HISTOGRAM_STEP)
     assert (linear.y_log, log.y_log) == (False, True)
@@ -289,12 +352,19 @@ def test_map_recovers_the_edge_of_the_anomaly() -> None:
     assert [figure.name for figure in findings.figures] == ["map-fuva-163", "map-fuva-167"]
     titles = [panel.title for panel in findings.figures[0].panels]
     assert titles == ["over the ground", "against the Sun", "elevated bins against the Sun"]
-    assert [artifact.name for artifact in findings.artifacts] == ["dark_map_fuva_163.fits", "dark_map_fuva_167.fits"]
+    assert [artifact.name for artifact in findings.artifacts] == [
+        "dark_map_fuva_163.fits",
+        "dark_map_fuva_167.fits",
+    ]
     seconds = 0.0
     for artifact in findings.artifacts:
         with fits.open(io.BytesIO(artifact.content)) as hdus:
             header = hdus[0].header
-            assert (header["CELLLON"], header["CELLLAT"]) == (hdus["RATE"].header["CDELT1"], 2.5) == (5.0, 2.5)
+            assert (
+                (header["CELLLON"], header["CELLLAT"])
+                == (hdus["RATE"].header["CDELT1"], 2.5)
+                == (5.0, 2.5)
+            )
             assert abs(header["EDGERAT"] - 2.0) < 4 * header["EDGERERR"]
             seconds += hdus["SECONDS"].data.sum()
     assert seconds == 25.0 * np.count_nonzero(outside)
@@ -308,9 +378,13 @@ def _kept(columns: dict[str, np.ndarray]) -> Inputs:
     """Rows of bins as the monitor keeps them, in two parts."""
     parted = monitors()["dark-orbit"].parts["by_files"]
     half = len(columns["mjd"]) // 2
-    parts = [{name: values[rows] for name, values in columns.items()} for rows in (np.s_[half:], np.s_[:half])]
+    parts = [
+        {name: values[rows] for name, values in columns.items()}
+        for rows in (np.s_[half:], np.s_[:half])
+    ]
     return join_parts(
-        "by_files", {str(number): (parted.find("", {"rows": rows}), True) for number, rows in enumerate(parts)}
+        "by_files",
+        {str(number): (parted.find("", {"rows": rows}), True) for number, rows in enumerate(parts)},
     )
 
 
@@ -322,7 +396,11 @@ def test_cells_of_a_map_are_as_small_as_its_bins_allow(
     count: int, cell: tuple[float, float], shape: tuple[int, int]
 ) -> None:
     random = np.random.default_rng(3)
-    x, y, seconds = random.uniform(0, 360, count), random.uniform(-28, 28, count), np.full(count, 25.0)
+    x, y, seconds = (
+        random.uniform(0, 360, count),
+        random.uniform(-28, 28, count),
+        np.full(count, 25.0),
+    )
     found = rate_map(x, y, random.normal(1e-6, 1e-7, count), seconds, (-35.0, 35.0))
     assert (found.cell, found.rate.shape) == (cell, shape)
     assert (found.x_edges[-1], found.y_edges[-1]) == (360.0, 35.0)
@@ -333,14 +411,25 @@ def test_cells_of_a_map_are_as_small_as_its_bins_allow(
 
 def test_what_others_measured_and_nuv_darks_have_maps_of_their_own() -> None:
     count = 600
-    columns = {name: np.full(count, 20.0) for name in ("mjd", "latitude", "longitude", "sun_lat", "sun_lon")}
-    columns |= {"dark": np.full(count, 1e-6), "exposure": np.full(count, 25.0), "saa_distance": np.full(count, 5e3)}
+    columns = {
+        name: np.full(count, 20.0)
+        for name in ("mjd", "latitude", "longitude", "sun_lat", "sun_lon")
+    }
+    columns |= {
+        "dark": np.full(count, 1e-6),
+        "exposure": np.full(count, 25.0),
+        "saa_distance": np.full(count, 5e3),
+    }
     columns["rootname"] = np.full(count, "ld000000q", dtype=object)
     columns["segment"] = np.array(["FUVA", "FUVA", "NUV"] * 200, dtype=object)
     columns["region"] = np.array(["inner", "legacy", "all"] * 200, dtype=object)
     columns["hvlevel"] = np.array([163.0, np.nan, np.nan] * 200)
     found = monitors()["dark-orbit"].compute(_kept(columns))
-    assert [figure.name for figure in found.figures] == ["map-fuva-163", "map-fuva-legacy", "map-nuv"]
+    assert [figure.name for figure in found.figures] == [
+        "map-fuva-163",
+        "map-fuva-legacy",
+        "map-nuv",
+    ]
     assert [values.tolist() for values in (found.values[0].segment, found.values[0].region)] == [
         ["FUVA", "FUVA", "NUV"],
         [None, "legacy", None],

@@ -15,18 +15,49 @@ def _columns() -> dict[str, np.ndarray]:
     """Good FUV exposures with the scatter that is usual."""
     random = np.random.default_rng(2)
     texts = {
-        "detector": "FUV", "segment": "FUVA", "exptype": "EXTERNAL/SCI", "expflag": "NORMAL", "fgslock": "FINE",
-        "shutter": "Open", "quality": "OK", "detecthv": "NomAB", "qualcom1": None, "qualcom2": "", "qualcom3": None,
+        "detector": "FUV",
+        "segment": "FUVA",
+        "exptype": "EXTERNAL/SCI",
+        "expflag": "NORMAL",
+        "fgslock": "FINE",
+        "shutter": "Open",
+        "quality": "OK",
+        "detecthv": "NomAB",
+        "qualcom1": None,
+        "qualcom2": "",
+        "qualcom3": None,
         "opt_elem": "G130M",
-    }  # fmt: skip
+    }
     numbers = {
-        "exptimea": _EXPTIME, "exptimeb": _EXPTIME, "plantime": _EXPTIME, "overflow": 0, "bufftime": 900,
-        "nevents": 2e5, "neventsa": 1e5, "neventsb": 1e5, "npha_a": 6000, "npha_b": np.nan, "tbrst_a": 0,
-        "tbrst_b": np.nan, "tbadt_a": 0, "tbadt_b": np.nan, "livetm_a": 0.999, "livetm_b": np.nan, "livetm": np.nan,
-        "globrate": np.nan, "globrt_a": 100, "globrt_b": 100,
-        "time_error": 0.1, "good_time": _EXPTIME, "raw_time": _EXPTIME, "raw_intervals": 1,
-        "ninterpt": 0, "life_adj": 3, "proposid": 12345, "cenwave": 1291,
-    }  # fmt: skip
+        "exptimea": _EXPTIME,
+        "exptimeb": _EXPTIME,
+        "plantime": _EXPTIME,
+        "overflow": 0,
+        "bufftime": 900,
+        "nevents": 2e5,
+        "neventsa": 1e5,
+        "neventsb": 1e5,
+        "npha_a": 6000,
+        "npha_b": np.nan,
+        "tbrst_a": 0,
+        "tbrst_b": np.nan,
+        "tbadt_a": 0,
+        "tbadt_b": np.nan,
+        "livetm_a": 0.999,
+        "livetm_b": np.nan,
+        "livetm": np.nan,
+        "globrate": np.nan,
+        "globrt_a": 100,
+        "globrt_b": 100,
+        "time_error": 0.1,
+        "good_time": _EXPTIME,
+        "raw_time": _EXPTIME,
+        "raw_intervals": 1,
+        "ninterpt": 0,
+        "life_adj": 3,
+        "proposid": 12345,
+        "cenwave": 1291,
+    }
     columns = {name: np.full(_COUNT, value, dtype=object) for name, value in texts.items()}
     columns |= {name: np.full(_COUNT, value, dtype=float) for name, value in numbers.items()}
     start = 58000.0 + np.arange(_COUNT)
@@ -80,9 +111,14 @@ def test_rules(column: str, bad: object, good: object, rule: str) -> None:
     columns[column][-2] = good
     findings = _compute(columns)
     found = findings.findings
-    assert [(one.rule, one.rootname) for one in found] == [(rule, "ld000297q")]  # the other one is old
+    assert [(one.rule, one.rootname) for one in found] == [
+        (rule, "ld000297q")
+    ]  # the other one is old
     (number,) = [values for values in findings.values if values.quantity == "rules_hit"]
-    assert {place: number.value[place] for place in np.flatnonzero(number.outlier)} == {100: 1.0, 297: 1.0}
+    assert {place: number.value[place] for place in np.flatnonzero(number.outlier)} == {
+        100: 1.0,
+        297: 1.0,
+    }
     grave = {"mute-segment", "no-good-time", "no-counts", "buffer-overflow", "shutter-closed"}
     assert found[0].severity is (Severity.ALERT if rule in grave else Severity.WARN)
 
@@ -116,7 +152,11 @@ def test_a_segment_without_voltage_need_not_have_events() -> None:
 
 def test_times_of_acquisitions_are_not_compared_nor_their_segments() -> None:
     columns = _columns()
-    columns["exptype"][-1], columns["plantime"][-1], columns["neventsb"][-1] = "ACQ/PEAKXD", 5.0, 0.0
+    columns["exptype"][-1], columns["plantime"][-1], columns["neventsb"][-1] = (
+        "ACQ/PEAKXD",
+        5.0,
+        0.0,
+    )
     columns["expend"][-1] += 1.0
     assert _compute(columns).findings == []
 
@@ -125,8 +165,12 @@ def test_differences_are_recovered_and_flagged() -> None:
     columns = _columns()
     faulty = np.arange(40, _COUNT, 40)
     columns["plantime"][faulty] += 50.0
-    (found,) = [values for values in _compute(columns).values if values.quantity == "time_difference"]
-    assert found.value == pytest.approx(np.where(np.isin(np.arange(_COUNT), faulty), -50.0, 0.0), abs=0.2)
+    (found,) = [
+        values for values in _compute(columns).values if values.quantity == "time_difference"
+    ]
+    assert found.value == pytest.approx(
+        np.where(np.isin(np.arange(_COUNT), faulty), -50.0, 0.0), abs=0.2
+    )
     assert np.flatnonzero(found.outlier).tolist() == faulty.tolist()
 
 
@@ -137,7 +181,12 @@ def test_nothing_measured_is_no_data() -> None:
 def test_rejected_background_of_a_faint_target_is_no_fault() -> None:
     """GJ 436 (ld9m10ujq): 8,013 of 40,450 events of 1,881 s are rejected, as many as of a dark."""
     columns = _columns()
-    for name, value in (("exptime", 1881.0), ("plantime", 1881.0), ("neventsa", 20_000.0), ("npha_a", 8_013.0)):
+    for name, value in (
+        ("exptime", 1881.0),
+        ("plantime", 1881.0),
+        ("neventsa", 20_000.0),
+        ("npha_a", 8_013.0),
+    ):
         columns[name][-3] = value
     columns["expend"][-3] = columns["mjd"][-3] + 1881.0 / 86400.0
     assert "pulse-heights" not in {one.rule for one in _compute(columns).findings}

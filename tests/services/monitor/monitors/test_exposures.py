@@ -21,7 +21,9 @@ def _columns() -> dict[str, np.ndarray]:
 
 def test_points_tell_what_is_known_of_their_exposures() -> None:
     columns = _columns()
-    points = points_of(columns, columns["mjd"], np.array([1.0, 2.0, 3.0]), outlier=np.array([True, False, False]))
+    points = points_of(
+        columns, columns["mjd"], np.array([1.0, 2.0, 3.0]), outlier=np.array([True, False, False])
+    )
     assert points.notes is not None
     assert points.notes.tolist() == [
         "programme 12345, G130M, 1291 Angstrom, HV 163, LP3",
@@ -32,7 +34,9 @@ def test_points_tell_what_is_known_of_their_exposures() -> None:
 
 def test_a_click_leads_only_to_datasets_that_there_are() -> None:
     columns = _columns()
-    points = points_of(columns, columns["mjd"], np.array([np.nan, 2.0, 3.0]), outlier=np.array([True, False, True]))
+    points = points_of(
+        columns, columns["mjd"], np.array([np.nan, 2.0, 3.0]), outlier=np.array([True, False, True])
+    )
     assert points.rootnames is not None
     assert points.outliers is not None
     assert points.rootnames.tolist() == [None, "ldaaaacaq"]
@@ -50,4 +54,7 @@ def test_a_click_leads_only_to_datasets_that_there_are() -> None:
     ],
 )
 def test_a_voltage_that_is_unknown_is_no_change(levels: list[float], changed: float | None) -> None:
-    assert voltage_changed({"mjd": np.arange(float(len(levels))), "hvlevel": np.array(levels)}) == changed
+    assert (
+        voltage_changed({"mjd": np.arange(float(len(levels))), "hvlevel": np.array(levels)})
+        == changed
+    )

@@ -32,15 +32,21 @@ _LEVELS = np.where(np.arange(_COUNT) < 120, 163, 167)
 _MJD = _START + _DAYS * np.arange(_COUNT)
 _NEWEST = float(_MJD[-1])
 _ERROR = 0.056
-"""Error of the gain of one exposure: that of the median of 400 superpixels with a scatter of 0.9 bins."""
+"""Error of the gain of one exposure: that of the median of 400 superpixels with a scatter of 0.9
+bins.
+"""
 
-_Y, _X = (grid.ravel() for grid in np.meshgrid(np.arange(205, 211), np.arange(520, 530), indexing="ij"))
+_Y, _X = (
+    grid.ravel() for grid in np.meshgrid(np.arange(205, 211), np.arange(520, 530), indexing="ij")
+)
 """Superpixels at the fourth lifetime position of FUVA, in columns 4160 to 4239."""
 
 
 def _truth(per_year: float, last: float) -> np.ndarray:
     """Gain of each exposure that falls evenly to what it is at level 167 in the end."""
-    truth: np.ndarray = last + per_year * (_MJD - _NEWEST) / 365.25 + BINS_PER_LEVEL * (_LEVELS - 167.0)
+    truth: np.ndarray = (
+        last + per_year * (_MJD - _NEWEST) / 365.25 + BINS_PER_LEVEL * (_LEVELS - 167.0)
+    )
     return truth
 
 
@@ -51,20 +57,28 @@ def _maps(per_year: float, last: float, seed: int = 5) -> np.ndarray:
     return generator.normal(truth[:, None], 0.2, (_COUNT, len(_X)))
 
 
-def _inputs(gains: np.ndarray, mjd: np.ndarray = _MJD, spots: Columns | None = None) -> dict[str, Columns]:
+def _inputs(
+    gains: np.ndarray, mjd: np.ndarray = _MJD, spots: Columns | None = None
+) -> dict[str, Columns]:
     maps = [
         Rows(
             Gain,
             common={
-                "rootname": f"le{number:06d}q", "segment": "FUVA", "dethv": _LEVELS[number], "expstart": mjd[number],
+                "rootname": f"le{number:06d}q",
+                "segment": "FUVA",
+                "dethv": _LEVELS[number],
+                "expstart": mjd[number],
             },
             columns={
-                "x": _X.tolist(), "y": _Y.tolist(), "gain": one.tolist(), "counts": [100] * len(_X),
+                "x": _X.tolist(),
+                "y": _Y.tolist(),
+                "gain": one.tolist(),
+                "counts": [100] * len(_X),
                 "charge": [1e-10] * len(_X),
             },
         )
         for number, one in enumerate(gains)
-    ]  # fmt: skip
+    ]
     return inputs_of(maps, spots)
 
 
@@ -76,7 +90,9 @@ def _rules(findings: Findings) -> dict[str, Severity]:
     return {finding.rule: finding.severity for finding in findings.findings}
 
 
-def test_loss_and_date_of_sagging_are_recovered_over_a_step_of_voltage(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loss_and_date_of_sagging_are_recovered_over_a_step_of_voltage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(gain_trends, "REPEATS", 0.0)
     deviations = []
     for seed in range(40):
@@ -86,19 +102,26 @@ def test_loss_and_date_of_sagging_are_recovered_over_a_step_of_voltage(monkeypat
         date, error = trend.sag_date(167.0)
         assert error < 60.0
         true = _NEWEST + 365.25 * (8.0 - 3.0) / 1.5
-        deviations.append(((trend.slope * 365.25 + 1.5) / trend.slope_error / 365.25, (date - true) / error))
+        deviations.append(
+            ((trend.slope * 365.25 + 1.5) / trend.slope_error / 365.25, (date - true) / error)
+        )
     assert np.abs(np.mean(deviations, axis=0)).max() < 0.5  # no bias: 3 sigma of 40 tries
     assert np.std(deviations, axis=0) == pytest.approx([1.0, 1.0], abs=0.35)
 
 
 def test_a_drift_that_does_not_average_out_is_within_the_errors() -> None:
-    """A thousand exposures tell the slope to a thousandth of a bin a year, if nothing else moves their gain."""
+    """A thousand exposures tell the slope to a thousandth of a bin a year, if nothing else moves
+    their gain.
+    """
     mjd = np.linspace(_NEWEST - 700.0, _NEWEST, 1000)
     true = 8.0 - 1.5 / 365.25 * (mjd - _NEWEST)
     trend = fit_trend(mjd, true + REPEATS * 8.0 * np.linspace(0.0, 1.0, 1000))
     assert trend is not None
     date, error = trend.sag_date(178.0)
-    off = (trend.slope + 1.5 / 365.25) / trend.slope_error, (date - _NEWEST - 365.25 * 5.0 / 1.5) / error
+    off = (
+        (trend.slope + 1.5 / 365.25) / trend.slope_error,
+        (date - _NEWEST - 365.25 * 5.0 / 1.5) / error,
+    )
     assert off == pytest.approx((1.0, 1.0), abs=0.35)
 
 
@@ -115,7 +138,9 @@ def test_a_gain_that_does_not_fall_has_no_date() -> None:
 
 
 def test_a_level_of_voltage_buys_time() -> None:
-    (bought,) = (one for one in _compute(_maps(-1.5, 8.0)).values if one.quantity == "years_per_level")
+    (bought,) = (
+        one for one in _compute(_maps(-1.5, 8.0)).values if one.quantity == "years_per_level"
+    )
     assert bought.value[0] == pytest.approx(0.393 / 1.5, abs=3 * bought.error[0])
 
 
@@ -159,7 +184,9 @@ def test_a_rare_setting_is_held_against_all() -> None:
     gains[-3:] -= 4.0
     inputs = _inputs(gains)
     gratings = np.array(["G130M"] * (_COUNT - 3) + ["G160M"] * 3, dtype=object)
-    measured, slope, *_ = findings_of({**inputs, "files": {**inputs["files"], "opt_elem": gratings}}).values
+    measured, slope, *_ = findings_of(
+        {**inputs, "files": {**inputs["files"], "opt_elem": gratings}}
+    ).values
     assert measured.outlier[-3:].all()
     assert abs(slope.value[0] + 1.0) < 3 * slope.error[0]
 
@@ -178,7 +205,9 @@ def test_rules_of_what_is_in_use(per_year: float, last: float, rules: dict[str, 
     findings = _compute(_maps(per_year, last))
     assert _rules(findings) == rules
     assert all(finding.source and finding.threshold for finding in findings.findings)
-    assert {finding.text for finding in findings.findings} <= {rule.words for rule in monitors()["gain"].rules}
+    assert {finding.text for finding in findings.findings} <= {
+        rule.words for rule in monitors()["gain"].rules
+    }
 
 
 def test_what_is_out_of_use_does_not_alarm() -> None:
@@ -202,7 +231,9 @@ def test_rules_of_superpixels_look_at_the_last_month(before: int, hit: bool) -> 
     gains = _maps(-1.0, 9.0)
     gains[-before, 7] = 2.9  # comes back: a rapid change twice
     findings = _compute(gains)
-    assert _rules(findings) == ({"sagged": Severity.WARN, "rapid-change": Severity.WARN} if hit else {})
+    assert _rules(findings) == (
+        {"sagged": Severity.WARN, "rapid-change": Severity.WARN} if hit else {}
+    )
     names = [finding.rootname for finding in findings.findings if finding.rule == "rapid-change"]
     assert names == [f"le{number:06d}q" for number in (_COUNT - before, _COUNT - before + 1)] * hit
     flagged = findings.tables["flagged"]
@@ -224,7 +255,7 @@ def test_what_was_measured_in_a_hot_spot_takes_no_part() -> None:
         "ly": np.array([413.0, 0.0]),
         "dx": np.array([6.0, 16384.0]),
         "dy": np.array([2.0, 1024.0]),
-    }  # fmt: skip
+    }
     # X 4170 to 4175 is superpixel 521, Y 413 to 414 are 206 and 207; with one on each side.
     hot = (np.abs(_X - 521) <= 1) & (_Y >= 205) & (_Y <= 208)
     gains[100:111, hot] = 2.5
@@ -243,16 +274,23 @@ def test_spots_are_those_of_the_real_table(data_dir: Path) -> None:
 
 
 def _check_difference(new: NewArtifact, inputs: dict[str, Columns], folder: Path) -> None:
-    """Hold limits against an active file: without one they are not ready, with one it is told what they narrow."""
+    """Hold limits against an active file: without one they are not ready, with one it is told what
+    they narrow.
+    """
     assert (new.detail["wrong"], new.detail["difference"], new.detail["ready"]) == ([], None, False)
     with fits.open(io.BytesIO(gzip.decompress(new.content))) as hdus:
         hdus["FUVA", 2].data[2 * _Y[8] : 2 * _Y[8] + 2, 8 * _X[8] : 8 * _X[8] + 8] += 1
         hdus["FUVB", 1].data[0:4, 0:8] += 1
         hdus.writeto(folder / "active_phf.fits.gz")
-    again = findings_of(inputs | {"limits": gain_limits.LIMITS.read([folder / "active_phf.fits.gz"])})
+    again = findings_of(
+        inputs | {"limits": gain_limits.LIMITS.read([folder / "active_phf.fits.gz"])}
+    )
     detail = again.artifacts[-1].detail
     assert (detail["active"], detail["ready"]) == ("active_phf.fits.gz", True)
-    assert detail["difference"] == {"narrowed": {"FUVA": 1, "FUVB": 0}, "widened": {"FUVA": 0, "FUVB": 2}}
+    assert detail["difference"] == {
+        "narrowed": {"FUVA": 1, "FUVB": 0},
+        "widened": {"FUVA": 0, "FUVB": 2},
+    }
 
 
 def test_maps_and_limits_are_written(tmp_path: Path) -> None:
@@ -260,7 +298,9 @@ def test_maps_and_limits_are_written(tmp_path: Path) -> None:
     gains[-1, 7] = 2.9
     inputs = _inputs(gains)
     for table in ("files", "gains"):
-        inputs[table] = {name: np.concatenate([column, column]) for name, column in inputs[table].items()}
+        inputs[table] = {
+            name: np.concatenate([column, column]) for name, column in inputs[table].items()
+        }
         inputs[table]["file_id"][len(inputs[table]["file_id"]) // 2 :] += _COUNT
     inputs["files"]["segment"][_COUNT:] = "FUVB"
     found = findings_of(inputs)
@@ -285,13 +325,21 @@ def test_maps_and_limits_are_written(tmp_path: Path) -> None:
         low, high = (hdus["FUVB", version].data for version in (1, 2))
         assert (low.shape, low.dtype, low[0, 0], high[0, 0]) == ((1024, 16384), np.uint8, 2, 23)
         place = 2 * _Y[8], 8 * _X[8]
-        assert (low[place], high[place]) == (max(np.floor(gains[-1, 8] - 7), 2), np.ceil(gains[-1, 8] + 3))
+        assert (low[place], high[place]) == (
+            max(np.floor(gains[-1, 8] - 7), 2),
+            np.ceil(gains[-1, 8] + 3),
+        )
         assert gain_limits.check(hdus) == []
         hdus[0].header["FILETYPE"] = "GAINMAP"
         del hdus[0].header["DETHVB"], hdus["FUVB", 2]
         hdus["FUVA", 1].data[5, 6] = 24
         wrong = " / ".join(gain_limits.check(hdus))
-        for reason in ("FILETYPE", "DETHVB is missing", "no image 2 of FUVB", "FUVA: a lowest pulse height is above"):
+        for reason in (
+            "FILETYPE",
+            "DETHVB is missing",
+            "no image 2 of FUVB",
+            "FUVA: a lowest pulse height is above",
+        ):
             assert reason in wrong
     _check_difference(found.artifacts[-1], inputs, tmp_path)
     heatmap = found.figures[0].panels[0].layers[0]
@@ -305,7 +353,9 @@ def test_maps_and_limits_are_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
-async def test_a_run_reads_maps_from_the_database(database: Database, messenger: Messenger, tmp_path: Path) -> None:
+async def test_a_run_reads_maps_from_the_database(
+    database: Database, messenger: Messenger, tmp_path: Path
+) -> None:
     gains = (9.0, 8.9, 8.8, 8.7, 8.6, 8.5, 8.4)
     maps = [np.full((4, 10), gain) for gain in gains]
     maps[-1][2, 3] = 2.5  # a rapid change, and sagged
@@ -317,15 +367,23 @@ async def test_a_run_reads_maps_from_the_database(database: Database, messenger:
     store = Store(f"file://{tmp_path}/store")
     await run_monitor(database, messenger, store, "gain")
     async with database.session() as session:
-        values = (await session.execute(select(MonitorValue).order_by(MonitorValue.mjd))).scalars().all()
-        artifact = (await session.execute(select(Artifact).where(Artifact.kind == "gain map"))).scalar_one()
+        values = (
+            (await session.execute(select(MonitorValue).order_by(MonitorValue.mjd))).scalars().all()
+        )
+        artifact = (
+            await session.execute(select(Artifact).where(Artifact.kind == "gain map"))
+        ).scalar_one()
         rules = (await session.execute(select(Alert.key))).scalars().all()
         flagged = (await session.execute(select(FlaggedPixel))).scalar_one()
         trends = (await session.execute(select(GainTrend).order_by(GainTrend.id))).scalars().all()
-        rows = (await session.execute(select(Event.detail["rows"]).order_by(Event.id.desc()).limit(1))).scalar_one()
+        rows = (
+            await session.execute(select(Event.detail["rows"]).order_by(Event.id.desc()).limit(1))
+        ).scalar_one()
     measured = [value for value in values if value.quantity == "modal_gain"]
     assert [value.value for value in measured] == pytest.approx(gains)
-    assert {(value.region, value.hvlevel, value.life_adj) for value in measured} == {("LP4 X 2048-4095", 163, 4)}
+    assert {(value.region, value.hvlevel, value.life_adj) for value in measured} == {
+        ("LP4 X 2048-4095", 163, 4)
+    }
     (slope,) = [value for value in values if value.quantity == "gain_slope"]
     assert slope.value == pytest.approx(-0.1 / 10 * 365.25, rel=1e-4)
     assert artifact.detail == {"superpixels": 40, "sagged": 1}
@@ -336,13 +394,22 @@ async def test_a_run_reads_maps_from_the_database(database: Database, messenger:
     assert charge[212, 303] == pytest.approx(7e-10 + 6e-11 * 10 ** (-1.75 / 20.5))
     assert sorted(key.split("|")[0] for key in rules) == ["rapid-change", "sagged"]
     pixel = np.array([(163 * 512 + 212) * 2048 + 303])
-    assert (flagged.id, flagged.x, flagged.y, flagged.mjd) == (keys_of("FUVA", pixel)[0], 303, 212, 58160.0)
+    assert (flagged.id, flagged.x, flagged.y, flagged.mjd) == (
+        keys_of("FUVA", pixel)[0],
+        303,
+        212,
+        58160.0,
+    )
     assert len(trends) == 40
     assert [trend.slope for trend in trends] == pytest.approx([-0.01] * 40, rel=1e-4)
     assert trends[0].mjd == pytest.approx(58160.0 + 5.4 / 0.01, abs=0.5)
     assert rows == {"flagged": 1, "gain_trends": 40}
     await run_monitor(database, messenger, store, "gain", occasion=1)
     async with database.session() as session:
-        assert (await session.execute(select(func.count()).select_from(GainTrend))).scalar_one() == 40
-        rows = (await session.execute(select(Event.detail["rows"]).order_by(Event.id.desc()).limit(1))).scalar_one()
+        assert (
+            await session.execute(select(func.count()).select_from(GainTrend))
+        ).scalar_one() == 40
+        rows = (
+            await session.execute(select(Event.detail["rows"]).order_by(Event.id.desc()).limit(1))
+        ).scalar_one()
     assert rows == {}, "the same rows again are nothing new"

@@ -9,16 +9,24 @@ _BLOCKS, _REGION_ERROR = 7, 0.1
 
 
 def _regions_off(off: np.ndarray, gratings: np.ndarray | None = None) -> np.ndarray:
-    """Which exposures have an outlier in any region, where each is off as a whole by some bins; shape (n,) both."""
+    """Which exposures have an outlier in any region, where each is off as a whole by some bins.
+
+    Shape (n,) both.
+    """
     exposures = len(off)
     generator = np.random.default_rng(8)
-    gain = np.linspace(9.0, 8.0, exposures)[:, None] + generator.normal(0.0, _REGION_ERROR, (exposures, _BLOCKS))
+    gain = np.linspace(9.0, 8.0, exposures)[:, None] + generator.normal(
+        0.0, _REGION_ERROR, (exposures, _BLOCKS)
+    )
     gain += off[:, None]
     number, block = (place.ravel() for place in np.indices(gain.shape))
     medians = {
-        "file_id": number.astype(float), "position": np.full(len(number), 4.0), "block": block.astype(float),
-        "median": gain.ravel(), "error": np.full(len(number), _REGION_ERROR),
-    }  # fmt: skip
+        "file_id": number.astype(float),
+        "position": np.full(len(number), 4.0),
+        "block": block.astype(float),
+        "median": gain.ravel(),
+        "error": np.full(len(number), _REGION_ERROR),
+    }
     files = {
         "file_id": np.arange(exposures, dtype=float),
         "rootname": np.array([f"le{one:06d}q" for one in range(exposures)], dtype=object),
@@ -30,11 +38,15 @@ def _regions_off(off: np.ndarray, gratings: np.ndarray | None = None) -> np.ndar
         "aperture": np.full(exposures, "PSA", dtype=object),
         "opt_elem": np.full(exposures, "G130M", dtype=object) if gratings is None else gratings,
     }
-    outlier: np.ndarray = np.any([region.values.outlier for region in regions_of("FUVA", medians, files)], axis=0)
+    outlier: np.ndarray = np.any(
+        [region.values.outlier for region in regions_of("FUVA", medians, files)], axis=0
+    )
     return outlier
 
 
-@pytest.mark.parametrize("common", [0.0, 0.1], ids=["chance", "exposures that are off a bit as a whole"])
+@pytest.mark.parametrize(
+    "common", [0.0, 0.1], ids=["chance", "exposures that are off a bit as a whole"]
+)
 def test_what_is_off_in_all_regions_is_an_outlier(common: float) -> None:
     """A step of the voltage leaves each region off by less than it takes there."""
     off = np.random.default_rng(9).normal(0.0, common, 200)

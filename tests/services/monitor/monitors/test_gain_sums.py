@@ -1,4 +1,6 @@
-"""Counts and charge that superpixels gave: each event once, over all voltages, in maps and against the gain."""
+"""Counts and charge that superpixels gave: each event once, over all voltages, in maps and against
+the gain.
+"""
 
 import gzip
 import io
@@ -52,8 +54,13 @@ def _maps() -> list[Rows]:
     return maps
 
 
-def _of_level(inputs: dict[str, Columns], level: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    files = {name: column[inputs["files"]["hvlevel"] == level] for name, column in inputs["files"].items()}
+def _of_level(
+    inputs: dict[str, Columns], level: int
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    files = {
+        name: column[inputs["files"]["hvlevel"] == level]
+        for name, column in inputs["files"].items()
+    }
     mine = np.isin(inputs["gains"]["file_id"], files["file_id"])
     return {name: column[mine] for name, column in inputs["gains"].items()}, files
 
@@ -65,7 +72,9 @@ def _expected(levels: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         if level in levels:
             for place, line in enumerate(_histograms(numbers, height)):
                 counts[place] += line.sum()
-                charge[place] += sum(count * 1e-12 * 10 ** ((p - 11.75) / 20.5) for p, count in enumerate(line))
+                charge[place] += sum(
+                    count * 1e-12 * 10 ** ((p - 11.75) / 20.5) for p, count in enumerate(line)
+                )
     return counts, charge
 
 
@@ -81,7 +90,9 @@ def test_each_event_is_summed_once() -> None:
     history = history_of("FUVA", gains, files, inputs["spots"])
     assert np.isfinite(history.gain).all(), "images of ACCUM exposures have no gain"
     assert len(history.gain) == 3 + 2 + 3 + 3
-    assert sums_of({name: column[:0] for name, column in gains.items()}, files)["pixel"].tolist() == []
+    assert (
+        sums_of({name: column[:0] for name, column in gains.items()}, files)["pixel"].tolist() == []
+    )
 
 
 def test_an_unknown_charge_makes_the_sum_unknown() -> None:
@@ -95,17 +106,30 @@ def test_totals_join_the_voltages() -> None:
     parts = {level: sums_of(*_of_level(inputs, level)) for level in (163, 167)}
     base = GAIN_SHAPE[0] * GAIN_SHAPE[1]
     pixels = {
-        163: {"pixel": 163 * base + _PIXELS, "first": np.full(3, 9.0), "last": np.full(3, 8.0),
-              "begin": np.full(3, 58100.0), "mjd": np.full(3, 58105.0)},
-        167: {"pixel": 167 * base + _PIXELS[:1], "first": np.array([10.0]), "last": np.array([10.0]),
-              "begin": np.array([58110.0]), "mjd": np.array([58110.0])},
-    }  # fmt: skip
+        163: {
+            "pixel": 163 * base + _PIXELS,
+            "first": np.full(3, 9.0),
+            "last": np.full(3, 8.0),
+            "begin": np.full(3, 58100.0),
+            "mjd": np.full(3, 58105.0),
+        },
+        167: {
+            "pixel": 167 * base + _PIXELS[:1],
+            "first": np.array([10.0]),
+            "last": np.array([10.0]),
+            "begin": np.array([58110.0]),
+            "mjd": np.array([58110.0]),
+        },
+    }
     joined = {name: np.concatenate([part[name] for part in parts.values()]) for name in parts[163]}
     total = total_of("FUVA", list(pixels.items()), joined)
     low, high = 0.393 * (178 - 163), 0.393 * (178 - 167)
     assert total.first.ravel()[_PIXELS] == pytest.approx(9.0 + low)
     assert total.last.ravel()[_PIXELS] == pytest.approx([10.0 + high, 8.0 + low, 8.0 + low])
-    assert total.counts.ravel()[_PIXELS].tolist() == image_of(joined, "counts").ravel()[_PIXELS].tolist()
+    assert (
+        total.counts.ravel()[_PIXELS].tolist()
+        == image_of(joined, "counts").ravel()[_PIXELS].tolist()
+    )
     assert np.count_nonzero(total.counts) == np.count_nonzero(np.isfinite(total.last)) == 3
 
 
@@ -115,9 +139,19 @@ def test_maps_hold_what_went_in() -> None:
     counts, charge = _expected((163,))
     with fits.open(io.BytesIO(contents["gain_fuva_163.fits.gz"])) as hdus:
         header, members = hdus[0].header, hdus["FILES"].data
-        assert (header["NUMFILES"], header["COUNTS"], header["EXPSTART"]) == (5, counts.sum(), 58100.0)
+        assert (header["NUMFILES"], header["COUNTS"], header["EXPSTART"]) == (
+            5,
+            counts.sum(),
+            58100.0,
+        )
         assert "EXPTIME" not in header, "cumulative images have none in the database"
-        names = ["le0000001", "le0000002", "l_2018010000000_00_163_cci", "l_2018020000000_02_163_cci", "le0000004"]
+        names = [
+            "le0000001",
+            "le0000002",
+            "l_2018010000000_00_163_cci",
+            "l_2018020000000_02_163_cci",
+            "le0000004",
+        ]
         assert members["ROOTNAME"].tolist() == names
         assert members["SUMMED"].tolist() == [True] * 4 + [False]
         # The newest map is that of an exposure, though its events are in an image too.
@@ -142,7 +176,9 @@ def test_exposure_times_are_summed_where_they_are_known() -> None:
     exposures = [rows for rows in _maps() if not str(rows.common["rootname"]).startswith("l_")]
     gains, files = _of_level(inputs_of(exposures), 163)
     files["exptime"] = np.array([100.0, 200.0, 800.0])
-    unknown = dict.fromkeys(("sagged", "sag", "sag_error", "slope", "intercept"), np.full(3, np.nan))
+    unknown = dict.fromkeys(
+        ("sagged", "sag", "sag_error", "slope", "intercept"), np.full(3, np.nan)
+    )
     known = dict.fromkeys(("first", "last", "counts", "charge", "mjd"), np.ones(3))
     pixels = {"pixel": 163 * GAIN_SHAPE[0] * GAIN_SHAPE[1] + _PIXELS} | known | unknown
     artifact = map_artifact(GainMap("FUVA", 163, 58123.0, pixels, sums_of(gains, files), files))
@@ -159,7 +195,10 @@ def test_the_gain_is_shown_against_what_was_given() -> None:
     (figure,) = ageing_figures([Total("FUVA", last, last, counts, counts * 1e-12)])
     assert figure.name == "ageing-fuva"
     for panel, unit in zip(figure.panels, (1.0, 1e-12), strict=True):
-        points, line = panel.layers[0], next(one for one in panel.layers if isinstance(one, Line) and "4" in one.label)
+        points, line = (
+            panel.layers[0],
+            next(one for one in panel.layers if isinstance(one, Line) and "4" in one.label),
+        )
         assert isinstance(points, Points)
         assert len(points.x) == 15 * 200
         given, median = np.array(line.x, dtype=float), np.array(line.y, dtype=float)

@@ -1,4 +1,6 @@
-"""Ten years of a simulated instrument's gain, through the tables: what the monitor finds is what was put in."""
+"""Ten years of a simulated instrument's gain, through the tables: what the monitor finds is what
+was put in.
+"""
 
 from pathlib import Path
 
@@ -33,7 +35,9 @@ class _Trends:
     def __init__(self, truth: MapTruth, rows: list[GainTrend], newest: dict[Place, float]) -> None:
         self.last = np.array([newest[row.dethv, row.y, row.x] for row in rows])
         self.level = np.array([row.dethv for row in rows])
-        measured = np.array([(row.slope, row.slope_error, row.mjd, row.mjd_error) for row in rows], dtype=float)
+        measured = np.array(
+            [(row.slope, row.slope_error, row.mjd, row.mjd_error) for row in rows], dtype=float
+        )
         x, y = np.array([(row.x, row.y) for row in rows]).T
         # The gain falls evenly between two moves; at the same voltage all along.
         middle = 0.5 * (self.last + trend_start(self.last))
@@ -49,10 +53,14 @@ class _Trends:
         slope = (late - early) / (self.last - middle)
         self.late = late
         self.slope_pull = (measured[:, 0] - slope) / measured[:, 1]
-        self.date_pull = (measured[:, 2] - (self.last + (SAGGED.now - late) / slope)) / measured[:, 3]
+        self.date_pull = (measured[:, 2] - (self.last + (SAGGED.now - late) / slope)) / measured[
+            :, 3
+        ]
 
 
-async def test_ten_years_are_recovered(database: Database, messenger: Messenger, tmp_path: Path) -> None:
+async def test_ten_years_are_recovered(
+    database: Database, messenger: Messenger, tmp_path: Path
+) -> None:
     truth = MapTruth("FUVA", maps=245, days=15.0, columns=np.arange(140, 1900, 55), shifts=_SHIFTS)
     maps = list(truth.rows())
     await add_rows(database, maps)
@@ -73,14 +81,18 @@ async def test_ten_years_are_recovered(database: Database, messenger: Messenger,
     found = _Trends(truth, trends, newest)
     assert set(found.level) == {163, 167}
     # Errors of dates are those to the late side.
-    for pull, least in ((found.slope_pull, 0.8), (found.date_pull[np.isfinite(found.date_pull)], 0.6)):
+    for pull, least in (
+        (found.slope_pull, 0.8),
+        (found.date_pull[np.isfinite(found.date_pull)], 0.6),
+    ):
         assert len(pull) > 500
         assert abs(np.median(pull)) < 0.3
         assert least < np.percentile(np.abs(pull), 68.3) < 1.2
         assert np.mean(np.abs(pull) > 4.0) < 0.02
     assert {(row.dethv, row.y, row.x): row.mjd for row in flagged} == first_low
     assert len(flagged) > 5
-    # A peak of some hundred counts is placed to a few tenths of a bin, and less well where a part of it is missing.
+    # A peak of some hundred counts is placed to a few tenths of a bin, and less well where a part
+    # of it is missing.
     true = [truth.gain(row.mjd or 0.0, np.array([row.x]), np.array([row.y]))[0] for row in flagged]
     assert np.median(true) < SAGGED.now + 0.3
     assert max(true) < SAGGED.now + 2.0

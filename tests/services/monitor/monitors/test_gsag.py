@@ -81,7 +81,11 @@ def test_calcos_finds_the_extension_of_each_level(tmp_path: Path) -> None:
             for level in (0, 100, *range(142, 179)):
                 number, message = cosutil.findGSagExtn(str(path), level, segment)
                 header = hdus[number].header
-                assert (header["SEGMENT"], header[f"HVLEVEL{segment[-1]}"], message) == (segment, level, "")
+                assert (header["SEGMENT"], header[f"HVLEVEL{segment[-1]}"], message) == (
+                    segment,
+                    level,
+                    "",
+                )
 
 
 def test_nothing_sagged_is_a_table_of_rows_that_cover_nothing() -> None:
@@ -109,14 +113,23 @@ def test_what_the_active_table_flagged_is_not_lost_silently(
     for path, content in zip(paths, (blue.content, standard.content, b"is not read"), strict=True):
         path.write_bytes(content)
     findings = _compute(_sagged(kept), paths[:2])
-    assert [new.detail["active"] for new in findings.artifacts] == ["active_gsag.fits", "blue_gsag.fits"]
+    assert [new.detail["active"] for new in findings.artifacts] == [
+        "active_gsag.fits",
+        "blue_gsag.fits",
+    ]
     for new in findings.artifacts:
         assert new.detail["ready"] is not bool(removed)
         difference = new.detail["difference"]
         assert sum(difference["removed"].values()) == removed
-        assert [difference[name] for name in ("added", "extensions_lost", "extensions_gained")] == [{}, [], []]
+        assert [difference[name] for name in ("added", "extensions_lost", "extensions_gained")] == [
+            {},
+            [],
+            [],
+        ]
     found = [(finding.rule, finding.severity, finding.value) for finding in findings.findings]
-    assert {finding.text for finding in findings.findings} <= {rule.words for rule in monitors()["gsag"].rules}
+    assert {finding.text for finding in findings.findings} <= {
+        rule.words for rule in monitors()["gsag"].rules
+    }
     assert found == [("lost", Severity.ALERT, removed)] * 2 * bool(removed)
 
 
@@ -134,12 +147,20 @@ def test_additions_and_dates_are_told(tmp_path: Path) -> None:
 
 
 def test_a_place_is_covered_by_rectangles_that_hold_from_its_date_on() -> None:
-    """Rectangles of other sizes take over, as where superpixels of the new table lie within those of the active one."""
+    """Rectangles of other sizes take over, as where superpixels of the new table lie within those
+    of the active one.
+    """
     active = {("FUVA", 163): {(100, 200, 16, 4): 57000.0, (300, 200, 8, 2): 57000.0}}
     parts = [(100, 200, 8, 4), (108, 200, 8, 2), (108, 202, 8, 2)]
-    for dates, removed in (((56000.0, 57000.0, 56500.0), 0), ((56000.0, 57000.5, 56500.0), 1), ((56000.0, 57000.0), 1)):
+    for dates, removed in (
+        ((56000.0, 57000.0, 56500.0), 0),
+        ((56000.0, 57000.5, 56500.0), 1),
+        ((56000.0, 57000.0), 1),
+    ):
         new = {("FUVA", 163): {**dict(zip(parts, dates, strict=False)), (298, 199, 12, 4): 57000.0}}
-        assert sag_checks.difference(new, active)["removed"] == ({"FUVA 163": removed} if removed else {})
+        assert sag_checks.difference(new, active)["removed"] == (
+            {"FUVA 163": removed} if removed else {}
+        )
 
 
 def test_a_rectangle_that_a_table_has_twice_holds_from_its_first_date() -> None:
@@ -147,7 +168,10 @@ def test_a_rectangle_that_a_table_has_twice_holds_from_its_first_date() -> None:
     with fits.open(io.BytesIO(content)) as hdus:
         hdus[1].data = np.concatenate([hdus[1].data, hdus[1].data])
         hdus[1].data["DATE"][-len(hdus[1].data) // 2 :] += 100.0
-        assert sag_tables.read_table(hdus)["FUVA", 0] == {(9120, 422, 8, 2): 58000.0, (9128, 492, 8, 2): 57500.0}
+        assert sag_tables.read_table(hdus)["FUVA", 0] == {
+            (9120, 422, 8, 2): 58000.0,
+            (9128, 492, 8, 2): 57500.0,
+        }
 
 
 def test_a_spoilt_table_is_not_to_be_delivered() -> None:
@@ -190,9 +214,14 @@ def test_a_table_that_lacks_what_a_higher_level_flags_is_not_to_be_delivered() -
 def test_counts_grow_with_time() -> None:
     more = (*_SAGGED, ("FUVA", 167.0, 1140.0, 212.0, 58700.0))
     findings = _compute(_sagged(more))
-    found = {(group.quantity, group.segment[0], group.hvlevel[0]): group for group in findings.values}
+    found = {
+        (group.quantity, group.segment[0], group.hvlevel[0]): group for group in findings.values
+    }
     group, columns = found["sagged", "FUVA", 167.0], found["sagged_columns", "FUVA", 167.0]
-    assert (group.mjd.tolist(), group.value.tolist()) == ([57500.0, 58500.0, 58700.0], [1.0, 2.0, 3.0])
+    assert (group.mjd.tolist(), group.value.tolist()) == (
+        [57500.0, 58500.0, 58700.0],
+        [1.0, 2.0, 3.0],
+    )
     assert (columns.mjd.tolist(), columns.value.tolist()) == ([57500.0, 58500.0], [1.0, 2.0])
     assert [panel.y_label for panel in findings.figures[0].panels] == ["Superpixels", "Columns"]
 
@@ -209,25 +238,37 @@ async def test_what_the_gain_monitor_flags_becomes_a_table(
     (folder / "used_gsag.fits").write_bytes(_compute(_sagged(_SAGGED[:1])).artifacts[0].content)
     await _use(database, "used_gsag.fits")
     scheduler = Scheduler(
-        database, messenger, MonitorSettings(quiet_seconds=0.0, longest_wait_seconds=0.0), [monitors()["gsag"]]
+        database,
+        messenger,
+        MonitorSettings(quiet_seconds=0.0, longest_wait_seconds=0.0),
+        [monitors()["gsag"]],
     )
     await scheduler.look(monitors()["gsag"])
     assert await _queued(database) == 0
     await run_monitor(database, messenger, Store(f"file://{store}"), "gain")
     await scheduler.look(monitors()["gsag"])
     assert await _queued(database) == 1, "rows of a derived table are news for whoever reads it"
-    await run_monitor(database, messenger, Store(f"file://{store}"), "gsag", occasion=1, references=folder)
+    await run_monitor(
+        database, messenger, Store(f"file://{store}"), "gsag", occasion=1, references=folder
+    )
     async with database.session() as session:
         query = select(Artifact).where(Artifact.monitor == "gsag").order_by(Artifact.name)
         artifacts = (await session.execute(query)).scalars().all()
-        alerts = (await session.execute(select(Alert).where(Alert.key.like("lost|%")))).scalars().all()
-    assert [artifact.name for artifact in artifacts] == ["cosmo_blue_gsag.fits", "cosmo_standard_gsag.fits"]
+        alerts = (
+            (await session.execute(select(Alert).where(Alert.key.like("lost|%")))).scalars().all()
+        )
+    assert [artifact.name for artifact in artifacts] == [
+        "cosmo_blue_gsag.fits",
+        "cosmo_standard_gsag.fits",
+    ]
     with fits.open(store / artifacts[1].path / artifacts[1].name) as hdus:
         tables = sag_tables.read_table(hdus)
     assert tables["FUVA", 163] == {(2400, 422, 8, 2): 58110.0}
     assert not tables["FUVA", 164]
     assert [artifact.detail["active"] for artifact in artifacts] == [None, "used_gsag.fits"]
-    assert [alert.value for alert in alerts] == [2.0 + 22.0], "levels up to 163 lack what the table in use flags"
+    assert [alert.value for alert in alerts] == [2.0 + 22.0], (
+        "levels up to 163 lack what the table in use flags"
+    )
 
 
 async def _use(database: Database, name: str) -> None:
@@ -236,19 +277,39 @@ async def _use(database: Database, name: str) -> None:
         dataset = Dataset(rootname="le0100010", kind="association")
         session.add(dataset)
         await session.flush()
-        job = Job(stage=Stage.CALIBRATE, dataset_id=dataset.id, fingerprint="f", queue="calibrate", state=JobState.DONE)
+        job = Job(
+            stage=Stage.CALIBRATE,
+            dataset_id=dataset.id,
+            fingerprint="f",
+            queue="calibrate",
+            state=JobState.DONE,
+        )
         session.add(job)
         await session.flush()
         session.add(
             Run(
-                dataset_id=dataset.id, job_id=job.id, attempt=1, path="products/x", calcos_version="3.6.2", inputs={},
-                references={name: {"keyword": "GSAGTAB", "sha256": "ab"}}, switches={}, randseeds={},
-                wall_seconds=1.0, cpu_seconds=1.0, peak_rss_mb=1.0, trailer="",
+                dataset_id=dataset.id,
+                job_id=job.id,
+                attempt=1,
+                path="products/x",
+                calcos_version="3.6.2",
+                inputs={},
+                references={name: {"keyword": "GSAGTAB", "sha256": "ab"}},
+                switches={},
+                randseeds={},
+                wall_seconds=1.0,
+                cpu_seconds=1.0,
+                peak_rss_mb=1.0,
+                trailer="",
             )
-        )  # fmt: skip
+        )
 
 
 async def _queued(database: Database) -> int:
     async with database.session() as session:
-        query = select(func.count()).select_from(Job).where(Job.monitor == "gsag", Job.state == JobState.QUEUED)
+        query = (
+            select(func.count())
+            .select_from(Job)
+            .where(Job.monitor == "gsag", Job.state == JobState.QUEUED)
+        )
         return int((await session.execute(query)).scalar_one())

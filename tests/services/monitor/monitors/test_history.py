@@ -18,7 +18,9 @@ _HELD = (Dated(100.0, 1.0, "first"), Dated(200.0, 2.0, "second"))
 def test_a_value_holds_from_its_date_with_its_source() -> None:
     times = np.array([50.0, 100.0, 199.9, 200.0, 300.0])
     assert value_at(_HELD, times).tolist() == [1.0, 1.0, 1.0, 2.0, 2.0]
-    assert [held_at(_HELD, time).source for time in times.tolist()] == ["first"] * 3 + ["second"] * 2
+    assert [held_at(_HELD, time).source for time in times.tolist()] == ["first"] * 3 + [
+        "second"
+    ] * 2
 
 
 def test_steps_of_the_voltage_after_the_known_history_are_told_by_exposures() -> None:
@@ -43,19 +45,28 @@ def test_marks_close_together_are_told_by_the_first() -> None:
     mjd = 58100.0 + np.arange(2000.0)
     level = np.where(mjd < 59518.0, 163.0, 167.0)  # a month after a move
     marks = configuration_marks("FUVA", mjd, level)
-    assert [(mark.x, mark.text) for mark in marks] == [(59491.0, "LP5, HV 167"), (59518.0, ""), (59855.0, "LP6")]
+    assert [(mark.x, mark.text) for mark in marks] == [
+        (59491.0, "LP5, HV 167"),
+        (59518.0, ""),
+        (59855.0, "LP6"),
+    ]
 
 
 def test_annotations_concern_their_topics() -> None:
     mjd = np.array([54962.0, 61000.0])
     assert [mark.text for mark in annotation_marks("FUV", mjd)] == ["FUVA shut off"]
-    assert [mark.x for mark in annotation_marks("acquisition", mjd)] == [HIGH_VOLTAGE["FUVA"][-1][0]]
+    assert [mark.x for mark in annotation_marks("acquisition", mjd)] == [
+        HIGH_VOLTAGE["FUVA"][-1][0]
+    ]
     assert [one.mjd for one in ANNOTATIONS] == sorted(one.mjd for one in ANNOTATIONS)
 
 
 def test_alignments_are_those_of_the_sensors() -> None:
     days = {
-        (np.datetime64(f"{text[:4]}-01-01") + int(text[5:]) - 1).astype("datetime64[D]").astype(float) + 40587.0
+        (np.datetime64(f"{text[:4]}-01-01") + int(text[5:]) - 1)
+        .astype("datetime64[D]")
+        .astype(float)
+        + 40587.0
         for breaks in FGS_BREAKS.values()
         for text in breaks
     }

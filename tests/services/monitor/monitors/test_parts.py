@@ -1,4 +1,6 @@
-"""Monitors that keep parts of their inputs: step by step gives what all anew gives, whatever becomes of the files."""
+"""Monitors that keep parts of their inputs: step by step gives what all anew gives, whatever
+becomes of the files.
+"""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +16,14 @@ from sqlalchemy import delete, func, insert, select, update
 
 from shared.broker import Messenger
 from shared.database.engine import Database
-from shared.database.models.monitoring import Alert, Artifact, MonitorFigure, MonitorPart, MonitorRun, MonitorValue
+from shared.database.models.monitoring import (
+    Alert,
+    Artifact,
+    MonitorFigure,
+    MonitorPart,
+    MonitorRun,
+    MonitorValue,
+)
 from shared.database.models.operations import Dataset, File
 from shared.database.models.repopulation import Repopulation
 from shared.database.models.science import Dark, FlaggedPixel, Gain, GainTrend, row_key
@@ -34,13 +43,20 @@ class _Observatory:
     """Exposures with gains and darks, whose files come and go."""
 
     def __init__(self, database: Database, messenger: Messenger, folder: Path) -> None:
-        self._database, self._messenger, self._store = database, messenger, Store(f"file://{folder}/store")
+        self._database, self._messenger, self._store = (
+            database,
+            messenger,
+            Store(f"file://{folder}/store"),
+        )
         self._folder = folder / "store"
         self._generator = np.random.default_rng(3)
         self._occasion = self._last_file = 0
 
     async def add(self, numbers: Sequence[int], *, again: bool = False) -> None:
-        """Ingest exposures by their numbers, which are in the order of time; again: a new generation of them."""
+        """Ingest exposures by their numbers, which are in the order of time.
+
+        Again: a new generation of them.
+        """
         async with self._database.transaction() as session:
             for number in numbers:
                 name = f"lp{number:06d}q"
@@ -52,13 +68,23 @@ class _Observatory:
                     await session.flush()
                     dataset_id = dataset.id
                 gone = {"current": False, "shown": False}
-                await session.execute(update(File).where(File.dataset_id == dataset_id).values(gone))
+                await session.execute(
+                    update(File).where(File.dataset_id == dataset_id).values(gone)
+                )
                 self._last_file += _STEP
                 file = File(
-                    id=self._last_file, dataset_id=dataset_id, origin="product", path=f"{name}-{again}",
-                    name=f"{name}_corrtag.fits", rootname=name, suffix="corrtag", size=1, sha256="0" * 64, shown=True,
+                    id=self._last_file,
+                    dataset_id=dataset_id,
+                    origin="product",
+                    path=f"{name}-{again}",
+                    name=f"{name}_corrtag.fits",
+                    rootname=name,
+                    suffix="corrtag",
+                    size=1,
+                    sha256="0" * 64,
+                    shown=True,
                     ingested_at=datetime.now(UTC),
-                )  # fmt: skip
+                )
                 session.add(file)
                 await session.flush()
                 await session.execute(insert(Gain), self._gains(file.id, name, number))
@@ -71,39 +97,63 @@ class _Observatory:
         level = _LEVELS[number // 20]
         return [
             {
-                "id": row_key(file_id, place), "file_id": file_id, "rootname": name, "segment": "FUVA", "dethv": level,
-                "expstart": 58100.0 + 8.0 * number, "x": 300 + int(x[place]), "y": 236 + int(y[place]),
-                "gain": float(gains[place]), "counts": 100, "std": 1.05,
+                "id": row_key(file_id, place),
+                "file_id": file_id,
+                "rootname": name,
+                "segment": "FUVA",
+                "dethv": level,
+                "expstart": 58100.0 + 8.0 * number,
+                "x": 300 + int(x[place]),
+                "y": 236 + int(y[place]),
+                "gain": float(gains[place]),
+                "counts": 100,
+                "std": 1.05,
             }
             for place in range(x.size)
-        ]  # fmt: skip
+        ]
 
     def _darks(self, file_id: int, name: str, number: int) -> list[dict[str, Any]]:
         counts = self._generator.poisson(180 * (3 if number % 11 == 0 else 1), 6)
         mjd = 58100.0 + 8.0 * number
         return [
             {
-                "id": row_key(file_id, place), "file_id": file_id, "rootname": name, "detector": _SEGMENTS[number % 2],
-                "region": ("inner", "top")[place % 2], "bin": place // 2, "mjd": mjd + place // 2 * 25 / 86400.0,
-                "date": 2000 + (mjd - 51544.5) / 365.25, "exposure": 25.0, "npix": 3949815,
-                "counts": int(counts[place]), "all_counts": int(counts[place]),
-                "dark": counts[place] / 9.9e7, "latitude": 20.0,
-                "longitude": 10.0, "saa_distance": 100.0 if place < 2 else 3000.0, "temp": 20.0, "hvlevel": 163,
+                "id": row_key(file_id, place),
+                "file_id": file_id,
+                "rootname": name,
+                "detector": _SEGMENTS[number % 2],
+                "region": ("inner", "top")[place % 2],
+                "bin": place // 2,
+                "mjd": mjd + place // 2 * 25 / 86400.0,
+                "date": 2000 + (mjd - 51544.5) / 365.25,
+                "exposure": 25.0,
+                "npix": 3949815,
+                "counts": int(counts[place]),
+                "all_counts": int(counts[place]),
+                "dark": counts[place] / 9.9e7,
+                "latitude": 20.0,
+                "longitude": 10.0,
+                "saa_distance": 100.0 if place < 2 else 3000.0,
+                "temp": 20.0,
+                "hvlevel": 163,
             }
             for place in range(6)
-        ]  # fmt: skip
+        ]
 
     async def run(self, monitor: str) -> int:
         """Run a monitor; how many of its parts it made anew."""
         before = await self._parts(monitor)
         self._occasion += 1
-        await run_monitor(self._database, self._messenger, self._store, monitor, occasion=self._occasion)
+        await run_monitor(
+            self._database, self._messenger, self._store, monitor, occasion=self._occasion
+        )
         after = await self._parts(monitor)
         return sum(before.get(key) != inputs for key, inputs in after.items())
 
     async def _parts(self, monitor: str) -> dict[str, str]:
         async with self._database.session() as session:
-            query = select(MonitorPart.key, MonitorPart.inputs).where(MonitorPart.monitor == monitor)
+            query = select(MonitorPart.key, MonitorPart.inputs).where(
+                MonitorPart.monitor == monitor
+            )
             return {key: inputs for key, inputs in await session.execute(query)}  # noqa: C416 - rows, not pairs
 
     async def forget_parts(self) -> None:
@@ -114,24 +164,49 @@ class _Observatory:
     async def found(self, monitor: str) -> dict[str, Any]:
         """Everything that a monitor's runs left, but by which of them."""
         values = [
-            MonitorValue.quantity, MonitorValue.key, MonitorValue.mjd, MonitorValue.value, MonitorValue.error,
-            MonitorValue.outlier, MonitorValue.file_id, MonitorValue.hvlevel,
-        ]  # fmt: skip
+            MonitorValue.quantity,
+            MonitorValue.key,
+            MonitorValue.mjd,
+            MonitorValue.value,
+            MonitorValue.error,
+            MonitorValue.outlier,
+            MonitorValue.file_id,
+            MonitorValue.hvlevel,
+        ]
         queries = {
             "values": select(*values).where(MonitorValue.monitor == monitor),
-            "figures": select(MonitorFigure.position, MonitorFigure.content).where(MonitorFigure.monitor == monitor),
-            "alerts": select(Alert.key, Alert.value).where(Alert.monitor == monitor, Alert.resolved_at.is_(None)),
+            "figures": select(MonitorFigure.position, MonitorFigure.content).where(
+                MonitorFigure.monitor == monitor
+            ),
+            "alerts": select(Alert.key, Alert.value).where(
+                Alert.monitor == monitor, Alert.resolved_at.is_(None)
+            ),
         }
         if monitor == "gain":
-            queries |= {model.__tablename__: select(*model.__table__.columns) for model in (FlaggedPixel, GainTrend)}
+            queries |= {
+                model.__tablename__: select(*model.__table__.columns)
+                for model in (FlaggedPixel, GainTrend)
+            }
         async with self._database.session() as session:
-            found = {name: sorted(map(_text, await session.execute(query))) for name, query in queries.items()}
-            artifacts = await session.execute(select(Artifact).where(Artifact.monitor == monitor, Artifact.current))
-            found["files"] = sorted(
-                f"{one.name} {_content(self._folder / one.path / one.name)} {one.detail}" for one in artifacts.scalars()
+            found = {
+                name: sorted(map(_text, await session.execute(query)))
+                for name, query in queries.items()
+            }
+            artifacts = await session.execute(
+                select(Artifact).where(Artifact.monitor == monitor, Artifact.current)
             )
-            last = select(MonitorRun.statistics).where(MonitorRun.monitor == monitor).order_by(MonitorRun.id.desc())
-            found["statistics"] = [json.dumps((await session.execute(last.limit(1))).scalar_one(), sort_keys=True)]
+            found["files"] = sorted(
+                f"{one.name} {_content(self._folder / one.path / one.name)} {one.detail}"
+                for one in artifacts.scalars()
+            )
+            last = (
+                select(MonitorRun.statistics)
+                .where(MonitorRun.monitor == monitor)
+                .order_by(MonitorRun.id.desc())
+            )
+            found["statistics"] = [
+                json.dumps((await session.execute(last.limit(1))).scalar_one(), sort_keys=True)
+            ]
         return found
 
     async def hide(self, name: str) -> None:
@@ -145,12 +220,18 @@ class _Observatory:
             await session.execute(delete(Dataset).where(Dataset.rootname == name))
 
     async def repopulate(self) -> None:
-        """Write all rows anew, a bit different, as a re-population does: nothing is told of the files."""
+        """Write all rows anew, a bit different, as a re-population does: nothing is told of the
+        files.
+        """
         async with self._database.transaction() as session:
             await session.execute(update(Gain).values(gain=Gain.gain - 0.25))
-            await session.execute(update(Dark).values(counts=Dark.counts + 7, dark=Dark.dark + 7e-8))
+            await session.execute(
+                update(Dark).values(counts=Dark.counts + 7, dark=Dark.dark + 7e-8)
+            )
             tables = ["darks", "gain"]
-            session.add(Repopulation(tables=tables, revision="", datasets=1, finished_at=func.now()))
+            session.add(
+                Repopulation(tables=tables, revision="", datasets=1, finished_at=func.now())
+            )
 
 
 def _text(row: Any) -> str:
@@ -166,7 +247,9 @@ def _content(path: Path) -> str:
     return digest.hexdigest()
 
 
-@pytest.mark.parametrize(("monitor", "ranges", "others"), [("gain", 10, 2), ("fuv-dark", 10, 0), ("dark-orbit", 10, 0)])
+@pytest.mark.parametrize(
+    ("monitor", "ranges", "others"), [("gain", 10, 2), ("fuv-dark", 10, 0), ("dark-orbit", 10, 0)]
+)
 async def test_step_by_step_is_as_all_anew(
     database: Database, messenger: Messenger, tmp_path: Path, monitor: str, ranges: int, others: int
 ) -> None:

@@ -1,4 +1,6 @@
-"""Peaks of pulse heights above real backgrounds: right within their errors, and none where there are no photons."""
+"""Peaks of pulse heights above real backgrounds: right within their errors, and none where there
+are no photons.
+"""
 
 import numpy as np
 import pytest
@@ -9,18 +11,82 @@ from services.monitor.monitors.parts.peak_fits import fit_peaks
 _EDGES = np.arange(33) - 0.5
 _BACKGROUNDS = {
     "G130M beside GJ 436": [
-        852, 843, 785, 876, 600, 560, 540, 520, 500, 493, 448, 478, 485, 465, 495, 516, 476, 467, 455, 454, 418, 426,
-        377, 370, 351, 338, 320, 275, 275, 263, 245, 849,
+        852,
+        843,
+        785,
+        876,
+        600,
+        560,
+        540,
+        520,
+        500,
+        493,
+        448,
+        478,
+        485,
+        465,
+        495,
+        516,
+        476,
+        467,
+        455,
+        454,
+        418,
+        426,
+        377,
+        370,
+        351,
+        338,
+        320,
+        275,
+        275,
+        263,
+        245,
+        849,
     ],
     "G140L of ldfd01vnq": [
-        530, 422, 372, 338, 310, 300, 290, 285, 285, 285, 290, 300, 310, 310, 320, 330, 320, 315, 286, 303, 321, 300,
-        323, 282, 292, 272, 273, 273, 228, 211, 225, 720,
+        530,
+        422,
+        372,
+        338,
+        310,
+        300,
+        290,
+        285,
+        285,
+        285,
+        290,
+        300,
+        310,
+        310,
+        320,
+        330,
+        320,
+        315,
+        286,
+        303,
+        321,
+        300,
+        323,
+        282,
+        292,
+        272,
+        273,
+        273,
+        228,
+        211,
+        225,
+        720,
     ],
-}  # fmt: skip
-"""Counts by pulse height of events beside two real spectra, without the scattered light about their gain."""
+}
+"""Counts by pulse height of events beside two real spectra, without the scattered light about their
+gain.
+"""
 
 
-def _drawn(background: str, events: int, photons: float, width: float, count: int) -> tuple[np.ndarray, np.ndarray]:
+def _drawn(
+    background: str, events: int, photons: float, width: float, count: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Truth of the centres, and histograms of shape (n, 32)."""
     generator = np.random.default_rng(7)
     dark = np.array(_BACKGROUNDS[background], dtype=float)
@@ -33,7 +99,9 @@ def _drawn(background: str, events: int, photons: float, width: float, count: in
 @pytest.mark.parametrize("background", _BACKGROUNDS)
 @pytest.mark.parametrize("events", [600, 4000, 20_000])
 @pytest.mark.parametrize("photons", [1.0, 0.5, 0.2, 0.1, 0.05])
-def test_a_peak_is_right_within_its_error_or_not_stated(background: str, events: int, photons: float) -> None:
+def test_a_peak_is_right_within_its_error_or_not_stated(
+    background: str, events: int, photons: float
+) -> None:
     truth, drawn = _drawn(background, events, photons, 2.0, 150)
     centre, error = fit_peaks(drawn)
     found = np.isfinite(centre)

@@ -23,7 +23,9 @@ def _draw(peak: np.ndarray, events: int, low: float = 0.0) -> np.ndarray:
     return drawn
 
 
-def _columns(peak: np.ndarray, segment: str = "FUVA", events: int = 20_000, low: float = 0.0) -> dict[str, np.ndarray]:
+def _columns(
+    peak: np.ndarray, segment: str = "FUVA", events: int = 20_000, low: float = 0.0
+) -> dict[str, np.ndarray]:
     count = len(peak)
 
     def all_of(value: object, kind: type = float) -> np.ndarray:
@@ -60,7 +62,11 @@ def _of(findings: Findings, quantity: str) -> Values:
 def test_peak_mean_and_width_are_recovered(events: int) -> None:
     truth = np.linspace(8, 16, 400)
     findings = _compute(_columns(truth, events=events))
-    for quantity, true in (("peak", truth), ("mean", truth), ("width", np.sqrt(_WIDTH**2 + 1 / 12))):
+    for quantity, true in (
+        ("peak", truth),
+        ("mean", truth),
+        ("width", np.sqrt(_WIDTH**2 + 1 / 12)),
+    ):
         found = _of(findings, quantity)
         deviation = (found.value - true) / found.error
         assert abs(deviation.mean()) < 0.3

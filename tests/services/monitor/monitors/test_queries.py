@@ -23,7 +23,10 @@ async def test_a_database_without_rows_is_no_data(database: Database, name: str)
     monitor = monitors()[name]
     async with database.session() as session:
         inputs: Inputs = {key: await load(session, query) for key, query in monitor.inputs.items()}
-        inputs = {**inputs, **{key: reference.read([]) for key, reference in monitor.references.items()}}
+        inputs = {
+            **inputs,
+            **{key: reference.read([]) for key, reference in monitor.references.items()},
+        }
         inputs, kept = await find_parts(session, monitor, inputs)
     assert (monitor.compute(inputs).newest_mjd, kept) == (None, {})
 
@@ -52,4 +55,7 @@ def test_every_time_of_a_science_table_is_looked_at() -> None:
         for column in model.__table__.columns
         if column.info.get("unit") == "d" or column.name == "date"
     }
-    assert dated - known == {"headers.proctime", "quality.doppzero"}  # when it was processed, and a phase
+    assert dated - known == {
+        "headers.proctime",
+        "quality.doppzero",
+    }  # when it was processed, and a phase

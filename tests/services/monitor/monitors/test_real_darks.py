@@ -1,4 +1,6 @@
-"""The dark rates that another team measured from 2009 to 2017, through the import and the monitors."""
+"""The dark rates that another team measured from 2009 to 2017, through the import and the
+monitors.
+"""
 
 from pathlib import Path
 
@@ -26,7 +28,9 @@ pytestmark = pytest.mark.integration
 _MJD_2012, _MJD_2013, _MJD_2015_5 = 55927.0, 56293.0, 57204.0
 
 
-async def test_trend_and_map(database: Database, messenger: Messenger, data_dir: Path, tmp_path: Path) -> None:
+async def test_trend_and_map(
+    database: Database, messenger: Messenger, data_dir: Path, tmp_path: Path
+) -> None:
     store = Store(f"file://{tmp_path}/store")
     measurements = data_dir / "darks" / "orbital_info.json.gz"
     for _ in range(2):
@@ -38,17 +42,31 @@ async def test_trend_and_map(database: Database, messenger: Messenger, data_dir:
         events = (await session.execute(select(Event.name, Event.detail["rows"]["darks"]))).all()
         assert {tuple(event) for event in events} == {("tables.changed", 3990)}
         places = select(
-            Dark.detector, Dark.latitude, Dark.longitude, Dark.sun_lat, Dark.sun_lon, Dark.saa_distance
+            Dark.detector,
+            Dark.latitude,
+            Dark.longitude,
+            Dark.sun_lat,
+            Dark.sun_lon,
+            Dark.saa_distance,
         ).where(Dark.latitude.is_not(None))
         bins = await load(session, places)
 
     for name in ("fuv-dark", "dark-orbit"):
         await run_monitor(database, messenger, store, name)
     async with database.session() as session:
-        rates = (await session.execute(select(MonitorValue).where(MonitorValue.monitor == "fuv-dark"))).scalars().all()
+        rates = (
+            (await session.execute(select(MonitorValue).where(MonitorValue.monitor == "fuv-dark")))
+            .scalars()
+            .all()
+        )
         artifacts = (await session.execute(select(Artifact.name))).scalars().all()
-        figures = select(MonitorFigure.name, MonitorFigure.content).where(MonitorFigure.monitor == "dark-orbit")
-        maps = {name: figure_from_json(content) for name, content in (await session.execute(figures)).all()}
+        figures = select(MonitorFigure.name, MonitorFigure.content).where(
+            MonitorFigure.monitor == "dark-orbit"
+        )
+        maps = {
+            name: figure_from_json(content)
+            for name, content in (await session.execute(figures)).all()
+        }
     assert len({value.rootname for value in rates}) > 1500
     fuva = [(value.mjd, value.value) for value in rates if value.segment == "FUVA"]
     quiet = np.median([rate for mjd, rate in fuva if mjd < _MJD_2012])
@@ -57,7 +75,10 @@ async def test_trend_and_map(database: Database, messenger: Messenger, data_dir:
     assert 1.2 < active / quiet < 2.5  # and around the solar maximum
     assert sorted(artifacts) == ["dark_map_fuva_legacy.fits", "dark_map_fuvb_legacy.fits"]
     for segment in ("FUVA", "FUVB"):
-        figure, mine = maps[f"map-{segment.lower()}-legacy"], take(bins, bins["detector"] == segment)
+        figure, mine = (
+            maps[f"map-{segment.lower()}-legacy"],
+            take(bins, bins["detector"] == segment),
+        )
         assert _share_shown(figure.panels[0], mine["longitude"], mine["latitude"]) >= 0.9
         far = take(mine, is_free_of_saa(mine["latitude"], mine["longitude"], mine["saa_distance"]))
         x, y = (far["longitude"] - far["sun_lon"]) % 360.0, far["latitude"] - far["sun_lat"]

@@ -1,4 +1,6 @@
-"""Runs of monitors on a real Postgres: values, figures, alerts, artifacts, and what is told of them."""
+"""Runs of monitors on a real Postgres: values, figures, alerts, artifacts, and what is told of
+them.
+"""
 
 import asyncio
 import time
@@ -11,7 +13,13 @@ from services.monitor.monitors.framework import runs, versions
 from services.monitor.monitors.framework.alerts import acknowledge, write_alerts
 from services.monitor.monitors.framework.leftovers import sweep_artifacts
 from services.monitor.monitors.framework.runs import artifact_folder
-from shared.database.models.monitoring import Alert, Artifact, MonitorFigure, MonitorRun, MonitorValue
+from shared.database.models.monitoring import (
+    Alert,
+    Artifact,
+    MonitorFigure,
+    MonitorRun,
+    MonitorValue,
+)
 from shared.database.models.operations import Job, JobState, Stage
 from shared.jobs.claims import claim, fail
 from shared.jobs.dispatcher import Dispatcher
@@ -39,11 +47,18 @@ async def test_a_run_leaves_everything(bench: RunBench) -> None:
     with bench.store.open(f"{artifact.path}/{artifact.name}") as stream:
         assert b"ldaaaacaq" in stream.read()
     (alert,) = await bench.all(Alert)
-    assert (alert.rootname, alert.severity, alert.value, alert.threshold) == ("ldaaaacaq", "warn", 9.0, 5.0)
+    assert (alert.rootname, alert.severity, alert.value, alert.threshold) == (
+        "ldaaaacaq",
+        "warn",
+        9.0,
+        5.0,
+    )
     assert await bench.events() == ["alert.opened", "monitor.updated"]
 
 
-async def test_only_changed_values_get_the_new_run(bench: RunBench, rates: dict[str, float]) -> None:
+async def test_only_changed_values_get_the_new_run(
+    bench: RunBench, rates: dict[str, float]
+) -> None:
     await bench.run()
     rates["ldaaaabaq"] = 3.0
     del rates["ldaaaaaaq"]
@@ -57,9 +72,13 @@ async def test_only_changed_values_get_the_new_run(bench: RunBench, rates: dict[
     assert {run for _, run in found.values()} <= {first, second}
 
 
-async def test_another_way_to_draw_makes_monitors_run(bench: RunBench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_another_way_to_draw_makes_monitors_run(
+    bench: RunBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with bench.database.transaction() as session:
-        await record_event(session, None, NewEvent("tables.changed", {"rows": {"darks": 1}}), Outbox())
+        await record_event(
+            session, None, NewEvent("tables.changed", {"rows": {"darks": 1}}), Outbox()
+        )
     await bench.scheduler.look(MONITOR)
     (job,) = await bench.all(Job)
     await bench.runner.run(job.id)
@@ -75,7 +94,10 @@ async def test_same_inputs_are_no_new_data(bench: RunBench) -> None:
     bench._generation = 0
     async with bench.database.transaction() as session:
         job_id = await add_job(
-            session, MONITOR.name, NewJob(Stage.MONITOR, "monitor", {"generation": 1}, {"tick": 1}), Outbox()
+            session,
+            MONITOR.name,
+            NewJob(Stage.MONITOR, "monitor", {"generation": 1}, {"tick": 1}),
+            Outbox(),
         )
     assert job_id is not None
     await bench.runner.run(job_id)
@@ -96,7 +118,10 @@ async def test_a_failed_run_keeps_what_was_there(bench: RunBench, rates: dict[st
     assert job.state is JobState.FAILED
     assert "a rate is negative" in str(job.error)
     found = await bench.all(MonitorRun)
-    assert [(run.outcome, run.reason) for run in found][1] == ("failed", "ValueError: a rate is negative")
+    assert [(run.outcome, run.reason) for run in found][1] == (
+        "failed",
+        "ValueError: a rate is negative",
+    )
     assert len(await bench.all(MonitorValue)) == 3
     assert (await bench.events())[-1] == "monitor.failed"
 
@@ -145,7 +170,9 @@ async def test_alerts_resolve_and_open_again(bench: RunBench, rates: dict[str, f
     assert [alert.state for alert in await bench.all(Alert)] == ["resolved", "open"]
 
 
-async def test_an_acknowledged_alert_opens_again_only_when_graver(bench: RunBench, rates: dict[str, float]) -> None:
+async def test_an_acknowledged_alert_opens_again_only_when_graver(
+    bench: RunBench, rates: dict[str, float]
+) -> None:
     await bench.run()
     (alert,) = await bench.all(Alert)
     async with bench.database.transaction() as session:
@@ -167,13 +194,20 @@ async def test_an_unknown_monitor_fails_with_the_names_of_those_there_are(bench:
     assert "test-rate" in str(job.error)
 
 
-async def test_a_failed_run_is_an_alert_until_one_succeeds(bench: RunBench, rates: dict[str, float]) -> None:
+async def test_a_failed_run_is_an_alert_until_one_succeeds(
+    bench: RunBench, rates: dict[str, float]
+) -> None:
     await bench.run()
     rates["ldaaaaaaq"] = -1.0
     for _ in range(2):
         await bench.run()
     alert = (await bench.all(Alert))[-1]
-    assert (alert.monitor, alert.key, alert.severity, alert.state) == (MONITOR.name, "run", "alert", "open")
+    assert (alert.monitor, alert.key, alert.severity, alert.state) == (
+        MONITOR.name,
+        "run",
+        "alert",
+        "open",
+    )
     assert "everything shown is of an earlier one: ValueError: a rate is negative" in alert.message
     assert (await bench.events()).count("alert.opened") == 2  # that of the first run, and this
     rates["ldaaaaaaq"] = 1.0
@@ -183,7 +217,9 @@ async def test_a_failed_run_is_an_alert_until_one_succeeds(bench: RunBench, rate
     assert (await bench.events()).count("alert.resolved") == 1
 
 
-async def test_a_run_without_data_resolves_the_alert_of_a_failed_one(bench: RunBench, rates: dict[str, float]) -> None:
+async def test_a_run_without_data_resolves_the_alert_of_a_failed_one(
+    bench: RunBench, rates: dict[str, float]
+) -> None:
     rates["ldaaaaaaq"] = -1.0
     await bench.run()
     rates.clear()
@@ -195,7 +231,9 @@ async def test_a_run_whose_worker_is_killed_is_an_alert_too(bench: RunBench) -> 
     """Out of memory, say: nobody is left to record such a run."""
     settings = JobSettings(max_attempts=1, lease_seconds=0.01)
     async with bench.database.transaction() as session:
-        job = await add_job(session, MONITOR.name, NewJob(Stage.MONITOR, "monitor", {}, {}), Outbox())
+        job = await add_job(
+            session, MONITOR.name, NewJob(Stage.MONITOR, "monitor", {}, {}), Outbox()
+        )
         assert job is not None
         assert await claim(session, job, "killed", settings) is not None
     dispatcher = Dispatcher(bench.database, bench.messenger, settings)
@@ -206,12 +244,16 @@ async def test_a_run_whose_worker_is_killed_is_an_alert_too(bench: RunBench) -> 
     assert "killed" in alert.message
 
 
-async def test_artifacts_that_a_killed_run_left_are_removed(bench: RunBench, tmp_path: Path) -> None:
+async def test_artifacts_that_a_killed_run_left_are_removed(
+    bench: RunBench, tmp_path: Path
+) -> None:
     settings, artifact = JobSettings(max_attempts=1), tmp_path / "map.fits"
     artifact.write_bytes(b"a map")
     parent = artifact_folder(MONITOR.name)
     async with bench.database.transaction() as session:
-        job_id = await add_job(session, MONITOR.name, NewJob(Stage.MONITOR, "monitor", {}, {}), Outbox())
+        job_id = await add_job(
+            session, MONITOR.name, NewJob(Stage.MONITOR, "monitor", {}, {}), Outbox()
+        )
         assert job_id is not None
         job = await claim(session, job_id, "killed", settings)
         assert job is not None
@@ -224,5 +266,7 @@ async def test_artifacts_that_a_killed_run_left_are_removed(bench: RunBench, tmp
     recorded = {artifact.path for artifact in await bench.all(Artifact)}
     removed = await sweep_artifacts(bench.database, bench.store)
     assert sorted(removed) == [f"{parent}/job{job_id}-1", f"{parent}/job{job_id}-1-aaaa"]
-    assert {f"{parent}/{name}" for name in bench.store.folders(parent)} == recorded | {f"{parent}/by-hand"}
+    assert {f"{parent}/{name}" for name in bench.store.folders(parent)} == recorded | {
+        f"{parent}/by-hand"
+    }
     assert recorded

@@ -25,12 +25,18 @@ async def _ingest(bench: RunBench, rows: dict[str, int]) -> None:
             dataset = Dataset(rootname="ldaaaaaaq", kind="exposure")
             session.add(dataset)
             await session.flush()
-        await record_event(session, dataset.id, NewEvent("dataset.ingested", {"rows": rows}), Outbox())
+        await record_event(
+            session, dataset.id, NewEvent("dataset.ingested", {"rows": rows}), Outbox()
+        )
 
 
 async def _queued(bench: RunBench) -> int:
     async with bench.database.session() as session:
-        query = select(func.count()).select_from(Job).where(Job.monitor == MONITOR.name, Job.state == JobState.QUEUED)
+        query = (
+            select(func.count())
+            .select_from(Job)
+            .where(Job.monitor == MONITOR.name, Job.state == JobState.QUEUED)
+        )
         return int((await session.execute(query)).scalar_one())
 
 
@@ -51,7 +57,9 @@ async def test_new_rows_of_its_tables_make_a_monitor_run_once(bench: RunBench) -
 
 async def test_a_monitor_that_cannot_be_looked_at_keeps_no_other_waiting(bench: RunBench) -> None:
     broken = replace(MONITOR, name="broken", tables=None)  # type: ignore[arg-type]
-    scheduler = Scheduler(bench.database, bench.messenger, MonitorSettings(quiet_seconds=0), [broken, MONITOR])
+    scheduler = Scheduler(
+        bench.database, bench.messenger, MonitorSettings(quiet_seconds=0), [broken, MONITOR]
+    )
     await _ingest(bench, {"darks": 53})
     await scheduler.look_at_all()
     assert await _queued(bench) == 1
@@ -62,7 +70,9 @@ async def test_a_monitor_runs_by_the_clock(bench: RunBench) -> None:
     await bench.scheduler.look(MONITOR)
     assert await _queued(bench) == 0
     async with bench.database.transaction() as session:
-        await session.execute(text("UPDATE monitor_runs SET created_at = created_at - interval '8 days'"))
+        await session.execute(
+            text("UPDATE monitor_runs SET created_at = created_at - interval '8 days'")
+        )
     await bench.scheduler.look(MONITOR)
     await bench.scheduler.look(MONITOR)
     assert await _queued(bench) == 1
@@ -70,7 +80,10 @@ async def test_a_monitor_runs_by_the_clock(bench: RunBench) -> None:
 
 async def test_a_stream_of_rows_cannot_put_a_run_off_for_ever(bench: RunBench) -> None:
     patient = Scheduler(
-        bench.database, bench.messenger, MonitorSettings(quiet_seconds=60.0, longest_wait_seconds=300.0), [MONITOR]
+        bench.database,
+        bench.messenger,
+        MonitorSettings(quiet_seconds=60.0, longest_wait_seconds=300.0),
+        [MONITOR],
     )
     await _ingest(bench, {"darks": 1})
     await patient.look(MONITOR)
@@ -84,7 +97,9 @@ async def test_a_stream_of_rows_cannot_put_a_run_off_for_ever(bench: RunBench) -
 
 async def test_a_monitor_has_no_dataset(bench: RunBench) -> None:
     async with bench.database.transaction() as session:
-        job_id = await add_job(session, MONITOR.name, NewJob(Stage.MONITOR, "monitor", {}, {}), Outbox())
+        job_id = await add_job(
+            session, MONITOR.name, NewJob(Stage.MONITOR, "monitor", {}, {}), Outbox()
+        )
         assert job_id is not None
         job = await claim(session, job_id, "tester", JobSettings())
     assert isinstance(job, ClaimedJob)
@@ -102,8 +117,15 @@ async def test_what_takes_the_place_of_a_forced_run_is_forced_too(bench: RunBenc
     await _ingest(bench, {"darks": 3})
     await bench.scheduler.look(MONITOR)
     async with bench.database.session() as session:
-        jobs = (await session.execute(select(Job).where(Job.monitor == MONITOR.name).order_by(Job.id))).scalars().all()
-    assert [(job.state, job.payload["forced"]) for job in jobs] == [("superseded", True), ("queued", True)]
+        jobs = (
+            (await session.execute(select(Job).where(Job.monitor == MONITOR.name).order_by(Job.id)))
+            .scalars()
+            .all()
+        )
+    assert [(job.state, job.payload["forced"]) for job in jobs] == [
+        ("superseded", True),
+        ("queued", True),
+    ]
     await bench.runner.run(jobs[1].id)
     await _ingest(bench, {"darks": 3})
     await bench.scheduler.look(MONITOR)

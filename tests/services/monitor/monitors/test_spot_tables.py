@@ -9,7 +9,12 @@ from astropy.io import fits
 
 from services.monitor.monitors.parts import spot_tables
 from services.monitor.monitors.parts.hot_spots import Spot
-from services.monitor.monitors.parts.spot_deliveries import spot_findings, spot_rows, table, table_findings
+from services.monitor.monitors.parts.spot_deliveries import (
+    spot_findings,
+    spot_rows,
+    table,
+    table_findings,
+)
 from services.monitor.monitors.parts.spot_tables import FlagRow
 from shared.database.models.monitoring import Severity
 
@@ -34,7 +39,10 @@ def test_spots_are_flagged_from_the_dark_before_to_the_one_after(tmp_path: Path)
         ("FUVA", 57798.0, spot_tables.OPEN_END, 5600, 480, 24, 6, 32),
     ]
     made = table("SPOTTAB", "FUV", rows, _NEWEST, _active(rows[0]))
-    assert (made.detail["wrong"], made.detail["difference"]) == ([], {"added": 1, "removed": 0, "flags_changed": 0})
+    assert (made.detail["wrong"], made.detail["difference"]) == (
+        [],
+        {"added": 1, "removed": 0, "flags_changed": 0},
+    )
     assert list(table_findings(made, _NEWEST)) == []
     assert spot_tables.read_rows(io.BytesIO(made.content)) == ("FUV", rows)
     with fits.open(io.BytesIO(made.content)) as hdus:
@@ -65,7 +73,11 @@ def test_what_the_active_table_flagged_is_not_lost_silently(
 ) -> None:
     content = spot_tables.table_bytes("SPOTTAB", "FUV", [FlagRow(active)], _NEWEST)
     made = table(
-        "SPOTTAB", "FUV", spot_rows([_GONE]), _NEWEST, ("active.fits", spot_tables.read_rows(io.BytesIO(content))[1])
+        "SPOTTAB",
+        "FUV",
+        spot_rows([_GONE]),
+        _NEWEST,
+        ("active.fits", spot_tables.read_rows(io.BytesIO(content))[1]),
     )
     assert made.detail["difference"]["removed"] == removed
     assert made.detail["ready"] is not bool(removed)
@@ -81,14 +93,19 @@ def test_bad_pixels_are_those_of_the_active_table_and_more() -> None:
     assert spot_tables.read_rows(io.BytesIO(made.content))[1] == [dead, known, new]
     assert made.detail["wrong"] == []
     alone = table("BPIXTAB", "FUV", [known, new], _NEWEST, None)
-    assert (made.detail["ready"], alone.detail["ready"]) == (True, False), "it would lack the rows of the active table"
+    assert (made.detail["ready"], alone.detail["ready"]) == (True, False), (
+        "it would lack the rows of the active table"
+    )
     assert [finding.rule for finding in table_findings(alone, _NEWEST)] == ["not-compared"]
 
 
 def test_a_wrong_table_alarms_though_it_cannot_be_compared() -> None:
     beyond = FlagRow(("FUVA", 57100.0, 57140.0, 16380, 480, 16, 4, 32))
     made = table("SPOTTAB", "FUV", [beyond], _NEWEST, None)
-    assert (made.detail["wrong"], made.detail["ready"]) == (["a rectangle reaches beyond the detector"], False)
+    assert (made.detail["wrong"], made.detail["ready"]) == (
+        ["a rectangle reaches beyond the detector"],
+        False,
+    )
     found = [(finding.rule, finding.severity) for finding in table_findings(made, _NEWEST)]
     assert found == [("not-compared", Severity.INFO), ("delivery-check", Severity.ALERT)]
 
@@ -122,15 +139,26 @@ def test_a_spoilt_table_is_not_to_be_delivered() -> None:
 
 def test_bright_spots_of_the_last_days_and_those_that_last_alarm() -> None:
     fresh = _spot(800, 57990.0, 57999.0, np.inf)
-    found = [(finding.rule, finding.configuration) for finding in spot_findings([_GONE, _STILL, fresh], _NEWEST)]
-    assert found == [("hot-spot", "FUVA 5600,480"), ("lasting", "FUVA 5600,480"), ("hot-spot", "FUVA 6400,480")]
+    found = [
+        (finding.rule, finding.configuration)
+        for finding in spot_findings([_GONE, _STILL, fresh], _NEWEST)
+    ]
+    assert found == [
+        ("hot-spot", "FUVA 5600,480"),
+        ("lasting", "FUVA 5600,480"),
+        ("hot-spot", "FUVA 6400,480"),
+    ]
     assert all(finding.source and finding.threshold for finding in spot_findings([_STILL], _NEWEST))
 
 
 def test_the_active_table_is_the_one_of_the_detector_that_was_used_last(tmp_path: Path) -> None:
     row = FlagRow(("FUVA", *spot_tables.ALWAYS, 1700, 690, 60, 12, 16))
     nuv = FlagRow(("N/A", *spot_tables.ALWAYS, 8, 16, 4, 4, 16))
-    for name, detector, rows in (("b.fits", "FUV", [row]), ("n.fits", "NUV", [nuv]), ("a.fits", "FUV", [])):
+    for name, detector, rows in (
+        ("b.fits", "FUV", [row]),
+        ("n.fits", "NUV", [nuv]),
+        ("a.fits", "FUV", []),
+    ):
         (tmp_path / name).write_bytes(spot_tables.table_bytes("BPIXTAB", detector, rows, _NEWEST))
     columns = spot_tables.read_tables([tmp_path / name for name in ("b.fits", "n.fits", "a.fits")])
     assert spot_tables.active_table(columns, "FUV") == ("b.fits", (row,))

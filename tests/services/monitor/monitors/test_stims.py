@@ -12,21 +12,30 @@ from shared.database.models.monitoring import Severity
 
 _COORDINATES = ("stim1_x", "stim1_y", "stim2_x", "stim2_y")
 _STEP, _STEPS, _RATE, _NOISE = 120.0, 10, 1.0, 0.1
-"""Seconds, steps of an exposure, Hz of each stim, and pixels that the position of a step scatters by."""
+"""Seconds, steps of an exposure, Hz of each stim, and pixels that the position of a step scatters
+by.
+"""
 
 Exposures = dict[str, np.ndarray]
 
 
 def _exposures(count: int = 400, segment: str = "FUVA") -> tuple[Exposures, dict[str, np.ndarray]]:
-    """Columns of the monitor's query, and the true coordinates: a warm and cold cycle of 2 pix over the reference."""
+    """Columns of the monitor's query, and the true coordinates: a warm and cold cycle of 2 pix over
+    the reference.
+    """
     random = np.random.default_rng(11)
     cycle = np.sin(np.arange(count) / 20.0)
     upper, lower = STIM_POSITIONS[segment]
     truth = {
-        "stim1_x": upper[0] + 10 + cycle, "stim1_y": upper[1] - 5 + 0 * cycle,
-        "stim2_x": lower[0] + 20 - cycle, "stim2_y": lower[1] + 5 + 0 * cycle,
-    }  # fmt: skip
-    steps = {name: place[:, None] + random.normal(0, _NOISE, (count, _STEPS)) for name, place in truth.items()}
+        "stim1_x": upper[0] + 10 + cycle,
+        "stim1_y": upper[1] - 5 + 0 * cycle,
+        "stim2_x": lower[0] + 20 - cycle,
+        "stim2_y": lower[1] + 5 + 0 * cycle,
+    }
+    steps = {
+        name: place[:, None] + random.normal(0, _NOISE, (count, _STEPS))
+        for name, place in truth.items()
+    }
 
     def all_of(value: object, kind: type = float) -> np.ndarray:
         return np.full(count, value, dtype=kind)
@@ -49,28 +58,47 @@ def _exposures(count: int = 400, segment: str = "FUVA") -> tuple[Exposures, dict
     }
     for letter in "ab":
         columns |= {f"temperature_{letter}": 20 + cycle, f"hvlevel{letter}": all_of(163.0)}
-        columns |= {f"nevents{letter}": all_of(1e5), f"livetm_{letter}": all_of(0.9), f"stim{letter}_lx": all_of(390.0)}
+        columns |= {
+            f"nevents{letter}": all_of(1e5),
+            f"livetm_{letter}": all_of(0.9),
+            f"stim{letter}_lx": all_of(390.0),
+        }
     for name in _COORDINATES:
-        columns |= {name: steps[name].mean(axis=1), f"{name}_scatter": steps[name].std(axis=1, ddof=1)}
+        columns |= {
+            name: steps[name].mean(axis=1),
+            f"{name}_scatter": steps[name].std(axis=1, ddof=1),
+        }
     for axis in "xy":
         stretch = steps[f"stim2_{axis}"] - steps[f"stim1_{axis}"]
-        columns |= {f"stretch_{axis}": stretch.mean(axis=1), f"stretch_{axis}_scatter": stretch.std(axis=1, ddof=1)}
+        columns |= {
+            f"stretch_{axis}": stretch.mean(axis=1),
+            f"stretch_{axis}_scatter": stretch.std(axis=1, ddof=1),
+        }
     return columns, truth
 
 
 def _compute(columns: Exposures) -> Findings:
-    warmth = {"rootname": columns["rootname"], "a": columns["temperature_a"], "b": columns["temperature_b"]}
+    warmth = {
+        "rootname": columns["rootname"],
+        "a": columns["temperature_a"],
+        "b": columns["temperature_b"],
+    }
     steps = {name: values for name, values in columns.items() if not name.startswith("temperature")}
     return monitors()["stims"].compute({"steps": steps, "warmth": warmth})
 
 
 def _of(findings: Findings, quantity: str, region: str | None = None) -> Values:
-    (found,) = [one for one in findings.values if one.quantity == quantity and one.region[0] == region]
+    (found,) = [
+        one for one in findings.values if one.quantity == quantity and one.region[0] == region
+    ]
     return found
 
 
 def _rules(columns: Exposures) -> list[tuple[str, Severity, str, str | None]]:
-    return [(one.rule, one.severity, one.configuration, one.rootname) for one in _compute(columns).findings]
+    return [
+        (one.rule, one.severity, one.configuration, one.rootname)
+        for one in _compute(columns).findings
+    ]
 
 
 def test_positions_and_thermal_map_are_recovered() -> None:
@@ -84,7 +112,10 @@ def test_positions_and_thermal_map_are_recovered() -> None:
         assert np.median(np.abs(deviation)) == pytest.approx(0.674, abs=0.1)
         assert np.median(found.error) == pytest.approx(_NOISE / np.sqrt(_STEPS), rel=0.1)
     for axis, first, second in (("x", "stim1_x", "stim2_x"), ("y", "stim1_y", "stim2_y")):
-        wanted = {"stretch": truth[second] - truth[first], "midpoint": (truth[first] + truth[second]) / 2}
+        wanted = {
+            "stretch": truth[second] - truth[first],
+            "midpoint": (truth[first] + truth[second]) / 2,
+        }
         for quantity, true in wanted.items():
             found = _of(findings, quantity, axis)
             assert abs(((found.value - true) / found.error).mean()) < 0.2
@@ -102,7 +133,9 @@ def test_what_comes_later_changes_no_error() -> None:
     columns, _ = _exposures()
     columns["stim1_x_scatter"][[0, 150]] = 5.0  # the first one has none before it
     columns["stim1_x_scatter"][300:] *= 4.0
-    early = _of(_compute({name: column[:300] for name, column in columns.items()}), "position", "stim1_x")
+    early = _of(
+        _compute({name: column[:300] for name, column in columns.items()}), "position", "stim1_x"
+    )
     late = _of(_compute(columns), "position", "stim1_x")
     assert (late.error[:300] == early.error).all()
     assert np.isfinite(late.error).all()
@@ -139,7 +172,9 @@ def test_good_exposures_alarm_nobody() -> None:
         ("stimb_lx", -1, np.nan, []),
     ],
 )
-def test_rules(column: str, row: int, value: float, expected: list[tuple[str, Severity, str, str | None]]) -> None:
+def test_rules(
+    column: str, row: int, value: float, expected: list[tuple[str, Severity, str, str | None]]
+) -> None:
     columns, _ = _exposures()
     columns[column][row] = value
     assert _rules(columns) == expected
@@ -150,7 +185,9 @@ def test_live_time_is_held_against_that_of_the_header(told: float, rules: list[s
     columns, _ = _exposures()
     columns["livetm_a"][[100, -1]] = told
     findings = _compute(columns)
-    assert [(one.rule, one.rootname) for one in findings.findings] == [(rule, "ld000399q") for rule in rules]
+    assert [(one.rule, one.rootname) for one in findings.findings] == [
+        (rule, "ld000399q") for rule in rules
+    ]
     assert np.flatnonzero(_of(findings, "live_time").outlier).tolist() == [100, 399] * len(rules)
 
 
@@ -196,4 +233,6 @@ def test_nothing_measured_is_no_data() -> None:
     columns, _ = _exposures(3)
     assert _compute({name: values[:0] for name, values in columns.items()}).newest_mjd is None
     off = columns | {"neventsa": np.zeros(3)}
-    assert _compute(off) == replace(Findings(57002.0), values=[], figures=[], findings=[], statistics={})
+    assert _compute(off) == replace(
+        Findings(57002.0), values=[], figures=[], findings=[], statistics={}
+    )

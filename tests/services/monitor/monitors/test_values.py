@@ -22,8 +22,10 @@ _FILES = """
         VALUES ('ldaaaaaaq', 'exposure', 'ingested', '[]', '[]', '[]', false) RETURNING id
     )
     INSERT INTO files
-    (id, dataset_id, origin, path, name, rootname, suffix, size, sha256, current, shown, problems, ingested_at)
-    SELECT n, one.id, 'product', 'values', n || '.fits', 'ld' || n, 'corrtag_a', 1, '', true, true, '[]', now()
+    (id, dataset_id, origin, path, name, rootname, suffix, size, sha256, current, shown, problems,
+      ingested_at)
+    SELECT n, one.id, 'product', 'values', n || '.fits', 'ld' || n, 'corrtag_a', 1, '', true, true,
+      '[]', now()
     FROM unnest(ARRAY[1, 2, 511, 512, 1998, 1999]) AS n, one
 """
 
@@ -35,7 +37,17 @@ def _values(quantity: str, found: Mapping[Any, tuple[float, float]]) -> Values:
     files, values = np.array(list(found.values())).reshape(count, 2).T
     names = np.array(list(found), dtype=object)
     return Values(
-        quantity, np.full(count, 58000.0), values, nothing, names, texts, texts, nothing, nothing, files, values > 5.0
+        quantity,
+        np.full(count, 58000.0),
+        values,
+        nothing,
+        names,
+        texts,
+        texts,
+        nothing,
+        nothing,
+        files,
+        values > 5.0,
     )
 
 
@@ -56,14 +68,25 @@ class _Writer:
                 "versions": {},
                 "seconds": 0.0,
             }
-            run_id = (await session.execute(insert(MonitorRun).values(row).returning(MonitorRun.id))).scalar_one()
+            run_id = (
+                await session.execute(insert(MonitorRun).values(row).returning(MonitorRun.id))
+            ).scalar_one()
             await write_values(session, "m", run_id, values)
             return set(
-                (await session.execute(select(MonitorValue.rootname).where(MonitorValue.run_id == run_id))).scalars()
+                (
+                    await session.execute(
+                        select(MonitorValue.rootname).where(MonitorValue.run_id == run_id)
+                    )
+                ).scalars()
             )
 
     async def found(self) -> set[tuple[Any, ...]]:
-        columns = MonitorValue.quantity, MonitorValue.rootname, MonitorValue.file_id, MonitorValue.value
+        columns = (
+            MonitorValue.quantity,
+            MonitorValue.rootname,
+            MonitorValue.file_id,
+            MonitorValue.value,
+        )
         async with self._database.session() as session:
             return {tuple(row) for row in await session.execute(select(*columns))}
 
@@ -75,7 +98,13 @@ async def writer(database: Database) -> _Writer:
     return _Writer(database)
 
 
-_FIRST = {"a": (1.0, 1.0), "b": (511.0, 2.0), "c": (512.0, 3.0), "d": (1999.0, 4.0), "e": (np.nan, 6.0)}
+_FIRST = {
+    "a": (1.0, 1.0),
+    "b": (511.0, 2.0),
+    "c": (512.0, 3.0),
+    "d": (1999.0, 4.0),
+    "e": (np.nan, 6.0),
+}
 
 
 async def test_only_what_changed_is_written(writer: _Writer) -> None:
@@ -83,7 +112,9 @@ async def test_only_what_changed_is_written(writer: _Writer) -> None:
     first = await writer.found()
     assert len(first) == 10
     assert await writer.write(_values("rate", _FIRST), _values("gap", _FIRST)) == set()
-    assert await writer.write(_values("rate", _FIRST | {"b": (511.0, 2.5)}), _values("gap", _FIRST)) == {"b"}
+    assert await writer.write(
+        _values("rate", _FIRST | {"b": (511.0, 2.5)}), _values("gap", _FIRST)
+    ) == {"b"}
     assert await writer.found() == first - {("rate", "b", 511, 2.0)} | {("rate", "b", 511, 2.5)}
 
 
@@ -92,14 +123,21 @@ async def test_values_follow_their_exposure_to_another_file(writer: _Writer) -> 
     moved = _FIRST | {"a": (1998.0, 1.0), "e": (2.0, 6.0)}
     assert await writer.write(_values("rate", moved)) == {"a", "e"}
     assert {(name, file) for _, name, file, _ in await writer.found()} == {
-        ("a", 1998), ("b", 511), ("c", 512), ("d", 1999), ("e", 2),
-    }  # fmt: skip
+        ("a", 1998),
+        ("b", 511),
+        ("c", 512),
+        ("d", 1999),
+        ("e", 2),
+    }
 
 
 async def test_values_that_are_no_longer_found_go(writer: _Writer) -> None:
     await writer.write(_values("rate", _FIRST), _values("gap", _FIRST))
     assert await writer.write(_values("rate", {name: _FIRST[name] for name in "bd"})) == set()
-    assert {(quantity, name) for quantity, name, _, _ in await writer.found()} == {("rate", "b"), ("rate", "d")}
+    assert {(quantity, name) for quantity, name, _, _ in await writer.found()} == {
+        ("rate", "b"),
+        ("rate", "d"),
+    }
 
 
 async def test_values_that_went_otherwise_come_back(writer: _Writer, database: Database) -> None:
@@ -114,7 +152,9 @@ async def test_values_that_went_otherwise_come_back(writer: _Writer, database: D
 
 
 @pytest.mark.parametrize("nothing", [{}, {"a": (1.0, np.nan)}], ids=["no values", "none finite"])
-async def test_no_values_leave_none(writer: _Writer, nothing: dict[str, tuple[float, float]]) -> None:
+async def test_no_values_leave_none(
+    writer: _Writer, nothing: dict[str, tuple[float, float]]
+) -> None:
     assert await writer.write(_values("rate", nothing)) == set()
     await writer.write(_values("rate", _FIRST))
     assert await writer.write(_values("rate", nothing), _values("gap", nothing)) == set()
@@ -122,7 +162,10 @@ async def test_no_values_leave_none(writer: _Writer, nothing: dict[str, tuple[fl
 
 
 async def test_value_that_two_files_have_is_that_of_the_newer(writer: _Writer) -> None:
-    """Within a block and across blocks, in one group of values and in two; and it stays so in the next run."""
+    """Within a block and across blocks, in one group of values and in two.
+
+    And it stays so in the next run.
+    """
     twice = (
         _values("rate", {"a": (1.0, 1.0), "b": (511.0, 2.0)}),
         _values("rate", {"a": (1998.0, 3.0), "b": (2.0, 4.0)}),

@@ -18,7 +18,10 @@ def _trends(mjd: list[float], slope: float = 7.0) -> Columns:
         "id": np.arange(100, 100 + count),
         "mjd": np.array(mjd),
         "segment": np.full(count, "FUVA", dtype=object),
-        **{name: np.full(count, 7.0) for name in ("dethv", "x", "y", "slope_error", "mjd_error", "intercept")},
+        **{
+            name: np.full(count, 7.0)
+            for name in ("dethv", "x", "y", "slope_error", "mjd_error", "intercept")
+        },
         "slope": np.full(count, slope),
         "gains": np.array([6.0, np.nan, 7.0][:count]),
     }
@@ -32,10 +35,14 @@ async def _write(database: Database, columns: Columns) -> dict[str, int]:
 async def test_what_is_found_again_stays_and_the_rest_is_replaced(database: Database) -> None:
     assert await _write(database, _trends([60000.5, np.nan, 1.0])) == {"gain_trends": 3}
     async with database.session() as session:
-        places = (await session.execute(text("SELECT id, ctid::text FROM gain_trends ORDER BY id"))).all()
+        places = (
+            await session.execute(text("SELECT id, ctid::text FROM gain_trends ORDER BY id"))
+        ).all()
     assert await _write(database, _trends([60000.5, np.nan, 1.0])) == {}
     async with database.session() as session:
-        assert (await session.execute(text("SELECT id, ctid::text FROM gain_trends ORDER BY id"))).all() == places
+        assert (
+            await session.execute(text("SELECT id, ctid::text FROM gain_trends ORDER BY id"))
+        ).all() == places
     assert await _write(database, _trends([60000.5, 2.0])) == {"gain_trends": 2}
     async with database.session() as session:
         rows = (await session.execute(select(GainTrend).order_by(GainTrend.id))).scalars().all()

@@ -10,7 +10,10 @@ __all__ = ["Receiver"]
 
 @dataclass
 class Receiver:
-    """Both servers; the web server refuses the first requests, or answers a line a second, if told to."""
+    """Both servers.
+
+    The web server refuses the first requests, or answers a line a second, if told to.
+    """
 
     refusals: int = 0
     slow: bool = False
@@ -22,7 +25,11 @@ class Receiver:
 
     async def serve_http(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:]) if value}
+        headers = {
+            name.lower(): value
+            for name, _, value in (line.partition(": ") for line in lines[1:])
+            if value
+        }
         body = await reader.readexactly(int(headers["content-length"]))
         refuse = self.refusals > 0
         self.refusals -= refuse
@@ -35,7 +42,9 @@ class Receiver:
         if not refuse:
             self.requests.append((headers, body))
         status = "503 Away" if refuse else "200 OK"
-        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        writer.write(
+            f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+        )
         await writer.drain()
         writer.close()
 
@@ -58,8 +67,13 @@ class Receiver:
             writer.write(answer)
         writer.close()
 
-    async def start(self, context: ssl.SSLContext | None = None) -> tuple[asyncio.Server, asyncio.Server]:
-        """Start both on free ports of the loopback address; the mail server over TLS where a context is given."""
+    async def start(
+        self, context: ssl.SSLContext | None = None
+    ) -> tuple[asyncio.Server, asyncio.Server]:
+        """Start both on free ports of the loopback address.
+
+        The mail server over TLS where a context is given.
+        """
         http = await asyncio.start_server(self.serve_http, "127.0.0.1", 0)
         mail = await asyncio.start_server(self.serve_mail, "127.0.0.1", 0, ssl=context)
         self.http_port = http.sockets[0].getsockname()[1]

@@ -35,7 +35,9 @@ async def receiver() -> AsyncIterator[Receiver]:
     mail.close()
 
 
-def _notifier(database: Database, receiver: Receiver, deadline: float = 10.0, **changes: Any) -> Notifier:
+def _notifier(
+    database: Database, receiver: Receiver, deadline: float = 10.0, **changes: Any
+) -> Notifier:
     settings = {
         "delivery_attempts": 2,
         "smtp_host": "127.0.0.1",
@@ -47,9 +49,14 @@ def _notifier(database: Database, receiver: Receiver, deadline: float = 10.0, **
 
 async def _subscribe(database: Database, receiver: Receiver, **wanted: str | None) -> int:
     given = {
-        "channel": "webhook", "target": f"http://127.0.0.1:{receiver.http_port}/hook", "secret": _SECRET,
-        "monitor": None, "subject": "alerts", "severity": "warn", "created_by": "tester",
-    }  # fmt: skip
+        "channel": "webhook",
+        "target": f"http://127.0.0.1:{receiver.http_port}/hook",
+        "secret": _SECRET,
+        "monitor": None,
+        "subject": "alerts",
+        "severity": "warn",
+        "created_by": "tester",
+    }
     async with database.transaction() as session:
         subscription = Subscription(**{**given, **wanted})
         session.add(subscription)
@@ -71,11 +78,15 @@ async def _now(database: Database) -> None:
 
 async def _states(database: Database) -> list[tuple[str, int]]:
     async with database.session() as session:
-        rows = await session.execute(select(Delivery.state, Delivery.attempts).order_by(Delivery.id))
+        rows = await session.execute(
+            select(Delivery.state, Delivery.attempts).order_by(Delivery.id)
+        )
         return [(state, attempts) for state, attempts in rows]
 
 
-async def test_a_webhook_gets_what_it_asked_for_signed_and_once(database: Database, receiver: Receiver) -> None:
+async def test_a_webhook_gets_what_it_asked_for_signed_and_once(
+    database: Database, receiver: Receiver
+) -> None:
     await _alert(database, "alert")  # before the subscription
     await _subscribe(database, receiver, monitor="fuv-dark", severity="alert")
     await _alert(database, "warn")
@@ -88,11 +99,17 @@ async def test_a_webhook_gets_what_it_asked_for_signed_and_once(database: Databa
     told = Webhook(_SECRET).verify(body, headers)
     with pytest.raises(WebhookVerificationError):
         Webhook(_SECRET).verify(body, {**headers, "webhook-id": "msg_0"})
-    assert (told["name"], told["monitor"], told["detail"]["message"]) == ("alert.opened", "fuv-dark", "a alert")
+    assert (told["name"], told["monitor"], told["detail"]["message"]) == (
+        "alert.opened",
+        "fuv-dark",
+        "a alert",
+    )
     assert await _states(database) == [("delivered", 1)]
 
 
-async def test_a_subscriber_that_is_away_is_tried_again_and_given_up(database: Database, receiver: Receiver) -> None:
+async def test_a_subscriber_that_is_away_is_tried_again_and_given_up(
+    database: Database, receiver: Receiver
+) -> None:
     await _subscribe(database, receiver)
     notifier = _notifier(database, receiver)
     receiver.refusals = 3
@@ -114,7 +131,9 @@ async def test_a_subscriber_that_is_away_is_tried_again_and_given_up(database: D
     assert len(receiver.requests) == 1
 
 
-async def test_a_clock_that_was_put_back_holds_nothing_up(database: Database, receiver: Receiver) -> None:
+async def test_a_clock_that_was_put_back_holds_nothing_up(
+    database: Database, receiver: Receiver
+) -> None:
     await _subscribe(database, receiver)
     notifier = _notifier(database, receiver)
     await _alert(database, "warn")
@@ -126,7 +145,9 @@ async def test_a_clock_that_was_put_back_holds_nothing_up(database: Database, re
 
 
 async def test_results_go_by_mail(database: Database, receiver: Receiver) -> None:
-    await _subscribe(database, receiver, channel="email", target="team@example.org", subject="results")
+    await _subscribe(
+        database, receiver, channel="email", target="team@example.org", subject="results"
+    )
     await _alert(database, "alert")
     async with database.transaction() as session:
         await record_event(session, "nuv-dark", NewEvent("monitor.updated", {"run": 3}), Outbox())
@@ -181,14 +202,25 @@ async def test_a_server_that_answers_a_line_now_and_then_ends_at_the_deadline(
     started = time.monotonic()
     while len(receiver.requests) < 20:
         assert await notifier.deliver()
-    assert time.monotonic() - started < 15  # 4 turns of 0.5 s; all twenty of the slow one take as long as 20 deadlines
+    assert (
+        time.monotonic() - started < 15
+    )  # 4 turns of 0.5 s; all twenty of the slow one take as long as 20 deadlines
     async with database.session() as session:
-        errors = set((await session.execute(select(Delivery.error).where(Delivery.error.is_not(None)))).scalars())
+        errors = set(
+            (
+                await session.execute(select(Delivery.error).where(Delivery.error.is_not(None)))
+            ).scalars()
+        )
     assert errors == {"no answer within 0.5 s"}
 
 
-async def test_private_addresses_are_refused_after_resolution(database: Database, receiver: Receiver) -> None:
-    targets = [f"http://{host}:{receiver.http_port}/" for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]")]
+async def test_private_addresses_are_refused_after_resolution(
+    database: Database, receiver: Receiver
+) -> None:
+    targets = [
+        f"http://{host}:{receiver.http_port}/"
+        for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]")
+    ]
     for target in (
         *targets,
         "http://169.254.169.254/",
@@ -205,7 +237,9 @@ async def test_private_addresses_are_refused_after_resolution(database: Database
     async with database.session() as session:
         errors = (await session.execute(select(Delivery.error))).scalars().all()
     assert len(errors) == 7
-    assert all("which is not public; COSMO_MONITOR__WEBHOOK_NETWORKS" in str(error) for error in errors)
+    assert all(
+        "which is not public; COSMO_MONITOR__WEBHOOK_NETWORKS" in str(error) for error in errors
+    )
 
 
 async def test_a_subscription_that_fails_again_and_again_is_disabled_and_enabled(
@@ -235,14 +269,18 @@ async def test_a_subscription_that_fails_again_and_again_is_disabled_and_enabled
         await enable_subscription(session, await session.get_one(Subscription, number))
     await notifier.collect()
     await notifier.deliver()
-    assert "a alert" in {body.decode().split('"message": "')[1].split('"')[0] for _, body in receiver.requests}
+    assert "a alert" in {
+        body.decode().split('"message": "')[1].split('"')[0] for _, body in receiver.requests
+    }
     async with database.session() as session:
         (alert,) = (await session.execute(select(Alert))).scalars()
         assert alert.state == AlertState.RESOLVED
         assert (await session.get_one(Subscription, number)).failures == 0
 
 
-async def test_a_mail_has_date_and_identity_and_its_subject_one_line(database: Database, receiver: Receiver) -> None:
+async def test_a_mail_has_date_and_identity_and_its_subject_one_line(
+    database: Database, receiver: Receiver
+) -> None:
     await _subscribe(database, receiver, channel="email", target="team@example.org")
     await _alert(database, "warn\r\nBcc: all@example.org")
     async with database.transaction() as session:
@@ -263,7 +301,18 @@ async def test_mails_go_over_tls_with_a_login(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    make = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+    ]
     names = ["-addext", "subjectAltName=IP:127.0.0.1"]
     made = await asyncio.create_subprocess_exec(*make, *names, "-keyout", key, "-out", certificate)
     assert await made.wait() == 0
@@ -273,7 +322,9 @@ async def test_mails_go_over_tls_with_a_login(
     http, mail = await receiver.start(context)
     await _subscribe(database, receiver, channel="email", target="team@example.org")
     await _alert(database, "warn")
-    notifier = _notifier(database, receiver, smtp_security="tls", smtp_user="cosmo", smtp_password="s3cret")
+    notifier = _notifier(
+        database, receiver, smtp_security="tls", smtp_user="cosmo", smtp_password="s3cret"
+    )
     await notifier.collect()
     await notifier.deliver()
     assert receiver.mails == []  # nobody vouches for the certificate
