@@ -6,8 +6,8 @@ import pytest
 from pydantic import BaseModel
 
 from cosmo.cli import check, demo, ingest, machine, query, recalibration, setup, simulate
-from services.monitor.app import create_app
 from services.monitor.monitors import monitors
+from services.monitor.web.app import create_app
 from shared.settings import Settings
 
 _DOCS = Path(__file__).parents[1] / "docs"

@@ -14,8 +14,8 @@ from sqlalchemy import select
 from services.archive.facts import is_input, read_facts
 from services.archive.sources import open_source
 from services.ingestor.service import IngestService
-from services.monitor.app import create_app
 from services.monitor.monitors import monitors
+from services.monitor.web.app import create_app
 from shared.broker import Messenger
 from shared.cos.names import parse_name
 from shared.database.engine import Database

@@ -24,8 +24,8 @@ from benchmarks.load.exposures import add_exposure
 from benchmarks.load.filling import add_dark, fill
 from benchmarks.load.reading import Timing, ask_once, endpoints_of, read
 from cosmo.launcher.embedded import EmbeddedPostgres
+from services.monitor.framework.runs import MonitorService
 from services.monitor.monitors import monitors
-from services.monitor.monitors.framework.runs import MonitorService
 from shared.database.engine import Database
 from shared.database.models.operations import Event, Stage
 from shared.database.models.science import SCIENCE_TABLES, Dark, Gain, Stim

@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.mission.comparing import PAGE, Flagged, Recovered, compare
 from benchmarks.mission.truth import MissionTruth
 from cosmo.client import Client
-from services.monitor.monitors.parts.darks import SAA_EDGE_KM, SAA_LATITUDE, SAA_LONGITUDE
+from services.monitor.monitors.darks.rates import SAA_EDGE_KM, SAA_LATITUDE, SAA_LONGITUDE
 from shared.cos.detector import X_BINNING, Y_BINNING
 from simulator.background import Detector
 from simulator.state import HotSpot

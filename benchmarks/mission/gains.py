@@ -10,11 +10,11 @@ from scipy.stats import norm
 from benchmarks.mission.comparing import PAGE, YEAR, Recovered, compare
 from benchmarks.mission.truth import MissionTruth
 from cosmo.client import Client
-from services.monitor.monitors.framework.statistics import robust_sigma
-from services.monitor.monitors.parts.gain_pixels import REFERENCE_LEVEL
-from services.monitor.monitors.parts.gain_regions import ROWS, within
-from services.monitor.monitors.parts.gain_rules import SAGGED
-from services.monitor.monitors.parts.gain_trends import trend_start
+from services.monitor.framework.statistics import robust_sigma
+from services.monitor.monitors.gain.pixels import REFERENCE_LEVEL
+from services.monitor.monitors.gain.regions import ROWS, within
+from services.monitor.monitors.gain.rules import SAGGED
+from services.monitor.monitors.gain.trends import trend_start
 from shared.cos.detector import X_BINNING
 from simulator.evolution import GAIN_PER_LEVEL
 

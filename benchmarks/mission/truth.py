@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from services.monitor.monitors.parts.superdarks import PERIOD_DAYS
+from services.monitor.monitors.superdark.superdarks import PERIOD_DAYS
 from shared.cos.detector import DARK_REGIONS, X_BINNING, Y_BINNING
 from shared.cos.history import Segment
 from simulator.background import Detector, dark_rate

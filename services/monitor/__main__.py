@@ -8,9 +8,9 @@ from types import FrameType
 import uvicorn
 from pydantic import ValidationError
 
-from services.monitor.app import create_app
-from services.monitor.connections import Connection, sweep
-from services.monitor.context import Context
+from services.monitor.web.app import create_app
+from services.monitor.web.dependencies import Context
+from services.monitor.web.protection.connections import Connection, sweep
 from shared.logs import configure_logging
 from shared.settings import get_settings
 

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 
+from services.monitor.framework.leftovers import sweep_artifacts
+from services.monitor.framework.runs import MonitorService
+from services.monitor.framework.scheduling import QUEUE, Scheduler
 from services.monitor.monitors import monitors
-from services.monitor.monitors.framework.leftovers import sweep_artifacts
-from services.monitor.monitors.framework.runs import MonitorService
-from services.monitor.monitors.framework.scheduling import QUEUE, Scheduler
 from services.monitor.notifications import Notifier
 from shared.broker import Messenger
 from shared.database.engine import Database

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.monitor.monitors.parts import spot_tables
-from services.monitor.monitors.parts.hot_spots import Spot
-from services.monitor.monitors.parts.spot_deliveries import spot_rows
+from services.monitor.monitors.superdark import tables as spot_tables
+from services.monitor.monitors.superdark.deliveries import spot_rows
+from services.monitor.monitors.superdark.hot_spots import Spot
 from tests.e2e.flagging import ROW, calibrate
 
 pytestmark = pytest.mark.e2e

@@ -1,17 +1,22 @@
-"""The monitors: one module each, found by being here."""
+"""The monitors: a package for each family, found by being here."""
 
 import importlib
 import pkgutil
 from functools import lru_cache
 
-from services.monitor.monitors.framework.monitor import Monitor
+from services.monitor.framework.declaration import Monitor
 
 __all__ = ["monitors"]
 
 
 @lru_cache(maxsize=1)
 def monitors() -> dict[str, Monitor]:
-    """Every monitor by name: the value of ``MONITOR`` of each module of this package.
+    """Find every monitor: the value of ``MONITOR`` of each module below this package.
+
+    Returns
+    -------
+    dict
+        Monitors by name, in the order of their names.
 
     Raises
     ------
@@ -19,10 +24,10 @@ def monitors() -> dict[str, Monitor]:
         If two modules declare the same name, or ``MONITOR`` is none.
     """
     found: dict[str, Monitor] = {}
-    for module in pkgutil.iter_modules(__path__):
-        if module.ispkg:
+    for module in pkgutil.walk_packages(__path__, f"{__name__}."):
+        declared = getattr(importlib.import_module(module.name), "MONITOR", None)
+        if declared is None:
             continue
-        declared = importlib.import_module(f"{__name__}.{module.name}").MONITOR
         if not isinstance(declared, Monitor) or declared.name in found:
             raise TypeError(f"MONITOR of {module.name} is no monitor, or its name is taken")
         found[declared.name] = declared

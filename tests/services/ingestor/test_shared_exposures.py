@@ -12,8 +12,8 @@ from sqlalchemy import select, text
 
 from services.ingestor.inspection import forget
 from services.ingestor.service import IngestService
+from services.monitor.framework.runs import MonitorService
 from services.monitor.monitors import monitors
-from services.monitor.monitors.framework.runs import MonitorService
 from shared.broker import Messenger
 from shared.cos.names import parse_name
 from shared.database.engine import Database

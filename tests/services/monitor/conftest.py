@@ -15,7 +15,7 @@ from astropy.io import fits
 from fastapi import FastAPI
 from sqlalchemy import func
 
-from services.monitor.app import create_app
+from services.monitor.web.app import create_app
 from shared.database.engine import Database
 from shared.database.models.operations import (
     Attempt,
@@ -31,7 +31,8 @@ from shared.database.models.science import Header, Lampflash
 from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.settings import Settings
 from shared.store import Store
-from tests.services.monitor.two_runs import add_run, events, spectrum
+from tests.services.monitor.made_up_monitor import bench, rates  # noqa: F401 - fixtures
+from tests.services.monitor.web.two_runs import add_run, events, spectrum
 
 TOKEN = "correct horse"
 ASIDE = {"calibrated products": {"count": 2, "names": ["ldfd01vnq_x1d.fits", "ldfd01vpq_x1d.fits"]}}

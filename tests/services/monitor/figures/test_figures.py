@@ -16,7 +16,7 @@ from services.monitor.figures import (
     figure_to_json,
 )
 from services.monitor.figures.description import MOST_POINTS, PointColumns, numbers, scatter
-from services.monitor.figures.drawing import draw
+from services.monitor.figures.matplotlib import draw
 from services.monitor.figures.plotly import to_plotly
 
 FIGURE = Figure(

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from services.monitor.framework.runs import MonitorService
 from services.monitor.monitors import monitors
-from services.monitor.monitors.framework.runs import MonitorService
 from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.operations import Job, JobState, Stage

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from services.monitor.monitors.parts.dark_maps import DarkMap
+from services.monitor.monitors.superdark.maps import DarkMap
 from shared.cos.history import high_voltage
 from simulator import background as rates
 from simulator.description import Instrument

@@ -8,13 +8,13 @@ from sqlalchemy import insert
 
 from services.ingestor.extractors.events.gains import gain_rows
 from services.ingestor.extractors.reading import Rows
+from services.monitor.framework.declaration import Columns, Findings
+from services.monitor.framework.increments import join_parts
+from services.monitor.library.exposure_values import take
 from services.monitor.monitors import monitors
-from services.monitor.monitors.framework.monitor import Columns, Findings
-from services.monitor.monitors.framework.parts import join_parts
-from services.monitor.monitors.parts.exposures import take
-from services.monitor.monitors.parts.gain_levels import LEVELS
-from services.monitor.monitors.parts.gain_limits import LIMITS
-from services.monitor.monitors.parts.gain_pixels import SPOTS
+from services.monitor.monitors.gain.levels import LEVELS
+from services.monitor.monitors.gain.limits import LIMITS
+from services.monitor.monitors.gain.pixels import SPOTS
 from shared.cos.detector import GAIN_SHAPE, X_BINNING, Y_BINNING
 from shared.cos.history import Segment, lifetime_position
 from shared.database.engine import Database

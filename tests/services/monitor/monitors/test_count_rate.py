@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from services.monitor.figures import Points
-from services.monitor.figures.drawing import draw
+from services.monitor.figures.matplotlib import draw
+from services.monitor.framework.declaration import Columns, Findings
 from services.monitor.monitors import monitors
-from services.monitor.monitors.framework.monitor import Columns, Findings
 from shared.database.models.monitoring import Severity
 
 _COUNT = 900

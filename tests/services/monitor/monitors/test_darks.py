@@ -7,12 +7,12 @@ import pytest
 from astropy.io import fits
 
 from services.monitor.figures import Heatmap, Line, Mark, Points
+from services.monitor.framework.declaration import Columns, Findings, Inputs
+from services.monitor.framework.increments import join_parts
 from services.monitor.monitors import monitors
-from services.monitor.monitors.framework.monitor import Columns, Findings, Inputs
-from services.monitor.monitors.framework.parts import join_parts
-from services.monitor.monitors.parts.dark_histograms import histogram_figure
-from services.monitor.monitors.parts.darks import HISTOGRAM_STEP
-from services.monitor.monitors.parts.orbit_maps import rate_map
+from services.monitor.monitors.darks.histograms import histogram_figure
+from services.monitor.monitors.darks.orbit_maps import rate_map
+from services.monitor.monitors.darks.rates import HISTOGRAM_STEP
 from shared.cos.saa import saa_distance
 from shared.database.models.monitoring import Severity
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from services.monitor.framework.declaration import Findings
 from services.monitor.monitors import monitors
-from services.monitor.monitors.framework.monitor import Findings
 from shared.database.models.monitoring import Severity
 
 _COUNT = 300

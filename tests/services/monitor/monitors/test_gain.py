@@ -12,12 +12,14 @@ from sqlalchemy import func, select
 from services.ingestor.extractors.events.gains import count_rows
 from services.ingestor.extractors.reading import Rows
 from services.monitor.figures import Heatmap
-from services.monitor.figures.drawing import draw
+from services.monitor.figures.matplotlib import draw
+from services.monitor.framework.declaration import Columns, Findings, NewArtifact
 from services.monitor.monitors import monitors
-from services.monitor.monitors.framework.monitor import Columns, Findings, NewArtifact
-from services.monitor.monitors.parts import gain_limits, gain_pixels, gain_trends
-from services.monitor.monitors.parts.gain_pixels import BINS_PER_LEVEL, SPOTS, keys_of
-from services.monitor.monitors.parts.gain_trends import REPEATS, fit_trend, trends_of
+from services.monitor.monitors.gain import limits as gain_limits
+from services.monitor.monitors.gain import pixels as gain_pixels
+from services.monitor.monitors.gain import trends as gain_trends
+from services.monitor.monitors.gain.pixels import BINS_PER_LEVEL, SPOTS, keys_of
+from services.monitor.monitors.gain.trends import REPEATS, fit_trend, trends_of
 from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.monitoring import Alert, Artifact, MonitorValue, Severity

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from services.monitor.monitors.parts.gain_pixels import PixelHistory
-from services.monitor.monitors.parts.gain_rules import SAGGED
-from services.monitor.monitors.parts.gain_trends import date_error, trends_of
+from services.monitor.monitors.gain.pixels import PixelHistory
+from services.monitor.monitors.gain.rules import SAGGED
+from services.monitor.monitors.gain.trends import date_error, trends_of
 
 _PIXELS = 20_000
 _SCATTER = 5.5

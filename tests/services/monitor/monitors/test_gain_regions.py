@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.monitor.monitors.parts.gain_regions import regions_of
+from services.monitor.monitors.gain.regions import regions_of
 
 _BLOCKS, _REGION_ERROR = 7, 0.1
 

@@ -12,12 +12,12 @@ from astropy.io import fits
 from services.ingestor.extractors.events.gains import count_rows, gain_rows
 from services.ingestor.extractors.reading import Rows
 from services.monitor.figures import Line, Points
-from services.monitor.figures.drawing import draw
-from services.monitor.monitors.framework.monitor import Columns
-from services.monitor.monitors.parts.gain_ageing import ageing_figures
-from services.monitor.monitors.parts.gain_maps import GainMap, map_artifact
-from services.monitor.monitors.parts.gain_pixels import history_of
-from services.monitor.monitors.parts.gain_sums import Total, image_of, is_counted, sums_of, total_of
+from services.monitor.figures.matplotlib import draw
+from services.monitor.framework.declaration import Columns
+from services.monitor.monitors.gain.ageing import ageing_figures
+from services.monitor.monitors.gain.maps import GainMap, map_artifact
+from services.monitor.monitors.gain.pixels import history_of
+from services.monitor.monitors.gain.sums import Total, image_of, is_counted, sums_of, total_of
 from shared.cos.detector import GAIN_SHAPE
 from tests.services.monitor.monitors.gain_maps import findings_of, inputs_of
 

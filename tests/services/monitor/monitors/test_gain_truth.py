@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from services.monitor.monitors.parts.gain_rules import SAGGED
-from services.monitor.monitors.parts.gain_trends import trend_start
+from services.monitor.monitors.gain.rules import SAGGED
+from services.monitor.monitors.gain.trends import trend_start
 from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.monitoring import MonitorValue

@@ -10,10 +10,11 @@ from astropy.io import fits
 from calcos import ccos, cosutil
 from sqlalchemy import func, select
 
+from services.monitor.framework.declaration import Columns, Findings, NewArtifact
+from services.monitor.framework.scheduling import Scheduler
 from services.monitor.monitors import monitors
-from services.monitor.monitors.framework.monitor import Columns, Findings, NewArtifact
-from services.monitor.monitors.framework.scheduling import Scheduler
-from services.monitor.monitors.parts import sag_checks, sag_tables
+from services.monitor.monitors.gain_sag_table import checks as sag_checks
+from services.monitor.monitors.gain_sag_table import tables as sag_tables
 from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.monitoring import Alert, Artifact, Severity

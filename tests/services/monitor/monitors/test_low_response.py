@@ -5,21 +5,21 @@ explain it.
 import numpy as np
 import pytest
 
-from services.monitor.monitors.parts.dark_maps import (
+from services.monitor.monitors.superdark.deliveries import bad_rows
+from services.monitor.monitors.superdark.hot_spots import FALSE_ALARMS
+from services.monitor.monitors.superdark.low_response import (
+    low_response,
+    needed_counts,
+    stacks_by_year,
+    stacks_of,
+)
+from services.monitor.monitors.superdark.maps import (
     Cells,
     DarkMap,
     expected_counts,
     inner_cells,
     whole_cells,
 )
-from services.monitor.monitors.parts.hot_spots import FALSE_ALARMS
-from services.monitor.monitors.parts.low_response import (
-    low_response,
-    needed_counts,
-    stacks_by_year,
-    stacks_of,
-)
-from services.monitor.monitors.parts.spot_deliveries import bad_rows
 from shared.cos.superpixels import pack_counts
 
 _MJD = 58000.0

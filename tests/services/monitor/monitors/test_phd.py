@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from services.monitor.framework.declaration import Findings, Values
+from services.monitor.library.pulse_heights import shape_of
 from services.monitor.monitors import monitors
-from services.monitor.monitors.framework.monitor import Findings, Values
-from services.monitor.monitors.parts.pulse_heights import shape_of
 from shared.database.models.monitoring import Severity
 
 _WIDTH = 2.5

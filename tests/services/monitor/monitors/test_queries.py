@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy.dialects import postgresql
 
+from services.monitor.framework.declaration import Inputs, Monitor, RowQuery
+from services.monitor.framework.increments import find_parts
+from services.monitor.framework.loading import load
 from services.monitor.monitors import monitors
-from services.monitor.monitors.framework.loading import load
-from services.monitor.monitors.framework.monitor import Inputs, Monitor, RowQuery
-from services.monitor.monitors.framework.parts import find_parts
 from shared.database.engine import Database
 from shared.database.models.science import SCIENCE_TABLES, moments_of
 

@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 
 from services.ingestor.adding import add_file
 from services.monitor.figures import Heatmap, Panel, figure_from_json
-from services.monitor.monitors.framework.loading import load
-from services.monitor.monitors.parts.darks import is_free_of_saa
-from services.monitor.monitors.parts.exposures import take
+from services.monitor.framework.loading import load
+from services.monitor.library.exposure_values import take
+from services.monitor.monitors.darks.rates import is_free_of_saa
 from shared.broker import Messenger
 from shared.cos.saa import saa_contour
 from shared.database.engine import Database

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from services.monitor.monitors.parts import spot_tables
-from services.monitor.monitors.parts.hot_spots import Spot
-from services.monitor.monitors.parts.spot_deliveries import (
+from services.monitor.monitors.superdark import tables as spot_tables
+from services.monitor.monitors.superdark.deliveries import (
     spot_findings,
     spot_rows,
     table,
     table_findings,
 )
-from services.monitor.monitors.parts.spot_tables import FlagRow
+from services.monitor.monitors.superdark.hot_spots import Spot
+from services.monitor.monitors.superdark.tables import FlagRow
 from shared.database.models.monitoring import Severity
 
 _NEWEST = 58000.0

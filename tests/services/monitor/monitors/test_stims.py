@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from services.monitor.framework.declaration import Findings, Values
 from services.monitor.monitors import monitors
-from services.monitor.monitors.framework.monitor import Findings, Values
 from shared.cos.detector import STIM_POSITIONS
 from shared.database.models.monitoring import Severity
 

@@ -13,10 +13,10 @@ import pytest
 from astropy.io import fits
 from sqlalchemy import insert, select, update
 
-from services.monitor.monitors.parts import hot_spots
-from services.monitor.monitors.parts.dark_maps import Cells, DarkMap, inner_cells, whole_cells
-from services.monitor.monitors.parts.hot_spots import sightings_of, spots_of
-from services.monitor.monitors.parts.spot_tables import read_rows
+from services.monitor.monitors.superdark import hot_spots
+from services.monitor.monitors.superdark.hot_spots import sightings_of, spots_of
+from services.monitor.monitors.superdark.maps import Cells, DarkMap, inner_cells, whole_cells
+from services.monitor.monitors.superdark.tables import read_rows
 from shared.broker import Messenger
 from shared.cos.superpixels import pack_counts
 from shared.database.engine import Database

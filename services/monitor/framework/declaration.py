@@ -1,0 +1,237 @@
+"""What a monitor is: a declaration, and one pure function from columns to findings."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Select
+
+from services.monitor.figures import Figure
+from services.monitor.framework.rules import Finding, Rule
+
+__all__ = [
+    "Columns",
+    "Finding",
+    "Findings",
+    "Inputs",
+    "Monitor",
+    "NewArtifact",
+    "NewPart",
+    "PartedInput",
+    "Quantity",
+    "Reference",
+    "RowQuery",
+    "Values",
+]
+
+RowQuery = Select[*tuple[Any, ...]]
+"""A query for named columns."""
+
+Columns = Mapping[str, np.ndarray]
+"""Columns of a query by name, all of shape (n,): floats (NaN for null), booleans or objects (text,
+None for null).
+"""
+
+Inputs = Mapping[str, Columns]
+"""Columns of each of a monitor's queries and references."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Unit and meaning of a quantity that a monitor derives."""
+
+    unit: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Reference files of a kind as an input.
+
+    Attributes
+    ----------
+    keyword
+        Header keyword that names them.
+    read
+        Makes columns of those that CalCOS used and that can be read, the one that it used last
+        first. A reference file never changes under its name.
+    """
+
+    keyword: str
+    read: Callable[[Sequence[Path]], Columns]
+
+
+@dataclass(frozen=True)
+class PartedInput:
+    """Inputs that are too many for every run: it reads those of the parts that changed, and is
+    given back the others.
+
+    The computation is given what was found in all parts: each table by its name, of the rows of all
+    parts with their ``part``, which is its place in ``key`` and ``new``, the columns by the name of
+    the parted input.
+
+    Attributes
+    ----------
+    digests
+        Pure function from the inputs declared before it to the digests of each part's inputs, by
+        the part's key.
+    rows
+        Queries for the rows of a part by its key.
+    find
+        Pure function of a part's key, and of the inputs declared before it with its rows: what is
+        found there, the same columns of the same tables in every part. It sees nothing that its
+        digest does not tell of.
+    """
+
+    digests: Callable[[Inputs], Mapping[str, str]]
+    rows: Callable[[str], Mapping[str, RowQuery]]
+    find: Callable[[str, Inputs], Mapping[str, Columns]]
+
+
+@dataclass(frozen=True)
+class Values:
+    """Values of one quantity; arrays of shape (n,).
+
+    Attributes
+    ----------
+    quantity
+        Its name.
+    mjd
+        Times, MJD (d).
+    value, error
+        Values and one-sigma errors in the unit of the quantity; error NaN where unknown.
+    rootname, segment, region
+        Text, None where it does not apply.
+    hvlevel, life_adj, file_id
+        Numbers as floats, NaN where they do not apply.
+    outlier
+        Boolean: a rule of the monitor hit it.
+    """
+
+    quantity: str
+    mjd: np.ndarray
+    value: np.ndarray
+    error: np.ndarray
+    rootname: np.ndarray
+    segment: np.ndarray
+    region: np.ndarray
+    hvlevel: np.ndarray
+    life_adj: np.ndarray
+    file_id: np.ndarray
+    outlier: np.ndarray
+
+
+@dataclass(frozen=True)
+class NewArtifact:
+    """A file that a run makes: its kind, name, content, and what its checks say."""
+
+    kind: str
+    name: str
+    content: bytes
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NewPart:
+    """What was found in a part of the inputs, of which later runs are given it back
+    (`MonitorPart`).
+
+    Attributes
+    ----------
+    inputs
+        Digest of the inputs that it reflects.
+    content, tables
+        What was found: anything that JSON can say, and columns by name of a table.
+    """
+
+    inputs: str
+    content: dict[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, Columns] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that a computation leaves.
+
+    Attributes
+    ----------
+    newest_mjd
+        Time of the newest input; None where there was none, and nothing is left but tables.
+    values, figures, findings, artifacts
+        What is shown from now on, in place of what earlier runs left.
+    statistics
+        Numbers by group and period (`services.monitor.framework.statistics`).
+    kept_artifacts
+        Names of files that stay as earlier runs made them.
+    parts
+        What is kept for later runs, by key; None keeps what there is. Others are forgotten.
+    unfinished
+        Whether a run must follow at once, since there was more new input than one run takes.
+    tables
+        All columns of the derived tables that the monitor makes, by their names; NaN stands for
+        null. Keys are the monitor's: the same row has the same key in every run.
+    """
+
+    newest_mjd: float | None
+    values: Sequence[Values] = ()
+    figures: Sequence[Figure] = ()
+    findings: Sequence[Finding] = ()
+    artifacts: Sequence[NewArtifact] = ()
+    statistics: Mapping[str, Any] = field(default_factory=dict)
+    kept_artifacts: Sequence[str] = ()
+    parts: Mapping[str, NewPart | None] = field(default_factory=dict)
+    unfinished: bool = False
+    tables: Mapping[str, Columns] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """Declaration of a monitor.
+
+    Attributes
+    ----------
+    name
+        Name in URLs and tables.
+    title
+        Name for readers.
+    explanation
+        What it means and how it is computed; paragraphs are parted by blank lines.
+    detector
+        FUV, NUV or both.
+    version
+        Raised whenever the same inputs would give something else.
+    tables
+        Tables whose new rows make it run: those of files, or those that other monitors make.
+    inputs
+        Its queries.
+    quantities
+        What it derives.
+    compute
+        Pure function of the inputs.
+    cadence
+        How often data are expected: twice that without any makes it stale.
+    references
+        Reference files that are inputs too.
+    parts
+        Inputs that are found part by part, in the order in which they need each other, after all
+        others.
+    rules
+        What makes outliers and alerts, with the numbers and their dates.
+    """
+
+    name: str
+    title: str
+    explanation: str
+    detector: str
+    version: int
+    tables: frozenset[str]
+    inputs: Mapping[str, RowQuery]
+    quantities: Mapping[str, Quantity]
+    compute: Callable[[Inputs], Findings]
+    cadence: timedelta
+    references: Mapping[str, Reference] = field(default_factory=dict)
+    parts: Mapping[str, PartedInput] = field(default_factory=dict)
+    rules: Sequence[Rule] = ()

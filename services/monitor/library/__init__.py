@@ -1,0 +1,1 @@
+"""What two monitors or more use."""

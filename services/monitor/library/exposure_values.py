@@ -1,0 +1,239 @@
+"""What monitors of one value per exposure share: values, points of figures, outliers to both sides,
+recent ones.
+"""
+
+from typing import Any, SupportsIndex
+
+import numpy as np
+from sqlalchemy import ColumnElement, Double, cast, func
+
+from services.monitor.figures.description import PointColumns
+from services.monitor.framework.declaration import Columns, Values
+from services.monitor.framework.rules import Finding, Rule
+from shared.cos.times import is_believable
+from shared.database.models.science import Header
+
+__all__ = [
+    "RECENT_DAYS",
+    "column",
+    "finding_of",
+    "notes_of",
+    "points_of",
+    "recent",
+    "setting_columns",
+    "take",
+    "values_of",
+    "voltage_changed",
+]
+
+RECENT_DAYS = 30.0
+"""Single exposures older than this against the newest are flagged, but no longer alarming."""
+
+
+def take(columns: Columns, mask: np.ndarray) -> dict[str, np.ndarray]:
+    """Rows of columns that a mask, or an order, chooses."""
+    return {name: values[mask] for name, values in columns.items()}
+
+
+def column(columns: Columns, name: str) -> np.ndarray:
+    """Column by its name; NaN in every row where the query does not have it, shape (n,)."""
+    return columns[name] if name in columns else np.full(len(columns["mjd"]), np.nan)
+
+
+def recent(mjd: np.ndarray, days: float = RECENT_DAYS) -> np.ndarray:
+    """Which times are within some days of the newest believable one, boolean of shape (n,)."""
+    found: np.ndarray = mjd > mjd[is_believable(mjd)].max(initial=0.0) - days
+    return found
+
+
+def values_of(
+    quantity: str,
+    columns: Columns,
+    value: np.ndarray,
+    error: np.ndarray | None = None,
+    *,
+    region: str | None = None,
+    outlier: np.ndarray | None = None,
+) -> Values:
+    """Values of one quantity by exposure; those that are not finite are left out.
+
+    Parameters
+    ----------
+    quantity
+        Its name.
+    columns
+        Columns ``mjd``, ``rootname``, ``segment``, ``file_id`` and, where they apply, ``hvlevel``
+        and ``life_adj``.
+    value, error
+        Values and their one-sigma errors, shape (n,); no errors are unknown ones.
+    region
+        Part of the detector, or the coordinate, that they are of.
+    outlier
+        Which of them a rule hit, boolean of shape (n,); None for none.
+    """
+    count = len(value)
+    keep = np.isfinite(value)
+    everything = Values(
+        quantity,
+        columns["mjd"],
+        value,
+        np.full(count, np.nan) if error is None else error,
+        columns["rootname"],
+        columns["segment"],
+        np.full(count, region, dtype=object),
+        column(columns, "hvlevel"),
+        column(columns, "life_adj"),
+        columns["file_id"],
+        np.zeros(count, dtype=bool) if outlier is None else outlier,
+    )
+    arrays = {name: array[keep] for name, array in vars(everything).items() if name != "quantity"}
+    return Values(quantity, **arrays)
+
+
+def setting_columns(*, grouped: bool = False) -> list[ColumnElement[Any]]:
+    """Programme, grating and central wavelength, which `notes_of` tells, for a query that joins
+    `Header`.
+
+    Parameters
+    ----------
+    grouped
+        Whether the query groups rows of a file, which all have the same.
+    """
+    columns = {
+        "proposid": cast(Header.proposid, Double),
+        "opt_elem": Header.opt_elem,
+        "cenwave": cast(Header.cenwave, Double),
+    }
+    return [(func.max(one) if grouped else one).label(name) for name, one in columns.items()]
+
+
+_NOTED = {
+    "proposid": "programme {:.0f}",
+    "opt_elem": "{}",
+    "cenwave": "{:.0f} Angstrom",
+    "hvlevel": "HV {:.0f}",
+    "life_adj": "LP{:.0f}",
+    "temperature": "{:.1f} deg C",
+}
+"""What is said of an exposure beside its point, by the column that it is of."""
+
+
+def notes_of(columns: Columns) -> np.ndarray:
+    """Programme and settings of each exposure, as far as they are known: text, shape (n,).
+
+    Parameters
+    ----------
+    columns
+        Any of `setting_columns`, ``hvlevel``, ``life_adj`` and ``temperature``, beside ``mjd``.
+    """
+    said = np.full(len(columns["mjd"]), "", dtype=object)
+    for name, form in _NOTED.items():
+        if name in columns:
+            said += _said(columns[name], f", {form}")
+    notes: np.ndarray = np.full(len(said), "", dtype=object)
+    notes[:] = [text[2:] for text in said]
+    return notes
+
+
+def _said(values: np.ndarray, form: str) -> np.ndarray:
+    """Values in words, empty where a header does not say any.
+
+    Each word is made once: thousands share a setting.
+    """
+    if values.dtype == object:
+        words = {value: form.format(value) if value else "" for value in set(values)}
+        found = np.full(len(values), "", dtype=object)
+        found[:] = [words[value] for value in values]
+        return found
+    # No central wavelength, and no position, is 0 or less.
+    unique, place = np.unique(np.where(values > 0, values, 0.0), return_inverse=True)
+    said: np.ndarray = np.array(
+        [form.format(value) if value else "" for value in unique.tolist()], dtype=object
+    )[place]
+    return said
+
+
+def points_of(
+    columns: Columns,
+    x: np.ndarray,
+    y: np.ndarray,
+    error: np.ndarray | None = None,
+    *,
+    colour: np.ndarray | None = None,
+    outlier: np.ndarray | None = None,
+) -> PointColumns:
+    """Points of a figure, one an exposure, where both coordinates are finite.
+
+    A click leads to its dataset.
+
+    Parameters
+    ----------
+    columns
+        ``mjd``, ``rootname``, what `notes_of` tells, or ``note`` where that is made already, and,
+        where it has such, ``region``: measurements of others (``legacy``) have no dataset to lead
+        to.
+    x, y, error, colour, outlier
+        As in `services.monitor.figures.description.PointColumns`, shape (n,).
+    """
+    keep = np.isfinite(x) & np.isfinite(y)
+    noted = ("note",) if "note" in columns else ("mjd", *_NOTED)
+    mine = take(
+        {name: columns[name] for name in ("rootname", "region", *noted) if name in columns}, keep
+    )
+    rootnames, notes = mine["rootname"], mine["note"] if "note" in mine else notes_of(mine)
+    if "region" in mine:
+        foreign = mine["region"] == "legacy"
+        both = zip(rootnames[foreign], notes[foreign], strict=True)
+        notes[foreign] = [", ".join(filter(None, texts)) for texts in both]
+        rootnames = rootnames.copy()
+        rootnames[foreign] = None
+
+    def some(values: np.ndarray | None) -> np.ndarray | None:
+        return None if values is None else values[keep]
+
+    return PointColumns(
+        x[keep], y[keep], some(error), some(colour), rootnames, notes, some(outlier)
+    )
+
+
+def finding_of(
+    rule: Rule,
+    columns: Columns,
+    index: SupportsIndex,
+    message: str,
+    value: float | None = None,
+    *,
+    threshold: float | None = None,
+    configuration: str | None = None,
+) -> Finding:
+    """Make an exposure that a rule hit an alert.
+
+    Parameters
+    ----------
+    rule
+        The rule.
+    columns
+        Columns ``mjd``, ``rootname`` and ``segment``.
+    index
+        Place of the exposure in them.
+    message, value, threshold
+        As in `Rule.finding`.
+    configuration
+        What it concerns; None for the segment.
+    """
+    return rule.finding(
+        message,
+        float(columns["mjd"][index]),
+        None if value is None else float(value),
+        threshold=threshold,
+        configuration=str(columns["segment"][index]) if configuration is None else configuration,
+        rootname=columns["rootname"][index],
+    )
+
+
+def voltage_changed(columns: Columns) -> float | None:
+    """When the voltage (column ``hvlevel``) last changed, MJD; None where it never did."""
+    known = np.isfinite(columns["hvlevel"])
+    level, mjd = columns["hvlevel"][known], columns["mjd"][known]
+    steps = np.flatnonzero(level[1:] != level[:-1])
+    return float(mjd[steps[-1] + 1]) if len(steps) else None

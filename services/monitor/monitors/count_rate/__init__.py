@@ -1,0 +1,1 @@
+"""Count rates of exposures."""

@@ -1,0 +1,1 @@
+"""Dark rates of both detectors, in time and over the orbit."""

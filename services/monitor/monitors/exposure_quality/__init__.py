@@ -1,0 +1,1 @@
+"""What headers say of how exposures went."""

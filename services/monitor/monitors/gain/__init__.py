@@ -1,0 +1,1 @@
+"""Modal gain of the FUV detector."""

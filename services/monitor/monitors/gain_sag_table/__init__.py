@@ -1,0 +1,1 @@
+"""Gain sag tables (GSAGTAB)."""

@@ -1,1 +1,0 @@
-"""What monitors of one family share."""

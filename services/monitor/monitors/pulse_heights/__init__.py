@@ -1,0 +1,1 @@
+"""Pulse-height distributions of the FUV detector."""

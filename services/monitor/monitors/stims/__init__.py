@@ -1,0 +1,1 @@
+"""Stim pulses of the FUV detector."""

@@ -1,0 +1,1 @@
+"""Superdarks, hot spots and low response."""

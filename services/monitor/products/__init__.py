@@ -1,0 +1,1 @@
+"""What is read from stored FITS files: spectra, light curves, images."""

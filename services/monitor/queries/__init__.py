@@ -1,0 +1,1 @@
+"""Reading side of the database: sessions in, records out."""

@@ -1,0 +1,1 @@
+"""Everything over HTTP: the application, its API and its pages."""

@@ -1,0 +1,119 @@
+"""Events as they happen: server-sent events that resume after the last id."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
+from sqlalchemy import func, select
+from starlette.types import Receive, Scope, Send
+
+from services.monitor.web.dependencies import Context, CurrentContext
+from services.monitor.web.error_responses import ApiError
+from shared.database.engine import Database
+from shared.database.models.operations import Dataset, Event
+from shared.logs import get_logger
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["events"])
+_POLL_SECONDS = 5.0
+"""How late an event may be when its notification was lost."""
+_KEEPALIVE_POLLS = 3
+_BATCH = 500
+
+
+async def _behind(database: Database, after: int) -> list[tuple[Event, str | None]]:
+    query = (
+        select(Event, Dataset.rootname)
+        .outerjoin(Dataset)
+        .where(Event.id > after)
+        .order_by(Event.id)
+        .limit(_BATCH)
+    )
+    async with database.session() as session:
+        return [(event, rootname) for event, rootname in await session.execute(query)]
+
+
+def _message(event: Event, rootname: str | None) -> str:
+    body: dict[str, Any] = {
+        "id": event.id,
+        "at": event.at.isoformat(),
+        "name": event.name,
+        "rootname": rootname,
+        "monitor": event.monitor,
+        "job_id": event.job_id,
+        "detail": event.detail,
+    }
+    return f"id: {event.id}\nevent: {event.name}\ndata: {json.dumps(body)}\n\n"
+
+
+class _EventStream(StreamingResponse):
+    """Messages until the client goes (the server cancels us) or the process is about to end.
+
+    It counts among the open streams from before its first byte until it has ended in whatever way.
+    """
+
+    def __init__(self, context: Context, after: int) -> None:
+        self._context, self._after = context, after
+        headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+        super().__init__((), media_type="text/event-stream", headers=headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._context.notices.subscription() as news:
+            self.body_iterator = self._messages(news)
+            await super().__call__(scope, receive, send)
+
+    async def _messages(self, news: asyncio.Event) -> AsyncIterator[str]:
+        after, quiet = self._after, 0
+        yield "retry: 2000\n\n"
+        while not self._context.notices.closing:
+            news.clear()
+            try:
+                found = await _behind(self._context.database, after)
+            except Exception as error:  # noqa: BLE001 - the client comes back with the id it has got to
+                get_logger().warning("event stream ended", error=str(error))
+                return
+            for event, rootname in found:
+                after = event.id
+                yield _message(event, rootname)
+            quiet = 0 if found else quiet + 1
+            if quiet and quiet % _KEEPALIVE_POLLS == 0:
+                yield ": nothing new\n\n"
+            if len(found) < _BATCH:
+                await _wait(news)
+
+
+async def _wait(news: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(_POLL_SECONDS):
+            await news.wait()
+    except TimeoutError:
+        return
+
+
+@router.get("/events", summary="Server-sent events", response_class=StreamingResponse)
+async def stream_events(
+    context: CurrentContext,
+    after: Annotated[
+        int | None,
+        Query(ge=0, description="Id to go on after; 0 is the beginning; default: from now"),
+    ] = None,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> StreamingResponse:
+    """Stream what happens from now on, or from after an id."""
+    start = after
+    if last_event_id:
+        if not (last_event_id.isascii() and last_event_id.isdigit()):
+            raise ApiError(
+                400, "bad_value", f"Last-Event-ID is {last_event_id!r}, not the id of an event"
+            )
+        start = int(last_event_id[:18])
+    if start is None:
+        async with context.database.session() as session:
+            start = (
+                await session.execute(select(func.coalesce(func.max(Event.id), 0)))
+            ).scalar_one()
+    return _EventStream(context, start)

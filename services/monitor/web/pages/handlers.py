@@ -1,0 +1,219 @@
+"""The pages: overview, datasets, one dataset."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
+from sqlalchemy import case, func, select
+
+from services.monitor.framework.declaration import Monitor
+from services.monitor.queries.datasets import (
+    Choice,
+    describe_dataset,
+    find_dataset,
+    list_page,
+    member_of,
+    timeline_of,
+)
+from services.monitor.queries.monitors import (
+    artifacts_of,
+    describe_monitor,
+    find_monitor,
+    list_monitors,
+    runs_of,
+)
+from services.monitor.web.api.calibrations import recalibrations_of
+from services.monitor.web.api.status import read_status
+from services.monitor.web.dependencies import CurrentContext, Session
+from services.monitor.web.error_responses import ApiError
+from services.monitor.web.pages.comparisons import good_runs
+from services.monitor.web.pages.rendering import templates
+from services.monitor.web.pagination import decode_cursor, encode_cursor
+from shared.cos.names import STANDALONE
+from shared.database.models.calibrations import Calibration
+from shared.database.models.monitoring import Alert, AlertState, Severity
+from shared.database.models.operations import Dataset, DatasetState, File, Job, JobState
+from shared.database.models.science import Lampflash
+from shared.jobs.routing import ACQUISITION, ASSOCIATION, EXPOSURE, PRODUCTS
+
+__all__ = ["router"]
+
+router = APIRouter(include_in_schema=False)
+_LISTED, _GRAVEST, _PAGE = 20, 8, 100
+_KINDS = (ASSOCIATION, EXPOSURE, ACQUISITION, PRODUCTS, *STANDALONE.values())
+
+
+@router.get("/", response_class=HTMLResponse)
+async def overview(request: Request, session: Session) -> Response:
+    """Show counts per state, what failed and the newest datasets."""
+    failed = await session.execute(
+        select(Job, Dataset.rootname)
+        .outerjoin(Dataset)
+        .where(Job.state == JobState.FAILED)
+        .order_by(Job.id.desc())
+        .limit(_LISTED)
+    )
+    recent, _key = await list_page(session, Choice(), _LISTED, None)
+    context: dict[str, Any] = {
+        "status": await read_status(session),
+        "states": list(DatasetState),
+        "datasets": recent,
+        "failures": [(job, rootname) for job, rootname in failed],
+    }
+    return templates.TemplateResponse(request, "overview.html", context)
+
+
+@router.get("/datasets", response_class=HTMLResponse)
+async def datasets_page(
+    request: Request,
+    session: Session,
+    state: str = "",
+    kind: str = "",
+    rootname: str = "",
+    cursor: str | None = None,
+) -> Response:
+    """Show datasets by state, kind and beginning of the rootname.
+
+    A form sends what was left empty as such.
+    """
+    for name, value, known in (("state", state, list(DatasetState)), ("kind", kind, _KINDS)):
+        if value and value not in known:
+            raise ApiError(
+                400, "bad_value", f"there is no {name} {value!r}; choose from {', '.join(known)}"
+            )
+    chosen = DatasetState(state) if state else None
+    found, key = await list_page(
+        session, Choice(chosen, kind or None, rootname.strip() or None), _PAGE, cursor
+    )
+    context = {
+        "states": list(DatasetState),
+        "kinds": _KINDS,
+        "chosen": {"state": state, "kind": kind, "rootname": rootname},
+        "datasets": found,
+        "next": request.url.include_query_params(cursor=encode_cursor(key)).query if key else None,
+        "first": cursor is None,
+    }
+    return templates.TemplateResponse(request, "datasets.html", context)
+
+
+@router.get("/datasets/{rootname}", response_class=HTMLResponse)
+async def dataset_page(request: Request, rootname: str, session: Session) -> Response:
+    """Show one dataset: state, spectrum, lamp shifts, timeline, files, runs."""
+    dataset = await find_dataset(session, rootname)
+    flashes = await session.execute(
+        select(Lampflash)
+        .join(File, File.id == Lampflash.file_id)
+        .where(
+            Lampflash.rootname.in_([dataset.rootname, *dataset.members]),
+            File.shown,
+            Lampflash.segment.is_not(None),
+        )
+        .order_by(Lampflash.rootname, Lampflash.segment, Lampflash.flash)
+    )
+    described = await describe_dataset(session, dataset)
+    runs = await good_runs(session, dataset)
+    context = {
+        "dataset": described,
+        "member": member_of(dataset, rootname),
+        "has_spectrum": any(file["suffix"] in ("x1d", "x1dsum") for file in described["files"]),
+        "timeline": await timeline_of(session, dataset),
+        "flashes": list(flashes.scalars()),
+        "recalibrations": await recalibrations_of(session, dataset, _LISTED),
+        "recalibrated": await _runs_of_recalibrations(session, dataset),
+        "runs": runs,
+        "chosen": (
+            next((run.id for run, _ in runs if run.current), None),
+            runs[0][0].id if runs else None,
+            None,
+        ),
+    }
+    return templates.TemplateResponse(request, "dataset.html", context)
+
+
+async def _runs_of_recalibrations(session: Session, dataset: Dataset) -> dict[int, Calibration]:
+    """Map runs to the recalibrations that they came of."""
+    query = select(Calibration).where(
+        Calibration.dataset_id == dataset.id, Calibration.run_id.is_not(None)
+    )
+    return {
+        item.run_id: item
+        for item in (await session.execute(query)).scalars()
+        if item.run_id is not None
+    }
+
+
+async def _unresolved(session: Session, monitor: str | None = None) -> dict[str, Any]:
+    """Alerts that stand: those that nobody acknowledged first, of these the gravest, then the
+    newest.
+    """
+    grave = case(
+        {severity: number for number, severity in enumerate(Severity)}, value=Alert.severity
+    )
+    query = select(Alert, func.count().over()).where(Alert.state != AlertState.RESOLVED)
+    if monitor is not None:
+        query = query.where(Alert.monitor == monitor)
+    rows = (
+        await session.execute(
+            query.order_by(Alert.state != AlertState.OPEN, grave.desc(), Alert.id.desc()).limit(
+                _PAGE
+            )
+        )
+    ).all()
+    alerts = [alert for alert, _ in rows]
+    left_out = rows[0][1] - len(rows) if rows else 0
+    address = f"/api/v1/alerts?monitor={monitor}" if monitor else "/api/v1/alerts"
+    return {
+        "gravest": alerts[:_GRAVEST],
+        "others": alerts[_GRAVEST:],
+        "left_out": left_out,
+        "address": address,
+    }
+
+
+@router.get("/monitors", response_class=HTMLResponse)
+async def monitors_page(request: Request, session: Session, context: CurrentContext) -> Response:
+    """Show which monitors are fresh, stale or alarming."""
+
+    async def make() -> Response:
+        content = {"monitors": await list_monitors(session), "alerts": await _unresolved(session)}
+        return templates.TemplateResponse(request, "monitors.html", content)
+
+    return await context.answers.give(request, session, make, ages=True)
+
+
+@router.get("/monitors/{name}", response_class=HTMLResponse)
+async def monitor_page(
+    request: Request,
+    name: str,
+    session: Session,
+    context: CurrentContext,
+    cursor: str | None = None,
+) -> Response:
+    """Show one monitor: figures, numbers, runs, files (a page of them after a cursor), what it
+    means.
+    """
+    monitor, after = find_monitor(name), decode_cursor(cursor, int)
+    before = after[0] if after else None
+    return await context.answers.give(
+        request,
+        session,
+        lambda: _show_monitor(request, session, monitor, before),
+        monitor=name,
+        ages=True,
+    )
+
+
+async def _show_monitor(
+    request: Request, session: Session, monitor: Monitor, before: int | None
+) -> Response:
+    name = monitor.name
+    artifacts, more = await artifacts_of(session, monitor, _PAGE, before, current=True)
+    runs, _more = await runs_of(session, monitor, _LISTED, None)
+    context = {
+        "monitor": await describe_monitor(session, monitor),
+        "alerts": await _unresolved(session, name),
+        "artifacts": artifacts,
+        "more_artifacts": encode_cursor((artifacts[-1].id,)) if more else None,
+        "runs": runs,
+    }
+    return templates.TemplateResponse(request, "monitor.html", context)
