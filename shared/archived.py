@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.cos.names import parse_name
 from shared.database.models.operations import File, Run
 from shared.fits import FitsFile, Header
-from shared.jobs.calibrations import make_current
+from shared.recalibrations import make_current
 from shared.store import StoredFile
 
 __all__ = ["ArchivedProduct", "association_of", "keep_products", "read_product"]

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from shared.cos.history import Segment
+from shared.cos.instrument_history import Segment
 from simulator.description import FIRST_LIGHT, YEAR, Instrument
 from simulator.sky import saa_distance, solar_flux, subsolar
 

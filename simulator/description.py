@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from shared.cos.history import Segment
+from shared.cos.instrument_history import Segment
 from simulator.orbit import Orbit
 from simulator.state import HotSpot
 

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from shared.cos.history import (
+from shared.cos.instrument_history import (
     FGS_BREAKS,
     LIFETIME_POSITIONS,
     LifetimePosition,

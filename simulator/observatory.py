@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.cos.history import Segment
+from shared.cos.instrument_history import Segment
 from simulator import background, evolution
 from simulator.description import Instrument
 from simulator.instrument.fuv import SEGMENTS

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import text
 
 from cosmo.launcher.embedded import EmbeddedPostgres, EmbeddedValkey
-from shared.broker import Messenger, make_broker
 from shared.database.base import Base
 from shared.database.engine import Database
 from shared.database.schema import migrate
+from shared.worker.broker import Messenger, make_broker
 
 _ROOT = Path(__file__).parents[1]
 

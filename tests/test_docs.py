@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from cosmo.cli import check, demo, ingest, machine, query, recalibration, setup, simulate
+from cosmo.cli import admin as setup
+from cosmo.cli import check, demo, ingest, query, recalibration, simulate
+from cosmo.cli import local as machine
 from services.monitor.monitors import monitors
 from services.monitor.web.app import create_app
 from shared.settings import Settings

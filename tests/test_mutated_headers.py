@@ -11,12 +11,11 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from services.archive.facts import is_input, read_facts
+from services.archive.metadata import is_input, read_facts
 from services.archive.sources import open_source
 from services.ingestor.service import IngestService
 from services.monitor.monitors import monitors
 from services.monitor.web.app import create_app
-from shared.broker import Messenger
 from shared.cos.names import parse_name
 from shared.database.engine import Database
 from shared.database.models.monitoring import MonitorValue
@@ -28,8 +27,9 @@ from shared.jobs.routing import NewJob
 from shared.jobs.runner import JobRunner
 from shared.settings import JobSettings, Settings
 from shared.store import Store
+from shared.worker.broker import Messenger
 from tests.mutated_headers import base_of, mutated, mutations_of, renamed
-from tests.services.ingestor.reading import sample
+from tests.services.ingestor.bench import sample
 from tests.services.monitor.monitors.bench import run_monitor
 
 pytestmark = pytest.mark.integration

@@ -17,7 +17,7 @@ from benchmarks.calibration.cases import REAL, SIMULATED, Dataset, prepare
 from benchmarks.calibration.running import Cost, compare, run_calibrator, run_plain
 from benchmarks.calibration.throughput import measure_throughput
 from services.calibrator.acceleration import left_out
-from services.calibrator.template import warm_up
+from services.calibrator.calcos.process import warm_up
 
 _DATA = Path(__file__).parents[3] / "shared" / "data"
 _USUAL = (

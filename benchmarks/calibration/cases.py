@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from services.calibrator.workspace import fix_seed
+from services.calibrator.run.workspace import fix_seed
 from simulator.plan import Fault, FaultKind
 from simulator.references.catalogue import Catalogue
 from simulator.verify.cases import CASES

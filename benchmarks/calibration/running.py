@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.calibration.cases import Dataset
-from services.calibrator.calibrate import CalibrationRequest, calibrate
-from services.calibrator.headers import read_exposures
-from services.calibrator.products import kept_products
-from services.calibrator.references import ReferenceFolder
+from services.calibrator.run.calibrate import CalibrationRequest, calibrate
+from services.calibrator.run.headers import read_exposures
+from services.calibrator.run.products import kept_products
+from services.calibrator.run.references import ReferenceFolder
 
 __all__ = ["Cost", "compare", "run_calibrator", "run_plain"]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.calibration.cases import Dataset
 from benchmarks.calibration.running import run_calibrator
-from services.calibrator.template import warm_up
+from services.calibrator.calcos.process import warm_up
 
 __all__ = ["measure_throughput"]
 

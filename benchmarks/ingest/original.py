@@ -10,7 +10,7 @@ from astropy.io import fits
 
 from benchmarks.ingest.archive import Archive
 from services.ingestor.extractors import HEADER_PREFERENCE, References, Source
-from services.ingestor.extractors.reading import keywords
+from services.ingestor.extractors.rows import keywords
 from shared.database.engine import Database
 from shared.database.models.science import Header, row_key
 from shared.fits import FitsFile, open_fits

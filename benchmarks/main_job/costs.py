@@ -13,13 +13,13 @@ from pathlib import Path
 import psutil
 
 from cosmo.client import Client
-from cosmo.launcher.machine import Machine
+from cosmo.launcher.stack import Machine
 from services.archive.scan import scan
 from services.archive.sources import open_source
-from shared.broker import Messenger, make_broker
 from shared.database.engine import Database
 from shared.database.schema import migrate
 from shared.jobs.events import Outbox, send
+from shared.worker.broker import Messenger, make_broker
 
 __all__ = ["ASSOCIATION", "Cost", "ServicesCost", "run_bare", "run_services", "unpack"]
 

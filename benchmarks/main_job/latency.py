@@ -11,14 +11,14 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from cosmo.launcher import children
+from cosmo.launcher import processes as children
 from cosmo.launcher.embedded import EmbeddedPostgres, EmbeddedValkey
-from shared.broker import Messenger, make_broker
 from shared.database.engine import Database
 from shared.database.models.operations import Attempt, Dataset, Event, Job
 from shared.database.schema import migrate
 from shared.jobs.events import NewEvent, Outbox, record_event, send
 from shared.jobs.routing import ACQUISITION
+from shared.worker.broker import Messenger, make_broker
 
 __all__ = ["measure_latencies"]
 

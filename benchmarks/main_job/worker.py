@@ -8,7 +8,7 @@ from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent
 from shared.jobs.runner import Completion, Handler
 from shared.settings import get_settings
-from shared.worker import run_worker
+from shared.worker.process import run_worker
 
 
 async def _nothing(_job: ClaimedJob) -> Completion:

@@ -19,9 +19,9 @@ from benchmarks.mission.gains import gains_recovered
 from benchmarks.mission.outliers import flagged
 from benchmarks.mission.stims import stims_recovered
 from benchmarks.mission.truth import MissionTruth
-from cosmo.cli.running import prepare
+from cosmo.cli.local_run import prepare
 from cosmo.client import Client
-from cosmo.launcher.machine import Machine
+from cosmo.launcher.stack import Machine
 from simulator.mission.make import REFERENCES, flown
 from simulator.mission.schedule import Mission, Size
 from simulator.plan import FaultKind

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from cosmo.cli.running import scan_once
+from cosmo.cli.local_run import scan_once
 from cosmo.client import Client
-from cosmo.launcher.machine import Machine
+from cosmo.launcher.stack import Machine
 from shared.errors import TransientError
 from simulator.mission.make import DATA, fly
 from simulator.mission.schedule import Mission

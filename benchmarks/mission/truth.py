@@ -7,7 +7,7 @@ import numpy as np
 
 from services.monitor.monitors.superdark.superdarks import PERIOD_DAYS
 from shared.cos.detector import DARK_REGIONS, X_BINNING, Y_BINNING
-from shared.cos.history import Segment
+from shared.cos.instrument_history import Segment
 from simulator.background import Detector, dark_rate
 from simulator.evolution import GAIN_PER_LEVEL, hv_level, modal_gain
 from simulator.forward.fuv import dark_share

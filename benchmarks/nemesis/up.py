@@ -6,7 +6,7 @@ import os
 import subprocess
 
 from cosmo.cli import main
-from cosmo.launcher import machine
+from cosmo.launcher import stack as machine
 from cosmo.launcher.embedded import EmbeddedPostgres
 
 LIBRARY, CLOCK = "NEMESIS_FAKETIME", "NEMESIS_CLOCK"

@@ -2,7 +2,9 @@
 
 import typer
 
-from cosmo.cli import check, demo, ingest, machine, query, recalibration, setup, simulate
+from cosmo.cli import admin as setup
+from cosmo.cli import check, demo, ingest, query, recalibration, simulate
+from cosmo.cli import local as machine
 
 __all__ = ["app"]
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cosmo.cli.connecting import database_and_store, with_database
+from cosmo.cli.api import database_and_store, with_database
 from cosmo.cli.options import DataDir, Json
 from shared.errors import PermanentError
 from shared.invariants import check as check_invariants

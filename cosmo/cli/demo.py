@@ -22,11 +22,11 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from cosmo.cli.demo_report import recovered, sights
+from cosmo.cli.local_run import CONSOLE, DONE, prepare, report, scan_once, tabulate, wait_for_stop
 from cosmo.cli.options import DataDir, Port, Seed
-from cosmo.cli.running import CONSOLE, DONE, prepare, report, scan_once, tabulate, wait_for_stop
-from cosmo.cli.sights import recovered, sights
 from cosmo.client import Client
-from cosmo.launcher.machine import Machine
+from cosmo.launcher.stack import Machine
 from shared.errors import PermanentError, TransientError
 from shared.operating_system import usable_cores
 from simulator.mission.make import DATA, REFERENCES, fly

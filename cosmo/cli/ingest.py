@@ -10,11 +10,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from cosmo.cli.connecting import database_and_store, with_database
+from cosmo.cli.api import database_and_store, with_database
 from cosmo.cli.options import DataDir, Json, References
-from services.ingestor.adding import add_file
-from services.ingestor.inspection import describe as describe_files
-from services.ingestor.inspection import forget as forget_file
+from services.ingestor.inventory import describe as describe_files
+from services.ingestor.inventory import forget as forget_file
+from services.ingestor.manual import add_file
 from services.ingestor.repopulation import Progress as Done
 from services.ingestor.repopulation import abandon
 from services.ingestor.repopulation import repopulate as repopulate_tables

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cosmo.cli.connecting import connect
+from cosmo.cli.api import connect
 from cosmo.cli.options import DataDir, Json, Token, Url
 
 __all__ = ["COMMANDS"]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from cosmo.cli.connecting import connect
+from cosmo.cli.api import connect
 from cosmo.cli.options import DataDir, Json, Token, Url
 from shared.cos.references import FILETYPES
 from shared.cos.switches import SWITCHES

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cosmo.launcher import children
+from cosmo.launcher import processes as children
 from cosmo.launcher.identity import Identity, server_identity
 from cosmo.launcher.lock import FolderLock
 from cosmo.launcher.sockets import socket_folder

@@ -12,7 +12,6 @@ from services.archive.fetch import FetchService
 from services.archive.scan import scan
 from services.archive.sources import open_source
 from services.archive.sweep import sweep_raw
-from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
 from shared.errors import TransientError
@@ -22,7 +21,8 @@ from shared.jobs.runner import Handler
 from shared.logs import get_logger
 from shared.settings import ArchiveSettings, get_settings
 from shared.store import Store
-from shared.worker import run_worker
+from shared.worker.broker import Messenger
+from shared.worker.process import run_worker
 
 __all__ = ["keep_scanning", "main"]
 

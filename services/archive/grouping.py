@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.archive.facts import RAW, Facts
+from services.archive.metadata import RAW, Facts
 from services.archive.sources import SourceFile
 from shared.cos.completeness import missing_raw
 from shared.cos.names import STANDALONE, FileName, is_product, parse_name

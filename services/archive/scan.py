@@ -20,12 +20,10 @@ from services.archive.aside import (
     LeftAside,
     reason_of,
 )
-from services.archive.facts import Facts, is_input, read_digest, read_facts
 from services.archive.grouping import DatasetListing, group
+from services.archive.metadata import Facts, is_input, read_digest, read_facts
 from services.archive.sources import Source, SourceFile
 from services.archive.versions import Versions, choose_versions
-from shared.broker import bulk
-from shared.cos.digests import reference_digests
 from shared.cos.names import is_product, parse_name
 from shared.cos.reference_names import reference_folders
 from shared.database.engine import Database
@@ -36,7 +34,9 @@ from shared.errors import TransientError
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
 from shared.jobs.routing import ACQUISITION, CALIBRATED, PRODUCTS, NewJob, fingerprint
 from shared.jobs.states import lock_datasets
+from shared.reference_digests import reference_digests
 from shared.settings import ArchiveSettings
+from shared.worker.broker import bulk
 
 __all__ = ["ScanResult", "scan"]
 

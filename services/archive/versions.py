@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
-from services.archive.facts import Facts
+from services.archive.metadata import Facts
 from services.archive.sources import SourceFile
 
 __all__ = ["Versions", "choose_versions"]

@@ -5,17 +5,17 @@ Start as many processes as there are cores.
 
 from collections.abc import Mapping
 
+from services.calibrator.calcos.process import warm_up
 from services.calibrator.recalibration import RecalibrationService
 from services.calibrator.service import CalibrationService
 from services.calibrator.sweep import keep_sweeping
-from services.calibrator.template import warm_up
-from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
 from shared.jobs.runner import Handler
 from shared.settings import get_settings
 from shared.store import Store
-from shared.worker import run_worker
+from shared.worker.broker import Messenger
+from shared.worker.process import run_worker
 
 __all__ = ["main"]
 

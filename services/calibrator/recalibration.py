@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.calibrator.recipes.changes import describe
+from services.calibrator.recipes.edits.changes import describe
 from services.calibrator.records import reference_record
 from services.calibrator.service import CalibrationService
 from shared.database.models.calibrations import Calibration

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy.exc import DBAPIError
 
-from services.calibrator.calibrate import CalibrationResult
-from services.calibrator.references import Reference
+from services.calibrator.run.calibrate import CalibrationResult
+from services.calibrator.run.references import Reference
 from shared.database.engine import Database
 from shared.database.models.operations import File, Run
 from shared.jobs.claims import ClaimedJob

@@ -15,23 +15,23 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.calibrator.acceleration import left_out
-from services.calibrator.calibrate import CalibrationResult, calibrate, rehearse
-from services.calibrator.cores import usable_processes
-from services.calibrator.preparation import CalibrationRequest, Prepared
-from services.calibrator.products import Product
 from services.calibrator.records import record_failure, run_record
-from services.calibrator.references import ReferenceFolder
+from services.calibrator.run.calibrate import CalibrationResult, calibrate, rehearse
+from services.calibrator.run.cpu_share import usable_processes
+from services.calibrator.run.preparation import CalibrationRequest, Prepared
+from services.calibrator.run.products import Product
+from services.calibrator.run.references import ReferenceFolder
+from services.calibrator.run.workspace import Workspace, keep_workspace
 from services.calibrator.sweep import product_folder
-from services.calibrator.workspace import Workspace, keep_workspace
 from shared.cos.names import parse_name
 from shared.database.engine import Database
 from shared.database.models.operations import Event, File, Job, Run, Stage
 from shared.database.models.references import UploadedReference
-from shared.jobs.calibrations import make_current
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent
 from shared.jobs.runner import Completion
 from shared.logs import get_logger
+from shared.recalibrations import make_current
 from shared.recipes import Recipe
 from shared.settings import CalibratorSettings
 from shared.store import Store, StoredFile

@@ -5,7 +5,7 @@ from functools import partial
 
 from sqlalchemy import select
 
-from services.calibrator.workspace import sweep_scratch
+from services.calibrator.run.workspace import sweep_scratch
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, Run, Stage
 from shared.jobs import leftovers

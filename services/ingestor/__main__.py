@@ -8,7 +8,7 @@ from shared.database.models.operations import Stage
 from shared.jobs.runner import Handler
 from shared.settings import get_settings
 from shared.store import Store
-from shared.worker import run_worker
+from shared.worker.process import run_worker
 
 __all__ = ["main"]
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.ingestor.datasets import DatasetFile, DatasetReader, FileContent, check_readable
 from services.ingestor.extractors import References, Rows
-from services.ingestor.schedules import lock_schedules, prefer_newest_schedules
+from services.ingestor.schedule_versions import lock_schedules, prefer_newest_schedules
 from services.ingestor.visibility import lock_rootnames, show_newest
 from services.ingestor.writing import FileRows, write_rows
 from shared.cos.names import REPORT_ID

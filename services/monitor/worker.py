@@ -11,7 +11,6 @@ from services.monitor.framework.runs import MonitorService
 from services.monitor.framework.scheduling import QUEUE, Scheduler
 from services.monitor.monitors import monitors
 from services.monitor.notifications import Notifier
-from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
 from shared.invariants.check import keep_checking
@@ -19,7 +18,8 @@ from shared.jobs.leftovers import keep_sweeping
 from shared.jobs.runner import Handler
 from shared.settings import get_settings
 from shared.store import Store
-from shared.worker import run_worker
+from shared.worker.broker import Messenger
+from shared.worker.process import run_worker
 
 __all__ = ["main"]
 

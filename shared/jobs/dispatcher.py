@@ -10,7 +10,6 @@ import redis
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.exc import DBAPIError
 
-from shared.broker import JOB_QUEUES, Messenger
 from shared.database.clock import is_ago
 from shared.database.engine import Database
 from shared.database.leadership import keep_leading
@@ -23,7 +22,8 @@ from shared.jobs.events import Outbox
 from shared.jobs.leases import Lease, LeaseWatch
 from shared.logs import get_logger
 from shared.settings import JobSettings
-from shared.workers import write_worker_alerts
+from shared.worker.broker import JOB_QUEUES, Messenger
+from shared.worker.presence import write_worker_alerts
 
 __all__ = ["Dispatcher"]
 

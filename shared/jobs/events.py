@@ -11,13 +11,13 @@ from sqlalchemy import ColumnElement, and_, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.broker import Messenger, is_bulk
 from shared.database.locks import AdvisoryLock
 from shared.database.models.operations import Attempt, Dataset, Event, Job, JobState
 from shared.jobs.routing import SIDE_BY_SIDE, NewJob, fingerprint, jobs_for
 from shared.jobs.states import lock_datasets, refresh_state
 from shared.jobs.subjects import Subject, about, subject_columns
 from shared.logs import get_logger
+from shared.worker.broker import Messenger, is_bulk
 
 __all__ = ["CHANNEL", "NewEvent", "Outbox", "add_job", "record_event", "send"]
 

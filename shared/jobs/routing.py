@@ -5,9 +5,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from shared.broker import bulk, is_bulk
 from shared.cos.names import STANDALONE
 from shared.database.models.operations import Stage
+from shared.worker.broker import bulk, is_bulk
 
 __all__ = [
     "ACQUISITION",

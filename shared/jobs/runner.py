@@ -13,7 +13,6 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.broker import Messenger
 from shared.database.engine import DATABASE_ERRORS, Database, is_outage, is_refusal, is_victim
 from shared.database.models.operations import Attempt, Job, Stage
 from shared.errors import CosmoError, LostClaimError, OutageError
@@ -23,9 +22,10 @@ from shared.jobs.events import NewEvent, Outbox, record_event, send
 from shared.jobs.pause import Pause
 from shared.logs import get_logger
 from shared.masking import mask_passwords
-from shared.metrics import JOB_SECONDS, JOBS_ENDED
 from shared.outages import is_trouble
 from shared.settings import JobSettings
+from shared.worker.broker import Messenger
+from shared.worker.metrics import JOB_SECONDS, JOBS_ENDED
 
 __all__ = ["Completion", "Handler", "JobRunner", "worker_name"]
 

@@ -7,12 +7,12 @@ from importlib.resources import files
 from astropy.io import fits
 from astropy.time import Time
 
+from simulator.files.telemetry import aperture_steps
 from simulator.forward.velocity import LIGHT
 from simulator.instrument import fuv
 from simulator.instrument.modes import GRATINGS, setting
 from simulator.plan import ExposurePlan, FaultKind
 from simulator.state import InstrumentState, Viewing
-from simulator.telemetry import aperture_steps
 
 __all__ = ["exposure_header", "primary_header", "voltage"]
 

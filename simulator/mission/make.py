@@ -20,18 +20,18 @@ from astropy.io import fits
 
 from shared.operating_system import semaphores_work
 from simulator.files.associations import write_association
-from simulator.jitter import jitter_files
+from simulator.files.jitter import jitter_files
+from simulator.files.rawacq import Acquired, acquire
+from simulator.files.sms import report, report_name, weeks
+from simulator.files.support import support_file
 from simulator.mission.schedule import Mission, draw
 from simulator.mission.truth import Record, Taken, exposure_truth, write_json, write_truth
 from simulator.mission.visits import Visit
 from simulator.observatory import blind_offset, state_of, viewing_of
 from simulator.observe import observe
 from simulator.plan import ExposurePlan, FaultKind
-from simulator.rawacq import Acquired, acquire
 from simulator.references.catalogue import Catalogue
 from simulator.references.context import CONTEXTS, REVISED, write_contexts
-from simulator.sms import report, report_name, weeks
-from simulator.support import support_file
 from simulator.truth import TRUTH_NAME
 
 __all__ = ["CRDS", "DATA", "REFERENCES", "REPORTS", "Flight", "flown", "fly", "spread"]

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from shared.cos.history import HIGH_VOLTAGE, LIFETIME_POSITIONS
+from shared.cos.instrument_history import HIGH_VOLTAGE, LIFETIME_POSITIONS
+from simulator.files.rawacq import Acquired
 from simulator.mission.schedule import Mission
 from simulator.mission.visits import Visit
 from simulator.observe import Observation
 from simulator.plan import ExposurePlan
-from simulator.rawacq import Acquired
 from simulator.sky import is_day, saa_distance, solar_flux, subsolar
 from simulator.state import InstrumentState
 from simulator.truth import TRUTH_NAME, truth_of

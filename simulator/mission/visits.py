@@ -5,12 +5,12 @@ from typing import Final
 
 import numpy as np
 
-from shared.cos.history import lifetime_position
+from shared.cos.instrument_history import lifetime_position
 from simulator.description import Instrument
 from simulator.evolution import hv_level
+from simulator.files.support import GuideStars
 from simulator.plan import Association, ExposurePlan, Flash, Target
 from simulator.sky import in_saa
-from simulator.support import GuideStars
 
 __all__ = ["Programme", "Visit", "VisitBuilder", "base36"]
 

@@ -13,13 +13,13 @@ import psutil
 import pytest
 
 from cosmo.client import Client
-from cosmo.launcher.machine import Machine
+from cosmo.launcher.stack import Machine
 from services.archive.scan import scan
 from services.archive.sources import open_source
-from shared.broker import Messenger, make_broker
 from shared.database.engine import Database
 from shared.database.schema import migrate
 from shared.jobs.events import Outbox, send
+from shared.worker.broker import Messenger, make_broker
 from tests.e2e.browser import Browser, find_browser
 
 _WAIT_SECONDS = 150.0

@@ -23,11 +23,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cosmo.client import Client
 from cosmo.launcher.address import read_address
-from shared.broker import Messenger, make_broker
 from shared.database.engine import Database
 from shared.database.models.operations import Attempt, File, Job, Stage
 from shared.errors import CosmoError
-from tests.services.ingestor.reading import extract_file
+from shared.worker.broker import Messenger, make_broker
+from tests.services.ingestor.bench import extract_file
 
 pytestmark = pytest.mark.e2e
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cosmo.launcher.machine import Machine
-from services.ingestor.adding import add_file
+from cosmo.launcher.stack import Machine
+from services.ingestor.manual import add_file
 from shared.database.engine import Database
 from shared.store import Store
 from tests.e2e.browser import Browser

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from sqlalchemy import select, text
 
-from cosmo.launcher import children
+from cosmo.launcher import processes as children
 from cosmo.launcher.embedded import EmbeddedPostgres, EmbeddedValkey
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, DatasetState

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from cosmo.launcher.machine import Machine
+from cosmo.launcher.stack import Machine
 from shared.errors import PermanentError
 from simulator.references.catalogue import Catalogue
 from simulator.verify.cases import CASES

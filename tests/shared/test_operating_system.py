@@ -23,7 +23,7 @@ PARENTS = {
     "of a program": """
 import signal, sys, time
 from pathlib import Path
-from cosmo.launcher.children import spawn
+from cosmo.launcher.processes import spawn
 print(spawn(["sleep", "60"], Path(sys.argv[1]), death_signal=signal.SIGKILL).pid, flush=True)
 time.sleep(60)
 """,
@@ -80,7 +80,7 @@ def test_what_waits_for_the_end_of_a_parent_ends_with_the_child(tmp_path: Path) 
 import sys
 from pathlib import Path
 import psutil
-from cosmo.launcher.children import spawn, stop
+from cosmo.launcher.processes import spawn, stop
 child = spawn(["sleep", "60"], Path(sys.argv[1]))
 beside = [one for one in psutil.Process().children() if one.pid != child.pid]
 stop(child, 15, 5)

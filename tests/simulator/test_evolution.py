@@ -5,7 +5,7 @@ saw.
 import numpy as np
 import pytest
 
-from shared.cos.history import LIFETIME_POSITIONS
+from shared.cos.instrument_history import LIFETIME_POSITIONS
 from simulator import background, evolution
 from simulator.description import Instrument
 from simulator.sky import in_saa, saa_distance

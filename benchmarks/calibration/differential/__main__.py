@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.calibration.differential.trials import NAMES, run_trial
-from services.calibrator.template import warm_up
+from services.calibrator.calcos.process import warm_up
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from services.calibrator.acceleration import NAMES
-from services.calibrator.template import Child, ChildRun
+from services.calibrator.calcos.process import Child, ChildRun
 
 __all__ = ["Outcome", "compare", "run_both"]
 

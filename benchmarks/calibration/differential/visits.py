@@ -8,7 +8,7 @@ from pathlib import Path
 
 from astropy.io import fits
 
-from services.calibrator.workspace import fix_seed
+from services.calibrator.run.workspace import fix_seed
 from simulator.plan import ExposurePlan, Flash
 from simulator.references.catalogue import Catalogue
 from simulator.verify.cases import CASES, Case

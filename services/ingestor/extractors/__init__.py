@@ -3,9 +3,10 @@
 from collections.abc import Callable, Collection, Mapping
 
 from services.ingestor.extractors.acquisitions import extract_acquisition, extract_lamp_image
-from services.ingestor.extractors.cumulative import extract_cumulative_gain
+from services.ingestor.extractors.cci import extract_cumulative_gain
 from services.ingestor.extractors.events import EVENT_TABLES, extract_events
 from services.ingestor.extractors.events.pulse_heights import extract_accumulated_pulse_heights
+from services.ingestor.extractors.external_darks import extract_measurements
 from services.ingestor.extractors.headers import (
     extract_aperture,
     extract_headers,
@@ -14,14 +15,13 @@ from services.ingestor.extractors.headers import (
     extract_quality,
 )
 from services.ingestor.extractors.jitter import extract_jitter
+from services.ingestor.extractors.lamp_templates import References
 from services.ingestor.extractors.lampflashes import extract_lampflashes
-from services.ingestor.extractors.measurements import extract_measurements
-from services.ingestor.extractors.reading import Contained, Rows, Source
-from services.ingestor.extractors.readings import extract_readings
-from services.ingestor.extractors.references import References
-from services.ingestor.extractors.schedules import extract_schedule
+from services.ingestor.extractors.rows import Contained, Rows, Source
+from services.ingestor.extractors.sms import extract_schedule
 from services.ingestor.extractors.spectra import extract_spectrum
-from services.ingestor.extractors.support import extract_support, extract_telemetry
+from services.ingestor.extractors.spt import extract_support, extract_telemetry
+from services.ingestor.extractors.telemetry import extract_readings
 from shared.database.models.science import SCIENCE_TABLES
 
 __all__ = [

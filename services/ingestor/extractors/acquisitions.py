@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from services.ingestor.extractors.reading import Contained, Rows, Source, finite, keywords, root_of
+from services.ingestor.extractors.rows import Contained, Rows, Source, finite, keywords, root_of
 from services.ingestor.extractors.tables import read_columns
 from shared.database.models.science import Acquisition, Lampflash
 

@@ -4,7 +4,7 @@ import json
 from math import isfinite
 from typing import Any
 
-from services.ingestor.extractors.reading import Rows, Source, finite, keywords, root_of
+from services.ingestor.extractors.rows import Rows, Source, finite, keywords, root_of
 from shared.cos.detector import FUV_SEGMENTS
 from shared.cos.reference_names import base_name
 from shared.database.models.science import (

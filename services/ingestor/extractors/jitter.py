@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.ingestor.extractors.reading import Contained, Rows, Source, finite, keywords
+from services.ingestor.extractors.rows import Contained, Rows, Source, finite, keywords
 from services.ingestor.extractors.tables import read_columns
 from shared.database.models.science import Jitter
 from shared.errors import PermanentError

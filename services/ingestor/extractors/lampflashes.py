@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.ingestor.extractors.reading import Contained, Rows, Source, keywords, root_of
+from services.ingestor.extractors.rows import Contained, Rows, Source, keywords, root_of
 from services.ingestor.extractors.tables import read_columns
 from shared.cos.detector import FUV_SEGMENTS, NUV_STRIPES
 from shared.cos.reference_names import base_name

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from services.ingestor.extractors.reading import Rows, Source, root_of
+from services.ingestor.extractors.rows import Rows, Source, root_of
 from services.ingestor.extractors.tables import read_columns
 from shared.cos.detector import FUV_SEGMENTS, NUV_STRIPES
 from shared.database.models.science import SpectrumSummary

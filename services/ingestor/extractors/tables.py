@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.ingestor.extractors.reading import Source, as_number
+from services.ingestor.extractors.rows import Source, as_number
 from shared.fits import Hdu
 
 __all__ = ["as_floats", "read_columns"]

@@ -2,7 +2,7 @@
 them named.
 """
 
-from services.ingestor.extractors.reading import Source
+from services.ingestor.extractors.rows import Source
 from shared.errors import PermanentError
 
 __all__ = ["Unreadable"]

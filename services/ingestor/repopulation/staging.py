@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from services.ingestor.repopulation.tables import STAGING, create_staged, finish_staged, take_place
-from services.ingestor.schedules import prefer_newest_schedules
+from services.ingestor.schedule_versions import prefer_newest_schedules
 from services.ingestor.visibility import PREFERRED_TABLES, mark_preferred
 from shared.database.engine import Database
 from shared.database.models.operations import File

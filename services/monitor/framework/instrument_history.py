@@ -6,7 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.monitor.figures import Mark
-from shared.cos.history import ANNOTATIONS, HIGH_VOLTAGE, LIFETIME_POSITIONS, Segment, Topic
+from shared.cos.instrument_history import (
+    ANNOTATIONS,
+    HIGH_VOLTAGE,
+    LIFETIME_POSITIONS,
+    Segment,
+    Topic,
+)
 
 __all__ = [
     "Dated",

@@ -12,7 +12,6 @@ from sqlalchemy.types import String
 
 from services.monitor.framework.declaration import Monitor
 from services.monitor.framework.versions import versions_of
-from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.leadership import keep_leading
 from shared.database.locks import AdvisoryLock
@@ -23,6 +22,7 @@ from shared.jobs.routing import NewJob
 from shared.jobs.subjects import about
 from shared.logs import get_logger
 from shared.settings import MonitorSettings
+from shared.worker.broker import Messenger
 
 __all__ = ["QUEUE", "Scheduler", "request_run"]
 

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from cosmo.launcher import supervision
-from cosmo.launcher.machine import Machine
+from cosmo.launcher.stack import Machine
 from cosmo.launcher.supervision import Supervised
 from shared.database.engine import Database
 from shared.errors import PermanentError, TransientError

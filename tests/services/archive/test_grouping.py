@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from astropy.io import fits
 
-from services.archive.facts import Facts, is_input, read_facts
 from services.archive.grouping import DatasetListing, Grouping, group
+from services.archive.metadata import Facts, is_input, read_facts
 from services.archive.sources import SourceFile, open_source
 from shared.cos.association import Association, Row
 from shared.cos.names import is_product, parse_name

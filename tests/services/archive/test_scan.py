@@ -21,7 +21,6 @@ from services.archive.aside import OLDER, PRODUCT
 from services.archive.fetch import FetchService
 from services.archive.scan import ScanResult, scan
 from services.archive.sources import open_source
-from shared.broker import Messenger, make_broker
 from shared.database.engine import Database
 from shared.database.models.operations import (
     Dataset,
@@ -39,6 +38,7 @@ from shared.jobs.events import Outbox
 from shared.jobs.runner import JobRunner
 from shared.settings import ArchiveSettings, CalibratorSettings, JobSettings
 from shared.store import Store, sha256_of
+from shared.worker.broker import Messenger, make_broker
 
 pytestmark = pytest.mark.integration
 

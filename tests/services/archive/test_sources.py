@@ -16,7 +16,7 @@ import fsspec
 import pytest
 
 from services.archive.aside import name_of
-from services.archive.facts import read_facts
+from services.archive.metadata import read_facts
 from services.archive.sources import Source, SourceFile, open_source
 from shared.errors import PermanentError, TransientError
 

@@ -1,6 +1,6 @@
 """Which of several versions of a file is taken."""
 
-from services.archive.facts import Facts
+from services.archive.metadata import Facts
 from services.archive.sources import SourceFile
 from services.archive.versions import Versions, choose_versions
 

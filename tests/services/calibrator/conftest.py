@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from astropy.io import fits
 
-from services.calibrator.headers import Exposure
-from services.calibrator.references import ReferenceFolder
+from services.calibrator.run.headers import Exposure
+from services.calibrator.run.references import ReferenceFolder
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, Stage
 from shared.jobs import claims

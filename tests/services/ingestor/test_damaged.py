@@ -24,8 +24,8 @@ from shared.database.engine import Database
 from shared.database.models.operations import Dataset, DatasetState, File
 from shared.errors import PermanentError
 from shared.fits import check_fits
+from tests.services.ingestor.bench import read_file, sample
 from tests.services.ingestor.events import write_corrtag
-from tests.services.ingestor.reading import read_file, sample
 from tests.shared.fits.mutations import mutated
 
 _COUNT = int(os.environ.get("COSMO_TEST_MUTATIONS", "300"))

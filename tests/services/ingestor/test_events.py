@@ -12,8 +12,8 @@ from isal import igzip
 from shared.cos.detector import ACTIVE_AREAS, DARK_REGIONS, STIM_POSITIONS, Box
 from shared.cos.superpixels import unpack_counts
 from shared.errors import PermanentError
+from tests.services.ingestor.bench import extract_file, rows_of, sample
 from tests.services.ingestor.events import EXPSTART, write_corrtag
-from tests.services.ingestor.reading import extract_file, rows_of, sample
 
 _GENERATOR = np.random.default_rng(20110412)
 

@@ -10,7 +10,7 @@ from services.ingestor.datasets import DatasetFile, DatasetReader
 from services.ingestor.extractors import References
 from shared.errors import PermanentError
 from shared.store import Store
-from tests.services.ingestor.reading import extract_file, read_file, rows_of, sample
+from tests.services.ingestor.bench import extract_file, read_file, rows_of, sample
 
 
 def _rows(data_dir: Path, name: str, table: str) -> list[dict[str, Any]]:

@@ -12,8 +12,8 @@ import pytest
 from astropy.io import fits
 
 from shared.cos.dates import parse_day_of_year
+from tests.services.ingestor.bench import extract_file, read_file, rows_of, sample
 from tests.services.ingestor.events import write_corrtag
-from tests.services.ingestor.reading import extract_file, read_file, rows_of, sample
 
 _JITTER = {
     "Seconds": {"sampling", "duration"},

@@ -23,8 +23,8 @@ from shared.cos.names import parse_name
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, DatasetState, File
 from shared.fits import FitsFile
+from tests.services.ingestor.bench import sample
 from tests.services.ingestor.events import write_corrtag
-from tests.services.ingestor.reading import sample
 
 _SECONDS = float(os.environ.get("COSMO_TEST_ODD_KEYWORDS", "10"))
 _SEED = int(os.environ.get("COSMO_TEST_SEED", "18"))

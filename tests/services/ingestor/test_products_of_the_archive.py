@@ -14,18 +14,18 @@ from cosmo.launcher.embedded import EmbeddedValkey
 from services.archive.fetch import FetchService
 from services.archive.scan import scan
 from services.archive.sources import open_source
-from services.ingestor.adding import add_file
+from services.ingestor.manual import add_file
 from services.ingestor.service import IngestService
-from shared.broker import Messenger, make_broker
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, File, Job, JobState, Run, Stage
 from shared.errors import PermanentError
 from shared.invariants.database import check_database
-from shared.jobs.calibrations import make_current
 from shared.jobs.events import Outbox
 from shared.jobs.runner import JobRunner
+from shared.recalibrations import make_current
 from shared.settings import CalibratorSettings, JobSettings
 from shared.store import Store
+from shared.worker.broker import Messenger, make_broker
 from tests.services.ingestor.events import write_corrtag
 
 pytestmark = pytest.mark.integration

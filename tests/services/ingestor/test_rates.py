@@ -8,8 +8,8 @@ import pytest
 from astropy.io import fits
 
 from shared.cos.detector import ACTIVE_AREAS, STIM_POSITIONS
+from tests.services.ingestor.bench import extract_file, rows_of, sample
 from tests.services.ingestor.events import EXPSTART, write_corrtag
-from tests.services.ingestor.reading import extract_file, rows_of, sample
 
 
 def _row(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from services.archive.scan import scan
 from services.archive.sources import open_source
-from services.ingestor.adding import add_file
+from services.ingestor.manual import add_file
 from shared.jobs.events import Outbox
 from tests.services.ingestor.test_products_of_the_archive import _copy, _Services, services
 

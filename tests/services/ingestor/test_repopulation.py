@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select, text, update
 
-from services.ingestor.adding import add_file
+from services.ingestor.manual import add_file
 from services.ingestor.repopulation import Progress, abandon, repopulate
 from services.ingestor.repopulation.staging import begin_or_resume
 from shared.database.models.operations import File

@@ -16,7 +16,6 @@ from services.archive.fetch import FetchService
 from services.archive.scan import scan
 from services.archive.sources import open_source
 from services.ingestor.service import IngestService
-from shared.broker import Messenger, make_broker
 from shared.cos.dates import parse_day_of_year
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, Job, JobState, Stage
@@ -24,7 +23,8 @@ from shared.jobs.events import Outbox
 from shared.jobs.runner import JobRunner
 from shared.settings import CalibratorSettings, JobSettings
 from shared.store import Store
-from tests.services.ingestor.reading import sample
+from shared.worker.broker import Messenger, make_broker
+from tests.services.ingestor.bench import sample
 
 pytestmark = pytest.mark.integration
 

@@ -10,11 +10,10 @@ import pytest
 from astropy.io import fits
 from sqlalchemy import select, text
 
-from services.ingestor.inspection import forget
+from services.ingestor.inventory import forget
 from services.ingestor.service import IngestService
 from services.monitor.framework.runs import MonitorService
 from services.monitor.monitors import monitors
-from shared.broker import Messenger
 from shared.cos.names import parse_name
 from shared.database.engine import Database
 from shared.database.models.monitoring import Alert, MonitorRun, MonitorValue, Outcome
@@ -24,6 +23,7 @@ from shared.jobs.routing import NewJob
 from shared.jobs.runner import JobRunner
 from shared.settings import JobSettings
 from shared.store import Store
+from shared.worker.broker import Messenger
 from tests.services.ingestor.events import write_corrtag
 
 pytestmark = pytest.mark.integration

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from tests.services.ingestor.reading import read_file, rows_of
+from tests.services.ingestor.bench import read_file, rows_of
 
 _GROSS = np.array([[0.5, 1.0, 2.0, 1.0, 0.5], [0.25, 0.25, 0.25, 0.25, 0.25]])
 _FLUX = np.array([[0.0, 1e-14, 3e-14, 5e-13, 0.0], [0.0, 0.0, 0.0, 0.0, 0.0]])

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from shared.cos.detector import ACTIVE_AREAS, DARK_REGIONS, X_BINNING
+from simulator.files.support import GuideStars, support_file
 from simulator.forward.fuv import dark_share
 from simulator.nominal import FUV_DARK, FUV_GAIN, nominal_state
 from simulator.observe import Observation, observe
@@ -21,7 +22,6 @@ from simulator.plan import ExposurePlan, Spectrum, Target
 from simulator.references.catalogue import Catalogue
 from simulator.sky import saa_distance, subsolar
 from simulator.state import GRID_X, GRID_Y, InstrumentState, Viewing, uniform_grid
-from simulator.support import GuideStars, support_file
 from simulator.verify.cases import CASES
 from simulator.verify.running import run_calcos, unpack
 from tests.services.ingestor.conftest import Archive

@@ -20,7 +20,7 @@ from shared.database.models.science import (
     ScienceRow,
     Support,
 )
-from tests.services.ingestor.reading import extract_file, rows_of, sample
+from tests.services.ingestor.bench import extract_file, rows_of, sample
 
 _COMMENTARY = ("COMMENT", "HISTORY", "")
 _SENTINELS = (-999, -999.0, 999.0, -1, -1.0, "", "N/A", "NONE", 0.0)

@@ -20,7 +20,6 @@ from services.monitor.framework.declaration import (
 )
 from services.monitor.framework.runs import MonitorService
 from services.monitor.framework.scheduling import Scheduler
-from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.monitoring import Severity
 from shared.database.models.operations import Event, Job, Stage
@@ -29,6 +28,7 @@ from shared.jobs.routing import NewJob
 from shared.jobs.runner import JobRunner
 from shared.settings import JobSettings, MonitorSettings
 from shared.store import Store
+from shared.worker.broker import Messenger
 
 __all__ = ["MONITOR", "RunBench"]
 

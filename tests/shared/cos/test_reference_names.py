@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.cos.digests import reference_digests
 from shared.cos.reference_names import ReferenceName, locate_reference, reference_folders
 from shared.errors import PermanentError
+from shared.reference_digests import reference_digests
 
 
 @pytest.mark.parametrize(

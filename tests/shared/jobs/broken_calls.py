@@ -12,9 +12,9 @@ from asyncpg import Connection
 from fsspec.implementations.local import LocalFileSystem
 from sqlalchemy import event
 
-from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.store import Store
+from shared.worker.broker import Messenger
 
 __all__ = ["Calls", "count_broker", "count_database", "count_store"]
 

@@ -15,7 +15,6 @@ from services.archive.fetch import FetchService
 from services.archive.scan import scan
 from services.archive.sources import open_source
 from services.ingestor.service import IngestService
-from shared.broker import Messenger
 from shared.database.engine import DATABASE_ERRORS, Database
 from shared.database.models.operations import (
     Dataset,
@@ -35,6 +34,7 @@ from shared.jobs.events import Outbox, send
 from shared.jobs.runner import JobRunner
 from shared.settings import CalibratorSettings, JobSettings
 from shared.store import Store
+from shared.worker.broker import Messenger
 from simulator.mission.make import DATA, Flight
 from simulator.mission.schedule import Mission
 from tests.shared.jobs.broken_calls import Calls, count_broker, count_database, count_store

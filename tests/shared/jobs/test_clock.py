@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.operations import Job, JobState, Stage
 from shared.jobs import claims
 from shared.jobs.dispatcher import Dispatcher
 from shared.jobs.leases import Lease, LeaseWatch
 from shared.settings import JobSettings
+from shared.worker.broker import Messenger
 from tests.shared.jobs.work import add_dataset, queue_job
 
 SETTINGS = JobSettings(lease_seconds=0.6, backoff_seconds=0.0, resend_seconds=0.1)

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cosmo.launcher.embedded import EmbeddedValkey
-from shared.broker import Messenger, declare_actors, make_broker
+from shared import recalibrations as calibrations
 from shared.database.engine import Database
 from shared.database.models.operations import Attempt, Dataset, Event, Job, JobState, Stage
 from shared.errors import (
@@ -23,13 +23,14 @@ from shared.errors import (
     TransientError,
     UnsupportedError,
 )
-from shared.jobs import calibrations, claims, operations
+from shared.jobs import claims, operations
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.dispatcher import Dispatcher
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
 from shared.jobs.routing import NewJob
 from shared.jobs.runner import Completion, JobRunner
 from shared.settings import JobSettings
+from shared.worker.broker import Messenger, declare_actors, make_broker
 from tests.shared.jobs.work import add_dataset, queue_job
 
 pytestmark = pytest.mark.integration

@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.operations import Attempt, Dataset, File, Job, JobState, Stage
 from shared.jobs import claims, operations
@@ -17,6 +16,7 @@ from shared.jobs.routing import NewJob
 from shared.jobs.runner import Completion, JobRunner
 from shared.jobs.states import lock_datasets
 from shared.settings import JobSettings
+from shared.worker.broker import Messenger
 from tests.shared.jobs.work import add_dataset, queue_job
 
 pytestmark = pytest.mark.integration

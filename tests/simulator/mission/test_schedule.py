@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from shared.cos.history import high_voltage, lifetime_position
+from shared.cos.instrument_history import high_voltage, lifetime_position
 from simulator.mission.routines import ROUTINES
 from simulator.mission.schedule import Mission, draw
 from simulator.mission.visits import Visit

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.ingestor.extractors.events.exposure import Exposure, in_good_time
-from services.ingestor.extractors.reading import Contained, Rows, Source, finite
+from services.ingestor.extractors.rows import Contained, Rows, Source, finite
 from services.ingestor.extractors.tables import read_columns
 from shared.cos.dates import decimal_year
 from shared.cos.detector import DARK_REGIONS

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from services.ingestor.extractors.reading import Source, finite, level_of, number, root_of
+from services.ingestor.extractors.rows import Source, finite, level_of, number, root_of
 from shared.cos.detector import FUV_SEGMENTS
 from shared.errors import PermanentError
 from shared.fits import Columns

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.ingestor.extractors.events.exposure import Exposure, in_good_time
-from services.ingestor.extractors.reading import Rows, Source
+from services.ingestor.extractors.rows import Rows, Source
 from shared.cos.detector import ACTIVE_AREAS, GAIN_SHAPE, X_BINNING, Y_BINNING
 from shared.cos.gain import GAIN_WIDTH, LEAST_COUNTS, charges, modal_gains
 from shared.database.models.science import PULSE_HEIGHTS, Gain

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.ingestor.extractors.events.exposure import Exposure, in_good_time
-from services.ingestor.extractors.reading import Rows, Source, keywords, level_of, root_of
+from services.ingestor.extractors.rows import Rows, Source, keywords, level_of, root_of
 from shared.cos.detector import ACTIVE_AREAS
 from shared.database.models.science import PULSE_HEIGHTS, PulseHeights
 from shared.errors import PermanentError

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.ingestor.extractors.events.exposure import Exposure, in_good_time
-from services.ingestor.extractors.reading import Rows, Source
+from services.ingestor.extractors.rows import Rows, Source
 from shared.cos.detector import ACTIVE_AREAS, DARK_REGIONS
 from shared.database.models.science import EventRates
 from shared.fits import Columns

@@ -13,7 +13,7 @@ from services.ingestor.extractors.events.gains import GainMap
 from services.ingestor.extractors.events.pulse_heights import PulseHeightHistogram
 from services.ingestor.extractors.events.rates import PeakRates
 from services.ingestor.extractors.events.stims import StimPositions
-from services.ingestor.extractors.reading import Contained, Rows, Source
+from services.ingestor.extractors.rows import Contained, Rows, Source
 from services.ingestor.extractors.tables import as_floats
 from shared.database.models.science import PULSE_HEIGHTS
 from shared.errors import PermanentError

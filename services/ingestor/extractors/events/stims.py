@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.ingestor.extractors.events.exposure import Exposure
-from services.ingestor.extractors.reading import Rows, Source
+from services.ingestor.extractors.rows import Rows, Source
 from shared.cos.detector import STIM_BOX, STIM_POSITIONS
 from shared.database.models.science import Stim
 from shared.fits import Columns

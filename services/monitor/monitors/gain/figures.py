@@ -17,7 +17,7 @@ from services.monitor.monitors.gain.pixels import place_of, places_of
 from services.monitor.monitors.gain.regions import ROWS, Region, within
 from services.monitor.monitors.gain.rules import SAGGED
 from shared.cos.detector import ACTIVE_AREAS, GAIN_SHAPE, X_BINNING, Y_BINNING
-from shared.cos.history import Segment
+from shared.cos.instrument_history import Segment
 
 __all__ = ["date_figures", "least_figure", "map_figures", "pixel_figure", "trend_figures"]
 

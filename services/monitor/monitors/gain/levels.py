@@ -22,7 +22,7 @@ from services.monitor.monitors.gain.queries import TABLES, files_query, pixels_q
 from services.monitor.monitors.gain.regions import in_spectrum, medians_of
 from services.monitor.monitors.gain.sums import sums_of
 from services.monitor.monitors.gain.trends import TREND_DAYS, PixelTrends, trends_of
-from shared.cos.history import Segment
+from shared.cos.instrument_history import Segment
 
 __all__ = ["FILES", "LEVELS", "RANGES", "Level", "levels_of"]
 

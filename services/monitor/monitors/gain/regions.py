@@ -27,7 +27,7 @@ from services.monitor.monitors.gain.pixels import (
 from services.monitor.monitors.gain.rules import OFF_LINE
 from services.monitor.monitors.gain.trends import REPEATS, Trend, fit_trend
 from shared.cos.detector import X_BINNING, Y_BINNING
-from shared.cos.history import LIFETIME_POSITIONS
+from shared.cos.instrument_history import LIFETIME_POSITIONS
 
 __all__ = ["ROWS", "Region", "in_spectrum", "medians_of", "regions_of", "within"]
 

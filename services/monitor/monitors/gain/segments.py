@@ -14,7 +14,7 @@ from services.monitor.monitors.gain.maps import GainMap, map_of
 from services.monitor.monitors.gain.regions import Region, regions_of
 from services.monitor.monitors.gain.sums import Total, total_of
 from shared.cos.detector import FUV_SEGMENTS
-from shared.cos.history import Segment
+from shared.cos.instrument_history import Segment
 
 __all__ = ["SegmentGain", "segments_of"]
 

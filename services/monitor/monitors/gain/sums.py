@@ -8,7 +8,7 @@ import numpy as np
 from services.monitor.framework.declaration import Columns
 from services.monitor.monitors.gain.pixels import place_of, places_of, scaled
 from shared.cos.detector import GAIN_SHAPE
-from shared.cos.history import Segment
+from shared.cos.instrument_history import Segment
 
 __all__ = ["Total", "image_of", "is_counted", "sums_of", "total_of"]
 

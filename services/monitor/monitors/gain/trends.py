@@ -16,7 +16,7 @@ from services.monitor.monitors.gain.pixels import (
 )
 from services.monitor.monitors.gain.rules import SAGGED
 from shared.cos.gain import GAIN_WIDTH
-from shared.cos.history import LIFETIME_POSITIONS
+from shared.cos.instrument_history import LIFETIME_POSITIONS
 
 __all__ = [
     "LEAST_DAYS",

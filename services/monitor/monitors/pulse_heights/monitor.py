@@ -33,7 +33,7 @@ from services.monitor.library.pulse_heights import LOST_HIGH, LOST_LOW, Shape, s
 from services.monitor.library.running_lines import away_within_settings
 from shared.cos.dates import decimal_year
 from shared.cos.detector import FUV_SEGMENTS
-from shared.cos.history import Segment
+from shared.cos.instrument_history import Segment
 from shared.database.models.monitoring import Severity
 from shared.database.models.operations import File
 from shared.database.models.science import (

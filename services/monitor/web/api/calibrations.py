@@ -18,13 +18,13 @@ from services.monitor.web.file_responses import ContentQuery, serve_content
 from services.monitor.web.pagination import decode_cursor, page, split
 from services.monitor.web.protection.audit import name_subject
 from services.monitor.web.protection.bodies import RequestModel
-from shared.cos.digests import reference_digests
+from shared import recalibrations as calibrations
 from shared.database.models.calibrations import Calibration
 from shared.database.models.operations import Dataset, File, Job, JobState
-from shared.jobs import calibrations
 from shared.jobs.events import Outbox
 from shared.logs import get_logger
 from shared.recipes import Recipe, recipe_schema
+from shared.reference_digests import reference_digests
 from shared.store import StoredFile
 
 __all__ = ["describe_calibration", "find_calibration", "recalibrations_of", "router"]

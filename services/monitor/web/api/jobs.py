@@ -9,9 +9,9 @@ from services.monitor.web.dependencies import CurrentContext, Operator, Session
 from services.monitor.web.error_responses import ApiError, beyond_quota
 from services.monitor.web.pagination import decode_cursor, page, split
 from shared.database.models.operations import Dataset, Job, JobState, Stage
-from shared.jobs.calibrations import within_quota
 from shared.jobs.operations import drop, requeue
 from shared.logs import get_logger
+from shared.recalibrations import within_quota
 
 __all__ = ["router"]
 

@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.web.dependencies import CurrentContext, Session
 from services.monitor.web.error_responses import ApiError
-from shared.broker import JOB_QUEUES
 from shared.cos.times import from_mjd
 from shared.database.engine import DATABASE_ERRORS
 from shared.database.models.operations import (
@@ -29,7 +28,8 @@ from shared.database.models.science import Header as HeaderRow
 from shared.database.models.science import believed
 from shared.database.schema import is_current
 from shared.masking import mask_passwords
-from shared.workers import AT_WORK, STATES, read_workers
+from shared.worker.broker import JOB_QUEUES
+from shared.worker.presence import AT_WORK, STATES, read_workers
 
 __all__ = ["read_status", "router"]
 

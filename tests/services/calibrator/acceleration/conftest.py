@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from services.calibrator.acceleration.registry import Replacement, find
-from services.calibrator.template import Child, ChildRun, RunResult
+from services.calibrator.calcos.process import Child, ChildRun, RunResult
 
 Function = Callable[..., Any]
 

@@ -11,9 +11,9 @@ import pytest
 from astropy.io import fits
 
 from services.calibrator.acceleration import NAMES
-from services.calibrator.headers import read_exposures
-from services.calibrator.references import ReferenceFolder
-from services.calibrator.workspace import fix_seed, stage
+from services.calibrator.run.headers import read_exposures
+from services.calibrator.run.references import ReferenceFolder
+from services.calibrator.run.workspace import fix_seed, stage
 from tests.services.calibrator.acceleration.conftest import run
 
 pytestmark = pytest.mark.e2e

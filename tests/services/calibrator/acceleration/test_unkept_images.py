@@ -13,9 +13,9 @@ from calcos import spwcs
 
 from services.calibrator.acceleration import images
 from services.calibrator.acceleration.unkept_images import REPLACEMENT, keep_images
-from services.calibrator.calibrate import CalibrationRequest, calibrate
-from services.calibrator.products import keeps_images
-from services.calibrator.references import ReferenceFolder
+from services.calibrator.run.calibrate import CalibrationRequest, calibrate
+from services.calibrator.run.products import keeps_images
+from services.calibrator.run.references import ReferenceFolder
 from simulator.plan import Flash
 from simulator.verify.cases import CASES
 from tests.services.calibrator.recipes.running import simulated

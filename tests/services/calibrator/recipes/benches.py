@@ -7,7 +7,7 @@ from pathlib import Path
 
 from astropy.io import fits
 
-from services.calibrator.references import ReferenceFolder
+from services.calibrator.run.references import ReferenceFolder
 from shared.cos.references import FILETYPES
 from simulator.plan import ExposurePlan
 from simulator.references.catalogue import Catalogue

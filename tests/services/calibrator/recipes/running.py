@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from services.calibrator.calibrate import CalibrationRequest, CalibrationResult, calibrate
-from services.calibrator.references import ReferenceFolder
+from services.calibrator.run.calibrate import CalibrationRequest, CalibrationResult, calibrate
+from services.calibrator.run.references import ReferenceFolder
 from shared.recipes import Recipe, parse_recipe
 from simulator.plan import Flash
 from simulator.references.catalogue import Catalogue

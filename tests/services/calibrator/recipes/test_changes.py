@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from services.calibrator.recipes.changes import (
+from services.calibrator.recipes.edits.changes import (
     CellEdit,
     Change,
     FileLeftOut,
@@ -19,7 +19,7 @@ from services.calibrator.recipes.changes import (
     apply,
     describe,
 )
-from services.calibrator.recipes.extraction import derive
+from services.calibrator.recipes.edits.extraction import derive
 from shared.recipes import parse_recipe
 from tests.services.calibrator.conftest import MakeExposure
 

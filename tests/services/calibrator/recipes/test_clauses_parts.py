@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from services.calibrator.calibrate import CalibrationResult
+from services.calibrator.run.calibrate import CalibrationResult
 from shared.errors import PermanentError
 from shared.recipes import parse_recipe
 from simulator.instrument import nuv

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from services.calibrator.headers import read_exposures
-from services.calibrator.recipes.coverage import check_coverage
-from services.calibrator.references import ReferenceFolder
-from services.calibrator.workspace import stage
+from services.calibrator.recipes.checks.coverage import check_coverage
+from services.calibrator.run.headers import read_exposures
+from services.calibrator.run.references import ReferenceFolder
+from services.calibrator.run.workspace import stage
 from shared.cos.references import FILETYPES
 from shared.errors import PermanentError
 from tests.services.calibrator.conftest import MakeExposure

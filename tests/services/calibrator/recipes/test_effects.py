@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.calibrator.headers import Exposure
-from services.calibrator.recipes.planning import plan
+from services.calibrator.recipes.edits.planning import plan
+from services.calibrator.run.headers import Exposure
 from shared.errors import PermanentError
 from shared.recipes import parse_recipe
 from tests.services.calibrator.conftest import MakeExposure

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from services.calibrator.recipes.changes import FileLeftOut
-from services.calibrator.references import ReferenceFolder
+from services.calibrator.recipes.edits.changes import FileLeftOut
+from services.calibrator.run.references import ReferenceFolder
 from simulator.plan import Fault, FaultKind
 from simulator.verify.cases import CASES
 from tests.services.calibrator.recipes.running import recalibrate, simulated, small_visit

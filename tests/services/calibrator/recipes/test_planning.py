@@ -6,11 +6,17 @@ from typing import Any
 import pytest
 from astropy.io import fits
 
-from services.calibrator.associations import read_association
-from services.calibrator.headers import Exposure
-from services.calibrator.recipes.changes import CellEdit, FileLeftOut, HeaderEdit, RowAdded, apply
-from services.calibrator.recipes.division import divide
-from services.calibrator.recipes.planning import plan
+from services.calibrator.recipes.edits.changes import (
+    CellEdit,
+    FileLeftOut,
+    HeaderEdit,
+    RowAdded,
+    apply,
+)
+from services.calibrator.recipes.edits.planning import plan
+from services.calibrator.recipes.sub_exposures.selection import divide
+from services.calibrator.run.associations import read_association
+from services.calibrator.run.headers import Exposure
 from shared.cos.association import Association
 from shared.errors import PermanentError
 from shared.recipes import parse_recipe

@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 from astropy.io import fits
 
-from services.calibrator.calibrate import CalibrationResult
-from services.calibrator.recipes.changes import HeaderEdit, SubExposure
+from services.calibrator.recipes.edits.changes import HeaderEdit, SubExposure
+from services.calibrator.run.calibrate import CalibrationResult
 from shared.cos.references import FILETYPES
 from shared.cos.switches import SWITCHES
 from shared.errors import PermanentError, UnsupportedError

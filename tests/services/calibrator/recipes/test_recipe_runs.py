@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from services.calibrator.calibrate import CalibrationResult
-from services.calibrator.recipes.changes import FileLeftOut
-from services.calibrator.references import ReferenceFolder
+from services.calibrator.recipes.edits.changes import FileLeftOut
+from services.calibrator.run.calibrate import CalibrationResult
+from services.calibrator.run.references import ReferenceFolder
 from shared.errors import PermanentError
 from simulator.verify.cases import CASES
 from tests.services.calibrator.recipes.running import (

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from services.calibrator.recipes.changes import apply
-from services.calibrator.recipes.extraction import derive
-from services.calibrator.recipes.placement import check_placement
-from services.calibrator.recipes.regions import region_warnings
+from services.calibrator.recipes.checks.placement import check_placement
+from services.calibrator.recipes.checks.regions import region_warnings
+from services.calibrator.recipes.edits.changes import apply
+from services.calibrator.recipes.edits.extraction import derive
 from shared.errors import PermanentError
 from shared.recipes import parse_recipe
 from tests.services.calibrator.conftest import MakeExposure

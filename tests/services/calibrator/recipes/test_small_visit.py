@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from services.calibrator.recipes.enclosed import excess
-from services.calibrator.references import ReferenceFolder
+from services.calibrator.recipes.reports.enclosed import excess
+from services.calibrator.run.references import ReferenceFolder
 from simulator.references.catalogue import Catalogue
 from simulator.references.context import CONTEXTS, REVISED, write_contexts
 from simulator.references.spectra import REVISED_FLUX

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from services.calibrator.recipes.splitting import write_part
+from services.calibrator.recipes.sub_exposures.splitting import write_part
 
 _END = 1116.192
 """Exposure time of ldfd01vnq, second: in single precision it lies behind itself in double

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from services.calibrator.recipes.changes import SubExposure
-from services.calibrator.references import ReferenceFolder
-from services.calibrator.sub_exposures import split
-from services.calibrator.workspace import open_workspace
+from services.calibrator.recipes.edits.changes import SubExposure
+from services.calibrator.recipes.sub_exposures.runs import split
+from services.calibrator.run.references import ReferenceFolder
+from services.calibrator.run.workspace import open_workspace
 from shared.errors import PermanentError
 from simulator.forward.photons import brightness
 from simulator.verify.cases import CASES, Case

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from services.calibrator.recipes.warnings import product_warnings
+from services.calibrator.recipes.reports.warnings import product_warnings
 from simulator.plan import Fault, FaultKind
 from tests.services.calibrator.recipes.running import recalibrate, simulated, small_visit
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from services.calibrator.headers import Exposure
-from services.calibrator.recipes.planning import plan
-from services.calibrator.recipes.wavecals import wavecal_warnings
+from services.calibrator.recipes.checks.wavecals import wavecal_warnings
+from services.calibrator.recipes.edits.planning import plan
+from services.calibrator.run.headers import Exposure
 from shared.recipes import parse_recipe
 from tests.services.calibrator.conftest import MakeExposure
 

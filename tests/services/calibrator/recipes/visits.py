@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from services.calibrator.references import ReferenceFolder
+from services.calibrator.run.references import ReferenceFolder
+from simulator.files.support import GuideStars, support_file
 from simulator.nominal import nominal_state
 from simulator.orbit import Orbit
 from simulator.plan import ExposurePlan
 from simulator.references.catalogue import Catalogue
 from simulator.references.context import REVISED, write_contexts
 from simulator.sky import sun_altitude
-from simulator.support import GuideStars, support_file
 from simulator.verify.cases import Case
 from simulator.verify.running import simulate_case
 from tests.services.calibrator.recipes.running import recalibrate, small_visit

@@ -14,7 +14,6 @@ import pytest
 from astropy.io import fits
 from sqlalchemy import delete, func, insert, select, update
 
-from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.monitoring import (
     Alert,
@@ -28,6 +27,7 @@ from shared.database.models.operations import Dataset, File
 from shared.database.models.repopulation import Repopulation
 from shared.database.models.science import Dark, FlaggedPixel, Gain, GainTrend, row_key
 from shared.store import Store
+from shared.worker.broker import Messenger
 from tests.services.monitor.monitors.bench import run_monitor
 
 pytestmark = pytest.mark.integration

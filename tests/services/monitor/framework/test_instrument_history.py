@@ -10,7 +10,7 @@ from services.monitor.framework.instrument_history import (
     lifetime_marks,
     value_at,
 )
-from shared.cos.history import ANNOTATIONS, FGS_BREAKS, HIGH_VOLTAGE
+from shared.cos.instrument_history import ANNOTATIONS, FGS_BREAKS, HIGH_VOLTAGE
 
 _HELD = (Dated(100.0, 1.0, "first"), Dated(200.0, 2.0, "second"))
 

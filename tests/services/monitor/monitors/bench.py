@@ -4,7 +4,6 @@ from pathlib import Path
 
 from services.monitor.framework.runs import MonitorService
 from services.monitor.monitors import monitors
-from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.operations import Job, JobState, Stage
 from shared.jobs.events import Outbox, add_job
@@ -12,6 +11,7 @@ from shared.jobs.routing import NewJob
 from shared.jobs.runner import JobRunner
 from shared.settings import JobSettings
 from shared.store import Store
+from shared.worker.broker import Messenger
 
 __all__ = ["run_monitor"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from services.monitor.monitors.superdark.maps import DarkMap
-from shared.cos.history import high_voltage
+from shared.cos.instrument_history import high_voltage
 from simulator import background as rates
 from simulator.description import Instrument
 from simulator.forward.fuv import background, dark_pulses

@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy import insert
 
 from services.ingestor.extractors.events.gains import gain_rows
-from services.ingestor.extractors.reading import Rows
+from services.ingestor.extractors.rows import Rows
 from services.monitor.framework.declaration import Columns, Findings
 from services.monitor.framework.increments import join_parts
 from services.monitor.library.exposure_values import take
@@ -16,7 +16,7 @@ from services.monitor.monitors.gain.levels import LEVELS
 from services.monitor.monitors.gain.limits import LIMITS
 from services.monitor.monitors.gain.pixels import SPOTS
 from shared.cos.detector import GAIN_SHAPE, X_BINNING, Y_BINNING
-from shared.cos.history import Segment, lifetime_position
+from shared.cos.instrument_history import Segment, lifetime_position
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, File
 from shared.database.models.science import PULSE_HEIGHTS, Gain, row_key

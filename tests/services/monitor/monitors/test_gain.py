@@ -10,7 +10,7 @@ from astropy.io import fits
 from sqlalchemy import func, select
 
 from services.ingestor.extractors.events.gains import count_rows
-from services.ingestor.extractors.reading import Rows
+from services.ingestor.extractors.rows import Rows
 from services.monitor.figures import Heatmap
 from services.monitor.figures.matplotlib import draw
 from services.monitor.framework.declaration import Columns, Findings, NewArtifact
@@ -20,12 +20,12 @@ from services.monitor.monitors.gain import pixels as gain_pixels
 from services.monitor.monitors.gain import trends as gain_trends
 from services.monitor.monitors.gain.pixels import BINS_PER_LEVEL, SPOTS, keys_of
 from services.monitor.monitors.gain.trends import REPEATS, fit_trend, trends_of
-from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.monitoring import Alert, Artifact, MonitorValue, Severity
 from shared.database.models.operations import Event
 from shared.database.models.science import FlaggedPixel, Gain, GainTrend
 from shared.store import Store
+from shared.worker.broker import Messenger
 from tests.services.monitor.monitors.bench import run_monitor
 from tests.services.monitor.monitors.gain_maps import add_maps, findings_of, inputs_of
 

@@ -10,7 +10,7 @@ import pytest
 from astropy.io import fits
 
 from services.ingestor.extractors.events.gains import count_rows, gain_rows
-from services.ingestor.extractors.reading import Rows
+from services.ingestor.extractors.rows import Rows
 from services.monitor.figures import Line, Points
 from services.monitor.figures.matplotlib import draw
 from services.monitor.framework.declaration import Columns

@@ -10,11 +10,11 @@ from sqlalchemy import select
 
 from services.monitor.monitors.gain.rules import SAGGED
 from services.monitor.monitors.gain.trends import trend_start
-from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.monitoring import MonitorValue
 from shared.database.models.science import FlaggedPixel, GainTrend
 from shared.store import Store
+from shared.worker.broker import Messenger
 from simulator.evolution import GAIN_PER_LEVEL
 from tests.services.monitor.monitors.bench import run_monitor
 from tests.services.monitor.monitors.gain_maps import MapTruth, add_rows

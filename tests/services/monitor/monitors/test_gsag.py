@@ -15,12 +15,12 @@ from services.monitor.framework.scheduling import Scheduler
 from services.monitor.monitors import monitors
 from services.monitor.monitors.gain_sag_table import checks as sag_checks
 from services.monitor.monitors.gain_sag_table import tables as sag_tables
-from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.monitoring import Alert, Artifact, Severity
 from shared.database.models.operations import Dataset, Job, JobState, Run, Stage
 from shared.settings import MonitorSettings
 from shared.store import Store
+from shared.worker.broker import Messenger
 from tests.services.monitor.monitors.bench import run_monitor
 from tests.services.monitor.monitors.gain_maps import add_maps
 

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from services.ingestor.adding import add_file
+from services.ingestor.manual import add_file
 from services.monitor.figures import Heatmap, Panel, figure_from_json
 from services.monitor.framework.loading import load
 from services.monitor.library.exposure_values import take
 from services.monitor.monitors.darks.rates import is_free_of_saa
-from shared.broker import Messenger
 from shared.cos.saa import saa_contour
 from shared.database.engine import Database
 from shared.database.models.monitoring import Artifact, MonitorFigure, MonitorValue
@@ -21,6 +20,7 @@ from shared.database.models.operations import Event, File
 from shared.database.models.science import Dark
 from shared.errors import PermanentError
 from shared.store import Store
+from shared.worker.broker import Messenger
 from tests.services.monitor.monitors.bench import run_monitor
 
 pytestmark = pytest.mark.integration

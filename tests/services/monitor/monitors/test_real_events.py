@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.broker import Messenger
 from shared.database.engine import Database
 from shared.database.models.monitoring import Alert, MonitorValue
 from shared.database.models.operations import Dataset, File
@@ -19,7 +18,8 @@ from shared.database.models.science import (
     SpectrumSummary,
 )
 from shared.store import Store
-from tests.services.ingestor.reading import extract_file, rows_of, sample
+from shared.worker.broker import Messenger
+from tests.services.ingestor.bench import extract_file, rows_of, sample
 from tests.services.monitor.monitors.bench import run_monitor
 
 pytestmark = pytest.mark.integration

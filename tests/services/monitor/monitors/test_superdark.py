@@ -17,7 +17,6 @@ from services.monitor.monitors.superdark import hot_spots
 from services.monitor.monitors.superdark.hot_spots import sightings_of, spots_of
 from services.monitor.monitors.superdark.maps import Cells, DarkMap, inner_cells, whole_cells
 from services.monitor.monitors.superdark.tables import read_rows
-from shared.broker import Messenger
 from shared.cos.superpixels import pack_counts
 from shared.database.engine import Database
 from shared.database.models.monitoring import (
@@ -31,6 +30,7 @@ from shared.database.models.monitoring import (
 from shared.database.models.operations import Dataset, File
 from shared.database.models.science import DarkCounts, FlaggedPixel
 from shared.store import Store
+from shared.worker.broker import Messenger
 from simulator.forward.fuv import dark_share
 from simulator.spots import draw_spots
 from simulator.state import HotSpot

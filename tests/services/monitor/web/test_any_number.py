@@ -21,7 +21,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from cosmo.launcher.embedded import EmbeddedPostgres, EmbeddedValkey
 from services.monitor.monitors import monitors
 from services.monitor.web.app import create_app
-from shared.broker import Messenger, make_broker
 from shared.cos.superpixels import pack_counts
 from shared.database.base import Base
 from shared.database.engine import Database
@@ -31,6 +30,7 @@ from shared.database.models.science import DERIVED_TABLES, SCIENCE_TABLES
 from shared.database.schema import migrate
 from shared.settings import Settings
 from shared.store import Store
+from shared.worker.broker import Messenger, make_broker
 from tests.services.monitor.monitors.bench import run_monitor
 
 pytestmark = pytest.mark.integration

@@ -13,11 +13,11 @@ from PIL import Image
 from sqlalchemy import select
 
 from services.monitor.monitors import monitors
-from shared.broker import Messenger
 from shared.database.models.monitoring import Alert, Artifact, Severity
 from shared.database.models.operations import Dataset, File, Job, Stage
 from shared.database.models.science import Dark
 from shared.store import Store
+from shared.worker.broker import Messenger
 from tests.services.monitor.conftest import TOKEN, House
 from tests.services.monitor.monitors.bench import run_monitor
 

@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from services.monitor.framework.freshness import ahead_findings
-from shared.broker import Messenger
 from shared.cos.dates import decimal_year
 from shared.cos.times import now_mjd
 from shared.database.models.monitoring import MonitorFigure, MonitorRun, MonitorValue
 from shared.database.models.operations import Dataset, File
 from shared.database.models.science import Acquisition, Dark, Header, ScheduledExposure
 from shared.store import Store
+from shared.worker.broker import Messenger
 from tests.services.monitor.conftest import House
 from tests.services.monitor.monitors.bench import run_monitor
 

@@ -1,0 +1,101 @@
+"""What the commands that start COSMO on this machine have in common."""
+
+import asyncio
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from cosmo.launcher.reaching import require_named_servers
+from cosmo.launcher.stack import Machine
+from services.archive.scan import ScanResult, scan
+from services.archive.sources import open_source
+from shared.database.engine import Database
+from shared.database.schema import migrate
+from shared.jobs.events import Outbox, send
+from shared.settings import get_settings
+from shared.worker.broker import Messenger, make_broker
+
+__all__ = ["CONSOLE", "DONE", "prepare", "report", "scan_once", "tabulate", "wait_for_stop"]
+
+CONSOLE = Console(stderr=True)
+
+DONE = ("ingested", "skipped")
+"""States of datasets that got through."""
+
+
+def prepare(machine: Machine) -> None:
+    """Start the servers, or see that those that the environment names answer.
+
+    Bring the schema up to date.
+
+    Raises
+    ------
+    CosmoError
+        If one does not answer.
+    """
+    require_named_servers()
+    machine.start_servers()
+
+    async def run() -> None:
+        database = Database(machine.environment["COSMO_DATABASE_URL"])
+        try:
+            await migrate(database)
+        finally:
+            await database.dispose()
+
+    asyncio.run(run())
+
+
+def report(machine: Machine) -> None:
+    """Keep up what ended by itself, and say so."""
+    for line in machine.check():
+        CONSOLE.print(line, markup=False)
+
+
+def wait_for_stop(machine: Machine) -> None:
+    """Keep the services up until a signal asks to stop."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.wait(1.0):
+        report(machine)
+    CONSOLE.print("stopping ...")
+
+
+async def scan_once(environment: dict[str, str], source: str) -> ScanResult:
+    """Scan a source now, with the settings of the services."""
+    database = Database(environment["COSMO_DATABASE_URL"])
+    broker = make_broker(environment["COSMO_REDIS_URL"])
+    outbox = Outbox()
+    try:
+        references = environment.get("COSMO_CALIBRATOR__REFERENCES")
+        bulk_above = get_settings().archive.bulk_above
+        seen = await scan(
+            database,
+            open_source(source),
+            outbox,
+            Path(references) if references else None,
+            bulk_above,
+        )
+        await send(Messenger(broker), outbox)
+        return seen
+    finally:
+        broker.close()
+        await database.dispose()
+
+
+def tabulate(rows: list[dict[str, Any]]) -> Table:
+    """Tabulate datasets with their state and what holds them up."""
+    table = Table("dataset", "kind", "state", "reason", box=None)
+    for row in rows:
+        reason = row.get("reason") or (
+            "missing: " + ", ".join(row["missing"]) if row.get("missing") else ""
+        )
+        table.add_row(
+            row["rootname"], row["kind"], row["state"], reason.splitlines()[0] if reason else ""
+        )
+    return table

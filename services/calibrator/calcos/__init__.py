@@ -1,0 +1,1 @@
+"""CalCOS in a child process."""

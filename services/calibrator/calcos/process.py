@@ -1,0 +1,291 @@
+"""Child processes forked from a warm template that has CalCOS imported."""
+
+import asyncio
+import contextlib
+import json
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from shared.errors import OutageError, PermanentError, TransientError
+from shared.operating_system import usage_of
+
+__all__ = ["Child", "ChildRun", "RunResult", "judge", "sum_up", "warm_up"]
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["services.calibrator.calcos.child"])
+_LOOK_SECONDS = 0.1
+"""Pause between two looks at what a run has cost so far."""
+
+_FULL = (
+    "Not enough space on disk",
+    "No space left on device",
+    "Disk quota exceeded",
+    "requested and written",
+)
+"""What astropy and the system say when a disk is full."""
+
+_NO_MEMORY = "Cannot allocate memory"
+"""What the system says when a file cannot be mapped for want of address space."""
+
+_MEANT = {
+    "the band would extend beyond": "a box of the extraction reaches beyond the detector, where "
+    "the wavecal or "
+    "find_target moved it; move it inwards, or make it lower",
+    "array of sample points is empty": "all points of a spectrum are flagged by SDQFLAGS or "
+    "without exposure, as those "
+    "of a box beside the active area are, so that nothing is left to be summed; move the box",
+    "is out of bounds for axis 0 with size 16384": "events lie beyond the last column, where "
+    "neither TEMPCORR nor "
+    "GEOCORR puts them back, and TRCECORR has no trace there; perform them, or omit TRCECORR and "
+    "ALGNCORR with "
+    "XTRCTALG=BOXCAR",
+}
+"""What CalCOS says when it stops, and what that means for whoever set the numbers."""
+
+_TRACEBACK = "Traceback (most recent call last):"
+_LOG_LINES = 12
+
+
+@dataclass(frozen=True)
+class ChildRun:
+    """One run of CalCOS in a child process.
+
+    Attributes
+    ----------
+    target
+        Association table or raw file.
+    outdir
+        Empty folder for the products; the log goes beside it.
+    lref
+        Folder of the reference files.
+    memory_limit_mb
+        Address space of the child and of each of its processes, MB.
+    wall_limit_seconds
+        Longest time that it may take.
+    without
+        Names of the replacements in CalCOS that are left out
+        (`services.calibrator.acceleration.NAMES`).
+    processes
+        How many processes it may use.
+    images
+        Whether any image is kept, so that all must be whole.
+    arguments
+        Keyword arguments of ``calcos.calcos`` that differ from its defaults.
+    """
+
+    target: Path
+    outdir: Path
+    lref: Path
+    memory_limit_mb: int
+    wall_limit_seconds: float
+    without: frozenset[str] = frozenset()
+    processes: int = 1
+    images: bool = True
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def log(self) -> Path:
+        """Everything that CalCOS printed."""
+        return self.outdir.parent / "calcos.log"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What is known of a run after its end, however that came.
+
+    Attributes
+    ----------
+    status
+        What CalCOS returned; None if it did not return.
+    signal
+        Name of the signal that ended the process; None if it ended by itself.
+    timed_out
+        Whether it was stopped at the wall-clock limit.
+    wall_seconds, cpu_seconds, peak_rss_mb
+        What it cost; of a killed process, as last seen. The peak is that of its largest process.
+    error_type, error
+        Name and message of the exception that ended CalCOS; empty without one.
+    log
+        Everything that it printed.
+    acceleration
+        State of each replacement in CalCOS: PERFORM, OMIT, or SKIPPED and the reason.
+    """
+
+    status: int | None
+    signal: str | None
+    timed_out: bool
+    wall_seconds: float
+    cpu_seconds: float
+    peak_rss_mb: float
+    error_type: str
+    error: str
+    log: str
+    acceleration: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """Replacements that do not fit the CalCOS that is installed, and why."""
+        return {
+            name: state for name, state in self.acceleration.items() if state.startswith("SKIPPED")
+        }
+
+    @property
+    def tail(self) -> str:
+        """The last lines that CalCOS printed.
+
+        Those before a traceback, which say what it stopped at, and its end.
+        """
+        said, traceback, rest = self.log.rpartition(_TRACEBACK)
+        printed = "\n".join((said if traceback else rest).splitlines()[-_LOG_LINES:])
+        return (
+            f"{printed}\n{rest.rstrip().splitlines()[-1]}"
+            if traceback and rest.strip()
+            else printed
+        )
+
+
+def _nothing() -> None:
+    """Start the template without running anything."""
+
+
+def warm_up() -> None:
+    """Start the template, so that the first run finds it warm."""
+    process = _CONTEXT.Process(target=_nothing)
+    process.start()
+    process.join()
+
+
+class Child:
+    """CalCOS at work in a child process, from its start on.
+
+    Parameters
+    ----------
+    run
+        What to run, and its limits.
+    """
+
+    def __init__(self, run: ChildRun) -> None:
+        # calcos is imported by the template and its children alone; this process stays light.
+        from services.calibrator.calcos.entry import enter
+
+        self._run = run
+        self._receiver, sender = _CONTEXT.Pipe(duplex=False)
+        self._process = _CONTEXT.Process(target=enter, args=(run, sender))
+        self._process.start()
+        sender.close()
+        self._started = time.monotonic()
+        self._timed_out = False
+        self._cpu, self._peak = 0.0, 0.0
+
+    async def wait(self) -> None:
+        """Wait until it ends or its time is up."""
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self._process.sentinel, ended.set)
+        try:
+            while not ended.is_set():
+                self._look()
+                if time.monotonic() - self._started > self._run.wall_limit_seconds:
+                    self._timed_out = True
+                    return
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(ended.wait(), _LOOK_SECONDS)
+        finally:
+            loop.remove_reader(self._process.sentinel)
+
+    def end(self) -> RunResult:
+        """Kill it if it still runs, and tell how it ended."""
+        self._kill()
+        wall = time.monotonic() - self._started
+        log = self._run.log.read_text(errors="replace") if self._run.log.exists() else ""
+        report = self._report()
+        if "status" in report:
+            return RunResult(signal=None, timed_out=False, log=log, **report)
+        code = self._process.exitcode
+        number = signal.Signals(-code).name if code is not None and code < 0 else None
+        return RunResult(
+            None, number, self._timed_out, wall, self._cpu, self._peak, "", "", log, **report
+        )
+
+    def _look(self) -> None:
+        """Read CPU seconds and peak memory.
+
+        The template forks the child, so its counters start with the fork.
+        """
+        seen = usage_of(self._process.pid) if self._process.pid is not None else None
+        if seen is not None:
+            self._cpu, self._peak = seen.cpu_seconds, max(self._peak, seen.peak_mb)
+
+    def _kill(self) -> None:
+        """End the process group, and reap the process."""
+        if self._process.is_alive() and self._process.pid is not None:
+            self._look()
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.kill()
+        self._process.join()
+
+    def _report(self) -> dict[str, Any]:
+        """Read what the child said of its start and its end, as far as it got."""
+        report: dict[str, Any] = {}
+        with contextlib.suppress(EOFError, OSError):
+            while self._receiver.poll():
+                report |= json.loads(self._receiver.recv_bytes())
+        self._receiver.close()
+        return report
+
+
+def sum_up(runs: Sequence[RunResult]) -> RunResult:
+    """Put the runs of one calibration together: what all cost and printed, and how the last one
+    ended.
+    """
+    return replace(
+        runs[-1],
+        wall_seconds=sum(run.wall_seconds for run in runs),
+        cpu_seconds=sum(run.cpu_seconds for run in runs),
+        peak_rss_mb=max(run.peak_rss_mb for run in runs),
+        log="\n".join(run.log for run in runs),
+    )
+
+
+def judge(result: RunResult) -> int:
+    """Status of a run that CalCOS ended by itself, without an exception.
+
+    Parameters
+    ----------
+    result
+        How it ended.
+
+    Raises
+    ------
+    PermanentError
+        If CalCOS failed on these inputs; the message has the end of its log.
+    TransientError
+        If it was killed, or ran out of memory, disk or time.
+    """
+    if result.timed_out:
+        raise TransientError(
+            f"CalCOS ran longer than {result.wall_seconds:.0f} s and was stopped\n{result.tail}"
+        )
+    text = f"CalCOS: {result.error_type}: {result.error}".rstrip(": ")
+    if "MemoryError" in result.error_type or _NO_MEMORY in result.error:
+        raise TransientError(
+            f"{text}; raise COSMO_CALIBRATOR__MEMORY_LIMIT_MB or run fewer workers"
+        )
+    if any(mark in result.error for mark in _FULL):
+        raise OutageError(f"{text}; free space in the scratch folder")
+    if result.error_type:
+        text += next((f" ({why})" for said, why in _MEANT.items() if said in result.error), "")
+        raise PermanentError(f"{text}\nthe end of its log:\n{result.tail}")
+    if result.status is None:
+        how = result.signal or "without a word"
+        raise TransientError(
+            f"the CalCOS process was killed ({how}) after {result.wall_seconds:.0f} s "
+            f"with {result.peak_rss_mb:.0f} MB; most likely the machine ran out of memory"
+        )
+    return result.status

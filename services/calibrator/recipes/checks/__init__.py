@@ -1,0 +1,1 @@
+"""What a recipe is checked for before the run."""

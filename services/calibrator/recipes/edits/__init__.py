@@ -1,0 +1,1 @@
+"""What a recipe changes: headers, tables, arguments."""

@@ -1,0 +1,1 @@
+"""What a run with a recipe says of itself, and its export."""

@@ -1,0 +1,1 @@
+"""Sub-exposures: parts of the calibrated events of a run."""

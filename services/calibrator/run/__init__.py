@@ -1,0 +1,1 @@
+"""One calibration, from staged files to packed products."""

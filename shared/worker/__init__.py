@@ -1,0 +1,1 @@
+"""Worker processes: broker, wake-ups, readiness, health, metrics."""

@@ -1,0 +1,192 @@
+"""A worker process: dramatiq threads that hand job ids to the runner, the dispatcher, and a clean
+stop.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+
+import dramatiq
+import redis
+
+from shared.database.engine import Database
+from shared.database.models.operations import Stage
+from shared.database.schema import wait_until_current
+from shared.errors import CosmoError
+from shared.jobs.dispatcher import Dispatcher
+from shared.jobs.runner import Handler, JobRunner, worker_name
+from shared.logs import configure_logging, get_logger
+from shared.settings import Settings
+from shared.worker.broker import Messenger, declare_actors, make_broker
+from shared.worker.health import serve_health
+from shared.worker.presence import keep_signing, sign_off
+from shared.worker.readiness import READY, Readiness
+from shared.worker.wakeup import BellBroker
+
+__all__ = ["run_worker"]
+
+_LOOK_MS = 1000
+"""How often an idle dramatiq thread looks for a message of which it heard no bell."""
+
+_RESTART_SECONDS = 5.0
+
+_STOP_MS = 2000
+"""How long dramatiq's threads are waited for once no job runs any more."""
+
+Background = Callable[[Database, Messenger], Coroutine[None, None, None]]
+
+
+def run_worker(
+    service: str,
+    settings: Settings,
+    queues: Sequence[str],
+    handlers: Callable[[Database], Mapping[Stage, Handler]],
+    *,
+    threads: int = 1,
+    background: Background | None = None,
+) -> None:
+    """Work on queues until SIGTERM or SIGINT.
+
+    Postgres and the broker may be away at the start as at any time.
+
+    Parameters
+    ----------
+    service
+        Name of the service.
+    settings
+        Settings in force.
+    queues
+        Queues to take messages from.
+    handlers
+        Makes the handler of each stage from the database.
+    threads
+        Jobs at once in this process; 1 for long ones.
+    background
+        Further work of the service beside its queues, started again when it fails, cancelled at the
+        stop.
+
+    Raises
+    ------
+    SystemExit
+        If the database schema is not the one this code was written for; the log says so.
+    """
+    configure_logging(service, settings.log_level)
+    try:
+        asyncio.run(_work(service, settings, queues, handlers, threads, background))
+    except CosmoError as error:
+        get_logger().error("the service ends", error=str(error))
+        raise SystemExit(1) from error
+
+
+async def _work(
+    service: str,
+    settings: Settings,
+    queues: Sequence[str],
+    handlers: Callable[[Database], Mapping[Stage, Handler]],
+    threads: int,
+    background: Background | None,
+) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    database = Database(settings.database_url)
+    broker = make_broker(settings.redis_url)
+    readiness = Readiness(database, broker)
+    serve_health(
+        settings.health_port,
+        lambda: asyncio.run_coroutine_threadsafe(readiness.fault(), loop).result(),
+    )
+    try:
+        if await _unless(stop, wait_until_current(database)):
+            messenger = Messenger(broker)
+            runner = JobRunner(
+                database, messenger, settings.jobs, handlers(database), worker_name(service)
+            )
+            name = settings.instance or f"{service}@{socket.gethostname()}"
+
+            async def trouble() -> dict[str, str | None]:
+                return {"paused": runner.trouble, "fault": await readiness.fault()}
+
+            tasks = [
+                Dispatcher(database, messenger, settings.jobs).run(),
+                keep_signing(database, name, service, trouble),
+            ]
+            if background is not None:
+                tasks.append(_keep_up(background, database, messenger))
+            await _serve(broker, runner, queues, threads, tasks, readiness, stop)
+            await sign_off(database, name)
+    finally:
+        broker.close()
+        await database.dispose()
+        get_logger().info("stopped")
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
+    """Do some work unless told to stop first; whether it was done."""
+    task, told = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+        return task.done()
+    finally:
+        await _cancel(task)
+        told.cancel()
+
+
+async def _serve(
+    broker: BellBroker,
+    runner: JobRunner,
+    queues: Sequence[str],
+    threads: int,
+    tasks: Sequence[Coroutine[None, None, None]],
+    readiness: Readiness,
+    stop: asyncio.Event,
+) -> None:
+    """Take jobs until told to stop, then finish or give back what runs."""
+    loop = asyncio.get_running_loop()
+
+    def run_job(job_id: int) -> None:
+        asyncio.run_coroutine_threadsafe(runner.run(job_id), loop).result()
+
+    declare_actors(broker, queues[0], run_job)
+    worker = dramatiq.Worker(
+        broker, queues=set(queues), worker_threads=threads, worker_timeout=_LOOK_MS
+    )
+    # A busy process must not hoard work that an idle one could do.
+    worker.queue_prefetch = threads
+    worker.start()
+    running = [asyncio.ensure_future(task) for task in tasks]
+    readiness.stage = READY
+    get_logger().info("worker ready", queues=list(queues))
+    await stop.wait()
+    readiness.stage = "stopping"
+    get_logger().info("stopping")
+    await runner.drain()
+    for task in running:
+        await _cancel(task)
+    try:
+        await asyncio.to_thread(worker.stop, _STOP_MS)
+    except redis.RedisError as error:
+        # What it could not hand back, the dispatcher sends again.
+        get_logger().warning("the broker does not answer at the stop", error=str(error))
+
+
+async def _keep_up(background: Background, database: Database, messenger: Messenger) -> None:
+    while True:
+        try:
+            await background(database, messenger)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the service must not go on without this part
+            get_logger().error("background work failed and starts again", error=repr(error))
+        else:
+            return
+        await asyncio.sleep(_RESTART_SECONDS)
+
+
+async def _cancel(task: "asyncio.Future[None]") -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,73 @@
+"""What ``cosmo run`` reports at its end."""
+
+from typing import Any, cast
+
+import pytest
+
+from cosmo.cli import local as machine
+from cosmo.client import Client
+from services.archive.scan import ScanResult
+from shared.errors import PermanentError, TransientError
+
+
+class _Ending:
+    """An API whose last job ends between any two requests."""
+
+    def __init__(self, away: int = 0) -> None:
+        self.asked, self.away = 0, away
+
+    def _ended(self) -> bool:
+        self.asked += 1
+        if self.asked == 2 and self.away:
+            self.away -= 1
+            self.asked -= 1
+            raise TransientError("the web process starts again")
+        return self.asked > 1
+
+    def status(self) -> dict[str, Any]:
+        return {"jobs": {"done": 1} if self._ended() else {"running": 1}}
+
+    def datasets(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "rootname": "ldfd01010",
+                "kind": "association",
+                "state": "ingested" if self._ended() else "ingesting",
+            }
+        ]
+
+
+@pytest.mark.parametrize("away", [0, 3])
+def test_what_is_reported_is_the_end(monkeypatch: pytest.MonkeyPatch, away: int) -> None:
+    monkeypatch.setattr(machine, "_POLL_SECONDS", 0.0)
+    api, checks = _Ending(away), list[None]()
+    rows = machine._follow(cast("Client", api), lambda: checks.append(None))
+    assert [row["state"] for row in rows] == ["ingested"]
+    assert len(checks) == max(away, 1)
+
+
+def test_what_is_left_aside_is_said_with_its_number_and_names() -> None:
+    aside = {"calibrated products": [f"file:///raw/l{number}_x1d.fits" for number in range(4)]}
+    lines = list(
+        machine._described(ScanResult(3, 1, 1, {"file:///raw/locked": "permission denied"}, aside))
+    )
+    assert lines == [
+        "3 files, 1 new or changed, 1 datasets",
+        "cannot be read: file:///raw/locked (permission denied)",
+        "left aside: 4 calibrated products: l0_x1d.fits, l1_x1d.fits, l2_x1d.fits, ...",
+    ]
+
+
+def test_folder_without_anything_of_cos_is_no_success() -> None:
+    done = {"rootname": "ldfd01010", "state": "ingested"}
+    machine._judge("raw", ScanResult(3, 0, 1, {}, {"copies": ["a"]}), [done])
+    # Datasets of earlier runs do not count.
+    with pytest.raises(PermanentError, match="nothing of COS was found in raw"):
+        machine._judge("raw", ScanResult(0, 0, 0, {}, {}), [done])
+    with pytest.raises(PermanentError, match="1 of 2 datasets"):
+        machine._judge("raw", ScanResult(3, 0, 2, {}, {}), [done, {**done, "state": "discovered"}])
+    missing = {**done, "state": "discovered", "missing": ["ldfd01vnq_spt"], "forced": False}
+    with pytest.raises(PermanentError, match="--force lets"):
+        machine._judge("raw", ScanResult(3, 0, 2, {}, {}), [missing])
+    with pytest.raises(TransientError, match="not everything"):
+        machine._judge("raw", ScanResult(3, 0, 1, {"raw/locked": "denied"}, {}), [done])

@@ -1,0 +1,151 @@
+"""Idle workers wake when a message comes, and find by themselves what no bell told of."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import dramatiq
+import pytest
+
+from cosmo.launcher.embedded import EmbeddedValkey
+from shared.worker.broker import Messenger, declare_actors, make_broker
+from shared.worker.wakeup import BellBroker
+
+pytestmark = pytest.mark.integration
+
+Work = Callable[..., list[int]]
+
+
+@pytest.fixture
+def broker(valkey: EmbeddedValkey) -> Iterator[BellBroker]:
+    broker = make_broker(valkey.url)
+    broker.client.flushall()
+    yield broker
+    broker.close()
+
+
+@pytest.fixture
+def work(broker: BellBroker) -> Iterator[Work]:
+    """Start a worker of one thread; returns the list of the jobs that it has done."""
+    workers = []
+
+    def start(*, look_seconds: float) -> list[int]:
+        done: list[int] = []
+        declare_actors(broker, "fetch", done.append)
+        worker = dramatiq.Worker(
+            broker, queues={"fetch"}, worker_threads=1, worker_timeout=int(look_seconds * 1000)
+        )
+        worker.queue_prefetch = 1
+        worker.start()
+        workers.append(worker)
+        return done
+
+    yield start
+    for worker in workers:
+        worker.stop(100)
+
+
+def _wait(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _ears(broker: BellBroker) -> int:
+    """How many processes listen to the bell."""
+    return int(broker.client.pubsub_numsub("cosmo:bell")[0][1])
+
+
+def test_a_bell_wakes_an_idle_worker_and_the_end_of_a_job_makes_it_look_again(
+    broker: BellBroker, work: Work
+) -> None:
+    done = work(look_seconds=60)
+    _wait(lambda: _ears(broker) == 1)
+    messenger = Messenger(broker)
+    for job_id in (1, 2, 3):
+        messenger.send("fetch", job_id)
+    _wait(lambda: done == [1, 2, 3])
+
+
+def test_a_message_without_a_bell_is_found(broker: BellBroker, work: Work) -> None:
+    done = work(look_seconds=0.2)
+    quiet = dramatiq.Message[None](
+        queue_name="fetch", actor_name="run_job", args=(7,), kwargs={}, options={}
+    )
+    super(BellBroker, broker).enqueue(quiet)
+    _wait(lambda: done == [7])
+
+
+def test_the_bell_is_heard_again_after_its_connection_broke(broker: BellBroker, work: Work) -> None:
+    done = work(look_seconds=60)
+    _wait(lambda: _ears(broker) == 1)
+    ear = broker.client.client_list(_type="pubsub")[0]["id"]
+    broker.client.client_kill_filter(_id=ear)
+    _wait(lambda: any(one["id"] != ear for one in broker.client.client_list(_type="pubsub")))
+    _wait(lambda: _ears(broker) == 1)
+    Messenger(broker).send("fetch", 5)
+    _wait(lambda: done == [5])
+
+
+def test_only_the_bell_of_its_own_queue_wakes_a_consumer(broker: BellBroker) -> None:
+    consumer = broker.consume("fetch", timeout=60_000)
+    woken = threading.Event()
+
+    def look() -> None:
+        next(consumer)
+        woken.set()
+
+    threading.Thread(target=look, daemon=True).start()
+    _wait(lambda: _ears(broker) == 1)
+    messenger = Messenger(broker)
+    messenger.send("ingest", 1)
+    assert not woken.wait(0.3)
+    messenger.send("fetch", 2)
+    assert woken.wait(10)
+
+
+def test_noise_on_the_channel_is_not_heard(broker: BellBroker, work: Work) -> None:
+    done = work(look_seconds=60)
+    _wait(lambda: _ears(broker) == 1)
+    for noise in (b"\xff\xfe", b"no-such-queue", b""):
+        broker.client.publish("cosmo:bell", noise)
+    Messenger(broker).send("fetch", 5)
+    _wait(lambda: done == [5])
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [
+        ("cosmo:fetch", "text"),
+        ("cosmo:fetch.msgs", "list"),
+        ("cosmo:__heartbeats__", "text"),
+        ("cosmo:fetch", "hash"),
+    ],
+)
+def test_a_key_of_a_wrong_type_is_removed(
+    broker: BellBroker, work: Work, key: str, kind: str
+) -> None:
+    done = work(look_seconds=0.1)
+    broker.client.delete(key)
+    match kind:
+        case "text":
+            broker.client.set(key, "noise")
+        case "list":
+            broker.client.rpush(key, "noise")
+        case _:
+            broker.client.hset(key, "noise", "noise")
+    if key != "cosmo:fetch.msgs":  # which a consumer with nothing to fetch does not meet
+        _wait(lambda: broker.client.type(key) in (b"none", b"zset"))
+    messenger = Messenger(broker)
+    assert messenger.waiting("fetch") == 0
+    messenger.send("fetch", 6)
+    _wait(lambda: done == [6])
+
+
+def test_a_message_that_cannot_be_read_is_left_out(broker: BellBroker, work: Work) -> None:
+    done = work(look_seconds=0.1)
+    broker.client.hset("cosmo:fetch.msgs", "1", b"\xff{")
+    broker.client.rpush("cosmo:fetch", "1")
+    Messenger(broker).send("fetch", 8)
+    _wait(lambda: done == [8], seconds=2.0)
