@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from cosmo.client import Client
-from cosmo.launcher.stack import Machine
+from cosmo.launcher.stack import LocalStack
 from services.archive.scan import scan
 from services.archive.sources import open_source
 from shared.database.engine import Database
@@ -108,7 +108,7 @@ def run_services(source: Path, references: Path, folder: Path) -> ServicesCost:
     RuntimeError
         If the datasets do not get through.
     """
-    with Machine(folder, references=references) as machine:
+    with LocalStack(folder, references=references) as machine:
         machine.start_servers()
         asyncio.run(_migrate(machine))
         machine.start_services()
@@ -128,13 +128,13 @@ def run_services(source: Path, references: Path, folder: Path) -> ServicesCost:
     return ServicesCost(ended - started, cpu, Cost(run["wall_seconds"], run["cpu_seconds"]))
 
 
-async def _migrate(machine: Machine) -> None:
+async def _migrate(machine: LocalStack) -> None:
     database = Database(machine.environment["COSMO_DATABASE_URL"])
     await migrate(database)
     await database.dispose()
 
 
-async def _scan(machine: Machine, source: Path) -> None:
+async def _scan(machine: LocalStack, source: Path) -> None:
     """Look at the source as the archive service does."""
     database = Database(machine.environment["COSMO_DATABASE_URL"])
     broker = make_broker(machine.environment["COSMO_REDIS_URL"])

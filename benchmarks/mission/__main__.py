@@ -21,7 +21,7 @@ from benchmarks.mission.stims import stims_recovered
 from benchmarks.mission.truth import MissionTruth
 from cosmo.cli.local_run import prepare
 from cosmo.client import Client
-from cosmo.launcher.stack import Machine
+from cosmo.launcher.stack import LocalStack
 from simulator.mission.make import REFERENCES, flown
 from simulator.mission.schedule import Mission, Size
 from simulator.plan import FaultKind
@@ -68,7 +68,7 @@ def _write(path: Path, kind: type, rows: Iterable[Any]) -> None:
             )
 
 
-def _measure(machine: Machine, mission: Mission, folder: Path, tables: Path) -> None:
+def _measure(machine: LocalStack, mission: Mission, folder: Path, tables: Path) -> None:
     with Client(machine.url, machine.token, TIMEOUT) as client:
         for name in _MONITORS:
             compute(machine, client, name)
@@ -115,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     data_dir = chosen.folder / f"machine-{chosen.size}-{chosen.seed}"
     deadline = time.monotonic() + 3600.0 * chosen.hours
     if chosen.hours > 0.0:
-        with Machine(
+        with LocalStack(
             data_dir, references=folder / REFERENCES, calibrators=chosen.processes
         ) as machine:
             prepare(machine)
@@ -124,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             with Client(machine.url, machine.token, TIMEOUT) as client:
                 process(machine, client, deadline)
     # Without calibrators, what is not done yet takes nothing from the monitors.
-    with Machine(data_dir, references=folder / REFERENCES, calibrators=0) as machine:
+    with LocalStack(data_dir, references=folder / REFERENCES, calibrators=0) as machine:
         prepare(machine)
         machine.start_services()
         _measure(machine, mission, folder, chosen.tables)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cosmo.cli.local_run import scan_once
 from cosmo.client import Client
-from cosmo.launcher.stack import Machine
+from cosmo.launcher.stack import LocalStack
 from shared.errors import TransientError
 from simulator.mission.make import DATA, fly
 from simulator.mission.schedule import Mission
@@ -40,7 +40,9 @@ _SETTLED_SECONDS = 20.0
 """A monitor that asked for another run of itself has begun it by then."""
 
 
-def fly_into(machine: Machine, mission: Mission, folder: Path, jobs: int, deadline: float) -> None:
+def fly_into(
+    machine: LocalStack, mission: Mission, folder: Path, jobs: int, deadline: float
+) -> None:
     """Fly what is not there yet, and have the services process it meanwhile.
 
     Parameters
@@ -71,7 +73,7 @@ def fly_into(machine: Machine, mission: Mission, folder: Path, jobs: int, deadli
     asyncio.run(scan_once(machine.environment, str(folder / DATA)))
 
 
-def process(machine: Machine, client: Client, deadline: float) -> None:
+def process(machine: LocalStack, client: Client, deadline: float) -> None:
     """Wait until no job waits or runs, or the deadline (time of `time.monotonic`) has passed."""
 
     def done() -> bool:
@@ -85,7 +87,7 @@ def process(machine: Machine, client: Client, deadline: float) -> None:
     print()
 
 
-def compute(machine: Machine, client: Client, name: str) -> None:
+def compute(machine: LocalStack, client: Client, name: str) -> None:
     """Run a monitor, as often as it asks for itself."""
 
     def newest() -> object:
@@ -104,7 +106,7 @@ def compute(machine: Machine, client: Client, name: str) -> None:
     _wait(machine, settled)
 
 
-def _wait(machine: Machine, done: Callable[[], bool]) -> None:
+def _wait(machine: LocalStack, done: Callable[[], bool]) -> None:
     while True:
         machine.check()
         try:

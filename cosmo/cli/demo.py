@@ -26,7 +26,7 @@ from cosmo.cli.demo_report import recovered, sights
 from cosmo.cli.local_run import CONSOLE, DONE, prepare, report, scan_once, tabulate, wait_for_stop
 from cosmo.cli.options import DataDir, Port, Seed
 from cosmo.client import Client
-from cosmo.launcher.stack import Machine
+from cosmo.launcher.stack import LocalStack
 from shared.errors import PermanentError, TransientError
 from shared.operating_system import usable_cores
 from simulator.mission.make import DATA, REFERENCES, fly
@@ -56,7 +56,9 @@ def demo(
     cores = usable_cores()
     mission, folder = Mission(seed=seed, size=size), data_dir / f"mission-{size}-{seed}"
     CONSOLE.print(f"starting Postgres, Valkey and the four services in {data_dir} ...")
-    with Machine(data_dir, references=folder / REFERENCES, calibrators=cores, port=port) as machine:
+    with LocalStack(
+        data_dir, references=folder / REFERENCES, calibrators=cores, port=port
+    ) as machine:
         prepare(machine)
         machine.start_services()
         CONSOLE.print(f"the pages are at [bold]{machine.url}[/bold]; look while it works")
@@ -81,7 +83,7 @@ def demo(
         )
 
 
-def _process(machine: Machine, client: Client, mission: Mission, folder: Path) -> None:
+def _process(machine: LocalStack, client: Client, mission: Mission, folder: Path) -> None:
     """Fly the mission, and let the services work on what has come down of it."""
     columns = (
         TextColumn("{task.fields[what]:12}"),

@@ -14,7 +14,7 @@ from rich.live import Live
 from cosmo.cli.local_run import CONSOLE, DONE, prepare, report, scan_once, tabulate, wait_for_stop
 from cosmo.cli.options import Calibrators, DataDir, Json, Port, References
 from cosmo.client import Client
-from cosmo.launcher.stack import Machine
+from cosmo.launcher.stack import LocalStack
 from services.archive.aside import name_of
 from services.archive.scan import ScanResult
 from shared.errors import PermanentError, TransientError
@@ -39,7 +39,7 @@ def up(
     data_dir: DataDir = _DEFAULT_DIR,
 ) -> None:
     """Start the servers and the four services, and run until Ctrl-C."""
-    with Machine(
+    with LocalStack(
         data_dir, source=source, references=references, calibrators=calibrators, port=port
     ) as machine:
         prepare(machine)
@@ -69,7 +69,7 @@ def run(
 
     Status 1 if anything fails or is missing, or nothing is found.
     """
-    with Machine(data_dir, references=references, calibrators=calibrators, port=port) as machine:
+    with LocalStack(data_dir, references=references, calibrators=calibrators, port=port) as machine:
         prepare(machine)
         machine.start_services()
         CONSOLE.print(f"pages and API: {machine.url}")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cosmo.launcher.reaching import require_named_servers
-from cosmo.launcher.stack import Machine
+from cosmo.launcher.stack import LocalStack
 from services.archive.scan import ScanResult, scan
 from services.archive.sources import open_source
 from shared.database.engine import Database
@@ -27,7 +27,7 @@ DONE = ("ingested", "skipped")
 """States of datasets that got through."""
 
 
-def prepare(machine: Machine) -> None:
+def prepare(machine: LocalStack) -> None:
     """Start the servers, or see that those that the environment names answer.
 
     Bring the schema up to date.
@@ -50,13 +50,13 @@ def prepare(machine: Machine) -> None:
     asyncio.run(run())
 
 
-def report(machine: Machine) -> None:
+def report(machine: LocalStack) -> None:
     """Keep up what ended by itself, and say so."""
     for line in machine.check():
         CONSOLE.print(line, markup=False)
 
 
-def wait_for_stop(machine: Machine) -> None:
+def wait_for_stop(machine: LocalStack) -> None:
     """Keep the services up until a signal asks to stop."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

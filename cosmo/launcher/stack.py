@@ -27,7 +27,7 @@ from cosmo.launcher.supervision import Supervised
 from shared.errors import PermanentError, TransientError
 from shared.urls import file_url
 
-__all__ = ["Machine"]
+__all__ = ["LocalStack"]
 
 _ROOT = Path(__file__).parents[2]
 _START_SECONDS = 300.0
@@ -35,7 +35,7 @@ _START_SECONDS = 300.0
 _STOP_SECONDS = 40.0
 
 
-class Machine:
+class LocalStack:
     """COSMO on this machine, in one data folder.
 
     Parameters

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.archive.metadata import RAW, Facts
+from services.archive.metadata import RAW, FileMetadata
 from services.archive.sources import SourceFile
 from shared.cos.completeness import missing_raw
 from shared.cos.names import STANDALONE, FileName, is_product, parse_name
@@ -75,7 +75,7 @@ class Grouping:
 
 def group(
     files: Sequence[SourceFile],
-    facts: Mapping[str, Facts],
+    facts: Mapping[str, FileMetadata],
     older: Mapping[str, Mapping[str, str]] | None = None,
     conflicts: Mapping[str, str] | None = None,
 ) -> Grouping:
@@ -88,7 +88,7 @@ def group(
     files
         Input files of the source, one of each stem.
     facts
-        Facts of each file by its stem.
+        Metadata of each file by its stem.
     older, conflicts
         By stem: other versions of the file, and why none of several can be taken
         (`services.archive.versions`).
@@ -151,7 +151,7 @@ def group(
 
 
 def _owners(
-    named: Sequence[_Named], facts: Mapping[str, Facts], conflicts: Mapping[str, str]
+    named: Sequence[_Named], facts: Mapping[str, FileMetadata], conflicts: Mapping[str, str]
 ) -> tuple[dict[str, set[str]], dict[str, dict[str, str]]]:
     """Associations of each exposure that is in one, and by association the exposures that it leaves
     out, with reasons.
@@ -189,7 +189,7 @@ def _owners(
     return dict(owners), left_out
 
 
-def _claims(named: Sequence[_Named], facts: Mapping[str, Facts]) -> dict[str, set[str]]:
+def _claims(named: Sequence[_Named], facts: Mapping[str, FileMetadata]) -> dict[str, set[str]]:
     """Exposures by the association that their own headers name; acquisitions are in none."""
     claims: dict[str, set[str]] = defaultdict(set)
     for name, file in named:
@@ -202,7 +202,7 @@ def _claims(named: Sequence[_Named], facts: Mapping[str, Facts]) -> dict[str, se
 def _listing(
     rootname: str,
     content: Sequence[_Named],
-    facts: Mapping[str, Facts],
+    facts: Mapping[str, FileMetadata],
     conflicts: Mapping[str, str],
     acquisitions: Mapping[str, set[str]],
     association: bool,
@@ -214,7 +214,7 @@ def _listing(
     association = association or any(name.suffix == "asn" for name, _ in content)
     disputed = [conflicts[file.stem] for _, file in content if file.stem in conflicts]
     content = [(name, file) for name, file in content if file.stem not in conflicts]
-    table: Facts | None = None
+    table: FileMetadata | None = None
     for name, file in content:
         found = facts[file.stem]
         suffixes[name.rootname].add(name.suffix)

@@ -19,7 +19,7 @@ from shared.errors import PermanentError
 from shared.fits import FitsFile, Header, read_header
 from shared.fits.streams import inflated, reading
 
-__all__ = ["RAW", "Facts", "is_input", "read_digest", "read_facts"]
+__all__ = ["RAW", "FileMetadata", "is_input", "read_digest", "read_facts"]
 
 RAW = ("rawtag", "rawaccum", "rawacq")
 """What the suffixes of raw files start with."""
@@ -35,7 +35,7 @@ _VERSION = 6
 
 
 @dataclass(frozen=True)
-class Facts:
+class FileMetadata:
     """What grouping needs of a file's header.
 
     Attributes
@@ -87,12 +87,12 @@ class Facts:
         return is_foreign(self.instrument)
 
     def to_dict(self) -> dict[str, Any]:
-        """Facts as JSON holds them."""
+        """Metadata as JSON holds them."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> "Facts":
-        """Facts from JSON; of other versions what is still known."""
+    def from_dict(cls, content: Mapping[str, Any]) -> "FileMetadata":
+        """Metadata from JSON; of other versions what is still known."""
         names = {item.name for item in fields(cls)}
         found = {"version": 1, **{name: value for name, value in content.items() if name in names}}
         if table := found.get("association"):
@@ -117,7 +117,7 @@ def is_input(name: str) -> bool:
     )
 
 
-def read_facts(source: Source, file: SourceFile) -> Facts:
+def read_facts(source: Source, file: SourceFile) -> FileMetadata:
     """Read what grouping needs of an input file; content that makes no sense is no error here.
 
     Raises
@@ -128,8 +128,8 @@ def read_facts(source: Source, file: SourceFile) -> Facts:
     name = parse_name(file.name)
     suffix = name.suffix
     if suffix in _NOT_FITS:
-        return Facts()
-    facts = Facts()
+        return FileMetadata()
+    facts = FileMetadata()
     try:
         if suffix == "asn":
             with source.open(file) as stream, reading(file.name):
@@ -165,11 +165,13 @@ def read_digest(source: Source, file: SourceFile) -> str:
     return digest.hexdigest()
 
 
-def _common_facts(header: Header) -> Facts:
-    return Facts(instrument=instrument_of(header), date=str(header.get("DATE") or "").strip())
+def _common_facts(header: Header) -> FileMetadata:
+    return FileMetadata(
+        instrument=instrument_of(header), date=str(header.get("DATE") or "").strip()
+    )
 
 
-def _raw_facts(facts: Facts, header: Header) -> Facts:
+def _raw_facts(facts: FileMetadata, header: Header) -> FileMetadata:
     return replace(
         facts,
         asn_id=association_of(header),

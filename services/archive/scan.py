@@ -21,7 +21,7 @@ from services.archive.aside import (
     reason_of,
 )
 from services.archive.grouping import DatasetListing, group
-from services.archive.metadata import Facts, is_input, read_digest, read_facts
+from services.archive.metadata import FileMetadata, is_input, read_digest, read_facts
 from services.archive.sources import Source, SourceFile
 from services.archive.versions import Versions, choose_versions
 from shared.cos.names import is_product, parse_name
@@ -76,7 +76,7 @@ class _Seen:
     """
 
     files: list[SourceFile] = field(default_factory=list)
-    facts: dict[str, Facts] = field(default_factory=dict)
+    facts: dict[str, FileMetadata] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
     stale: set[str] = field(default_factory=set)
     unreadable: dict[str, str] = field(default_factory=dict)
@@ -170,7 +170,7 @@ def _look(source: Source, known: Mapping[str, SourceFileRow]) -> _Seen:
             continue
         row = known.get(file.url)
         changed = row is None or row.identity != file.identity
-        facts = Facts.from_dict(row.facts) if row is not None and not changed else None
+        facts = FileMetadata.from_dict(row.facts) if row is not None and not changed else None
         if facts is None or not facts.final:
             try:
                 facts = read_facts(source, file)
@@ -215,7 +215,7 @@ def _choose(source: Source, seen: _Seen) -> Versions:
 
 
 def _digests(
-    folders: Sequence[Path], listings: Sequence[DatasetListing], facts: Mapping[str, Facts]
+    folders: Sequence[Path], listings: Sequence[DatasetListing], facts: Mapping[str, FileMetadata]
 ) -> list[_Digests]:
     """List the reference files of each dataset with their checksums.
 
@@ -241,7 +241,7 @@ def _keep_unreadable(seen: _Seen, known: Mapping[str, SourceFileRow]) -> None:
             seen.files.append(
                 SourceFile(row.url, row.name, row.stem, row.size, row.identity, row.modified)
             )
-            seen.facts[row.url] = Facts.from_dict(row.facts)
+            seen.facts[row.url] = FileMetadata.from_dict(row.facts)
 
 
 async def _write_files(

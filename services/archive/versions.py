@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
-from services.archive.metadata import Facts
+from services.archive.metadata import FileMetadata
 from services.archive.sources import SourceFile
 
 __all__ = ["Versions", "choose_versions"]
@@ -20,7 +20,7 @@ _SECOND_CHOICE = (".l-exp",)
 """Endings of reports that count only where there is no ``.txt``."""
 
 _Rank = Callable[[SourceFile], Any]
-_Facts = Mapping[str, Facts]
+_Facts = Mapping[str, FileMetadata]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def choose_versions(
     files
         Every version of every file.
     facts
-        Facts by URL.
+        Metadata by URL.
     digest
         Checksum of the unpacked content, asked for only where versions are equally new.
     """

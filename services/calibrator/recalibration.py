@@ -31,7 +31,7 @@ class RecalibrationService:
         self._calibrations = calibrations
 
     async def recalibrate(self, job: ClaimedJob) -> Completion:
-        """Run a recipe, or rehearse it.
+        """Run a recipe, or only prepare its run.
 
         Raises
         ------
@@ -57,7 +57,7 @@ class RecalibrationService:
             raise
 
     async def _rehearse(self, job: ClaimedJob, recipe: Recipe) -> Completion:
-        prepared = await self._calibrations.rehearse(job, recipe)
+        prepared = await self._calibrations.dry_run(job, recipe)
         found = {
             "changes": describe(prepared.changes),
             "references": reference_record(prepared.references),

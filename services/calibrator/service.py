@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.calibrator.acceleration import left_out
 from services.calibrator.records import record_failure, run_record
-from services.calibrator.run.calibrate import CalibrationResult, calibrate, rehearse
+from services.calibrator.run.calibrate import CalibrationResult, calibrate, dry_run
 from services.calibrator.run.cpu_share import usable_processes
 from services.calibrator.run.preparation import CalibrationRequest, Prepared
 from services.calibrator.run.products import Product
@@ -36,13 +36,13 @@ from shared.recipes import Recipe
 from shared.settings import CalibratorSettings
 from shared.store import Store, StoredFile
 
-__all__ = ["CalibrationService", "Performed"]
+__all__ = ["CalibrationService", "FinishedRun"]
 
 _COMPANIONS = ("jit", "jif")
 
 
 @dataclass(frozen=True)
-class Performed:
+class FinishedRun:
     """A run that went well and is in the store.
 
     Attributes
@@ -161,7 +161,7 @@ class CalibrationService:
             mine = newest.where(Run.dataset_id == job.dataset_id, Job.stage == Stage.CALIBRATE)
             return (await session.execute(mine)).all() == [(None,)]
 
-    async def rehearse(self, job: ClaimedJob, recipe: Recipe) -> Prepared:
+    async def dry_run(self, job: ClaimedJob, recipe: Recipe) -> Prepared:
         """Do what comes before a run with a recipe, and no more.
 
         Raises
@@ -172,10 +172,10 @@ class CalibrationService:
         inputs = await self._inputs(job, recipe)
         async with keep_workspace(self._settings.scratch, f"{job.rootname}-{job.id}") as workspace:
             return await asyncio.to_thread(
-                rehearse, await self._request(job, inputs, workspace, recipe)
+                dry_run, await self._request(job, inputs, workspace, recipe)
             )
 
-    async def perform(self, job: ClaimedJob, recipe: Recipe | None = None) -> Performed:
+    async def perform(self, job: ClaimedJob, recipe: Recipe | None = None) -> FinishedRun:
         """Run CalCOS on a dataset.
 
         What it left is in the store, and the record of the run not yet written.
@@ -229,7 +229,7 @@ class CalibrationService:
 
         run = run_record(job, self._calcos_version, *inputs.recorded, result)
         run.path = folder
-        return Performed(run, result, products, extras, lambda: self._store.remove(folder))
+        return FinishedRun(run, result, products, extras, lambda: self._store.remove(folder))
 
     async def _request(
         self, job: ClaimedJob, inputs: _Inputs, workspace: Workspace, recipe: Recipe | None

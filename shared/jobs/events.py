@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.locks import AdvisoryLock
 from shared.database.models.operations import Attempt, Dataset, Event, Job, JobState
-from shared.jobs.routing import SIDE_BY_SIDE, NewJob, fingerprint, jobs_for
+from shared.jobs.routing import CONCURRENT, NewJob, fingerprint, jobs_for
 from shared.jobs.states import lock_datasets, refresh_state
 from shared.jobs.subjects import Subject, about, subject_columns
 from shared.logs import get_logger
@@ -98,7 +98,7 @@ async def add_job(
     job_id = (await session.execute(statement.returning(Job.id))).scalar_one_or_none()
     if job_id is None:
         return None
-    if job.stage not in SIDE_BY_SIDE:
+    if job.stage not in CONCURRENT:
         await _supersede(
             session, and_(about(Job, subject), Job.stage == job.stage, Job.id != job_id)
         )

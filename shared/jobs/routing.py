@@ -13,10 +13,10 @@ __all__ = [
     "ACQUISITION",
     "ASSOCIATION",
     "CALIBRATED",
+    "CONCURRENT",
     "EXPOSURE",
     "PRODUCTS",
     "ROUTES",
-    "SIDE_BY_SIDE",
     "NewJob",
     "fingerprint",
     "jobs_for",
@@ -58,7 +58,7 @@ Acquisitions, reports and the like are measured from their files as they are.
 """
 
 
-SIDE_BY_SIDE = frozenset({Stage.RECALIBRATE})
+CONCURRENT = frozenset({Stage.RECALIBRATE})
 """Stages whose jobs on one dataset stand beside each other.
 
 In all others a new job replaces the earlier one.

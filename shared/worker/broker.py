@@ -10,7 +10,7 @@ from collections.abc import Callable
 import dramatiq
 import redis
 
-from shared.worker.wakeup import BellBroker
+from shared.worker.wakeup import WakeupBroker
 
 __all__ = ["JOB_QUEUES", "Messenger", "bulk", "declare_actors", "is_bulk", "make_broker"]
 
@@ -38,7 +38,7 @@ def is_bulk(queue: str) -> bool:
     return queue.endswith(_BULK)
 
 
-def make_broker(url: str) -> BellBroker:
+def make_broker(url: str) -> WakeupBroker:
     """Broker of this process.
 
     Parameters
@@ -50,7 +50,7 @@ def make_broker(url: str) -> BellBroker:
     client = redis.Redis.from_url(
         url, socket_timeout=10, socket_connect_timeout=5, health_check_interval=30
     )
-    return BellBroker(
+    return WakeupBroker(
         client=client,
         namespace="cosmo",
         middleware=[],
@@ -59,7 +59,7 @@ def make_broker(url: str) -> BellBroker:
     )
 
 
-def declare_actors(broker: BellBroker, queue: str, run_job: Callable[[int], None]) -> None:
+def declare_actors(broker: WakeupBroker, queue: str, run_job: Callable[[int], None]) -> None:
     """Say what the messages of a worker do.
 
     Of two that it holds, it takes the one that somebody waits for first.
@@ -86,7 +86,7 @@ class Messenger:
         Broker to send through.
     """
 
-    def __init__(self, broker: BellBroker) -> None:
+    def __init__(self, broker: WakeupBroker) -> None:
         self._broker = broker
         for queue in JOB_QUEUES:
             broker.declare_queue(queue)

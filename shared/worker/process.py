@@ -23,7 +23,7 @@ from shared.worker.broker import Messenger, declare_actors, make_broker
 from shared.worker.health import serve_health
 from shared.worker.presence import keep_signing, sign_off
 from shared.worker.readiness import READY, Readiness
-from shared.worker.wakeup import BellBroker
+from shared.worker.wakeup import WakeupBroker
 
 __all__ = ["run_worker"]
 
@@ -138,7 +138,7 @@ async def _unless(stop: asyncio.Event, work: Coroutine[None, None, None]) -> boo
 
 
 async def _serve(
-    broker: BellBroker,
+    broker: WakeupBroker,
     runner: JobRunner,
     queues: Sequence[str],
     threads: int,

@@ -6,7 +6,7 @@ import redis
 from sqlalchemy import text
 
 from shared.database.engine import DATABASE_ERRORS, Database
-from shared.worker.wakeup import BellBroker
+from shared.worker.wakeup import WakeupBroker
 
 __all__ = ["READY", "Readiness"]
 
@@ -32,7 +32,7 @@ class Readiness:
         ``READY``, or what the worker does instead of taking jobs.
     """
 
-    def __init__(self, database: Database, broker: BellBroker) -> None:
+    def __init__(self, database: Database, broker: WakeupBroker) -> None:
         self._database = database
         self._broker = broker
         self.stage = "starting"

@@ -15,13 +15,13 @@ from dramatiq.errors import DecodeError
 
 from shared.logs import get_logger
 
-__all__ = ["BellBroker"]
+__all__ = ["WakeupBroker"]
 
 _LISTEN_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
 
 
-class BellBroker(RedisBroker):
+class WakeupBroker(RedisBroker):
     """dramatiq on Redis, where every message that is sent rings a bell: a channel that idle
     consumers listen to.
 
@@ -121,7 +121,7 @@ class _BellConsumer(Consumer):
     """
 
     def __init__(
-        self, broker: BellBroker, inner: Any, rung: threading.Event, seconds: float
+        self, broker: WakeupBroker, inner: Any, rung: threading.Event, seconds: float
     ) -> None:
         self._broker, self._inner, self._rung, self._seconds = broker, inner, rung, seconds
 

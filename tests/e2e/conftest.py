@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from cosmo.client import Client
-from cosmo.launcher.stack import Machine
+from cosmo.launcher.stack import LocalStack
 from services.archive.scan import scan
 from services.archive.sources import open_source
 from shared.database.engine import Database
@@ -28,7 +28,7 @@ _WAIT_SECONDS = 150.0
 class Running:
     """COSMO as a test drives it: scan, wait, look, and kill."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: LocalStack) -> None:
         self.machine = machine
         self.client = Client(machine.url, machine.token)
 
@@ -113,7 +113,7 @@ def start(
     with contextlib.ExitStack() as stack:
 
         def enter(**options: Any) -> Running:
-            machine = Machine(tmp_path / "data", references=data_dir / "references", **options)
+            machine = LocalStack(tmp_path / "data", references=data_dir / "references", **options)
             return Running(started(stack.enter_context(machine)))
 
         yield enter
@@ -124,7 +124,7 @@ def running(start: Callable[..., Running]) -> Running:
     return start()
 
 
-def started(machine: Machine) -> Machine:
+def started(machine: LocalStack) -> LocalStack:
     """Start the servers and the services."""
     machine.start_servers()
 
@@ -141,7 +141,7 @@ def started(machine: Machine) -> Machine:
 @pytest.fixture(scope="session")
 def processed(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Iterator[Running]:
     """COSMO with the real association processed; tests that share it only look."""
-    with Machine(
+    with LocalStack(
         tmp_path_factory.mktemp("processed"), references=data_dir / "references"
     ) as machine:
         running = Running(started(machine))

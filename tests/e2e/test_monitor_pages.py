@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cosmo.launcher.stack import Machine
+from cosmo.launcher.stack import LocalStack
 from services.ingestor.manual import add_file
 from shared.database.engine import Database
 from shared.store import Store
@@ -23,7 +23,7 @@ _DRAWN = "document.querySelector('[data-figure]')?.dataset.drawn === 'yes'"  # t
 @pytest.fixture(scope="module")
 def darks(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Iterator[Running]:
     """COSMO with nothing but the real dark measurements, and the dark monitors computed."""
-    with Machine(tmp_path_factory.mktemp("darks"), calibrators=0) as machine:
+    with LocalStack(tmp_path_factory.mktemp("darks"), calibrators=0) as machine:
         running = Running(started(machine))
         environment = machine.environment
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from cosmo.launcher.stack import Machine
+from cosmo.launcher.stack import LocalStack
 from shared.errors import PermanentError
 from simulator.references.catalogue import Catalogue
 from simulator.verify.cases import CASES
@@ -52,7 +52,7 @@ def visit(folder: Path) -> Iterator[Running]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COSMO_JOBS__LEASE_SECONDS", "3")
         patch.setenv("COSMO_JOBS__SWEEP_SECONDS", "0.5")
-        with Machine(folder / "data", references=folder / "references") as machine:
+        with LocalStack(folder / "data", references=folder / "references") as machine:
             running = Running(started(machine))
             running.scan(folder / "raw")
             running.client.force(ROOT)  # a case comes without support files

@@ -15,7 +15,7 @@ from typing import Any
 from shared.errors import OutageError, PermanentError, TransientError
 from shared.operating_system import usage_of
 
-__all__ = ["Child", "ChildRun", "RunResult", "judge", "sum_up", "warm_up"]
+__all__ = ["Child", "ChildRun", "RunResult", "exit_status", "sum_up", "warm_up"]
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["services.calibrator.calcos.child"])
@@ -253,7 +253,7 @@ def sum_up(runs: Sequence[RunResult]) -> RunResult:
     )
 
 
-def judge(result: RunResult) -> int:
+def exit_status(result: RunResult) -> int:
     """Status of a run that CalCOS ended by itself, without an exception.
 
     Parameters

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from services.calibrator.calcos.process import Child, ChildRun, RunResult, judge, sum_up
+from services.calibrator.calcos.process import Child, ChildRun, RunResult, exit_status, sum_up
 from services.calibrator.recipes.edits.changes import Change, TableCopied
 from services.calibrator.recipes.reports.enclosed import enclosed_warnings
 from services.calibrator.recipes.reports.export import export
@@ -25,7 +25,7 @@ from services.calibrator.run.workspace import Workspace, keep_workspace, open_wo
 from shared.errors import OutageError, PermanentError, UnsupportedError
 from shared.outages import is_trouble
 
-__all__ = ["CalibrationRequest", "CalibrationResult", "calibrate", "rehearse"]
+__all__ = ["CalibrationRequest", "CalibrationResult", "calibrate", "dry_run"]
 
 _NOTHING_TO_DO = 5
 """Status of CalCOS when there is nothing to calibrate."""
@@ -72,7 +72,7 @@ class CalibrationResult:
     extras: tuple[Product, ...] = ()
 
 
-def rehearse(request: CalibrationRequest) -> Prepared:
+def dry_run(request: CalibrationRequest) -> Prepared:
     """Do what comes before a run, and no more.
 
     Raises
@@ -200,7 +200,7 @@ def _record(
 
 def _check(run: RunResult, prepared: Prepared, workspace: Workspace) -> None:
     """Refuse a run that did not come out whole."""
-    status = judge(run)
+    status = exit_status(run)
     if status == _NOTHING_TO_DO and not prepared.promised:
         raise UnsupportedError("CalCOS found nothing to calibrate (status 5)")
     if status != 0:

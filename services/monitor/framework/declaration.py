@@ -15,15 +15,15 @@ from services.monitor.framework.rules import Finding, Rule
 __all__ = [
     "Columns",
     "Finding",
-    "Findings",
+    "Increment",
+    "IncrementResult",
     "Inputs",
     "Monitor",
     "NewArtifact",
-    "NewPart",
-    "PartedInput",
     "Quantity",
     "Reference",
     "RowQuery",
+    "RunOutput",
     "Values",
 ]
 
@@ -65,7 +65,7 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class PartedInput:
+class Increment:
     """Inputs that are too many for every run: it reads those of the parts that changed, and is
     given back the others.
 
@@ -135,7 +135,7 @@ class NewArtifact:
 
 
 @dataclass(frozen=True)
-class NewPart:
+class IncrementResult:
     """What was found in a part of the inputs, of which later runs are given it back
     (`MonitorPart`).
 
@@ -153,7 +153,7 @@ class NewPart:
 
 
 @dataclass(frozen=True)
-class Findings:
+class RunOutput:
     """Everything that a computation leaves.
 
     Attributes
@@ -182,7 +182,7 @@ class Findings:
     artifacts: Sequence[NewArtifact] = ()
     statistics: Mapping[str, Any] = field(default_factory=dict)
     kept_artifacts: Sequence[str] = ()
-    parts: Mapping[str, NewPart | None] = field(default_factory=dict)
+    parts: Mapping[str, IncrementResult | None] = field(default_factory=dict)
     unfinished: bool = False
     tables: Mapping[str, Columns] = field(default_factory=dict)
 
@@ -230,8 +230,8 @@ class Monitor:
     tables: frozenset[str]
     inputs: Mapping[str, RowQuery]
     quantities: Mapping[str, Quantity]
-    compute: Callable[[Inputs], Findings]
+    compute: Callable[[Inputs], RunOutput]
     cadence: timedelta
     references: Mapping[str, Reference] = field(default_factory=dict)
-    parts: Mapping[str, PartedInput] = field(default_factory=dict)
+    parts: Mapping[str, Increment] = field(default_factory=dict)
     rules: Sequence[Rule] = ()

@@ -15,10 +15,10 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from services.monitor.framework.declaration import (
     Columns,
+    Increment,
+    IncrementResult,
     Inputs,
     Monitor,
-    NewPart,
-    PartedInput,
     RowQuery,
 )
 from services.monitor.framework.loading import load
@@ -102,7 +102,7 @@ def file_numbers(key: str) -> tuple[int, int]:
 
 def by_files(
     ranges: str, queries: Mapping[str, RowQuery], *columns: InstrumentedAttribute[int]
-) -> PartedInput:
+) -> Increment:
     """Part the rows of queries by ranges of the files that they were measured from.
 
     Parameters
@@ -124,12 +124,12 @@ def by_files(
         mine = [column.between(*file_numbers(key)) for column in (File.id, *columns)]
         return {name: query.where(*mine) for name, query in queries.items()}
 
-    return PartedInput(digests, rows, lambda _, inputs: {name: inputs[name] for name in queries})
+    return Increment(digests, rows, lambda _, inputs: {name: inputs[name] for name in queries})
 
 
 async def find_parts(
     session: AsyncSession, monitor: Monitor, inputs: Inputs
-) -> tuple[Inputs, dict[str, NewPart | None]]:
+) -> tuple[Inputs, dict[str, IncrementResult | None]]:
     """Find what a monitor's parted inputs are, in those parts that changed since its last run.
 
     Parameters
@@ -145,10 +145,10 @@ async def find_parts(
     -------
     Inputs
         All inputs.
-    dict of str to NewPart or None
+    dict of str to IncrementResult or None
         Parts to keep: new ones, and None for those that are as they were.
     """
-    kept: dict[str, NewPart | None] = {}
+    kept: dict[str, IncrementResult | None] = {}
     for name, parted in monitor.parts.items():
         digests = {
             key: f"{digest}/{monitor.version}"
@@ -164,7 +164,7 @@ async def find_parts(
             if tables is None:
                 rows = {one: await load(session, query) for one, query in parted.rows(key).items()}
                 found[key] = await asyncio.to_thread(parted.find, key, {**inputs, **rows}), True
-                kept[f"{name} {key}"] = NewPart(digest, tables=found[key][0])
+                kept[f"{name} {key}"] = IncrementResult(digest, tables=found[key][0])
             else:
                 found[key] = tables, False
         inputs = {**inputs, **join_parts(name, found)}
@@ -174,7 +174,7 @@ async def find_parts(
 def join_parts(
     name: str, parts: Mapping[str, tuple[Mapping[str, Columns], bool]]
 ) -> dict[str, Columns]:
-    """Make inputs of what was found in parts (see `PartedInput`).
+    """Make inputs of what was found in parts (see `Increment`).
 
     Parameters
     ----------
@@ -234,7 +234,7 @@ def _unpacked(content: bytes) -> dict[str, Columns]:
 
 
 async def write_parts(
-    session: AsyncSession, monitor: str, parts: Mapping[str, NewPart | None]
+    session: AsyncSession, monitor: str, parts: Mapping[str, IncrementResult | None]
 ) -> None:
     """Keep these parts of a monitor, and no others.
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.framework.alerts import write_alerts
-from services.monitor.framework.declaration import Findings, Monitor, NewArtifact
+from services.monitor.framework.declaration import Monitor, NewArtifact, RunOutput
 from services.monitor.framework.derived_tables import write_tables
 from services.monitor.framework.figure_store import draw_figures, write_figures
 from services.monitor.framework.freshness import ahead_findings
@@ -160,7 +160,9 @@ class MonitorService:
                         )
             raise
 
-    async def _compute(self, monitor: Monitor, generation: int, *, forced: bool) -> Findings | None:
+    async def _compute(
+        self, monitor: Monitor, generation: int, *, forced: bool
+    ) -> RunOutput | None:
         """Compute the findings; None where the last run saw the same inputs by the same version."""
         async with self._database.session() as session:
             # All inputs are of one moment, whatever is ingested meanwhile.
@@ -193,7 +195,7 @@ class MonitorService:
             findings, parts={**findings.parts, **parts}, findings=[*findings.findings, *ahead]
         )
 
-    def _publish(self, folder: str, findings: Findings) -> list[tuple[NewArtifact, StoredFile]]:
+    def _publish(self, folder: str, findings: RunOutput) -> list[tuple[NewArtifact, StoredFile]]:
         """Put the artifacts into the store."""
         with tempfile.TemporaryDirectory(prefix="cosmo-monitor-") as temporary:
             stored = []
@@ -211,7 +213,7 @@ def _run(
     generation: int,
     started: float,
     *,
-    findings: Findings | None = None,
+    findings: RunOutput | None = None,
 ) -> dict[str, Any]:
     return {
         "monitor": monitor.name,

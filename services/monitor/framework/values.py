@@ -15,7 +15,7 @@ from pyarrow import csv
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.monitor.framework.declaration import NewPart, Values
+from services.monitor.framework.declaration import IncrementResult, Values
 from services.monitor.framework.increments import write_parts
 from shared.database.models.monitoring import MonitorPart
 
@@ -111,7 +111,7 @@ async def write_values(
         gone = {"monitor": monitor, "quantities": quantities, "numbers": numbers} | span
         await session.execute(text(_PRUNE.format(**_TERMS)), gone)
     new = {
-        block: None if known.get(block) == digest else NewPart(digest)
+        block: None if known.get(block) == digest else IncrementResult(digest)
         for block, digest in digests.items()
     }
     await write_parts(

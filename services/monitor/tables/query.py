@@ -33,7 +33,7 @@ from services.monitor.web.error_responses import ApiError
 from services.monitor.web.pagination import decode_cursor, link_next, page, split
 from shared.database.base import Base
 
-__all__ = ["Listing", "ListingQuery", "columns_of", "select_rows", "serve"]
+__all__ = ["ListingQuery", "TableRequest", "columns_of", "select_rows", "serve"]
 
 _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "eq": operators.eq,
@@ -53,7 +53,7 @@ Fewer where they hold documents, of which each may have 100 kB.
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
-class Listing:
+class TableRequest:
     """How rows are asked for: order, size, page and format.
 
     Attributes
@@ -96,7 +96,7 @@ class Listing:
             )
 
 
-ListingQuery = Annotated[Listing, Depends()]
+ListingQuery = Annotated[TableRequest, Depends()]
 
 
 def _kind(column: SqlColumn[Any]) -> type:
@@ -188,7 +188,7 @@ def _after(
     return beyond if column is key else or_(beyond, column.is_(None), tie)
 
 
-def select_rows(model: type[Base], listing: Listing) -> Select[Any]:
+def select_rows(model: type[Base], listing: TableRequest) -> Select[Any]:
     """Query for all columns.
 
     A format that knows only numbers and texts gets documents as JSON text.
@@ -208,7 +208,7 @@ async def serve(
     session: AsyncSession,
     model: type[Base],
     query: Select[Any],
-    listing: Listing,
+    listing: TableRequest,
     request: Request,
     response: Response,
     reserved: Iterable[str] = (),
@@ -236,7 +236,7 @@ async def serve(
     ApiError
         400 for an unknown column, operator or value.
     """
-    known = Listing.parameters | frozenset(reserved)
+    known = TableRequest.parameters | frozenset(reserved)
     for key, text in request.query_params.multi_items():
         if key not in known:
             query = query.where(_condition(model, key, text))
@@ -274,7 +274,7 @@ async def _file(
     session: AsyncSession,
     model: type[Base],
     query: Select[Any],
-    listing: Listing,
+    listing: TableRequest,
     request: Request,
     key: str,
 ) -> Response:

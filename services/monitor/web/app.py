@@ -30,13 +30,13 @@ from services.monitor.web.api import (
 )
 from services.monitor.web.artifact_responses import Artifacts
 from services.monitor.web.dependencies import Context
-from services.monitor.web.event_feed import Notices
+from services.monitor.web.event_feed import EventFeed
 from services.monitor.web.pages import comparisons as comparison_pages
 from services.monitor.web.pages import handlers as pages
 from services.monitor.web.pages import recalibrations
 from services.monitor.web.protection.declarations import RequiredScopes, refuse_unknown_parameters
 from services.monitor.web.protection.guard import Guard
-from services.monitor.web.response_cache import Answers
+from services.monitor.web.response_cache import ResponseCache
 from services.monitor.web.tracing import Tracing
 from shared.database.engine import Database, is_outage
 from shared.database.schema import require_current, wait_until_current
@@ -123,7 +123,7 @@ def create_app(settings: Settings) -> FastAPI:
         settings.database_url, statement_timeout=settings.api.statement_timeout, pool_size=10
     )
 
-    notices = Notices(database)
+    notices = EventFeed(database)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -143,7 +143,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     store = Store(settings.store_url)
     app.state.context = Context(
-        settings, database, store, notices, Answers(notices), Artifacts(store)
+        settings, database, store, notices, ResponseCache(notices), Artifacts(store)
     )
     errors.install(app)
     app.add_middleware(Tracing)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.web.error_responses import ApiError
 from services.monitor.web.file_responses import Conditions, serve_content
-from services.monitor.web.lru_cache import Shelf
+from services.monitor.web.lru_cache import LruCache
 from shared.database.models.monitoring import Artifact
 from shared.store import Store, StoredFile
 
@@ -31,7 +31,7 @@ class Artifacts:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._kept: Shelf[int, tuple[StoredFile, bytes]] = Shelf(_MOST_BYTES)
+        self._kept: LruCache[int, tuple[StoredFile, bytes]] = LruCache(_MOST_BYTES)
 
     async def serve(self, number: int, session: AsyncSession, conditions: Conditions) -> Response:
         """Answer with an artifact.

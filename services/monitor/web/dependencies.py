@@ -8,9 +8,9 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.web.artifact_responses import Artifacts
-from services.monitor.web.event_feed import Notices
+from services.monitor.web.event_feed import EventFeed
 from services.monitor.web.protection.tokens import Requires
-from services.monitor.web.response_cache import Answers
+from services.monitor.web.response_cache import ResponseCache
 from shared.database.engine import Database
 from shared.settings import Scope, Settings
 from shared.store import Store
@@ -33,8 +33,8 @@ class Context:
     settings: Settings
     database: Database
     store: Store
-    notices: Notices
-    answers: Answers
+    notices: EventFeed
+    answers: ResponseCache
     artifacts: Artifacts
 
 

@@ -12,13 +12,13 @@ from shared.database.engine import Database
 from shared.jobs.events import CHANNEL
 from shared.logs import get_logger
 
-__all__ = ["Notices"]
+__all__ = ["EventFeed"]
 
 _RETRY_SECONDS = 2.0
 _MAX_SUBSCRIBERS = 200
 
 
-class Notices:
+class EventFeed:
     """One ``LISTEN`` connection for all streams of the process.
 
     Streams poll as well, since a notification is lost while the connection is down.

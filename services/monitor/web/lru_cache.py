@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-__all__ = ["Shelf"]
+__all__ = ["LruCache"]
 
 _MOST = 512
 """Things that are kept."""
@@ -13,7 +13,7 @@ Key = TypeVar("Key", bound=Hashable)
 Kept = TypeVar("Kept")
 
 
-class Shelf(Generic[Key, Kept]):
+class LruCache(Generic[Key, Kept]):
     """Things by what they are asked for by; the ones asked for last are kept.
 
     Parameters

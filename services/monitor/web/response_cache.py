@@ -14,13 +14,13 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.tables.writers import FileResponse, UnnamedFile
-from services.monitor.web.event_feed import Notices
+from services.monitor.web.event_feed import EventFeed
 from services.monitor.web.json_response import FiniteJSONResponse
-from services.monitor.web.lru_cache import Shelf
+from services.monitor.web.lru_cache import LruCache
 from shared.database.models.monitoring import MonitorRun
 from shared.database.models.operations import Event
 
-__all__ = ["Answers"]
+__all__ = ["ResponseCache"]
 
 _LARGEST, _MOST_BYTES, _MOST_ON_DISK = 2_000_000, 64_000_000, 256_000_000
 """Bytes of an answer that is worth keeping in memory, and of all that are kept there and on disk.
@@ -42,7 +42,7 @@ class _Answer:
         return Response(self.body, headers=self.headers)
 
 
-class Answers:
+class ResponseCache:
     """The newest answers of this process, by address; each is made once, however many wait for it.
 
     Parameters
@@ -51,10 +51,10 @@ class Answers:
         Tells that there may be something new; while it does, the database is asked only then.
     """
 
-    def __init__(self, notices: Notices) -> None:
+    def __init__(self, notices: EventFeed) -> None:
         self._notices = notices
-        self._in_memory: Shelf[str, _Answer] = Shelf(_MOST_BYTES)
-        self._on_disk: Shelf[str, _Answer] = Shelf(_MOST_ON_DISK)
+        self._in_memory: LruCache[str, _Answer] = LruCache(_MOST_BYTES)
+        self._on_disk: LruCache[str, _Answer] = LruCache(_MOST_ON_DISK)
         self._newest: dict[str | None, tuple[int | None, str]] = {}
         self._making: dict[str, asyncio.Future[_Answer]] = {}
         # Another version of the code may say it otherwise.

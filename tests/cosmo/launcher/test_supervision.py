@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from cosmo.launcher import supervision
-from cosmo.launcher.stack import Machine
+from cosmo.launcher.stack import LocalStack
 from cosmo.launcher.supervision import Supervised
 from shared.database.engine import Database
 from shared.errors import PermanentError, TransientError
@@ -83,12 +83,12 @@ def test_a_taken_port_is_refused(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(PermanentError, match=f"port {port} of 127.0.0.1: it is taken"):
-            Machine(tmp_path, port=port)
-    machine = Machine(tmp_path / "one")
+            LocalStack(tmp_path, port=port)
+    machine = LocalStack(tmp_path / "one")
     with pytest.raises(PermanentError, match="it is taken"):
-        Machine(tmp_path / "two", port=machine.port)
+        LocalStack(tmp_path / "two", port=machine.port)
     machine.stop()
-    again = Machine(tmp_path / "two", port=machine.port)
+    again = LocalStack(tmp_path / "two", port=machine.port)
     assert again.port == machine.port
     again.stop()
 
@@ -96,7 +96,7 @@ def test_a_taken_port_is_refused(tmp_path: Path) -> None:
 @pytest.mark.integration
 async def test_killed_servers_come_back_at_their_addresses(tmp_path: Path) -> None:
     """Also while a child of the old Postgres is still at work."""
-    machine = Machine(tmp_path)
+    machine = LocalStack(tmp_path)
     machine.start_servers()
     database = Database(machine.environment["COSMO_DATABASE_URL"])
     try:

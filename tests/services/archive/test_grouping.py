@@ -10,7 +10,7 @@ import pytest
 from astropy.io import fits
 
 from services.archive.grouping import DatasetListing, Grouping, group
-from services.archive.metadata import Facts, is_input, read_facts
+from services.archive.metadata import FileMetadata, is_input, read_facts
 from services.archive.sources import SourceFile, open_source
 from shared.cos.association import Association, Row
 from shared.cos.names import is_product, parse_name
@@ -258,7 +258,7 @@ def test_instrument_is_what_the_header_says(
     (file,) = source.list().files
     facts = read_facts(source, file)
     assert facts.is_foreign is foreign
-    assert Facts.from_dict(facts.to_dict()) == facts
+    assert FileMetadata.from_dict(facts.to_dict()) == facts
 
 
 def test_own_header_counts_where_no_table_lists_the_exposure(folder: Path) -> None:
@@ -283,7 +283,7 @@ def test_jitter_finds_its_exposure_whatever_its_last_letter() -> None:
         "ldfd01vpq_rawtag",
         "ldfd01vpj_jit",
     ]
-    listings = group([_file(name) for name in names], dict.fromkeys(names, Facts())).datasets
+    listings = group([_file(name) for name in names], dict.fromkeys(names, FileMetadata())).datasets
     found = {listing.rootname: listing for listing in listings}
     assert {file.stem for file in found["ldfd01vnr"].files} == set(names[:4])
     assert {file.stem for file in found["ldfd01vpq"].files} == set(names[4:])
@@ -301,7 +301,10 @@ def test_jitter_of_a_member_without_other_files() -> None:
     table = Association(
         "ldfd01010_asn.fits", (Row("ldfd01vns", "EXP-FP", True), Row("ldfd01vpr", "EXP-FP", True))
     )
-    facts = {**dict.fromkeys(names, Facts()), "ldfd01010_asn": Facts(association=table)}
+    facts = {
+        **dict.fromkeys(names, FileMetadata()),
+        "ldfd01010_asn": FileMetadata(association=table),
+    }
     (found,) = group([_file(name) for name in names], facts).datasets
     assert {file.stem for file in found.files} == set(names)
     assert found.missing == ["ldfd01vpr_raw*"]
@@ -333,11 +336,13 @@ def test_facts_of_an_earlier_version_are_not_final() -> None:
         "acquisitions": [],
         "error": "",
     }
-    assert not Facts.from_dict(earlier).final
-    assert Facts.from_dict(earlier).asn_id == "ldfd01010"
-    assert Facts.from_dict(Facts(segments=["FUVA"]).to_dict()) == Facts(segments=["FUVA"])
-    assert Facts().final
-    assert not Facts(error="truncated").final
+    assert not FileMetadata.from_dict(earlier).final
+    assert FileMetadata.from_dict(earlier).asn_id == "ldfd01010"
+    assert FileMetadata.from_dict(FileMetadata(segments=["FUVA"]).to_dict()) == FileMetadata(
+        segments=["FUVA"]
+    )
+    assert FileMetadata().final
+    assert not FileMetadata(error="truncated").final
 
 
 def test_scanning_does_not_import_astropy() -> None:

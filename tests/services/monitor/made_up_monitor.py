@@ -11,11 +11,11 @@ from sqlalchemy import Double, String, cast, literal, null, select
 from services.monitor.figures import Figure, Line, Panel
 from services.monitor.framework.declaration import (
     Finding,
-    Findings,
     Inputs,
     Monitor,
     NewArtifact,
     Quantity,
+    RunOutput,
     Values,
 )
 from services.monitor.framework.runs import MonitorService
@@ -45,12 +45,12 @@ def rates() -> dict[str, float]:
     return _CURRENT
 
 
-def _compute(inputs: Inputs) -> Findings:
+def _compute(inputs: Inputs) -> RunOutput:
     assert inputs["clock"]["day"].tolist() == [58000.0]
     assert inputs["clock"]["name"].tolist() == ["COS"]
     assert np.isnan(inputs["clock"]["nothing"]).all()
     if not _CURRENT:
-        return Findings(None)
+        return RunOutput(None)
     if min(_CURRENT.values()) < 0:
         raise ValueError("a rate is negative")
     count = len(_CURRENT)
@@ -94,7 +94,7 @@ def _compute(inputs: Inputs) -> Findings:
             [Panel("x", "y", [Line("rate", [0.1, 1.0], [0.3, float(value.max())])])],
         ),
     ]
-    return Findings(
+    return RunOutput(
         float(mjd[-1]),
         [values],
         figures,

@@ -9,7 +9,7 @@ import pytest
 
 from cosmo.launcher.embedded import EmbeddedValkey
 from shared.worker.broker import Messenger, declare_actors, make_broker
-from shared.worker.wakeup import BellBroker
+from shared.worker.wakeup import WakeupBroker
 
 pytestmark = pytest.mark.integration
 
@@ -17,7 +17,7 @@ Work = Callable[..., list[int]]
 
 
 @pytest.fixture
-def broker(valkey: EmbeddedValkey) -> Iterator[BellBroker]:
+def broker(valkey: EmbeddedValkey) -> Iterator[WakeupBroker]:
     broker = make_broker(valkey.url)
     broker.client.flushall()
     yield broker
@@ -25,7 +25,7 @@ def broker(valkey: EmbeddedValkey) -> Iterator[BellBroker]:
 
 
 @pytest.fixture
-def work(broker: BellBroker) -> Iterator[Work]:
+def work(broker: WakeupBroker) -> Iterator[Work]:
     """Start a worker of one thread; returns the list of the jobs that it has done."""
     workers = []
 
@@ -52,13 +52,13 @@ def _wait(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         time.sleep(0.01)
 
 
-def _ears(broker: BellBroker) -> int:
+def _ears(broker: WakeupBroker) -> int:
     """How many processes listen to the bell."""
     return int(broker.client.pubsub_numsub("cosmo:bell")[0][1])
 
 
 def test_a_bell_wakes_an_idle_worker_and_the_end_of_a_job_makes_it_look_again(
-    broker: BellBroker, work: Work
+    broker: WakeupBroker, work: Work
 ) -> None:
     done = work(look_seconds=60)
     _wait(lambda: _ears(broker) == 1)
@@ -68,16 +68,18 @@ def test_a_bell_wakes_an_idle_worker_and_the_end_of_a_job_makes_it_look_again(
     _wait(lambda: done == [1, 2, 3])
 
 
-def test_a_message_without_a_bell_is_found(broker: BellBroker, work: Work) -> None:
+def test_a_message_without_a_bell_is_found(broker: WakeupBroker, work: Work) -> None:
     done = work(look_seconds=0.2)
     quiet = dramatiq.Message[None](
         queue_name="fetch", actor_name="run_job", args=(7,), kwargs={}, options={}
     )
-    super(BellBroker, broker).enqueue(quiet)
+    super(WakeupBroker, broker).enqueue(quiet)
     _wait(lambda: done == [7])
 
 
-def test_the_bell_is_heard_again_after_its_connection_broke(broker: BellBroker, work: Work) -> None:
+def test_the_bell_is_heard_again_after_its_connection_broke(
+    broker: WakeupBroker, work: Work
+) -> None:
     done = work(look_seconds=60)
     _wait(lambda: _ears(broker) == 1)
     ear = broker.client.client_list(_type="pubsub")[0]["id"]
@@ -88,7 +90,7 @@ def test_the_bell_is_heard_again_after_its_connection_broke(broker: BellBroker, 
     _wait(lambda: done == [5])
 
 
-def test_only_the_bell_of_its_own_queue_wakes_a_consumer(broker: BellBroker) -> None:
+def test_only_the_bell_of_its_own_queue_wakes_a_consumer(broker: WakeupBroker) -> None:
     consumer = broker.consume("fetch", timeout=60_000)
     woken = threading.Event()
 
@@ -105,7 +107,7 @@ def test_only_the_bell_of_its_own_queue_wakes_a_consumer(broker: BellBroker) -> 
     assert woken.wait(10)
 
 
-def test_noise_on_the_channel_is_not_heard(broker: BellBroker, work: Work) -> None:
+def test_noise_on_the_channel_is_not_heard(broker: WakeupBroker, work: Work) -> None:
     done = work(look_seconds=60)
     _wait(lambda: _ears(broker) == 1)
     for noise in (b"\xff\xfe", b"no-such-queue", b""):
@@ -124,7 +126,7 @@ def test_noise_on_the_channel_is_not_heard(broker: BellBroker, work: Work) -> No
     ],
 )
 def test_a_key_of_a_wrong_type_is_removed(
-    broker: BellBroker, work: Work, key: str, kind: str
+    broker: WakeupBroker, work: Work, key: str, kind: str
 ) -> None:
     done = work(look_seconds=0.1)
     broker.client.delete(key)
@@ -143,7 +145,7 @@ def test_a_key_of_a_wrong_type_is_removed(
     _wait(lambda: done == [6])
 
 
-def test_a_message_that_cannot_be_read_is_left_out(broker: BellBroker, work: Work) -> None:
+def test_a_message_that_cannot_be_read_is_left_out(broker: WakeupBroker, work: Work) -> None:
     done = work(look_seconds=0.1)
     broker.client.hset("cosmo:fetch.msgs", "1", b"\xff{")
     broker.client.rpush("cosmo:fetch", "1")

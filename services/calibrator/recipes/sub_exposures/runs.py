@@ -9,7 +9,7 @@ from typing import Any
 
 from astropy.io import fits
 
-from services.calibrator.calcos.process import RunResult, judge
+from services.calibrator.calcos.process import RunResult, exit_status
 from services.calibrator.recipes.edits.changes import SubExposure
 from services.calibrator.recipes.sub_exposures.light_curve import Part, write_light_curve
 from services.calibrator.recipes.sub_exposures.selection import intervals_of
@@ -87,7 +87,7 @@ async def calibrate_parts(
                 f"the sub-exposure {change.file} has no events in {name}, which is left out"
                 for name in empty
             ]
-            status = judge(await run(files[0], scratch / "out", arguments))
+            status = exit_status(await run(files[0], scratch / "out", arguments))
             if status != 0:
                 raise PermanentError(
                     f"CalCOS ended with status {status} for the sub-exposure {change.file}"

@@ -15,7 +15,7 @@ from shared.cos.saa import saa_distance
 from shared.database.models.science import Dark
 from shared.fits import Columns
 
-__all__ = ["DarkRates"]
+__all__ = ["DarkRateAccumulator"]
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +28,7 @@ _HOTTEST = 100.0
 """Temperatures from here on (129.42) stand for readings that were not taken."""
 
 
-class DarkRates:
+class DarkRateAccumulator:
     """Counts of every region in every 25 s; a part at the end that is shorter is left out.
 
     Parameters

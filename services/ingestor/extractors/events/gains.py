@@ -13,10 +13,10 @@ from shared.cos.gain import GAIN_WIDTH, LEAST_COUNTS, charges, modal_gains
 from shared.database.models.science import PULSE_HEIGHTS, Gain
 from shared.fits import Columns
 
-__all__ = ["GainMap", "count_rows", "gain_rows"]
+__all__ = ["GainAccumulator", "count_rows", "gain_rows"]
 
 
-class GainMap:
+class GainAccumulator:
     """Pulse heights of every superpixel of the active area.
 
     Parameters

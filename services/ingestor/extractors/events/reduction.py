@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.ingestor.extractors.events.dark_counts import DarkCountMap
-from services.ingestor.extractors.events.darks import DarkRates
+from services.ingestor.extractors.events.darks import DarkRateAccumulator
 from services.ingestor.extractors.events.exposure import Exposure, read_exposure
-from services.ingestor.extractors.events.gains import GainMap
+from services.ingestor.extractors.events.gains import GainAccumulator
 from services.ingestor.extractors.events.pulse_heights import PulseHeightHistogram
 from services.ingestor.extractors.events.rates import PeakRates
 from services.ingestor.extractors.events.stims import StimPositions
@@ -43,11 +43,11 @@ _WHOLE = ("DQ", "PHA")
 """Columns that are whole numbers, whatever they are written as."""
 
 _ANY: Mapping[str, type[_Reduction]] = {"event_rates": PeakRates}
-_DARK: Mapping[str, type[_Reduction]] = {"darks": DarkRates, "dark_counts": DarkCountMap}
+_DARK: Mapping[str, type[_Reduction]] = {"darks": DarkRateAccumulator, "dark_counts": DarkCountMap}
 _FUV: Mapping[str, type[_Reduction]] = {
     "stims": StimPositions,
     "phd": PulseHeightHistogram,
-    "gain": GainMap,
+    "gain": GainAccumulator,
 }
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from services.monitor.framework.declaration import Columns, Findings, Inputs, Monitor, Quantity
+from services.monitor.framework.declaration import Columns, Inputs, Monitor, Quantity, RunOutput
 from services.monitor.framework.rules import Finding, Rule
 from services.monitor.framework.statistics import summarise
 from services.monitor.library.exposure_values import finding_of, recent, values_of
@@ -86,15 +86,15 @@ global rate is held.
 """
 
 
-def _compute(inputs: Inputs) -> Findings:
+def _compute(inputs: Inputs) -> RunOutput:
     columns = inputs["rates"]
     if not len(columns["mjd"]):
-        return Findings(None)
+        return RunOutput(None)
     rates = _held(columns)
     excess = _dark_excess(columns)
     emitting = excess > EMITTING.at(columns["mjd"])
     outlier = rates[0].outlier | emitting
-    return Findings(
+    return RunOutput(
         float(columns["mjd"].max()),
         values=[
             values_of("rate", columns, columns["rate"], outlier=outlier),

@@ -13,11 +13,11 @@ from services.monitor.figures import Figure, Panel
 from services.monitor.figures.description import scatter
 from services.monitor.framework.declaration import (
     Columns,
-    Findings,
     Inputs,
     Monitor,
     NewArtifact,
     Quantity,
+    RunOutput,
     Values,
 )
 from services.monitor.framework.rules import Rule, always
@@ -172,9 +172,9 @@ def _ratio_values(segments: Sequence[Bins], ratios: Sequence[tuple[float, float]
     )
 
 
-def _compute(inputs: Inputs) -> Findings:
+def _compute(inputs: Inputs) -> RunOutput:
     if not len(inputs.get("bins", {}).get("mjd", ())):
-        return Findings(None)
+        return RunOutput(None)
     figures, artifacts = [], []
     found = list(groups(inputs))
     for bins in found:
@@ -196,7 +196,7 @@ def _compute(inputs: Inputs) -> Findings:
         ratios.append((ratio, error))
         statistics |= {f"{one.title} {name}": periods for name, periods in parts.items()}
     newest = float(inputs["bins"]["mjd"].max())
-    return Findings(newest, [_ratio_values(segments, ratios)], figures, (), artifacts, statistics)
+    return RunOutput(newest, [_ratio_values(segments, ratios)], figures, (), artifacts, statistics)
 
 
 MONITOR = Monitor(

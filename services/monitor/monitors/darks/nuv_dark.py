@@ -5,7 +5,7 @@ temperature.
 from collections.abc import Iterator
 from datetime import timedelta
 
-from services.monitor.framework.declaration import Finding, Findings, Inputs, Monitor, Quantity
+from services.monitor.framework.declaration import Finding, Inputs, Monitor, Quantity, RunOutput
 from services.monitor.framework.instrument_history import Dated
 from services.monitor.monitors.darks import figures as dark_figures
 from services.monitor.monitors.darks import rates as darks
@@ -58,13 +58,13 @@ def _findings(group: darks.DarkRates) -> Iterator[Finding]:
     yield from dark_rules.outlier_findings(group)
 
 
-def _compute(inputs: Inputs) -> Findings:
+def _compute(inputs: Inputs) -> RunOutput:
     columns = inputs.get("rates")
     if columns is None or not len(columns["mjd"]):
-        return Findings(None)
+        return RunOutput(None)
     rates = darks.rates_of(columns)
     regions = sorted({group.region for group in rates})
-    return Findings(
+    return RunOutput(
         float(columns["mjd"].max()),
         values=[group.values for group in rates],
         figures=[

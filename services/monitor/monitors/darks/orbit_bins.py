@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sqlalchemy import Double, cast, select
 
-from services.monitor.framework.declaration import Columns, Inputs, PartedInput, RowQuery
+from services.monitor.framework.declaration import Columns, Increment, Inputs, RowQuery
 from services.monitor.framework.increments import by_files, file_ranges
 from services.monitor.library.exposure_values import take
 from services.monitor.monitors.darks.rates import is_rate
@@ -71,7 +71,7 @@ def _query() -> RowQuery:
     )
 
 
-def bins_by_files() -> dict[str, PartedInput]:
+def bins_by_files() -> dict[str, Increment]:
     """Bins (table ``bins``) and names of their exposures (``exposures``), parted by the input
     ``ranges`` (`RANGES`).
     """

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import ColumnElement, Double, String, and_, cast, func, or_, select
 
-from services.monitor.framework.declaration import Columns, PartedInput, RowQuery, Values
+from services.monitor.framework.declaration import Columns, Increment, RowQuery, Values
 from services.monitor.framework.increments import by_files, file_ranges
 from services.monitor.framework.rules import Rule, always
 from services.monitor.framework.statistics import robust_sigma, summarise
@@ -97,7 +97,7 @@ RANGES = file_ranges({"darks", "headers"})
 """Ranges of the files that `darks_by_files` parts darks by."""
 
 
-def darks_by_files(detectors: Sequence[str], regions: Sequence[str]) -> dict[str, PartedInput]:
+def darks_by_files(detectors: Sequence[str], regions: Sequence[str]) -> dict[str, Increment]:
     """Rates of exposures (``rates``), and how many 25-s bins of some regions had which rate
     (``histogram``).
 

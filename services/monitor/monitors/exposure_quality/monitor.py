@@ -12,11 +12,11 @@ from services.monitor.figures import Figure, Mark, Panel
 from services.monitor.figures.description import Layer, scatter
 from services.monitor.framework.declaration import (
     Columns,
-    Findings,
     Inputs,
     Monitor,
     Quantity,
     RowQuery,
+    RunOutput,
 )
 from services.monitor.framework.rules import Finding
 from services.monitor.framework.statistics import summarise
@@ -185,10 +185,10 @@ def _hits_figure(columns: Columns, hits: dict[str, np.ndarray]) -> Figure:
     )
 
 
-def _compute(inputs: Inputs) -> Findings:
+def _compute(inputs: Inputs) -> RunOutput:
     columns = inputs["exposures"]
     if not len(columns["mjd"]):
-        return Findings(None)
+        return RunOutput(None)
     hits = hits_of(columns)
     number = np.sum(list(hits.values()), axis=0).astype(float)
     values = [
@@ -198,7 +198,7 @@ def _compute(inputs: Inputs) -> Findings:
             for quantity, (_, measure, name) in _DRAWN.items()
         ),
     ]
-    return Findings(
+    return RunOutput(
         float(columns["mjd"].max()),
         values,
         [_hits_figure(columns, hits), _figure(columns, hits)],

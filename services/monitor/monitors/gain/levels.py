@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.monitor.framework.declaration import Columns, Inputs, PartedInput, RowQuery
+from services.monitor.framework.declaration import Columns, Increment, Inputs, RowQuery
 from services.monitor.framework.increments import by_files, file_ranges
 from services.monitor.library.exposure_values import take
 from services.monitor.monitors.gain.pixels import (
@@ -199,7 +199,7 @@ def _next(segment: str, history: PixelHistory, trends: PixelTrends) -> Columns:
     }
 
 
-LEVELS = PartedInput(_digests, _rows, _find)
+LEVELS = Increment(_digests, _rows, _find)
 """What is found of each segment and voltage: the tables of `Level`, and ``medians``
 (`gain_regions.medians_of`).
 """

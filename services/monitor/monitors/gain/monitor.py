@@ -9,11 +9,11 @@ import numpy as np
 
 from services.monitor.framework.declaration import (
     Columns,
-    Findings,
     Inputs,
     Monitor,
     NewArtifact,
     Quantity,
+    RunOutput,
     Values,
 )
 from services.monitor.framework.statistics import summarise
@@ -62,17 +62,17 @@ positions 5 to 7 are inferred from their offsets in arcsec.
 """
 
 
-def _compute(inputs: Inputs) -> Findings:
+def _compute(inputs: Inputs) -> RunOutput:
     segments = list(segments_of(inputs))
     if not segments:
-        return Findings(None)
+        return RunOutput(None)
     newest = max(float(one.pixels["mjd"].max()) for one in segments)
     regions = [region for one in segments for region in one.regions]
     maps = [one for segment in segments for one in segment.maps]
     totals = [one.total for one in segments]
     limits = list(_limits(segments, inputs["limits"]))
     next_figure = gain_figures.pixel_figure([one.levels[0] for one in segments], inputs["files"])
-    return Findings(
+    return RunOutput(
         newest,
         values=[*(region.values for region in regions), *_trend_values(regions)],
         figures=[

@@ -13,13 +13,13 @@ from services.monitor.figures import Figure, Line, Panel
 from services.monitor.figures.description import Layer, PointColumns, numbers, scatter
 from services.monitor.framework.declaration import (
     Columns,
-    Findings,
     Inputs,
     Monitor,
     NewArtifact,
     Quantity,
     Reference,
     RowQuery,
+    RunOutput,
     Values,
 )
 from services.monitor.framework.instrument_history import lifetime_marks
@@ -207,10 +207,10 @@ def _figures(sagged: Columns, values: list[Values]) -> Iterator[Figure]:
     yield Figure("where", "Where the gain has sagged", caption, panels)
 
 
-def _compute(inputs: Inputs) -> Findings:
+def _compute(inputs: Inputs) -> RunOutput:
     newest = float(inputs["newest"]["mjd"][0])
     if not np.isfinite(newest):
-        return Findings(None)
+        return RunOutput(None)
     sagged = inputs["sagged"]
     standard = sag_tables.build(sagged)
     artifacts = [
@@ -223,7 +223,7 @@ def _compute(inputs: Inputs) -> Findings:
         for mode, blue in _MODES.items()
     ]
     values = list(_counts(sagged))
-    return Findings(
+    return RunOutput(
         newest,
         values=values,
         figures=list(_figures(sagged, values)) if values else (),

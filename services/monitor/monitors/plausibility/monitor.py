@@ -9,11 +9,11 @@ from sqlalchemy import Double, cast, func, not_, select
 from services.monitor.framework.declaration import (
     Columns,
     Finding,
-    Findings,
+    Increment,
     Inputs,
     Monitor,
-    PartedInput,
     RowQuery,
+    RunOutput,
 )
 from services.monitor.framework.increments import file_numbers, file_ranges
 from services.monitor.framework.rules import Rule
@@ -124,11 +124,11 @@ def _findings(columns: Columns) -> Iterator[Finding]:
         )
 
 
-def _compute(inputs: Inputs) -> Findings:
+def _compute(inputs: Inputs) -> RunOutput:
     newest = float(inputs["newest"]["mjd"][0])
     doubts = inputs.get("doubts")
     if doubts is None:
-        return Findings(None)
+        return RunOutput(None)
     columns = {
         name: doubts[name] for name in ("file_id", "rootname", "name", "number", "least", "largest")
     }
@@ -139,7 +139,7 @@ def _compute(inputs: Inputs) -> Findings:
         ("column_name", [column for _, column in _TIMES]),
     ):
         columns[name] = np.array(texts, dtype=object)[place]
-    return Findings(
+    return RunOutput(
         newest if np.isfinite(newest) else None,
         findings=list(_findings(columns)),
         tables={DoubtfulTime.__tablename__: columns},
@@ -157,7 +157,7 @@ MONITOR = Monitor(
         "ranges": file_ranges({model.__tablename__ for model, _ in _TIMES}),
         "newest": _newest_query(),
     },
-    parts={"by_files": PartedInput(_digests, _rows, _find)},
+    parts={"by_files": Increment(_digests, _rows, _find)},
     quantities={},
     compute=_compute,
     cadence=timedelta(days=7),

@@ -11,11 +11,11 @@ from services.monitor.figures import Figure, Mark, Panel
 from services.monitor.figures.description import Layer, Line, numbers, scatter
 from services.monitor.framework.declaration import (
     Columns,
-    Findings,
     Inputs,
     Monitor,
     Quantity,
     RowQuery,
+    RunOutput,
     Values,
 )
 from services.monitor.framework.increments import by_files, file_ranges
@@ -302,11 +302,11 @@ def _lost_figure(groups: list[_Exposures]) -> Figure:
     )
 
 
-def _compute(inputs: Inputs) -> Findings:
+def _compute(inputs: Inputs) -> RunOutput:
     columns = inputs.get("histograms", {"mjd": np.zeros(0)})
     columns = take(columns, np.argsort(columns["mjd"], kind="stable"))
     if not len(columns["mjd"]):
-        return Findings(None)
+        return RunOutput(None)
     newest = float(columns["mjd"].max())
     groups = list(_exposures(columns))
     statistics = {}
@@ -316,7 +316,7 @@ def _compute(inputs: Inputs) -> Findings:
             statistics[f"{group.segment} {found.quantity}"] = summarise(
                 found.mjd, found.value, changed
             )
-    return Findings(
+    return RunOutput(
         newest,
         values=[found for group in groups for found in _values(group)],
         figures=[_epochs_figure(groups), _peak_figure(groups), _lost_figure(groups)],

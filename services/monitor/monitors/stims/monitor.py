@@ -11,11 +11,11 @@ from services.monitor.figures import Figure, Mark, Outline, Panel
 from services.monitor.figures.description import Layer, scatter
 from services.monitor.framework.declaration import (
     Columns,
-    Findings,
     Inputs,
     Monitor,
     Quantity,
     RowQuery,
+    RunOutput,
 )
 from services.monitor.framework.increments import by_files, file_ranges
 from services.monitor.framework.statistics import summarise
@@ -217,10 +217,10 @@ def _pairs_figure(segments: list[StimHistory]) -> Figure:
     return Figure("pairs", "First stim against second", caption, panels, columns=2)
 
 
-def _compute(inputs: Inputs) -> Findings:
+def _compute(inputs: Inputs) -> RunOutput:
     columns = inputs.get("steps")
     if columns is None or not len(columns["mjd"]):
-        return Findings(None)
+        return RunOutput(None)
     columns = _with_temperatures(columns, inputs["warmth"])
     segments = list(histories_of(columns))
     values = [found for segment in segments for found in stim_values(segment)]
@@ -247,7 +247,7 @@ def _compute(inputs: Inputs) -> Findings:
         if len(found.mjd)
     }
     findings = [found for segment in segments for found in stim_findings(segment)]
-    return Findings(float(columns["mjd"].max()), values, figures, findings, statistics=statistics)
+    return RunOutput(float(columns["mjd"].max()), values, figures, findings, statistics=statistics)
 
 
 MONITOR = Monitor(

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import poisson
 from sqlalchemy import func
 
-from services.monitor.framework.declaration import Columns, Inputs, PartedInput, RowQuery
+from services.monitor.framework.declaration import Columns, Increment, Inputs, RowQuery
 from services.monitor.framework.rules import Rule, always
 from services.monitor.monitors.superdark.hot_spots import FALSE_ALARMS
 from services.monitor.monitors.superdark.maps import Cells, inner_cells, stacked
@@ -92,11 +92,11 @@ def low_response(
                 )
 
 
-def stacks_by_year() -> dict[str, PartedInput]:
+def stacks_by_year() -> dict[str, Increment]:
     """Sum the darks of a segment and 360 d (table ``stacks``), of the periods that the input
     ``periods`` has.
     """
-    return {"years": PartedInput(_digests, _rows, _find)}
+    return {"years": Increment(_digests, _rows, _find)}
 
 
 def _digests(inputs: Inputs) -> dict[str, str]:

@@ -10,13 +10,13 @@ import numpy as np
 
 from services.monitor.framework.declaration import (
     Columns,
-    Findings,
+    IncrementResult,
     Inputs,
     Monitor,
     NewArtifact,
-    NewPart,
     Quantity,
     Reference,
+    RunOutput,
     Values,
 )
 from services.monitor.framework.increments import parts_query
@@ -198,10 +198,10 @@ def _tables(
             )
 
 
-def _compute(inputs: Inputs) -> Findings:
+def _compute(inputs: Inputs) -> RunOutput:
     darks = inputs["darks"]
     if not len(darks["mjd"]):
-        return Findings(None)
+        return RunOutput(None)
     newest = float(darks["mjd"][-1])
     periods = Periods.of(inputs["periods"])
     maps = dark_periods.maps_of(inputs["maps"])
@@ -218,7 +218,7 @@ def _compute(inputs: Inputs) -> Findings:
     }
     tables = list(_tables(spots, newest_maps, newest, inputs))
     kept = {f"{detector} {period}": None for detector, period in periods.known}
-    return Findings(
+    return RunOutput(
         newest,
         values=[*_spot_values(spots), _rate_values(superdarks)],
         figures=[
@@ -242,7 +242,7 @@ def _compute(inputs: Inputs) -> Findings:
         kept_artifacts=[one.name for one in superdarks if not _is_in_turn(one, periods)],
         parts=kept
         | {
-            key: NewPart(digest, {"sightings": [asdict(one) for one in found]})
+            key: IncrementResult(digest, {"sightings": [asdict(one) for one in found]})
             for key, (digest, found) in looked.items()
         },
         unfinished=periods.unfinished,

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from services.calibrator.acceleration import NAMES
-from services.calibrator.calcos.process import Child, ChildRun, RunResult, judge
+from services.calibrator.calcos.process import Child, ChildRun, RunResult, exit_status
 from shared.errors import PermanentError, TransientError
 
 OK = {
@@ -53,7 +53,7 @@ async def test_exception_in_calcos_is_told(tmp_path: Path) -> None:
     assert result.cpu_seconds >= 0
     assert result.peak_rss_mb > 0
     with pytest.raises(PermanentError, match="FileNotFoundError"):
-        judge(result)
+        exit_status(result)
 
 
 async def test_wall_clock_limit(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ async def test_wall_clock_limit(tmp_path: Path) -> None:
     assert result.timed_out
     assert result.peak_rss_mb > 0
     with pytest.raises(TransientError, match="longer"):
-        judge(result)
+        exit_status(result)
     assert strays() == []
 
 
@@ -110,7 +110,7 @@ async def test_stopped_run_tells_what_it_cost_and_leaves_nothing(tmp_path: Path)
 )
 def test_judgement(change: dict[str, object], kind: type[Exception]) -> None:
     with pytest.raises(kind):
-        judge(RunResult(**{**OK, **change}))  # type: ignore[arg-type]
+        exit_status(RunResult(**{**OK, **change}))  # type: ignore[arg-type]
 
 
 def test_what_calcos_printed_before_a_traceback_is_reported() -> None:
@@ -121,7 +121,7 @@ def test_what_calcos_printed_before_a_traceback_is_reported() -> None:
         PermanentError,
         match=r"(?s)CalCOS: RuntimeError.*reference file is missing:.DEADTAB=x_dead.fits",
     ):
-        judge(RunResult(**{**OK, **change}))  # type: ignore[arg-type]
+        exit_status(RunResult(**{**OK, **change}))  # type: ignore[arg-type]
 
 
 def test_worker_stays_light() -> None:

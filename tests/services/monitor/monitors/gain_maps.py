@@ -8,7 +8,7 @@ from sqlalchemy import insert
 
 from services.ingestor.extractors.events.gains import gain_rows
 from services.ingestor.extractors.rows import Rows
-from services.monitor.framework.declaration import Columns, Findings
+from services.monitor.framework.declaration import Columns, RunOutput
 from services.monitor.framework.increments import join_parts
 from services.monitor.library.exposure_values import take
 from services.monitor.monitors import monitors
@@ -211,7 +211,7 @@ def inputs_of(maps: Sequence[Rows], spots: Columns | None = None) -> dict[str, C
     }
 
 
-def findings_of(inputs: Mapping[str, Columns]) -> Findings:
+def findings_of(inputs: Mapping[str, Columns]) -> RunOutput:
     """Compute the gain monitor of what it reads (`inputs_of`)."""
 
     def found(key: str) -> Mapping[str, Columns]:

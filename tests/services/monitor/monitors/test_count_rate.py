@@ -5,7 +5,7 @@ import pytest
 
 from services.monitor.figures import Points
 from services.monitor.figures.matplotlib import draw
-from services.monitor.framework.declaration import Columns, Findings
+from services.monitor.framework.declaration import Columns, RunOutput
 from services.monitor.monitors import monitors
 from shared.database.models.monitoring import Severity
 
@@ -47,7 +47,7 @@ def _columns() -> Columns:
     }
 
 
-def _compute(columns: Columns) -> Findings:
+def _compute(columns: Columns) -> RunOutput:
     return monitors()["count-rate"].compute({"rates": columns})
 
 

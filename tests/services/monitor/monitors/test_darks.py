@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits
 
 from services.monitor.figures import Heatmap, Line, Mark, Points
-from services.monitor.framework.declaration import Columns, Findings, Inputs
+from services.monitor.framework.declaration import Columns, Inputs, RunOutput
 from services.monitor.framework.increments import join_parts
 from services.monitor.monitors import monitors
 from services.monitor.monitors.darks.histograms import histogram_figure
@@ -48,7 +48,7 @@ def _exposures(
     }
 
 
-def _compute(name: str, rates: Columns) -> Findings:
+def _compute(name: str, rates: Columns) -> RunOutput:
     histogram = {
         "segment": np.array(["FUVA", "FUVA"], dtype=object),
         "month": np.array([2012.0, 2013.0]) * 12,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.monitor.framework.declaration import Findings
+from services.monitor.framework.declaration import RunOutput
 from services.monitor.monitors import monitors
 from shared.database.models.monitoring import Severity
 
@@ -70,7 +70,7 @@ def _columns() -> dict[str, np.ndarray]:
     }
 
 
-def _compute(columns: dict[str, np.ndarray]) -> Findings:
+def _compute(columns: dict[str, np.ndarray]) -> RunOutput:
     return monitors()["exposure-quality"].compute({"exposures": columns})
 
 

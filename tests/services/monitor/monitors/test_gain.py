@@ -13,7 +13,7 @@ from services.ingestor.extractors.events.gains import count_rows
 from services.ingestor.extractors.rows import Rows
 from services.monitor.figures import Heatmap
 from services.monitor.figures.matplotlib import draw
-from services.monitor.framework.declaration import Columns, Findings, NewArtifact
+from services.monitor.framework.declaration import Columns, NewArtifact, RunOutput
 from services.monitor.monitors import monitors
 from services.monitor.monitors.gain import limits as gain_limits
 from services.monitor.monitors.gain import pixels as gain_pixels
@@ -84,11 +84,11 @@ def _inputs(
     return inputs_of(maps, spots)
 
 
-def _compute(gains: np.ndarray, mjd: np.ndarray = _MJD, spots: Columns | None = None) -> Findings:
+def _compute(gains: np.ndarray, mjd: np.ndarray = _MJD, spots: Columns | None = None) -> RunOutput:
     return findings_of(_inputs(gains, mjd, spots))
 
 
-def _rules(findings: Findings) -> dict[str, Severity]:
+def _rules(findings: RunOutput) -> dict[str, Severity]:
     return {finding.rule: finding.severity for finding in findings.findings}
 
 

@@ -10,7 +10,7 @@ from astropy.io import fits
 from calcos import ccos, cosutil
 from sqlalchemy import func, select
 
-from services.monitor.framework.declaration import Columns, Findings, NewArtifact
+from services.monitor.framework.declaration import Columns, NewArtifact, RunOutput
 from services.monitor.framework.scheduling import Scheduler
 from services.monitor.monitors import monitors
 from services.monitor.monitors.gain_sag_table import checks as sag_checks
@@ -42,7 +42,7 @@ def _sagged(rows: tuple[tuple[str, float, float, float, float], ...] = _SAGGED) 
     }
 
 
-def _compute(sagged: Columns, active: Sequence[Path] = ()) -> Findings:
+def _compute(sagged: Columns, active: Sequence[Path] = ()) -> RunOutput:
     monitor = monitors()["gsag"]
     inputs = {
         "sagged": sagged,

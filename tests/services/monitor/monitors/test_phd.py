@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from services.monitor.framework.declaration import Findings, Values
+from services.monitor.framework.declaration import RunOutput, Values
 from services.monitor.library.pulse_heights import shape_of
 from services.monitor.monitors import monitors
 from shared.database.models.monitoring import Severity
@@ -48,12 +48,12 @@ def _columns(
     } | {f"pha_{height}": histograms[:, height] for height in range(32)}
 
 
-def _compute(columns: dict[str, np.ndarray]) -> Findings:
+def _compute(columns: dict[str, np.ndarray]) -> RunOutput:
     monitor = monitors()["phd"]
     return monitor.compute(dict(monitor.parts["by_files"].find("0", {"histograms": columns})))
 
 
-def _of(findings: Findings, quantity: str) -> Values:
+def _of(findings: RunOutput, quantity: str) -> Values:
     (found,) = [one for one in findings.values if one.quantity == quantity]
     return found
 

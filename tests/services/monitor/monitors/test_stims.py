@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from services.monitor.framework.declaration import Findings, Values
+from services.monitor.framework.declaration import RunOutput, Values
 from services.monitor.monitors import monitors
 from shared.cos.detector import STIM_POSITIONS
 from shared.database.models.monitoring import Severity
@@ -77,7 +77,7 @@ def _exposures(count: int = 400, segment: str = "FUVA") -> tuple[Exposures, dict
     return columns, truth
 
 
-def _compute(columns: Exposures) -> Findings:
+def _compute(columns: Exposures) -> RunOutput:
     warmth = {
         "rootname": columns["rootname"],
         "a": columns["temperature_a"],
@@ -87,7 +87,7 @@ def _compute(columns: Exposures) -> Findings:
     return monitors()["stims"].compute({"steps": steps, "warmth": warmth})
 
 
-def _of(findings: Findings, quantity: str, region: str | None = None) -> Values:
+def _of(findings: RunOutput, quantity: str, region: str | None = None) -> Values:
     (found,) = [
         one for one in findings.values if one.quantity == quantity and one.region[0] == region
     ]
@@ -234,5 +234,5 @@ def test_nothing_measured_is_no_data() -> None:
     assert _compute({name: values[:0] for name, values in columns.items()}).newest_mjd is None
     off = columns | {"neventsa": np.zeros(3)}
     assert _compute(off) == replace(
-        Findings(57002.0), values=[], figures=[], findings=[], statistics={}
+        RunOutput(57002.0), values=[], figures=[], findings=[], statistics={}
     )

@@ -1,4 +1,4 @@
-"""Answers that are kept, and when they are made anew."""
+"""Kept answers about monitors, and when they are made again."""
 
 import asyncio
 import tempfile
@@ -11,9 +11,9 @@ from sqlalchemy import QueuePool, event
 from starlette.requests import Request
 
 from services.monitor.tables.writers import FileResponse, UnnamedFile
-from services.monitor.web.event_feed import Notices
-from services.monitor.web.lru_cache import Shelf
-from services.monitor.web.response_cache import Answers
+from services.monitor.web.event_feed import EventFeed
+from services.monitor.web.lru_cache import LruCache
+from services.monitor.web.response_cache import ResponseCache
 from shared.database.engine import Database
 from shared.jobs.events import NewEvent, Outbox, record_event
 
@@ -66,8 +66,8 @@ async def _until(reached: Callable[[], Awaitable[bool]]) -> None:
 async def test_the_database_is_asked_only_when_there_is_news(
     database: Database, asked: Asked
 ) -> None:
-    notices = Notices(database)
-    answers = Answers(notices)
+    notices = EventFeed(database)
+    answers = ResponseCache(notices)
 
     async def body() -> bytes:
         async with database.session() as session:
@@ -96,7 +96,7 @@ async def test_the_database_is_asked_only_when_there_is_news(
 async def test_without_notifications_it_is_asked_each_time(
     database: Database, asked: Asked
 ) -> None:
-    answers = Answers(Notices(database))
+    answers = ResponseCache(EventFeed(database))
     for _ in range(2):
         async with database.session() as session:
             await answers.give(_REQUEST, session, asked.make)
@@ -105,7 +105,7 @@ async def test_without_notifications_it_is_asked_each_time(
 
 async def test_only_so_much_is_kept(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.monitor.web.response_cache._MOST_BYTES", 250)
-    answers = Answers(Notices(database))
+    answers = ResponseCache(EventFeed(database))
     made: list[str] = []
 
     async def ask(query: str, answer: Callable[[], Response]) -> Response:
@@ -124,7 +124,7 @@ async def test_only_so_much_is_kept(database: Database, monkeypatch: pytest.Monk
 
 
 async def test_many_who_wait_for_an_answer_get_the_same(database: Database, asked: Asked) -> None:
-    answers = Answers(Notices(database))
+    answers = ResponseCache(EventFeed(database))
 
     async def make() -> int:
         await asyncio.sleep(0.2)
@@ -140,7 +140,7 @@ async def test_many_who_wait_for_an_answer_get_the_same(database: Database, aske
 async def test_who_waits_for_an_answer_that_fails_is_told_why(
     database: Database, asked: Asked
 ) -> None:
-    answers = Answers(Notices(database))
+    answers = ResponseCache(EventFeed(database))
 
     async def make() -> int:
         await asyncio.sleep(0.1)
@@ -160,7 +160,7 @@ async def test_who_waits_for_an_answer_that_fails_is_told_why(
 async def test_who_goes_away_does_not_take_it_from_the_others(
     database: Database, asked: Asked
 ) -> None:
-    answers = Answers(Notices(database))
+    answers = ResponseCache(EventFeed(database))
 
     async def make() -> int:
         await asyncio.sleep(0.2)
@@ -177,7 +177,7 @@ async def test_who_goes_away_does_not_take_it_from_the_others(
 
 
 async def test_who_waits_holds_no_connection(database: Database) -> None:
-    answers, waited = Answers(Notices(database)), asyncio.Event()
+    answers, waited = ResponseCache(EventFeed(database)), asyncio.Event()
 
     async def make() -> int:
         await waited.wait()
@@ -203,7 +203,7 @@ async def test_who_waits_holds_no_connection(database: Database) -> None:
 
 
 async def test_a_run_of_another_monitor_changes_nothing(database: Database, asked: Asked) -> None:
-    answers = Answers(Notices(database))
+    answers = ResponseCache(EventFeed(database))
 
     async def ask(monitor: str | None) -> None:
         async with database.session() as session:
@@ -238,7 +238,7 @@ async def test_a_file_that_is_kept_no_more_is_closed(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.monitor.web.response_cache._MOST_ON_DISK", 250)
-    answers = Answers(Notices(database))
+    answers = ResponseCache(EventFeed(database))
     files = [tempfile.TemporaryFile() for _ in range(3)]  # noqa: SIM115 - they go with the answers
     for number, file in enumerate(files):
         file.write(b"x" * 100)
@@ -253,7 +253,7 @@ async def test_a_file_that_is_kept_no_more_is_closed(
 
 
 async def _given_three_times(database: Database, asked: Asked, file: IO[bytes]) -> list[bytes]:
-    answers, found = Answers(Notices(database)), []
+    answers, found = ResponseCache(EventFeed(database)), []
 
     async def make() -> Response:
         await asked.make()
@@ -275,14 +275,14 @@ async def test_an_answer_that_has_grown_large_takes_the_place_of_the_small_one(
 ) -> None:
     """Each is found on its own shelf, and the one before is dropped."""
     dropped: list[str] = []
-    drop = Shelf.drop
+    drop = LruCache.drop
 
-    def note(shelf: Shelf[str, object], key: str) -> None:
+    def note(shelf: LruCache[str, object], key: str) -> None:
         dropped.append(key)
         drop(shelf, key)
 
-    monkeypatch.setattr(Shelf, "drop", note)
-    answers, made = Answers(Notices(database)), []
+    monkeypatch.setattr(LruCache, "drop", note)
+    answers, made = ResponseCache(EventFeed(database)), []
 
     async def ask(answer: Response) -> Response:
         async def make() -> Response:
