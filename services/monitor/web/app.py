@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import FileResponse, JSONResponse
@@ -37,6 +38,7 @@ from services.monitor.web.pages import recalibrations
 from services.monitor.web.protection.declarations import RequiredScopes, refuse_unknown_parameters
 from services.monitor.web.protection.guard import Guard
 from services.monitor.web.response_cache import ResponseCache
+from services.monitor.web.statuses import document_statuses
 from services.monitor.web.tracing import Tracing
 from shared.database.engine import Database, is_outage
 from shared.database.schema import require_current, wait_until_current
@@ -109,6 +111,13 @@ class _Application(FastAPI):
         return Guard(
             inner, context.settings.api, context.database, RequiredScopes(self.routes), _UPLOADS
         )
+
+    def openapi(self) -> dict[str, Any]:
+        """Describe the API, with every status that an operation may answer."""
+        known, schema = self.openapi_schema, super().openapi()
+        if known is None:
+            document_statuses(schema, self.routes)
+        return schema
 
 
 def create_app(settings: Settings) -> FastAPI:

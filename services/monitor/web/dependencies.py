@@ -11,6 +11,7 @@ from services.monitor.web.artifact_responses import Artifacts
 from services.monitor.web.event_feed import EventFeed
 from services.monitor.web.protection.tokens import Requires
 from services.monitor.web.response_cache import ResponseCache
+from services.monitor.web.statuses import may_answer
 from shared.database.engine import Database
 from shared.settings import Scope, Settings
 from shared.store import Store
@@ -46,6 +47,7 @@ def _context(request: Request) -> Context:
 CurrentContext = Annotated[Context, Depends(_context)]
 
 
+@may_answer(503)
 async def _session(context: CurrentContext) -> AsyncIterator[AsyncSession]:
     async with context.database.session() as session:
         yield session

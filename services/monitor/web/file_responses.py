@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.web.error_responses import ApiError
+from services.monitor.web.statuses import may_answer
 from shared.database.models.operations import File
 from shared.database.models.references import UploadedReference
 from shared.errors import PermanentError
@@ -79,6 +80,7 @@ def _matches(condition: str, etag: str) -> bool:
     )
 
 
+@may_answer(206, 304, 410, 416)
 class Conditions:
     """Headers by which a client asks for a part of a file, or only for one that it does not
     have.

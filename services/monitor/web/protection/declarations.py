@@ -1,24 +1,18 @@
 """What routes declare: the scope that a call needs, and the query parameters that it knows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from fastapi import Request
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute, compile_path
 from starlette.types import Scope as AsgiScope
 
 from services.monitor.web.error_responses import ApiError
 from services.monitor.web.protection.tokens import Requires
+from services.monitor.web.statuses import nested
 from shared.settings import Scope
 
 __all__ = ["RequiredScopes", "refuse_unknown_parameters"]
-
-
-def _nested(dependant: Dependant) -> Iterator[Dependant]:
-    yield dependant
-    for inner in dependant.dependencies:
-        yield from _nested(inner)
 
 
 class RequiredScopes:
@@ -35,7 +29,7 @@ class RequiredScopes:
             (compile_path(found.path)[0], method, part.call.scope)
             for found in iter_route_contexts(routes)
             if isinstance(route := found.original_route, APIRoute) and found.path
-            for part in _nested(route.dependant)
+            for part in nested(route.dependant)
             if isinstance(part.call, Requires)
             for method in route.methods or ()
         ]
@@ -60,7 +54,7 @@ async def refuse_unknown_parameters(request: Request) -> None:
         422, which names the parameter and those that there are.
     """
     route = request.scope["route"]
-    parts = list(_nested(route.dependant))
+    parts = list(nested(route.dependant))
     if not request.query_params or any(
         getattr(part.call, "takes_filters", False) for part in parts
     ):
