@@ -99,7 +99,7 @@ def _rounded(array: np.ndarray, finite: np.ndarray, digits: int) -> np.ndarray:
     return rounded
 
 
-@checked(config=_STRICT)
+@checked(config=_STRICT, kw_only=True)
 class Points:
     """Separate values.
 
@@ -138,7 +138,7 @@ class Points:
     kind: Literal["points"] = "points"
 
 
-@checked(config=_STRICT)
+@checked(config=_STRICT, kw_only=True)
 class Line:
     """A curve, or steps that hold a value until the next."""
 
@@ -150,7 +150,7 @@ class Line:
     kind: Literal["line"] = "line"
 
 
-@checked(config=_STRICT)
+@checked(config=_STRICT, kw_only=True)
 class Heatmap:
     """Values on a grid: `z` has a row per `y` cell, None where there is no value.
 
@@ -166,7 +166,7 @@ class Heatmap:
     kind: Literal["heatmap"] = "heatmap"
 
 
-@checked(config=_STRICT)
+@checked(config=_STRICT, kw_only=True)
 class Outline:
     """A closed contour, such as the SAA's."""
 
@@ -176,7 +176,7 @@ class Outline:
     kind: Literal["outline"] = "outline"
 
 
-@checked(config=_STRICT)
+@checked(config=_STRICT, kw_only=True)
 class Mark:
     """A straight line across the panel: at an `x` (a date in the instrument's history) or at a `y`
     (a limit).
@@ -198,7 +198,7 @@ def is_coloured(layer: Layer) -> bool:
     )
 
 
-@checked(config=_STRICT)
+@checked(config=_STRICT, kw_only=True)
 class Panel:
     """One pair of axes."""
 
@@ -217,7 +217,7 @@ class Panel:
         return all(isinstance(layer, Mark) for layer in self.layers)
 
 
-@checked(config=_STRICT)
+@checked(config=_STRICT, kw_only=True)
 class Figure:
     """A figure: panels below each other, or in columns, with a title and a caption that says what
     one sees.
@@ -239,7 +239,9 @@ class Figure:
     @property
     def shown(self) -> list[Panel]:
         """Panels that have something to show; where none has, one that is empty."""
-        return [panel for panel in self.panels if not panel.empty] or [Panel("", "")]
+        return [panel for panel in self.panels if not panel.empty] or [
+            Panel(x_label="", y_label="")
+        ]
 
 
 _ADAPTER: TypeAdapter[Figure] = TypeAdapter(Figure)
@@ -262,7 +264,7 @@ def figure_from_json(content: dict[str, Any]) -> Figure:
     return _ADAPTER.validate_python(content)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PointColumns:
     """Columns of many points, as arrays of shape (n,).
 
@@ -341,14 +343,14 @@ def _points(
         return None if values is None else values[mask].tolist()
 
     return Points(
-        label,
-        numbers(columns.x[mask], None),
-        numbers(columns.y[mask]),
-        some(columns.error),
-        some(columns.colour),
-        colour_label,
-        texts(columns.rootnames),
-        texts(columns.notes),
+        label=label,
+        x=numbers(columns.x[mask], None),
+        y=numbers(columns.y[mask]),
+        error=some(columns.error),
+        colour=some(columns.colour),
+        colour_label=colour_label,
+        rootnames=texts(columns.rootnames),
+        notes=texts(columns.notes),
         colour_range=colour_range,
     )
 
@@ -357,4 +359,10 @@ def _density(label: str, x: np.ndarray, y: np.ndarray) -> Heatmap:
     finite = (np.abs(x) < LARGEST) & (np.abs(y) < LARGEST)
     counts, x_edges, y_edges = np.histogram2d(x[finite], y[finite], bins=_DENSITY_BINS)
     rows = [[None if count == 0 else float(count) for count in row] for row in counts.T]
-    return Heatmap(f"{label}: points per cell", x_edges.tolist(), y_edges.tolist(), rows, log=True)
+    return Heatmap(
+        label=f"{label}: points per cell",
+        x_edges=x_edges.tolist(),
+        y_edges=y_edges.tolist(),
+        z=rows,
+        log=True,
+    )

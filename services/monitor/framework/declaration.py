@@ -39,7 +39,7 @@ Inputs = Mapping[str, Columns]
 """Columns of each of a monitor's queries and references."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Quantity:
     """Unit and meaning of a quantity that a monitor derives."""
 
@@ -47,7 +47,7 @@ class Quantity:
     description: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Reference:
     """Reference files of a kind as an input.
 
@@ -64,7 +64,7 @@ class Reference:
     read: Callable[[Sequence[Path]], Columns]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Increment:
     """Inputs that are too many for every run: it reads those of the parts that changed, and is
     given back the others.
@@ -91,7 +91,7 @@ class Increment:
     find: Callable[[str, Inputs], Mapping[str, Columns]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Values:
     """Values of one quantity; arrays of shape (n,).
 
@@ -124,7 +124,7 @@ class Values:
     outlier: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NewArtifact:
     """A file that a run makes: its kind, name, content, and what its checks say."""
 
@@ -134,7 +134,7 @@ class NewArtifact:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class IncrementResult:
     """What was found in a part of the inputs, of which later runs are given it back
     (`MonitorPart`).
@@ -152,7 +152,7 @@ class IncrementResult:
     tables: Mapping[str, Columns] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunOutput:
     """Everything that a computation leaves.
 
@@ -187,7 +187,7 @@ class RunOutput:
     tables: Mapping[str, Columns] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Monitor:
     """Declaration of a monitor.
 

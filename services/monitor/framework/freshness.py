@@ -8,7 +8,9 @@ from shared.database.models.monitoring import MonitorRun, Outcome, Severity
 __all__ = ["AHEAD", "ahead_findings", "freshness_of"]
 
 AHEAD = Rule(
-    "dated-ahead", Severity.ALERT, "the newest data of a monitor are not dated later than tomorrow"
+    name="dated-ahead",
+    severity=Severity.ALERT,
+    text="the newest data of a monitor are not dated later than tomorrow",
 )
 _DAY = 86400.0
 

@@ -124,7 +124,9 @@ def by_files(
         mine = [column.between(*file_numbers(key)) for column in (File.id, *columns)]
         return {name: query.where(*mine) for name, query in queries.items()}
 
-    return Increment(digests, rows, lambda _, inputs: {name: inputs[name] for name in queries})
+    return Increment(
+        digests=digests, rows=rows, find=lambda _, inputs: {name: inputs[name] for name in queries}
+    )
 
 
 async def find_parts(
@@ -164,7 +166,7 @@ async def find_parts(
             if tables is None:
                 rows = {one: await load(session, query) for one, query in parted.rows(key).items()}
                 found[key] = await asyncio.to_thread(parted.find, key, {**inputs, **rows}), True
-                kept[f"{name} {key}"] = IncrementResult(digest, tables=found[key][0])
+                kept[f"{name} {key}"] = IncrementResult(inputs=digest, tables=found[key][0])
             else:
                 found[key] = tables, False
         inputs = {**inputs, **join_parts(name, found)}

@@ -125,4 +125,4 @@ def _marks(facts: Iterable[tuple[float, str]], mjd: np.ndarray) -> list[Mark]:
             names.setdefault(date, [])
             beside = beside if date - beside <= _CLOSE * (last - first) else date
             names[beside].append(text)
-    return [Mark(", ".join(texts), x=date) for date, texts in names.items()]
+    return [Mark(text=", ".join(texts), x=date) for date, texts in names.items()]

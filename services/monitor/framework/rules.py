@@ -13,7 +13,7 @@ from shared.database.models.monitoring import Severity
 __all__ = ["Finding", "Rule", "always"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """What a rule found: becomes an alert, or confirms the one that is open.
 
@@ -58,7 +58,7 @@ def always(value: float, source: str) -> tuple[Dated]:
     return (Dated(0.0, value, source),)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rule:
     """A rule of a monitor.
 
@@ -135,13 +135,13 @@ class Rule:
         if threshold is None and dated is not None:
             threshold = dated.value
         return Finding(
-            self.name,
-            self.severity,
-            message,
-            text,
-            source,
-            value,
-            threshold,
-            configuration,
-            rootname,
+            rule=self.name,
+            severity=self.severity,
+            message=message,
+            text=text,
+            source=source,
+            value=value,
+            threshold=threshold,
+            configuration=configuration,
+            rootname=rootname,
         )

@@ -111,7 +111,7 @@ async def write_values(
         gone = {"monitor": monitor, "quantities": quantities, "numbers": numbers} | span
         await session.execute(text(_PRUNE.format(**_TERMS)), gone)
     new = {
-        block: None if known.get(block) == digest else IncrementResult(digest)
+        block: None if known.get(block) == digest else IncrementResult(inputs=digest)
         for block, digest in digests.items()
     }
     await write_parts(

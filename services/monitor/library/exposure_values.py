@@ -74,20 +74,20 @@ def values_of(
     count = len(value)
     keep = np.isfinite(value)
     everything = Values(
-        quantity,
-        columns["mjd"],
-        value,
-        np.full(count, np.nan) if error is None else error,
-        columns["rootname"],
-        columns["segment"],
-        np.full(count, region, dtype=object),
-        column(columns, "hvlevel"),
-        column(columns, "life_adj"),
-        columns["file_id"],
-        np.zeros(count, dtype=bool) if outlier is None else outlier,
+        quantity=quantity,
+        mjd=columns["mjd"],
+        value=value,
+        error=np.full(count, np.nan) if error is None else error,
+        rootname=columns["rootname"],
+        segment=columns["segment"],
+        region=np.full(count, region, dtype=object),
+        hvlevel=column(columns, "hvlevel"),
+        life_adj=column(columns, "life_adj"),
+        file_id=columns["file_id"],
+        outlier=np.zeros(count, dtype=bool) if outlier is None else outlier,
     )
     arrays = {name: array[keep] for name, array in vars(everything).items() if name != "quantity"}
-    return Values(quantity, **arrays)
+    return Values(quantity=quantity, **arrays)
 
 
 def setting_columns(*, grouped: bool = False) -> list[ColumnElement[Any]]:
@@ -192,7 +192,13 @@ def points_of(
         return None if values is None else values[keep]
 
     return PointColumns(
-        x[keep], y[keep], some(error), some(colour), rootnames, notes, some(outlier)
+        x=x[keep],
+        y=y[keep],
+        error=some(error),
+        colour=some(colour),
+        rootnames=rootnames,
+        notes=notes,
+        outliers=some(outlier),
     )
 
 

@@ -50,7 +50,7 @@ def _compute(inputs: Inputs) -> RunOutput:
     assert inputs["clock"]["name"].tolist() == ["COS"]
     assert np.isnan(inputs["clock"]["nothing"]).all()
     if not _CURRENT:
-        return RunOutput(None)
+        return RunOutput(newest_mjd=None)
     if min(_CURRENT.values()) < 0:
         raise ValueError("a rate is negative")
     count = len(_CURRENT)
@@ -58,49 +58,64 @@ def _compute(inputs: Inputs) -> RunOutput:
     nothing, texts = np.full(count, np.nan), np.full(count, None, dtype=object)
     mjd = 58000.0 + np.arange(count)
     values = Values(
-        "rate",
-        mjd,
-        value,
-        nothing,
-        np.array(list(_CURRENT), dtype=object),
-        np.full(count, "FUVA", dtype=object),
-        texts,
-        np.full(count, 163.0),
-        nothing,
-        nothing,
-        value > 5,
+        quantity="rate",
+        mjd=mjd,
+        value=value,
+        error=nothing,
+        rootname=np.array(list(_CURRENT), dtype=object),
+        segment=np.full(count, "FUVA", dtype=object),
+        region=texts,
+        hvlevel=np.full(count, 163.0),
+        life_adj=nothing,
+        file_id=nothing,
+        outlier=value > 5,
     )
     findings = [
         Finding(
-            "high",
-            Severity.ALERT if rate > 50 else Severity.WARN,
-            f"rate {rate}",
-            "rate > 5",
-            "a test",
-            rate,
-            5.0,
-            "FUVA",
-            name,
+            rule="high",
+            severity=Severity.ALERT if rate > 50 else Severity.WARN,
+            message=f"rate {rate}",
+            text="rate > 5",
+            source="a test",
+            value=rate,
+            threshold=5.0,
+            configuration="FUVA",
+            rootname=name,
         )
         for name, rate in _CURRENT.items()
         if rate > 5
     ]
     figures = [
-        Figure("rate", "Rate", "A caption.", [Panel("x", "y")]),
         Figure(
-            "history",
-            "History",
-            "",
-            [Panel("x", "y", [Line("rate", [0.1, 1.0], [0.3, float(value.max())])])],
+            name="rate",
+            title="Rate",
+            caption="A caption.",
+            panels=[Panel(x_label="x", y_label="y")],
+        ),
+        Figure(
+            name="history",
+            title="History",
+            caption="",
+            panels=[
+                Panel(
+                    x_label="x",
+                    y_label="y",
+                    layers=[Line(label="rate", x=[0.1, 1.0], y=[0.3, float(value.max())])],
+                )
+            ],
         ),
     ]
     return RunOutput(
-        float(mjd[-1]),
-        [values],
-        figures,
-        findings,
-        [NewArtifact("table", "rates.txt", str(sorted(_CURRENT.items())).encode())],
-        {"FUVA": {"n": count}},
+        newest_mjd=float(mjd[-1]),
+        values=[values],
+        figures=figures,
+        findings=findings,
+        artifacts=[
+            NewArtifact(
+                kind="table", name="rates.txt", content=str(sorted(_CURRENT.items())).encode()
+            )
+        ],
+        statistics={"FUVA": {"n": count}},
     )
 
 
@@ -118,7 +133,7 @@ MONITOR = Monitor(
             cast(null(), Double).label("nothing"),
         )
     },
-    quantities={"rate": Quantity("count / s", "A rate")},
+    quantities={"rate": Quantity(unit="count / s", description="A rate")},
     compute=_compute,
     cadence=timedelta(days=7),
 )

@@ -54,7 +54,9 @@ def _limits(name: str, source: str, unit: str = "counts / s", **rates: float) ->
     for kind, rate in rates.items():
         concerned = kind.replace("_", " ")
         text = f"{name} of {concerned}: {{:,g}} {unit}"
-        rules[kind] = Rule(f"{name}, {concerned}", None, text, always(rate, source))
+        rules[kind] = Rule(
+            name=f"{name}, {concerned}", severity=None, text=text, thresholds=always(rate, source)
+        )
     return rules
 
 
@@ -90,16 +92,16 @@ LOCAL_LIMITS = _limits(
 """What a pixel is held to; FUV_BLUE are the central wavelengths 1055 and 1096."""
 
 STRIPE_LIMIT = Rule(
-    "stripe limit",
-    None,
-    "screening limit of a stripe of an NUV spectrum: {:,.0f} counts / s",
-    always(30_000.0, _HANDBOOK),
+    name="stripe limit",
+    severity=None,
+    text="screening limit of a stripe of an NUV spectrum: {:,.0f} counts / s",
+    thresholds=always(30_000.0, _HANDBOOK),
 )
 IRREGULAR_STRIPE = Rule(
-    "stripe limit for irregular sources",
-    None,
-    "limit of a stripe for sources that vary: {:,.0f} counts / s",
-    always(12_000.0, _HANDBOOK),
+    name="stripe limit for irregular sources",
+    severity=None,
+    text="limit of a stripe for sources that vary: {:,.0f} counts / s",
+    thresholds=always(12_000.0, _HANDBOOK),
 )
 
 SHUT_OFF = _limits(

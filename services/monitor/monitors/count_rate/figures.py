@@ -55,12 +55,21 @@ def _history(
             )
         kinds = ("NUV", "TIME") if segment == "NUV" else ("FUV",)
         layers += [
-            Mark(rule.name, y=rule.now)
+            Mark(text=rule.name, y=rule.now)
             for some in limits
             for kind, rule in some.items()
             if kind.split("_")[0] in kinds
         ]
-        panels.append(Panel("Date", label, layers, segment, x_is_time=True, y_log=True))
+        panels.append(
+            Panel(
+                x_label="Date",
+                y_label=label,
+                layers=layers,
+                title=segment,
+                x_is_time=True,
+                y_log=True,
+            )
+        )
     return panels
 
 
@@ -74,7 +83,9 @@ def history_of_rates(columns: Columns, outlier: np.ndarray) -> Figure:
         "sources, and the rate "
         "at which the instrument switches the detector off."
     )
-    return Figure("history", "Global count rates", caption, panels, share_x=True)
+    return Figure(
+        name="history", title="Global count rates", caption=caption, panels=panels, share_x=True
+    )
 
 
 def local_rates(columns: Columns, rate: np.ndarray, outlier: np.ndarray) -> Figure:
@@ -99,7 +110,12 @@ def local_rates(columns: Columns, rate: np.ndarray, outlier: np.ndarray) -> Figu
         "held against them, are apart."
     )
     return Figure(
-        "local", "Brightest places", caption, panels, share_x=True, nothing="no place has 25 counts"
+        name="local",
+        title="Brightest places",
+        caption=caption,
+        panels=panels,
+        share_x=True,
+        nothing="no place has 25 counts",
     )
 
 
@@ -119,10 +135,17 @@ def peaks_by_second(columns: Columns, outliers: Mapping[str, np.ndarray]) -> Fig
         mine = points_of(columns, columns["mjd"], columns["stripe"], outlier=outliers["stripe"])
         layers: list[Layer] = [
             *scatter("brightest stripe", mine),
-            Mark(STRIPE_LIMIT.name, y=STRIPE_LIMIT.now),
+            Mark(text=STRIPE_LIMIT.name, y=STRIPE_LIMIT.now),
         ]
         panels.append(
-            Panel("Date", "Stripe (counts / s)", layers, "NUV stripes", x_is_time=True, y_log=True)
+            Panel(
+                x_label="Date",
+                y_label="Stripe (counts / s)",
+                layers=layers,
+                title="NUV stripes",
+                x_is_time=True,
+                y_log=True,
+            )
         )
     caption = (
         "Counts of the brightest second of each TIME-TAG exposure without a lamp flash, and rate "
@@ -132,10 +155,10 @@ def peaks_by_second(columns: Columns, outliers: Mapping[str, np.ndarray]) -> Fig
         "at which the instrument switches the detector off."
     )
     return Figure(
-        "peaks",
-        "Brightest seconds and stripes",
-        caption,
-        panels,
+        name="peaks",
+        title="Brightest seconds and stripes",
+        caption=caption,
+        panels=panels,
         share_x=True,
         nothing="no events yet",
     )
@@ -153,12 +176,12 @@ def highest_rates(columns: Columns, fraction: np.ndarray, shares: Sequence[Rule]
         same = mine["segment"] == segment
         points = points_of(take(mine, same), ranks[same], fraction[order][same])
         layers += scatter(segment, points)
-    layers += [Mark(f"{rule.now:.0%}", y=rule.now) for rule in shares]
-    panel = Panel("Rank", "Rate over its limit", layers)
+    layers += [Mark(text=f"{rule.now:.0%}", y=rule.now) for rule in shares]
+    panel = Panel(x_label="Rank", y_label="Rate over its limit", layers=layers)
     caption = (
         "The twenty exposures that came closest to any of their limits, or exceeded it most, ever."
     )
-    return Figure("brightest", "The highest rates", caption, [panel])
+    return Figure(name="brightest", title="The highest rates", caption=caption, panels=[panel])
 
 
 def histogram_of_rates(fraction: np.ndarray, columns: Columns, shares: Sequence[Rule]) -> Figure:
@@ -179,9 +202,12 @@ def histogram_of_rates(fraction: np.ndarray, columns: Columns, shares: Sequence[
         known = fraction[(columns["segment"] == segment) & (fraction > 0)]
         if len(known):
             counts, _ = np.histogram(np.log10(known), edges)
-            layers.append(Line(segment, numbers(edges[:-1]), numbers(counts), steps=True))
-    layers += [Mark(f"{rule.now:.0%}", x=float(np.log10(rule.now))) for rule in shares]
-    panel = Panel("log10 of rate over limit", "Exposures", layers)
+            layers.append(Line(label=segment, x=numbers(edges[:-1]), y=numbers(counts), steps=True))
+    layers += [Mark(text=f"{rule.now:.0%}", x=float(np.log10(rule.now))) for rule in shares]
+    panel = Panel(x_label="log10 of rate over limit", y_label="Exposures", layers=layers)
     return Figure(
-        "histogram", "Rates over their limits", "How many exposures are near their limit.", [panel]
+        name="histogram",
+        title="Rates over their limits",
+        caption="How many exposures are near their limit.",
+        panels=[panel],
     )

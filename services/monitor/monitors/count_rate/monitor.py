@@ -89,13 +89,13 @@ global rate is held.
 def _compute(inputs: Inputs) -> RunOutput:
     columns = inputs["rates"]
     if not len(columns["mjd"]):
-        return RunOutput(None)
+        return RunOutput(newest_mjd=None)
     rates = _held(columns)
     excess = _dark_excess(columns)
     emitting = excess > EMITTING.at(columns["mjd"])
     outlier = rates[0].outlier | emitting
     return RunOutput(
-        float(columns["mjd"].max()),
+        newest_mjd=float(columns["mjd"].max()),
         values=[
             values_of("rate", columns, columns["rate"], outlier=outlier),
             values_of("fraction", columns, rates[0].fraction, outlier=outlier),
@@ -319,15 +319,23 @@ MONITOR = Monitor(
     tables=frozenset({"quality", "event_rates", "data"}),
     inputs={"rates": rates_query()},
     quantities={
-        "rate": Quantity("count / s", "Global count rate of an exposure and segment"),
-        "fraction": Quantity("", "The same over the lowest screening limit that concerns it"),
+        "rate": Quantity(
+            unit="count / s", description="Global count rate of an exposure and segment"
+        ),
+        "fraction": Quantity(
+            unit="", description="The same over the lowest screening limit that concerns it"
+        ),
         "second": Quantity(
-            "count / s", "Counts of the brightest second without a lamp flash; TIME-TAG only"
+            unit="count / s",
+            description="Counts of the brightest second without a lamp flash; TIME-TAG only",
         ),
         "local": Quantity(
-            "count / (s pix)", "Count rate of the brightest place, where it has 25 counts"
+            unit="count / (s pix)",
+            description="Count rate of the brightest place, where it has 25 counts",
         ),
-        "stripe": Quantity("count / s", "Count rate of the brightest stripe of an NUV spectrum"),
+        "stripe": Quantity(
+            unit="count / s", description="Count rate of the brightest stripe of an NUV spectrum"
+        ),
     },
     compute=_compute,
     cadence=timedelta(days=7),

@@ -23,7 +23,12 @@ _INFERRED = "inference"
 def _shares(name: str, text: str) -> tuple[Rule, ...]:
     """Rules of a rate that is held against its limit, gravest first."""
     return tuple(
-        Rule(name, severity, text + " above {:.0%} of its limit", always(share, _INFERRED))
+        Rule(
+            name=name,
+            severity=severity,
+            text=text + " above {:.0%} of its limit",
+            thresholds=always(share, _INFERRED),
+        )
         for share, severity in (
             (1.0, Severity.CRITICAL),
             (0.8, Severity.ALERT),
@@ -41,38 +46,38 @@ LOCAL = _shares(
 )
 STRIPE = _shares("stripe-rate", "count rate of the brightest stripe of an NUV spectrum")
 STRIPES = Rule(
-    "stripe",
-    Severity.ALERT,
-    "all stripes of an NUV spectrum that was not extracted together above {:,.0f} / s, the limit "
-    "of one of them",
-    STRIPE_LIMIT.thresholds,
+    name="stripe",
+    severity=Severity.ALERT,
+    text="all stripes of an NUV spectrum that was not extracted together above {:,.0f} / s, the "
+    "limit of one of them",
+    thresholds=STRIPE_LIMIT.thresholds,
 )
 SHUT = Rule(
-    "shut-off",
-    Severity.CRITICAL,
-    "any counter above the rate at which the instrument switches the high voltage down",
+    name="shut-off",
+    severity=Severity.CRITICAL,
+    text="any counter above the rate at which the instrument switches the high voltage down",
     source="COS Instrument Handbook, table 10.1",
 )
 IRREGULAR_SOURCE = Rule(
-    "irregular",
-    Severity.INFO,
-    "global rate, or that of a stripe, above the limit for irregular sources, with the shutter "
-    "open",
+    name="irregular",
+    severity=Severity.INFO,
+    text="global rate, or that of a stripe, above the limit for irregular sources, with the "
+    "shutter open",
     source="COS Instrument Handbook, table 10.1",
 )
 SATURATED = Rule(
-    "saturation",
-    Severity.WARN,
-    "FEVENT over DEVENT above {}, from 100 counts / s on: more events are lost than the "
+    name="saturation",
+    severity=Severity.WARN,
+    text="FEVENT over DEVENT above {}, from 100 counts / s on: more events are lost than the "
     "electronics should lose",
-    always(1.2, _INFERRED),
+    thresholds=always(1.2, _INFERRED),
 )
 EMITTING = Rule(
-    "field-emission",
-    Severity.CRITICAL,
-    "a dark counts more than {:.0f} / s, and half as much again, above the line through those "
+    name="field-emission",
+    severity=Severity.CRITICAL,
+    text="a dark counts more than {:.0f} / s, and half as much again, above the line through those "
     "about it",
-    always(100.0, "inference from FUVA on 2012-04-30 (COS Instrument Handbook)"),
+    thresholds=always(100.0, "inference from FUVA on 2012-04-30 (COS Instrument Handbook)"),
 )
 
 RULES = (*GLOBAL, *SECOND, *LOCAL, *STRIPE, STRIPES, IRREGULAR_SOURCE, SHUT, EMITTING, SATURATED)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from services.monitor.figures import Figure, Panel
-from services.monitor.figures.description import scatter
+from services.monitor.figures.description import Layer, scatter
 from services.monitor.framework.declaration import (
     Columns,
     Inputs,
@@ -49,16 +49,17 @@ _SMOOTHING = 91
 """Bins of the running mean that elevated rates are compared with (the original dark monitor's)."""
 
 _ELEVATED = Rule(
-    "elevated",
-    None,
-    f"rate above the running mean of {_SMOOTHING} bins by {{:g}} standard deviations of that mean",
-    always(1.5, "the original dark monitor"),
+    name="elevated",
+    severity=None,
+    text=f"rate above the running mean of {_SMOOTHING} bins by {{:g}} standard deviations of that "
+    "mean",
+    thresholds=always(1.5, "the original dark monitor"),
 )
 _BURST = Rule(
-    "burst",
-    None,
-    "rate above the median by {:g} robust standard deviations: of no dark",
-    always(10.0, "COSMO: one burst would outweigh the bins of years"),
+    name="burst",
+    severity=None,
+    text="rate above the median by {:g} robust standard deviations: of no dark",
+    thresholds=always(10.0, "COSMO: one burst would outweigh the bins of years"),
 )
 
 _EXPLANATION = """
@@ -86,15 +87,25 @@ def _elevated(rate: np.ndarray, mjd: np.ndarray) -> np.ndarray:
     return found
 
 
+def _sun_panel(layers: list[Layer], title: str) -> Panel:
+    return Panel(
+        x_label="Longitude from the sub-solar point (deg)",
+        y_label="Latitude from it (deg)",
+        layers=layers,
+        title=title,
+        x_range=(0.0, 360.0),
+    )
+
+
 def _figure(bins: Bins, ground: RateMap) -> Figure:
     columns = bins.columns
     cells = f"{ground.cell_text} over the ground"
     panels = [
         Panel(
-            "Longitude (deg)",
-            "Latitude (deg)",
-            [heatmap(ground), *outline(columns["mjd"].max())],
-            "over the ground",
+            x_label="Longitude (deg)",
+            y_label="Latitude (deg)",
+            layers=[heatmap(ground), *outline(columns["mjd"].max())],
+            title="over the ground",
             x_range=(0.0, 360.0),
             y_range=LATITUDES,
         )
@@ -108,11 +119,10 @@ def _figure(bins: Bins, ground: RateMap) -> Figure:
         everything = bins.segment == "NUV"
         shown = np.ones(len(x), dtype=bool) if everything else _elevated(lit["dark"], lit["mjd"])
         points = points_of(take(lit, shown), x[shown], y[shown], colour=lit["dark"][shown])
-        labels = "Longitude from the sub-solar point (deg)", "Latitude from it (deg)"
-        panels.append(Panel(*labels, [heatmap(by_sun)], "against the Sun", x_range=(0.0, 360.0)))
+        panels.append(_sun_panel([heatmap(by_sun)], "against the Sun"))
         which = "all bins" if everything else "elevated bins"
         layers = scatter(which, points, "counts / s / pix")
-        panels.append(Panel(*labels, layers, f"{which} against the Sun", x_range=(0.0, 360.0)))
+        panels.append(_sun_panel(layers, f"{which} against the Sun"))
     caption = (
         "Median dark rate by cell of HST's position, with the contour of the South Atlantic "
         "Anomaly dashed; below, "
@@ -122,7 +132,10 @@ def _figure(bins: Bins, ground: RateMap) -> Figure:
         "few bins stay empty."
     )
     return Figure(
-        f"map-{'-'.join(bins.parts)}", f"Dark rate over the orbit, {bins.title}", caption, panels
+        name=f"map-{'-'.join(bins.parts)}",
+        title=f"Dark rate over the orbit, {bins.title}",
+        caption=caption,
+        panels=panels,
     )
 
 
@@ -158,23 +171,23 @@ def _ratio_values(segments: Sequence[Bins], ratios: Sequence[tuple[float, float]
     count = len(segments)
     nothing, texts = np.full(count, np.nan), np.full(count, None, dtype=object)
     return Values(
-        "edge_ratio",
-        np.array([float(one.columns["mjd"].max()) for one in segments]),
-        np.array([ratio for ratio, _ in ratios]),
-        np.array([error for _, error in ratios]),
-        texts,
-        np.array([one.segment for one in segments], dtype=object),
-        np.array(["legacy" if one.others else None for one in segments], dtype=object),
-        nothing,
-        nothing,
-        nothing,
-        np.zeros(count, dtype=bool),
+        quantity="edge_ratio",
+        mjd=np.array([float(one.columns["mjd"].max()) for one in segments]),
+        value=np.array([ratio for ratio, _ in ratios]),
+        error=np.array([error for _, error in ratios]),
+        rootname=texts,
+        segment=np.array([one.segment for one in segments], dtype=object),
+        region=np.array(["legacy" if one.others else None for one in segments], dtype=object),
+        hvlevel=nothing,
+        life_adj=nothing,
+        file_id=nothing,
+        outlier=np.zeros(count, dtype=bool),
     )
 
 
 def _compute(inputs: Inputs) -> RunOutput:
     if not len(inputs.get("bins", {}).get("mjd", ())):
-        return RunOutput(None)
+        return RunOutput(newest_mjd=None)
     figures, artifacts = [], []
     found = list(groups(inputs))
     for bins in found:
@@ -185,7 +198,11 @@ def _compute(inputs: Inputs) -> RunOutput:
         figures.append(_figure(bins, ground))
         name = f"dark_map_{'_'.join(bins.parts)}.fits"
         artifacts.append(
-            NewArtifact("dark-rate map", name, map_bytes(bins, ground, _edge_ratio(mine)[:2]))
+            NewArtifact(
+                kind="dark-rate map",
+                name=name,
+                content=map_bytes(bins, ground, _edge_ratio(mine)[:2]),
+            )
         )
     # The ratio hardly depends on the voltage, and all bins together tell it best.
     segments = whole_segments(found)
@@ -196,7 +213,14 @@ def _compute(inputs: Inputs) -> RunOutput:
         ratios.append((ratio, error))
         statistics |= {f"{one.title} {name}": periods for name, periods in parts.items()}
     newest = float(inputs["bins"]["mjd"].max())
-    return RunOutput(newest, [_ratio_values(segments, ratios)], figures, (), artifacts, statistics)
+    return RunOutput(
+        newest_mjd=newest,
+        values=[_ratio_values(segments, ratios)],
+        figures=figures,
+        findings=(),
+        artifacts=artifacts,
+        statistics=statistics,
+    )
 
 
 MONITOR = Monitor(
@@ -210,7 +234,9 @@ MONITOR = Monitor(
     parts=bins_by_files(),
     quantities={
         "edge_ratio": Quantity(
-            "", "Mean dark rate within 500 km of the SAA's contour over that beyond 2000 km"
+            unit="",
+            description="Mean dark rate within 500 km of the SAA's contour over that beyond 2000 "
+            "km",
         )
     },
     compute=_compute,

@@ -60,9 +60,9 @@ def rate_figure(
             layers += _expected_line(group, expected[group.segment]) if region == regions[0] else []
             panels.append(
                 Panel(
-                    "Date",
-                    _RATE,
-                    [*layers, *marks],
+                    x_label="Date",
+                    y_label=_RATE,
+                    layers=[*layers, *marks],
                     title=group.name,
                     x_is_time=True,
                     y_range=_rate_range(row),
@@ -73,11 +73,23 @@ def rate_figure(
             layer for group in rates if group.region == regions[0] for layer in _temperatures(group)
         ]
         panels.append(
-            Panel("Date", "Temperature (deg C)", layers, title="temperature", x_is_time=True)
+            Panel(
+                x_label="Date",
+                y_label="Temperature (deg C)",
+                layers=layers,
+                title="temperature",
+                x_is_time=True,
+            )
         )
     columns = len({group.segment for group in rates})
     panels += [
-        Panel("Date", _FLUX, _fluxes(mjd), title="solar radio flux", x_is_time=True)
+        Panel(
+            x_label="Date",
+            y_label=_FLUX,
+            layers=_fluxes(mjd),
+            title="solar radio flux",
+            x_is_time=True,
+        )
         for _ in range(columns)
     ]
     caption = (
@@ -88,7 +100,14 @@ def rate_figure(
         "positions and other events. Below: the Sun's flux at 10.7 cm, means of months and of four "
         "of them."
     )
-    return Figure("rate", "Dark rate against date", caption, panels, columns, share_x=True)
+    return Figure(
+        name="rate",
+        title="Dark rate against date",
+        caption=caption,
+        panels=panels,
+        columns=columns,
+        share_x=True,
+    )
 
 
 def _rate_range(row: Sequence[DarkRates]) -> tuple[float, float]:
@@ -118,7 +137,10 @@ def _expected_line(group: DarkRates, expected: Sequence[Dated]) -> list[Layer]:
     x = np.column_stack([dates[:-1], dates[1:]])[held].ravel()
     return [
         Line(
-            f"{group.segment} expected", numbers(x, None), numbers(np.repeat(rate, 2)), dashed=True
+            label=f"{group.segment} expected",
+            x=numbers(x, None),
+            y=numbers(np.repeat(rate, 2)),
+            dashed=True,
         )
     ]
 
@@ -135,9 +157,11 @@ def _fluxes(mjd: np.ndarray) -> list[Layer]:
     if not near.any():
         return []
     smooth = Line(
-        "mean of 4 months", numbers(months[near], None), numbers(smoothed_flux(months[near]))
+        label="mean of 4 months",
+        x=numbers(months[near], None),
+        y=numbers(smoothed_flux(months[near])),
     )
-    return [*scatter("mean of a month", PointColumns(months[near], flux[near])), smooth]
+    return [*scatter("mean of a month", PointColumns(x=months[near], y=flux[near])), smooth]
 
 
 def temperature_figure(rates: Sequence[DarkRates]) -> Figure:
@@ -150,7 +174,9 @@ def temperature_figure(rates: Sequence[DarkRates]) -> Figure:
     panels = _against("Temperature (deg C)", rates, lambda group: group.temperature)
     for panel, group in zip(panels, rates, strict=True):
         panel.layers += _curves(group)
-    return Figure("temperature", "Dark rate against temperature", caption, panels)
+    return Figure(
+        name="temperature", title="Dark rate against temperature", caption=caption, panels=panels
+    )
 
 
 def _curves(group: DarkRates) -> list[Layer]:
@@ -160,7 +186,9 @@ def _curves(group: DarkRates) -> list[Layer]:
         heat = group.temperature[(years == year) & np.isfinite(group.temperature)]
         x = np.linspace(heat.min(), heat.max(), _STEPS)
         label = f"{year}: {100 * np.expm1(fit.per_degree):+.1f} % / deg C"
-        layers.append(Line(label, numbers(x), numbers(fit.at(x, np.full(_STEPS, fit.mjd)))))
+        layers.append(
+            Line(label=label, x=numbers(x), y=numbers(fit.at(x, np.full(_STEPS, fit.mjd))))
+        )
     return layers
 
 
@@ -177,7 +205,13 @@ def conditions_figure(rates: Sequence[DarkRates]) -> Figure:
         "Sun's flux at 10.7 cm is a mean of four months; the rate of quiet years is on its left."
     )
     title = "Dark rate against temperature, voltage and solar flux"
-    return Figure("temperature", title, caption, panels, columns=max(1, min(2, len(rates))))
+    return Figure(
+        name="temperature",
+        title=title,
+        caption=caption,
+        panels=panels,
+        columns=max(1, min(2, len(rates))),
+    )
 
 
 def _against(
@@ -188,5 +222,5 @@ def _against(
         x = abscissa(group)
         known = np.isfinite(x).any()
         layers = scatter(group.segment, _points(group, x), "year") if known else []
-        panels.append(Panel(label, _RATE, layers, group.name))
+        panels.append(Panel(x_label=label, y_label=_RATE, layers=layers, title=group.name))
     return panels

@@ -79,12 +79,12 @@ def _findings(group: darks.DarkRates) -> Iterator[Finding]:
 def _compute(inputs: Inputs) -> RunOutput:
     columns = inputs.get("rates")
     if columns is None or not len(columns["mjd"]):
-        return RunOutput(None)
+        return RunOutput(newest_mjd=None)
     rates = darks.rates_of(columns)
     regions = [region for region in _REGIONS if any(group.region == region for group in rates)]
     main = [group for group in rates if group.region in _MAIN]
     return RunOutput(
-        float(columns["mjd"].max()),
+        newest_mjd=float(columns["mjd"].max()),
         values=[group.values for group in rates],
         figures=[
             dark_figures.rate_figure(rates, regions, _EXPECTED),
@@ -107,7 +107,8 @@ MONITOR = Monitor(
     parts=darks.darks_by_files(_SEGMENTS, _MAIN),
     quantities={
         "dark_rate": Quantity(
-            "count / (s pix)", "Dark rate of an exposure outside the SAA, by region"
+            unit="count / (s pix)",
+            description="Dark rate of an exposure outside the SAA, by region",
         )
     },
     compute=_compute,

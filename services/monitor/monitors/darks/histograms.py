@@ -45,17 +45,25 @@ def histogram_figure(columns: Columns) -> Figure:
         ]
         panels += [
             Panel(
-                _RATE,
-                _FRACTION,
-                [*layers, *fine.marks(named=not log)],
-                segment,
+                x_label=_RATE,
+                y_label=_FRACTION,
+                layers=[*layers, *fine.marks(named=not log)],
+                title=segment,
                 y_log=log,
                 x_range=shown,
             )
             for log in (False, True)
         ]
         by_year = _by_year(np.floor(months / 12.0), cells, counts, width)
-        years.append(Panel(_RATE, "Year", [by_year], f"{segment}, by year", x_range=shown))
+        years.append(
+            Panel(
+                x_label=_RATE,
+                y_label="Year",
+                layers=[by_year],
+                title=f"{segment}, by year",
+                x_range=shown,
+            )
+        )
     caption = (
         "Distribution of the rates of 25 s outside the South Atlantic Anomaly, up to that of 99.5 "
         "per cent of them. "
@@ -63,7 +71,13 @@ def histogram_figure(columns: Columns) -> Figure:
         "cent. At the end, the "
         "fractions of each calendar year."
     )
-    return Figure("histogram", "How often which dark rate", caption, [*panels, *years], columns=2)
+    return Figure(
+        name="histogram",
+        title="How often which dark rate",
+        caption=caption,
+        panels=[*panels, *years],
+        columns=2,
+    )
 
 
 class _Distribution:
@@ -93,7 +107,7 @@ class _Distribution:
             "3σ": median + 3 * sigma,
         }
         places |= {"95 %": self.quantile(0.95), "99 %": self.quantile(0.99)}
-        return [Mark(text if named else "", x=place) for text, place in places.items()]
+        return [Mark(text=text if named else "", x=place) for text, place in places.items()]
 
 
 def _line(label: str, cells: np.ndarray, counts: np.ndarray, width: float) -> Line:
@@ -103,7 +117,9 @@ def _line(label: str, cells: np.ndarray, counts: np.ndarray, width: float) -> Li
         np.bincount(cells[shown].astype(int), weights=counts[shown], minlength=_CELLS + 1)
         / counts.sum()
     )
-    return Line(label, numbers(np.arange(_CELLS + 1) * width), numbers(shares), steps=True)
+    return Line(
+        label=label, x=numbers(np.arange(_CELLS + 1) * width), y=numbers(shares), steps=True
+    )
 
 
 def _by_year(years: np.ndarray, cells: np.ndarray, counts: np.ndarray, width: float) -> Heatmap:
@@ -114,4 +130,9 @@ def _by_year(years: np.ndarray, cells: np.ndarray, counts: np.ndarray, width: fl
     whole = np.bincount((years - years.min()).astype(int), weights=counts)
     shares = found / np.maximum(whole, 1.0)[:, None]
     rows = [numbers(np.where(row > 0, row, np.nan)) for row in shares]
-    return Heatmap("fraction of the year's bins", x_edges.tolist(), y_edges.tolist(), rows)
+    return Heatmap(
+        label="fraction of the year's bins",
+        x_edges=x_edges.tolist(),
+        y_edges=y_edges.tolist(),
+        z=rows,
+    )

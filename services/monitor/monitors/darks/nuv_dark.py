@@ -61,11 +61,11 @@ def _findings(group: darks.DarkRates) -> Iterator[Finding]:
 def _compute(inputs: Inputs) -> RunOutput:
     columns = inputs.get("rates")
     if columns is None or not len(columns["mjd"]):
-        return RunOutput(None)
+        return RunOutput(newest_mjd=None)
     rates = darks.rates_of(columns)
     regions = sorted({group.region for group in rates})
     return RunOutput(
-        float(columns["mjd"].max()),
+        newest_mjd=float(columns["mjd"].max()),
         values=[group.values for group in rates],
         figures=[
             dark_figures.rate_figure(rates, regions, _EXPECTED, temperature=True),
@@ -87,7 +87,9 @@ MONITOR = Monitor(
     inputs={"ranges": darks.RANGES},
     parts=darks.darks_by_files(("NUV",), ("all", "legacy")),
     quantities={
-        "dark_rate": Quantity("count / (s pix)", "Dark rate of an exposure outside the SAA")
+        "dark_rate": Quantity(
+            unit="count / (s pix)", description="Dark rate of an exposure outside the SAA"
+        )
     },
     compute=_compute,
     cadence=timedelta(days=14),

@@ -118,10 +118,10 @@ def heatmap(found: RateMap) -> Heatmap:
     limits = (float(known.min()), float(np.percentile(known, 98))) if len(known) > 1 else None
     rows = [numbers(row) for row in found.rate]
     return Heatmap(
-        "counts / s / pix",
-        found.x_edges.tolist(),
-        found.y_edges.tolist(),
-        rows,
+        label="counts / s / pix",
+        x_edges=found.x_edges.tolist(),
+        y_edges=found.y_edges.tolist(),
+        z=rows,
         colour_range=limits,
     )
 
@@ -137,7 +137,11 @@ def outline(mjd: float) -> list[Layer]:
         before, after = (360.0, 0.0) if x[place] < 0 else (0.0, 360.0)
         x = np.insert(x, place + 1, (before, np.nan, after))
         y = np.insert(y, place + 1, (height, np.nan, height))
-    return [Outline("South Atlantic Anomaly", numbers(np.where(x < 0, x + 360.0, x)), numbers(y))]
+    return [
+        Outline(
+            label="South Atlantic Anomaly", x=numbers(np.where(x < 0, x + 360.0, x)), y=numbers(y)
+        )
+    ]
 
 
 def map_bytes(bins: Bins, found: RateMap, ratio: tuple[float, float]) -> bytes:

@@ -48,11 +48,12 @@ those before one would lag behind the solar cycle, and behind the growth of the 
 darks are rare."""
 
 OUTLIER = Rule(
-    "outlier",
-    Severity.WARN,
-    f"rate above the line through the {OUTLIER_WINDOW} darks about it at the same voltage by more "
+    name="outlier",
+    severity=Severity.WARN,
+    text=f"rate above the line through the {OUTLIER_WINDOW} darks about it at the same voltage by "
+    "more "
     f"than {{:.0f}} sigma",
-    always(5.0, "inference from the guide lines of the original dark monitor"),
+    thresholds=always(5.0, "inference from the guide lines of the original dark monitor"),
 )
 
 _HIGHEST_RATE = 1.0
@@ -228,17 +229,17 @@ def _rates(columns: Columns) -> DarkRates:
     """Rates of one segment and region."""
     limit = _limits_by_level(columns["mjd"], columns["rate"], columns["error"], columns["hvlevel"])
     values = Values(
-        "dark_rate",
-        columns["mjd"],
-        columns["rate"],
-        columns["error"],
-        columns["rootname"],
-        columns["segment"],
-        columns["region"],
-        columns["hvlevel"],
-        columns["life_adj"],
-        columns["file_id"],
-        columns["rate"] > limit,
+        quantity="dark_rate",
+        mjd=columns["mjd"],
+        value=columns["rate"],
+        error=columns["error"],
+        rootname=columns["rootname"],
+        segment=columns["segment"],
+        region=columns["region"],
+        hvlevel=columns["hvlevel"],
+        life_adj=columns["life_adj"],
+        file_id=columns["file_id"],
+        outlier=columns["rate"] > limit,
     )
     segment, region = (str(columns[name][0]) for name in ("segment", "region"))
     npix = float(columns["npix"][0])

@@ -40,18 +40,18 @@ _PREDICTED_TEXT = (
     f"temperatures predict"
 )
 _EXPECTED = (
-    Rule("expected-rate", Severity.WARN, _EXPECTED_TEXT, _MISLEADS),
-    Rule("expected-rate", Severity.ALERT, _EXPECTED_TEXT, _TWICE),
+    Rule(name="expected-rate", severity=Severity.WARN, text=_EXPECTED_TEXT, thresholds=_MISLEADS),
+    Rule(name="expected-rate", severity=Severity.ALERT, text=_EXPECTED_TEXT, thresholds=_TWICE),
 )
 _PREDICTED = (
-    Rule("predicted-rate", Severity.WARN, _PREDICTED_TEXT, _MISLEADS),
-    Rule("predicted-rate", Severity.ALERT, _PREDICTED_TEXT, _TWICE),
+    Rule(name="predicted-rate", severity=Severity.WARN, text=_PREDICTED_TEXT, thresholds=_MISLEADS),
+    Rule(name="predicted-rate", severity=Severity.ALERT, text=_PREDICTED_TEXT, thresholds=_TWICE),
 )
 _TOTAL = Rule(
-    "total-rate",
-    Severity.ALERT,
-    "a dark counts more than {:.0f} / s on the whole detector",
-    always(
+    name="total-rate",
+    severity=Severity.ALERT,
+    text="a dark counts more than {:.0f} / s on the whole detector",
+    thresholds=always(
         2000.0,
         "inference: half as much again as the NUV detector counts in the dark, 1310 / s of 2023",
     ),

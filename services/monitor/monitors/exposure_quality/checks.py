@@ -189,24 +189,27 @@ class Check:
 
 def _says(name: str, text: str, hits: Measure, severity: Severity = Severity.WARN) -> Check:
     """Check of keywords that are words."""
-    return Check(Rule(name, severity, text, source=_SOURCE), lambda columns, _: hits(columns))
+    return Check(
+        Rule(name=name, severity=severity, text=text, source=_SOURCE),
+        lambda columns, _: hits(columns),
+    )
 
 
 def _exceeds(
     name: str, text: str, value: Measure, limit: float, severity: Severity = Severity.WARN
 ) -> Check:
     """Check that a number is no larger than its limit."""
-    rule = Rule(name, severity, text, always(limit, _SOURCE))
+    rule = Rule(name=name, severity=severity, text=text, thresholds=always(limit, _SOURCE))
     return Check(rule, lambda columns, threshold: value(columns) > threshold, value)
 
 
 CHECKS = (
     Check(
         Rule(
-            "exposure-time",
-            Severity.WARN,
-            "EXPTIME differs from PLANTIME by more than {:g} s and 1 %",
-            always(1.0, _SOURCE),
+            name="exposure-time",
+            severity=Severity.WARN,
+            text="EXPTIME differs from PLANTIME by more than {:g} s and 1 %",
+            thresholds=always(1.0, _SOURCE),
         ),
         _time_differs,
         time_difference,
@@ -262,10 +265,10 @@ CHECKS = (
     ),
     Check(
         Rule(
-            "buffer-time",
-            Severity.WARN,
-            "GLOBRATE fills nine tenths of the buffer ({:.3g} events) within BUFFTIME",
-            always(
+            name="buffer-time",
+            severity=Severity.WARN,
+            text="GLOBRATE fills nine tenths of the buffer ({:.3g} events) within BUFFTIME",
+            thresholds=always(
                 _BUFFER_EVENTS, "COS Instrument Handbook: 2.35e6 events, with a tenth in reserve"
             ),
         ),
@@ -299,7 +302,12 @@ CHECKS = (
     ),
     _exceeds("segments", "EXPTIMEA and EXPTIMEB differ by more than {:g} s", _segments_apart, 1.0),
     Check(
-        Rule("live-time", Severity.WARN, "live time below {:g}", always(0.95, _SOURCE)),
+        Rule(
+            name="live-time",
+            severity=Severity.WARN,
+            text="live time below {:g}",
+            thresholds=always(0.95, _SOURCE),
+        ),
         lambda columns, threshold: live_time(columns) < threshold,
         live_time,
     ),

@@ -157,14 +157,19 @@ def _figure(columns: Columns, hits: dict[str, np.ndarray]) -> Figure:
             "exposures", points_of(columns, columns["mjd"], measure(columns), outlier=hits[name])
         )
         if name != "exposure-time":  # whose limit goes with the planned time
-            layers.append(Mark("limit", y=rules[name].now))
-        panels.append(Panel("Date", label, layers, x_is_time=True))
+            layers.append(Mark(text="limit", y=rules[name].now))
+        panels.append(Panel(x_label="Date", y_label=label, layers=layers, x_is_time=True))
     caption = (
         "Each point is an exposure; crosses are those that the rule of the panel hit. "
         "Dotted: its limit."
     )
     return Figure(
-        "history", "Exposures against their plan", caption, panels, columns=2, share_x=True
+        name="history",
+        title="Exposures against their plan",
+        caption=caption,
+        panels=panels,
+        columns=2,
+        share_x=True,
     )
 
 
@@ -177,18 +182,26 @@ def _hits_figure(columns: Columns, hits: dict[str, np.ndarray]) -> Figure:
                 name, points_of(mine, mine["mjd"], np.full(len(mine["mjd"]), float(number)))
             )
     panel = Panel(
-        "Date", "Number of the rule", layers, x_is_time=True, y_range=(0.0, len(hits) + 1.0)
+        x_label="Date",
+        y_label="Number of the rule",
+        layers=layers,
+        x_is_time=True,
+        y_range=(0.0, len(hits) + 1.0),
     )
     caption = "Every exposure that a rule hit, by the place of the rule in the list of rules below."
     return Figure(
-        "hits", "What the rules found", caption, [panel], nothing="no rule hit any exposure"
+        name="hits",
+        title="What the rules found",
+        caption=caption,
+        panels=[panel],
+        nothing="no rule hit any exposure",
     )
 
 
 def _compute(inputs: Inputs) -> RunOutput:
     columns = inputs["exposures"]
     if not len(columns["mjd"]):
-        return RunOutput(None)
+        return RunOutput(newest_mjd=None)
     hits = hits_of(columns)
     number = np.sum(list(hits.values()), axis=0).astype(float)
     values = [
@@ -199,10 +212,10 @@ def _compute(inputs: Inputs) -> RunOutput:
         ),
     ]
     return RunOutput(
-        float(columns["mjd"].max()),
-        values,
-        [_hits_figure(columns, hits), _figure(columns, hits)],
-        [
+        newest_mjd=float(columns["mjd"].max()),
+        values=values,
+        figures=[_hits_figure(columns, hits), _figure(columns, hits)],
+        findings=[
             finding
             for check in CHECKS
             for finding in _findings(columns, check, hits[check.rule.name])
@@ -220,11 +233,20 @@ MONITOR = Monitor(
     tables=frozenset({"quality", "event_rates"}),
     inputs={"exposures": _exposures()},
     quantities={
-        "rules_hit": Quantity("", "How many rules the exposure hit"),
-        "time_difference": Quantity("s", "Exposure time less the planned one; not of acquisitions"),
-        "gap": Quantity("s", "Time from start to end less the exposure time; not of acquisitions"),
-        "live_time": Quantity("", "Smallest live time over time of the detector's segments"),
-        "rejected": Quantity("", "Largest fraction of a segment's events rejected by pulse height"),
+        "rules_hit": Quantity(unit="", description="How many rules the exposure hit"),
+        "time_difference": Quantity(
+            unit="s", description="Exposure time less the planned one; not of acquisitions"
+        ),
+        "gap": Quantity(
+            unit="s",
+            description="Time from start to end less the exposure time; not of acquisitions",
+        ),
+        "live_time": Quantity(
+            unit="", description="Smallest live time over time of the detector's segments"
+        ),
+        "rejected": Quantity(
+            unit="", description="Largest fraction of a segment's events rejected by pulse height"
+        ),
     },
     compute=_compute,
     cadence=timedelta(days=7),

@@ -47,22 +47,29 @@ def ageing_figures(totals: Sequence[Total]) -> Iterator[Figure]:
         ]
         if not all(panel.empty for panel in panels):
             title = f"Gain against accumulated counts and charge, {one.segment}"
-            yield Figure(f"ageing-{one.segment.lower()}", title, caption, panels)
+            yield Figure(
+                name=f"ageing-{one.segment.lower()}", title=title, caption=caption, panels=panels
+            )
 
 
 def _panel(one: Total, given: np.ndarray, label: str) -> Panel:
     known = np.isfinite(one.last) & np.isfinite(given) & in_spectrum(one.segment, _rows())[:, None]
     # Thousands of points: no more digits than can be seen.
-    points = PointColumns(given[known].round(_DIGITS), one.last[known].round(_DIGITS))
+    points = PointColumns(x=given[known].round(_DIGITS), y=one.last[known].round(_DIGITS))
     layers: list[Layer] = scatter("superpixels", points)
     for position, rows in ROWS[one.segment].items():
         mine = known & within(_rows(), rows)[:, None]
         x, y = _medians(given[mine], one.last[mine])
         if len(x):
-            layers.append(Line(f"LP{position}", numbers(x), numbers(y)))
+            layers.append(Line(label=f"LP{position}", x=numbers(x), y=numbers(y)))
     if layers:
-        layers.append(Mark("sagged at HV 178", y=SAGGED.now))
-    return Panel(label, f"Modal gain at HV {REFERENCE_LEVEL:.0f} (bins)", layers, one.segment)
+        layers.append(Mark(text="sagged at HV 178", y=SAGGED.now))
+    return Panel(
+        x_label=label,
+        y_label=f"Modal gain at HV {REFERENCE_LEVEL:.0f} (bins)",
+        layers=layers,
+        title=one.segment,
+    )
 
 
 def _rows() -> np.ndarray:

@@ -46,11 +46,18 @@ def _heatmap(label: str, segment: str, image: np.ndarray, limits: tuple[float, f
     x_edges = np.arange(cells.shape[1] + 1.0) * width * X_BINNING
     y_edges = np.arange(bottom, top + 1.0) * height * Y_BINNING
     z = [numbers(row, 5) for row in cells[bottom:top]]
-    return Heatmap(label, x_edges.tolist(), y_edges.tolist(), z, colour_range=limits)
+    return Heatmap(
+        label=label, x_edges=x_edges.tolist(), y_edges=y_edges.tolist(), z=z, colour_range=limits
+    )
 
 
 def _map_panel(one: GainMap, heatmap: Heatmap) -> Panel:
-    return Panel("X (pix)", "Y (pix)", [heatmap], f"HV {one.level}, until MJD {one.mjd:.0f}")
+    return Panel(
+        x_label="X (pix)",
+        y_label="Y (pix)",
+        layers=[heatmap],
+        title=f"HV {one.level}, until MJD {one.mjd:.0f}",
+    )
 
 
 def _by_segment(maps: Sequence[GainMap]) -> Iterator[tuple[str, list[GainMap]]]:
@@ -73,7 +80,11 @@ def map_figures(maps: Sequence[GainMap]) -> Iterator[Figure]:
             for one in mine
         ]
         yield Figure(
-            f"map-{segment.lower()}", f"Newest modal gain, {segment}", caption, panels, share_x=True
+            name=f"map-{segment.lower()}",
+            title=f"Newest modal gain, {segment}",
+            caption=caption,
+            panels=panels,
+            share_x=True,
         )
 
 
@@ -103,7 +114,13 @@ def date_figures(maps: Sequence[GainMap]) -> Iterator[Figure]:
         ]
         if panels:
             title = f"Projected date of sagging, {segment}"
-            yield Figure(f"dates-{segment.lower()}", title, caption, panels, share_x=True)
+            yield Figure(
+                name=f"dates-{segment.lower()}",
+                title=title,
+                caption=caption,
+                panels=panels,
+                share_x=True,
+            )
 
 
 def least_figure(maps: Sequence[GainMap]) -> Figure:
@@ -120,19 +137,32 @@ def least_figure(maps: Sequence[GainMap]) -> Figure:
             if len(known):
                 layers.append(
                     Line(
-                        f"LP{position}", numbers(known * X_BINNING), numbers(_smooth(least[known]))
+                        label=f"LP{position}",
+                        x=numbers(known * X_BINNING),
+                        y=numbers(_smooth(least[known])),
                     )
                 )
-        layers.append(Mark("sagged", y=SAGGED.now))
+        layers.append(Mark(text="sagged", y=SAGGED.now))
         panels.append(
-            Panel("X (pix)", "Least modal gain (bins)", layers, f"{segment}, HV {one.level}")
+            Panel(
+                x_label="X (pix)",
+                y_label="Least modal gain (bins)",
+                layers=layers,
+                title=f"{segment}, HV {one.level}",
+            )
         )
     caption = (
         "Least newest gain in the rows of each lifetime position, running mean of 51 columns that "
         "have one, at the "
         "voltage of the newest map. Where airglow lands it is lowest."
     )
-    return Figure("least", "Least gain along the detector", caption, panels, share_x=True)
+    return Figure(
+        name="least",
+        title="Least gain along the detector",
+        caption=caption,
+        panels=panels,
+        share_x=True,
+    )
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
@@ -162,7 +192,13 @@ def trend_figures(regions: Sequence[Region]) -> Iterator[Figure]:
         ]
         if panels:
             title = f"Modal gain against date, {segment}"
-            yield Figure(f"trend-{segment.lower()}", title, caption, panels, share_x=True)
+            yield Figure(
+                name=f"trend-{segment.lower()}",
+                title=title,
+                caption=caption,
+                panels=panels,
+                share_x=True,
+            )
 
 
 def _trend_panel(segment: Segment, regions: Sequence[Region]) -> Panel:
@@ -178,9 +214,9 @@ def _trend_panel(segment: Segment, regions: Sequence[Region]) -> Panel:
             ends = np.array([region.trend.start, values.mjd[-1]])
             layers.append(
                 Line(
-                    f"{label}, trend",
-                    numbers(ends, None),
-                    numbers(region.trend.at(ends)),
+                    label=f"{label}, trend",
+                    x=numbers(ends, None),
+                    y=numbers(region.trend.at(ends)),
                     dashed=True,
                 )
             )
@@ -190,7 +226,13 @@ def _trend_panel(segment: Segment, regions: Sequence[Region]) -> Panel:
     )
     marks = [*configuration_marks(segment, mjd, level), *annotation_marks("FUV", mjd)]
     title = f"LP{regions[0].life_adj}"
-    return Panel("Date", "Modal gain at HV 178 (bins)", [*layers, *marks], title, x_is_time=True)
+    return Panel(
+        x_label="Date",
+        y_label="Modal gain at HV 178 (bins)",
+        layers=[*layers, *marks],
+        title=title,
+        x_is_time=True,
+    )
 
 
 def pixel_figure(levels: Sequence[Level], files: Columns) -> Figure | None:
@@ -217,13 +259,25 @@ def pixel_figure(levels: Sequence[Level], files: Columns) -> Figure | None:
             ends = np.array([gains["mjd"][0], lines["sag"][number]])
             line = lines["intercept"][number] + lines["slope"][number] * ends
             text = f"{label}: {_years(ends)[1]:.2f} ± {lines['sag_error'][number] / 365.25:.2f}"
-            layers.append(Line(text, numbers(ends, None), numbers(line), dashed=True))
+            layers.append(Line(label=text, x=numbers(ends, None), y=numbers(line), dashed=True))
         if layers:
-            layers.append(Mark("sagged", y=SAGGED.now))
-            panels.append(Panel("Date", "Modal gain (bins)", layers, one.segment, x_is_time=True))
+            layers.append(Mark(text="sagged", y=SAGGED.now))
+            panels.append(
+                Panel(
+                    x_label="Date",
+                    y_label="Modal gain (bins)",
+                    layers=layers,
+                    title=one.segment,
+                    x_is_time=True,
+                )
+            )
     caption = (
         "Of the superpixels that were measured at the newest voltage in the last 730 days, those "
         "that reach a gain of "
         "3 first, each with the line through its newest gains and the year in which that reaches 3."
     )
-    return Figure("next", "Superpixels that sag next", caption, panels) if panels else None
+    return (
+        Figure(name="next", title="Superpixels that sag next", caption=caption, panels=panels)
+        if panels
+        else None
+    )

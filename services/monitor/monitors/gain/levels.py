@@ -199,7 +199,7 @@ def _next(segment: str, history: PixelHistory, trends: PixelTrends) -> Columns:
     }
 
 
-LEVELS = Increment(_digests, _rows, _find)
+LEVELS = Increment(digests=_digests, rows=_rows, find=_find)
 """What is found of each segment and voltage: the tables of `Level`, and ``medians``
 (`gain_regions.medians_of`).
 """

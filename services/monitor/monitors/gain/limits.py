@@ -64,7 +64,9 @@ def limits_artifact(maps: Sequence[GainMap], first: float, active: Columns) -> N
         "difference": _difference(limits, _read_columns(active)) if known else None,
     }
     detail["ready"] = is_ready(detail, 0)
-    return NewArtifact("PHAFILE", "cosmo_phf.fits.gz", packed(hdus), detail)
+    return NewArtifact(
+        kind="PHAFILE", name="cosmo_phf.fits.gz", content=packed(hdus), detail=detail
+    )
 
 
 def _limits_of(one: GainMap) -> tuple[np.ndarray, np.ndarray]:
@@ -134,7 +136,7 @@ def _by_superpixel(image: np.ndarray, widest: np.ufunc) -> np.ndarray:
     return found
 
 
-LIMITS = Reference("PHAFILE", _read_limits)
+LIMITS = Reference(keyword="PHAFILE", read=_read_limits)
 """The active PHAFILE: ``name``, and images by superpixel in ``FUVA 1`` (lowest), ``FUVA 2``
 (highest) and so on.
 """

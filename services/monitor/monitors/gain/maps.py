@@ -166,7 +166,9 @@ def map_artifact(one: GainMap) -> NewArtifact:
         ),
     ]
     detail = {"superpixels": len(one.pixels["pixel"]), "sagged": one.sagged()}
-    return NewArtifact("gain map", one.file_name, packed(fits.HDUList(hdus)), detail)
+    return NewArtifact(
+        kind="gain map", name=one.file_name, content=packed(fits.HDUList(hdus)), detail=detail
+    )
 
 
 def _plain(values: np.ndarray) -> np.ndarray:
@@ -203,7 +205,10 @@ def total_artifact(totals: Sequence[Total], newest: float) -> NewArtifact:
         "superpixels": {one.segment: int(np.count_nonzero(np.isfinite(one.last))) for one in totals}
     }
     return NewArtifact(
-        "total gain map", f"total_gain_{REFERENCE_LEVEL:.0f}.fits.gz", packed(hdus), detail
+        kind="total gain map",
+        name=f"total_gain_{REFERENCE_LEVEL:.0f}.fits.gz",
+        content=packed(hdus),
+        detail=detail,
     )
 
 

@@ -65,7 +65,7 @@ positions 5 to 7 are inferred from their offsets in arcsec.
 def _compute(inputs: Inputs) -> RunOutput:
     segments = list(segments_of(inputs))
     if not segments:
-        return RunOutput(None)
+        return RunOutput(newest_mjd=None)
     newest = max(float(one.pixels["mjd"].max()) for one in segments)
     regions = [region for one in segments for region in one.regions]
     maps = [one for segment in segments for one in segment.maps]
@@ -73,7 +73,7 @@ def _compute(inputs: Inputs) -> RunOutput:
     limits = list(_limits(segments, inputs["limits"]))
     next_figure = gain_figures.pixel_figure([one.levels[0] for one in segments], inputs["files"])
     return RunOutput(
-        newest,
+        newest_mjd=newest,
         values=[*(region.values for region in regions), *_trend_values(regions)],
         figures=[
             *gain_figures.map_figures(maps),
@@ -185,17 +185,17 @@ def _trend_values(regions: Sequence[Region]) -> Iterator[Values]:
     ):
         value, error = np.array(pairs).reshape(count, 2).T
         yield Values(
-            quantity,
-            np.array([region.values.mjd[-1] for region, _ in fitted]),
-            value,
-            error,
-            np.full(count, None, dtype=object),
-            np.array([region.segment for region, _ in fitted], dtype=object),
-            np.array([region.name for region, _ in fitted], dtype=object),
-            np.array([region.level for region, _ in fitted]),
-            np.array([float(region.life_adj) for region, _ in fitted]),
-            np.full(count, np.nan),
-            np.zeros(count, dtype=bool),
+            quantity=quantity,
+            mjd=np.array([region.values.mjd[-1] for region, _ in fitted]),
+            value=value,
+            error=error,
+            rootname=np.full(count, None, dtype=object),
+            segment=np.array([region.segment for region, _ in fitted], dtype=object),
+            region=np.array([region.name for region, _ in fitted], dtype=object),
+            hvlevel=np.array([region.level for region, _ in fitted]),
+            life_adj=np.array([float(region.life_adj) for region, _ in fitted]),
+            file_id=np.full(count, np.nan),
+            outlier=np.zeros(count, dtype=bool),
         )
 
 
@@ -209,14 +209,17 @@ MONITOR = Monitor(
     inputs={"ranges": gain_levels.RANGES},
     quantities={
         "modal_gain": Quantity(
-            "bin", "Median modal gain of an exposure in a region, at its own high voltage"
+            unit="bin",
+            description="Median modal gain of an exposure in a region, at its own high voltage",
         ),
-        "gain_slope": Quantity("bin / yr", "Trend of a region's gain"),
+        "gain_slope": Quantity(unit="bin / yr", description="Trend of a region's gain"),
         "years_per_level": Quantity(
-            "yr", "How long one level of high voltage makes up for the loss of gain"
+            unit="yr",
+            description="How long one level of high voltage makes up for the loss of gain",
         ),
         "sag_date": Quantity(
-            "d", "MJD at which the trend reaches a gain of 3 at the present high voltage"
+            unit="d",
+            description="MJD at which the trend reaches a gain of 3 at the present high voltage",
         ),
     },
     compute=_compute,

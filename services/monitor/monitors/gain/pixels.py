@@ -52,7 +52,7 @@ def _read_spots(paths: Sequence[Path]) -> Columns:
         }
 
 
-SPOTS = Reference("SPOTTAB", _read_spots)
+SPOTS = Reference(keyword="SPOTTAB", read=_read_spots)
 """Transient hot spots of the detector, whose pulse heights are not those of light."""
 
 

@@ -29,59 +29,61 @@ RAPID_DAYS = 28.0
 _HISTORY = "history text of the GSAGTABs"
 
 SAGGED = Rule(
-    "sagged",
-    Severity.WARN,
-    f"a superpixel's gain is {{:.0f}} bins or less for the first time in the last "
+    name="sagged",
+    severity=Severity.WARN,
+    text=f"a superpixel's gain is {{:.0f}} bins or less for the first time in the last "
     f"{RECENT_DAYS:.0f} d",
-    always(3.0, _HISTORY),
+    thresholds=always(3.0, _HISTORY),
 )
 """Modal gain, in bins, at which a superpixel has lost 5 % of its flux."""
 
 LOW_GAIN = Rule(
-    "low-gain",
-    Severity.ALERT,
-    f"median gain of the last {LATEST} exposures of a region in use below {{:.0f}} bins",
-    always(5.0, "inference from the legacy monitor's rule of thumb for the loss of flux"),
+    name="low-gain",
+    severity=Severity.ALERT,
+    text=f"median gain of the last {LATEST} exposures of a region in use below {{:.0f}} bins",
+    thresholds=always(
+        5.0, "inference from the legacy monitor's rule of thumb for the loss of flux"
+    ),
 )
 """Below it spectra lose flux: 2 % at 3 bins above the pulse-height threshold of 2."""
 
 SAG_DATE = Rule(
-    "sag-date",
-    Severity.WARN,
-    f"projected date of gain {SAGGED.now:.0f} of a region in use within {{:.0f}} d",
-    always(90.0, f"{_HISTORY}; 90 d are an inference"),
+    name="sag-date",
+    severity=Severity.WARN,
+    text=f"projected date of gain {SAGGED.now:.0f} of a region in use within {{:.0f}} d",
+    thresholds=always(90.0, f"{_HISTORY}; 90 d are an inference"),
 )
 """Days ahead within which a projected date alarms, and back within which a region counts as in use.
 """
 
 COLUMNS_SAG = Rule(
-    "columns-sag",
-    Severity.WARN,
-    f"projected dates within {SAG_DATE.now:.0f} d in {{:.0f}} columns or more that are in use",
-    always(10.0, f"{_HISTORY}; 90 d and 10 columns are inferences"),
+    name="columns-sag",
+    severity=Severity.WARN,
+    text=f"projected dates within {SAG_DATE.now:.0f} d in {{:.0f}} columns or more that are in use",
+    thresholds=always(10.0, f"{_HISTORY}; 90 d and 10 columns are inferences"),
 )
 
 RAPID = Rule(
-    "rapid-change",
-    Severity.WARN,
-    f"gain of a superpixel changes by more than {{:.0f}} bins in less than {RAPID_DAYS:.0f} d",
-    always(5.0, "legacy gain monitor"),
+    name="rapid-change",
+    severity=Severity.WARN,
+    text=f"gain of a superpixel changes by more than {{:.0f}} bins in less than {RAPID_DAYS:.0f} d",
+    thresholds=always(5.0, "legacy gain monitor"),
 )
 
 OFF_LINE = Rule(
-    "outlier",
-    None,
-    "median gain of an exposure off the line of median slope through those of its setting about it "
-    "by {:g} sigma, in a "
+    name="outlier",
+    severity=None,
+    text="median gain of an exposure off the line of median slope through those of its setting "
+    "about it by {:g} sigma, in a "
     "region or in all of its segment together",
-    always(5.0, "inference: fewer than one exposure of a mission by chance"),
+    thresholds=always(5.0, "inference: fewer than one exposure of a mission by chance"),
 )
 
 CHECKED = Rule(
-    "delivery-check",
-    Severity.ALERT,
-    "a PHAFILE has the right header and images",
-    always(0.0, "rules of delivery"),
+    name="delivery-check",
+    severity=Severity.ALERT,
+    text="a PHAFILE has the right header and images",
+    thresholds=always(0.0, "rules of delivery"),
 )
 
 RULES = (SAGGED, LOW_GAIN, SAG_DATE, COLUMNS_SAG, RAPID, OFF_LINE, CHECKED)

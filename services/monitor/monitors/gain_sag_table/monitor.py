@@ -39,22 +39,22 @@ _MODES = {"standard": False, "blue": True}
 _SOURCE = "legacy cci/gsag.py; COSMO's rule that nothing is lost silently"
 
 _CHECKED = Rule(
-    "delivery-check",
-    Severity.ALERT,
-    "a table has the right header, every extension and column, and rectangles on the detector",
-    always(0.0, _SOURCE),
+    name="delivery-check",
+    severity=Severity.ALERT,
+    text="a table has the right header, every extension and column, and rectangles on the detector",
+    thresholds=always(0.0, _SOURCE),
 )
 _COMPARED = Rule(
-    "not-compared",
-    Severity.INFO,
-    "the new table is compared with the one that CalCOS used last",
+    name="not-compared",
+    severity=Severity.INFO,
+    text="the new table is compared with the one that CalCOS used last",
     source=_SOURCE,
 )
 _LOST = Rule(
-    "lost",
-    Severity.ALERT,
-    "a new table flags all that the active one flags, from the same dates on",
-    always(0.0, _SOURCE),
+    name="lost",
+    severity=Severity.ALERT,
+    text="a new table flags all that the active one flags, from the same dates on",
+    thresholds=always(0.0, _SOURCE),
 )
 
 _EXPLANATION = """
@@ -106,7 +106,9 @@ def _table(
         "difference": sag_checks.difference(tables, active[1]) if active else None,
     }
     detail["ready"] = is_ready(detail, _lost(detail))
-    return NewArtifact("GSAGTAB", f"cosmo_{mode}_gsag.fits", content, detail)
+    return NewArtifact(
+        kind="GSAGTAB", name=f"cosmo_{mode}_gsag.fits", content=content, detail=detail
+    )
 
 
 def _lost(detail: Mapping[str, Any]) -> int:
@@ -151,17 +153,17 @@ def _counts(sagged: Columns) -> Iterator[Values]:
             count = len(dates)
             nothing, texts = np.full(count, np.nan), np.full(count, None, dtype=object)
             yield Values(
-                quantity,
-                dates,
-                np.cumsum(counts).astype(float),
-                nothing,
-                texts,
-                np.full(count, segment, dtype=object),
-                texts,
-                np.full(count, level),
-                nothing,
-                nothing,
-                np.zeros(count, dtype=bool),
+                quantity=quantity,
+                mjd=dates,
+                value=np.cumsum(counts).astype(float),
+                error=nothing,
+                rootname=texts,
+                segment=np.full(count, segment, dtype=object),
+                region=texts,
+                hvlevel=np.full(count, level),
+                life_adj=nothing,
+                file_id=nothing,
+                outlier=np.zeros(count, dtype=bool),
             )
 
 
@@ -170,24 +172,29 @@ def _figures(sagged: Columns, values: list[Values]) -> Iterator[Figure]:
     for quantity, label in (("sagged", "Superpixels"), ("sagged_columns", "Columns")):
         layers: list[Layer] = [
             Line(
-                f"{group.segment[0]} HV {group.hvlevel[0]:.0f}",
-                numbers(group.mjd, None),
-                numbers(group.value),
+                label=f"{group.segment[0]} HV {group.hvlevel[0]:.0f}",
+                x=numbers(group.mjd, None),
+                y=numbers(group.value),
                 steps=True,
             )
             for group in values
             if group.quantity == quantity
         ]
         panels.append(
-            Panel("Date", label, [*layers, *lifetime_marks(sagged["mjd"])], x_is_time=True)
+            Panel(
+                x_label="Date",
+                y_label=label,
+                layers=[*layers, *lifetime_marks(sagged["mjd"])],
+                x_is_time=True,
+            )
         )
     yield Figure(
-        "count",
-        "Sagged superpixels against date",
-        "Superpixels of 8 by 2 pixels whose modal gain has been 3 or less, by the voltage of the "
-        "map that showed it, "
+        name="count",
+        title="Sagged superpixels against date",
+        caption="Superpixels of 8 by 2 pixels whose modal gain has been 3 or less, by the voltage "
+        "of the map that showed it, "
         "and columns with any. Dotted: moves to new lifetime positions.",
-        panels,
+        panels=panels,
         share_x=True,
     )
     panels = []
@@ -195,22 +202,29 @@ def _figures(sagged: Columns, values: list[Values]) -> Iterator[Figure]:
         mine = sagged["segment"] == segment
         if mine.any():
             points = PointColumns(
-                sagged["x"][mine] * X_BINNING,
-                sagged["y"][mine] * Y_BINNING,
+                x=sagged["x"][mine] * X_BINNING,
+                y=sagged["y"][mine] * Y_BINNING,
                 colour=decimal_year(sagged["mjd"][mine]),
                 notes=np.array(
                     [f"HV {level:.0f}" for level in sagged["hvlevel"][mine]], dtype=object
                 ),
             )
-            panels.append(Panel("X (pix)", "Y (pix)", scatter("sagged", points, "year"), segment))
+            panels.append(
+                Panel(
+                    x_label="X (pix)",
+                    y_label="Y (pix)",
+                    layers=scatter("sagged", points, "year"),
+                    title=segment,
+                )
+            )
     caption = "Where superpixels have sagged at any voltage, coloured by the first date of that."
-    yield Figure("where", "Where the gain has sagged", caption, panels)
+    yield Figure(name="where", title="Where the gain has sagged", caption=caption, panels=panels)
 
 
 def _compute(inputs: Inputs) -> RunOutput:
     newest = float(inputs["newest"]["mjd"][0])
     if not np.isfinite(newest):
-        return RunOutput(None)
+        return RunOutput(newest_mjd=None)
     sagged = inputs["sagged"]
     standard = sag_tables.build(sagged)
     artifacts = [
@@ -224,7 +238,7 @@ def _compute(inputs: Inputs) -> RunOutput:
     ]
     values = list(_counts(sagged))
     return RunOutput(
-        newest,
+        newest_mjd=newest,
         values=values,
         figures=list(_figures(sagged, values)) if values else (),
         findings=[finding for artifact in artifacts for finding in _findings(artifact, newest)],
@@ -244,13 +258,17 @@ MONITOR = Monitor(
     tables=frozenset({"flagged"}),
     inputs={"sagged": sag_tables.sagged_query(), "newest": _newest_query()},
     quantities={
-        "sagged": Quantity("", "Superpixels that had sagged by a date, at a high voltage"),
+        "sagged": Quantity(
+            unit="", description="Superpixels that had sagged by a date, at a high voltage"
+        ),
         "sagged_columns": Quantity(
-            "", "Columns of superpixels of which one had sagged by a date, at a high voltage"
+            unit="",
+            description="Columns of superpixels of which one had sagged by a date, at a high "
+            "voltage",
         ),
     },
     compute=_compute,
     cadence=timedelta(days=30),
-    references={"active": Reference("GSAGTAB", sag_tables.read_tables)},
+    references={"active": Reference(keyword="GSAGTAB", read=sag_tables.read_tables)},
     rules=(_CHECKED, _COMPARED, _LOST),
 )

@@ -40,9 +40,9 @@ _MOST_COLUMNS = 64
 """Columns of times for which a key has room."""
 
 _RULE = Rule(
-    "no-time-of-cos",
-    Severity.WARN,
-    "times lie between the installation of COS (2009-05) and tomorrow",
+    name="no-time-of-cos",
+    severity=Severity.WARN,
+    text="times lie between the installation of COS (2009-05) and tomorrow",
     source="servicing mission 4; a planned time may lie a year ahead",
 )
 
@@ -128,7 +128,7 @@ def _compute(inputs: Inputs) -> RunOutput:
     newest = float(inputs["newest"]["mjd"][0])
     doubts = inputs.get("doubts")
     if doubts is None:
-        return RunOutput(None)
+        return RunOutput(newest_mjd=None)
     columns = {
         name: doubts[name] for name in ("file_id", "rootname", "name", "number", "least", "largest")
     }
@@ -140,7 +140,7 @@ def _compute(inputs: Inputs) -> RunOutput:
     ):
         columns[name] = np.array(texts, dtype=object)[place]
     return RunOutput(
-        newest if np.isfinite(newest) else None,
+        newest_mjd=newest if np.isfinite(newest) else None,
         findings=list(_findings(columns)),
         tables={DoubtfulTime.__tablename__: columns},
     )
@@ -157,7 +157,7 @@ MONITOR = Monitor(
         "ranges": file_ranges({model.__tablename__ for model, _ in _TIMES}),
         "newest": _newest_query(),
     },
-    parts={"by_files": Increment(_digests, _rows, _find)},
+    parts={"by_files": Increment(digests=_digests, rows=_rows, find=_find)},
     quantities={},
     compute=_compute,
     cadence=timedelta(days=7),

@@ -54,28 +54,29 @@ _CURRENT_DAYS = 180.0
 
 _CHARGE = "inference from the range of pulse heights that CalCOS keeps"
 _PEAK_LOW = Rule(
-    "peak",
-    Severity.ALERT,
-    f"median peak of the last {_LATEST} exposures below pulse height {{:g}}",
-    always(5.0, _CHARGE),
+    name="peak",
+    severity=Severity.ALERT,
+    text=f"median peak of the last {_LATEST} exposures below pulse height {{:g}}",
+    thresholds=always(5.0, _CHARGE),
 )
 _PEAK_HIGH = Rule(
-    "peak",
-    Severity.ALERT,
-    f"median peak of the last {_LATEST} exposures above pulse height {{:g}}",
-    always(20.0, _CHARGE),
+    name="peak",
+    severity=Severity.ALERT,
+    text=f"median peak of the last {_LATEST} exposures above pulse height {{:g}}",
+    thresholds=always(20.0, _CHARGE),
 )
 _LOST = Rule(
-    "lost-low",
-    Severity.WARN,
-    f"median fraction below pulse height {LOST_LOW} of the last {_LATEST} exposures above {{:.0%}}",
-    always(0.1, "inference: the loss that a user would notice in the flux"),
+    name="lost-low",
+    severity=Severity.WARN,
+    text=f"median fraction below pulse height {LOST_LOW} of the last {_LATEST} exposures above "
+    f"{{:.0%}}",
+    thresholds=always(0.1, "inference: the loss that a user would notice in the flux"),
 )
 _OFF = Rule(
-    "outlier",
-    None,
-    "peak off the line through those of the same setting by {:g} sigma",
-    always(5.0, "inference: as of the regions of the gain monitor"),
+    name="outlier",
+    severity=None,
+    text="peak off the line through those of the same setting by {:g} sigma",
+    thresholds=always(5.0, "inference: as of the regions of the gain monitor"),
 )
 
 _OUTLIER_FLOOR = 0.005
@@ -251,11 +252,29 @@ def _epochs_figure(groups: list[_Exposures]) -> Figure:
                 # Steps go on from a bin's left side; the last one needs its right side too.
                 x = np.arange(PULSE_HEIGHTS + 1) - 0.5
                 layers.append(
-                    Line(f"{year:.0f}", numbers(x), numbers(np.append(rate, rate[-1])), steps=True)
+                    Line(
+                        label=f"{year:.0f}",
+                        x=numbers(x),
+                        y=numbers(np.append(rate, rate[-1])),
+                        steps=True,
+                    )
                 )
-        panels.append(Panel("Pulse height", "Counts / s / bin", layers, group.segment))
+        panels.append(
+            Panel(
+                x_label="Pulse height",
+                y_label="Counts / s / bin",
+                layers=layers,
+                title=group.segment,
+            )
+        )
     caption = "Sum of the histograms of a year over the sum of their exposure times."
-    return Figure("epochs", "Pulse heights by year", caption, panels, columns=len(panels))
+    return Figure(
+        name="epochs",
+        title="Pulse heights by year",
+        caption=caption,
+        panels=panels,
+        columns=len(panels),
+    )
 
 
 def _peak_figure(groups: list[_Exposures]) -> Figure:
@@ -269,14 +288,27 @@ def _peak_figure(groups: list[_Exposures]) -> Figure:
             ),
         )
         layers += configuration_marks(group.segment, mjd, group.columns["hvlevel"])
-        layers += [Mark("limit", y=_PEAK_LOW.now), Mark("limit", y=_PEAK_HIGH.now)]
-        panels.append(Panel("Date", "Peak (pulse height)", layers, group.segment, x_is_time=True))
+        layers += [Mark(text="limit", y=_PEAK_LOW.now), Mark(text="limit", y=_PEAK_HIGH.now)]
+        panels.append(
+            Panel(
+                x_label="Date",
+                y_label="Peak (pulse height)",
+                layers=layers,
+                title=group.segment,
+                x_is_time=True,
+            )
+        )
     caption = (
         "Each point is an exposure; crosses are outliers. Dotted: moves to new lifetime positions, "
-        "steps of the high "
-        "voltage, and the limits."
+        "steps of the high voltage, and the limits."
     )
-    return Figure("peak", "Peak of the pulse heights against date", caption, panels, share_x=True)
+    return Figure(
+        name="peak",
+        title="Peak of the pulse heights against date",
+        caption=caption,
+        panels=panels,
+        share_x=True,
+    )
 
 
 def _lost_figure(groups: list[_Exposures]) -> Figure:
@@ -285,20 +317,33 @@ def _lost_figure(groups: list[_Exposures]) -> Figure:
         mjd = group.columns["mjd"]
         ends = {f"below {LOST_LOW}": group.shape.low, f"above {LOST_HIGH}": group.shape.high}
         for title, shares, limits in (
-            ("outside", ends, [Mark("limit of the lowest", y=_LOST.now)]),
+            ("outside", ends, [Mark(text="limit of the lowest", y=_LOST.now)]),
             ("rejected", {"rejected by CalCOS": group.rejected}, []),
         ):
             layers: list[Layer] = [*lifetime_marks(mjd), *limits]
             for name, share in shares.items():
                 layers += scatter(name, points_of(group.columns, mjd, share))
             name = f"{group.segment}, {title}"
-            panels.append(Panel("Date", "Fraction of the events", layers, name, x_is_time=True))
+            panels.append(
+                Panel(
+                    x_label="Date",
+                    y_label="Fraction of the events",
+                    layers=layers,
+                    title=name,
+                    x_is_time=True,
+                )
+            )
     caption = (
         "What has too low and too high pulse heights, and beside it what CalCOS rejected "
         "for either."
     )
     return Figure(
-        "lost", "Events lost to their pulse heights", caption, panels, columns=2, share_x=True
+        name="lost",
+        title="Events lost to their pulse heights",
+        caption=caption,
+        panels=panels,
+        columns=2,
+        share_x=True,
     )
 
 
@@ -306,7 +351,7 @@ def _compute(inputs: Inputs) -> RunOutput:
     columns = inputs.get("histograms", {"mjd": np.zeros(0)})
     columns = take(columns, np.argsort(columns["mjd"], kind="stable"))
     if not len(columns["mjd"]):
-        return RunOutput(None)
+        return RunOutput(newest_mjd=None)
     newest = float(columns["mjd"].max())
     groups = list(_exposures(columns))
     statistics = {}
@@ -317,7 +362,7 @@ def _compute(inputs: Inputs) -> RunOutput:
                 found.mjd, found.value, changed
             )
     return RunOutput(
-        newest,
+        newest_mjd=newest,
         values=[found for group in groups for found in _values(group)],
         figures=[_epochs_figure(groups), _peak_figure(groups), _lost_figure(groups)],
         findings=[finding for group in groups for finding in _findings(group, newest)],
@@ -339,14 +384,19 @@ MONITOR = Monitor(
         )
     },
     quantities={
-        "peak": Quantity("", "Centre of the peak of the pulse heights"),
-        "mean": Quantity("", "Mean pulse height"),
-        "width": Quantity("", "Standard deviation of the pulse heights"),
-        "lost_low": Quantity("", "Fraction of the events with pulse heights below 2"),
-        "lost_high": Quantity("", "Fraction of the events with pulse heights above 23"),
-        "ends": Quantity("", "Fraction of the events with pulse heights 0 or 31"),
+        "peak": Quantity(unit="", description="Centre of the peak of the pulse heights"),
+        "mean": Quantity(unit="", description="Mean pulse height"),
+        "width": Quantity(unit="", description="Standard deviation of the pulse heights"),
+        "lost_low": Quantity(
+            unit="", description="Fraction of the events with pulse heights below 2"
+        ),
+        "lost_high": Quantity(
+            unit="", description="Fraction of the events with pulse heights above 23"
+        ),
+        "ends": Quantity(unit="", description="Fraction of the events with pulse heights 0 or 31"),
         "rejected": Quantity(
-            "", "Fraction of the events that CalCOS rejected for their pulse height"
+            unit="",
+            description="Fraction of the events that CalCOS rejected for their pulse height",
         ),
     },
     compute=_compute,

@@ -142,18 +142,29 @@ def _positions_figure(segments: list[StimHistory]) -> Figure:
             left, right = search_range(segment.name, f"{stim}_x")
             low, high = search_range(segment.name, f"{stim}_y")
             box = Outline(
-                "search box", [left, right, right, left, left], [low, low, high, high, low]
+                label="search box",
+                x=[left, right, right, left, left],
+                y=[low, low, high, high, low],
             )
             layers: list[Layer] = [
                 *scatter("exposures", points_of(segment.columns, x, y, outlier=outlier)),
                 box,
             ]
-            panels.append(Panel("RAWX (pix)", "RAWY (pix)", layers, f"{segment.name} {stim}"))
+            panels.append(
+                Panel(
+                    x_label="RAWX (pix)",
+                    y_label="RAWY (pix)",
+                    layers=layers,
+                    title=f"{segment.name} {stim}",
+                )
+            )
     caption = (
         "Mean position of each stim by exposure, with the box that it is looked for in; "
         "crosses are outliers."
     )
-    return Figure("positions", "Positions of the stims", caption, panels, columns=2)
+    return Figure(
+        name="positions", title="Positions of the stims", caption=caption, panels=panels, columns=2
+    )
 
 
 def _derived_reference(segment: str, quantity: str, axis: str) -> float:
@@ -169,11 +180,26 @@ def _history_figure(segment: StimHistory) -> Figure:
         points = points_of(
             segment.columns, segment.columns["mjd"], moved, outlier=segment.outlier[name]
         )
-        layers = [*scatter("exposures", points), Mark(f"reference, {center:g}", y=0.0)]
-        panels.append(Panel("Date", f"{name} less {center:g} (pix)", layers, name, x_is_time=True))
+        layers = [*scatter("exposures", points), Mark(text=f"reference, {center:g}", y=0.0)]
+        panels.append(
+            Panel(
+                x_label="Date",
+                y_label=f"{name} less {center:g} (pix)",
+                layers=layers,
+                title=name,
+                x_is_time=True,
+            )
+        )
     caption = "Mean of each coordinate by exposure, less its reference; crosses are outliers."
     title = f"Coordinates against date, {segment.name}"
-    return Figure(f"history-{segment.name.lower()}", title, caption, panels, 2, True)
+    return Figure(
+        name=f"history-{segment.name.lower()}",
+        title=title,
+        caption=caption,
+        panels=panels,
+        columns=2,
+        share_x=True,
+    )
 
 
 def _stretch_figure(segments: list[StimHistory], name: str, x_label: str, title: str) -> Figure:
@@ -188,7 +214,13 @@ def _stretch_figure(segments: list[StimHistory], name: str, x_label: str, title:
                 layers = scatter("exposures", points)
                 y_label = f"{quantity} in {axis} less {normal:g} (pix)"
                 panels.append(
-                    Panel(x_label, y_label, layers, segment.name, x_is_time=name == "mjd")
+                    Panel(
+                        x_label=x_label,
+                        y_label=y_label,
+                        layers=layers,
+                        title=segment.name,
+                        x_is_time=name == "mjd",
+                    )
                 )
     caption = (
         "Distance from the first to the second stim, and the mean of both, by exposure, less what "
@@ -196,7 +228,9 @@ def _stretch_figure(segments: list[StimHistory], name: str, x_label: str, title:
         "positions give; crosses are outliers."
     )
     figure_name = f"stretch-{x_label.split()[0].lower()}"
-    return Figure(figure_name, title, caption, panels, columns=len(segments))
+    return Figure(
+        name=figure_name, title=title, caption=caption, panels=panels, columns=len(segments)
+    )
 
 
 def _pairs_figure(segments: list[StimHistory]) -> Figure:
@@ -207,20 +241,28 @@ def _pairs_figure(segments: list[StimHistory]) -> Figure:
             outlier = segment.outlier[first] | segment.outlier[second]
             origin = reference(segment.name, first), reference(segment.name, second)
             moved = segment.columns[first] - origin[0], segment.columns[second] - origin[1]
-            labels = f"{first} less {origin[0]:g} (pix)", f"{second} less {origin[1]:g} (pix)"
             layers = scatter("exposures", points_of(segment.columns, *moved, outlier=outlier))
-            panels.append(Panel(*labels, layers, f"{segment.name} {axis}"))
+            panels.append(
+                Panel(
+                    x_label=f"{first} less {origin[0]:g} (pix)",
+                    y_label=f"{second} less {origin[1]:g} (pix)",
+                    layers=layers,
+                    title=f"{segment.name} {axis}",
+                )
+            )
     caption = (
         "One stim against the other: along the diagonal the detector shifts, across it it "
         "stretches."
     )
-    return Figure("pairs", "First stim against second", caption, panels, columns=2)
+    return Figure(
+        name="pairs", title="First stim against second", caption=caption, panels=panels, columns=2
+    )
 
 
 def _compute(inputs: Inputs) -> RunOutput:
     columns = inputs.get("steps")
     if columns is None or not len(columns["mjd"]):
-        return RunOutput(None)
+        return RunOutput(newest_mjd=None)
     columns = _with_temperatures(columns, inputs["warmth"])
     segments = list(histories_of(columns))
     values = [found for segment in segments for found in stim_values(segment)]
@@ -247,7 +289,13 @@ def _compute(inputs: Inputs) -> RunOutput:
         if len(found.mjd)
     }
     findings = [found for segment in segments for found in stim_findings(segment)]
-    return RunOutput(float(columns["mjd"].max()), values, figures, findings, statistics=statistics)
+    return RunOutput(
+        newest_mjd=float(columns["mjd"].max()),
+        values=values,
+        figures=figures,
+        findings=findings,
+        statistics=statistics,
+    )
 
 
 MONITOR = Monitor(
@@ -260,15 +308,23 @@ MONITOR = Monitor(
     inputs={"ranges": file_ranges({"stims", "quality", "headers"}), "warmth": _warmth()},
     parts={"by_files": by_files("ranges", {"steps": _steps()}, Stim.file_id)},
     quantities={
-        "position": Quantity("pix", "Mean RAWX or RAWY of a stim over an exposure, by coordinate"),
-        "scatter": Quantity("pix", "Standard deviation of that over the steps of the exposure"),
-        "stretch": Quantity("pix", "Second stim minus first, by axis"),
-        "midpoint": Quantity("pix", "Mean of both stims, by axis"),
-        "slope": Quantity("", "Slope of the thermal map, by axis"),
-        "offset": Quantity("pix", "Offset of the thermal map, by axis"),
-        "missing": Quantity("", "Fraction of the steps in which a stim was not found"),
-        "stim_rate": Quantity("count / s", "Mean count rate of the two stims"),
-        "live_time": Quantity("", "That rate over the commanded one, half of STIMRATE"),
+        "position": Quantity(
+            unit="pix", description="Mean RAWX or RAWY of a stim over an exposure, by coordinate"
+        ),
+        "scatter": Quantity(
+            unit="pix", description="Standard deviation of that over the steps of the exposure"
+        ),
+        "stretch": Quantity(unit="pix", description="Second stim minus first, by axis"),
+        "midpoint": Quantity(unit="pix", description="Mean of both stims, by axis"),
+        "slope": Quantity(unit="", description="Slope of the thermal map, by axis"),
+        "offset": Quantity(unit="pix", description="Offset of the thermal map, by axis"),
+        "missing": Quantity(
+            unit="", description="Fraction of the steps in which a stim was not found"
+        ),
+        "stim_rate": Quantity(unit="count / s", description="Mean count rate of the two stims"),
+        "live_time": Quantity(
+            unit="", description="That rate over the commanded one, half of STIMRATE"
+        ),
     },
     compute=_compute,
     cadence=timedelta(days=7),

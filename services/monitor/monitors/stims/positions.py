@@ -41,40 +41,40 @@ earlier error.
 
 _LEGACY = "the original stim monitor"
 _SCATTER = Rule(
-    "scatter",
-    Severity.WARN,
-    "standard deviation of a coordinate over an exposure above {:g} pix",
-    always(2.0, _LEGACY),
+    name="scatter",
+    severity=Severity.WARN,
+    text="standard deviation of a coordinate over an exposure above {:g} pix",
+    thresholds=always(2.0, _LEGACY),
 )
 _EDGE = Rule(
-    "edge",
-    Severity.WARN,
-    "mean position within {:g} pix of the side of the box that the stim is looked for in",
-    always(3.0, "inference: events beyond the side are left out of the mean"),
+    name="edge",
+    severity=Severity.WARN,
+    text="mean position within {:g} pix of the side of the box that the stim is looked for in",
+    thresholds=always(3.0, "inference: events beyond the side are left out of the mean"),
 )
 _MISSING = Rule(
-    "missing",
-    Severity.WARN,
-    "a stim was not found in a step of the past {:.0f} days",
-    always(7.0, _LEGACY),
+    name="missing",
+    severity=Severity.WARN,
+    text="a stim was not found in a step of the past {:.0f} days",
+    thresholds=always(7.0, _LEGACY),
 )
 _KEYWORD = Rule(
-    "keyword",
-    Severity.ALERT,
-    "STIM keywords negative or absent although NEVENTS is above 0",
+    name="keyword",
+    severity=Severity.ALERT,
+    text="STIM keywords negative or absent although NEVENTS is above 0",
     source=_LEGACY,
 )
 _LIVE_TIME = Rule(
-    "live-time",
-    Severity.WARN,
-    "live time by the stims differs from LIVETM by more than {:.0%}, and 3 sigma",
-    always(0.1, "CalCOS: how far the two may differ in its dead-time correction"),
+    name="live-time",
+    severity=Severity.WARN,
+    text="live time by the stims differs from LIVETM by more than {:.0%}, and 3 sigma",
+    thresholds=always(0.1, "CalCOS: how far the two may differ in its dead-time correction"),
 )
 _OFF = Rule(
-    "outlier",
-    None,
-    "a coordinate off the median of the 90 days before it by {:g} sigma",
-    always(6.0, "inference"),
+    name="outlier",
+    severity=None,
+    text="a coordinate off the median of the 90 days before it by {:g} sigma",
+    thresholds=always(6.0, "inference"),
 )
 RULES = (_SCATTER, _EDGE, _MISSING, _KEYWORD, _LIVE_TIME, _OFF)
 

@@ -28,38 +28,40 @@ _RECENT_DAYS = PERIOD_DAYS
 """Spots that were last seen before so many days against the newest dark are no longer alarming."""
 
 _ALARMING = Rule(
-    "hot-spot",
-    Severity.WARN,
-    f"a superpixel more than {{:.0f}} sigma above its surroundings in the darks of the last "
+    name="hot-spot",
+    severity=Severity.WARN,
+    text=f"a superpixel more than {{:.0f}} sigma above its surroundings in the darks of the last "
     f"{_RECENT_DAYS:.0f} d",
-    always(
+    thresholds=always(
         10.0, "rule of the dark monitor: a superpixel 10 sigma above the rest of a month's darks"
     ),
 )
 _LASTING = Rule(
-    "lasting",
-    Severity.WARN,
-    "a hot spot is there for {:.0f} d and still is",
-    always(90.0, "rule for bad pixels: a background feature that has been there for 3 months"),
+    name="lasting",
+    severity=Severity.WARN,
+    text="a hot spot is there for {:.0f} d and still is",
+    thresholds=always(
+        90.0, "rule for bad pixels: a background feature that has been there for 3 months"
+    ),
 )
 _TABLE_SOURCE = "rules of delivery; COSMO's rule that nothing is lost silently"
 _NOT_COMPARED = Rule(
-    "not-compared",
-    Severity.INFO,
-    "a new table is compared with the one that CalCOS used last",
+    name="not-compared",
+    severity=Severity.INFO,
+    text="a new table is compared with the one that CalCOS used last",
     source=_TABLE_SOURCE,
 )
 _WRONG = Rule(
-    "delivery-check",
-    Severity.ALERT,
-    "a table has the right header, columns, and rectangles on the detector",
+    name="delivery-check",
+    severity=Severity.ALERT,
+    text="a table has the right header, columns, and rectangles on the detector",
     source=_TABLE_SOURCE,
 )
 _LOST = Rule(
-    "lost",
-    Severity.ALERT,
-    "a new table flags all that the active one flags",
-    always(0.0, _TABLE_SOURCE),
+    name="lost",
+    severity=Severity.ALERT,
+    text="a new table flags all that the active one flags",
+    thresholds=always(0.0, _TABLE_SOURCE),
 )
 RULES = (HOT, ACTIVE, _ALARMING, _LASTING, LOW, VERY_LOW, _WRONG, _LOST, _NOT_COMPARED)
 
@@ -171,7 +173,9 @@ def table(
         detail, detail["difference"]["removed"] if detail["difference"] else 0
     )
     ending = {"SPOTTAB": "spot", "BPIXTAB": "bpix"}[kind]
-    return NewArtifact(kind, f"cosmo_{detector.lower()}_{ending}.fits", content, detail)
+    return NewArtifact(
+        kind=kind, name=f"cosmo_{detector.lower()}_{ending}.fits", content=content, detail=detail
+    )
 
 
 def table_findings(artifact: NewArtifact, newest: float) -> Iterator[Finding]:

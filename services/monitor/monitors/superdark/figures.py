@@ -42,22 +42,22 @@ def map_figures(newest: Mapping[str, Sequence[DarkMap]]) -> Iterator[Figure]:
         rate = cells / (pixels * sum(one.exposure for one in maps))
         top = float(np.percentile(rate, 99.5))
         heatmap = Heatmap(
-            "Dark rate (counts / s / pix)",
-            ((area.x0 + np.arange(columns + 1.0) * width) * X_BINNING).tolist(),
-            ((area.y0 + np.arange(rows + 1.0) * height) * Y_BINNING).tolist(),
-            [numbers(row, 3) for row in rate],
+            label="Dark rate (counts / s / pix)",
+            x_edges=((area.x0 + np.arange(columns + 1.0) * width) * X_BINNING).tolist(),
+            y_edges=((area.y0 + np.arange(rows + 1.0) * height) * Y_BINNING).tolist(),
+            z=[numbers(row, 3) for row in rate],
             colour_range=(0.0, top) if top > 0 else None,
         )
         days = f"MJD {maps[0].mjd:.0f} to {maps[-1].mjd:.0f}, {len(maps)} darks"
         size = "8 by 8" if detector == "NUV" else "64 by 4"
         heights = "of all events" if detector == "NUV" else "of pulse heights 2 to 23"
         yield Figure(
-            f"map-{detector.lower()}",
-            f"Newest superdark, {detector}",
-            f"Dark rate {heights} in cells of {size} pixels; the colours end at the 99.5th "
+            name=f"map-{detector.lower()}",
+            title=f"Newest superdark, {detector}",
+            caption=f"Dark rate {heights} in cells of {size} pixels; the colours end at the 99.5th "
             "percentile, so that "
             "hot spots are yellow.",
-            [Panel("X (pix)", "Y (pix)", [heatmap], days)],
+            panels=[Panel(x_label="X (pix)", y_label="Y (pix)", layers=[heatmap], title=days)],
         )
 
 
@@ -73,17 +73,26 @@ def where_figure(spots: Sequence[Spot]) -> Figure:
     panels = []
     for detector, mine in _by_detector(spots).items():
         points = PointColumns(
-            np.array([(spot.x0 + spot.x1) / 2.0 * X_BINNING for spot in mine]),
-            np.array([(spot.y0 + spot.y1) / 2.0 * Y_BINNING for spot in mine]),
+            x=np.array([(spot.x0 + spot.x1) / 2.0 * X_BINNING for spot in mine]),
+            y=np.array([(spot.y0 + spot.y1) / 2.0 * Y_BINNING for spot in mine]),
             colour=decimal_year(np.array([spot.start for spot in mine])),
             notes=np.array(
                 [f"{spot.rate:.3g} / s, MJD {spot.start:.1f} to {spot.stop:.1f}" for spot in mine],
                 object,
             ),
         )
-        panels.append(Panel("X (pix)", "Y (pix)", scatter(detector, points, "year"), detector))
+        panels.append(
+            Panel(
+                x_label="X (pix)",
+                y_label="Y (pix)",
+                layers=scatter(detector, points, "year"),
+                title=detector,
+            )
+        )
     caption = "Centres of all hot spots, coloured by the time at which they came."
-    return Figure("where", "Where hot spots were", caption, panels, nothing=_NONE)
+    return Figure(
+        name="where", title="Where hot spots were", caption=caption, panels=panels, nothing=_NONE
+    )
 
 
 def time_figure(spots: Sequence[Spot], newest: float) -> Figure:
@@ -101,16 +110,30 @@ def time_figure(spots: Sequence[Spot], newest: float) -> Figure:
         ends = np.array([[spot.start, spot.stop, np.nan] for spot in mine]).ravel()
         rate = np.array([[spot.rate, spot.rate, np.nan] for spot in mine]).ravel()
         marks = lifetime_marks(np.array([np.nanmin(ends), newest]))
-        layers: list[Layer] = [Line(detector, numbers(ends, None), numbers(rate)), *marks]
+        layers: list[Layer] = [Line(label=detector, x=numbers(ends, None), y=numbers(rate)), *marks]
         panels.append(
-            Panel("Date", "Rate (counts / s)", layers, detector, x_is_time=True, y_log=True)
+            Panel(
+                x_label="Date",
+                y_label="Rate (counts / s)",
+                layers=layers,
+                title=detector,
+                x_is_time=True,
+                y_log=True,
+            )
         )
     caption = (
         "Each line is a hot spot from the first to the last dark that shows it, at its mean rate "
         "above its "
         "surroundings. Dotted: moves to new lifetime positions."
     )
-    return Figure("when", "When hot spots were there", caption, panels, share_x=True, nothing=_NONE)
+    return Figure(
+        name="when",
+        title="When hot spots were there",
+        caption=caption,
+        panels=panels,
+        share_x=True,
+        nothing=_NONE,
+    )
 
 
 def count_figure(spots: Sequence[Spot], newest: float) -> Figure:
@@ -131,12 +154,12 @@ def count_figure(spots: Sequence[Spot], newest: float) -> Figure:
         )
         mjd = np.array([time for time, _ in changes] + [newest])
         count = np.cumsum([change for _, change in changes] + [0])
-        layers.append(Line(detector, numbers(mjd, None), numbers(count), steps=True))
+        layers.append(Line(label=detector, x=numbers(mjd, None), y=numbers(count), steps=True))
     caption = "Hot spots that darks show at a time, by detector."
     return Figure(
-        "count",
-        "Number of hot spots against date",
-        caption,
-        [Panel("Date", "Hot spots", layers, x_is_time=True)],
+        name="count",
+        title="Number of hot spots against date",
+        caption=caption,
+        panels=[Panel(x_label="Date", y_label="Hot spots", layers=layers, x_is_time=True)],
         nothing=_NONE,
     )

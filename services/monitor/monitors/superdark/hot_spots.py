@@ -27,10 +27,10 @@ FALSE_ALARMS = 1e-3
 """Superpixels of a detector that chance makes hot in one period, on average, at most."""
 
 HOT = Rule(
-    "hot",
-    None,
-    "a superpixel counts {:.0%} more than its surroundings, and more than chance explains",
-    always(0.5, "COSMO: what is uneven is not hot"),
+    name="hot",
+    severity=None,
+    text="a superpixel counts {:.0%} more than its surroundings, and more than chance explains",
+    thresholds=always(0.5, "COSMO: what is uneven is not hot"),
 )
 
 _EDGE = 1e-3

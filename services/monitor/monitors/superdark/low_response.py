@@ -31,12 +31,17 @@ __all__ = [
 
 _SOURCE = "CalCOS, definitions of the data-quality flags"
 LOW = Rule(
-    "low-response",
-    None,
-    "a superpixel has less than {:.0%} of its surroundings' counts: DQ 1024",
-    always(0.5, _SOURCE),
+    name="low-response",
+    severity=None,
+    text="a superpixel has less than {:.0%} of its surroundings' counts: DQ 1024",
+    thresholds=always(0.5, _SOURCE),
 )
-VERY_LOW = Rule("low-response", None, "less than {:.0%} of them: DQ 16", always(0.2, _SOURCE))
+VERY_LOW = Rule(
+    name="low-response",
+    severity=None,
+    text="less than {:.0%} of them: DQ 16",
+    thresholds=always(0.2, _SOURCE),
+)
 
 _YEAR = 12
 """Periods whose darks are summed at once: a run reads those of the newest ones anew."""
@@ -96,7 +101,7 @@ def stacks_by_year() -> dict[str, Increment]:
     """Sum the darks of a segment and 360 d (table ``stacks``), of the periods that the input
     ``periods`` has.
     """
-    return {"years": Increment(_digests, _rows, _find)}
+    return {"years": Increment(digests=_digests, rows=_rows, find=_find)}
 
 
 def _digests(inputs: Inputs) -> dict[str, str]:

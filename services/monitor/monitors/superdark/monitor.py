@@ -89,17 +89,17 @@ def _spot_values(spots: Sequence[Spot]) -> Iterator[Values]:
     ):
         value, error = np.array(pairs).reshape(count, 2).T
         yield Values(
-            quantity,
-            mjd,
-            value,
-            error,
-            texts,
-            segments,
-            regions,
-            nothing,
-            nothing,
-            nothing,
-            np.zeros(count, dtype=bool),
+            quantity=quantity,
+            mjd=mjd,
+            value=value,
+            error=error,
+            rootname=texts,
+            segment=segments,
+            region=regions,
+            hvlevel=nothing,
+            life_adj=nothing,
+            file_id=nothing,
+            outlier=np.zeros(count, dtype=bool),
         )
 
 
@@ -110,17 +110,17 @@ def _rate_values(superdarks: Sequence[Superdark]) -> Values:
     rate = np.array([one.rate for one in superdarks])
     nothing = np.full(count, np.nan)
     return Values(
-        "superdark_rate",
-        np.array([one.mjd.mean() for one in superdarks]),
-        rate / area,
-        np.sqrt(rate * seconds) / seconds / area,
-        np.full(count, None, dtype=object),
-        np.array([one.detector for one in superdarks], dtype=object),
-        np.array(["active" if one.active else "quiet" for one in superdarks], dtype=object),
-        np.array([one.hvlevel for one in superdarks]),
-        nothing,
-        nothing,
-        np.zeros(count, dtype=bool),
+        quantity="superdark_rate",
+        mjd=np.array([one.mjd.mean() for one in superdarks]),
+        value=rate / area,
+        error=np.sqrt(rate * seconds) / seconds / area,
+        rootname=np.full(count, None, dtype=object),
+        segment=np.array([one.detector for one in superdarks], dtype=object),
+        region=np.array(["active" if one.active else "quiet" for one in superdarks], dtype=object),
+        hvlevel=np.array([one.hvlevel for one in superdarks]),
+        life_adj=nothing,
+        file_id=nothing,
+        outlier=np.zeros(count, dtype=bool),
     )
 
 
@@ -142,7 +142,7 @@ def _superdark_artifact(one: Superdark, maps: Sequence[DarkMap], sagged: Columns
         "start": one.start,
         "stop": one.start + INTERVAL_DAYS,
     }
-    return NewArtifact("superdark", one.name, content, detail)
+    return NewArtifact(kind="superdark", name=one.name, content=content, detail=detail)
 
 
 def _is_in_turn(superdark: Superdark, periods: Periods) -> bool:
@@ -201,7 +201,7 @@ def _tables(
 def _compute(inputs: Inputs) -> RunOutput:
     darks = inputs["darks"]
     if not len(darks["mjd"]):
-        return RunOutput(None)
+        return RunOutput(newest_mjd=None)
     newest = float(darks["mjd"][-1])
     periods = Periods.of(inputs["periods"])
     maps = dark_periods.maps_of(inputs["maps"])
@@ -219,7 +219,7 @@ def _compute(inputs: Inputs) -> RunOutput:
     tables = list(_tables(spots, newest_maps, newest, inputs))
     kept = {f"{detector} {period}": None for detector, period in periods.known}
     return RunOutput(
-        newest,
+        newest_mjd=newest,
         values=[*_spot_values(spots), _rate_values(superdarks)],
         figures=[
             *map_figures(newest_maps),
@@ -242,7 +242,9 @@ def _compute(inputs: Inputs) -> RunOutput:
         kept_artifacts=[one.name for one in superdarks if not _is_in_turn(one, periods)],
         parts=kept
         | {
-            key: IncrementResult(digest, {"sightings": [asdict(one) for one in found]})
+            key: IncrementResult(
+                inputs=digest, content={"sightings": [asdict(one) for one in found]}
+            )
             for key, (digest, found) in looked.items()
         },
         unfinished=periods.unfinished,
@@ -265,16 +267,23 @@ MONITOR = Monitor(
     },
     quantities={
         "spot_rate": Quantity(
-            "count / s", "Rate of a hot spot above its surroundings, pulse heights 2 to 23 (FUV)"
+            unit="count / s",
+            description="Rate of a hot spot above its surroundings, pulse heights 2 to 23 (FUV)",
         ),
-        "spot_stop": Quantity("d", "MJD of the end of the last dark that shows a hot spot"),
+        "spot_stop": Quantity(
+            unit="d", description="MJD of the end of the last dark that shows a hot spot"
+        ),
         "superdark_rate": Quantity(
-            "count / (s pix)", "Mean rate of a superdark, any pulse height, active area"
+            unit="count / (s pix)",
+            description="Mean rate of a superdark, any pulse height, active area",
         ),
     },
     compute=_compute,
     cadence=timedelta(days=30),
     parts=stacks_by_year(),
     rules=RULES,
-    references={kind: Reference(kind, spot_tables.read_tables) for kind in ("SPOTTAB", "BPIXTAB")},
+    references={
+        kind: Reference(keyword=kind, read=spot_tables.read_tables)
+        for kind in ("SPOTTAB", "BPIXTAB")
+    },
 )

@@ -24,10 +24,11 @@ detector.
 """
 
 ACTIVE = Rule(
-    "active",
-    None,
-    "a dark above {:g} times the median rate of its interval makes a superdark of its own kind",
-    always(
+    name="active",
+    severity=None,
+    text="a dark above {:g} times the median rate of its interval makes a superdark of its own "
+    "kind",
+    thresholds=always(
         1.5,
         "COSMO: between the quiet darks and those near the South Atlantic Anomaly, 1.1 to 2.1e-6",
     ),

@@ -20,34 +20,42 @@ from services.monitor.figures.matplotlib import draw
 from services.monitor.figures.plotly import to_plotly
 
 FIGURE = Figure(
-    "rate",
-    "Dark rate",
-    "What one sees.",
-    [
+    name="rate",
+    title="Dark rate",
+    caption="What one sees.",
+    panels=[
         Panel(
-            "Date",
-            "Rate",
-            [
+            x_label="Date",
+            y_label="Rate",
+            layers=[
                 Points(
-                    "FUVA",
-                    [58000.0, 58001.5],
-                    [1e-6, None],
+                    label="FUVA",
+                    x=[58000.0, 58001.5],
+                    y=[1e-6, None],
                     error=[1e-7, None],
                     rootnames=["ldabcdefq", None],
                 ),
-                Line("expected", [58000.0, 58010.0], [2e-6, 2e-6], steps=True, dashed=True),
-                Mark("LP4", x=58028.0),
-                Mark("limit", y=3e-6),
+                Line(
+                    label="expected", x=[58000.0, 58010.0], y=[2e-6, 2e-6], steps=True, dashed=True
+                ),
+                Mark(text="LP4", x=58028.0),
+                Mark(text="limit", y=3e-6),
             ],
             title="inner",
             x_is_time=True,
         ),
         Panel(
-            "Longitude",
-            "Latitude",
-            [
-                Heatmap("rate", [0.0, 10.0, 20.0], [0.0, 5.0], [[1.0, None]], log=True),
-                Outline("SAA", [1, 2, 1], [0, 1, 0]),
+            x_label="Longitude",
+            y_label="Latitude",
+            layers=[
+                Heatmap(
+                    label="rate",
+                    x_edges=[0.0, 10.0, 20.0],
+                    y_edges=[0.0, 5.0],
+                    z=[[1.0, None]],
+                    log=True,
+                ),
+                Outline(label="SAA", x=[1, 2, 1], y=[0, 1, 0]),
             ],
         ),
     ],
@@ -76,12 +84,20 @@ def test_plotly_has_calendar_dates_and_leads_to_datasets() -> None:
 
 
 def test_lines_lie_over_points_and_outliers_over_lines() -> None:
-    line, outline = Line("fit", [0.0, 2.0], [1.0, 1.0]), Outline("SAA", [1, 2], [0, 1])
-    outliers = Points("outliers", [1.0], [5.0], outlier=True)
+    line, outline = (
+        Line(label="fit", x=[0.0, 2.0], y=[1.0, 1.0]),
+        Outline(label="SAA", x=[1, 2], y=[0, 1]),
+    )
+    outliers = Points(label="outliers", x=[1.0], y=[5.0], outlier=True)
     for number, kind in ((1999, "scatter"), (2000, "scattergl")):
-        points = Points("FUVA", [1.0] * number, [1.0] * number)
+        points = Points(label="FUVA", x=[1.0] * number, y=[1.0] * number)
         plot = to_plotly(
-            Figure("fit", "Fit", "", [Panel("x", "y", [line, outliers, points, outline])])
+            Figure(
+                name="fit",
+                title="Fit",
+                caption="",
+                panels=[Panel(x_label="x", y_label="y", layers=[line, outliers, points, outline])],
+            )
         )
         assert [trace["name"] for trace in plot["data"]] == ["FUVA", "fit", "SAA", "outliers"]
         assert {trace["type"] for trace in plot["data"]} == {kind}
@@ -94,8 +110,14 @@ def test_plotly_panels_do_not_overlap() -> None:
 
 
 def test_plotly_panels_in_columns_have_colour_bars_of_their_own() -> None:
-    coloured = Points("A", [1.0], [2.0], colour=[3.0], colour_label="year")
-    grid = Figure("grid", "Grid", "", [Panel("x", "y", [coloured]) for _ in range(4)], columns=2)
+    coloured = Points(label="A", x=[1.0], y=[2.0], colour=[3.0], colour_label="year")
+    grid = Figure(
+        name="grid",
+        title="Grid",
+        caption="",
+        panels=[Panel(x_label="x", y_label="y", layers=[coloured]) for _ in range(4)],
+        columns=2,
+    )
     plot = to_plotly(grid)
     for number, trace in enumerate(plot["data"], start=1):
         suffix = "" if number == 1 else str(number)
@@ -119,7 +141,9 @@ def test_too_many_points_become_their_density_but_outliers_stay() -> None:
     generator = np.random.default_rng(1)
     x, outliers = generator.uniform(58000, 59000, count), np.zeros(count, dtype=bool)
     outliers[:5] = True
-    density, far = scatter("FUVA", PointColumns(x, generator.normal(size=count), outliers=outliers))
+    density, far = scatter(
+        "FUVA", PointColumns(x=x, y=generator.normal(size=count), outliers=outliers)
+    )
     assert isinstance(density, Heatmap)
     assert isinstance(far, Points)
     assert sum(value or 0 for row in density.z for value in row) == count - 5
@@ -140,11 +164,18 @@ def test_numbers_that_are_close_together_stay_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    "panels", [[], [Panel("Date", "Rate", [Mark("limit", y=3.0)])]], ids=["no panel", "only marks"]
+    "panels",
+    [[], [Panel(x_label="Date", y_label="Rate", layers=[Mark(text="limit", y=3.0)])]],
+    ids=["no panel", "only marks"],
 )
 def test_a_figure_of_nothing_says_so(panels: list[Panel]) -> None:
     figure = Figure(
-        "spots", "Hot spots", "What one sees.", panels, share_x=True, nothing="no hot spots found"
+        name="spots",
+        title="Hot spots",
+        caption="What one sees.",
+        panels=panels,
+        share_x=True,
+        nothing="no hot spots found",
     )
     drawn = to_plotly(figure)
     assert drawn["data"] == []
@@ -156,5 +187,10 @@ def test_a_figure_of_nothing_says_so(panels: list[Panel]) -> None:
 
 
 def test_a_panel_of_nothing_is_left_out() -> None:
-    figure = Figure("rate", "Rate", "What one sees.", [Panel("Date", "Rate"), *FIGURE.panels])
+    figure = Figure(
+        name="rate",
+        title="Rate",
+        caption="What one sees.",
+        panels=[Panel(x_label="Date", y_label="Rate"), *FIGURE.panels],
+    )
     assert to_plotly(figure) == to_plotly(FIGURE)

@@ -37,17 +37,17 @@ def _values(quantity: str, found: Mapping[Any, tuple[float, float]]) -> Values:
     files, values = np.array(list(found.values())).reshape(count, 2).T
     names = np.array(list(found), dtype=object)
     return Values(
-        quantity,
-        np.full(count, 58000.0),
-        values,
-        nothing,
-        names,
-        texts,
-        texts,
-        nothing,
-        nothing,
-        files,
-        values > 5.0,
+        quantity=quantity,
+        mjd=np.full(count, 58000.0),
+        value=values,
+        error=nothing,
+        rootname=names,
+        segment=texts,
+        region=texts,
+        hvlevel=nothing,
+        life_adj=nothing,
+        file_id=files,
+        outlier=values > 5.0,
     )
 
 

@@ -234,5 +234,5 @@ def test_nothing_measured_is_no_data() -> None:
     assert _compute({name: values[:0] for name, values in columns.items()}).newest_mjd is None
     off = columns | {"neventsa": np.zeros(3)}
     assert _compute(off) == replace(
-        RunOutput(57002.0), values=[], figures=[], findings=[], statistics={}
+        RunOutput(newest_mjd=57002.0), values=[], figures=[], findings=[], statistics={}
     )
