@@ -86,7 +86,7 @@ class FetchService:
         have = await self._in_store(job.dataset_id, job.payload["source"])
         damaged: dict[str, str] = {}
         fetched = await asyncio.to_thread(
-            self._copy, job.payload["source"], job.rootname, listed, have, damaged
+            self._copy, job.payload["source"], job.subject_name, listed, have, damaged
         )
         raw = [file for file in fetched if file.product is None]
         products = [file.product for file in fetched if file.product is not None]

@@ -170,7 +170,9 @@ class CalibrationService:
             As `perform` would before it starts CalCOS.
         """
         inputs = await self._inputs(job, recipe)
-        async with keep_workspace(self._settings.scratch, f"{job.rootname}-{job.id}") as workspace:
+        async with keep_workspace(
+            self._settings.scratch, f"{job.subject_name}-{job.id}"
+        ) as workspace:
             return await asyncio.to_thread(
                 dry_run, await self._request(job, inputs, workspace, recipe)
             )
@@ -200,7 +202,7 @@ class CalibrationService:
         inputs = await self._inputs(job, recipe)
         token = uuid.uuid4().hex[:8]
         folder = product_folder(job, token)
-        label = f"{job.rootname}-{job.id}"
+        label = f"{job.subject_name}-{job.id}"
         with structlog.contextvars.bound_contextvars(run=token):
             async with keep_workspace(self._settings.scratch, label) as workspace:
                 request = await self._request(job, inputs, workspace, recipe)
@@ -236,7 +238,7 @@ class CalibrationService:
     ) -> CalibrationRequest:
         uploaded = await self._uploaded(recipe, workspace)
         return CalibrationRequest(
-            label=job.rootname,
+            label=job.subject_name,
             raw=await asyncio.to_thread(self._fetch, inputs.files, workspace.root / "fetched"),
             products=workspace.packed,
             references=self._references.for_run(inputs.source, uploaded),

@@ -26,7 +26,7 @@ def product_folder(job: ClaimedJob, token: str) -> str:
     token
         What makes the name new; a requeued job counts its attempts anew.
     """
-    return f"{_parent(job.rootname)}/job{job.id}-{job.attempt}-{token}"
+    return f"{_parent(job.subject_name)}/job{job.id}-{job.attempt}-{token}"
 
 
 def _parent(rootname: str) -> str:

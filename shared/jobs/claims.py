@@ -46,7 +46,7 @@ class ClaimedJob:
 
     Attributes
     ----------
-    rootname
+    subject_name
         Rootname of the dataset, or name of the monitor.
     kind
         Kind of the dataset, or ``monitor``.
@@ -57,7 +57,7 @@ class ClaimedJob:
     id: int
     stage: Stage
     subject: Subject
-    rootname: str
+    subject_name: str
     kind: str
     payload: dict[str, Any]
     fingerprint: str
@@ -122,12 +122,12 @@ async def claim(
 async def claimed_job(session: AsyncSession, job: Job) -> ClaimedJob:
     """Describe a job that runs, for its worker or in its place."""
     subject = subject_of(job.dataset_id, job.monitor)
-    rootname, kind = await _name(session, subject)
+    name, kind = await _name(session, subject)
     return ClaimedJob(
         job.id,
         job.stage,
         subject,
-        rootname,
+        name,
         kind,
         job.payload,
         job.fingerprint,
@@ -175,7 +175,7 @@ async def renew(session: AsyncSession, job: ClaimedJob, settings: JobSettings) -
     )
     if result.scalar_one_or_none() is None:
         raise LostClaimError(
-            f"job {job.id} ({job.stage} {job.rootname}) is no longer held by {job.worker}"
+            f"job {job.id} ({job.stage} {job.subject_name}) is no longer held by {job.worker}"
         )
 
 
@@ -206,7 +206,7 @@ async def _end(session: AsyncSession, job: ClaimedJob, **values: object) -> None
     )
     if result.scalar_one_or_none() is None:
         raise LostClaimError(
-            f"job {job.id} ({job.stage} {job.rootname}) is no longer held by {job.worker}"
+            f"job {job.id} ({job.stage} {job.subject_name}) is no longer held by {job.worker}"
         )
 
 

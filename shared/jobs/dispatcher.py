@@ -108,7 +108,7 @@ class Dispatcher:
                 session, claimed, "transient", reason, self._settings, outbox, pause=timedelta(0)
             )
         get_logger().warning(
-            "lease expired", job=job_id, dataset=claimed.rootname, worker=claimed.worker
+            "lease expired", job=job_id, dataset=claimed.subject_name, worker=claimed.worker
         )
 
     async def feed(self, queue: str) -> int:

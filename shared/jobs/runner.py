@@ -173,7 +173,7 @@ class JobRunner:
         if job is None:
             return
         with structlog.contextvars.bound_contextvars(
-            trace=job.trace, job=job.id, dataset=job.rootname, stage=job.stage.value
+            trace=job.trace, job=job.id, dataset=job.subject_name, stage=job.stage.value
         ):
             started = time.monotonic()
             get_logger().info("job started", attempt=job.attempt)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from services.calibrator.acceleration import NAMES
-from services.calibrator.calcos.process import Child, ChildRun
+from services.calibrator.calcos.contract import ChildRun
+from services.calibrator.calcos.process import Child
 
 __all__ = ["Outcome", "compare", "run_both"]
 

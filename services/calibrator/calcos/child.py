@@ -22,7 +22,7 @@ from services.calibrator.acceleration import unkept_images
 from services.calibrator.acceleration.parallel import use_processes
 from services.calibrator.acceleration.registry import prepare
 from services.calibrator.acceleration.replacements import ALL
-from services.calibrator.calcos.process import ChildRun
+from services.calibrator.calcos.contract import ChildRun
 from shared.operating_system import end_on_hangup, end_with_parent, limit_memory, own_usage
 
 __all__ = ["run_calcos"]

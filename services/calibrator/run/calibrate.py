@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from services.calibrator.calcos.process import Child, ChildRun, RunResult, exit_status, sum_up
+from services.calibrator.calcos.contract import ChildRun, RunResult
+from services.calibrator.calcos.process import Child, exit_status, sum_up
 from services.calibrator.recipes.edits.changes import Change, TableCopied
 from services.calibrator.recipes.reports.enclosed import enclosed_warnings
 from services.calibrator.recipes.reports.export import export

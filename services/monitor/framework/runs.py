@@ -88,10 +88,10 @@ class MonitorService:
             Whatever a step of the run raises, once a run that ended as ``failed`` is written with
             its reason.
         """
-        monitor = self._monitors.get(job.rootname)
+        monitor = self._monitors.get(job.subject_name)
         if monitor is None:
             raise PermanentError(
-                f"no monitor {job.rootname!r}; there are {', '.join(self._monitors)}"
+                f"no monitor {job.subject_name!r}; there are {', '.join(self._monitors)}"
             )
         generation = int(job.payload["generation"])
         started = time.monotonic()

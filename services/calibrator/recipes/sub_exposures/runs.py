@@ -9,7 +9,8 @@ from typing import Any
 
 from astropy.io import fits
 
-from services.calibrator.calcos.process import RunResult, exit_status
+from services.calibrator.calcos.contract import RunResult
+from services.calibrator.calcos.process import exit_status
 from services.calibrator.recipes.edits.changes import SubExposure
 from services.calibrator.recipes.sub_exposures.light_curve import Part, write_light_curve
 from services.calibrator.recipes.sub_exposures.selection import intervals_of

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from services.calibrator.acceleration.registry import Replacement, find
-from services.calibrator.calcos.process import Child, ChildRun, RunResult
+from services.calibrator.calcos.contract import ChildRun, RunResult
+from services.calibrator.calcos.process import Child
 
 Function = Callable[..., Any]
 

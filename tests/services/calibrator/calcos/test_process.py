@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from services.calibrator.acceleration import NAMES
-from services.calibrator.calcos.process import Child, ChildRun, RunResult, exit_status
+from services.calibrator.calcos.contract import ChildRun, RunResult
+from services.calibrator.calcos.process import Child, exit_status
 from shared.errors import PermanentError, TransientError
 
 OK = {
@@ -141,7 +142,8 @@ from pathlib import Path
 
 import psutil
 
-from services.calibrator.calcos.process import Child, ChildRun
+from services.calibrator.calcos.contract import ChildRun
+from services.calibrator.calcos.process import Child
 from shared import operating_system
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from services.calibrator.calcos.process import RunResult
+from services.calibrator.calcos.contract import RunResult
 from services.calibrator.run.associations import keep_members, read_association
 from services.calibrator.run.calibrate import CalibrationResult, _check
 from services.calibrator.run.preparation import Prepared
