@@ -302,7 +302,7 @@ async def promote(
 ) -> None:
     """Make the products of a recalibration the current ones of its dataset, and have them ingested.
 
-    They stay so until the dataset's inputs or references change and it is calibrated anew.
+    They stay so until the dataset's inputs or references change and it is calibrated again.
 
     Raises
     ------

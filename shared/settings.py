@@ -53,8 +53,7 @@ class ArchiveSettings(BaseModel):
     bulk_above: int = Field(
         100,
         ge=0,
-        description="More datasets to fetch at once than these are bulk work, which nobody waits "
-        "for",
+        description="More datasets to fetch at once than these are bulk work, of low priority",
     )
 
 
@@ -186,7 +185,7 @@ class ApiSettings(BaseModel):
 
 
 class MonitorSettings(BaseModel):
-    """When monitors run, and how they tell of it."""
+    """When monitors run, and how they report it."""
 
     look_seconds: float = Field(2.0, gt=0, description="Pause between two looks for new rows")
     quiet_seconds: float = Field(

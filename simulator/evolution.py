@@ -1,8 +1,8 @@
 """How the instrument changes over the years: pure functions of its description and a time.
 
 Each function is what a monitor is meant to find. Numbers are those of the real instrument where a
-source is named, and of the right size otherwise. What chance decides (a mechanism's landing, a zero
-point's step) is drawn from the description's seed and a name, so the same description always has
+source is named, and of the right size otherwise. Random quantities (a mechanism's landing, a zero
+point's step) are drawn from the description's seed and a name, so the same description always has
 the same history.
 """
 

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.mission``: fly a mission, run it through the services, compare the
+"""``python -m benchmarks.mission``: simulate a mission, run it through the services, compare the
 monitors with the truth.
 """
 
@@ -14,15 +14,15 @@ from typing import Any, get_args
 
 from benchmarks.mission.comparing import Flagged, Recovered
 from benchmarks.mission.darks import darks_recovered, spots_recovered
-from benchmarks.mission.flying import SETTINGS, TIMEOUT, compute, fly_into, process
 from benchmarks.mission.gains import gains_recovered
 from benchmarks.mission.outliers import flagged
+from benchmarks.mission.processing import SETTINGS, TIMEOUT, compute, process, simulate_into
 from benchmarks.mission.stims import stims_recovered
 from benchmarks.mission.truth import MissionTruth
 from cosmo.cli.local_run import prepare
 from cosmo.client import Client
 from cosmo.launcher.stack import LocalStack
-from simulator.mission.make import REFERENCES, flown
+from simulator.mission.make import REFERENCES, simulated_truth
 from simulator.mission.schedule import Mission, Size
 from simulator.plan import FaultKind
 
@@ -73,7 +73,7 @@ def _measure(machine: LocalStack, mission: Mission, folder: Path, tables: Path) 
         for name in _MONITORS:
             compute(machine, client, name)
         there = {row["rootname"] for row in client.datasets(state="ingested")}
-        truth = MissionTruth(mission, flown(mission, folder), there)
+        truth = MissionTruth(mission, simulated_truth(mission, folder), there)
         parts = (darks_recovered, spots_recovered, stims_recovered, gains_recovered)
         recovered = [row for part in parts for row in part(client, truth)]
         _write(tables / "mission.csv", Recovered, recovered)
@@ -102,10 +102,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--years", type=float, default=10.0, help="length of the mission")
     parser.add_argument("--seed", type=int, default=5, help="what chance draws from")
     parser.add_argument(
-        "--processes", type=int, default=os.cpu_count() or 1, help="that fly, and that calibrate"
+        "--processes",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="that simulate, and that calibrate",
     )
     parser.add_argument(
-        "--hours", type=float, default=math.inf, help="to fly and process, this time; then compare"
+        "--hours",
+        type=float,
+        default=math.inf,
+        help="to simulate and process, this time; then compare",
     )
     chosen = parser.parse_args(arguments)
     os.environ.update({name: os.environ.get(name, value) for name, value in SETTINGS.items()})
@@ -120,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ) as machine:
             prepare(machine)
             machine.start_services()
-            fly_into(machine, mission, folder, chosen.processes, deadline)
+            simulate_into(machine, mission, folder, chosen.processes, deadline)
             with Client(machine.url, machine.token, TIMEOUT) as client:
                 process(machine, client, deadline)
     # Without calibrators, what is not done yet takes nothing from the monitors.

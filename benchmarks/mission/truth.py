@@ -47,7 +47,7 @@ class MissionTruth:
     mission
         What it was drawn from.
     exposures
-        Truth of those that were flown (`simulator.mission.truth.exposure_truth`).
+        Truth of those that were simulated (`simulator.mission.truth.exposure_truth`).
     there
         Rootnames of the datasets that were processed; nothing can be found in others.
     """

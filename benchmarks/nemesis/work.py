@@ -13,7 +13,7 @@ import numpy as np
 from astropy.io import fits
 
 from shared.store import sha256_of
-from simulator.mission.make import DATA, REFERENCES, Flight, spread
+from simulator.mission.make import DATA, REFERENCES, MissionSimulation, spread
 from simulator.mission.schedule import Mission
 
 __all__ = ["Work"]
@@ -46,7 +46,7 @@ class Work:
         self, folder: Path, seed: int, count: int, real: Path | None, *, association: bool
     ) -> None:
         years = 0.5 + count / _VISITS_A_YEAR
-        self._flight = Flight(
+        self._simulation = MissionSimulation(
             Mission(years=years, seed=seed, size="brief", routines=_ROUTINES), folder
         )
         self.source, self.references = folder / DATA, folder / REFERENCES
@@ -62,9 +62,10 @@ class Work:
                 for path in real.glob("references/*"):
                     (self.references / path.name).symlink_to(path.resolve())
             portions += [partial(self._copy, group) for group in groups]
-        visits = [self._flight.taken[index] for index in spread(len(self._flight.taken))]
+        visits = [self._simulation.taken[index] for index in spread(len(self._simulation.taken))]
         portions += [
-            partial(self._flight.take, visit) for visit in visits[: max(0, count - len(portions))]
+            partial(self._simulation.take, visit)
+            for visit in visits[: max(0, count - len(portions))]
         ]
         random.Random(seed).shuffle(portions)
         self._portions = portions

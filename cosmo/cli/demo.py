@@ -29,7 +29,7 @@ from cosmo.client import Client
 from cosmo.launcher.stack import LocalStack
 from shared.errors import PermanentError, TransientError
 from shared.operating_system import usable_cores
-from simulator.mission.make import DATA, REFERENCES, fly
+from simulator.mission.make import DATA, REFERENCES, simulate
 from simulator.mission.schedule import Mission
 from simulator.truth import TRUTH_NAME
 
@@ -84,7 +84,7 @@ def demo(
 
 
 def _process(machine: LocalStack, client: Client, mission: Mission, folder: Path) -> None:
-    """Fly the mission, and let the services work on what has come down of it."""
+    """Simulate the mission, and let the services work on the visits that are complete."""
     columns = (
         TextColumn("{task.fields[what]:12}"),
         BarColumn(),
@@ -99,11 +99,11 @@ def _process(machine: LocalStack, client: Client, mission: Mission, folder: Path
             progress.add_task("", what=what, total=None) for what in ("observatory", "services")
         )
         stop = threading.Event()
-        flight = pool.submit(_fly, mission, folder, progress, observatory, stop)
+        simulation = pool.submit(_simulate, mission, folder, progress, observatory, stop)
         scanned, silent = 0.0, 0
         try:
             while True:
-                landed, visits = flight.done(), progress.tasks[observatory].completed
+                landed, visits = simulation.done(), progress.tasks[observatory].completed
                 if visits > scanned:
                     asyncio.run(scan_once(machine.environment, str(folder / DATA)))
                     scanned = visits
@@ -114,25 +114,25 @@ def _process(machine: LocalStack, client: Client, mission: Mission, folder: Path
                     if silent > _PATIENCE:
                         raise
                 if landed and not busy:
-                    return flight.result()
+                    return simulation.result()
                 report(machine)
                 time.sleep(_POLL_SECONDS)
         finally:
             stop.set()
 
 
-def _fly(
+def _simulate(
     mission: Mission, folder: Path, progress: Progress, task: TaskID, stop: threading.Event
 ) -> None:
-    """Fly the mission until it ends or shall stop, unless it was flown here before.
+    """Simulate the mission until it ends or shall stop, unless that was done here before.
 
     What is left of an attempt goes.
     """
     if (folder / TRUTH_NAME).exists():
-        progress.update(task, description="flown before", completed=1, total=1)
+        progress.update(task, description="simulated before", completed=1, total=1)
         return
     shutil.rmtree(folder, ignore_errors=True)
-    for visit, done, total in fly(mission, folder):
+    for visit, done, total in simulate(mission, folder):
         progress.update(task, description=f"{visit.kind} {visit.name}", completed=done, total=total)
         if stop.is_set():
             return

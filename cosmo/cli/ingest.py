@@ -70,11 +70,13 @@ def repopulate(
     reread: Annotated[
         bool, typer.Option(help="Read headers from the files even where they are kept.")
     ] = False,
-    restart: Annotated[bool, typer.Option(help="Forget an unfinished one and begin anew.")] = False,
+    restart: Annotated[
+        bool, typer.Option(help="Discard an unfinished one and start over.")
+    ] = False,
     references: References = None,
     data_dir: DataDir = _DEFAULT_DIR,
 ) -> None:
-    """Fill the science tables anew from the store.
+    """Fill the science tables from the store again.
 
     Readers see the old content until the new one is complete.
     """

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cosmo.cli.options import Seed
 from shared.errors import PermanentError
 from shared.operating_system import usable_cores
-from simulator.mission.make import fly
+from simulator.mission.make import simulate
 from simulator.mission.schedule import Mission, Size
 from simulator.plan import FaultKind
 
@@ -39,7 +39,7 @@ def mission(
     ] = None,
     jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = usable_cores(),
 ) -> None:
-    """Fly a simulated mission: schedule, raw data, reference files, and the truth behind them."""
+    """Simulate a mission: schedule, raw data, reference files, and the truth behind them."""
     if out.exists() and any(out.iterdir()):
         raise PermanentError(f"{out} is not empty; choose a new folder")
     first = (start.replace(tzinfo=UTC) - _MJD_EPOCH).days
@@ -55,7 +55,7 @@ def mission(
     try:
         with Progress(*columns, console=Console(stderr=True)) as progress:
             task = progress.add_task("schedule", total=None)
-            for visit, done, total in fly(plan, out, jobs=jobs):
+            for visit, done, total in simulate(plan, out, jobs=jobs):
                 progress.update(
                     task, description=f"{visit.kind} {visit.name}", completed=done, total=total
                 )

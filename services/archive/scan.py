@@ -325,7 +325,7 @@ async def _record(
 ) -> None:
     """Write the jobs and the events of changes.
 
-    When there are many jobs, nobody waits for a single one of them.
+    Many jobs at once are bulk work, of low priority.
     """
     await lock_datasets(
         session,

@@ -24,7 +24,7 @@ def product_folder(job: ClaimedJob, token: str) -> str:
     job
         The job; its id in the name tells the sweep whether the folder is still being filled.
     token
-        What makes the name new; a requeued job counts its attempts anew.
+        What makes the name new; a requeued job counts its attempts from the beginning.
     """
     return f"{_parent(job.subject_name)}/job{job.id}-{job.attempt}-{token}"
 

@@ -85,7 +85,7 @@ HIGH_VOLTAGE: Final[dict[Segment, tuple[tuple[float, int], ...]]] = {
 
 The first from 2009-08-12. Source: the history in the
 ``peewee4cosmo`` monitors, with the date of 2011-03-10 from the STScI Analysis Newsletter of March
-2011. It ends in 2017: later levels are told by exposures alone."""
+2011. It ends in 2017: later levels are known from exposures alone."""
 
 APERTURE_STEPS: Final[dict[str, dict[int, int]]] = {
     "PSA": {1: 126, 2: 53, 3: 181, 4: 234, 5: 13, 6: -11, 7: -49},
@@ -102,7 +102,7 @@ FGS_BREAKS: Final[dict[str, tuple[str, ...]]] = {
     "F2": ("2013.205", "2014.055", "2015.327", "2016.123", "2019.352", "2020.150"),
     "F3": ("2019.352", "2020.150"),
 }
-"""When the alignment of a fine guidance sensor was set anew, as year and day of year. Source: the
+"""When the alignment of a fine guidance sensor was set again, as year and day of year. Source: the
 V2V3 monitor of ``spacetelescope/cosmo``; FGS 2 was not used from 2015.327 to 2016.123."""
 
 

@@ -210,7 +210,7 @@ def _parse(keyword: str, value: str) -> str:
 
 
 def _of_lamp(header: Mapping[str, Any], keyword: str) -> str | None:
-    """Keyword that tells of lamp light for which CalCOS opens a reference, whatever WAVECORR is."""
+    """Return the keyword that shows lamp light for which CalCOS always opens a reference."""
     if keyword in _OF_WAVECALS and _text(header, "EXPTYPE") == "WAVECAL":
         return "EXPTYPE"
     return (

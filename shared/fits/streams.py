@@ -24,7 +24,7 @@ DAMAGED_GZIP: tuple[type[Exception], ...] = (
 
 
 def inflated(stream: IO[bytes]) -> IO[bytes]:
-    """Plain content of a stream that may be gzipped, told by its first bytes.
+    """Return the plain content of a stream that may be gzipped, as its first bytes show.
 
     Parameters
     ----------

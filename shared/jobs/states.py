@@ -64,7 +64,7 @@ async def lock_datasets(session: AsyncSession, dataset_ids: Iterable[int]) -> No
 
 
 async def refresh_state(session: AsyncSession, dataset_id: int) -> DatasetState:
-    """Write the state of a dataset anew, inside the transaction that changed one of its jobs.
+    """Update the state of a dataset inside the transaction that changed one of its jobs.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ def bulk(queue: str) -> str:
 
 
 def is_bulk(queue: str) -> bool:
-    """Whether a queue holds work of a reprocessing, which nobody waits for."""
+    """Return whether a queue holds bulk work, which has low priority."""
     return queue.endswith(_BULK)
 
 

@@ -1,8 +1,8 @@
-"""Fly a mission: take every exposure of a schedule, and write its files, its reports and the truth.
+"""Simulation of a mission: every exposure of a schedule, with its files, reports and truth.
 
 The files of a visit are made aside and moved when all are there, association tables first: whoever
-scans the folder meanwhile knows what is still to come. A flight that was stopped goes on with the
-visits that are not there yet.
+scans the folder meanwhile knows what is still to come. A simulation that was stopped goes on with
+the visits that are not there yet.
 """
 
 import contextlib
@@ -34,19 +34,28 @@ from simulator.references.catalogue import Catalogue
 from simulator.references.context import CONTEXTS, REVISED, write_contexts
 from simulator.truth import TRUTH_NAME
 
-__all__ = ["CRDS", "DATA", "REFERENCES", "REPORTS", "Flight", "flown", "fly", "spread"]
+__all__ = [
+    "CRDS",
+    "DATA",
+    "REFERENCES",
+    "REPORTS",
+    "MissionSimulation",
+    "simulate",
+    "simulated_truth",
+    "spread",
+]
 
 CRDS: Final = "crds"
 DATA: Final = "data"
 REFERENCES: Final = "references"
 REPORTS: Final = "sms"
 _ASIDE = ".making"
-_FLOWN = ".flown"
+_VISITS = ".visits"
 """The truth of each visit that is there, until that of the mission is written."""
 
 
-class Flight:
-    """A mission that is being flown into a folder.
+class MissionSimulation:
+    """A mission that is being simulated into a folder.
 
     Parameters
     ----------
@@ -74,7 +83,7 @@ class Flight:
             for fault in plan.faults_of(FaultKind.BAD_TIME)
         ]
         self._catalogue = Catalogue(bad_times)
-        self._flown = _folder_of(mission, folder)
+        self._visits = _folder_of(mission, folder)
 
     def write_references(self, visit: Visit) -> list[str]:
         """Write the reference files that either context chooses for a visit.
@@ -117,7 +126,7 @@ class Flight:
 
         Of a visit that is there already, only its truth is read.
         """
-        known = self._flown / f"{visit.name}.json"
+        known = self._visits / f"{visit.name}.json"
         if known.exists():
             found: list[Record] = json.loads(known.read_text())
             return found
@@ -193,16 +202,16 @@ class Flight:
 
 def _folder_of(mission: Mission, folder: Path) -> Path:
     """Folder of the truth of the visits of a mission that are there."""
-    return folder / _FLOWN / hashlib.sha256(repr(mission).encode()).hexdigest()[:16]
+    return folder / _VISITS / hashlib.sha256(repr(mission).encode()).hexdigest()[:16]
 
 
-def flown(mission: Mission, folder: Path) -> list[Record]:
-    """Truth of the exposures of a mission that are there, in the order of time.
+def simulated_truth(mission: Mission, folder: Path) -> list[Record]:
+    """Read the truth of the exposures of a mission that are there, in the order of time.
 
     Parameters
     ----------
     mission, folder
-        As in `fly`.
+        As in `simulate`.
     """
     whole = folder / TRUTH_NAME
     if whole.exists():
@@ -223,35 +232,35 @@ def _after(offset: tuple[float, float], acquired: Acquired) -> tuple[float, floa
     return offset[0] - along, offset[1] - across
 
 
-_flight: Flight | None = None
+_simulation: MissionSimulation | None = None
 
 
 def _start(mission: Mission, folder: Path) -> None:
     """Draw the schedule once in a worker process, which leaves Ctrl-C to the one that hands out the
     visits.
     """
-    global _flight  # noqa: PLW0603 - the worker's own
+    global _simulation  # noqa: PLW0603 - the worker's own
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _flight = Flight(mission, folder)
+    _simulation = MissionSimulation(mission, folder)
 
 
 def _take(index: int) -> list[Record]:
-    if _flight is None:
+    if _simulation is None:
         raise RuntimeError("the worker was not started")
-    return _flight.take(_flight.taken[index])
+    return _simulation.take(_simulation.taken[index])
 
 
-def fly(
+def simulate(
     mission: Mission, folder: Path, *, jobs: int = 1
 ) -> Generator[tuple[Visit, int, int], None, None]:
-    """Fly a whole mission.
+    """Simulate a whole mission.
 
     Parameters
     ----------
     mission
         What it is drawn from.
     folder
-        Where to; see `Flight`. Visits of the same mission that are there stay.
+        Where to; see `MissionSimulation`. Visits of the same mission that are there stay.
     jobs
         Processes that take visits at the same time; the data do not depend on it.
 
@@ -262,11 +271,11 @@ def fly(
         the whole mission ever more densely. The reports are there before the first, the truth after
         the last.
     """
-    flight = Flight(mission, folder)
-    flight.write_contexts()
-    reports = flight.write_reports()
+    simulation = MissionSimulation(mission, folder)
+    simulation.write_contexts()
+    reports = simulation.write_reports()
     records: list[Record] = []
-    total = len(flight.taken)
+    total = len(simulation.taken)
     order = spread(total)
     with contextlib.ExitStack() as stack:
         taken: Iterator[Sequence[Record]]
@@ -277,12 +286,12 @@ def fly(
             stack.callback(pool.shutdown, cancel_futures=True)
             taken = pool.map(_take, order)
         else:
-            taken = (flight.take(flight.taken[index]) for index in order)
+            taken = (simulation.take(simulation.taken[index]) for index in order)
         for done, (index, found) in enumerate(zip(order, taken, strict=True), start=1):
             records += found
-            yield flight.taken[index], done, total
-    write_truth(mission, records, flight.visits, reports, folder)
-    for name in (_ASIDE, _FLOWN):
+            yield simulation.taken[index], done, total
+    write_truth(mission, records, simulation.visits, reports, folder)
+    for name in (_ASIDE, _VISITS):
         shutil.rmtree(folder / name, ignore_errors=True)
 
 

@@ -61,7 +61,7 @@ class Mission:
 
     @property
     def instrument(self) -> Instrument:
-        """The instrument that flies it."""
+        """The instrument that it uses."""
         drawn = Instrument(seed=self.seed)
         stop = self.start + self.years * _YEAR
         spots = draw_spots(drawn.chance("hot spots"), self.spots, self.start, stop)

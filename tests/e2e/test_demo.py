@@ -26,7 +26,7 @@ from benchmarks.mission.truth import MissionTruth
 from cosmo.client import Client
 from services.monitor.monitors import monitors
 from shared.settings import MonitorSettings
-from simulator.mission.make import flown
+from simulator.mission.make import simulated_truth
 from simulator.mission.schedule import Mission
 from tests.e2e.browser import Browser
 from tests.e2e.plots import plots
@@ -248,7 +248,7 @@ def test_monitors_recover_the_truth(demo: Demo) -> None:
         ("gain", "gain of a region in an exposure"): (35, 0.1),
     }
     there = {row["rootname"] for row in demo.client.datasets()}
-    truth = MissionTruth(Mission(seed=1), flown(Mission(seed=1), demo.mission), there)
+    truth = MissionTruth(Mission(seed=1), simulated_truth(Mission(seed=1), demo.mission), there)
     recovered = [row for part in _RECOVERED for row in part(demo.client, truth)]
     rows = {(row.monitor, row.quantity): row for row in recovered}
     for key, (values, difference) in limits.items():
@@ -299,7 +299,7 @@ def test_its_pages(demo: Demo, browser: Browser) -> None:
 
 @pytest.mark.parametrize("name", sorted(monitors()))
 def test_the_page_of_a_monitor(demo: Demo, browser: Browser, name: str) -> None:
-    """Every figure is drawn and tells of a point, its legend hides and shows, and a point leads to
+    """Every figure is drawn and describes a point, its legend hides and shows, and a point leads to
     its dataset.
     """
     page = f"{demo.url}/monitors/{name}"

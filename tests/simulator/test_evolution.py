@@ -126,7 +126,7 @@ def test_lamps_fade() -> None:
     assert float(evolution.lamp_output("P2", 59000.0)) > float(evolution.lamp_output("P1", 59000.0))
 
 
-def test_guiding_is_aligned_anew() -> None:
+def test_guiding_is_aligned_again() -> None:
     """FGS 1 creeps within its alignments and jumps at 2019.352, MJD 58835."""
     around = [
         np.array(evolution.blind_pointing(MADE, "F1", mjd))

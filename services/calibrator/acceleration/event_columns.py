@@ -33,8 +33,8 @@ _CLOSE = (
     "    ofd.close()\n\n    return 0            # 0 is OK",
     "        ofd.close()\n        raise BadApertureError(",
 )
-"""Where the file is closed, and with it written anew if its header has grown: the columns must be
-back by then.
+"""Where the file is closed, and written again if its header has grown: the columns must be back by
+then.
 """
 
 

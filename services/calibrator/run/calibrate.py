@@ -58,7 +58,7 @@ class CalibrationResult:
         Packed products; empty for a run that failed.
     extras
         Packed files that a recipe's run leaves beside them: derived tables, text files,
-        sub-exposures and their light curve, the archive to take home.
+        sub-exposures and their light curve, the exported archive.
     """
 
     run: RunResult

@@ -132,7 +132,7 @@ def _check_header(exposure: Exposure) -> None:
     for keyword in ("WALKCORR", "WALKTAB"):
         if keyword in header:
             raise PermanentError(
-                f"{name}: {keyword} is a keyword of before CalCOS 3; retrieve the raw data anew"
+                f"{name}: {keyword} is a keyword of before CalCOS 3; retrieve the raw data again"
             )
     if exposure.is_set("DGEOCORR") and exposure.text("GEOCORR") == "OMIT":
         raise PermanentError(

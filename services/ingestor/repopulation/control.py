@@ -55,7 +55,7 @@ async def repopulate(
     reread: bool = False,
     report: Callable[[Progress], None] = lambda _: None,
 ) -> Progress:
-    """Fill science tables anew from the store.
+    """Fill science tables from the store again.
 
     Readers see the old content until the new one is complete.
 

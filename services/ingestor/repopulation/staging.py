@@ -80,7 +80,7 @@ async def begin_or_resume(database: Database, tables: Collection[str], batch_siz
             raise PermanentError(
                 f"a re-population of {', '.join(unfinished.tables)} begun at "
                 f"{unfinished.started_at:%Y-%m-%d %H:%M} is "
-                "unfinished: name the same tables to finish it, or --restart to begin anew"
+                "unfinished: name the same tables to finish it, or --restart to begin again"
             )
         return unfinished.id
 

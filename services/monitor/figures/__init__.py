@@ -26,6 +26,4 @@ __all__ = [
 ]
 
 VERSION = 5
-"""Of how figures are drawn: where it is another than that of a stored figure, the figure is drawn
-anew.
-"""
+"""Version of the drawing code: a stored figure of another version is drawn again."""

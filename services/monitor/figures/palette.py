@@ -1,4 +1,4 @@
-"""Colours that are told apart without colour vision, on light and on dark ground."""
+"""Colours that are distinct without colour vision, on light and on dark ground."""
 
 __all__ = ["COLOURS", "OUTLIER", "SCALE", "SYMBOLS", "Styles"]
 

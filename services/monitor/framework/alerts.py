@@ -18,8 +18,8 @@ async def write_alerts(
 ) -> dict[str, int]:
     """Open, confirm and resolve the alerts of a monitor.
 
-    An alert that somebody acknowledged stays so for as long as it is found; one that grew graver
-    opens again.
+    An alert that somebody acknowledged stays so for as long as it is found; one that became more
+    severe opens again.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ async def write_alerts(
     opened = 0
     for key, finding in found.items():
         known = unresolved.get(key)
-        if known is None or _graver(finding, known):
+        if known is None or _more_severe(finding, known):
             opened += 1
             await _open(session, monitor, run_id, finding, known)
         else:
@@ -68,7 +68,7 @@ async def write_alerts(
     return {"opened": opened, "resolved": len(gone)}
 
 
-def _graver(finding: Finding, known: Alert) -> bool:
+def _more_severe(finding: Finding, known: Alert) -> bool:
     order = list(type(finding.severity))
     return order.index(finding.severity) > order.index(known.severity)
 

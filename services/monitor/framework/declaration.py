@@ -83,7 +83,7 @@ class Increment:
     find
         Pure function of a part's key, and of the inputs declared before it with its rows: what is
         found there, the same columns of the same tables in every part. It sees nothing that its
-        digest does not tell of.
+        digest does not cover.
     """
 
     digests: Callable[[Inputs], Mapping[str, str]]

@@ -80,7 +80,7 @@ def configuration_marks(segment: Segment, mjd: np.ndarray, hvlevel: np.ndarray) 
     mjd
         Times, shape (n,).
     hvlevel
-        Commanded level at each, NaN where unknown: steps after the last known one are told by them.
+        Commanded level at each, NaN where unknown; it shows steps after the last known one.
     """
     steps = [(date, float(level)) for date, level in HIGH_VOLTAGE[segment]]
     later = mjd > steps[-1][0]

@@ -1,6 +1,4 @@
-"""Rules of monitors as data: what is held against which number, since when, and how grave a hit
-is.
-"""
+"""Rules of monitors as data: what is compared with which number, since when, and how severely."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +28,7 @@ class Finding:
     source
         Where its threshold is from.
     value, threshold
-        What was measured and what it was held against.
+        What was measured and what it was compared with.
     configuration
         Segment, voltage, region or the like that it concerns.
     rootname
@@ -117,7 +115,7 @@ class Rule:
         value
             What was measured.
         threshold
-            What it was held against, where that is not the rule's number itself.
+            What it was compared with, where that is not the rule's number itself.
         configuration, rootname
             As in `Finding`.
 

@@ -72,7 +72,7 @@ class MonitorService:
         self._references = references
 
     async def run(self, job: ClaimedJob) -> Completion:
-        """Compute a monitor anew.
+        """Compute a monitor.
 
         Parameters
         ----------

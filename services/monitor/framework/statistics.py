@@ -99,7 +99,7 @@ def trailing_outliers(
 
     NaN never does.
 
-    Each value is held against the median of those in the days before and up to it, of the last
+    Each value is compared with the median of those in the days before and up to it, of the last
     `_WINDOW` where these are fewer; its scatter is the larger one of the window's robust one and
     the value's own error.
 
@@ -141,7 +141,7 @@ def _far(
     windows = _windows(values, number, rows)
     median = _medians(windows, number)
     away = np.abs(values[rows] - median)
-    # Few lie off by their own errors, and only these are held against the scatter.
+    # Few lie off by their own errors, and only these are compared with the scatter.
     off = np.flatnonzero(away > sigmas * np.fmax(errors[rows], 0.0))
     scatter = _medians(np.abs(windows[off] - median[off, None]), number[off]) * MAD_TO_SIGMA
     found = np.zeros(len(rows), dtype=bool)

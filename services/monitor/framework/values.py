@@ -77,8 +77,8 @@ async def write_values(
 ) -> None:
     """Make these the values of a monitor.
 
-    Only blocks of values that differ from those that the last run left are held against what is
-    there.
+    Only blocks of values that differ from those that the last run left are compared with the
+    database.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ def _table(group: Values, chosen: np.ndarray) -> pa.Table:
 
 def _rows(quantity: str, table: pa.Table) -> bytes:
     """Rows of `_COLUMNS` as CSV; what is null is empty. `_single` knows what the key is made of."""
-    # What is of no exposure is told apart by its time.
+    # Values of no exposure are identified by their time.
     parts = [
         pc.coalesce(table["rootname"], pa.array(map(str, table["mjd"].to_pylist()), pa.string())),
         *(

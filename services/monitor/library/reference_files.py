@@ -112,8 +112,7 @@ def reaches_beyond(data: Any, width: int, height: int) -> bool:
 
 
 def is_ready(detail: Mapping[str, Any], lost: int) -> bool:
-    """Whether a file may be delivered: nothing is wrong with it, and held against the active one it
-    loses nothing.
+    """Return whether a file may be delivered: no fault, and nothing lost from the active one.
 
     Parameters
     ----------

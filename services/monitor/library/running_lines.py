@@ -85,7 +85,7 @@ def away_from_lines(mjd: np.ndarray, values: np.ndarray, window: int = _WINDOW) 
     """
     if len(values) < window:
         return np.full(len(values), np.nan)
-    # Times of one visit are told apart by less than the errors.
+    # Times of one visit differ by less than the errors.
     times, near = (sliding_window_view(column, window) for column in (mjd, values))
     first, second = np.triu_indices(window, 1)
     days = times[:, second] - times[:, first]

@@ -1,4 +1,4 @@
-"""Datasets as readers see them."""
+"""Queries for datasets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

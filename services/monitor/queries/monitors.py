@@ -1,4 +1,4 @@
-"""Monitors as readers see them."""
+"""Queries for monitors."""
 
 import asyncio
 import json

@@ -39,7 +39,7 @@ _NAMES = (
 
 
 def describe_upload(upload: UploadedReference) -> dict[str, Any]:
-    """Describe an uploaded file as readers see it."""
+    """Describe an uploaded file."""
     described = {name: getattr(upload, name) for name in _NAMES}
     return {**described, "created_at": upload.created_at.isoformat()}
 

@@ -116,7 +116,7 @@ def _sql_columns(model: type[Base]) -> list[SqlColumn[Any]]:
 
 
 def columns_of(model: type[Base]) -> list[Column]:
-    """Columns of a table as readers see them."""
+    """List the columns of a table that readers may query."""
     return [
         Column(
             column.name,

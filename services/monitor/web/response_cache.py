@@ -26,7 +26,7 @@ _LARGEST, _MOST_BYTES, _MOST_ON_DISK = 2_000_000, 64_000_000, 256_000_000
 """Bytes of an answer that is worth keeping in memory, and of all that are kept there and on disk.
 """
 _MINUTE = 60.0
-"""For so long is kept what tells of freshness: data grow stale by the clock, s."""
+"""How long an answer about freshness is kept, s: data become stale with time."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class ResponseCache:
         variant: str = "",
     ) -> Response:
         """Answer a request: not at all where the client has it, as before where nothing changed,
-        else anew.
+        else computed.
 
         Parameters
         ----------
@@ -85,9 +85,9 @@ class ResponseCache:
         response
             Response whose headers ``make`` sets.
         monitor
-            The only monitor that the answer tells of; None for all.
+            The only monitor that the answer is about; None for all.
         ages
-            Whether it tells of freshness.
+            Whether it reports freshness.
         variant
             What else than the address and the format that is asked for tells the answer from
             others.

@@ -58,7 +58,7 @@ def test_missing_association_table_is_named(folder: Path) -> None:
 
 
 def _set_keywords(path: Path, **keywords: str) -> None:
-    """Write a gzipped file anew, plain, with other primary keywords."""
+    """Rewrite a gzipped file, plain, with other primary keywords."""
     with fits.open(path) as hdus:
         hdus[0].header.update(keywords)
         hdus.writeto(path.with_suffix(""))

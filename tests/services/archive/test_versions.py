@@ -11,7 +11,7 @@ def _file(place: str, modified: float | None = 1e9, name: str = "lsv140a0q_spt.f
 
 
 def _choose(*versions: tuple[SourceFile, FileMetadata], contents: str = "") -> Versions:
-    """Choose between versions, whose contents are told by one letter each."""
+    """Choose between versions, whose contents are one letter each."""
     letters = dict(zip((file.url for file, _ in versions), contents, strict=False))
     return choose_versions(
         [file for file, _ in versions],

@@ -109,7 +109,7 @@ def test_versions_of_reports(version: str) -> None:
         "ABC",
     ],
 )
-def test_mnemonics_are_told_by_their_form(mnemonic: str) -> None:
+def test_mnemonics_are_recognized_by_their_form(mnemonic: str) -> None:
     assert parse_name(f"{mnemonic}.txt").suffix == "readings"
     assert stem_of(f"{mnemonic}.TXT") is None
     assert stem_of(f"{mnemonic}_OLD.txt") is None

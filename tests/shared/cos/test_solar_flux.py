@@ -1,4 +1,4 @@
-"""Stored solar flux, held against the fluxes that another team put beside its dark measurements."""
+"""Stored solar flux, compared with the fluxes that another team lists beside its darks."""
 
 import gzip
 import json

@@ -35,7 +35,7 @@ from shared.jobs.runner import JobRunner
 from shared.settings import CalibratorSettings, JobSettings
 from shared.store import Store
 from shared.worker.broker import Messenger
-from simulator.mission.make import DATA, Flight
+from simulator.mission.make import DATA, MissionSimulation
 from simulator.mission.schedule import Mission
 from tests.shared.jobs.broken_calls import Calls, count_broker, count_database, count_store
 
@@ -51,9 +51,11 @@ _BUSY = (JobState.QUEUED, JobState.RUNNING)
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of one simulated acquisition with its support file."""
     folder = tmp_path_factory.mktemp("acquisition")
-    flight = Flight(Mission(years=0.2, size="brief", routines=("acquisition",)), folder)
-    visit = flight.taken[0]
-    flight.take(visit)
+    simulation = MissionSimulation(
+        Mission(years=0.2, size="brief", routines=("acquisition",)), folder
+    )
+    visit = simulation.taken[0]
+    simulation.take(visit)
     for path in (folder / DATA).rglob("*.fits"):
         if not path.name.startswith(visit.exposures[0].rootname):
             path.unlink()

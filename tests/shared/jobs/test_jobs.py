@@ -391,7 +391,7 @@ async def test_a_person_overtakes_bulk_work(valkey: EmbeddedValkey, queue: str) 
     assert await asyncio.to_thread(first.wait, 10)
     messenger.send(queue, 4)
     deadline = time.monotonic() + 10
-    while messenger.waiting(queue) and time.monotonic() < deadline:  # noqa: ASYNC110 - nothing tells of it
+    while messenger.waiting(queue) and time.monotonic() < deadline:  # noqa: ASYNC110 - nothing reports it
         await asyncio.sleep(0.05)
     released.set()
     await asyncio.to_thread(broker.join, "calibrate-bulk")

@@ -1,4 +1,4 @@
-"""Missions that are flown: their files, reports and truth."""
+"""Simulated missions: their files, reports and truth."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from astropy.io import fits
 
 from shared.errors import PermanentError
 from shared.fits import check_fits
-from simulator.mission.make import Flight, flown, fly, spread
+from simulator.mission.make import MissionSimulation, simulate, simulated_truth, spread
 from simulator.mission.schedule import Mission
 from simulator.mission.visits import Visit
 from simulator.plan import ExposurePlan, FaultKind
@@ -26,8 +26,8 @@ def _digests(folder: Path) -> Mapping[str, str]:
     }
 
 
-def _visit(flight: Flight, routine: str) -> Visit:
-    return next(visit for visit in flight.taken if visit.kind == routine)
+def _visit(simulation: MissionSimulation, routine: str) -> Visit:
+    return next(visit for visit in simulation.taken if visit.kind == routine)
 
 
 def _suffixes(folder: Path, rootname: str) -> set[str]:
@@ -39,9 +39,9 @@ def _suffixes(folder: Path, rootname: str) -> set[str]:
 def test_the_same_bytes_again(tmp_path: Path) -> None:
     mission = Mission(years=0.5, seed=3)
     for name in ("first", "second"):
-        flight = Flight(mission, tmp_path / name)
-        flight.write_reports()
-        flight.take(_visit(flight, "nuv-science"))
+        simulation = MissionSimulation(mission, tmp_path / name)
+        simulation.write_reports()
+        simulation.take(_visit(simulation, "nuv-science"))
     digests = _digests(tmp_path / "first")
     assert len(digests) > 40
     assert _digests(tmp_path / "second") == digests
@@ -50,16 +50,16 @@ def test_the_same_bytes_again(tmp_path: Path) -> None:
 def test_another_seed_other_photons(tmp_path: Path) -> None:
     rows = []
     for seed in (1, 2):
-        flight = Flight(Mission(years=0.5, seed=seed), tmp_path / str(seed))
-        (record,) = flight.take(_visit(flight, "nuv-dark"))
+        simulation = MissionSimulation(Mission(years=0.5, seed=seed), tmp_path / str(seed))
+        (record,) = simulation.take(_visit(simulation, "nuv-dark"))
         rows.append(record["detectors"]["NUV"]["events"])
     assert rows[0] != rows[1]
 
 
 def test_what_a_visit_leaves(tmp_path: Path) -> None:
-    flight = Flight(Mission(years=0.5), tmp_path)
-    visit = _visit(flight, "nuv-science")
-    records = flight.take(visit)
+    simulation = MissionSimulation(Mission(years=0.5), tmp_path)
+    visit = _visit(simulation, "nuv-science")
+    records = simulation.take(visit)
     assert [record["rootname"] for record in records] == [plan.rootname for plan in visit.exposures]
     for plan, record in zip(visit.exposures, records, strict=True):
         raw = {"ACQ": "rawacq", "WAV": "rawtag", "EXT": "rawaccum"}[plan.exptype[:3]]
@@ -80,19 +80,22 @@ def test_what_a_visit_leaves(tmp_path: Path) -> None:
     assert not list((tmp_path / ".making").rglob("*.fits"))
 
 
-def _exposure(flight: Flight, kind: FaultKind) -> tuple[Visit, ExposurePlan]:
+def _exposure(simulation: MissionSimulation, kind: FaultKind) -> tuple[Visit, ExposurePlan]:
     return next(
-        (visit, plan) for visit in flight.taken for plan in visit.exposures if plan.faults_of(kind)
+        (visit, plan)
+        for visit in simulation.taken
+        for plan in visit.exposures
+        if plan.faults_of(kind)
     )
 
 
 def test_faults_that_were_asked_for(tmp_path: Path) -> None:
     kinds = (FaultKind.TRUNCATED, FaultKind.MISSING, FaultKind.NO_EVENTS, FaultKind.SEGMENT_OFF)
     routines = ("nuv-dark", "nuv-standard", "fuv-dark")
-    flight = Flight(Mission(years=0.5, faults=kinds, routines=routines), tmp_path)
-    taken = {kind: _exposure(flight, kind) for kind in kinds}
+    simulation = MissionSimulation(Mission(years=0.5, faults=kinds, routines=routines), tmp_path)
+    taken = {kind: _exposure(simulation, kind) for kind in kinds}
     for visit in {visit.name: visit for visit, _ in taken.values()}.values():
-        flight.take(visit)
+        simulation.take(visit)
 
     def raw(kind: FaultKind) -> list[Path]:
         return sorted((tmp_path / "data").rglob(f"{taken[kind][1].rootname}_raw*"))
@@ -112,27 +115,27 @@ def test_faults_that_were_asked_for(tmp_path: Path) -> None:
     assert (fits.getval(alone, "DETECTHV"), fits.getval(alone, "HVLEVELB", 1)) == ("NomA", 100)
 
 
-def test_a_flight_that_was_stopped_goes_on(tmp_path: Path) -> None:
+def test_a_simulation_that_was_stopped_goes_on(tmp_path: Path) -> None:
     """Visits that are there stay as they are, and their truth is known before that of the mission
     is written.
     """
     mission = Mission(years=0.5, routines=("nuv-dark", "acquisition"))
-    flight = fly(mission, tmp_path)
-    first, _, total = next(flight)
-    flight.close()
-    known = flown(mission, tmp_path)
+    simulation = simulate(mission, tmp_path)
+    first, _, total = next(simulation)
+    simulation.close()
+    known = simulated_truth(mission, tmp_path)
     assert {record["visit"] for record in known} >= {first.name}
     assert len({record["visit"] for record in known}) < total
     path = next((tmp_path / "data").rglob(known[0]["files"][0]))
     path.write_bytes(b"what is there stays")
-    assert not flown(Mission(years=0.5, seed=2, routines=("nuv-dark",)), tmp_path)
-    assert len({visit.name for visit, _, _ in fly(mission, tmp_path)}) == total
+    assert not simulated_truth(Mission(years=0.5, seed=2, routines=("nuv-dark",)), tmp_path)
+    assert len({visit.name for visit, _, _ in simulate(mission, tmp_path)}) == total
     assert path.read_bytes() == b"what is there stays"
-    assert [record["rootname"] for record in flown(mission, tmp_path)] == [
+    assert [record["rootname"] for record in simulated_truth(mission, tmp_path)] == [
         record["rootname"]
         for record in json.loads((tmp_path / "truth.json").read_text())["exposures"]
     ]
-    assert not (tmp_path / ".flown").exists()
+    assert not (tmp_path / ".visits").exists()
 
 
 def test_any_first_part_covers_the_mission() -> None:
@@ -149,7 +152,7 @@ def test_a_whole_mission(tmp_path: Path) -> None:
     """
     mission = Mission(years=0.5, routines=("nuv-dark",))
     seen = []
-    for visit, done, total in fly(mission, tmp_path, jobs=1):
+    for visit, done, total in simulate(mission, tmp_path, jobs=1):
         assert all(
             list((tmp_path / "data").rglob(f"{plan.rootname}_spt.fits")) for plan in visit.exposures
         )

@@ -1,7 +1,7 @@
-"""Whether references that a recipe names cover the modes of its exposures.
+"""Check that the references that a recipe names cover the modes of its exposures.
 
-CalCOS 3.6.2 stops half-way at a table without a row that it looks up; which rows these are is told
-by the calls of ``cosutil.getTable`` and ``dispersion.Dispersion``.
+CalCOS 3.6.2 stops half-way at a table without a row that it looks up; which rows these are follows
+from the calls of ``cosutil.getTable`` and ``dispersion.Dispersion``.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -162,8 +162,7 @@ def _apertures(keyword: str, exposure: Exposure) -> Iterator[str]:
         yield own
     if _is_calibrated(exposure) or kind == "WAVECAL":
         return
-    # Which events are of the target and which of the lamp is told by the rows between them, of the
-    # PSA for the BOA too.
+    # The rows between target and lamp separate their events, those of the PSA for the BOA too.
     if keyword == "XTRACTAB" and exposure.text("OBSMODE") == "TIME-TAG":
         yield from ("PSA", "WCA")
     if keyword == "DISPTAB" and _is_lit(exposure):

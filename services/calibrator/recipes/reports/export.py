@@ -1,6 +1,4 @@
-"""A run to take home: edited inputs, derived tables, a list of references, and a script of astropy
-and CalCOS calls.
-"""
+"""Export of a run: edited inputs, derived tables, list of references, and a script."""
 
 import io
 import json

@@ -134,7 +134,7 @@ def split(
         if write_part(source, target, intervals, part.pulse_heights)
     ]
     orbit = workspace.inputs / f"{part.exposure}_spt.fits"
-    if orbit.is_file():  # CalCOS makes the TIMELINE table anew
+    if orbit.is_file():  # CalCOS makes a new TIMELINE table
         shutil.copyfile(orbit, scratch / f"{part.file}_spt.fits")
     return intervals, made, [target.name for target in targets if target not in made]
 

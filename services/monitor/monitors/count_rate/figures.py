@@ -106,8 +106,7 @@ def local_rates(columns: Columns, rate: np.ndarray, outlier: np.ndarray) -> Figu
         "Rate of the brightest place of each exposure outside lamp flashes: 2 by 2 pixels of the "
         "FUV, a pixel of the "
         "NUV. Crosses are above half their limit by 5 sigma; dotted: the limits. Exposures to "
-        "lamps, which are not "
-        "held against them, are apart."
+        "lamps, which are not compared with them, are apart."
     )
     return Figure(
         name="local",

@@ -73,16 +73,16 @@ what fraction of its limit that is: the lowest of those that concern it. An expo
 above half its limit, or, of those with a closed shutter, if it counts 100 per second, and half as
 much again, more than the line of median slope through the 25 of its kind about it.
 
-Of the events in the active area come the brightest second of TIME-TAG exposures, held against the
+Of the events in the active area come the brightest second of TIME-TAG exposures, compared with the
 same limits, and the brightest place in good time: 2 by 2 pixels of the FUV, less than the width of
 a line, and a pixel of the NUV. Seconds in which a lamp flashed are left out of both, and a place
 counts as much as its counts are sure of by 5 sigma: the brightest of a million places is some sigma
 above the truth, and in a short exposure a single photon is a rate above any limit. Exposures to
-lamps are not held against local limits, which FUV lamp lines come near to; places with fewer than
+lamps are not compared with local limits, which FUV lamp lines come near to; places with fewer than
 25 counts are not shown. The rates of stripes are those in the extraction boxes of the x1d file; of
-spectra that were not extracted the sum of the three stripes is held against three times the limit
+spectra that were not extracted the sum of the three stripes is compared with three times the limit
 of one, and is an alert above the limit of one. Target acquisitions have no events: only their
-global rate is held.
+global rate is compared.
 """
 
 
@@ -128,8 +128,8 @@ def _compute(inputs: Inputs) -> RunOutput:
 
 
 @dataclass(frozen=True)
-class _Held:
-    """A rate that is held against its limit; arrays of shape (n,).
+class _LimitedRate:
+    """A rate that is compared with its limit; arrays of shape (n,).
 
     Attributes
     ----------
@@ -138,7 +138,7 @@ class _Held:
     words
         What counted, in words, and the format of its rate.
     rules
-        Its rules, gravest first.
+        Its rules, most severe first.
     shown, fraction
         Rate, and what of it is sure as a fraction of its limit; NaN where there is none.
     level
@@ -159,7 +159,7 @@ class _Held:
         return found
 
 
-def _held(columns: Columns) -> list[_Held]:
+def _held(columns: Columns) -> list[_LimitedRate]:
     limits = threshold_of(LIMITS, columns)
     places = np.where(columns["local_counts"] >= _LEAST_COUNTS, columns["local"], np.nan)
     local = surely_local(columns) / threshold_of(LOCAL_LIMITS, columns)
@@ -200,9 +200,9 @@ def _rate(
     shown: np.ndarray,
     fraction: np.ndarray,
     columns: Columns,
-) -> _Held:
+) -> _LimitedRate:
     level = np.sum([fraction > rule.at(columns["mjd"]) for rule in rules], axis=0)
-    return _Held(quantity, words, rules, shown, fraction, level)
+    return _LimitedRate(quantity, words, rules, shown, fraction, level)
 
 
 def _is_dark(columns: Columns) -> np.ndarray:
@@ -227,7 +227,7 @@ def _dark_excess(columns: Columns) -> np.ndarray:
     return excess
 
 
-def _near_limits(columns: Columns, rates: Sequence[_Held]) -> Iterator[Finding]:
+def _near_limits(columns: Columns, rates: Sequence[_LimitedRate]) -> Iterator[Finding]:
     new = recent(columns["mjd"])
     for held in rates:
         hit = new & held.outlier
@@ -245,7 +245,7 @@ def _near_limits(columns: Columns, rates: Sequence[_Held]) -> Iterator[Finding]:
             yield finding_of(rule, columns, index, message, rate, threshold=threshold)
 
 
-def _unextracted(columns: Columns, rates: Sequence[_Held]) -> Iterator[Finding]:
+def _unextracted(columns: Columns, rates: Sequence[_LimitedRate]) -> Iterator[Finding]:
     spectrum = (
         (columns["segment"] == "NUV")
         & (columns["obstype"] != "IMAGING")

@@ -21,7 +21,7 @@ _INFERRED = "inference"
 
 
 def _shares(name: str, text: str) -> tuple[Rule, ...]:
-    """Rules of a rate that is held against its limit, gravest first."""
+    """Make the rules of a rate that is compared with its limit, most severe first."""
     return tuple(
         Rule(
             name=name,
@@ -83,5 +83,5 @@ EMITTING = Rule(
 RULES = (*GLOBAL, *SECOND, *LOCAL, *STRIPE, STRIPES, IRREGULAR_SOURCE, SHUT, EMITTING, SATURATED)
 """All of them.
 
-What they are held against is that of `services.monitor.monitors.count_rate.event_rates`.
+Their limits are those of `services.monitor.monitors.count_rate.event_rates`.
 """

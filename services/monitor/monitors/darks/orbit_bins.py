@@ -140,7 +140,7 @@ def groups(inputs: Inputs) -> Iterator[Bins]:
         Tables of `bins_by_files`.
     """
     bins, exposures = inputs["bins"], inputs["exposures"]
-    # Numbers of exposures begin anew in each part.
+    # Numbers of exposures begin again in each part.
     begins = np.searchsorted(exposures["part"], np.arange(len(inputs["by_files"]["key"])))
     level = np.nan_to_num(bins["hvlevel"], nan=-1.0).astype(np.int64)
     key = (

@@ -96,7 +96,7 @@ def expected_findings(group: DarkRates, expected: Sequence[Dated]) -> Iterator[F
 def _raised(
     group: DarkRates, rules: Sequence[Rule], ratio: float, normal: float, what: str, source: str
 ) -> Iterator[Finding]:
-    """Tell of the gravest rule that a ratio to what is normal hits.
+    """Report the most severe rule that a ratio to the normal rate hits.
 
     Its source is where the latter is known from.
     """

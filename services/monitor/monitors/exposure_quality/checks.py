@@ -1,4 +1,4 @@
-"""Checks of what the header of an exposure tells of how it went."""
+"""Checks of what the header of an exposure says about its course."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ def gap(columns: Columns) -> np.ndarray:
 def _unexplained(columns: Columns) -> np.ndarray:
     """Time from start to end less that of the raw intervals, s.
 
-    NaN where these, or NINTERPT, tell of a gap.
+    NaN where these, or NINTERPT, show a gap.
     """
     elapsed = (columns["expend"] - columns["mjd"]) * 86400.0
     whole = (columns["raw_intervals"] <= 1) & ~(columns["ninterpt"] > 0) & ~_acquires(columns)

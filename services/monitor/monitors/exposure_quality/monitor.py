@@ -72,15 +72,15 @@ _TEXTS = ("detector", "segment", "exptype", "expflag", "fgslock", "shutter", "qu
 _HEADER_TEXTS = ("detecthv", "qualcom1", "qualcom2", "qualcom3")
 
 _EXPLANATION = """
-What the header of an exposure tells of how it went is held against what was planned and what is
+What the header of an exposure says about its course is compared with what was planned and what is
 usual. Each rule names what it found; an exposure that any rule hit is an outlier of the number of
 rules, and a mark in the figure of hits.
 
 The exposure time is compared with the planned one except for target acquisitions, whose time is
 that of several phases. Fractions are of the exposure time, and of the events. Exposures of the last
-30 days alarm, older ones are flagged. The exposure time is held against the sum of the good time
+30 days alarm, older ones are flagged. The exposure time is compared with the sum of the good time
 intervals that CalCOS left, segment by segment; times of start and end, and the number of
-interruptions, against the intervals of the raw file. So a gap is told apart: time that was screened
+interruptions, with the intervals of the raw file. This distinguishes gaps: time that was screened
 out, an interruption, or one that nothing explains.
 """
 
@@ -146,7 +146,7 @@ _DRAWN: dict[str, tuple[str, Measure, str]] = {
     "live_time": ("Live time", live_time, "live-time"),
     "rejected": ("Rejected by pulse height", rejected, "pulse-heights"),
 }
-"""Quantities: label, values, the rule that they are held against."""
+"""Quantities: label, values, the rule that they are compared with."""
 
 
 def _figure(columns: Columns, hits: dict[str, np.ndarray]) -> Figure:

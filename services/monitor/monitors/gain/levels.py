@@ -1,6 +1,4 @@
-"""What is found of the gains of a segment at one voltage, which a run does anew only where there
-are other gains.
-"""
+"""Results of the gains of a segment at one voltage, recomputed only where gains changed."""
 
 import hashlib
 from collections.abc import Iterator
@@ -51,7 +49,7 @@ class Level:
     segment, level
         Segment, commanded level.
     new
-        Whether this run found it anew.
+        Whether this run computed it.
     files
         Files of the segment at this voltage, in order of time.
     pixels

@@ -55,10 +55,10 @@ The values are medians of each exposure in regions 2048 pixels wide along the ro
 position. Since one level of voltage is worth 0.393 bins, they are scaled to level 178 before a line
 is fitted to them, but for outliers, over steps of the voltage; its projected date is that at the
 present voltage. To the errors by the scatter comes half a per cent of the gain over the span of the
-line, for where within superpixels light falls drifts. Outliers are told from the exposures of the
-same aperture, grating and central wavelength, whose light falls on the same superpixels: in one
-region, or in all of a segment together, as a step of the voltage leaves them. The rows of the
-positions 5 to 7 are inferred from their offsets in arcsec.
+line, for where within superpixels light falls drifts. Outliers are found by comparison with
+exposures of the same aperture, grating and central wavelength, whose light falls on the same
+superpixels: in one region, or in all of a segment together, as a step of the voltage leaves them.
+The rows of the positions 5 to 7 are inferred from their offsets in arcsec.
 """
 
 

@@ -18,13 +18,13 @@ __all__ = [
 ]
 
 LATEST = 5
-"""Exposures whose median is held against the least gain."""
+"""Exposures whose median is compared with the least gain."""
 
 RECENT_DAYS = 30.0
 """Superpixels that sagged within these days before the newest map are new."""
 
 RAPID_DAYS = 28.0
-"""Between two gains of which one is held against the other (legacy gain monitor)."""
+"""Between two gains that are compared (legacy gain monitor)."""
 
 _HISTORY = "history text of the GSAGTABs"
 

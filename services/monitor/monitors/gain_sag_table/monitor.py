@@ -59,7 +59,7 @@ _LOST = Rule(
 
 _EXPLANATION = """
 CalCOS flags places of the FUV detector whose gain has sagged (DQ 8192) by a table, GSAGTAB. This
-monitor makes it anew from what the gain monitor flagged: of each superpixel whose modal gain was 3
+monitor computes it from what the gain monitor flagged: of each superpixel whose modal gain was 3
 or less, the first date of that. An extension for each voltage level holds what had sagged at that
 level or a higher one, for the gain falls with the voltage.
 

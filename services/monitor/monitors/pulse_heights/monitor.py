@@ -47,7 +47,7 @@ from shared.database.models.science import (
 __all__ = ["MONITOR"]
 
 _LATEST = 5
-"""Exposures whose median is held against the limits."""
+"""Exposures whose median is compared with the limits."""
 
 _CURRENT_DAYS = 180.0
 """A lifetime position without exposures for as long before the newest is no longer in use."""
@@ -101,10 +101,10 @@ spectra; both are fitted together. Where nearly all is background, no peak is st
 would be above a bin, or chance could make it. Exposures with fewer than 500 events are not
 measured. The rejected fraction is that of NPHA to NEVENTS in the header of the exposure.
 
-Outliers are told from the exposures of the same segment, voltage, lifetime position, aperture,
-grating and central wavelength, whose light falls on the same places: they lie 5 sigma off the line
-of median slope through the 23 about them. The gain does not change within an exposure; a step of
-the voltage in the middle of one moves its peak by a part of the step.
+Outliers are found by comparison with exposures of the same segment, voltage, lifetime position,
+aperture, grating and central wavelength, whose light falls on the same places: they lie 5 sigma off
+the line of median slope through the 23 about them. The gain does not change within an exposure; a
+step of the voltage in the middle of one moves its peak by a part of the step.
 """
 
 

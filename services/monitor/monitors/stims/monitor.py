@@ -48,7 +48,7 @@ Events inside the box of each stim are averaged over steps of up to 120 s. The s
 distance between the two, the midpoint the mean of both; slope and offset are those of the thermal
 map, corrected = offset + slope * raw, that puts them to their reference positions. The rate is that
 of both stims together, halved; over half of STIMRATE, which is for both, it tells the live time,
-which is held against that of the header (LIVETM), that CalCOS derives from the rate of all events.
+which is compared with that of the header (LIVETM), that CalCOS derives from the rate of all events.
 
 Reference positions (of calibrated headers) and boxes are the same for all exposures: no BRFTAB is
 read.

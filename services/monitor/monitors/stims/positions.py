@@ -79,7 +79,7 @@ _OFF = Rule(
 RULES = (_SCATTER, _EDGE, _MISSING, _KEYWORD, _LIVE_TIME, _OFF)
 
 _OUTLIER_DAYS = 90.0
-"""Span of the median that a coordinate is held against: temperature moves it within a season."""
+"""Span of the median that a coordinate is compared with: temperature moves it within a season."""
 
 _SURE = 3.0
 """Errors by which a live time must differ beside."""

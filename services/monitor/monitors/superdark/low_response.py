@@ -44,7 +44,7 @@ VERY_LOW = Rule(
 )
 
 _YEAR = 12
-"""Periods whose darks are summed at once: a run reads those of the newest ones anew."""
+"""Periods whose darks are summed at once: a run reads those of the newest ones again."""
 
 
 def needed_counts(fraction: float, cells: int) -> float:

@@ -154,7 +154,7 @@ def _look(
 ) -> dict[str, tuple[str, list[Sighting]]]:
     """Hot spots of the periods in turn: digest of the inputs and sightings by key."""
     found = {}
-    for detector, period in sorted(periods.anew):
+    for detector, period in sorted(periods.searched):
         number = np.floor_divide([dark.mjd for dark in maps[detector]], PERIOD_DAYS)
         mine, window = (
             [

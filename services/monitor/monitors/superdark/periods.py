@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 MOST_INTERVALS = 8
-"""Intervals that one run computes anew at most, the oldest first: two years of darks, 200 MB of
+"""Intervals that one run computes at most, the oldest first: two years of darks, 200 MB of
 memory.
 """
 
@@ -144,7 +144,7 @@ def darks_query() -> RowQuery:
 def maps_query(monitor: str, version: int) -> RowQuery:
     """Query for the maps of the darks that a run needs.
 
-    They are those of the intervals that it computes anew, of the periods around theirs, and of the
+    They are those of the intervals that it computes, of the periods around theirs, and of the
     newest interval.
 
     Parameters
@@ -215,10 +215,10 @@ class Periods:
     ----------
     inputs
         Digest of the darks of each.
-    anew
-        Those whose hot spots are looked for: of intervals in turn, changed or beside a changed one.
+    searched
+        Those whose hot spots are searched for: of intervals in turn, changed or next to changed.
     intervals
-        Detector and number of the intervals whose superdarks are made anew.
+        Detector and number of the intervals whose superdarks are made again.
     known
         Those that are as an earlier run found them.
     unfinished
@@ -226,7 +226,7 @@ class Periods:
     """
 
     inputs: Mapping[tuple[str, int], str]
-    anew: frozenset[tuple[str, int]]
+    searched: frozenset[tuple[str, int]]
     intervals: frozenset[tuple[str, int]]
     known: frozenset[tuple[str, int]]
     unfinished: bool

@@ -40,7 +40,7 @@ _NAMES = (
 
 
 def describe_alert(alert: Alert) -> dict[str, Any]:
-    """Alert as readers see it."""
+    """Describe an alert."""
     times = {name: getattr(alert, name) for name in ("opened_at", "acknowledged_at", "resolved_at")}
     return {
         **{name: getattr(alert, name) for name in _NAMES},
@@ -61,7 +61,9 @@ async def list_alerts(
     context: CurrentContext,
     state: AlertState | None = None,
     monitor: str | None = None,
-    severity: Annotated[Severity | None, Query(description="This severity or a graver one")] = None,
+    severity: Annotated[
+        Severity | None, Query(description="This severity or a more severe one")
+    ] = None,
     rootname: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: str | None = None,

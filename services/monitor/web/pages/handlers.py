@@ -39,7 +39,7 @@ from shared.jobs.routing import ACQUISITION, ASSOCIATION, EXPOSURE, PRODUCTS
 __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
-_LISTED, _GRAVEST, _PAGE = 20, 8, 100
+_LISTED, _FOREMOST, _PAGE = 20, 8, 100
 _KINDS = (ASSOCIATION, EXPOSURE, ACQUISITION, PRODUCTS, *STANDALONE.values())
 
 
@@ -143,7 +143,7 @@ async def _runs_of_recalibrations(session: Session, dataset: Dataset) -> dict[in
 
 
 async def _unresolved(session: Session, monitor: str | None = None) -> dict[str, Any]:
-    """Alerts that stand: those that nobody acknowledged first, of these the gravest, then the
+    """Alerts that stand: those that nobody acknowledged first, of these the most severe, then the
     newest.
     """
     grave = case(
@@ -163,8 +163,8 @@ async def _unresolved(session: Session, monitor: str | None = None) -> dict[str,
     left_out = rows[0][1] - len(rows) if rows else 0
     address = f"/api/v1/alerts?monitor={monitor}" if monitor else "/api/v1/alerts"
     return {
-        "gravest": alerts[:_GRAVEST],
-        "others": alerts[_GRAVEST:],
+        "foremost": alerts[:_FOREMOST],
+        "others": alerts[_FOREMOST:],
         "left_out": left_out,
         "address": address,
     }

@@ -102,7 +102,7 @@ def events(products: Path) -> Any:
         return np.asarray(data["YFULL"], float)[np.abs(data["YCORR"] - 463) < 15]
 
 
-def test_calibrated_events_are_extracted_anew(
+def test_calibrated_events_are_extracted_again(
     twozone: Path, small_files: dict[str, Path], references: ReferenceFolder, tmp_path: Path
 ) -> None:
     name = "ldfd01vnq_corrtag_a.fits"

@@ -174,6 +174,6 @@ def test_the_night_of_a_real_exposure(
     assert table["exptime"][0] == pytest.approx(len(night), abs=1.0)
     assert table["start"][0] == pytest.approx(night[0])
     with fits.open(products / "ldfd01vnq_s002_corrtag_a.fits.gz") as hdus:
-        # CalCOS makes the table anew; its first and last row may lie beyond the chosen times.
+        # CalCOS makes a new table; its first and last row may lie beyond the chosen times.
         assert (hdus["TIMELINE"].data["SUN_ALT"][2:-2] < 0).all()
         assert hdus["EVENTS"].data["TIME"].min() >= night[0]

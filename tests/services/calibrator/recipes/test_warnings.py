@@ -1,4 +1,4 @@
-"""What a run tells of itself: tallies that the flags of events do not bear out, and what fell back
+"""Warnings of a run: tallies that the flags of events do not bear out, and what fell back
 to a default.
 """
 
@@ -37,7 +37,7 @@ from tests.services.calibrator.recipes.running import recalibrate, simulated, sm
         (512, "NPHA_A", 6, None),
     ],
 )
-def test_tallies_are_held_against_the_flags(
+def test_tallies_are_compared_with_the_flags(
     tmp_path: Path, flag: int, tally: str, flagged: int, told: str | None
 ) -> None:
     quality = np.zeros(10, np.int16)

@@ -116,7 +116,7 @@ def test_full_disk_is_transient(folder: Path, raw: Any, small_disk: Callable[[st
     assert list((disk / "cache").iterdir()) == []
 
 
-def test_changed_reference_is_unpacked_anew_and_a_run_keeps_its_own(
+def test_changed_reference_is_unpacked_again_and_a_run_keeps_its_own(
     folder: Path, opened: ReferenceFolder, raw: Any, tmp_path: Path
 ) -> None:
     write(tmp_path / "x_dead.fits", value=1.0)

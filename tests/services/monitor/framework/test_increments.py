@@ -1,4 +1,4 @@
-"""Monitors that keep parts of their inputs: step by step gives what all anew gives, whatever
+"""Monitors that keep parts of their inputs: step by step gives what all at once gives, whatever
 becomes of the files.
 """
 
@@ -140,7 +140,7 @@ class _Observatory:
         ]
 
     async def run(self, monitor: str) -> int:
-        """Run a monitor; how many of its parts it made anew."""
+        """Run a monitor; return how many of its parts it computed."""
         before = await self._parts(monitor)
         self._occasion += 1
         await run_monitor(
@@ -157,7 +157,7 @@ class _Observatory:
             return {key: inputs for key, inputs in await session.execute(query)}  # noqa: C416 - rows, not pairs
 
     async def forget_parts(self) -> None:
-        """Let all be found anew."""
+        """Have all found again."""
         async with self._database.transaction() as session:
             await session.execute(delete(MonitorPart))
 
@@ -220,9 +220,7 @@ class _Observatory:
             await session.execute(delete(Dataset).where(Dataset.rootname == name))
 
     async def repopulate(self) -> None:
-        """Write all rows anew, a bit different, as a re-population does: nothing is told of the
-        files.
-        """
+        """Rewrite all rows, a bit different, as a repopulation does: no file changes."""
         async with self._database.transaction() as session:
             await session.execute(update(Gain).values(gain=Gain.gain - 0.25))
             await session.execute(
@@ -250,13 +248,13 @@ def _content(path: Path) -> str:
 @pytest.mark.parametrize(
     ("monitor", "ranges", "others"), [("gain", 10, 2), ("fuv-dark", 10, 0), ("dark-orbit", 10, 0)]
 )
-async def test_step_by_step_is_as_all_anew(
+async def test_step_by_step_is_as_all_at_once(
     database: Database, messenger: Messenger, tmp_path: Path, monitor: str, ranges: int, others: int
 ) -> None:
     observatory = _Observatory(database, messenger, tmp_path)
 
     async def check() -> None:
-        """All anew changes nothing."""
+        """Check that computing all again changes nothing."""
         found = await observatory.found(monitor)
         await observatory.forget_parts()
         assert await observatory.run(monitor) >= ranges - 1 + others

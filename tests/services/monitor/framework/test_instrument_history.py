@@ -23,7 +23,7 @@ def test_a_value_holds_from_its_date_with_its_source() -> None:
     ] * 2
 
 
-def test_steps_of_the_voltage_after_the_known_history_are_told_by_exposures() -> None:
+def test_steps_of_the_voltage_after_the_known_history_are_found_from_exposures() -> None:
     """Three exposures at another level are a test; one whose level is unknown changes nothing."""
     mjd = 58100.0 + np.arange(60.0)
     level = np.full(60, 163.0)
@@ -41,7 +41,7 @@ def test_known_steps_are_marked_as_known() -> None:
     assert [mark.text for mark in lifetime_marks(mjd)] == ["LP3"]
 
 
-def test_marks_close_together_are_told_by_the_first() -> None:
+def test_marks_close_together_share_the_label_of_the_first() -> None:
     mjd = 58100.0 + np.arange(2000.0)
     level = np.where(mjd < 59518.0, 163.0, 167.0)  # a month after a move
     marks = configuration_marks("FUVA", mjd, level)

@@ -169,7 +169,7 @@ async def test_alerts_resolve_and_open_again(bench: RunBench, rates: dict[str, f
     assert [alert.state for alert in await bench.all(Alert)] == ["resolved", "open"]
 
 
-async def test_an_acknowledged_alert_opens_again_only_when_graver(
+async def test_an_acknowledged_alert_opens_again_only_when_more_severe(
     bench: RunBench, rates: dict[str, float]
 ) -> None:
     await bench.run()

@@ -175,7 +175,7 @@ async def test_value_that_two_files_have_is_that_of_the_newer(writer: _Writer) -
     assert await writer.write(*reversed(twice)) == set()
 
 
-async def test_values_of_no_exposure_are_told_by_their_time(writer: _Writer) -> None:
+async def test_values_of_no_exposure_are_identified_by_their_time(writer: _Writer) -> None:
     nameless = {None: (np.nan, 1.0)}
     later = replace(_values("rate", nameless), mjd=np.array([58001.0]))
     assert await writer.write(_values("rate", nameless), later, later) == {None}

@@ -181,7 +181,7 @@ def test_outliers_are_told_within_a_setting() -> None:
     assert np.flatnonzero(measured.outlier).tolist() == [31]
 
 
-def test_a_rare_setting_is_held_against_all() -> None:
+def test_a_rare_configuration_is_compared_with_all() -> None:
     gains = _maps(-1.0, 9.0)
     gains[-3:] -= 4.0
     inputs = _inputs(gains)

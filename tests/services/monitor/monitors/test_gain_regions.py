@@ -1,4 +1,4 @@
-"""Outliers among the gains of regions: which exposures are told from their neighbours."""
+"""Outliers among the gains of regions: which exposures stand out from their neighbours."""
 
 import numpy as np
 import pytest

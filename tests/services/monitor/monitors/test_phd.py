@@ -103,7 +103,7 @@ def test_outliers_are_told_within_a_setting() -> None:
     assert not _of(_compute(columns), "peak").outlier.any()
 
 
-def test_a_step_of_the_voltage_within_an_exposure_is_told_from_what_gratings_do() -> None:
+def test_a_step_of_the_voltage_within_an_exposure_is_distinguished_from_gratings() -> None:
     """Four levels for two thirds of an exposure move its peak by a bin; gratings differ by more."""
     truth = np.linspace(13.0, 11.0, 120)
     columns = _columns(truth)

@@ -28,7 +28,7 @@ _TABLES = ("headers", "quality", "stims", "phd", "event_rates")
 
 
 async def _keep(database: Database, path: Path) -> None:
-    """Rows of a corrtag file, as readers see them."""
+    """Store the rows of a corrtag file, shown to readers."""
     extraction = extract_file(path)
     async with database.transaction() as session:
         dataset = await _dataset(session, path.name[:9])

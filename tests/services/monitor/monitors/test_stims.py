@@ -181,7 +181,7 @@ def test_rules(
 
 
 @pytest.mark.parametrize(("told", "rules"), [(0.86, []), (0.7, ["live-time"]), (np.nan, [])])
-def test_live_time_is_held_against_that_of_the_header(told: float, rules: list[str]) -> None:
+def test_live_time_is_compared_with_the_header(told: float, rules: list[str]) -> None:
     columns, _ = _exposures()
     columns["livetm_a"][[100, -1]] = told
     findings = _compute(columns)

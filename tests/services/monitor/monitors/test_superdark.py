@@ -106,7 +106,7 @@ async def test_a_mission_gives_back_its_hot_spots(
     assert first.figures == ["map-fuva", "map-fuvb", "where", "when", "count"]
     assert len(first.parts) == 2 * 5 + 2
 
-    # One dark more: its interval is made anew, the others are as they were.
+    # One dark more: its interval is computed again, the others are as they were.
     (new,) = simulated_darks("FUVA", [_START + _DAYS - 1.0], spots)
     await _add(database, [new])
     await run_monitor(database, messenger, store, "superdark", occasion=1)
@@ -121,7 +121,7 @@ async def test_a_mission_gives_back_its_hot_spots(
     }
     _check_spots(second.values, spots)
 
-    # All anew gives the same as step by step.
+    # All at once gives the same as step by step.
     async with database.transaction() as session:
         await session.execute(update(MonitorPart).values(inputs=""))
     await run_monitor(database, messenger, store, "superdark", occasion=2)

@@ -387,7 +387,7 @@ def reference(
     return (folder / name).read_bytes()
 
 
-async def test_references_are_uploaded_and_told_by_their_content(
+async def test_references_are_uploaded_and_identified_by_content(
     web: httpx.AsyncClient, house: Any, fetched: None, tmp_path: Path
 ) -> None:
     async def upload(
@@ -451,7 +451,7 @@ async def test_references_are_uploaded_and_told_by_their_content(
     assert "uploaded as FLATFILE" in wrong.json()["error"]["message"]
 
 
-async def test_files_of_the_folder_are_told_by_their_content(
+async def test_files_of_the_folder_are_identified_by_content(
     web: httpx.AsyncClient, house: Any, fetched: None, tmp_path: Path
 ) -> None:
     house.settings.calibrator.references = tmp_path / "references"

@@ -236,7 +236,7 @@ async def test_an_alert_is_acknowledged_with_a_token(
     assert (kept.state, kept.acknowledged_by) == ("acknowledged", "operator")
 
 
-async def test_pages_show_the_gravest_alerts_first(measured: House, web: httpx.AsyncClient) -> None:
+async def test_pages_show_severe_alerts_first(measured: House, web: httpx.AsyncClient) -> None:
     (artifact,) = await _items(web, "monitors/dark-orbit/artifacts")
     async with measured.database.transaction() as session:
         for number, severity in enumerate([Severity.CRITICAL] + [Severity.WARN] * 109):

@@ -1,4 +1,4 @@
-"""Fly a mission and process it at the same time, and go on where that was stopped."""
+"""Simulation of a mission with processing at the same time, resumed where it was stopped."""
 
 import asyncio
 import contextlib
@@ -10,11 +10,11 @@ from cosmo.cli.local_run import scan_once
 from cosmo.client import Client
 from cosmo.launcher.stack import LocalStack
 from shared.errors import TransientError
-from simulator.mission.make import DATA, fly
+from simulator.mission.make import DATA, simulate
 from simulator.mission.schedule import Mission
 from simulator.truth import TRUTH_NAME
 
-__all__ = ["SETTINGS", "TIMEOUT", "compute", "fly_into", "process"]
+__all__ = ["SETTINGS", "TIMEOUT", "compute", "process", "simulate_into"]
 
 SETTINGS = {
     "COSMO_CALIBRATOR__KEEP": "corrtag*,x1d*,lampflash",
@@ -27,7 +27,7 @@ SETTINGS = {
 """Of the services: images, which no monitor reads, are not kept.
 
 Monitors run once, when all is there, and do not look
-for new rows all the time before; and a machine that is busy with other things gets its answers."""
+for new rows all the time before; long timeouts allow for a machine that is busy otherwise."""
 
 TIMEOUT = 900.0
 """Seconds that an answer may take."""
@@ -40,26 +40,26 @@ _SETTLED_SECONDS = 20.0
 """A monitor that asked for another run of itself has begun it by then."""
 
 
-def fly_into(
+def simulate_into(
     machine: LocalStack, mission: Mission, folder: Path, jobs: int, deadline: float
 ) -> None:
-    """Fly what is not there yet, and have the services process it meanwhile.
+    """Simulate what is not there yet, and have the services process it meanwhile.
 
     Parameters
     ----------
     machine
         Its services run.
     mission, folder, jobs
-        As in `simulator.mission.make.fly`.
+        As in `simulator.mission.make.simulate`.
     deadline
         Time, of `time.monotonic`, after which no further visit is begun.
     """
     scanned = 0.0
     if not (folder / TRUTH_NAME).exists():
-        with contextlib.closing(fly(mission, folder, jobs=jobs)) as visits:
+        with contextlib.closing(simulate(mission, folder, jobs=jobs)) as visits:
             for visit, done, total in visits:
                 print(
-                    f"flown: {done} of {total} visits, {visit.kind} {visit.name}",
+                    f"simulated: {done} of {total} visits, {visit.kind} {visit.name}",
                     end="\r",
                     flush=True,
                 )
