@@ -26,7 +26,7 @@ async def _sign(
         while True:
             async with database.session() as session:
                 if any(
-                    (w.name, w.paused, w.fault) == (name, paused, fault)
+                    (w.name, w.paused, w.fault, w.away) == (name, paused, fault, False)
                     for w in await read_workers(session)
                 ):
                     break

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -176,7 +177,7 @@ def test_runs_on_another_system(tmp_path: Path) -> None:
     for name in ("out60", "out1"):
         (tmp_path / name).mkdir()
     (tmp_path / "ldfd01010_asn.fits").write_text("no FITS")
-    paths = [str(tmp_path), str(Path(__file__).parents[3])]
+    paths = [str(tmp_path), str(Path(__file__).parents[4])]
     done = subprocess.run(
         [sys.executable, str(tmp_path / "script.py"), str(tmp_path)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
@@ -184,6 +185,10 @@ def test_runs_on_another_system(tmp_path: Path) -> None:
         text=True,
         timeout=120,
     )
-    assert done.stdout.splitlines() == ["OSError False True True", " True True True", "False []"], (
-        done.stderr
-    )
+    # Without Linux's own way, memory is what ps says; minimal systems have none.
+    measured = shutil.which("ps") is not None
+    assert done.stdout.splitlines() == [
+        "OSError False True True",
+        f" True {measured} True",
+        "False []",
+    ], done.stderr

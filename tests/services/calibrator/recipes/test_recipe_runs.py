@@ -172,7 +172,7 @@ def test_a_run_can_be_taken_home(tmp_path: Path) -> None:
     assert [header[f"SP_HGT_{stripe}"] for stripe in "ABC"] == [31, 21, 31]
 
     with tarfile.open(products / f"{label}_export.tar.gz") as archive:
-        archive.extractall(tmp_path, filter="data")
+        archive.extractall(tmp_path)
     home, out = tmp_path / label, tmp_path / "out"
     folders: list[str | Path] = [tmp_path / "references", out, "--raw", tmp_path / "raw"]
     again = subprocess.run(

@@ -127,7 +127,7 @@ def test_template_and_run_die_with_their_worker(
     script.write_text(WORKER)
     worker = psutil.Popen(
         [sys.executable, script, tmp_path, data_dir, reference_cache, *small_files.values()],
-        env={"PYTHONPATH": str(Path(__file__).parents[3])},
+        env={"PYTHONPATH": str(Path(__file__).parents[4])},
         stdin=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 60

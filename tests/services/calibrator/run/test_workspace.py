@@ -38,7 +38,7 @@ def test_sweep_takes_the_folder_of_a_dead_process_alone(tmp_path: Path) -> None:
         "open_workspace\n"
         "with open_workspace(Path(sys.argv[1]), 'dead'): os._exit(9)"
     )
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[4]
     assert subprocess.run([sys.executable, "-c", code, tmp_path], cwd=root).returncode == 9
     assert [path.name[:5] for path in tmp_path.iterdir()] == ["dead-"]
     with open_workspace(tmp_path, "live") as workspace:

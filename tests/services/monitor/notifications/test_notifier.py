@@ -1,6 +1,8 @@
 """Notifications to a real web server and a real mail server."""
 
 import asyncio
+import contextlib
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -217,10 +219,11 @@ async def test_a_server_that_answers_a_line_now_and_then_ends_at_the_deadline(
 async def test_private_addresses_are_refused_after_resolution(
     database: Database, receiver: Receiver
 ) -> None:
-    targets = [
-        f"http://{host}:{receiver.http_port}/"
-        for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]")
-    ]
+    hosts = ["127.0.0.1", "[::ffff:127.0.0.1]"]
+    with contextlib.suppress(socket.gaierror):  # minimal systems know no localhost
+        socket.getaddrinfo("localhost", None)
+        hosts.append("localhost")
+    targets = [f"http://{host}:{receiver.http_port}/" for host in hosts]
     for target in (
         *targets,
         "http://169.254.169.254/",
@@ -236,7 +239,7 @@ async def test_private_addresses_are_refused_after_resolution(
     assert receiver.requests == []
     async with database.session() as session:
         errors = (await session.execute(select(Delivery.error))).scalars().all()
-    assert len(errors) == 7
+    assert len(errors) == len(hosts) + 4
     assert all(
         "which is not public; COSMO_MONITOR__WEBHOOK_NETWORKS" in str(error) for error in errors
     )

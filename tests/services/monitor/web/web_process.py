@@ -18,7 +18,7 @@ from shared.settings import Settings
 
 __all__ = ["WebProcess", "web_process"]
 
-_ROOT = Path(__file__).parents[3]
+_ROOT = Path(__file__).parents[4]
 
 
 @dataclass(frozen=True)
