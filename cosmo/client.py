@@ -165,7 +165,7 @@ class Client:
         self._request("POST", f"failures/{job_id}/requeue")
 
     def drop(self, job_id: int) -> None:
-        """Take a failed job off the list."""
+        """Remove a failed job from the list of failures."""
         self._request("POST", f"failures/{job_id}/drop")
 
     def recalibrate(
@@ -248,7 +248,7 @@ class Client:
         second, first
             Ids of the runs.
         choice
-            ``product`` (its suffix) and ``exposure``, where it is not to be the best of both.
+            ``product`` (its suffix) and ``exposure``, default: the best one in both runs.
 
         Raises
         ------
@@ -271,5 +271,5 @@ class Client:
         return self._request("GET", f"datasets/{rootname}/comparison.png", params=chosen).content
 
     def force(self, rootname: str) -> None:
-        """Let an incomplete dataset through."""
+        """Process an incomplete dataset."""
         self._request("POST", f"datasets/{rootname}/force")

@@ -20,14 +20,14 @@ def main() -> None:
     try:
         app()
     except CosmoError as error:
-        _say("error", error)
+        _print_error("error", error)
         sys.exit(1)
     except ValidationError as error:
-        _say("wrong setting", error)
+        _print_error("invalid setting", error)
         sys.exit(1)
 
 
-def _say(what: str, error: Exception) -> None:
+def _print_error(what: str, error: Exception) -> None:
     """Print an error, each of its lines as one, whatever brackets are in it."""
     Console(stderr=True).print(
         f"[red]{what}:[/red] {escape(str(error))}", highlight=False, soft_wrap=True

@@ -55,7 +55,7 @@ def database_and_store(data_dir: Path) -> tuple[str, str]:
     if "COSMO_STORE_URL" not in os.environ:
         store = file_url(data_dir.resolve() / "store")
     where = "COSMO_DATABASE_URL" if "COSMO_DATABASE_URL" in os.environ else str(data_dir)
-    advice = f"run `cosmo up --data-dir {data_dir}` beside this, or set COSMO_DATABASE_URL"
+    advice = f"run `cosmo up --data-dir {data_dir}` in another terminal, or set COSMO_DATABASE_URL"
     asyncio.run(require_postgres(database, where, advice))
     return database, store
 

@@ -23,13 +23,15 @@ _DEFAULT_DIR = Path("cosmo-data")
 
 def check(
     data_dir: DataDir = _DEFAULT_DIR,
-    sample: Annotated[int, typer.Option(help="How many stored files are read whole.", min=0)] = 200,
+    sample: Annotated[
+        int, typer.Option(help="Number of stored files to read completely.", min=0)
+    ] = 200,
     every: Annotated[bool, typer.Option("--all", help="Read all stored files.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Check that nothing is lost, double or damaged in the database and the store.
+    """Check that nothing is lost, duplicated or damaged in the database and the store.
 
-    Status 1 if something is.
+    The exit status is 1 if something is.
     """
     database_url, store_url = database_and_store(data_dir)
 
@@ -40,14 +42,14 @@ def check(
             json.dumps({"violations": [asdict(violation) for violation in violations]}, indent=2)
         )
     elif violations:
-        table = Table("what must hold", "of", "what is wrong", box=None)
+        table = Table("invariant", "subject", "problem", box=None)
         for violation in violations:
             table.add_row(violation.invariant, violation.subject, violation.message)
         Console().print(table)
     else:
-        typer.echo("everything is as it must be")
+        typer.echo("no violations found")
     if violations:
-        raise PermanentError(f"{len(violations)} times something is not as it must be")
+        raise PermanentError(f"{len(violations)} violations found; see the list above")
 
 
 COMMANDS = (check,)

@@ -43,7 +43,7 @@ _PATIENCE: Final = 60
 def demo(
     size: Annotated[
         Literal["small", "large"],
-        typer.Option(help="Small: some 50 datasets; large: six times that."),
+        typer.Option(help="Small: about 50 datasets; large: six times as many."),
     ] = "small",
     seed: Seed = 1,
     serve: Annotated[bool, typer.Option(help="Leave the pages open at the end.")] = True,
@@ -61,7 +61,7 @@ def demo(
     ) as machine:
         prepare(machine)
         machine.start_services()
-        CONSOLE.print(f"the pages are at [bold]{machine.url}[/bold]; look while it works")
+        CONSOLE.print(f"the pages are at [bold]{machine.url}[/bold]; they show the progress")
         with Client(machine.url, machine.token) as client:
             _process(machine, client, mission, folder)
             rows = list(client.datasets())
@@ -73,13 +73,13 @@ def demo(
             Console().print(tabulate(wrong))
         if serve:
             CONSOLE.print(
-                f"look at [bold]{machine.url}[/bold]; Ctrl-C stops it, and the same command opens "
-                "it again"
+                f"pages and API: [bold]{machine.url}[/bold]; Ctrl-C stops COSMO, and the same "
+                f"command starts it again"
             )
             wait_for_stop(machine)
     if wrong:
         raise PermanentError(
-            f"{len(wrong)} of {len(rows)} datasets did not get through: see their reasons above"
+            f"{len(wrong)} of {len(rows)} datasets were not processed: see the reasons above"
         )
 
 
@@ -139,7 +139,7 @@ def _simulate(
 
 
 def _show(client: Client, progress: Progress, task: TaskID) -> bool:
-    """Show how far the services are; tells whether they are at work."""
+    """Show the progress of the services; return whether they are working."""
     status = client.status()
     states: dict[str, int] = status["datasets"]
     waiting = ", ".join(

@@ -43,7 +43,7 @@ def recovered(client: Client, truth: Truth) -> Table:
         "number",
         "median",
         "largest",
-        title="what came back",
+        title="measured minus true values",
         title_justify="left",
         box=None,
     )
@@ -111,7 +111,7 @@ def _dark_rates(client: Client, exposures: Truth) -> list[float]:
 
 
 def sights(url: str, truth: Truth, folder: Path, monitors: Iterable[Mapping[str, Any]]) -> str:
-    """Tell what to look at, one place a line.
+    """Tell where to look, one place a line.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def sights(url: str, truth: Truth, folder: Path, monitors: Iterable[Mapping[str,
     monitors
         As the HTTP API lists them.
     """
-    places = [(f"{url}/", "what there is, and what failed")]
+    places = [(f"{url}/", "overview of datasets and failures")]
     for routine, what in _ROUTINES.items():
         names = [
             name
@@ -138,9 +138,9 @@ def sights(url: str, truth: Truth, folder: Path, monitors: Iterable[Mapping[str,
     places.append(
         (
             f"{url}/api/v1/tables/lampflash?format=csv",
-            "lamp flashes as a table; every table is there",
+            "lamp flashes as a table; all other tables are available too",
         )
     )
-    places.append((f"{url}/api/v1/openapi.json", "what else the HTTP API answers"))
-    places.append((str(folder / TRUTH_NAME), "what was put into each exposure"))
-    return "\n".join(["what to look at", *(f" {place}\n     {what}" for place, what in places)])
+    places.append((f"{url}/api/v1/openapi.json", "documentation of the HTTP API"))
+    places.append((str(folder / TRUTH_NAME), "truth behind each simulated exposure"))
+    return "\n".join(["where to look", *(f" {place}\n     {what}" for place, what in places)])

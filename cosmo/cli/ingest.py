@@ -31,7 +31,7 @@ _DEFAULT_DIR = Path("cosmo-data")
 T = TypeVar("T")
 
 ingest = typer.Typer(
-    name="ingest", help="The science tables and the files that they were read from."
+    name="ingest", help="Manage the science tables and the files that they were read from."
 )
 
 
@@ -68,7 +68,7 @@ def repopulate(
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes.", min=1)] = usable_cores(),
     reread: Annotated[
-        bool, typer.Option(help="Read headers from the files even where they are kept.")
+        bool, typer.Option(help="Read headers from the files even where the database has them.")
     ] = False,
     restart: Annotated[
         bool, typer.Option(help="Discard an unfinished one and start over.")
@@ -103,8 +103,8 @@ def repopulate(
             )
         )
     typer.echo(
-        f"{done.done} datasets, {done.files} files, {done.rows} rows, {done.faults} problems of "
-        "files"
+        f"{done.done} datasets, {done.files} files, {done.rows} rows, {done.faults} problems in "
+        f"files"
     )
 
 

@@ -55,9 +55,7 @@ def run(
     references: References = None,
     force: Annotated[
         bool,
-        typer.Option(
-            help="Let incomplete datasets through; what is missing is a warning of their run."
-        ),
+        typer.Option(help="Process incomplete datasets too; their runs warn of what is missing."),
     ] = False,
     serve: Annotated[bool, typer.Option(help="Keep the pages open at the end.")] = False,
     calibrators: Calibrators = 1,
@@ -89,7 +87,7 @@ def run(
         else:
             Console().print(tabulate(rows))
         if serve:
-            CONSOLE.print(f"look at {machine.url}; Ctrl-C stops it")
+            CONSOLE.print(f"pages and API: {machine.url}; Ctrl-C stops COSMO")
             wait_for_stop(machine)
     _judge(source, seen, rows)
 
@@ -101,7 +99,7 @@ def _described(seen: ScanResult) -> Iterator[str]:
         yield f"cannot be read: {url} ({reason})"
     for reason, urls in seen.left_aside.items():
         names = ", ".join(name_of(url) for url in urls[:_NAMED])
-        yield f"left aside: {len(urls)} {reason}: {names}{', ...' if len(urls) > _NAMED else ''}"
+        yield f"excluded: {len(urls)} {reason}: {names}{', ...' if len(urls) > _NAMED else ''}"
 
 
 def _judge(source: str, seen: ScanResult, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -117,10 +115,9 @@ def _judge(source: str, seen: ScanResult, rows: Sequence[Mapping[str, Any]]) -> 
     wrong = [row for row in rows if row["state"] not in DONE]
     if wrong:
         incomplete = any(row.get("missing") and not row.get("forced") for row in wrong)
-        hint = "; --force lets incomplete ones through" if incomplete else ""
+        hint = "; --force processes incomplete ones too" if incomplete else ""
         raise PermanentError(
-            f"{len(wrong)} of {len(rows)} datasets did not get through: see their reasons "
-            f"above{hint}"
+            f"{len(wrong)} of {len(rows)} datasets were not processed: see the reasons above{hint}"
         )
     if seen.unreadable:
         raise TransientError(
@@ -128,9 +125,7 @@ def _judge(source: str, seen: ScanResult, rows: Sequence[Mapping[str, Any]]) -> 
             "again"
         )
     if not seen.datasets:
-        raise PermanentError(
-            f"nothing of COS was found in {source}; give the folder that holds raw files of COS"
-        )
+        raise PermanentError(f"no COS data found in {source}; give a folder with raw COS files")
 
 
 def _follow(client: Client, check: Callable[[], object]) -> list[dict[str, Any]]:

@@ -16,11 +16,13 @@ References = Annotated[
         "--references", help="Folder with the reference files (plain or gzipped).", file_okay=False
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Url = Annotated[
     str | None,
     typer.Option(
-        "--url", envvar="COSMO_URL", help="Address of the HTTP API; default: the one started here."
+        "--url",
+        envvar="COSMO_URL",
+        help="Address of the HTTP API; default: the one started from this data folder.",
     ),
 ]
 Token = Annotated[
@@ -28,9 +30,11 @@ Token = Annotated[
     typer.Option(
         "--token",
         envvar="COSMO_TOKEN",
-        help="Token of that API; default: that of the one started here.",
+        help="Token of that API; default: that of the API started from this data folder.",
     ),
 ]
 Calibrators = Annotated[int, typer.Option(help="Calibrator processes.", min=1)]
-Port = Annotated[int, typer.Option(help="Port of the HTTP API and its pages; 0 takes a free one.")]
-Seed = Annotated[int, typer.Option(help="Of everything that chance decides.", min=0)]
+Port = Annotated[
+    int, typer.Option(help="Port of the HTTP API and its pages; 0 chooses a free one.")
+]
+Seed = Annotated[int, typer.Option(help="Random seed.", min=0)]

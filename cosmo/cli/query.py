@@ -38,14 +38,14 @@ def status(url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = Fa
         typer.echo(json.dumps(report, indent=2))
         return
     for line in report.pop("trouble"):
-        typer.echo(f"AWAY OR PAUSED: {line}")
+        typer.echo(f"UNAVAILABLE OR PAUSED: {line}")
     for heading, content in report.items():
         typer.echo(f"{heading}: {json.dumps(content)}")
 
 
 def datasets(
     state: Annotated[str | None, typer.Option(help="Only datasets in this state.")] = None,
-    limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 50,
+    limit: Annotated[int, typer.Option(help="Maximum number of rows.", min=1)] = 50,
     url: Url = None,
     data_dir: DataDir = _DEFAULT_DIR,
     as_json: Json = False,
@@ -72,7 +72,7 @@ def show(
     if dataset.get("missing"):
         typer.echo("missing: " + ", ".join(dataset["missing"]))
     for name, reason in dataset["left_aside"].items():
-        typer.echo(f"left aside: {name} ({reason})")
+        typer.echo(f"excluded: {name} ({reason})")
     for problem in dataset["problems"]:
         typer.echo(f"problem: {problem}")
     _print(dataset["files"], ("id", "name", "size", "origin"), as_json=False)
@@ -94,7 +94,7 @@ def requeue(job_ids: list[int], url: Url = None, data_dir: DataDir = _DEFAULT_DI
 
 
 def drop(job_ids: list[int], url: Url = None, data_dir: DataDir = _DEFAULT_DIR) -> None:
-    """Take failed jobs off the list."""
+    """Remove failed jobs from the list of failures."""
     with connect(url, data_dir) as client:
         for job_id in job_ids:
             client.drop(job_id)
@@ -102,15 +102,17 @@ def drop(job_ids: list[int], url: Url = None, data_dir: DataDir = _DEFAULT_DIR) 
 
 
 def force(rootname: str, url: Url = None, data_dir: DataDir = _DEFAULT_DIR) -> None:
-    """Let an incomplete dataset through; its run records what was missing."""
+    """Process an incomplete dataset; its run records what was missing."""
     with connect(url, data_dir) as client:
         client.force(rootname)
-    typer.echo(f"{rootname} goes on at the next scan")
+    typer.echo(f"{rootname} will be processed at the next scan")
 
 
 def audit(
-    by: Annotated[str | None, typer.Option(help="Only calls with the token of this name.")] = None,
-    limit: Annotated[int, typer.Option(help="How many at most.", min=1)] = 50,
+    by: Annotated[
+        str | None, typer.Option(help="Only requests with the token of this name.")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Maximum number of rows.", min=1)] = 50,
     url: Url = None,
     token: Token = None,
     data_dir: DataDir = _DEFAULT_DIR,

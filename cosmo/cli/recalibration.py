@@ -30,7 +30,7 @@ def _document(path: Path | None) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise PermanentError(f"{path} cannot be read as JSON or YAML: {error}") from error
     if not isinstance(document, dict):
-        raise PermanentError(f"{path} holds no recipe: a recipe is a mapping of keys to values")
+        raise PermanentError(f"{path} contains no recipe: a recipe is a mapping of keys to values")
     return document
 
 
@@ -81,12 +81,12 @@ def recalibrate(
     ] = None,
     recipe: Annotated[
         Path | None,
-        typer.Option(help="Recipe, JSON or YAML; the other options go over it.", dir_okay=False),
+        typer.Option(help="Recipe (JSON or YAML); the other options override it.", dir_okay=False),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only list what the recipe changes.")
+        bool, typer.Option("--dry-run", help="Only list the changes that the recipe makes.")
     ] = False,
-    wait: Annotated[bool, typer.Option(help="Wait for the end.")] = True,
+    wait: Annotated[bool, typer.Option(help="Wait until the run has ended.")] = True,
     export: Annotated[
         Path | None,
         typer.Option(help="File for the archive that reproduces the run.", dir_okay=False),
@@ -96,7 +96,7 @@ def recalibrate(
     data_dir: DataDir = _DEFAULT_DIR,
     as_json: Json = False,
 ) -> None:
-    """Calibrate a dataset with a recipe; its products stand beside the default ones."""
+    """Calibrate a dataset with a recipe; its products are kept beside the default ones."""
     document = _document(recipe)
     for setting in settings or []:
         _place(document, setting)
@@ -133,7 +133,7 @@ def _show(found: dict[str, Any], as_json: bool) -> None:
     if found["state"] in ("failed", "cancelled"):
         raise PermanentError(
             f"calibration {found['id']} {found['state']}: "
-            f"{found['error'] or 'nobody wants it any more'}"
+            f"{found['error'] or 'cancelled on request'}"
         )
 
 
@@ -159,17 +159,18 @@ def compare(
     rootname: str,
     second: Annotated[int, typer.Argument(help="Run.")],
     first: Annotated[
-        int | None, typer.Option(help="Run that it is compared with; default: the current one.")
+        int | None, typer.Option(help="Run to compare with; default: the current one.")
     ] = None,
     exposure: Annotated[
-        str | None, typer.Option(help="Exposure that is compared; default: their sum.")
+        str | None, typer.Option(help="Exposure to compare; default: the sum of all exposures.")
     ] = None,
     product: Annotated[
-        str | None, typer.Option(help="Product that is compared, e.g. x1d; default: the best.")
+        str | None,
+        typer.Option(help="Product to compare, e.g. x1d; default: the best one in both runs."),
     ] = None,
     image: Annotated[
         Path | None,
-        typer.Option(help="File for a picture (PNG) of the extraction boxes.", dir_okay=False),
+        typer.Option(help="File for an image (PNG) of the extraction boxes.", dir_okay=False),
     ] = None,
     url: Url = None,
     data_dir: DataDir = _DEFAULT_DIR,
@@ -192,7 +193,7 @@ def compare(
     for segment in found["segments"]:
         _show_segment(segment)
     if found["only_in_one"]:
-        typer.echo(f"only one of the runs has {', '.join(found['only_in_one'])}")
+        typer.echo(f"only in one of the runs: {', '.join(found['only_in_one'])}")
     for item in found["headers"]:
         typer.echo(f"[{item['extension']}] {item['keyword']}: {item['first']} and {item['second']}")
 
@@ -218,9 +219,11 @@ def upload(
     file: Annotated[
         Path, typer.Argument(exists=True, dir_okay=False, help="Reference file, plain or gzipped.")
     ],
-    keyword: Annotated[str, typer.Option(help="Reference keyword that it is for, e.g. FLATFILE.")],
+    keyword: Annotated[
+        str, typer.Option(help="Reference keyword that the file is for, e.g. FLATFILE.")
+    ],
     name: Annotated[
-        str | None, typer.Option(help="Name by which recipes name it; default: that of the file.")
+        str | None, typer.Option(help="Name that recipes use for it; default: the file's name.")
     ] = None,
     url: Url = None,
     token: Token = None,
@@ -230,7 +233,7 @@ def upload(
     with connect(url, data_dir, token) as client:
         found = client.upload_reference(file, keyword, name)
     typer.echo(
-        "uploaded; recipes name it so: cosmo recalibrate ... --set "
+        "uploaded; use it in a recipe: cosmo recalibrate ... --set "
         f"{found['keyword']}={found['name']}"
     )
 

@@ -29,13 +29,15 @@ def mission(
     start: Annotated[datetime, typer.Option(help="First day.", formats=["%Y-%m-%d"])] = _FIRST_DAY,
     years: Annotated[float, typer.Option(help="Length of the schedule.")] = 2.0,
     size: Annotated[
-        Size, typer.Option(help="How many of its visits get files; full takes all.")
+        Size, typer.Option(help="Share of the visits that get files; full: all of them.")
     ] = "small",
     fault: Annotated[
-        list[FaultKind] | None, typer.Option(help="What shall go wrong, in one exposure each.")
+        list[FaultKind] | None,
+        typer.Option(help="Fault to simulate, in one exposure each; may be repeated."),
     ] = None,
     routine: Annotated[
-        list[str] | None, typer.Option(help="What it shall consist of; default: everything.")
+        list[str] | None,
+        typer.Option(help="Kind of visit to simulate; may be repeated; default: all."),
     ] = None,
     jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = usable_cores(),
 ) -> None:

@@ -118,7 +118,7 @@ class _Server:
                 except OSError as error:
                     if time.monotonic() > deadline:
                         raise TransientError(
-                            f"children of an earlier {self.name} still end"
+                            f"child processes of an earlier {self.name} are still ending"
                         ) from error
                     time.sleep(0.02)
                 else:
@@ -134,7 +134,9 @@ class _Server:
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 tail = self.log.read_text(errors="replace")[-800:]
-                raise TransientError(f"{self.name} ended at once; the end of {self.log}:\n{tail}")
+                raise TransientError(
+                    f"{self.name} ended immediately; the end of {self.log}:\n{tail}"
+                )
             with socket.socket(socket.AF_UNIX) as probe:
                 try:
                     probe.connect(str(path))
@@ -246,7 +248,7 @@ class EmbeddedPostgres(_Server):
                 return
             time.sleep(0.02)
         raise TransientError(
-            f"postgres did not get ready within {_START_SECONDS:.0f} s; see {self.log}"
+            f"postgres was not ready within {_START_SECONDS:.0f} s; see {self.log}"
         )
 
     def _initialise(self) -> None:

@@ -60,7 +60,7 @@ async def require_postgres(url: str, where: str, advice: str) -> None:
         database = Database(url)
     except (ArgumentError, ImportError, ValueError) as error:
         raise PermanentError(
-            f"{where} is no URL of Postgres such as "
+            f"{where} is not a URL of Postgres such as "
             f"postgresql+asyncpg://user:password@host/database: {error}"
         ) from error
     try:
@@ -83,7 +83,7 @@ def _require_redis(url: str, where: str, advice: str) -> None:
         )
     except ValueError as error:
         raise PermanentError(
-            f"{where} is no URL of Redis such as redis://host:6379/0: {error}"
+            f"{where} is not a URL of Redis such as redis://host:6379/0: {error}"
         ) from error
     try:
         client.ping()

@@ -36,7 +36,7 @@ def socket_folder(data_dir: Path) -> Path:
         place.mkdir(mode=0o700, exist_ok=True)
         if not _is_ours(place):
             raise PermanentError(
-                f"{place} is another user's: remove it, or choose another --data-dir"
+                f"{place} belongs to another user: remove it, or choose another --data-dir"
             )
         place.chmod(0o700)
         return place

@@ -116,7 +116,7 @@ def _by_change(versions: Sequence[SourceFile], _: _Facts) -> _Rank:
 
 def _reason(file: SourceFile, taken: SourceFile, facts: _Facts) -> str:
     if facts[file.url].error:
-        return f"it cannot be read, {taken.url} can"
+        return f"it cannot be read, but {taken.url} can"
     return f"older than {taken.url} ({_age(file, facts)}; that one {_age(taken, facts)})"
 
 

@@ -215,7 +215,7 @@ class CalibrationService:
                     )
                     if result.run.skipped:
                         get_logger().warning(
-                            "CalCOS not accelerated as it could be", **result.run.skipped
+                            "some accelerations of CalCOS are not used", **result.run.skipped
                         )
                     products = await asyncio.to_thread(self._publish, result.products, folder)
                     extras = await asyncio.to_thread(self._publish, result.extras, folder)

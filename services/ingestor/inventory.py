@@ -76,7 +76,7 @@ async def _files(session: AsyncSession, what: str) -> Sequence[File]:
     found = (await session.execute(query)).scalars().all()
     if not found:
         raise PermanentError(
-            f"nothing is known of {what}; give a rootname, or the name of a file as in the store"
+            f"{what} is unknown; give a rootname, or the name of a file as in the store"
         )
     return found
 
@@ -132,7 +132,7 @@ async def forget(database: Database, name: str) -> int:
         found = [file for file in await _files(session, name) if file.name in (name, f"{name}.gz")]
         if not found:
             raise PermanentError(
-                f"{name} is the name of no file; `cosmo ingest describe {name}` lists the files"
+                f"no file is named {name}; `cosmo ingest describe {name}` lists the files"
             )
         rootnames = {file.rootname for file in found if file.rootname is not None}
         await lock_rootnames(session, rootnames)

@@ -45,7 +45,7 @@ def main() -> None:
     try:
         settings = get_settings()
     except ValidationError as error:
-        sys.exit(f"wrong setting: {error}")
+        sys.exit(f"invalid setting: {error}")
     configure_logging("monitor", settings.log_level)
     sys.setswitchinterval(_SWITCH_SECONDS)
     config = uvicorn.Config(

@@ -28,10 +28,10 @@ def parse_day_of_year(text: str) -> float:
     """
     match = _DAY_OF_YEAR.fullmatch(text.strip())
     if match is None:
-        raise PermanentError(f"{text!r} is no date of the form yyyy.ddd:hh:mm:ss")
+        raise PermanentError(f"{text!r} is not a date of the form yyyy.ddd:hh:mm:ss")
     year, day, hour, minute, second = map(int, match.groups())
     if not 1 <= year <= 9998 or hour > 23 or minute > 59 or second > 60:
-        raise PermanentError(f"{text!r} is no date of the form yyyy.ddd:hh:mm:ss")
+        raise PermanentError(f"{text!r} is not a date of the form yyyy.ddd:hh:mm:ss")
     if not 1 <= day <= 365 + isleap(year):
         raise PermanentError(f"{text!r} is no date: {year} has {365 + isleap(year)} days")
     start = datetime(year, 1, 1, tzinfo=UTC) + timedelta(days=day - 1)

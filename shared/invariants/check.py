@@ -104,7 +104,7 @@ def _message(found: Mapping[str, Sequence[Violation]]) -> str:
     parts = []
     for name, cases in sorted(found.items()):
         named = "; ".join(f"{case.subject}: {case.message}" for case in cases[:_NAMED])
-        parts.append(f"not so that {name}, {len(cases)} times ({named})")
+        parts.append(f"violated {len(cases)} times: {name} ({named})")
     return ", and ".join(parts) + "; `cosmo check` lists all"
 
 

@@ -73,7 +73,7 @@ async def _move(
 
 
 async def force(session: AsyncSession, rootname: str) -> list[str]:
-    """Let an incomplete dataset through.
+    """Process an incomplete dataset.
 
     The next scan takes it and its run records what was missing.
 

@@ -45,7 +45,7 @@ class Pause:
     def end(self) -> None:
         """Go on, since a job met no trouble."""
         if self._reason is not None:
-            get_logger().info("the trouble is over", was=self._reason)
+            get_logger().info("the problem is over", was=self._reason)
         self._reason, self._count, self._until = None, 0, 0.0
 
     def stop(self) -> None:

@@ -13,7 +13,7 @@ __all__ = ["READY", "Readiness"]
 READY = "ready"
 _CHECK_SECONDS = 2.0
 """Longest wait for each answer; the probes of containers give up after 5 or 6 s."""
-_SILENCE = f"nothing within {_CHECK_SECONDS:.0f} s"
+_SILENCE = f"no answer within {_CHECK_SECONDS:.0f} s"
 
 
 class Readiness:

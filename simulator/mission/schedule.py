@@ -36,7 +36,7 @@ class Mission:
     years
         Its length.
     seed
-        Of everything that chance decides.
+        Random seed.
     size
         How many of the scheduled visits are taken, that is, get files. Small: a few of each kind,
         with short exposures. Large: six times as many. Huge: 36 times. Brief: all, with short

@@ -157,7 +157,7 @@ class DirectorySource:
         if details.get("size") is None:
             details = self._fs.info(path)
         if details.get("size") is None:
-            raise ValueError("the server does not tell its size")
+            raise ValueError("the server does not report its size")
         size = int(details["size"])
         version = next((details[key] for key in _VERSION_KEYS if details.get(key)), "")
         identity = _hashed(f"{path.rsplit('/', 1)[-1]} {size} {version}")

@@ -188,7 +188,7 @@ def exit_status(result: RunResult) -> int:
         text += next((f" ({why})" for said, why in _MEANT.items() if said in result.error), "")
         raise PermanentError(f"{text}\nthe end of its log:\n{result.tail}")
     if result.status is None:
-        how = result.signal or "without a word"
+        how = result.signal or "without a message"
         raise TransientError(
             f"the CalCOS process was killed ({how}) after {result.wall_seconds:.0f} s "
             f"with {result.peak_rss_mb:.0f} MB; most likely the machine ran out of memory"

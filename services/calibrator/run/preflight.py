@@ -174,7 +174,8 @@ def _notes_on_table(association: Association | None) -> tuple[str, ...]:
         for root in association.left_out
     )
     lower = (
-        f"{row.name} is no product to CalCOS, since its MEMTYPE {row.kind} is not in upper case: "
+        f"CalCOS does not take {row.name} as a product, since its MEMTYPE {row.kind} is not in "
+        f"upper case: "
         "nothing is added up"
         for row in association.rows
         if not row.is_exposure and not row.is_product

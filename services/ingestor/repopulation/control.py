@@ -79,7 +79,7 @@ async def repopulate(
     Raises
     ------
     PermanentError
-        If a table does not exist, or a re-population of other tables is unfinished.
+        If a table does not exist, or a repopulation of other tables is unfinished.
     TransientError
         If workers die; starting it again carries on.
     """
@@ -119,8 +119,8 @@ async def _follow(
             deaths += sum(process.exitcode not in (None, 0) for process in running)
             if deaths > _MOST_DEATHS:
                 raise TransientError(
-                    f"{deaths} workers died; see what they said above, then start it again: it "
-                    "carries on"
+                    f"{deaths} workers died; see their messages above, then start the command "
+                    f"again: it continues"
                 )
             running = [process for process in running if process.exitcode is None]
             while len(running) < workers:

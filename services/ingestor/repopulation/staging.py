@@ -78,9 +78,9 @@ async def begin_or_resume(database: Database, tables: Collection[str], batch_siz
             return await _begin(session, wanted, revision, batch_size)
         if (unfinished.tables, unfinished.revision) != (wanted, revision):
             raise PermanentError(
-                f"a re-population of {', '.join(unfinished.tables)} begun at "
+                f"a repopulation of {', '.join(unfinished.tables)} begun at "
                 f"{unfinished.started_at:%Y-%m-%d %H:%M} is "
-                "unfinished: name the same tables to finish it, or --restart to begin again"
+                "unfinished: name the same tables to finish it, or give --restart to start over"
             )
         return unfinished.id
 
@@ -156,8 +156,8 @@ async def show_staged(database: Database, repopulation: int) -> None:
         else:
             return
     raise TransientError(
-        "somebody reads from the tables without end; start it again when that is over: it carries "
-        "on"
+        "another session keeps reading the tables; start the command again when it has ended: it "
+        "continues"
     )
 
 

@@ -86,7 +86,7 @@ async def _open(
 
 
 async def acknowledge(session: AsyncSession, alert_id: int, name: str) -> bool:
-    """Say that somebody has seen an open alert. False where there is none.
+    """Acknowledge an open alert. False where there is none.
 
     Parameters
     ----------

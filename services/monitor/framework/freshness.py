@@ -49,7 +49,5 @@ def ahead_findings(newest_mjd: float | None) -> list[Finding]:
     """
     if newest_mjd is None or not newest_mjd > now_mjd() + 1.0:
         return []
-    message = (
-        f"the newest data are dated {date_text(newest_mjd)}, so that how old they are is unknown"
-    )
+    message = f"the newest data are dated {date_text(newest_mjd)}, so that their age is unknown"
     return [AHEAD.finding(message, newest_mjd, newest_mjd)]

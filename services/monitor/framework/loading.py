@@ -27,7 +27,7 @@ def _arrow_type(kind: TypeEngine[Any]) -> pa.DataType:
     if isinstance(kind, String):
         return pa.string()
     raise TypeError(
-        f"a monitor cannot read columns of type {kind!r}; cast it to a number, a boolean or text"
+        f"a monitor cannot read columns of type {kind!r}; cast them to numbers, booleans or text"
     )
 
 

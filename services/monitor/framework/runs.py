@@ -91,7 +91,7 @@ class MonitorService:
         monitor = self._monitors.get(job.subject_name)
         if monitor is None:
             raise PermanentError(
-                f"no monitor {job.subject_name!r}; there are {', '.join(self._monitors)}"
+                f"there is no monitor {job.subject_name!r}; there are {', '.join(self._monitors)}"
             )
         generation = int(job.payload["generation"])
         started = time.monotonic()

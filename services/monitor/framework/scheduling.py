@@ -113,9 +113,7 @@ class Scheduler:
             try:
                 await self.look(monitor)
             except Exception as error:  # noqa: BLE001 - whatever it is, the others come next
-                get_logger().warning(
-                    "monitor not looked at", monitor=monitor.name, error=str(error)
-                )
+                get_logger().warning("monitor not checked", monitor=monitor.name, error=str(error))
 
     async def look(self, monitor: Monitor) -> None:
         """Ask for a run of a monitor if one is due."""

@@ -108,7 +108,7 @@ def setting_columns(*, grouped: bool = False) -> list[ColumnElement[Any]]:
 
 
 _NOTED = {
-    "proposid": "programme {:.0f}",
+    "proposid": "proposal {:.0f}",
     "opt_elem": "{}",
     "cenwave": "{:.0f} Angstrom",
     "hvlevel": "HV {:.0f}",

@@ -86,7 +86,7 @@ def wrong_header(header: fits.Header, keyword: str, detectors: Sequence[str]) ->
     try:
         datetime.strptime(str(header.get("USEAFTER")), _USEAFTER).replace(tzinfo=UTC)
     except ValueError:
-        yield f"USEAFTER is no date: {header.get('USEAFTER')!r}"
+        yield f"USEAFTER is not a date: {header.get('USEAFTER')!r}"
     if not _is_pedigree(str(header.get("PEDIGREE"))):
         yield f"PEDIGREE is not INFLIGHT with two dates in turn: {header.get('PEDIGREE')!r}"
     if not str(header.get("DESCRIP", "")).strip("- "):

@@ -19,7 +19,7 @@ def check_address(target: str) -> None:
     Raises
     ------
     ValueError
-        If it is no e-mail address.
+        If it is not an e-mail address.
     """
     try:
         address = Address(addr_spec=target)
@@ -27,9 +27,9 @@ def check_address(target: str) -> None:
         mail["To"] = target
         parsed = mail["To"].addresses
     except Exception as error:  # its parser has errors of many kinds
-        raise ValueError(f"{target!r} is no e-mail address") from error
+        raise ValueError(f"{target!r} is not an e-mail address") from error
     if len(parsed) != 1 or not (address.username and address.domain) or not target.isascii():
-        raise ValueError(f"{target!r} is no e-mail address")
+        raise ValueError(f"{target!r} is not an e-mail address")
 
 
 async def send_mail(message: Message, settings: MonitorSettings, timeout: float) -> None:  # noqa: ASYNC109
@@ -50,7 +50,7 @@ async def send_mail(message: Message, settings: MonitorSettings, timeout: float)
         If it cannot be sent, of whatever kind the library has.
     """
     if settings.smtp_host is None:
-        raise ValueError("no mail server; set COSMO_MONITOR__SMTP_HOST")
+        raise ValueError("no mail server is configured; set COSMO_MONITOR__SMTP_HOST")
     mail = EmailMessage(policy=SMTP)
     mail["From"], mail["To"], mail["Subject"] = settings.mail_from, message.target, message.title
     mail["Date"] = formatdate()

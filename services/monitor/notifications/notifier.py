@@ -175,10 +175,11 @@ class Notifier:
                 _alert_key(subscription.id),
                 Severity.WARN,
                 f"subscription {subscription.id} of {subscription.created_by} was disabled after "
-                f"{subscription.failures} failures; its last_error says why: repair its target, "
+                f"{subscription.failures} failures; its last_error gives the reason: repair its "
+                f"target, "
                 "then enable or "
                 "delete it",
-                rule="a subscription fails again and again",
+                rule="a subscription fails repeatedly",
             )
 
 

@@ -172,4 +172,4 @@ async def send_webhook(message: Message, allowed: Sequence[Network]) -> None:
         pool.stream("POST", message.target, headers=headers, content=body.encode()) as response,
     ):
         if response.status not in _SUCCESS:
-            raise ConnectionError(f"it answered {response.status}")
+            raise ConnectionError(f"the server answered with status {response.status}")

@@ -90,7 +90,7 @@ async def spectrum_file(
         raise ApiError(
             404,
             "no_spectrum",
-            f"{dataset.rootname} has no such spectrum; its state is {dataset.state}",
+            f"{dataset.rootname} has no spectrum of that kind; its state is {dataset.state}",
         )
     return min(
         files, key=lambda file: _PREFERENCE.index(file.suffix) if file.suffix in _PREFERENCE else 9

@@ -37,7 +37,7 @@ class Wanted:
             str | None,
             Query(
                 pattern="^[a-z0-9_]+$",
-                description="Suffix, e.g. x1d; default: the best of both runs",
+                description="Suffix, e.g. x1d; default: the best one in both runs",
             ),
         ] = None,
         exposure: Annotated[

@@ -70,7 +70,7 @@ class TableRequest:
     def __init__(
         self,
         sort: Annotated[
-            str, Query(description="Column; a minus sign before it turns the order round")
+            str, Query(description="Column; a minus sign before it reverses the order")
         ] = "id",
         limit: Annotated[
             int | None,
@@ -135,7 +135,9 @@ def _column(model: type[Base], name: str) -> SqlColumn[Any]:
         raise ApiError(400, "unknown_column", message, list(columns))
     if isinstance(columns[name].type, JSONB):
         raise ApiError(
-            400, "unknown_column", f"{name} is a document; it is neither filtered nor sorted by"
+            400,
+            "unknown_column",
+            f"{name} is a JSON document, by which rows can neither be filtered nor sorted",
         )
     return columns[name]
 

@@ -36,9 +36,9 @@ class ApiError(Exception):
     kind
         Word for programs, e.g. ``unknown_dataset``.
     message
-        What was wrong and what to do.
+        What is wrong and what to do.
     detail
-        What a program may want to know beyond that.
+        Further machine-readable details.
     headers
         Headers that the answer must have.
     """
@@ -59,8 +59,8 @@ class ApiError(Exception):
 def beyond_quota(most: int) -> ApiError:
     """Error of a recalibration too many."""
     message = (
-        f"{most} recalibrations of its token wait or run; wait for one of them, or cancel "
-        "one that waits"
+        f"{most} recalibrations of this token are queued or running; wait for one of them, or "
+        f"cancel a queued one"
     )
     return ApiError(429, "quota", message, headers={"Retry-After": "60"})
 
@@ -118,7 +118,7 @@ def install(app: FastAPI) -> None:
     async def _http(request: Request, error: HTTPException) -> Response:
         message = (
             f"{request.method} {request.url.path}: {error.detail}; /api/v1/openapi.json "
-            "lists what there is"
+            "lists all operations"
         )
         return _answer(request, error.status_code, "http_error", message, headers=error.headers)
 

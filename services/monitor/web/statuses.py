@@ -28,17 +28,17 @@ _PATH, _BODY, _CHANGE = frozenset({404}), frozenset({400, 422}), frozenset({401,
 """What a parameter of the path, a body, and a method that changes something may lead to."""
 _ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorResponse"}}}
 _MEANINGS = {
-    200: "Done before; nothing new was made",
+    200: "Done before; nothing new was created",
     201: "Made",
     202: "Accepted; it will be done",
     206: "The part that was asked for",
-    304: "The client has it: nothing changed",
+    304: "Not modified since the client's copy",
     400: "A value, a cursor or the header Host cannot be used",
     401: "The token is missing or unknown",
     403: "The token lacks the scope, or no token is configured",
-    404: "There is no such thing",
+    404: "Not found",
     408: "The body did not come in time",
-    409: "The state of the thing does not allow it",
+    409: "The state of the resource does not allow it",
     410: "The file is no longer in the store",
     413: "The body is too large",
     415: "The body is not of the kind that is read here",
@@ -51,9 +51,9 @@ _MEANINGS = {
 }
 _HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": "How to authenticate"},
-    206: {"Content-Range": "Bytes that the answer has, and of how many"},
+    206: {"Content-Range": "Range of bytes in the answer, and size of the file"},
     304: {"ETag": "Version that the client has"},
-    416: {"Content-Range": "Bytes that the file has"},
+    416: {"Content-Range": "Size of the file in bytes"},
     429: {"Retry-After": "Seconds"},
 }
 

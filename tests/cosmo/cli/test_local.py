@@ -54,7 +54,7 @@ def test_what_is_left_aside_is_said_with_its_number_and_names() -> None:
     assert lines == [
         "3 files, 1 new or changed, 1 datasets",
         "cannot be read: file:///raw/locked (permission denied)",
-        "left aside: 4 calibrated products: l0_x1d.fits, l1_x1d.fits, l2_x1d.fits, ...",
+        "excluded: 4 calibrated products: l0_x1d.fits, l1_x1d.fits, l2_x1d.fits, ...",
     ]
 
 

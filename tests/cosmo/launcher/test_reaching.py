@@ -19,12 +19,12 @@ CASES = [
     (
         "COSMO_DATABASE_URL",
         "postgresql://cosmo:secret@h/d",
-        "is no URL of Postgres such as postgresql+asyncpg://",
+        "is not a URL of Postgres such as postgresql+asyncpg://",
     ),
-    ("COSMO_DATABASE_URL", "", "is no URL of Postgres"),
+    ("COSMO_DATABASE_URL", "", "is not a URL of Postgres"),
     ("COSMO_REDIS_URL", "redis://:secret@127.0.0.1:1/0", "no broker answers at COSMO_REDIS_URL"),
     ("COSMO_REDIS_URL", "unix:///nowhere/valkey.sock", "no broker answers at COSMO_REDIS_URL"),
-    ("COSMO_REDIS_URL", "http://localhost", "is no URL of Redis such as redis://"),
+    ("COSMO_REDIS_URL", "http://localhost", "is not a URL of Redis such as redis://"),
 ]
 
 

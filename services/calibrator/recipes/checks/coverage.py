@@ -93,9 +93,9 @@ def _check_position(exposure: Exposure, name: str, hdus: fits.HDUList) -> None:
         return
     found, own = hdus[0].header.get("LIFE_ADJ"), exposure.header.get("LIFE_ADJ", _DEFAULT_POSITION)
     if found != own:
-        told = "no lifetime position" if found is None else f"lifetime position {found:g}"
+        position = "no lifetime position" if found is None else f"lifetime position {found:g}"
         raise RefusedError(
-            f"TRACETAB: {name} is for {told} (LIFE_ADJ), {exposure.path.name} of {own:g}, and "
+            f"TRACETAB: {name} is for {position} (LIFE_ADJ), {exposure.path.name} of {own:g}, and "
             "CalCOS stops where these "
             "differ; choose a file for that position, or omit TRCECORR"
         )

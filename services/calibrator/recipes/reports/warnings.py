@@ -83,7 +83,7 @@ def product_warnings(outdir: Path, log: str, *, find_target: bool = False) -> It
             continue
         if str(header.get("WAVECORR", "")).strip() == "SKIPPED":
             yield (
-                f"{path.name}: WAVECORR found no lamp light to go by; the wavelengths keep the "
+                f"{path.name}: WAVECORR found no usable lamp light; the wavelengths keep the "
                 "nominal zero point"
             )
 
@@ -112,5 +112,5 @@ def _tallies(
                 f"{name}: {tally} counts {counted} events rejected for {what}, and "
                 f"{flagged or 'none'} of them "
                 f"{'are' if flagged else 'is'} flagged: CalCOS extracts {counted - flagged} of "
-                "them all the same"
+                f"them nevertheless"
             )

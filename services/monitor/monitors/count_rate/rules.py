@@ -39,7 +39,7 @@ def _shares(name: str, text: str) -> tuple[Rule, ...]:
 
 GLOBAL = _shares("global-rate", "global rate")
 SECOND = _shares(
-    "brightest-second", "counts of the brightest second, where the global rate is not as grave,"
+    "brightest-second", "counts of the brightest second, where the global rate is not as severe,"
 )
 LOCAL = _shares(
     "local-rate", "count rate of the brightest place, by 5 sigma of its counts, lamps aside,"

@@ -69,8 +69,8 @@ switched off. Cells with fewer than three bins stay empty: cells are 5 by 2.5 de
 latitude), and 10 by 5 or 15 by 10 degrees where smaller ones would leave out more than a tenth of
 the bins.
 
-Each segment has a map for each high voltage, and one for what other teams measured. The second map
-has the Sun at its origin, to tell what follows the Earth from what follows daylight. The third
+Each segment has a map for each high voltage, and one for external measurements. The second map
+has the Sun at its origin, to separate what follows the Earth from what follows daylight. The third
 shows single bins whose rate is elevated: above the running mean of 91 bins by one and a half times
 the scatter of that mean; of the NUV detector it shows all. Bins near the anomaly (those that the
 dark monitors leave out) are in the first map only.

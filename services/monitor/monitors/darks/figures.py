@@ -121,9 +121,9 @@ def _rate_range(row: Sequence[DarkRates]) -> tuple[float, float]:
 
 def _points(group: DarkRates, x: np.ndarray, *, coloured: bool = True) -> PointColumns:
     values = group.values
-    told = vars(values) | {"temperature": group.temperature, "proposid": group.proposid}
+    columns = vars(values) | {"temperature": group.temperature, "proposid": group.proposid}
     colour, outlier = (decimal_year(values.mjd), None) if coloured else (None, values.outlier)
-    return points_of(told, x, values.value, values.error, colour=colour, outlier=outlier)
+    return points_of(columns, x, values.value, values.error, colour=colour, outlier=outlier)
 
 
 def _expected_line(group: DarkRates, expected: Sequence[Dated]) -> list[Layer]:

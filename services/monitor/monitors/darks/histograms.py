@@ -73,7 +73,7 @@ def histogram_figure(columns: Columns) -> Figure:
     )
     return Figure(
         name="histogram",
-        title="How often which dark rate",
+        title="Distribution of dark rates",
         caption=caption,
         panels=[*panels, *years],
         columns=2,

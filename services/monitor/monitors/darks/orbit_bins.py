@@ -128,7 +128,7 @@ class Bins:
     def title(self) -> str:
         """Name for readers."""
         level = f", HV {self.hvlevel:.0f}" if np.isfinite(self.hvlevel) else ""
-        return f"{self.segment}{level}{', measurements of others' if self.others else ''}"
+        return f"{self.segment}{level}{', external measurements' if self.others else ''}"
 
 
 def groups(inputs: Inputs) -> Iterator[Bins]:

@@ -218,7 +218,7 @@ CHECKS = (
     _exceeds(
         "unexplained-gap",
         "EXPEND - EXPSTART exceeds the good time of the raw file by more than {:g} s, and no "
-        "interruption tells why",
+        "interruption explains it",
         _unexplained,
         2.0,
     ),

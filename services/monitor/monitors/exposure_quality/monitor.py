@@ -74,12 +74,12 @@ _HEADER_TEXTS = ("detecthv", "qualcom1", "qualcom2", "qualcom3")
 _EXPLANATION = """
 What the header of an exposure says about its course is compared with what was planned and what is
 usual. Each rule names what it found; an exposure that any rule hit is an outlier of the number of
-rules, and a mark in the figure of hits.
+rules, and a point in the figure of rules.
 
 The exposure time is compared with the planned one except for target acquisitions, whose time is
 that of several phases. Fractions are of the exposure time, and of the events. Exposures of the last
-30 days alarm, older ones are flagged. The exposure time is compared with the sum of the good time
-intervals that CalCOS left, segment by segment; times of start and end, and the number of
+30 days raise alerts, older ones are flagged. The exposure time is compared with the sum of the good
+time intervals that CalCOS left, segment by segment; times of start and end, and the number of
 interruptions, with the intervals of the raw file. This distinguishes gaps: time that was screened
 out, an interruption, or one that nothing explains.
 """
@@ -165,7 +165,7 @@ def _figure(columns: Columns, hits: dict[str, np.ndarray]) -> Figure:
     )
     return Figure(
         name="history",
-        title="Exposures against their plan",
+        title="Exposures compared with their plan",
         caption=caption,
         panels=panels,
         columns=2,
@@ -191,7 +191,7 @@ def _hits_figure(columns: Columns, hits: dict[str, np.ndarray]) -> Figure:
     caption = "Every exposure that a rule hit, by the place of the rule in the list of rules below."
     return Figure(
         name="hits",
-        title="What the rules found",
+        title="Rules hit",
         caption=caption,
         panels=[panel],
         nothing="no rule hit any exposure",

@@ -73,8 +73,8 @@ RAPID = Rule(
 OFF_LINE = Rule(
     name="outlier",
     severity=None,
-    text="median gain of an exposure off the line of median slope through those of its setting "
-    "about it by {:g} sigma, in a "
+    text="median gain of an exposure off the line of median slope through neighbouring exposures "
+    "of its configuration by {:g} sigma, in a "
     "region or in all of its segment together",
     thresholds=always(5.0, "inference: fewer than one exposure of a mission by chance"),
 )

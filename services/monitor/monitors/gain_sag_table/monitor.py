@@ -70,7 +70,7 @@ Each file is checked for its structure and compared with the active table: the o
 last, read from the folder of the reference files where this service sees it. What a new table no
 longer flags, or flags only from a later date on, is an alert, and such a table is not ready for
 delivery, nor is one that could not be compared. Nothing is delivered from here: whether the rest of
-a delivery is right, a recalibration with the table above all, people judge.
+a delivery is right, above all a recalibration with the table, is for people to judge.
 """
 
 

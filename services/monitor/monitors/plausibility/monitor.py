@@ -1,4 +1,4 @@
-"""Times that are not believed: which files have them, so that somebody looks."""
+"""Implausible times: which files have them, so that somebody looks."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -113,7 +113,7 @@ def _findings(columns: Columns) -> Iterator[Finding]:
         message = (
             f"{columns['name'][row]}: {columns['column_name'][row]} in "
             f"{columns['table_name'][row]} is {values}{more}; "
-            "these rows are in no statistic: replace the file, or forget it"
+            "these rows are excluded from all statistics: replace the file, or forget it"
         )
         yield _RULE.finding(
             message,
@@ -148,7 +148,7 @@ def _compute(inputs: Inputs) -> RunOutput:
 
 MONITOR = Monitor(
     name="plausibility",
-    title="Times that are not believed",
+    title="Implausible times",
     explanation=_EXPLANATION.strip(),
     detector="FUV and NUV",
     version=1,

@@ -75,7 +75,7 @@ _LOST = Rule(
 _OFF = Rule(
     name="outlier",
     severity=None,
-    text="peak off the line through those of the same setting by {:g} sigma",
+    text="peak off the line through exposures of the same configuration by {:g} sigma",
     thresholds=always(5.0, "inference: as of the regions of the gain monitor"),
 )
 
@@ -334,8 +334,7 @@ def _lost_figure(groups: list[_Exposures]) -> Figure:
                 )
             )
     caption = (
-        "What has too low and too high pulse heights, and beside it what CalCOS rejected "
-        "for either."
+        "Events with too low and too high pulse heights, and those that CalCOS rejected for either."
     )
     return Figure(
         name="lost",

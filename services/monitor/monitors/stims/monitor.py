@@ -41,13 +41,13 @@ from shared.database.models.science import ExposureQuality, Header, Stim, Suppor
 __all__ = ["MONITOR"]
 
 _EXPLANATION = """
-Electronics inject two pulses at fixed places into each FUV segment. Where they appear tells how the
+Electronics inject two pulses at fixed places into each FUV segment. Where they appear shows how the
 read-out stretches and shifts with temperature; CalCOS maps every event by them.
 
 Events inside the box of each stim are averaged over steps of up to 120 s. The stretch is the
 distance between the two, the midpoint the mean of both; slope and offset are those of the thermal
 map, corrected = offset + slope * raw, that puts them to their reference positions. The rate is that
-of both stims together, halved; over half of STIMRATE, which is for both, it tells the live time,
+of both stims together, halved; over half of STIMRATE, which is for both, it gives the live time,
 which is compared with that of the header (LIVETM), that CalCOS derives from the rate of all events.
 
 Reference positions (of calibrated headers) and boxes are the same for all exposures: no BRFTAB is

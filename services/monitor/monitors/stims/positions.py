@@ -272,11 +272,11 @@ def _is_off(segment: StimHistory) -> np.ndarray:
 
 
 def _live_time_findings(segment: StimHistory, newest: np.ndarray) -> Iterator[Finding]:
-    live, told = segment.live_time[0], segment.columns["livetm"]
+    live, header = segment.live_time[0], segment.columns["livetm"]
     for index in np.flatnonzero(newest & _is_off(segment)):
         message = (
             f"the stims of {segment.name} have a live time of {live[index]:.3f}, its header "
-            f"{told[index]:.3f}"
+            f"{header[index]:.3f}"
         )
         yield finding_of(
             _LIVE_TIME,
@@ -284,7 +284,7 @@ def _live_time_findings(segment: StimHistory, newest: np.ndarray) -> Iterator[Fi
             index,
             message,
             live[index],
-            threshold=float(told[index]),
+            threshold=float(header[index]),
             configuration=segment.name,
         )
 

@@ -63,7 +63,7 @@ A hot spot is a place that counts without light for a while. The darks of every 
 a superpixel is hot where its counts (pulse heights 2 to 23, those that CalCOS keeps) are 50 per
 cent above the mean of its surroundings, and more than chance explains: on average one superpixel in
 a thousand such sums of a segment would be called hot by chance. The run of exposures with the
-greatest likelihood ratio tells when it came and went, to the exposures beside it.
+greatest likelihood ratio shows when it came and went, to the exposures beside it.
 
 Spots become rows of a table of transient bad pixels (SPOTTAB, FUV only) that CalCOS applies to
 exposures between their dates; those that have been there for 90 days and still are, and superpixels

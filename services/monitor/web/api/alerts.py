@@ -94,7 +94,7 @@ async def list_alerts(
     return await context.answers.give(request, session, make, response)
 
 
-@router.post("/alerts/{alert_id}/acknowledge", summary="Say that somebody has seen an open alert")
+@router.post("/alerts/{alert_id}/acknowledge", summary="Acknowledge an open alert")
 async def acknowledge_alert(
     alert_id: int, session: Session, name: Operator, context: CurrentContext
 ) -> dict[str, Any]:
@@ -112,7 +112,7 @@ async def acknowledge_alert(
 
 
 class NewSubscription(RequestModel):
-    """Who is told of what."""
+    """A subscription to alerts or results."""
 
     channel: Literal["webhook", "email"]
     target: str = Field(description="URL of a webhook, or an e-mail address", max_length=2000)
@@ -128,7 +128,7 @@ class NewSubscription(RequestModel):
         "out",
     )
     subject: Literal["alerts", "results"] = "alerts"
-    severity: Severity = Field(Severity.WARN, description="Least grave alert that is delivered")
+    severity: Severity = Field(Severity.WARN, description="Least severe alert that is delivered")
 
 
 def _address(wanted: NewSubscription) -> tuple[str, str | None]:
@@ -176,14 +176,16 @@ async def _describe(session: Session, subscription: Subscription) -> dict[str, A
     }
 
 
-@router.get("/subscriptions", summary="Who is told of what, and how its deliveries went")
+@router.get(
+    "/subscriptions", summary="Subscriptions to alerts and results, with their last deliveries"
+)
 async def list_subscriptions(session: Session, _name: Subscriber) -> dict[str, Any]:
     """List subscriptions; their targets are nobody else's business, so a token is needed."""
     found = (await session.execute(select(Subscription).order_by(Subscription.id))).scalars().all()
     return {"items": [await _describe(session, subscription) for subscription in found]}
 
 
-@router.post("/subscriptions", summary="Have alerts or fresh results delivered", status_code=201)
+@router.post("/subscriptions", summary="Subscribe to alerts or new results", status_code=201)
 async def subscribe(
     wanted: NewSubscription, session: Session, request: Request, name: Subscriber
 ) -> dict[str, Any]:
@@ -206,7 +208,7 @@ async def subscribe(
 
 
 @router.post(
-    "/subscriptions/{subscription_id}/enable", summary="Deliver to a disabled subscription again"
+    "/subscriptions/{subscription_id}/enable", summary="Enable a disabled subscription again"
 )
 async def enable(subscription_id: int, session: Session, _name: Subscriber) -> dict[str, Any]:
     """Enable one; what happened while it was disabled is delivered."""
@@ -218,7 +220,7 @@ async def enable(subscription_id: int, session: Session, _name: Subscriber) -> d
     return await _describe(session, found)
 
 
-@router.delete("/subscriptions/{subscription_id}", summary="End a subscription", status_code=204)
+@router.delete("/subscriptions/{subscription_id}", summary="Delete a subscription", status_code=204)
 async def unsubscribe(subscription_id: int, session: Session, _name: Subscriber) -> Response:
     """Unsubscribe."""
     found = await session.get(Subscription, subscription_id, with_for_update=True)

@@ -14,7 +14,7 @@ __all__ = ["router"]
 router = APIRouter(tags=["audit"])
 
 
-@router.get("/audit", summary="Who changed what: calls with a token, newest first")
+@router.get("/audit", summary="Audit of changes: requests with a token, newest first")
 async def list_audit(
     request: Request,
     response: Response,

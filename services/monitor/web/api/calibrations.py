@@ -214,7 +214,8 @@ async def cancel_calibration(
         raise ApiError(
             409,
             "not_pending",
-            f"calibration {calibration_id} is {job.state}; there is nothing to stop",
+            f"calibration {calibration_id} is {job.state}; only one that waits or runs can be "
+            f"stopped",
         )
     await session.commit()
     get_logger().info("calibration cancelled", calibration=calibration_id, by=name)
@@ -223,7 +224,7 @@ async def cancel_calibration(
 
 @router.post(
     "/calibrations/{calibration_id}/promote",
-    summary="Make its products the current ones of the dataset",
+    summary="Make the products of a recalibration the current ones of the dataset",
 )
 async def promote_calibration(
     calibration_id: int, session: Session, name: Operator
@@ -255,7 +256,7 @@ async def export_calibration(
         raise ApiError(
             404,
             "no_export",
-            f"calibration {calibration_id} is {job.state}: only a run that is done has one",
+            f"calibration {calibration_id} is {job.state}: only a run that is done has an export",
         )
     await session.close()
     return await serve_content(
@@ -263,7 +264,10 @@ async def export_calibration(
     )
 
 
-@router.get("/calibrations/{calibration_id}/lightcurve", summary="Light curve of its sub-exposures")
+@router.get(
+    "/calibrations/{calibration_id}/lightcurve",
+    summary="Light curve of the sub-exposures of a recalibration",
+)
 async def show_light_curve(
     calibration_id: int,
     session: Session,

@@ -24,7 +24,8 @@ _UNITS = {
 
 
 @router.get(
-    "/{rootname}/comparison", summary="Two runs of a dataset: spectra, counts, flags, headers"
+    "/{rootname}/comparison",
+    summary="Compare two runs of a dataset: spectra, counts, flags, headers",
 )
 async def compare_runs(compared: CompareRuns, session: Session, context: CurrentContext) -> Any:
     """Ratio of the second run's spectrum to the first one's, with errors, and what else differs."""

@@ -57,13 +57,15 @@ async def show_dataset(rootname: str, session: Session) -> dict[str, Any]:
     return await describe_dataset(session, await find_dataset(session, rootname))
 
 
-@router.get("/{rootname}/timeline", summary="What happened to a dataset, when, with which inputs")
+@router.get(
+    "/{rootname}/timeline", summary="Timeline of a dataset: events with their times and inputs"
+)
 async def show_timeline(rootname: str, session: Session) -> dict[str, Any]:
     """List events and attempts, oldest first."""
     return {"items": await timeline_of(session, await find_dataset(session, rootname))}
 
 
-@router.post("/{rootname}/force", summary="Let an incomplete dataset through")
+@router.post("/{rootname}/force", summary="Process an incomplete dataset")
 async def force_dataset(rootname: str, session: Session, name: Operator) -> dict[str, Any]:
     """Mark a dataset as forced."""
     dataset = await find_dataset(session, rootname)
@@ -116,7 +118,7 @@ async def show_spectrum(
     return FiniteJSONResponse(body)
 
 
-@router.get("/{rootname}/spectrum.png", summary="Picture of the spectrum", response_class=Response)
+@router.get("/{rootname}/spectrum.png", summary="Plot of the spectrum", response_class=Response)
 async def show_picture(
     rootname: str,
     session: Session,

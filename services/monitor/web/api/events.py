@@ -99,7 +99,7 @@ async def stream_events(
     context: CurrentContext,
     after: Annotated[
         int | None,
-        Query(ge=0, description="Id to go on after; 0 is the beginning; default: from now"),
+        Query(ge=0, description="Id after which to continue; 0: the beginning; default: from now"),
     ] = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:

@@ -112,7 +112,7 @@ async def list_failures(
     return await _page(request, response, session, query, limit, cursor)
 
 
-@router.post("/failures/requeue", summary="Try all failures of a filter again")
+@router.post("/failures/requeue", summary="Retry all failed jobs that match a filter")
 async def requeue_failures(
     session: Session,
     context: CurrentContext,
@@ -132,7 +132,7 @@ async def requeue_failures(
     return {"requeued": moved, **({"beyond_quota": left_out} if left_out else {})}
 
 
-@router.post("/failures/{job_id}/requeue", summary="Try a failed job again")
+@router.post("/failures/{job_id}/requeue", summary="Retry a failed job")
 async def requeue_failure(
     job_id: int, session: Session, context: CurrentContext, name: Operator
 ) -> dict[str, int]:
@@ -147,7 +147,7 @@ async def requeue_failure(
     return {"requeued": 1}
 
 
-@router.post("/failures/{job_id}/drop", summary="Take a failed job off the list")
+@router.post("/failures/{job_id}/drop", summary="Remove a failed job from the list of failures")
 async def drop_failure(job_id: int, session: Session, name: Operator) -> dict[str, int]:
     """Drop one."""
     if not await drop(session, [job_id]):

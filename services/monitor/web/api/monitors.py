@@ -40,7 +40,7 @@ async def index(request: Request, session: Session, context: CurrentContext) -> 
     return await context.answers.give(request, session, make, ages=True)
 
 
-@router.get("/{name}", summary="A monitor: what it means, its state, its numbers, its figures")
+@router.get("/{name}", summary="A monitor: description, state, statistics, figures")
 async def show_monitor(
     name: str, request: Request, session: Session, context: CurrentContext
 ) -> Response:
@@ -107,7 +107,7 @@ async def show_figure(
     context: CurrentContext,
     format: Annotated[Literal["json", "png", "svg"], Query()] = "json",  # noqa: A002 - the name of the query parameter
     columns: Annotated[
-        int | None, Query(ge=1, description="Panels beside each other, at most; 1 on a phone")
+        int | None, Query(ge=1, description="Maximum number of panels in a row; 1 on a phone")
     ] = None,
 ) -> Response:
     """Give a figure."""
@@ -162,14 +162,14 @@ async def start_run(name: str, session: Session, token: Operator) -> dict[str, s
     return {"monitor": name, "status": "requested"}
 
 
-@router.get("/{name}/artifacts", summary="Files that a monitor made, newest first")
+@router.get("/{name}/artifacts", summary="Files of a monitor, newest first")
 async def list_artifacts(
     name: str,
     request: Request,
     response: Response,
     session: Session,
     context: CurrentContext,
-    current: Annotated[bool, Query(description="Only those that are in force")] = True,
+    current: Annotated[bool, Query(description="Only active ones")] = True,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: str | None = None,
 ) -> Response:

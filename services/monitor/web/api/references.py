@@ -28,8 +28,10 @@ async def upload_reference(
     session: Session,
     context: CurrentContext,
     by: Recalibrator,
-    name: Annotated[str, Query(description="Name, by which recipes name it, ending in .fits")],
-    keyword: Annotated[str, Query(description="Reference keyword that it is for, e.g. FLATFILE")],
+    name: Annotated[str, Query(description="Name that recipes use for it, ending in .fits")],
+    keyword: Annotated[
+        str, Query(description="Reference keyword that the file is for, e.g. FLATFILE")
+    ],
 ) -> dict[str, Any]:
     """Take the bytes of the body, plain or gzipped: 201 for a new one, 200 where the same is there
     already.
@@ -85,6 +87,6 @@ async def reference_content(
         raise ApiError(
             404,
             "unknown_reference",
-            f"no reference {reference_id}; /api/v1/references lists what there is",
+            f"no reference {reference_id}; /api/v1/references lists them",
         )
     return await serve_row(session, context.store, upload, conditions)

@@ -126,20 +126,21 @@ async def read_status(session: AsyncSession) -> dict[str, Any]:
     }
 
 
-@router.get("/status", summary="What runs, what waits, what failed")
+@router.get("/status", summary="Numbers of datasets and jobs by state, and state of the services")
 async def show_status(session: Session) -> dict[str, Any]:
     """Report the status."""
     return await read_status(session)
 
 
-@router.get("/health/live", summary="The process answers")
+@router.get("/health/live", summary="Liveness: the process answers")
 async def live() -> dict[str, str]:
     """Answer."""
     return {"status": "ok"}
 
 
 @router.get(
-    "/health/ready", summary="Postgres, its schema, the broker and each of the services are there"
+    "/health/ready",
+    summary="Readiness: Postgres, its schema, the broker and all services are available",
 )
 async def ready(context: CurrentContext) -> dict[str, str]:
     """Check what requests and jobs need; a service that never ran here is not missed."""
@@ -148,7 +149,7 @@ async def ready(context: CurrentContext) -> dict[str, str]:
             current = await is_current(context.database)
             workers = await read_workers(session) if current else []
     except DATABASE_ERRORS as error:
-        reason = str(error) or f"nothing within {_CHECK_SECONDS:.0f} s"
+        reason = str(error) or f"no answer within {_CHECK_SECONDS:.0f} s"
         raise ApiError(503, "not_ready", f"Postgres does not answer: {reason}") from error
     if not current:
         raise ApiError(503, "not_ready", "the database schema is outdated; run `cosmo migrate`")

@@ -79,7 +79,7 @@ async def datasets_page(
     for name, value, known in (("state", state, list(DatasetState)), ("kind", kind, _KINDS)):
         if value and value not in known:
             raise ApiError(
-                400, "bad_value", f"there is no {name} {value!r}; choose from {', '.join(known)}"
+                400, "bad_value", f"{value!r} is not a {name}; choose from {', '.join(known)}"
             )
     chosen = DatasetState(state) if state else None
     found, key = await list_page(

@@ -70,7 +70,7 @@ async def list_entries(
     session
         Session to read in.
     token
-        Only calls with the token of this name.
+        Only requests with the token of this name.
     since
         Only calls at or after this time.
     before

@@ -134,8 +134,8 @@ class Guard:
             raise ApiError(400, "bad_host", "a request needs one Host header")
         if host not in self._hosts:
             message = (
-                f"{host!r} is no name of this service; where it should be one, add it to "
-                "COSMO_API__HOSTS"
+                f"{host!r} is not a name of this service; if it should be, add it to "
+                f"COSMO_API__HOSTS"
             )
             raise ApiError(421, "unknown_host", message)
 
@@ -180,7 +180,7 @@ class _Body:
             async with asyncio.timeout(_BODY_SECONDS):
                 message = await self._receive()
         except TimeoutError as error:
-            text = f"nothing of the body came for {_BODY_SECONDS:.0f} s"
+            text = f"no part of the body arrived for {_BODY_SECONDS:.0f} s"
             raise ApiError(408, "slow_body", text, headers={"Connection": "close"}) from error
         self._size += len(message.get("body", b""))
         self._complete = not message.get("more_body", False)

@@ -79,7 +79,7 @@ def authenticate(settings: ApiSettings, authorization: str) -> Caller:
         raise ApiError(
             401,
             "unauthorised",
-            "this call is not open to all: send a known token as `Authorization: Bearer ...`",
+            "this call needs a known token: send it as `Authorization: Bearer ...`",
             headers={"WWW-Authenticate": "Bearer"},
         )
     return Caller(found[0], tokens[found[0]].scopes)

@@ -32,12 +32,12 @@ class Page(ResponseModel, Generic[Item]):
 class ErrorDescription(ResponseModel):
     """Why a request was not answered."""
 
-    type: str = Field(description="Word for programs, e.g. unknown_dataset")
-    message: str = Field(description="What was wrong and what to do")
-    detail: Any = Field(None, description="What a program may want to know beyond that")
+    type: str = Field(description="Machine-readable code, e.g. unknown_dataset")
+    message: str = Field(description="What is wrong and what to do")
+    detail: Any = Field(None, description="Further machine-readable details")
 
 
 class ErrorResponse(ResponseModel):
     """Body of every error."""
 
-    error: ErrorDescription = Field(description="Why the request was not answered")
+    error: ErrorDescription = Field(description="Description of the error")

@@ -26,9 +26,9 @@ def test_points_tell_what_is_known_of_their_exposures() -> None:
     )
     assert points.notes is not None
     assert points.notes.tolist() == [
-        "programme 12345, G130M, 1291 Angstrom, HV 163, LP3",
+        "proposal 12345, G130M, 1291 Angstrom, HV 163, LP3",
         "ldaaaabaq, HV 167",
-        "programme 12346, MIRRORA",
+        "proposal 12346, MIRRORA",
     ]
 
 

@@ -236,7 +236,7 @@ def test_the_highest_rates_are_listed_with_their_exposures() -> None:
         if rank == 1
     ]
     assert first == [
-        (columns["rootname"][100], "programme 12345, G130M, 1291 Angstrom, HV 167, LP1")
+        (columns["rootname"][100], "proposal 12345, G130M, 1291 Angstrom, HV 167, LP1")
     ]
     assert sum(len(layer.x) for layer in figure.panels[0].layers if isinstance(layer, Points)) == 20
 

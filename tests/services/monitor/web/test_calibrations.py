@@ -236,7 +236,7 @@ async def test_a_wrong_recipe_is_no_failure_of_the_operators(
         assert (described["state"], described["error_kind"]) == ("failed", kind)
     listed = [item["error"] for item in (await web.get(f"{API}/failures")).json()["items"]]
     assert [error for error in listed if "nothing for" in error] == ["nothing for a permanent one"]
-    overview = (await web.get("/")).text.split("What failed")[1].split("Newest changes")[0]
+    overview = (await web.get("/")).text.split("Failures")[1].split("Latest changes")[0]
     assert "nothing for a permanent one" in overview
     assert "nothing for a refused one" not in overview
     added = [

@@ -50,7 +50,7 @@ async def test_compare(address: str, runs: list[int], tmp_path: Path) -> None:
 
 async def test_compare_names_what_one_run_lacks(address: str, runs: list[int]) -> None:
     said = await cosmo(address, "compare", "ldfd01010", runs[3], "--first", runs[0])
-    assert "only one of the runs has FUVB" in said
+    assert "only in one of the runs: FUVB" in said
 
 
 async def test_audit(address: str, web: httpx.AsyncClient) -> None:

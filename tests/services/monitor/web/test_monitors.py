@@ -279,9 +279,9 @@ async def test_a_run_is_asked_for_with_a_token(measured: House, web: httpx.Async
         ({"channel": "webhook", "target": "file:///etc/passwd"}, "http or https"),
         ({"channel": "webhook", "target": "http://me:word@example.org/"}, "http or https"),
         ({"channel": "webhook", "target": "http://example.org/", "secret": "s3cret"}, "whsec_"),
-        ({"channel": "email", "target": "nobody"}, "no e-mail address"),
-        ({"channel": "email", "target": "a@b.c\r\nBcc: d@e.f"}, "no e-mail address"),
-        ({"channel": "email", "target": "a@b@c"}, "no e-mail address"),
+        ({"channel": "email", "target": "nobody"}, "not an e-mail address"),
+        ({"channel": "email", "target": "a@b.c\r\nBcc: d@e.f"}, "not an e-mail address"),
+        ({"channel": "email", "target": "a@b@c"}, "not an e-mail address"),
         ({"channel": "email", "target": "a@b.c", "monitor": "nonesuch"}, "no monitor"),
         ({"channel": "pigeon", "target": "a"}, "channel"),
     ],
@@ -318,7 +318,7 @@ async def test_pages_show_the_monitors(measured: House, web: httpx.AsyncClient) 
     assert "times the expected rate" in index
     page = (await web.get("/monitors/fuv-dark")).text
     for part in (
-        "What it means",
+        "Description",
         "/api/v1/monitors/fuv-dark/figures/rate",
         "whole mission",
         "FUVA inner",
