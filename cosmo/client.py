@@ -96,11 +96,11 @@ class Client:
     def datasets(
         self, *, state: str | None = None, kind: str | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Every dataset, page by page, newest change first."""
+        """Yield every dataset, page by page, newest change first."""
         return self._pages("datasets", state=state, kind=kind)
 
     def dataset(self, rootname: str) -> dict[str, Any]:
-        """State, files, runs and provenance of a dataset.
+        """Return the state, files, runs and provenance of a dataset.
 
         Raises
         ------
@@ -116,12 +116,12 @@ class Client:
         return timeline
 
     def spectrum(self, rootname: str, **choice: str) -> dict[str, Any]:
-        """Calibrated spectrum of a dataset, with units."""
+        """Return the calibrated spectrum of a dataset, with units."""
         spectrum: dict[str, Any] = self._get(f"datasets/{rootname}/spectrum", **choice)
         return spectrum
 
     def table(self, name: str, **filters: Any) -> Iterator[dict[str, Any]]:
-        """Rows of a science table, page by page."""
+        """Yield the rows of a science table, page by page."""
         return self._pages(f"tables/{name}", **filters)
 
     def monitors(self) -> list[dict[str, Any]]:
@@ -135,7 +135,7 @@ class Client:
         return found
 
     def values(self, name: str, **filters: Any) -> Iterator[dict[str, Any]]:
-        """Values of a monitor; filters as of tables."""
+        """Yield the values of a monitor; filters as of tables."""
         return self._pages(f"monitors/{name}/data", **filters)
 
     def compute(self, name: str) -> None:
@@ -150,7 +150,7 @@ class Client:
         return self._pages("alerts", **filters)
 
     def failures(self) -> Iterator[dict[str, Any]]:
-        """Failed jobs, with their reasons."""
+        """Yield the failed jobs, with their reasons."""
         return self._pages("failures")
 
     def audit(self, **filters: Any) -> Iterator[dict[str, Any]]:
@@ -183,12 +183,12 @@ class Client:
         return calibration
 
     def calibration(self, calibration_id: int) -> dict[str, Any]:
-        """State, changes, warnings and files of a recalibration."""
+        """Return the state, changes, warnings and files of a recalibration."""
         calibration: dict[str, Any] = self._get(f"calibrations/{calibration_id}")
         return calibration
 
     def calibrations(self, rootname: str | None = None) -> Iterator[dict[str, Any]]:
-        """Recalibrations, newest first."""
+        """Yield the recalibrations, newest first."""
         return self._pages("calibrations", rootname=rootname)
 
     def cancel(self, calibration_id: int) -> None:
@@ -200,8 +200,9 @@ class Client:
         self._request("POST", f"calibrations/{calibration_id}/promote")
 
     def export(self, calibration_id: int) -> bytes:
-        """Archive of a recalibration: edited inputs, list of references, script that reproduces
-        it.
+        """Return the archive of a recalibration.
+
+        Edited inputs, list of references, script that reproduces it.
         """
         return self._request("GET", f"calibrations/{calibration_id}/export").content
 
@@ -230,8 +231,8 @@ class Client:
         return self._pages("references", keyword=keyword)
 
     def light_curve(self, calibration_id: int) -> list[dict[str, Any]]:
-        """Light curve of a recalibration's sub-exposures, a row for each of them and each
-        segment.
+        """Return the light curve of a recalibration's sub-exposures, a row for each of them and
+        each segment.
         """
         rows: list[dict[str, Any]] = self._get(f"calibrations/{calibration_id}/lightcurve")["items"]
         return rows
@@ -263,7 +264,8 @@ class Client:
     def draw_comparison(
         self, rootname: str, second: int, first: int | None = None, **choice: str
     ) -> bytes:
-        """Picture (PNG) of the extraction boxes of two runs on the events of an exposure.
+        """Return the picture (PNG) of the extraction boxes of two runs on the events of an
+        exposure.
 
         Arguments of `compare`.
         """

@@ -1,3 +1,4 @@
-"""What the services have in common: settings, errors, the database, jobs and events, the broker,
-the file store.
+"""What the services have in common.
+
+Settings, errors, the database, jobs and events, the broker, the file store.
 """

@@ -1,5 +1,6 @@
-"""Alerts that no monitor's rule raises: about subscriptions, stages that wait, stored files, failed
-runs.
+"""Alerts that no monitor's rule raises.
+
+About subscriptions, stages that wait, stored files, failed runs.
 """
 
 from sqlalchemy import func, select
@@ -25,8 +26,9 @@ async def open_alert(
     subject: str = OPERATIONS,
     rootname: str | None = None,
 ) -> bool:
-    """Open an alert, or bring the open one of the same key up to date. Returns whether it was
-    opened.
+    """Open an alert, or bring the open one of the same key up to date.
+
+    Returns whether it was opened.
 
     Parameters
     ----------

@@ -1,5 +1,6 @@
-"""Products as the archive hands them out: a generation of their own, which gives way to any run of
-CalCOS here.
+"""Products as the archive hands them out.
+
+A generation of their own, which gives way to any run of CalCOS here.
 """
 
 from collections.abc import Sequence
@@ -45,7 +46,7 @@ class ArchivedProduct:
 
 
 def association_of(header: Header) -> str:
-    """Rootname of the association that a primary header names; empty outside any."""
+    """Return the rootname of the association that a primary header names; empty outside any."""
     text = str(header.get("ASN_ID") or "").strip().lower()
     return "" if text in ("none", "n/a") else text
 

@@ -37,32 +37,36 @@ class CosmoError(Exception):
 
 
 class TransientError(CosmoError):
-    """Something outside failed (archive down, disk full, lost connection): the same work may
-    succeed later.
+    """Something outside failed (archive down, disk full, lost connection).
+
+    The same work may succeed later.
     """
 
     kind = "transient"
 
 
 class OutageError(TransientError):
-    """The environment cannot take work now (disk or store full or away, memory short): the attempt
-    does not count.
+    """The environment cannot take work now (disk or store full or away, memory short).
+
+    The attempt does not count.
     """
 
     kind = "outage"
 
 
 class PermanentError(CosmoError):
-    """The work cannot succeed with these inputs (corrupt FITS file, missing reference): do not
-    retry.
+    """The work cannot succeed with these inputs (corrupt FITS file, missing reference).
+
+    Do not retry.
     """
 
     kind = "permanent"
 
 
 class RefusedError(PermanentError):
-    """What somebody asked for does not fit (a recipe): an answer to who asked, no failure that an
-    operator acts on.
+    """What somebody asked for does not fit (a recipe).
+
+    An answer to who asked, no failure that an operator acts on.
     """
 
     kind = "refused"
@@ -75,8 +79,9 @@ class UnsupportedError(CosmoError):
 
 
 class LostClaimError(CosmoError):
-    """The job is no longer this worker's (its lease ran out or it was dropped): discard the
-    outputs.
+    """The job is no longer this worker's (its lease ran out or it was dropped).
+
+    Discard the outputs.
     """
 
     kind = "lost"

@@ -8,7 +8,7 @@ __all__ = ["finite_json"]
 
 
 def finite_json(content: Any) -> str:
-    """Content as JSON text, in as few characters as there can be.
+    """Return the content as JSON text, in as few characters as there can be.
 
     Parameters
     ----------

@@ -65,7 +65,8 @@ def _mask(
 
 
 def current_trace() -> str:
-    """Trace of the work that is being done here (32 hexadecimal digits, as in W3C Trace Context).
+    """Return the trace of the work that is being done here (32 hexadecimal digits, as in W3C Trace
+    Context).
 
     Else a new one.
     """
@@ -74,6 +75,6 @@ def current_trace() -> str:
 
 
 def get_logger() -> structlog.stdlib.BoundLogger:
-    """Logger of this process."""
+    """Return the logger of this process."""
     logger: structlog.stdlib.BoundLogger = structlog.get_logger()
     return logger

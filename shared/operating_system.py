@@ -66,8 +66,9 @@ Ends with the child.
 
 @dataclass(frozen=True)
 class Usage:
-    """What a process has cost so far: seconds of processor time, and the most memory that it held,
-    MB.
+    """What a process has cost so far.
+
+    Seconds of processor time, and the most memory that it held, MB.
     """
 
     cpu_seconds: float
@@ -172,7 +173,7 @@ def _end_when(over: Callable[[], bool]) -> None:
 
 
 def usage_of(process: int) -> Usage | None:
-    """Usage of another process.
+    """Return the usage of another process.
 
     None if it has ended. Elsewhere than on Linux the memory is that of this moment.
 
@@ -210,7 +211,7 @@ def _usage_by_ps(process: int) -> Usage:
 
 
 def own_usage() -> Usage:
-    """Usage of this process and its children that have ended."""
+    """Return the usage of this process and its children that have ended."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     unit = (
         1 << 20 if sys.platform == "darwin" else 1 << 10
@@ -242,7 +243,7 @@ def usable_cores() -> int:
 
 
 def shared_memory_mb() -> float | None:
-    """Room in ``/dev/shm`` for memory that processes share, MB.
+    """Return the room in ``/dev/shm`` for memory that processes share, MB.
 
     None where the system keeps it elsewhere.
     """
@@ -256,7 +257,7 @@ def shared_memory_mb() -> float | None:
 
 
 def semaphores_work() -> bool:
-    """Whether processes can share locks, as a pool of them does.
+    """Return whether processes can share locks, as a pool of them does.
 
     On Linux that takes a ``/dev/shm``.
     """
@@ -268,7 +269,10 @@ def semaphores_work() -> bool:
 
 
 def forked_pools_work() -> bool:
-    """Whether this process may fork a pool of others; macOS's own libraries do not survive that."""
+    """Return whether this process may fork a pool of others.
+
+    macOS's own libraries do not survive that.
+    """
     return LINUX and semaphores_work()
 
 
@@ -276,8 +280,9 @@ def forked_pools_work() -> bool:
 
 
 def enter_user_namespace(user: int) -> None:
-    """Become another user in a new user namespace, and stay the same one outside it: files stay
-    whose they are.
+    """Become another user in a new user namespace, and stay the same one outside it.
+
+    Files stay whose they are.
 
     Parameters
     ----------
@@ -304,8 +309,8 @@ def enter_user_namespace(user: int) -> None:
 
 
 def child_can(prepare: Callable[[], None]) -> bool:
-    """Whether a child process can do something, such as to become another user, before its program
-    starts.
+    """Return whether a child process can do something, such as to become another user, before its
+    program starts.
     """
     try:
         subprocess.run(["true"], preexec_fn=prepare, check=True)

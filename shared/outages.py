@@ -1,5 +1,6 @@
-"""Trouble of the environment (disk, store, database, memory): it is no job's fault, and stops every
-job alike.
+"""Trouble of the environment (disk, store, database, memory).
+
+It is no job's fault, and stops every job alike.
 """
 
 import errno
@@ -23,7 +24,7 @@ _ERRNOS = frozenset(
 
 
 def is_trouble(error: BaseException) -> bool:
-    """Whether an error is the environment's, so that the work is to wait until that is well
+    """Return whether an error is the environment's, so that the work is to wait until that is well
     again.
     """
     if isinstance(error, DBAPIError):
@@ -36,5 +37,5 @@ def is_trouble(error: BaseException) -> bool:
 
 
 def refusal(error: OSError, message: str) -> TransientError:
-    """Error to raise where a file could not be written, after what was wrong with it."""
+    """Return the error to raise where a file could not be written, after what was wrong with it."""
     return OutageError(message) if is_trouble(error) else TransientError(message)

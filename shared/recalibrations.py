@@ -226,7 +226,7 @@ def _by_content(document: dict[str, Any], digests: Mapping[str, str | None]) -> 
 
 
 async def _events(session: AsyncSession, dataset: Dataset, recipe: Recipe) -> str | None:
-    """Checksum of the calibrated events that a run starts from."""
+    """Return the checksum of the calibrated events that a run starts from."""
     name = recipe.members.calibrated
     if name is None:
         return None

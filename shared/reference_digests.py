@@ -1,5 +1,6 @@
-"""What a calibration depends on beside its inputs: the content of the reference files that its
-headers name.
+"""What a calibration depends on beside its inputs.
+
+The content of the reference files that its headers name.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +15,7 @@ __all__ = ["reference_digests"]
 
 
 def reference_digests(folders: Sequence[Path], names: Iterable[str]) -> dict[str, str | None]:
-    """SHA-256 of reference files as they lie in their folders, packed or not.
+    """Return SHA-256 of reference files as they lie in their folders, packed or not.
 
     A file is read once for each size and time of change that it had.
 

@@ -27,7 +27,7 @@ _STAGING = ".staging"
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a local file, hexadecimal."""
+    """Return SHA-256 of a local file, hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -51,7 +51,10 @@ class StoredEntry:
 
 
 def _modified(details: Mapping[str, Any]) -> float:
-    """When a file was last modified, seconds since 1970; 0 where its file system does not say."""
+    """Return when a file was last modified, seconds since 1970.
+
+    0 where its file system does not say.
+    """
     found = next(
         (
             details[key]
@@ -141,7 +144,9 @@ class Store:
             yield stream
 
     def fetch(self, path: str, folder: Path) -> Path:
-        """Local copy of a stored file; a local store hands out the file itself, to be read only.
+        """Return the local copy of a stored file.
+
+        A local store hands out the file itself, to be read only.
 
         Parameters
         ----------
@@ -162,7 +167,7 @@ class Store:
         return target
 
     def files(self, path: str) -> list[StoredEntry]:
-        """Names and sizes of the files in a folder; empty where there is none.
+        """Return the names and sizes of the files in a folder; empty where there is none.
 
         Raises
         ------
@@ -184,7 +189,7 @@ class Store:
         ]
 
     def walk(self, older_than: float = 0.0) -> Iterator[tuple[str, str]]:
-        """Folder and name of each published file.
+        """Yield the folder and name of each published file.
 
         Parameters
         ----------
@@ -212,7 +217,7 @@ class Store:
                 )
 
     def folders(self, path: str) -> list[str]:
-        """Names of the folders below a folder; empty where there is none."""
+        """Return the names of the folders below a folder; empty where there is none."""
         try:
             found = self._fs.ls(f"{self._root}/{path}", detail=True)
         except FileNotFoundError:

@@ -8,12 +8,14 @@ __all__ = ["file_url", "path_of", "postgres_url", "redis_url"]
 
 
 def file_url(path: Path) -> str:
-    """URL of a file or folder; `path_of` reads it back."""
+    """Return the URL of a file or folder; `path_of` reads it back."""
     return path.absolute().as_uri()
 
 
 def path_of(url: str) -> Path | None:
-    """Absolute path that a ``file:`` URL, or a plain path, names; None for every other URL.
+    """Return the absolute path that a ``file:`` URL, or a plain path, names.
+
+    None for every other URL.
 
     Parameters
     ----------
@@ -30,10 +32,10 @@ def path_of(url: str) -> Path | None:
 
 
 def postgres_url(sockets: Path, user: str, database: str) -> str:
-    """SQLAlchemy URL of the Postgres whose Unix socket is in a folder."""
+    """Return the SQLAlchemy URL of the Postgres whose Unix socket is in a folder."""
     return f"postgresql+asyncpg://{user}@/{database}?host={quote(str(sockets), safe='')}"
 
 
 def redis_url(socket: Path) -> str:
-    """URL of the Redis-compatible broker behind a Unix socket."""
+    """Return the URL of the Redis-compatible broker behind a Unix socket."""
     return f"unix://{quote(str(socket))}?db=0"

@@ -1,3 +1,4 @@
-"""A simulated observatory: raw COS data and reference files that real CalCOS accepts, with known
-truth.
+"""A simulated observatory.
+
+Raw COS data and reference files that real CalCOS accepts, with known truth.
 """

@@ -99,8 +99,8 @@ def search_of(plan: ExposurePlan) -> Search:
 
 
 def transmission(x: Floats, y: Floats) -> Floats:
-    """Share of a point source's light that passes the aperture, at distances in arcsec from its
-    centre.
+    """Return the share of a point source's light that passes the aperture, at distances in arcsec
+    from its centre.
     """
     return np.asarray(
         0.5 * erfc((np.hypot(x, y) - _RADIUS) / (_BLUR * np.sqrt(2.0))), dtype=np.float64
@@ -162,7 +162,7 @@ class Dwells:
     def observe(
         cls, plan: ExposurePlan, state: InstrumentState, chance: np.random.Generator
     ) -> "Dwells":
-        """Count at every dwell, and take the centroid."""
+        """Return the count at every dwell, and take the centroid."""
         search = search_of(plan)
         x, y = _offsets(plan.exptype, search)
         off_x, off_y = state.target_offset
@@ -183,7 +183,7 @@ class Dwells:
 
 
 def _offsets(exptype: str, search: Search) -> tuple[Floats, Floats]:
-    """Offset of each dwell: the centre first, then from one end to the other.
+    """Return the offset of each dwell: the centre first, then from one end to the other.
 
     A search spirals outwards.
     """
@@ -196,7 +196,7 @@ def _offsets(exptype: str, search: Search) -> tuple[Floats, Floats]:
 
 
 def _spiral(size: int) -> tuple[Floats, Floats]:
-    """Square spiral of ``size`` x ``size`` unit steps about its middle."""
+    """Return the square spiral of ``size`` x ``size`` unit steps about its middle."""
     places = [(0.0, 0.0)]
     direction, length = (1.0, 0.0), 1
     while len(places) < size * size:
@@ -336,7 +336,7 @@ def _expose(
     offset: Floats,
     chance: np.random.Generator,
 ) -> NDArray[np.int32]:
-    """Image of a point source at an offset in arcsec from the aperture's centre."""
+    """Return the image of a point source at an offset in arcsec from the aperture's centre."""
     left, low, width, height = SUBARRAY
     rate = count_rate(plan, state) * float(transmission(offset[0], offset[1]))
     events = int(chance.poisson(rate * plan.exptime))
@@ -357,7 +357,8 @@ def _expose(
 
 
 def _centroid(image: NDArray[np.int32], box: int = 9) -> Floats | None:
-    """Centroid (x, y) of the brightest box of ``box`` pixels, as the flight software takes it.
+    """Return the centroid (x, y) of the brightest box of ``box`` pixels, as the flight software
+    takes it.
 
     None where nothing stands out of the background by five sigma.
     """

@@ -1,5 +1,6 @@
-"""Temperatures and dark rates over the years: pure functions of the instrument's description and a
-time.
+"""Temperatures and dark rates over the years.
+
+Pure functions of the instrument's description and a time.
 """
 
 from typing import Literal
@@ -35,7 +36,7 @@ _DAY_DARK = 0.12
 
 
 def amplifier_temperature(instrument: Instrument, segment: Segment, mjd: ArrayLike) -> Floats:
-    """Temperature of a segment's amplifier in deg C (LDCAMPAT, LDCAMPBT).
+    """Return the temperature of a segment's amplifier in deg C (LDCAMPAT, LDCAMPBT).
 
     A yearly wave, one with the precession of the orbit's plane and one with the orbit; mean and
     spread are those of 1,905 dark exposures.
@@ -51,15 +52,15 @@ def amplifier_temperature(instrument: Instrument, segment: Segment, mjd: ArrayLi
 
 
 def tube_temperature(instrument: Instrument, mjd: ArrayLike, hours_on: ArrayLike = 6.0) -> Floats:
-    """Temperature of the NUV tube in deg C (LMMCETMP), which warms after its high voltage is
-    switched on.
+    """Return the temperature of the NUV tube in deg C (LMMCETMP), which warms after its high
+    voltage is switched on.
     """
     warm = 2.5 * (1.0 - np.exp(-np.asarray(hours_on, dtype=np.float64) / 4.0))
     return np.asarray(amplifier_temperature(instrument, "FUVA", mjd) - 4.5 + warm, dtype=np.float64)
 
 
 def dark_rate(instrument: Instrument, detector: Detector, mjd: ArrayLike) -> Floats:
-    """Dark rate.
+    """Return the dark rate.
 
     Parameters
     ----------

@@ -49,5 +49,5 @@ class Instrument:
     spots: tuple[HotSpot, ...] = ()
 
     def chance(self, *names: object) -> np.random.Generator:
-        """Random numbers that belong to a name, the same each time."""
+        """Return the random numbers that belong to a name, the same each time."""
         return np.random.default_rng([self.seed, zlib.crc32(repr(names).encode())])

@@ -80,7 +80,7 @@ _NUV_TRENDS = {"G185M": -2.6, "G225M": -1.8, "G285M": -0.6, "G230L": -4.5}
 
 
 def hv_level(instrument: Instrument, segment: Segment, mjd: float) -> int:
-    """Nominal commanded level of high voltage of a segment."""
+    """Return the nominal commanded level of high voltage of a segment."""
     later = [
         (date, level) for name, date, level in instrument.raises if name == segment and date <= mjd
     ]
@@ -90,7 +90,7 @@ def hv_level(instrument: Instrument, segment: Segment, mjd: float) -> int:
 def modal_gain(
     instrument: Instrument, segment: Segment, mjd: float, x: ArrayLike, y: ArrayLike
 ) -> Floats:
-    """Modal pulse height on a segment.
+    """Return the modal pulse height on a segment.
 
     Parameters
     ----------
@@ -126,13 +126,13 @@ def modal_gain(
 
 
 def spectrum_row(segment: Segment, position: LifetimePosition) -> float:
-    """Row of the PSA's spectrum in pixels of the corrected frame at a lifetime position."""
+    """Return row of the PSA's spectrum in pixels of the corrected frame at a lifetime position."""
     return setting("G130M", 1291, segment).science_row(position.number)
 
 
 def _years_of_use(mjd: float, number: int) -> float:
-    """Years for which the standard G130M setting was at a lifetime position until a time, or G160M
-    for the sixth.
+    """Return the years for which the standard G130M setting was at a lifetime position until a
+    time, or G160M for the sixth.
     """
     grating, cenwave = ("G160M", 1577) if number == 6 else ("G130M", 1291)
     mine = next(position for position in LIFETIME_POSITIONS if position.number == number)
@@ -151,7 +151,7 @@ def _years_of_use(mjd: float, number: int) -> float:
 def stim_offsets(
     instrument: Instrument, segment: Segment, mjd: float
 ) -> tuple[tuple[float, float], ...]:
-    """Displacement of the two stim pulses from their reference positions, in pixels.
+    """Return the displacement of the two stim pulses from their reference positions, in pixels.
 
     Returns
     -------
@@ -170,8 +170,9 @@ def stim_offsets(
 
 
 def zero_point(instrument: Instrument, grating: str, mjd: float) -> tuple[float, float]:
-    """Where a grating's spectra land with respect to the lamp template: pixels along and across
-    dispersion.
+    """Return where a grating's spectra land with respect to the lamp template.
+
+    Pixels along and across dispersion.
 
     Steps come at drawn times, about one in 16 months; NUV gratings also creep.
     """
@@ -184,8 +185,8 @@ def zero_point(instrument: Instrument, grating: str, mjd: float) -> tuple[float,
 
 
 def landing(instrument: Instrument, grating: str, moved: float) -> tuple[float, float]:
-    """Chance offset in pixels, along and across dispersion, of one move of the optics select
-    mechanism.
+    """Return the chance offset in pixels, along and across dispersion, of one move of the optics
+    select mechanism.
 
     Parameters
     ----------
@@ -202,8 +203,9 @@ def landing(instrument: Instrument, grating: str, moved: float) -> tuple[float, 
 
 
 def osm_drift(instrument: Instrument, grating: str, moved: float, mjd: ArrayLike) -> Floats:
-    """Creep along dispersion in pixels after a move at an MJD: up to some pixels, levelling off
-    within hours.
+    """Return the creep along dispersion in pixels after a move at an MJD.
+
+    Up to some pixels, levelling off within hours.
     """
     size = instrument.chance("drift", grating, round(moved, 5)).normal(1.0, 0.25)
     amplitude = {"G130M": -2.2, "G160M": -2.6, "G140L": -1.8}.get(grating, 1.6)
@@ -212,7 +214,7 @@ def osm_drift(instrument: Instrument, grating: str, moved: float, mjd: ArrayLike
 
 
 def sensitivity(detector: str, mjd: float) -> Curve:
-    """Sensitivity relative to first light against wavelength in Angstrom.
+    """Return the sensitivity relative to first light against wavelength in Angstrom.
 
     Parameters
     ----------
@@ -229,13 +231,14 @@ def sensitivity(detector: str, mjd: float) -> Curve:
 
 
 def lamp_output(lamp: str, mjd: ArrayLike) -> Floats:
-    """Output of a calibration lamp relative to first light."""
+    """Return the output of a calibration lamp relative to first light."""
     age = (np.asarray(mjd, dtype=np.float64) - FIRST_LIGHT) / YEAR
     return np.asarray(np.exp(-_LAMP_FADING[lamp] / 100.0 * age), dtype=np.float64)
 
 
 def blind_pointing(instrument: Instrument, fgs: str, mjd: float) -> tuple[float, float]:
-    """Offset of a target after guide-star acquisition, before any slew, in arcsec along V2 and V3.
+    """Return the offset of a target after guide-star acquisition, before any slew, in arcsec along
+    V2 and V3.
 
     It creeps with the alignment of the guidance sensor and is set back, not quite to zero, at its
     dated alignments.
@@ -250,7 +253,7 @@ def blind_pointing(instrument: Instrument, fgs: str, mjd: float) -> tuple[float,
 
 
 def _mjd_of(text: str) -> float:
-    """MJD of a year and day of year, ``yyyy.ddd``."""
+    """Return MJD of a year and day of year, ``yyyy.ddd``."""
     year, day = (int(part) for part in text.split("."))
     first = np.datetime64(f"{year}-01-01") - np.datetime64("1858-11-17")
     return float(first / np.timedelta64(1, "D")) + day - 1

@@ -23,7 +23,7 @@ _NO_SHIFT: Mapping[str, tuple[float, float]] = {}
 def nominal_state(
     mjd: float, shifts: Mapping[str, tuple[float, float]] = _NO_SHIFT, stim_rate: float = 60.0
 ) -> InstrumentState:
-    """State with uniform gain and background and the expected decline of sensitivity.
+    """Return the state with uniform gain and background and the expected decline of sensitivity.
 
     Parameters
     ----------
@@ -62,6 +62,6 @@ def nominal_state(
 def _displaced(
     stims: tuple[tuple[float, float], tuple[float, float]],
 ) -> tuple[tuple[float, float], ...]:
-    """Stims where a warm detector puts them: stretched, and moved by some pixels."""
+    """Return the stims where a warm detector puts them: stretched, and moved by some pixels."""
     (x1, y1), (x2, y2) = stims
     return (x1 + 21.6, y1 - 8.3), (x2 + 41.9, y2 - 9.7)

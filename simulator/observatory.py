@@ -38,7 +38,7 @@ _SEGMENT_SPREAD = 0.25
 def state_of(
     instrument: Instrument, plan: ExposurePlan, target_offset: tuple[float, float] = (0.0, 0.0)
 ) -> InstrumentState:
-    """State of the instrument during an exposure.
+    """Return the state of the instrument during an exposure.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def state_of(
 
 
 def _times(plan: ExposurePlan) -> NDArray[np.float64]:
-    """Seconds within an exposure at which curves are evaluated."""
+    """Return the seconds within an exposure at which curves are evaluated."""
     count = max(2, int(np.ceil(plan.exptime / _STEP_SECONDS)) + 1)
     return np.linspace(0.0, max(plan.exptime, 1.0), count)
 
@@ -121,8 +121,8 @@ def _channel(instrument: Instrument, name: str, plan: ExposurePlan) -> ChannelSt
 
 
 def blind_offset(instrument: Instrument, visit: str, fgs: str, mjd: float) -> tuple[float, float]:
-    """Offset of a target from the aperture's centre before any acquisition, arcsec along and across
-    dispersion.
+    """Return the offset of a target from the aperture's centre before any acquisition, arcsec along
+    and across dispersion.
 
     The slew that centres it is the same, and opposite to the error of the pointing: V2 = -(x + y) /
     sqrt(2), V3 = -(x - y) / sqrt(2).
@@ -144,7 +144,7 @@ def blind_offset(instrument: Instrument, visit: str, fgs: str, mjd: float) -> tu
 
 
 def viewing_of(instrument: Instrument, plan: ExposurePlan, position_angle: float = 0.0) -> Viewing:
-    """Where HST was and looked during an exposure.
+    """Return where HST was and looked during an exposure.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def viewing_of(instrument: Instrument, plan: ExposurePlan, position_angle: float
 def _separation(
     ra1: float, dec1: float, ra2: NDArray[np.float64], dec2: NDArray[np.float64]
 ) -> float:
-    """Angle between two directions, all in degrees."""
+    """Return the angle between two directions, all in degrees."""
     a1, d1, a2, d2 = np.radians([ra1, dec1, float(ra2), float(dec2)])
     cosine = np.sin(d1) * np.sin(d2) + np.cos(d1) * np.cos(d2) * np.cos(a1 - a2)
     return float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))

@@ -83,8 +83,8 @@ class Elements:
     semilatus: float
 
     def keywords(self) -> dict[str, float]:
-        """Keywords of the support file's section ``ONBOARD EPHEMERIS MODEL PARAMETERS`` that
-        positions depend on.
+        """Return the keywords of the support file's section ``ONBOARD EPHEMERIS MODEL PARAMETERS``
+        that positions depend on.
         """
         e = _ECCENTRICITY
         motion, change = self.mean_motion
@@ -134,20 +134,20 @@ class Orbit:
 
     @staticmethod
     def _semilatus(motion: Floats) -> Floats:
-        """Semi-latus rectum in m of a mean motion in revolutions per second (Kepler's third
-        law).
+        """Return the semi-latus rectum in m of a mean motion in revolutions per second (Kepler's
+        third law).
         """
         return np.asarray(
             np.cbrt(_MU / (2.0 * np.pi * motion) ** 2) * (1.0 - _ECCENTRICITY**2), dtype=np.float64
         )
 
     def _integral(self, rate: Floats, start: float) -> Floats:
-        """Revolutions at the knots of a rate that is linear between them."""
+        """Return the revolutions at the knots of a rate that is linear between them."""
         steps = np.diff(self._times) * SECONDS_PER_DAY * 0.5 * (rate[1:] + rate[:-1])
         return np.concatenate([[start], start + np.cumsum(steps)])
 
     def _at(self, mjd: Floats, revolutions: Floats, rate: Floats) -> tuple[Floats, Floats, Floats]:
-        """Angle in revolutions, its rate and its acceleration."""
+        """Return the angle in revolutions, its rate and its acceleration."""
         piece = np.clip(
             np.searchsorted(self._times, mjd, side="right") - 1, 0, len(self._times) - 2
         )
@@ -157,7 +157,7 @@ class Orbit:
         return angle, rate[piece] + slope * elapsed, slope
 
     def position(self, mjd: ArrayLike) -> Floats:
-        """Geocentric position.
+        """Return the geocentric position.
 
         Parameters
         ----------
@@ -176,7 +176,7 @@ class Orbit:
         return np.stack([radius * x, radius * y, radius * sine * np.sin(along)], axis=-1) / 1000.0
 
     def _polar(self, mjd: Floats) -> tuple[Floats, Floats, Floats]:
-        """Distance in m, angle from the node and node in radians."""
+        """Return the distance in m, angle from the node and node in radians."""
         argument, motion, _ = self._at(mjd, self._arguments, self._motion)
         perigee, _, _ = self._at(mjd, self._perigees, self._perigee_rate)
         node, _, _ = self._at(mjd, self._nodes, self._node_rate)
@@ -188,14 +188,17 @@ class Orbit:
         return radius, 2.0 * np.pi * perigee + true, 2.0 * np.pi * node
 
     def velocity(self, mjd: ArrayLike) -> Floats:
-        """Geocentric velocity in km / s, shaped as `position` returns: the slope over a second."""
+        """Return the geocentric velocity in km / s, shaped as `position` returns.
+
+        The slope over a second.
+        """
         half = 0.5 / SECONDS_PER_DAY
         times = np.asarray(mjd, dtype=np.float64)
         return self.position(times + half) - self.position(times - half)
 
     def ground(self, mjd: ArrayLike) -> tuple[Floats, Floats]:
-        """Geocentric latitude and east longitude (0 to 360) below HST in degrees, each shaped as
-        the times are.
+        """Return the geocentric latitude and east longitude (0 to 360) below HST in degrees, each
+        shaped as the times are.
 
         They are of the equinox of 2000, as those of real jitter tables are, where `position` is of
         that of date.
@@ -207,7 +210,7 @@ class Orbit:
         return latitude, (np.degrees(np.arctan2(y, x)) - 360.0 * gmst(times)) % 360.0
 
     def elements(self, epoch: float) -> Elements:
-        """Elements at an epoch (MJD) that hold for about a day."""
+        """Return the elements at an epoch (MJD) that hold for about a day."""
         time = np.asarray(epoch, dtype=np.float64)
         argument, motion, change = self._at(time, self._arguments, self._motion)
         perigee, perigee_rate, perigee_change = self._at(time, self._perigees, self._perigee_rate)
@@ -222,11 +225,11 @@ class Orbit:
         )
 
     def period(self, mjd: float) -> float:
-        """Time from perigee to perigee in s, as HSTHORB gives half of it."""
+        """Return the time from perigee to perigee in s, as HSTHORB gives half of it."""
         return 1.0 / self.elements(mjd).mean_motion[0]
 
     def doppler(self, mjd: float, ra: float, dec: float) -> tuple[float, float]:
-        """Doppler shift along a line of sight over an orbit.
+        """Return the Doppler shift along a line of sight over an orbit.
 
         Parameters
         ----------
@@ -255,7 +258,8 @@ class Orbit:
 
 
 def gmst(mjd: ArrayLike) -> Floats:
-    """Greenwich mean sidereal time as a fraction of a day, by the formula of ``calcos`` (IAU 1982).
+    """Return the Greenwich mean sidereal time as a fraction of a day, by the formula of ``calcos``
+    (IAU 1982).
 
     Parameters
     ----------

@@ -1,5 +1,6 @@
-"""What one exposure is, before it is taken: the contract between schedules and the forward
-model.
+"""What one exposure is, before it is taken.
+
+The contract between schedules and the forward model.
 """
 
 from collections.abc import Mapping
@@ -252,11 +253,11 @@ class ExposurePlan:
         return tuple(segment for segment in chosen if segment not in off)
 
     def hv_level(self, segment: str) -> int:
-        """Commanded high voltage of a segment, in levels."""
+        """Return the commanded high voltage of a segment, in levels."""
         return {"FUVA": self.hv_level_a, "FUVB": self.hv_level_b}.get(segment, 0)
 
     def faults_of(self, kind: FaultKind, segment: str = "") -> tuple[Fault, ...]:
-        """Faults of a kind, of one segment where one is named."""
+        """Return the faults of a kind, of one segment where one is named."""
         return tuple(
             fault
             for fault in self.faults

@@ -109,7 +109,8 @@ afterwards."""
 
 
 def sun_direction(mjd: ArrayLike) -> tuple[Floats, Floats]:
-    """Apparent right ascension and declination of the Sun in degrees, good to 0.01 degree.
+    """Return the apparent right ascension and declination of the Sun in degrees, good to 0.01
+    degree.
 
     Source: Astronomical Almanac, section C, low-precision formulae.
     """
@@ -123,7 +124,7 @@ def sun_direction(mjd: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def moon_direction(mjd: ArrayLike) -> tuple[Floats, Floats]:
-    """Right ascension and declination of the Moon in degrees, good to half a degree.
+    """Return the right ascension and declination of the Moon in degrees, good to half a degree.
 
     Source: Astronomical Almanac, section D, low-precision formulae, their largest terms.
     """
@@ -157,14 +158,14 @@ def moon_direction(mjd: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def subsolar(mjd: ArrayLike) -> tuple[Floats, Floats]:
-    """Latitude and east longitude (0 to 360) in degrees of the point below the Sun."""
+    """Return the latitude and east longitude (0 to 360) in degrees of the point below the Sun."""
     ra, dec = sun_direction(mjd)
     return dec, (ra - 360.0 * gmst(mjd)) % 360.0
 
 
 def sun_altitude(orbit: Orbit, mjd: ArrayLike) -> Floats:
-    """Altitude of the Sun above the Earth's limb in degrees, as SUN_ALT of the timeline and of raw
-    headers.
+    """Return the altitude of the Sun above the Earth's limb in degrees, as SUN_ALT of the timeline
+    and of raw headers.
 
     The limb lies below HST's horizon plane (``calcos.timeline.computeAlt``).
     """
@@ -178,7 +179,7 @@ def sun_altitude(orbit: Orbit, mjd: ArrayLike) -> Floats:
 
 
 def is_day(orbit: Orbit, mjd: ArrayLike) -> NDArray[np.bool_]:
-    """Whether HST is in sunlight."""
+    """Return whether HST is in sunlight."""
     return np.asarray(sun_altitude(orbit, mjd) > 0.0, dtype=np.bool_)
 
 
@@ -190,7 +191,9 @@ def _contour(mjd: float) -> Floats:
 
 
 def in_saa(mjd: float, latitude: ArrayLike, longitude: ArrayLike) -> NDArray[np.bool_]:
-    """Whether points (degrees, east longitude) lie in the South Atlantic Anomaly at an MJD."""
+    """Return whether points (degrees, east longitude) lie in the South Atlantic Anomaly at an
+    MJD.
+    """
     lat, lon = np.broadcast_arrays(
         np.asarray(latitude, dtype=np.float64), np.asarray(longitude, dtype=np.float64)
     )
@@ -198,7 +201,7 @@ def in_saa(mjd: float, latitude: ArrayLike, longitude: ArrayLike) -> NDArray[np.
 
 
 def saa_distance(mjd: float, latitude: ArrayLike, longitude: ArrayLike) -> Floats:
-    """Distance on the ground to the edge of the South Atlantic Anomaly.
+    """Return the distance on the ground to the edge of the South Atlantic Anomaly.
 
     Parameters
     ----------
@@ -231,8 +234,9 @@ def saa_distance(mjd: float, latitude: ArrayLike, longitude: ArrayLike) -> Float
 
 
 def _inside(corners: Floats, lat: Floats, lon: Floats) -> NDArray[np.bool_]:
-    """Whether points lie in a polygon: a ray to the east crosses its edges an odd number of
-    times.
+    """Return whether points lie in a polygon.
+
+    A ray to the east crosses its edges an odd number of times.
     """
     inside = np.zeros(lat.shape, dtype=np.bool_)
     for (lat1, lon1), (lat2, lon2) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
@@ -244,6 +248,6 @@ def _inside(corners: Floats, lat: Floats, lon: Floats) -> NDArray[np.bool_]:
 
 
 def solar_flux(mjd: ArrayLike) -> Floats:
-    """Smoothed F10.7 in solar flux units (1e-22 W / m2 / Hz)."""
+    """Return the smoothed F10.7 in solar flux units (1e-22 W / m2 / Hz)."""
     times, flux = np.asarray(_SOLAR_CYCLE).T
     return np.asarray(np.interp(np.asarray(mjd, dtype=np.float64), times, flux), dtype=np.float64)

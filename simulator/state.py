@@ -43,7 +43,7 @@ def uniform_grid(value: float) -> NDArray[np.float32]:
 def grid_values(
     grid: NDArray[np.float32], x: NDArray[np.floating], y: NDArray[np.floating]
 ) -> NDArray[np.float32]:
-    """Values of a map at positions in pixels of the corrected frame, shape of `x`."""
+    """Return the values of a map at positions in pixels of the corrected frame, shape of `x`."""
     column = np.clip(x.astype(np.int32) // GRID_X, 0, GRID_SHAPE[1] - 1)
     row = np.clip(y.astype(np.int32) // GRID_Y, 0, GRID_SHAPE[0] - 1)
     return grid[row, column]
@@ -70,13 +70,13 @@ class Curve:
         return cls((0.0,), (float(value),))
 
     def __call__(self, argument: Floats | float) -> Floats:
-        """Values at the arguments, same shape."""
+        """Return the values at the arguments, same shape."""
         if len(self.values) == 1:
             return np.full(np.shape(argument), self.values[0])
         return np.asarray(np.interp(argument, self.at, self.values), dtype=np.float64)
 
     def mean(self, start: float, stop: float) -> float:
-        """Mean over an interval."""
+        """Return the mean over an interval."""
         if stop <= start:
             return float(self(start))
         knots = np.unique(np.concatenate([[start, stop], [a for a in self.at if start < a < stop]]))
@@ -121,8 +121,8 @@ class HotSpot:
     sigma_y: float = 1.0
 
     def share_within(self, left: float, right: float, low: float, high: float) -> float:
-        """Share of its counts that fall into pixels from ``left`` and ``low`` up to but without the
-        others.
+        """Return the share of its counts that fall into pixels from ``left`` and ``low`` up to but
+        without the others.
         """
         x = ndtr((np.array([left, right]) - 0.5 - self.x) / self.sigma_x)
         y = ndtr((np.array([low, high]) - 0.5 - self.y) / self.sigma_y)

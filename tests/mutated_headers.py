@@ -68,8 +68,8 @@ class Mutation:
 
 
 def base_of(path: Path) -> bytes:
-    """Content of a real file, with the first of its events and without checksums, which no longer
-    would be right.
+    """Return the content of a real file, with the first of its events and without checksums, which
+    no longer would be right.
     """
     content = gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes()
     with fits.open(io.BytesIO(content)) as hdus:
@@ -84,7 +84,7 @@ def base_of(path: Path) -> bytes:
 
 
 def renamed(content: bytes, rootname: str) -> bytes:
-    """Content as the file of another exposure."""
+    """Return the content as the file of another exposure."""
     for start in list(_cards(content)):
         if content[start : start + 8] == b"ROOTNAME":
             card = f"ROOTNAME= '{rootname:9}'".ljust(_CARD).encode()
@@ -93,7 +93,9 @@ def renamed(content: bytes, rootname: str) -> bytes:
 
 
 def mutations_of(content: bytes) -> list[Mutation]:
-    """Every value in every card of a file, in an order of chance that is the same each time."""
+    """Return every value in every card of a file, in an order of chance that is the same each
+    time.
+    """
     found = [
         Mutation(start, keyword, value)
         for start in _cards(content)
@@ -106,13 +108,13 @@ def mutations_of(content: bytes) -> list[Mutation]:
 
 
 def mutated(content: bytes, mutation: Mutation) -> bytes:
-    """Content with one card set."""
+    """Return the content with one card set."""
     card = f"{mutation.keyword:8}= {mutation.value:>20}".ljust(_CARD).encode()
     return content[: mutation.start] + card + content[mutation.start + _CARD :]
 
 
 def _cards(content: bytes) -> Iterator[int]:
-    """Where the cards with values begin."""
+    """Yield where the cards with values begin."""
     with fits.open(io.BytesIO(content)) as hdus:
         places = [(hdu.fileinfo()["hdrLoc"], hdu.fileinfo()["datLoc"]) for hdu in hdus]
     for begin, end in places:

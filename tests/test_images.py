@@ -50,7 +50,7 @@ def _image(service: str, folder: Path, without: str | None = None) -> None:
 
 
 def _imports(path: Path) -> set[str]:
-    """Modules that a file imports, within functions too."""
+    """Return the modules that a file imports, within functions too."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):

@@ -1,5 +1,6 @@
-"""Mutated headers of every kind of real sample, through checks, ingest, monitors and pages: nothing
-else is harmed.
+"""Mutated headers of every kind of real sample, through checks, ingest, monitors and pages.
+
+Nothing else is harmed.
 """
 
 import os
@@ -117,7 +118,7 @@ async def _ingest(
 
 
 async def _rows(database: Database, dataset: str) -> dict[str, list[Any]]:
-    """Rows of a dataset by table, and values of the monitors."""
+    """Return the rows of a dataset by table, and values of the monitors."""
     found: dict[str, list[Any]] = {}
     async with database.session() as session:
         for name, model in SCIENCE_TABLES.items():

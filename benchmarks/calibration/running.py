@@ -180,7 +180,7 @@ def _own_seconds() -> float:
 
 
 def compare(plain: Path, packed: Path, keep: str = "*") -> list[str]:
-    """Names of the FITS files that differ or that one side lacks.
+    """Return the names of the FITS files that differ or that one side lacks.
 
     Parameters
     ----------

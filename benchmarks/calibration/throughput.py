@@ -48,7 +48,7 @@ def measure_throughput(
 
 
 def _empty(queue: Sequence[Dataset], workers: int, folder: Path) -> dict[str, float]:
-    """Seconds of the clock and of the processor for the whole queue.
+    """Return the seconds of the clock and of the processor for the whole queue.
 
     Tail is how long a worker had none left.
     """

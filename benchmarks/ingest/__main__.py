@@ -51,7 +51,7 @@ class Run:
     early_memory_mb: float
 
     def line(self) -> str:
-        """Row of the table that is printed."""
+        """Return the row of the table that is printed."""
         hours = ", ".join(
             f"{count:,} in {count / self.processor_rate / 3600:.2f} h" for count in _MISSIONS
         )
@@ -91,7 +91,7 @@ class _Memory:
 
 
 def _processor_seconds() -> float:
-    """Processor time of this process and all below it, ended ones too."""
+    """Return the processor time of this process and all below it, ended ones too."""
     me = psutil.Process()
     times = []
     for process in (me, *me.children(recursive=True)):

@@ -1,5 +1,6 @@
-"""An archive of many datasets from a few real files: a dataset is a link to the folder of one of
-them.
+"""An archive of many datasets from a few real files.
+
+A dataset is a link to the folder of one of them.
 """
 
 import gzip

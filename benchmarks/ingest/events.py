@@ -50,8 +50,8 @@ def write_dark(path: Path, sample: Path, events: int) -> None:
 
 
 def event_rate(path: Path, events: int, tables: tuple[str, ...]) -> tuple[float, float]:
-    """Events per second of processor time and of wall time that are read and reduced to rows of
-    tables.
+    """Return the events per second of processor time and of wall time that are read and reduced to
+    rows of tables.
     """
     root, _, suffix = path.name.partition(".")[0].partition("_")
     file = DatasetFile(1, str(path.parent), path.name, root, suffix)

@@ -1,5 +1,6 @@
-"""The approach of the original system: for each file a session, astropy headers, and one ORM object
-that is added.
+"""The approach of the original system.
+
+For each file a session, astropy headers, and one ORM object that is added.
 """
 
 import time
@@ -19,7 +20,7 @@ __all__ = ["ingest_as_original"]
 
 
 async def ingest_as_original(database: Database, archive: Archive, datasets: int) -> float:
-    """Datasets per second of one process that fills ``headers``.
+    """Return the datasets per second of one process that fills ``headers``.
 
     Parameters
     ----------

@@ -65,7 +65,7 @@ async def _run(database: Database, store: Store, name: str) -> tuple[float, floa
 
 
 async def _unfinished(database: Database, name: str) -> bool:
-    """Whether a monitor has asked for another run, which is then taken over."""
+    """Return whether a monitor has asked for another run, which is then taken over."""
     query = text(
         "UPDATE jobs SET state = 'dropped' WHERE monitor = :name AND payload->>'forced' = 'true' "
         "AND state = 'queued' RETURNING id"

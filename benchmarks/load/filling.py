@@ -1,5 +1,6 @@
-"""A full mission in the database: gain, FUV darks and all exposures, by ``generate_series`` where
-rows are many.
+"""A full mission in the database.
+
+Gain, FUV darks and all exposures, by ``generate_series`` where rows are many.
 """
 
 import numpy as np
@@ -100,7 +101,7 @@ async def fill(database: Database, gain: int, darks: int) -> None:
 
 
 def _map(seed: int) -> bytes:
-    """Packed counts of a dark without hot spots."""
+    """Return the packed counts of a dark without hot spots."""
     generator = np.random.default_rng(seed)
     x, y = generator.integers(133, 1900, _EVENTS), generator.integers(181, 366, _EVENTS)
     heights = np.clip(np.rint(generator.normal(11.0, 4.0, _EVENTS)), 0, 31).astype(np.int64)

@@ -33,13 +33,15 @@ class Timing:
     """Above the table that is printed."""
 
     def line(self) -> str:
-        """Row of the table that is printed."""
+        """Return the row of the table that is printed."""
         times = f"{self.p50:9.1f} {self.p99:9.1f} {self.first:10.1f}"
         return f"{self.name:24s} {self.count:7d} {times} {self.kilobytes:9.1f}"
 
 
 def endpoints_of(client: httpx.Client, monitors: Sequence[str]) -> dict[str, list[str]]:
-    """Addresses by kind of request: those of monitors that have data, and the common ones.
+    """Return the addresses by kind of request.
+
+    Those of monitors that have data, and the common ones.
 
     Parameters
     ----------
@@ -142,7 +144,7 @@ async def read(
 
 
 def _client(base_url: str) -> aiohttp.ClientSession:
-    """Client that takes little of the processor.
+    """Return the client that takes little of the processor.
 
     Bodies stay packed, since unpacking them is the client's time.
     """

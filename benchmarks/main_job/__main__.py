@@ -47,7 +47,7 @@ def _overhead(data: Path, folder: Path, repeats: int) -> dict[str, Any]:
 
 
 def _added(services: Cost, bare: Cost) -> Cost:
-    """Seconds that the services add, as fractions of the bare run beside them."""
+    """Return the seconds that the services add, as fractions of the bare run beside them."""
     return Cost(services.wall / bare.wall - 1, services.cpu / bare.cpu - 1)
 
 

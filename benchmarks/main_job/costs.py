@@ -167,6 +167,8 @@ def _wait_for_end(client: Client) -> None:
 
 
 def _cpu_of_tree() -> float:
-    """Processor seconds of this process and every one below it, those that have ended included."""
+    """Return the processor seconds of this process and every one below it, those that have ended
+    included.
+    """
     this = psutil.Process()
     return sum(sum(process.cpu_times()[:4]) for process in (this, *this.children(recursive=True)))

@@ -21,7 +21,7 @@ _EDGE_KM, _QUIET_KM = 500.0, 2000.0
 def _bins(
     client: Client, truth: MissionTruth
 ) -> Iterator[tuple[str, Detector, dict[str, np.ndarray]]]:
-    """25-s bins of each dark exposure and detector, with their true rates."""
+    """Yield the 25-s bins of each dark exposure and detector, with their true rates."""
     names = ("mjd", "latitude", "longitude", "saa_distance", "exposure")
     groups: dict[tuple[str, Detector], list[list[float]]] = {}
     for row in client.table("darks", region__in="inner,all", latitude__isnull="false", limit=PAGE):
@@ -81,8 +81,9 @@ def darks_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
 
 
 def _seen(client: Client) -> list[dict[str, Any]]:
-    """Hot spots that were found: detector, rectangle (pixels), start, stop (MJD), rate with its
-    error.
+    """Return the hot spots that were found.
+
+    Detector, rectangle (pixels), start, stop (MJD), rate with its error.
     """
     stops = {
         (row["segment"], row["region"], row["mjd"]): row["value"]
@@ -108,7 +109,7 @@ def _seen(client: Client) -> list[dict[str, Any]]:
 
 
 def _is_of(seen: dict[str, Any], spot: HotSpot) -> bool:
-    """Whether a hot spot that was found is a true one: there, give or take a superpixel, and
+    """Return whether a hot spot that was found is a true one: there, give or take a superpixel, and
     then.
     """
     left, right, low, high = seen["box"]

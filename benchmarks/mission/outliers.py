@@ -44,7 +44,9 @@ def flagged(client: Client, truth: MissionTruth) -> Iterator[Flagged]:
 
 
 def _concerns(injected: Mapping[str, Collection[str]], rootname: str, segment: str | None) -> bool:
-    """Whether a fault of an exposure concerns a measurement of a segment, or of all of it."""
+    """Return whether a fault of an exposure concerns a measurement of a segment, or of all of
+    it.
+    """
     return rootname in injected and (
         not injected[rootname] or segment is None or segment in injected[rootname]
     )

@@ -64,7 +64,7 @@ class MissionTruth:
         }
 
     def faulty(self, *kinds: str) -> set[str]:
-        """Exposures that have a fault, of some kinds or of any."""
+        """Return the exposures that have a fault, of some kinds or of any."""
         return {
             name
             for name, exposure in self.exposures.items()
@@ -72,7 +72,8 @@ class MissionTruth:
         }
 
     def suffered(self, *kinds: str, exptype: str = "") -> dict[str, set[str]]:
-        """Segments that faults of some kinds concern, none of them where all are, by exposure.
+        """Return the segments that faults of some kinds concern, none of them where all are, by
+        exposure.
 
         Parameters
         ----------
@@ -92,8 +93,8 @@ class MissionTruth:
         }
 
     def dark(self, rootname: str, detector: Detector, mjd: Sequence[float]) -> np.ndarray:
-        """Dark rate that the monitors should find in 25-s bins of one exposure, counts / s / pixel,
-        shape (n,).
+        """Return the dark rate that the monitors should find in 25-s bins of one exposure, counts /
+        s / pixel, shape (n,).
 
         Parameters
         ----------
@@ -125,14 +126,16 @@ class MissionTruth:
         return np.asarray(rate * self._share(detector, float(times[0])) + spots / area.pixels)
 
     def _spot_share(self, spot: HotSpot, mjd: float, heights: tuple[int, int]) -> float:
-        """Share of the counts of a hot spot that have some pulse heights."""
+        """Return the share of the counts of a hot spot that have some pulse heights."""
         if spot.detector == "NUV":
             return 1.0
         gain = modal_gain(self.instrument, spot.detector, mjd, spot.x, spot.y)
         return float(dark_share(*heights, gain))
 
     def spot_rate(self, spot: HotSpot, mjd: float) -> float:
-        """Rate of a hot spot at a time, in the pulse heights that monitors count, counts / s."""
+        """Return the rate of a hot spot at a time, in the pulse heights that monitors count, counts
+        / s.
+        """
         return spot.rate * self._spot_share(spot, mjd, _KEPT_PULSE_HEIGHTS)
 
     def darks(self, detector: str) -> np.ndarray:
@@ -152,7 +155,7 @@ class MissionTruth:
         return np.array(sorted(found)).reshape(-1, 2).T
 
     def is_sure(self, spot: HotSpot) -> bool:
-        """Whether the darks of some period show a hot spot with certainty."""
+        """Return whether the darks of some period show a hot spot with certainty."""
         mjd, seconds = self.darks(spot.detector)
         there = (mjd >= spot.start) & (mjd < spot.stop)
         period = (mjd[there] // PERIOD_DAYS).astype(int)
@@ -162,7 +165,7 @@ class MissionTruth:
         return bool(most * self.spot_rate(spot, float(mjd[there][0])) > _SURE_COUNTS)
 
     def _share(self, segment: Segment, mjd: float) -> float:
-        """Share of the background in the inner region whose pulse heights are counted."""
+        """Return share of the background in the inner region whose pulse heights are counted."""
         area = DARK_REGIONS[segment]["inner"]
         x = np.arange(area.x0 + _GRID / 2, area.x1, _GRID)
         y = np.arange(area.y0 + 2.0, area.y1, 4.0)[:, None]
@@ -170,13 +173,13 @@ class MissionTruth:
         return float(dark_share(*_PULSE_HEIGHTS, gain).mean())
 
     def stims(self, rootname: str, segment: str) -> list[list[float]]:
-        """Centres of both stims, raw pixels."""
+        """Return the centres of both stims, raw pixels."""
         centres: list[list[float]] = self.exposures[rootname]["detectors"][segment]["stims"]
         return centres
 
     def is_one_cell(self, y: int) -> bool:
-        """Whether a row of superpixels lies in one row of cells of the simulator's map of the gain
-        (see `gain`).
+        """Return whether a row of superpixels lies in one row of cells of the simulator's map of
+        the gain (see `gain`).
 
         The gain of one that lies in two depends on where in it light falls.
         """
@@ -185,7 +188,7 @@ class MissionTruth:
     def gain(
         self, segment: Segment, level: float, mjd: float, x: np.ndarray, y: np.ndarray
     ) -> np.ndarray:
-        """Modal gain of superpixels if the voltage were at a level, in bins, shape (n,).
+        """Return the modal gain of superpixels if the voltage were at a level, in bins, shape (n,).
 
         It is that of the cells of the simulator's map that they lie in: cells begin at whole
         coordinates, and pixels half a pixel before them, so that a quarter of the first row of

@@ -176,7 +176,7 @@ class Instance:
                 self._process.wait()
 
     def find(self, target: str, draw: float = 0.0) -> psutil.Process | None:
-        """Process of a target, if it runs.
+        """Return the process of a target, if it runs.
 
         Parameters
         ----------

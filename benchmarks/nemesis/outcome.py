@@ -1,5 +1,6 @@
-"""What must hold at the end of a run, beside the invariants: each input is done with, and none of
-its rows is lost.
+"""What must hold at the end of a run, beside the invariants.
+
+Each input is done with, and none of its rows is lost.
 """
 
 from collections import Counter

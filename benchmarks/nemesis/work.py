@@ -1,5 +1,6 @@
-"""The work during a run: simulated visits, real acquisitions where there are any, and a file that
-is damaged.
+"""The work during a run.
+
+Simulated visits, real acquisitions where there are any, and a file that is damaged.
 """
 
 import random
@@ -78,7 +79,7 @@ class Work:
         self._portions[number]()
 
     def files(self) -> dict[str, str]:
-        """SHA-256 by name of what the source holds, but for what is damaged."""
+        """Return SHA-256 by name of what the source holds, but for what is damaged."""
         paths = (
             path for path in self.source.rglob("[!.]*.fits*") if not path.name.startswith(_DAMAGED)
         )

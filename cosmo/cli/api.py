@@ -1,5 +1,6 @@
-"""What a command talks to: the HTTP API or the database, those that are named or those started on
-this machine.
+"""What a command talks to.
+
+The HTTP API or the database, those that are named or those started on this machine.
 """
 
 import asyncio
@@ -40,8 +41,8 @@ def connect(url: str | None, data_dir: Path, token: str | None = None) -> Client
 
 
 def database_and_store(data_dir: Path) -> tuple[str, str]:
-    """URLs of Postgres and of the store: as the environment says, else those of the ``cosmo up`` of
-    a folder.
+    """Return the URLs of Postgres and of the store: as the environment says, else those of the
+    ``cosmo up`` of a folder.
 
     Raises
     ------

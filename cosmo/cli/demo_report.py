@@ -60,7 +60,7 @@ def recovered(client: Client, truth: Truth) -> Table:
 
 
 def _lamp_shifts(client: Client, exposures: Truth) -> list[float]:
-    """Shift of each lamp flash from its template, in pixels."""
+    """Return the shift of each lamp flash from its template, in pixels."""
     differences = []
     for row in client.table("lampflash", filetype="lampflash"):
         exposure = exposures.get(row["rootname"])
@@ -72,7 +72,7 @@ def _lamp_shifts(client: Client, exposures: Truth) -> list[float]:
 
 
 def _stim_positions(client: Client, exposures: Truth) -> list[float]:
-    """Mean place of both stims of each exposure along both axes, in raw pixels."""
+    """Return the mean place of both stims of each exposure along both axes, in raw pixels."""
     sums: dict[tuple[str, str, int, int], tuple[float, int]] = {}
     for row in client.table("stims"):
         for stim, axis in product((0, 1), (0, 1)):
@@ -89,8 +89,8 @@ def _stim_positions(client: Client, exposures: Truth) -> list[float]:
 
 
 def _dark_rates(client: Client, exposures: Truth) -> list[float]:
-    """Rate of each dark exposure, any pulse height, corrected for dead time: per cent above the
-    true one.
+    """Return the rate of each dark exposure, any pulse height, corrected for dead time: per cent
+    above the true one.
     """
     sums: dict[tuple[str, str], tuple[int, float]] = {}
     for row in client.table("darks"):

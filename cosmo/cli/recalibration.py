@@ -39,8 +39,9 @@ def _listed(texts: list[str]) -> list[str]:
 
 
 def _place(document: dict[str, Any], setting: str) -> None:
-    """Put KEYWORD=VALUE where a recipe has it: among the switches, the references or the other
-    keywords.
+    """Put KEYWORD=VALUE where a recipe has it.
+
+    Among the switches, the references or the other keywords.
     """
     keyword, sign, text = setting.partition("=")
     keyword = keyword.strip().upper()
@@ -57,7 +58,7 @@ def _place(document: dict[str, Any], setting: str) -> None:
 
 
 def _part(document: dict[str, Any], name: str) -> dict[str, Any]:
-    """Part of a recipe that an option writes to."""
+    """Return the part of a recipe that an option writes to."""
     part = document.setdefault(name, {})
     if not isinstance(part, dict):
         raise PermanentError(f"the recipe's {name} should be keys with values, not {part!r}")

@@ -32,7 +32,7 @@ def write_address(data_dir: Path, address: Address) -> None:
 
 
 def read_address(data_dir: Path) -> Address:
-    """Address that the running ``cosmo up`` left.
+    """Return the address that the running ``cosmo up`` left.
 
     Raises
     ------

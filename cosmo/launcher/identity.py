@@ -69,7 +69,7 @@ class Identity:
 
 
 def server_identity() -> Identity | None:
-    """Identity for Postgres; None where that of this process will do.
+    """Return the identity for Postgres; None where that of this process will do.
 
     A user namespace leaves the files to whoever this is. Where none can be entered, as in most
     containers, root takes another user's number.

@@ -64,7 +64,7 @@ class FolderLock:
         return True
 
     def fileno(self) -> int:
-        """Descriptor to give to children, which hold the lock with it."""
+        """Return the descriptor to give to children, which hold the lock with it."""
         return self._stream.fileno()
 
     def release(self) -> None:
@@ -73,7 +73,7 @@ class FolderLock:
 
 
 def _is_alive(owner: str) -> bool:
-    """Whether a process number, as the lock's file has it, is somebody's."""
+    """Return whether a process number, as the lock's file has it, is somebody's."""
     try:
         os.kill(int(owner), 0)
     except (ValueError, ProcessLookupError):

@@ -21,8 +21,8 @@ up to 14.
 
 
 def socket_folder(data_dir: Path) -> Path:
-    """Folder for Unix sockets: in the data folder, or where its path does not do a short one that a
-    link there names.
+    """Return the folder for Unix sockets: in the data folder, or where its path does not do a short
+    one that a link there names.
 
     Raises
     ------
@@ -58,8 +58,8 @@ def socket_folder(data_dir: Path) -> Path:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether a folder is one of this user, or of the one that Postgres runs as where this one is
-    root.
+    """Return whether a folder is one of this user, or of the one that Postgres runs as where this
+    one is root.
     """
     state, mine = folder.lstat(), os.geteuid()
     owners = (mine, other_user()) if mine == 0 else (mine,)
@@ -67,7 +67,8 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _takes_sockets(folder: Path) -> bool:
-    """Whether sockets may lie in a folder: short enough, and no list of folders to Postgres's
-    clients.
+    """Return whether sockets may lie in a folder.
+
+    Short enough, and no list of folders to Postgres's clients.
     """
     return len(os.fsencode(folder)) <= _SOCKET_PATH_LIMIT and "," not in str(folder)

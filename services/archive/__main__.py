@@ -1,5 +1,6 @@
-"""The archive service: scans its source, fetches datasets, and sweeps up after fetches that
-failed.
+"""The archive service.
+
+Scans its source, fetches datasets, and sweeps up after fetches that failed.
 """
 
 import asyncio

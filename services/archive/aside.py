@@ -49,7 +49,7 @@ class LeftAside:
             self.urls[reason] += found
 
     def summary(self) -> dict[str, dict[str, Any]]:
-        """Their number and the names of the first ones, by the reason."""
+        """Return their number and the names of the first ones, by the reason."""
         return {
             reason: {"count": len(urls), "names": [name_of(url) for url in urls[:_NAMED]]}
             for reason, urls in self.urls.items()
@@ -57,12 +57,12 @@ class LeftAside:
 
 
 def name_of(url: str) -> str:
-    """Name of a file, as it is shown."""
+    """Return the name of a file, as it is shown."""
     return unquote(url.rpartition("/")[2])
 
 
 def reason_of(url: str) -> str:
-    """Why a file is left aside whose name is not of COS."""
+    """Return why a file is left aside whose name is not of COS."""
     name = name_of(url).lower()
     return next(
         (reason for reason, pattern in _BY_NAME.items() if re.search(pattern, name)), _OTHER_NAMES

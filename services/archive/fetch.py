@@ -43,7 +43,7 @@ class _Fetched:
 
 
 def raw_folder(rootname: str) -> str:
-    """Folder in the store for the raw files of a dataset."""
+    """Return the folder in the store for the raw files of a dataset."""
     return f"raw/{rootname}"
 
 
@@ -113,7 +113,8 @@ class FetchService:
     async def _in_store(
         self, dataset_id: int, source: str
     ) -> dict[tuple[str, str | None], StoredFile]:
-        """Files of the dataset that are in the store, by stem and identity in the source.
+        """Return the files of the dataset that are in the store, by stem and identity in the
+        source.
 
         A file that several datasets share is stored for each of them; the source's row points to
         any one of these.
@@ -228,8 +229,9 @@ async def _write_products(
     fetched: Sequence[_Fetched],
     products: Sequence[ArchivedProduct],
 ) -> bool:
-    """Make the products that the source has the archive's generation. Returns whether readers are
-    to see it.
+    """Make the products that the source has the archive's generation.
+
+    Returns whether readers are to see it.
     """
     _, seen = await keep_products(session, job.dataset_id, products, job=(job.id, job.attempt))
     for file in fetched:

@@ -153,8 +153,8 @@ def group(
 def _owners(
     named: Sequence[_Named], facts: Mapping[str, FileMetadata], conflicts: Mapping[str, str]
 ) -> tuple[dict[str, set[str]], dict[str, dict[str, str]]]:
-    """Associations of each exposure that is in one, and by association the exposures that it leaves
-    out, with reasons.
+    """Return the associations of each exposure that is in one, and by association the exposures
+    that it leaves out, with reasons.
 
     The table decides. What an exposure's own header says counts only where that table is not there
     or cannot be read, unless other tables list every exposure that says so. An exposure that is
@@ -190,7 +190,10 @@ def _owners(
 
 
 def _claims(named: Sequence[_Named], facts: Mapping[str, FileMetadata]) -> dict[str, set[str]]:
-    """Exposures by the association that their own headers name; acquisitions are in none."""
+    """Return the exposures by the association that their own headers name.
+
+    Acquisitions are in none.
+    """
     claims: dict[str, set[str]] = defaultdict(set)
     for name, file in named:
         asn_id = facts[file.stem].asn_id
@@ -250,7 +253,9 @@ def _listing(
 def _without_raw(
     rootname: str, content: Sequence[_Named], conflicts: Mapping[str, str]
 ) -> DatasetListing:
-    """Dataset of what the archive made of data that are not there, and of its support files."""
+    """Return the dataset of what the archive made of data that are not there, and of its support
+    files.
+    """
     members = sorted({name.rootname for name, _ in content} - {rootname})
     disputed = [conflicts[file.stem] for _, file in content if file.stem in conflicts]
     return DatasetListing(
@@ -271,8 +276,9 @@ def _is_raw(name: FileName) -> bool:
 
 
 def _missing(exposure: str, suffixes: set[str], segments: set[str], beside: set[str]) -> list[str]:
-    """Names of what an exposure must have and has not: raw data of each segment, what is opened
-    beside, support.
+    """Return the names of what an exposure must have and has not.
+
+    Raw data of each segment, what is opened beside, support.
     """
     missing = missing_raw(
         exposure, {suffix for suffix in suffixes if suffix.startswith(RAW)}, segments

@@ -87,12 +87,12 @@ class FileMetadata:
         return is_foreign(self.instrument)
 
     def to_dict(self) -> dict[str, Any]:
-        """Metadata as JSON holds them."""
+        """Return the metadata as JSON holds them."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "FileMetadata":
-        """Metadata from JSON; of other versions what is still known."""
+        """Return the metadata from JSON; of other versions what is still known."""
         names = {item.name for item in fields(cls)}
         found = {"version": 1, **{name: value for name, value in content.items() if name in names}}
         if table := found.get("association"):
@@ -101,8 +101,8 @@ class FileMetadata:
 
 
 def is_input(name: str) -> bool:
-    """Whether a file name is one that there is before calibration, or of a product as the archive
-    hands it out.
+    """Return whether a file name is one that there is before calibration, or of a product as the
+    archive hands it out.
     """
     try:
         parsed = parse_name(name)
@@ -148,7 +148,7 @@ def read_facts(source: Source, file: SourceFile) -> FileMetadata:
 
 
 def read_digest(source: Source, file: SourceFile) -> str:
-    """SHA-256 of a file's unpacked content, by which a gzipped version equals a plain one.
+    """Return SHA-256 of a file's unpacked content, by which a gzipped version equals a plain one.
 
     Raises
     ------

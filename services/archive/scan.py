@@ -85,8 +85,9 @@ class _Seen:
 
 @dataclass(frozen=True)
 class _Change:
-    """What a scan means for a dataset: the fetch job that it needs, if any, and what happened to
-    it.
+    """What a scan means for a dataset.
+
+    The fetch job that it needs, if any, and what happened to it.
     """
 
     dataset_id: int
@@ -101,8 +102,9 @@ async def scan(
     references: Path | None = None,
     bulk_above: int = ArchiveSettings().bulk_above,
 ) -> ScanResult:
-    """Look at a source once: write what it holds, and a fetch job for each dataset that is new,
-    changed and complete.
+    """Look at a source once.
+
+    Write what it holds, and a fetch job for each dataset that is new, changed and complete.
 
     A dataset has changed when its files have, or the reference files that they name.
 

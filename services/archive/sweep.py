@@ -1,5 +1,6 @@
-"""What fetches that failed leave in the store: files that arrived before one that was damaged, or
-before a kill.
+"""What fetches that failed leave in the store.
+
+Files that arrived before one that was damaged, or before a kill.
 """
 
 import asyncio

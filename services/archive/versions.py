@@ -80,7 +80,7 @@ def choose_versions(
 
 
 def _newest(versions: Sequence[SourceFile], facts: _Facts) -> Sequence[SourceFile]:
-    """Versions than which none is newer, plain ones first."""
+    """Return the versions than which none is newer, plain ones first."""
     if len(versions) == 1:
         return versions
     for ranking in (_by_readability, _by_ending, _by_date, _by_change):
@@ -99,7 +99,9 @@ def _by_ending(_: Sequence[SourceFile], __: _Facts) -> _Rank:
 
 
 def _by_date(versions: Sequence[SourceFile], facts: _Facts) -> _Rank:
-    """Rank by DATE, as exactly as all of them say it; where one does not, it decides nothing."""
+    """Return the rank by DATE, as exactly as all of them say it; where one does not, it decides
+    nothing.
+    """
     dates = {
         file.url: facts[file.url].date for file in versions if _DATE.fullmatch(facts[file.url].date)
     }

@@ -26,7 +26,7 @@ def run_record(
     accepted: Sequence[str],
     result: CalibrationResult,
 ) -> Run:
-    """Record of a run, not yet written, which is not the current one.
+    """Return the record of a run, not yet written, which is not the current one.
 
     Parameters
     ----------

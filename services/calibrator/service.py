@@ -1,5 +1,6 @@
-"""Calibration of a dataset: its inputs from the database and the store, its products and its record
-back to them.
+"""Calibration of a dataset.
+
+Its inputs from the database and the store, its products and its record back to them.
 """
 
 import asyncio

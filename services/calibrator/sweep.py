@@ -17,7 +17,7 @@ __all__ = ["keep_sweeping", "product_folder", "sweep_products"]
 
 
 def product_folder(job: ClaimedJob, token: str) -> str:
-    """Folder in the store for the products of one attempt at a job.
+    """Return the folder in the store for the products of one attempt at a job.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ _SUPPORT = ("spt", "jit", "jif")
 
 
 def is_archived(name: FileName) -> bool:
-    """Whether a file is one that `add_archived` takes."""
+    """Return whether a file is one that `add_archived` takes."""
     return is_product(name) or name.suffix in _SUPPORT
 
 

@@ -31,8 +31,9 @@ class DatasetFile:
 
 @dataclass(frozen=True)
 class FileContent:
-    """Rows that were read from a file, and what was wrong with it: each problem cost rows or
-    columns.
+    """Rows that were read from a file, and what was wrong with it.
+
+    Each problem cost rows or columns.
     """
 
     rows: list[Rows]
@@ -81,7 +82,7 @@ class DatasetReader:
         self._open: dict[int, FitsFile] = {}
 
     def read(self, file: DatasetFile, tables: Collection[str] = SCIENCE_TABLES) -> FileContent:
-        """Rows of a file; what cannot be read of it is said, and costs nothing else.
+        """Return the rows of a file; what cannot be read of it is said, and costs nothing else.
 
         Parameters
         ----------

@@ -32,7 +32,7 @@ _FACTS = (
 
 
 async def describe(database: Database, what: str, *, rows: bool = False) -> list[dict[str, Any]]:
-    """All that is known of a file, or of every file of a rootname.
+    """Return all that is known of a file, or of every file of a rootname.
 
     Parameters
     ----------

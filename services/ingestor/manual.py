@@ -105,7 +105,7 @@ def _take(store: Store, path: Path, name: FileName) -> tuple[FileContent, Stored
 async def _record(
     session: AsyncSession, stored: StoredFile, name: FileName, problems: list[str]
 ) -> int:
-    """Key of the file, which becomes the current one of its name."""
+    """Return the key of the file, which becomes the current one of its name."""
     dataset = (
         await session.execute(select(Dataset).where(Dataset.rootname == name.rootname))
     ).scalar_one_or_none()

@@ -51,15 +51,16 @@ class IngestService:
         self._references = References(references)
 
     async def ingest_raw(self, job: ClaimedJob) -> Completion:
-        """Rows of the raw files: headers, support, jitter, acquisitions.
+        """Return the rows of the raw files: headers, support, jitter, acquisitions.
 
         And of reports and the like.
         """
         return await self._ingest(job, "raw")
 
     async def ingest_products(self, job: ClaimedJob) -> Completion:
-        """Rows of what the calibration made: spectra, lamp flashes, darks, stims, pulse heights,
-        gain.
+        """Return the rows of what the calibration made.
+
+        Spectra, lamp flashes, darks, stims, pulse heights, gain.
         """
         return await self._ingest(job, "product")
 
@@ -106,7 +107,7 @@ class IngestService:
 
 
 def _read(reader: DatasetReader, files: Sequence[DatasetFile]) -> dict[int, FileContent]:
-    """Content of files, by key."""
+    """Return the content of files, by key."""
     with ThreadPoolExecutor(_THREADS) as threads:
         return dict(zip((file.id for file in files), threads.map(reader.read, files), strict=True))
 
@@ -120,7 +121,7 @@ async def _note(session: AsyncSession, problems: Mapping[int, list[str]]) -> Non
 
 
 def _sms_ids(files: Iterable[DatasetFile]) -> set[str]:
-    """Ids of the SMS reports among files, of those too that plan no exposure."""
+    """Return the ids of the SMS reports among files, of those too that plan no exposure."""
     return {
         file.rootname[:REPORT_ID]
         for file in files
@@ -137,7 +138,7 @@ def _count(files: Iterable[Sequence[Rows]]) -> dict[str, int]:
 
 
 async def _rootnames(session: AsyncSession, dataset_id: int) -> set[str]:
-    """Rootnames of all that a dataset has or had."""
+    """Return the rootnames of all that a dataset has or had."""
     query = select(File.rootname).where(File.dataset_id == dataset_id, File.rootname.is_not(None))
     return {str(rootname) for rootname in (await session.execute(query.distinct())).scalars()}
 

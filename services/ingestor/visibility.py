@@ -1,5 +1,6 @@
-"""Which rows readers see where several files have them: one file of each kind and rootname, one row
-of each rootname.
+"""Which rows readers see where several files have them.
+
+One file of each kind and rootname, one row of each rootname.
 
 An exposure may belong to several datasets (the member of two associations), each of which has its
 file. Readers see that of the newest run; of what no run made, the file that came last. What the

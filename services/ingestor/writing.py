@@ -111,7 +111,7 @@ def _table(model: type[ScienceRow]) -> Table:
 def _records(
     files: Sequence[FileRows], model: type[ScienceRow], keys: int, values: Sequence[str]
 ) -> Iterator[tuple[object, ...]]:
-    """Rows of a table as tuples, with as many of the keys as it has."""
+    """Yield the rows of a table as tuples, with as many of the keys as it has."""
     for file in files:
         ordinal = 0
         for rows in file.rows:

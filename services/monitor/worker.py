@@ -1,5 +1,6 @@
-"""The worker of the monitor service: computes monitors, notifies subscribers, checks the
-invariants, and sweeps.
+"""The worker of the monitor service.
+
+Computes monitors, notifies subscribers, checks the invariants, and sweeps.
 """
 
 import asyncio

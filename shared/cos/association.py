@@ -38,8 +38,9 @@ class Row:
 
     @property
     def is_product(self) -> bool:
-        """Whether CalCOS calls sums after it: MEMTYPE has ``PROD`` in upper case, and its presence
-        does not matter.
+        """Whether CalCOS calls sums after it.
+
+        MEMTYPE has ``PROD`` in upper case, and its presence does not matter.
         """
         return "PROD" in self.kind
 
@@ -86,12 +87,12 @@ class Association:
         return next((row.name for row in self.rows if row.is_product), None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Association as JSON holds it."""
+        """Return the association as JSON holds it."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Association":
-        """Association from JSON."""
+        """Return the association from JSON."""
         return cls(content["name"], tuple(Row(**row) for row in content["rows"]))
 
 

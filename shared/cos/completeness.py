@@ -7,7 +7,7 @@ __all__ = ["missing_raw", "opened_beside"]
 
 
 def opened_beside(header: Mapping[str, Any]) -> list[str]:
-    """Suffixes of the files that CalCOS opens beside a raw file, and fails without.
+    """Return the suffixes of the files that CalCOS opens beside a raw file, and fails without.
 
     The histogram of pulse heights of an FUV exposure in ACCUM mode (``timetag.doPhacorr``).
 
@@ -25,7 +25,7 @@ def opened_beside(header: Mapping[str, Any]) -> list[str]:
 
 
 def missing_raw(exposure: str, raw: Collection[str], segments: Collection[str]) -> list[str]:
-    """Names of the raw files that an exposure must have and has not.
+    """Return the names of the raw files that an exposure must have and has not.
 
     Parameters
     ----------

@@ -18,8 +18,8 @@ _YEARS = (1.0, 9999.0)
 
 
 def parse_day_of_year(text: str) -> float:
-    """MJD of a date as schedules and telemetry write it, ``yyyy.ddd:hh:mm:ss``, the day counted
-    from 1.
+    """Return MJD of a date as schedules and telemetry write it, ``yyyy.ddd:hh:mm:ss``, the day
+    counted from 1.
 
     Raises
     ------
@@ -39,7 +39,9 @@ def parse_day_of_year(text: str) -> float:
 
 
 def decimal_year(mjd: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Calendar years with their fraction: days since 1 January over the length of that year.
+    """Return the calendar years with their fraction.
+
+    Days since 1 January over the length of that year.
 
     Parameters
     ----------
@@ -56,7 +58,7 @@ def decimal_year(mjd: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def mjd_of_year(year: NDArray[np.float64]) -> NDArray[np.float64]:
-    """MJD of calendar years with their fraction: the inverse of `decimal_year`.
+    """Return MJD of calendar years with their fraction: the inverse of `decimal_year`.
 
     Parameters
     ----------
@@ -72,7 +74,7 @@ def mjd_of_year(year: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _day_of(year: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Days from 1970-01-01 to 1 January of whole years."""
+    """Return the days from 1970-01-01 to 1 January of whole years."""
     days: NDArray[np.float64] = (
         (year - 1970).astype("datetime64[Y]").astype("datetime64[D]").astype(np.float64)
     )

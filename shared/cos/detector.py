@@ -38,7 +38,7 @@ class Box:
         return round((self.x1 - self.x0) * (self.y1 - self.y0))
 
     def contains(self, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.bool_]:
-        """Whether positions are inside."""
+        """Return whether positions are inside."""
         return np.asarray((x > self.x0) & (x < self.x1) & (y > self.y0) & (y < self.y1))
 
 

@@ -40,7 +40,8 @@ Floats = NDArray[np.float64]
 
 
 def charges(histograms: NDArray[np.integer]) -> Floats:
-    """Charge that the plates gave to all events of pulse-height histograms, in coulomb, shape (n,).
+    """Return the charge that the plates gave to all events of pulse-height histograms, in coulomb,
+    shape (n,).
 
     Parameters
     ----------
@@ -52,7 +53,9 @@ def charges(histograms: NDArray[np.integer]) -> Floats:
 
 
 def modal_gains(histograms: NDArray[np.integer]) -> Floats:
-    """Modal gain of pulse-height histograms in bins; NaN where there is no peak, or there are two.
+    """Return the modal gain of pulse-height histograms in bins.
+
+    NaN where there is no peak, or there are two.
 
     Parameters
     ----------
@@ -81,7 +84,7 @@ def _gains(counts: Floats) -> Floats:
 
 
 def _fit(counts: Floats) -> tuple[Floats, Floats]:
-    """Centre and amplitude of the peak at the largest bin of each histogram."""
+    """Return the centre and amplitude of the peak at the largest bin of each histogram."""
     projections = counts @ _SHAPES.T
     scores = projections**2 / _NORMS
     largest = np.rint((_HEIGHTS[counts.argmax(axis=1)] - _CENTRES[0]) / _STEP).astype(np.intp)

@@ -16,13 +16,13 @@ Their CONFIG names its instrument (``COS/FUV``).
 
 
 def instrument_of(header: Mapping[str, Any]) -> str:
-    """Instrument by a primary header, upper case; empty where it does not say."""
+    """Return the instrument by a primary header, upper case; empty where it does not say."""
     found = _text(header, "INSTRUME")
     return _text(header, "CONFIG").partition("/")[0] if found == _GUIDANCE else found
 
 
 def is_foreign(instrument: str) -> bool:
-    """Whether an instrument is another one than COS.
+    """Return whether an instrument is another one than COS.
 
     Of a file that does not say nothing is known.
     """

@@ -157,7 +157,9 @@ Those of pointing are days of `FGS_BREAKS` and other events that the monitor mar
 
 
 def lifetime_position(mjd: float, grating: str, cenwave: int) -> LifetimePosition:
-    """Lifetime position of a setting at a time; the first one for NUV settings, which never move.
+    """Return the lifetime position of a setting at a time.
+
+    The first one for NUV settings, which never move.
 
     Parameters
     ----------
@@ -181,7 +183,7 @@ def lifetime_position(mjd: float, grating: str, cenwave: int) -> LifetimePositio
 
 
 def high_voltage(segment: Segment, mjd: float) -> int:
-    """Nominal commanded level of a segment at a time (MJD)."""
+    """Return the nominal commanded level of a segment at a time (MJD)."""
     return next(
         (level for date, level in reversed(HIGH_VOLTAGE[segment]) if date <= mjd),
         HIGH_VOLTAGE[segment][0][1],
@@ -189,7 +191,7 @@ def high_voltage(segment: Segment, mjd: float) -> int:
 
 
 def volts(level: float) -> float:
-    """High voltage in V of a commanded level. Source: ``peewee4cosmo``.
+    """Return the high voltage in V of a commanded level. Source: ``peewee4cosmo``.
 
     Exact to 0.01 V in five real headers.
     """
@@ -197,8 +199,8 @@ def volts(level: float) -> float:
 
 
 def aperture_position(aperture: str, life_adj: int, detector: str) -> float:
-    """Nominal cross-dispersion step of the aperture block, with the fraction that telemetry
-    shows.
+    """Return the nominal cross-dispersion step of the aperture block, with the fraction that
+    telemetry shows.
     """
     steps = APERTURE_STEPS[{"FCA": "BOA", "N/A": "PSA"}.get(aperture, aperture)]
     return steps[life_adj if detector == "FUV" else 1] + 0.1

@@ -1,5 +1,6 @@
-"""Names of COS files: ``<rootname>_<suffix>.fits[.gz]``, and of the files that belong to no
-exposure.
+"""Names of COS files.
+
+``<rootname>_<suffix>.fits[.gz]``, and of the files that belong to no exposure.
 
 A name counts whatever its case; its canonical form, which CalCOS finds, is lower case. Association
 tables and what CalCOS calls after their product may have any name before the suffix.
@@ -98,7 +99,7 @@ class FileName:
 
 
 def stem_of(name: str) -> str | None:
-    """Canonical name up to ``.fits``, by which plain and gzipped twins are one.
+    """Return the canonical name up to ``.fits``, by which plain and gzipped twins are one.
 
     None for what is no file of COS.
     """
@@ -142,7 +143,7 @@ def _parse(name: str) -> FileName | None:
 
 
 def is_product(name: FileName) -> bool:
-    """Whether a file is a calibrated product of COS.
+    """Return whether a file is a calibrated product of COS.
 
     The header of a trailer does not say of which instrument it is.
     """

@@ -50,7 +50,8 @@ _TURN = 2.0 * np.pi
 
 
 def ground_position(elements: Mapping[str, Any], mjd: Floats) -> tuple[Floats, Floats]:
-    """Latitude and longitude (degrees; East, 0 to 360) below HST, as its jitter tables give them.
+    """Return the latitude and longitude (degrees; East, 0 to 360) below HST, as its jitter tables
+    give them.
 
     They agree to 0.02 degree of latitude and 0.05 of longitude with the rows of jitter tables, each
     of which stands for the 3 s that end with it.
@@ -123,8 +124,8 @@ def equinox_of_2000(latitude: Floats, longitude: Floats, mjd: Floats) -> tuple[F
 
 
 def _below(direction: Floats, mjd: Floats) -> tuple[Floats, Floats]:
-    """Latitude and longitude of directions (3, N) from the Earth's centre in the equinox of
-    date.
+    """Return the latitude and longitude of directions (3, N) from the Earth's centre in the equinox
+    of date.
     """
     of_date = erfa.pmat76(_JULIAN, np.mean(mjd))  # changes by 1e-6 degree in a day
     x, y, z = of_date.T @ direction
@@ -134,7 +135,7 @@ def _below(direction: Floats, mjd: Floats) -> tuple[Floats, Floats]:
 
 
 def sidereal_time(mjd: Floats) -> Floats:
-    """Greenwich mean sidereal time as a fraction of a day.
+    """Return the Greenwich mean sidereal time as a fraction of a day.
 
     Parameters
     ----------
@@ -153,7 +154,7 @@ def sidereal_time(mjd: Floats) -> Floats:
 
 
 def subsolar_point(mjd: Floats) -> tuple[Floats, Floats]:
-    """Latitude and longitude (degrees; East, 0 to 360) where the Sun is in the zenith.
+    """Return the latitude and longitude (degrees; East, 0 to 360) where the Sun is in the zenith.
 
     Parameters
     ----------

@@ -88,7 +88,10 @@ class ReferenceName:
         return os.path.join(self.folder, self.name)  # noqa: PTH118 - text of a header, no path of this machine
 
     def inside(self, root: Path) -> Path | None:
-        """Folder that the name is given in, if it lies in another one; None where it does not."""
+        """Return the folder that the name is given in, if it lies in another one.
+
+        None where it does not.
+        """
         if self.folder is None:
             return None
         roots = (Path(os.path.abspath(root)), root.resolve())  # noqa: PTH100 - a link may lead to the root
@@ -139,7 +142,7 @@ def locate_reference(value: str, folders: Sequence[Path]) -> FoundReference | No
 
 
 def base_name(value: object) -> str | None:
-    """Name of the file that a reference keyword names; None where it names none."""
+    """Return the name of the file that a reference keyword names; None where it names none."""
     try:
         return ReferenceName.parse(str(value)).name
     except PermanentError:
@@ -147,7 +150,9 @@ def base_name(value: object) -> str | None:
 
 
 def find_reference(folder: Path, name: str) -> Path | None:
-    """Path of a reference file in a folder, plain or gzipped; None where it is not there.
+    """Return the path of a reference file in a folder, plain or gzipped.
+
+    None where it is not there.
 
     Parameters
     ----------
@@ -168,8 +173,9 @@ def _candidates(folder: Path, name: str) -> Iterator[Path]:
 
 
 def reference_folders(references: Path | None, source: str | None) -> tuple[Path, ...]:
-    """Folders that reference files may lie in: that of the reference files, and the source where it
-    is a local folder.
+    """Return the folders that reference files may lie in.
+
+    That of the reference files, and the source where it is a local folder.
 
     Parameters
     ----------

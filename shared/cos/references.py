@@ -139,7 +139,7 @@ def needed_references(header: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _version(text: str) -> tuple[tuple[int, str], ...]:
-    """Version as CalCOS compares it: part by part, number first, then letters."""
+    """Return the version as CalCOS compares it: part by part, number first, then letters."""
     parts = re.findall(r"(\d+)([A-Za-z]*)", text)
     return tuple((int(number), letters) for number, letters in parts)
 
@@ -184,12 +184,15 @@ def _text(header: Mapping[str, Any], keyword: str) -> str:
 
 
 def header_keyword(header: Mapping[str, Any], keyword: str) -> str:
-    """Keyword that names a reference file in a header: FLUXTAB was PHOTTAB before CalCOS 2.18."""
+    """Return the keyword that names a reference file in a header.
+
+    FLUXTAB was PHOTTAB before CalCOS 2.18.
+    """
     return "PHOTTAB" if keyword == "FLUXTAB" and keyword not in header else keyword
 
 
 def _is_set(header: Mapping[str, Any], switch: str) -> bool:
-    """Whether a step is made.
+    """Return whether a step is made.
 
     CalCOS opens files again for steps that are done in calibrated events.
     """
@@ -197,7 +200,7 @@ def _is_set(header: Mapping[str, Any], switch: str) -> bool:
 
 
 def _value(header: Mapping[str, Any], keyword: str) -> str:
-    """Value of a reference keyword; empty where it names nothing."""
+    """Return the value of a reference keyword; empty where it names nothing."""
     value = _text(header, header_keyword(header, keyword))
     return "" if value.upper() == "N/A" else value
 
@@ -221,7 +224,7 @@ def _of_lamp(header: Mapping[str, Any], keyword: str) -> str | None:
 
 
 def _demanded_by(header: Mapping[str, Any], keyword: str) -> str | None:
-    """Switch that fails without this reference; None when CalCOS goes on without it."""
+    """Return the switch that fails without this reference; None when CalCOS goes on without it."""
     if keyword in _OPTIONAL:
         return None
     if lamp := _of_lamp(header, keyword):

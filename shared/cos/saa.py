@@ -83,7 +83,7 @@ right to 10 km at the edge and to 0.5 km at 100 km."""
 
 
 def saa_contour(mjd: float) -> Floats:
-    """Contour in force at a time.
+    """Return the contour in force at a time.
 
     Parameters
     ----------
@@ -113,7 +113,9 @@ def _outline(start: float) -> Floats:
 
 
 def saa_distance(latitude: Floats, longitude: Floats, mjd: float) -> Floats:
-    """Great-circle distance to the nearest edge of the contour, in km; negative inside it.
+    """Return the great-circle distance to the nearest edge of the contour, in km.
+
+    Negative inside it.
 
     Parameters
     ----------
@@ -136,7 +138,7 @@ def saa_distance(latitude: Floats, longitude: Floats, mjd: float) -> Floats:
 
 
 def _inside(latitude: Floats, longitude: Floats, vertices: Floats) -> NDArray[np.bool_]:
-    """Whether positions are in a polygon, by the number of edges that a line to the south
+    """Return whether positions are in a polygon, by the number of edges that a line to the south
     crosses.
     """
     inside = np.zeros(latitude.shape, dtype=bool)

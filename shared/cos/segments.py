@@ -14,8 +14,8 @@ nothing of them.
 
 
 def expected_segments(header: Mapping[str, Any]) -> frozenset[str]:
-    """Segments of which an exposure must have a raw file, by the primary header of any of its raw
-    files.
+    """Return the segments of which an exposure must have a raw file, by the primary header of any
+    of its raw files.
 
     Parameters
     ----------

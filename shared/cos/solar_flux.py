@@ -54,7 +54,9 @@ def monthly_flux() -> tuple[np.ndarray, np.ndarray]:
 
 
 def smoothed_flux(mjd: np.ndarray) -> np.ndarray:
-    """Flux at some times, along lines between means of four months; NaN where no flux is stored.
+    """Return the flux at some times, along lines between means of four months.
+
+    NaN where no flux is stored.
 
     Parameters
     ----------

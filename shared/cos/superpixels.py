@@ -44,7 +44,7 @@ def _planes(values: NDArray[np.integer], kind: str) -> bytes:
 
 
 def unpack_counts(packed: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Numbers of cells in ascending order, and their counts; both of shape (n,).
+    """Return the numbers of cells in ascending order, and their counts; both of shape (n,).
 
     Parameters
     ----------

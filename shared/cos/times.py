@@ -25,19 +25,22 @@ _EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
 
 
 def now_mjd() -> float:
-    """MJD of this moment."""
+    """Return MJD of this moment."""
     return UNIX_MJD + datetime.now(UTC).timestamp() / 86400.0
 
 
 def is_believable(mjd: ArrayLike) -> np.ndarray:
-    """Whether times, MJD, lie between the installation of COS and tomorrow; NaN does not."""
+    """Return whether times, MJD, lie between the installation of COS and tomorrow; NaN does not."""
     days = np.asarray(mjd, dtype=np.float64)
     found: np.ndarray = (days >= FIRST_MJD) & (days <= now_mjd() + 1.0)
     return found
 
 
 def from_mjd(mjd: float) -> datetime | None:
-    """Moment of an MJD; None where no calendar has one (NaN, or beyond the years 1 to 9999)."""
+    """Return the moment of an MJD.
+
+    None where no calendar has one (NaN, or beyond the years 1 to 9999).
+    """
     try:
         return _EPOCH + timedelta(days=mjd)
     except (OverflowError, ValueError):
@@ -45,7 +48,7 @@ def from_mjd(mjd: float) -> datetime | None:
 
 
 def date_text(mjd: float | None) -> str:
-    """Date of an MJD for a reader.
+    """Return the date of an MJD for a reader.
 
     The number itself where it is no date, and nothing where there is none.
     """

@@ -11,7 +11,7 @@ __all__ = ["is_ago", "is_due"]
 
 
 def is_due(moment: Any, longest: timedelta | ColumnElement[timedelta]) -> ColumnElement[bool]:
-    """Condition that a moment has come.
+    """Return the condition that a moment has come.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def is_due(moment: Any, longest: timedelta | ColumnElement[timedelta]) -> Column
 
 
 def is_ago(moment: Any, age: timedelta) -> ColumnElement[bool]:
-    """Condition that a past moment is that long ago, or that the clock went back by as much
-    since.
+    """Return the condition that a past moment is that long ago, or that the clock went back by as
+    much since.
     """
     return or_(moment < func.now() - age, moment > func.now() + age)

@@ -32,18 +32,18 @@ data exception, integrity constraint violation, syntax error or access rule viol
 
 
 def is_victim(error: BaseException) -> bool:
-    """Whether Postgres ended a transaction for the sake of another one."""
+    """Return whether Postgres ended a transaction for the sake of another one."""
     return _state(error) in _VICTIMS
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether Postgres refuses a statement that is as wrong the next time."""
+    """Return whether Postgres refuses a statement that is as wrong the next time."""
     return _state(error)[:2] in _REFUSAL_CLASSES
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether Postgres is away, on its way, or out of connections, so that the same statement may
-    succeed later.
+    """Return whether Postgres is away, on its way, or out of connections, so that the same
+    statement may succeed later.
     """
     if not isinstance(error, (DBAPIError, *_OF_DRIVER)):
         return isinstance(error, (OSError, PoolTimeoutError))
@@ -60,12 +60,12 @@ def is_outage(error: BaseException) -> bool:
 
 
 def _original(error: BaseException) -> BaseException | None:
-    """Error of the driver, which others wrap."""
+    """Return the error of the driver, which others wrap."""
     return error.orig if isinstance(error, DBAPIError) else error
 
 
 def _state(error: BaseException) -> str:
-    """SQLSTATE of an error; empty where it has none."""
+    """Return the SQLSTATE of an error; empty where it has none."""
     return str(getattr(_original(error), "sqlstate", None) or "")
 
 
@@ -106,13 +106,13 @@ class Database:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
-        """Session without a transaction of its own; rolled back unless committed."""
+        """Provide the session without a transaction of its own; rolled back unless committed."""
         async with self._sessions() as session:
             yield session
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """Session inside one transaction, committed at the end of the block."""
+        """Provide the session inside one transaction, committed at the end of the block."""
         async with self._sessions() as session, session.begin():
             yield session
 

@@ -1,5 +1,6 @@
-"""One process at a time does what must not be done twice at once: the one that holds an advisory
-lock.
+"""One process at a time does what must not be done twice at once.
+
+The one that holds an advisory lock.
 """
 
 import asyncio

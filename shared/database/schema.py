@@ -27,7 +27,7 @@ _RETRY_SECONDS = 2.0
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
-    """Alembic configuration of the migrations beside this module."""
+    """Return the Alembic configuration of the migrations beside this module."""
     config = Config()
     config.set_main_option(
         "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
@@ -44,12 +44,12 @@ async def migrate(database: Database) -> None:
 
 
 def newest_revision() -> str:
-    """Revision of the schema that this code was written for."""
+    """Return the revision of the schema that this code was written for."""
     return str(ScriptDirectory.from_config(alembic_config()).get_current_head())
 
 
 async def is_current(database: Database) -> bool:
-    """Whether the schema is the one this code was written for."""
+    """Return whether the schema is the one this code was written for."""
     async with database.engine.connect() as connection:
         found = await connection.run_sync(
             lambda sync: MigrationContext.configure(sync).get_current_revision()

@@ -54,7 +54,9 @@ class _Doubt(Exception):  # noqa: N818 - no error: astropy is asked
 
 
 def parse_header(raw: bytes, where: str) -> dict[str, Value]:
-    """Keywords of a header, as astropy gives them; the first value of a keyword that is repeated.
+    """Return the keywords of a header, as astropy gives them.
+
+    The first value of a keyword that is repeated.
 
     A value that makes no sense is the text that stands in its place: it costs whoever asks for this
     keyword, no other.
@@ -156,7 +158,7 @@ def _with_astropy(text: str, where: str) -> dict[str, Value]:
 
 
 def _value(card: Any) -> Value:
-    """Value of a card of astropy's; where it makes no sense, what stands in its place."""
+    """Return value of a card of astropy's; where it makes no sense, what stands in its place."""
     try:
         value = card.value
     except Exception:  # noqa: BLE001 - astropy raises many kinds for a card that makes no sense

@@ -109,7 +109,7 @@ def _read(stream: IO[bytes], count: int, check: bool) -> tuple[int, int]:
 
 
 def _ones_sum(content: bytes, total: int) -> int:
-    """32-bit ones' complement sum, continued."""
+    """Return the 32-bit ones' complement sum, continued."""
     total += int(np.frombuffer(content, dtype=">u4").sum(dtype=np.uint64))
     while total > _ALL_ONES:
         total = (total & _ALL_ONES) + (total >> 32)

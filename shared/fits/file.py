@@ -21,7 +21,7 @@ _PIXELS = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 
 
 def _called(extension: str, version: int) -> str:
-    """Extension as messages name it."""
+    """Return the extension as messages name it."""
     return f"{extension},{version}" if version > 1 else extension
 
 
@@ -78,7 +78,7 @@ class FitsFile:
         return self._hdus
 
     def find(self, extension: str, version: int = 1) -> Hdu:
-        """Extension by its name.
+        """Return the extension by its name.
 
         Raises
         ------
@@ -92,7 +92,7 @@ class FitsFile:
         return found
 
     def layout(self, hdu: Hdu) -> TableLayout:
-        """Layout of a table.
+        """Return the layout of a table.
 
         Raises
         ------
@@ -102,7 +102,7 @@ class FitsFile:
         return TableLayout(hdu.header, f"{self.name}: table {_called(hdu.name, hdu.version)}")
 
     def table(self, hdu: Hdu, wanted: Sequence[str]) -> Columns:
-        """Columns of a table at once.
+        """Return the columns of a table at once.
 
         Raises
         ------
@@ -117,7 +117,8 @@ class FitsFile:
         return layout.read(self._read(hdu, layout.rows * layout.width), wanted)
 
     def chunks(self, hdu: Hdu, wanted: Sequence[str]) -> Iterator[Columns]:
-        """Columns of a table in parts of about 32 MiB, so that memory does not grow with the table.
+        """Yield the columns of a table in parts of about 32 MiB, so that memory does not grow with
+        the table.
 
         Raises
         ------
@@ -135,7 +136,7 @@ class FitsFile:
                 )
 
     def image(self, hdu: Hdu) -> "np.ndarray[Any, Any]":
-        """Pixels of an image, 2-D or more, slowest axis first; BZERO and BSCALE applied.
+        """Return the pixels of an image, 2-D or more, slowest axis first; BZERO and BSCALE applied.
 
         Raises
         ------
@@ -145,7 +146,8 @@ class FitsFile:
         return next(self.images([hdu]))
 
     def images(self, hdus: Sequence[Hdu]) -> Iterator["np.ndarray[Any, Any]"]:
-        """Pixels of several images, in one pass over the file when they are given in its order.
+        """Yield the pixels of several images, in one pass over the file when they are given in its
+        order.
 
         Else as `image`.
         """
@@ -175,8 +177,8 @@ class FitsFile:
         return pixels * scale + zero
 
     def lines(self, hdu: Hdu) -> list[str]:
-        """Rows of an ASCII table as text, without the blanks behind them (FITS standard 4.0,
-        section 7.2).
+        """Return the rows of an ASCII table as text, without the blanks behind them (FITS standard
+        4.0, section 7.2).
 
         Raises
         ------

@@ -71,7 +71,7 @@ class Hdu:
 
 
 def read_hdus(stream: IO[bytes], name: str) -> list[Hdu]:
-    """Every header of a file.
+    """Return every header of a file.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def read_hdus(stream: IO[bytes], name: str) -> list[Hdu]:
 
 
 def only_zeros(content: IO[bytes], block: bytes) -> bool:
-    """Whether nothing but zeros follows, which readers of FITS pass over.
+    """Return whether nothing but zeros follows, which readers of FITS pass over.
 
     Content is read up to the first other byte.
 
@@ -127,7 +127,7 @@ def only_zeros(content: IO[bytes], block: bytes) -> bool:
 
 
 def read_header(stream: IO[bytes], name: str) -> dict[str, Value]:
-    """Keywords of the primary header.
+    """Return the keywords of the primary header.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def _skip(content: IO[bytes], position: int, length: int | None, where: str) -> 
 
 
 def read_cards(content: IO[bytes], block: bytes, where: str, number: int, budget: int) -> bytes:
-    """Cards of a header up to its END, which is left out.
+    """Return the cards of a header up to its END, which is left out.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def read_cards(content: IO[bytes], block: bytes, where: str, number: int, budget
 
 
 def _end(block: bytes) -> int | None:
-    """Offset of the END card of a block."""
+    """Return the offset of the END card of a block."""
     start = 0
     while (start := block.find(b"END     ", start)) != -1:
         if start % CARD == 0 and not block[start + 3 : start + CARD].strip():
@@ -226,7 +226,9 @@ def _count(header: Header, keyword: str, where: str, default: int | None = None)
 
 
 def data_size(header: Header, where: str) -> int:
-    """Bytes of data without padding: |BITPIX|/8 x GCOUNT x (PCOUNT + NAXIS1 x ... x NAXISm).
+    """Return the bytes of data without padding.
+
+    |BITPIX|/8 x GCOUNT x (PCOUNT + NAXIS1 x ... x NAXISm).
 
     Raises
     ------

@@ -68,7 +68,7 @@ class _Column:
         return kind if self.repeat == 1 else (kind, self.repeat)
 
     def native(self, values: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-        """Values in native byte order, scaled where the header says so."""
+        """Return the values in native byte order, scaled where the header says so."""
         if self.letter == "A":
             return _texts(values)
         if self.letter == "L":
@@ -123,7 +123,7 @@ class TableLayout:
         return name.upper() in self._columns
 
     def readable(self, wanted: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Which columns can be read, and what is wrong with each of the others.
+        """Return which columns can be read, and what is wrong with each of the others.
 
         Parameters
         ----------
@@ -141,7 +141,7 @@ class TableLayout:
         return found, faults
 
     def read(self, content: bytes, wanted: Sequence[str]) -> Columns:
-        """Columns of whole rows.
+        """Return the columns of whole rows.
 
         Parameters
         ----------
@@ -190,8 +190,8 @@ class TableLayout:
 
 
 def _texts(cells: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-    """Texts of cells of bytes, each up to its first NUL (standard, 7.3.3.1), without trailing
-    blanks.
+    """Return the texts of cells of bytes, each up to its first NUL (standard, 7.3.3.1), without
+    trailing blanks.
 
     Raises
     ------
@@ -217,7 +217,7 @@ def _count(header: Header, keyword: str, where: str) -> int:
 
 
 def _form(header: Header, number: int, where: str) -> tuple[str, int, int]:
-    """Letter, repeat count and bytes of a column."""
+    """Return the letter, repeat count and bytes of a column."""
     text = str(header.get(f"TFORM{number}", "")).strip()
     match = _FORM.match(text)
     if match is None:

@@ -134,7 +134,7 @@ async def keep_checking(database: Database, store: Store, settings: CheckSetting
 
 
 async def _is_due(database: Database, interval: float) -> bool:
-    """Whether the last check is longer ago than the interval."""
+    """Return whether the last check is longer ago than the interval."""
     recent = select(Event.id).where(
         Event.name == _DONE, Event.at > func.now() - timedelta(seconds=interval)
     )

@@ -105,7 +105,7 @@ _DOUBTFUL = """
 
 
 def _of_tables(dialect: Dialect) -> Iterator[tuple[str, str]]:
-    """Invariants that each science table must fulfil."""
+    """Yield the invariants that each science table must fulfil."""
     for table, model in SCIENCE_TABLES.items():
         # Each part of a schedule is a row of its own, by exposure and not by rootname.
         if issubclass(model, PreferredRow) and table != "sms":

@@ -1,5 +1,6 @@
-"""Invariants of the store: every file that the database knows is there as it was, and no other
-is.
+"""Invariants of the store.
+
+Every file that the database knows is there as it was, and no other is.
 """
 
 import asyncio
@@ -84,7 +85,7 @@ async def _is_there(
 
 
 def _missing(store: Store, files: Iterable[StoredFile]) -> dict[StoredFile, str]:
-    """Files that are not as they were, and what is wrong."""
+    """Return the files that are not as they were, and what is wrong."""
     folders: dict[str, dict[str, int]] = {}
     wrong = {}
     for file in files:

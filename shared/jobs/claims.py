@@ -138,7 +138,7 @@ async def claimed_job(session: AsyncSession, job: Job) -> ClaimedJob:
 
 
 async def _name(session: AsyncSession, subject: Subject) -> tuple[str, str]:
-    """Rootname and kind of a subject."""
+    """Return the rootname and kind of a subject."""
     if isinstance(subject, str):
         return subject, "monitor"
     row = (

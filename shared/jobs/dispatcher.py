@@ -65,8 +65,9 @@ class Dispatcher:
                     get_logger().warning("messages wait in Postgres", queue=queue, error=str(error))
 
     async def expire(self) -> int:
-        """End the attempts whose lease ran out: their worker died or lost touch. Returns how many
-        there were.
+        """End the attempts whose lease ran out.
+
+        Their worker died or lost touch. Returns how many there were.
         """
         query = select(Job.id, Job.attempts, Job.lease_until, Job.lease_until < func.now())
         async with self._database.session() as session:

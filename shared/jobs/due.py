@@ -21,13 +21,14 @@ _LONGEST_AHEAD = timedelta(seconds=_LONGEST_PAUSE_SECONDS * _JITTER)
 
 
 def retry_pause(settings: JobSettings, attempt: int) -> timedelta:
-    """Pause before the next attempt: doubles each time up to a limit, with up to half of it as
-    jitter.
+    """Pause before the next attempt.
+
+    Doubles each time up to a limit, with up to half of it as jitter.
     """
     pause = min(settings.backoff_seconds * 2 ** (attempt - 1), _LONGEST_PAUSE_SECONDS)
     return timedelta(seconds=pause * random.uniform(1.0, _JITTER))  # noqa: S311
 
 
 def is_waiting() -> ColumnElement[bool]:
-    """Condition that a job waits and its time has come."""
+    """Return the condition that a job waits and its time has come."""
     return and_(Job.state == JobState.QUEUED, is_due(Job.not_before, _LONGEST_AHEAD))

@@ -21,7 +21,9 @@ _FOLDER = re.compile(r"^job(\d+)-\d+(-|$)")
 
 
 async def subjects_of_failed_attempts(database: Database, stages: Iterable[Stage]) -> set[Subject]:
-    """Datasets or monitors with an attempt that did not end well; a good one recorded its folder.
+    """Return the datasets or monitors with an attempt that did not end well.
+
+    A good one recorded its folder.
 
     Parameters
     ----------
@@ -93,7 +95,7 @@ async def sweep_folders(
 
 
 def _listed(store: Store, parents: Sequence[str]) -> Mapping[str, int]:
-    """Folders of attempts, path to the id of the job that they were made for."""
+    """Return the folders of attempts, path to the id of the job that they were made for."""
     return {
         f"{parent}/{name}": int(match[1])
         for parent in parents

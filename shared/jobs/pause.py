@@ -1,5 +1,6 @@
-"""The pause of a worker whose environment is in trouble: it takes no job until a while has passed,
-then tries one.
+"""The pause of a worker whose environment is in trouble.
+
+It takes no job until a while has passed, then tries one.
 """
 
 import asyncio
@@ -63,7 +64,7 @@ class Pause:
                 continue
 
     def trouble(self, *, busy: bool) -> str | None:
-        """Why it pauses, or last did while it is busy with the job that tries.
+        """Return why it pauses, or last did while it is busy with the job that tries.
 
         None where all is well.
         """

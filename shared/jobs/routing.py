@@ -83,7 +83,7 @@ def fingerprint(depends_on: dict[str, Any]) -> str:
 def jobs_for(
     event: str, kind: str, detail: dict[str, Any], cause: str | None = None
 ) -> list[NewJob]:
-    """Jobs that an event causes.
+    """Return the jobs that an event causes.
 
     Parameters
     ----------

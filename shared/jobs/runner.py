@@ -82,7 +82,7 @@ def _kind_of(error: BaseException) -> str:
 
 
 def worker_name(service: str) -> str:
-    """Name of this process, unique while it lives."""
+    """Return the name of this process, unique while it lives."""
     return f"{service}@{socket.gethostname()}:{os.getpid()}"
 
 
@@ -275,8 +275,9 @@ class JobRunner:
                 pause = self._settings.lease_seconds / _RENEWALS
 
     async def _persist(self, write: Callable[[AsyncSession], Awaitable[None]]) -> bool:
-        """Commit a transaction, waiting out an outage of Postgres however long. False where the job
-        is lost.
+        """Commit a transaction, waiting out an outage of Postgres however long.
+
+        False where the job is lost.
         """
         while True:
             try:
@@ -293,8 +294,9 @@ class JobRunner:
                 return True
 
     async def _is_done(self, job: ClaimedJob) -> bool:
-        """Whether this attempt's end was committed after all: an outage can swallow the answer to a
-        commit.
+        """Return whether this attempt's end was committed after all.
+
+        An outage can swallow the answer to a commit.
         """
         committed = False
 

@@ -17,7 +17,7 @@ _DONE = (DatasetState.FETCHED, DatasetState.CALIBRATED, DatasetState.INGESTED)
 
 
 def derive_state(jobs: Sequence[tuple[Stage, JobState]]) -> DatasetState:
-    """State of a dataset.
+    """Return the state of a dataset.
 
     A failure outweighs everything, then a skip; otherwise the earliest stage that is not done
     decides.

@@ -11,7 +11,7 @@ Subject = int | str
 
 
 def subject_columns(subject: Subject | None) -> dict[str, int | str | None]:
-    """Values of the two columns of ``jobs`` and ``events`` that name a subject.
+    """Return the values of the two columns of ``jobs`` and ``events`` that name a subject.
 
     None is an event of the tables.
     """
@@ -21,12 +21,12 @@ def subject_columns(subject: Subject | None) -> dict[str, int | str | None]:
 
 
 def about(model: type[Job] | type[Event], subject: Subject) -> ColumnElement[bool]:
-    """Condition that a job or an event is about a subject."""
+    """Return the condition that a job or an event is about a subject."""
     return model.monitor == subject if isinstance(subject, str) else model.dataset_id == subject
 
 
 def subject_of(dataset_id: int | None, monitor: str | None) -> Subject:
-    """Subject out of the two columns; the schema lets exactly one of them be set."""
+    """Return the subject out of the two columns; the schema lets exactly one of them be set."""
     subject = monitor if dataset_id is None else dataset_id
     assert subject is not None  # noqa: S101 - the check constraint `one_subject`
     return subject

@@ -121,14 +121,14 @@ class SubExposures(Document):
         ]
 
     def suns(self) -> list[tuple[float, float] | None]:
-        """Ranges of the Sun's altitude; None for any."""
+        """Return the ranges of the Sun's altitude; None for any."""
         sides = {"day": (0.0, 180.0), "night": (-90.0, 0.0)}
         return list(self.sun_altitude or tuple(sides[name] for name in self.orbit)) or [None]
 
     def targets(self) -> list[tuple[float, float] | None]:
-        """Ranges of the target's altitude; None for any."""
+        """Return the ranges of the target's altitude; None for any."""
         return list(self.target_altitude) or [None]
 
     def heights(self) -> list[tuple[int, int] | None]:
-        """Ranges of pulse heights; None for any."""
+        """Return the ranges of pulse heights; None for any."""
         return list(self.pulse_heights) or [None]

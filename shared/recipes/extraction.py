@@ -42,7 +42,7 @@ class _Numbers(Document):
     )
 
     def numbers(self) -> dict[str, Any]:
-        """Columns that are set."""
+        """Return the columns that are set."""
         return self.model_dump(exclude_none=True)
 
 
@@ -99,7 +99,7 @@ class Extraction(Document):
     boxcar: dict[_Segment, Boxcar] = Field(default_factory=dict, description="For XTRCTALG=BOXCAR")
 
     def numbers(self, algorithm: str, segment: str) -> dict[str, Any]:
-        """Columns to set in the row of a segment.
+        """Return the columns to set in the row of a segment.
 
         Parameters
         ----------

@@ -1,5 +1,6 @@
-"""Header keywords of raw files that a recipe may set: switches, reference files, and others that
-users edit.
+"""Header keywords of raw files that a recipe may set.
+
+Switches, reference files, and others that users edit.
 
 Source: COS Data Handbook, section 3.6; headers and extensions as in raw files of 2024.
 """
@@ -48,7 +49,7 @@ class Keyword:
     advice: str = ""
 
     def check(self, name: str, value: Any) -> Any:
-        """Value in its type.
+        """Return the value in its type.
 
         Raises
         ------
@@ -68,7 +69,7 @@ class Keyword:
         return self.kind(value)
 
     def schema(self) -> dict[str, Any]:
-        """JSON Schema of the value."""
+        """Return JSON Schema of the value."""
         found: dict[str, Any] = {"type": _JSON_TYPES[self.kind]}
         if self.choices:
             found["enum"] = list(self.choices)

@@ -53,7 +53,7 @@ class Edits(Document):
     keywords: Keywords = Field(default_factory=dict)
 
     def values(self) -> dict[str, Any]:
-        """Keyword to value, of all kinds; references by file name."""
+        """Return the keyword to value, of all kinds; references by file name."""
         return {**self.switches, **self.references, **self.keywords}
 
 
@@ -144,20 +144,20 @@ class Recipe(Edits):
         return self
 
     def edits(self, rootname: str) -> dict[str, Any]:
-        """Keyword to value for an exposure."""
+        """Return the keyword to value for an exposure."""
         own = self.exposures.get(rootname)
         return self.values() | (own.values() if own else {})
 
     def files(self) -> set[str]:
-        """Names of the reference files that it names."""
+        """Return the names of the reference files that it names."""
         every: list[Edits] = [self, *self.exposures.values()]
         return {
             name for edits in every for name in edits.references.values() if name.endswith(".fits")
         }
 
     def canonical(self) -> dict[str, Any]:
-        """JSON document that is the same for recipes that mean the same: what equals the default is
-        left out.
+        """Return JSON document that is the same for recipes that mean the same: what equals the
+        default is left out.
         """
         return {
             "version": self.version,
@@ -205,5 +205,5 @@ def parse_recipe(document: Any) -> Recipe:
 
 
 def recipe_schema() -> dict[str, Any]:
-    """JSON Schema of the document (draft 2020-12)."""
+    """Return JSON Schema of the document (draft 2020-12)."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Recipe.model_json_schema()}

@@ -29,7 +29,7 @@ _ACTOR, _BULK_ACTOR = "run_job", "run_bulk_job"
 
 
 def bulk(queue: str) -> str:
-    """Queue of the bulk work of a stage, given that of the work that somebody waits for."""
+    """Return queue of the bulk work of a stage, given that of the work that somebody waits for."""
     return queue if is_bulk(queue) else f"{queue}{_BULK}"
 
 
@@ -39,7 +39,7 @@ def is_bulk(queue: str) -> bool:
 
 
 def make_broker(url: str) -> WakeupBroker:
-    """Broker of this process.
+    """Return the broker of this process.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ class Messenger:
         )
 
     def waiting(self, queue: str) -> int:
-        """Messages of a queue that no worker has taken yet.
+        """Return the messages of a queue that no worker has taken yet.
 
         Raises
         ------

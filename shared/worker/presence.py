@@ -1,5 +1,6 @@
-"""Signs of life of the worker processes, in Postgres: which are at work, which pause, which are
-away.
+"""Signs of life of the worker processes, in Postgres.
+
+Which are at work, which pause, which are away.
 """
 
 import asyncio
@@ -123,7 +124,7 @@ async def sign_off(database: Database, name: str) -> None:
 
 
 async def read_workers(session: AsyncSession) -> list[WorkerState]:
-    """Every worker that has signed and not signed off, by name."""
+    """Return every worker that has signed and not signed off, by name."""
     # Either way, since the database's clock may have been put back.
     silent = func.abs(func.extract("epoch", func.now() - Worker.seen_at))
     query = select(Worker.name, Worker.service, silent, Worker.paused, Worker.fault).order_by(

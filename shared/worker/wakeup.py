@@ -22,8 +22,9 @@ _RETRY_SECONDS = 1.0
 
 
 class WakeupBroker(RedisBroker):
-    """dramatiq on Redis, where every message that is sent rings a bell: a channel that idle
-    consumers listen to.
+    """dramatiq on Redis, where every message that is sent rings a bell.
+
+    A channel that idle consumers listen to.
 
     Who misses the bell, as while Redis is away, looks by itself after the timeout of its worker.
     """
@@ -178,7 +179,7 @@ class _Bell:
         self._client.publish(self._channel, queue)
 
     def listen(self, queue: str) -> threading.Event:
-        """Event that is set whenever the bell of a queue rings."""
+        """Return the event that is set whenever the bell of a queue rings."""
         with self._lock:
             if not self._rung:
                 threading.Thread(target=self._run, name="bell", daemon=True).start()

@@ -11,7 +11,7 @@ __all__ = ["event_hdus"]
 def event_hdus(
     recording: Recording, exptime: float, is_fuv: bool
 ) -> tuple[fits.BinTableHDU, fits.BinTableHDU]:
-    """EVENTS and GTI extensions of a raw TIME-TAG file.
+    """Return EVENTS and GTI extensions of a raw TIME-TAG file.
 
     Parameters
     ----------

@@ -55,7 +55,7 @@ def _parse(text: str) -> str | int | float | bool:
 
 
 def voltage(level: int) -> float:
-    """Commanded high voltage in volts of a level: -(2500 + 15.69 level)."""
+    """Return the commanded high voltage in volts of a level: -(2500 + 15.69 level)."""
     return -(2500.0 + 15.69 * level)
 
 
@@ -66,7 +66,7 @@ def primary_header(
     references: Mapping[str, str],
     context: str = "",
 ) -> fits.Header:
-    """Primary header of a raw file.
+    """Return the primary header of a raw file.
 
     Parameters
     ----------
@@ -146,12 +146,12 @@ def primary_header(
 
 
 def random_seed(plan: ExposurePlan) -> int:
-    """Seed of CalCOS's random numbers for an exposure, from its rootname."""
+    """Return the seed of CalCOS's random numbers for an exposure, from its rootname."""
     return int.from_bytes(plan.rootname.encode(), "big") % _SEED_MODULUS + 1
 
 
 def _extraction(plan: ExposurePlan) -> str:
-    """XTRCTALG; the two-zone table knows no lamp spectra."""
+    """Return the XTRCTALG; the two-zone table knows no lamp spectra."""
     return "BOXCAR" if plan.exptype == "WAVECAL" else plan.extraction
 
 
@@ -162,7 +162,7 @@ def _detector_voltage(plan: ExposurePlan) -> str:
 
 
 def _switches(plan: ExposurePlan, spectroscopic: bool) -> dict[str, str]:
-    """Switches that differ from the template's, which are those of external TIME-TAG
+    """Return the switches that differ from the template's, which are those of external TIME-TAG
     spectroscopy.
     """
     spectral = ("DOPPCORR", "HELCORR", "X1DCORR", "BACKCORR", "WAVECORR", "FLUXCORR", "TDSCORR")
@@ -250,8 +250,8 @@ def exposure_header(
 
 
 def _buffer_time(plan: ExposurePlan, total: int) -> float:
-    """Seconds to fill two thirds of the on-board memory of 2.35 million events, as observers are
-    told to ask for.
+    """Return the seconds to fill two thirds of the on-board memory of 2.35 million events, as
+    observers are told to ask for.
     """
     return round(min(2.35e6 * 2 / 3 * plan.exptime / max(total, 1), 6500.0), 1)
 
@@ -275,7 +275,7 @@ def _set_flashes(plan: ExposurePlan, header: fits.Header) -> None:
 
 
 def _set_subarray(plan: ExposurePlan, header: fits.Header) -> None:
-    """One full-frame subarray per segment: number 0 for FUVA and NUV, 4 for FUVB."""
+    """Set one full-frame subarray per segment: number 0 for FUVA and NUV, 4 for FUVB."""
     size = (fuv.WIDTH, fuv.HEIGHT) if plan.detector == "FUV" else (1024, 1024)
     used = {"FUVA": 0, "FUVB": 4, "NUV": 0}
     present = {used[segment] for segment in plan.segments}

@@ -14,7 +14,7 @@ _HISTOGRAM_BINS = 128
 def image_hdus(
     recording: Recording, shape: tuple[int, int]
 ) -> tuple[fits.ImageHDU, fits.ImageHDU, fits.ImageHDU]:
-    """SCI, ERR and DQ extensions of a raw ACCUM file.
+    """Return SCI, ERR and DQ extensions of a raw ACCUM file.
 
     The last two are empty, as in raw files they are constant.
 
@@ -54,8 +54,9 @@ def _constant(name: str, shape: tuple[int, int]) -> fits.ImageHDU:
 
 
 def histogram_hdu(recording: Recording) -> fits.ImageHDU:
-    """SCI extension of a ``pha`` file: 128 bins of pulse height, four for each of the 32 of
-    TIME-TAG.
+    """Return SCI extension of a ``pha`` file.
+
+    128 bins of pulse height, four for each of the 32 of TIME-TAG.
     """
     counts = np.zeros(_HISTOGRAM_BINS, dtype=np.int32)
     counts[::4] = np.bincount(recording.pulse_height, minlength=_HISTOGRAM_BINS // 4)

@@ -92,7 +92,8 @@ def jitter_files(
     *,
     locked: bool = True,
 ) -> tuple[fits.HDUList, fits.HDUList]:
-    """Jitter table and jitter image of an exposure, or of the exposures of an association.
+    """Return the jitter table and jitter image of an exposure, or of the exposures of an
+    association.
 
     Parameters
     ----------
@@ -188,7 +189,7 @@ def _unit(ra: Floats | float, dec: Floats | float) -> Floats:
 
 
 def _geometry(orbit: Orbit, plan: ExposurePlan, mjd: Floats) -> dict[str, Floats]:
-    """Angles to the Earth's limb and to its terminator, and day or night."""
+    """Return the angles to the Earth's limb and to its terminator, and day or night."""
     position = orbit.position(mjd)
     distance = np.linalg.norm(position, axis=-1)
     up = position / distance[:, None]
@@ -210,8 +211,9 @@ def _geometry(orbit: Orbit, plan: ExposurePlan, mjd: Floats) -> dict[str, Floats
 
 
 def _magnetic(orbit: Orbit, mjd: Floats, plan: ExposurePlan, roll: float) -> dict[str, Floats]:
-    """Field of a tilted dipole along HST's axes in Gauss: V1 towards the target, V3 at the roll
-    angle.
+    """Return the field of a tilted dipole along HST's axes in Gauss.
+
+    V1 towards the target, V3 at the roll angle.
     """
     position = orbit.position(mjd)
     distance = np.linalg.norm(position, axis=-1, keepdims=True)

@@ -230,7 +230,7 @@ def _imset(
     number: int,
     centroid: tuple[float, float],
 ) -> list[fits.ImageHDU]:
-    """SCI, ERR and DQ of one image; the latter two are constants."""
+    """Return SCI, ERR and DQ of one image; the latter two are constants."""
     left, low, width, height = SUBARRAY
     data = np.minimum(image, 2 * _LARGEST).astype(np.uint16)
     science = fits.ImageHDU(data, name="SCI", ver=number, uint=True)

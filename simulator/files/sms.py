@@ -45,7 +45,7 @@ _NEW_HEAD = (
 
 
 def weeks(plans: Iterable[ExposurePlan]) -> dict[float, list[ExposurePlan]]:
-    """Exposures of each week, by the MJD of the Monday that it starts on."""
+    """Return the exposures of each week, by the MJD of the Monday that it starts on."""
     found: dict[float, list[ExposurePlan]] = {}
     for plan in sorted(plans, key=lambda plan: plan.start):
         monday = float(np.floor((plan.start - 54955.0) / 7.0) * 7.0 + 54955.0)
@@ -54,13 +54,13 @@ def weeks(plans: Iterable[ExposurePlan]) -> dict[float, list[ExposurePlan]]:
 
 
 def report_name(monday: float, version: str = "b1") -> str:
-    """File name of a week's report: ``YYDDD7`` and a version."""
+    """Return the file name of a week's report: ``YYDDD7`` and a version."""
     year, day = day_of_year(monday).split(":")[0].split(".")
     return f"{year[2:]}{day}7{version}.txt"
 
 
 def report(monday: float, plans: Sequence[ExposurePlan], version: str = "b1") -> str:
-    """Text of a week's report.
+    """Return the text of a week's report.
 
     Parameters
     ----------
@@ -117,7 +117,8 @@ def _state(plan: ExposurePlan, *, new: bool) -> str:
 
 
 def _tail(plan: ExposurePlan) -> str:
-    """Lamp, current, stim rates, Doppler correction, number, duration and type of flashes.
+    """Return the lamp, current, stim rates, Doppler correction, number, duration and type of
+    flashes.
 
     Or an acquisition's scan.
     """

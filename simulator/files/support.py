@@ -69,7 +69,7 @@ def support_file(
     results: Sequence[Card] = (),
     lamp_sets: int = 0,
 ) -> fits.HDUList:
-    """Support file of an exposure.
+    """Return the support file of an exposure.
 
     Parameters
     ----------

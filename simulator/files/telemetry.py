@@ -1,5 +1,6 @@
-"""Engineering values of a support file: mechanisms, voltages and temperatures while an exposure
-ran.
+"""Engineering values of a support file.
+
+Mechanisms, voltages and temperatures while an exposure ran.
 """
 
 from typing import Final
@@ -51,8 +52,8 @@ to 235).
 
 
 def mechanism_steps(element: str, cenwave: int, fpoffset: int) -> tuple[float, int, int, float]:
-    """Motor step, coarse and fine resolver and focus step of the wheel that carries an optical
-    element.
+    """Return the motor step, coarse and fine resolver and focus step of the wheel that carries an
+    optical element.
     """
     centre, step, coarse, fine, focus, scale = {**_OSM1, **_OSM2}[element]
     moved = fpoffset + (round((cenwave - centre) / scale) if cenwave and centre else 0)
@@ -65,12 +66,12 @@ def mechanism_steps(element: str, cenwave: int, fpoffset: int) -> tuple[float, i
 
 
 def measured_volts(commanded: float) -> float:
-    """Read-back of a commanded high voltage in V."""
+    """Return the read-back of a commanded high voltage in V."""
     return float(-_VOLTAGE_QUANTUM * (np.floor(-commanded / _VOLTAGE_QUANTUM) + 2.0))
 
 
 def aperture_steps(plan: ExposurePlan) -> float:
-    """Cross-dispersion step of the aperture block as telemetry shows it.
+    """Return the cross-dispersion step of the aperture block as telemetry shows it.
 
     An offset of one step is usual.
     """
@@ -82,7 +83,7 @@ def aperture_steps(plan: ExposurePlan) -> float:
 def snapshot(
     plan: ExposurePlan, state: InstrumentState, rates: dict[str, float], *, lamp_phase: bool
 ) -> list[Card]:
-    """Cards of one telemetry snapshot (``SNAP1``).
+    """Return the cards of one telemetry snapshot (``SNAP1``).
 
     Parameters
     ----------

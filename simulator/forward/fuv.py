@@ -1,5 +1,6 @@
-"""What an FUV segment records: pulse heights, walk, distortion, thermal stretch, stims, dead
-time.
+"""What an FUV segment records.
+
+Pulse heights, walk, distortion, thermal stretch, stims, dead time.
 """
 
 import numpy as np
@@ -92,8 +93,8 @@ def _through_flat(segment: str, light: Photons, generator: np.random.Generator) 
 def background(
     plan: ExposurePlan, detector: DetectorState, segment: str, generator: np.random.Generator
 ) -> Photons:
-    """Dark counts, those of hot spots, and those of bursts and of the SAA where they are asked
-    for.
+    """Return the dark counts, those of hot spots, and those of bursts and of the SAA where they are
+    asked for.
     """
     area = fuv.SEGMENTS[segment].active
     bins = max(int(np.ceil(plan.exptime)), 1)
@@ -135,7 +136,7 @@ def _light_pulses(
 def dark_pulses(
     detector: DetectorState, dark: Photons, generator: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Pulse heights of dark counts."""
+    """Return the pulse heights of dark counts."""
     gain = grid_values(detector.modal_gain, dark.x, dark.y)
     kind = generator.random(dark.x.size)
     low = generator.exponential(_LOW_SCALE, gain.size)
@@ -148,8 +149,8 @@ def dark_pulses(
 
 
 def dark_share(low: int, high: int, gain: Floats | float) -> Floats:
-    """Share of the background that has pulse heights from one to another, both included, against
-    the modal gain.
+    """Return the share of the background that has pulse heights from one to another, both included,
+    against the modal gain.
     """
     # What is below is moved by half a bin before it is rounded.
     first, last = float(low), high + 1.0
@@ -168,8 +169,9 @@ def _digitise(pulse: Floats) -> NDArray[np.uint8]:
 def to_raw(
     segment: str, detector: DetectorState, photons: Photons, pulse: NDArray[np.uint8]
 ) -> tuple[Floats, Floats]:
-    """Apply walk, delta distortion, distortion and thermal stretch: the reverse of what CalCOS
-    does.
+    """Apply walk, delta distortion, distortion and thermal stretch.
+
+    The reverse of what CalCOS does.
 
     Parameters
     ----------

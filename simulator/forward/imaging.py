@@ -1,5 +1,6 @@
-"""Photons of NUV images: the target through the aperture, and the spot of the
-wavelength-calibration lamp.
+"""Photons of NUV images.
+
+The target through the aperture, and the spot of the wavelength-calibration lamp.
 """
 
 import numpy as np
@@ -39,7 +40,8 @@ def image_rate(plan: ExposurePlan) -> float:
 def target_image(
     plan: ExposurePlan, state: InstrumentState, generator: np.random.Generator
 ) -> Photons:
-    """Photons of the target before the flat field, which thins them by the flat's maximum.
+    """Return the photons of the target before the flat field, which thins them by the flat's
+    maximum.
 
     Parameters
     ----------
@@ -58,7 +60,8 @@ def target_image(
 def lamp_image(
     plan: ExposurePlan, state: InstrumentState, generator: np.random.Generator
 ) -> Photons:
-    """Photons of the lamp's spot before the flat field, which thins them by the flat's maximum.
+    """Return the photons of the lamp's spot before the flat field, which thins them by the flat's
+    maximum.
 
     Parameters
     ----------

@@ -50,12 +50,12 @@ class Photons:
 
     @classmethod
     def none(cls) -> "Photons":
-        """No photons."""
+        """Return no photons."""
         return cls(np.empty(0), np.empty(0), np.empty(0))
 
     @classmethod
     def joined(cls, *parts: "Photons") -> "Photons":
-        """All photons of several sources."""
+        """Return all photons of several sources."""
         return cls(
             *(
                 np.concatenate([getattr(part, name) for part in parts])
@@ -64,12 +64,12 @@ class Photons:
         )
 
     def chosen(self, mask: NDArray[np.bool_]) -> "Photons":
-        """Those for which `mask` holds."""
+        """Return those for which `mask` holds."""
         return Photons(self.time[mask], self.x[mask], self.y[mask])
 
 
 def flux_of(spectrum: Spectrum, wavelength: Floats) -> Floats:
-    """Flux in erg/s/cm2/Angstrom at heliocentric wavelengths, same shape."""
+    """Return the flux in erg/s/cm2/Angstrom at heliocentric wavelengths, same shape."""
     rest = wavelength / (1.0 + spectrum.velocity / LIGHT)
     flux = spectrum.flux * (np.maximum(rest, 1.0) / 1500.0) ** spectrum.index
     if spectrum.line_spacing > 0:
@@ -85,7 +85,10 @@ def flux_of(spectrum: Spectrum, wavelength: Floats) -> Floats:
 
 
 def brightness(spectrum: Spectrum, time: Floats) -> Floats:
-    """Flux at times, seconds since the exposure's start, as a fraction of its mean; same shape."""
+    """Return the flux at times, seconds since the exposure's start, as a fraction of its mean.
+
+    Same shape.
+    """
     return np.asarray(1.0 + spectrum.amplitude * np.sin(2.0 * np.pi * time / spectrum.period))
 
 
@@ -113,7 +116,7 @@ def target_photons(
     flat_maximum: float,
     generator: np.random.Generator,
 ) -> Photons:
-    """Photons of the target in one channel, before the flat field, which thins them by
+    """Return the photons of the target in one channel, before the flat field, which thins them by
     `flat_maximum`.
 
     Parameters
@@ -193,7 +196,7 @@ def lamp_photons(
     flat_maximum: float,
     generator: np.random.Generator,
 ) -> Photons:
-    """Photons of the wavelength-calibration lamp in one channel, before the flat field.
+    """Return the photons of the wavelength-calibration lamp in one channel, before the flat field.
 
     The BOA blocks it.
 

@@ -40,12 +40,14 @@ class Recording:
 
     @classmethod
     def empty(cls) -> "Recording":
-        """Nothing recorded."""
+        """Return nothing recorded."""
         return cls(np.empty(0, "f4"), np.empty(0, "i2"), np.empty(0, "i2"), np.empty(0, "u1"), 1.0)
 
 
 def lamp_intervals(plan: ExposurePlan) -> tuple[Flash, ...]:
-    """When the wavelength-calibration lamp is on: in flashes, or throughout a wavecal exposure."""
+    """Return when the wavelength-calibration lamp is on: in flashes, or throughout a wavecal
+    exposure.
+    """
     return (Flash(0.0, plan.exptime),) if plan.exptype == "WAVECAL" else plan.flashes
 
 
@@ -57,8 +59,9 @@ def register(
     live_time: Callable[[Floats], Floats],
     generator: np.random.Generator,
 ) -> Recording:
-    """Turn what reaches the electronics into recorded events: whole pixels, dead time, clock,
-    order.
+    """Turn what reaches the electronics into recorded events.
+
+    Whole pixels, dead time, clock, order.
 
     Parameters
     ----------
@@ -96,7 +99,9 @@ def register(
 def _live_fraction(
     time: Floats, exptime: float, live_time: Callable[[Floats], Floats]
 ) -> tuple[Floats, float]:
-    """Fraction that is recorded at each event that arrives, and its mean over the exposure."""
+    """Return the fraction that is recorded at each event that arrives, and its mean over the
+    exposure.
+    """
     bins = max(int(np.ceil(exptime)), 1)
     width = exptime / bins
     index = np.minimum((time / width).astype(np.int64), bins - 1)

@@ -17,7 +17,7 @@ _OBLIQUITY = math.radians(23.4393)
 
 
 def heliocentric_velocity(ra: float, dec: float, mjd: float) -> float:
-    """Velocity of the Earth away from a target, km/s, to about 0.1 km/s.
+    """Return the velocity of the Earth away from a target, km/s, to about 0.1 km/s.
 
     Parameters
     ----------
@@ -53,7 +53,8 @@ def heliocentric_velocity(ra: float, dec: float, mjd: float) -> float:
 def orbital_velocity(
     viewing: Viewing, start: float, time: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Velocity that moves the spectrum to the red, by HST's orbit, km/s, shape of `time`.
+    """Return the velocity that moves the spectrum to the red, by HST's orbit, km/s, shape of
+    `time`.
 
     Parameters
     ----------

@@ -1,5 +1,6 @@
-"""Decline of the sensitivity over the mission: the truth that the time-dependent sensitivity table
-describes.
+"""Decline of the sensitivity over the mission.
+
+The truth that the time-dependent sensitivity table describes.
 
 Size of the slopes: COS Instrument Science Reports on time-dependent sensitivity, a few per cent a
 year.
@@ -30,14 +31,14 @@ _FIRST_SLOPE = {"FUV": -5.0, "NUV": -3.0}
 
 
 def slopes(detector: str) -> Floats:
-    """Per cent a year of the reference sensitivity, shape (breaks, wavelengths)."""
+    """Return the per cent a year of the reference sensitivity, shape (breaks, wavelengths)."""
     wavelength = WAVELENGTHS[detector]
     shape = 1.0 + 0.2 * np.sin(wavelength / 300.0)
     return _FIRST_SLOPE[detector] * np.outer(_FACTORS, shape)
 
 
 def intercepts(detector: str) -> Floats:
-    """Factors at the reference date that make the decline continuous, shape (breaks,
+    """Return the factors at the reference date that make the decline continuous, shape (breaks,
     wavelengths).
     """
     slope = slopes(detector)
@@ -49,8 +50,8 @@ def intercepts(detector: str) -> Floats:
 
 
 def decline(detector: str, mjd: float) -> Floats:
-    """Sensitivity over that at the reference date, at `WAVELENGTHS` of the detector, shape
-    (wavelengths,).
+    """Return the sensitivity over that at the reference date, at `WAVELENGTHS` of the detector,
+    shape (wavelengths,).
     """
     index = max(int(np.searchsorted(BREAKS, mjd, side="right")) - 1, 0)
     years = (mjd - REFERENCE_DATE) / _YEAR

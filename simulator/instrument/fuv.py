@@ -60,7 +60,7 @@ class ActiveArea:
     high: int
 
     def contains(self, x: Floats, y: Floats) -> NDArray[np.bool_]:
-        """Whether positions lie inside, same shape."""
+        """Return whether positions lie inside, same shape."""
         return (x >= self.left) & (x <= self.right) & (y >= self.low) & (y <= self.high)
 
     @property
@@ -103,8 +103,9 @@ SEGMENTS = {
 
 
 def distortion(segment: str, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Geometric distortion (dx, dy) in pixels at thermally corrected positions: corrected = x - dx,
-    y - dy.
+    """Return the geometric distortion (dx, dy) in pixels at thermally corrected positions.
+
+    Corrected = x - dx, y - dy.
     """
     phase = SEGMENTS[segment].phase
     u, v = x / WIDTH, (y - 512.0) / HEIGHT
@@ -116,7 +117,7 @@ def distortion(segment: str, x: Floats, y: Floats) -> tuple[Floats, Floats]:
 
 
 def delta_distortion(segment: str, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Residual distortion (dx, dy) in pixels, corrected after `distortion`."""
+    """Return the residual distortion (dx, dy) in pixels, corrected after `distortion`."""
     phase = SEGMENTS[segment].phase
     u, v = x / WIDTH, (y - 512.0) / HEIGHT
     return 0.6 * np.sin(2 * np.pi * 3.1 * u + 2 * phase), 0.3 * np.cos(
@@ -125,21 +126,21 @@ def delta_distortion(segment: str, x: Floats, y: Floats) -> tuple[Floats, Floats
 
 
 def walk_x(segment: str, pulse_height: NDArray[np.number], x: Floats) -> Floats:
-    """Displacement along X in pixels that depends on the pulse height (0 to 31) and x."""
+    """Return displacement along X in pixels that depends on the pulse height (0 to 31) and x."""
     phase = SEGMENTS[segment].phase
     height = np.asarray(pulse_height, dtype=np.float64)
     return (height - 11.0) * (0.10 + 0.05 * np.sin(2 * np.pi * 2.0 * x / WIDTH + phase))
 
 
 def walk_y(segment: str, pulse_height: NDArray[np.number], y: Floats) -> Floats:
-    """Displacement along Y in pixels that depends on the pulse height (0 to 31) and y."""
+    """Return displacement along Y in pixels that depends on the pulse height (0 to 31) and y."""
     phase = SEGMENTS[segment].phase
     height = np.asarray(pulse_height, dtype=np.float64)
     return (height - 11.0) * (0.12 + 0.04 * np.cos(2 * np.pi * y / HEIGHT + phase))
 
 
 def flat_field(segment: str, x: NDArray[np.integer], y: NDArray[np.integer]) -> Floats:
-    """Relative response of pixels, about 1.
+    """Return the relative response of pixels, about 1.
 
     The pattern of the fibre bundles and of the grid wires.
     """
@@ -150,8 +151,8 @@ def flat_field(segment: str, x: NDArray[np.integer], y: NDArray[np.integer]) -> 
 
 
 def live_time(rate: Floats | float) -> Floats:
-    """Fraction of events that is recorded, against the recorded rate in count/s of a segment (7.4
-    microseconds).
+    """Return the fraction of events that is recorded, against the recorded rate in count/s of a
+    segment (7.4 microseconds).
     """
     return np.asarray(1.0 / (1.0 + 7.4e-6 * np.asarray(rate, dtype=np.float64)))
 

@@ -1,5 +1,6 @@
-"""The Pt-Ne wavelength-calibration lamp: lines, and the template spectra that shifts are measured
-against.
+"""The Pt-Ne wavelength-calibration lamp.
+
+Lines, and the template spectra that shifts are measured against.
 """
 
 from functools import cache
@@ -33,7 +34,7 @@ _LINES_PER_DISPERSION = {"FUV": 90, "NUV": 30}
 
 @cache
 def _lines(setting: Setting) -> tuple[Floats, Floats]:
-    """Positions in wavecal-corrected pixels and relative strengths.
+    """Return the positions in wavecal-corrected pixels and relative strengths.
 
     The same lines for all channels of a setting.
     """
@@ -46,7 +47,7 @@ def _lines(setting: Setting) -> tuple[Floats, Floats]:
 
 
 def lamp_spectrum(setting: Setting, pixel: Floats) -> Floats:
-    """Relative count rate per pixel of the lamp over its detector, sum about 1.
+    """Return the relative count rate per pixel of the lamp over its detector, sum about 1.
 
     Parameters
     ----------

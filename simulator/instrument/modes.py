@@ -220,29 +220,29 @@ class Setting:
         return centre - slope * middle - curvature * middle**2, slope, curvature, 0.0
 
     def wavelength(self, pixel: Floats | float) -> Floats:
-        """Wavelength in Angstrom at pixels of the wavecal-corrected frame, same shape."""
+        """Return wavelength in Angstrom at pixels of the wavecal-corrected frame, same shape."""
         c0, c1, c2, c3 = self.coefficients
         x = np.asarray(pixel, dtype=np.float64)
         return c0 + x * (c1 + x * (c2 + x * c3))
 
     def dispersion(self, pixel: Floats | float) -> Floats:
-        """Angstrom/pixel at pixels of the wavecal-corrected frame, same shape."""
+        """Return the angstrom/pixel at pixels of the wavecal-corrected frame, same shape."""
         _, c1, c2, c3 = self.coefficients
         x = np.asarray(pixel, dtype=np.float64)
         return c1 + x * (2 * c2 + x * 3 * c3)
 
     def pixel(self, wavelength: Floats | float) -> Floats:
-        """Pixel of the wavecal-corrected frame at wavelengths, same shape."""
+        """Return the pixel of the wavecal-corrected frame at wavelengths, same shape."""
         grid = np.linspace(-3000.0, 20000.0, 2301)
         return np.asarray(np.interp(wavelength, self.wavelength(grid), grid))
 
     def fp_shift(self, fpoffset: int) -> float:
-        """Pixels that an FP-POS moves the spectrum by (FP_PIXEL_SHIFT)."""
+        """Return the pixels that an FP-POS moves the spectrum by (FP_PIXEL_SHIFT)."""
         own = 0.7 * self.grating.channels.index(self.channel)
         return fpoffset * (self.grating.step + own)
 
     def effective_area(self, wavelength: Floats) -> Floats:
-        """Effective area in cm2, same shape."""
+        """Return the effective area in cm2, same shape."""
         grating = self.grating
         shape = np.exp(-0.5 * ((wavelength - grating.peak_wavelength) / grating.peak_width) ** 2)
         order = {"NUVA": 1.0, "NUVB": 0.9, "NUVC": 0.8}.get(self.channel, 1.0)
@@ -254,18 +254,18 @@ class Setting:
         )
 
     def sensitivity(self, wavelength: Floats) -> Floats:
-        """Count/s/pixel for 1 erg/s/cm2/Angstrom at the reference date, same shape."""
+        """Return the count/s/pixel for 1 erg/s/cm2/Angstrom at the reference date, same shape."""
         disp = self.dispersion(self.pixel(wavelength))
         return self.effective_area(wavelength) * wavelength / _HC * disp
 
     def science_row(self, life_adj: int) -> float:
-        """Y of the target's spectrum at x = 0, pixels."""
+        """Return the y of the target's spectrum at x = 0, pixels."""
         if self.detector == "NUV":
             return _NUV_PSA[self.channel]
         return _FUV_PSA[self.channel] + CROSS_SCALE["FUV"] * LIFETIME_POSITIONS[life_adj]
 
     def lamp_row(self, life_adj: int) -> float:
-        """Y of the lamp's spectrum at x = 0, pixels."""
+        """Return the y of the lamp's spectrum at x = 0, pixels."""
         if self.detector == "NUV":
             return _NUV_WCA[self.channel]
         return self.science_row(life_adj) + _FUV_WCA_OFFSET
@@ -281,13 +281,15 @@ class Setting:
         return -0.002 if self.detector == "NUV" else -4.0e-5
 
     def trace(self, x: Floats) -> Floats:
-        """Y of the FUV spectrum's centre over `science_row` at detector x, pixels, same shape."""
+        """Return the y of the FUV spectrum's centre over `science_row` at detector x, pixels, same
+        shape.
+        """
         u = (x - self._middle()) / self._middle()
         sign = 1.0 if self.channel == "FUVA" else -1.0
         return sign * 1.4 * u + 0.8 * np.sin(2.5 * u) * np.cos(1.7 * u + 0.001 * self.cenwave)
 
     def profile_sigma(self, x: Floats) -> Floats:
-        """Sigma in Y of the profile's core at x, pixels.
+        """Return the sigma in Y of the profile's core at x, pixels.
 
         FUV: constant over 128 columns, as the profile table is.
         """
@@ -317,7 +319,7 @@ def setting(opt_elem: str, cenwave: int, channel: str) -> Setting:
 
 
 def settings_of(detector: str) -> list[Setting]:
-    """All settings of a detector."""
+    """Return all settings of a detector."""
     return [
         setting(grating.name, cenwave, channel)
         for grating in GRATINGS.values()

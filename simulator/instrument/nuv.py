@@ -24,7 +24,7 @@ FLAT_MAXIMUM = 1.12
 
 
 def flat_field(x: NDArray[np.integer], y: NDArray[np.integer]) -> Floats:
-    """Relative response of pixels, about 1, with a moire pattern."""
+    """Return the relative response of pixels, about 1, with a moire pattern."""
     return (
         1.0
         + 0.02 * np.sin(2 * np.pi * (x + 0.3 * y) / 11.0)
@@ -33,7 +33,7 @@ def flat_field(x: NDArray[np.integer], y: NDArray[np.integer]) -> Floats:
 
 
 def live_time(rate: Floats | float) -> Floats:
-    """Fraction of events that is recorded, against the recorded rate in count/s (0.28
+    """Return the fraction of events that is recorded, against the recorded rate in count/s (0.28
     microseconds).
     """
     return np.asarray(1.0 / (1.0 + 2.8e-7 * np.asarray(rate, dtype=np.float64)))

@@ -201,7 +201,7 @@ class MissionSimulation:
 
 
 def _folder_of(mission: Mission, folder: Path) -> Path:
-    """Folder of the truth of the visits of a mission that are there."""
+    """Return the folder of the truth of the visits of a mission that are there."""
     return folder / _VISITS / hashlib.sha256(repr(mission).encode()).hexdigest()[:16]
 
 
@@ -227,7 +227,7 @@ def _write(hdus: fits.HDUList, path: Path) -> None:
 
 
 def _after(offset: tuple[float, float], acquired: Acquired) -> tuple[float, float]:
-    """Offset that is left after an acquisition's slew."""
+    """Return the offset that is left after an acquisition's slew."""
     along, across = (axis or 0.0 for axis in acquired.slew)
     return offset[0] - along, offset[1] - across
 
@@ -296,8 +296,9 @@ def simulate(
 
 
 def spread(count: int) -> list[int]:
-    """Order in which any first part covers the whole of the mission: that of the reversed binary
-    digits.
+    """Return the order in which any first part covers the whole of the mission.
+
+    That of the reversed binary digits.
     """
     digits = max(count - 1, 1).bit_length()
     return sorted(range(count), key=lambda index: f"{index:0{digits}b}"[::-1])

@@ -180,7 +180,7 @@ def _nuv_standard(visit: VisitBuilder) -> None:
 
 
 def _nuv_science(visit: VisitBuilder) -> None:
-    """Peak-ups in dispersed light, then ACCUM spectroscopy with its own wavecals."""
+    """Add peak-ups in dispersed light, then ACCUM spectroscopy with its own wavecals."""
     visit.expose(NUV_STANDARD, "ACQ/SEARCH", "G230L", 2950, 5.0, detector="NUV", obsmode="ACCUM")
     visit.expose(NUV_STANDARD, "ACQ/PEAKXD", "G230L", 2950, 10.0, detector="NUV", obsmode="ACCUM")
     visit.expose(NUV_STANDARD, "ACQ/PEAKD", "G230L", 2950, 5.0, detector="NUV", obsmode="ACCUM")

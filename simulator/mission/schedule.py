@@ -119,8 +119,8 @@ def draw(mission: Mission) -> list[Visit]:
 
 
 def _wishes(mission: Mission, instrument: Instrument) -> Iterator[tuple[float, Routine, bool]]:
-    """When each routine would like its visits, regularly with some slack, and whether they are
-    taken.
+    """Yield when each routine would like its visits, regularly with some slack, and whether they
+    are taken.
     """
     length = mission.years * _YEAR
     for routine in (routine for routine in ROUTINES if routine.name in mission.routines):
@@ -196,7 +196,7 @@ def _faulty(visit: Visit, rootname: str, kind: FaultKind) -> Visit:
 
 
 def _fault(kind: FaultKind, exptime: float) -> Fault:
-    """Fault of a usual size: in the middle third of the exposure."""
+    """Return the fault of a usual size: in the middle third of the exposure."""
     start, stop = round(exptime / 3.0, 1), round(exptime / 2.0, 1)
     match kind:
         case FaultKind.BURST | FaultKind.BAD_TIME:

@@ -56,7 +56,10 @@ class Taken:
 
 
 def exposure_truth(mission: Mission, taken: Taken) -> Record:
-    """Truth of one exposure: that of `simulator.truth`, and where it stands in the mission."""
+    """Return the truth of one exposure.
+
+    That of `simulator.truth`, and where it stands in the mission.
+    """
     plan, state = taken.plan, taken.state
     known = truth_of(taken.observation) if taken.observation else {"plan": asdict(plan)}
     return {
@@ -80,7 +83,7 @@ def exposure_truth(mission: Mission, taken: Taken) -> Record:
 
 
 def _orbit(mission: Mission, mjd: float) -> Record:
-    """Where HST is in the middle of an exposure, and what it meets there."""
+    """Return where HST is in the middle of an exposure, and what it meets there."""
     orbit = mission.instrument.orbit
     latitude, longitude = (float(angle) for angle in orbit.ground(mjd))
     sun_latitude, sun_longitude = (float(angle) for angle in subsolar(mjd))
@@ -167,7 +170,7 @@ def write_json(content: object, path: Path) -> Path:
 
 
 def _plain(value: object) -> object:
-    """Value as JSON has it, of numpy's scalars and arrays."""
+    """Return the value as JSON has it, of numpy's scalars and arrays."""
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} does not belong into the truth file")

@@ -135,7 +135,7 @@ class VisitBuilder:
         return f"l{self.programme.code}{base36(self.number, 2)}"
 
     def life_adj(self, opt_elem: str, cenwave: int) -> int:
-        """Lifetime position at which a setting is used now."""
+        """Return the lifetime position at which a setting is used now."""
         return lifetime_position(self._clock, opt_elem, cenwave).number
 
     def expose(
@@ -254,7 +254,7 @@ class VisitBuilder:
         )
 
     def _clear(self, begin: float, seconds: float) -> float:
-        """First time from ``begin`` on at which the exposure stays out of the anomaly.
+        """Return the first time from ``begin`` on at which the exposure stays out of the anomaly.
 
         It is avoided, not forbidden.
         """
@@ -268,7 +268,8 @@ class VisitBuilder:
 
 
 def _flashes(opt_elem: str, exptime: float) -> tuple[Flash, ...]:
-    """Lamp flashes: at the start, after ten minutes, and then regularly; the last one near the end.
+    """Return the lamp flashes: at the start, after ten minutes, and then regularly; the last one
+    near the end.
 
     Source of the pattern: TAGFLASH in the COS Instrument Handbook, section 5.7.
     """

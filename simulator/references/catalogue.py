@@ -46,7 +46,7 @@ def _life_positions(detector_name: str) -> tuple[int, ...]:
 
 
 def all_keys() -> list[Key]:
-    """All reference files of the first version."""
+    """Return all reference files of the first version."""
     keys = []
     for name in ("FUV", "NUV"):
         for keyword in _keywords(name, False):
@@ -81,7 +81,7 @@ class Catalogue:
         self._revised = frozenset(revised)
 
     def current(self, key: Key) -> Key:
-        """Version of a file that is in force."""
+        """Return the version of a file that is in force."""
         version = 2 if key.keyword in self._revised else 1
         content = repr(self._bad_times) if key.keyword == "BADTTAB" and self._bad_times else ""
         return replace(key, version=version, content=content)
@@ -91,7 +91,7 @@ class Catalogue:
         return Catalogue(self._bad_times, self._revised | set(keywords))
 
     def select(self, plan: ExposurePlan) -> Mapping[str, Key]:
-        """Files of an exposure, by keyword."""
+        """Return the files of an exposure, by keyword."""
         chosen = {}
         for keyword in _keywords(plan.detector, plan.obstype == "IMAGING"):
             selection = KINDS[keyword].selection
@@ -103,7 +103,7 @@ class Catalogue:
         return chosen
 
     def make(self, key: Key) -> fits.HDUList:
-        """Content of a file."""
+        """Return the content of a file."""
         if key.keyword == "BADTTAB":
             return detector.bad_time_table(key, self._bad_times)
         maker = detector.MAKERS.get(key.keyword) or spectra.MAKERS[key.keyword]

@@ -86,7 +86,7 @@ def _write_rules(folder: Path, number: str, keyword: str, catalogue: Catalogue) 
 
 
 def _match(key: Key) -> tuple[str, ...]:
-    """Values that a file is chosen by, numbers with a decimal as CRDS has them.
+    """Return the values that a file is chosen by, numbers with a decimal as CRDS has them.
 
     The NUV has no lifetime position.
     """

@@ -184,7 +184,7 @@ def _pulse_heights(key: Key) -> fits.HDUList:
 
 
 def bad_time_table(key: Key, intervals: Sequence[tuple[float, float]]) -> fits.HDUList:
-    """Bad-time table that names intervals (MJD) for both segments, or for the NUV."""
+    """Return the bad-time table that names intervals (MJD) for both segments, or for the NUV."""
     segments = list(fuv.SEGMENTS) if key.detector == "FUV" else ["N/A"]
     rows = [
         (name, start, stop) for name in segments for start, stop in ((40000.0, 40000.1), *intervals)

@@ -87,8 +87,9 @@ class Key:
 
     @property
     def name(self) -> str:
-        """File name in the manner of real ones: nine characters that end in ``l``, and the kind's
-        suffix.
+        """File name in the manner of real ones.
+
+        Nine characters that end in ``l``, and the kind's suffix.
 
         A change of the instrument's description changes all names, so that no folder of files is
         ever outdated.
@@ -101,7 +102,7 @@ class Key:
 
 @cache
 def _description() -> str:
-    """Digest of the code that describes the instrument and makes its files."""
+    """Return the digest of the code that describes the instrument and makes its files."""
     package = Path(__file__).parents[1]
     sources = sorted([*package.glob("instrument/*.py"), *package.glob("references/*.py")])
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()

@@ -56,7 +56,7 @@ def _names(mode: Setting) -> tuple[str, str, int]:
 
 
 def _extraction(key: Key) -> fits.HDUList:
-    """Boxes for the target (PSA, BOA) and the lamp (WCA)."""
+    """Return the boxes for the target (PSA, BOA) and the lamp (WCA)."""
     columns = [
         *_KEYS,
         _APERTURE,
@@ -121,7 +121,10 @@ def _trace(key: Key) -> fits.HDUList:
 
 
 def _profile(key: Key) -> fits.HDUList:
-    """Profile straightened by the trace, constant over 128 columns; its scale has no meaning."""
+    """Return the profile straightened by the trace, constant over 128 columns.
+
+    Its scale has no meaning.
+    """
     x = np.arange(0.0, 16384.0, 128.0)
     share, wide = PROFILE_WING
     rows = []
@@ -181,7 +184,7 @@ def _dispersion(key: Key) -> fits.HDUList:
 
 
 def _flux(key: Key) -> fits.HDUList:
-    """Sensitivities on a grid that covers the detector and the FP-POS."""
+    """Return the sensitivities on a grid that covers the detector and the FP-POS."""
     x = (
         np.linspace(-1500.0, 18000.0, 400)
         if key.detector == "FUV"

@@ -17,7 +17,7 @@ _EPOCH = "2026-01-01"
 
 
 def primary(filetype: str, detector: str, **keywords: Any) -> fits.PrimaryHDU:
-    """Primary HDU that CalCOS accepts.
+    """Return the primary HDU that CalCOS accepts.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def primary(filetype: str, detector: str, **keywords: Any) -> fits.PrimaryHDU:
 def table(
     columns: Sequence[tuple[str, str, str]], rows: Sequence[Sequence[Any]], **keywords: Any
 ) -> fits.BinTableHDU:
-    """Table extension.
+    """Return the table extension.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def _dtype(form: str) -> str:
 
 
 def image(name: str, version: int, content: NDArray[Any], **keywords: Any) -> fits.ImageHDU:
-    """Image extension.
+    """Return the image extension.
 
     Parameters
     ----------

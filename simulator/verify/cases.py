@@ -84,7 +84,7 @@ def _nuv(number: int, opt_elem: str, cenwave: int, target: Target, **changes: An
 
 
 def _associated(*plans: ExposurePlan) -> tuple[ExposurePlan, ...]:
-    """Exposures one after the other in one association."""
+    """Return the exposures one after the other in one association."""
     root = f"{plans[0].rootname[:6]}010"
     start, members = plans[0].start, []
     for index, plan in enumerate(plans):

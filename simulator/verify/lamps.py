@@ -18,7 +18,8 @@ _NUV_COLUMNS = np.arange(1024.0)
 
 
 def row_rounding(plan: dict[str, Any], channel: str, shift1: float) -> float:
-    """Pixels that CalCOS moves the lamp's spectrum by when it straightens the stripes of the NUV.
+    """Return the pixels that CalCOS moves the lamp's spectrum by when it straightens the stripes of
+    the NUV.
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ def _shift_results(
 
 
 def flash_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
-    """Shifts of each lamp flash.
+    """Yield the shifts of each lamp flash.
 
     Channels without lamp lines copy those of others and are left out.
     """
@@ -76,8 +77,8 @@ def flash_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
 
 
 def wavecal_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
-    """Shifts of a wavecal exposure, from its header, where all stripes of the NUV have their mean
-    across dispersion.
+    """Yield the shifts of a wavecal exposure, from its header, where all stripes of the NUV have
+    their mean across dispersion.
     """
     plan, header = truth["plan"], fits.getheader(path, 1)
     lit = {

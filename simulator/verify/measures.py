@@ -80,7 +80,7 @@ def _detector_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
 def _stim_results(
     root: str, detector: str, content: dict[str, Any], header: fits.Header
 ) -> Iterator[Result]:
-    """Places of the stims, where there are counts enough to tell."""
+    """Yield the places of the stims, where there are counts enough to tell."""
     for side, place, sigmas in zip("LR", content["stims"], content["stim_sigmas"], strict=True):
         for axis, expected, sigma in zip("XY", place, sigmas, strict=True):
             error = sigma / np.sqrt(content["stim_counts"])
@@ -101,7 +101,9 @@ def _stim_results(
 def _dark_result(
     root: str, detector: str, content: dict[str, Any], header: fits.Header, events: Any
 ) -> Result:
-    """Rate in the active area, of pulse heights within the limits, corrected for dead time."""
+    """Return the rate in the active area, of pulse heights within the limits, corrected for dead
+    time.
+    """
     exptime = header["EXPTIME"] if detector == "NUV" else header[f"EXPTIME{detector[-1]}"]
     in_good_time = (events["DQ"] & _LOST_TIME) == 0
     if detector == "NUV":
@@ -163,7 +165,7 @@ def _spectrum_results(path: Path, truth: dict[str, Any]) -> Iterator[Result]:
 
 
 def _pixel_means(spectrum: Spectrum, wavelength: Floats) -> Floats:
-    """Flux averaged over each pixel, as lines may be narrower than one."""
+    """Return the flux averaged over each pixel, as lines may be narrower than one."""
     places = (np.arange(_OVERSAMPLING) + 0.5) / _OVERSAMPLING - 0.5
     fine = wavelength[:, None] + places * np.gradient(wavelength)[:, None]
     return np.asarray(flux_of(spectrum, fine).mean(axis=1))
@@ -172,7 +174,8 @@ def _pixel_means(spectrum: Spectrum, wavelength: Floats) -> Floats:
 def _line_offset(
     wavelength: Floats, counts: Floats, good: NDArray[np.bool_], spacing: float, scale: float
 ) -> tuple[float, float]:
-    """Mean offset of emission lines from multiples of `spacing` in pixels, and its error.
+    """Return the mean offset of emission lines from multiples of `spacing` in pixels, and its
+    error.
 
     NaN without lines.
     """
@@ -203,7 +206,7 @@ def _line_offset(
 
 
 def _centroid(x: Floats, counts: Floats) -> tuple[float, float]:
-    """Centroid of a line over the continuum at the ends of its window, re-centred twice.
+    """Return the centroid of a line over the continuum at the ends of its window, re-centred twice.
 
     And its strength.
     """

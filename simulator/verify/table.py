@@ -15,7 +15,7 @@ COLUMNS = ("case", "quantity", "values", "mean difference", "largest", "limit", 
 
 
 def rows_of(case: str, results: Iterable[Result]) -> list[tuple[str, ...]]:
-    """Rows of the table for one case, in the order of `COLUMNS`.
+    """Return the rows of the table for one case, in the order of `COLUMNS`.
 
     Parameters
     ----------

@@ -1,5 +1,6 @@
-"""Chromium without a window, driven over the pipes of its DevTools protocol: no driver and no
-package needed.
+"""Chromium without a window, driven over the pipes of its DevTools protocol.
+
+No driver and no package needed.
 """
 
 import base64
@@ -44,7 +45,7 @@ _EXEC = (  # Chromium reads commands from descriptor 3 and answers on 4.
 
 
 def find_browser() -> str | None:
-    """Path of Chromium or Chrome on this machine."""
+    """Return the path of Chromium or Chrome on this machine."""
     names = ("chromium", "chromium-browser", "google-chrome")
     return next((path for path in map(shutil.which, names) if path), None)
 
@@ -145,7 +146,7 @@ class Browser:
             self._note(self._message())
 
     def evaluate(self, expression: str) -> Any:
-        """Value of a JavaScript expression on the page."""
+        """Return the value of a JavaScript expression on the page."""
         answer = self._call(
             "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
         )
@@ -204,7 +205,7 @@ class Browser:
         )
 
     def screenshot(self) -> bytes:
-        """Picture of the window, PNG."""
+        """Return the picture of the window, PNG."""
         return base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"])
 
     def __enter__(self) -> Self:

@@ -47,7 +47,7 @@ class Running:
         asyncio.run(run())
 
     def state(self, rootname: str) -> str:
-        """State of a dataset."""
+        """Return the state of a dataset."""
         return str(self.client.dataset(rootname)["state"])
 
     def events(self, rootname: str) -> list[str]:
@@ -90,12 +90,15 @@ class Running:
         os.kill(self.machine.pids()[name], number)
 
     def calcos(self) -> psutil.Process | None:
-        """Process that runs CalCOS: a child of the calibrator's template, once it is at work."""
+        """Return the process that runs CalCOS.
+
+        A child of the calibrator's template, once it is at work.
+        """
         return calcos_below(psutil.Process(self.machine.pids()["calibrator-1"]))
 
 
 def calcos_below(worker: psutil.Process) -> psutil.Process | None:
-    """Process that runs CalCOS for a calibrator, once it is at work."""
+    """Return the process that runs CalCOS for a calibrator, once it is at work."""
     below = (process for template in worker.children() for process in template.children())
     return next((process for process in below if sum(process.cpu_times()[:2]) > 1.0), None)
 

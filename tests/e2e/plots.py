@@ -55,7 +55,7 @@ class Plot:
         self._found = f"document.querySelector({json.dumps(f'[data-figure$={json.dumps(path)}]')})"
 
     def ask(self, expression: str) -> Any:
-        """Value of a JavaScript expression about the element ``plot``."""
+        """Return the value of a JavaScript expression about the element ``plot``."""
         return self._browser.evaluate(f"((plot) => {expression})({self._found})")
 
     def wait(self, expression: str) -> None:
@@ -68,7 +68,7 @@ class Plot:
         self.wait("plot.dataset.drawn === 'yes'")
 
     def point(self, *, linked: bool = False) -> tuple[float, float] | None:
-        """Place in the figure of a point or cell.
+        """Return the place in the figure of a point or cell.
 
         Where ``linked``, of a point that leads to a dataset.
         """
@@ -86,7 +86,7 @@ class Plot:
         return across, down
 
     def hover(self) -> str:
-        """Text that shows when the mouse is over a point."""
+        """Return the text that shows when the mouse is over a point."""
         place = self.point()
         assert place is not None, self._found
         self.move(*place)
@@ -94,7 +94,7 @@ class Plot:
         return str(self.ask("plot.querySelector('.hoverlayer').textContent"))
 
     def hidden(self) -> int:
-        """How many traces the legend hides."""
+        """Return how many traces the legend hides."""
         return int(self.ask(_HIDDEN))
 
     def toggle(self) -> None:
@@ -117,7 +117,7 @@ class Plot:
 
 
 def plots(browser: Browser) -> list[Plot]:
-    """Figures of the page that the browser shows, from top to bottom."""
+    """Return the figures of the page that the browser shows, from top to bottom."""
     paths = browser.evaluate(
         "[...document.querySelectorAll('[data-figure]')].map((plot) => plot.dataset.figure)"
     )

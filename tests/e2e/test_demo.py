@@ -138,8 +138,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 
 def _wait_for_monitors(client: Client) -> None:
-    """Wait until they have seen the last datasets: their jobs come a moment after these, and wait
-    for quiet.
+    """Wait until they have seen the last datasets.
+
+    Their jobs come a moment after these, and wait for quiet.
     """
     begin = busy = time.monotonic()
     while time.monotonic() - busy < _SETTLED_SECONDS:
@@ -159,7 +160,7 @@ def _mode(plan: dict[str, Any]) -> str | None:
 
 
 def _matrix(mode: str) -> dict[str, str]:
-    """Column of the matrix, by suffix."""
+    """Return the column of the matrix, by suffix."""
     column = _MODES.index(mode) - len(_MODES)
     rows = [line.split() for line in _MATRIX.strip().splitlines()]
     return {suffix: row[column] for row in rows for suffix in row[: -len(_MODES)]}

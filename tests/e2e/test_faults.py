@@ -1,5 +1,6 @@
-"""Faults of whole runs, with real processes: nothing lost, nothing double, and a restart within a
-minute.
+"""Faults of whole runs, with real processes.
+
+Nothing lost, nothing double, and a restart within a minute.
 """
 
 import asyncio
@@ -322,7 +323,7 @@ class _Up:
         return [up, *up.children(recursive=True)]
 
     def calcos(self) -> bool:
-        """Whether CalCOS is at work."""
+        """Return whether CalCOS is at work."""
         worker = next(
             process for process in self.tree() if process.cmdline()[-1:] == ["services.calibrator"]
         )
@@ -330,7 +331,7 @@ class _Up:
         return any(sum(process.cpu_times()[:2]) > 1.0 for process in below)
 
     def kill(self, processes: list[psutil.Process]) -> None:
-        """SIGKILL, with no time for anything."""
+        """Send SIGKILL, which leaves no time for anything."""
         for process in processes:
             process.send_signal(signal.SIGKILL)
         self._process.wait()
@@ -357,7 +358,7 @@ class _Up:
         pytest.fail(f"waited {seconds:.0f} s for {what}")
 
     def client(self) -> Client:
-        """Client of its API."""
+        """Return the client of its API."""
         address = read_address(self._data_dir)
         return Client(address.url, address.token)
 

@@ -63,7 +63,7 @@ def calibrate(processed: Running) -> Calibrate:
 
 
 def header(found: dict[str, Any], keyword: str) -> tuple[Any, Any]:
-    """Value of a keyword in both spectra, where they differ."""
+    """Return the value of a keyword in both spectra, where they differ."""
     return next(
         (item["first"], item["second"])
         for item in found["compared"]["headers"]

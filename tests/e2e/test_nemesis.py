@@ -1,5 +1,6 @@
-"""Random faults of every process of ``cosmo up``, its servers included: nothing lost, nothing
-double.
+"""Random faults of every process of ``cosmo up``, its servers included.
+
+Nothing lost, nothing double.
 """
 
 import os

@@ -36,8 +36,9 @@ def _free_port() -> int:
 
 
 class Deployment:
-    """Three services as a deployment starts them: each by itself, with its own probes, on servers
-    that come and go.
+    """Three services as a deployment starts them.
+
+    Each by itself, with its own probes, on servers that come and go.
     """
 
     def __init__(self, folder: Path, data_dir: Path) -> None:
@@ -65,11 +66,11 @@ class Deployment:
         self.processes[name] = children.spawn(command, self.log(name), environment=environment)
 
     def log(self, name: str) -> Path:
-        """Log of a service."""
+        """Return the log of a service."""
         return self._folder / f"{name}.log"
 
     def probe(self, name: str, what: str) -> tuple[int, str]:
-        """Status and body of a probe."""
+        """Return the status and body of a probe."""
         prefix = "/api/v1" if name == "monitor" else ""
         answer = httpx.get(
             f"http://127.0.0.1:{self._ports[name]}{prefix}/health/{what}", timeout=10
@@ -113,7 +114,7 @@ class Deployment:
             )
 
     def state(self, rootname: str) -> Any:
-        """State of a dataset; None where there is none."""
+        """Return the state of a dataset; None where there is none."""
         return self.ask(select(Dataset.state).where(Dataset.rootname == rootname))
 
     def ask(self, query: Any) -> Any:

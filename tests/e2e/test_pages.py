@@ -79,8 +79,8 @@ def _place(browser: Browser, across: float) -> tuple[float, float]:
 
 
 def _point(browser: Browser, across: float) -> tuple[float, float]:
-    """Wavelength (Angstrom) and flux (erg/s/cm2/A) that the plot shows for its first segment at a
-    place.
+    """Return the wavelength (Angstrom) and flux (erg/s/cm2/A) that the plot shows for its first
+    segment at a place.
     """
     browser.mouse("mouseMoved", *_place(browser, across))
     text = browser.evaluate(_READOUT)

@@ -1,5 +1,6 @@
-"""Alerts about the system itself: one for each trouble, opened once, and told to subscribers by
-events.
+"""Alerts about the system itself.
+
+One for each trouble, opened once, and told to subscribers by events.
 """
 
 import pytest

@@ -1,5 +1,6 @@
-"""What Linux alone offers, and what stands in for it: both ways of each, the other one with Linux's
-switched off.
+"""What Linux alone offers, and what stands in for it.
+
+Both ways of each, the other one with Linux's switched off.
 """
 
 import os

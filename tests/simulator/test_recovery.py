@@ -1,5 +1,6 @@
-"""Injection and recovery through the real CalCOS: some of the cases of ``python -m
-simulator.verify``.
+"""Injection and recovery through the real CalCOS.
+
+Some of the cases of ``python -m simulator.verify``.
 """
 
 from dataclasses import replace

@@ -1,3 +1,4 @@
-"""Plain and accelerated CalCOS on files of random forms: whether both write the same bytes and end
-alike.
+"""Plain and accelerated CalCOS on files of random forms.
+
+Whether both write the same bytes and end alike.
 """

@@ -1,5 +1,6 @@
-"""Tables in other forms: columns scaled, unsigned, wider, renamed or left out, rows doubled,
-reversed or taken away.
+"""Tables in other forms.
+
+Columns scaled, unsigned, wider, renamed or left out, rows doubled, reversed or taken away.
 """
 
 from collections.abc import Callable
@@ -24,7 +25,7 @@ _Form = tuple[fits.Column | None, dict[str, float]]
 
 
 def _scaled(column: fits.Column, values: Any, random: Random) -> _Form:
-    """Whole numbers with TSCAL and TZERO."""
+    """Return the whole numbers with TSCAL and TZERO."""
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     zero = float(random.choice([0.0, low, 1.0]))
@@ -34,7 +35,7 @@ def _scaled(column: fits.Column, values: Any, random: Random) -> _Form:
 
 
 def _halved(column: fits.Column, values: Any, random: Random) -> _Form:
-    """Numbers of the same type with TSCAL or TZERO.
+    """Return the numbers of the same type with TSCAL or TZERO.
 
     The same values if they are not odd whole numbers.
     """

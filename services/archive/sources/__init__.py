@@ -9,7 +9,7 @@ Source = DirectorySource
 
 
 def open_source(url: str) -> Source:
-    """Source behind a URL.
+    """Return the source behind a URL.
 
     Raises
     ------

@@ -82,7 +82,7 @@ class SourceFile:
 
     @classmethod
     def from_entry(cls, entry: dict[str, Any]) -> "SourceFile":
-        """File as a job's payload has it."""
+        """Return the file as a job's payload has it."""
         return cls(entry["url"], entry["name"], entry["stem"], entry["size"], entry["identity"])
 
 
@@ -127,7 +127,7 @@ class DirectorySource:
         self.url = self._full(self._root)
 
     def list(self) -> Listing:
-        """Files in the source: those of COS by stem, and the names of others.
+        """Return the files in the source: those of COS by stem, and the names of others.
 
         Symbolic links are followed; one that leads nowhere is no file.
 
@@ -244,7 +244,10 @@ class DirectorySource:
         return f"{self._fs.unstrip_protocol(path)}{self._chain}"
 
     def _walk(self, unreadable: dict[str, str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Files below the root. ``fs.find`` would leave out in silence what it cannot read."""
+        """Yield the files below the root.
+
+        ``fs.find`` would leave out in silence what it cannot read.
+        """
         pending, seen = [self._root], {self._real(self._root)}
         while pending:
             folder = pending.pop()
@@ -258,7 +261,7 @@ class DirectorySource:
                     pending.append(str(details["name"]))
 
     def _entries(self, folder: str, unreadable: dict[str, str]) -> Sequence[Mapping[str, Any]]:
-        """Entries of a folder, links resolved."""
+        """Return the entries of a folder, links resolved."""
         start = folder.rstrip("/")
         try:
             entries = sorted(self._fs.ls(folder, detail=True), key=lambda entry: str(entry["name"]))
@@ -300,7 +303,7 @@ def _identified_by_place(file: SourceFile) -> SourceFile:
 
 
 def _modified(details: Mapping[str, Any]) -> float | None:
-    """Unix time of the last change, in whichever way a file system says it."""
+    """Return the Unix time of the last change, in whichever way a file system says it."""
     found = next((details[key] for key in _TIME_KEYS if details.get(key)), None)
     try:
         match found:

@@ -27,7 +27,7 @@ class SourceStream(io.RawIOBase):
         self._url = url
 
     def readable(self) -> bool:
-        """Whether it can be read: yes."""
+        """Return whether it can be read: yes."""
         return True
 
     def readinto(self, buffer: Any) -> int:

@@ -1,5 +1,6 @@
-"""CalCOS at several times its speed, byte for byte the same: replacements for the few functions
-that cost the time.
+"""CalCOS at several times its speed, byte for byte the same.
+
+Replacements for the few functions that cost the time.
 
 This module itself does not import CalCOS, so that a worker can check its settings;
 :mod:`.replacements` does.

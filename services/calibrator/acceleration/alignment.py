@@ -1,5 +1,6 @@
-"""Alignment with the reference profile: events binned without a clearing pass, and flags of rows
-counted as booleans.
+"""Alignment with the reference profile.
+
+Events binned without a clearing pass, and flags of rows counted as booleans.
 
 Replaces ``trace.rebinData`` and ``trace.rebinCounts`` (the compiled binning clears its image column
 by column, against the grain of memory; the sums are the same, see :mod:`.images`) and
@@ -23,7 +24,7 @@ __all__ = ["REPLACEMENT"]
 
 def _make_data(original: Function) -> Function:
     def rebin_data(events: Any, info: dict[str, Any]) -> NDArray[np.float32]:
-        """Image of the events, weighted by epsilon."""
+        """Return the image of the events, weighted by epsilon."""
         if not can_bin(*(events.field(name) for name in ("xfull", "yfull", "dq", "epsilon"))):
             image_of_original: NDArray[np.float32] = original(events, info)
             return image_of_original
@@ -35,7 +36,7 @@ def _make_data(original: Function) -> Function:
 
 def _make_counts(original: Function) -> Function:
     def rebin_counts(events: Any, info: dict[str, Any]) -> NDArray[np.float32]:
-        """Image of the number of events."""
+        """Return the image of the number of events."""
         if not can_bin(*(events.field(name) for name in ("xfull", "yfull", "dq"))):
             image_of_original: NDArray[np.float32] = original(events, info)
             return image_of_original
@@ -58,7 +59,7 @@ def _located(events: Any, info: dict[str, Any]) -> Any:
 
 def _make_good_rows(original: Function) -> Function:
     def get_good_rows(dq_array: NDArray[Any], dqexclude: int) -> tuple[Any, Any]:
-        """First and last row with enough good columns."""
+        """Return the first and last row with enough good columns."""
         if not is_array(dq_array, "i2", 2):
             first, last = original(dq_array, dqexclude)
             return first, last

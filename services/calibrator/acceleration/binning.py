@@ -46,8 +46,8 @@ class EventPixels:
 
 
 def can_bin(x: Any, y: Any, dq: Any, epsilon: Any = None) -> bool:
-    """Whether the columns of events are of the types that the compiled function takes as they are,
-    and of one length.
+    """Return whether the columns of events are of the types that the compiled function takes as
+    they are, and of one length.
 
     It refuses wider types, and converts narrower ones.
     """
@@ -104,15 +104,15 @@ def locate(
 def image(
     events: EventPixels, values: NDArray[np.float32], shape: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Image, float32, with `values` at the pixels that hold events and zero elsewhere."""
+    """Return the image, float32, with `values` at the pixels that hold events and zero elsewhere."""
     flat = np.zeros(shape[0] * shape[1], dtype=np.float32)
     flat[events.pixels] = values
     return flat.reshape(shape)
 
 
 def bins_alike() -> bool:
-    """Whether the compiled binning that is installed, whose source is not at hand to be hashed,
-    does the same here.
+    """Return whether the compiled binning that is installed, whose source is not at hand to be
+    hashed, does the same here.
     """
     random = np.random.default_rng(1)
     shape, x_offset, flag = (16, 32), 3, 64

@@ -24,7 +24,7 @@ NAMES = (
 
 
 def left_out(acceleration: bool, without: str) -> frozenset[str]:
-    """Names of the replacements that are switched off.
+    """Return the names of the replacements that are switched off.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ _MISSING = object()
 
 def _make(original: Function) -> Function:
     def call(item: Any) -> Any:
-        """Value of a setting, of the type that it is declared with."""
+        """Return the value of a setting, of the type that it is declared with."""
         package = item.module.partition(".")[0]
         kept = item.__dict__.get(_KEPT)
         if kept is not None:

@@ -58,7 +58,9 @@ def gather(events: Any) -> None:
 
 
 def can_gather(events: Any) -> bool:
-    """Whether a table has nothing but plain numbers, one in each row of a column, and no heap."""
+    """Return whether a table has nothing but plain numbers, one in each row of a column, and no
+    heap.
+    """
     columns = events.columns
     return (
         type(events) is fits.FITS_rec
@@ -82,7 +84,7 @@ def put_back(events: Any) -> None:
 
 
 def row_blocks(count: int) -> list[slice]:
-    """Slices that together cover `count` rows of a table."""
+    """Return the slices that together cover `count` rows of a table."""
     return [slice(start, min(start + _BLOCK, count)) for start in range(0, count, _BLOCK)]
 
 

@@ -36,8 +36,8 @@ _COPIED = {"TIME": "TIME", "RAWX": "RAWX", "RAWY": "RAWY", "XCORR": "RAWX", "YCO
 
 
 def as_proven(raw: Any, detector: str) -> bool:
-    """Whether raw events, if there are any, are numbers of the types that the instrument's files
-    have.
+    """Return whether raw events, if there are any, are numbers of the types that the instrument's
+    files have.
     """
     forms = {"TIME": "E", "RAWX": "I", "RAWY": "I"} | ({"PHA": "B"} if detector == "FUV" else {})
     return type(raw) is fits.FITS_rec and all(

@@ -27,8 +27,8 @@ _PIECE = 4 << 20
 
 def _make(original: Function) -> Function:
     def as_bigendian_pieces(data: Any) -> Iterator[NDArray[Any]]:
-        """Bytes of a table in FITS's order, a whole number of 4-byte words at a time but for the
-        last.
+        """Yield the bytes of a table in FITS's order, a whole number of 4-byte words at a time but
+        for the last.
         """
         native = data.dtype
         big = native.newbyteorder(">")

@@ -1,5 +1,6 @@
-"""Forms that replacements were proven on: arrays of one type, and columns that are stored as they
-are read.
+"""Forms that replacements were proven on.
+
+Arrays of one type, and columns that are stored as they are read.
 
 Files may hold the same values in many forms. A replacement asks here whether it has been given
 those of the files that CalCOS and its pipeline write, and hands everything else to the original,
@@ -15,8 +16,8 @@ __all__ = ["in_int16", "is_array", "is_stored_number", "is_unscaled"]
 
 
 def is_array(value: Any, kind: str, dimensions: int = 1) -> bool:
-    """Whether a value is an array, and not a masked one or another subclass, of numbers of one
-    type.
+    """Return whether a value is an array, and not a masked one or another subclass, of numbers of
+    one type.
 
     Parameters
     ----------
@@ -35,14 +36,15 @@ def is_array(value: Any, kind: str, dimensions: int = 1) -> bool:
 
 
 def in_int16(value: Any) -> bool:
-    """Whether a value is a whole number that flags of 16 bits can be compared with."""
+    """Return whether a value is a whole number that flags of 16 bits can be compared with."""
     limits = np.iinfo(np.int16)
     return isinstance(value, int | np.integer) and bool(limits.min <= value <= limits.max)
 
 
 def is_unscaled(column: fits.Column) -> bool:
-    """Whether reading a column leaves its description as it is: no TSCAL, no TZERO, no heap, no
-    bits, no text table.
+    """Return whether reading a column leaves its description as it is.
+
+    No TSCAL, no TZERO, no heap, no bits, no text table.
     """
     return (
         not column.ascii
@@ -53,7 +55,7 @@ def is_unscaled(column: fits.Column) -> bool:
 
 
 def is_stored_number(columns: fits.ColDefs, name: str, formats: str) -> bool:
-    """Whether a table has a column of one plain number in each row.
+    """Return whether a table has a column of one plain number in each row.
 
     Parameters
     ----------

@@ -105,7 +105,7 @@ def _make(original: Function) -> Function:
 
 
 def _with_empty(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Values of pixels with events behind that of an empty one."""
+    """Return the values of pixels with events behind that of an empty one."""
     return np.concatenate([np.zeros(1, dtype=np.float32), values])
 
 

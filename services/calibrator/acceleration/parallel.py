@@ -102,7 +102,7 @@ class _Ahead:
             self._where.update({index: (future, place) for place, index in enumerate(group)})
 
     def outcome(self, index: int) -> _Outcome | None:
-        """Outcome of a raw file, waited for; None if it was not started ahead."""
+        """Return the outcome of a raw file, waited for; None if it was not started ahead."""
         if index not in self._where:
             return None
         future, place = self._where[index]
@@ -143,7 +143,7 @@ def _independent(calibration: Any) -> list[list[int]]:
 
 
 def _copies_lamp(obs: Any) -> bool:
-    """Whether a raw file takes the lamp shifts from the other segment, or may do so."""
+    """Return whether a raw file takes the lamp shifts from the other segment, or may do so."""
     if obs.info["segment"] != "FUVB":
         return False
     try:
@@ -191,8 +191,9 @@ def _own_trailer() -> Iterator[io.StringIO]:
 
 
 def _portable(error: Exception) -> Exception:
-    """Return an error that survives the way to another process: itself, if need be in parts, or
-    else its text.
+    """Return an error that survives the way to another process.
+
+    Itself, if need be in parts, or else its text.
     """
     for _ in range(2):
         try:

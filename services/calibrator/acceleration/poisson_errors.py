@@ -21,8 +21,8 @@ _BITS = {4: np.uint32, 8: np.uint64}
 
 def _make(original: Function) -> Function:
     def err_frequentist(counts: Any) -> Any:
-        """Error estimates below and above, float32, for counts (any shape, not necessarily
-        whole).
+        """Return the error estimates below and above, float32, for counts (any shape, not
+        necessarily whole).
         """
         if not (
             type(counts) is np.ndarray

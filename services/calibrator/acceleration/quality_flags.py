@@ -1,5 +1,6 @@
-"""Quality flags of images: whole runs of columns shifted at once, and shifted images combined in
-place.
+"""Quality flags of images.
+
+Whole runs of columns shifted at once, and shifted images combined in place.
 
 Replaces ``timetag.traceShiftDQ`` and ``timetag.blurDQ``, which run twice for each segment. The
 first moves each of 16,384 columns by itself; neighbouring columns nearly always move by the same
@@ -57,13 +58,13 @@ def _make_trace_shift(original: Function) -> Function:
 
 
 def _follows(profile: Any, columns: int) -> bool:
-    """Whether a trace has a number of pixels for each column."""
+    """Return whether a trace has a number of pixels for each column."""
     floats = is_array(profile, "f4") or is_array(profile, "f8")
     return floats and profile.size >= columns and bool(np.all(np.abs(profile) < _FAR))
 
 
 def _is_slope(value: Any) -> bool:
-    """Whether a value is a slope, of less than one row in a column, in single or double
+    """Return whether a value is a slope, of less than one row in a column, in single or double
     precision.
     """
     return type(value) in (np.float32, np.float64) and bool(abs(value) < 1)
@@ -142,7 +143,7 @@ def _whole_shifts(*limits: Any) -> range:
 
 
 def _within(limits: tuple[Any, ...], size: int) -> bool:
-    """Whether shifts are numbers that leave something of an image.
+    """Return whether shifts are numbers that leave something of an image.
 
     Beyond its size the original cuts it amiss.
     """

@@ -38,7 +38,7 @@ def _make_get_table(original: Function) -> Function:
         exactly_one: bool = False,
         at_least_one: bool = False,
     ) -> Any:
-        """Rows of a table whose columns have the values in `filter`, or None."""
+        """Return the rows of a table whose columns have the values in `filter`, or None."""
         identity = _identity(table)
         if identity is None:
             return original(table, filter, extension, exactly_one, at_least_one)
@@ -73,7 +73,9 @@ def _make_get_table(original: Function) -> Function:
 
 
 def _matches(column: Any, wanted: Any) -> Any:
-    """Which rows have the wanted value, or stand in the wanted relation, or have the wildcard."""
+    """Return which rows have the wanted value, or stand in the wanted relation, or have the
+    wildcard.
+    """
     if isinstance(wanted, tuple | list):
         relation, value = wanted
         selected = relation(column, value)
@@ -85,7 +87,9 @@ def _matches(column: Any, wanted: Any) -> Any:
 
 
 def _rows(data: fits.FITS_rec, selected: NDArray[np.bool_]) -> fits.FITS_rec:
-    """Copy of the selected rows, which shares the description of the columns and nothing else."""
+    """Return the copy of the selected rows, which shares the description of the columns and nothing
+    else.
+    """
     rows: Any = np.ndarray.__getitem__(data, selected)
     rows._converted = {}
     # The rows must not be told to save the columns' data when they are freed: those belong to the
@@ -96,7 +100,7 @@ def _rows(data: fits.FITS_rec, selected: NDArray[np.bool_]) -> fits.FITS_rec:
 
 def _make_find_column(original: Function) -> Function:
     def find_column(table: Any, colname: str) -> Any:
-        """Whether a table, given by its name or its data, has a column."""
+        """Return whether a table, given by its name or its data, has a column."""
         identity = _identity(table) if isinstance(table, str) else None
         data = None if identity is None else _open_table(table, identity, 1)
         return original(table if data is None else data, colname)
@@ -118,7 +122,7 @@ def _identity(table: str) -> tuple[int, int, int] | None:
 
 @lru_cache(_MOST_TABLES)
 def _open_table(table: str, _identity: tuple[int, int, int], extension: Any) -> Any:
-    """Rows of a table; None for what the original is to read."""
+    """Return the rows of a table; None for what the original is to read."""
     hdus = fits.open(table, mode="copyonwrite")
     data = hdus[extension].data
     hdus.close()

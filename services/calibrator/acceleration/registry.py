@@ -1,5 +1,6 @@
-"""How CalCOS is sped up: functions that stand in for some of its own, each tied to the source it
-was made for.
+"""How CalCOS is sped up.
+
+Functions that stand in for some of its own, each tied to the source it was made for.
 """
 
 import functools
@@ -85,7 +86,7 @@ class Replacement:
     probe: Callable[[], bool] | None = None
 
     def mismatch(self) -> str:
-        """Why it must not be applied to the CalCOS that is installed; empty if it fits."""
+        """Return why it must not be applied to the CalCOS that is installed; empty if it fits."""
         expected = {change.where: change.sha256 for change in self.changes} | dict(self.relies_on)
         for where, sha256 in expected.items():
             try:
@@ -150,7 +151,7 @@ class Prepared:
 
 
 def source_hash(function: Function) -> str:
-    """SHA-256 of a function's source text."""
+    """Return SHA-256 of a function's source text."""
     return hashlib.sha256(inspect.getsource(function).encode()).hexdigest()
 
 

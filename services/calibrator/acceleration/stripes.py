@@ -58,7 +58,7 @@ def _make_wavelengths(original: Function) -> Function:
 
 
 def _floats(*columns: Any) -> bool:
-    """Whether columns of events are numbers in single precision."""
+    """Return whether columns of events are numbers in single precision."""
     return all(is_array(column, "f4") for column in columns)
 
 

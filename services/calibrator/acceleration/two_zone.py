@@ -51,8 +51,8 @@ def _as_proven(
     flags: tuple[Any, Any],
     columns: tuple[_Array, ...],
 ) -> bool:
-    """Whether rates, counts and flags are images of one shape, and everything else is in range and
-    of their width.
+    """Return whether rates, counts and flags are images of one shape, and everything else is in
+    range and of their width.
 
     The original refuses flags beyond 16 bits even where a zone has no rows.
     """
@@ -78,14 +78,17 @@ class _Zones:
         self._heights = np.maximum(self.stop - self.start, 0)
 
     def sums(self, image: _Array, first_row: int) -> _Array:
-        """Sum of the pixels of each zone, float64; `image` begins with the row `first_row`."""
+        """Return the sum of the pixels of each zone, float64.
+
+        `image` begins with the row `first_row`.
+        """
         total = np.zeros(self._columns.size)
         for chosen, block in self._blocks(image, first_row):
             total[chosen] = block.astype(np.float64).sum(axis=1)
         return total
 
     def flags(self, image: _Array, first_row: int, mask: int | None = None) -> _Array:
-        """All flags of each zone combined, int16, those outside `mask` left out."""
+        """Return all flags of each zone combined, int16, those outside `mask` left out."""
         combined = np.zeros(self._columns.size, dtype=np.int16)
         for chosen, block in self._blocks(image, first_row):
             combined[chosen] = np.bitwise_or.reduce(
@@ -94,7 +97,7 @@ class _Zones:
         return combined
 
     def _blocks(self, image: _Array, first_row: int) -> Any:
-        """Zones of equal height: which they are, and their pixels, (zones, height)."""
+        """Return the zones of equal height: which they are, and their pixels, (zones, height)."""
         for height in np.unique(self._heights[self._heights > 0]):
             chosen = np.flatnonzero(self._heights == height)
             rows = self.start[chosen, np.newaxis] - first_row + np.arange(height)
@@ -178,7 +181,7 @@ def _make_percentiles(original: Function) -> Function:
     def get_percentile_vectors(
         cumulative_profile: _Array, p1: float, p2: float, p3: float, p4: float
     ) -> Any:
-        """Rows, and values there, where a cumulative profile crosses four fractions.
+        """Return the rows, and values there, where a cumulative profile crosses four fractions.
 
         Nine arrays of (columns,).
         """
@@ -230,8 +233,8 @@ def _first_above(profile: _Array, fraction: float) -> _Array:
 
 def _make_normalize(original: Function) -> Function:
     def normalize_profile(profile_ij: _Array, xtract_info: Any, centroid: float) -> Any:
-        """Profile divided, in each column, by its sum over the extraction height, where that is not
-        zero.
+        """Return the profile divided, in each column, by its sum over the extraction height, where
+        that is not zero.
         """
         if not (is_array(profile_ij, "f4", 2) or is_array(profile_ij, "f8", 2)):
             return original(profile_ij, xtract_info, centroid)

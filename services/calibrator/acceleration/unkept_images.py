@@ -42,7 +42,7 @@ def keep_images(kept: bool) -> None:
 
 
 def has_pixels(header: fits.Header | Mapping[str, Any], image: str, extension: str) -> bool:
-    """Whether an extension of an image of an exposure is to be filled.
+    """Return whether an extension of an image of an exposure is to be filled.
 
     Parameters
     ----------
@@ -81,8 +81,9 @@ def _make_coordinates(original: Function) -> Function:
 
 
 def _mode(coordinates: Any) -> str:
-    """How to open the file that coordinates are worked out for: only if it is kept are they
-    written.
+    """Return how to open the file that coordinates are worked out for.
+
+    Only if it is kept are they written.
     """
     return "update" if _kept or not isinstance(coordinates, spwcs.SpWcsImage) else "readonly"
 

@@ -159,7 +159,7 @@ def sum_up(runs: Sequence[RunResult]) -> RunResult:
 
 
 def exit_status(result: RunResult) -> int:
-    """Status of a run that CalCOS ended by itself, without an exception.
+    """Return the status of a run that CalCOS ended by itself, without an exception.
 
     Parameters
     ----------

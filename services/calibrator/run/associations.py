@@ -19,7 +19,7 @@ _WIDTH = 14
 
 
 def read_association(folder: Path) -> Association | None:
-    """Association table of a folder; None for a single exposure.
+    """Return the association table of a folder; None for a single exposure.
 
     Raises
     ------
@@ -64,13 +64,14 @@ def keep_members(folder: Path, added: Collection[str] = ()) -> None:
 
 
 def _kind(row: Row) -> str:
-    """MEMTYPE; CalCOS takes an exposure for a wavecal only where it is in upper case."""
+    """Return the MEMTYPE; CalCOS takes an exposure for a wavecal only where it is in upper case."""
     return row.kind.upper() if row.kind.upper().endswith("WAVE") else row.kind
 
 
 def _rewrite(path: Path, rows: list[tuple[str, str, bool]]) -> None:
-    """Write a table that says its rows in other types or words: members by the names of their
-    files, for instance.
+    """Write a table that says its rows in other types or words.
+
+    Members by the names of their files, for instance.
     """
     names, kinds, present = (list(column) for column in zip(*rows, strict=True))
     with fits.open(path, mode="update") as hdus:

@@ -84,7 +84,8 @@ def _recommendations(
 
 
 def _name(found: str) -> str | None:
-    """Name of a recommended file, or ``N/A`` where the rules have none for such an exposure.
+    """Return the name of a recommended file, or ``N/A`` where the rules have none for such an
+    exposure.
 
     None where they fail.
     """

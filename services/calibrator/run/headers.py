@@ -39,7 +39,9 @@ class Exposure:
         return self.suffix[-2:] if self.suffix.endswith(("_a", "_b")) else ""
 
     def text(self, keyword: str) -> str:
-        """Value of a primary keyword, without the blanks around it; empty where it is absent.
+        """Return the value of a primary keyword, without the blanks around it.
+
+        Empty where it is absent.
 
         A calibration switch is in upper case, as CalCOS compares it (``cosutil.getSwitch``).
         """
@@ -52,20 +54,20 @@ class Exposure:
         return "TWOZONE" if self.text("XTRCTALG") == "TWOZONE" else "BOXCAR"
 
     def is_set(self, switch: str) -> bool:
-        """Whether a calibration switch is PERFORM."""
+        """Return whether a calibration switch is PERFORM."""
         return self.text(switch) == "PERFORM"
 
     def is_done(self, switch: str) -> bool:
-        """Whether its step is done already: in calibrated events."""
+        """Return whether its step is done already: in calibrated events."""
         return self.text(switch) == "COMPLETE"
 
     def switches(self) -> dict[str, str]:
-        """Every switch that the header has."""
+        """Return every switch that the header has."""
         return {name: self.text(name) for name in SWITCHES if name in self.header}
 
 
 def read_exposures(folder: Path) -> list[Exposure]:
-    """Raw science files of a folder.
+    """Return the raw science files of a folder.
 
     Raises
     ------

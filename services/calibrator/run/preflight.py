@@ -90,8 +90,8 @@ def preflight(
 
 
 def _missing(association: Association | None, exposures: Sequence[Exposure]) -> set[str]:
-    """Names of the files that must be there and are not: of each member, and of each segment that
-    was on.
+    """Return the names of the files that must be there and are not: of each member, and of each
+    segment that was on.
     """
     raw: dict[str, set[str]] = (
         {member: set() for member in association.members} if association else {}
@@ -141,8 +141,9 @@ def _check_header(exposure: Exposure) -> None:
 
 
 def _check_kind(association: Association | None, exposure: Exposure) -> None:
-    """Refuse a row that CalCOS refuses (`Observation.__init__`): wavecals alone have a MEMTYPE that
-    ends in WAVE.
+    """Refuse a row that CalCOS refuses (`Observation.__init__`).
+
+    Wavecals alone have a MEMTYPE that ends in WAVE.
     """
     rows = association.rows if association else ()
     kind = next((row.kind for row in rows if row.present and row.name == exposure.rootname), None)

@@ -200,7 +200,7 @@ def _edit(
 
 
 def _derived(changes: Sequence[Change], lref: Path) -> tuple[Reference, ...]:
-    """Record of the derived tables: each with the checksum of its own content."""
+    """Return the record of the derived tables: each with the checksum of its own content."""
     keywords = {
         str(change.new).removeprefix("lref$"): change.keyword
         for change in changes

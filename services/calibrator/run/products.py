@@ -56,7 +56,7 @@ class Product:
 def promised_products(
     association: Association | None, exposures: Sequence[Exposure], options: Options = _DEFAULT
 ) -> set[str]:
-    """Names of the files that a run must leave (COS Data Handbook, table 2.1.
+    """Return the names of the files that a run must leave (COS Data Handbook, table 2.1.
 
     Conditions as in CalCOS 3.6.2).
 
@@ -96,7 +96,7 @@ def promised_products(
 
 
 def _sums(product: str, combined: Sequence[Exposure]) -> set[str]:
-    """Files that add up exposures: spectra, all of them and by FP position, and images."""
+    """Return files that add up exposures: spectra, all of them and by FP position, and images."""
     sums = {f"{product}_fltsum.fits" for exposure in combined if not _is_spectrum(exposure)}
     spectra = [exposure for exposure in combined if _is_extracted(exposure)]
     if spectra:
@@ -117,7 +117,7 @@ def _is_extracted(exposure: Exposure) -> bool:
 
 
 def _has_flashes(exposure: Exposure) -> bool:
-    """Whether it is TAGFLASH for CalCOS: without a single commanded flash it is not
+    """Return whether it is TAGFLASH for CalCOS: without a single commanded flash it is not
     (`getGeneralInfo`).
     """
     tagged = exposure.text("TAGFLASH") in ("AUTO", "UNIFORMLY SPACED")
@@ -129,8 +129,9 @@ def _has_events(exposure: Exposure) -> bool:
 
 
 def _is_combined(exposure: Exposure) -> bool:
-    """Whether CalCOS adds it up: science, unless flashes make a calibration of what is no
-    EXTERNAL/SCI.
+    """Return whether CalCOS adds it up.
+
+    Science, unless flashes make a calibration of what is no EXTERNAL/SCI.
     """
     kind = exposure.text("EXPTYPE")
     return kind == "EXTERNAL/SCI" or (
@@ -161,7 +162,7 @@ def check_products(outdir: Path, promised: Collection[str]) -> None:
 
 
 def kept_products(outdir: Path, keep: str) -> tuple[list[Path], list[str]]:
-    """Products of a run that the policy keeps, and the names of the others.
+    """Return the products of a run that the policy keeps, and the names of the others.
 
     Parameters
     ----------
@@ -188,7 +189,8 @@ def kept_products(outdir: Path, keep: str) -> tuple[list[Path], list[str]]:
 
 
 def keeps_images(keep: str) -> bool:
-    """Whether the policy keeps any count or flat-fielded image, or what is made of them alone.
+    """Return whether the policy keeps any count or flat-fielded image, or what is made of them
+    alone.
 
     Parameters
     ----------

@@ -105,7 +105,7 @@ class ReferenceFolder:
         return other
 
     def best(self, context: str, exposure: Exposure) -> Mapping[str, str]:
-        """Names of the best references of an exposure by a context of CRDS, by keyword.
+        """Return the names of the best references of an exposure by a context of CRDS, by keyword.
 
         See `best_references`.
         """
@@ -178,7 +178,7 @@ class ReferenceFolder:
         return Reference(keyword, path.name, checksum, value, warning)
 
     def _checksum(self, path: Path) -> str:
-        """SHA-256 of a file; the first time, the file is also walked to its end."""
+        """Return SHA-256 of a file; the first time, the file is also walked to its end."""
         status = path.stat()
         key = (str(path), status.st_size, status.st_mtime_ns)
         if key not in self._checksums:
@@ -187,12 +187,12 @@ class ReferenceFolder:
         return self._checksums[key]
 
     def _plain(self, value: str) -> Path:
-        """Plain file that a value names: one given for the run, or one in the cache."""
+        """Return the plain file that a value names: one given for the run, or one in the cache."""
         return self._files.get(value) or self._unpacked(value)
 
     def _origin(self, value: str) -> FoundReference:
-        """File that a value names, plain or gzipped: in the folder, the source, or the cache of
-        CRDS.
+        """Return the file that a value names, plain or gzipped: in the folder, the source, or the
+        cache of CRDS.
         """
         folders = list(reference_folders(self._folder, self._source))
         if self._crds:
@@ -212,7 +212,7 @@ class ReferenceFolder:
         )
 
     def _unpacked(self, value: str) -> Path:
-        """Plain file in the cache, made or renewed from where the reference lies."""
+        """Return the plain file in the cache, made or renewed from where the reference lies."""
         found = self._origin(value)
         origin, cache = found.path, self._cache
         if origin.parent != self._folder:  # files of one name in several folders are several files

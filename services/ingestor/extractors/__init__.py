@@ -76,7 +76,7 @@ _EVENTS = frozenset({"corrtag", "corrtag_a", "corrtag_b"})
 
 
 def has_rows(suffix: str, tables: Collection[str]) -> bool:
-    """Whether files of a kind may have rows of any of these tables."""
+    """Return whether files of a kind may have rows of any of these tables."""
     return any(
         table in tables
         for table in (*_by_table(suffix), *(EVENT_TABLES if suffix in _EVENTS else ()))
@@ -93,7 +93,7 @@ def _by_table(suffix: str) -> dict[str, Callable[[Source], Rows]]:
 
 
 def extract(source: Source, tables: Collection[str] = SCIENCE_TABLES) -> list[Rows]:
-    """Rows of every table that a file has something for.
+    """Return the rows of every table that a file has something for.
 
     What is wrong with it is noted in the source.
 

@@ -21,7 +21,7 @@ _LAMP_COLUMNS = frozenset(
 
 
 def extract_acquisition(source: Source) -> Rows:
-    """Row of ``acqs``."""
+    """Return the row of ``acqs``."""
     row: dict[str, object] = {"rootname": root_of(source), **keywords(Acquisition, source)}
     with Contained(source, "the table of dwell points"):
         row |= _dwells(source)
@@ -29,7 +29,9 @@ def extract_acquisition(source: Source) -> Rows:
 
 
 def _dwells(source: Source) -> dict[str, object]:
-    """Slew that the counts at the dwell points give: their mean offset, weighted by counts.
+    """Return the slew that the counts at the dwell points give.
+
+    Their mean offset, weighted by counts.
 
     Source: reproduces ACQSLEWX and ACQSLEWY of PEAKD and of PEAKXD since lifetime position 4 to
     0.001 arcsec; of counts as stored, from which ACQFLOOR is already subtracted.
@@ -54,8 +56,8 @@ def _dwells(source: Source) -> dict[str, object]:
 
 
 def extract_lamp_image(source: Source) -> Rows:
-    """Row of ``lampflash`` for an acquisition image: where the lamp spot was, in user pixels
-    (LAMPMXCR, LAMPMYCR).
+    """Return the row of ``lampflash`` for an acquisition image: where the lamp spot was, in user
+    pixels (LAMPMXCR, LAMPMYCR).
     """
     x, y = (finite(source.headers[0].get(keyword)) for keyword in ("LAMPMXCR", "LAMPMYCR"))
     if x is None or y is None:

@@ -1,5 +1,6 @@
-"""Cumulative images (CCI): a week of one segment at one high voltage, one image for each pulse
-height.
+"""Cumulative images (CCI).
+
+A week of one segment at one high voltage, one image for each pulse height.
 """
 
 import numpy as np
@@ -22,7 +23,7 @@ gain (legacy gain monitor, which takes only counts and charge from them)."""
 
 
 def extract_cumulative_gain(source: Source) -> Rows:
-    """Rows of ``gain`` of a cumulative image.
+    """Return the rows of ``gain`` of a cumulative image.
 
     Those of ACCUM exposures have counts and charge, and no gain.
 

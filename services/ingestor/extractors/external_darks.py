@@ -1,5 +1,6 @@
-"""Dark rates that another team measured: a JSON list, from which the first map over HST's orbit was
-made.
+"""Dark rates that another team measured.
+
+A JSON list, from which the first map over HST's orbit was made.
 
 Each measurement is an object with ``rootname``, ``detector`` (FUVA, FUVB or NUV), ``date`` (decimal
 year), ``dark`` and ``ta_dark`` (counts / (s pix)), ``latitude``, ``longitude``, ``sun_lat``,
@@ -39,7 +40,9 @@ Floats = NDArray[np.float64]
 
 
 def extract_measurements(source: Source) -> Rows:
-    """Rows of ``darks``, one for each measurement; counts, exposure time and area are unknown.
+    """Return the rows of ``darks``, one for each measurement.
+
+    Counts, exposure time and area are unknown.
 
     A measurement without rootname, detector, date or rate is left out, and noted.
 
@@ -89,7 +92,7 @@ def _items(source: Source) -> Sequence[Any]:
 
 
 def _fault(item: object) -> str | None:
-    """Reason why a measurement is of no use; None where it is."""
+    """Return the reason why a measurement is of no use; None where it is."""
     if not isinstance(item, dict):
         return f"{item!r:.40} is no object"
     root, detector = item.get("rootname"), item.get("detector")
@@ -108,14 +111,14 @@ def _fault(item: object) -> str | None:
 
 
 def _column(items: Sequence[Mapping[str, Any]], name: str) -> Floats:
-    """Numbers of every measurement; NaN where there is none."""
+    """Return the numbers of every measurement; NaN where there is none."""
     return np.array(
         [np.nan if (value := finite(item.get(name))) is None else value for item in items]
     )
 
 
 def _distances(latitude: Floats, longitude: Floats, mjd: Floats) -> Floats:
-    """Distances to the SAA.
+    """Return the distances to the SAA.
 
     Its contours are dated, and those of each measurement's month are taken.
     """

@@ -34,15 +34,16 @@ them.
 
 
 def extract_headers(source: Source) -> Rows:
-    """Row of ``headers``: keywords of the primary and the first extension header."""
+    """Return the row of ``headers``: keywords of the primary and the first extension header."""
     row = keywords(Header, source)
     row["lamptab"] = base_name(row["lamptab"])
     return Rows(Header, [{"rootname": root_of(source), **_without_placeholders(row)}])
 
 
 def _without_placeholders(row: dict[str, object]) -> dict[str, object]:
-    """Row in which 0.0 that was never measured is None: before calibration, and of the segment that
-    is not there.
+    """Return the row in which 0.0 that was never measured is None.
+
+    Before calibration, and of the segment that is not there.
     """
     other = {"FUVA": "b", "FUVB": "a"}.get(str(row["segment"]), "")
     letters = "abc" if row["cal_ver"] is None else other
@@ -54,7 +55,7 @@ def _without_placeholders(row: dict[str, object]) -> dict[str, object]:
 
 
 def extract_quality(source: Source) -> Rows:
-    """Row of ``quality``."""
+    """Return the row of ``quality``."""
     row = keywords(ExposureQuality, source)
     flashes = row["numflash"] if isinstance(row["numflash"], int) else 0
     seconds = [
@@ -66,7 +67,7 @@ def extract_quality(source: Source) -> Rows:
 
 
 def extract_high_voltage(source: Source) -> Rows:
-    """Rows of ``high_voltage``: one for each FUV segment, or one for the NUV detector."""
+    """Return rows of ``high_voltage``: one for each FUV segment, or one for the NUV detector."""
     common = keywords(
         HighVoltage, source, frozenset({"expstart", "exptype", "detector", "life_adj"})
     )
@@ -88,14 +89,14 @@ def extract_high_voltage(source: Source) -> Rows:
 
 
 def extract_aperture(source: Source) -> Rows:
-    """Row of ``apertures``."""
+    """Return the row of ``apertures``."""
     return Rows(
         AperturePosition, [{"rootname": root_of(source), **keywords(AperturePosition, source)}]
     )
 
 
 def extract_keywords(source: Source) -> Rows:
-    """Row of ``keywords``: every header of the file as one document."""
+    """Return the row of ``keywords``: every header of the file as one document."""
     content = document(list(source.file.headers))
     return Rows(
         Keywords,
@@ -104,7 +105,7 @@ def extract_keywords(source: Source) -> Rows:
 
 
 def document(headers: list[Any]) -> str:
-    """Headers as JSON; numbers that JSON does not have (infinities) become text."""
+    """Return the headers as JSON; numbers that JSON does not have (infinities) become text."""
     try:
         return json.dumps(headers, allow_nan=False, separators=(",", ":"))
     except ValueError:

@@ -32,7 +32,7 @@ _COLUMNS = [
 
 
 def extract_jitter(source: Source) -> Rows:
-    """Rows of ``jitter``: one for each exposure of the file.
+    """Return the rows of ``jitter``: one for each exposure of the file.
 
     An extension that does not name its exposure has none.
     """
@@ -80,7 +80,7 @@ def _keyword(headers: Any, keyword: str, kind: type) -> Any:
 
 
 def _measured(table: Columns, name: str) -> "NDArray[np.float64]":
-    """Values of a column that are measurements; none where the column cannot be read."""
+    """Return the values of a column that are measurements; none where the column cannot be read."""
     values = table.get(name, np.zeros(0))
     return values[np.isfinite(values) & (np.abs(values) < _PLACEHOLDER)]
 

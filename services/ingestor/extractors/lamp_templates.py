@@ -29,7 +29,7 @@ class References:
     def commanded_shifts(
         self, lamptab: str | None, opt_elem: str, cenwave: int, fpoffset: int | None
     ) -> dict[str, float]:
-        """FP_PIXEL_SHIFT of each segment or stripe in pixels.
+        """Return the FP_PIXEL_SHIFT of each segment or stripe in pixels.
 
         Empty where the lamp template is not at hand.
 
@@ -59,7 +59,7 @@ class References:
 
 @lru_cache(maxsize=32)
 def _read_shifts(path: Path, _modified: int) -> dict[_Setting, dict[str, float]]:
-    """Shifts of every setting of a lamp template table.
+    """Return the shifts of every setting of a lamp template table.
 
     Tables of the first generation have no FP_PIXEL_SHIFT: the displacement was not part of their
     shifts, so it is 0; nor do they tell FPOFFSETs apart.

@@ -45,8 +45,8 @@ _MEASURED = {
 
 
 def extract_lampflashes(source: Source) -> Rows:
-    """Rows of ``lampflash``, numbered within each segment since the order of rows differs between
-    the detectors.
+    """Return the rows of ``lampflash``, numbered within each segment since the order of rows
+    differs between the detectors.
 
     ``x_shift`` is without the commanded FP-POS displacement that SHIFT_DISP contains; it is null
     where the lamp template is not at hand. A row of no segment is left out.
@@ -112,7 +112,7 @@ def _commanded(source: Source, common: dict[str, Any]) -> dict[str, float]:
 
 
 def _rates(table: Columns) -> list[float | None]:
-    """Sum of NET of each flash, without what is not a number.
+    """Return the sum of NET of each flash, without what is not a number.
 
     A flash of which nothing is has none.
     """
@@ -125,5 +125,5 @@ def _rates(table: Columns) -> list[float | None]:
 
 
 def _finite(table: Columns, name: str, index: int) -> float | None:
-    """Cell of a column, where it is a finite number."""
+    """Return the cell of a column, where it is a finite number."""
     return float(table[name][index]) if name in table and np.isfinite(table[name][index]) else None

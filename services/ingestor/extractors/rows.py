@@ -119,7 +119,7 @@ class Rows:
         return len(next(iter(self.columns.values()))) if self.columns else len(self.rows)
 
     def records(self, names: Sequence[str]) -> Iterator[tuple[object, ...]]:
-        """Values of columns, row by row; None where a row has none."""
+        """Yield the values of columns, row by row; None where a row has none."""
         if not self.columns:
             return (tuple([row.get(name) for name in names]) for row in self.rows)
         return zip(
@@ -133,7 +133,7 @@ class Rows:
         )
 
     def dicts(self) -> list[dict[str, object]]:
-        """Rows one by one."""
+        """Return the rows one by one."""
         if not self.columns:
             return [dict(row) for row in self.rows]
         names = [*self.common, *self.columns]
@@ -141,7 +141,8 @@ class Rows:
 
 
 def root_of(source: Source) -> str:
-    """Rootname, lower case; where the header has none, that of the file's name, which is noted.
+    """Return the rootname, lower case; where the header has none, that of the file's name, which is
+    noted.
 
     Raises
     ------
@@ -163,8 +164,9 @@ def root_of(source: Source) -> str:
 
 
 class Contained:
-    """Let what is wrong with a part of a file cost this part only: it is noted, and work goes on
-    behind it.
+    """Let what is wrong with a part of a file cost this part only.
+
+    It is noted, and work goes on behind it.
 
     Parameters
     ----------
@@ -194,8 +196,8 @@ class Contained:
 
 @cache
 def _wanted(model: type[ScienceRow]) -> tuple[tuple[str, str, type, tuple[object, ...]], ...]:
-    """Column, keyword, Python type and missing values of the columns that are filled from
-    keywords.
+    """Return the column, keyword, Python type and missing values of the columns that are filled
+    from keywords.
     """
     found = []
     for column in model.__table__.columns:
@@ -226,7 +228,7 @@ def keywords(
     side: str = "",
     headers: Sequence[Header] | None = None,
 ) -> dict[str, object]:
-    """Values of a table's columns from the keywords that they are named after.
+    """Return the values of a table's columns from the keywords that they are named after.
 
     What was not measured is None.
 
@@ -264,7 +266,7 @@ def keywords(
 
 
 def _value(found: Any, kind: type, missing: tuple[object, ...]) -> object:
-    """Value of a keyword for a column of a kind.
+    """Return the value of a keyword for a column of a kind.
 
     Raises
     ------
@@ -292,20 +294,20 @@ def _value(found: Any, kind: type, missing: tuple[object, ...]) -> object:
 
 
 def as_number(value: object) -> float | None:
-    """Value as a number, be it written as text or not finite; None for what is none."""
+    """Return the value as a number, be it written as text or not finite; None for what is none."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         return float(value.strip().upper().replace("D", "E"))
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def finite(value: object) -> float | None:
-    """Value as a finite number, be it written as text; None for what is none."""
+    """Return the value as a finite number, be it written as text; None for what is none."""
     found = as_number(value)
     return float(found) if found is not None and isfinite(found) else None
 
 
 def number(header: Header, keyword: str, name: str) -> float:
-    """Keyword that must be a number.
+    """Return the keyword that must be a number.
 
     Raises
     ------
@@ -319,6 +321,6 @@ def number(header: Header, keyword: str, name: str) -> float:
 
 
 def level_of(header: Header, keyword: str) -> int | None:
-    """High voltage level; None where it is none."""
+    """Return the high voltage level; None where it is none."""
     value = finite(header.get(keyword))
     return round(value) if value is not None and 0 <= value < _NO_LEVEL else None

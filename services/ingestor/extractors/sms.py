@@ -39,7 +39,7 @@ _FLASHES = re.compile(r" (?P<flashes>\d+) +(?P<duration>\d+) [A-Z]")
 
 
 def extract_schedule(source: Source) -> Rows:
-    """Rows of ``sms``, one for each exposure; unreadable lines are noted.
+    """Return the rows of ``sms``, one for each exposure; unreadable lines are noted.
 
     Raises
     ------

@@ -14,7 +14,9 @@ _SUMMARISED = ("FLUX", "WAVELENGTH")
 
 
 def extract_spectrum(source: Source) -> Rows:
-    """Row of ``data``: flux and wavelength of all segments together, and the rate of each.
+    """Return the row of ``data``.
+
+    Flux and wavelength of all segments together, and the rate of each.
 
     None for an empty table.
 
@@ -37,7 +39,7 @@ def extract_spectrum(source: Source) -> Rows:
 
 
 def _data(table: Columns, name: str) -> np.ndarray:
-    """Finite values of a column in the bins that have data, shape (n,).
+    """Return the finite values of a column in the bins that have data, shape (n,).
 
     None where there is no such column.
 

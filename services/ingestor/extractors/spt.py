@@ -61,7 +61,7 @@ def _snapshot(source: Source) -> list[Header]:
 
 
 def extract_support(source: Source) -> Rows:
-    """Row of ``spt``.
+    """Return the row of ``spt``.
 
     Raises
     ------
@@ -75,8 +75,9 @@ def extract_support(source: Source) -> Rows:
 
 
 def extract_telemetry(source: Source) -> Rows:
-    """Rows of ``telemetry``: readings of the first snapshot at the predicted start of the exposure,
-    as far as known.
+    """Return the rows of ``telemetry``.
+
+    Readings of the first snapshot at the predicted start of the exposure, as far as known.
 
     Raises
     ------

@@ -20,7 +20,7 @@ def read_columns(
     arrays: Sequence[str] = (),
     texts: Sequence[str] = (),
 ) -> Mapping[str, "NDArray[Any]"]:
-    """Columns of a table, numbers as float64.
+    """Return the columns of a table, numbers as float64.
 
     Those that are missing or of another kind are noted and left out.
 
@@ -65,7 +65,7 @@ def _texts(values: "NDArray[Any]") -> "NDArray[Any]":
 
 
 def as_floats(values: "NDArray[Any]") -> "NDArray[np.float64]":
-    """Numbers as float64, be they written as text; NaN where the text is empty or N/A.
+    """Return the numbers as float64, be they written as text; NaN where the text is empty or N/A.
 
     Raises
     ------

@@ -24,7 +24,7 @@ _EARLIEST, _LATEST = 40000.0, 80000.0
 
 
 def reading_of(reading: object) -> dict[str, object]:
-    """Value of a reading that is a number, also one written as text.
+    """Return the value of a reading that is a number, also one written as text.
 
     Null where it is not finite. Else its text.
     """
@@ -35,7 +35,7 @@ def reading_of(reading: object) -> dict[str, object]:
 
 
 def extract_readings(source: Source) -> Rows:
-    """Rows of ``telemetry``, one for each line.
+    """Return the rows of ``telemetry``, one for each line.
 
     The root name is the mnemonic's. Unreadable lines are noted.
 
@@ -72,13 +72,16 @@ def extract_readings(source: Source) -> Rows:
 
 
 def _lines(stream: IO[bytes]) -> Iterator[str]:
-    """Lines without their ends; one that is too long comes in parts, none of which makes sense."""
+    """Yield the lines without their ends.
+
+    One that is too long comes in parts, none of which makes sense.
+    """
     while line := stream.readline(_LONGEST_LINE):
         yield line.decode("ascii", "replace").rstrip("\r\n")
 
 
 def _reading(line: str) -> tuple[float | None, str | None]:
-    """MJD and reading of a line, as far as it has them."""
+    """Return MJD and reading of a line, as far as it has them."""
     time, _, reading = line.strip().replace("\t", " ").partition(" ")
     reading, mjd = reading.strip(), finite(time)
     known = reading and reading.isascii() and reading.isprintable()

@@ -1,5 +1,6 @@
-"""Lines, rows and measurements of a file that cannot be read: they are counted, and the first of
-them named.
+"""Lines, rows and measurements of a file that cannot be read.
+
+They are counted, and the first of them named.
 """
 
 from services.ingestor.extractors.rows import Source

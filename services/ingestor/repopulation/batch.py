@@ -107,7 +107,7 @@ async def _claim(connection: AsyncConnection, repopulation: int) -> Row[int, int
 async def _files(
     connection: AsyncConnection, first: int, last: int
 ) -> list[tuple[int, DatasetFile]]:
-    """Ingested files by dataset, current ones first."""
+    """Return the ingested files by dataset, current ones first."""
     query = (
         select(File.dataset_id, File.id, File.path, File.name, File.rootname, File.suffix)
         .where(File.dataset_id.between(first, last), File.ingested_at.is_not(None))
@@ -148,7 +148,7 @@ async def _read(
     kept: Collection[int],
     headers: dict[int, list[Header]],
 ) -> Iterable[FileRows]:
-    """Rows of a dataset's files; what cannot be read of them is noted."""
+    """Return the rows of a dataset's files; what cannot be read of them is noted."""
     reader = DatasetReader(work.store, files, work.references, headers)
     found: list[FileRows] = []
     for file in files:

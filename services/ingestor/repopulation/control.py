@@ -28,8 +28,9 @@ _MOST_DEATHS = 3
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a re-population is: datasets in all and done, files and rows so far, problems of
-    files.
+    """How far a re-population is.
+
+    Datasets in all and done, files and rows so far, problems of files.
 
     Attributes
     ----------
@@ -151,7 +152,7 @@ async def _progress(database: Database, key: int, before: int, seconds: float) -
 
 
 def _work(work: Work) -> None:
-    """Process of a worker: batch after batch until none is left."""
+    """Work as one of the processes: fill batch after batch until none is left."""
 
     async def run() -> None:
         database = Database(work.database_url, pool_size=1)

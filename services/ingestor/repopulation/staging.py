@@ -52,8 +52,8 @@ _BATCHES = text(
 
 
 async def begin_or_resume(database: Database, tables: Collection[str], batch_size: int) -> int:
-    """Key of the re-population that is unfinished, or of a new one with its batches and empty
-    tables.
+    """Return the key of the re-population that is unfinished, or of a new one with its batches and
+    empty tables.
 
     Parameters
     ----------

@@ -88,7 +88,7 @@ async def finish_staged(connection: AsyncConnection, table: str) -> None:
 
 
 def _staged_definition(definition: str, table: str) -> str:
-    """Definition of an index, on the table beside.
+    """Return the definition of an index, on the table beside.
 
     Postgres writes ``ON ONLY`` where there are partitions.
     """

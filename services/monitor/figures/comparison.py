@@ -50,7 +50,7 @@ def _listed(values: Any) -> list[float | None]:
 
 
 def spectra_figure(compared: Mapping[str, Any], names: tuple[str, str]) -> dict[str, Any]:
-    """Both spectra of each segment.
+    """Return both spectra of each segment.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def spectra_figure(compared: Mapping[str, Any], names: tuple[str, str]) -> dict[
 
 
 def ratio_figure(compared: Mapping[str, Any]) -> dict[str, Any]:
-    """Ratio of the second run's flux to the first one's, in bins, with errors."""
+    """Return the ratio of the second run's flux to the first one's, in bins, with errors."""
     data = []
     for number, segment in enumerate(compared["segments"]):
         wavelength, ratio, error = (
@@ -131,7 +131,7 @@ def ratio_figure(compared: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def light_curve_figure(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Rate of each segment against time, with errors, and the good times as bars."""
+    """Return the rate of each segment against time, with errors, and the good times as bars."""
     segments = sorted(set(values["segment"].tolist()))
     data = []
     for number, name in enumerate(segments):

@@ -54,8 +54,9 @@ _STRICT = ConfigDict(extra="forbid")
 
 
 def numbers(values: Any, digits: int | None = _DIGITS) -> list[float | None]:
-    """Values as JSON has them: rounded, None where they are not finite, or beyond what an axis can
-    show.
+    """Return the values as JSON has them.
+
+    Rounded, None where they are not finite, or beyond what an axis can show.
 
     Each keeps as many significant digits, and at least as many of what they differ by: large values
     that are close together, such as dates, stay apart.
@@ -192,7 +193,7 @@ Layer = Annotated[Points | Line | Heatmap | Outline | Mark, Field(discriminator=
 
 
 def is_coloured(layer: Layer) -> bool:
-    """Whether colours of a layer are numbers, which needs a bar."""
+    """Return whether colours of a layer are numbers, which needs a bar."""
     return isinstance(layer, Heatmap) or (
         isinstance(layer, Points) and layer.colour is not None and not layer.outlier
     )
@@ -248,7 +249,7 @@ _ADAPTER: TypeAdapter[Figure] = TypeAdapter(Figure)
 
 
 def figure_to_json(figure: Figure) -> dict[str, Any]:
-    """Figure as it is stored."""
+    """Return the figure as it is stored."""
     content: dict[str, Any] = _ADAPTER.dump_python(figure, mode="json")
     return content
 
@@ -295,8 +296,9 @@ def scatter(
     colour_label: str = "",
     colour_range: tuple[float, float] | None = None,
 ) -> list[Layer]:
-    """Layers of a set of points: themselves, their outliers apart, or their density where they are
-    too many.
+    """Return the layers of a set of points.
+
+    Themselves, their outliers apart, or their density where they are too many.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ _INLINE_STYLE = re.compile(rb' style="([^"]*)"')
 
 
 def draw(figure: Figure, kind: str) -> bytes:
-    """Picture of a figure.
+    """Return the picture of a figure.
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ def _floats(values: list[float | None]) -> Any:
 
 
 def _x(values: list[float | None], panel: Panel) -> Any:
-    """Coordinates.
+    """Return the coordinates.
 
     Of times the days since 1970-01-01, by which matplotlib counts, NaN where it has no date.
     """

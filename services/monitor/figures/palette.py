@@ -28,19 +28,20 @@ SCALE = "viridis"
 
 
 class Styles:
-    """Colour and shape of the series of one figure: the same label has the same ones in every
-    panel.
+    """Colour and shape of the series of one figure.
+
+    The same label has the same ones in every panel.
     """
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
 
     def colour(self, label: str) -> str:
-        """Colour of a series."""
+        """Return the colour of a series."""
         return COLOURS[self._number(label) % len(COLOURS)]
 
     def symbol(self, label: str) -> tuple[str, str]:
-        """Shape of its points: Plotly's name and matplotlib's."""
+        """Return the shape of its points: Plotly's name and matplotlib's."""
         return SYMBOLS[self._number(label) % len(SYMBOLS)]
 
     def _number(self, label: str) -> int:

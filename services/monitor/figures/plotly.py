@@ -45,7 +45,7 @@ _NOTHING = {
 
 
 def to_plotly(figure: Figure) -> dict[str, Any]:
-    """Figure for ``Plotly.newPlot``: ``data`` and ``layout``.
+    """Return the figure for ``Plotly.newPlot``: ``data`` and ``layout``.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ class _Axes:
         self._shared = figure.share_x and number > 1
 
     def colour_bar(self, title: str) -> dict[str, Any]:
-        """Place of the panel's colour bar: right of it, as high."""
+        """Return the place of the panel's colour bar: right of it, as high."""
         bottom, top = self._y
         place = {
             "x": self._x[1],
@@ -226,8 +226,9 @@ def _trace(
 
 
 def _kind(panels: Sequence[Panel]) -> str:
-    """Type of points and lines: WebGL only for many, since a browser has few of its contexts and
-    may have no GPU.
+    """Return the type of points and lines.
+
+    WebGL only for many, since a browser has few of its contexts and may have no GPU.
 
     Lines are drawn as points are: WebGL lies over all SVG, whatever the order.
     """
@@ -238,8 +239,9 @@ def _kind(panels: Sequence[Panel]) -> str:
 
 
 def _height(layer: Points | Line | Heatmap | Outline) -> int:
-    """How far above others a layer is drawn: lines over points, which would hide them, and outliers
-    over all.
+    """Return how far above others a layer is drawn.
+
+    Lines over points, which would hide them, and outliers over all.
     """
     if isinstance(layer, Points):
         return 2 if layer.outlier else 0
@@ -307,7 +309,7 @@ def _time(mjd: float) -> str:
 
 
 def _times(mjd: Sequence[float | None]) -> list[str | None]:
-    """Calendar dates; None stays."""
+    """Return the calendar dates; None stays."""
     days = np.array(mjd, dtype=np.float64)
     known = np.isfinite(days)
     found = np.full(len(days), None, dtype=object)
@@ -317,7 +319,7 @@ def _times(mjd: Sequence[float | None]) -> list[str | None]:
 
 
 def _calendar(mjd: np.ndarray) -> np.ndarray:
-    """ISO 8601 to the millisecond, text of shape (n,)."""
+    """Return ISO 8601 to the millisecond, text of shape (n,)."""
     milliseconds = np.rint((mjd - UNIX_MJD) * 86_400_000.0)
     found: np.ndarray = np.datetime_as_string(milliseconds.astype("datetime64[ms]"))
     return found

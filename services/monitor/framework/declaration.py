@@ -66,8 +66,9 @@ class Reference:
 
 @dataclass(frozen=True, kw_only=True)
 class Increment:
-    """Inputs that are too many for every run: it reads those of the parts that changed, and is
-    given back the others.
+    """Inputs that are too many for every run.
+
+    It reads those of the parts that changed, and is given back the others.
 
     The computation is given what was found in all parts: each table by its name, of the rows of all
     parts with their ``part``, which is its place in ``key`` and ``new``, the columns by the name of

@@ -40,7 +40,7 @@ def freshness_of(monitor: Monitor, run: MonitorRun | None) -> str:
 
 
 def ahead_findings(newest_mjd: float | None) -> list[Finding]:
-    """Alert of a run whose newest input is dated after tomorrow.
+    """Return the alert of a run whose newest input is dated after tomorrow.
 
     Parameters
     ----------

@@ -42,7 +42,9 @@ _FILES = 512
 
 
 def parts_query(monitor: str) -> RowQuery:
-    """Query for what a monitor kept: ``key``, ``inputs`` and ``content``, which is JSON text.
+    """Return the query for what a monitor kept.
+
+    ``key``, ``inputs`` and ``content``, which is JSON text.
 
     Parameters
     ----------
@@ -56,8 +58,9 @@ def parts_query(monitor: str) -> RowQuery:
 
 
 def written(tables: Collection[str]) -> ColumnElement[float]:
-    """When the rows of a file were last written, by an ingest or by a re-population: seconds since
-    1970.
+    """Return when the rows of a file were last written, by an ingest or by a re-population.
+
+    Seconds since 1970.
 
     Parameters
     ----------
@@ -74,8 +77,9 @@ def written(tables: Collection[str]) -> ColumnElement[float]:
 
 
 def file_ranges(tables: Collection[str]) -> RowQuery:
-    """Query for ranges of files: ``key``, and ``inputs``, which tells which of them readers see and
-    of what state.
+    """Return the query for ranges of files.
+
+    ``key``, and ``inputs``, which tells which of them readers see and of what state.
 
     Parameters
     ----------
@@ -96,14 +100,14 @@ def file_ranges(tables: Collection[str]) -> RowQuery:
 
 
 def file_numbers(key: str) -> tuple[int, int]:
-    """First and last key of the files of a range, by the range's key."""
+    """Return the first and last key of the files of a range, by the range's key."""
     return int(key) * _FILES, (int(key) + 1) * _FILES - 1
 
 
 def by_files(
     ranges: str, queries: Mapping[str, RowQuery], *columns: InstrumentedAttribute[int]
 ) -> Increment:
-    """Part the rows of queries by ranges of the files that they were measured from.
+    """Divide the rows of queries by ranges of the files that they were measured from.
 
     Parameters
     ----------
@@ -200,7 +204,7 @@ def join_parts(
 async def _known(
     session: AsyncSession, monitor: str, digests: Mapping[str, str]
 ) -> dict[str, Mapping[str, Columns]]:
-    """Tables of the parts that are as the monitor kept them."""
+    """Return the tables of the parts that are as the monitor kept them."""
     query = select(MonitorPart.key, MonitorPart.inputs).where(MonitorPart.monitor == monitor)
     same = [key for key, inputs in await session.execute(query) if digests.get(key) == inputs]
     contents = await session.execute(

@@ -46,7 +46,7 @@ def _places(history: Sequence[Dated], mjd: np.ndarray) -> np.ndarray:
 
 
 def value_at(history: Sequence[Dated], mjd: np.ndarray) -> np.ndarray:
-    """Value that held at each time; the first one also before its date.
+    """Return the value that held at each time; the first one also before its date.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def value_at(history: Sequence[Dated], mjd: np.ndarray) -> np.ndarray:
 
 
 def held_at(history: Sequence[Dated], mjd: float) -> Dated:
-    """Value that held at a time, with its source; the first one also before its date."""
+    """Return the value that held at a time, with its source; the first one also before its date."""
     return history[int(_places(history, np.array([mjd]))[0])]
 
 
@@ -96,8 +96,8 @@ def annotation_marks(topic: Topic, mjd: np.ndarray) -> list[Mark]:
 def _voltage_steps(
     mjd: np.ndarray, hvlevel: np.ndarray, before: float
 ) -> list[tuple[float, float]]:
-    """When exposures came to another level than before, and which, apart from levels that did not
-    last.
+    """Return when exposures came to another level than before, and which, apart from levels that
+    did not last.
     """
     # An exposure may have several rows.
     times, places = np.unique(mjd[np.isfinite(hvlevel)], return_index=True)

@@ -36,7 +36,7 @@ _BLOCK = 1 << 24
 
 
 async def load(session: AsyncSession, query: RowQuery) -> Columns:
-    """Columns of a query.
+    """Return the columns of a query.
 
     Parameters
     ----------

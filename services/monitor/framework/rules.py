@@ -52,7 +52,7 @@ class Finding:
 
 
 def always(value: float, source: str) -> tuple[Dated]:
-    """Threshold that holds for the whole mission."""
+    """Return the threshold that holds for the whole mission."""
     return (Dated(0.0, value, source),)
 
 
@@ -81,7 +81,7 @@ class Rule:
     source: str = ""
 
     def at(self, mjd: np.ndarray) -> np.ndarray:
-        """Threshold at each time (MJD), shape (n,)."""
+        """Return the threshold at each time (MJD), shape (n,)."""
         return value_at(self.thresholds, mjd)
 
     @property

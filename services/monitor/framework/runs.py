@@ -40,7 +40,7 @@ __all__ = ["MonitorService", "artifact_folder"]
 
 
 def artifact_folder(monitor: str) -> str:
-    """Folder in the store for the artifacts of a monitor."""
+    """Return the folder in the store for the artifacts of a monitor."""
     return f"monitors/{monitor}"
 
 

@@ -57,7 +57,7 @@ async def request_run(
 
 
 async def _forced_waits(session: AsyncSession, monitor: Monitor) -> bool:
-    """Whether somebody's run of a monitor has not ended."""
+    """Return whether somebody's run of a monitor has not ended."""
     query = select(Job.id).where(
         about(Job, monitor.name),
         Job.stage == Stage.MONITOR,
@@ -131,7 +131,7 @@ class Scheduler:
         await send(self._messenger, outbox)
 
     async def _seen(self, session: AsyncSession, monitor: Monitor) -> int:
-        """Newest event that a run of these versions reflects."""
+        """Return the newest event that a run of these versions reflects."""
         found = await session.execute(
             select(func.coalesce(func.max(MonitorRun.generation), 0)).where(
                 MonitorRun.monitor == monitor.name,
@@ -142,7 +142,7 @@ class Scheduler:
         return int(found.scalar_one())
 
     async def _overdue(self, session: AsyncSession, monitor: Monitor) -> int | None:
-        """Newest run, if that is longer ago than the cadence."""
+        """Return the newest run, if that is longer ago than the cadence."""
         last = (
             await session.execute(
                 select(MonitorRun.id, MonitorRun.created_at < func.now() - monitor.cadence)
@@ -154,8 +154,8 @@ class Scheduler:
         return int(last[0]) if last is not None and last[1] else None
 
     async def _news(self, session: AsyncSession, monitor: Monitor, seen: int) -> Any:
-        """Count of newer events that brought rows, the newest one, and seconds since the last and
-        the first.
+        """Return the count of newer events that brought rows, the newest one, and seconds since the
+        last and the first.
         """
         tables = cast(sorted(monitor.tables), ARRAY(String))
         return (

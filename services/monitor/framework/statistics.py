@@ -29,7 +29,7 @@ nothing is an outlier: the median absolute deviation of a few values is often fa
 
 
 def robust_sigma(values: np.ndarray) -> float:
-    """Scatter of values by their median absolute deviation; 0 for fewer than two.
+    """Return the scatter of values by their median absolute deviation; 0 for fewer than two.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def robust_sigma(values: np.ndarray) -> float:
 
 
 def describe(values: np.ndarray) -> dict[str, float | int | None]:
-    """Count, mean, median, scatter, extremes and percentiles of values.
+    """Return the count, mean, median, scatter, extremes and percentiles of values.
 
     Of one value there is no scatter.
 
@@ -74,7 +74,7 @@ def describe(values: np.ndarray) -> dict[str, float | int | None]:
 def summarise(
     mjd: np.ndarray, values: np.ndarray, changed: float | None = None
 ) -> dict[str, Mapping[str, object]]:
-    """Statistics of each period.
+    """Return the statistics of each period.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def summarise(
 def trailing_outliers(
     mjd: np.ndarray, values: np.ndarray, errors: np.ndarray, *, sigmas: float, days: float
 ) -> np.ndarray:
-    """Which values lie above or below the trailing median by more than some scatter.
+    """Return which values lie above or below the trailing median by more than some scatter.
 
     NaN never does.
 
@@ -136,7 +136,7 @@ def trailing_outliers(
 def _far(
     values: np.ndarray, errors: np.ndarray, number: np.ndarray, rows: np.ndarray, sigmas: float
 ) -> np.ndarray:
-    """Which values of some rows lie far off the median of the last so many up to each."""
+    """Return which values of some rows lie far off the median of the last so many up to each."""
     number = number[rows]
     windows = _windows(values, number, rows)
     median = _medians(windows, number)
@@ -150,7 +150,7 @@ def _far(
 
 
 def _windows(values: np.ndarray, number: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Last so many values up to those of each row, after infinities.
+    """Return the last so many values up to those of each row, after infinities.
 
     Shape (rows, largest number).
     """
@@ -161,7 +161,7 @@ def _windows(values: np.ndarray, number: np.ndarray, rows: np.ndarray) -> np.nda
 
 
 def _medians(rows: np.ndarray, number: np.ndarray) -> np.ndarray:
-    """Median of the first smallest so many numbers of each row."""
+    """Return the median of the first smallest so many numbers of each row."""
     ranked, place = np.sort(rows, axis=1), np.arange(len(rows))
     medians: np.ndarray = (ranked[place, (number - 1) // 2] + ranked[place, number // 2]) / 2
     return medians

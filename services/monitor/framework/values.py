@@ -1,5 +1,6 @@
-"""Values of a monitor in the database: only what changed is written, so that each keeps the run
-that it is from.
+"""Values of a monitor in the database.
+
+Only what changed is written, so that each keeps the run that it is from.
 """
 
 import hashlib
@@ -125,7 +126,7 @@ def _owner(monitor: str) -> str:
 
 
 def _digest(tables: Sequence[pa.Table]) -> str:
-    """Digest of rows, which is far sooner made than their text, after their number."""
+    """Return the digest of rows, which is far sooner made than their text, after their number."""
     content = hashlib.blake2b(digest_size=16)
     for table in tables:
         for batch in table.to_batches():
@@ -134,7 +135,7 @@ def _digest(tables: Sequence[pa.Table]) -> str:
 
 
 async def _known(session: AsyncSession, monitor: str) -> dict[_Block, str]:
-    """Digests of the blocks that are there as the last run left them.
+    """Return the digests of the blocks that are there as the last run left them.
 
     Nothing for others that are there.
     """
@@ -165,7 +166,9 @@ async def _stage(session: AsyncSession, rows: bytes) -> None:
 
 
 def _blocks(values: Sequence[Values]) -> dict[_Block, list[pa.Table]]:
-    """Rows of all that is finite, by block; of rows with one key, that of the newest file."""
+    """Return the rows of all that is finite, by block; of rows with one key, that of the newest
+    file.
+    """
     groups: defaultdict[str, list[pa.Table]] = defaultdict(list)
     for group in values:
         chosen = np.flatnonzero(np.isfinite(group.value) & np.isfinite(group.mjd))
@@ -185,14 +188,15 @@ def _blocks(values: Sequence[Values]) -> dict[_Block, list[pa.Table]]:
 
 
 def _files_of(table: pa.Table) -> np.ndarray:
-    """Keys of the files of rows; of those of none what is in the block -1."""
+    """Return the keys of the files of rows; of those of none what is in the block -1."""
     files: np.ndarray = table["file_id"].fill_null(-1).to_numpy()
     return files
 
 
 def _single(tables: Sequence[pa.Table]) -> pa.Table:
-    """Rows of tables in order of their files, of which none has the key of another: the last one of
-    each key.
+    """Return the rows of tables in order of their files, of which none has the key of another.
+
+    The last one of each key.
     """
     table = tables[0]
     if len(tables) > 1:
@@ -209,7 +213,7 @@ def _single(tables: Sequence[pa.Table]) -> pa.Table:
 
 
 def _table(group: Values, chosen: np.ndarray) -> pa.Table:
-    """Rows of `_COLUMNS` without their key and quantity; what is unknown is null."""
+    """Return the rows of `_COLUMNS` without their key and quantity; what is unknown is null."""
     columns = {
         "mjd": pa.array(group.mjd[chosen]),
         "outlier": pa.array(group.outlier[chosen].astype(bool)),
@@ -224,7 +228,9 @@ def _table(group: Values, chosen: np.ndarray) -> pa.Table:
 
 
 def _rows(quantity: str, table: pa.Table) -> bytes:
-    """Rows of `_COLUMNS` as CSV; what is null is empty. `_single` knows what the key is made of."""
+    """Return the rows of `_COLUMNS` as CSV; what is null is empty. `_single` knows what the key is
+    made of.
+    """
     # Values of no exposure are identified by their time.
     parts = [
         pc.coalesce(table["rootname"], pa.array(map(str, table["mjd"].to_pylist()), pa.string())),
@@ -243,17 +249,17 @@ def _rows(quantity: str, table: pa.Table) -> bytes:
 
 
 def _numbers(values: np.ndarray) -> pa.Array:
-    """Floats; what is not finite is unknown."""
+    """Return the floats; what is not finite is unknown."""
     return pa.array(values, mask=~np.isfinite(values))
 
 
 def _integers(values: np.ndarray, bits: int) -> pa.Array:
-    """Whole numbers; what does not fit into so many bits beside its sign is unknown."""
+    """Return the whole numbers; what does not fit into so many bits beside its sign is unknown."""
     known = np.abs(values) < 2.0**bits
     return pa.array(np.where(known, values, 0).astype(np.int64), mask=~known)
 
 
 def _texts(values: np.ndarray) -> pa.Array:
-    """Text; what is empty is unknown."""
+    """Return the text; what is empty is unknown."""
     texts = pa.array(values, type=pa.string())
     return pc.if_else(pc.equal(texts, ""), None, texts)

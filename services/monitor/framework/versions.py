@@ -1,5 +1,6 @@
-"""Versions of what a run computes and draws with: another one makes a monitor run again, whether
-data came or not.
+"""Versions of what a run computes and draws with.
+
+Another one makes a monitor run again, whether data came or not.
 """
 
 from importlib.metadata import version
@@ -11,7 +12,7 @@ __all__ = ["versions_of"]
 
 
 def versions_of(monitor: Monitor) -> dict[str, int | str]:
-    """Versions as a run of a monitor records them."""
+    """Return the versions as a run of a monitor records them."""
     return {"monitor": monitor.version, "figures": VERSION} | {
         name: version(name) for name in ("numpy", "astropy")
     }

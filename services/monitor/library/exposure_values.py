@@ -1,5 +1,6 @@
-"""What monitors of one value per exposure share: values, points of figures, outliers to both sides,
-recent ones.
+"""What monitors of one value per exposure share.
+
+Values, points of figures, outliers to both sides, recent ones.
 """
 
 from typing import Any, SupportsIndex
@@ -31,17 +32,19 @@ RECENT_DAYS = 30.0
 
 
 def take(columns: Columns, mask: np.ndarray) -> dict[str, np.ndarray]:
-    """Rows of columns that a mask, or an order, chooses."""
+    """Return the rows of columns that a mask, or an order, chooses."""
     return {name: values[mask] for name, values in columns.items()}
 
 
 def column(columns: Columns, name: str) -> np.ndarray:
-    """Column by its name; NaN in every row where the query does not have it, shape (n,)."""
+    """Return column by its name; NaN in every row where the query does not have it, shape (n,)."""
     return columns[name] if name in columns else np.full(len(columns["mjd"]), np.nan)
 
 
 def recent(mjd: np.ndarray, days: float = RECENT_DAYS) -> np.ndarray:
-    """Which times are within some days of the newest believable one, boolean of shape (n,)."""
+    """Return which times are within some days of the newest believable one, boolean of shape
+    (n,).
+    """
     found: np.ndarray = mjd > mjd[is_believable(mjd)].max(initial=0.0) - days
     return found
 
@@ -55,7 +58,7 @@ def values_of(
     region: str | None = None,
     outlier: np.ndarray | None = None,
 ) -> Values:
-    """Values of one quantity by exposure; those that are not finite are left out.
+    """Return the values of one quantity by exposure; those that are not finite are left out.
 
     Parameters
     ----------
@@ -91,8 +94,8 @@ def values_of(
 
 
 def setting_columns(*, grouped: bool = False) -> list[ColumnElement[Any]]:
-    """Programme, grating and central wavelength, which `notes_of` tells, for a query that joins
-    `Header`.
+    """Return the programme, grating and central wavelength, which `notes_of` tells, for a query
+    that joins `Header`.
 
     Parameters
     ----------
@@ -119,7 +122,9 @@ _NOTED = {
 
 
 def notes_of(columns: Columns) -> np.ndarray:
-    """Programme and settings of each exposure, as far as they are known: text, shape (n,).
+    """Return the programme and settings of each exposure, as far as they are known.
+
+    Text, shape (n,).
 
     Parameters
     ----------
@@ -136,7 +141,7 @@ def notes_of(columns: Columns) -> np.ndarray:
 
 
 def _said(values: np.ndarray, form: str) -> np.ndarray:
-    """Values in words, empty where a header does not say any.
+    """Return the values in words, empty where a header does not say any.
 
     Each word is made once: thousands share a setting.
     """
@@ -162,7 +167,7 @@ def points_of(
     colour: np.ndarray | None = None,
     outlier: np.ndarray | None = None,
 ) -> PointColumns:
-    """Points of a figure, one an exposure, where both coordinates are finite.
+    """Return the points of a figure, one an exposure, where both coordinates are finite.
 
     A click leads to its dataset.
 
@@ -238,7 +243,7 @@ def finding_of(
 
 
 def voltage_changed(columns: Columns) -> float | None:
-    """When the voltage (column ``hvlevel``) last changed, MJD; None where it never did."""
+    """Return when the voltage (column ``hvlevel``) last changed, MJD; None where it never did."""
     known = np.isfinite(columns["hvlevel"])
     level, mjd = columns["hvlevel"][known], columns["mjd"][known]
     steps = np.flatnonzero(level[1:] != level[:-1])

@@ -45,7 +45,7 @@ _BLOCK = 64
 
 
 def fit_peaks(histograms: Floats) -> tuple[Floats, Floats]:
-    """Centre of the peak of each histogram and its one-sigma error, bins.
+    """Return the centre of the peak of each histogram and its one-sigma error, bins.
 
     NaN where there is no peak.
 
@@ -88,8 +88,8 @@ def _likelihood(counts: Floats, model: Floats) -> Floats:
 
 
 def _amounts(counts: Floats, shapes: Floats, steps: int) -> tuple[Floats, Floats]:
-    """Amounts of some shapes that make histograms most likely, none negative (Richardson and Lucy),
-    and their sum.
+    """Return the amounts of some shapes that make histograms most likely, none negative (Richardson
+    and Lucy), and their sum.
 
     Parameters
     ----------
@@ -116,8 +116,9 @@ def _best_background(counts: Floats) -> Floats:
 
 
 def _scan(counts: Floats) -> Floats:
-    """Find the most likely of some centres and widths, with the amounts: the start of the fit,
-    shape (n, 6).
+    """Find the most likely of some centres and widths, with the amounts.
+
+    The start of the fit, shape (n, 6).
     """
     grid = np.array([(centre, width) for width in _WIDTHS for centre in _CENTRES])
     peaks = _peak(grid[:, :1], grid[:, 1:])
@@ -130,7 +131,7 @@ def _scan(counts: Floats) -> Floats:
 
 
 def _peak(centre: Floats, width: Floats) -> Floats:
-    """Events of a bin of a normal distribution of one event.
+    """Return the events of a bin of a normal distribution of one event.
 
     Its part beyond the bins is not counted.
     """

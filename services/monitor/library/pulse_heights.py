@@ -44,7 +44,7 @@ class Shape:
     counts: np.ndarray
 
     def fraction_error(self, fraction: np.ndarray) -> np.ndarray:
-        """Binomial error of a fraction; one event stands for the error of none."""
+        """Return the binomial error of a fraction; one event stands for the error of none."""
         with np.errstate(divide="ignore", invalid="ignore"):
             error: np.ndarray = np.sqrt(
                 np.maximum(fraction * (1 - fraction), 1 / self.counts) / self.counts

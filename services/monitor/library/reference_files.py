@@ -1,5 +1,6 @@
-"""What the reference files that monitors make have in common: their primary header, its checks, and
-deliverability.
+"""What the reference files that monitors make have in common.
+
+Their primary header, its checks, and deliverability.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ _DESCRIPTION_LENGTH = 67
 def primary_hdu(
     keyword: str, detector: str, newest: float, description: str, *, oldest: float = _FIRST_USE
 ) -> fits.PrimaryHDU:
-    """Primary HDU with the keywords that every reference file of COS has.
+    """Return the primary HDU with the keywords that every reference file of COS has.
 
     Parameters
     ----------
@@ -103,7 +104,7 @@ def _is_pedigree(text: str) -> bool:
 
 
 def reaches_beyond(data: Any, width: int, height: int) -> bool:
-    """Whether a rectangle (LX, LY, DX, DY) of a table reaches beyond a detector of so many
+    """Return whether a rectangle (LX, LY, DX, DY) of a table reaches beyond a detector of so many
     pixels.
     """
     right, top = data["LX"] + data["DX"], data["LY"] + data["DY"]

@@ -24,7 +24,8 @@ FEWEST = 7
 def away_within_settings(
     columns: Columns, values: np.ndarray, setting: Sequence[str]
 ) -> np.ndarray:
-    """Distance of each value from the line through those of the same setting before and after it.
+    """Return the distance of each value from the line through those of the same setting before and
+    after it.
 
     Parameters
     ----------
@@ -53,8 +54,9 @@ def away_within_settings(
 
 
 def settings_of(columns: Columns, setting: Sequence[str]) -> np.ndarray:
-    """Assign numbers to exposures, from 0 on: the same one where all columns of the setting are the
-    same.
+    """Assign numbers to exposures, from 0 on.
+
+    The same one where all columns of the setting are the same.
 
     Parameters
     ----------
@@ -70,7 +72,7 @@ def settings_of(columns: Columns, setting: Sequence[str]) -> np.ndarray:
 
 
 def away_from_lines(mjd: np.ndarray, values: np.ndarray, window: int = _WINDOW) -> np.ndarray:
-    """Distance of each value from the line through those before and after it.
+    """Return the distance of each value from the line through those before and after it.
 
     NaN where there are too few.
 

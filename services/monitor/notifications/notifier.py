@@ -104,8 +104,9 @@ class Notifier:
         self._after = newest
 
     async def deliver(self) -> int:
-        """Make the deliveries that are due, a few of each subscription. Returns how many were tried
-        and recorded.
+        """Make the deliveries that are due, a few of each subscription.
+
+        Returns how many were tried and recorded.
         """
         async with self._database.session() as session:
             messages = await _due(session)
@@ -202,8 +203,9 @@ def _alert_key(subscription_id: int) -> str:
 
 
 async def _due(session: AsyncSession) -> list[Message]:
-    """Deliveries that are due: the oldest few of each subscription, the oldest of all subscriptions
-    first.
+    """Return the deliveries that are due.
+
+    The oldest few of each subscription, the oldest of all subscriptions first.
     """
     longest = func.make_interval(
         0, 0, 0, 0, 0, 0, _FIRST_PAUSE_SECONDS * func.power(4, Delivery.attempts)

@@ -103,7 +103,7 @@ def compare(first: Measured, second: Measured) -> dict[str, Any]:
 
 
 def _ratio(first: Mapping[str, Array], second: Mapping[str, Array]) -> dict[str, Any]:
-    """Ratio on the first one's wavelengths; points that either run excludes have none."""
+    """Return ratio on the first one's wavelengths; points that either run excludes have none."""
     wavelength = first["WAVELENGTH"]
     same = np.array_equal(wavelength, second["WAVELENGTH"])
     # A point between a good and a bad one is bad.
@@ -140,7 +140,7 @@ def _ratio(first: Mapping[str, Array], second: Mapping[str, Array]) -> dict[str,
 def _mean_ratio(
     weight: Array, one: Array, one_error: Array, other: Array, other_error: Array
 ) -> tuple[float | None, float | None]:
-    """Ratio of the summed fluxes and its error."""
+    """Return the ratio of the summed fluxes and its error."""
     total = float((weight * one).sum())
     if not total:
         return None, None
@@ -151,8 +151,9 @@ def _mean_ratio(
 
 
 def _sensitivity(columns: Mapping[str, Array]) -> Array:
-    """Find the rate of a unit of flux: little at the ends of a spectrum, where the noise is far
-    above the light.
+    """Find the rate of a unit of flux.
+
+    Little at the ends of a spectrum, where the noise is far above the light.
     """
     flux, even = columns["FLUX"], np.ones_like(columns["FLUX"])
     return (

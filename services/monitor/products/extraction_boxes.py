@@ -52,7 +52,7 @@ class Band:
 
 
 def bands(row: Any, header: fits.Header, detector: str, algorithm: str) -> Iterator[Band]:
-    """Regions that CalCOS summed for a segment or stripe.
+    """Yield the regions that CalCOS summed for a segment or stripe.
 
     Parameters
     ----------
@@ -88,8 +88,9 @@ def bands(row: Any, header: fits.Header, detector: str, algorithm: str) -> Itera
 def draw_extractions(
     store: Store, names: tuple[str, str], found: Sequence[tuple[Pair, Pair]]
 ) -> bytes:
-    """Draw the events of both runs with their boxes, a segment below the other: spectrum, and
-    background dashed.
+    """Draw the events of both runs with their boxes, a segment below the other.
+
+    Spectrum, and background dashed.
 
     PNG.
 

@@ -50,8 +50,9 @@ _SEGMENT_COLOURS = {
 
 @dataclass(frozen=True)
 class Segment:
-    """Spectrum of one segment: 1-D arrays of one length, wavelength in Angstrom, flux in
-    erg/s/cm2/Angstrom.
+    """Spectrum of one segment.
+
+    1-D arrays of one length, wavelength in Angstrom, flux in erg/s/cm2/Angstrom.
     """
 
     name: str
@@ -107,7 +108,7 @@ def open_product(store: Store, file: File) -> Iterator[fits.HDUList]:
 
 
 def read_segments(store: Store, file: File, segment: str | None) -> list[Segment]:
-    """Spectra in a stored x1d or x1dsum file.
+    """Return the spectra in a stored x1d or x1dsum file.
 
     Raises
     ------
@@ -134,7 +135,7 @@ def read_segments(store: Store, file: File, segment: str | None) -> list[Segment
 
 
 def listed(array: np.ndarray[Any, np.dtype[np.float64]]) -> list[float | None]:
-    """Array for JSON, which has no NaN: those become null."""
+    """Return the array for JSON, which has no NaN: those become null."""
     values: list[float | None] = array.tolist()
     if not np.isfinite(array).all():
         return [value if ok else None for value, ok in zip(values, np.isfinite(array), strict=True)]
@@ -142,7 +143,7 @@ def listed(array: np.ndarray[Any, np.dtype[np.float64]]) -> list[float | None]:
 
 
 def values_of(segments: list[Segment]) -> dict[str, Values]:
-    """Columns of a table with the spectra of all segments one after the other."""
+    """Return the columns of a table with the spectra of all segments one after the other."""
 
     def joined(parts: list[Any]) -> Values:
         return np.ma.MaskedArray(np.concatenate(parts) if parts else np.zeros(0))
@@ -157,7 +158,7 @@ def values_of(segments: list[Segment]) -> dict[str, Values]:
 
 
 def plot(title: str, segments: list[Segment]) -> bytes:
-    """Picture of a spectrum, PNG."""
+    """Return the picture of a spectrum, PNG."""
     figure = Figure(figsize=(10, 4.5), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()

@@ -39,7 +39,7 @@ class Column:
     description: str
 
     def describe(self) -> dict[str, Any]:
-        """As the API shows it."""
+        """Return the as the API shows it."""
         return {
             "name": self.name,
             "type": self.kind.__name__,
@@ -70,7 +70,7 @@ def choose_format(asked: str | None, accept: str) -> str:
 
 
 def _wish(part: str) -> tuple[str, float]:
-    """Media type and weight of a part of an ``Accept`` header (RFC 9110, 12.5.1)."""
+    """Return the media type and weight of a part of an ``Accept`` header (RFC 9110, 12.5.1)."""
     media, _, parameters = part.partition(";")
     weight = next(
         (text.strip()[2:] for text in parameters.split(";") if text.strip().startswith("q=")), "1"
@@ -82,7 +82,7 @@ def _wish(part: str) -> tuple[str, float]:
 
 
 def masked(kind: type, values: Sequence[Any]) -> Values:
-    """Values of a column out of Python objects, None masked."""
+    """Return the values of a column out of Python objects, None masked."""
     mask = np.fromiter((value is None for value in values), dtype=bool, count=len(values))
     if kind is str:
         # Header values repeat: one object each instead of one a row.

@@ -108,8 +108,9 @@ def _kind(column: SqlColumn[Any]) -> type:
 
 
 def _sql_columns(model: type[Base]) -> list[SqlColumn[Any]]:
-    """Columns that are shown: not when a row was written, which its dataset's timeline tells, and
-    no packed content.
+    """Return the columns that are shown.
+
+    Not when a row was written, which its dataset's timeline tells, and no packed content.
     """
     columns = (cast("SqlColumn[Any]", column) for column in model.__table__.columns)
     return [column for column in columns if not isinstance(column.type, (DateTime, LargeBinary))]
@@ -180,7 +181,7 @@ def _condition(model: type[Base], key: str, text: str) -> ColumnElement[bool]:
 def _after(
     column: SqlColumn[Any], key: SqlColumn[Any], descending: bool, after: list[Any]
 ) -> ColumnElement[bool]:
-    """Rows behind a key in an order that puts nulls last."""
+    """Return the rows behind a key in an order that puts nulls last."""
     value, identity = after
     tie = and_(column.is_(None) if value is None else column == value, key > identity)
     if value is None:
@@ -191,7 +192,7 @@ def _after(
 
 
 def select_rows(model: type[Base], listing: TableRequest) -> Select[Any]:
-    """Query for all columns.
+    """Return the query for all columns.
 
     A format that knows only numbers and texts gets documents as JSON text.
     """
@@ -215,7 +216,7 @@ async def serve(
     response: Response,
     reserved: Iterable[str] = (),
 ) -> Any:
-    """Answer with rows of a table: a page as JSON, or up to 100,000 of them as a file.
+    """Return the answer with rows of a table: a page as JSON, or up to 100,000 of them as a file.
 
     Parameters
     ----------
@@ -280,7 +281,10 @@ async def _file(
     request: Request,
     key: str,
 ) -> Response:
-    """Rows as a file, read in batches; it ends earlier where its texts would be very long."""
+    """Return the rows as a file, read in batches.
+
+    It ends earlier where its texts would be very long.
+    """
     columns = columns_of(model)
     export = Export(columns, listing.chosen)
     documents = any(isinstance(column.type, JSONB) for column in _sql_columns(model))
@@ -304,7 +308,7 @@ async def _file(
 
 
 def _values(columns: Sequence[Column], rows: Sequence[Any]) -> dict[str, Values]:
-    """Values of rows by column."""
+    """Return the values of rows by column."""
     cells = zip(*rows, strict=True) if rows else [()] * len(columns)
     return {
         column.name: masked(column.kind, values)

@@ -57,7 +57,7 @@ class UnnamedFile:
         finalize(self, file.close)
 
     def __len__(self) -> int:
-        """Bytes that it has."""
+        """Return the bytes that it has."""
         return self._size
 
     def chunks(self) -> Iterator[bytes]:
@@ -129,7 +129,7 @@ class Export:
             self._widths[name] = max(width, max(map(len, values[name].data), default=0))
 
     def response(self, name: str) -> Response:
-        """Answer with the file: a small one as a whole, a large one as a stream.
+        """Return the answer with the file: a small one as a whole, a large one as a stream.
 
         Parameters
         ----------
@@ -153,7 +153,7 @@ class Export:
 def render(
     name: str, columns: Sequence[Column], values: Mapping[str, Values], chosen: str
 ) -> Response:
-    """Answer with a table whose values are all there; parameters as of `Export`."""
+    """Return the answer with a table whose values are all there; parameters as of `Export`."""
     export = Export(columns, chosen)
     export.add(values)
     return export.response(name)
@@ -237,7 +237,9 @@ def _plain(kind: type, values: Values) -> Values:
 
 
 def _for_fits(kind: type, values: Values) -> Any:
-    """Values with the nulls that a FITS table has: NaN, TNULL for integers, blanks for text.
+    """Return the values with the nulls that a FITS table has.
+
+    NaN, TNULL for integers, blanks for text.
 
     Text in ASCII.
     """

@@ -1,5 +1,6 @@
-"""Typed models, one table family a module. Importing this package registers every table on
-``Base.metadata``.
+"""Typed models, one table family a module.
+
+Importing this package registers every table on ``Base.metadata``.
 """
 
 from shared.database.models import (

@@ -1,5 +1,6 @@
-"""Tables of the monitors: their runs, values, figures, artifacts and alerts, and who is told of
-them.
+"""Tables of the monitors.
+
+Their runs, values, figures, artifacts and alerts, and who is told of them.
 """
 
 from datetime import datetime

@@ -281,8 +281,9 @@ class File(Base):
 
 
 class Job(Base):
-    """Work that somebody must do: one row per stage and unit of work, on a dataset or on a
-    monitor.
+    """Work that somebody must do.
+
+    One row per stage and unit of work, on a dataset or on a monitor.
     """
 
     __tablename__ = "jobs"

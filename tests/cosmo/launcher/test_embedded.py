@@ -85,7 +85,7 @@ _AS_USER = (
 
 
 def _may_start(user: int) -> bool:
-    """Whether a user can start servers: without a name it takes a user namespace, where no
+    """Return whether a user can start servers: without a name it takes a user namespace, where no
     capability reaches files.
     """
     if user == 65534:

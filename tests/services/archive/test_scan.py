@@ -98,7 +98,7 @@ class Archive:
             return list(rows.scalars())
 
     async def current(self, rootname: str = "ldfd01010") -> set[str]:
-        """Names of a dataset's current files."""
+        """Return the names of a dataset's current files."""
         async with self.database.session() as session:
             rows = select(File.name).join(Dataset).where(Dataset.rootname == rootname, File.current)
             return set((await session.execute(rows)).scalars())
@@ -108,7 +108,7 @@ class Archive:
             await operations.force(session, "ldfd01010")
 
     def stored(self) -> dict[Path, int]:
-        """Every file in the store, and when it was written."""
+        """Return every file in the store, and when it was written."""
         return {path: path.stat().st_mtime_ns for path in self.store.rglob("*.fits*")}
 
 

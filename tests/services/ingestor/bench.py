@@ -13,7 +13,10 @@ __all__ = ["extract_file", "read_file", "rows_of", "sample"]
 
 
 def extract_file(path: Path, references: Path | None = None, *companions: Path) -> list[Rows]:
-    """Rows of a file in which nothing is wrong; the companions are files of the same dataset."""
+    """Return the rows of a file in which nothing is wrong.
+
+    The companions are files of the same dataset.
+    """
     content = read_file(path, references, *companions)
     if content.problems:
         raise PermanentError("; ".join(content.problems))
@@ -21,7 +24,7 @@ def extract_file(path: Path, references: Path | None = None, *companions: Path) 
 
 
 def read_file(path: Path, references: Path | None = None, *companions: Path) -> FileContent:
-    """Rows of a file and what is wrong with it."""
+    """Return the rows of a file and what is wrong with it."""
     files = [
         DatasetFile(key, str(found.parent), found.name, *_parts(found.name))
         for key, found in enumerate((path, *companions))
@@ -38,10 +41,10 @@ def _parts(name: str) -> tuple[str | None, str]:
 
 
 def rows_of(found: list[Rows], table: str) -> list[dict[str, Any]]:
-    """Rows of one table."""
+    """Return the rows of one table."""
     return next(rows.dicts() for rows in found if rows.model.__tablename__ == table)
 
 
 def sample(data_dir: Path, name: str) -> Path:
-    """Real file by its name up to ``.fits``."""
+    """Return the real file by its name up to ``.fits``."""
     return next(data_dir.rglob(f"{name}.fits.gz"))

@@ -1,5 +1,6 @@
-"""Damaged files give named problems and rows that the tables take: no crash, no hang, no memory
-above a gigabyte.
+"""Damaged files give named problems and rows that the tables take.
+
+No crash, no hang, no memory above a gigabyte.
 
 The seeded few run always; ``COSMO_TEST_MUTATIONS=10000`` runs the whole set.
 """
@@ -98,7 +99,7 @@ async def run(folder: Path, data: Path, url: str) -> Counter[str]:
 
 
 def _peak() -> int:
-    """Most bytes that this process held.
+    """Return most bytes that this process held.
 
     ``ru_maxrss`` counts what the one that started it held, too.
     """

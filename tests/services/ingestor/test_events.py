@@ -19,7 +19,7 @@ _GENERATOR = np.random.default_rng(20110412)
 
 
 def _dark_events(count: int, stop: float, segment: str) -> dict[str, np.ndarray]:
-    """Events all over the active area, evenly in time, of pulse heights 0 to 29 alike."""
+    """Return events all over the active area, evenly in time, of pulse heights 0 to 29 alike."""
     area = ACTIVE_AREAS[segment]
     return {
         "TIME": np.sort(_GENERATOR.uniform(0, stop, count)),

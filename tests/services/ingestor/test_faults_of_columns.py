@@ -1,5 +1,6 @@
-"""A fault of a column costs this column: it is null, and a problem names file, extension and
-column.
+"""A fault of a column costs this column.
+
+It is null, and a problem names file, extension and column.
 """
 
 import shutil
@@ -35,7 +36,7 @@ def _without(table: fits.BinTableHDU, name: str) -> fits.BinTableHDU:
 def _as(
     form: str, values: Callable[[Any], Any]
 ) -> Callable[[fits.BinTableHDU, str], fits.BinTableHDU]:
-    """Change of a table in which a column is written in another form."""
+    """Return the change of a table in which a column is written in another form."""
 
     def change(table: fits.BinTableHDU, name: str) -> fits.BinTableHDU:
         columns = [
@@ -50,7 +51,7 @@ def _as(
 
 
 def _plain(header: fits.Header) -> fits.Header:
-    """Header without what says how columns are written."""
+    """Return the header without what says how columns are written."""
     kept = [
         card
         for card in header.cards
@@ -69,7 +70,7 @@ def _changed(
 
 
 def _keywords(source: Path, path: Path, **values: Any) -> Path:
-    """Copy of a file in which keywords have other values, wherever they are."""
+    """Return the copy of a file in which keywords have other values, wherever they are."""
     with fits.open(source) as hdus:
         for hdu in hdus:
             for keyword in values.keys() & set(hdu.header):

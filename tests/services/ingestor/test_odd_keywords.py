@@ -1,5 +1,6 @@
-"""Every keyword of every real kind of file with values that it should not have: rows, or a problem
-that names the file.
+"""Every keyword of every real kind of file with values that it should not have.
+
+Rows, or a problem that names the file.
 
 All keywords at once with each value always; single ones in a seeded order for some seconds
 (``COSMO_TEST_ODD_KEYWORDS=600`` for longer). What is read goes into real tables.
@@ -75,7 +76,7 @@ _STRUCTURE = re.compile(
 
 
 def _cards(content: bytes, name: str) -> list[tuple[int, str]]:
-    """Offset and keyword of every card with a value."""
+    """Return the offset and keyword of every card with a value."""
     found, start = [], 0
     for hdu in FitsFile(partial(io.BytesIO, content), name).hdus:
         for offset in range(start, hdu.start, _CARD):
@@ -178,7 +179,7 @@ async def test_every_keyword_at_once(
 
 
 def _singles(wholes: dict[str, bytes]) -> Iterator[tuple[str, int, str, str]]:
-    """Every keyword of every kind with every value, in an order that a seed decides."""
+    """Yield every keyword of every kind with every value, in an order that a seed decides."""
     every = [
         (name, offset, keyword, value)
         for name, content in wholes.items()

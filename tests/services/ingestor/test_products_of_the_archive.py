@@ -274,7 +274,7 @@ _KINDS = (
 
 
 def _samples(folder: Path) -> dict[str, Path]:
-    """Real files by kind, of one exposure where there are any."""
+    """Return the real files by kind, of one exposure where there are any."""
     found = sorted(folder.rglob("*.gz"), key=lambda path: path.name.startswith("ldfd01vnq_"))
     return {path.name.split("_", 1)[1].split(".")[0]: path for path in found}
 

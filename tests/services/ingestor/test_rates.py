@@ -18,7 +18,7 @@ def _row(path: Path) -> dict[str, Any]:
 
 
 def _events(*groups: tuple[int, float, float, float, float]) -> dict[str, np.ndarray]:
-    """Events of groups: how many, from when to when, evenly; where."""
+    """Return the events of groups: how many, from when to when, evenly; where."""
     parts = [
         (np.linspace(begin, end, count, endpoint=False), np.full(count, x), np.full(count, y))
         for count, begin, end, x, y in groups

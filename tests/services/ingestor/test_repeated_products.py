@@ -22,7 +22,7 @@ _X1D = "ldfd01vnq_x1d.fits.gz"
 
 
 async def _scans(services: _Services, count: int) -> list[int]:
-    """How many jobs each scan brings."""
+    """Return how many jobs each scan brings."""
     found = []
     for _ in range(count):
         outbox = Outbox()

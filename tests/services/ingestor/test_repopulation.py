@@ -66,8 +66,9 @@ async def test_repopulated_tables_are_the_ingested_ones(archive: Archive, data_d
 
 
 async def _catalogue(archive: Archive) -> list[Any]:
-    """Tell what the tables and their partitions are made of: columns, keys, indexes, comments,
-    sequences, rights.
+    """Tell what the tables and their partitions are made of.
+
+    Columns, keys, indexes, comments, sequences, rights.
     """
     tables = [f"public.{table}" for table in SCIENCE_TABLES] + [
         "partitions.gain_fuva",

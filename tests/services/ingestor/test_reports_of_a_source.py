@@ -1,5 +1,6 @@
-"""Files of no exposure in a source: scanned, fetched and ingested by the same jobs as everything
-else.
+"""Files of no exposure in a source.
+
+Scanned, fetched and ingested by the same jobs as everything else.
 """
 
 import shutil
@@ -61,7 +62,7 @@ class _Services:
                 await self._runner.run(job)
 
     async def states(self) -> dict[str, tuple[str, str]]:
-        """Kind and state of every dataset."""
+        """Return the kind and state of every dataset."""
         async with self.database.session() as session:
             rows = await session.execute(select(Dataset.rootname, Dataset.kind, Dataset.state))
             return {rootname: (kind, state.value) for rootname, kind, state in rows}

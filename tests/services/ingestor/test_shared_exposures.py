@@ -103,7 +103,9 @@ class _Ingests:
             return [tuple(row) for row in await session.execute(text(query))]
 
     async def seen(self, rootname: str) -> tuple[set[str], set[str]]:
-        """Datasets whose files of a rootname readers see, and those of which a row is preferred."""
+        """Return the datasets whose files of a rootname readers see, and those of which a row is
+        preferred.
+        """
         owners = (
             "SELECT DISTINCT d.rootname FROM files AS f JOIN datasets AS d ON d.id = f.dataset_id"
         )
@@ -178,8 +180,9 @@ async def test_another_dataset_takes_over_what_is_forgotten_or_left_out(
 
 
 async def test_file_of_another_exposure_is_refused(ingests: _Ingests, tmp_path: Path) -> None:
-    """Two files with one ROOTNAME: that whose name says otherwise has no rows, and its message
-    helps.
+    """Two files with one ROOTNAME.
+
+    That whose name says otherwise has no rows, and its message helps.
     """
     good = _events(tmp_path / "a", "ldx001aaq_corrtag_a.fits")
     copied = _events(tmp_path / "b", "ldx001abq_corrtag_a.fits", ROOTNAME="LDX001AAQ")

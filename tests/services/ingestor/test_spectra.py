@@ -20,7 +20,7 @@ _NULL = dict.fromkeys(("flux_mean", "flux_max", "flux_std", "wl_min", "wl_max"))
 
 
 def _row(folder: Path, **changed: np.ndarray | None) -> dict[str, Any]:
-    """Row of ``data`` of a spectrum, some columns of which are others or missing."""
+    """Return the row of ``data`` of a spectrum, some columns of which are others or missing."""
     columns = {
         "GROSS": _GROSS,
         "FLUX": _FLUX,

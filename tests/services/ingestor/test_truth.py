@@ -49,8 +49,9 @@ def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _dark_state() -> InstrumentState:
-    """Background that differs from region to region: brighter above, fainter below, bright at the
-    left side.
+    """Return the background that differs from region to region.
+
+    Brighter above, fainter below, bright at the left side.
     """
     state = nominal_state(_DARK.start)
     rows = np.linspace(0.5, 1.5, uniform_grid(0.0).shape[0], dtype=np.float32)[:, None]
@@ -64,7 +65,7 @@ def _dark_state() -> InstrumentState:
 
 
 def _science_state() -> InstrumentState:
-    """Gain in three steps, each as wide as a quarter of the detector."""
+    """Return the gain in three steps, each as wide as a quarter of the detector."""
     state = nominal_state(_SCIENCE.start)
     gain = uniform_grid(_GAINS[0])
     gain[:, _STEP // GRID_X : 2 * _STEP // GRID_X] = _GAINS[1]
@@ -113,7 +114,7 @@ async def _ingested(
 
 
 def _mean_background(state: InstrumentState, segment: str, region: str) -> float:
-    """Mean of the background map over a region, pixel by pixel."""
+    """Return the mean of the background map over a region, pixel by pixel."""
     box = DARK_REGIONS[segment][region]
     y, x = np.mgrid[box.y0 : box.y1, box.x0 : box.x1].astype(int)
     return float(state.detectors[segment].dark_map[y // GRID_Y, x // GRID_X].mean())
@@ -213,8 +214,8 @@ async def test_modal_gain_and_pulse_height_peak(
 
 
 def _parts() -> Iterator[tuple[int, int]]:
-    """First and last column of superpixels of each part of the same gain, away from where the next
-    one begins.
+    """Yield the first and last column of superpixels of each part of the same gain, away from where
+    the next one begins.
     """
     last = int(ACTIVE_AREAS["FUVA"].x1) // X_BINNING
     yield 0, _STEP // X_BINNING - 3

@@ -37,7 +37,7 @@ def _samples(data_dir: Path, *suffixes: str) -> list[Path]:
 
 
 def _keywords(path: Path, last: int) -> dict[str, Any]:
-    """Keywords of the first headers; the first header that has one counts."""
+    """Return the keywords of the first headers; the first header that has one counts."""
     merged: dict[str, Any] = {}
     with fits.open(path) as hdus:
         for number in reversed(range(min(last, len(hdus)))):

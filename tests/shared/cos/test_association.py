@@ -41,7 +41,7 @@ def read(path: Path) -> Association:
 
 
 def as_calcos(path: Path) -> tuple[list[str], str | None]:
-    """Members that CalCOS looks for, and its product."""
+    """Return the members that CalCOS looks for, and its product."""
     calcos = pytest.importorskip("calcos.calcos")
     table = calcos.Association.__new__(calcos.Association)
     table.asntable, table.indir, table.outdir, table.asn_info = str(path), "", "", {}

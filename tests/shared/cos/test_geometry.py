@@ -80,7 +80,7 @@ def test_hst_is_where_the_jitter_tables_say(
 
 
 def _apart(here: Any, there: Any) -> tuple[float, float]:
-    """Largest differences of latitude and longitude in degrees."""
+    """Return the largest differences of latitude and longitude in degrees."""
     longitude = (here[1] - there[1] + 180.0) % 360.0 - 180.0
     return float(np.abs(here[0] - there[0]).max()), float(np.abs(longitude).max())
 

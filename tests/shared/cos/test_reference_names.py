@@ -1,5 +1,6 @@
-"""Values of reference keywords: every form that CalCOS expands, and nothing outside known
-folders.
+"""Values of reference keywords.
+
+Every form that CalCOS expands, and nothing outside known folders.
 """
 
 from pathlib import Path

@@ -55,7 +55,7 @@ _KEYWORDS = (
 
 
 def mutated(content: bytes, number: int) -> bytes:
-    """Content with one to three damages.
+    """Return the content with one to three damages.
 
     Parameters
     ----------

@@ -238,7 +238,7 @@ def _some(chance: random.Random, names: list[str], values: list[Any]) -> dict[st
 
 
 def random_document(chance: random.Random) -> dict[str, Any]:
-    """Document as somebody might write it: mostly right, now and then with a slip."""
+    """Return the document as somebody might write it: mostly right, now and then with a slip."""
     junk: list[Any] = [None, "", -1, 2.5, True, [], {}, "x" * 300, float("nan")]
 
     def slip(value: Any) -> Any:

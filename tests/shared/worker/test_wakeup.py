@@ -53,7 +53,7 @@ def _wait(condition: Callable[[], bool], seconds: float = 10.0) -> None:
 
 
 def _ears(broker: WakeupBroker) -> int:
-    """How many processes listen to the bell."""
+    """Return how many processes listen to the bell."""
     return int(broker.client.pubsub_numsub("cosmo:bell")[0][1])
 
 

@@ -86,9 +86,7 @@ def check_coverage(exposures: Sequence[Exposure], keywords: Iterable[str], lref:
 
 
 def _check_position(exposure: Exposure, name: str, hdus: fits.HDUList) -> None:
-    """CalCOS compares the lifetime positions and stops where they differ
-    (``timetag.doTraceCorr``).
-    """
+    """Check that lifetime positions agree: CalCOS stops where not (``timetag.doTraceCorr``)."""
     if not exposure.is_set("TRCECORR") or exposure.text("DETECTOR") != "FUV":
         return
     found, own = hdus[0].header.get("LIFE_ADJ"), exposure.header.get("LIFE_ADJ", _DEFAULT_POSITION)
@@ -144,7 +142,7 @@ def _lookups(keyword: str, exposure: Exposure, table: fits.FITS_rec) -> Iterator
 
 
 def _apertures(keyword: str, exposure: Exposure) -> Iterator[str]:
-    """Apertures that a table is asked for."""
+    """Yield the apertures that a table is asked for."""
     kind, own = exposure.text("EXPTYPE"), aperture_of(exposure)
     if keyword not in (
         _OF_WAVECALS if kind == "WAVECAL" else _OF_SPECTRA if kind.startswith("EXTERNAL") else ()
@@ -170,12 +168,12 @@ def _apertures(keyword: str, exposure: Exposure) -> Iterator[str]:
 
 
 def _is_calibrated(exposure: Exposure) -> bool:
-    """Whether CalCOS starts from events whose places and times it has corrected."""
+    """Return whether CalCOS starts from events whose places and times it has corrected."""
     return exposure.suffix.startswith("corrtag")
 
 
 def _is_lit(exposure: Exposure) -> bool:
-    """Whether CalCOS measures lamp light in it."""
+    """Return whether CalCOS measures lamp light in it."""
     if exposure.text("EXPTYPE") == "WAVECAL":
         return True
     flashes = (
@@ -186,8 +184,9 @@ def _is_lit(exposure: Exposure) -> bool:
 
 
 def _has_lines(table: fits.FITS_rec, own: Wanted, exposure: Exposure) -> bool:
-    """Whether a template is read: not where segment A has the only lamp light
-    (``cosutil.checkForNoWavecalData``).
+    """Return whether a template is read.
+
+    Not where segment A has the only lamp light (``cosutil.checkForNoWavecalData``).
     """
     if exposure.text("EXPTYPE") == "WAVECAL" or own["SEGMENT"] != "FUVB":
         return True

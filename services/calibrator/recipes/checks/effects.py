@@ -126,7 +126,7 @@ def check_reach(recipe: Recipe, edited: Sequence[tuple[Exposure, Mapping[str, An
 
 
 def _segment(keyword: str) -> str | None:
-    """Segment that a keyword is for; None for any."""
+    """Return the segment that a keyword is for; None for any."""
     return KEYWORDS[keyword].segment if keyword in KEYWORDS else None
 
 
@@ -168,8 +168,9 @@ def _check_shifts(exposure: Exposure, wavecorr: str, recipe: Recipe) -> None:
 
 
 def check_extracted_alike(extracted: Mapping[str, bool]) -> None:
-    """Refuse that spectra of some members are extracted and those of others not: CalCOS then adds
-    up none.
+    """Refuse that spectra of some members are extracted and those of others not.
+
+    CalCOS then adds up none.
 
     Parameters
     ----------

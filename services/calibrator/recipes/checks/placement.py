@@ -100,7 +100,7 @@ def _check_profile(exposure: Exposure, numbers: dict[str, Any], profile: dict[st
 
 
 def _meets(numbers: dict[str, Any], number: int, centre: float, rows: int) -> bool:
-    """Whether a background region has a row of the profile."""
+    """Return whether a background region has a row of the profile."""
     middle, half = (
         background_middle(numbers, number, centre),
         background_height(numbers, number) // 2,

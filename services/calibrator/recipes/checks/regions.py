@@ -1,5 +1,6 @@
-"""Background regions that fall on what is no background: gain-sagged rows, or the wavecal's
-aperture.
+"""Background regions that fall on what is no background.
+
+Gain-sagged rows, or the wavecal's aperture.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -63,8 +64,8 @@ def _warnings(exposure: Exposure, lref: Path) -> Iterator[str]:
 
 
 def _backgrounds(exposure: Exposure, segment: str, lref: Path) -> dict[int, Rows]:
-    """Rows of the background regions, where the spectrum is as far from its place in the tables as
-    it should be.
+    """Return the rows of the background regions, where the spectrum is as far from its place in the
+    tables as it should be.
     """
     two_zones, aperture = exposure.algorithm == "TWOZONE", aperture_of(exposure)
     row = row_of(exposure, "TWOZXTAB" if two_zones else "XTRACTAB", segment, aperture, lref)
@@ -132,7 +133,7 @@ def _voltage(exposure: Exposure, segment: str, lref: Path) -> int | None:
 
 
 def _of_voltage(hdus: fits.HDUList, segment: str, voltage: int | None) -> fits.FITS_rec | None:
-    """Table of a voltage, or of the next one above it (``cosutil.findGSagExtn``)."""
+    """Return the table of a voltage, or of the next one above it (``cosutil.findGSagExtn``)."""
     tables = [
         (int(hdu.header.get(f"HVLEVEL{segment[-1]}", -1)), number)
         for number, hdu in enumerate(hdus)

@@ -18,7 +18,7 @@ _DARK_GRATING = "G140L"
 
 
 def is_wavecal(exposure: Exposure) -> bool:
-    """Whether it is of the lamp alone."""
+    """Return whether it is of the lamp alone."""
     return exposure.text("EXPTYPE") == "WAVECAL"
 
 

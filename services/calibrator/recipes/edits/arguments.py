@@ -14,7 +14,7 @@ _TEXTS = {"stimfile": "stim", "livetimefile": "livetime", "burstfile": "burst"}
 
 
 def calcos_arguments(options: Options, label: str, inputs: Path) -> dict[str, Any]:
-    """Keyword arguments that differ from CalCOS's own defaults.
+    """Return the keyword arguments that differ from CalCOS's own defaults.
 
     Parameters
     ----------

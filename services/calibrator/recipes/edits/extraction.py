@@ -68,8 +68,9 @@ def derive(recipe: Recipe, exposures: Sequence[Exposure], lref: Path) -> list[Ch
 
 
 def _check_alignment(exposure: Exposure, algorithm: str, lref: Path) -> None:
-    """Refuse what CalCOS stops at in the middle: aligning needs YERRMAX of the table of the
-    algorithm.
+    """Refuse what CalCOS stops at in the middle.
+
+    Aligning needs YERRMAX of the table of the algorithm.
     """
     if (
         algorithm != "BOXCAR"
@@ -110,8 +111,9 @@ def _cells(path: Path, exposure: Exposure, segment: str, columns: Mapping[str, A
 
 
 def _by_region(columns: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, Any]:
-    """Give each background region its height where the table has a column for each: CalCOS then
-    reads no BHEIGHT.
+    """Give each background region its height where the table has a column for each.
+
+    CalCOS then reads no BHEIGHT.
     """
     if "BHEIGHT" not in columns or "B_HGT1" not in names:
         return columns

@@ -118,7 +118,7 @@ def plan(
 
 
 def _resolved(recipe: Recipe, exposure: Exposure, best: Best) -> dict[str, Any]:
-    """Keyword to value for an exposure, with file names in place of contexts."""
+    """Return the keyword to value for an exposure, with file names in place of contexts."""
     edits = recipe.edits(exposure.rootname)
     if recipe.context:
         found = best(recipe.context, exposure)

@@ -25,23 +25,23 @@ _UNASKED = ("ANY", "N/A")
 
 
 def file_of(exposure: Exposure, keyword: str) -> str:
-    """Name of a reference file without ``lref$``; empty where there is none."""
+    """Return the name of a reference file without ``lref$``; empty where there is none."""
     value = exposure.text(keyword)
     return ReferenceName.parse(value).name if value.upper() not in ("", "N/A") else ""
 
 
 def segments_of(exposure: Exposure) -> tuple[str, ...]:
-    """Segments or stripes that a raw file has."""
+    """Return the segments or stripes that a raw file has."""
     return _STRIPES if exposure.text("DETECTOR") == "NUV" else (exposure.text("SEGMENT"),)
 
 
 def aperture_of(exposure: Exposure) -> str:
-    """Aperture that extraction tables are asked for."""
+    """Return the aperture that extraction tables are asked for."""
     return exposure.text("APERTURE").split("-")[0]
 
 
 def matches(cell: Any, value: object) -> bool:
-    """Whether a row is taken for a value that a table is asked for (``cosutil.getTable``).
+    """Return whether a row is taken for a value that a table is asked for (``cosutil.getTable``).
 
     ANY in a table stands for all values; where the value itself is ANY or N/A, all rows are taken.
     """
@@ -49,8 +49,9 @@ def matches(cell: Any, value: object) -> bool:
 
 
 def find_row(table: fits.FITS_rec, exposure: Exposure, segment: str, aperture: str) -> int | None:
-    """Find the row that CalCOS takes: the first one for segment, grating, central wavelength and
-    aperture.
+    """Find the row that CalCOS takes.
+
+    The first one for segment, grating, central wavelength and aperture.
     """
     wanted = {
         "SEGMENT": segment,
@@ -67,7 +68,7 @@ def find_row(table: fits.FITS_rec, exposure: Exposure, segment: str, aperture: s
 def row_of(
     exposure: Exposure, keyword: str, segment: str, aperture: str, lref: Path
 ) -> dict[str, Any]:
-    """Columns of the row that CalCOS takes of an extraction table.
+    """Return the columns of the row that CalCOS takes of an extraction table.
 
     Empty where there is no such file or row.
 
@@ -91,12 +92,12 @@ def row_of(
 
 
 def background_height(row: Mapping[str, Any], number: int) -> int:
-    """Height of the first or the second background region of a row, pixel."""
+    """Return the height of the first or the second background region of a row, pixel."""
     return int(row.get(f"B_HGT{number}", row.get("BHEIGHT", 0)))
 
 
 def background_middle(row: Mapping[str, Any], number: int, centroid: float) -> int:
-    """Middle row of a background region of a two-zone extraction
+    """Return the middle row of a background region of a two-zone extraction
     (``extract.getBackgroundCenters``).
 
     It lies as far from the centroid of the profile as the table's B_BKG from its B_SPEC.

@@ -24,8 +24,8 @@ _WORTH_SAYING = 0.01
 
 
 def excess(x1d: Path, lref: Path) -> dict[str, NDArray[np.float64]]:
-    """Excess of net counts and flux over what the profile says, as a fraction, by segment and
-    column.
+    """Return the excess of net counts and flux over what the profile says, as a fraction, by
+    segment and column.
 
     Parameters
     ----------

@@ -131,7 +131,7 @@ def _sums(row: fits.FITS_record, wavelengths: tuple[float, float] | None) -> dic
 
 
 def _sensitivity(wave: Numbers, net: Numbers, flux: Numbers) -> Numbers:
-    """Rate of a unit of flux.
+    """Return the rate of a unit of flux.
 
     It is smooth, so points without a count have that of their neighbours.
     """

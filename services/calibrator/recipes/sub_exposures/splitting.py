@@ -22,7 +22,7 @@ def overlap(one: Sequence[tuple[float, float]], other: Sequence[tuple[float, flo
 
 
 def good_times(hdus: fits.HDUList) -> Intervals:
-    """Good time intervals of a corrtag file, second; the newest table counts."""
+    """Return the good time intervals of a corrtag file, second; the newest table counts."""
     tables = [
         hdu for hdu in hdus[1:] if hdu.name == "GTI" and hdu.data is not None and len(hdu.data)
     ]
@@ -33,8 +33,9 @@ def good_times(hdus: fits.HDUList) -> Intervals:
 
 
 def _all_stops(hdus: fits.HDUList) -> list[float]:
-    """List the ends of the good times of every version, second: the newest may lack the end of the
-    exposure.
+    """List the ends of the good times of every version, second.
+
+    The newest may lack the end of the exposure.
     """
     tables = (hdu.data for hdu in hdus[1:] if hdu.name == "GTI" and hdu.data is not None)
     return [float(stop) for table in tables for stop in table["STOP"]]

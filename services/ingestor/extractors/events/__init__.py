@@ -1,5 +1,6 @@
-"""Reductions of events, in one pass over a file: darks, dark counts, stims, pulse heights, gain,
-peak rates.
+"""Reductions of events, in one pass over a file.
+
+Darks, dark counts, stims, pulse heights, gain, peak rates.
 """
 
 from services.ingestor.extractors.events.reduction import EVENT_TABLES, extract_events

@@ -42,7 +42,7 @@ class DarkCountMap:
         self._cells.append(pixel * PULSE_HEIGHTS + events["PHA"][inside])
 
     def rows(self) -> Rows:
-        """Row of ``dark_counts``."""
+        """Return the row of ``dark_counts``."""
         cells, counts = np.unique(
             np.concatenate([np.zeros(0, np.int64), *self._cells]), return_counts=True
         )

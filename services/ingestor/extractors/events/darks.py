@@ -66,7 +66,7 @@ class DarkRateAccumulator:
             self._counts[1, index] += np.bincount(number[here], minlength=self._bins)
 
     def rows(self) -> Rows:
-        """Rows of ``darks``, region by region."""
+        """Return the rows of ``darks``, region by region."""
         regions, bins = len(self._regions), self._bins
         times = self._exposure.expstart + np.arange(bins, dtype=np.float64) * (_SECONDS / 86400.0)
         seconds = np.tile(_overlaps(self._exposure.good, bins), regions)
@@ -109,8 +109,8 @@ class DarkRateAccumulator:
         }
 
     def _ground(self, times: Floats) -> tuple[Floats, Floats]:
-        """Positions of HST: of the support file's orbit, else as CalCOS left them in the file, else
-        unknown (NaN).
+        """Return the positions of HST: of the support file's orbit, else as CalCOS left them in the
+        file, else unknown (NaN).
         """
         support = self._source.companions(self._exposure.rootname[:8], "spt")
         if support is not None:
@@ -141,7 +141,7 @@ class DarkRateAccumulator:
 
 
 def _overlaps(good: Floats, bins: int) -> Floats:
-    """Good time within each bin, in seconds."""
+    """Return the good time within each bin, in seconds."""
     starts = _SECONDS * np.arange(bins)[:, None]
     ends = starts + _SECONDS
     return np.asarray(

@@ -60,7 +60,7 @@ class Exposure:
 
 
 def in_good_time(events: Columns) -> NDArray[np.bool_]:
-    """Whether events are neither in bursts nor in bad time, by their column DQ."""
+    """Return whether events are neither in bursts nor in bad time, by their column DQ."""
     return np.asarray((events["DQ"] & _BAD_TIME) == 0)
 
 
@@ -105,8 +105,9 @@ def read_exposure(source: Source) -> Exposure:
 
 
 def _good_times(source: Source) -> list[NDArray[np.float64]]:
-    """Good time intervals of every table of them: CalCOS adds one to that of the raw file where it
-    changes them.
+    """Return the good time intervals of every table of them.
+
+    CalCOS adds one to that of the raw file where it changes them.
     """
     hdus = sorted(
         (hdu for hdu in source.file.hdus if hdu.name == "GTI"), key=lambda hdu: hdu.version
@@ -128,7 +129,7 @@ def _good_times(source: Source) -> list[NDArray[np.float64]]:
 
 
 def _flashes(header: Mapping[str, Any]) -> NDArray[np.float64]:
-    """When a lamp flashed (LMP_ONn, LMPOFFn), as far as it can be read."""
+    """Return when a lamp flashed (LMP_ONn, LMPOFFn), as far as it can be read."""
     flashes = range(1, round(min(finite(header.get("NUMFLASH")) or 0.0, _MOST_FLASHES)) + 1)
     times = [
         (finite(header.get(f"LMP_ON{flash}")), finite(header.get(f"LMPOFF{flash}")))

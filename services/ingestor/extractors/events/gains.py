@@ -42,7 +42,7 @@ class GainAccumulator:
         self._heights.append(events["PHA"][inside])
 
     def rows(self) -> Rows:
-        """Rows of ``gain``, row by row of the detector."""
+        """Return the rows of ``gain``, row by row of the detector."""
         pixels = np.concatenate([np.zeros(0, np.int32), *self._pixels])
         heights = np.concatenate([np.zeros(0, np.uint8), *self._heights])
         counts = np.bincount(pixels, minlength=GAIN_SHAPE[0] * GAIN_SHAPE[1])
@@ -75,7 +75,7 @@ def gain_rows(
     pixels: NDArray[np.integer],
     histograms: NDArray[np.integer],
 ) -> Rows:
-    """Rows of ``gain`` of those superpixels whose pulse heights have a peak.
+    """Return the rows of ``gain`` of those superpixels whose pulse heights have a peak.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def count_rows(
     pixels: NDArray[np.integer],
     histograms: NDArray[np.integer],
 ) -> Rows:
-    """Rows of ``gain`` without gains: what superpixels counted, and the charge of that.
+    """Return the rows of ``gain`` without gains: what superpixels counted, and the charge of that.
 
     Parameters are those of `gain_rows`.
     """

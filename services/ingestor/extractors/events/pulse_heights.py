@@ -47,12 +47,13 @@ class PulseHeightHistogram:
         self._counts += np.bincount(events["PHA"][inside], minlength=PULSE_HEIGHTS)
 
     def rows(self) -> Rows:
-        """Row of ``phd``."""
+        """Return the row of ``phd``."""
         return _row(self._source, self._exposure.segment, self._exposure.hvlevel, self._counts)
 
 
 def extract_accumulated_pulse_heights(source: Source) -> Rows:
-    """Row of ``phd`` of an ACCUM exposure, of its histogram of 128 heights, four of them in one.
+    """Return the row of ``phd`` of an ACCUM exposure, of its histogram of 128 heights, four of them
+    in one.
 
     Raises
     ------

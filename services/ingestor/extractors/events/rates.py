@@ -1,5 +1,6 @@
-"""What the detector had to bear: the brightest second and the brightest place of an exposure, and
-its good time.
+"""What the detector had to bear.
+
+The brightest second and the brightest place of an exposure, and its good time.
 """
 
 from typing import ClassVar
@@ -75,7 +76,7 @@ class PeakRates:
         self._cells.append(row)
 
     def _number(self, values: NDArray[np.floating], first: np.floating) -> NDArray[np.int32]:
-        """Numbers of the cells that pixels are in.
+        """Return the numbers of the cells that pixels are in.
 
         A pixel reaches half a pixel to both sides of its number.
         """
@@ -83,7 +84,7 @@ class PeakRates:
         return np.asarray(values * scale + shift).astype(np.int32)
 
     def rows(self) -> Rows:
-        """Row of ``event_rates``."""
+        """Return the row of ``event_rates``."""
         exposure = self._exposure
         row = {
             "rootname": exposure.rootname,
@@ -124,7 +125,7 @@ class PeakRates:
         }
 
     def _quiet_time(self) -> float:
-        """Good time outside the seconds in which a lamp flashed, in seconds."""
+        """Return the good time outside the seconds in which a lamp flashed, in seconds."""
         lit = np.flatnonzero(~self._quiet)[:, None]
         good = self._exposure.good
         flashed = np.clip(

@@ -36,7 +36,7 @@ class _Reduction(Protocol):
         """Take in a part of the events."""
 
     def rows(self) -> Rows:
-        """Rows of all events."""
+        """Return the rows of all events."""
 
 
 _WHOLE = ("DQ", "PHA")
@@ -52,7 +52,7 @@ _FUV: Mapping[str, type[_Reduction]] = {
 
 
 def extract_events(source: Source, tables: Collection[str]) -> list[Rows]:
-    """Rows of the tables of events (`EVENT_TABLES`) of a corrtag file.
+    """Return the rows of the tables of events (`EVENT_TABLES`) of a corrtag file.
 
     Dark rates and counts are made of dark exposures only; stims, pulse heights and gain of the FUV
     detector only. Of an ACCUM exposure, whose events CalCOS makes up of its image, there are peak
@@ -102,7 +102,7 @@ def extract_events(source: Source, tables: Collection[str]) -> list[Rows]:
 def _reduce(
     source: Source, reductions: Mapping[str, _Reduction], events: Columns
 ) -> dict[str, _Reduction]:
-    """Reductions that could take in a part of the events."""
+    """Return the reductions that could take in a part of the events."""
     values = {}
     for name in events:
         with Contained(source, f"EVENTS: column {name}"):
@@ -117,7 +117,7 @@ def _reduce(
 
 
 def _numbers(source: Source, name: str, values: "NDArray[Any]") -> "NDArray[Any]":
-    """Values of a column as numbers, whole ones where they must be.
+    """Return the values of a column as numbers, whole ones where they must be.
 
     Raises
     ------

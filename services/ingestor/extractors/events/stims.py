@@ -59,7 +59,7 @@ class StimPositions:
                 self._sums[stim, axis] += np.bincount(number, values[inside], minlength=self._steps)
 
     def rows(self) -> Rows:
-        """Rows of ``stims`` in the order of time."""
+        """Return the rows of ``stims`` in the order of time."""
         times = self._step * np.arange(self._steps)
         upper, lower = self._counts
         return Rows(

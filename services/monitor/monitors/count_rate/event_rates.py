@@ -125,8 +125,8 @@ _SIGMAS = 5.0
 
 
 def rates_query() -> RowQuery:
-    """Query for the rates of each exposure and segment (NUV for that detector), in order of
-    time.
+    """Return the query for the rates of each exposure and segment (NUV for that detector), in order
+    of time.
     """
     peaks = _peaks()
     parts = union_all(
@@ -139,7 +139,7 @@ def rates_query() -> RowQuery:
 
 
 def _peaks() -> Subquery:
-    """Peak rates of each exposure and segment.
+    """Return the peak rates of each exposure and segment.
 
     Of an exposure of two associations, which has two files, the larger.
     """
@@ -212,7 +212,8 @@ def _segment(segment: str, letter: str, peaks: Subquery) -> Select[Any]:
 
 
 def threshold_of(limits: Mapping[str, Rule], columns: Columns) -> np.ndarray:
-    """Least of some limits that concerns each row of `rates_query`, counts / s, shape (n,).
+    """Return the least of some limits that concerns each row of `rates_query`, counts / s, shape
+    (n,).
 
     Parameters
     ----------
@@ -238,8 +239,8 @@ def threshold_of(limits: Mapping[str, Rule], columns: Columns) -> np.ndarray:
 
 
 def surely_local(columns: Columns) -> np.ndarray:
-    """Least local rate that the counts at the brightest place are sure of, counts / s / pix, shape
-    (n,).
+    """Return the least local rate that the counts at the brightest place are sure of, counts / s /
+    pix, shape (n,).
 
     The brightest of a million places is by chance some sigma above what is there; in a short
     exposure one photon may be a rate above any limit. NaN where a lamp is what is looked at, whose
@@ -253,5 +254,5 @@ def surely_local(columns: Columns) -> np.ndarray:
 
 
 def of_lamps(columns: Columns) -> np.ndarray:
-    """Which exposures are to lamps of the instrument, boolean of shape (n,)."""
+    """Return which exposures are to lamps of the instrument, boolean of shape (n,)."""
     return np.array([kind in _LAMPS for kind in columns["exptype"]], dtype=bool)

@@ -37,7 +37,7 @@ def _history(
     limits: Sequence[Mapping[str, Rule]],
     apart: np.ndarray | None = None,
 ) -> list[Panel]:
-    """Panel of each segment with its rates against time, and the limits that concern it.
+    """Return the panel of each segment with its rates against time, and the limits that concern it.
 
     Lamps may be set apart.
     """

@@ -212,7 +212,7 @@ def _is_dark(columns: Columns) -> np.ndarray:
 
 
 def _dark_excess(columns: Columns) -> np.ndarray:
-    """Rates of darks above what is usual, counts / s, where that is much for their kind.
+    """Return the rates of darks above what is usual, counts / s, where that is much for their kind.
 
     Zero for all others.
     """

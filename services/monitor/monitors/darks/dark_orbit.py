@@ -1,5 +1,6 @@
-"""Dark rate over HST's orbit: maps against ground position and against the Sun, and how much the
-SAA's edge adds.
+"""Dark rate over HST's orbit.
+
+Maps against ground position and against the Sun, and how much the SAA's edge adds.
 """
 
 from collections.abc import Sequence
@@ -140,8 +141,9 @@ def _figure(bins: Bins, ground: RateMap) -> Figure:
 
 
 def _usual(columns: Columns, chosen: np.ndarray) -> np.ndarray:
-    """Rates of some bins that are not far above their median: one burst would outweigh the bins of
-    years.
+    """Return the rates of some bins that are not far above their median.
+
+    One burst would outweigh the bins of years.
     """
     rates, mjd = columns["dark"][chosen], columns["mjd"][chosen]
     if len(rates):
@@ -151,7 +153,9 @@ def _usual(columns: Columns, chosen: np.ndarray) -> np.ndarray:
 
 
 def _edge_ratio(columns: Columns) -> tuple[float, float, dict[str, Any]]:
-    """Mean rate at the SAA's edge over that far from it, its error, and the statistics of both."""
+    """Return the mean rate at the SAA's edge over that far from it, its error, and the statistics
+    of both.
+    """
     distance = columns["saa_distance"]
     edge, quiet = (
         _usual(columns, near) for near in (np.abs(distance) < _EDGE_KM, distance > _QUIET_KM)

@@ -35,8 +35,9 @@ def rate_figure(
     *,
     temperature: bool = False,
 ) -> Figure:
-    """Figure of rate against date, with the solar flux below: a column for each segment, a row for
-    each region.
+    """Return the figure of rate against date, with the solar flux below.
+
+    A column for each segment, a row for each region.
 
     Parameters
     ----------
@@ -111,7 +112,7 @@ def rate_figure(
 
 
 def _rate_range(row: Sequence[DarkRates]) -> tuple[float, float]:
-    """Range of the vertical axis that segments of a region share."""
+    """Return the range of the vertical axis that segments of a region share."""
     rate = np.concatenate([group.values.value for group in row])
     error = np.nan_to_num(np.concatenate([group.values.error for group in row]))
     low, high = float((rate - error).min()), float((rate + error).max())
@@ -127,7 +128,9 @@ def _points(group: DarkRates, x: np.ndarray, *, coloured: bool = True) -> PointC
 
 
 def _expected_line(group: DarkRates, expected: Sequence[Dated]) -> list[Layer]:
-    """Line of the expected rates over the time of the darks, with gaps where there is none."""
+    """Return the line of the expected rates over the time of the darks, with gaps where there is
+    none.
+    """
     mjd = group.values.mjd
     dates = np.clip([*(item.mjd for item in expected), np.inf], mjd.min(), mjd.max())
     held = dates[:-1] < dates[1:]
@@ -151,7 +154,7 @@ def _temperatures(group: DarkRates) -> list[Layer]:
 
 
 def _fluxes(mjd: np.ndarray) -> list[Layer]:
-    """Solar flux of the months that darks are of."""
+    """Return the solar flux of the months that darks are of."""
     months, flux = monthly_flux()
     near = (months > mjd.min() - _MONTH_DAYS) & (months < mjd.max() + _MONTH_DAYS)
     if not near.any():
@@ -165,7 +168,9 @@ def _fluxes(mjd: np.ndarray) -> list[Layer]:
 
 
 def temperature_figure(rates: Sequence[DarkRates]) -> Figure:
-    """Figure of rate against temperature, coloured by date, with the exponential of each year."""
+    """Return the figure of rate against temperature, coloured by date, with the exponential of each
+    year.
+    """
     caption = (
         "One point an exposure, coloured by its date: a trend along one colour is one with "
         "temperature. Lines: "
@@ -193,7 +198,7 @@ def _curves(group: DarkRates) -> list[Layer]:
 
 
 def conditions_figure(rates: Sequence[DarkRates]) -> Figure:
-    """Figure of rate against temperature, high voltage and solar flux, coloured by date."""
+    """Return figure of rate against temperature, high voltage and solar flux, coloured by date."""
     panels = [
         *_against("Temperature (deg C)", rates, lambda group: group.temperature),
         *_against("High-voltage level", rates, lambda group: group.values.hvlevel),

@@ -22,8 +22,9 @@ _RATE, _FRACTION = "Dark rate (counts / s / pix)", "Fraction of the 25-s bins"
 
 
 def histogram_figure(columns: Columns) -> Figure:
-    """Figure of the distribution of the 25-s rates of each segment: linear, logarithmic, and by
-    calendar year.
+    """Return the figure of the distribution of the 25-s rates of each segment.
+
+    Linear, logarithmic, and by calendar year.
 
     Parameters
     ----------
@@ -81,8 +82,9 @@ def histogram_figure(columns: Columns) -> Figure:
 
 
 class _Distribution:
-    """How many bins have which rate: ``rate`` (counts / (s pix), middles) ascending, and ``share``
-    (fractions).
+    """How many bins have which rate.
+
+    ``rate`` (counts / (s pix), middles) ascending, and ``share`` (fractions).
     """
 
     def __init__(self, steps: np.ndarray, counts: np.ndarray) -> None:
@@ -91,7 +93,7 @@ class _Distribution:
         self.share = np.bincount(place, weights=counts) / counts.sum()
 
     def quantile(self, fraction: float) -> float:
-        """Rate that a fraction of the bins does not exceed."""
+        """Return the rate that a fraction of the bins does not exceed."""
         place = int(np.searchsorted(np.cumsum(self.share), fraction))
         return float(self.rate[min(place, len(self.rate) - 1)])
 
@@ -111,7 +113,7 @@ class _Distribution:
 
 
 def _line(label: str, cells: np.ndarray, counts: np.ndarray, width: float) -> Line:
-    """Fractions by rate, as steps from the lower edge of each cell on."""
+    """Return the fractions by rate, as steps from the lower edge of each cell on."""
     shown = cells <= _CELLS
     shares = (
         np.bincount(cells[shown].astype(int), weights=counts[shown], minlength=_CELLS + 1)
@@ -123,7 +125,7 @@ def _line(label: str, cells: np.ndarray, counts: np.ndarray, width: float) -> Li
 
 
 def _by_year(years: np.ndarray, cells: np.ndarray, counts: np.ndarray, width: float) -> Heatmap:
-    """Fractions of each calendar year by rate."""
+    """Return the fractions of each calendar year by rate."""
     x_edges = np.arange(_CELLS + 1) * width
     y_edges = np.arange(years.min(), years.max() + 2)
     found, _, _ = np.histogram2d(years, (cells + 0.5) * width, (y_edges, x_edges), weights=counts)

@@ -72,15 +72,16 @@ def _query() -> RowQuery:
 
 
 def bins_by_files() -> dict[str, Increment]:
-    """Bins (table ``bins``) and names of their exposures (``exposures``), parted by the input
-    ``ranges`` (`RANGES`).
+    """Return the bins (table ``bins``) and names of their exposures (``exposures``), parted by the
+    input ``ranges`` (`RANGES`).
     """
     return {"by_files": replace(by_files("ranges", {"rows": _query()}, Dark.file_id), find=_find)}
 
 
 def _find(_: str, inputs: Inputs) -> Mapping[str, Columns]:
-    """Half as many bytes as the rows have: a mission has a million of them, and every run reads
-    them.
+    """Halve the bytes of the rows.
+
+    A mission has a million of them, and every run reads them.
     """
     rows = inputs["rows"]
     names, place = np.unique(rows["rootname"].astype(str), return_inverse=True)
@@ -132,7 +133,7 @@ class Bins:
 
 
 def groups(inputs: Inputs) -> Iterator[Bins]:
-    """Bins by segment, team and voltage.
+    """Yield the bins by segment, team and voltage.
 
     Parameters
     ----------
@@ -164,7 +165,7 @@ def groups(inputs: Inputs) -> Iterator[Bins]:
 
 
 def whole_segments(found: Sequence[Bins]) -> list[Bins]:
-    """Bins of all voltages together; not in the order of time."""
+    """Return the bins of all voltages together; not in the order of time."""
     whole: dict[tuple[str, bool], list[Bins]] = {}
     for one in found:
         whole.setdefault((one.segment, one.others), []).append(one)

@@ -113,7 +113,7 @@ def rate_map(
 
 
 def heatmap(found: RateMap) -> Heatmap:
-    """Layer of the median rates."""
+    """Return the layer of the median rates."""
     known = found.rate[np.isfinite(found.rate)]
     limits = (float(known.min()), float(np.percentile(known, 98))) if len(known) > 1 else None
     rows = [numbers(row) for row in found.rate]
@@ -127,7 +127,7 @@ def heatmap(found: RateMap) -> Heatmap:
 
 
 def outline(mjd: float) -> list[Layer]:
-    """Contour of the SAA, parted where it crosses the zero meridian."""
+    """Return the contour of the SAA, parted where it crosses the zero meridian."""
     latitude, longitude = saa_contour(mjd).T
     x, y = np.append(longitude, longitude[0]), np.append(latitude, latitude[0])
     crossings = np.flatnonzero((x[:-1] < 0) != (x[1:] < 0))

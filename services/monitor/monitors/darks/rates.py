@@ -71,13 +71,13 @@ HISTOGRAM_STEP = 5e-8
 
 
 def is_rate() -> ColumnElement[bool]:
-    """Condition that the rate of a bin can be one, or is unknown."""
+    """Return the condition that the rate of a bin can be one, or is unknown."""
     return or_(Dark.dark.is_(None), Dark.dark.between(0.0, _HIGHEST_RATE))
 
 
 def free_of_saa() -> ColumnElement[bool]:
-    """Condition that a bin is far from the South Atlantic Anomaly, or that its position is
-    unknown.
+    """Return the condition that a bin is far from the South Atlantic Anomaly, or that its position
+    is unknown.
     """
     apart = or_(Dark.saa_distance.is_(None), Dark.saa_distance > SAA_EDGE_KM)
     west = or_(Dark.latitude > SAA_LATITUDE, Dark.longitude < SAA_LONGITUDE)
@@ -85,8 +85,8 @@ def free_of_saa() -> ColumnElement[bool]:
 
 
 def is_free_of_saa(latitude: np.ndarray, longitude: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """Which bins fulfil `free_of_saa`, boolean of shape (n,): by HST's position (deg) and distance
-    to the SAA (km).
+    """Return which bins fulfil `free_of_saa`, boolean of shape (n,): by HST's position (deg) and
+    distance to the SAA (km).
     """
     apart = np.isnan(distance) | (distance > SAA_EDGE_KM)
     west = (latitude > SAA_LATITUDE) | (longitude < SAA_LONGITUDE)
@@ -99,8 +99,8 @@ RANGES = file_ranges({"darks", "headers"})
 
 
 def darks_by_files(detectors: Sequence[str], regions: Sequence[str]) -> dict[str, Increment]:
-    """Rates of exposures (``rates``), and how many 25-s bins of some regions had which rate
-    (``histogram``).
+    """Return the rates of exposures (``rates``), and how many 25-s bins of some regions had which
+    rate (``histogram``).
 
     Their rows are parted by the input ``ranges``, which is `RANGES`.
 
@@ -116,7 +116,7 @@ def darks_by_files(detectors: Sequence[str], regions: Sequence[str]) -> dict[str
 
 
 def _rates_query(detectors: Sequence[str]) -> RowQuery:
-    """Query for the counts of each exposure, segment and region outside the SAA."""
+    """Return the query for the counts of each exposure, segment and region outside the SAA."""
     return (
         select(
             Dark.file_id,
@@ -144,8 +144,8 @@ def _rates_query(detectors: Sequence[str]) -> RowQuery:
 
 
 def _histogram_query(detectors: Sequence[str], regions: Sequence[str]) -> RowQuery:
-    """Query for how many 25-s bins outside the SAA had which rate, by segment and month (12 times
-    the date).
+    """Return the query for how many 25-s bins outside the SAA had which rate, by segment and month
+    (12 times the date).
     """
     step = func.floor(Dark.dark / HISTOGRAM_STEP, type_=Double)
     month = func.floor(Dark.date * 12.0, type_=Double)
@@ -203,7 +203,7 @@ class DarkRates:
 
 
 def rates_of(columns: Columns) -> list[DarkRates]:
-    """Rates by segment and region.
+    """Return the rates by segment and region.
 
     Parameters
     ----------
@@ -226,7 +226,7 @@ def rates_of(columns: Columns) -> list[DarkRates]:
 
 
 def _rates(columns: Columns) -> DarkRates:
-    """Rates of one segment and region."""
+    """Return the rates of one segment and region."""
     limit = _limits_by_level(columns["mjd"], columns["rate"], columns["error"], columns["hvlevel"])
     values = Values(
         quantity="dark_rate",
@@ -251,8 +251,8 @@ def _rates(columns: Columns) -> DarkRates:
 def _limits_by_level(
     mjd: np.ndarray, rate: np.ndarray, error: np.ndarray, hvlevel: np.ndarray
 ) -> np.ndarray:
-    """Rates above which one lies above those about it at the same voltage, which alters the
-    rate.
+    """Return the rates above which one lies above those about it at the same voltage, which alters
+    the rate.
     """
     _, place, counts = np.unique(
         np.nan_to_num(hvlevel, nan=-1.0), return_inverse=True, return_counts=True
@@ -266,7 +266,7 @@ def _limits_by_level(
 
 
 def _limits(mjd: np.ndarray, rate: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Rates above which one lies above those about it; infinite where there are too few."""
+    """Return rates above which one lies above those about it; infinite where there are too few."""
     if len(rate) < _LEAST:
         return np.full(len(rate), np.inf)
     line = rate - away_from_lines(mjd, rate, min(OUTLIER_WINDOW, len(rate)))
@@ -296,7 +296,7 @@ def _rate_and_error(columns: Columns) -> tuple[np.ndarray, np.ndarray]:
 
 
 def statistics_of(rates: Sequence[DarkRates]) -> dict[str, Any]:
-    """Statistics by segment and region; the configuration is the high voltage."""
+    """Return the statistics by segment and region; the configuration is the high voltage."""
     return {
         group.name: summarise(
             group.values.mjd, group.values.value, voltage_changed(vars(group.values))
@@ -306,7 +306,7 @@ def statistics_of(rates: Sequence[DarkRates]) -> dict[str, Any]:
 
 
 def statistics_by_level(rates: Sequence[DarkRates]) -> dict[str, Any]:
-    """Statistics by segment, region and high voltage, of those with more than one."""
+    """Return the statistics by segment, region and high voltage, of those with more than one."""
     found: dict[str, Any] = {}
     for group in rates:
         values = group.values

@@ -72,7 +72,8 @@ def no_expected_rate(mjd: float) -> Dated:
 
 
 def expected_findings(group: DarkRates, expected: Sequence[Dated]) -> Iterator[Finding]:
-    """Rule: the latest darks are above the rate that was published for their time, where one was.
+    """Apply the rule: the latest darks are above the rate that was published for their time, where
+    one was.
 
     Parameters
     ----------
@@ -135,7 +136,7 @@ class Exponential:
     mjd: float
 
     def at(self, temperature: np.ndarray, mjd: np.ndarray) -> np.ndarray:
-        """Rates at some temperatures and times, counts / (s pix)."""
+        """Return the rates at some temperatures and times, counts / (s pix)."""
         growth = self.per_degree * (temperature - self.temperature) + self.per_day * (
             mjd - self.mjd
         )
@@ -162,7 +163,7 @@ class Exponential:
 
 
 def yearly(group: DarkRates) -> dict[int, Exponential]:
-    """Rate against temperature in each calendar year that has darks enough."""
+    """Return the rate against temperature in each calendar year that has darks enough."""
     years = np.floor(decimal_year(group.values.mjd))
     fits = {
         int(year): Exponential.of(group, years == year, grows=False) for year in np.unique(years)
@@ -171,8 +172,8 @@ def yearly(group: DarkRates) -> dict[int, Exponential]:
 
 
 def temperature_findings(group: DarkRates) -> Iterator[Finding]:
-    """Rule: the latest darks are above what their temperatures predict from the darks before
-    them.
+    """Apply the rule: the latest darks are above what their temperatures predict from the darks
+    before them.
     """
     values = group.values
     before = np.arange(len(values.mjd)) < len(values.mjd) - _LATEST
@@ -195,7 +196,7 @@ def temperature_findings(group: DarkRates) -> Iterator[Finding]:
 
 
 def total_findings(group: DarkRates) -> Iterator[Finding]:
-    """Rule: an exposure of the last days counts too much on the whole detector."""
+    """Apply the rule: an exposure of the last days counts too much on the whole detector."""
     values = group.values
     total = values.value * group.npix
     limit = _TOTAL.at(values.mjd)
@@ -210,7 +211,7 @@ def total_findings(group: DarkRates) -> Iterator[Finding]:
 
 
 def outlier_findings(group: DarkRates) -> Iterator[Finding]:
-    """Rule: single darks of the last days that lie above those about them."""
+    """Apply the rule: single darks of the last days that lie above those about them."""
     values = group.values
     for index in np.flatnonzero(values.outlier & recent(values.mjd)).tolist():
         yield OUTLIER.finding(

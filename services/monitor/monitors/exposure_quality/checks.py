@@ -39,7 +39,7 @@ _LEAST_SHARE = 0.01
 
 
 def share(columns: Columns, part: str, whole: str) -> np.ndarray:
-    """Larger of both segments' fractions of a whole, by the names of their columns.
+    """Return the larger of both segments' fractions of a whole, by the names of their columns.
 
     NaN where neither is known.
     """
@@ -65,18 +65,18 @@ def _acquires(columns: Columns) -> np.ndarray:
 
 
 def time_difference(columns: Columns) -> np.ndarray:
-    """Exposure time less the planned one, s; NaN for acquisitions."""
+    """Return the exposure time less the planned one, s; NaN for acquisitions."""
     return np.where(_acquires(columns), np.nan, columns["exptime"] - columns["plantime"])
 
 
 def gap(columns: Columns) -> np.ndarray:
-    """Time from start to end less the exposure time, s; NaN for acquisitions."""
+    """Return the time from start to end less the exposure time, s; NaN for acquisitions."""
     elapsed = (columns["expend"] - columns["mjd"]) * 86400.0
     return np.where(_acquires(columns), np.nan, elapsed - columns["exptime"])
 
 
 def _unexplained(columns: Columns) -> np.ndarray:
-    """Time from start to end less that of the raw intervals, s.
+    """Return the time from start to end less that of the raw intervals, s.
 
     NaN where these, or NINTERPT, show a gap.
     """
@@ -86,7 +86,10 @@ def _unexplained(columns: Columns) -> np.ndarray:
 
 
 def _more_gaps(columns: Columns) -> np.ndarray:
-    """Gaps between the raw intervals beyond NINTERPT, or fewer; NaN where either is not known."""
+    """Return the gaps between the raw intervals beyond NINTERPT, or fewer.
+
+    NaN where either is not known.
+    """
     found: np.ndarray = np.abs(columns["raw_intervals"] - 1.0 - columns["ninterpt"])
     return found
 
@@ -115,15 +118,15 @@ def _closed(columns: Columns) -> np.ndarray:
 
 
 def _buffered(columns: Columns) -> np.ndarray:
-    """Events that come within BUFFTIME at the rate that was measured."""
+    """Return the events that come within BUFFTIME at the rate that was measured."""
     rates = [np.nan_to_num(columns[name]) for name in ("globrate", "globrt_a", "globrt_b")]
     events: np.ndarray = np.maximum(rates[0], rates[1] + rates[2]) * columns["bufftime"]
     return events
 
 
 def _mute(columns: Columns) -> np.ndarray:
-    """Whether a segment that DETECTHV says is at its voltage has no events, acquisitions (which
-    count none) apart.
+    """Return whether a segment that DETECTHV says is at its voltage has no events, acquisitions
+    (which count none) apart.
     """
     counted = np.isfinite(columns["neventsa"]) | np.isfinite(columns["neventsb"])
     found = np.zeros(len(counted), dtype=bool)
@@ -146,8 +149,8 @@ def _has_comment(columns: Columns) -> np.ndarray:
 
 
 def rejected(columns: Columns) -> np.ndarray:
-    """Larger of both segments' fractions of events that are rejected for their pulse height, less
-    the background's.
+    """Return the larger of both segments' fractions of events that are rejected for their pulse
+    height, less the background's.
 
     Of a faint target, most events are background, of which a fourth is rejected whatever the gain
     is.
@@ -159,7 +162,7 @@ def rejected(columns: Columns) -> np.ndarray:
 
 
 def _segments_apart(columns: Columns) -> np.ndarray:
-    """Difference of the exposure times of both segments, s; NaN where one has none."""
+    """Return the difference of the exposure times of both segments, s; NaN where one has none."""
     both = (columns["exptimea"] > 0) & (columns["exptimeb"] > 0)
     return np.where(both, np.abs(columns["exptimea"] - columns["exptimeb"]), np.nan)
 
@@ -172,7 +175,7 @@ def _time_differs(columns: Columns, limit: np.ndarray) -> np.ndarray:
 
 
 def live_time(columns: Columns) -> np.ndarray:
-    """Least live time over time of the segments; NaN where none is known."""
+    """Return the least live time over time of the segments; NaN where none is known."""
     return _least(columns, "livetm_a", "livetm_b", "livetm")
 
 
@@ -317,7 +320,7 @@ CHECKS = (
 
 
 def hits_of(columns: Columns) -> dict[str, np.ndarray]:
-    """Which exposures each rule hits, by its name; booleans of shape (n,)."""
+    """Return which exposures each rule hits, by its name; booleans of shape (n,)."""
     nothing = np.full(len(columns["mjd"]), np.nan)
     with np.errstate(invalid="ignore"):
         return {

@@ -1,5 +1,6 @@
-"""Quality of exposures: times, events and conditions that their headers report, against what was
-planned.
+"""Quality of exposures.
+
+Times, events and conditions that their headers report, against what was planned.
 """
 
 from collections.abc import Iterator
@@ -86,8 +87,9 @@ out, an interruption, or one that nothing explains.
 
 
 def _good_times() -> Subquery:
-    """Good time of each exposure by its segments: largest difference from EXPTIME, least good time,
-    and the raw one.
+    """Return the good time of each exposure by its segments.
+
+    Largest difference from EXPTIME, least good time, and the raw one.
     """
     row = EventRates
     query = select(

@@ -22,7 +22,7 @@ _DIGITS = 3
 
 
 def ageing_figures(totals: Sequence[Total]) -> Iterator[Figure]:
-    """Gain against accumulated counts and charge, a figure for each segment.
+    """Yield the gain against accumulated counts and charge, a figure for each segment.
 
     Parameters
     ----------
@@ -77,7 +77,9 @@ def _rows() -> np.ndarray:
 
 
 def _medians(given: np.ndarray, gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Medians of both in groups of as many superpixels, in ascending order of what they gave."""
+    """Return the medians of both in groups of as many superpixels, in ascending order of what they
+    gave.
+    """
     groups = min(_GROUPS, len(given) // _LEAST)
     parts = np.array_split(np.argsort(given, kind="stable"), groups) if groups else []
     x, y = (np.array([np.median(values[part]) for part in parts]) for values in (given, gain))

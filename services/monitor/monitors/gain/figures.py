@@ -1,5 +1,6 @@
-"""Figures of the gain: maps, trends of regions, least gain along the detector, projected dates, one
-superpixel.
+"""Figures of the gain.
+
+Maps, trends of regions, least gain along the detector, projected dates, one superpixel.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,12 +33,12 @@ _YEARS_AHEAD = 10.0
 
 
 def _years(mjd: np.ndarray) -> np.ndarray:
-    """Julian years."""
+    """Return the Julian years."""
     return 2000.0 + (mjd - 51544.5) / 365.25
 
 
 def _heatmap(label: str, segment: str, image: np.ndarray, limits: tuple[float, float]) -> Heatmap:
-    """Least value of each cell: holes are narrower than cells."""
+    """Return the least value of each cell: holes are narrower than cells."""
     area, (width, height) = ACTIVE_AREAS[segment], _CELL
     cells = np.fmin.reduce(
         image.reshape(GAIN_SHAPE[0] // height, height, GAIN_SHAPE[1] // width, width), axis=(1, 3)
@@ -66,7 +67,7 @@ def _by_segment(maps: Sequence[GainMap]) -> Iterator[tuple[str, list[GainMap]]]:
 
 
 def map_figures(maps: Sequence[GainMap]) -> Iterator[Figure]:
-    """Newest gain, a panel for each voltage."""
+    """Yield the newest gain, a panel for each voltage."""
     caption = (
         "Newest modal gain at each high voltage, the newest voltage first: the lowest one of each "
         "cell of 64 by 4 "
@@ -89,7 +90,7 @@ def map_figures(maps: Sequence[GainMap]) -> Iterator[Figure]:
 
 
 def date_figures(maps: Sequence[GainMap]) -> Iterator[Figure]:
-    """Projected year of a gain of 3, a panel for each voltage that has any."""
+    """Yield the projected year of a gain of 3, a panel for each voltage that has any."""
     caption = (
         "Year in which the line through the newest gains of a superpixel reaches 3, the earliest "
         "of each cell of 64 by "
@@ -124,8 +125,8 @@ def date_figures(maps: Sequence[GainMap]) -> Iterator[Figure]:
 
 
 def least_figure(maps: Sequence[GainMap]) -> Figure:
-    """Least gain in the rows of each lifetime position along the detector, at the voltage of the
-    newest map.
+    """Return the least gain in the rows of each lifetime position along the detector, at the
+    voltage of the newest map.
     """
     panels = []
     for segment, (one, *_) in _by_segment(maps):
@@ -174,8 +175,8 @@ def _smooth(values: np.ndarray) -> np.ndarray:
 
 
 def trend_figures(regions: Sequence[Region]) -> Iterator[Figure]:
-    """Gain of the regions against date, a figure for each segment and a panel for each lifetime
-    position.
+    """Yield the gain of the regions against date, a figure for each segment and a panel for each
+    lifetime position.
     """
     caption = (
         "Median gain of each exposure in 2048 columns along the rows of a lifetime position, "
@@ -236,7 +237,9 @@ def _trend_panel(segment: Segment, regions: Sequence[Region]) -> Panel:
 
 
 def pixel_figure(levels: Sequence[Level], files: Columns) -> Figure | None:
-    """Histories of the superpixels that will sag first, with their lines; None where none will.
+    """Return the histories of the superpixels that will sag first, with their lines.
+
+    None where none will.
 
     Parameters
     ----------

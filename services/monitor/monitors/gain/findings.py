@@ -25,7 +25,7 @@ __all__ = ["pixel_findings", "region_findings"]
 
 
 def region_findings(region: Region, newest: float) -> Iterator[Finding]:
-    """Rules of a region in use: its gain, and the date that its trend leads to.
+    """Apply the rules of a region in use: its gain, and the date that its trend leads to.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def region_findings(region: Region, newest: float) -> Iterator[Finding]:
 
 
 def pixel_findings(segment: SegmentGain, newest: float, files: Columns) -> Iterator[Finding]:
-    """Rules of superpixels: what sagged, what will soon, what changed rapidly.
+    """Apply the rules of superpixels: what sagged, what will soon, what changed rapidly.
 
     Parameters
     ----------
@@ -88,8 +88,8 @@ def pixel_findings(segment: SegmentGain, newest: float, files: Columns) -> Itera
 
 
 def _columns_ahead(segment: SegmentGain, newest: float) -> int:
-    """Columns with a superpixel that light falls on, has not sagged, and will within the next
-    days.
+    """Return the columns with a superpixel that light falls on, has not sagged, and will within the
+    next days.
     """
     pixels = segment.pixels
     soon = (pixels["sag"] < newest + SAG_DATE.now) & np.isnan(pixels["sagged"])

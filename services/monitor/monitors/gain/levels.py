@@ -82,7 +82,7 @@ class Level:
 
 
 def levels_of(inputs: Inputs, segment: Segment) -> Iterator[Level]:
-    """Levels of a segment that have gains, that of the newest one first.
+    """Yield the levels of a segment that have gains, that of the newest one first.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def _digests(inputs: Inputs) -> dict[str, str]:
 
 
 def _files(files: Columns, segment: str, level: float) -> Columns:
-    """Files of a segment and level in the order of time."""
+    """Return the files of a segment and level in the order of time."""
     mine = take(files, (files["segment"] == segment) & (files["hvlevel"] == level))
     return take(mine, np.lexsort((mine["file_id"], mine["mjd"])))
 
@@ -180,8 +180,8 @@ def _rapid(history: PixelHistory) -> Columns:
 
 
 def _next(segment: str, history: PixelHistory, trends: PixelTrends) -> Columns:
-    """Superpixels where spectra fall, measured of late, that reach a gain of 3 first after the
-    newest gain.
+    """Return the superpixels where spectra fall, measured of late, that reach a gain of 3 first
+    after the newest gain.
     """
     newest = history.mjd.max(initial=0.0)
     measured = history.mjd[history.last][np.searchsorted(history.pixels, trends.pixel)]

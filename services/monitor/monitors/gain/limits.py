@@ -1,5 +1,6 @@
-"""Limits of pulse heights about the modal gain (PHAFILE): the file, its checks and the difference
-to the active one.
+"""Limits of pulse heights about the modal gain (PHAFILE).
+
+The file, its checks and the difference to the active one.
 
 Structure and use: CalCOS 3.6.2, ``timetag.filterPHA``: of each segment the lowest and the highest
 pulse height that is kept at each pixel.
@@ -34,7 +35,7 @@ Limits = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 def limits_artifact(maps: Sequence[GainMap], first: float, active: Columns) -> NewArtifact:
-    """PHAFILE: the lowest and the highest pulse height that is to be kept at each pixel.
+    """Return the PHAFILE: the lowest and the highest pulse height that is to be kept at each pixel.
 
     Parameters
     ----------
@@ -114,7 +115,7 @@ def _wrong_with(low: np.ndarray, high: np.ndarray) -> Iterator[str]:
 
 
 def _read_limits(paths: Sequence[Path]) -> Columns:
-    """Name of the first file, and its limits: of the pixels of a superpixel the widest."""
+    """Return name of the first file, and its limits: of the pixels of a superpixel the widest."""
     columns: dict[str, np.ndarray] = {
         "name": np.array([path.name for path in paths[:1]], dtype=object)
     }
@@ -149,8 +150,8 @@ def _read_columns(active: Columns) -> Limits:
 
 
 def _difference(new: Limits, active: Limits) -> dict[str, dict[str, int]]:
-    """How many superpixels of each segment keep pulse heights no longer (``narrowed``), or newly
-    (``widened``).
+    """Return how many superpixels of each segment keep pulse heights no longer (``narrowed``), or
+    newly (``widened``).
     """
     found: dict[str, dict[str, int]] = {"narrowed": {}, "widened": {}}
     for segment, (low, high) in new.items():
@@ -163,8 +164,9 @@ def _difference(new: Limits, active: Limits) -> dict[str, dict[str, int]]:
 
 
 def limits_findings(artifact: NewArtifact, newest: float) -> Iterator[Finding]:
-    """Rule: the file may be delivered. That it cannot be compared is usual: CalCOS goes without one
-    by default.
+    """Apply the rule: the file may be delivered.
+
+    That it cannot be compared is usual: CalCOS goes without one by default.
 
     Parameters
     ----------

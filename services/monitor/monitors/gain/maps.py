@@ -1,5 +1,6 @@
-"""Maps of the gain at one voltage, and of all of them: images by superpixel, and the files that are
-made of them.
+"""Maps of the gain at one voltage, and of all of them.
+
+Images by superpixel, and the files that are made of them.
 """
 
 import io
@@ -47,7 +48,7 @@ class GainMap:
         return f"gain_{self.segment.lower()}_{self.level}.fits.gz"
 
     def sagged(self) -> int:
-        """How many superpixels have sagged."""
+        """Return how many superpixels have sagged."""
         return int(np.count_nonzero(np.isfinite(self.pixels["sagged"])))
 
     def image(self, name: str) -> np.ndarray:
@@ -121,7 +122,7 @@ def _image_hdu(name: str, image: np.ndarray, unit: str = "") -> fits.ImageHDU:
 
 
 def map_artifact(one: GainMap) -> NewArtifact:
-    """Map as a FITS file.
+    """Return the map as a FITS file.
 
     The list of its files (``FILES``) says which of them are in the sums (``SUMMED``): not the
     exposures that a cumulative image collected. ``EXPTIME`` is there where that of each one is
@@ -172,13 +173,13 @@ def map_artifact(one: GainMap) -> NewArtifact:
 
 
 def _plain(values: np.ndarray) -> np.ndarray:
-    """Texts as FITS has them."""
+    """Return the texts as FITS has them."""
     return values.astype(str) if values.dtype == object else values
 
 
 def total_artifact(totals: Sequence[Total], newest: float) -> NewArtifact:
-    """Gains of all voltages as at the reference level, and what superpixels gave so far, as a FITS
-    file.
+    """Return the gains of all voltages as at the reference level, and what superpixels gave so far,
+    as a FITS file.
 
     Parameters
     ----------

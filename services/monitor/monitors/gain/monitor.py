@@ -1,5 +1,6 @@
-"""Modal gain of the FUV detector: newest maps, trends by superpixel and region, and when they will
-have sagged.
+"""Modal gain of the FUV detector.
+
+Newest maps, trends by superpixel and region, and when they will have sagged.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -148,7 +149,7 @@ def _trends(segment: SegmentGain) -> Columns:
 
 
 def _new_maps(segments: Sequence[SegmentGain]) -> list[NewArtifact]:
-    """Files of the maps that are new."""
+    """Return the files of the maps that are new."""
     return [
         map_artifact(one)
         for segment in segments
@@ -158,15 +159,15 @@ def _new_maps(segments: Sequence[SegmentGain]) -> list[NewArtifact]:
 
 
 def _limits(segments: Sequence[SegmentGain], active: Columns) -> Iterator[NewArtifact]:
-    """Limits of the pulse heights, where both segments have gains."""
+    """Yield the limits of the pulse heights, where both segments have gains."""
     if len(segments) == len(FUV_SEGMENTS):
         first = min(float(one.pixels["begin"].min()) for one in segments)
         yield limits_artifact([one.maps[0] for one in segments], first, active)
 
 
 def _trend_values(regions: Sequence[Region]) -> Iterator[Values]:
-    """Slopes in bins per year, what a level buys, and projected dates, at the time of each region's
-    newest exposure.
+    """Yield the slopes in bins per year, what a level buys, and projected dates, at the time of
+    each region's newest exposure.
     """
     fitted = [(region, region.trend) for region in regions if region.trend is not None]
     slopes = [(trend.slope * 365.25, trend.slope_error * 365.25) for _, trend in fitted]

@@ -1,5 +1,6 @@
-"""Modal gain by superpixel: its history, where it may not be believed, what has sagged, and what
-changed rapidly.
+"""Modal gain by superpixel.
+
+Its history, where it may not be believed, what has sagged, and what changed rapidly.
 """
 
 from collections.abc import Sequence
@@ -41,7 +42,10 @@ _SPOT_COLUMNS = ("START", "STOP", "LX", "LY", "DX", "DY")
 
 
 def _read_spots(paths: Sequence[Path]) -> Columns:
-    """Rows of the SPOTTAB that was used last: segment, dates in MJD, rectangle in pixels."""
+    """Return the rows of the SPOTTAB that was used last.
+
+    Segment, dates in MJD, rectangle in pixels.
+    """
     if not paths:
         return {name: np.zeros(0) for name in ("segment", *map(str.lower, _SPOT_COLUMNS))}
     with fits.open(paths[0]) as hdus:
@@ -57,14 +61,14 @@ SPOTS = Reference(keyword="SPOTTAB", read=_read_spots)
 
 
 def place_of(pixel: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """High-voltage level, y and x of superpixels, integers of shape (n,)."""
+    """Return the high-voltage level, y and x of superpixels, integers of shape (n,)."""
     row, x = np.divmod(pixel.astype(np.int64), GAIN_SHAPE[1])
     level, y = np.divmod(row, GAIN_SHAPE[0])
     return level, y, x
 
 
 def places_of(file_id: np.ndarray, files: Columns) -> np.ndarray:
-    """Places of files in their columns, integers of shape (n,).
+    """Return the places of files in their columns, integers of shape (n,).
 
     Parameters
     ----------
@@ -79,13 +83,13 @@ def places_of(file_id: np.ndarray, files: Columns) -> np.ndarray:
 
 
 def keys_of(segment: str, pixel: np.ndarray) -> np.ndarray:
-    """Keys of superpixels in the derived tables, integers of shape (n,)."""
+    """Return the keys of superpixels in the derived tables, integers of shape (n,)."""
     keys: np.ndarray = pixel.astype(np.int64) * len(FUV_SEGMENTS) + FUV_SEGMENTS.index(segment)
     return keys
 
 
 def scaled(gain: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """Gain that there would be at the reference level.
+    """Return the gain that there would be at the reference level.
 
     Parameters
     ----------
@@ -171,7 +175,9 @@ def history_of(segment: str, pixels: Columns, files: Columns, spots: Columns) ->
 def _in_spots(
     segment: str, pixel: np.ndarray, file: np.ndarray, files: Columns, spots: Columns
 ) -> np.ndarray:
-    """Which gains are of superpixels in or beside a spot that was there during the exposure."""
+    """Return which gains are of superpixels in or beside a spot that was there during the
+    exposure.
+    """
     found = np.zeros(len(pixel), dtype=bool)
     boxes = [
         (
@@ -199,15 +205,16 @@ def _in_spots(
 
 
 def first_sagged(history: PixelHistory) -> tuple[np.ndarray, np.ndarray]:
-    """Superpixels whose gain was ever 3 or less, and when first (MJD); shape (k,) both."""
+    """Return the superpixels whose gain was ever 3 or less, and when first (MJD); shapes (k,)."""
     low = np.flatnonzero(history.gain <= SAGGED.at(history.mjd))
     pixels, first = np.unique(history.pixel[low], return_index=True)
     return pixels, history.mjd[low[first]]
 
 
 def rapid_changes(history: PixelHistory) -> tuple[np.ndarray, np.ndarray]:
-    """Gains that differ from the one before by more than 5 bins within less than 28 d: their
-    places, by how much.
+    """Return the gains that differ from the one before by more than 5 bins within less than 28 d.
+
+    Their places, by how much.
     """
     step = np.diff(history.gain)
     near = (np.diff(history.pixel) == 0) & (np.diff(history.mjd) < RAPID_DAYS)

@@ -28,8 +28,9 @@ _CUMULATIVE_DAYS = 7.0
 
 
 def pixels_query(segment: str, level: int) -> RowQuery:
-    """Query for the gains of a segment: file, superpixel as ``(dethv * 512 + y) * 2048 + x``, gain,
-    counts, charge.
+    """Return the query for the gains of a segment.
+
+    File, superpixel as ``(dethv * 512 + y) * 2048 + x``, gain, counts, charge.
 
     Images of ACCUM exposures have no gain.
 
@@ -66,8 +67,9 @@ def pixels_query(segment: str, level: int) -> RowQuery:
 
 
 def files_query() -> RowQuery:
-    """Query for the files that gains are of, by segment and voltage: exposures and cumulative
-    images.
+    """Return the query for the files that gains are of, by segment and voltage.
+
+    Exposures and cumulative images.
     """
     # Looked up file by file, by the key that their rows begin with: statistics of the table play no
     # part.

@@ -80,14 +80,14 @@ ROWS: Final = {
 
 
 def within(y: np.ndarray, rows: tuple[int, int]) -> np.ndarray:
-    """Which rows of superpixels lie in rows of pixels."""
+    """Return which rows of superpixels lie in rows of pixels."""
     low, high = (row // Y_BINNING for row in rows)
     found: np.ndarray = (y >= low) & (y <= high)
     return found
 
 
 def in_spectrum(segment: str, y: np.ndarray) -> np.ndarray:
-    """Which rows of superpixels are where spectra fall at any lifetime position."""
+    """Return which rows of superpixels are where spectra fall at any lifetime position."""
     rows = ROWS[segment].values()
     return within(
         y, (min(low for low, _ in rows) - _MARGIN, max(high for _, high in rows) + _MARGIN)
@@ -174,8 +174,9 @@ def medians_of(segment: str, history: PixelHistory) -> Columns:
 
 
 def regions_of(segment: str, medians: Columns, files: Columns) -> Iterator[Region]:
-    """Regions of a segment: rows of a lifetime position and 2048 columns, by the exposures at that
-    position.
+    """Yield the regions of a segment.
+
+    Rows of a lifetime position and 2048 columns, by the exposures at that position.
 
     Parameters
     ----------
@@ -240,7 +241,7 @@ class _Gains:
 
 
 def _medians(group: np.ndarray, values: np.ndarray, groups: int) -> tuple[np.ndarray, np.ndarray]:
-    """Median of each group and its error; NaN where there are too few values."""
+    """Return the median of each group and its error; NaN where there are too few values."""
     number = np.bincount(group, minlength=groups)
     ranked = ranked_within(group, values)
     start = np.cumsum(number) - number
@@ -272,8 +273,8 @@ def _gains(
 def _off_lines(
     files: Columns, gain: np.ndarray, error: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distance of each gain from the line of its setting, or of all where its own has too few, and
-    the scatter.
+    """Return the distance of each gain from the line of its setting, or of all where its own has
+    too few, and the scatter.
     """
     within, every = away_within_settings(files, gain, _SETTING), away_from_lines(files["mjd"], gain)
     rare = np.isnan(within)
@@ -282,8 +283,8 @@ def _off_lines(
 
 
 def _off_together(regions: Sequence[_Gains], files: Columns) -> np.ndarray:
-    """How many sigma all regions of each file are off their lines together, as with a step of the
-    voltage.
+    """Return how many sigma all regions of each file are off their lines together, as with a step
+    of the voltage.
 
     Shape (n,).
 

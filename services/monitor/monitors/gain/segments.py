@@ -1,5 +1,6 @@
-"""What is derived of the gains of one segment: its voltages with their maps, its superpixels and
-regions.
+"""What is derived of the gains of one segment.
+
+Its voltages with their maps, its superpixels and regions.
 """
 
 from collections.abc import Iterator, Sequence

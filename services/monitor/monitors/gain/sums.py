@@ -22,8 +22,9 @@ _TIME_TAG = ("00", "01")
 
 
 def is_counted(files: Columns) -> np.ndarray:
-    """Which files' counts are summed, shape (n,): all but exposures that begin in the days of a
-    cumulative image.
+    """Return which files' counts are summed, shape (n,).
+
+    All but exposures that begin in the days of a cumulative image.
 
     Parameters
     ----------
@@ -80,8 +81,8 @@ def sums_of(pixels: Columns, files: Columns) -> Columns:
 
 
 def image_of(sums: Columns, name: str) -> np.ndarray:
-    """Image of the columns of `sums_of` at any voltages together, float64 of shape (512, 2048),
-    zero for nothing.
+    """Return the image of the columns of `sums_of` at any voltages together, float64 of shape (512,
+    2048), zero for nothing.
     """
     _, y, x = place_of(sums["pixel"])
     return np.bincount(y * GAIN_SHAPE[1] + x, sums[name], _SIZE).reshape(GAIN_SHAPE)

@@ -69,7 +69,7 @@ _MOVES = np.array([-np.inf, *sorted(position.start for position in LIFETIME_POSI
 
 
 def trend_start(newest: np.ndarray) -> np.ndarray:
-    """First time, MJD, that a trend up to a newest gain is fitted to; shape (n,) both."""
+    """Return first time, MJD, that a trend up to a newest gain is fitted to; shape (n,) both."""
     moved = _MOVES[np.searchsorted(_MOVES, newest, side="right") - 1]
     start: np.ndarray = np.maximum(moved, newest - TREND_DAYS)
     return start
@@ -147,7 +147,7 @@ def trends_of(history: PixelHistory) -> PixelTrends:
 
 
 def _scatter(group: np.ndarray, away: np.ndarray, groups: int) -> np.ndarray:
-    """Robust standard deviation of the distances of each group from its line."""
+    """Return the robust standard deviation of the distances of each group from its line."""
     number = np.bincount(group, minlength=groups)
     middle = np.minimum(np.cumsum(number) - number + number // 2, len(away) - 1)
     freedom = np.maximum(number - 2, 1)
@@ -158,7 +158,7 @@ def _scatter(group: np.ndarray, away: np.ndarray, groups: int) -> np.ndarray:
 
 
 def _usual_scatter(group: np.ndarray, away: np.ndarray, groups: int) -> float:
-    """Robust standard deviation of the distances of all groups from their lines."""
+    """Return the robust standard deviation of the distances of all groups from their lines."""
     if not len(away):
         return 0.0
     number = np.bincount(group, minlength=groups)[group]
@@ -171,8 +171,9 @@ def date_error(
     gain_error: np.ndarray | float,
     slope_error: np.ndarray | float,
 ) -> np.ndarray:
-    """By how much later a line may reach a gain, in d: half of the way to where that gain is two
-    sigma off the line.
+    """Return by how much later a line may reach a gain, in d.
+
+    Half of the way to where that gain is two sigma off the line.
 
     It is the larger side of Fieller's interval: the smaller slope errs by more days than the larger
     one.
@@ -270,12 +271,12 @@ class Trend:
         return self.slope < -_FALLING * self.slope_error
 
     def at(self, mjd: np.ndarray) -> np.ndarray:
-        """Gain of the line at times, shape (n,)."""
+        """Return the gain of the line at times, shape (n,)."""
         line: np.ndarray = self.gain + self.slope * (mjd - self.mjd)
         return line
 
     def sag_date(self, level: float) -> tuple[float, float]:
-        """When the gain at a level reaches `SAGGED`, MJD, and its error in d.
+        """Return when the gain at a level reaches `SAGGED`, MJD, and its error in d.
 
         NaN where it does not surely fall.
 
@@ -294,7 +295,7 @@ class Trend:
 
 
 def fit_trend(mjd: np.ndarray, gain: np.ndarray) -> Trend | None:
-    """Line through the newest gains of a region; None where they are too few.
+    """Return the line through the newest gains of a region; None where they are too few.
 
     What lies off the line is not left out: gratings that light other superpixels may. Their
     distance adds to its error, and so does what no number of exposures averages out: `REPEATS`,

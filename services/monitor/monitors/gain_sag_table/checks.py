@@ -59,8 +59,9 @@ def check(content: bytes, *, blue: bool) -> list[str]:
 
 
 def _not_nested(tables: Rectangles) -> Iterator[str]:
-    """Levels that lack what a higher one flags, or flag it later: the gain only falls with the
-    voltage.
+    """Yield the levels that lack what a higher one flags, or flag it later.
+
+    The gain only falls with the voltage.
     """
     for segment in FUV_SEGMENTS:
         for lower, higher in pairwise(LEVELS):
@@ -134,7 +135,7 @@ def _counts(mine: Mapping[Box, float], theirs: Mapping[Box, float]) -> dict[str,
 
 
 def _uncovered(boxes: Mapping[Box, float], by: Mapping[Box, float]) -> int:
-    """How many rectangles have a pixel that others do not cover from its date on."""
+    """Return how many rectangles have a pixel that others do not cover from its date on."""
     unknown = {box: date for box, date in boxes.items() if by.get(box, np.inf) > date}
     if not unknown:
         return 0

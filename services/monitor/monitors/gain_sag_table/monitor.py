@@ -75,13 +75,15 @@ a delivery is right, above all a recalibration with the table, is for people to 
 
 
 def _newest_query() -> RowQuery:
-    """Query for the date of the newest gain that was looked at when superpixels were flagged."""
+    """Return the query for the date of the newest gain that was looked at when superpixels were
+    flagged.
+    """
     newest = func.max(MonitorRun.newest_mjd, type_=Double).label("mjd")
     return select(newest).where(MonitorRun.monitor == "gain", within_mission(MonitorRun.newest_mjd))
 
 
 def _active(references: Columns, *, blue: bool) -> tuple[str, Rectangles] | None:
-    """Name and rectangles of the active table of a mode.
+    """Return the name and rectangles of the active table of a mode.
 
     None where there is none that can be read.
     """
@@ -112,7 +114,7 @@ def _table(
 
 
 def _lost(detail: Mapping[str, Any]) -> int:
-    """How many extensions and rectangles of the active table a new one lacks."""
+    """Return how many extensions and rectangles of the active table a new one lacks."""
     difference = detail["difference"] or {"extensions_lost": [], "removed": {}}
     return len(difference["extensions_lost"]) + int(sum(difference["removed"].values()))
 
@@ -138,7 +140,7 @@ def _findings(artifact: NewArtifact, newest: float) -> Iterator[Finding]:
 
 
 def _counts(sagged: Columns) -> Iterator[Values]:
-    """How many superpixels, and columns with any, had sagged by each date, by segment and
+    """Yield how many superpixels, and columns with any, had sagged by each date, by segment and
     voltage.
     """
     for segment, level in sorted(

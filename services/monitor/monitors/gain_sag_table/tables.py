@@ -66,8 +66,9 @@ Rectangles = Mapping[tuple[str, int], Mapping[Box, float]]
 
 
 def sagged_query() -> RowQuery:
-    """Query for the superpixels that sagged: segment, ``hvlevel``, ``x``, ``y``, and when first
-    (``mjd``).
+    """Return the query for the superpixels that sagged.
+
+    Segment, ``hvlevel``, ``x``, ``y``, and when first (``mjd``).
     """
     return select(
         FlaggedPixel.segment,
@@ -79,7 +80,7 @@ def sagged_query() -> RowQuery:
 
 
 def build(sagged: Columns) -> Rectangles:
-    """Rectangles of every segment and level.
+    """Return the rectangles of every segment and level.
 
     What sagged at a voltage is bad at every lower one, since gain only falls with it.
 
@@ -104,8 +105,9 @@ def build(sagged: Columns) -> Rectangles:
 
 
 def without_boundary(tables: Rectangles) -> Rectangles:
-    """Rectangles of the table of the blue modes: those that touch the boundary's rows are left
-    out.
+    """Return the rectangles of the table of the blue modes.
+
+    Those that touch the boundary's rows are left out.
     """
     return {
         (segment, level): {
@@ -165,13 +167,13 @@ def _extension(segment: str, level: int, boxes: Mapping[Box, float]) -> fits.Bin
 
 
 def key_of(header: fits.Header) -> tuple[str, int]:
-    """Segment and voltage level of an extension; -999 where it says no level."""
+    """Return the segment and voltage level of an extension; -999 where it says no level."""
     segment = str(header.get("SEGMENT", ""))
     return segment, int(header.get(f"HVLEVEL{segment[-1:]}", -999))
 
 
 def read_table(hdus: fits.HDUList) -> Rectangles:
-    """Rectangles of an open table, without those that cover nothing.
+    """Return the rectangles of an open table, without those that cover nothing.
 
     Parameters
     ----------
@@ -187,7 +189,7 @@ def read_table(hdus: fits.HDUList) -> Rectangles:
 
 
 def _first_dates(rows: Iterable[Sequence[float]]) -> dict[Box, float]:
-    """First date of each rectangle that covers anything; a table may have one twice."""
+    """Return the first date of each rectangle that covers anything; a table may have one twice."""
     boxes: dict[Box, float] = {}
     for date, *corner_and_size in rows:
         left, bottom, width, height = map(int, corner_and_size)
@@ -199,7 +201,7 @@ def _first_dates(rows: Iterable[Sequence[float]]) -> dict[Box, float]:
 
 
 def read_tables(paths: Sequence[Path]) -> Columns:
-    """Rows of the first table of the standard modes and of the first of the blue ones.
+    """Return the rows of the first table of the standard modes and of the first of the blue ones.
 
     Parameters
     ----------
@@ -236,8 +238,8 @@ def read_tables(paths: Sequence[Path]) -> Columns:
 
 
 def rectangles_of(rows: Columns) -> Rectangles:
-    """Rectangles of one table out of the columns of `read_tables`, without those that cover
-    nothing.
+    """Return the rectangles of one table out of the columns of `read_tables`, without those that
+    cover nothing.
     """
     found: dict[tuple[str, int], list[Sequence[float]]] = {}
     for segment, level, *row in zip(*(rows[name].tolist() for name in _ROW_NAMES[2:]), strict=True):

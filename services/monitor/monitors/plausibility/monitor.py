@@ -62,7 +62,7 @@ def _newest_query() -> RowQuery:
 
 
 def _query(model: type[ScienceRow], name: str) -> RowQuery:
-    """Query for the files whose rows have times in a column that are not believed."""
+    """Return the query for the files whose rows have times in a column that are not believed."""
     column = model.__table__.c[name]
     query = (
         select(
@@ -104,7 +104,7 @@ def _digests(inputs: Inputs) -> dict[str, str]:
 
 
 def _findings(columns: Columns) -> Iterator[Finding]:
-    """One alert for each file, with the first of its columns that is not believed."""
+    """Yield one alert for each file, with the first of its columns that is not believed."""
     _, first, counts = np.unique(columns["file_id"], return_index=True, return_counts=True)
     for row, count in zip(first.tolist(), counts.tolist(), strict=True):
         least, largest = (float(columns[name][row]) for name in ("least", "largest"))

@@ -170,7 +170,7 @@ def _measure(_: str, inputs: Inputs) -> Mapping[str, Columns]:
 
 
 def _stacked(columns: Columns) -> np.ndarray:
-    """Histograms of shape (n, 32)."""
+    """Return the histograms of shape (n, 32)."""
     return np.stack(
         [np.nan_to_num(columns[f"pha_{height}"]) for height in range(PULSE_HEIGHTS)], axis=1
     )
@@ -186,7 +186,7 @@ def _exposures(columns: Columns) -> Iterator[_Exposures]:
 
 
 def _outliers(columns: Columns, shape: Shape) -> np.ndarray:
-    """Which exposures have their peak off those of the same setting."""
+    """Return which exposures have their peak off those of the same setting."""
     away = away_within_settings(columns, shape.peak, _SETTING)
     # The scatter of a few would often be far too small.
     scatter = np.maximum(

@@ -112,7 +112,7 @@ def _steps() -> RowQuery:
 
 
 def _warmth() -> RowQuery:
-    """Query for the temperatures of both amplifiers, deg C, by exposure."""
+    """Return the query for the temperatures of both amplifiers, deg C, by exposure."""
     return (
         select(
             Support.rootname,
@@ -126,7 +126,7 @@ def _warmth() -> RowQuery:
 
 
 def _with_temperatures(columns: Columns, warmth: Columns) -> Columns:
-    """Columns with the temperatures of their exposures, in order of time."""
+    """Return the columns with the temperatures of their exposures, in order of time."""
     row = {name: number for number, name in enumerate(warmth["rootname"])}
     rows = np.array([row.get(name, len(row)) for name in columns["rootname"]], dtype=int)
     known = {f"temperature_{side}": np.append(warmth[side], np.nan)[rows] for side in "ab"}

@@ -1,5 +1,6 @@
-"""Stim pulses of each exposure: positions, what follows from them, and the rules that they are held
-to.
+"""Stim pulses of each exposure.
+
+Positions, what follows from them, and the rules that they are held to.
 """
 
 from collections.abc import Iterator
@@ -100,12 +101,12 @@ _LOW_VOLTAGE = 100.0
 
 
 def reference(segment: str, coordinate: str) -> float:
-    """Where a coordinate of a stim should be, raw pixels."""
+    """Return where a coordinate of a stim should be, raw pixels."""
     return STIM_POSITIONS[segment][int(coordinate[4]) - 1]["xy".index(coordinate[-1])]
 
 
 def search_range(segment: str, coordinate: str) -> tuple[float, float]:
-    """Sides of the box that a stim is looked for in, raw pixels."""
+    """Return the sides of the box that a stim is looked for in, raw pixels."""
     center, half = reference(segment, coordinate), STIM_BOX["xy".index(coordinate[-1])]
     low, high = center - half, center + half
     return (low, high) if coordinate.endswith("x") else (max(low, _ROWS[0]), min(high, _ROWS[1]))
@@ -132,7 +133,7 @@ class StimHistory:
     outlier: dict[str, np.ndarray]
 
     def derived(self, quantity: str, axis: str) -> np.ndarray:
-        """Stretch, midpoint, slope or offset along an axis."""
+        """Return the stretch, midpoint, slope or offset along an axis."""
         first, second = self.columns[f"stim1_{axis}"], self.columns[f"stim2_{axis}"]
         if quantity == "midpoint":
             return (first + second) / 2
@@ -155,7 +156,7 @@ class StimHistory:
 
 
 def histories_of(columns: Columns) -> Iterator[StimHistory]:
-    """Exposures of each segment that shows stims, in order of time.
+    """Yield the exposures of each segment that shows stims, in order of time.
 
     Parameters
     ----------
@@ -189,8 +190,9 @@ def histories_of(columns: Columns) -> Iterator[StimHistory]:
 
 
 def _mean_error(scatter: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Error of the mean of some steps, by their scatter and the usual one: a few steps may agree by
-    chance.
+    """Return the error of the mean of some steps, by their scatter and the usual one.
+
+    A few steps may agree by chance.
     """
     usual = _usual_variance(scatter)
     freedom = np.maximum(steps - 1.0, 0.0)
@@ -202,7 +204,8 @@ def _mean_error(scatter: np.ndarray, steps: np.ndarray) -> np.ndarray:
 
 
 def _usual_variance(scatter: np.ndarray) -> np.ndarray:
-    """Mean variance of the last steady exposures, those of the first one for what is before it.
+    """Return the mean variance of the last steady exposures, those of the first one for what is
+    before it.
 
     Shape (n,).
     """
@@ -216,7 +219,9 @@ def _usual_variance(scatter: np.ndarray) -> np.ndarray:
 
 
 def stim_values(segment: StimHistory) -> Iterator[Values]:
-    """Positions, scatter, stretch, midpoint, thermal map, missing steps and rates of a segment."""
+    """Yield the positions, scatter, stretch, midpoint, thermal map, missing steps and rates of a
+    segment.
+    """
     columns = segment.columns
     for name in COORDINATES:
         outlier = segment.outlier[name]
@@ -258,7 +263,7 @@ def stim_values(segment: StimHistory) -> Iterator[Values]:
 
 
 def _is_off(segment: StimHistory) -> np.ndarray:
-    """Whether the live time differs from that of the header, where both stims were found
+    """Return whether the live time differs from that of the header, where both stims were found
     throughout.
     """
     columns = segment.columns

@@ -67,7 +67,7 @@ RULES = (HOT, ACTIVE, _ALARMING, _LASTING, LOW, VERY_LOW, _WRONG, _LOST, _NOT_CO
 
 
 def spot_rows(spots: Sequence[Spot]) -> list[FlagRow]:
-    """Rows of a SPOTTAB: each spot from the dark before it to the one after it."""
+    """Return the rows of a SPOTTAB: each spot from the dark before it to the one after it."""
     return [
         FlagRow(
             (
@@ -94,7 +94,7 @@ def bad_rows(
     stacks: Mapping[str, np.ndarray],
     sagged: Columns,
 ) -> list[FlagRow]:
-    """Rows of a BPIXTAB: spots that last, and low response.
+    """Return the rows of a BPIXTAB: spots that last, and low response.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def table(
 
 
 def table_findings(artifact: NewArtifact, newest: float) -> Iterator[Finding]:
-    """Rules of a table: it may be delivered, and flags all that the active one flags.
+    """Apply the rules of a table: it may be delivered, and flags all that the active one flags.
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ def table_findings(artifact: NewArtifact, newest: float) -> Iterator[Finding]:
 
 
 def spot_findings(spots: Sequence[Spot], newest: float) -> Iterator[Finding]:
-    """Rules of hot spots: bright ones of the last days, and those that last.
+    """Apply the rules of hot spots: bright ones of the last days, and those that last.
 
     Parameters
     ----------

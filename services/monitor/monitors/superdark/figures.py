@@ -22,7 +22,8 @@ _NONE = "no hot spots found"
 
 
 def map_figures(newest: Mapping[str, Sequence[DarkMap]]) -> Iterator[Figure]:
-    """Figures of the newest superdark of each detector, all voltages and activities together.
+    """Yield the figures of the newest superdark of each detector, all voltages and activities
+    together.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ def _by_detector(spots: Sequence[Spot]) -> dict[str, list[Spot]]:
 
 
 def where_figure(spots: Sequence[Spot]) -> Figure:
-    """Figure of the places of hot spots."""
+    """Return the figure of the places of hot spots."""
     panels = []
     for detector, mine in _by_detector(spots).items():
         points = PointColumns(
@@ -96,7 +97,7 @@ def where_figure(spots: Sequence[Spot]) -> Figure:
 
 
 def time_figure(spots: Sequence[Spot], newest: float) -> Figure:
-    """Figure of when hot spots were there, and how bright.
+    """Return the figure of when hot spots were there, and how bright.
 
     Parameters
     ----------
@@ -137,7 +138,7 @@ def time_figure(spots: Sequence[Spot], newest: float) -> Figure:
 
 
 def count_figure(spots: Sequence[Spot], newest: float) -> Figure:
-    """Figure of how many hot spots there were.
+    """Return the figure of how many hot spots there were.
 
     Parameters
     ----------

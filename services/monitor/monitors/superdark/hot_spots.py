@@ -129,7 +129,7 @@ def sightings_of(period: Sequence[DarkMap], window: Sequence[DarkMap]) -> list[S
 
 
 def _grown(box: Cells, area: Cells) -> Cells:
-    """Rectangle with the superpixels about it, as far as they are in the area."""
+    """Return the rectangle with the superpixels about it, as far as they are in the area."""
     return Cells(
         max(box.x0 - 1, area.x0),
         min(box.x1 + 1, area.x1),
@@ -139,7 +139,7 @@ def _grown(box: Cells, area: Cells) -> Cells:
 
 
 def _inside(image: np.ndarray, box: Cells, area: Cells) -> float:
-    """Sum of an image of an area in a rectangle."""
+    """Return the sum of an image of an area in a rectangle."""
     return float(
         image[box.y0 - area.y0 : box.y1 - area.y0, box.x0 - area.x0 : box.x1 - area.x0].sum()
     )
@@ -148,8 +148,8 @@ def _inside(image: np.ndarray, box: Cells, area: Cells) -> float:
 def _hot_boxes(
     stack: np.ndarray, expected: np.ndarray, area: Cells, excess: float
 ) -> list[tuple[Cells, float]]:
-    """Rectangles around hot superpixels that touch, each with the excess of its brightest one in
-    sigma.
+    """Return the rectangles around hot superpixels that touch, each with the excess of its
+    brightest one in sigma.
     """
     bright = np.argwhere((stack >= 3) & (stack > expected * (1.0 + excess)))
     counts, mean = stack[tuple(bright.T)], expected[tuple(bright.T)]
@@ -178,7 +178,9 @@ def _hot_boxes(
 
 
 def _runs(counts: np.ndarray, background: np.ndarray) -> list[tuple[int, int]]:
-    """First and last exposure of each time that a place was hot: the likeliest set of them.
+    """Return the first and last exposure of each time that a place was hot.
+
+    The likeliest set of them.
 
     The likelihood ratio of an extra rate in the exposures i to j is, with their counts C and
     background B, C log(C / B) - (C - B); each run must be worth `_LEAST_GAIN`. Those that follow

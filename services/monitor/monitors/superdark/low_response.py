@@ -69,8 +69,9 @@ def needed_counts(fraction: float, cells: int) -> float:
 def low_response(
     stack: np.ndarray, expected: np.ndarray, area: Cells, mjd: float
 ) -> Iterator[tuple[Cells, int]]:
-    """Rows of superpixels that count less than their surroundings, with their flag: 1024 below
-    half, 16 below a fifth.
+    """Yield the rows of superpixels that count less than their surroundings, with their flag.
+
+    1024 below half, 16 below a fifth.
 
     Only what chance cannot explain, at `FALSE_ALARMS`, is one of them: a stack that is not deep
     enough has none, and one of `needed_counts` has all.
@@ -105,7 +106,7 @@ def stacks_by_year() -> dict[str, Increment]:
 
 
 def _digests(inputs: Inputs) -> dict[str, str]:
-    """Digests of the files of each segment and year."""
+    """Return the digests of the files of each segment and year."""
     found: dict[str, list[str]] = {}
     rows = zip(
         *(inputs["periods"][name].tolist() for name in ("detector", "period", "inputs")),
@@ -160,7 +161,7 @@ def stacks_of(inputs: Inputs) -> dict[str, np.ndarray]:
 
 
 def unsagged(sagged: Columns, detector: str, area: Cells) -> np.ndarray:
-    """Superpixels of an area that never sagged at any voltage, nor any beside them.
+    """Return the superpixels of an area that never sagged at any voltage, nor any beside them.
 
     Boolean of shape (y, x).
 

@@ -54,7 +54,7 @@ class Cells:
 
 
 def _inside(box: Box) -> Cells:
-    """Superpixels of which every pixel is inside."""
+    """Return the superpixels of which every pixel is inside."""
     return Cells(
         int(-(-(box.x0 + 0.5) // X_BINNING)),
         int((box.x1 + 0.5) // X_BINNING),
@@ -64,13 +64,14 @@ def _inside(box: Box) -> Cells:
 
 
 def whole_cells(detector: str) -> Cells:
-    """Superpixels that lie in the active area of a segment, or on the NUV detector."""
+    """Return the superpixels that lie in the active area of a segment, or on the NUV detector."""
     return _inside(ACTIVE_AREAS.get(detector, _NUV))
 
 
 def inner_cells(detector: str) -> Cells:
-    """Superpixels that lie in the inner region of a segment, or on the NUV detector: those of a
-    superdark.
+    """Return the superpixels that lie in the inner region of a segment, or on the NUV detector.
+
+    Those of a superdark.
     """
     return _inside(_NUV if detector == "NUV" else DARK_REGIONS[detector]["inner"])
 
@@ -155,8 +156,9 @@ def sliced(maps: Sequence[DarkMap], area: Cells) -> np.ndarray:
 
 
 def expected_counts(stack: np.ndarray, usable: np.ndarray | None = None) -> np.ndarray:
-    """Average the surroundings of each superpixel, without what stands out: the counts that one
-    expects there.
+    """Average the surroundings of each superpixel, without what stands out.
+
+    The counts that one expects there.
 
     Parameters
     ----------
@@ -178,7 +180,7 @@ def expected_counts(stack: np.ndarray, usable: np.ndarray | None = None) -> np.n
 
 
 def _box_sums(image: np.ndarray) -> np.ndarray:
-    """Sum over the box around each place, which ends at the edges of the image."""
+    """Return the sum over the box around each place, which ends at the edges of the image."""
     for axis, half in ((0, _HALF_HEIGHT), (1, _HALF_WIDTH)):
         length = image.shape[axis]
         sums = np.concatenate([np.zeros_like(image.take([0], axis)), image.cumsum(axis)], axis)

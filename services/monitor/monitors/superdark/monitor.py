@@ -125,7 +125,9 @@ def _rate_values(superdarks: Sequence[Superdark]) -> Values:
 
 
 def _sagged(columns: Columns, superdark: Superdark) -> np.ndarray | None:
-    """Superpixels that sagged before the end of a superdark, at its voltage or a higher one."""
+    """Return the superpixels that sagged before the end of a superdark, at its voltage or a higher
+    one.
+    """
     if superdark.detector == "NUV":
         return None
     mine = (columns["segment"] == superdark.detector) & (columns["hvlevel"] >= superdark.hvlevel)
@@ -152,7 +154,7 @@ def _is_in_turn(superdark: Superdark, periods: Periods) -> bool:
 def _look(
     periods: Periods, maps: Mapping[str, Sequence[DarkMap]]
 ) -> dict[str, tuple[str, list[Sighting]]]:
-    """Hot spots of the periods in turn: digest of the inputs and sightings by key."""
+    """Return the hot spots of the periods in turn: digest of the inputs and sightings by key."""
     found = {}
     for detector, period in sorted(periods.searched):
         number = np.floor_divide([dark.mjd for dark in maps[detector]], PERIOD_DAYS)

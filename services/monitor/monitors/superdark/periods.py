@@ -1,5 +1,6 @@
-"""Inputs of the superdark monitor: which periods of darks changed, and the counts of those that
-must be looked at.
+"""Inputs of the superdark monitor.
+
+Which periods of darks changed, and the counts of those that must be looked at.
 """
 
 import json
@@ -60,8 +61,9 @@ _PERIOD = cast(func.floor(DarkCounts.mjd / PERIOD_DAYS), Integer)
 
 
 def periods_query(monitor: str, version: int) -> RowQuery:
-    """Query for the periods of each detector: digest of their inputs, and that which the monitor
-    knows (null if none).
+    """Return the query for the periods of each detector.
+
+    Digest of their inputs, and that which the monitor knows (null if none).
 
     Inputs are the darks of a period, and the superpixels that had sagged before the end of its
     interval.
@@ -99,8 +101,8 @@ def periods_query(monitor: str, version: int) -> RowQuery:
 
 
 def _sagged_by(darks: CTE) -> ScalarSelect[Any]:
-    """Digest of the superpixels of a segment that had sagged before the end of a period's
-    interval.
+    """Return the digest of the superpixels of a segment that had sagged before the end of a
+    period's interval.
     """
     pixel = func.concat(FlaggedPixel.dethv, " ", FlaggedPixel.x, " ", FlaggedPixel.y, type_=String)
     interval = func.floor(FlaggedPixel.mjd / INTERVAL_DAYS)
@@ -126,7 +128,9 @@ def _sagged_by(darks: CTE) -> ScalarSelect[Any]:
 
 
 def darks_query() -> RowQuery:
-    """Query for the darks of the whole mission, without their maps, in the order of time."""
+    """Return the query for the darks of the whole mission, without their maps, in the order of
+    time.
+    """
     return (
         select(
             DarkCounts.detector,
@@ -142,7 +146,7 @@ def darks_query() -> RowQuery:
 
 
 def maps_query(monitor: str, version: int) -> RowQuery:
-    """Query for the maps of the darks that a run needs.
+    """Return the query for the maps of the darks that a run needs.
 
     They are those of the intervals that it computes, of the periods around theirs, and of the
     newest interval.
@@ -177,7 +181,7 @@ def maps_query(monitor: str, version: int) -> RowQuery:
 
 
 def all_maps_query() -> RowQuery:
-    """Query for the maps of all darks, in the order of time."""
+    """Return the query for the maps of all darks, in the order of time."""
     return (
         select(
             DarkCounts.detector,
@@ -233,7 +237,7 @@ class Periods:
 
     @classmethod
     def of(cls, columns: Columns) -> "Periods":
-        """Out of the columns of `periods_query`."""
+        """Make periods of the columns of `periods_query`."""
         names = ("detector", "period", "inputs", "known")
         rows = [
             (detector, int(period), inputs, known)
@@ -264,7 +268,7 @@ class Periods:
 
 
 def known_sightings(parts: Columns, periods: Periods) -> list[Sighting]:
-    """Hot spots of the periods that are as they were.
+    """Return the hot spots of the periods that are as they were.
 
     Parameters
     ----------

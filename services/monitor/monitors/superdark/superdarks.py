@@ -81,7 +81,7 @@ class Superdark:
 
 
 def superdarks_of(darks: Columns) -> Iterator[Superdark]:
-    """Superdarks of all darks, in the order of time.
+    """Yield the superdarks of all darks, in the order of time.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def content_of(superdark: Superdark, maps: Sequence[DarkMap], sagged: np.ndarray
 
 
 def _image(image: np.ndarray, area: Cells, first: int, last: int) -> fits.ImageHDU:
-    """Image of the counts of the pulse heights from first up to but without last."""
+    """Return the image of the counts of the pulse heights from first up to but without last."""
     small = image.max(initial=0) <= np.iinfo(np.int16).max
     hdu = fits.ImageHDU(image.astype(np.int16 if small else np.int32), name="SCI")
     hdu.header.update(

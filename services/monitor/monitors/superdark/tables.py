@@ -75,7 +75,7 @@ class FlagRow(tuple[str, float, float, int, int, int, int, int]):
 
 
 def in_pixels(x0: int, x1: int, y0: int, y1: int) -> Box:
-    """Rectangle of pixels of a rectangle of superpixels, which ends before x1 and y1."""
+    """Return the rectangle of pixels of a rectangle of superpixels, which ends before x1 and y1."""
     return x0 * X_BINNING, y0 * Y_BINNING, (x1 - x0) * X_BINNING, (y1 - y0) * Y_BINNING
 
 
@@ -136,7 +136,7 @@ def table_bytes(kind: str, detector: str, rows: Sequence[FlagRow], newest: float
 
 
 def read_rows(source: Path | io.BytesIO) -> tuple[str, list[FlagRow]]:
-    """Detector and rows of a table, without those that cover nothing.
+    """Return the detector and rows of a table, without those that cover nothing.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ def read_tables(paths: Sequence[Path]) -> Columns:
 
 
 def active_table(tables: Columns, detector: str) -> tuple[str, Sequence[FlagRow]] | None:
-    """Name and rows of the active table of a detector; None where none can be read.
+    """Return the name and rows of the active table of a detector; None where none can be read.
 
     Parameters
     ----------
@@ -271,7 +271,7 @@ def difference(new: Sequence[FlagRow], active: Sequence[FlagRow]) -> dict[str, i
 
 
 def _covered(row: FlagRow, others: Sequence[FlagRow]) -> bool:
-    """Whether rows that hold all the time of this one flag all its pixels."""
+    """Return whether rows that hold all the time of this one flag all its pixels."""
     segment, start, stop, x, y, width, height, _ = row
     left = np.ones((height, width), dtype=bool)
     for other, begin, end, other_x, other_y, other_width, other_height, _ in others:

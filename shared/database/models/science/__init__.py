@@ -1,5 +1,6 @@
-"""Science tables: what was measured from each file. Every row points to its file, and so to its
-run.
+"""Science tables: what was measured from each file.
+
+Every row points to its file, and so to its run.
 """
 
 from shared.database.base import Base

@@ -1,5 +1,6 @@
-"""What every science table has: keys, the file that a row was measured from, and columns that say
-what they hold.
+"""What every science table has.
+
+Keys, the file that a row was measured from, and columns that say what they hold.
 """
 
 from typing import Any
@@ -43,7 +44,9 @@ Missing = tuple[float | str, ...]
 
 
 def row_key(file_id: int, ordinal: int) -> int:
-    """Key of a row: the same for the same file whenever and however often it is ingested.
+    """Return the key of a row.
+
+    The same for the same file whenever and however often it is ingested.
 
     Parameters
     ----------
@@ -58,7 +61,7 @@ def row_key(file_id: int, ordinal: int) -> int:
 def _column(
     kind: Any, comment: str, unit: str | None, missing: Missing = (), keyword: str | None = None
 ) -> MappedColumn[Any]:
-    """Column whose comment in the schema says its meaning and its unit."""
+    """Return the column whose comment in the schema says its meaning and its unit."""
     info = {"meaning": comment, "unit": unit, "missing": missing, "keyword": keyword}
     return mapped_column(kind, comment=f"{comment} [{unit}]" if unit else comment, info=info)
 
@@ -70,7 +73,7 @@ def double(
     missing: Missing = (-999.0, 999.0),
     keyword: str | None = None,
 ) -> Mapped[float | None]:
-    """Column of float64.
+    """Return the column of float64.
 
     Parameters
     ----------
@@ -90,7 +93,7 @@ def double(
 def moment(
     comment: str, unit: str = "d", *, keyword: str | None = None, planned: bool = False
 ) -> Mapped[float | None]:
-    """Column of times that must be times of COS for its row to be believed (`believed`).
+    """Return the column of times that must be times of COS for its row to be believed (`believed`).
 
     Parameters
     ----------
@@ -113,40 +116,41 @@ def integer(
     missing: Missing = (-999, -1),
     keyword: str | None = None,
 ) -> Mapped[int | None]:
-    """Column of int64; parameters as of `double`."""
+    """Return the column of int64; parameters as of `double`."""
     return _column(BigInteger, comment, unit, missing, keyword)
 
 
 def single(comment: str, unit: str | None = None) -> Mapped[float | None]:
-    """Column of float32, for tables of very many rows; parameters as of `double`."""
+    """Return the column of float32, for tables of very many rows; parameters as of `double`."""
     return _column(REAL, comment, unit)
 
 
 def small(comment: str, unit: str | None = None) -> Mapped[int | None]:
-    """Column of int16, for tables of very many rows; parameters as of `double`."""
+    """Return the column of int16, for tables of very many rows; parameters as of `double`."""
     return _column(SmallInteger, comment, unit)
 
 
 def text(
     comment: str, *, missing: Missing = ("", "N/A"), keyword: str | None = None
 ) -> Mapped[str | None]:
-    """Column of text; parameters as of `double`."""
+    """Return the column of text; parameters as of `double`."""
     return _column(String, comment, None, missing, keyword)
 
 
 def flag(comment: str) -> Mapped[bool | None]:
-    """Column of truth values."""
+    """Return the column of truth values."""
     return _column(Boolean, comment, None)
 
 
 def packed(comment: str) -> Mapped[bytes]:
-    """Column of bytes, which holds what would be very many rows."""
+    """Return the column of bytes, which holds what would be very many rows."""
     return mapped_column(LargeBinary, comment=comment, info={"meaning": comment, "unit": None})
 
 
 class ScienceRow(Base):
-    """What every science table has: a key, the file that a row was measured from, and its
-    rootname.
+    """What every science table has.
+
+    A key, the file that a row was measured from, and its rootname.
     """
 
     __abstract__ = True
@@ -160,7 +164,7 @@ class ScienceRow(Base):
 
     @declared_attr
     def file_id(cls) -> Mapped[int]:  # noqa: N805 - SQLAlchemy calls it on the class
-        """Key of the file in ``files``."""
+        """Return the key of the file in ``files``."""
         return mapped_column(
             ForeignKey("files.id", ondelete="CASCADE"),
             index=True,
@@ -183,7 +187,9 @@ class PreferredRow(ScienceRow):
 
 
 def one_preferred(table: str, *columns: str) -> Index:
-    """Index that sees to it that a table has one preferred row of each value of some columns."""
+    """Return the index that sees to it that a table has one preferred row of each value of some
+    columns.
+    """
     return Index(
         f"ix_{table}_preferred",
         *columns,

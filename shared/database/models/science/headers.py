@@ -142,8 +142,9 @@ class Keywords(ScienceRow):
 
 
 class ExposureQuality(PreferredRow):
-    """Keywords that tell how well an exposure went: times, rates, screening tallies, stims,
-    pointing, lamps.
+    """Keywords that tell how well an exposure went.
+
+    Times, rates, screening tallies, stims, pointing, lamps.
     """
 
     __tablename__ = "quality"

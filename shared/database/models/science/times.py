@@ -22,14 +22,15 @@ _FIRST = {"d": FIRST_MJD, "yr": float(decimal_year(np.array(FIRST_MJD)))}
 
 
 def moments_of(model: type[Base]) -> list[ColumnElement[Any]]:
-    """Columns of a table that must be times of COS."""
+    """Return the columns of a table that must be times of COS."""
     return [column for column in model.__table__.columns if "moment" in column.info]
 
 
 def within_mission(
     column: ColumnElement[Any] | InstrumentedAttribute[Any], *, unit: str = "d", ahead: float = 1.0
 ) -> ColumnElement[bool]:
-    """Condition that a time lies between the installation of COS and so many days from now.
+    """Return the condition that a time lies between the installation of COS and so many days from
+    now.
 
     NaN does not.
 
@@ -54,8 +55,8 @@ def within_mission(
 
 
 def believed(model: type[Base]) -> ColumnElement[bool]:
-    """Condition that every time of a row is one of COS, or unknown: what is read for statistics
-    needs it.
+    """Return the condition that every time of a row is one of COS, or unknown: what is read for
+    statistics needs it.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ def believed(model: type[Base]) -> ColumnElement[bool]:
 
 
 def believed_time(column: Any) -> ColumnElement[bool]:
-    """Condition that a time is one of COS; null where it is unknown.
+    """Return the condition that a time is one of COS; null where it is unknown.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ Function = Callable[..., Any]
 
 
 def pair(replacement: Replacement, name: str) -> tuple[Function, Function]:
-    """Original function of CalCOS, and what stands in for it, without installing it."""
+    """Return the original function of CalCOS, and what stands in for it, without installing it."""
     for change in replacement.changes:
         if change.where.endswith((f":{name}", f".{name}")):
             original = find(change.where)
@@ -27,7 +27,7 @@ def pair(replacement: Replacement, name: str) -> tuple[Function, Function]:
 
 
 def same_bits(one: Any, other: Any) -> bool:
-    """Whether two results have the same type, shape and bytes."""
+    """Return whether two results have the same type, shape and bytes."""
     if isinstance(one, tuple | list):
         return len(one) == len(other) and all(
             same_bits(*both) for both in zip(one, other, strict=True)

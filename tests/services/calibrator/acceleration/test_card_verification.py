@@ -42,7 +42,7 @@ IMAGES = (
 
 
 def _outcome(verify: Any, card: fits.Card, option: str) -> tuple[Any, ...]:
-    """Everything that verifying a card tells and does."""
+    """Return everything that verifying a card tells and does."""
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         try:

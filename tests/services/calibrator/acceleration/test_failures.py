@@ -1,5 +1,6 @@
-"""CalCOS fails, and gets by, in the same way with its functions replaced: status, error, log and
-what is left.
+"""CalCOS fails, and gets by, in the same way with its functions replaced.
+
+Status, error, log and what is left.
 """
 
 from collections.abc import Callable

@@ -66,7 +66,7 @@ def reffiles(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
 
 
 def events(random: np.random.Generator, count: int) -> Any:
-    """Events, with coordinates that no detector gives among them."""
+    """Return the events, with coordinates that no detector gives among them."""
     values = random.uniform(-20, 1050, (len(COLUMNS), count)).astype(np.float32)
     values[1:6, ::50] = random.choice(
         np.array([np.nan, np.inf, -np.inf, -999.0], np.float32), values[1:6, ::50].shape

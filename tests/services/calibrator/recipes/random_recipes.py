@@ -126,7 +126,7 @@ def _sub_exposures(chance: random.Random, mode: Mode) -> dict[str, Any]:
 
 
 def random_recipe(chance: random.Random, mode: Mode) -> dict[str, Any]:
-    """Recipe for a visit.
+    """Return the recipe for a visit.
 
     Parameters
     ----------

@@ -96,13 +96,13 @@ def simulated(case: Case, folder: Path) -> tuple[dict[str, Path], ReferenceFolde
 
 
 def differ(one: Path, other: Path) -> bool:
-    """Whether the content of two files differs; the first may be gzipped."""
+    """Return whether the content of two files differs; the first may be gzipped."""
     content = one.read_bytes()
     return (gzip.decompress(content) if one.suffix == ".gz" else content) != other.read_bytes()
 
 
 def small_visit(name: str) -> Case:
-    """Two short exposures of a case's mode."""
+    """Return two short exposures of a case's mode."""
     first, association = CASES[name].members[0], "lrnd01010"
     flashes = (Flash(0.0, 12.0), Flash(_SECONDS - 15.0, _SECONDS - 3.0))
     members = tuple(

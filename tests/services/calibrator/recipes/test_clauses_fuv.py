@@ -45,7 +45,7 @@ SPOTS = ((5000, OUTER, DEAD), (8000, OUTER, HOLE), (12000, INNER, HOLE))
 
 
 def omit(*switches: str) -> dict[str, Any]:
-    """Recipe for events alone, without some of their corrections."""
+    """Return the recipe for events alone, without some of their corrections."""
     return {"members": {"only": FIRST}, "switches": dict.fromkeys((*switches, "X1DCORR"), "OMIT")}
 
 
@@ -96,7 +96,7 @@ def unwalked(visit: Visit, default: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 def columns(products: Path, *names: str) -> list[NDArray[np.float64]]:
-    """Columns of the events in the active area, which alone have all corrections."""
+    """Return the columns of the events in the active area, which alone have all corrections."""
     table = events(products, NAME)
     area = fuv.SEGMENTS["FUVA"].active
     inside = (table["RAWX"] > area.left + 50) & (table["RAWX"] < area.right - 50)
@@ -197,8 +197,8 @@ def test_without_ywlkcorr_the_walk_stays_and_a_seed_is_a_seed(
 
 
 def straightened(products: Path, mode: Setting, row: float) -> NDArray[np.float64]:
-    """How far events near the row of the spectrum were moved down, without the spectrum's own
-    bend.
+    """Return how far events near the row of the spectrum were moved down, without the spectrum's
+    own bend.
     """
     table = events(products, f"{FIRST}_corrtag_{mode.channel[-1].lower()}")
     x, y, full = (np.asarray(table[name], float) for name in ("XCORR", "YCORR", "YFULL"))

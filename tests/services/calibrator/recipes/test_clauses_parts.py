@@ -148,8 +148,8 @@ def test_a_shift_file_says_which_flash_and_stripe(
 
 
 def lamp_of(plan: ExposurePlan, case: Case, by: float, folder: Path) -> dict[str, Path]:
-    """Wavecal of another dataset, whose shifts along the dispersion are those of the case and some
-    pixels more.
+    """Return the wavecal of another dataset, whose shifts along the dispersion are those of the
+    case and some pixels more.
     """
     lamp = replace(
         plan,

@@ -84,7 +84,7 @@ def flat_of(table: Any) -> NDArray[np.float64]:
 
 
 def sensitivity(row: Any) -> NDArray[np.float64]:
-    """Net rate over flux, point by point; NaN where there is no light."""
+    """Return the net rate over flux, point by point; NaN where there is no light."""
     lit = np.abs(row["NET"]) > 0
     return np.where(lit, row["NET"], np.nan) / np.where(
         lit & (row["FLUX"] != 0), row["FLUX"], np.nan
@@ -92,7 +92,7 @@ def sensitivity(row: Any) -> NDArray[np.float64]:
 
 
 def declined(row: Any, mjd: float) -> NDArray[np.float64]:
-    """Sensitivity at the wavelengths of a spectrum over that of the first day."""
+    """Return the sensitivity at the wavelengths of a spectrum over that of the first day."""
     factors = decline.decline("NUV", mjd)
     return np.asarray(np.interp(row["WAVELENGTH"], decline.WAVELENGTHS["NUV"], factors))
 

@@ -40,7 +40,7 @@ NUV: dict[str, Any] = {
 
 
 def rows(**columns: list[Any]) -> list[dict[str, Any]]:
-    """Rows of all combinations of values."""
+    """Return the rows of all combinations of values."""
     found: list[dict[str, Any]] = [{}]
     for name, values in columns.items():
         found = [{**row, name: value} for row in found for value in values]

@@ -46,7 +46,7 @@ def screened(bursting: Visit, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def spectra(products: Path, name: str) -> dict[str, Any]:
-    """Rows of extracted spectra by segment."""
+    """Return the rows of extracted spectra by segment."""
     with fits.open(products / f"{name}.fits.gz") as hdus:
         return {str(row["SEGMENT"]).strip(): row for row in hdus[1].data.copy()}
 

@@ -49,7 +49,7 @@ def changes_of(
 
 
 def best(context: str, _exposure: Exposure) -> dict[str, str]:
-    """Rules of a context for two keywords."""
+    """Return the rules of a context for two keywords."""
     return {"FLATFILE": f"{context[4:8]}_flat.fits", "BPIXTAB": "N/A"}
 
 

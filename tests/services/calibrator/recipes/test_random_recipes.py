@@ -1,5 +1,6 @@
-"""Random recipes through CalCOS: each is refused with a reason, or its products are complete and
-say what it says.
+"""Random recipes through CalCOS.
+
+Each is refused with a reason, or its products are complete and say what it says.
 
 COSMO_TEST_RECIPES is how many are run, or which (``500-999``); continuous integration runs a few.
 COSMO_TEST_RECIPES_LOG names a file that gets a line of JSON for each; those that are in it already
@@ -76,7 +77,7 @@ def benches(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def _inputs(bench: Bench, recipe: dict[str, Any]) -> dict[str, Path]:
-    """Files that the service would give to a run."""
+    """Return the files that the service would give to a run."""
     members = recipe.get("members", {})
     lamp = (
         bench.lamp
@@ -92,7 +93,7 @@ def _inputs(bench: Bench, recipe: dict[str, Any]) -> dict[str, Path]:
 
 
 def _segment(name: str) -> tuple[str, str]:
-    """Rootname of a raw or corrtag file, and its segment: a, b, or nothing."""
+    """Return the rootname of a raw or corrtag file, and its segment: a, b, or nothing."""
     stem = name.removesuffix(".gz").removesuffix(".fits")
     return name[:9], stem[-1] if stem.endswith(("_a", "_b")) else ""
 

@@ -55,7 +55,7 @@ def twozone(run: Run) -> Path:
 
 
 def spectrum(products: Path) -> tuple[Any, fits.Header]:
-    """Good part of the extracted spectrum, without airglow, and its header."""
+    """Return the good part of the extracted spectrum, without airglow, and its header."""
     with fits.open(products / "ldfd01vnq_x1d.fits.gz") as hdus:
         row, header = hdus[1].data[0], hdus[1].header
         good = (row["DQ_WGT"] > 0) & (row["WAVELENGTH"] > 1320) & (row["WAVELENGTH"] < 1900)
@@ -96,7 +96,7 @@ def test_sp_set_moves_the_spectrum_by_what_it_says(run: Run, twozone: Path) -> N
 
 
 def events(products: Path) -> Any:
-    """Rows of the events near the spectrum, in the order in which they were recorded."""
+    """Return the rows of the events near the spectrum, in the order in which they were recorded."""
     with fits.open(products / "ldfd01vnq_corrtag_a.fits.gz") as hdus:
         data = hdus[1].data
         return np.asarray(data["YFULL"], float)[np.abs(data["YCORR"] - 463) < 15]

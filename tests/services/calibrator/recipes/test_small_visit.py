@@ -169,7 +169,7 @@ _TEXTS = {"stimfile": True, "livetimefile": True, "burstfile": True}
 
 
 def bright(case: Case, times: float) -> Case:
-    """Case with a brighter source."""
+    """Return the case with a brighter source."""
     (first, *_) = case.members
     assert first.target.spectrum is not None
     target = replace(

@@ -36,7 +36,7 @@ def light_curve(products: Path, label: str) -> Any:
 
 
 def variable(name: str, amplitude: float, period: float) -> Case:
-    """Case with its source made a variable one."""
+    """Return the case with its source made a variable one."""
     (plan,) = CASES[name].members
     assert plan.target.spectrum is not None
     spectrum = replace(plan.target.spectrum, amplitude=amplitude, period=period)

@@ -101,7 +101,7 @@ LIMITS = (5, 25)
 
 
 def pulse_height_images() -> fits.HDUList:
-    """PHAFILE with the same limits everywhere on segment A."""
+    """Return the PHAFILE with the same limits everywhere on segment A."""
     primary = fits.PrimaryHDU()
     primary.header.update(
         FILETYPE="PULSE HEIGHT THRESHOLD REFERENCE IMAGE", VCALCOS="2.0", PEDIGREE="DUMMY"

@@ -47,7 +47,7 @@ class Visit:
 
 
 def _sunset(start: float) -> float:
-    """MJD at which the Sun next goes below the limb of the Earth."""
+    """Return MJD at which the Sun next goes below the limb of the Earth."""
     times = start + np.arange(0.0, 6000.0) / _DAY
     altitude = sun_altitude(Orbit(), times)
     down = np.flatnonzero((altitude[:-1] >= 0) & (altitude[1:] < 0))
@@ -55,7 +55,8 @@ def _sunset(start: float) -> float:
 
 
 def nuv_visit(folder: Path) -> Visit:
-    """Two exposures of a minute, with a bad time in each, sunset in the first, and where HST was.
+    """Return two exposures of a minute, with a bad time in each, sunset in the first, and where HST
+    was.
 
     Parameters
     ----------
@@ -89,18 +90,18 @@ def write_support(plan: ExposurePlan, case: Case, folder: Path) -> None:
 
 
 def header(products: Path, name: str, extension: int = 1) -> fits.Header:
-    """Header of a product."""
+    """Return the header of a product."""
     return fits.getheader(products / f"{name}.fits.gz", extension)
 
 
 @lru_cache(maxsize=8)
 def events(products: Path, name: str) -> Any:
-    """Events of a corrtag file."""
+    """Return the events of a corrtag file."""
     return fits.getdata(products / f"{name}.fits.gz", "EVENTS")
 
 
 @lru_cache(maxsize=16)
 def spectra(products: Path, name: str) -> dict[str, Any]:
-    """Rows of extracted spectra by segment or stripe."""
+    """Return the rows of extracted spectra by segment or stripe."""
     table = fits.getdata(products / f"{name}.fits.gz", 1)
     return {str(row["SEGMENT"]).strip(): row for row in table}

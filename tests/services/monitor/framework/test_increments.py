@@ -1,5 +1,6 @@
-"""Monitors that keep parts of their inputs: step by step gives what all at once gives, whatever
-becomes of the files.
+"""Monitors that keep parts of their inputs.
+
+Step by step gives what all at once gives, whatever becomes of the files.
 """
 
 import json
@@ -162,7 +163,7 @@ class _Observatory:
             await session.execute(delete(MonitorPart))
 
     async def found(self, monitor: str) -> dict[str, Any]:
-        """Everything that a monitor's runs left, but by which of them."""
+        """Return everything that a monitor's runs left, but by which of them."""
         values = [
             MonitorValue.quantity,
             MonitorValue.key,
@@ -237,7 +238,7 @@ def _text(row: Any) -> str:
 
 
 def _content(path: Path) -> str:
-    """Digest of the images of a FITS file, whose checksums tell when they were made."""
+    """Return the digest of the images of a FITS file, whose checksums tell when they were made."""
     digest = sha256()
     with fits.open(path) as hdus:
         for hdu in hdus[1:]:

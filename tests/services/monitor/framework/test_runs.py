@@ -1,5 +1,6 @@
-"""Runs of monitors on a real Postgres: values, figures, alerts, artifacts, and what is told of
-them.
+"""Runs of monitors on a real Postgres.
+
+Values, figures, alerts, artifacts, and what is told of them.
 """
 
 import asyncio

@@ -31,7 +31,7 @@ _FILES = """
 
 
 def _values(quantity: str, found: Mapping[Any, tuple[float, float]]) -> Values:
-    """Values by rootname: the file and the value."""
+    """Return the values by rootname: the file and the value."""
     count = len(found)
     nothing, texts = np.full(count, np.nan), np.full(count, None, dtype=object)
     files, values = np.array(list(found.values())).reshape(count, 2).T

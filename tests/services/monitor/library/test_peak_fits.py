@@ -1,5 +1,6 @@
-"""Peaks of pulse heights above real backgrounds: right within their errors, and none where there
-are no photons.
+"""Peaks of pulse heights above real backgrounds.
+
+Right within their errors, and none where there are no photons.
 """
 
 import numpy as np
@@ -87,7 +88,7 @@ gain.
 def _drawn(
     background: str, events: int, photons: float, width: float, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Truth of the centres, and histograms of shape (n, 32)."""
+    """Return the truth of the centres, and histograms of shape (n, 32)."""
     generator = np.random.default_rng(7)
     dark = np.array(_BACKGROUNDS[background], dtype=float)
     truth = generator.uniform(6.0, 14.0, count)

@@ -1,5 +1,6 @@
-"""Darks of a simulated instrument, as the ingestor leaves them: counts of superpixels and pulse
-heights.
+"""Darks of a simulated instrument, as the ingestor leaves them.
+
+Counts of superpixels and pulse heights.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,7 @@ DARK_SECONDS = 1330.0
 def simulated_darks(
     segment: str, times: Sequence[float], spots: Sequence[HotSpot] = (), seed: int = 1
 ) -> Iterator[DarkMap]:
-    """Darks of a segment at times (MJD), of an instrument with hot spots.
+    """Yield the darks of a segment at times (MJD), of an instrument with hot spots.
 
     Events in the corrected frame.
 

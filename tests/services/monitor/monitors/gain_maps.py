@@ -36,8 +36,9 @@ async def add_maps(
     days: float = 10.0,
     others: Sequence[Rows] = (),
 ) -> None:
-    """Add maps of FUVA at level 163, one every ten days: gains by row and column, from superpixel
-    (300, 210) on.
+    """Add maps of FUVA at level 163, one every ten days.
+
+    Gains by row and column, from superpixel (300, 210) on.
     """
     rows = []
     for number, gains in enumerate(maps):
@@ -121,7 +122,7 @@ class MapTruth:
     instrument: Instrument = field(default_factory=Instrument)
 
     def mjd(self, number: int | np.ndarray) -> np.ndarray:
-        """When a map was taken."""
+        """Return when a map was taken."""
         return np.asarray(self.start + self.days * np.asarray(number))
 
     def gain(self, mjd: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -131,11 +132,11 @@ class MapTruth:
         )
 
     def level(self, mjd: float) -> int:
-        """High-voltage level."""
+        """Return the high-voltage level."""
         return hv_level(self.instrument, self.segment, mjd)
 
     def rows(self) -> Iterator[Rows]:
-        """Rows of ``gain`` of each map."""
+        """Yield the rows of ``gain`` of each map."""
         generator = np.random.default_rng(self.seed)
         for number in range(self.maps):
             mjd = float(self.mjd(number))

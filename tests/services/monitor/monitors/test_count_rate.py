@@ -13,7 +13,9 @@ _COUNT = 900
 
 
 def _columns() -> Columns:
-    """Columns of the monitor's query: a rate of every kind in turn, a tenth of them darks.
+    """Return the columns of the monitor's query.
+
+    A rate of every kind in turn, a tenth of them darks.
 
     The last three are light.
     """
@@ -158,8 +160,9 @@ def test_rules(place: int, changes: dict[str, object], expected: dict[str, Sever
 
 
 def test_an_nuv_dark_that_grows_and_warms_is_no_field_emission_and_a_burst_is() -> None:
-    """Rates of ten years as the simulator's: window glow that grows with age and e-folds in 9 deg
-    C.
+    """Rates of ten years as the simulator's.
+
+    Window glow that grows with age and e-folds in 9 deg C.
     """
     generator = np.random.default_rng(4)
     count = 520
@@ -190,8 +193,9 @@ def test_an_nuv_dark_that_grows_and_warms_is_no_field_emission_and_a_burst_is() 
 
 
 def test_single_photons_of_short_exposures_are_no_local_rates() -> None:
-    """The brightest of many places by chance: short exposures, faint ones, and one that is too
-    bright.
+    """The brightest of many places by chance.
+
+    Short exposures, faint ones, and one that is too bright.
     """
     generator = np.random.default_rng(8)
     columns = _columns()

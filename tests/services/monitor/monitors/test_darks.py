@@ -22,7 +22,7 @@ _NPIX, _SECONDS, _WEEK = 5_000_000.0, 1330.0, 7.0
 def _exposures(
     rate: np.ndarray, region: str = "inner", segment: str = "FUVA", start: float = 56000.0
 ) -> Columns:
-    """Columns of `rates_query`, with Poisson counts of the given true rates."""
+    """Return the columns of `rates_query`, with Poisson counts of the given true rates."""
     count = len(rate)
     counts = np.random.default_rng(4).poisson(rate * _NPIX * _SECONDS).astype(float)
 
@@ -161,8 +161,9 @@ def test_line_of_the_expected_rate_has_gaps_where_none_is_published() -> None:
 
 
 def test_segments_have_columns_of_their_own_with_the_same_axis() -> None:
-    """Points of one would hide those of the other: the dates are the same, and the rates nearly
-    so.
+    """Points of one would hide those of the other.
+
+    The dates are the same, and the rates nearly so.
     """
     groups = [
         _exposures(np.full(20, rate), region, segment)
@@ -208,7 +209,7 @@ def test_outliers_are_those_of_their_own_voltage() -> None:
 
 
 def _nuv(factor: np.ndarray | float = 1.0, start: float = 56000.0) -> tuple[Columns, np.ndarray]:
-    """NUV darks whose rate grows by 8 % per degree and 20 % a year, and the truth."""
+    """Return the NUV darks whose rate grows by 8 % per degree and 20 % a year, and the truth."""
     days = _WEEK * np.arange(150)
     heat = 20.0 + 2.0 * np.sin(days / 58.0)
     truth = 4e-4 * np.exp(0.08 * (heat - 20.0) + 0.2 * days / 365.25) * factor
@@ -375,7 +376,7 @@ def test_map_recovers_the_edge_of_the_anomaly() -> None:
 
 
 def _kept(columns: dict[str, np.ndarray]) -> Inputs:
-    """Rows of bins as the monitor keeps them, in two parts."""
+    """Return the rows of bins as the monitor keeps them, in two parts."""
     parted = monitors()["dark-orbit"].parts["by_files"]
     half = len(columns["mjd"]) // 2
     parts = [

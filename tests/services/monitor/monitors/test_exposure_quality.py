@@ -12,7 +12,7 @@ _EXPTIME = 1000.0
 
 
 def _columns() -> dict[str, np.ndarray]:
-    """Good FUV exposures with the scatter that is usual."""
+    """Return the good FUV exposures with the scatter that is usual."""
     random = np.random.default_rng(2)
     texts = {
         "detector": "FUV",

@@ -45,7 +45,7 @@ _Y, _X = (
 
 
 def _truth(per_year: float, last: float) -> np.ndarray:
-    """Gain of each exposure that falls evenly to what it is at level 167 in the end."""
+    """Return the gain of each exposure that falls evenly to what it is at level 167 in the end."""
     truth: np.ndarray = (
         last + per_year * (_MJD - _NEWEST) / 365.25 + BINS_PER_LEVEL * (_LEVELS - 167.0)
     )
@@ -53,7 +53,7 @@ def _truth(per_year: float, last: float) -> np.ndarray:
 
 
 def _maps(per_year: float, last: float, seed: int = 5) -> np.ndarray:
-    """Gains by exposure and superpixel; every exposure is off a bit as a whole."""
+    """Return the gains by exposure and superpixel; every exposure is off a bit as a whole."""
     generator = np.random.default_rng(seed)
     truth = _truth(per_year, last) + generator.normal(0.0, _ERROR, _COUNT)
     return generator.normal(truth[:, None], 0.2, (_COUNT, len(_X)))

@@ -15,7 +15,7 @@ width 1.05 has it.
 
 
 def _history(number: int, gain: np.ndarray, slope: np.ndarray, counts: np.ndarray) -> PixelHistory:
-    """Superpixels with so many gains each, within 600 d.
+    """Return the superpixels with so many gains each, within 600 d.
 
     Gain at their middle, bins per day, counts of each.
     """

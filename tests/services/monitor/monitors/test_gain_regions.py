@@ -9,7 +9,8 @@ _BLOCKS, _REGION_ERROR = 7, 0.1
 
 
 def _regions_off(off: np.ndarray, gratings: np.ndarray | None = None) -> np.ndarray:
-    """Which exposures have an outlier in any region, where each is off as a whole by some bins.
+    """Return which exposures have an outlier in any region, where each is off as a whole by some
+    bins.
 
     Shape (n,) both.
     """

@@ -1,5 +1,6 @@
-"""Counts and charge that superpixels gave: each event once, over all voltages, in maps and against
-the gain.
+"""Counts and charge that superpixels gave.
+
+Each event once, over all voltages, in maps and against the gain.
 """
 
 import gzip
@@ -26,7 +27,7 @@ _PIXELS = np.array([208, 208, 209]) * GAIN_SHAPE[1] + np.array([500, 501, 500])
 
 
 def _histograms(counts: tuple[int, int, int], height: int) -> np.ndarray:
-    """All events of a superpixel at one pulse height and the two beside it."""
+    """Return all events of a superpixel at one pulse height and the two beside it."""
     histograms = np.zeros((3, 32), dtype=int)
     for place, count in enumerate(counts):
         histograms[place, height - 1 : height + 2] = count // 4, count // 2, count // 4

@@ -26,7 +26,7 @@ _MJD = 58000.0
 
 
 def _columns(*pixels: tuple[str, int, int]) -> dict[str, np.ndarray]:
-    """Superpixels that sagged, as the monitor reads them."""
+    """Return the superpixels that sagged, as the monitor reads them."""
     names = ("segment", "x", "y")
     found = {
         name: np.array([pixel[place] for pixel in pixels], dtype=object)

@@ -14,7 +14,7 @@ _EDGES = np.arange(33) - 0.5
 
 
 def _draw(peak: np.ndarray, events: int, low: float = 0.0) -> np.ndarray:
-    """Histograms of shape (n, 32) of normal peaks, and a fraction at pulse height 1."""
+    """Return the histograms of shape (n, 32) of normal peaks, and a fraction at pulse height 1."""
     share: np.ndarray = np.diff(norm.cdf(_EDGES, peak[:, None], _WIDTH), axis=1)
     share /= share.sum(axis=1, keepdims=True)
     share *= 1 - low

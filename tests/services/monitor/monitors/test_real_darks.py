@@ -94,7 +94,7 @@ async def test_trend_and_map(
 
 
 def _share_shown(panel: Panel, x: np.ndarray, y: np.ndarray) -> float:
-    """Share of the bins at some places that lie in cells with a rate."""
+    """Return the share of the bins at some places that lie in cells with a rate."""
     (heatmap,) = (layer for layer in panel.layers if isinstance(layer, Heatmap))
     column = np.searchsorted(heatmap.x_edges, x, side="right") - 1
     row = np.searchsorted(heatmap.y_edges, y, side="right") - 1

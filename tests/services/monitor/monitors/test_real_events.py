@@ -86,7 +86,7 @@ async def _rules(database: Database, monitor: str) -> list[str]:
 
 
 async def _names(database: Database, monitor: str) -> list[str]:
-    """Short names of the rules that alerts are of."""
+    """Return the short names of the rules that alerts are of."""
     async with database.session() as session:
         keys = await session.execute(select(Alert.key).where(Alert.monitor == monitor))
     return sorted(key.split("|")[0] for key in keys.scalars())

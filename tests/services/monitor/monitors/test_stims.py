@@ -20,8 +20,9 @@ Exposures = dict[str, np.ndarray]
 
 
 def _exposures(count: int = 400, segment: str = "FUVA") -> tuple[Exposures, dict[str, np.ndarray]]:
-    """Columns of the monitor's query, and the true coordinates: a warm and cold cycle of 2 pix over
-    the reference.
+    """Return the columns of the monitor's query, and the true coordinates.
+
+    A warm and cold cycle of 2 pix over the reference.
     """
     random = np.random.default_rng(11)
     cycle = np.sin(np.arange(count) / 20.0)

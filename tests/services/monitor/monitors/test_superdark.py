@@ -45,7 +45,7 @@ _KEPT = float(dark_share(2, 23, 11.0))
 
 
 def _times(start: float = _START, days: float = _DAYS) -> list[float]:
-    """Five darks a week, as in real schedules."""
+    """Return five darks a week, as in real schedules."""
     return [
         start + week + day
         for week in np.arange(0.0, days - 6.0, 7.0)

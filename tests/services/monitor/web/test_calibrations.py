@@ -371,7 +371,7 @@ def reference(
     filetype: str = "FLAT FIELD REFERENCE IMAGE",
     **cards: Any,
 ) -> bytes:
-    """Content of a reference file."""
+    """Return the content of a reference file."""
     primary = fits.PrimaryHDU()
     primary.header.update(
         {

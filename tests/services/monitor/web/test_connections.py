@@ -32,7 +32,7 @@ def web(house: Any, tmp_path: Path) -> Iterator[WebProcess]:
 
 
 def _status(connection: socket.socket) -> int:
-    """Status of an answer; 0 where there is none."""
+    """Return the status of an answer; 0 where there is none."""
     try:
         line = connection.makefile("rb").readline()
     except ConnectionError:

@@ -172,7 +172,10 @@ def _paths(app: FastAPI) -> list[str]:
 
 
 def _lasting(answer: httpx.Response) -> dict[str, str]:
-    """Headers of an answer that are the same a moment later; numbers of the metrics are not."""
+    """Return the headers of an answer that are the same a moment later.
+
+    Numbers of the metrics are not.
+    """
     metrics = answer.request.url.path == "/metrics"
     changing = {"date", "etag", "content-length"} if metrics else {"date"}
     return {name: value for name, value in answer.headers.items() if name not in changing}

@@ -1,5 +1,6 @@
-"""Rows whose times are no times of COS: kept and flagged, an alert, never the newest, in no
-statistic.
+"""Rows whose times are no times of COS.
+
+Kept and flagged, an alert, never the newest, in no statistic.
 """
 
 import copy

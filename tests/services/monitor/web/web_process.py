@@ -1,5 +1,6 @@
-"""The web process as it is deployed, for tests of what only that has: connections, signals,
-memory.
+"""The web process as it is deployed, for tests of what only that has.
+
+Connections, signals, memory.
 """
 
 import os
@@ -40,12 +41,12 @@ class WebProcess:
         return connection
 
     def memory(self) -> int:
-        """Memory that it has, bytes; `most_memory` counts from here."""
+        """Return the memory that it has, bytes; `most_memory` counts from here."""
         Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")  # proc(5): the peak is now
         return self.most_memory()
 
     def most_memory(self) -> int:
-        """Most memory that it had, bytes."""
+        """Return most memory that it had, bytes."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) << 10
 
