@@ -142,7 +142,7 @@ class ExposurePlan:
     rootname
         9 lower-case characters.
     proposal
-        Programme number, PROPOSID.
+        Proposal number, PROPOSID.
     linenum
         ``vv.eee``; its first two characters are OBSET_ID.
     start

@@ -24,7 +24,7 @@ from services.calibrator.run.references import ReferenceFolder
 __all__ = ["Cost", "compare", "run_calibrator", "run_plain"]
 
 _CALCOS = "import sys; from calcos.calcos import main; sys.exit(main())"
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ class _Seen:
 
 @contextmanager
 def _watched(folder: Path) -> Iterator[_Seen]:
-    """Look at a folder and a process until it is left."""
+    """Watch a folder and a process until the block ends."""
     seen, ended = _Seen(), threading.Event()
 
-    def look() -> None:
-        while not ended.wait(_LOOK_SECONDS):
+    def poll() -> None:
+        while not ended.wait(_POLL_SECONDS):
             seen.scratch = max(seen.scratch, _blocks(folder))
             # Not from its resource usage, which begins with that of the process that started it.
             if seen.pid is not None and "VmHWM:" in (
@@ -69,7 +69,7 @@ def _watched(folder: Path) -> Iterator[_Seen]:
             ):
                 seen.memory = int(status.split("VmHWM:", 1)[1].split(maxsplit=1)[0]) / 1024
 
-    watcher = threading.Thread(target=look)
+    watcher = threading.Thread(target=poll)
     watcher.start()
     try:
         yield seen

@@ -24,7 +24,7 @@ _SURE_DAYS = 180.0
 _LEAST_SCATTER = 0.01
 """Scatter of superpixels that is always believed, bins."""
 _FEWEST = 3
-"""Exposures at each of two voltages that tell what a level is worth."""
+"""Exposures at each of two voltages that show what a level is worth."""
 
 _Rows = list[tuple[int, int, int, float, float]]
 
@@ -177,7 +177,7 @@ def _levels(
     """Compare what a level is worth, by region: from lines of one slope before and after steps of
     the voltage.
 
-    The same lines through true gains tell what it should be, since these do not fall along one
+    The same lines through true gains show what it should be, since these do not fall along one
     line.
     """
     for rows in measured.values():

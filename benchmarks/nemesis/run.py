@@ -94,15 +94,15 @@ class Run:
     real: Path | None = None
     association: bool = False
 
-    def carry_out(self, folder: Path, tell: Callable[[str], None] = lambda _: None) -> Report:
-        """Work under faults, and look at the outcome.
+    def carry_out(self, folder: Path, log: Callable[[str], None] = lambda _: None) -> Report:
+        """Work under faults, and check the outcome.
 
         Parameters
         ----------
         folder
             Empty folder.
-        tell
-            Is told what happens.
+        log
+            Receives what happens, a line at a time.
         """
         work = Work(
             folder / "work", self.seed, self.portions, self.real, association=self.association
@@ -117,7 +117,7 @@ class Run:
                 counts = report.missed if end is None else report.injected
                 name = f"{fault.kind} {fault.target}"
                 counts[name] = counts.get(name, 0) + 1
-                tell(f"{fault.at:.0f} s: {name}{' (not there)' if end is None else ''}")
+                log(f"{fault.at:.0f} s: {name}{' (not there)' if end is None else ''}")
                 if end is not None:
                     agenda.add(fault.at + fault.length, end)
 
@@ -129,12 +129,12 @@ class Run:
             instance.wait_until_up()
             agenda.carry_out()
             report.inputs = len(work.files())
-            self._settle(instance, work, report, tell)
+            self._settle(instance, work, report, log)
             report.starts = instance.starts
         return report
 
     def _settle(
-        self, instance: Instance, work: Work, report: Report, tell: Callable[[str], None]
+        self, instance: Instance, work: Work, report: Report, log: Callable[[str], None]
     ) -> None:
         """Wait until nothing is wrong any more."""
         files, begun = work.files(), time.monotonic()
@@ -150,7 +150,7 @@ class Run:
             if not report.violations:
                 report.recovery_seconds = round(passed, 1)
                 return
-            tell(
+            log(
                 f"{passed:.0f} s after the last fault: {len(report.violations)} violations, "
                 f"{report.violations[0]}"
             )

@@ -22,7 +22,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from cosmo.cli.demo_report import recovered, sights
+from cosmo.cli.demo_report import places_to_look, recovered
 from cosmo.cli.local_run import CONSOLE, DONE, prepare, report, scan_once, tabulate, wait_for_stop
 from cosmo.cli.options import DataDir, Port, Seed
 from cosmo.client import Client
@@ -67,7 +67,7 @@ def demo(
             rows = list(client.datasets())
             truth = json.loads((folder / TRUTH_NAME).read_text())
             Console().print(recovered(client, truth))
-            typer.echo(sights(machine.url, truth, folder, client.monitors()))
+            typer.echo(places_to_look(machine.url, truth, folder, client.monitors()))
         wrong = [row for row in rows if row["state"] not in DONE]
         if wrong:
             Console().print(tabulate(wrong))

@@ -1,4 +1,4 @@
-"""What the demonstration points at: how well the truth came back, and which pages to look at."""
+"""Report of the demonstration: how well the truth was recovered, and which pages to open."""
 
 from collections.abc import Iterable, Mapping
 from itertools import product
@@ -11,7 +11,7 @@ from rich.table import Table
 from cosmo.client import Client
 from simulator.truth import TRUTH_NAME
 
-__all__ = ["recovered", "sights"]
+__all__ = ["places_to_look", "recovered"]
 
 Truth = dict[str, Any]
 
@@ -110,8 +110,10 @@ def _dark_rates(client: Client, exposures: Truth) -> list[float]:
     return differences
 
 
-def sights(url: str, truth: Truth, folder: Path, monitors: Iterable[Mapping[str, Any]]) -> str:
-    """Tell where to look, one place a line.
+def places_to_look(
+    url: str, truth: Truth, folder: Path, monitors: Iterable[Mapping[str, Any]]
+) -> str:
+    """List the pages to open, one a line.
 
     Parameters
     ----------

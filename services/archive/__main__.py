@@ -29,7 +29,7 @@ __all__ = ["keep_scanning", "main"]
 
 
 def main() -> None:
-    """Run the service until it is told to stop."""
+    """Run the service until it is asked to stop."""
     settings = get_settings()
     if settings.archive.source is not None:
         # A URL that nothing can read is refused at once; a source that is only away is waited for.

@@ -78,7 +78,7 @@ class FileMetadata:
 
     @property
     def final(self) -> bool:
-        """Whether reading the same file again would tell nothing new."""
+        """Whether reading the same file again would give nothing new."""
         return self.version == _VERSION and (not self.error or self.is_foreign)
 
     @property

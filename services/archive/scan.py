@@ -56,7 +56,7 @@ class ScanResult:
     datasets
         Number of datasets that they make.
     unreadable
-        URL of each folder or file that could not be looked at, and why; what earlier scans saw
+        URL of each folder or file that could not be read, and why; what earlier scans saw
         there still counts.
     left_aside
         URLs of files that are in no dataset, by the reason.
@@ -102,7 +102,7 @@ async def scan(
     references: Path | None = None,
     bulk_above: int = ArchiveSettings().bulk_above,
 ) -> ScanResult:
-    """Look at a source once.
+    """Scan a source once.
 
     Write what it holds, and a fetch job for each dataset that is new, changed and complete.
 
@@ -113,7 +113,7 @@ async def scan(
     database
         Database.
     source
-        Source to look at.
+        Source to scan.
     outbox
         Receives the messages of the jobs, to be sent after this returns.
     references
@@ -234,7 +234,7 @@ def _digests(
 
 
 def _keep_unreadable(seen: _Seen, known: Mapping[str, SourceFileRow]) -> None:
-    """Take what cannot be looked at just now to be as it was."""
+    """Take what cannot be read at the moment to be as it was."""
     for row in known.values():
         hidden = any(
             row.url == url or row.url.startswith(f"{url.rstrip('/')}/") for url in seen.unreadable
@@ -333,13 +333,13 @@ async def _record(
         session,
         [change.dataset_id for change in changes if change.job is not None or change.events],
     )
-    lane = bulk if sum(change.job is not None for change in changes) > bulk_above else str
+    to_queue = bulk if sum(change.job is not None for change in changes) > bulk_above else str
     for change in changes:
         if change.job is not None:
             await add_job(
                 session,
                 change.dataset_id,
-                replace(change.job, queue=lane(change.job.queue)),
+                replace(change.job, queue=to_queue(change.job.queue)),
                 outbox,
             )
         for event in change.events:

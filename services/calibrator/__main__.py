@@ -21,7 +21,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the service until it is told to stop."""
+    """Run the service until it is asked to stop."""
     settings = get_settings()
     warm_up()
 

@@ -68,7 +68,7 @@ async def record_failure(database: Database, run: Run, error: BaseException) -> 
     Parameters
     ----------
     database
-        Database; where it cannot be written to, the log tells.
+        Database; where it cannot be written to, the log says so.
     run
         Record of the run.
     error

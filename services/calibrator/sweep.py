@@ -22,7 +22,7 @@ def product_folder(job: ClaimedJob, token: str) -> str:
     Parameters
     ----------
     job
-        The job; its id in the name tells the sweep whether the folder is still being filled.
+        The job; its id in the name shows the sweep whether the folder is still being filled.
     token
         What makes the name new; a requeued job counts its attempts from the beginning.
     """

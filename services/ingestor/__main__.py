@@ -14,7 +14,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the service until it is told to stop."""
+    """Run the service until it is asked to stop."""
     settings = get_settings()
 
     def handlers(database: Database) -> Mapping[Stage, Handler]:

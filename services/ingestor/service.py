@@ -101,8 +101,8 @@ class IngestService:
             if schedules:
                 await prefer_newest_schedules(connection, _sms_ids(files))
 
-        said = [problem for found in problems.values() for problem in found]
-        detail = {"origin": origin, "rows": _count(rows.values()), "problems": said}
+        noted = [problem for found in problems.values() for problem in found]
+        detail = {"origin": origin, "rows": _count(rows.values()), "problems": noted}
         return Completion(NewEvent("dataset.ingested", detail), apply)
 
 
@@ -113,7 +113,7 @@ def _read(reader: DatasetReader, files: Sequence[DatasetFile]) -> dict[int, File
 
 
 async def _note(session: AsyncSession, problems: Mapping[int, list[str]]) -> None:
-    """Write what was wrong with files, in place of what an earlier look at them said."""
+    """Write what was wrong with files, in place of what an earlier ingest found."""
     for file_id, found in problems.items():
         await session.execute(
             update(File).where(File.id == file_id, File.problems != found).values(problems=found)

@@ -41,7 +41,7 @@ class _Server(uvicorn.Server):
 
 
 def main() -> None:
-    """Serve until told to stop, then finish what is being answered."""
+    """Serve until asked to stop, then finish what is being answered."""
     try:
         settings = get_settings()
     except ValidationError as error:

@@ -26,7 +26,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run until told to stop."""
+    """Run until asked to stop."""
     settings = get_settings()
     known, store = monitors(), Store(settings.store_url)
 

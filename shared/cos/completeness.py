@@ -40,7 +40,7 @@ def missing_raw(exposure: str, raw: Collection[str], segments: Collection[str]) 
     -------
     list of str
         ``<rootname>_<suffix>``; ``<rootname>_raw*`` where there is none at all, since only a raw
-        file tells the mode.
+        file gives the mode.
     """
     if not raw:
         return [f"{exposure}_raw*"]

@@ -50,7 +50,7 @@ _PRINTABLE = re.compile(rb"[\x20-\x7e]*")
 
 
 class _Doubt(Exception):  # noqa: N818 - no error: astropy is asked
-    """A card that only astropy can tell."""
+    """A card that only astropy can read."""
 
 
 def parse_header(raw: bytes, where: str) -> dict[str, Value]:
@@ -88,14 +88,14 @@ def _parse(text: str) -> dict[str, Value]:
     if len(cards) != len(lines):
         raise _Doubt
     header: dict[str, Value] = {}
-    for padded, quoted, token, said in cards:
+    for padded, quoted, token, comment in cards:
         keyword = _keyword(padded)
         if quoted:
             value: Value = _text(quoted)
         elif token:
             value = _number(token)
         elif keyword in _COMMENTARY:
-            _append(header, keyword, said.rstrip())
+            _append(header, keyword, comment.rstrip())
             continue
         else:
             value = None

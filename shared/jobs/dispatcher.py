@@ -75,7 +75,7 @@ class Dispatcher:
         leases = {
             job_id: (Lease(attempt, until), bool(over)) for job_id, attempt, until, over in rows
         }
-        overdue = self._leases.look(leases)
+        overdue = self._leases.find_expired(leases)
         for job_id in overdue:
             try:
                 await self._expire(job_id, leases[job_id][0])

@@ -29,7 +29,7 @@ class LeaseWatch:
 
     The database's clock may be put back or forth, and Postgres may stand still with all who ask it:
     so a lease runs out not at its time but when it was seen unchanged for its length, of which a
-    pause between two looks counts at most a third, in which a living holder renews.
+    pause between two comparisons counts at most a third, in which a living holder renews.
 
     Parameters
     ----------
@@ -40,10 +40,10 @@ class LeaseWatch:
     def __init__(self, length: float) -> None:
         self._length = length
         self._silent: dict[int, tuple[Lease, float]] = {}
-        self._looked = time.monotonic()
+        self._compared = time.monotonic()
 
-    def look(self, leases: Mapping[int, tuple[Lease, bool]]) -> list[int]:
-        """Compare the leases with those of the last look.
+    def find_expired(self, leases: Mapping[int, tuple[Lease, bool]]) -> list[int]:
+        """Compare the leases with those of the last call, and find those that ran out.
 
         Parameters
         ----------
@@ -57,7 +57,7 @@ class LeaseWatch:
             Jobs whose lease ran out.
         """
         now = time.monotonic()
-        passed, self._looked = min(now - self._looked, self._length / 3), now
+        passed, self._compared = min(now - self._compared, self._length / 3), now
         silent = {}
         for job_id, (lease, over) in leases.items():
             before, seconds = self._silent.get(job_id, (None, 0.0))

@@ -98,11 +98,11 @@ def jobs_for(
         Queue of the job that brought it about: what comes of bulk work is bulk work.
     """
     depends_on = detail.get("depends_on", {})
-    lane = bulk if cause is not None and is_bulk(cause) else str
+    to_queue = bulk if cause is not None and is_bulk(cause) else str
     return [
         NewJob(
             route.stage,
-            lane(route.queue),
+            to_queue(route.queue),
             {},
             depends_on.get(route.stage.value, depends_on.get("*", {})),
         )

@@ -300,7 +300,7 @@ class JobRunner:
         """
         committed = False
 
-        async def look(session: AsyncSession) -> None:
+        async def read(session: AsyncSession) -> None:
             nonlocal committed
             mine = (
                 Attempt.job_id == job.id,
@@ -310,7 +310,7 @@ class JobRunner:
             newest = select(Attempt.outcome).where(*mine).order_by(Attempt.id.desc()).limit(1)
             committed = (await session.execute(newest)).scalar() == "done"
 
-        await self._persist(look)
+        await self._persist(read)
         return committed
 
     async def _unsend(self, job_id: int) -> None:

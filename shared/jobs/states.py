@@ -1,6 +1,4 @@
-"""The state of a dataset is a function of its jobs, so that it cannot tell anything else than they
-do.
-"""
+"""State of a dataset as a function of its jobs, so that it cannot disagree with them."""
 
 from collections.abc import Iterable, Sequence
 

@@ -66,7 +66,7 @@ def serve_health(port: int, fault: Callable[[], str | None]) -> None:
 
 
 def main() -> int:
-    """Probe the URL given as the first argument; the exit status tells."""
+    """Probe the URL given as the first argument; the exit status gives the answer."""
     try:
         with urllib.request.urlopen(sys.argv[1], timeout=5) as answer:  # noqa: S310 - a loopback URL
             return 0 if answer.status == 200 else 1

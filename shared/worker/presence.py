@@ -66,7 +66,7 @@ class WorkerState:
 
     @property
     def away(self) -> bool:
-        """Whether nothing was heard of it for too long."""
+        """Whether it has not signed for too long."""
         return self.silent_seconds > _AWAY_SECONDS
 
     @property

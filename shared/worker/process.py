@@ -27,8 +27,8 @@ from shared.worker.wakeup import WakeupBroker
 
 __all__ = ["run_worker"]
 
-_LOOK_MS = 1000
-"""How often an idle dramatiq thread looks for a message of which it heard no bell."""
+_POLL_MS = 1000
+"""How often an idle dramatiq thread polls for messages whose wake-up it missed."""
 
 _RESTART_SECONDS = 5.0
 
@@ -125,16 +125,16 @@ async def _work(
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
-    """Do some work unless told to stop first; whether it was done."""
-    task, told = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    """Do some work unless asked to stop first; return whether it was done."""
+    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     try:
-        await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             task.result()
         return task.done()
     finally:
         await _cancel(task)
-        told.cancel()
+        stopped.cancel()
 
 
 async def _serve(
@@ -146,7 +146,7 @@ async def _serve(
     readiness: Readiness,
     stop: asyncio.Event,
 ) -> None:
-    """Take jobs until told to stop, then finish or give back what runs."""
+    """Take jobs until asked to stop, then finish or give back what runs."""
     loop = asyncio.get_running_loop()
 
     def run_job(job_id: int) -> None:
@@ -154,7 +154,7 @@ async def _serve(
 
     declare_actors(broker, queues[0], run_job)
     worker = dramatiq.Worker(
-        broker, queues=set(queues), worker_threads=threads, worker_timeout=_LOOK_MS
+        broker, queues=set(queues), worker_threads=threads, worker_timeout=_POLL_MS
     )
     # A busy process must not hoard work that an idle one could do.
     worker.queue_prefetch = threads

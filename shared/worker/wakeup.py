@@ -1,6 +1,4 @@
-"""A broker that wakes who waits for a message, so that idle workers need not ask for one many times
-a second.
-"""
+"""Broker that wakes idle workers when a message arrives, so that they need not poll for one."""
 
 import threading
 from collections.abc import Iterable
@@ -22,11 +20,10 @@ _RETRY_SECONDS = 1.0
 
 
 class WakeupBroker(RedisBroker):
-    """dramatiq on Redis, where every message that is sent rings a bell.
+    """dramatiq on Redis, where sending a message wakes the idle consumers of its queue.
 
-    A channel that idle consumers listen to.
-
-    Who misses the bell, as while Redis is away, looks by itself after the timeout of its worker.
+    Wake-ups go through a channel of Redis. A consumer that misses one, as while Redis is away,
+    polls after the timeout of its worker.
     """
 
     refusal: str | None = None
@@ -36,13 +33,13 @@ class WakeupBroker(RedisBroker):
     """
 
     @cached_property
-    def _bell(self) -> "_Bell":
-        return _Bell(self.client, f"{self.namespace}:bell")
+    def _wakeups(self) -> "_Wakeups":
+        return _Wakeups(self.client, f"{self.namespace}:wakeup")
 
     def enqueue(
         self, message: dramatiq.Message[Any], *, delay: int | None = None
     ) -> dramatiq.Message[Any]:
-        """Send a message and ring the bell.
+        """Send a message and wake the consumers of its queue.
 
         Raises
         ------
@@ -54,7 +51,7 @@ class WakeupBroker(RedisBroker):
         except redis.ResponseError:
             self.repair(message.queue_name)
             sent = super().enqueue(message, delay=delay)
-        self._bell.ring(sent.queue_name)
+        self._wakeups.send(sent.queue_name)
         return sent
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
@@ -67,10 +64,10 @@ class WakeupBroker(RedisBroker):
         prefetch
             How many messages are held at most.
         timeout
-            After how many milliseconds without a bell to look.
+            Milliseconds without a wake-up after which to poll.
         """
         inner = super().consume(queue_name, prefetch, timeout=0)
-        return _BellConsumer(self, inner, self._bell.listen(queue_name), timeout / 1000)
+        return _WakeupConsumer(self, inner, self._wakeups.listen(queue_name), timeout / 1000)
 
     def refused(self, queue_name: str, error: redis.ResponseError) -> None:
         """Note what Redis refused, and repair what may be the reason."""
@@ -98,13 +95,13 @@ class WakeupBroker(RedisBroker):
             get_logger().warning("the queue is not repaired", queue=queue_name, error=str(error))
 
     def close(self) -> None:
-        """Stop to listen, and close the connections."""
-        self._bell.close()
+        """Stop listening, and close the connections."""
+        self._wakeups.close()
         super().close()
 
 
-class _BellConsumer(Consumer):
-    """Consumer that asks for messages when its bell has rung, or one of its own is done with.
+class _WakeupConsumer(Consumer):
+    """Consumer that asks for messages after a wake-up, or when one of its own is done.
 
     Whatever lies in Redis, it goes on: a message is lost at worst, and the dispatcher sends that
     again.
@@ -115,19 +112,19 @@ class _BellConsumer(Consumer):
         Its broker.
     inner
         Takes the messages.
-    rung
-        Is set when there may be some.
+    woken
+        Set when there may be some.
     seconds
-        How long it is waited for.
+        How long to wait for it.
     """
 
     def __init__(
-        self, broker: WakeupBroker, inner: Any, rung: threading.Event, seconds: float
+        self, broker: WakeupBroker, inner: Any, woken: threading.Event, seconds: float
     ) -> None:
-        self._broker, self._inner, self._rung, self._seconds = broker, inner, rung, seconds
+        self._broker, self._inner, self._woken, self._seconds = broker, inner, woken, seconds
 
     def __next__(self) -> MessageProxy | None:
-        self._rung.clear()  # before the look, so that no bell is missed between it and the wait
+        self._woken.clear()  # before polling, so that no wake-up is missed before the wait
         message = None
         try:
             message = next(self._inner)
@@ -136,9 +133,9 @@ class _BellConsumer(Consumer):
             self._refused(error)
         except DecodeError as error:
             get_logger().error("a message that cannot be read is left out", error=repr(error))
-            self._rung.set()
+            self._woken.set()
         if message is None:
-            self._rung.wait(self._seconds)
+            self._woken.wait(self._seconds)
         return message
 
     def ack(self, message: MessageProxy) -> None:
@@ -146,14 +143,14 @@ class _BellConsumer(Consumer):
             self._inner.ack(message)
         except redis.ResponseError as error:
             self._refused(error)
-        self._rung.set()
+        self._woken.set()
 
     def nack(self, message: MessageProxy) -> None:
         try:
             self._inner.nack(message)
         except redis.ResponseError as error:
             self._refused(error)
-        self._rung.set()
+        self._woken.set()
 
     def _refused(self, error: redis.ResponseError) -> None:
         self._broker.refused(self._inner.queue_name, error)
@@ -165,28 +162,28 @@ class _BellConsumer(Consumer):
         self._inner.close()
 
 
-class _Bell:
+class _Wakeups:
     """Channel of Redis, and the thread of this process that listens to it."""
 
     def __init__(self, client: redis.Redis, channel: str) -> None:
         self._client, self._channel = client, channel
-        self._rung: dict[str, threading.Event] = {}
+        self._events: dict[str, threading.Event] = {}
         self._closed = threading.Event()
         self._lock = threading.Lock()
 
-    def ring(self, queue: str) -> None:
+    def send(self, queue: str) -> None:
         """Wake the consumers of a queue in all processes."""
         self._client.publish(self._channel, queue)
 
     def listen(self, queue: str) -> threading.Event:
-        """Return the event that is set whenever the bell of a queue rings."""
+        """Return the event that is set at every wake-up of a queue."""
         with self._lock:
-            if not self._rung:
-                threading.Thread(target=self._run, name="bell", daemon=True).start()
-            return self._rung.setdefault(queue, threading.Event())
+            if not self._events:
+                threading.Thread(target=self._run, name="wakeup", daemon=True).start()
+            return self._events.setdefault(queue, threading.Event())
 
     def close(self) -> None:
-        """Stop to listen."""
+        """Stop listening."""
         self._closed.set()
 
     def _run(self) -> None:
@@ -196,11 +193,11 @@ class _Bell:
                     channel.subscribe(self._channel)
                     while not self._closed.is_set():
                         message = channel.get_message(timeout=_LISTEN_SECONDS)
-                        # Whatever else is said on the channel is none of our queues.
+                        # Anything else on the channel is not the name of a queue.
                         if message is not None and (
-                            rung := self._rung.get(message["data"].decode(errors="replace"))
+                            woken := self._events.get(message["data"].decode(errors="replace"))
                         ):
-                            rung.set()
+                            woken.set()
             except redis.RedisError as error:
-                get_logger().warning("the bell of the queues is not heard", error=str(error))
+                get_logger().warning("wake-ups of the queues are not received", error=str(error))
                 self._closed.wait(_RETRY_SECONDS)

@@ -178,7 +178,7 @@ def to_raw(
     segment
         FUVA or FUVB.
     detector
-        Its state, of which the stims tell the stretch.
+        Its state, of which the stims show the stretch.
     photons
         Events in the corrected frame.
     pulse

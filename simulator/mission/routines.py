@@ -1,4 +1,4 @@
-"""What a mission does again and again: calibration programmes with their cadence, and science."""
+"""What a mission does again and again: calibration proposals with their cadence, and science."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ import numpy as np
 
 from simulator.description import FIRST_LIGHT, Instrument
 from simulator.mission.routines import ROUTINES, Routine
-from simulator.mission.visits import Programme, Visit, VisitBuilder, base36
+from simulator.mission.visits import Proposal, Visit, VisitBuilder, base36
 from simulator.plan import ExposurePlan, Fault, FaultKind
 from simulator.spots import draw_spots
 
@@ -71,7 +71,7 @@ class Mission:
 def draw(mission: Mission) -> list[Visit]:
     """Draw a mission's schedule: visits in the order of time, none of which overlap.
 
-    Every programme at its cadence.
+    Every proposal at its cadence.
 
     Raises
     ------
@@ -88,25 +88,25 @@ def draw(mission: Mission) -> list[Visit]:
         names = ", ".join(routine.name for routine in ROUTINES)
         raise ValueError(f"no routine {', '.join(sorted(unknown))}; there are {names}")
     instrument, free = mission.instrument, mission.start
-    programmes: dict[tuple[str, int], Programme] = {}
-    numbers: dict[Programme, int] = {}
+    proposals: dict[tuple[str, int], Proposal] = {}
+    numbers: dict[Proposal, int] = {}
     visits = []
     for wanted, routine, taken in sorted(_wishes(mission, instrument), key=lambda wish: wish[0]):
         year = int((wanted - mission.start) / _YEAR)
-        programme = programmes.setdefault(
+        proposal = proposals.setdefault(
             (routine.name, year),
-            Programme(
+            Proposal(
                 routine.proposal + 400 * year,
-                f"d{base36(36 * (len(programmes) // 36 + 1) + len(programmes) % 36, 2)}",
+                f"d{base36(36 * (len(proposals) // 36 + 1) + len(proposals) % 36, 2)}",
                 routine.investigator,
                 routine.title,
             ),
         )
-        numbers[programme] = numbers.get(programme, 0) + 1
+        numbers[proposal] = numbers.get(proposal, 0) + 1
         builder = VisitBuilder(
             instrument,
-            programme,
-            numbers[programme],
+            proposal,
+            numbers[proposal],
             routine.name,
             max(wanted, free),
             shorten=_SHORTEN if taken and mission.size != "full" else 1.0,

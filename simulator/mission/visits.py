@@ -12,7 +12,7 @@ from simulator.files.support import GuideStars
 from simulator.plan import Association, ExposurePlan, Flash, Target
 from simulator.sky import in_saa
 
-__all__ = ["Programme", "Visit", "VisitBuilder", "base36"]
+__all__ = ["Proposal", "Visit", "VisitBuilder", "base36"]
 
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _GAP = 90.0
@@ -44,13 +44,13 @@ def base36(number: int, width: int) -> str:
 
 
 @dataclass(frozen=True)
-class Programme:
+class Proposal:
     """A proposal.
 
     Parameters
     ----------
-    proposal
-        Number.
+    number
+        Its number, PROPOSID.
     code
         Three characters of base 36, unique in the mission.
     investigator
@@ -59,7 +59,7 @@ class Programme:
         Title.
     """
 
-    proposal: int
+    number: int
     code: str
     investigator: str
     title: str
@@ -101,8 +101,8 @@ class VisitBuilder:
     ----------
     instrument
         Description.
-    programme
-        Proposal.
+    proposal
+        Proposal that it belongs to.
     number
         Of the visit within the proposal, from 1.
     kind
@@ -114,7 +114,7 @@ class VisitBuilder:
     """
 
     instrument: Instrument
-    programme: Programme
+    proposal: Proposal
     number: int
     kind: str
     start: float
@@ -132,7 +132,7 @@ class VisitBuilder:
     @property
     def name(self) -> str:
         """First six characters of the rootnames."""
-        return f"l{self.programme.code}{base36(self.number, 2)}"
+        return f"l{self.proposal.code}{base36(self.number, 2)}"
 
     def life_adj(self, opt_elem: str, cenwave: int) -> int:
         """Return the lifetime position at which a setting is used now."""
@@ -190,7 +190,7 @@ class VisitBuilder:
         index = 361 + 2 * len(self.exposures)
         plan = ExposurePlan(
             rootname=f"{self.name}{base36(index, 2)}q",
-            proposal=self.programme.proposal,
+            proposal=self.proposal.number,
             linenum=f"{base36(self.number, 2).upper()}.{len(self.exposures) + 1:03d}",
             start=round(begin, 8),
             exptime=seconds,
@@ -212,8 +212,8 @@ class VisitBuilder:
             acquisitions=dict(self._acquisitions),
             since_osm_move=round((begin - self._moved) * 86400.0, 1),
             extraction=extraction,
-            principal_investigator=self.programme.investigator,
-            title=self.programme.title,
+            principal_investigator=self.proposal.investigator,
+            title=self.proposal.title,
         )
         if plan.is_acquisition:
             self._acquisitions.setdefault(

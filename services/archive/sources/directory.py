@@ -70,7 +70,7 @@ class SourceFile:
     identity
         Changes when the file does.
     modified
-        When it was last changed (Unix time, second); None where the source does not tell.
+        When it was last changed (Unix time, second); None where the source does not report it.
     """
 
     url: str
@@ -97,7 +97,7 @@ class Listing:
     others
         URLs of files with other names.
     unreadable
-        URL of each folder or file below the source that could not be looked at, and why.
+        URL of each folder or file below the source that could not be read, and why.
     """
 
     files: list[SourceFile] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Streams that tell the source's errors from those of whoever reads them."""
+"""Streams that distinguish the source's errors from those of their readers."""
 
 import io
 from typing import IO, Any

@@ -89,7 +89,7 @@ def run_calcos(run: ChildRun, report: Connection) -> None:
         status = int(calcos.calcos(target, outdir=outdir, **{"verbosity": 1, **run.arguments}) or 0)
     except SystemExit as exit_:
         status = exit_.code if isinstance(exit_.code, int) else 1
-    except BaseException as reason:  # noqa: BLE001 - whatever it is, the parent must be told
+    except BaseException as reason:  # noqa: BLE001 - whatever it is, the parent must know
         error_type, message = type(reason).__name__, str(reason)
         traceback.print_exc()
     usage = own_usage()

@@ -100,8 +100,8 @@ class RunResult:
 
         Those before a traceback, which say what it stopped at, and its end.
         """
-        said, traceback, rest = self.log.rpartition(_TRACEBACK)
-        printed = "\n".join((said if traceback else rest).splitlines()[-_LOG_LINES:])
+        before, traceback, rest = self.log.rpartition(_TRACEBACK)
+        printed = "\n".join((before if traceback else rest).splitlines()[-_LOG_LINES:])
         return (
             f"{printed}\n{rest.rstrip().splitlines()[-1]}"
             if traceback and rest.strip()

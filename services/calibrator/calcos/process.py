@@ -22,7 +22,7 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 # A child looks for its function in this module; what the other one finds imported, it freezes.
 _CONTEXT.set_forkserver_preload([__name__, "services.calibrator.calcos.child"])
 _LOOK_SECONDS = 0.1
-"""Pause between two looks at what a run has cost so far."""
+"""Pause between two readings of what a run has cost so far."""
 
 _FULL = (
     "Not enough space on disk",
@@ -104,7 +104,7 @@ class Child:
             loop.remove_reader(self._process.sentinel)
 
     def end(self) -> RunResult:
-        """Kill it if it still runs, and tell how it ended."""
+        """Kill it if it still runs, and return how it ended."""
         self._kill()
         wall = time.monotonic() - self._started
         log = self._run.log.read_text(errors="replace") if self._run.log.exists() else ""
@@ -136,7 +136,7 @@ class Child:
         self._process.join()
 
     def _report(self) -> dict[str, Any]:
-        """Read what the child said of its start and its end, as far as it got."""
+        """Read what the child reported of its start and its end, as far as it got."""
         report: dict[str, Any] = {}
         with contextlib.suppress(EOFError, OSError):
             while self._receiver.poll():
@@ -185,7 +185,7 @@ def exit_status(result: RunResult) -> int:
     if any(mark in result.error for mark in _FULL):
         raise OutageError(f"{text}; free space in the scratch folder")
     if result.error_type:
-        text += next((f" ({why})" for said, why in _MEANT.items() if said in result.error), "")
+        text += next((f" ({why})" for phrase, why in _MEANT.items() if phrase in result.error), "")
         raise PermanentError(f"{text}\nthe end of its log:\n{result.tail}")
     if result.status is None:
         how = result.signal or "without a message"

@@ -18,7 +18,7 @@ _IMAGES = 2
 """HDU of the first image; before it are the primary one and the list of exposures."""
 
 _ACCUM = frozenset({"02", "03"})
-"""What names of images of ACCUM exposures have in place of 00 and 01: their pulse heights tell no
+"""What names of images of ACCUM exposures have in place of 00 and 01: their pulse heights give no
 gain (legacy gain monitor, which takes only counts and charge from them)."""
 
 

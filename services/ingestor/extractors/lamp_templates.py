@@ -62,7 +62,7 @@ def _read_shifts(path: Path, _modified: int) -> dict[_Setting, dict[str, float]]
     """Return the shifts of every setting of a lamp template table.
 
     Tables of the first generation have no FP_PIXEL_SHIFT: the displacement was not part of their
-    shifts, so it is 0; nor do they tell FPOFFSETs apart.
+    shifts, so it is 0; nor do they distinguish FPOFFSETs.
     """
     file = FitsFile(lambda: path.open("rb"), path.name)
     if len(file.hdus) < 2:

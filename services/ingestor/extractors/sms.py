@@ -1,4 +1,4 @@
-"""Science Mission Schedule (SMS) reports: what COS was told to do in a week.
+"""Science Mission Schedule (SMS) reports: the plan of COS for a week.
 
 Two layouts exist: before 2012 with a named state of the high voltage, since then with its levels
 and the position of the aperture.

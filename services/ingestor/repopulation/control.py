@@ -75,7 +75,7 @@ async def repopulate(
     reread
         Whether headers are read from the files even where the database keeps them.
     report
-        Is told the progress several times a second.
+        Receives the progress several times a second.
 
     Raises
     ------

@@ -11,7 +11,7 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73")
 """Colours that remain apart without colour vision (Okabe and Ito)."""
 
 _DASHES, _SYMBOLS = ("solid", "dash"), ("circle", "square", "diamond")
-"""What tells runs, and segments, apart without any colour."""
+"""What distinguishes runs, and segments, without any colour."""
 
 _PANEL, _LEGEND_BELOW = 270, 62
 """Height of the axes, and of what lies between them and the legend, pixel."""

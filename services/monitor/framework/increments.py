@@ -79,7 +79,7 @@ def written(tables: Collection[str]) -> ColumnElement[float]:
 def file_ranges(tables: Collection[str]) -> RowQuery:
     """Return the query for ranges of files.
 
-    ``key``, and ``inputs``, which tells which of them readers see and of what state.
+    ``key``, and ``inputs``, which says which of them are shown to readers and of what state.
 
     Parameters
     ----------

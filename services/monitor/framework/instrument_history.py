@@ -115,7 +115,7 @@ def _moves() -> list[tuple[float, str]]:
 def _marks(facts: Iterable[tuple[float, str]], mjd: np.ndarray) -> list[Mark]:
     """Mark facts within a span of times.
 
-    Those that lie close together are told beside the first of them.
+    Those that lie close together are labelled at the first of them.
     """
     first, last = (float(mjd.min()), float(mjd.max())) if len(mjd) else (np.inf, -np.inf)
     names: dict[float, list[str]] = {}

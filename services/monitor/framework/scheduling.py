@@ -102,20 +102,20 @@ class Scheduler:
 
     async def _lead(self, turns: AsyncIterator[None]) -> None:
         async for _ in turns:
-            await self.look_at_all()
+            await self.check_all()
 
-    async def look_at_all(self) -> None:
+    async def check_all(self) -> None:
         """Ask for the runs that are due.
 
-        A monitor that cannot be looked at keeps no other waiting.
+        A monitor that cannot be checked keeps no other waiting.
         """
         for monitor in self._monitors:
             try:
-                await self.look(monitor)
+                await self.check(monitor)
             except Exception as error:  # noqa: BLE001 - whatever it is, the others come next
                 get_logger().warning("monitor not checked", monitor=monitor.name, error=str(error))
 
-    async def look(self, monitor: Monitor) -> None:
+    async def check(self, monitor: Monitor) -> None:
         """Ask for a run of a monitor if one is due."""
         outbox = Outbox()
         async with self._database.transaction() as session:

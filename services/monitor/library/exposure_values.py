@@ -94,7 +94,7 @@ def values_of(
 
 
 def setting_columns(*, grouped: bool = False) -> list[ColumnElement[Any]]:
-    """Return the programme, grating and central wavelength, which `notes_of` tells, for a query
+    """Return proposal, grating and central wavelength, which `notes_of` states, for a query
     that joins `Header`.
 
     Parameters
@@ -118,11 +118,11 @@ _NOTED = {
     "life_adj": "LP{:.0f}",
     "temperature": "{:.1f} deg C",
 }
-"""What is said of an exposure beside its point, by the column that it is of."""
+"""Formats of the notes at the point of an exposure, by column."""
 
 
 def notes_of(columns: Columns) -> np.ndarray:
-    """Return the programme and settings of each exposure, as far as they are known.
+    """Return the proposal and configuration of each exposure, as far as they are known.
 
     Text, shape (n,).
 
@@ -131,16 +131,16 @@ def notes_of(columns: Columns) -> np.ndarray:
     columns
         Any of `setting_columns`, ``hvlevel``, ``life_adj`` and ``temperature``, beside ``mjd``.
     """
-    said = np.full(len(columns["mjd"]), "", dtype=object)
+    texts = np.full(len(columns["mjd"]), "", dtype=object)
     for name, form in _NOTED.items():
         if name in columns:
-            said += _said(columns[name], f", {form}")
-    notes: np.ndarray = np.full(len(said), "", dtype=object)
-    notes[:] = [text[2:] for text in said]
+            texts += _in_words(columns[name], f", {form}")
+    notes: np.ndarray = np.full(len(texts), "", dtype=object)
+    notes[:] = [text[2:] for text in texts]
     return notes
 
 
-def _said(values: np.ndarray, form: str) -> np.ndarray:
+def _in_words(values: np.ndarray, form: str) -> np.ndarray:
     """Return the values in words, empty where a header does not say any.
 
     Each word is made once: thousands share a setting.
@@ -152,10 +152,10 @@ def _said(values: np.ndarray, form: str) -> np.ndarray:
         return found
     # No central wavelength, and no position, is 0 or less.
     unique, place = np.unique(np.where(values > 0, values, 0.0), return_inverse=True)
-    said: np.ndarray = np.array(
+    texts: np.ndarray = np.array(
         [form.format(value) if value else "" for value in unique.tolist()], dtype=object
     )[place]
-    return said
+    return texts
 
 
 def points_of(
@@ -174,7 +174,7 @@ def points_of(
     Parameters
     ----------
     columns
-        ``mjd``, ``rootname``, what `notes_of` tells, or ``note`` where that is made already, and,
+        ``mjd``, ``rootname``, what `notes_of` states, or ``note`` where that is made already, and,
         where it has such, ``region``: measurements of others (``legacy``) have no dataset to lead
         to.
     x, y, error, colour, outlier

@@ -45,5 +45,5 @@ class Message:
     @property
     def title(self) -> str:
         """One line that says what it is about."""
-        said = self.body["detail"].get("message") or self.body["name"]
-        return f"[COSMO] {self.body['monitor']}: {' '.join(str(said).split())}"
+        text = self.body["detail"].get("message") or self.body["name"]
+        return f"[COSMO] {self.body['monitor']}: {' '.join(str(text).split())}"

@@ -89,7 +89,7 @@ class FileResponse(StreamingResponse):
 class Export:
     """One table as a file on disk that has no name and goes with the answers that it is for.
 
-    CSV and Parquet are written as rows come in. VOTable and FITS tell the number of rows before the
+    CSV and Parquet are written as rows come in. VOTable and FITS give the number of rows before the
     first one, so that their rows wait in memory.
 
     Parameters
@@ -97,7 +97,7 @@ class Export:
     columns
         Its columns.
     chosen
-        ``csv``, ``votable``, ``fits`` or ``parquet``; all but CSV tell units and descriptions.
+        ``csv``, ``votable``, ``fits`` or ``parquet``; all but CSV have units and descriptions.
     """
 
     def __init__(self, columns: Sequence[Column], chosen: str) -> None:

@@ -246,7 +246,7 @@ class Alert(Base):
 
 
 class Subscription(Base):
-    """Somebody who is told of alerts or fresh results."""
+    """A subscription to alerts or new results."""
 
     __tablename__ = "subscriptions"
 

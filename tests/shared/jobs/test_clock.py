@@ -86,11 +86,11 @@ def test_a_pause_of_the_watch_itself_takes_no_lease(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(time, "monotonic", lambda: now)
     lease = Lease(1, datetime(2026, 1, 1, tzinfo=UTC))
     watch = LeaseWatch(30.0)
-    assert watch.look({7: (lease, False)}) == []
+    assert watch.find_expired({7: (lease, False)}) == []
     now += 60.0
-    assert watch.look({7: (lease, True)}) == []
+    assert watch.find_expired({7: (lease, True)}) == []
     for _ in range(4):
         now += 5.0
-        found = watch.look({7: (lease, True)})
+        found = watch.find_expired({7: (lease, True)})
     assert found == [7]
-    assert watch.look({7: (Lease(1, datetime(2026, 1, 2, tzinfo=UTC)), False)}) == []
+    assert watch.find_expired({7: (Lease(1, datetime(2026, 1, 2, tzinfo=UTC)), False)}) == []

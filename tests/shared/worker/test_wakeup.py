@@ -1,4 +1,4 @@
-"""Idle workers wake when a message comes, and find by themselves what no bell told of."""
+"""Idle workers wake when a message arrives, and find by polling what no wake-up announced."""
 
 import threading
 import time
@@ -53,11 +53,11 @@ def _wait(condition: Callable[[], bool], seconds: float = 10.0) -> None:
 
 
 def _ears(broker: WakeupBroker) -> int:
-    """Return how many processes listen to the bell."""
-    return int(broker.client.pubsub_numsub("cosmo:bell")[0][1])
+    """Return how many processes listen for wake-ups."""
+    return int(broker.client.pubsub_numsub("cosmo:wakeup")[0][1])
 
 
-def test_a_bell_wakes_an_idle_worker_and_the_end_of_a_job_makes_it_look_again(
+def test_a_message_wakes_an_idle_worker_and_the_end_of_a_job_makes_it_poll(
     broker: WakeupBroker, work: Work
 ) -> None:
     done = work(look_seconds=60)
@@ -68,7 +68,7 @@ def test_a_bell_wakes_an_idle_worker_and_the_end_of_a_job_makes_it_look_again(
     _wait(lambda: done == [1, 2, 3])
 
 
-def test_a_message_without_a_bell_is_found(broker: WakeupBroker, work: Work) -> None:
+def test_a_message_without_a_wakeup_is_found(broker: WakeupBroker, work: Work) -> None:
     done = work(look_seconds=0.2)
     quiet = dramatiq.Message[None](
         queue_name="fetch", actor_name="run_job", args=(7,), kwargs={}, options={}
@@ -77,7 +77,7 @@ def test_a_message_without_a_bell_is_found(broker: WakeupBroker, work: Work) -> 
     _wait(lambda: done == [7])
 
 
-def test_the_bell_is_heard_again_after_its_connection_broke(
+def test_wakeups_arrive_again_after_their_connection_broke(
     broker: WakeupBroker, work: Work
 ) -> None:
     done = work(look_seconds=60)
@@ -90,7 +90,7 @@ def test_the_bell_is_heard_again_after_its_connection_broke(
     _wait(lambda: done == [5])
 
 
-def test_only_the_bell_of_its_own_queue_wakes_a_consumer(broker: WakeupBroker) -> None:
+def test_only_wakeups_of_its_own_queue_wake_a_consumer(broker: WakeupBroker) -> None:
     consumer = broker.consume("fetch", timeout=60_000)
     woken = threading.Event()
 
@@ -111,7 +111,7 @@ def test_noise_on_the_channel_is_not_heard(broker: WakeupBroker, work: Work) -> 
     done = work(look_seconds=60)
     _wait(lambda: _ears(broker) == 1)
     for noise in (b"\xff\xfe", b"no-such-queue", b""):
-        broker.client.publish("cosmo:bell", noise)
+        broker.client.publish("cosmo:wakeup", noise)
     Messenger(broker).send("fetch", 5)
     _wait(lambda: done == [5])
 

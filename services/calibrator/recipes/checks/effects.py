@@ -1,4 +1,4 @@
-"""What a recipe's edits would lead CalCOS into, as headers alone tell."""
+"""Checks of a recipe's edits by headers alone."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -20,7 +20,7 @@ from services.calibrator.run.headers import Exposure
 __all__ = ["enclosed_warnings", "excess"]
 
 _WORTH_SAYING = 0.01
-"""Excess that is told; that of the default zones, 0.005 and 0.995, is a fraction of it."""
+"""Excess that is reported; that of the default zones, 0.005 and 0.995, is a fraction of it."""
 
 
 def excess(x1d: Path, lref: Path) -> dict[str, NDArray[np.float64]]:

@@ -208,7 +208,7 @@ def _compute(inputs: Inputs) -> RunOutput:
                 content=map_bytes(bins, ground, _edge_ratio(mine)[:2]),
             )
         )
-    # The ratio hardly depends on the voltage, and all bins together tell it best.
+    # The ratio hardly depends on the voltage, and all bins together show it best.
     segments = whole_segments(found)
     ratios: list[tuple[float, float]] = []
     statistics: dict[str, Any] = {}

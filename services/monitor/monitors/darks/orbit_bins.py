@@ -121,7 +121,7 @@ class Bins:
 
     @property
     def parts(self) -> list[str]:
-        """What tells it from the other groups."""
+        """What distinguishes it from the other groups."""
         level = [f"{self.hvlevel:.0f}"] if np.isfinite(self.hvlevel) else []
         return [self.segment.lower(), *level, *([_LEGACY] if self.others else [])]
 

@@ -179,13 +179,13 @@ class DarkRates:
     values
         Rates (counts / (s pix)) with their Poisson errors, outliers marked.
     limit
-        Rate above which each is an outlier, infinite where there are too few to tell.
+        Rate above which each is an outlier, infinite where there are too few.
     temperature
         Mean temperature of each exposure (deg C), NaN where unknown.
     npix
         Area of the region, pixels.
     proposid
-        Programme of each exposure, NaN where unknown.
+        Proposal of each exposure, NaN where unknown.
     """
 
     segment: str

@@ -60,7 +60,7 @@ FUV_RULES = (*_EXPECTED, OUTLIER)
 NUV_RULES = (*_EXPECTED, *_PREDICTED, _TOTAL, OUTLIER)
 
 _BEFORE_DAYS = 730.0
-"""Darks of so long before the latest ones tell how the rate goes with temperature and age."""
+"""Darks of so long before the latest ones show how the rate goes with temperature and age."""
 
 _LEAST = 10
 """Darks without which no curve is fitted."""

@@ -108,7 +108,7 @@ class Region:
     trend
         Line through the newest of them; None where they are too few.
     settings
-        Columns of their files that `exposures.notes_of` tells.
+        Columns of their files that `exposure_values.notes_of` states.
     """
 
     segment: str

@@ -87,7 +87,7 @@ _SETTING = ("hvlevel", "life_adj", "aperture", "opt_elem", "cenwave")
 that share it have one peak, but for its decline."""
 
 _MOST_EPOCHS = 7
-"""As many as there are colours to tell them by."""
+"""As many as there are distinct colours."""
 
 _EXPLANATION = """
 Each event's charge is digitised to a pulse height from 0 to 31. The histogram of an exposure peaks

@@ -36,7 +36,7 @@ _USUAL_STEPS = 10.0
 """Steps that the usual scatter of a segment counts for beside those of an exposure."""
 
 _USUAL_EXPOSURES = 100
-"""Steady exposures up to and with each that tell the usual scatter: what comes later changes no
+"""Steady exposures up to and with each that show the usual scatter: what comes later changes no
 earlier error.
 """
 

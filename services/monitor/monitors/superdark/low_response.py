@@ -1,5 +1,5 @@
 """Superpixels that count less than their surroundings, and the sums of darks, year by year, that
-tell them.
+show them.
 """
 
 import zlib

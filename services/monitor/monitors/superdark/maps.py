@@ -165,7 +165,7 @@ def expected_counts(stack: np.ndarray, usable: np.ndarray | None = None) -> np.n
     stack
         Counts, shape (y, x).
     usable
-        Superpixels that tell what to expect, boolean of the same shape; None for all.
+        Superpixels that show what to expect, boolean of the same shape; None for all.
     """
     usable = np.ones(stack.shape, dtype=bool) if usable is None else usable
     mean = float(stack[usable].mean()) if usable.any() else 0.0

@@ -151,7 +151,7 @@ def _is_in_turn(superdark: Superdark, periods: Periods) -> bool:
     return (superdark.detector, superdark.interval) in periods.intervals
 
 
-def _look(
+def _search(
     periods: Periods, maps: Mapping[str, Sequence[DarkMap]]
 ) -> dict[str, tuple[str, list[Sighting]]]:
     """Return the hot spots of the periods in turn: digest of the inputs and sightings by key."""
@@ -207,9 +207,9 @@ def _compute(inputs: Inputs) -> RunOutput:
     newest = float(darks["mjd"][-1])
     periods = Periods.of(inputs["periods"])
     maps = dark_periods.maps_of(inputs["maps"])
-    looked = _look(periods, maps)
+    searched = _search(periods, maps)
     sightings = dark_periods.known_sightings(inputs["parts"], periods)
-    sightings += [one for _, found in looked.values() for one in found]
+    sightings += [one for _, found in searched.values() for one in found]
     spots = _join(sightings, darks)
     superdarks = list(superdarks_of(darks))
     last = newest // INTERVAL_DAYS
@@ -247,7 +247,7 @@ def _compute(inputs: Inputs) -> RunOutput:
             key: IncrementResult(
                 inputs=digest, content={"sightings": [asdict(one) for one in found]}
             )
-            for key, (digest, found) in looked.items()
+            for key, (digest, found) in searched.items()
         },
         unfinished=periods.unfinished,
     )

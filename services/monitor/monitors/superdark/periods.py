@@ -1,6 +1,6 @@
 """Inputs of the superdark monitor.
 
-Which periods of darks changed, and the counts of those that must be looked at.
+Which periods of darks changed, and the counts of the darks to read.
 """
 
 import json
@@ -55,7 +55,7 @@ _PERIODS = int(INTERVAL_DAYS / PERIOD_DAYS)
 """Periods of an interval."""
 
 _REACH = 1
-"""Periods before and after one whose darks tell when its spots came and went."""
+"""Periods before and after one whose darks show when its spots came and went."""
 
 _PERIOD = cast(func.floor(DarkCounts.mjd / PERIOD_DAYS), Integer)
 

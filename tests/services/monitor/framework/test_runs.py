@@ -79,13 +79,13 @@ async def test_another_way_to_draw_makes_monitors_run(
         await record_event(
             session, None, NewEvent("tables.changed", {"rows": {"darks": 1}}), Outbox()
         )
-    await bench.scheduler.look(MONITOR)
+    await bench.scheduler.check(MONITOR)
     (job,) = await bench.all(Job)
     await bench.runner.run(job.id)
-    await bench.scheduler.look(MONITOR)
+    await bench.scheduler.check(MONITOR)
     assert len(await bench.all(Job)) == 1
     monkeypatch.setattr(versions, "VERSION", -1)
-    await bench.scheduler.look(MONITOR)
+    await bench.scheduler.check(MONITOR)
     assert len(await bench.all(Job)) == 2
 
 

@@ -41,16 +41,16 @@ async def _queued(bench: RunBench) -> int:
 
 async def test_new_rows_of_its_tables_make_a_monitor_run_once(bench: RunBench) -> None:
     await _ingest(bench, {"lampflash": 3})
-    await bench.scheduler.look(MONITOR)
+    await bench.scheduler.check(MONITOR)
     assert await _queued(bench) == 0, "rows of other tables are nothing new"
     await _ingest(bench, {"darks": 53})
     await _ingest(bench, {"darks": 53})
-    await bench.scheduler.look(MONITOR)
-    await bench.scheduler.look(MONITOR)
+    await bench.scheduler.check(MONITOR)
+    await bench.scheduler.check(MONITOR)
     jobs = [job for job in await bench.all(Job) if job.state is JobState.QUEUED]
     assert len(jobs) == 1
     await bench.runner.run(jobs[0].id)
-    await bench.scheduler.look(MONITOR)
+    await bench.scheduler.check(MONITOR)
     assert await _queued(bench) == 0
 
 
@@ -66,14 +66,14 @@ async def test_a_monitor_that_cannot_be_looked_at_keeps_no_other_waiting(bench: 
 
 async def test_a_monitor_runs_by_the_clock(bench: RunBench) -> None:
     await bench.run()
-    await bench.scheduler.look(MONITOR)
+    await bench.scheduler.check(MONITOR)
     assert await _queued(bench) == 0
     async with bench.database.transaction() as session:
         await session.execute(
             text("UPDATE monitor_runs SET created_at = created_at - interval '8 days'")
         )
-    await bench.scheduler.look(MONITOR)
-    await bench.scheduler.look(MONITOR)
+    await bench.scheduler.check(MONITOR)
+    await bench.scheduler.check(MONITOR)
     assert await _queued(bench) == 1
 
 
@@ -85,12 +85,12 @@ async def test_a_stream_of_rows_cannot_put_a_run_off_for_ever(bench: RunBench) -
         [MONITOR],
     )
     await _ingest(bench, {"darks": 1})
-    await patient.look(MONITOR)
+    await patient.check(MONITOR)
     assert await _queued(bench) == 0
     async with bench.database.transaction() as session:
         await session.execute(text("UPDATE events SET at = at - interval '301 seconds'"))
     await _ingest(bench, {"darks": 1})
-    await patient.look(MONITOR)
+    await patient.check(MONITOR)
     assert await _queued(bench) == 1
 
 
@@ -114,7 +114,7 @@ async def test_what_takes_the_place_of_a_forced_run_is_forced_too(bench: RunBenc
     async with bench.database.transaction() as session:
         await request_run(session, MONITOR, Outbox(), occasion={"forced": 1.0, "by": "operator"})
     await _ingest(bench, {"darks": 3})
-    await bench.scheduler.look(MONITOR)
+    await bench.scheduler.check(MONITOR)
     async with bench.database.session() as session:
         jobs = (
             (await session.execute(select(Job).where(Job.monitor == MONITOR.name).order_by(Job.id)))
@@ -127,7 +127,7 @@ async def test_what_takes_the_place_of_a_forced_run_is_forced_too(bench: RunBenc
     ]
     await bench.runner.run(jobs[1].id)
     await _ingest(bench, {"darks": 3})
-    await bench.scheduler.look(MONITOR)
+    await bench.scheduler.check(MONITOR)
     async with bench.database.session() as session:
         newest = (await session.execute(select(Job).order_by(Job.id.desc()).limit(1))).scalar_one()
     assert newest.payload["forced"] is False
