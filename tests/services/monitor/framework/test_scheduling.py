@@ -60,7 +60,7 @@ async def test_a_monitor_that_cannot_be_looked_at_keeps_no_other_waiting(bench: 
         bench.database, bench.messenger, MonitorSettings(quiet_seconds=0), [broken, MONITOR]
     )
     await _ingest(bench, {"darks": 53})
-    await scheduler.look_at_all()
+    await scheduler.check_all()
     assert await _queued(bench) == 1
 
 
