@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.monitoring import Alert, AlertState, Severity
+from shared.events import EventName
 from shared.jobs.events import NewEvent, Outbox, record_event
 
 __all__ = ["OPERATIONS", "open_alert", "record_alert", "resolve_alerts"]
@@ -59,7 +60,7 @@ async def open_alert(
     session.add(alert)
     await session.flush()
     if new:
-        await record_alert(session, "alert.opened", alert)
+        await record_alert(session, EventName.ALERT_OPENED, alert)
     return new
 
 
@@ -80,11 +81,11 @@ async def resolve_alerts(session: AsyncSession, key: str, *, subject: str = OPER
         return False
     alert.state, alert.resolved_at = AlertState.RESOLVED, func.now()
     await session.flush()
-    await record_alert(session, "alert.resolved", alert)
+    await record_alert(session, EventName.ALERT_RESOLVED, alert)
     return True
 
 
-async def record_alert(session: AsyncSession, name: str, alert: Alert) -> None:
+async def record_alert(session: AsyncSession, name: EventName, alert: Alert) -> None:
     """Write the event that says what became of an alert.
 
     Parameters

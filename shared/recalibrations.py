@@ -20,6 +20,7 @@ from shared.database.models.operations import (
 )
 from shared.database.models.references import UploadedReference
 from shared.errors import PermanentError
+from shared.events import EventName
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
 from shared.jobs.operations import requeue
 from shared.jobs.routing import CALIBRATED, NewJob, fingerprint
@@ -143,7 +144,7 @@ async def request(
     await session.flush()
     detail = {"calibration": calibration.id, "dry_run": dry_run, "by": name}
     await record_event(
-        session, dataset.id, NewEvent("calibration.requested", detail), Outbox(), job_id
+        session, dataset.id, NewEvent(EventName.CALIBRATION_REQUESTED, detail), Outbox(), job_id
     )
     return calibration, True
 
@@ -164,7 +165,7 @@ async def _default(session: AsyncSession, dataset: Dataset) -> Any:
     """Find what the default calibration depends on: inputs, references, versions."""
     newest = (
         select(Event.detail)
-        .where(Event.dataset_id == dataset.id, Event.name == "dataset.fetched")
+        .where(Event.dataset_id == dataset.id, Event.name == EventName.DATASET_FETCHED)
         .order_by(Event.id.desc())
         .limit(1)
     )
@@ -281,7 +282,7 @@ async def cancel(session: AsyncSession, calibration: Calibration, name: str) -> 
         .where(Attempt.job_id == calibration.job_id, Attempt.finished_at.is_(None))
         .values(finished_at=func.now(), outcome="cancelled")
     )
-    event = NewEvent("calibration.cancelled", {"calibration": calibration.id, "by": name})
+    event = NewEvent(EventName.CALIBRATION_CANCELLED, {"calibration": calibration.id, "by": name})
     await record_event(session, calibration.dataset_id, event, Outbox(), calibration.job_id)
     return True
 
@@ -331,5 +332,9 @@ async def promote(
         "depends_on": {"*": {"products": products, "path": run.path}},
     }
     await record_event(
-        session, run.dataset_id, NewEvent("dataset.calibrated", detail), outbox, calibration.job_id
+        session,
+        run.dataset_id,
+        NewEvent(EventName.DATASET_CALIBRATED, detail),
+        outbox,
+        calibration.job_id,
     )

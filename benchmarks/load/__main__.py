@@ -30,6 +30,7 @@ from shared.database.engine import Database
 from shared.database.models.operations import Event, Stage
 from shared.database.models.science import SCIENCE_TABLES, Dark, Gain, Stim
 from shared.database.schema import migrate
+from shared.events import EventName
 from shared.jobs.claims import ClaimedJob, claim
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
 from shared.jobs.routing import NewJob
@@ -106,7 +107,7 @@ async def _updates(database: Database, store: Store) -> None:
         await add_dark(session)
         for detector in ("FUV", "NUV"):
             await add_exposure(session, detector, _LAST)
-        changed = NewEvent("tables.changed", {"rows": dict.fromkeys(SCIENCE_TABLES, 1)})
+        changed = NewEvent(EventName.TABLES_CHANGED, {"rows": dict.fromkeys(SCIENCE_TABLES, 1)})
         await record_event(session, None, changed, Outbox())
     print("\nupdate after one dataset (s), of which reading, computing and drawing")
     for name in monitors():

@@ -16,6 +16,7 @@ from cosmo.launcher.embedded import EmbeddedPostgres, EmbeddedValkey
 from shared.database.engine import Database
 from shared.database.models.operations import Attempt, Dataset, Event, Job
 from shared.database.schema import migrate
+from shared.events import EventName
 from shared.jobs.events import NewEvent, Outbox, record_event, send
 from shared.jobs.routing import ACQUISITION
 from shared.worker.broker import Messenger, make_broker
@@ -91,7 +92,7 @@ async def _measure(
         for dataset_id in ids:
             outbox = Outbox()
             async with database.transaction() as session:
-                await record_event(session, dataset_id, NewEvent("dataset.fetched"), outbox)
+                await record_event(session, dataset_id, NewEvent(EventName.DATASET_FETCHED), outbox)
             await send(messenger, outbox)
             await asyncio.sleep(random.uniform(*_PAUSES))
         return await _latencies(database, count)
@@ -114,7 +115,7 @@ async def _latencies(database: Database, count: int) -> list[float]:
         select(seconds)
         .join(Job, Job.id == Attempt.job_id)
         .join(Event, Event.dataset_id == Job.dataset_id)
-        .where(Event.name == "dataset.fetched")
+        .where(Event.name == EventName.DATASET_FETCHED)
         .order_by(seconds)
     )
     deadline = time.monotonic() + _LONGEST_SECONDS

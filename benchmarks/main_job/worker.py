@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
+from shared.events import EventName
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent
 from shared.jobs.runner import Completion, Handler
@@ -12,7 +13,7 @@ from shared.worker.process import run_worker
 
 
 async def _nothing(_job: ClaimedJob) -> Completion:
-    return Completion(NewEvent("dataset.ingested"))
+    return Completion(NewEvent(EventName.DATASET_INGESTED))
 
 
 def _handlers(_database: Database) -> Mapping[Stage, Handler]:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, DatasetState, Event, File, Job, JobState
 from shared.errors import PermanentError
+from shared.events import EventName
 from shared.invariants import Violation, check
 from shared.store import Store
 
@@ -93,7 +94,7 @@ async def _miscounted(session: AsyncSession) -> list[Violation]:
     events = await session.execute(
         select(Event.dataset_id, Dataset.rootname, origin, Event.detail["rows"])
         .join(Dataset, Dataset.id == Event.dataset_id)
-        .where(Event.name == "dataset.ingested")
+        .where(Event.name == EventName.DATASET_INGESTED)
         .order_by(Event.id)
     )
     wanted = {

@@ -18,6 +18,7 @@ from shared.database.engine import Database
 from shared.database.models.operations import File, Job, JobState, Stage
 from shared.database.models.operations import SourceFile as SourceFileRow
 from shared.errors import PermanentError
+from shared.events import EventName
 from shared.fits import check_fits
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent, Outbox, record_event
@@ -92,7 +93,7 @@ class FetchService:
         products = [file.product for file in fetched if file.product is not None]
         if damaged and not fetched:
             raise PermanentError("; ".join(damaged.values()))
-        received = NewEvent("products.fetched", _products_detail(products, damaged))
+        received = NewEvent(EventName.PRODUCTS_FETCHED, _products_detail(products, damaged))
 
         async def apply(session: AsyncSession) -> None:
             if raw:
@@ -104,7 +105,7 @@ class FetchService:
 
         has_inputs = not all(is_product(parse_name(entry["name"])) for entry in listed)
         event = (
-            NewEvent("dataset.fetched", self._detail(job, raw) | {"damaged": damaged})
+            NewEvent(EventName.DATASET_FETCHED, self._detail(job, raw) | {"damaged": damaged})
             if has_inputs
             else received
         )

@@ -31,6 +31,7 @@ from shared.database.locks import AdvisoryLock
 from shared.database.models.operations import Dataset, Job, JobState, Scan, Stage
 from shared.database.models.operations import SourceFile as SourceFileRow
 from shared.errors import TransientError
+from shared.events import EventName
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
 from shared.jobs.routing import ACQUISITION, CALIBRATED, PRODUCTS, NewJob, fingerprint
 from shared.jobs.states import lock_datasets
@@ -355,12 +356,12 @@ def _update(
     if found is None:
         session.add(dataset)
         events.append(
-            NewEvent("dataset.discovered", {"files": [file.name for file in listing.files]})
+            NewEvent(EventName.DATASET_DISCOVERED, {"files": [file.name for file in listing.files]})
         )
     if listing.missing and dataset.missing != listing.missing:
-        events.append(NewEvent("dataset.incomplete", {"missing": listing.missing}))
+        events.append(NewEvent(EventName.DATASET_INCOMPLETE, {"missing": listing.missing}))
     if listing.left_aside != (dataset.left_aside or {}):
-        events.append(NewEvent("dataset.left_aside", {"left_aside": listing.left_aside}))
+        events.append(NewEvent(EventName.DATASET_LEFT_ASIDE, {"left_aside": listing.left_aside}))
     # An operator lets the names go that were missing then, not whatever may be missing later.
     dataset.forced = (
         dataset.forced and bool(listing.missing) and set(listing.missing) <= set(dataset.missing)

@@ -10,6 +10,7 @@ from services.calibrator.records import reference_record
 from services.calibrator.service import CalibrationService
 from shared.database.models.calibrations import Calibration
 from shared.errors import PermanentError, RefusedError
+from shared.events import EventName
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent
 from shared.jobs.runner import Completion
@@ -68,7 +69,7 @@ class RecalibrationService:
             await _write(session, job, found)
 
         return Completion(
-            NewEvent("calibration.rehearsed", {"changes": len(prepared.changes)}), apply
+            NewEvent(EventName.CALIBRATION_REHEARSED, {"changes": len(prepared.changes)}), apply
         )
 
     async def _run(self, job: ClaimedJob, recipe: Recipe) -> Completion:
@@ -88,7 +89,7 @@ class RecalibrationService:
             "wall_seconds": round(done.run.wall_seconds, 3),
             "warnings": found["warnings"],
         }
-        return Completion(NewEvent("calibration.done", detail), apply, done.discard)
+        return Completion(NewEvent(EventName.CALIBRATION_DONE, detail), apply, done.discard)
 
 
 async def _write(session: AsyncSession, job: ClaimedJob, values: dict[str, Any]) -> None:

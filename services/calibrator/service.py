@@ -28,6 +28,7 @@ from shared.cos.names import parse_name
 from shared.database.engine import Database
 from shared.database.models.operations import Event, File, Job, Run, Stage
 from shared.database.models.references import UploadedReference
+from shared.events import EventName
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent
 from shared.jobs.runner import Completion
@@ -153,7 +154,7 @@ class CalibrationService:
             "warnings": list(done.result.warnings),
             "depends_on": {"*": {"products": products, "path": done.run.path}},
         }
-        return Completion(NewEvent("dataset.calibrated", detail), apply, done.discard)
+        return Completion(NewEvent(EventName.DATASET_CALIBRATED, detail), apply, done.discard)
 
     async def is_calibrated(self, job: ClaimedJob) -> bool:
         """Tell whether the newest run of a job's dataset without a recipe was good."""
@@ -273,7 +274,7 @@ class CalibrationService:
             )
             fetched = await session.execute(
                 select(Event.detail)
-                .where(Event.dataset_id == job.dataset_id, Event.name == "dataset.fetched")
+                .where(Event.dataset_id == job.dataset_id, Event.name == EventName.DATASET_FETCHED)
                 .order_by(Event.id.desc())
                 .limit(1)
             )

@@ -16,6 +16,7 @@ from shared.cos.instrument import check_instrument
 from shared.cos.names import FileName, is_product
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, DatasetState, File
+from shared.events import EventName
 from shared.fits import check_fits, read_header
 from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.jobs.routing import PRODUCTS
@@ -72,7 +73,8 @@ async def add_archived(database: Database, store: Store, path: Path, name: FileN
         await show_newest(session, {name.rootname})
         counts = {one.model.__tablename__: len(one) for one in content.rows}
         changed = NewEvent(
-            "tables.changed", {"added": stored.name, "rows": counts, "problems": content.problems}
+            EventName.TABLES_CHANGED,
+            {"added": stored.name, "rows": counts, "problems": content.problems},
         )
         await record_event(session, None, changed, Outbox())
     return content

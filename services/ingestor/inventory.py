@@ -13,6 +13,7 @@ from shared.database.engine import Database
 from shared.database.models.operations import Dataset, File, SourceFile
 from shared.database.models.science import SCIENCE_TABLES
 from shared.errors import PermanentError
+from shared.events import EventName
 from shared.jobs.events import NewEvent, Outbox, record_event
 
 __all__ = ["describe", "forget"]
@@ -146,6 +147,8 @@ async def forget(database: Database, name: str) -> int:
         await session.execute(delete(File).where(File.id.in_(ids)))
         await show_newest(session, rootnames)
         await prefer_newest_schedules(await session.connection())
-        changed = NewEvent("tables.changed", {"forgotten": found[0].name, "rows": dict(counts)})
+        changed = NewEvent(
+            EventName.TABLES_CHANGED, {"forgotten": found[0].name, "rows": dict(counts)}
+        )
         await record_event(session, None, changed, Outbox())
     return len(ids)

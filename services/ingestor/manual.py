@@ -19,6 +19,7 @@ from shared.cos.names import STANDALONE, FileName, parse_name
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, DatasetState, File
 from shared.errors import PermanentError
+from shared.events import EventName
 from shared.fits import read_header
 from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.store import Store, StoredFile, sha256_of
@@ -65,7 +66,8 @@ async def add_file(database: Database, store: Store, path: Path) -> Added:
         await prefer_newest_schedules(connection)
         counts = {one.model.__tablename__: len(one) for one in content.rows}
         changed = NewEvent(
-            "tables.changed", {"added": stored.name, "rows": counts, "problems": content.problems}
+            EventName.TABLES_CHANGED,
+            {"added": stored.name, "rows": counts, "problems": content.problems},
         )
         await record_event(session, None, changed, Outbox())
     return Added(counts, content.problems)

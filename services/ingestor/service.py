@@ -17,6 +17,7 @@ from services.ingestor.writing import FileRows, write_rows
 from shared.cos.names import REPORT_ID
 from shared.database.engine import Database
 from shared.database.models.operations import File
+from shared.events import EventName
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent
 from shared.jobs.runner import Completion
@@ -103,7 +104,7 @@ class IngestService:
 
         noted = [problem for found in problems.values() for problem in found]
         detail = {"origin": origin, "rows": _count(rows.values()), "problems": noted}
-        return Completion(NewEvent("dataset.ingested", detail), apply)
+        return Completion(NewEvent(EventName.DATASET_INGESTED, detail), apply)
 
 
 def _read(reader: DatasetReader, files: Sequence[DatasetFile]) -> dict[int, FileContent]:

@@ -16,6 +16,7 @@ from shared.database.leadership import keep_leading
 from shared.database.locks import AdvisoryLock
 from shared.database.models.monitoring import Severity
 from shared.database.models.operations import Event
+from shared.events import EventName
 from shared.invariants.database import check_database
 from shared.invariants.stored_files import check_content, check_orphans, check_presence
 from shared.invariants.violation import Violation
@@ -27,7 +28,7 @@ from shared.store import Store
 __all__ = ["CheckResult", "check", "keep_checking", "report"]
 
 _ALERT = "invariants"
-_DONE = "invariants.checked"
+_DONE = EventName.INVARIANTS_CHECKED
 _LOOK_SECONDS = 600.0
 _NAMED = 3
 """Cases that an alert names."""

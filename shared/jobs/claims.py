@@ -11,6 +11,7 @@ from shared.alerts import open_alert, resolve_alerts
 from shared.database.models.monitoring import Severity
 from shared.database.models.operations import Attempt, Dataset, Job, JobState, Stage
 from shared.errors import LostClaimError, RefusedError, UnsupportedError
+from shared.events import EventName
 from shared.jobs.due import is_waiting, retry_pause
 from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.jobs.states import lock_datasets, refresh_state
@@ -294,16 +295,18 @@ async def fail(
     )
     if isinstance(job.subject, str) and state is JobState.FAILED:
         await _alert_of_failed_run(session, job.subject, error)
-    what = _WHAT.get(job.stage, "dataset")
-    skipped = f"{what}.refused" if kind == RefusedError.kind else f"{what}.skipped"
-    name = {
-        JobState.QUEUED: "job.retried",
-        JobState.SKIPPED: skipped,
-        JobState.FAILED: f"{what}.failed",
-    }
     detail = {"stage": job.stage.value, "kind": kind, "error": error, "attempt": job.attempt}
-    await record_event(session, job.subject, NewEvent(name[state], detail), outbox, job.id)
+    event = NewEvent(_name_end(job.stage, state, kind), detail)
+    await record_event(session, job.subject, event, outbox, job.id)
     return state
+
+
+def _name_end(stage: Stage, state: JobState, kind: str) -> EventName:
+    """Name of the event that an attempt ended without a result."""
+    if state is JobState.QUEUED:
+        return EventName.JOB_RETRIED
+    end = "refused" if kind == RefusedError.kind else state.value
+    return EventName(f"{_WHAT.get(stage, 'dataset')}.{end}")
 
 
 async def _alert_of_failed_run(session: AsyncSession, monitor: str, error: str) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.locks import AdvisoryLock
 from shared.database.models.operations import Attempt, Dataset, Event, Job, JobState
+from shared.events import EventName
 from shared.jobs.routing import CONCURRENT, NewJob, fingerprint, jobs_for
 from shared.jobs.states import lock_datasets, refresh_state
 from shared.jobs.subjects import Subject, about, subject_columns
@@ -29,7 +30,7 @@ CHANNEL = "cosmo_events"
 class NewEvent:
     """A fact to be recorded: its name and detail."""
 
-    name: str
+    name: EventName
     detail: dict[str, Any] = field(default_factory=dict)
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.operations import Dataset, Job, JobState
 from shared.errors import PermanentError
+from shared.events import EventName
 from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.jobs.states import lock_datasets
 from shared.jobs.subjects import subject_of
@@ -23,7 +24,7 @@ async def requeue(session: AsyncSession, job_ids: Sequence[int]) -> int:
         session,
         job_ids,
         (JobState.FAILED, JobState.SKIPPED, JobState.DROPPED),
-        "job.requeued",
+        EventName.JOB_REQUEUED,
         state=JobState.QUEUED,
         attempts=0,
         not_before=func.now(),
@@ -34,14 +35,16 @@ async def requeue(session: AsyncSession, job_ids: Sequence[int]) -> int:
 
 async def drop(session: AsyncSession, job_ids: Sequence[int]) -> int:
     """Take failed jobs off the list of failures. Returns how many there were."""
-    return await _move(session, job_ids, (JobState.FAILED,), "job.dropped", state=JobState.DROPPED)
+    return await _move(
+        session, job_ids, (JobState.FAILED,), EventName.JOB_DROPPED, state=JobState.DROPPED
+    )
 
 
 async def _move(
     session: AsyncSession,
     job_ids: Sequence[int],
     states: tuple[JobState, ...],
-    event: str,
+    event: EventName,
     **values: object,
 ) -> int:
     # As one array: a statement takes 32767 parameters at most.
@@ -99,6 +102,9 @@ async def force(session: AsyncSession, rootname: str) -> list[str]:
     dataset.forced = True
     await session.flush()
     await record_event(
-        session, dataset.id, NewEvent("dataset.forced", {"missing": dataset.missing}), Outbox()
+        session,
+        dataset.id,
+        NewEvent(EventName.DATASET_FORCED, {"missing": dataset.missing}),
+        Outbox(),
     )
     return [str(name) for name in dataset.missing]

@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.cos.names import STANDALONE
 from shared.database.models.operations import Stage
+from shared.events import EventName
 from shared.worker.broker import bulk, is_bulk
 
 __all__ = [
@@ -30,7 +31,7 @@ ASSOCIATION, EXPOSURE, ACQUISITION, PRODUCTS = "association", "exposure", "acqui
 class Route:
     """An event, the kinds of dataset it concerns, and the job that it causes on them."""
 
-    event: str
+    event: EventName
     kinds: frozenset[str]
     stage: Stage
     queue: str
@@ -40,17 +41,20 @@ CALIBRATED = frozenset({ASSOCIATION, EXPOSURE})
 """Kinds of dataset that CalCOS calibrates."""
 
 ROUTES = (
-    Route("dataset.fetched", CALIBRATED, Stage.CALIBRATE, "calibrate"),
+    Route(EventName.DATASET_FETCHED, CALIBRATED, Stage.CALIBRATE, "calibrate"),
     Route(
-        "dataset.fetched",
+        EventName.DATASET_FETCHED,
         CALIBRATED | {ACQUISITION, PRODUCTS, *STANDALONE.values()},
         Stage.INGEST_RAW,
         "ingest",
     ),
     Route(
-        "products.fetched", CALIBRATED | {ACQUISITION, PRODUCTS}, Stage.INGEST_PRODUCTS, "ingest"
+        EventName.PRODUCTS_FETCHED,
+        CALIBRATED | {ACQUISITION, PRODUCTS},
+        Stage.INGEST_PRODUCTS,
+        "ingest",
     ),
-    Route("dataset.calibrated", CALIBRATED, Stage.INGEST_PRODUCTS, "ingest"),
+    Route(EventName.DATASET_CALIBRATED, CALIBRATED, Stage.INGEST_PRODUCTS, "ingest"),
 )
 """Science data are calibrated.
 
@@ -81,7 +85,7 @@ def fingerprint(depends_on: dict[str, Any]) -> str:
 
 
 def jobs_for(
-    event: str, kind: str, detail: dict[str, Any], cause: str | None = None
+    event: EventName, kind: str, detail: dict[str, Any], cause: str | None = None
 ) -> list[NewJob]:
     """Return the jobs that an event causes.
 

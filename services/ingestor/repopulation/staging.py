@@ -18,6 +18,7 @@ from shared.database.models.repopulation import Repopulation
 from shared.database.models.science import SCIENCE_TABLES
 from shared.database.schema import newest_revision
 from shared.errors import PermanentError, TransientError
+from shared.events import EventName
 from shared.jobs.events import NewEvent, Outbox, record_event
 
 __all__ = ["abandon", "begin_or_resume", "show_staged"]
@@ -202,7 +203,7 @@ async def _swap(session: AsyncSession, repopulation: int, tables: Sequence[str])
         text("UPDATE repopulations SET finished_at = now() WHERE id = :id"), {"id": repopulation}
     )
     changed = NewEvent(
-        "tables.changed", {"repopulated": repopulation, "rows": dict.fromkeys(tables)}
+        EventName.TABLES_CHANGED, {"repopulated": repopulation, "rows": dict.fromkeys(tables)}
     )
     await record_event(session, None, changed, Outbox())
 

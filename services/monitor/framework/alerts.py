@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.monitor.framework.declaration import Finding
 from shared.alerts import record_alert
 from shared.database.models.monitoring import Alert, AlertState
+from shared.events import EventName
 from shared.jobs.events import NewEvent, Outbox, record_event
 
 __all__ = ["acknowledge", "write_alerts"]
@@ -63,7 +64,7 @@ async def write_alerts(
     for alert in gone:
         alert.state = AlertState.RESOLVED
         alert.resolved_at = func.now()
-        await record_alert(session, "alert.resolved", alert)
+        await record_alert(session, EventName.ALERT_RESOLVED, alert)
     await session.flush()
     return {"opened": opened, "resolved": len(gone)}
 
@@ -82,7 +83,7 @@ async def _open(
     alert.rootname, alert.state = finding.rootname, AlertState.OPEN
     session.add(alert)
     await session.flush()
-    await record_alert(session, "alert.opened", alert)
+    await record_alert(session, EventName.ALERT_OPENED, alert)
 
 
 async def acknowledge(session: AsyncSession, alert_id: int, name: str) -> bool:
@@ -107,6 +108,9 @@ async def acknowledge(session: AsyncSession, alert_id: int, name: str) -> bool:
     if monitor is None:
         return False
     await record_event(
-        session, monitor, NewEvent("alert.acknowledged", {"alert": alert_id, "by": name}), Outbox()
+        session,
+        monitor,
+        NewEvent(EventName.ALERT_ACKNOWLEDGED, {"alert": alert_id, "by": name}),
+        Outbox(),
     )
     return True

@@ -31,6 +31,7 @@ from services.monitor.framework.versions import versions_of
 from shared.database.engine import Database, is_outage
 from shared.database.models.monitoring import Artifact, MonitorRun, Outcome
 from shared.errors import PermanentError
+from shared.events import EventName
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent, Outbox
 from shared.jobs.runner import Completion
@@ -108,7 +109,7 @@ class MonitorService:
             )
             artifacts = await asyncio.to_thread(self._publish, folder, findings)
         event = NewEvent(
-            "monitor.updated", {"outcome": Outcome.UPDATED.value, "generation": generation}
+            EventName.MONITOR_UPDATED, {"outcome": Outcome.UPDATED.value, "generation": generation}
         )
 
         async def write(session: AsyncSession) -> None:
@@ -231,7 +232,9 @@ def _nothing_new(monitor: Monitor, job: ClaimedJob, generation: int, started: fl
     async def apply(session: AsyncSession) -> None:
         await _write_run(session, _run(monitor, job, Outcome.NO_NEW_DATA, generation, started))
 
-    return Completion(NewEvent("monitor.checked", {"outcome": Outcome.NO_NEW_DATA.value}), apply)
+    return Completion(
+        NewEvent(EventName.MONITOR_CHECKED, {"outcome": Outcome.NO_NEW_DATA.value}), apply
+    )
 
 
 async def _write_run(session: AsyncSession, values: dict[str, Any]) -> int:

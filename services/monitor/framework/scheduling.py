@@ -17,6 +17,7 @@ from shared.database.leadership import keep_leading
 from shared.database.locks import AdvisoryLock
 from shared.database.models.monitoring import MonitorRun, Outcome
 from shared.database.models.operations import Event, Job, JobState, Stage
+from shared.events import EventName
 from shared.jobs.events import Outbox, add_job, send
 from shared.jobs.routing import NewJob
 from shared.jobs.subjects import about
@@ -27,7 +28,7 @@ from shared.worker.broker import Messenger
 __all__ = ["QUEUE", "Scheduler", "request_run"]
 
 QUEUE = "monitor"
-_ROWS_CHANGED = ("dataset.ingested", "tables.changed", "monitor.updated")
+_ROWS_CHANGED = (EventName.DATASET_INGESTED, EventName.TABLES_CHANGED, EventName.MONITOR_UPDATED)
 
 
 async def request_run(

@@ -23,6 +23,7 @@ from shared.database.leadership import keep_leading
 from shared.database.locks import AdvisoryLock
 from shared.database.models.monitoring import Delivery, Severity, Subscription
 from shared.database.models.operations import Event
+from shared.events import EventName
 from shared.logs import get_logger
 from shared.settings import MonitorSettings
 
@@ -36,8 +37,8 @@ _BATCH_OF_ONE = 5
 
 _LONGEST_ERROR = 500
 _EVENTS = {
-    "alerts": ("alert.opened", "alert.resolved"),
-    "results": ("monitor.updated", "monitor.failed"),
+    "alerts": (EventName.ALERT_OPENED, EventName.ALERT_RESOLVED),
+    "results": (EventName.MONITOR_UPDATED, EventName.MONITOR_FAILED),
 }
 
 _NEW_DELIVERIES = text(

@@ -28,6 +28,7 @@ from shared.database.models.operations import (
     Stage,
 )
 from shared.database.models.science import Header, Lampflash
+from shared.events import EventName
 from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.settings import Settings
 from shared.store import Store
@@ -171,7 +172,7 @@ async def house(database: Database, tmp_path: Path) -> House:
             )
             for flash, found in enumerate((True, False, None), 1)
         )
-        await record_event(session, done.id, NewEvent("dataset.ingested"), Outbox())
+        await record_event(session, done.id, NewEvent(EventName.DATASET_INGESTED), Outbox())
         await session.flush()
         done.state, bad.state, bad.reason = DatasetState.INGESTED, DatasetState.FAILED, "truncated"
         ids = summed.id, failed.id

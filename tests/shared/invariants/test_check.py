@@ -11,6 +11,7 @@ from shared.alerts import OPERATIONS
 from shared.database.engine import Database
 from shared.database.models.monitoring import AlertState
 from shared.database.models.operations import Dataset, DatasetState, File, Run, Stage
+from shared.events import EventName
 from shared.invariants import check
 from shared.invariants.check import report
 from shared.invariants.database import INVARIANTS
@@ -87,7 +88,7 @@ async def store(database: Database, tmp_path: Path) -> Store:
                 )
             else:
                 await record_event(
-                    session, dataset.id, NewEvent("dataset.ingested", {}), Outbox(), job_id
+                    session, dataset.id, NewEvent(EventName.DATASET_INGESTED, {}), Outbox(), job_id
                 )
             await claims.finish(session, job)
         await refresh_state(session, dataset.id)

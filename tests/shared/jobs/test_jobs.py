@@ -23,6 +23,7 @@ from shared.errors import (
     TransientError,
     UnsupportedError,
 )
+from shared.events import EventName
 from shared.jobs import claims, operations
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.dispatcher import Dispatcher
@@ -79,7 +80,7 @@ async def test_one_of_many_deliveries_claims(database: Database, messenger: Mess
     async def handler(job: ClaimedJob) -> Completion:
         await asyncio.sleep(0.1)
         done.append(job.id)
-        return Completion(NewEvent("dataset.calibrated", {"depends_on": {"*": {"run": 1}}}))
+        return Completion(NewEvent(EventName.DATASET_CALIBRATED, {"depends_on": {"*": {"run": 1}}}))
 
     job_id = await queue_job(database, await add_dataset(database))
     assert job_id is not None
@@ -143,7 +144,7 @@ async def test_what_a_constraint_refuses_is_not_tried_again(
     async def handler(_job: ClaimedJob) -> Completion:
         async with database.transaction() as session:
             await session.execute(text(statement))
-        return Completion(NewEvent("dataset.calibrated"))
+        return Completion(NewEvent(EventName.DATASET_CALIBRATED))
 
     job_id = await queue_job(database, await add_dataset(database))
     assert job_id is not None
@@ -165,7 +166,7 @@ async def test_what_copy_refuses_is_not_tried_again(
         await driver.copy_records_to_table("datasets", records=[(None,)], columns=["rootname"])
 
     async def handler(_job: ClaimedJob) -> Completion:
-        return Completion(NewEvent("dataset.calibrated"), copy)
+        return Completion(NewEvent(EventName.DATASET_CALIBRATED), copy)
 
     job_id = await queue_job(database, await add_dataset(database))
     assert job_id is not None
@@ -180,7 +181,7 @@ async def test_requeue_and_drop(database: Database, messenger: Messenger) -> Non
     async def handler(_job: ClaimedJob) -> Completion:
         if not fixed:
             raise PermanentError("a reference is missing")
-        return Completion(NewEvent("dataset.calibrated"))
+        return Completion(NewEvent(EventName.DATASET_CALIBRATED))
 
     job_id = await queue_job(database, await add_dataset(database))
     assert job_id is not None
@@ -257,7 +258,9 @@ async def test_lease_is_renewed_and_lost_work_discarded(
             assert (await session.execute(overdue)).first() is None
         async with database.transaction() as session:
             await session.execute(update(Job).where(Job.id == job.id).values(worker="another"))
-        return Completion(NewEvent("dataset.calibrated"), discard=lambda: discarded.append(job.id))
+        return Completion(
+            NewEvent(EventName.DATASET_CALIBRATED), discard=lambda: discarded.append(job.id)
+        )
 
     job_id = await queue_job(database, await add_dataset(database))
     assert job_id is not None
@@ -312,7 +315,10 @@ async def test_events_are_ordered_and_route(database: Database) -> None:
     outbox = Outbox()
     async with database.transaction() as session:
         await record_event(
-            session, dataset, NewEvent("dataset.fetched", {"depends_on": {"*": {"a": 1}}}), outbox
+            session,
+            dataset,
+            NewEvent(EventName.DATASET_FETCHED, {"depends_on": {"*": {"a": 1}}}),
+            outbox,
         )
     assert [queue for queue, _ in outbox] == ["calibrate", "ingest"]
     async with database.session() as session:
@@ -323,7 +329,7 @@ async def test_acquisitions_are_not_calibrated(database: Database) -> None:
     dataset = await add_dataset(database, kind="acquisition")
     outbox = Outbox()
     async with database.transaction() as session:
-        await record_event(session, dataset, NewEvent("dataset.fetched"), outbox)
+        await record_event(session, dataset, NewEvent(EventName.DATASET_FETCHED), outbox)
     assert [queue for queue, _ in outbox] == ["ingest"]
 
 
@@ -354,7 +360,7 @@ async def test_what_comes_of_bulk_work_is_bulk_work_of_the_same_trace(
 
     async def fetch(job: ClaimedJob) -> Completion:
         assert structlog.contextvars.get_contextvars()["trace"] == job.trace == "f" * 32
-        return Completion(NewEvent("dataset.fetched", {"depends_on": {"*": {"a": 1}}}))
+        return Completion(NewEvent(EventName.DATASET_FETCHED, {"depends_on": {"*": {"a": 1}}}))
 
     assert job_id is not None
     await JobRunner(database, messenger, SETTINGS, {Stage.FETCH: fetch}, "tester").run(job_id)
@@ -430,7 +436,7 @@ async def test_trouble_of_the_environment_pauses_and_counts_no_attempt(
     async def handler(_job: ClaimedJob) -> Completion:
         if not well:
             raise trouble
-        return Completion(NewEvent("dataset.calibrated"))
+        return Completion(NewEvent(EventName.DATASET_CALIBRATED))
 
     job_id = await queue_job(database, await add_dataset(database))
     assert job_id is not None
@@ -491,7 +497,7 @@ async def test_a_broken_constraint_is_not_tried_again(
         await session.flush()
 
     async def handler(_job: ClaimedJob) -> Completion:
-        return Completion(NewEvent("dataset.calibrated"), apply)
+        return Completion(NewEvent(EventName.DATASET_CALIBRATED), apply)
 
     job_id = await queue_job(database, await add_dataset(database))
     assert job_id is not None

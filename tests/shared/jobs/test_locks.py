@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.engine import Database
 from shared.database.models.operations import Attempt, Dataset, File, Job, JobState, Stage
+from shared.events import EventName
 from shared.jobs import claims, operations
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
@@ -46,7 +47,7 @@ async def test_requests_and_workers_on_one_dataset(database: Database) -> None:
         await record_event(
             session,
             dataset,
-            NewEvent("requested"),
+            NewEvent(EventName.CALIBRATION_REQUESTED),
             Outbox(),
             await add_job(session, dataset, job, Outbox()),
         )
@@ -78,7 +79,11 @@ async def test_requests_and_workers_on_one_dataset(database: Database) -> None:
         )
         await session.flush()
         await record_event(
-            session, dataset, NewEvent("dataset.calibrated", {"depends_on": {}}), Outbox(), job_id
+            session,
+            dataset,
+            NewEvent(EventName.DATASET_CALIBRATED, {"depends_on": {}}),
+            Outbox(),
+            job_id,
         )
 
     await _all(database, request, start, finish)
@@ -139,7 +144,9 @@ async def test_a_finished_run_survives_a_deadlock(database: Database, messenger:
         await touch(session, "second")
 
     async def handler(_job: ClaimedJob) -> Completion:
-        return Completion(NewEvent("dataset.calibrated"), apply, lambda: discarded.append(1))
+        return Completion(
+            NewEvent(EventName.DATASET_CALIBRATED), apply, lambda: discarded.append(1)
+        )
 
     rival = asyncio.ensure_future(_until_it_wins(other))
     await asyncio.sleep(0.1)

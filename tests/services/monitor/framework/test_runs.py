@@ -22,6 +22,7 @@ from shared.database.models.monitoring import (
     MonitorValue,
 )
 from shared.database.models.operations import Job, JobState, Stage
+from shared.events import EventName
 from shared.jobs.claims import claim, fail
 from shared.jobs.dispatcher import Dispatcher
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
@@ -77,7 +78,7 @@ async def test_another_way_to_draw_makes_monitors_run(
 ) -> None:
     async with bench.database.transaction() as session:
         await record_event(
-            session, None, NewEvent("tables.changed", {"rows": {"darks": 1}}), Outbox()
+            session, None, NewEvent(EventName.TABLES_CHANGED, {"rows": {"darks": 1}}), Outbox()
         )
     await bench.scheduler.check(MONITOR)
     (job,) = await bench.all(Job)

@@ -8,6 +8,7 @@ from sqlalchemy import func, select, text
 from services.monitor.framework.scheduling import Scheduler, request_run
 from shared.database.models.operations import Dataset, Job, JobState, Stage
 from shared.errors import PermanentError
+from shared.events import EventName
 from shared.jobs.claims import ClaimedJob, claim
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
 from shared.jobs.routing import NewJob
@@ -25,7 +26,7 @@ async def _ingest(bench: RunBench, rows: dict[str, int]) -> None:
             session.add(dataset)
             await session.flush()
         await record_event(
-            session, dataset.id, NewEvent("dataset.ingested", {"rows": rows}), Outbox()
+            session, dataset.id, NewEvent(EventName.DATASET_INGESTED, {"rows": rows}), Outbox()
         )
 
 

@@ -19,6 +19,7 @@ from services.monitor.notifications.notifier import Notifier, enable_subscriptio
 from services.monitor.notifications.webhooks import make_secret
 from shared.database.engine import Database
 from shared.database.models.monitoring import Alert, AlertState, Delivery, Subscription
+from shared.events import EventName
 from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.settings import MonitorSettings
 from tests.services.monitor.notifications.receiver import Receiver
@@ -69,7 +70,7 @@ async def _subscribe(database: Database, receiver: Receiver, **wanted: str | Non
 async def _alert(database: Database, severity: str, monitor: str = "fuv-dark") -> None:
     async with database.transaction() as session:
         detail = {"severity": severity, "message": f"a {severity}"}
-        await record_event(session, monitor, NewEvent("alert.opened", detail), Outbox())
+        await record_event(session, monitor, NewEvent(EventName.ALERT_OPENED, detail), Outbox())
 
 
 async def _now(database: Database) -> None:
@@ -152,7 +153,9 @@ async def test_results_go_by_mail(database: Database, receiver: Receiver) -> Non
     )
     await _alert(database, "alert")
     async with database.transaction() as session:
-        await record_event(session, "nuv-dark", NewEvent("monitor.updated", {"run": 3}), Outbox())
+        await record_event(
+            session, "nuv-dark", NewEvent(EventName.MONITOR_UPDATED, {"run": 3}), Outbox()
+        )
     notifier = _notifier(database, receiver)
     await notifier.collect()
     await notifier.deliver()
@@ -288,7 +291,7 @@ async def test_a_mail_has_date_and_identity_and_its_subject_one_line(
     await _alert(database, "warn\r\nBcc: all@example.org")
     async with database.transaction() as session:
         detail = {"severity": "warn", "message": "two\nlines\r\nBcc: all@example.org"}
-        await record_event(session, "fuv-dark", NewEvent("alert.opened", detail), Outbox())
+        await record_event(session, "fuv-dark", NewEvent(EventName.ALERT_OPENED, detail), Outbox())
     notifier = _notifier(database, receiver)
     await notifier.collect()
     await notifier.deliver()

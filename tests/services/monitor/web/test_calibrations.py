@@ -22,6 +22,7 @@ from shared.cos.references import FILETYPES
 from shared.database.models.calibrations import Calibration
 from shared.database.models.operations import Dataset, Event, File, Job, JobState, Run, Stage
 from shared.errors import LostClaimError
+from shared.events import EventName
 from shared.jobs import claims
 from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.jobs.states import refresh_state
@@ -43,7 +44,9 @@ async def fetched(house: Any) -> None:
         dataset = (
             await session.execute(select(Dataset).where(Dataset.rootname == "ldfd01010"))
         ).scalar_one()
-        await record_event(session, dataset.id, NewEvent("dataset.fetched", detail), Outbox())
+        await record_event(
+            session, dataset.id, NewEvent(EventName.DATASET_FETCHED, detail), Outbox()
+        )
 
 
 async def ask(

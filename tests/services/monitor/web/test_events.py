@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import select, text
 
 from shared.database.models.operations import Dataset
+from shared.events import EventName
 from shared.jobs.events import NewEvent, Outbox, record_event
 from tests.services.monitor.web.web_process import web_process
 
@@ -33,7 +34,7 @@ async def _messages(lines: AsyncIterator[str]) -> AsyncIterator[dict[str, Any]]:
             yield json.loads(line[6:])
 
 
-async def _happen(house: Any, name: str) -> None:
+async def _happen(house: Any, name: EventName) -> None:
     async with house.database.transaction() as session:
         dataset = (
             await session.execute(select(Dataset.id).where(Dataset.rootname == "ldfd01010"))
@@ -52,11 +53,11 @@ async def test_events_arrive_at_once_and_resume(
             await asyncio.sleep(0.3)
             messages = _messages(lines)
             started = time.monotonic()
-            await _happen(house, "job.retried")
+            await _happen(house, EventName.JOB_RETRIED)
             first = await anext(messages)
             assert time.monotonic() - started < 1.0
             assert (first["name"], first["rootname"]) == ("job.retried", "ldfd01010")
-        await _happen(house, "job.dropped")
+        await _happen(house, EventName.JOB_DROPPED)
         async with web.stream("GET", url, headers={"Last-Event-ID": str(first["id"])}) as answer:
             assert (await anext(_messages(answer.aiter_lines())))["name"] == "job.dropped"
         async with web.stream("GET", url, params={"after": 0}) as answer:
@@ -81,11 +82,11 @@ async def test_events_survive_the_loss_of_the_listening_connection(
                 )
             )
             assert ended.scalars().all() == [True]
-        await _happen(house, "job.retried")
+        await _happen(house, EventName.JOB_RETRIED)
         assert (await anext(_messages(lines)))["name"] == "job.retried"
         await asyncio.sleep(2.5)
         started = time.monotonic()
-        await _happen(house, "job.dropped")
+        await _happen(house, EventName.JOB_DROPPED)
         assert (await anext(_messages(lines)))["name"] == "job.dropped"
         assert time.monotonic() - started < 1.0
 

@@ -15,6 +15,7 @@ from services.monitor.web.event_feed import EventFeed
 from services.monitor.web.lru_cache import LruCache
 from services.monitor.web.response_cache import ResponseCache
 from shared.database.engine import Database
+from shared.events import EventName
 from shared.jobs.events import NewEvent, Outbox, record_event
 
 pytestmark = pytest.mark.integration
@@ -83,7 +84,7 @@ async def test_the_database_is_asked_only_when_there_is_news(
         assert await body() == b"1"
         assert asked.statements == before
         async with database.transaction() as session:
-            await record_event(session, "gain", NewEvent("monitor.updated"), Outbox())
+            await record_event(session, "gain", NewEvent(EventName.MONITOR_UPDATED), Outbox())
 
         async def renewed() -> bool:
             return await body() == b"2"
@@ -211,7 +212,7 @@ async def test_a_run_of_another_monitor_changes_nothing(database: Database, aske
 
     async def happen(monitor: str) -> None:
         async with database.transaction() as session:
-            await record_event(session, monitor, NewEvent("monitor.updated"), Outbox())
+            await record_event(session, monitor, NewEvent(EventName.MONITOR_UPDATED), Outbox())
 
     for monitor in ("gain", None):
         await ask(monitor)
@@ -294,7 +295,7 @@ async def test_an_answer_that_has_grown_large_takes_the_place_of_the_small_one(
 
     await ask(Response(b"small"))
     async with database.transaction() as session:
-        await record_event(session, "gain", NewEvent("monitor.updated"), Outbox())
+        await record_event(session, "gain", NewEvent(EventName.MONITOR_UPDATED), Outbox())
     with tempfile.TemporaryFile() as file:
         large = FileResponse(UnnamedFile(file), {}, "text/csv")
         for _ in range(2):

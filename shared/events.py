@@ -1,0 +1,78 @@
+"""Names of the events."""
+
+from enum import StrEnum
+
+__all__ = ["EventName"]
+
+
+class EventName(StrEnum):
+    """What happened; the part before the dot says to what."""
+
+    DATASET_DISCOVERED = "dataset.discovered"
+    """A scan found files of it for the first time."""
+    DATASET_INCOMPLETE = "dataset.incomplete"
+    """Files are missing that it needs; it is not fetched."""
+    DATASET_LEFT_ASIDE = "dataset.left_aside"
+    """The files of it that are not used, or their reasons, changed."""
+    DATASET_FORCED = "dataset.forced"
+    """An operator let it through although files are missing."""
+    DATASET_FETCHED = "dataset.fetched"
+    """Its raw files are in the store."""
+    DATASET_CALIBRATED = "dataset.calibrated"
+    """It has new current products: of a run of CalCOS, or of a recalibration that was promoted."""
+    DATASET_INGESTED = "dataset.ingested"
+    """Rows were read from its files."""
+    DATASET_FAILED = "dataset.failed"
+    """A job of it failed for good."""
+    DATASET_SKIPPED = "dataset.skipped"
+    """There is nothing to do about it."""
+    DATASET_REFUSED = "dataset.refused"
+    """What was asked for cannot be done with it."""
+
+    PRODUCTS_FETCHED = "products.fetched"
+    """Products as the archive made them are in the store."""
+
+    CALIBRATION_REQUESTED = "calibration.requested"
+    """Somebody asked for a recalibration."""
+    CALIBRATION_REHEARSED = "calibration.rehearsed"
+    """The changes that a recipe makes are listed."""
+    CALIBRATION_DONE = "calibration.done"
+    """The products of a recalibration are in the store."""
+    CALIBRATION_FAILED = "calibration.failed"
+    """A recalibration failed for good."""
+    CALIBRATION_SKIPPED = "calibration.skipped"
+    """There is nothing to recalibrate."""
+    CALIBRATION_REFUSED = "calibration.refused"
+    """The recipe does not fit the dataset."""
+    CALIBRATION_CANCELLED = "calibration.cancelled"
+    """A recalibration was cancelled before its end."""
+
+    JOB_RETRIED = "job.retried"
+    """An attempt failed, and the job is tried again."""
+    JOB_REQUEUED = "job.requeued"
+    """An operator put the job back into its queue."""
+    JOB_DROPPED = "job.dropped"
+    """An operator took the failed job off the list of failures."""
+
+    MONITOR_UPDATED = "monitor.updated"
+    """A run of the monitor has new results."""
+    MONITOR_CHECKED = "monitor.checked"
+    """A run of the monitor found no new data."""
+    MONITOR_FAILED = "monitor.failed"
+    """A run of the monitor failed for good."""
+    MONITOR_SKIPPED = "monitor.skipped"
+    """The monitor has nothing to do."""
+    MONITOR_REFUSED = "monitor.refused"
+    """The monitor cannot do what was asked for."""
+
+    ALERT_OPENED = "alert.opened"
+    """There is a new alert, or one has become more severe."""
+    ALERT_ACKNOWLEDGED = "alert.acknowledged"
+    """Somebody has seen the alert."""
+    ALERT_RESOLVED = "alert.resolved"
+    """What the alert was about is over."""
+
+    TABLES_CHANGED = "tables.changed"
+    """Rows came or went beside the datasets' jobs."""
+    INVARIANTS_CHECKED = "invariants.checked"
+    """The invariants of files and database were checked."""
