@@ -27,9 +27,8 @@ from shared.jobs.routing import CALIBRATED, NewJob, fingerprint
 from shared.jobs.states import lock_datasets
 from shared.recipes import Recipe
 
-__all__ = ["QUEUE", "cancel", "make_current", "pending", "promote", "request", "within_quota"]
+__all__ = ["cancel", "make_current", "pending", "promote", "request", "within_quota"]
 
-QUEUE = "recalibrate"
 _PENDING = (JobState.QUEUED, JobState.RUNNING)
 
 
@@ -128,7 +127,7 @@ async def request(
     }
     _check_members(dataset, recipe)
     payload = {"recipe": recipe.canonical(), "dry_run": dry_run}
-    job = NewJob(Stage.RECALIBRATE, QUEUE, payload, depends_on)
+    job = NewJob(Stage.RECALIBRATE, payload, depends_on)
     job_id = await add_job(session, dataset.id, job, Outbox())
     if job_id is None:
         return await _known(session, dataset, fingerprint(depends_on), name), False

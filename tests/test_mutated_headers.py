@@ -100,7 +100,7 @@ async def _ingest(
                 )
             )
         job = await add_job(
-            session, dataset.id, NewJob(Stage.INGEST_RAW, "ingest", {}, {"of": rootname}), Outbox()
+            session, dataset.id, NewJob(Stage.INGEST_RAW, {}, {"of": rootname}), Outbox()
         )
     assert job is not None
     service = IngestService(database, store, references)

@@ -52,7 +52,7 @@ async def _run(database: Database, store: Store, name: str) -> tuple[float, floa
         )
         payload = {"generation": generation, "forced": True}
         job_id = await add_job(
-            session, name, NewJob(Stage.MONITOR, "monitor", payload, {"at": time.time()}), Outbox()
+            session, name, NewJob(Stage.MONITOR, payload, {"at": time.time()}), Outbox()
         )
         assert job_id is not None
         job = await claim(session, job_id, "benchmark", JobSettings())

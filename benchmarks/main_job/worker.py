@@ -21,4 +21,4 @@ def _handlers(_database: Database) -> Mapping[Stage, Handler]:
 
 
 if __name__ == "__main__":
-    run_worker("benchmark", get_settings(), ["ingest"], _handlers, threads=2)
+    run_worker("benchmark", get_settings(), _handlers, threads=2)

@@ -48,9 +48,7 @@ def main() -> None:
             keep_sweeping([partial(sweep_raw, database, store)], settings.calibrator.sweep_seconds),
         )
 
-    run_worker(
-        "archive", settings, ["fetch", "fetch-bulk"], handlers, threads=2, background=background
-    )
+    run_worker("archive", settings, handlers, threads=2, background=background)
 
 
 async def keep_scanning(

@@ -37,7 +37,6 @@ from shared.jobs.routing import ACQUISITION, CALIBRATED, PRODUCTS, NewJob, finge
 from shared.jobs.states import lock_datasets
 from shared.reference_digests import reference_digests
 from shared.settings import ArchiveSettings
-from shared.worker.broker import bulk
 
 __all__ = ["ScanResult", "scan"]
 
@@ -334,13 +333,13 @@ async def _record(
         session,
         [change.dataset_id for change in changes if change.job is not None or change.events],
     )
-    to_queue = bulk if sum(change.job is not None for change in changes) > bulk_above else str
+    bulk = sum(change.job is not None for change in changes) > bulk_above
     for change in changes:
         if change.job is not None:
             await add_job(
                 session,
                 change.dataset_id,
-                replace(change.job, queue=to_queue(change.job.queue)),
+                replace(change.job, bulk=bulk),
                 outbox,
             )
         for event in change.events:
@@ -387,7 +386,6 @@ def _fetch_job(source: Source, listing: DatasetListing, references: _Digests) ->
     ]
     return NewJob(
         Stage.FETCH,
-        "fetch",
         payload={
             "source": source.url,
             "files": files,

@@ -40,7 +40,6 @@ def main() -> None:
     run_worker(
         "calibrator",
         settings,
-        ["recalibrate", "calibrate", "calibrate-bulk"],
         handlers,
         background=sweep,
     )

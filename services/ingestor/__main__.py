@@ -24,7 +24,7 @@ def main() -> None:
             Stage.INGEST_PRODUCTS: service.ingest_products,
         }
 
-    run_worker("ingestor", settings, ["ingest", "ingest-bulk"], handlers, threads=2)
+    run_worker("ingestor", settings, handlers, threads=2)
 
 
 if __name__ == "__main__":

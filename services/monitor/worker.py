@@ -9,7 +9,7 @@ from functools import partial
 
 from services.monitor.framework.leftovers import sweep_artifacts
 from services.monitor.framework.runs import MonitorService
-from services.monitor.framework.scheduling import QUEUE, Scheduler
+from services.monitor.framework.scheduling import Scheduler
 from services.monitor.monitors import monitors
 from services.monitor.notifications import Notifier
 from shared.database.engine import Database
@@ -44,7 +44,7 @@ def main() -> None:
             ),
         )
 
-    run_worker("monitor-worker", settings, [QUEUE], handlers, background=watch)
+    run_worker("monitor-worker", settings, handlers, background=watch)
 
 
 if __name__ == "__main__":

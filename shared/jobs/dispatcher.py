@@ -20,9 +20,10 @@ from shared.jobs.claims import claimed_job, fail
 from shared.jobs.due import is_waiting
 from shared.jobs.events import Outbox
 from shared.jobs.leases import Lease, LeaseWatch
+from shared.jobs.queues import Queue
 from shared.logs import get_logger
 from shared.settings import JobSettings
-from shared.worker.broker import JOB_QUEUES, Messenger
+from shared.worker.broker import Messenger
 from shared.worker.presence import write_worker_alerts
 
 __all__ = ["Dispatcher"]
@@ -58,7 +59,7 @@ class Dispatcher:
             await self.expire()
             async with self._database.transaction() as session:
                 await write_worker_alerts(session)
-            for queue in JOB_QUEUES:
+            for queue in Queue:
                 try:
                     await self.feed(queue)
                 except redis.RedisError as error:

@@ -14,11 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.locks import AdvisoryLock
 from shared.database.models.operations import Attempt, Dataset, Event, Job, JobState
 from shared.events import EventName
+from shared.jobs.queues import is_bulk
 from shared.jobs.routing import CONCURRENT, NewJob, fingerprint, jobs_for
 from shared.jobs.states import lock_datasets, refresh_state
 from shared.jobs.subjects import Subject, about, subject_columns
 from shared.logs import get_logger
-from shared.worker.broker import Messenger, is_bulk
+from shared.worker.broker import Messenger
 
 __all__ = ["CHANNEL", "NewEvent", "Outbox", "add_job", "record_event", "send"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from shared.cos.names import STANDALONE
 from shared.database.models.operations import Stage
 from shared.events import EventName
-from shared.worker.broker import bulk, is_bulk
+from shared.jobs.queues import Queue, is_bulk, queue_of
 
 __all__ = [
     "ACQUISITION",
@@ -34,27 +34,24 @@ class Route:
     event: EventName
     kinds: frozenset[str]
     stage: Stage
-    queue: str
 
 
 CALIBRATED = frozenset({ASSOCIATION, EXPOSURE})
 """Kinds of dataset that CalCOS calibrates."""
 
 ROUTES = (
-    Route(EventName.DATASET_FETCHED, CALIBRATED, Stage.CALIBRATE, "calibrate"),
+    Route(EventName.DATASET_FETCHED, CALIBRATED, Stage.CALIBRATE),
     Route(
         EventName.DATASET_FETCHED,
         CALIBRATED | {ACQUISITION, PRODUCTS, *STANDALONE.values()},
         Stage.INGEST_RAW,
-        "ingest",
     ),
     Route(
         EventName.PRODUCTS_FETCHED,
         CALIBRATED | {ACQUISITION, PRODUCTS},
         Stage.INGEST_PRODUCTS,
-        "ingest",
     ),
-    Route(EventName.DATASET_CALIBRATED, CALIBRATED, Stage.INGEST_PRODUCTS, "ingest"),
+    Route(EventName.DATASET_CALIBRATED, CALIBRATED, Stage.INGEST_PRODUCTS),
 )
 """Science data are calibrated.
 
@@ -71,12 +68,29 @@ In all others a new job replaces the earlier one.
 
 @dataclass(frozen=True)
 class NewJob:
-    """A job to be written: where it waits, what it is about and what its result depends on."""
+    """A job to be written.
+
+    Attributes
+    ----------
+    stage
+        Stage.
+    payload
+        What its handler is given.
+    depends_on
+        What its result depends on.
+    bulk
+        Whether it is of low priority.
+    """
 
     stage: Stage
-    queue: str
     payload: dict[str, Any]
     depends_on: dict[str, Any]
+    bulk: bool = False
+
+    @property
+    def queue(self) -> Queue:
+        """Queue that it waits in."""
+        return queue_of(self.stage, bulk=self.bulk)
 
 
 def fingerprint(depends_on: dict[str, Any]) -> str:
@@ -102,13 +116,12 @@ def jobs_for(
         Queue of the job that brought it about: what comes of bulk work is bulk work.
     """
     depends_on = detail.get("depends_on", {})
-    to_queue = bulk if cause is not None and is_bulk(cause) else str
     return [
         NewJob(
             route.stage,
-            to_queue(route.queue),
             {},
             depends_on.get(route.stage.value, depends_on.get("*", {})),
+            bulk=cause is not None and is_bulk(cause),
         )
         for route in ROUTES
         if route.event == event and kind in route.kinds

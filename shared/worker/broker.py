@@ -10,32 +10,12 @@ from collections.abc import Callable
 import dramatiq
 import redis
 
+from shared.jobs.queues import Queue, is_bulk
 from shared.worker.wakeup import WakeupBroker
 
-__all__ = ["JOB_QUEUES", "Messenger", "bulk", "declare_actors", "is_bulk", "make_broker"]
-
-_BULK = "-bulk"
-
-JOB_QUEUES = (
-    *("fetch", f"fetch{_BULK}"),
-    "recalibrate",
-    *("calibrate", f"calibrate{_BULK}"),
-    *("ingest", f"ingest{_BULK}"),
-    "monitor",
-)
-"""Queues of the jobs; the ``-bulk`` ones are fed in windows by the dispatcher alone."""
+__all__ = ["Messenger", "declare_actors", "make_broker"]
 
 _ACTOR, _BULK_ACTOR = "run_job", "run_bulk_job"
-
-
-def bulk(queue: str) -> str:
-    """Return queue of the bulk work of a stage, given that of the work that somebody waits for."""
-    return queue if is_bulk(queue) else f"{queue}{_BULK}"
-
-
-def is_bulk(queue: str) -> bool:
-    """Return whether a queue holds bulk work, which has low priority."""
-    return queue.endswith(_BULK)
 
 
 def make_broker(url: str) -> WakeupBroker:
@@ -88,7 +68,7 @@ class Messenger:
 
     def __init__(self, broker: WakeupBroker) -> None:
         self._broker = broker
-        for queue in JOB_QUEUES:
+        for queue in Queue:
             broker.declare_queue(queue)
 
     def send(self, queue: str, job_id: int) -> None:

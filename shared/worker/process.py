@@ -16,6 +16,7 @@ from shared.database.models.operations import Stage
 from shared.database.schema import wait_until_current
 from shared.errors import CosmoError
 from shared.jobs.dispatcher import Dispatcher
+from shared.jobs.queues import Queue, queues_of
 from shared.jobs.runner import Handler, JobRunner, worker_name
 from shared.logs import configure_logging, get_logger
 from shared.settings import Settings
@@ -41,7 +42,6 @@ Background = Callable[[Database, Messenger], Coroutine[None, None, None]]
 def run_worker(
     service: str,
     settings: Settings,
-    queues: Sequence[str],
     handlers: Callable[[Database], Mapping[Stage, Handler]],
     *,
     threads: int = 1,
@@ -57,10 +57,8 @@ def run_worker(
         Name of the service.
     settings
         Settings in force.
-    queues
-        Queues to take messages from.
     handlers
-        Makes the handler of each stage from the database.
+        Makes the handler of each stage from the database; the queues of these stages are worked on.
     threads
         Jobs at once in this process; 1 for long ones.
     background
@@ -74,7 +72,7 @@ def run_worker(
     """
     configure_logging(service, settings.log_level)
     try:
-        asyncio.run(_work(service, settings, queues, handlers, threads, background))
+        asyncio.run(_work(service, settings, handlers, threads, background))
     except CosmoError as error:
         get_logger().error("the service ends", error=str(error))
         raise SystemExit(1) from error
@@ -83,7 +81,6 @@ def run_worker(
 async def _work(
     service: str,
     settings: Settings,
-    queues: Sequence[str],
     handlers: Callable[[Database], Mapping[Stage, Handler]],
     threads: int,
     background: Background | None,
@@ -102,9 +99,8 @@ async def _work(
     try:
         if await _unless(stop, wait_until_current(database)):
             messenger = Messenger(broker)
-            runner = JobRunner(
-                database, messenger, settings.jobs, handlers(database), worker_name(service)
-            )
+            made = handlers(database)
+            runner = JobRunner(database, messenger, settings.jobs, made, worker_name(service))
             name = settings.instance or f"{service}@{socket.gethostname()}"
 
             async def trouble() -> dict[str, str | None]:
@@ -116,7 +112,7 @@ async def _work(
             ]
             if background is not None:
                 tasks.append(_keep_up(background, database, messenger))
-            await _serve(broker, runner, queues, threads, tasks, readiness, stop)
+            await _serve(broker, runner, queues_of(made), threads, tasks, readiness, stop)
             await sign_off(database, name)
     finally:
         broker.close()
@@ -140,7 +136,7 @@ async def _unless(stop: asyncio.Event, work: Coroutine[None, None, None]) -> boo
 async def _serve(
     broker: WakeupBroker,
     runner: JobRunner,
-    queues: Sequence[str],
+    queues: Sequence[Queue],
     threads: int,
     tasks: Sequence[Coroutine[None, None, None]],
     readiness: Readiness,

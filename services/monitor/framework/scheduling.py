@@ -25,9 +25,8 @@ from shared.logs import get_logger
 from shared.settings import MonitorSettings
 from shared.worker.broker import Messenger
 
-__all__ = ["QUEUE", "Scheduler", "request_run"]
+__all__ = ["Scheduler", "request_run"]
 
-QUEUE = "monitor"
 _ROWS_CHANGED = (EventName.DATASET_INGESTED, EventName.TABLES_CHANGED, EventName.MONITOR_UPDATED)
 
 
@@ -54,7 +53,7 @@ async def request_run(
     forced = "forced" in occasion or await _forced_waits(session, monitor)
     payload = {"generation": generation, "forced": forced}
     depends_on = {"versions": versions_of(monitor), "occasion": occasion}
-    await add_job(session, monitor.name, NewJob(Stage.MONITOR, QUEUE, payload, depends_on), outbox)
+    await add_job(session, monitor.name, NewJob(Stage.MONITOR, payload, depends_on), outbox)
 
 
 async def _forced_waits(session: AsyncSession, monitor: Monitor) -> bool:

@@ -101,9 +101,7 @@ def claim_new(database: Database) -> Claim:
             dataset = Dataset(rootname=rootname, kind="association")
             session.add(dataset)
             await session.flush()
-            job_id = await add_job(
-                session, dataset.id, NewJob(Stage.CALIBRATE, "calibrate", {}, {}), Outbox()
-            )
+            job_id = await add_job(session, dataset.id, NewJob(Stage.CALIBRATE, {}, {}), Outbox())
         assert job_id is not None
         async with database.transaction() as session:
             job = await claims.claim(session, job_id, "tester", JobSettings())

@@ -78,7 +78,7 @@ class _Ingests:
                         **facts,
                     )
                 )
-            job = NewJob(Stage.INGEST_PRODUCTS, "ingest", {}, {"generation": self._generation})
+            job = NewJob(Stage.INGEST_PRODUCTS, {}, {"generation": self._generation})
             job_id = await add_job(session, dataset.id, job, Outbox())
         return await self._run(job_id)
 
@@ -87,9 +87,7 @@ class _Ingests:
         self._generation += 1
         payload = {"generation": self._generation, "forced": True}
         async with self.database.transaction() as session:
-            job_id = await add_job(
-                session, name, NewJob(Stage.MONITOR, "monitor", payload, payload), Outbox()
-            )
+            job_id = await add_job(session, name, NewJob(Stage.MONITOR, payload, payload), Outbox())
         return await self._run(job_id)
 
     async def _run(self, job_id: int | None) -> Job:

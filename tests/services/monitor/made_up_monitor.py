@@ -164,9 +164,7 @@ class RunBench:
         self._generation += 1
         payload = {"generation": self._generation}
         async with self.database.transaction() as session:
-            job_id = await add_job(
-                session, name, NewJob(Stage.MONITOR, "monitor", payload, payload), Outbox()
-            )
+            job_id = await add_job(session, name, NewJob(Stage.MONITOR, payload, payload), Outbox())
         assert job_id is not None
         await self.runner.run(job_id)
         async with self.database.session() as session:

@@ -47,7 +47,7 @@ async def store(database: Database, tmp_path: Path) -> Store:
             (Stage.INGEST_RAW, {}),
         ):
             job_id = await add_job(
-                session, dataset.id, NewJob(stage, "fetch", payload, {"of": stage}), Outbox()
+                session, dataset.id, NewJob(stage, payload, {"of": stage}), Outbox()
             )
             assert job_id is not None
             job = await claims.claim(session, job_id, "tester", JobSettings())

@@ -13,7 +13,6 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cosmo.launcher.embedded import EmbeddedValkey
-from shared import recalibrations as calibrations
 from shared.database.engine import Database
 from shared.database.models.operations import Attempt, Dataset, Event, Job, JobState, Stage
 from shared.errors import (
@@ -28,6 +27,7 @@ from shared.jobs import claims, operations
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.dispatcher import Dispatcher
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
+from shared.jobs.queues import Queue, queues_of
 from shared.jobs.routing import NewJob
 from shared.jobs.runner import Completion, JobRunner
 from shared.settings import JobSettings
@@ -334,12 +334,11 @@ async def test_acquisitions_are_not_calibrated(database: Database) -> None:
 
 
 async def test_bulk_work_waits_in_postgres(database: Database, messenger: Messenger) -> None:
-    dataset, outbox = await add_dataset(database), Outbox()
+    datasets = [await add_dataset(database, rootname=f"ldfd0{n}010") for n in range(5)]
+    outbox = Outbox()
     async with database.transaction() as session:
-        for version in range(5):
-            job = NewJob(
-                Stage.RECALIBRATE, "calibrate-bulk", {}, {"version": version}
-            )  # these stand side by side
+        for dataset in datasets:
+            job = NewJob(Stage.CALIBRATE, {}, {}, bulk=True)
             assert await add_job(session, dataset, job, outbox) is not None
     assert outbox == []
     dispatcher = Dispatcher(database, messenger, SETTINGS.model_copy(update={"window": 3}))
@@ -355,7 +354,7 @@ async def test_what_comes_of_bulk_work_is_bulk_work_of_the_same_trace(
     with structlog.contextvars.bound_contextvars(trace="f" * 32):
         async with database.transaction() as session:
             job_id = await add_job(
-                session, dataset, NewJob(Stage.FETCH, "fetch-bulk", {}, {}), Outbox()
+                session, dataset, NewJob(Stage.FETCH, {}, {}, bulk=True), Outbox()
             )
 
     async def fetch(job: ClaimedJob) -> Completion:
@@ -371,8 +370,8 @@ async def test_what_comes_of_bulk_work_is_bulk_work_of_the_same_trace(
     assert sorted(jobs) == [("calibrate-bulk", "f" * 32, None), ("ingest-bulk", "f" * 32, None)]
 
 
-@pytest.mark.parametrize("queue", ["calibrate", calibrations.QUEUE])
-async def test_a_person_overtakes_bulk_work(valkey: EmbeddedValkey, queue: str) -> None:
+@pytest.mark.parametrize("queue", [Queue.CALIBRATE, Queue.RECALIBRATE])
+async def test_a_person_overtakes_bulk_work(valkey: EmbeddedValkey, queue: Queue) -> None:
     broker, order, first, released = (
         make_broker(valkey.url),
         list[int](),
@@ -390,7 +389,7 @@ async def test_a_person_overtakes_bulk_work(valkey: EmbeddedValkey, queue: str) 
     declare_actors(broker, "calibrate", run_job)
     for job_id in (1, 2, 3):
         messenger.send("calibrate-bulk", job_id)
-    queues = {"calibrate", "calibrate-bulk", calibrations.QUEUE}  # those of a calibrator
+    queues = set[str](queues_of([Stage.CALIBRATE, Stage.RECALIBRATE]))  # those of a calibrator
     worker = dramatiq.Worker(broker, queues=queues, worker_threads=1, worker_timeout=50)
     worker.queue_prefetch = 1
     worker.start()

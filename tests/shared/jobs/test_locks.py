@@ -43,7 +43,7 @@ async def test_requests_and_workers_on_one_dataset(database: Database) -> None:
     dataset = await add_dataset(database)
 
     async def request(session: AsyncSession, number: int) -> None:
-        job = NewJob(Stage.RECALIBRATE, "recalibrate", {}, {"version": number})
+        job = NewJob(Stage.RECALIBRATE, {}, {"version": number})
         await record_event(
             session,
             dataset,
@@ -53,9 +53,7 @@ async def test_requests_and_workers_on_one_dataset(database: Database) -> None:
         )
 
     async def start(session: AsyncSession, number: int) -> None:
-        await add_job(
-            session, dataset, NewJob(Stage.CALIBRATE, "calibrate", {}, {"n": number}), Outbox()
-        )
+        await add_job(session, dataset, NewJob(Stage.CALIBRATE, {}, {"n": number}), Outbox())
 
     async def finish(session: AsyncSession, number: int) -> None:
         due = select(Job.id).where(Job.stage == Stage.CALIBRATE, Job.state == JobState.QUEUED)

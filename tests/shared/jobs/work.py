@@ -24,6 +24,4 @@ async def queue_job(
 ) -> int | None:
     """Write a job; returns its id, or None where the same work is there already."""
     async with database.transaction() as session:
-        return await add_job(
-            session, dataset_id, NewJob(stage, "calibrate", {}, {"version": version}), Outbox()
-        )
+        return await add_job(session, dataset_id, NewJob(stage, {}, {"version": version}), Outbox())

@@ -27,8 +27,8 @@ from shared.database.models.operations import (
 from shared.database.models.science import Header as HeaderRow
 from shared.database.models.science import believed
 from shared.database.schema import is_current
+from shared.jobs.queues import Queue
 from shared.masking import mask_passwords
-from shared.worker.broker import JOB_QUEUES
 from shared.worker.presence import AT_WORK, STATES, read_workers
 
 __all__ = ["read_status", "router"]
@@ -194,7 +194,7 @@ async def metrics(session: Session) -> Response:
     for stage in Stage:
         for job_state in JobState:
             jobs.labels(stage, job_state).set(status["stages"].get(stage, {}).get(job_state, 0))
-    for queue in JOB_QUEUES:
+    for queue in Queue:
         numbers = status["queues"].get(queue, {"waiting": 0, "oldest_seconds": 0.0})
         waiting.labels(queue).set(numbers["waiting"])
         oldest.labels(queue).set(numbers["oldest_seconds"])

@@ -97,7 +97,7 @@ async def test_same_inputs_are_no_new_data(bench: RunBench) -> None:
         job_id = await add_job(
             session,
             MONITOR.name,
-            NewJob(Stage.MONITOR, "monitor", {"generation": 1}, {"tick": 1}),
+            NewJob(Stage.MONITOR, {"generation": 1}, {"tick": 1}),
             Outbox(),
         )
     assert job_id is not None
@@ -232,9 +232,7 @@ async def test_a_run_whose_worker_is_killed_is_an_alert_too(bench: RunBench) -> 
     """Out of memory, say: nobody is left to record such a run."""
     settings = JobSettings(max_attempts=1, lease_seconds=0.01)
     async with bench.database.transaction() as session:
-        job = await add_job(
-            session, MONITOR.name, NewJob(Stage.MONITOR, "monitor", {}, {}), Outbox()
-        )
+        job = await add_job(session, MONITOR.name, NewJob(Stage.MONITOR, {}, {}), Outbox())
         assert job is not None
         assert await claim(session, job, "killed", settings) is not None
     dispatcher = Dispatcher(bench.database, bench.messenger, settings)
@@ -252,9 +250,7 @@ async def test_artifacts_that_a_killed_run_left_are_removed(
     artifact.write_bytes(b"a map")
     parent = artifact_folder(MONITOR.name)
     async with bench.database.transaction() as session:
-        job_id = await add_job(
-            session, MONITOR.name, NewJob(Stage.MONITOR, "monitor", {}, {}), Outbox()
-        )
+        job_id = await add_job(session, MONITOR.name, NewJob(Stage.MONITOR, {}, {}), Outbox())
         assert job_id is not None
         job = await claim(session, job_id, "killed", settings)
         assert job is not None

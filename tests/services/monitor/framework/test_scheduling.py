@@ -97,9 +97,7 @@ async def test_a_stream_of_rows_cannot_put_a_run_off_for_ever(bench: RunBench) -
 
 async def test_a_monitor_has_no_dataset(bench: RunBench) -> None:
     async with bench.database.transaction() as session:
-        job_id = await add_job(
-            session, MONITOR.name, NewJob(Stage.MONITOR, "monitor", {}, {}), Outbox()
-        )
+        job_id = await add_job(session, MONITOR.name, NewJob(Stage.MONITOR, {}, {}), Outbox())
         assert job_id is not None
         job = await claim(session, job_id, "tester", JobSettings())
     assert isinstance(job, ClaimedJob)

@@ -31,9 +31,7 @@ async def run_monitor(
     )
     payload = {"generation": occasion}
     async with database.transaction() as session:
-        job_id = await add_job(
-            session, name, NewJob(Stage.MONITOR, "monitor", payload, payload), Outbox()
-        )
+        job_id = await add_job(session, name, NewJob(Stage.MONITOR, payload, payload), Outbox())
     assert job_id is not None
     await runner.run(job_id)
     async with database.session() as session:
