@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.cos.names import parse_name
 from shared.database.models.operations import File, Run
+from shared.files import find_or_add_file
 from shared.fits import FitsFile, Header
 from shared.recalibrations import make_current
 from shared.store import StoredFile
@@ -167,21 +168,6 @@ async def _keep_file(session: AsyncSession, run: Run, stored: StoredFile) -> Non
     """Make a stored file one of a generation, in place of an earlier version of its name."""
     earlier = (File.run_id == run.id, File.name == stored.name, File.path != stored.path)
     await session.execute(update(File).where(*earlier).values(run_id=None, current=False))
-    query = select(File).where(File.path == stored.path, File.name == stored.name)
-    file = (await session.execute(query)).scalar_one_or_none()
-    if file is None:
-        name = parse_name(stored.name)
-        file = File(
-            dataset_id=run.dataset_id,
-            origin="product",
-            path=stored.path,
-            name=stored.name,
-            rootname=name.rootname,
-            suffix=name.suffix,
-            size=stored.size,
-            sha256=stored.sha256,
-            current=False,
-        )
-        session.add(file)
+    file = await find_or_add_file(session, stored, run.dataset_id, "product", current=False)
     file.run_id = run.id
     await session.flush()

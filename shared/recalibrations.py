@@ -22,6 +22,7 @@ from shared.database.models.references import UploadedReference
 from shared.errors import PermanentError
 from shared.events import EventName
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
+from shared.jobs.inputs import product_ingest_inputs, recalibration_inputs
 from shared.jobs.operations import requeue
 from shared.jobs.routing import CALIBRATED, NewJob, fingerprint
 from shared.jobs.states import lock_datasets
@@ -116,15 +117,15 @@ async def request(
         If the dataset cannot be calibrated, or the recipe names exposures that it has not.
     """
     await lock_datasets(session, [dataset.id])
-    depends_on = {
-        "default": await _default(session, dataset),
-        "wavecals": await _wavecals(session, dataset, recipe),
-        "events": await _events(session, dataset, recipe),
-        "recipe": _by_content(
+    depends_on = recalibration_inputs(
+        await _default(session, dataset),
+        wavecals=await _wavecals(session, dataset, recipe),
+        events=await _events(session, dataset, recipe),
+        recipe=_by_content(
             recipe.canonical(), {**(digests or {}), **await _uploaded(session, recipe)}
         ),
-        "dry_run": dry_run,
-    }
+        dry_run=dry_run,
+    )
     _check_members(dataset, recipe)
     payload = {"recipe": recipe.canonical(), "dry_run": dry_run}
     job = NewJob(Stage.RECALIBRATE, payload, depends_on)
@@ -177,7 +178,7 @@ async def _default(session: AsyncSession, dataset: Dataset) -> Any:
         raise PermanentError(
             f"{dataset.rootname} is {dataset.state}: its raw files are not in the store yet; wait"
         )
-    return detail.get("depends_on", {}).get("calibrate", {})
+    return detail.get("depends_on", {}).get(Stage.CALIBRATE, {})
 
 
 async def _wavecals(session: AsyncSession, dataset: Dataset, recipe: Recipe) -> dict[str, str]:
@@ -328,7 +329,7 @@ async def promote(
         "calcos_version": run.calcos_version,
         "calibration": calibration.id,
         "by": name,
-        "depends_on": {"*": {"products": products, "path": run.path}},
+        "depends_on": {Stage.INGEST_PRODUCTS: product_ingest_inputs(products, run.path)},
     }
     await record_event(
         session,

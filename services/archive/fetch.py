@@ -13,24 +13,22 @@ from sqlalchemy.orm import aliased
 
 from services.archive.sources import Source, SourceFile, open_source
 from shared.archived import ArchivedProduct, keep_products, read_product
-from shared.cos.names import is_product, parse_name
+from shared.cos.names import JITTER, is_product, parse_name
 from shared.database.engine import Database
 from shared.database.models.operations import File, Job, JobState, Stage
 from shared.database.models.operations import SourceFile as SourceFileRow
 from shared.errors import PermanentError
 from shared.events import EventName
+from shared.files import find_or_add_file
 from shared.fits import check_fits
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent, Outbox, record_event
+from shared.jobs.inputs import archived_ingest_inputs, calibration_inputs, raw_ingest_inputs
 from shared.jobs.runner import Completion
 from shared.settings import CalibratorSettings
 from shared.store import Store, StoredFile
 
 __all__ = ["FetchService", "raw_folder"]
-
-_NOT_CALIBRATED = ("jit", "jif")
-"""Companions that CalCOS does not read: a new one is no reason to calibrate again. A damaged one
-costs its own rows, as its ingest says."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ def raw_folder(rootname: str) -> str:
 def _must_be_whole(path: Path) -> bool:
     return (
         path.name.lower().endswith((".fits", ".fits.gz"))
-        and parse_name(path.name).suffix not in _NOT_CALIBRATED
+        and parse_name(path.name).suffix not in JITTER
     )
 
 
@@ -190,25 +188,20 @@ class FetchService:
     def _detail(self, job: ClaimedJob, fetched: Sequence[_Fetched]) -> dict[str, Any]:
         checksums = {file.stored.name: file.stored.sha256 for file in fetched}
         accepted = job.payload["accepted_missing"]
-        inputs = {
-            name: sha
-            for name, sha in checksums.items()
-            if parse_name(name).suffix not in _NOT_CALIBRATED
-        }
         return {
             "files": checksums,
             "source": job.payload["source"],
             "accepted_missing": accepted,
             "references": job.payload["references"],
             "depends_on": {
-                "calibrate": {
-                    "inputs": inputs,
-                    "accepted_missing": accepted,
-                    "references": job.payload["references"],
-                    "calcos": self._calibrator.calcos_version,
-                    "randseed": self._calibrator.randseed,
-                },
-                "ingest-raw": {"inputs": checksums},
+                Stage.CALIBRATE: calibration_inputs(
+                    checksums,
+                    accepted,
+                    job.payload["references"],
+                    calcos=self._calibrator.calcos_version,
+                    randseed=self._calibrator.randseed,
+                ),
+                Stage.INGEST_RAW: raw_ingest_inputs(checksums),
             },
         }
 
@@ -220,7 +213,7 @@ def _products_detail(
     return {
         "products": checksums,
         "damaged": damaged,
-        "depends_on": {"*": {"products": checksums, "of": "archive"}},
+        "depends_on": {Stage.INGEST_PRODUCTS: archived_ingest_inputs(checksums)},
     }
 
 
@@ -269,25 +262,7 @@ async def _write(session: AsyncSession, job: ClaimedJob, fetched: Sequence[_Fetc
         .values(current=False)
     )
     for file in fetched:
-        stored = file.stored
-        name = parse_name(stored.name)
-        row = (
-            await session.execute(
-                select(File).where(File.path == stored.path, File.name == stored.name)
-            )
-        ).scalar_one_or_none()
-        if row is None:
-            row = File(
-                dataset_id=job.dataset_id,
-                origin="raw",
-                path=stored.path,
-                name=stored.name,
-                rootname=name.rootname,
-                suffix=name.suffix,
-                size=stored.size,
-                sha256=stored.sha256,
-            )
-            session.add(row)
+        row = await find_or_add_file(session, file.stored, job.dataset_id, "raw")
         row.current = True
         await session.flush()
         await _note(session, job, file, row.id)

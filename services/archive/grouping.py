@@ -7,19 +7,18 @@ from dataclasses import dataclass, field
 from services.archive.metadata import RAW, FileMetadata
 from services.archive.sources import SourceFile
 from shared.cos.completeness import missing_raw
-from shared.cos.names import STANDALONE, FileName, is_product, parse_name
+from shared.cos.names import JITTER, STANDALONE, FileName, is_product, parse_name
 from shared.jobs.routing import ACQUISITION, ASSOCIATION, EXPOSURE, PRODUCTS
 
 __all__ = ["DatasetListing", "Grouping", "group"]
 
-_JITTER = ("jit", "jif")
 _SHARED_ROOT = 8
 """Characters of a rootname that an exposure and its jitter files have in common.
 
 The last one differs.
 """
 
-_SUPPORT = ("spt", *_JITTER)
+_SUPPORT = ("spt", *JITTER)
 """Files beside raw data that have rows of their own."""
 
 _Named = tuple[FileName, SourceFile]
@@ -97,7 +96,7 @@ def group(
     every = [(parse_name(file.name), file) for file in files]
     named = [(name, file) for name, file in every if name.suffix not in STANDALONE]
     owners, left_out = _owners(named, facts, conflicts)
-    exposures = {name.rootname for name, _ in named if name.suffix not in _JITTER} | set(owners)
+    exposures = {name.rootname for name, _ in named if name.suffix not in JITTER} | set(owners)
     by_start: dict[str, set[str]] = defaultdict(set)
     for exposure in exposures:
         by_start[exposure[:_SHARED_ROOT]].add(exposure)
@@ -105,7 +104,7 @@ def group(
     switched_off = []
     for name, file in named:
         roots = {name.rootname}
-        if name.suffix in _JITTER and name.rootname not in exposures:
+        if name.suffix in JITTER and name.rootname not in exposures:
             roots = by_start.get(name.rootname[:_SHARED_ROOT], roots)
         # A table is its own dataset, whatever exposure it may be called after.
         datasets = (

@@ -12,7 +12,7 @@ from shared.archived import association_of
 from shared.cos.association import Association, read_association
 from shared.cos.completeness import opened_beside
 from shared.cos.instrument import instrument_of, is_foreign
-from shared.cos.names import STANDALONE, is_product, parse_name
+from shared.cos.names import JITTER, STANDALONE, is_product, parse_name
 from shared.cos.references import needed_references
 from shared.cos.segments import expected_segments
 from shared.errors import PermanentError
@@ -24,7 +24,7 @@ __all__ = ["RAW", "FileMetadata", "is_input", "read_digest", "read_facts"]
 RAW = ("rawtag", "rawaccum", "rawacq")
 """What the suffixes of raw files start with."""
 
-_OTHER_INPUTS = ("asn", "spt", "jit", "jif", "pha", "pha_a", "pha_b")
+_OTHER_INPUTS = ("asn", "spt", *JITTER, "pha", "pha_a", "pha_b")
 _ACQUISITION_KEYWORDS = ("ACQSNAME", "ACQINAME", "PEAKXNAM", "PEAKDNAM")
 _CHUNK = 1 << 20
 _NOT_FITS = ("sms", "darkrates", "readings")

@@ -33,6 +33,7 @@ from shared.database.models.operations import SourceFile as SourceFileRow
 from shared.errors import TransientError
 from shared.events import EventName
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
+from shared.jobs.inputs import fetch_inputs
 from shared.jobs.routing import ACQUISITION, CALIBRATED, PRODUCTS, NewJob, fingerprint
 from shared.jobs.states import lock_datasets
 from shared.reference_digests import reference_digests
@@ -392,9 +393,7 @@ def _fetch_job(source: Source, listing: DatasetListing, references: _Digests) ->
             "accepted_missing": listing.missing,
             "references": references,
         },
-        depends_on={
-            "files": {file.stem: file.identity for file in listing.files},
-            "accepted_missing": listing.missing,
-            "references": references,
-        },
+        depends_on=fetch_inputs(
+            {file.stem: file.identity for file in listing.files}, listing.missing, references
+        ),
     )

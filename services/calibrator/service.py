@@ -24,13 +24,15 @@ from services.calibrator.run.products import Product
 from services.calibrator.run.references import ReferenceFolder
 from services.calibrator.run.workspace import Workspace, keep_workspace
 from services.calibrator.sweep import product_folder
-from shared.cos.names import parse_name
+from shared.cos.names import JITTER
 from shared.database.engine import Database
 from shared.database.models.operations import Event, File, Job, Run, Stage
 from shared.database.models.references import UploadedReference
 from shared.events import EventName
+from shared.files import file_row
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent
+from shared.jobs.inputs import product_ingest_inputs
 from shared.jobs.runner import Completion
 from shared.logs import get_logger
 from shared.recalibrations import make_current
@@ -39,8 +41,6 @@ from shared.settings import CalibratorSettings
 from shared.store import Store, StoredFile
 
 __all__ = ["CalibrationService", "FinishedRun"]
-
-_COMPANIONS = ("jit", "jif")
 
 
 @dataclass(frozen=True)
@@ -69,26 +69,13 @@ class FinishedRun:
         """Record the run and its files, none of which is current."""
         session.add(self.run)
         await session.flush()
+        dataset, of_run = self.run.dataset_id, {"run_id": self.run.id, "current": False}
         for file in self.products:
-            name = parse_name(file.name)
-            session.add(self._file(file, "product", name.rootname, name.suffix))
+            session.add(file_row(file, dataset, "product", **of_run))
         for file in self.extras:
-            session.add(self._file(file, "extra", None, file.name.split(".")[0].partition("_")[2]))
+            suffix = file.name.split(".")[0].partition("_")[2]
+            session.add(file_row(file, dataset, "extra", suffix=suffix, **of_run))
         await session.flush()
-
-    def _file(self, file: StoredFile, origin: str, rootname: str | None, suffix: str) -> File:
-        return File(
-            dataset_id=self.run.dataset_id,
-            run_id=self.run.id,
-            origin=origin,
-            path=file.path,
-            name=file.name,
-            rootname=rootname,
-            suffix=suffix,
-            size=file.size,
-            sha256=file.sha256,
-            current=False,
-        )
 
 
 @dataclass(frozen=True)
@@ -152,7 +139,7 @@ class CalibrationService:
             "accepted_missing": done.run.accepted_missing,
             "notes": list(done.result.notes),
             "warnings": list(done.result.warnings),
-            "depends_on": {"*": {"products": products, "path": done.run.path}},
+            "depends_on": {Stage.INGEST_PRODUCTS: product_ingest_inputs(products, done.run.path)},
         }
         return Completion(NewEvent(EventName.DATASET_CALIBRATED, detail), apply, done.discard)
 
@@ -279,7 +266,7 @@ class CalibrationService:
                 .limit(1)
             )
             detail = fetched.scalar_one()
-            files = [file for file in rows.scalars() if file.suffix not in _COMPANIONS]
+            files = [file for file in rows.scalars() if file.suffix not in JITTER]
             return _Inputs(files, list(detail["accepted_missing"]), detail.get("source"))
 
     async def _uploaded(self, recipe: Recipe | None, workspace: Workspace) -> dict[str, Path]:

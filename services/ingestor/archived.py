@@ -13,10 +13,11 @@ from services.ingestor.visibility import lock_rootnames, show_newest
 from services.ingestor.writing import FileRows, write_rows
 from shared.archived import ArchivedProduct, association_of, keep_products, read_product
 from shared.cos.instrument import check_instrument
-from shared.cos.names import FileName, is_product
+from shared.cos.names import JITTER, FileName, is_product
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, DatasetState, File
 from shared.events import EventName
+from shared.files import find_or_add_file
 from shared.fits import check_fits, read_header
 from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.jobs.routing import PRODUCTS
@@ -24,7 +25,7 @@ from shared.store import Store, sha256_of
 
 __all__ = ["add_archived", "is_archived"]
 
-_SUPPORT = ("spt", "jit", "jif")
+_SUPPORT = ("spt", *JITTER)
 
 
 def is_archived(name: FileName) -> bool:
@@ -128,19 +129,6 @@ async def _keep_support(
         File.suffix == name.suffix,
     )
     await session.execute(update(File).where(*mine, File.current).values(current=False))
-    query = select(File).where(File.path == stored.path, File.name == stored.name)
-    file = (await session.execute(query)).scalar_one_or_none()
-    if file is None:
-        file = File(
-            dataset_id=dataset_id,
-            origin="raw",
-            path=stored.path,
-            name=stored.name,
-            rootname=name.rootname,
-            suffix=name.suffix,
-            size=stored.size,
-            sha256=stored.sha256,
-        )
-        session.add(file)
+    file = await find_or_add_file(session, stored, dataset_id, "raw")
     file.current = True
     await session.flush()

@@ -20,6 +20,7 @@ from shared.database.engine import Database
 from shared.database.models.operations import Dataset, DatasetState, File
 from shared.errors import PermanentError
 from shared.events import EventName
+from shared.files import find_or_add_file
 from shared.fits import read_header
 from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.store import Store, StoredFile, sha256_of
@@ -120,20 +121,7 @@ async def _record(
     await session.execute(
         update(File).where(File.dataset_id == dataset.id).values(current=False, shown=False)
     )
-    query = select(File).where(File.path == stored.path, File.name == stored.name)
-    file = (await session.execute(query)).scalar_one_or_none()
-    if file is None:
-        file = File(
-            dataset_id=dataset.id,
-            origin="raw",
-            path=stored.path,
-            name=stored.name,
-            rootname=name.rootname,
-            suffix=name.suffix,
-            size=stored.size,
-            sha256=stored.sha256,
-        )
-        session.add(file)
+    file = await find_or_add_file(session, stored, dataset.id, "raw")
     file.current = file.shown = True
     file.problems = problems
     file.ingested_at = func.now()

@@ -16,6 +16,7 @@ from shared.errors import PermanentError
 
 __all__ = [
     "FREE_NAME",
+    "JITTER",
     "REPORT_ID",
     "STANDALONE",
     "FileName",
@@ -58,6 +59,9 @@ voltage level; dark rates of others; readings: mnemonic of the telemetry."""
 
 REPORT_ID = 6
 """Characters of the name of an SMS report that are its id; what follows is its version."""
+
+JITTER = ("jit", "jif")
+"""Suffixes of jitter files, which CalCOS does not read."""
 
 STANDALONE = {
     "sms": "schedule",

@@ -19,6 +19,7 @@ from shared.database.models.monitoring import MonitorRun, Outcome
 from shared.database.models.operations import Event, Job, JobState, Stage
 from shared.events import EventName
 from shared.jobs.events import Outbox, add_job, send
+from shared.jobs.inputs import monitor_inputs
 from shared.jobs.routing import NewJob
 from shared.jobs.subjects import about
 from shared.logs import get_logger
@@ -52,7 +53,7 @@ async def request_run(
     )
     forced = "forced" in occasion or await _forced_waits(session, monitor)
     payload = {"generation": generation, "forced": forced}
-    depends_on = {"versions": versions_of(monitor), "occasion": occasion}
+    depends_on = monitor_inputs(versions_of(monitor), occasion)
     await add_job(session, monitor.name, NewJob(Stage.MONITOR, payload, depends_on), outbox)
 
 
