@@ -1,13 +1,14 @@
 """Settings, read from the environment (prefix ``COSMO_``) and validated at start-up."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 __all__ = [
     "ApiSettings",
@@ -16,6 +17,7 @@ __all__ = [
     "CheckSettings",
     "JobSettings",
     "MonitorSettings",
+    "ReferenceSettings",
     "Scope",
     "Settings",
     "Token",
@@ -23,7 +25,13 @@ __all__ = [
 ]
 
 
-class JobSettings(BaseModel):
+class _Group(BaseModel):
+    """Settings of one subject; a name that is none of them is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class JobSettings(_Group):
     """How jobs are claimed, renewed, retried and swept."""
 
     lease_seconds: float = Field(30.0, gt=0, description="How long a claim holds without renewal")
@@ -43,7 +51,7 @@ class JobSettings(BaseModel):
     )
 
 
-class ArchiveSettings(BaseModel):
+class ArchiveSettings(_Group):
     """Where datasets come from."""
 
     source: str | None = Field(
@@ -57,18 +65,45 @@ class ArchiveSettings(BaseModel):
     )
 
 
-class CalibratorSettings(BaseModel):
-    """How CalCOS is run."""
+class ReferenceSettings(_Group):
+    """Where the reference files are."""
 
-    references: Path | None = Field(
+    folder: Path | None = Field(
         None, description="Folder with the reference files (plain or gzipped)"
     )
-    reference_cache: Path = Field(
+    cache: Path = Field(
         Path("cosmo-data/references"), description="Where gzipped references are unpacked once"
     )
     crds: Path | None = Field(
         None, description="Cache of CRDS, for contexts that recipes name; nothing is fetched"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_text(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise ValueError(
+                "COSMO_REFERENCES is a group of settings; COSMO_REFERENCES__FOLDER names the folder"
+            )
+        return value
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folder, if there is one."""
+        return (self.folder,) if self.folder else ()
+
+
+_FORMER_NAMES = {
+    "references": "it is called COSMO_REFERENCES__FOLDER now",
+    "reference_cache": "it is called COSMO_REFERENCES__CACHE now",
+    "crds": "it is called COSMO_REFERENCES__CRDS now",
+}
+"""Settings that the calibrator had, and what has become of them."""
+
+
+class CalibratorSettings(_Group):
+    """How CalCOS is run."""
+
     scratch: Path = Field(
         Path("cosmo-data/scratch"), description="Local folder of the runs' scratch"
     )
@@ -93,6 +128,14 @@ class CalibratorSettings(BaseModel):
     sweep_seconds: float = Field(
         600.0, gt=0, description="Pause between two sweeps of what killed runs left"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_former_names(cls, value: Any) -> Any:
+        for name, now in _FORMER_NAMES.items():
+            if isinstance(value, Mapping) and name in value:
+                raise ValueError(f"there is no COSMO_CALIBRATOR__{name.upper()}: {now}")
+        return value
 
 
 class Scope(StrEnum):
@@ -129,7 +172,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-class ApiSettings(BaseModel):
+class ApiSettings(_Group):
     """The HTTP API."""
 
     host: str = Field("127.0.0.1", description="Address that the web process listens on")
@@ -184,7 +227,7 @@ class ApiSettings(BaseModel):
         return self
 
 
-class MonitorSettings(BaseModel):
+class MonitorSettings(_Group):
     """When monitors run, and how they report it."""
 
     look_seconds: float = Field(2.0, gt=0, description="Pause between two looks for new rows")
@@ -228,7 +271,7 @@ class MonitorSettings(BaseModel):
         return text
 
 
-class CheckSettings(BaseModel):
+class CheckSettings(_Group):
     """How often it is checked that everything is as it must be."""
 
     interval_seconds: float = Field(
@@ -268,6 +311,7 @@ class Settings(BaseSettings):
     )
     jobs: JobSettings = Field(default_factory=JobSettings)
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
+    references: Annotated[ReferenceSettings, NoDecode] = Field(default_factory=ReferenceSettings)
     calibrator: CalibratorSettings = Field(default_factory=CalibratorSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
     monitor: MonitorSettings = Field(default_factory=MonitorSettings)

@@ -95,7 +95,7 @@ def repopulate(
             repopulate_tables(
                 database_url,
                 store_url,
-                references or get_settings().calibrator.references,
+                references or get_settings().references.folder,
                 tables=table or SCIENCE_TABLES,
                 workers=workers,
                 reread=reread,

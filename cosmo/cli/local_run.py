@@ -72,7 +72,7 @@ async def scan_once(environment: dict[str, str], source: str) -> ScanResult:
     broker = make_broker(environment["COSMO_REDIS_URL"])
     outbox = Outbox()
     try:
-        references = environment.get("COSMO_CALIBRATOR__REFERENCES")
+        references = environment.get("COSMO_REFERENCES__FOLDER")
         bulk_above = get_settings().archive.bulk_above
         seen = await scan(
             database,

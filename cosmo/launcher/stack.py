@@ -117,7 +117,7 @@ class LocalStack:
         wanted = {
             "COSMO_STORE_URL": file_url(self._data_dir / "store"),
             "COSMO_CALIBRATOR__SCRATCH": str(self._data_dir / "scratch"),
-            "COSMO_CALIBRATOR__REFERENCE_CACHE": str(self._data_dir / "references"),
+            "COSMO_REFERENCES__CACHE": str(self._data_dir / "references"),
         }
         fixed = {
             "COSMO_API__PORT": str(self.port),
@@ -132,7 +132,7 @@ class LocalStack:
         if source is not None:
             fixed["COSMO_ARCHIVE__SOURCE"] = source
         if references is not None:
-            fixed["COSMO_CALIBRATOR__REFERENCES"] = str(references.resolve())
+            fixed["COSMO_REFERENCES__FOLDER"] = str(references.resolve())
         # The commands on this machine have a token of their own, beside those that the caller gave
         # to others.
         try:

@@ -44,7 +44,7 @@ def main() -> None:
 
     async def background(database: Database, messenger: Messenger) -> None:
         await asyncio.gather(
-            keep_scanning(database, messenger, settings.archive, settings.calibrator.references),
+            keep_scanning(database, messenger, settings.archive, settings.references.folder),
             keep_sweeping([partial(sweep_raw, database, store)], settings.calibrator.sweep_seconds),
         )
 

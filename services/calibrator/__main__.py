@@ -28,7 +28,7 @@ def main() -> None:
     store = Store(settings.store_url)
 
     def handlers(database: Database) -> Mapping[Stage, Handler]:
-        service = CalibrationService(database, store, settings.calibrator)
+        service = CalibrationService(database, store, settings.calibrator, settings.references)
         return {
             Stage.CALIBRATE: service.calibrate,
             Stage.RECALIBRATE: RecalibrationService(service).recalibrate,

@@ -37,7 +37,7 @@ from shared.jobs.runner import Completion
 from shared.logs import get_logger
 from shared.recalibrations import make_current
 from shared.recipes import Recipe
-from shared.settings import CalibratorSettings
+from shared.settings import CalibratorSettings, ReferenceSettings
 from shared.store import Store, StoredFile
 
 __all__ = ["CalibrationService", "FinishedRun"]
@@ -104,17 +104,25 @@ class CalibrationService:
     store
         Where raw files come from and products go.
     settings
-        References, scratch, limits and policies.
+        Scratch, limits and policies.
+    references
+        Where the reference files are.
     """
 
-    def __init__(self, database: Database, store: Store, settings: CalibratorSettings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        store: Store,
+        settings: CalibratorSettings,
+        references: ReferenceSettings,
+    ) -> None:
         self._database = database
         self._store = store
         self._settings = settings
         self._calcos_version = importlib.metadata.version("calcos")
         self._without = left_out(settings.acceleration, settings.acceleration_without)
         self._references = ReferenceFolder(
-            settings.references, settings.reference_cache, self._calcos_version, settings.crds
+            references.folder, references.cache, self._calcos_version, references.crds
         )
 
     async def calibrate(self, job: ClaimedJob) -> Completion:

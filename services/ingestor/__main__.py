@@ -18,7 +18,7 @@ def main() -> None:
     settings = get_settings()
 
     def handlers(database: Database) -> Mapping[Stage, Handler]:
-        service = IngestService(database, Store(settings.store_url), settings.calibrator.references)
+        service = IngestService(database, Store(settings.store_url), settings.references.folder)
         return {
             Stage.INGEST_RAW: service.ingest_raw,
             Stage.INGEST_PRODUCTS: service.ingest_products,

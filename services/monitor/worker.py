@@ -31,7 +31,7 @@ def main() -> None:
     known, store = monitors(), Store(settings.store_url)
 
     def handlers(database: Database) -> Mapping[Stage, Handler]:
-        service = MonitorService(database, store, known, settings.calibrator.references)
+        service = MonitorService(database, store, known, settings.references.folder)
         return {Stage.MONITOR: service.run}
 
     async def watch(database: Database, messenger: Messenger) -> None:

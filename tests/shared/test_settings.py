@@ -1,6 +1,7 @@
 """Settings of the HTTP API that must fit together, and secrets that stay hidden."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,6 +39,34 @@ def test_what_does_not_fit_is_refused_without_showing_secrets(
         Settings(api=api)
     assert said in str(error.value)
     assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("COSMO_CALIBRATOR__REFERENCES", "COSMO_REFERENCES__FOLDER"),
+        ("COSMO_CALIBRATOR__REFERENCE_CACHE", "COSMO_REFERENCES__CACHE"),
+        ("COSMO_CALIBRATOR__CRDS", "COSMO_REFERENCES__CRDS"),
+        ("COSMO_REFERENCES", "COSMO_REFERENCES__FOLDER"),
+        ("COSMO_REFERENCES__FOLDERS", "references.folders"),
+        ("COSMO_CALIBRATOR__KEEPS", "calibrator.keeps"),
+    ],
+)
+def test_former_and_unknown_names_are_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, "/data/references")
+    with pytest.raises(ValidationError, match=said):
+        Settings()
+
+
+def test_references_have_settings_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().references.folders == ()
+    monkeypatch.setenv("COSMO_REFERENCES__FOLDER", "/data/references")
+    monkeypatch.setenv("COSMO_REFERENCES__CRDS", "/data/crds")
+    references = Settings().references
+    assert references.folders == (Path("/data/references"),)
+    assert references.crds == Path("/data/crds")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])

@@ -40,7 +40,7 @@ def best_references(cache: Path | None, context: str, exposure: Exposure) -> Map
         If there is no cache or no such context in it, or its rules do not know the exposure.
     """
     if cache is None:
-        raise PermanentError(f"{context}: no cache of CRDS is set; give COSMO_CALIBRATOR__CRDS")
+        raise PermanentError(f"{context}: no cache of CRDS is set; give COSMO_REFERENCES__CRDS")
     mappings = cache / "mappings" / "hst"
     if not (mappings / context).is_file():
         known = ", ".join(sorted(path.name for path in mappings.glob("*.pmap"))) or "none"

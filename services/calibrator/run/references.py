@@ -204,8 +204,7 @@ class ReferenceFolder:
             return found
         if not (self._folder or self._crds):
             raise PermanentError(
-                "no folder of reference files is set; give --references or "
-                "COSMO_CALIBRATOR__REFERENCES"
+                "no folder of reference files is set; give --references or COSMO_REFERENCES__FOLDER"
             )
         raise PermanentError(
             f"{value} is not in {folders[0]}; put it there, or upload it for a recipe"

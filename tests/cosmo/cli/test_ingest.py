@@ -31,7 +31,7 @@ def cosmo(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cosmo]:
     """``cosmo ingest`` with the archive's database and store: what it prints."""
     monkeypatch.setenv("COSMO_DATABASE_URL", archive.database.url)
     monkeypatch.setenv("COSMO_STORE_URL", archive.store.url)
-    monkeypatch.setenv("COSMO_CALIBRATOR__REFERENCES", str(archive.references))
+    monkeypatch.setenv("COSMO_REFERENCES__FOLDER", str(archive.references))
     get_settings.cache_clear()
 
     async def run(*arguments: str) -> str:

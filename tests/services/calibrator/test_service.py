@@ -19,7 +19,7 @@ from shared.database.engine import Database
 from shared.database.models.operations import Event, File, Run
 from shared.errors import OutageError, PermanentError, TransientError
 from shared.jobs.claims import ClaimedJob
-from shared.settings import CalibratorSettings
+from shared.settings import CalibratorSettings, ReferenceSettings
 from shared.store import Store
 
 pytestmark = [pytest.mark.integration, pytest.mark.e2e]
@@ -40,14 +40,11 @@ def make_service(
 ) -> MakeService:
     """Maker of the service with its real references, and settings as given."""
 
-    def make(**settings: Any) -> CalibrationService:
-        options = {
-            "references": data_dir / "references",
-            "reference_cache": reference_cache,
-            "scratch": tmp_path / "scratch",
-        }
-        chosen = CalibratorSettings(**(options | settings))
-        return CalibrationService(database, Store(f"file://{store_disk}/store"), chosen)
+    def make(folder: Path = data_dir / "references", **settings: Any) -> CalibrationService:
+        chosen = CalibratorSettings(**({"scratch": tmp_path / "scratch"} | settings))
+        references = ReferenceSettings(folder=folder, cache=reference_cache)
+        store = Store(f"file://{store_disk}/store")
+        return CalibrationService(database, store, chosen, references)
 
     return make
 
@@ -229,5 +226,5 @@ async def test_refused_before_the_run_leaves_no_record(
     database: Database, make_service: MakeService, job: ClaimedJob, tmp_path: Path
 ) -> None:
     with pytest.raises(PermanentError, match="is not in"):
-        await make_service(references=tmp_path).calibrate(job)
+        await make_service(tmp_path).calibrate(job)
     assert await runs(database) == []

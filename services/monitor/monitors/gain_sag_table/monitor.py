@@ -128,8 +128,7 @@ def _findings(artifact: NewArtifact, newest: float) -> Iterator[Finding]:
         )
     if detail["difference"] is None:
         message = (
-            f"no active table of the {detail['mode']} modes can be read "
-            "(COSMO_CALIBRATOR__REFERENCES)"
+            f"no active table of the {detail['mode']} modes can be read (COSMO_REFERENCES__FOLDER)"
         )
         yield _COMPARED.finding(message, newest, configuration=detail["mode"])
         return

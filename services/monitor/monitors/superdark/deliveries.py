@@ -190,7 +190,7 @@ def table_findings(artifact: NewArtifact, newest: float) -> Iterator[Finding]:
     """
     detail, where = artifact.detail, f"{artifact.kind} {artifact.detail['detector']}"
     if detail["difference"] is None:
-        message = f"no active {where} can be read (COSMO_CALIBRATOR__REFERENCES)"
+        message = f"no active {where} can be read (COSMO_REFERENCES__FOLDER)"
         yield _NOT_COMPARED.finding(message, newest, configuration=where)
     if detail["wrong"]:
         message = f"{artifact.name} may not be delivered: {'; '.join(detail['wrong'])}"

@@ -145,8 +145,8 @@ async def request_calibration(
     )
     name_subject(request, wanted.rootname)
     dataset = await find_dataset(session, wanted.rootname)
-    folder, files = context.settings.calibrator.references, wanted.recipe.files()
-    digests = await asyncio.to_thread(reference_digests, (folder,) if folder else (), files)
+    folders, files = context.settings.references.folders, wanted.recipe.files()
+    digests = await asyncio.to_thread(reference_digests, folders, files)
     calibration, new = await calibrations.request(
         session, dataset, wanted.recipe, name, dry_run=wanted.dry_run, digests=digests
     )

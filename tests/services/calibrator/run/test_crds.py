@@ -54,7 +54,7 @@ def test_what_an_exposure_does_without_is_not_applicable(
 
 
 def test_what_cannot_be_resolved_is_refused(data_dir: Path, exposure: Exposure) -> None:
-    with pytest.raises(PermanentError, match="COSMO_CALIBRATOR__CRDS"):
+    with pytest.raises(PermanentError, match="COSMO_REFERENCES__CRDS"):
         best_references(None, "hst_0613.pmap", exposure)
     with pytest.raises(PermanentError, match=r"whose contexts are: hst_0613.pmap, hst_1028.pmap"):
         best_references(data_dir / "crds", "hst_0001.pmap", exposure)

@@ -457,11 +457,11 @@ async def test_references_are_uploaded_and_identified_by_content(
 async def test_files_of_the_folder_are_identified_by_content(
     web: httpx.AsyncClient, house: Any, fetched: None, tmp_path: Path
 ) -> None:
-    house.settings.calibrator.references = tmp_path / "references"
-    house.settings.calibrator.references.mkdir()
+    house.settings.references.folder = tmp_path / "references"
+    house.settings.references.folder.mkdir()
     ids = []
     for value in (1.0, 1.0, 2.0):
-        reference(house.settings.calibrator.references, "a_flat.fits", value)
+        reference(house.settings.references.folder, "a_flat.fits", value)
         ids.append((await ask(web, {"references": {"FLATFILE": "a_flat.fits"}})).json()["id"])
     assert ids[0] == ids[1] != ids[2]
 
