@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ARRAY, BigInteger, and_, any_, func, literal, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.calcos_version import read_calcos_version
 from shared.database.models.calibrations import Calibration
 from shared.database.models.operations import (
     Attempt,
@@ -119,6 +120,7 @@ async def request(
     await lock_datasets(session, [dataset.id])
     depends_on = recalibration_inputs(
         await _default(session, dataset),
+        calcos=await read_calcos_version(session),
         wavecals=await _wavecals(session, dataset, recipe),
         events=await _events(session, dataset, recipe),
         recipe=_by_content(

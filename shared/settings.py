@@ -97,6 +97,7 @@ _FORMER_NAMES = {
     "references": "it is called COSMO_REFERENCES__FOLDER now",
     "reference_cache": "it is called COSMO_REFERENCES__CACHE now",
     "crds": "it is called COSMO_REFERENCES__CRDS now",
+    "calcos_version": "the CalCOS that is installed says its version; remove the setting",
 }
 """Settings that the calibrator had, and what has become of them."""
 
@@ -109,7 +110,6 @@ class CalibratorSettings(_Group):
     )
     wall_limit_seconds: float = Field(3600.0, gt=0, description="Wall-clock limit of a run")
     memory_limit_mb: int = Field(8192, gt=0, description="Address space of a run, MB")
-    calcos_version: str = Field("3.6.2", description="CalCOS version that results are made with")
     randseed: int = Field(
         1, ge=0, description="RANDSEED where the raw header leaves it to the clock"
     )

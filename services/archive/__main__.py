@@ -39,7 +39,7 @@ def main() -> None:
     store = Store(settings.store_url)
 
     def handlers(database: Database) -> Mapping[Stage, Handler]:
-        service = FetchService(database, store, settings.calibrator)
+        service = FetchService(database, store, settings.calibrator.randseed)
         return {Stage.FETCH: service.fetch}
 
     async def background(database: Database, messenger: Messenger) -> None:

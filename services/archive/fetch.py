@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 
 from services.archive.sources import Source, SourceFile, open_source
 from shared.archived import ArchivedProduct, keep_products, read_product
+from shared.calcos_version import read_calcos_version
 from shared.cos.names import JITTER, is_product, parse_name
 from shared.database.engine import Database
 from shared.database.models.operations import File, Job, JobState, Stage
@@ -25,7 +26,6 @@ from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.jobs.inputs import archived_ingest_inputs, calibration_inputs, raw_ingest_inputs
 from shared.jobs.runner import Completion
-from shared.settings import CalibratorSettings
 from shared.store import Store, StoredFile
 
 __all__ = ["FetchService", "raw_folder"]
@@ -62,14 +62,14 @@ class FetchService:
         Database.
     store
         Where the files go.
-    calibrator
-        What a calibration depends on beside its inputs.
+    randseed
+        RANDSEED of calibrations where the raw header leaves it to the clock.
     """
 
-    def __init__(self, database: Database, store: Store, calibrator: CalibratorSettings) -> None:
+    def __init__(self, database: Database, store: Store, randseed: int) -> None:
         self._database = database
         self._store = store
-        self._calibrator = calibrator
+        self._randseed = randseed
 
     async def fetch(self, job: ClaimedJob) -> Completion:
         """Copy what is not in the store yet.
@@ -103,7 +103,10 @@ class FetchService:
 
         has_inputs = not all(is_product(parse_name(entry["name"])) for entry in listed)
         event = (
-            NewEvent(EventName.DATASET_FETCHED, self._detail(job, raw) | {"damaged": damaged})
+            NewEvent(
+                EventName.DATASET_FETCHED,
+                self._detail(job, raw, await self._calcos_version()) | {"damaged": damaged},
+            )
             if has_inputs
             else received
         )
@@ -185,7 +188,13 @@ class FetchService:
         finally:
             local.unlink()
 
-    def _detail(self, job: ClaimedJob, fetched: Sequence[_Fetched]) -> dict[str, Any]:
+    async def _calcos_version(self) -> str | None:
+        async with self._database.session() as session:
+            return await read_calcos_version(session)
+
+    def _detail(
+        self, job: ClaimedJob, fetched: Sequence[_Fetched], calcos: str | None
+    ) -> dict[str, Any]:
         checksums = {file.stored.name: file.stored.sha256 for file in fetched}
         accepted = job.payload["accepted_missing"]
         return {
@@ -198,8 +207,8 @@ class FetchService:
                     checksums,
                     accepted,
                     job.payload["references"],
-                    calcos=self._calibrator.calcos_version,
-                    randseed=self._calibrator.randseed,
+                    calcos=calcos,
+                    randseed=self._randseed,
                 ),
                 Stage.INGEST_RAW: raw_ingest_inputs(checksums),
             },

@@ -6,6 +6,7 @@ Start as many processes as there are cores.
 from collections.abc import Mapping
 
 from services.calibrator.calcos.process import warm_up
+from services.calibrator.installed import publish_installed
 from services.calibrator.recalibration import RecalibrationService
 from services.calibrator.service import CalibrationService
 from services.calibrator.sweep import keep_sweeping
@@ -41,6 +42,7 @@ def main() -> None:
         "calibrator",
         settings,
         handlers,
+        prepare=publish_installed,
         background=sweep,
     )
 

@@ -4,7 +4,6 @@ Its inputs from the database and the store, its products and its record back to 
 """
 
 import asyncio
-import importlib.metadata
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.calibrator.acceleration import left_out
+from services.calibrator.installed import INSTALLED
 from services.calibrator.records import record_failure, run_record
 from services.calibrator.run.calibrate import CalibrationResult, calibrate, dry_run
 from services.calibrator.run.cpu_share import usable_processes
@@ -24,10 +24,12 @@ from services.calibrator.run.products import Product
 from services.calibrator.run.references import ReferenceFolder
 from services.calibrator.run.workspace import Workspace, keep_workspace
 from services.calibrator.sweep import product_folder
+from shared.calcos_version import read_calcos_version
 from shared.cos.names import JITTER
 from shared.database.engine import Database
 from shared.database.models.operations import Event, File, Job, Run, Stage
 from shared.database.models.references import UploadedReference
+from shared.errors import OutageError
 from shared.events import EventName
 from shared.files import file_row
 from shared.jobs.claims import ClaimedJob
@@ -119,7 +121,7 @@ class CalibrationService:
         self._database = database
         self._store = store
         self._settings = settings
-        self._calcos_version = importlib.metadata.version("calcos")
+        self._calcos_version = INSTALLED
         self._without = left_out(settings.acceleration, settings.acceleration_without)
         self._references = ReferenceFolder(
             references.folder, references.cache, self._calcos_version, references.crds
@@ -166,6 +168,7 @@ class CalibrationService:
         CosmoError
             As `perform` would before it starts CalCOS.
         """
+        await self._check_version()
         inputs = await self._inputs(job, recipe)
         async with keep_workspace(
             self._settings.scratch, f"{job.subject_name}-{job.id}"
@@ -195,7 +198,11 @@ class CalibrationService:
             If the run was killed, or ran out of memory, disk or time.
         UnsupportedError
             If there is nothing to calibrate.
+        OutageError
+            If a calibrator with another CalCOS started later, so that what is made with this one
+            would be taken for that one's.
         """
+        await self._check_version()
         inputs = await self._inputs(job, recipe)
         token = uuid.uuid4().hex[:8]
         folder = product_folder(job, token)
@@ -229,6 +236,16 @@ class CalibrationService:
         run = run_record(job, self._calcos_version, *inputs.recorded, result)
         run.path = folder
         return FinishedRun(run, result, products, extras, lambda: self._store.remove(folder))
+
+    async def _check_version(self) -> None:
+        """Leave the work to the calibrators that started last, if they have another CalCOS."""
+        async with self._database.session() as session:
+            newest = await read_calcos_version(session)
+        if newest not in (None, self._calcos_version):
+            raise OutageError(
+                f"this calibrator has CalCOS {self._calcos_version}, and one that started later "
+                f"has {newest}: stop the calibrators of one of the two versions"
+            )
 
     async def _request(
         self, job: ClaimedJob, inputs: _Inputs, workspace: Workspace, recipe: Recipe | None

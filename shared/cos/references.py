@@ -144,7 +144,7 @@ def _version(text: str) -> tuple[tuple[int, str], ...]:
     return tuple((int(number), letters) for number, letters in parts)
 
 
-def check_reference(name: str, header: Mapping[str, Any], keyword: str, calcos: str) -> None:
+def check_reference(name: str, header: Mapping[str, Any], keyword: str, calcos: str | None) -> None:
     """Refuse a reference file that CalCOS would refuse for its type or version.
 
     Parameters
@@ -156,7 +156,7 @@ def check_reference(name: str, header: Mapping[str, Any], keyword: str, calcos: 
     keyword
         Keyword that shall name it.
     calcos
-        Version of the CalCOS that will read it.
+        Version of the CalCOS that will read it; None where that is not known yet.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def check_reference(name: str, header: Mapping[str, Any], keyword: str, calcos: 
         raise PermanentError(
             f"{name} is for CalCOS {version} (VCALCOS); at least {lowest} is needed"
         )
-    if _version(version) > _version(calcos):
+    if calcos is not None and _version(version) > _version(calcos):
         raise PermanentError(f"{name} needs CalCOS {version} or later (VCALCOS); this is {calcos}")
 
 

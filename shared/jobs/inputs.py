@@ -83,6 +83,7 @@ def calibration_inputs(
 def recalibration_inputs(
     default: Inputs,
     *,
+    calcos: str | None,
     wavecals: Digests,
     events: Any,
     recipe: Any,
@@ -94,6 +95,8 @@ def recalibration_inputs(
     ----------
     default
         Inputs of the dataset's calibration as its headers say.
+    calcos
+        Version of CalCOS now; None where no calibrator ever ran.
     wavecals, events
         Files that the recipe adds.
     recipe
@@ -102,7 +105,7 @@ def recalibration_inputs(
         Whether only the changes are listed.
     """
     return {
-        "default": default,
+        "default": default if calcos is None else {**default, "calcos": calcos},
         "wavecals": wavecals,
         "events": events,
         "recipe": recipe,

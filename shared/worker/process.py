@@ -36,6 +36,7 @@ _RESTART_SECONDS = 5.0
 _STOP_MS = 2000
 """How long dramatiq's threads are waited for once no job runs any more."""
 
+Prepare = Callable[[Database], Coroutine[None, None, None]]
 Background = Callable[[Database, Messenger], Coroutine[None, None, None]]
 
 
@@ -45,6 +46,7 @@ def run_worker(
     handlers: Callable[[Database], Mapping[Stage, Handler]],
     *,
     threads: int = 1,
+    prepare: Prepare | None = None,
     background: Background | None = None,
 ) -> None:
     """Work on queues until SIGTERM or SIGINT.
@@ -61,6 +63,8 @@ def run_worker(
         Makes the handler of each stage from the database; the queues of these stages are worked on.
     threads
         Jobs at once in this process; 1 for long ones.
+    prepare
+        Work that comes before the first job; it waits for a Postgres that is away.
     background
         Further work of the service beside its queues, started again when it fails, cancelled at the
         stop.
@@ -72,7 +76,7 @@ def run_worker(
     """
     configure_logging(service, settings.log_level)
     try:
-        asyncio.run(_work(service, settings, handlers, threads, background))
+        asyncio.run(_work(service, settings, handlers, threads, prepare, background))
     except CosmoError as error:
         get_logger().error("the service ends", error=str(error))
         raise SystemExit(1) from error
@@ -83,6 +87,7 @@ async def _work(
     settings: Settings,
     handlers: Callable[[Database], Mapping[Stage, Handler]],
     threads: int,
+    prepare: Prepare | None,
     background: Background | None,
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -97,7 +102,7 @@ async def _work(
         lambda: asyncio.run_coroutine_threadsafe(readiness.fault(), loop).result(),
     )
     try:
-        if await _unless(stop, wait_until_current(database)):
+        if await _unless(stop, _get_ready(database, prepare)):
             messenger = Messenger(broker)
             made = handlers(database)
             runner = JobRunner(database, messenger, settings.jobs, made, worker_name(service))
@@ -118,6 +123,12 @@ async def _work(
         broker.close()
         await database.dispose()
         get_logger().info("stopped")
+
+
+async def _get_ready(database: Database, prepare: Prepare | None) -> None:
+    await wait_until_current(database)
+    if prepare is not None:
+        await prepare(database)
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:

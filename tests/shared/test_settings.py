@@ -47,6 +47,7 @@ def test_what_does_not_fit_is_refused_without_showing_secrets(
         ("COSMO_CALIBRATOR__REFERENCES", "COSMO_REFERENCES__FOLDER"),
         ("COSMO_CALIBRATOR__REFERENCE_CACHE", "COSMO_REFERENCES__CACHE"),
         ("COSMO_CALIBRATOR__CRDS", "COSMO_REFERENCES__CRDS"),
+        ("COSMO_CALIBRATOR__CALCOS_VERSION", "the CalCOS that is installed says its version"),
         ("COSMO_REFERENCES", "COSMO_REFERENCES__FOLDER"),
         ("COSMO_REFERENCES__FOLDERS", "references.folders"),
         ("COSMO_CALIBRATOR__KEEPS", "calibrator.keeps"),

@@ -14,6 +14,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.web.error_responses import ApiError
+from shared.calcos_version import read_calcos_version
 from shared.cos.references import FILETYPES, check_reference
 from shared.database.models.references import UploadedReference
 from shared.errors import PermanentError
@@ -86,9 +87,11 @@ def _unpacked(source: Path, target: Path, limit_mb: int) -> None:
                 )
 
 
-def _check(source: Path, target: Path, keyword: str, settings: Settings) -> tuple[str, fits.Header]:
+def _check(
+    source: Path, target: Path, keyword: str, limit_mb: int, calcos: str | None
+) -> tuple[str, fits.Header]:
     try:
-        _unpacked(source, target, settings.api.upload_limit_mb)
+        _unpacked(source, target, limit_mb)
         check_fits(target)
     except DAMAGED_GZIP as error:
         raise PermanentError(f"{target.name}: damaged gzip file ({error})") from error
@@ -104,7 +107,7 @@ def _check(source: Path, target: Path, keyword: str, settings: Settings) -> tupl
         raise PermanentError(
             f"{target.name}: its primary header has no FILETYPE; {keyword} has {FILETYPES[keyword]}"
         )
-    check_reference(target.name, header, keyword, settings.calibrator.calcos_version)
+    check_reference(target.name, header, keyword, calcos)
     return sha256_of(target), header
 
 
@@ -126,7 +129,7 @@ async def keep_upload(
     store
         Where it goes.
     settings
-        Limits, and the CalCOS that will read it.
+        Limits.
     source
         The file as it came, plain or gzipped; it may be moved.
     name, keyword
@@ -146,9 +149,10 @@ async def keep_upload(
     PermanentError
         If it is no reference file of this kind, damaged, or for another CalCOS.
     """
+    calcos = await read_calcos_version(session)
     with tempfile.TemporaryDirectory(prefix="cosmo-upload-") as folder:
-        target = Path(folder) / name
-        sha256, header = await asyncio.to_thread(_check, source, target, keyword, settings)
+        target, limit_mb = Path(folder) / name, settings.api.upload_limit_mb
+        sha256, header = await asyncio.to_thread(_check, source, target, keyword, limit_mb, calcos)
         await session.execute(
             text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"upload {name}"}
         )

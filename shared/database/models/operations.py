@@ -363,6 +363,16 @@ class Event(Base):
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
+class CalcosVersion(Base):
+    """A version of CalCOS that a calibrator published at its start; the last one counts."""
+
+    __tablename__ = "calcos_versions"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    version: Mapped[str] = mapped_column(comment="As the package says it")
+    published_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class Worker(Base):
     """A worker process that has signed and not signed off."""
 

@@ -21,6 +21,7 @@ from services.archive.aside import OLDER, PRODUCT
 from services.archive.fetch import FetchService
 from services.archive.scan import ScanResult, scan
 from services.archive.sources import open_source
+from shared.calcos_version import publish_calcos_version
 from shared.database.engine import Database
 from shared.database.models.operations import (
     Dataset,
@@ -36,7 +37,7 @@ from shared.errors import TransientError
 from shared.jobs import operations
 from shared.jobs.events import Outbox
 from shared.jobs.runner import JobRunner
-from shared.settings import ArchiveSettings, CalibratorSettings, JobSettings
+from shared.settings import ArchiveSettings, JobSettings
 from shared.store import Store, sha256_of
 from shared.worker.broker import Messenger, make_broker
 
@@ -62,7 +63,7 @@ class Archive:
         result = await scan(
             self.database, open_source(self.url), Outbox(), self.references, self.bulk_above
         )
-        service = FetchService(self.database, Store(self.store.as_uri()), CalibratorSettings())
+        service = FetchService(self.database, Store(self.store.as_uri()), randseed=1)
         runner = JobRunner(
             self.database,
             self.messenger,
@@ -74,6 +75,18 @@ class Archive:
             if job.state is JobState.QUEUED:
                 await runner.run(job.id)
         return result
+
+    async def publish(self, calcos: str) -> None:
+        """Publish a version of CalCOS, as a calibrator does at its start."""
+        async with self.database.transaction() as session:
+            await publish_calcos_version(session, calcos)
+
+    async def fetch_again(self) -> None:
+        """Do the fetch job of the source's only dataset once more."""
+        async with self.database.transaction() as session:
+            fetch = Job.stage == Stage.FETCH
+            await session.execute(update(Job).where(fetch).values(state=JobState.QUEUED))
+        await self.scan()
 
     async def dataset(self, rootname: str = "ldfd01010") -> Dataset:
         async with self.database.session() as session:
@@ -455,6 +468,30 @@ async def test_scanning_outlives_a_fault_of_the_database(archive: Archive) -> No
         scanning.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await scanning
+
+
+async def test_an_upgraded_calcos_keeps_no_fingerprints(archive: Archive) -> None:
+    """The same raw files, fetched again: work for the new CalCOS, and none for the one that was."""
+    await archive.publish("3.6.2")
+    await archive.scan()
+    (first,) = await archive.jobs(Stage.CALIBRATE)
+    for version, jobs in (("3.6.2", 1), ("3.7.0", 2), ("3.7.0", 2)):
+        await archive.publish(version)
+        await archive.fetch_again()
+        assert len(await archive.jobs(Stage.CALIBRATE)) == jobs
+    old, new = await archive.jobs(Stage.CALIBRATE)
+    assert (old.id, old.state, new.state) == (first.id, JobState.SUPERSEDED, JobState.QUEUED)
+    assert old.fingerprint == first.fingerprint != new.fingerprint
+
+
+async def test_scans_need_no_calibrator(archive: Archive) -> None:
+    """What was fetched before a calibrator ever ran is its work, and that once."""
+    await archive.scan()
+    (first,) = await archive.jobs(Stage.CALIBRATE)
+    await archive.publish("3.6.2")
+    await archive.scan()
+    (job,) = await archive.jobs(Stage.CALIBRATE)
+    assert (job.id, job.state) == (first.id, JobState.QUEUED)
 
 
 async def test_changed_reference_is_new_work(archive: Archive, tmp_path: Path) -> None:

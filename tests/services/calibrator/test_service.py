@@ -12,8 +12,10 @@ import pytest
 from sqlalchemy import select
 
 from services.calibrator.acceleration import NAMES
+from services.calibrator.installed import publish_installed
 from services.calibrator.recalibration import RecalibrationService
 from services.calibrator.service import CalibrationService
+from shared.calcos_version import publish_calcos_version
 from shared.cos.names import parse_name
 from shared.database.engine import Database
 from shared.database.models.operations import Event, File, Run
@@ -220,6 +222,17 @@ def children() -> list[Any]:
         if "forkserver" in " ".join(template.cmdline())
         for run in template.children()
     ]
+
+
+async def test_a_calibrator_gives_way_to_one_with_another_calcos_that_started_later(
+    database: Database, make_service: MakeService, job: ClaimedJob
+) -> None:
+    await publish_installed(database)
+    async with database.transaction() as session:
+        await publish_calcos_version(session, "99.0.0")
+    with pytest.raises(OutageError, match=r"one that started later has 99\.0\.0"):
+        await make_service().calibrate(job)
+    assert await runs(database) == []
 
 
 async def test_refused_before_the_run_leaves_no_record(

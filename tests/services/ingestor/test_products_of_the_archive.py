@@ -23,7 +23,7 @@ from shared.invariants.database import check_database
 from shared.jobs.events import Outbox
 from shared.jobs.runner import JobRunner
 from shared.recalibrations import make_current
-from shared.settings import CalibratorSettings, JobSettings
+from shared.settings import JobSettings
 from shared.store import Store
 from shared.worker.broker import Messenger, make_broker
 from tests.services.ingestor.events import write_corrtag
@@ -41,7 +41,7 @@ class _Services:
         self.database, self.folder = database, folder
         self.store = Store(store.as_uri())
         fetch, ingest = (
-            FetchService(database, self.store, CalibratorSettings()),
+            FetchService(database, self.store, randseed=1),
             IngestService(database, self.store, None),
         )
         handlers = {

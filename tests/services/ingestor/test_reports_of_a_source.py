@@ -22,7 +22,7 @@ from shared.database.engine import Database
 from shared.database.models.operations import Dataset, Job, JobState, Stage
 from shared.jobs.events import Outbox
 from shared.jobs.runner import JobRunner
-from shared.settings import CalibratorSettings, JobSettings
+from shared.settings import JobSettings
 from shared.store import Store
 from shared.worker.broker import Messenger, make_broker
 from tests.services.ingestor.bench import sample
@@ -39,7 +39,7 @@ class _Services:
         self.database, self.folder = database, folder
         place = Store(store.as_uri())
         fetch, ingest = (
-            FetchService(database, place, CalibratorSettings()),
+            FetchService(database, place, randseed=1),
             IngestService(database, place, None),
         )
         handlers = {Stage.FETCH: fetch.fetch, Stage.INGEST_RAW: ingest.ingest_raw}

@@ -32,7 +32,7 @@ from shared.jobs import runner
 from shared.jobs.dispatcher import Dispatcher
 from shared.jobs.events import Outbox, send
 from shared.jobs.runner import JobRunner
-from shared.settings import CalibratorSettings, JobSettings
+from shared.settings import JobSettings
 from shared.store import Store
 from shared.worker.broker import Messenger
 from simulator.mission.make import DATA, MissionSimulation
@@ -74,7 +74,7 @@ class Pipeline:
             clean,
             source,
         )
-        fetch = FetchService(database, store, CalibratorSettings()).fetch
+        fetch = FetchService(database, store, randseed=1).fetch
         ingest = IngestService(database, store, None).ingest_raw
         handlers = {Stage.FETCH: fetch, Stage.INGEST_RAW: ingest}
         self._runner = JobRunner(database, messenger, _SETTINGS, handlers, "tester")

@@ -40,6 +40,16 @@ def test_a_calibration_does_not_depend_on_jitter_files() -> None:
     assert _calibration(files={**_FILES, "ldfd01vnq_jit.fits": "other"}) == _calibration()
 
 
+def test_a_recalibration_depends_on_the_calcos_of_now() -> None:
+    default = calibration_inputs(_FILES, [], {}, calcos="3.6.2", randseed=1)
+
+    def recalibration(calcos: str | None) -> str:
+        added: dict[str, Any] = {"wavecals": {}, "events": {}, "recipe": {}, "dry_run": False}
+        return fingerprint(recalibration_inputs(default, calcos=calcos, **added))
+
+    assert recalibration("3.7.0") != recalibration("3.6.2") == recalibration(None)
+
+
 def test_fingerprints_of_earlier_work_stay() -> None:
     """Data folders keep them: another one would do all work again."""
     fetch = fetch_inputs({"ldfd01vnq_rawtag_a": "1"}, [], {"x_flat.fits": None})
@@ -57,7 +67,7 @@ def test_fingerprints_of_earlier_work_stay() -> None:
         "randseed": 1,
     }
     recalibration = recalibration_inputs(
-        calibration, wavecals={}, events={}, recipe={"set": {}}, dry_run=False
+        calibration, calcos="3.6.2", wavecals={}, events={}, recipe={"set": {}}, dry_run=False
     )
     assert recalibration == {
         "default": calibration,

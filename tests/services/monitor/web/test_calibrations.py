@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from cosmo.cli.app import app as commands
 from services.monitor.products import comparison, light_curves
+from shared.calcos_version import publish_calcos_version
 from shared.cos.references import FILETYPES
 from shared.database.models.calibrations import Calibration
 from shared.database.models.operations import Dataset, Event, File, Job, JobState, Run, Stage
@@ -404,6 +405,8 @@ async def test_references_are_uploaded_and_identified_by_content(
             **{"headers": AUTHORISED, **options},
         )
 
+    async with house.database.transaction() as session:
+        await publish_calcos_version(session, "3.6.2")
     flat = reference(tmp_path, "my_flat.fits", 1.0)
     assert (await upload(flat, "my_flat.fits", headers={})).status_code == 401
     first = await upload(gzip.compress(flat), "my_flat.fits")
@@ -452,6 +455,17 @@ async def test_references_are_uploaded_and_identified_by_content(
     assert ids[0] == ids[1] != ids[2]  # the same content is the same work
     wrong = await ask(web, {"references": {"GEOFILE": "my_flat.fits"}})
     assert "uploaded as FLATFILE" in wrong.json()["error"]["message"]
+
+
+async def test_another_calcos_makes_the_same_recipe_new_work(
+    web: httpx.AsyncClient, house: Any, fetched: None
+) -> None:
+    ids = []
+    for version in ("3.6.2", "3.6.2", "3.7.0"):
+        async with house.database.transaction() as session:
+            await publish_calcos_version(session, version)
+        ids.append((await ask(web, BOXCAR)).json()["id"])
+    assert ids[0] == ids[1] != ids[2]
 
 
 async def test_files_of_the_folder_are_identified_by_content(
