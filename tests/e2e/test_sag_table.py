@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.monitor.monitors.gain_sag_table import tables as sag_tables
+from services.monitor.library import gain_sag_tables as sag_tables
 from tests.e2e.flagging import ROW, calibrate
 
 pytestmark = pytest.mark.e2e

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Select
 
-from services.monitor.figures import Figure
+from services.monitor.figures import VERSION, Figure
 from services.monitor.framework.rules import Finding, Rule
 
 __all__ = [
@@ -236,3 +237,9 @@ class Monitor:
     references: Mapping[str, Reference] = field(default_factory=dict)
     parts: Mapping[str, Increment] = field(default_factory=dict)
     rules: Sequence[Rule] = ()
+
+    @property
+    def versions(self) -> dict[str, int | str]:
+        """Versions of what a run computes and draws with; other ones make the monitor run again."""
+        libraries = {name: version(name) for name in ("numpy", "astropy")}
+        return {"monitor": self.version, "figures": VERSION, **libraries}

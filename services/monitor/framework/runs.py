@@ -27,7 +27,6 @@ from services.monitor.framework.loading import load
 from services.monitor.framework.reference_inputs import find_references
 from services.monitor.framework.scheduling import request_run
 from services.monitor.framework.values import write_values
-from services.monitor.framework.versions import versions_of
 from shared.database.engine import Database, is_outage
 from shared.database.models.monitoring import Artifact, MonitorRun, Outcome
 from shared.errors import PermanentError
@@ -182,7 +181,7 @@ class MonitorService:
                 last is not None
                 and not forced
                 and last.generation >= generation
-                and last.versions == versions_of(monitor)
+                and last.versions == monitor.versions
             ):
                 return None
             columns = {name: await load(session, query) for name, query in monitor.inputs.items()}
@@ -223,7 +222,7 @@ def _run(
         "generation": generation,
         "newest_mjd": findings.newest_mjd if findings else None,
         "statistics": dict(findings.statistics) if findings else {},
-        "versions": versions_of(monitor),
+        "versions": monitor.versions,
         "seconds": time.monotonic() - started,
     }
 

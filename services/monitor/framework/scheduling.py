@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import String
 
 from services.monitor.framework.declaration import Monitor
-from services.monitor.framework.versions import versions_of
 from shared.database.engine import Database
 from shared.database.leadership import keep_leading
 from shared.database.locks import AdvisoryLock
@@ -53,7 +52,7 @@ async def request_run(
     )
     forced = "forced" in occasion or await _forced_waits(session, monitor)
     payload = {"generation": generation, "forced": forced}
-    depends_on = monitor_inputs(versions_of(monitor), occasion)
+    depends_on = monitor_inputs(monitor.versions, occasion)
     await add_job(session, monitor.name, NewJob(Stage.MONITOR, payload, depends_on), outbox)
 
 
@@ -137,7 +136,7 @@ class Scheduler:
             select(func.coalesce(func.max(MonitorRun.generation), 0)).where(
                 MonitorRun.monitor == monitor.name,
                 MonitorRun.outcome != Outcome.NO_NEW_DATA,
-                MonitorRun.versions == versions_of(monitor),
+                MonitorRun.versions == monitor.versions,
             )
         )
         return int(found.scalar_one())

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from services.monitor.library.reference_files import reaches_beyond, wrong_header
-from services.monitor.monitors.gain_sag_table.tables import (
+from services.monitor.library.gain_sag_tables import (
     BLUE,
     COLUMNS,
     DQ_GAIN_SAG,
@@ -21,6 +20,7 @@ from services.monitor.monitors.gain_sag_table.tables import (
     key_of,
     read_table,
 )
+from services.monitor.library.reference_files import reaches_beyond, wrong_header
 from shared.cos.detector import FUV_SEGMENTS
 
 __all__ = ["check", "difference"]

@@ -24,10 +24,10 @@ from services.monitor.framework.declaration import (
 )
 from services.monitor.framework.instrument_history import lifetime_marks
 from services.monitor.framework.rules import Finding, Rule, always
+from services.monitor.library import gain_sag_tables as sag_tables
+from services.monitor.library.gain_sag_tables import Rectangles
 from services.monitor.library.reference_files import is_ready
 from services.monitor.monitors.gain_sag_table import checks as sag_checks
-from services.monitor.monitors.gain_sag_table import tables as sag_tables
-from services.monitor.monitors.gain_sag_table.tables import Rectangles
 from shared.cos.dates import decimal_year
 from shared.cos.detector import FUV_SEGMENTS, X_BINNING, Y_BINNING
 from shared.database.models.monitoring import MonitorRun, Severity

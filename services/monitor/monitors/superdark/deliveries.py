@@ -107,7 +107,7 @@ def bad_rows(
         Counts of all darks of the FUV segments
         (`services.monitor.monitors.superdark.low_response.stacks_of`).
     sagged
-        Columns of `services.monitor.monitors.gain_sag_table.tables.sagged_query`: these are in
+        Columns of `services.monitor.library.gain_sag_tables.sagged_query`: these are in
         another table.
     """
     rows = [

@@ -170,7 +170,7 @@ def unsagged(sagged: Columns, detector: str, area: Cells) -> np.ndarray:
     Parameters
     ----------
     sagged
-        Columns of `services.monitor.monitors.gain_sag_table.tables.sagged_query`.
+        Columns of `services.monitor.library.gain_sag_tables.sagged_query`.
     detector
         FUVA or FUVB.
     area

@@ -20,7 +20,7 @@ from services.monitor.framework.declaration import (
     Values,
 )
 from services.monitor.framework.increments import parts_query
-from services.monitor.monitors.gain_sag_table import tables as sag_tables
+from services.monitor.library import gain_sag_tables as sag_tables
 from services.monitor.monitors.superdark import periods as dark_periods
 from services.monitor.monitors.superdark import tables as spot_tables
 from services.monitor.monitors.superdark.deliveries import (

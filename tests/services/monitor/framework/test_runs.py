@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from services.monitor.framework import runs, versions
+from services.monitor.framework import declaration, runs
 from services.monitor.framework.alerts import acknowledge, write_alerts
 from services.monitor.framework.leftovers import sweep_artifacts
 from services.monitor.framework.runs import artifact_folder
@@ -85,7 +85,7 @@ async def test_another_way_to_draw_makes_monitors_run(
     await bench.runner.run(job.id)
     await bench.scheduler.check(MONITOR)
     assert len(await bench.all(Job)) == 1
-    monkeypatch.setattr(versions, "VERSION", -1)
+    monkeypatch.setattr(declaration, "VERSION", -1)
     await bench.scheduler.check(MONITOR)
     assert len(await bench.all(Job)) == 2
 

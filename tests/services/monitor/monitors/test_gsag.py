@@ -12,9 +12,9 @@ from sqlalchemy import func, select
 
 from services.monitor.framework.declaration import Columns, NewArtifact, RunOutput
 from services.monitor.framework.scheduling import Scheduler
+from services.monitor.library import gain_sag_tables as sag_tables
 from services.monitor.monitors import monitors
 from services.monitor.monitors.gain_sag_table import checks as sag_checks
-from services.monitor.monitors.gain_sag_table import tables as sag_tables
 from shared.database.engine import Database
 from shared.database.models.monitoring import Alert, Artifact, Severity
 from shared.database.models.operations import Dataset, Job, JobState, Run, Stage
