@@ -1,14 +1,12 @@
 """Around the orbit: the Sun, day and night, the South Atlantic Anomaly and the solar cycle."""
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from shared.cos.saa import saa_contour
 from simulator.orbit import Orbit, gmst
 
 __all__ = [
-    "SAA_CONTOURS",
     "in_saa",
     "is_day",
     "moon_direction",
@@ -24,66 +22,6 @@ Floats = NDArray[np.float64]
 _EARTH_RADIUS = 6371.0
 """Mean radius in km, for distances on the ground."""
 _EARTH_RADIUS_EQUATOR = 6378.137
-
-_SAA_2009 = (
-    (-28.3, 14.0),
-    (-27.5, 15.0),
-    (-26.1, 13.0),
-    (-19.8, 1.5),
-    (-9.6, 341.0),
-    (-7.6, 330.4),
-    (-6.0, 318.8),
-    (-7.9, 297.2),
-    (-12.0, 286.1),
-    (-17.1, 279.9),
-    (-20.3, 277.5),
-    (-23.5, 276.5),
-    (-26.0, 276.4),
-    (-28.6, 276.7),
-)
-_SAA_2011 = (
-    (-28.3, 14.0),
-    (-27.5, 15.0),
-    (-26.1, 13.0),
-    (-19.8, 1.5),
-    (-9.6, 341.0),
-    (-5.5, 330.4),
-    (-3.5, 318.8),
-    (-3.8, 308.0),
-    (-6.2, 295.5),
-    (-10.5, 285.6),
-    (-16.0, 279.5),
-    (-20.3, 277.3),
-    (-23.5, 276.5),
-    (-26.0, 276.4),
-    (-28.6, 276.7),
-)
-_SAA_2019 = (
-    (-29.0, 14.0),
-    (-27.5, 15.0),
-    (-26.1, 13.0),
-    (-19.8, 1.5),
-    (-9.6, 341.0),
-    (-5.5, 330.4),
-    (-3.4, 318.8),
-    (-3.6, 308.0),
-    (-5.3, 295.4),
-    (-9.6, 284.8),
-    (-15.0, 278.4),
-    (-20.3, 276.4),
-    (-23.5, 276.1),
-    (-26.0, 276.0),
-    (-29.0, 276.4),
-)
-
-SAA_CONTOURS: Final = (
-    (55329.0, tuple((latitude, longitude + 6.0) for latitude, longitude in _SAA_2009)),
-    (55873.0, _SAA_2009),
-    (58732.0, _SAA_2011),
-    (np.inf, _SAA_2019),
-)
-"""MJD until which a contour of the anomaly for COS (model 31) holds, and its corners: latitude and
-east longitude in degrees. Source: costools ``saamodel`` and the dated versions of ``acdc-hst``."""
 
 _SOLAR_CYCLE = (
     (54800.0, 69.0),
@@ -183,13 +121,6 @@ def is_day(orbit: Orbit, mjd: ArrayLike) -> NDArray[np.bool_]:
     return np.asarray(sun_altitude(orbit, mjd) > 0.0, dtype=np.bool_)
 
 
-def _contour(mjd: float) -> Floats:
-    corners = next(corners for until, corners in SAA_CONTOURS if mjd < until)
-    points = np.asarray(corners, dtype=np.float64)
-    points[:, 1] = np.where(points[:, 1] > 180.0, points[:, 1] - 360.0, points[:, 1])
-    return points
-
-
 def in_saa(mjd: float, latitude: ArrayLike, longitude: ArrayLike) -> NDArray[np.bool_]:
     """Return whether points (degrees, east longitude) lie in the South Atlantic Anomaly at an
     MJD.
@@ -197,7 +128,7 @@ def in_saa(mjd: float, latitude: ArrayLike, longitude: ArrayLike) -> NDArray[np.
     lat, lon = np.broadcast_arrays(
         np.asarray(latitude, dtype=np.float64), np.asarray(longitude, dtype=np.float64)
     )
-    return _inside(_contour(mjd), lat, np.where(lon > 180.0, lon - 360.0, lon))
+    return _inside(saa_contour(mjd), lat, np.where(lon > 180.0, lon - 360.0, lon))
 
 
 def saa_distance(mjd: float, latitude: ArrayLike, longitude: ArrayLike) -> Floats:
@@ -215,7 +146,7 @@ def saa_distance(mjd: float, latitude: ArrayLike, longitude: ArrayLike) -> Float
     NDArray
         Great-circle distance in km to the nearest edge, negative inside.
     """
-    corners = _contour(mjd)
+    corners = saa_contour(mjd)
     lat, lon = np.broadcast_arrays(
         np.asarray(latitude, dtype=np.float64), np.asarray(longitude, dtype=np.float64)
     )
