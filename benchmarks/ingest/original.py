@@ -10,7 +10,8 @@ from pathlib import Path
 from astropy.io import fits
 
 from benchmarks.ingest.archive import Archive
-from services.ingestor.extractors import HEADER_PREFERENCE, References, Source
+from services.ingestor.extractors import References, Source
+from services.ingestor.extractors.headers import HEADER_PREFERENCE
 from services.ingestor.extractors.rows import keywords
 from shared.database.engine import Database
 from shared.database.models.science import Header, row_key

@@ -12,22 +12,11 @@ from collections.abc import Collection
 from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.ingestor.extractors import HEADER_PREFERENCE
+from services.ingestor.extractors import preferred_kinds
 from shared.database.locks import ROOTNAMES
 from shared.database.models.operations import File
-from shared.database.models.science import SCIENCE_TABLES, PreferredRow, ScheduledExposure
 
-__all__ = ["PREFERRED_TABLES", "lock_rootnames", "mark_preferred", "show_newest"]
-
-PREFERRED_TABLES = tuple(
-    table
-    for table, model in SCIENCE_TABLES.items()
-    if issubclass(model, PreferredRow) and model is not ScheduledExposure
-)
-"""Tables of which each rootname has one preferred row, or one for each segment.
-
-Schedules have their own rule.
-"""
+__all__ = ["lock_rootnames", "mark_preferred", "show_newest"]
 
 _LOCK = """
     SELECT pg_advisory_xact_lock(:space, key) FROM (
@@ -97,7 +86,7 @@ async def show_newest(
         .values(shown=False)
     )
     await session.execute(update(File).where(File.id.in_(newest), ~File.shown).values(shown=True))
-    await mark_preferred(session, PREFERRED_TABLES, roots)
+    await mark_preferred(session, preferred_kinds(), roots)
 
 
 async def mark_preferred(
@@ -111,17 +100,17 @@ async def mark_preferred(
     session
         Session within a transaction that holds the lock of the rootnames, or that of the tables.
     tables
-        Tables, of `PREFERRED_TABLES`.
+        Tables, of `preferred_kinds`.
     rootnames
         Rootnames; None for all.
     """
     chosen = "true" if rootnames is None else "t.rootname = ANY(CAST(:rootnames AS text[]))"
-    values = {"kinds": list(HEADER_PREFERENCE)} | (
-        {} if rootnames is None else {"rootnames": sorted(rootnames)}
-    )
+    values = {} if rootnames is None else {"rootnames": sorted(rootnames)}
     for table in tables:
+        kinds = list(preferred_kinds()[table])
         # The old ones first, as above.
         for wanted in (False, True):
             await session.execute(
-                text(_MARK.format(table=table, chosen=chosen)), values | {"wanted": wanted}
+                text(_MARK.format(table=table, chosen=chosen)),
+                values | {"kinds": kinds, "wanted": wanted},
             )

@@ -6,7 +6,7 @@ from sqlalchemy import Dialect, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.operations import JobState, Stage
-from shared.database.models.science import SCIENCE_TABLES, PreferredRow, believed_time, moments_of
+from shared.database.models.science import SCIENCE_TABLES, believed_time, moments_of
 from shared.invariants.violation import Violation
 from shared.jobs.states import derive_state
 
@@ -107,8 +107,7 @@ _DOUBTFUL = """
 def _of_tables(dialect: Dialect) -> Iterator[tuple[str, str]]:
     """Yield the invariants that each science table must fulfil."""
     for table, model in SCIENCE_TABLES.items():
-        # Each part of a schedule is a row of its own, by exposure and not by rootname.
-        if issubclass(model, PreferredRow) and table != "sms":
+        if model.preferred_by == "rootname":
             yield "rows of one file are preferred of each rootname", _PREFERRED.format(table=table)
         for column in moments_of(model):
             literal = {"literal_binds": True}

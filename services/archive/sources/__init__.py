@@ -1,19 +1,41 @@
-"""Sources: where datasets come from."""
+"""Sources: where datasets come from, each kind found by being here."""
 
-from services.archive.sources.directory import DirectorySource, Listing, SourceFile
+import importlib
+import pkgutil
+from functools import cache
+
+from services.archive.sources.base import Listing, Source, SourceFile
+from services.archive.sources.directory import DirectorySource
 
 __all__ = ["DirectorySource", "Listing", "Source", "SourceFile", "open_source"]
 
-Source = DirectorySource
-"""A place that lists files and hands them out; a folder or any fsspec URL so far."""
+
+@cache
+def _classes() -> dict[str, type[Source]]:
+    """Classes of sources by the scheme of their addresses: the ``SCHEMES`` of each module here.
+
+    Raises
+    ------
+    TypeError
+        If two modules declare one scheme.
+    """
+    found: dict[str, type[Source]] = {}
+    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
+        for scheme, kind in getattr(importlib.import_module(module.name), "SCHEMES", {}).items():
+            if scheme in found:
+                raise TypeError(f"SCHEMES of {module.name}: {scheme} is {found[scheme].__name__}'s")
+            found[scheme] = kind
+    return found
 
 
 def open_source(url: str) -> Source:
-    """Return the source behind a URL.
+    """Open the source behind an address, by its scheme.
+
+    What no other source declares is a folder: a path, or any URL that fsspec knows.
 
     Raises
     ------
     PermanentError
-        If nothing can read such a URL.
+        If nothing can read such an address.
     """
-    return DirectorySource(url)
+    return _classes().get(url.partition(":")[0], DirectorySource)(url)

@@ -5,24 +5,24 @@ import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from services.archive.sources.base import CHUNK, Listing, Source, SourceFile
 from services.archive.sources.streams import SourceStream
 from shared.cos.names import FileName, parse_name
 from shared.errors import PermanentError, TransientError
-from shared.outages import refusal
 from shared.urls import file_url, path_of
 
-__all__ = ["DirectorySource", "Listing", "SourceFile"]
+__all__ = ["SCHEMES", "DirectorySource"]
 
-_CHUNK = 1 << 20
 _VERSION_KEYS = (
     "ETag",
     "etag",
@@ -55,57 +55,7 @@ _TIME_KEYS = (
 """What they call the time of the last change: a number, a time, its parts, or as HTTP writes it."""
 
 
-@dataclass(frozen=True)
-class SourceFile:
-    """A file of a source.
-
-    Attributes
-    ----------
-    url
-        Where it is, under the name that it has there.
-    name, stem
-        Canonical name, whole and up to ``.fits`` (`shared.cos.names`).
-    size
-        Size in bytes.
-    identity
-        Changes when the file does.
-    modified
-        When it was last changed (Unix time, second); None where the source does not report it.
-    """
-
-    url: str
-    name: str
-    stem: str
-    size: int
-    identity: str
-    modified: float | None = None
-
-    @classmethod
-    def from_entry(cls, entry: dict[str, Any]) -> "SourceFile":
-        """Return the file as a job's payload has it."""
-        return cls(entry["url"], entry["name"], entry["stem"], entry["size"], entry["identity"])
-
-
-@dataclass(frozen=True)
-class Listing:
-    """What a source holds.
-
-    Attributes
-    ----------
-    files
-        Files of COS by their names, every version of each, in the order of stem and URL.
-    others
-        URLs of files with other names.
-    unreadable
-        URL of each folder or file below the source that could not be read, and why.
-    """
-
-    files: list[SourceFile] = field(default_factory=list)
-    others: list[str] = field(default_factory=list)
-    unreadable: dict[str, str] = field(default_factory=dict)
-
-
-class DirectorySource:
+class DirectorySource(Source):
     """Every file of COS below a folder, hidden ones and those in hidden folders aside.
 
     Parameters
@@ -126,8 +76,8 @@ class DirectorySource:
         self._connect()
         self.url = self._full(self._root)
 
-    def list(self) -> Listing:
-        """Return the files in the source: those of COS by stem, and the names of others.
+    def pages(self) -> Iterator[Listing]:
+        """List all that the folder holds, as one page.
 
         Symbolic links are followed; one that leads nowhere is no file.
 
@@ -151,7 +101,7 @@ class DirectorySource:
                 result.unreadable[self._full(path)] = _reason(error)
         for _, files in sorted(versions.items()):
             result.files.extend(files if len(files) == 1 else map(_identified_by_place, files))
-        return result
+        yield result
 
     def _file(self, path: str, name: FileName, details: Mapping[str, Any]) -> SourceFile:
         if details.get("size") is None:
@@ -166,55 +116,37 @@ class DirectorySource:
         )
 
     @contextmanager
-    def open(self, file: SourceFile) -> "Iterator[io.BufferedReader[Any]]":
-        """Open a file for reading from its start to its end.
+    def open(self, file: SourceFile, start: int = 0) -> "Iterator[io.BufferedReader[Any]]":
+        """Open a file for reading from a byte on to its end.
 
         Raises
         ------
         TransientError
             If it cannot be read (any more), here or within the block.
         """
-        # Block size 0 makes one request of it over HTTP, where servers need not know ranges.
-        options = {"block_size": 0} if file.url.startswith(("http://", "https://")) else {}
         try:
             path = path_of(file.url) or self._fs._strip_protocol(file.url.partition("::")[0])
-            opened = self._fs.open(path, "rb", **options)
+            opened = self._open_at(path, start, file.url.startswith(("http://", "https://")))
         except Exception as error:
             raise TransientError(
                 f"{file.url} cannot be read: {_reason(error)}; it is tried again"
             ) from error
-        with io.BufferedReader(SourceStream(opened, file.url), _CHUNK) as stream:
+        with io.BufferedReader(SourceStream(opened, file.url), CHUNK) as stream:
             yield stream
 
-    def copy_to(self, file: SourceFile, target: Path) -> tuple[str, int]:
-        """Copy a file to a local path; returns SHA-256 and size of what was copied.
-
-        Raises
-        ------
-        TransientError
-            If it cannot be read or written, or changed its size since the scan (it is still being
-            written).
-        """
-        digest, size = hashlib.sha256(), 0
-        with self.open(file) as stream:
-            try:
-                with target.open("wb") as out:
-                    while chunk := stream.read(_CHUNK):
-                        digest.update(chunk)
-                        size += len(chunk)
-                        out.write(chunk)
-            except OSError as error:
-                raise refusal(
-                    error,
-                    f"the scratch folder {target.parent} did not take {file.name}: {error}; free "
-                    "space there, or let "
-                    "TMPDIR name another folder",
-                ) from error
-        if size != file.size:
-            raise TransientError(
-                f"{file.name} has {size} bytes where the scan saw {file.size}: it is still changing"
-            )
-        return digest.hexdigest(), size
+    def _open_at(self, path: object, start: int, over_http: bool) -> IO[bytes]:
+        """Open a file at a byte; what HTTP servers that know no ranges send before it is read."""
+        # Block size 0 makes one request of it over HTTP, where servers need not know ranges.
+        options: dict[str, Any] = {"block_size": 0} if over_http else {}
+        if over_http and start:
+            options["headers"] = {"Range": f"bytes={start}-"}
+        opened: Any = self._fs.open(path, "rb", **options)
+        if not over_http:
+            opened.seek(start)
+        elif start and opened.r.status != HTTPStatus.PARTIAL_CONTENT:
+            while start and (skipped := opened.read(min(start, CHUNK))):
+                start -= len(skipped)
+        return cast("IO[bytes]", opened)
 
     def _connect(self) -> None:
         """Look afresh: file systems such as zip's hold what they saw at first."""
@@ -322,3 +254,6 @@ def _modified(details: Mapping[str, Any]) -> float | None:
 
 def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
+
+
+SCHEMES = {"file": DirectorySource}

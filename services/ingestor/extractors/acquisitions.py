@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from services.ingestor.extractors.declaration import Extractor
 from services.ingestor.extractors.rows import Contained, Rows, Source, finite, keywords, root_of
 from services.ingestor.extractors.tables import read_columns
 from shared.database.models.science import Acquisition, Lampflash
 
-__all__ = ["extract_acquisition", "extract_lamp_image"]
+__all__ = ["EXTRACTORS", "extract_acquisition", "extract_lamp_image"]
 
 _OFFSETS = {"DISP_OFFSET": "dwell_slewx", "XDISP_OFFSET": "dwell_slewy"}
 """Offset of a dwell point along and across dispersion, and the column of the slew that follows from
@@ -68,3 +69,9 @@ def extract_lamp_image(source: Source) -> Rows:
         Lampflash,
         [{"rootname": root_of(source), **row, **position, "flash": 1, "filetype": "rawacq"}],
     )
+
+
+EXTRACTORS = (
+    Extractor(table=Acquisition, suffixes=("rawacq",), extract=extract_acquisition),
+    Extractor(table=Lampflash, suffixes=("rawacq",), extract=extract_lamp_image),
+)

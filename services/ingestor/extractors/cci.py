@@ -5,14 +5,15 @@ A week of one segment at one high voltage, one image for each pulse height.
 
 import numpy as np
 
+from services.ingestor.extractors.declaration import Extractor
 from services.ingestor.extractors.events.gains import count_rows, gain_rows
 from services.ingestor.extractors.rows import Rows, Source, level_of, number
 from shared.cos.detector import ACTIVE_AREAS, GAIN_SHAPE, X_BINNING, Y_BINNING
 from shared.cos.gain import LEAST_COUNTS
-from shared.database.models.science import PULSE_HEIGHTS
+from shared.database.models.science import PULSE_HEIGHTS, Gain
 from shared.errors import PermanentError
 
-__all__ = ["extract_cumulative_gain"]
+__all__ = ["EXTRACTORS", "extract_cumulative_gain"]
 
 _IMAGES = 2
 """HDU of the first image; before it are the primary one and the list of exposures."""
@@ -65,3 +66,6 @@ def extract_cumulative_gain(source: Source) -> Rows:
     name = source.name.partition(".fits")[0]
     make = count_rows if name.split("_")[2] in _ACCUM else gain_rows
     return make(name, segment, dethv, number(primary, "EXPSTART", source.name), rich, binned[rich])
+
+
+EXTRACTORS = (Extractor(table=Gain, suffixes=("cci",), extract=extract_cumulative_gain),)

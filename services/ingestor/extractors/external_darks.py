@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.ingestor.extractors.declaration import Extractor
 from services.ingestor.extractors.rows import Rows, Source, finite
 from services.ingestor.extractors.unreadable import Unreadable
 from shared.cos.dates import mjd_of_year
@@ -25,7 +26,7 @@ from shared.errors import PermanentError
 from shared.fits import inflated
 from shared.fits.streams import reading
 
-__all__ = ["extract_measurements"]
+__all__ = ["EXTRACTORS", "extract_measurements"]
 
 _LARGEST = 16 << 20
 """Most bytes of JSON, unpacked: ten times the one list that there is.
@@ -133,3 +134,8 @@ def _distances(latitude: Floats, longitude: Floats, mjd: Floats) -> Floats:
 
 def _known(values: Floats) -> list[float | None]:
     return [None if np.isnan(value) else value for value in values.tolist()]
+
+
+EXTRACTORS = (
+    Extractor(table=Dark, suffixes=("darkrates",), extract=extract_measurements, fits=False),
+)

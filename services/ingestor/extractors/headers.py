@@ -4,6 +4,7 @@ import json
 from math import isfinite
 from typing import Any
 
+from services.ingestor.extractors.declaration import Extractor
 from services.ingestor.extractors.rows import Rows, Source, finite, keywords, root_of
 from shared.cos.detector import FUV_SEGMENTS
 from shared.cos.reference_names import base_name
@@ -16,6 +17,8 @@ from shared.database.models.science import (
 )
 
 __all__ = [
+    "EXTRACTORS",
+    "HEADER_PREFERENCE",
     "document",
     "extract_aperture",
     "extract_headers",
@@ -23,6 +26,21 @@ __all__ = [
     "extract_keywords",
     "extract_quality",
 ]
+
+HEADER_PREFERENCE = (
+    "x1d",
+    "corrtag_a",
+    "corrtag_b",
+    "corrtag",
+    "rawtag_a",
+    "rawtag_b",
+    "rawtag",
+    "rawaccum_a",
+    "rawaccum_b",
+    "rawaccum",
+    "rawacq",
+)
+"""Kinds of file that a rootname's header is read from; readers see the first one that there is."""
 
 _VOLTAGES = frozenset({"hvlevel", "dethvl", "dethvc", "dethvn"})
 """Columns of a segment, whose keywords end with its letter."""
@@ -116,3 +134,12 @@ def document(headers: list[Any]) -> str:
 
 def _finite(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not isfinite(value) else value
+
+
+EXTRACTORS = (
+    Extractor(table=Header, suffixes=HEADER_PREFERENCE, extract=extract_headers),
+    Extractor(table=ExposureQuality, suffixes=HEADER_PREFERENCE, extract=extract_quality),
+    Extractor(table=HighVoltage, suffixes=HEADER_PREFERENCE, extract=extract_high_voltage),
+    Extractor(table=AperturePosition, suffixes=HEADER_PREFERENCE, extract=extract_aperture),
+    Extractor(table=Keywords, suffixes=None, extract=extract_keywords),
+)

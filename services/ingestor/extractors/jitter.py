@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.ingestor.extractors.declaration import Extractor
 from services.ingestor.extractors.rows import Contained, Rows, Source, finite, keywords
 from services.ingestor.extractors.tables import read_columns
 from shared.database.models.science import Jitter
 from shared.errors import PermanentError
 from shared.fits import Columns, Hdu, Header
 
-__all__ = ["extract_jitter"]
+__all__ = ["EXTRACTORS", "extract_jitter"]
 
 _PLACEHOLDER = 1e30
 """Values from here on were not measured: jitter tables write 1.6e38."""
@@ -118,3 +119,6 @@ def _flags(table: Columns) -> dict[str, object]:
 def _first(table: Columns, name: str) -> float | None:
     found = _measured(table, name)
     return float(found[0]) if found.size else None
+
+
+EXTRACTORS = (Extractor(table=Jitter, suffixes=("jit",), extract=extract_jitter),)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.ingestor.extractors.declaration import Extractor
 from services.ingestor.extractors.rows import Contained, Rows, Source, keywords, root_of
 from services.ingestor.extractors.tables import read_columns
 from shared.cos.detector import FUV_SEGMENTS, NUV_STRIPES
@@ -14,7 +15,7 @@ from shared.database.models.science import Lampflash
 from shared.errors import PermanentError
 from shared.fits import Columns
 
-__all__ = ["extract_lampflashes"]
+__all__ = ["EXTRACTORS", "extract_lampflashes"]
 
 _COMMON = frozenset(
     {
@@ -127,3 +128,6 @@ def _rates(table: Columns) -> list[float | None]:
 def _finite(table: Columns, name: str, index: int) -> float | None:
     """Return the cell of a column, where it is a finite number."""
     return float(table[name][index]) if name in table and np.isfinite(table[name][index]) else None
+
+
+EXTRACTORS = (Extractor(table=Lampflash, suffixes=("lampflash",), extract=extract_lampflashes),)

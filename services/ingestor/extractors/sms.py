@@ -7,6 +7,7 @@ and the position of the aperture.
 import re
 from collections.abc import Iterator
 
+from services.ingestor.extractors.declaration import Extractor
 from services.ingestor.extractors.rows import Rows, Source
 from services.ingestor.extractors.unreadable import Unreadable
 from shared.cos.dates import parse_day_of_year
@@ -15,7 +16,7 @@ from shared.database.models.science import ScheduledExposure
 from shared.errors import PermanentError
 from shared.fits.streams import reading
 
-__all__ = ["extract_schedule"]
+__all__ = ["EXTRACTORS", "extract_schedule"]
 
 _LARGEST = 16 << 20
 _HEADING = 6
@@ -113,3 +114,8 @@ def _row(found: re.Match[str]) -> dict[str, object]:
 
 def _position(text: str) -> str | None:
     return text if text.strip("-") else None
+
+
+EXTRACTORS = (
+    Extractor(table=ScheduledExposure, suffixes=("sms",), extract=extract_schedule, fits=False),
+)

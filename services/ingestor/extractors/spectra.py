@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from services.ingestor.extractors.declaration import Extractor
 from services.ingestor.extractors.rows import Rows, Source, root_of
 from services.ingestor.extractors.tables import read_columns
 from shared.cos.detector import FUV_SEGMENTS, NUV_STRIPES
 from shared.database.models.science import SpectrumSummary
 from shared.fits import Columns
 
-__all__ = ["extract_spectrum"]
+__all__ = ["EXTRACTORS", "extract_spectrum"]
 
 _SUMMARISED = ("FLUX", "WAVELENGTH")
 
@@ -66,3 +67,6 @@ def _rates(table: Columns) -> dict[str, object]:
         for segment, rate in zip(table["SEGMENT"], rates, strict=True)
         if str(segment).strip() in (*FUV_SEGMENTS, *NUV_STRIPES) and np.isfinite(rate)
     }
+
+
+EXTRACTORS = (Extractor(table=SpectrumSummary, suffixes=("x1d",), extract=extract_spectrum),)

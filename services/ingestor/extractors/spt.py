@@ -1,5 +1,6 @@
 """Support files: engineering keywords and telemetry of the first snapshot."""
 
+from services.ingestor.extractors.declaration import Extractor
 from services.ingestor.extractors.rows import Rows, Source, keywords, root_of
 from services.ingestor.extractors.telemetry import reading_of
 from shared.cos.dates import parse_day_of_year
@@ -7,7 +8,7 @@ from shared.database.models.science import Support, Telemetry
 from shared.errors import PermanentError
 from shared.fits import Header
 
-__all__ = ["MNEMONICS", "extract_support", "extract_telemetry"]
+__all__ = ["EXTRACTORS", "MNEMONICS", "extract_support", "extract_telemetry"]
 
 _HDUS = 3
 """Primary, SUPPORT and SNAP1; SNAP2 of acquisitions is filled with sentinels."""
@@ -104,3 +105,9 @@ def _start(source: Source, primary: Header) -> float | None:
     except PermanentError as error:
         source.note(f"primary header: PSTRTIME: {error}")
         return None
+
+
+EXTRACTORS = (
+    Extractor(table=Support, suffixes=("spt",), extract=extract_support),
+    Extractor(table=Telemetry, suffixes=("spt",), extract=extract_telemetry),
+)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import IO
 
+from services.ingestor.extractors.declaration import Extractor
 from services.ingestor.extractors.rows import Rows, Source, as_number, finite
 from services.ingestor.extractors.unreadable import Unreadable
 from shared.cos.names import parse_name
@@ -16,7 +17,7 @@ from shared.database.models.science import ROWS_PER_FILE, Telemetry
 from shared.errors import PermanentError
 from shared.fits.streams import reading
 
-__all__ = ["extract_readings", "reading_of"]
+__all__ = ["EXTRACTORS", "extract_readings", "reading_of"]
 
 _LONGEST_LINE = 4096
 _EARLIEST, _LATEST = 40000.0, 80000.0
@@ -89,3 +90,8 @@ def _reading(line: str) -> tuple[float | None, str | None]:
         mjd if mjd is not None and _EARLIEST < mjd < _LATEST else None,
         reading if known else None,
     )
+
+
+EXTRACTORS = (
+    Extractor(table=Telemetry, suffixes=("readings",), extract=extract_readings, fits=False),
+)

@@ -9,9 +9,10 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from services.ingestor.extractors import preferred_kinds
 from services.ingestor.repopulation.tables import STAGING, create_staged, finish_staged, take_place
 from services.ingestor.schedule_versions import prefer_newest_schedules
-from services.ingestor.visibility import PREFERRED_TABLES, mark_preferred
+from services.ingestor.visibility import mark_preferred
 from shared.database.engine import Database
 from shared.database.models.operations import File
 from shared.database.models.repopulation import Repopulation
@@ -164,7 +165,7 @@ async def show_staged(database: Database, repopulation: int) -> None:
 
 async def _finish(session: AsyncSession, table: str) -> None:
     """Mark the rows of a filled table that readers see, and give it its keys and indexes."""
-    if table in PREFERRED_TABLES:
+    if table in preferred_kinds():
         await session.execute(_SEE_STAGED)
         await mark_preferred(session, [table])
         await session.execute(_SEE_PUBLIC)
@@ -190,7 +191,7 @@ async def _swap(session: AsyncSession, repopulation: int, tables: Sequence[str])
     )
     rootnames = {str(rootname) for rootname in (await session.execute(newer)).scalars()}
     await mark_preferred(
-        session, [table for table in PREFERRED_TABLES if table in tables], rootnames
+        session, [table for table in preferred_kinds() if table in tables], rootnames
     )
     if "sms" in tables:
         await prefer_newest_schedules(connection)

@@ -13,14 +13,18 @@ import pytest
 
 @dataclass
 class FileServer:
-    """Where it listens, and which paths it refuses."""
+    """Where it listens, which paths it refuses, whether it knows ranges, and the sizes of those
+    that it sent.
+    """
 
     url: str = ""
     locked: set[str] = field(default_factory=set)
+    ranges: bool = False
+    sent: list[int] = field(default_factory=list)
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
-    """Static files with listings of folders; no ranges."""
+    """Static files with listings of folders."""
 
     def __init__(self, server: FileServer, *args: object, directory: str) -> None:
         self._settings = server
@@ -29,6 +33,14 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path.strip("/") in self._settings.locked:
             self.send_error(403)
+        elif self._settings.ranges and (asked := self.headers.get("Range")):
+            start = int(asked.removeprefix("bytes=").rstrip("-"))
+            rest = Path(self.translate_path(self.path)).read_bytes()[start:]
+            self._settings.sent.append(len(rest))
+            self.send_response(206)
+            self.send_header("Content-Length", str(len(rest)))
+            self.end_headers()
+            self.wfile.write(rest)
         else:
             super().do_GET()
 

@@ -1,5 +1,6 @@
 """Sources: what they list, what they say when they cannot, and that every kind of URL works."""
 
+import io
 import os
 import shutil
 import socket
@@ -8,7 +9,8 @@ import sys
 import tempfile
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import pytest
 
 from services.archive.aside import name_of
 from services.archive.metadata import read_facts
-from services.archive.sources import Source, SourceFile, open_source
+from services.archive.sources import Listing, Source, SourceFile, _classes, open_source
 from shared.errors import PermanentError, TransientError
 
 _NAMES = ("ldfd01010_asn.fits.gz", "ldfd01vnq_rawtag_a.fits.gz", "ldfd01vnq_spt.fits.gz")
@@ -78,6 +80,8 @@ def _check(url: str, folder: Path, scratch: Path) -> None:
         original = next(folder.rglob(file.name))
         source.copy_to(file, scratch / file.name)
         assert (scratch / file.name).read_bytes() == original.read_bytes()
+        with source.open(file, start=1000) as stream:
+            assert stream.read() == original.read_bytes()[1000:]
         assert file.size == original.stat().st_size
         assert again[file.stem] == file.identity
     facts = {file.stem: read_facts(source, file) for file in listing.files}
@@ -99,6 +103,45 @@ def test_urls(make_url: Callable[[Path], str], folder: Path, tmp_path: Path) -> 
 def test_http(web: str, folder: Path, tmp_path: Path) -> None:
     _check(web, folder, tmp_path)
     _check(f"{web}/", folder, tmp_path)
+
+
+def test_a_server_that_knows_ranges_sends_the_rest_alone(
+    folder: Path, serve: Callable[[Path], Any]
+) -> None:
+    server = serve(folder)
+    server.ranges = True
+    source = open_source(server.url)
+    file = next(file for file in source.list().files if file.stem == "ldfd01010_asn")
+    with source.open(file, start=file.size - 10) as stream:
+        assert stream.read() == (folder / file.name).read_bytes()[-10:]
+    assert server.sent == [10]
+
+
+class _Shelf(Source):
+    """A source of two pages, under an address of its own."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def pages(self) -> Iterator[Listing]:
+        for stem in ("ldfd01vpq_spt", "ldfd01vnq_spt"):
+            name = f"{stem}.fits"
+            yield Listing([SourceFile(f"{self.url}/{name}", name, stem, 4, stem)])
+
+    @contextmanager
+    def open(self, file: SourceFile, start: int = 0) -> Iterator[io.BufferedReader]:
+        yield io.BufferedReader(io.BytesIO(file.stem[:4].encode()[start:]))
+
+
+def test_sources_are_found_by_the_scheme_of_their_address(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(_classes(), "shelf", _Shelf)
+    source = open_source("shelf:one")
+    files = source.list().files
+    assert [file.stem for file in files] == ["ldfd01vnq_spt", "ldfd01vpq_spt"]
+    assert source.copy_to(files[0], tmp_path / "copy")[1] == 4
+    assert (tmp_path / "copy").read_bytes() == b"ldfd"
 
 
 def test_changed_files_have_another_identity(web: str, folder: Path) -> None:

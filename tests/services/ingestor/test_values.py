@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from services.ingestor.extractors import HEADER_PREFERENCE
+from services.ingestor.extractors.headers import HEADER_PREFERENCE
 from shared.cos.detector import ACTIVE_AREAS
 from shared.cos.names import parse_name
 from shared.database.models.science import (

@@ -3,6 +3,10 @@
 Darks, dark counts, stims, pulse heights, gain, peak rates.
 """
 
-from services.ingestor.extractors.events.reduction import EVENT_TABLES, extract_events
+from services.ingestor.extractors.events.reduction import (
+    EVENT_SUFFIXES,
+    event_tables,
+    extract_events,
+)
 
-__all__ = ["EVENT_TABLES", "extract_events"]
+__all__ = ["EVENT_SUFFIXES", "event_tables", "extract_events"]

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from services.ingestor.extractors.events.declaration import Reduction
 from services.ingestor.extractors.events.exposure import Exposure, in_good_time
 from services.ingestor.extractors.rows import Rows, Source
 from shared.cos.detector import ACTIVE_AREAS, DARK_REGIONS, GAIN_SHAPE, X_BINNING, Y_BINNING
@@ -14,7 +15,7 @@ from shared.cos.superpixels import pack_counts
 from shared.database.models.science import PULSE_HEIGHTS, DarkCounts
 from shared.fits import Columns
 
-__all__ = ["DarkCountMap"]
+__all__ = ["REDUCTION", "DarkCountMap"]
 
 
 class DarkCountMap:
@@ -57,3 +58,10 @@ class DarkCountMap:
             "content": pack_counts(cells, counts),
         }
         return Rows(DarkCounts, [row])
+
+
+REDUCTION = Reduction(
+    table=DarkCounts,
+    accumulator=DarkCountMap,
+    only={"OBSMODE": "TIME-TAG", "EXPTYPE": "DARK"},
+)

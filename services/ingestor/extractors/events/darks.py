@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from services.ingestor.extractors.events.declaration import Reduction
 from services.ingestor.extractors.events.exposure import Exposure, in_good_time
 from services.ingestor.extractors.rows import Contained, Rows, Source, finite
 from services.ingestor.extractors.tables import read_columns
@@ -15,7 +16,7 @@ from shared.cos.saa import saa_distance
 from shared.database.models.science import Dark
 from shared.fits import Columns
 
-__all__ = ["DarkRateAccumulator"]
+__all__ = ["REDUCTION", "DarkRateAccumulator"]
 
 Floats = NDArray[np.float64]
 
@@ -160,3 +161,10 @@ def _rates(counts: NDArray[np.int64], exposure: Floats) -> list[Any]:
 
 def _known(values: Floats) -> list[Any]:
     return [None if np.isnan(value) else value for value in values.tolist()]
+
+
+REDUCTION = Reduction(
+    table=Dark,
+    accumulator=DarkRateAccumulator,
+    only={"OBSMODE": "TIME-TAG", "EXPTYPE": "DARK"},
+)

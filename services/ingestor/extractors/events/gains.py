@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from services.ingestor.extractors.events.declaration import Reduction
 from services.ingestor.extractors.events.exposure import Exposure, in_good_time
 from services.ingestor.extractors.rows import Rows, Source
 from shared.cos.detector import ACTIVE_AREAS, GAIN_SHAPE, X_BINNING, Y_BINNING
@@ -13,7 +14,7 @@ from shared.cos.gain import GAIN_WIDTH, LEAST_COUNTS, charges, modal_gains
 from shared.database.models.science import PULSE_HEIGHTS, Gain
 from shared.fits import Columns
 
-__all__ = ["GainAccumulator", "count_rows", "gain_rows"]
+__all__ = ["REDUCTION", "GainAccumulator", "count_rows", "gain_rows"]
 
 
 class GainAccumulator:
@@ -119,3 +120,10 @@ def count_rows(
             "charge": charges(histograms).tolist(),
         },
     )
+
+
+REDUCTION = Reduction(
+    table=Gain,
+    accumulator=GainAccumulator,
+    only={"OBSMODE": "TIME-TAG", "DETECTOR": "FUV"},
+)

@@ -1,23 +1,18 @@
-"""Pulse-height histograms: from events, and from the histograms that ACCUM exposures have
-instead.
-"""
+"""Pulse-height histograms of events."""
 
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.ingestor.extractors.events.declaration import Reduction
 from services.ingestor.extractors.events.exposure import Exposure, in_good_time
-from services.ingestor.extractors.rows import Rows, Source, keywords, level_of, root_of
+from services.ingestor.extractors.rows import Rows, Source, keywords, root_of
 from shared.cos.detector import ACTIVE_AREAS
 from shared.database.models.science import PULSE_HEIGHTS, PulseHeights
-from shared.errors import PermanentError
 from shared.fits import Columns
 
-__all__ = ["PulseHeightHistogram", "extract_accumulated_pulse_heights"]
-
-_ACCUMULATED = 128
-"""Pulse heights of an ACCUM histogram: 7 bits."""
+__all__ = ["REDUCTION", "PulseHeightHistogram", "heights_row"]
 
 _COLUMNS = frozenset({"expstart", "exptime", "life_adj", "opt_elem", "obsmode"})
 
@@ -48,33 +43,15 @@ class PulseHeightHistogram:
 
     def rows(self) -> Rows:
         """Return the row of ``phd``."""
-        return _row(self._source, self._exposure.segment, self._exposure.hvlevel, self._counts)
-
-
-def extract_accumulated_pulse_heights(source: Source) -> Rows:
-    """Return the row of ``phd`` of an ACCUM exposure, of its histogram of 128 heights, four of them
-    in one.
-
-    Raises
-    ------
-    PermanentError
-        If the histogram is not there or has another shape.
-    """
-    images = [
-        hdu for hdu in source.file.hdus[1:] if hdu.header.get("XTENSION") == "IMAGE" and hdu.size
-    ]
-    heights = source.file.image(images[0]).ravel() if images else np.zeros(0)
-    if heights.size != _ACCUMULATED:
-        raise PermanentError(
-            f"{source.name}: {heights.size} pulse heights where an ACCUM histogram has "
-            f"{_ACCUMULATED}"
+        return heights_row(
+            self._source, self._exposure.segment, self._exposure.hvlevel, self._counts
         )
-    segment = f"FUV{source.suffix[-1].upper()}"
-    counts = heights.reshape(PULSE_HEIGHTS, -1).astype(np.int64).sum(axis=1)
-    return _row(source, segment, level_of(source.headers[-1], f"HVLEVEL{segment[-1]}"), counts)
 
 
-def _row(source: Source, segment: str, hvlevel: int | None, counts: NDArray[np.int64]) -> Rows:
+def heights_row(
+    source: Source, segment: str, hvlevel: int | None, counts: NDArray[np.int64]
+) -> Rows:
+    """Return the row of ``phd``, of the counts of each pulse height."""
     row: dict[str, object] = {
         "rootname": root_of(source),
         **keywords(PulseHeights, source, _COLUMNS),
@@ -84,3 +61,10 @@ def _row(source: Source, segment: str, hvlevel: int | None, counts: NDArray[np.i
     }
     row.update({f"pha_{height}": int(count) for height, count in enumerate(counts)})
     return Rows(PulseHeights, [row])
+
+
+REDUCTION = Reduction(
+    table=PulseHeights,
+    accumulator=PulseHeightHistogram,
+    only={"OBSMODE": "TIME-TAG", "DETECTOR": "FUV"},
+)

@@ -8,13 +8,14 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from services.ingestor.extractors.events.declaration import Reduction
 from services.ingestor.extractors.events.exposure import Exposure, in_good_time
 from services.ingestor.extractors.rows import Rows, Source
 from shared.cos.detector import ACTIVE_AREAS, DARK_REGIONS
 from shared.database.models.science import EventRates
 from shared.fits import Columns
 
-__all__ = ["PeakRates"]
+__all__ = ["REDUCTION", "PeakRates"]
 
 _CELLS = {"FUVA": 2, "FUVB": 2, "NUV": 1}
 """Side of the squares that the local maximum is one of, in pixels. The lines of the FUV are 6
@@ -136,3 +137,10 @@ class PeakRates:
 
 def _length(intervals: NDArray[np.float64]) -> float:
     return float((intervals[:, 1] - intervals[:, 0]).sum())
+
+
+REDUCTION = Reduction(
+    table=EventRates,
+    accumulator=PeakRates,
+    only={},
+)

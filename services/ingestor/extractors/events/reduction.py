@@ -1,58 +1,61 @@
 """One pass over the events of a file for every table that is made of them."""
 
+import importlib
+import pkgutil
 from collections.abc import Collection, Mapping
-from typing import Any, ClassVar, Protocol
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.ingestor.extractors.events.dark_counts import DarkCountMap
-from services.ingestor.extractors.events.darks import DarkRateAccumulator
-from services.ingestor.extractors.events.exposure import Exposure, read_exposure
-from services.ingestor.extractors.events.gains import GainAccumulator
-from services.ingestor.extractors.events.pulse_heights import PulseHeightHistogram
-from services.ingestor.extractors.events.rates import PeakRates
-from services.ingestor.extractors.events.stims import StimPositions
+from services.ingestor.extractors.events.declaration import Accumulator, Reduction
+from services.ingestor.extractors.events.exposure import read_exposure
 from services.ingestor.extractors.rows import Contained, Rows, Source
 from services.ingestor.extractors.tables import as_floats
 from shared.database.models.science import PULSE_HEIGHTS
 from shared.errors import PermanentError
 from shared.fits import Columns
 
-__all__ = ["EVENT_TABLES", "extract_events"]
+__all__ = ["EVENT_SUFFIXES", "event_tables", "extract_events"]
 
-EVENT_TABLES = ("darks", "dark_counts", "stims", "phd", "gain", "event_rates")
-"""Tables that are made of events."""
+EVENT_SUFFIXES = frozenset({"corrtag", "corrtag_a", "corrtag_b"})
+"""Kinds of file that have events."""
 
-
-class _Reduction(Protocol):
-    """What is made of events while they pass by, of the columns that it names."""
-
-    COLUMNS: ClassVar[frozenset[str]]
-
-    def __init__(self, source: Source, exposure: Exposure, /) -> None: ...
-
-    def add(self, events: Columns) -> None:
-        """Take in a part of the events."""
-
-    def rows(self) -> Rows:
-        """Return the rows of all events."""
-
+_PACKAGE = __name__.rpartition(".")[0]
 
 _WHOLE = ("DQ", "PHA")
 """Columns that are whole numbers, whatever they are written as."""
 
-_ANY: Mapping[str, type[_Reduction]] = {"event_rates": PeakRates}
-_DARK: Mapping[str, type[_Reduction]] = {"darks": DarkRateAccumulator, "dark_counts": DarkCountMap}
-_FUV: Mapping[str, type[_Reduction]] = {
-    "stims": StimPositions,
-    "phd": PulseHeightHistogram,
-    "gain": GainAccumulator,
-}
+
+@cache
+def _reductions() -> Mapping[str, Reduction]:
+    """Find every reduction, by its table: the ``REDUCTION`` of each module of this package.
+
+    Raises
+    ------
+    TypeError
+        If a declaration is no reduction, or its table has one already.
+    """
+    found: dict[str, Reduction] = {}
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)], f"{_PACKAGE}."):
+        declared = getattr(importlib.import_module(module.name), "REDUCTION", None)
+        if declared is None:
+            continue
+        if not isinstance(declared, Reduction) or declared.table.__tablename__ in found:
+            raise TypeError(f"REDUCTION of {module.name} is no Reduction, or its table has one")
+        found[declared.table.__tablename__] = declared
+    return found
+
+
+def event_tables() -> Collection[str]:
+    """Return the tables that are made of events."""
+    return _reductions().keys()
 
 
 def extract_events(source: Source, tables: Collection[str]) -> list[Rows]:
-    """Return the rows of the tables of events (`EVENT_TABLES`) of a corrtag file.
+    """Return the rows of the tables of events (`event_tables`) of a corrtag file.
 
     Dark rates and counts are made of dark exposures only; stims, pulse heights and gain of the FUV
     detector only. Of an ACCUM exposure, whose events CalCOS makes up of its image, there are peak
@@ -66,15 +69,11 @@ def extract_events(source: Source, tables: Collection[str]) -> list[Rows]:
         If a keyword or an extension is missing or wrong.
     """
     primary = source.file.headers[0]
-    mode, detector, kind = (
-        str(primary.get(keyword) or "").strip() for keyword in ("OBSMODE", "DETECTOR", "EXPTYPE")
-    )
-    makers = dict(_ANY)
-    if mode == "TIME-TAG" and detector == "FUV":
-        makers |= _FUV
-    if mode == "TIME-TAG" and kind == "DARK":
-        makers |= _DARK
-    makers = {table: maker for table, maker in makers.items() if table in tables}
+    makers = {
+        table: reduction.accumulator
+        for table, reduction in _reductions().items()
+        if table in tables and reduction.applies(primary)
+    }
     if not makers:
         return []
     exposure = read_exposure(source)
@@ -84,7 +83,7 @@ def extract_events(source: Source, tables: Collection[str]) -> list[Rows]:
     )
     for fault in faults:
         source.note(fault)
-    reductions: dict[str, _Reduction] = {}
+    reductions: dict[str, Accumulator] = {}
     for table, maker in makers.items():
         if set(names) >= maker.COLUMNS:
             with Contained(source, table):
@@ -100,8 +99,8 @@ def extract_events(source: Source, tables: Collection[str]) -> list[Rows]:
 
 
 def _reduce(
-    source: Source, reductions: Mapping[str, _Reduction], events: Columns
-) -> dict[str, _Reduction]:
+    source: Source, reductions: Mapping[str, Accumulator], events: Columns
+) -> dict[str, Accumulator]:
     """Return the reductions that could take in a part of the events."""
     values = {}
     for name in events:

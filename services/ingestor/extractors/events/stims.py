@@ -5,13 +5,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from services.ingestor.extractors.events.declaration import Reduction
 from services.ingestor.extractors.events.exposure import Exposure
 from services.ingestor.extractors.rows import Rows, Source
 from shared.cos.detector import STIM_BOX, STIM_POSITIONS
 from shared.database.models.science import Stim
 from shared.fits import Columns
 
-__all__ = ["StimPositions"]
+__all__ = ["REDUCTION", "StimPositions"]
 
 _STEPS = ((10.0, 0.12), (100.0, 4.0), (np.inf, 120.0))
 """Exposure times below which steps have these lengths, in seconds (legacy stim monitor: 4 x 0.03, 1
@@ -88,3 +89,10 @@ def _means(sums: NDArray[np.float64], counts: NDArray[np.int64]) -> list[Any]:
         total / count if count else None
         for total, count in zip(sums.tolist(), counts.tolist(), strict=True)
     ]
+
+
+REDUCTION = Reduction(
+    table=Stim,
+    accumulator=StimPositions,
+    only={"OBSMODE": "TIME-TAG", "DETECTOR": "FUV"},
+)

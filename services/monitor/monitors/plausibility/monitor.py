@@ -34,7 +34,12 @@ from shared.database.models.science import (
 __all__ = ["MONITOR"]
 
 _TIMES = [(model, column.name) for model in SCIENCE_TABLES.values() for column in moments_of(model)]
-"""Tables and columns of times, in the order that keys of rows are made by."""
+"""Tables and columns of times."""
+
+_NAMED = ("table_name", "column_name")
+_NAMES = [(model.__tablename__, column) for model, column in _TIMES]
+_PLACES = {names: place for place, names in enumerate(_NAMES)}
+"""Place of each column of times in the key of a row."""
 
 _MOST_COLUMNS = 64
 """Columns of times for which a key has room."""
@@ -95,8 +100,10 @@ def _rows(key: str) -> dict[str, RowQuery]:
 def _find(_: str, inputs: Inputs) -> Mapping[str, Columns]:
     tables = [inputs[f"{model.__tablename__}.{name}"] for model, name in _TIMES]
     joined = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-    place = np.repeat(np.arange(len(tables)), [len(table["file_id"]) for table in tables])
-    return {"doubts": joined | {"place": place.astype(np.float64)}}
+    counts = [len(table["file_id"]) for table in tables]
+    for name, texts in zip(_NAMED, zip(*_NAMES, strict=True), strict=True):
+        joined[name] = np.repeat(np.array(texts, dtype=object), counts)
+    return {"doubts": joined}
 
 
 def _digests(inputs: Inputs) -> dict[str, str]:
@@ -130,15 +137,11 @@ def _compute(inputs: Inputs) -> RunOutput:
     if doubts is None:
         return RunOutput(newest_mjd=None)
     columns = {
-        name: doubts[name] for name in ("file_id", "rootname", "name", "number", "least", "largest")
+        name: doubts[name]
+        for name in ("file_id", "rootname", "name", "number", "least", "largest", *_NAMED)
     }
-    place = doubts["place"].astype(np.int64)
-    columns["id"] = columns["file_id"].astype(np.int64) * _MOST_COLUMNS + place
-    for name, texts in (
-        ("table_name", [model.__tablename__ for model, _ in _TIMES]),
-        ("column_name", [column for _, column in _TIMES]),
-    ):
-        columns[name] = np.array(texts, dtype=object)[place]
+    place = [_PLACES[one] for one in zip(*(columns[name] for name in _NAMED), strict=True)]
+    columns["id"] = columns["file_id"].astype(np.int64) * _MOST_COLUMNS + np.array(place, np.int64)
     return RunOutput(
         newest_mjd=newest if np.isfinite(newest) else None,
         findings=list(_findings(columns)),
@@ -151,7 +154,7 @@ MONITOR = Monitor(
     title="Implausible times",
     explanation=_EXPLANATION.strip(),
     detector="FUV and NUV",
-    version=1,
+    version=2,
     tables=frozenset(model.__tablename__ for model, _ in _TIMES),
     inputs={
         "ranges": file_ranges({model.__tablename__ for model, _ in _TIMES}),

@@ -1,7 +1,13 @@
 """Science tables: what was measured from each file.
 
 Every row points to its file, and so to its run.
+
+A model in any module of this package is a science table: one that is filled from files where it
+derives from `ScienceRow`, else one that monitors make.
 """
+
+import importlib
+import pkgutil
 
 from shared.database.base import Base
 from shared.database.models.science.base import ROWS_PER_FILE, PreferredRow, ScienceRow, row_key
@@ -68,32 +74,26 @@ __all__ = [
     "within_mission",
 ]
 
+
+def _by_table() -> dict[str, type[Base]]:
+    """Return the models of this package by table, in the order of modules and tables."""
+    package = f"{__name__}."
+    for module in pkgutil.iter_modules(__path__, package):
+        importlib.import_module(module.name)
+    models = (mapper.class_ for mapper in Base.registry.mappers)
+    own = (model for model in models if model.__module__.startswith(package))
+    return {
+        model.__tablename__: model
+        for model in sorted(own, key=lambda one: (one.__module__, one.__tablename__))
+    }
+
+
 SCIENCE_TABLES: dict[str, type[ScienceRow]] = {
-    model.__tablename__: model
-    for model in (
-        Header,
-        Keywords,
-        ExposureQuality,
-        HighVoltage,
-        AperturePosition,
-        SpectrumSummary,
-        Support,
-        Telemetry,
-        Jitter,
-        Lampflash,
-        Acquisition,
-        ScheduledExposure,
-        Dark,
-        DarkCounts,
-        Stim,
-        PulseHeights,
-        EventRates,
-        Gain,
-    )
+    name: model for name, model in _by_table().items() if issubclass(model, ScienceRow)
 }
 """Tables that the ingestor fills from files, by name."""
 
 DERIVED_TABLES: dict[str, type[Base]] = {
-    model.__tablename__: model for model in (FlaggedPixel, GainTrend, DoubtfulTime)
+    name: model for name, model in _by_table().items() if name not in SCIENCE_TABLES
 }
 """Tables that monitors fill from other tables, by name."""

@@ -3,7 +3,7 @@
 Keys, the file that a row was measured from, and columns that say what they hold.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     REAL,
@@ -155,6 +155,9 @@ class ScienceRow(Base):
 
     __abstract__ = True
 
+    preferred_by: ClassVar[str | None] = None
+    """Column of whose values each has one preferred row; None where readers see every row."""
+
     id: Mapped[int] = mapped_column(
         BigInteger,
         primary_key=True,
@@ -180,6 +183,7 @@ class PreferredRow(ScienceRow):
 
     __abstract__ = True
 
+    preferred_by = "rootname"
     preferred: Mapped[bool] = mapped_column(
         default=False,
         comment="The row of its rootname that readers see: x1d before corrtag before raw",

@@ -145,6 +145,7 @@ class ScheduledExposure(PreferredRow):
     """One exposure of a Science Mission Schedule (SMS) report; readers see the newest report's."""
 
     __tablename__ = "sms"
+    preferred_by = "exposure"
     __table_args__ = (
         Index("ix_sms_exposure", "exposure", info={"purpose": "newest report of an exposure"}),
         Index(
