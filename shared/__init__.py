@@ -1,4 +1,4 @@
-"""What the services have in common.
+"""Common parts of the services.
 
 Settings, errors, the database, jobs and events, the broker, the file store.
 """

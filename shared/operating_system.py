@@ -1,6 +1,4 @@
-"""What Linux alone offers, each with what does the same, less well, on another POSIX system such as
-macOS.
-"""
+"""Features of Linux, each with its weaker substitute on other POSIX systems such as macOS."""
 
 import contextlib
 import ctypes

@@ -1,4 +1,4 @@
-"""What a calibration depends on beside its inputs.
+"""Dependencies of a calibration beside its inputs.
 
 The content of the reference files that its headers name.
 """

@@ -1,4 +1,4 @@
-"""What a simulated instrument is described by."""
+"""Description of a simulated instrument."""
 
 import zlib
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""How the instrument changes over the years: pure functions of its description and a time.
+"""Evolution of the instrument: pure functions of its description and a time.
 
 Each function is what a monitor is meant to find. Numbers are those of the real instrument where a
 source is named, and of the right size otherwise. Random quantities (a mechanism's landing, a zero

@@ -1,4 +1,4 @@
-"""Take an exposure: run the forward model and write its raw files."""
+"""Observation: the forward model of an exposure, and its raw files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,5 +1,4 @@
-"""Where HST is: an orbit over years, and the elements by which a support file gives the same
-position.
+"""Orbit of HST over years, and the elements by which a support file gives the same position.
 
 The orbit is a slowly decaying ellipse whose node and perigee drift under the Earth's oblateness.
 Its elements at an epoch are written into the primary header of each ``spt`` file; the equation of

@@ -1,4 +1,4 @@
-"""What one exposure is, before it is taken.
+"""Plan of one exposure.
 
 The contract between schedules and the forward model.
 """

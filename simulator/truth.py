@@ -1,4 +1,4 @@
-"""What was put into an exposure, in a machine-readable file beside its data."""
+"""Truth of an exposure, in a machine-readable file beside its data."""
 
 import json
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Run a dataset both ways, measure, and compare what they wrote."""
+"""Runs of one dataset by both ways, measured and compared."""
 
 import asyncio
 import filecmp

@@ -1,3 +1,1 @@
-"""What the four services add to a bare CalCOS run of a real association, and how fast an event
-becomes work.
-"""
+"""Cost of the four services beside a bare CalCOS run, and latency of events."""

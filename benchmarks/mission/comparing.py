@@ -1,4 +1,4 @@
-"""What comparisons with the truth come to: rows of the tables in the documentation."""
+"""Results of comparisons with the truth: rows of the tables in the documentation."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Compare dark rates, and hot spots, with the truth."""
+"""Comparison of dark rates, and hot spots, with the truth."""
 
 from collections.abc import Iterator
 from typing import Any

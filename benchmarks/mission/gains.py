@@ -1,4 +1,4 @@
-"""Compare the decline of the gain, and projected dates, with the truth."""
+"""Comparison of the decline of the gain, and projected dates, with the truth."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Compare what monitors flagged with the faults that were injected."""
+"""Comparison of what monitors flagged with the faults that were injected."""
 
 from collections.abc import Collection, Iterator, Mapping
 

@@ -1,4 +1,4 @@
-"""Compare the positions of stim pulses with the truth."""
+"""Comparison of the positions of stim pulses with the truth."""
 
 from collections.abc import Iterator
 

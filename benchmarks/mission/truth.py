@@ -1,4 +1,4 @@
-"""What a monitor should have found, from the simulated instrument."""
+"""Expected results of monitors, from the simulated instrument."""
 
 from collections.abc import Collection, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What must hold at the end of a run, beside the invariants.
+"""Checks at the end of a run, beyond the invariants.
 
 Each input is done with, and none of its rows is lost.
 """

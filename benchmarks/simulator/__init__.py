@@ -1,1 +1,1 @@
-"""How fast the simulated observatory records events."""
+"""Speed at which the simulated observatory records events."""

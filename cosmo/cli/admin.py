@@ -28,9 +28,7 @@ def _flat(model: BaseModel, prefix: str) -> dict[str, object]:
 
 
 def config(as_json: Json = False) -> None:
-    """Print the settings in force, without passwords, and whether each is a default or comes from
-    the environment.
-    """
+    """Print the current settings, without passwords, and where each comes from."""
     settings: Settings = get_settings()
     rows = {
         key: {

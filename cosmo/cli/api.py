@@ -1,4 +1,4 @@
-"""What a command talks to.
+"""Connections of commands.
 
 The HTTP API or the database, those that are named or those started on this machine.
 """

@@ -1,6 +1,4 @@
-"""The demonstration: a simulated mission goes through the four services, and its pages stay
-open.
-"""
+"""Demonstration: a simulated mission in the four services, whose pages stay open."""
 
 import asyncio
 import json
@@ -50,9 +48,7 @@ def demo(
     port: Port = 0,
     data_dir: DataDir = Path("cosmo-demo"),
 ) -> None:
-    """Make a small simulated mission, run it through the four services, and leave the pages
-    open.
-    """
+    """Run a small simulated mission through the four services, and keep the pages open."""
     cores = usable_cores()
     mission, folder = Mission(seed=seed, size=size), data_dir / f"mission-{size}-{seed}"
     CONSOLE.print(f"starting Postgres, Valkey and the four services in {data_dir} ...")

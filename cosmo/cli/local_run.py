@@ -1,4 +1,4 @@
-"""What the commands that start COSMO on this machine have in common."""
+"""Common parts of the commands that start COSMO on this machine."""
 
 import asyncio
 import signal

@@ -1,3 +1,1 @@
-"""One-machine mode: real Postgres and Valkey servers from wheels, and the four services, as child
-processes.
-"""
+"""One-machine mode: Postgres, Valkey and the four services as child processes."""

@@ -1,6 +1,4 @@
-"""Where the HTTP API of this machine listens, and the token that lets ``cosmo`` change state
-there.
-"""
+"""Address of the local HTTP API, and the token with which ``cosmo`` changes state."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Who Postgres runs as: it refuses root, and its initdb refuses users without a name."""
+"""User of Postgres, which refuses root, and whose initdb refuses users without a name."""
 
 import os
 import pwd

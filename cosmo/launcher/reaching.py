@@ -1,6 +1,4 @@
-"""Whether the servers that somebody named can be reached, asked once, before anything waits for
-them.
-"""
+"""Reachability of the configured servers, checked before anything else starts."""
 
 import asyncio
 import os

@@ -1,6 +1,4 @@
-"""Where the Unix sockets of a data folder lie: in a private folder whose path is short, whatever
-that of the data.
-"""
+"""Folder of the Unix sockets: private, and with a short path whatever that of the data."""
 
 import hashlib
 import os

@@ -1,6 +1,4 @@
-"""One machine: the embedded servers and the four services, started and stopped in the right
-order.
-"""
+"""Embedded servers and the four services, started and stopped in the right order."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""What a scan leaves aside, and why."""
+"""Files that a scan excludes, with the reasons."""
 
 import re
 from collections import defaultdict

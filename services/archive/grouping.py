@@ -1,4 +1,4 @@
-"""Which files make a dataset, and what is missing of it."""
+"""Grouping of files into datasets, and what is missing of each."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What grouping needs of a file's header."""
+"""Metadata that grouping needs from a file's header."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""What fetches that failed leave in the store.
+"""Leftovers of failed fetches in the store.
 
 Files that arrived before one that was damaged, or before a kill.
 """

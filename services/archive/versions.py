@@ -1,4 +1,4 @@
-"""Which version of a file counts where a source holds several of one name."""
+"""Choice of the version of a file where a source holds several of one name."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence

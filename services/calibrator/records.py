@@ -1,4 +1,4 @@
-"""What the database keeps of a run."""
+"""Records of runs in the database."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""What killed workers leave behind: product folders that no run recorded, and scratch folders."""
+"""Leftovers of killed workers: product folders that no run recorded, and scratch folders."""
 
 import asyncio
 from functools import partial

@@ -1,4 +1,4 @@
-"""What the database knows of a file or rootname, and how it forgets it."""
+"""Description, and removal, of what the database knows of a file or rootname."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Files by hand: SMS reports, cumulative images, dark rates of others, telemetry, and products of
+"""Files by hand: SMS reports, cumulative images, external dark rates, telemetry, and products of
 the archive.
 """
 

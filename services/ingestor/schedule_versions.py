@@ -1,4 +1,4 @@
-"""Which rows of the schedule count."""
+"""Choice of the rows of the schedule that count."""
 
 from collections.abc import Collection
 

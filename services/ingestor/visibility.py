@@ -1,4 +1,4 @@
-"""Which rows readers see where several files have them.
+"""Choice of the rows that are shown where several files have them.
 
 One file of each kind and rootname, one row of each rootname.
 

@@ -1,4 +1,4 @@
-"""Which files an exposure must have before CalCOS can calibrate it."""
+"""Files that an exposure must have before CalCOS can calibrate it."""
 
 from collections.abc import Collection, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which instrument of HST a file is of."""
+"""Instrument of HST that a file is of."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,5 +1,4 @@
-"""Where HST was: its ground position from the orbit elements of a support file, and the sub-solar
-point.
+"""Ground position of HST from the orbit elements of a support file, and the sub-solar point.
 
 Source: the equations of CalCOS 3.6.2 (``orbit.py``), turned to the equinox of the jitter tables;
 the Sun after the low-precision formula of the Astronomical Almanac (section C), good to 0.01

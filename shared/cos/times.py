@@ -1,5 +1,4 @@
-"""What a time of COS is: from its installation to tomorrow. Nothing else is believed, wherever it
-was written.
+"""Plausible times of COS: from its installation to tomorrow, whatever the source.
 
 Rows with other times are kept as their files have them, but are never the newest and in no
 statistic.

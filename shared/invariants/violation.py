@@ -1,4 +1,4 @@
-"""What does not hold, and of what."""
+"""Violation of an invariant."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""When a job is due: at once, or after a pause that grows with its attempts."""
+"""Time at which a job is due: at once, or after a pause that grows with its attempts."""
 
 import random
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Which leases ran out, by the clock of the process that watches them."""
+"""Expired leases, by the clock of the process that watches them."""
 
 import time
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What killed attempts leave in the store: folders of outputs that no row names."""
+"""Leftovers of killed attempts in the store: folders of outputs that no row names."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""What an operator can do with jobs and datasets."""
+"""Operations on jobs and datasets."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What a job or an event is about: a dataset, a monitor, or neither."""
+"""Subject of a job or an event: a dataset, a monitor, or neither."""
 
 from sqlalchemy import ColumnElement
 

@@ -1,4 +1,4 @@
-"""What the parts of a recipe have in common."""
+"""Common parts of the sections of a recipe."""
 
 from collections.abc import Collection, Iterable
 

@@ -1,4 +1,4 @@
-"""What is wrong with a recipe, in words for whoever wrote it."""
+"""Problems of a recipe, described for its author."""
 
 from collections.abc import Iterator
 from typing import Any

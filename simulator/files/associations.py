@@ -1,4 +1,4 @@
-"""Write ``asn`` files."""
+"""Writer of ``asn`` files."""
 
 from pathlib import Path
 

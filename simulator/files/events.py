@@ -1,4 +1,4 @@
-"""Write ``rawtag`` files."""
+"""Writer of ``rawtag`` files."""
 
 import numpy as np
 from astropy.io import fits

@@ -1,4 +1,4 @@
-"""Write ``rawaccum`` and ``pha`` files."""
+"""Writer of ``rawaccum`` and ``pha`` files."""
 
 import numpy as np
 from astropy.io import fits

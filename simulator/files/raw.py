@@ -1,4 +1,4 @@
-"""Write the raw science files of an exposure."""
+"""Writer of the raw science files of an exposure."""
 
 from collections.abc import Mapping
 from pathlib import Path

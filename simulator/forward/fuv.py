@@ -1,4 +1,4 @@
-"""What an FUV segment records.
+"""Recording of an FUV segment.
 
 Pulse heights, walk, distortion, thermal stretch, stims, dead time.
 """

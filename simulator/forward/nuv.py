@@ -1,4 +1,4 @@
-"""What the NUV detector records: spectra of three stripes or an image, background, dead time."""
+"""Recording of the NUV detector: spectra of three stripes or an image, background, dead time."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""What a detector hands over, and the parts of recording that both detectors share."""
+"""Recorded events, and the parts of recording that both detectors share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a mission does again and again: calibration proposals with their cadence, and science."""
+"""Routines of a mission: calibration proposals with their cadence, and science."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is looked at: flux standards and a few others, with simple spectra."""
+"""Targets: flux standards and a few others, with simple spectra."""
 
 from typing import Final
 

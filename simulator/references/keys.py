@@ -1,4 +1,4 @@
-"""Which reference files there are: their keywords, types, names and what they are selected by."""
+"""Kinds of reference files: keywords, types, names and what they are selected by."""
 
 import hashlib
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How reference files are put together."""
+"""Assembly of reference files."""
 
 import gzip
 import io

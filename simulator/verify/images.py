@@ -1,4 +1,4 @@
-"""Compare calibrated images with the truth of their exposures."""
+"""Comparison of calibrated images with the truth of their exposures."""
 
 from collections.abc import Iterator
 from pathlib import Path

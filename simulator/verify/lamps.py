@@ -1,4 +1,4 @@
-"""Compare lamp shifts that CalCOS measured with those that were put in."""
+"""Comparison of lamp shifts that CalCOS measured with those that were put in."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Compare products of CalCOS with the truth of their exposures."""
+"""Comparison of products of CalCOS with the truth of their exposures."""
 
 from collections.abc import Iterator
 from pathlib import Path

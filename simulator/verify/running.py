@@ -1,4 +1,4 @@
-"""Simulate a case, calibrate it with the real CalCOS, and compare."""
+"""Verification of a case: simulate, calibrate with the real CalCOS, compare."""
 
 import gzip
 import os

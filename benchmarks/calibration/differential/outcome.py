@@ -1,4 +1,4 @@
-"""Run CalCOS plain and accelerated on the same files, and list where they differ."""
+"""Differences between plain and accelerated CalCOS on the same files."""
 
 import asyncio
 import hashlib

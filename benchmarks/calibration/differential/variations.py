@@ -1,4 +1,4 @@
-"""What is varied: references, events, headers, associations and arguments of CalCOS."""
+"""Variations of references, events, headers, associations and arguments of CalCOS."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Which replacements a run is to have."""
+"""Choice of the replacements in a run."""
 
 __all__ = ["NAMES", "left_out"]
 

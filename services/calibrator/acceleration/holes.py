@@ -1,6 +1,4 @@
-"""Files in which blocks of zeros take no room, as most of an image of events has nothing but
-them.
-"""
+"""Sparse files: blocks of zeros, of which images of events mostly consist, take no room."""
 
 from pathlib import Path
 from types import TracebackType

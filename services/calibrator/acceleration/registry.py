@@ -1,4 +1,4 @@
-"""How CalCOS is sped up.
+"""Registry of the replacements in CalCOS.
 
 Functions that stand in for some of its own, each tied to the source it was made for.
 """

@@ -1,4 +1,4 @@
-"""What runs in the child process: CalCOS, once, in its own session, with its own limits.
+"""Child process: CalCOS, once, in its own session, with its own limits.
 
 The warm template imports this module before it forks; only here is CalCOS imported.
 """

@@ -1,4 +1,4 @@
-"""What a worker and the child that runs CalCOS for it say to each other."""
+"""Messages between a worker and the child that runs CalCOS for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""How many cores a run may use: those that no other dataset needs."""
+"""Number of cores for a run: those that no other dataset needs."""
 
 from sqlalchemy import func, select
 

@@ -1,4 +1,4 @@
-"""What the calibrator needs of raw files' headers."""
+"""Headers of raw files, as far as the calibrator needs them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What extractors need of reference files: the commanded lamp displacements."""
+"""Commanded lamp displacements from reference files."""
 
 from functools import lru_cache
 from pathlib import Path

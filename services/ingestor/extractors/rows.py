@@ -1,4 +1,4 @@
-"""What extractors share: rows, typed keywords, and the file with its surroundings."""
+"""Common parts of extractors: rows, typed keywords, and the file with its companions."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence

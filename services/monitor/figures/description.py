@@ -1,4 +1,4 @@
-"""What a figure shows, apart from how it is drawn.
+"""Description of a figure, independent of how it is drawn.
 
 Times are MJD everywhere; a panel with ``x_is_time`` is drawn with a calendar axis. Above
 `MOST_POINTS` points a layer becomes a map of their density, with the outliers still drawn one by

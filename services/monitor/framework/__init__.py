@@ -1,1 +1,1 @@
-"""What every monitor is made of: declaration, inputs, statistics, runs."""
+"""Monitor engine: declaration, inputs, statistics, runs."""

@@ -1,4 +1,4 @@
-"""What a monitor is: a declaration, and one pure function from columns to findings."""
+"""Monitor: a declaration, and one pure function from columns to findings."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

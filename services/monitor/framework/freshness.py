@@ -1,4 +1,4 @@
-"""How old the newest data of a monitor are, and the alert where they are dated ahead of now."""
+"""Age of the newest data of a monitor, and the alert for data dated in the future."""
 
 from services.monitor.framework.declaration import Finding, Monitor
 from services.monitor.framework.rules import Rule

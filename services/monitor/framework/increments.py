@@ -1,6 +1,4 @@
-"""What monitors keep of parts of their inputs, so that a run computes only the parts that
-changed.
-"""
+"""Increments of monitors: a run computes only the parts of its inputs that changed."""
 
 import asyncio
 import io

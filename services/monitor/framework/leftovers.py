@@ -1,4 +1,4 @@
-"""What killed runs of monitors leave in the store: folders of artifacts that no run recorded."""
+"""Leftovers of killed runs of monitors: folders of artifacts that no run recorded."""
 
 from services.monitor.framework.runs import artifact_folder
 from shared.database.engine import Database

@@ -1,6 +1,4 @@
-"""When monitors run: some quiet time after new rows, not for ever later under a stream of them, and
-by the clock.
-"""
+"""Scheduling of monitors: after new rows, with a quiet time, and by the clock."""
 
 from collections.abc import AsyncIterator, Iterable
 from typing import Any

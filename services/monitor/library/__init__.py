@@ -1,1 +1,1 @@
-"""What two monitors or more use."""
+"""Library of what two monitors or more use."""

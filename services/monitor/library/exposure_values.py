@@ -1,4 +1,4 @@
-"""What monitors of one value per exposure share.
+"""Common parts of monitors of one value per exposure.
 
 Values, points of figures, outliers to both sides, recent ones.
 """

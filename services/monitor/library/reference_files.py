@@ -1,4 +1,4 @@
-"""What the reference files that monitors make have in common.
+"""Common parts of the reference files that monitors make.
 
 Their primary header, its checks, and deliverability.
 """

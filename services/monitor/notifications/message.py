@@ -1,4 +1,4 @@
-"""What a subscriber is sent."""
+"""Message to a subscriber."""
 
 import json
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""What is read from stored FITS files: spectra, light curves, images."""
+"""Contents of stored FITS files: spectra, light curves, images."""

@@ -1,4 +1,4 @@
-"""Who changed what over HTTP."""
+"""Audit of changes over HTTP."""
 
 from datetime import datetime
 

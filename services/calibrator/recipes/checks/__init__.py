@@ -1,1 +1,1 @@
-"""What a recipe is checked for before the run."""
+"""Checks of a recipe before the run."""

@@ -1,4 +1,4 @@
-"""Check that the references that a recipe names cover the modes of its exposures.
+"""Checks that the references named in a recipe cover the modes of its exposures.
 
 CalCOS 3.6.2 stops half-way at a table without a row that it looks up; which rows these are follows
 from the calls of ``cosutil.getTable`` and ``dispersion.Dispersion``.

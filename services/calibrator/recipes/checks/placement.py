@@ -1,4 +1,4 @@
-"""Whether the regions of an extraction lie where CalCOS can read them.
+"""Checks that the regions of an extraction lie where CalCOS can read them.
 
 CalCOS 3.6.2 stops where a box reaches beyond the detector (``ccos.extractband``), or both
 background regions of a two-zone extraction miss the profile; it takes rows from the wrong end of

@@ -1,1 +1,1 @@
-"""What a recipe changes: headers, tables, arguments."""
+"""Edits of a recipe: headers, tables, arguments."""

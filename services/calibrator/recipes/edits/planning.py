@@ -1,4 +1,4 @@
-"""What a recipe changes in raw files and their association: a function of their headers alone."""
+"""Plan of a recipe's edits, as a function of the headers alone."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

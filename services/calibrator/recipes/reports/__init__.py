@@ -1,1 +1,1 @@
-"""What a run with a recipe says of itself, and its export."""
+"""Reports of a run with a recipe, and its export."""

@@ -1,4 +1,4 @@
-"""Where a run is not what its headers say, or fell back to a default.
+"""Warnings where a run is not what its headers say, or fell back to a default.
 
 CalCOS 3.6.2 flags events in a copy that it throws away when it filters by PHAFILE and when it finds
 small bursts: the tallies in the headers are right, the events go on into the spectrum. Large bursts

@@ -1,6 +1,4 @@
-"""Which sub-exposures a recipe makes of which exposures, and which times of an exposure each one
-has.
-"""
+"""Selection of sub-exposures and of their times."""
 
 from collections.abc import Sequence
 from itertools import product

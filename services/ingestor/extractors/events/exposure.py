@@ -1,4 +1,4 @@
-"""What reductions need of an exposure beside its events."""
+"""Properties of an exposure that reductions need beside its events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

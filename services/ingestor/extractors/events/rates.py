@@ -1,4 +1,4 @@
-"""What the detector had to bear.
+"""Peak count rates.
 
 The brightest second and the brightest place of an exposure, and its good time.
 """

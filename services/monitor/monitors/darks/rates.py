@@ -1,4 +1,4 @@
-"""What the dark monitors share: their inputs, and the rate of each exposure and region."""
+"""Common parts of the dark monitors: inputs, and the rate of each exposure and region."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""What headers say of how exposures went."""
+"""Quality of exposures by their headers."""

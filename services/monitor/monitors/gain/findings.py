@@ -1,4 +1,4 @@
-"""What the rules of the gain hit: regions in use, superpixels, sudden changes."""
+"""Findings of the gain: regions in use, superpixels, sudden changes."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What is derived of the gains of one segment.
+"""Gains of one segment.
 
 Its voltages with their maps, its superpixels and regions.
 """

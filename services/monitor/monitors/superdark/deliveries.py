@@ -1,4 +1,4 @@
-"""What becomes of hot spots: rows of tables that CalCOS reads, their checks, and alerts."""
+"""Deliveries of hot spots: rows of tables that CalCOS reads, their checks, and alerts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What every science table has.
+"""Common parts of the science tables.
 
 Keys, the file that a row was measured from, and columns that say what they hold.
 """

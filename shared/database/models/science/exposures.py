@@ -1,4 +1,4 @@
-"""What exposures gave: spectra, lamp flashes, target acquisitions, the planned schedule."""
+"""Tables of spectra, lamp flashes, target acquisitions and the planned schedule."""
 
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped

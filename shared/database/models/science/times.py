@@ -1,4 +1,4 @@
-"""Which rows are believed: those whose times are times of COS (`shared.cos.times`)."""
+"""Condition for plausible rows: those whose times are times of COS (`shared.cos.times`)."""
 
 from typing import Any
 
