@@ -39,24 +39,24 @@ class JobSettings(_Group):
         5.0, gt=0, description="Pause between two sweeps of the dispatcher"
     )
     resend_seconds: float = Field(
-        10.0, gt=0, description="When a silent job's message is sent again"
+        10.0,
+        gt=0,
+        description="Time after which the message of a job that did not start is sent again",
     )
-    max_attempts: int = Field(6, ge=1, description="Tries before a transient failure is final")
+    max_attempts: int = Field(6, ge=1, description="Attempts before a transient failure is final")
     backoff_seconds: float = Field(
         5.0, ge=0, description="First pause before a retry; doubles each time, up to 30 s"
     )
-    window: int = Field(200, ge=1, description="Messages of one queue that wait in Redis at once")
+    window: int = Field(200, ge=1, description="Maximum number of messages of one queue in Redis")
     grace_seconds: float = Field(
-        10.0, ge=0, description="After SIGTERM, before a running job is given back"
+        10.0, ge=0, description="Time after SIGTERM before a running job is given back"
     )
 
 
 class ArchiveSettings(_Group):
     """Where datasets come from."""
 
-    source: str | None = Field(
-        None, description="Source that is scanned: a folder or any fsspec URL"
-    )
+    source: str | None = Field(None, description="Source to scan: a folder or any fsspec URL")
     scan_seconds: float = Field(60.0, gt=0, description="Pause between two scans")
     bulk_above: int = Field(
         100,
@@ -72,7 +72,8 @@ class ReferenceSettings(_Group):
         None, description="Folder with the reference files (plain or gzipped)"
     )
     cache: Path = Field(
-        Path("cosmo-data/references"), description="Where gzipped references are unpacked once"
+        Path("cosmo-data/references"),
+        description="Folder into which gzipped references are unpacked once",
     )
     crds: Path | None = Field(
         None, description="Cache of CRDS, for contexts that recipes name; nothing is fetched"
@@ -106,27 +107,25 @@ class CalibratorSettings(_Group):
     """How CalCOS is run."""
 
     scratch: Path = Field(
-        Path("cosmo-data/scratch"), description="Local folder of the runs' scratch"
+        Path("cosmo-data/scratch"), description="Local scratch folder for the runs"
     )
     wall_limit_seconds: float = Field(3600.0, gt=0, description="Wall-clock limit of a run")
-    memory_limit_mb: int = Field(8192, gt=0, description="Address space of a run, MB")
+    memory_limit_mb: int = Field(8192, gt=0, description="Limit of the address space of a run, MB")
     randseed: int = Field(
-        1, ge=0, description="RANDSEED where the raw header leaves it to the clock"
+        1, ge=0, description="RANDSEED where the raw header asks for the clock (-1)"
     )
     acceleration: bool = Field(
-        True, description="Whether faster functions with the same results stand in for CalCOS's"
+        True, description="Whether faster functions with the same results replace some of CalCOS"
     )
-    acceleration_without: str = Field(
-        "", description="Those of them that are left out, comma separated"
-    )
+    acceleration_without: str = Field("", description="Replacements to leave out, comma separated")
     processes: int = Field(
-        4, ge=1, description="Most processes that a run may use while cores are idle"
+        4, ge=1, description="Maximum number of processes of a run while cores are idle"
     )
     keep: str = Field(
-        "*", description="Suffixes of the products that are kept, comma separated; * is all"
+        "*", description="Suffixes of the products to keep, comma separated; * keeps all"
     )
     sweep_seconds: float = Field(
-        600.0, gt=0, description="Pause between two sweeps of what killed runs left"
+        600.0, gt=0, description="Pause between two sweeps of the leftovers of killed runs"
     )
 
     @model_validator(mode="before")
@@ -190,8 +189,8 @@ class ApiSettings(_Group):
     )
     tokens: dict[str, Token] = Field(
         default_factory=dict,
-        description="Name to bearer token of those who may change state, or to its ``token`` and "
-        "``scopes``",
+        description="Names of those who may change state, each with a bearer token, or with its "
+        "``token`` and ``scopes``",
     )
     statement_timeout: float = Field(10.0, gt=0, description="Longest query of a request, seconds")
     upload_limit_mb: int = Field(
@@ -213,9 +212,8 @@ class ApiSettings(_Group):
     def _check(self) -> Self:
         if not (_is_loopback(self.host) or self.hosts):
             raise ValueError(
-                f"COSMO_API__HOST is {self.host}, which others reach: name the host names that "
-                "they use in "
-                'COSMO_API__HOSTS, e.g. ["cosmo.example.org"]'
+                f"COSMO_API__HOST is {self.host}, which other machines can reach: list the host "
+                'names that they use in COSMO_API__HOSTS, e.g. ["cosmo.example.org"]'
             )
         secrets = [
             secret for token in self.tokens.values() if (secret := token.token.get_secret_value())
@@ -230,7 +228,7 @@ class ApiSettings(_Group):
 class MonitorSettings(_Group):
     """When monitors run, and how they report it."""
 
-    look_seconds: float = Field(2.0, gt=0, description="Pause between two looks for new rows")
+    look_seconds: float = Field(2.0, gt=0, description="Pause between two checks for new rows")
     quiet_seconds: float = Field(
         10.0, ge=0, description="Quiet time after new rows before a monitor runs"
     )
@@ -238,10 +236,10 @@ class MonitorSettings(_Group):
         300.0, ge=0, description="Longest wait of a monitor while rows keep coming"
     )
     delivery_attempts: int = Field(
-        6, ge=1, description="Tries before a message to a subscriber is given up"
+        6, ge=1, description="Attempts before a message to a subscriber is given up"
     )
     smtp_host: str | None = Field(
-        None, description="Mail server for subscriptions by e-mail; none sends no mail"
+        None, description="Mail server for subscriptions by e-mail; without one no mail is sent"
     )
     smtp_port: int = Field(25, gt=0, le=65535, description="Port of the mail server")
     smtp_security: Literal["none", "starttls", "tls"] = Field(
@@ -249,7 +247,7 @@ class MonitorSettings(_Group):
         description="How the connection to the mail server is secured: none, starttls or tls",
     )
     smtp_user: str | None = Field(
-        None, description="User of the mail server; none logs in as nobody"
+        None, description="User of the mail server; without one there is no login"
     )
     smtp_password: SecretStr | None = Field(None, description="Password of that user")
     subscription_failures: int = Field(
@@ -257,7 +255,8 @@ class MonitorSettings(_Group):
     )
     webhook_networks: str = Field(
         "",
-        description="Networks that webhooks may go to beside public addresses, comma separated "
+        description="Networks that webhooks may go to in addition to public addresses, comma "
+        "separated "
         "(10.0.0.0/8)",
     )
     mail_from: str = Field("cosmo@localhost", description="Sender of the mails")
@@ -272,7 +271,7 @@ class MonitorSettings(_Group):
 
 
 class CheckSettings(_Group):
-    """How often it is checked that everything is as it must be."""
+    """How often the invariants are checked."""
 
     interval_seconds: float = Field(
         86400.0, gt=0, description="Pause between two checks of the invariants"
@@ -280,8 +279,7 @@ class CheckSettings(_Group):
     sample: int = Field(
         200,
         ge=0,
-        description="Files that each of these reads whole, those that were not read for longest "
-        "first",
+        description="Files that each check reads completely, those not read for longest first",
     )
 
 
@@ -320,7 +318,7 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """Read the settings in force in this process, once.
+    """Read the settings of this process, once.
 
     Raises
     ------

@@ -8,7 +8,7 @@ const found = () => document.getElementById("found");
 function offer() {
   const { state, promotable } = found().dataset, button = control.elements.act;
   button.value = PENDING.includes(state) ? "cancel" : "promote";
-  button.textContent = button.value === "cancel" ? "Cancel it" : "Promote it";
+  button.textContent = button.value === "cancel" ? "Cancel" : "Promote";
   control.hidden = button.value === "promote" && promotable !== "yes";
 }
 

@@ -34,8 +34,8 @@ function asked() {
 // in the recipe was typed and stays.
 function fill() {
   let recipe;
-  try { recipe = JSON.parse(fields.recipe.value); } catch (error) { says.textContent = `The recipe is no JSON: ${error.message}`; return; }
-  if (recipe === null || typeof recipe !== "object" || Array.isArray(recipe)) { says.textContent = "The recipe is no JSON object."; return; }
+  try { recipe = JSON.parse(fields.recipe.value); } catch (error) { says.textContent = `The recipe is not valid JSON: ${error.message}`; return; }
+  if (recipe === null || typeof recipe !== "object" || Array.isArray(recipe)) { says.textContent = "The recipe is not a JSON object."; return; }
   for (const [part, name, value, before] of written.reverse()) {
     if (JSON.stringify(recipe[part]?.[name]) === JSON.stringify(value)) place(recipe, part, name, before);
   }
