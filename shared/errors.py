@@ -64,7 +64,7 @@ class PermanentError(CosmoError):
 
 
 class RefusedError(PermanentError):
-    """What somebody asked for does not fit (a recipe).
+    """A request does not fit (a recipe).
 
     An answer to who asked, no failure that an operator acts on.
     """

@@ -1,6 +1,6 @@
 """The instrument at the time of one exposure: plain values that the forward model consumes.
 
-Evolution in time is somebody else's: a function that makes an `InstrumentState` for an MJD.
+Evolution in time is separate: a function that makes an `InstrumentState` for an MJD.
 """
 
 from collections.abc import Mapping

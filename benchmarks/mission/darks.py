@@ -109,9 +109,7 @@ def _seen(client: Client) -> list[dict[str, Any]]:
 
 
 def _is_of(seen: dict[str, Any], spot: HotSpot) -> bool:
-    """Return whether a hot spot that was found is a true one: there, give or take a superpixel, and
-    then.
-    """
+    """Return whether a hot spot that was found is true, to within a superpixel and in time."""
     left, right, low, high = seen["box"]
     there = (
         left - X_BINNING <= spot.x < right + X_BINNING

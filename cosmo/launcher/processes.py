@@ -36,7 +36,7 @@ def spawn(
     death_signal
         What it gets when this process dies, however it dies.
     identity
-        Who it runs as; None for whoever this process is.
+        User that it runs as; None for that of this process.
     lock
         Lock of the data folder that the child works on, held until it has ended.
     descriptors

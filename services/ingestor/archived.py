@@ -1,4 +1,4 @@
-"""Products of the archive and support files without raw data, by hand."""
+"""Products of the archive and support files without raw data, added by an operator."""
 
 import asyncio
 import tempfile

@@ -1,6 +1,4 @@
-"""Files by hand: SMS reports, cumulative images, external dark rates, telemetry, and products of
-the archive.
-"""
+"""Files added by an operator: reports, images, external measurements, archived products."""
 
 import asyncio
 from dataclasses import dataclass

@@ -55,7 +55,7 @@ _STANDALONE = {
 
 FUV cumulative image: date
 (yyyydddhhmmss), 00 FUVA or 01 FUVB of TIME-TAG exposures, 02 FUVA or 03 FUVB of ACCUM ones, high
-voltage level; dark rates of others; readings: mnemonic of the telemetry."""
+voltage level; external dark rates; readings: mnemonic of the telemetry."""
 
 REPORT_ID = 6
 """Characters of the name of an SMS report that are its id; what follows is its version."""

@@ -42,7 +42,7 @@ def make_broker(url: str) -> WakeupBroker:
 def declare_actors(broker: WakeupBroker, queue: str, run_job: Callable[[int], None]) -> None:
     """Say what the messages of a worker do.
 
-    Of two that it holds, it takes the one that somebody waits for first.
+    Of two that it holds, it takes the one that is not bulk work first.
 
     Parameters
     ----------

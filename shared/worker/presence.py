@@ -33,7 +33,7 @@ _SIGN_SECONDS = 5.0
 _AWAY_SECONDS = 20.0
 """Four signs."""
 _ALERT_SECONDS = 90.0
-"""Longer than a restart takes, and than Postgres may be away without a word of others."""
+"""Longer than a restart takes, and than Postgres may be away without any worker signing."""
 _FORGET = timedelta(minutes=10)
 _KEY = "worker "
 AT_WORK, _PAUSED, _FAULTY, _AWAY = "at work", "paused", "faulty", "away"

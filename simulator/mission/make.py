@@ -1,7 +1,7 @@
 """Simulation of a mission: every exposure of a schedule, with its files, reports and truth.
 
-The files of a visit are made aside and moved when all are there, association tables first: whoever
-scans the folder meanwhile knows what is still to come. A simulation that was stopped goes on with
+The files of a visit are made aside and moved when all are there, association tables first: a scan
+of the folder meanwhile knows what is still to come. A simulation that was stopped goes on with
 the visits that are not there yet.
 """
 

@@ -48,7 +48,7 @@ _MEANT = {
     "ALGNCORR with "
     "XTRCTALG=BOXCAR",
 }
-"""What CalCOS says when it stops, and what that means for whoever set the numbers."""
+"""Messages of CalCOS when it stops, and their meaning for the author of a recipe."""
 
 
 def _nothing() -> None:

@@ -1,4 +1,4 @@
-"""Workers that do the batches, and the progress that whoever started them sees."""
+"""Worker processes for the batches, and their progress."""
 
 import asyncio
 import multiprocessing
@@ -82,7 +82,7 @@ async def repopulate(
     PermanentError
         If a table does not exist, or a repopulation of other tables is unfinished.
     TransientError
-        If workers die; starting it again carries on.
+        If workers die; starting it again continues.
     """
     if unknown := sorted(set(tables) - set(SCIENCE_TABLES)):
         raise PermanentError(

@@ -124,7 +124,7 @@ async def show_staged(database: Database, repopulation: int) -> None:
     Raises
     ------
     TransientError
-        If somebody reads from a table without end; starting it again carries on.
+        If another session keeps reading a table; starting it again continues.
     PermanentError
         If a view depends on a table.
     """

@@ -323,7 +323,7 @@ def scatter(
     chosen = np.flatnonzero(wrong)
     if len(chosen):
         far = np.zeros_like(wrong)
-        # The newest are kept: those are what somebody must look at.
+        # The newest are kept: those matter most.
         far[chosen[np.argsort(columns.x[chosen])][-MOST_POINTS:]] = True
         outliers = _points(f"{label}, outliers", columns, far, "", None)
         outliers.outlier, outliers.colour = True, None

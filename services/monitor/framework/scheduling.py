@@ -55,7 +55,7 @@ async def request_run(
 
 
 async def _forced_waits(session: AsyncSession, monitor: Monitor) -> bool:
-    """Return whether somebody's run of a monitor has not ended."""
+    """Return whether a requested run of a monitor has not ended."""
     query = select(Job.id).where(
         about(Job, monitor.name),
         Job.stage == Stage.MONITOR,

@@ -175,7 +175,7 @@ def points_of(
     ----------
     columns
         ``mjd``, ``rootname``, what `notes_of` states, or ``note`` where that is made already, and,
-        where it has such, ``region``: measurements of others (``legacy``) have no dataset to lead
+        where it has such, ``region``: external measurements (``legacy``) have no dataset to lead
         to.
     x, y, error, colour, outlier
         As in `services.monitor.figures.description.PointColumns`, shape (n,).

@@ -61,7 +61,7 @@ class UnnamedFile:
         return self._size
 
     def chunks(self) -> Iterator[bytes]:
-        """Read it from its begin, whoever else reads it."""
+        """Read it from its beginning, independently of other readers."""
         for start in range(0, self._size, _CHUNK):
             yield os.pread(self._number, _CHUNK, start)
 

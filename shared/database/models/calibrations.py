@@ -1,4 +1,4 @@
-"""Recalibrations that somebody asked for."""
+"""Recalibrations on request."""
 
 from datetime import datetime
 from typing import Any

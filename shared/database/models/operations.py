@@ -47,7 +47,7 @@ class Stage(StrEnum):
 
 
 class JobState(StrEnum):
-    """States of a job; the last five are final until somebody requeues it."""
+    """States of a job; the last five are final until it is requeued."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -281,7 +281,7 @@ class File(Base):
 
 
 class Job(Base):
-    """Work that somebody must do.
+    """Work to do.
 
     One row per stage and unit of work, on a dataset or on a monitor.
     """

@@ -1,4 +1,4 @@
-"""Reference files that somebody uploaded for recipes."""
+"""Reference files uploaded for recipes."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Implausible times: which files have them, so that somebody looks."""
+"""Implausible times: alerts about the files that have them."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
