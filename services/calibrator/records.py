@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy.exc import DBAPIError
-
 from services.calibrator.run.calibrate import CalibrationResult
 from services.calibrator.run.references import Reference
-from shared.database.engine import Database
+from shared.database.engine import DATABASE_ERRORS, Database
 from shared.database.models.operations import File, Run
 from shared.jobs.claims import ClaimedJob
 from shared.logs import get_logger
@@ -79,5 +77,5 @@ async def record_failure(database: Database, run: Run, error: BaseException) -> 
     try:
         async with database.transaction() as session:
             session.add(run)
-    except (DBAPIError, OSError) as reason:
+    except DATABASE_ERRORS as reason:
         get_logger().warning("run not recorded", error=str(reason), wall_seconds=wall_seconds)

@@ -208,12 +208,11 @@ class CalibrationService:
         folder = product_folder(job, token)
         label = f"{job.subject_name}-{job.id}"
         with structlog.contextvars.bound_contextvars(run=token):
-            async with keep_workspace(self._settings.scratch, label) as workspace:
-                request = await self._request(job, inputs, workspace, recipe)
-                records: list[CalibrationResult] = []
-                try:
+            records: list[CalibrationResult] = []
+            try:
+                async with keep_workspace(self._settings.scratch, label) as workspace:
+                    request = await self._request(job, inputs, workspace, recipe)
                     result = await calibrate(request, records.append)
-                    records.append(result)
                     get_logger().info(
                         "CalCOS ended", seconds=round(result.run.wall_seconds, 3), folder=folder
                     )
@@ -223,15 +222,13 @@ class CalibrationService:
                         )
                     products = await asyncio.to_thread(self._publish, result.products, folder)
                     extras = await asyncio.to_thread(self._publish, result.extras, folder)
-                except BaseException as error:
-                    # What a full store took of it must not be in the way of the next attempt.
-                    await asyncio.to_thread(self._store.remove, folder)
-                    if records:
-                        failed = run_record(
-                            job, self._calcos_version, *inputs.recorded, records[-1]
-                        )
-                        await record_failure(self._database, failed, error)
-                    raise
+            except BaseException as error:
+                # What a full store took of it must not be in the way of the next attempt.
+                await asyncio.to_thread(self._store.remove, folder)
+                for record in records:
+                    failed = run_record(job, self._calcos_version, *inputs.recorded, record)
+                    await record_failure(self._database, failed, error)
+                raise
 
         run = run_record(job, self._calcos_version, *inputs.recorded, result)
         run.path = folder

@@ -201,6 +201,9 @@ class JobRunner:
             try:
                 # A Postgres that stands still raises nothing, so the clock must.
                 async with asyncio.timeout(_STOP_SECONDS):
+                    if not work.cancelled() and work.exception() is None:
+                        # It was done before it heard of the stop, or while its end was written.
+                        return await self._write_end(job, work)
                     await self._persist(lambda session: claims.give_back(session, job))
             except DATABASE_ERRORS as error:
                 get_logger().warning("not given back; its lease runs out", error=str(error))

@@ -86,7 +86,7 @@ def dry_run(request: CalibrationRequest) -> Prepared:
 
 
 async def calibrate(
-    request: CalibrationRequest, failed: Callable[[CalibrationResult], None] | None = None
+    request: CalibrationRequest, ended: Callable[[CalibrationResult], None] = lambda _: None
 ) -> CalibrationResult:
     """Stage, check, run CalCOS, check again, and pack the products; a cancelled wait kills the run.
 
@@ -94,9 +94,9 @@ async def calibrate(
     ----------
     request
         What to calibrate and how.
-    failed
-        Told the record of a run that was started and failed or was cancelled, before the error is
-        raised.
+    ended
+        Receives what is known of a run that was started, however it ended: a wait that is
+        cancelled while the scratch folder of a good run is removed returns nothing.
 
     Raises
     ------
@@ -126,13 +126,15 @@ async def calibrate(
                 await asyncio.to_thread(_check, runs[0], prepared, workspace)
                 division = await _divide(request, prepared, workspace, run)
                 record = _record(prepared, workspace, runs)
-                return await asyncio.to_thread(
+                result = await asyncio.to_thread(
                     _finish, request, prepared, workspace, record, division
                 )
             except BaseException:
-                if runs and failed is not None:
-                    failed(_record(prepared, workspace, runs))
+                if runs:
+                    ended(_record(prepared, workspace, runs))
                 raise
+            ended(result)
+            return result
     except OSError as error:
         if is_trouble(error):
             raise OutageError(

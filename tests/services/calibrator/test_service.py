@@ -1,7 +1,10 @@
 """From claimed job to recorded run, on a real Postgres, a real store and the real CalCOS."""
 
 import asyncio
+import itertools
+import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -212,6 +215,39 @@ async def test_run_that_is_stopped_or_too_slow_is_recorded(
     assert (stopped.signal, stopped.exit_status) == ("SIGKILL", None)
     assert "stopped" in (stopped.error or "")
     assert children() == []
+
+
+@pytest.mark.parametrize("folder", ["of CalCOS", "of the service"])
+async def test_good_run_that_is_stopped_while_its_scratch_is_removed_is_recorded(
+    database: Database,
+    make_service: MakeService,
+    job: ClaimedJob,
+    store_disk: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    folder: str,
+) -> None:
+    await asyncio.to_thread(grow, store_disk)
+    removals = itertools.count(1)
+    last = {"of CalCOS": 1, "of the service": 2}[folder]
+    loop, removing = asyncio.get_running_loop(), asyncio.Event()
+    remove = shutil.rmtree
+
+    def slowly(path: Path, **options: Any) -> None:
+        if next(removals) == last:
+            loop.call_soon_threadsafe(removing.set)
+            time.sleep(0.2)
+        remove(path, **options)
+
+    monkeypatch.setattr("services.calibrator.run.workspace.shutil.rmtree", slowly)
+    task = asyncio.create_task(make_service().calibrate(job))
+    await removing.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (stopped,) = await runs(database)
+    assert (stopped.exit_status, stopped.current, stopped.path) == (0, False, None)
+    assert "stopped" in (stopped.error or "")
+    assert not list((store_disk / "store").glob("products/*/*"))
 
 
 def children() -> list[Any]:

@@ -1,6 +1,7 @@
 """The guarantees of jobs and events, on a real Postgres and a real broker."""
 
 import asyncio
+import contextlib
 import errno
 import threading
 import time
@@ -290,6 +291,55 @@ async def test_drain_gives_back(database: Database, messenger: Messenger) -> Non
     assert cancelled.is_set()
     job = await _job(database, job_id)
     assert (job.state, job.attempts, job.sent_at) == (JobState.QUEUED, 0, None)
+
+
+async def test_a_stop_while_a_result_is_written_keeps_it(
+    database: Database, messenger: Messenger
+) -> None:
+    writing, discarded = asyncio.Event(), []
+
+    async def handler(job: ClaimedJob) -> Completion:
+        note = Event(name="test.note", dataset_id=job.dataset_id, detail={})
+
+        async def apply(session: AsyncSession) -> None:
+            session.add(note)
+            await session.flush()
+            if not writing.is_set():
+                writing.set()
+                await asyncio.sleep(60)
+
+        return Completion(NewEvent("dataset.calibrated"), apply, lambda: discarded.append(job.id))
+
+    job_id = await queue_job(database, await add_dataset(database))
+    assert job_id is not None
+    runner = _runner(database, messenger, handler)
+    running = asyncio.ensure_future(runner.run(job_id))
+    await writing.wait()
+    await runner.drain()
+    await running
+    assert (await _job(database, job_id)).state is JobState.DONE
+    async with database.session() as session:
+        names = (await session.execute(select(Event.name).order_by(Event.id))).scalars().all()
+    assert names.count("test.note") == names.count("dataset.calibrated") == 1
+    assert discarded == []
+
+
+async def test_work_that_ends_well_in_spite_of_the_stop_is_kept(
+    database: Database, messenger: Messenger
+) -> None:
+    async def handler(_job: ClaimedJob) -> Completion:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        return Completion(NewEvent("dataset.calibrated"))
+
+    job_id = await queue_job(database, await add_dataset(database))
+    assert job_id is not None
+    runner = _runner(database, messenger, handler)
+    running = asyncio.ensure_future(runner.run(job_id))
+    await asyncio.sleep(0.1)
+    await runner.drain()
+    await running
+    assert (await _job(database, job_id)).state is JobState.DONE
 
 
 async def test_lost_messages_are_sent_again(
