@@ -1,10 +1,13 @@
 """The commands, grouped by what they need: the launcher, the database, or the HTTP API."""
 
+from typing import Annotated
+
 import typer
 
 from cosmo.cli import admin as setup
 from cosmo.cli import check, demo, ingest, query, recalibration, simulate
 from cosmo.cli import local as machine
+from shared import __version__
 
 __all__ = ["app"]
 
@@ -15,6 +18,24 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cosmo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
 for module in (demo, machine, query, recalibration, check, setup):
     for command in module.COMMANDS:
         app.command()(command)
