@@ -43,20 +43,20 @@ def recalibrate(
     references: ReferenceFolder,
     label: str,
     folder: Path,
-    failed: Callable[[CalibrationResult], None] | None = None,
+    ended: Callable[[CalibrationResult], None] = lambda _: None,
 ) -> tuple[CalibrationResult, Path]:
     """Run a recipe.
 
-    Returns its record and the folder of its products; `failed` is told the record of a failed run.
+    Returns its record and the folder of its products; `ended` receives that of a failed run, too.
     """
-    return _run(raw, references, label, folder, parse_recipe(document), failed)
+    return _run(raw, references, label, folder, parse_recipe(document), ended)
 
 
 def calibrate_as_is(
     raw: dict[str, Path], references: ReferenceFolder, label: str, folder: Path
 ) -> tuple[CalibrationResult, Path]:
     """Run CalCOS as the headers say; returns the record and the folder of the products."""
-    return _run(raw, references, label, folder, None, None)
+    return _run(raw, references, label, folder, None)
 
 
 def _run(
@@ -65,7 +65,7 @@ def _run(
     label: str,
     folder: Path,
     recipe: Recipe | None,
-    failed: Callable[[CalibrationResult], None] | None,
+    ended: Callable[[CalibrationResult], None] = lambda _: None,
 ) -> tuple[CalibrationResult, Path]:
     request = CalibrationRequest(
         label,
@@ -81,7 +81,7 @@ def _run(
         processes=2,
         recipe=recipe,
     )
-    return asyncio.run(calibrate(request, failed)), folder / "products"
+    return asyncio.run(calibrate(request, ended)), folder / "products"
 
 
 def simulated(case: Case, folder: Path) -> tuple[dict[str, Path], ReferenceFolder, str]:
