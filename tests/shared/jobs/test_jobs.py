@@ -308,7 +308,9 @@ async def test_a_stop_while_a_result_is_written_keeps_it(
                 writing.set()
                 await asyncio.sleep(60)
 
-        return Completion(NewEvent("dataset.calibrated"), apply, lambda: discarded.append(job.id))
+        return Completion(
+            NewEvent(EventName.DATASET_CALIBRATED), apply, lambda: discarded.append(job.id)
+        )
 
     job_id = await queue_job(database, await add_dataset(database))
     assert job_id is not None
@@ -330,7 +332,7 @@ async def test_work_that_ends_well_in_spite_of_the_stop_is_kept(
     async def handler(_job: ClaimedJob) -> Completion:
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(60)
-        return Completion(NewEvent("dataset.calibrated"))
+        return Completion(NewEvent(EventName.DATASET_CALIBRATED))
 
     job_id = await queue_job(database, await add_dataset(database))
     assert job_id is not None
