@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.monitor.queries.pages import decode_cursor, split
 from services.monitor.web.error_responses import ApiError
-from services.monitor.web.pagination import decode_cursor, split
 from shared.database.models.operations import Attempt, Dataset, DatasetState, Event, File, Job, Run
 
 __all__ = [

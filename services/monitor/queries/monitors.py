@@ -18,8 +18,8 @@ from services.monitor.framework.declaration import Monitor
 from services.monitor.framework.freshness import freshness_of
 from services.monitor.framework.rules import Rule
 from services.monitor.monitors import monitors
+from services.monitor.queries.pages import split
 from services.monitor.web.error_responses import ApiError
-from services.monitor.web.pagination import split
 from shared.database.models.monitoring import (
     Alert,
     AlertState,

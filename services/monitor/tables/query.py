@@ -27,10 +27,11 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.monitor.queries.pages import decode_cursor, split
 from services.monitor.tables.columns import Column, Values, choose_format, masked
 from services.monitor.tables.writers import Export
 from services.monitor.web.error_responses import ApiError
-from services.monitor.web.pagination import decode_cursor, link_next, page, split
+from services.monitor.web.pagination import link_next, page
 from shared.database.base import Base
 
 __all__ = ["ListingQuery", "TableRequest", "columns_of", "select_rows", "serve"]

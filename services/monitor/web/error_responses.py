@@ -13,6 +13,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
+from services.monitor.queries.errors import (
+    BadValueError,
+    ConflictError,
+    NotFoundError,
+    QueryError,
+)
 from services.monitor.web.pages.rendering import templates
 from shared.errors import CosmoError, TransientError
 from shared.logs import get_logger
@@ -24,6 +30,11 @@ _DATA_EXCEPTIONS = "22"
 """Class of the SQLSTATEs of values that a column cannot have (PostgreSQL documentation, appendix
 A).
 """
+_STATUS: Mapping[type[QueryError], int] = {
+    BadValueError: 400,
+    NotFoundError: 404,
+    ConflictError: 409,
+}
 
 
 class ApiError(Exception):
@@ -113,6 +124,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(ApiError)
     async def _api(request: Request, error: ApiError) -> Response:
         return answer_error(request, error)
+
+    @app.exception_handler(QueryError)
+    async def _query(request: Request, error: QueryError) -> Response:
+        return _answer(request, _STATUS[type(error)], error.kind, error.message, error.detail)
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:

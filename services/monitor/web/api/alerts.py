@@ -11,9 +11,10 @@ from services.monitor.notifications.mails import check_address
 from services.monitor.notifications.notifier import enable_subscription
 from services.monitor.notifications.webhooks import check_secret, make_secret, normalise_url
 from services.monitor.queries.monitors import find_monitor
+from services.monitor.queries.pages import decode_cursor, split
 from services.monitor.web.dependencies import CurrentContext, Operator, Session, Subscriber
 from services.monitor.web.error_responses import ApiError
-from services.monitor.web.pagination import decode_cursor, page, split
+from services.monitor.web.pagination import page
 from services.monitor.web.protection.audit import name_subject
 from services.monitor.web.protection.bodies import RequestModel
 from shared.alerts import OPERATIONS

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime
 
+from services.monitor.queries.pages import decode_cursor
 from services.monitor.web.dependencies import Administrator, Session
-from services.monitor.web.pagination import decode_cursor, page
+from services.monitor.web.pagination import page
 from services.monitor.web.protection.audit import list_entries
 
 __all__ = ["router"]

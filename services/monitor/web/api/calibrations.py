@@ -10,12 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.products import light_curves
 from services.monitor.queries.datasets import find_dataset
+from services.monitor.queries.pages import decode_cursor, split
 from services.monitor.tables.columns import choose_format
 from services.monitor.tables.writers import render
 from services.monitor.web.dependencies import CurrentContext, Operator, Recalibrator, Session
 from services.monitor.web.error_responses import ApiError, beyond_quota
 from services.monitor.web.file_responses import ContentQuery, serve_content
-from services.monitor.web.pagination import decode_cursor, page, split
+from services.monitor.web.pagination import page
 from services.monitor.web.protection.audit import name_subject
 from services.monitor.web.protection.bodies import RequestModel
 from shared import recalibrations as calibrations

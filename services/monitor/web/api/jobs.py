@@ -5,9 +5,10 @@ from typing import Annotated, Any, TypeVarTuple
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Select, select
 
+from services.monitor.queries.pages import decode_cursor, split
 from services.monitor.web.dependencies import CurrentContext, Operator, Session
 from services.monitor.web.error_responses import ApiError, beyond_quota
-from services.monitor.web.pagination import decode_cursor, page, split
+from services.monitor.web.pagination import page
 from shared.database.models.operations import Dataset, Job, JobState, Stage
 from shared.jobs.operations import drop, requeue
 from shared.logs import get_logger

@@ -15,10 +15,11 @@ from services.monitor.queries.monitors import (
     list_monitors,
     runs_of,
 )
+from services.monitor.queries.pages import decode_cursor
 from services.monitor.tables.query import ListingQuery, select_rows, serve
 from services.monitor.web.dependencies import CurrentContext, Operator, Session
 from services.monitor.web.file_responses import ContentQuery
-from services.monitor.web.pagination import decode_cursor, page
+from services.monitor.web.pagination import page
 from shared.database.models.monitoring import Artifact, MonitorValue
 from shared.jobs.events import Outbox
 from shared.logs import get_logger

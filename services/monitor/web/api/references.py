@@ -7,11 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import select
 
+from services.monitor.queries.pages import decode_cursor, split
 from services.monitor.queries.references import check_names, describe_upload, keep_upload, receive
 from services.monitor.web.dependencies import CurrentContext, Recalibrator, Session
 from services.monitor.web.error_responses import ApiError
 from services.monitor.web.file_responses import ContentQuery, serve_row
-from services.monitor.web.pagination import decode_cursor, page, split
+from services.monitor.web.pagination import page
 from services.monitor.web.protection.audit import name_subject
 from shared.database.models.references import UploadedReference
 from shared.logs import get_logger

@@ -22,13 +22,13 @@ from services.monitor.queries.monitors import (
     list_monitors,
     runs_of,
 )
+from services.monitor.queries.pages import decode_cursor, encode_cursor
 from services.monitor.web.api.calibrations import recalibrations_of
 from services.monitor.web.api.status import read_status
 from services.monitor.web.dependencies import CurrentContext, Session
 from services.monitor.web.error_responses import ApiError
 from services.monitor.web.pages.comparisons import good_runs
 from services.monitor.web.pages.rendering import templates
-from services.monitor.web.pagination import decode_cursor, encode_cursor
 from shared.cos.names import STANDALONE
 from shared.database.models.calibrations import Calibration
 from shared.database.models.monitoring import Alert, AlertState, Severity

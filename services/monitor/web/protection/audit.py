@@ -10,7 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import Scope
 
-from services.monitor.web.pagination import split
+from services.monitor.queries.pages import split
 from shared.database.engine import Database
 from shared.database.models.audit import AuditEntry
 from shared.logs import get_logger
