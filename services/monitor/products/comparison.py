@@ -9,7 +9,7 @@ import numpy as np
 from astropy.io import fits
 
 from services.monitor.products.spectra import listed, open_product
-from shared.database.models.operations import File
+from services.monitor.queries.files import DatasetFile
 from shared.store import Store
 
 __all__ = ["Measured", "compare", "measure"]
@@ -33,7 +33,7 @@ class Measured:
     headers: tuple[Mapping[str, Any], ...]
 
 
-def measure(store: Store, file: File) -> Measured:
+def measure(store: Store, file: DatasetFile) -> Measured:
     """Read a stored product; of one without spectra, only the headers.
 
     Parameters

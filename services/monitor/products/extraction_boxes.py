@@ -12,9 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from services.monitor.products.spectra import open_product
-from services.monitor.queries.comparisons import Pair
-from shared.database.models.operations import File
-from shared.store import Store
+from services.monitor.queries.comparisons import FilePair
+from shared.store import Store, StoredFile
 
 __all__ = ["Band", "bands", "draw_extractions"]
 
@@ -86,7 +85,7 @@ def bands(row: Any, header: fits.Header, detector: str, algorithm: str) -> Itera
 
 
 def draw_extractions(
-    store: Store, names: tuple[str, str], found: Sequence[tuple[Pair, Pair]]
+    store: Store, names: tuple[str, str], found: Sequence[tuple[FilePair, FilePair]]
 ) -> bytes:
     """Draw the events of both runs with their boxes, a segment below the other.
 
@@ -116,7 +115,7 @@ def draw_extractions(
     return buffer.getvalue()
 
 
-def _draw_panel(axes: Axes, store: Store, spectrum: File, events: File) -> None:
+def _draw_panel(axes: Axes, store: Store, spectrum: StoredFile, events: StoredFile) -> None:
     with open_product(store, events) as hdus:
         detector, segment = (
             str(hdus[0].header.get(name, "")).strip() for name in ("DETECTOR", "SEGMENT")

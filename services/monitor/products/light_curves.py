@@ -3,17 +3,12 @@
 from typing import Any
 
 import numpy as np
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.products.spectra import open_product
 from services.monitor.tables.columns import Column, Values
-from services.monitor.web.error_responses import ApiError
-from shared.database.models.calibrations import Calibration
-from shared.database.models.operations import File
-from shared.store import Store
+from shared.store import Store, StoredFile
 
-__all__ = ["COLUMNS", "light_curve_file", "read_light_curve"]
+__all__ = ["COLUMNS", "read_light_curve"]
 
 COLUMNS = (
     Column("part", str, None, "Sub-exposure; its files begin so"),
@@ -33,28 +28,7 @@ COLUMNS = (
 )
 
 
-async def light_curve_file(session: AsyncSession, calibration: Calibration) -> File:
-    """Find the light curve of a recalibration.
-
-    Raises
-    ------
-    ApiError
-        404 if it has none.
-    """
-    query = select(File).where(
-        File.run_id == calibration.run_id, File.origin == "extra", File.suffix == "lightcurve"
-    )
-    file = (await session.execute(query)).scalar_one_or_none() if calibration.run_id else None
-    if file is None:
-        message = (
-            f"calibration {calibration.id} has no light curve; a recipe with sub_exposures "
-            "leaves one"
-        )
-        raise ApiError(404, "no_light_curve", message)
-    return file
-
-
-def read_light_curve(store: Store, file: File) -> dict[str, Values]:
+def read_light_curve(store: Store, file: StoredFile) -> dict[str, Values]:
     """Read its columns, a row for each sub-exposure and segment.
 
     Fluxes that are not known are masked.

@@ -11,13 +11,10 @@ import numpy as np
 from astropy.io import fits
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.monitor.queries.errors import NotFoundError
 from services.monitor.tables.columns import Column, Values
-from services.monitor.web.error_responses import ApiError
-from shared.database.models.operations import Dataset, File
-from shared.store import Store
+from shared.store import Store, StoredFile
 
 __all__ = [
     "COLUMNS",
@@ -26,7 +23,6 @@ __all__ = [
     "open_product",
     "plot",
     "read_segments",
-    "spectrum_file",
     "values_of",
 ]
 
@@ -37,7 +33,6 @@ COLUMNS = (
     Column("error", float, "erg / (s cm2 Angstrom)", "Error of the flux"),
     Column("dq_wgt", float, None, "Weight: 0 where the data quality forbids use"),
 )
-_PREFERENCE = ("x1dsum", "x1d")
 _SEGMENT_COLOURS = {
     "FUVA": "#0072b2",
     "FUVB": "#d55e00",
@@ -69,37 +64,8 @@ class Segment:
         return usable
 
 
-async def spectrum_file(
-    session: AsyncSession, dataset: Dataset, product: str | None, exposure: str | None
-) -> File:
-    """Find the file that a spectrum is read from: of a product, of an exposure, or the best there
-    is.
-
-    Raises
-    ------
-    ApiError
-        404 if the dataset has none.
-    """
-    query = select(File).where(
-        File.dataset_id == dataset.id, File.origin == "product", File.current
-    )
-    query = query.where(File.suffix.in_([product] if product else _PREFERENCE))
-    if exposure is not None:
-        query = query.where(File.rootname == exposure.lower())
-    files = list((await session.execute(query.order_by(File.name))).scalars())
-    if not files:
-        raise ApiError(
-            404,
-            "no_spectrum",
-            f"{dataset.rootname} has no spectrum of that kind; its state is {dataset.state}",
-        )
-    return min(
-        files, key=lambda file: _PREFERENCE.index(file.suffix) if file.suffix in _PREFERENCE else 9
-    )
-
-
 @contextmanager
-def open_product(store: Store, file: File) -> Iterator[fits.HDUList]:
+def open_product(store: Store, file: StoredFile) -> Iterator[fits.HDUList]:
     """Open a stored FITS file, gzipped or not."""
     with store.open(f"{file.path}/{file.name}") as stream:
         content = gzip.decompress(stream.read()) if file.name.endswith(".gz") else stream.read()
@@ -107,13 +73,13 @@ def open_product(store: Store, file: File) -> Iterator[fits.HDUList]:
         yield hdus
 
 
-def read_segments(store: Store, file: File, segment: str | None) -> list[Segment]:
+def read_segments(store: Store, file: StoredFile, segment: str | None) -> list[Segment]:
     """Return the spectra in a stored x1d or x1dsum file.
 
     Raises
     ------
-    ApiError
-        404 if it has no such segment.
+    NotFoundError
+        If it has no such segment.
     """
     with open_product(store, file) as hdus:
         table = hdus["SCI"].data
@@ -130,7 +96,7 @@ def read_segments(store: Store, file: File, segment: str | None) -> list[Segment
     chosen = [item for item in found if segment is None or item.name == segment.upper()]
     if not chosen and segment is not None:
         names = ", ".join(item.name for item in found)
-        raise ApiError(404, "no_segment", f"{file.name} has no segment {segment}; it has {names}")
+        raise NotFoundError("no_segment", f"{file.name} has no segment {segment}; it has {names}")
     return chosen
 
 

@@ -1,55 +1,57 @@
-"""Which files two runs of a dataset are compared by."""
+"""Two runs of a dataset, and the files that they are compared by."""
 
-from typing import Annotated
-from urllib.parse import urlencode
+from dataclasses import dataclass
 
-from fastapi import Depends, Query
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.monitor.queries.datasets import find_dataset, member_of
-from services.monitor.web.dependencies import Session
-from services.monitor.web.error_responses import ApiError
+from services.monitor.queries.datasets import FoundDataset, find_dataset
+from services.monitor.queries.errors import NotFoundError
+from services.monitor.queries.files import DatasetFile, list_products
 from shared.cos.names import stem_of
-from shared.database.models.operations import Dataset, File, Run
+from shared.database.models.calibrations import Calibration
+from shared.database.models.operations import Run
 
-__all__ = ["CompareRuns", "Compared", "Pair", "find_events", "find_pair", "products_of"]
+__all__ = [
+    "ComparableRun",
+    "ComparedRuns",
+    "FilePair",
+    "find_events",
+    "find_pair",
+    "find_runs",
+    "list_comparable_runs",
+    "products_of",
+]
 
 _PREFERENCE = ("x1dsum", "x1d", "flt", "corrtag", "csum")
-"""Beginnings of the suffixes of the products that tell most of a run, best first."""
+"""Beginnings of the suffixes of the products that say most about a run, best first."""
 
-Pair = tuple[File, File]
-Products = dict[str, File]
-
-
-class Wanted:
-    """Which runs of a dataset are compared, and by which product, as the address says it."""
-
-    def __init__(
-        self,
-        rootname: str,
-        second: Annotated[int, Query(description="Id of a run")],
-        first: Annotated[
-            int | None,
-            Query(description="Id of the run it is compared with; default: the current one"),
-        ] = None,
-        product: Annotated[
-            str | None,
-            Query(
-                pattern="^[a-z0-9_]+$",
-                description="Suffix, e.g. x1d; default: the best one in both runs",
-            ),
-        ] = None,
-        exposure: Annotated[
-            str | None, Query(description="Rootname of the product; default: any")
-        ] = None,
-    ) -> None:
-        self.rootname, self.runs, self.product = rootname, (first, second), product
-        self.exposure = exposure.lower() if exposure else None
+FilePair = tuple[DatasetFile, DatasetFile]
+Products = dict[str, DatasetFile]
 
 
-class Compared:
-    """Two runs of a dataset that are compared, once they are found.
+@dataclass(frozen=True)
+class ComparableRun:
+    """A run that has products.
+
+    Attributes
+    ----------
+    id
+        Number of the run.
+    current
+        Whether its products are the current ones.
+    calibration_id
+        Recalibration that it belongs to, if it belongs to one.
+    """
+
+    id: int
+    current: bool
+    calibration_id: int | None
+
+
+@dataclass(frozen=True)
+class ComparedRuns:
+    """Two runs of a dataset that are compared.
 
     Attributes
     ----------
@@ -67,86 +69,94 @@ class Compared:
         Rootname of the product; None for any.
     """
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        wanted: Wanted,
-        names: tuple[str, str],
-        warnings: tuple[list[str], list[str]],
-    ) -> None:
-        self.dataset, self.runs, self.names, self.warnings = dataset, wanted.runs, names, warnings
-        self.product, self.exposure = (
-            wanted.product,
-            wanted.exposure or member_of(dataset, wanted.rootname),
-        )
-
-    @property
-    def query(self) -> str:
-        """The same as the end of an address."""
-        first, second = self.runs
-        given = {
-            "second": second,
-            "first": first,
-            "product": self.product,
-            "exposure": self.exposure,
-        }
-        return urlencode({name: value for name, value in given.items() if value is not None})
+    dataset: FoundDataset
+    runs: tuple[int | None, int | None]
+    names: tuple[str, str]
+    warnings: tuple[list[str], list[str]]
+    product: str | None
+    exposure: str | None
 
 
-async def find_runs(wanted: Annotated[Wanted, Depends()], session: Session) -> Compared:
-    """Find the dataset and the runs that an address names.
+async def find_runs(
+    session: AsyncSession,
+    rootname: str,
+    runs: tuple[int | None, int | None],
+    product: str | None = None,
+    exposure: str | None = None,
+) -> ComparedRuns:
+    """Find a dataset and two of its runs.
+
+    Parameters
+    ----------
+    session
+        Session to read in.
+    rootname
+        Rootname of the dataset, or of a member, whose products are compared then.
+    runs
+        Ids of both; None for the current one.
+    product
+        Suffix of the product; None for the best.
+    exposure
+        Rootname of the product; None for that of the member, or any.
 
     Raises
     ------
-    ApiError
-        404 if there is no such dataset, or it has no such run.
+    NotFoundError
+        If there is no such dataset, or it has no such run.
     """
-    dataset = await find_dataset(session, wanted.rootname)
-    names, warnings = [], []
-    for run_id in wanted.runs:
-        query = select(Run).where(
-            Run.current if run_id is None else Run.id == run_id, Run.dataset_id == dataset.id
+    dataset = await find_dataset(session, rootname)
+    (first, one), (second, other) = [await _run(session, dataset, run_id) for run_id in runs]
+    exposure = exposure.lower() if exposure else dataset.member
+    return ComparedRuns(dataset, runs, (first, second), (one, other), product, exposure)
+
+
+async def _run(
+    session: AsyncSession, dataset: FoundDataset, run_id: int | None
+) -> tuple[str, list[str]]:
+    """Find what a run is called, and its warnings."""
+    query = select(Run.current, Run.warnings).where(
+        Run.current if run_id is None else Run.id == run_id, Run.dataset_id == dataset.id
+    )
+    run = (await session.execute(query)).first()
+    if run is None and run_id is not None:
+        raise NotFoundError(
+            "unknown_run", f"{dataset.rootname} has no run {run_id}; its page lists its runs"
         )
-        run = (await session.execute(query)).scalars().first()
-        if run_id is not None and run is None:
-            raise ApiError(
-                404,
-                "unknown_run",
-                f"{dataset.rootname} has no run {run_id}; its page lists its runs",
-            )
-        names.append("current run" if run is None or run.current else f"run {run_id}")
-        warnings.append(list(run.warnings) if run else [])
-    return Compared(dataset, wanted, (names[0], names[1]), (warnings[0], warnings[1]))
+    name = "current run" if run is None or run.current else f"run {run_id}"
+    return name, list(run.warnings) if run else []
 
 
-CompareRuns = Annotated[Compared, Depends(find_runs)]
+async def list_comparable_runs(session: AsyncSession, dataset_id: int) -> list[ComparableRun]:
+    """List the runs of a dataset that have products, newest first."""
+    query = (
+        select(Run.id, Run.current, Calibration.id)
+        .outerjoin(Calibration, Calibration.run_id == Run.id)
+        .where(Run.dataset_id == dataset_id, Run.error.is_(None))
+        .order_by(Run.id.desc())
+    )
+    return [ComparableRun(*row) for row in await session.execute(query)]
 
 
-async def products_of(session: AsyncSession, compared: Compared) -> tuple[Products, Products]:
+async def products_of(session: AsyncSession, compared: ComparedRuns) -> tuple[Products, Products]:
     """Find the products of both runs, by the stems of their names."""
-    found = []
-    for run_id in compared.runs:
-        query = select(File).where(File.dataset_id == compared.dataset.id, File.origin == "product")
-        query = query.where(File.current if run_id is None else File.run_id == run_id).order_by(
-            File.name
-        )
-        found.append(
-            {
-                stem_of(file.name) or file.name: file
-                for file in (await session.execute(query)).scalars()
-            }
-        )
-    return found[0], found[1]
+    first, second = [
+        {
+            stem_of(file.name) or file.name: file
+            for file in await list_products(session, compared.dataset.id, run_id)
+        }
+        for run_id in compared.runs
+    ]
+    return first, second
 
 
-def find_pair(compared: Compared, products: tuple[Products, Products]) -> Pair:
-    """Choose the product of both runs that tells most: where none is in both, the best spectrum of
+def find_pair(compared: ComparedRuns, products: tuple[Products, Products]) -> FilePair:
+    """Choose the product of both runs that says most: where none is in both, the best spectrum of
     each.
 
     Raises
     ------
-    ApiError
-        404 if there is nothing to compare.
+    NotFoundError
+        If there is nothing to compare.
     """
     first, second = (
         {
@@ -172,17 +182,19 @@ def find_pair(compared: Compared, products: tuple[Products, Products]) -> Pair:
             f"the {name} has {', '.join(files) or 'none'}"
             for name, files in zip(compared.names, products, strict=True)
         )
-        raise ApiError(404, "no_product", f"no product {asked} is in both runs: {held}")
+        raise NotFoundError("no_product", f"no product {asked} is in both runs: {held}")
     one, other = (min(files, key=_rank) for files in spectra)
     return one, other
 
 
-def _rank(file: File) -> int:
+def _rank(file: DatasetFile) -> int:
     known = (place for place, suffix in enumerate(_PREFERENCE) if file.suffix.startswith(suffix))
     return next(known, len(_PREFERENCE))
 
 
-def find_events(compared: Compared, products: tuple[Products, Products]) -> list[tuple[Pair, Pair]]:
+def find_events(
+    compared: ComparedRuns, products: tuple[Products, Products]
+) -> list[tuple[FilePair, FilePair]]:
     """Find spectrum and events of one exposure, segment by segment: each as the two runs have them.
 
     Parameters
@@ -199,7 +211,7 @@ def find_events(compared: Compared, products: tuple[Products, Products]) -> list
         have; none if no exposure has its x1d and a corrtag file in both runs.
     """
     first, second = products
-    found: dict[str, list[tuple[Pair, Pair]]] = {}
+    found: dict[str, list[tuple[FilePair, FilePair]]] = {}
     for stem, events in first.items():
         spectrum = f"{events.rootname}_x1d"
         if not events.suffix.startswith("corrtag") or stem not in second:

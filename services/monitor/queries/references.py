@@ -1,4 +1,4 @@
-"""Reference files that users upload: taken in, checked, kept."""
+"""Reference files that users upload: checked, kept, listed."""
 
 import asyncio
 import gzip
@@ -6,14 +6,15 @@ import re
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 from astropy.io import fits
 from astropy.io.fits.verify import VerifyError
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.monitor.web.error_responses import ApiError
+from services.monitor.queries.errors import ConflictError, NotFoundError
+from services.monitor.queries.pages import Records, decode_cursor, encode_cursor, split
+from services.monitor.web.response_models.references import ReferenceRecord
 from shared.calcos_version import read_calcos_version
 from shared.cos.references import FILETYPES, check_reference
 from shared.database.models.references import UploadedReference
@@ -21,28 +22,44 @@ from shared.errors import PermanentError
 from shared.fits import check_fits
 from shared.fits.streams import DAMAGED_GZIP
 from shared.settings import Settings
-from shared.store import Store, sha256_of
+from shared.store import Store, StoredFile, sha256_of
 
-__all__ = ["check_names", "describe_upload", "keep_upload", "receive"]
+__all__ = ["check_names", "find_reference", "keep_upload", "list_references", "receive"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,90}\.fits")
-_NAMES = (
-    "id",
-    "name",
-    "keyword",
-    "calcos_version",
-    "description",
-    "pedigree",
-    "size",
-    "sha256",
-    "uploaded_by",
-)
 
 
-def describe_upload(upload: UploadedReference) -> dict[str, Any]:
-    """Describe an uploaded file."""
-    described = {name: getattr(upload, name) for name in _NAMES}
-    return {**described, "created_at": upload.created_at.isoformat()}
+async def list_references(
+    session: AsyncSession, keyword: str | None, limit: int, cursor: str | None
+) -> Records[ReferenceRecord]:
+    """List a page of uploaded files, for a keyword or for all, newest first."""
+    query = select(UploadedReference).order_by(UploadedReference.id.desc())
+    if keyword is not None:
+        query = query.where(UploadedReference.keyword == keyword.upper())
+    if (after := decode_cursor(cursor, int)) is not None:
+        query = query.where(UploadedReference.id < after[0])
+    rows, more = split((await session.execute(query.limit(limit + 1))).scalars().all(), limit)
+    return Records(
+        [ReferenceRecord.model_validate(row) for row in rows],
+        encode_cursor((rows[-1].id,)) if more else None,
+    )
+
+
+async def find_reference(session: AsyncSession, reference_id: int) -> StoredFile:
+    """Find an uploaded file in the store.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none.
+    """
+    row = await session.get(UploadedReference, reference_id)
+    if row is None:
+        raise NotFoundError(
+            "unknown_reference",
+            f"no reference {reference_id}; /api/v1/references lists them",
+        )
+    return StoredFile(row.path, row.name, row.size, row.sha256)
 
 
 def check_names(name: str, keyword: str) -> None:
@@ -119,7 +136,7 @@ async def keep_upload(
     name: str,
     keyword: str,
     by: str,
-) -> tuple[UploadedReference, bool]:
+) -> tuple[ReferenceRecord, bool]:
     """Check a file, put it into the store and record it.
 
     Parameters
@@ -139,13 +156,13 @@ async def keep_upload(
 
     Returns
     -------
-    UploadedReference, bool
+    ReferenceRecord, bool
         The record, and whether it is new.
 
     Raises
     ------
-    ApiError
-        409 if another file has the name.
+    ConflictError
+        If another file has the name.
     PermanentError
         If it is no reference file of this kind, damaged, or for another CalCOS.
     """
@@ -161,12 +178,11 @@ async def keep_upload(
         )
         if (found := known.scalar_one_or_none()) is not None:
             if found.sha256 != sha256 or found.keyword != keyword:
-                raise ApiError(
-                    409,
+                raise ConflictError(
                     "name_taken",
                     f"another {name} was uploaded by {found.uploaded_by}; choose another name",
                 )
-            return found, False
+            return ReferenceRecord.model_validate(found), False
         stored = await asyncio.to_thread(store.publish, target, f"references/{sha256[:12]}", sha256)
     upload = UploadedReference(
         name=name,
@@ -182,4 +198,4 @@ async def keep_upload(
     session.add(upload)
     await session.commit()
     await session.refresh(upload)
-    return upload, True
+    return ReferenceRecord.model_validate(upload), True

@@ -8,16 +8,27 @@ from typing import IO, Annotated
 from fastapi import Depends, Header, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.web.error_responses import ApiError
 from services.monitor.web.statuses import may_answer
-from shared.database.models.operations import File
-from shared.database.models.references import UploadedReference
 from shared.errors import PermanentError
 from shared.store import Store, StoredFile
 
-__all__ = ["Conditions", "ContentQuery", "serve_content", "serve_row"]
+__all__ = [
+    "BINARY",
+    "BinaryResponse",
+    "Conditions",
+    "ContentQuery",
+    "PngResponse",
+    "serve_content",
+]
+
+BINARY = {
+    "application/octet-stream": {
+        "schema": {"type": "string", "contentMediaType": "application/octet-stream"}
+    }
+}
+"""Bytes in the OpenAPI schema."""
 
 _CHUNK = 1 << 21
 _RANGE = re.compile(r"^bytes=(\d{0,18})-(\d{0,18})$", re.ASCII)
@@ -78,6 +89,18 @@ def _matches(condition: str, etag: str) -> bool:
     return condition.strip() == "*" or etag in (
         part.strip().removeprefix("W/") for part in condition.split(",")
     )
+
+
+class BinaryResponse(Response):
+    """Bytes of a file."""
+
+    media_type = "application/octet-stream"
+
+
+class PngResponse(Response):
+    """Picture."""
+
+    media_type = "image/png"
 
 
 @may_answer(206, 304, 410, 416)
@@ -147,17 +170,4 @@ async def serve_content(
         raise ApiError(410, "file_gone", str(error)) from error
     return StreamingResponse(
         _chunks(stack, stream, length), status, headers, "application/octet-stream"
-    )
-
-
-async def serve_row(
-    session: AsyncSession, store: Store, row: File | UploadedReference, conditions: Conditions
-) -> Response:
-    """Stream the file that a row is about (`serve_content`).
-
-    The connection to the database is not held meanwhile.
-    """
-    await session.close()
-    return await serve_content(
-        store, StoredFile(row.path, row.name, row.size, row.sha256), conditions
     )

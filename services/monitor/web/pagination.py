@@ -1,13 +1,22 @@
 """Pages of the API: their bodies, and the ``Link`` header with the address of the next one."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from fastapi import Request, Response
+from fastapi import Path, Query, Request, Response
 
-from services.monitor.queries.pages import encode_cursor
+from services.monitor.queries.pages import Records, encode_cursor
+from services.monitor.web.response_models.common import Page
 
-__all__ = ["link_cursor", "link_next", "page"]
+__all__ = ["Cursor", "Limit", "RowNumber", "link_cursor", "link_next", "page", "page_of"]
+
+_Item = TypeVar("_Item")
+
+RowNumber = Annotated[int, Path(ge=0, le=2**63 - 1, description="Number of a row")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Items of a page")]
+Cursor = Annotated[
+    str | None, Query(description="Where the page starts: the Link header of a page has it")
+]
 
 
 def link_cursor(request: Request, response: Response, cursor: str | None) -> None:
@@ -42,3 +51,19 @@ def page(
     if key is not None:
         link_next(request, response, key)
     return {"items": list(items)}
+
+
+def page_of(request: Request, response: Response, records: Records[_Item]) -> Page[_Item]:
+    """Make the body of a page, with the address of the next one in the ``Link`` header.
+
+    Parameters
+    ----------
+    request
+        The request, whose address the next one resembles.
+    response
+        Response that gets the header.
+    records
+        Records of this page.
+    """
+    link_cursor(request, response, records.cursor)
+    return Page(items=records.items)

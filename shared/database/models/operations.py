@@ -119,6 +119,11 @@ class Dataset(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
 
+    @property
+    def complete(self) -> bool:
+        """Whether nothing of it is missing."""
+        return not self.missing
+
 
 class SourceFile(Base):
     """A file as the last scan of a source saw it."""

@@ -1,26 +1,44 @@
 """Datasets: state, files, runs, timeline, spectrum."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import AwareDatetime
 
 from services.monitor.products import spectra
 from services.monitor.queries.datasets import (
-    Choice,
-    dataset_summary,
+    DatasetChoice,
     describe_dataset,
     find_dataset,
-    list_page,
-    member_of,
+    list_datasets,
+    load_dataset,
     timeline_of,
 )
+from services.monitor.queries.files import spectrum_file
 from services.monitor.tables.columns import choose_format
 from services.monitor.tables.writers import render
 from services.monitor.web.dependencies import CurrentContext, Operator, Session
+from services.monitor.web.file_responses import PngResponse
 from services.monitor.web.json_response import FiniteJSONResponse
-from services.monitor.web.pagination import page
+from services.monitor.web.pagination import Cursor, Limit, page_of
+from services.monitor.web.parameters import (
+    Exposure,
+    Name,
+    Product,
+    Rootname,
+    Segment,
+)
+from services.monitor.web.response_models.common import Page
+from services.monitor.web.response_models.datasets import (
+    DatasetDetail,
+    DatasetRecord,
+    ForcedDataset,
+    SpectrumRecord,
+    Timeline,
+)
+from services.monitor.web.statuses import may_answer
+from services.monitor.web.temporary import Format, file_content
 from shared.database.models.operations import DatasetState
 from shared.jobs.operations import force
 from shared.logs import get_logger
@@ -31,28 +49,27 @@ router = APIRouter(prefix="/datasets", tags=["datasets"])
 
 
 @router.get("", summary="Datasets, newest change first")
-async def list_datasets(
+async def show_datasets(
     request: Request,
     response: Response,
     session: Session,
     state: DatasetState | None = None,
-    kind: str | None = None,
-    rootname: Annotated[str | None, Query(description="Beginning of the rootname")] = None,
+    kind: Name | None = None,
+    rootname: Annotated[Name | None, Query(description="Beginning of the rootname")] = None,
     since: Annotated[
         AwareDatetime | None,
         Query(description="Changed at or after this time (ISO 8601, with zone)"),
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: str | None = None,
-) -> dict[str, Any]:
-    """Page of datasets."""
-    choice = Choice(state, kind, rootname, since)
-    found, key = await list_page(session, choice, limit, cursor)
-    return page(request, response, [dataset_summary(dataset) for dataset in found], key)
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[DatasetRecord]:
+    """Show a page of datasets."""
+    choice = DatasetChoice(state, kind, rootname, since)
+    return page_of(request, response, await list_datasets(session, choice, limit, cursor))
 
 
 @router.get("/{rootname}", summary="State, files, runs and provenance of a dataset")
-async def show_dataset(rootname: str, session: Session) -> dict[str, Any]:
+async def show_dataset(rootname: Rootname, session: Session) -> DatasetDetail:
     """Describe one dataset; a member's rootname finds its association."""
     return await describe_dataset(session, await find_dataset(session, rootname))
 
@@ -60,38 +77,43 @@ async def show_dataset(rootname: str, session: Session) -> dict[str, Any]:
 @router.get(
     "/{rootname}/timeline", summary="Timeline of a dataset: events with their times and inputs"
 )
-async def show_timeline(rootname: str, session: Session) -> dict[str, Any]:
+async def show_timeline(rootname: Rootname, session: Session) -> Timeline:
     """List events and attempts, oldest first."""
-    return {"items": await timeline_of(session, await find_dataset(session, rootname))}
+    return await timeline_of(session, await find_dataset(session, rootname))
 
 
 @router.post("/{rootname}/force", summary="Process an incomplete dataset")
-async def force_dataset(rootname: str, session: Session, name: Operator) -> dict[str, Any]:
+@may_answer(409)
+async def force_dataset(rootname: Rootname, session: Session, name: Operator) -> ForcedDataset:
     """Mark a dataset as forced."""
-    dataset = await find_dataset(session, rootname)
+    dataset = await load_dataset(session, rootname)
     missing = await force(session, dataset.rootname)
     await session.commit()
     get_logger().info("dataset forced", dataset=dataset.rootname, by=name)
-    return {"rootname": dataset.rootname, "accepted_missing": missing}
+    return ForcedDataset(rootname=dataset.rootname, accepted_missing=missing)
 
 
-@router.get("/{rootname}/spectrum", summary="Calibrated spectrum")
+@router.get(
+    "/{rootname}/spectrum",
+    summary="Calibrated spectrum",
+    response_model=SpectrumRecord,
+    responses={200: {"content": file_content}},
+)
+@may_answer(409)
 async def show_spectrum(
-    rootname: str,
+    rootname: Rootname,
     session: Session,
     context: CurrentContext,
-    product: Annotated[str | None, Query(pattern="^x1d(sum[1-4]?)?$")] = None,
-    exposure: str | None = None,
-    segment: str | None = None,
-    format: str | None = None,  # noqa: A002 - the name of the query parameter
+    product: Product = None,
+    exposure: Exposure = None,
+    segment: Segment = None,
+    format: Format = None,  # noqa: A002 - the name of the query parameter
     accept: Annotated[str, Header()] = "",
-) -> Any:
+) -> Response:
     """Arrays with units as JSON, or a table as CSV, VOTable, FITS or Parquet."""
     chosen = choose_format(format, accept)
     dataset = await find_dataset(session, rootname)
-    file = await spectra.spectrum_file(
-        session, dataset, product, exposure or member_of(dataset, rootname)
-    )
+    file = await spectrum_file(session, dataset, product, exposure)
     await session.close()
     segments = await asyncio.to_thread(spectra.read_segments, context.store, file, segment)
     if chosen != "json":
@@ -114,25 +136,24 @@ async def show_spectrum(
             for item in segments
         ],
     }
-    # Straight to the encoder: FastAPI would look at each of some 100,000 numbers first.
+    # Straight to the encoder: a model would look at each of some 100,000 numbers first.
     return FiniteJSONResponse(body)
 
 
-@router.get("/{rootname}/spectrum.png", summary="Plot of the spectrum", response_class=Response)
+@router.get("/{rootname}/spectrum.png", summary="Plot of the spectrum", response_class=PngResponse)
+@may_answer(409)
 async def show_picture(
-    rootname: str,
+    rootname: Rootname,
     session: Session,
     context: CurrentContext,
-    product: Annotated[str | None, Query(pattern="^x1d(sum[1-4]?)?$")] = None,
-    exposure: str | None = None,
-    segment: str | None = None,
+    product: Product = None,
+    exposure: Exposure = None,
+    segment: Segment = None,
 ) -> Response:
     """Plot the spectrum."""
     dataset = await find_dataset(session, rootname)
-    file = await spectra.spectrum_file(
-        session, dataset, product, exposure or member_of(dataset, rootname)
-    )
+    file = await spectrum_file(session, dataset, product, exposure)
     await session.close()
     segments = await asyncio.to_thread(spectra.read_segments, context.store, file, segment)
     picture = await asyncio.to_thread(spectra.plot, file.name.split(".")[0], segments)
-    return Response(picture, media_type="image/png", headers={"ETag": f'"{file.sha256[:32]}"'})
+    return PngResponse(picture, headers={"ETag": f'"{file.sha256[:32]}"'})

@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter, Response
 
+from services.monitor.queries.files import find_stored_file
 from services.monitor.web.dependencies import CurrentContext, Session
-from services.monitor.web.error_responses import ApiError
-from services.monitor.web.file_responses import ContentQuery, serve_row
-from shared.database.models.operations import File
+from services.monitor.web.file_responses import BinaryResponse, ContentQuery, serve_content
+from services.monitor.web.parameters import Id
 
 __all__ = ["router"]
 
@@ -15,13 +15,12 @@ router = APIRouter(prefix="/files", tags=["files"])
 @router.get(
     "/{file_id}/content",
     summary="Bytes of a stored file; ranges are served",
-    response_class=Response,
+    response_class=BinaryResponse,
 )
 async def content(
-    file_id: int, session: Session, context: CurrentContext, conditions: ContentQuery
+    file_id: Id, session: Session, context: CurrentContext, conditions: ContentQuery
 ) -> Response:
     """Stream a file."""
-    file = await session.get(File, file_id)
-    if file is None:
-        raise ApiError(404, "unknown_file", f"no file {file_id}; a dataset's page lists its files")
-    return await serve_row(session, context.store, file, conditions)
+    file = await find_stored_file(session, file_id)
+    await session.close()
+    return await serve_content(context.store, file, conditions)

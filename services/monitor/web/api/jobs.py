@@ -1,15 +1,18 @@
 """Jobs and failures."""
 
-from typing import Annotated, Any, TypeVarTuple
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy import Select, select
 
-from services.monitor.queries.pages import decode_cursor, split
+from services.monitor.queries.jobs import JobChoice, job_ids, list_jobs
 from services.monitor.web.dependencies import CurrentContext, Operator, Session
 from services.monitor.web.error_responses import ApiError, beyond_quota
-from services.monitor.web.pagination import page
-from shared.database.models.operations import Dataset, Job, JobState, Stage
+from services.monitor.web.pagination import Cursor, Limit, page_of
+from services.monitor.web.parameters import ErrorKind, Id, Name
+from services.monitor.web.response_models.common import Page
+from services.monitor.web.response_models.jobs import DroppedJobs, JobRecord, RequeuedJobs
+from services.monitor.web.statuses import may_answer
+from shared.database.models.operations import JobState, Stage
 from shared.jobs.operations import drop, requeue
 from shared.logs import get_logger
 from shared.recalibrations import within_quota
@@ -17,142 +20,96 @@ from shared.recalibrations import within_quota
 __all__ = ["router"]
 
 router = APIRouter(tags=["jobs"])
-_Columns = TypeVarTuple("_Columns")
-_NAMES = (
-    "id",
-    "trace",
-    "stage",
-    "queue",
-    "state",
-    "attempts",
-    "worker",
-    "error_kind",
-    "error",
-    "fingerprint",
-)
+
+_Rootname = Annotated[Name | None, Query(description="Rootname of the dataset")]
 
 
-def _job(job: Job, rootname: str | None) -> dict[str, Any]:
-    times = {
-        name: getattr(job, name)
-        for name in ("created_at", "not_before", "lease_until", "finished_at")
-    }
-    return {
-        "rootname": rootname,
-        "monitor": job.monitor,
-        **{name: getattr(job, name) for name in _NAMES},
-        **{name: moment.isoformat() if moment else None for name, moment in times.items()},
-    }
-
-
-def _chosen(
-    query: Select[*_Columns], stage: Stage | None, kind: str | None, rootname: str | None
-) -> Select[*_Columns]:
-    if stage is not None:
-        query = query.where(Job.stage == stage)
-    if kind is not None:
-        query = query.where(Job.error_kind == kind)
-    if rootname is not None:
-        query = query.where(Dataset.rootname == rootname.lower())
-    return query
-
-
-async def _page(
-    request: Request,
-    response: Response,
-    session: Session,
-    query: Select[Job, str],
-    limit: int,
-    cursor: str | None,
-) -> dict[str, Any]:
-    if (after := decode_cursor(cursor, int)) is not None:
-        query = query.where(Job.id < after[0])
-    rows, more = split(
-        (await session.execute(query.order_by(Job.id.desc()).limit(limit + 1))).all(), limit
-    )
-    items = [_job(job, rootname) for job, rootname in rows]
-    return page(request, response, items, (items[-1]["id"],) if more else None)
+def _no_failure(job_id: int) -> ApiError:
+    return ApiError(404, "no_failure", f"job {job_id} is not on the list of failures")
 
 
 @router.get("/jobs", summary="Jobs, newest first")
-async def list_jobs(
+async def show_jobs(
     request: Request,
     response: Response,
     session: Session,
     state: JobState | None = None,
     stage: Stage | None = None,
-    queue: str | None = None,
-    kind: Annotated[str | None, Query(description="Kind of error")] = None,
-    rootname: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: str | None = None,
-) -> dict[str, Any]:
-    """Page of jobs."""
-    query = _chosen(select(Job, Dataset.rootname).outerjoin(Dataset), stage, kind, rootname)
-    if state is not None:
-        query = query.where(Job.state == state)
-    if queue is not None:
-        query = query.where(Job.queue == queue)
-    return await _page(request, response, session, query, limit, cursor)
+    queue: Name | None = None,
+    kind: ErrorKind = None,
+    rootname: _Rootname = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[JobRecord]:
+    """Show a page of jobs."""
+    choice = JobChoice(state, stage, queue, kind, rootname)
+    return page_of(request, response, await list_jobs(session, choice, limit, cursor))
 
 
 @router.get("/failures", summary="Failed jobs with their reasons")
-async def list_failures(
+async def show_failures(
     request: Request,
     response: Response,
     session: Session,
     stage: Stage | None = None,
-    kind: Annotated[str | None, Query(description="Kind of error")] = None,
-    rootname: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: str | None = None,
-) -> dict[str, Any]:
-    """Page of failures."""
-    failed = select(Job, Dataset.rootname).outerjoin(Dataset).where(Job.state == JobState.FAILED)
-    query = _chosen(failed, stage, kind, rootname)
-    return await _page(request, response, session, query, limit, cursor)
+    kind: ErrorKind = None,
+    rootname: _Rootname = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[JobRecord]:
+    """Show a page of failures."""
+    choice = JobChoice(JobState.FAILED, stage, kind=kind, rootname=rootname)
+    return page_of(request, response, await list_jobs(session, choice, limit, cursor))
 
 
-@router.post("/failures/requeue", summary="Retry all failed jobs that match a filter")
+@router.post(
+    "/failures/requeue",
+    summary="Retry all failed jobs that match a filter",
+    response_model_exclude_none=True,
+)
 async def requeue_failures(
     session: Session,
     context: CurrentContext,
     name: Operator,
     stage: Stage | None = None,
-    kind: Annotated[str | None, Query(description="Kind of error")] = None,
-    rootname: str | None = None,
-) -> dict[str, int]:
+    kind: ErrorKind = None,
+    rootname: _Rootname = None,
+) -> RequeuedJobs:
     """Requeue by filter; recalibrations beyond their token's quota stay where they are."""
-    failed = select(Job.id).outerjoin(Dataset).where(Job.state == JobState.FAILED)
-    found = (await session.execute(_chosen(failed, stage, kind, rootname))).scalars().all()
+    choice = JobChoice(JobState.FAILED, stage, kind=kind, rootname=rootname)
+    found = await job_ids(session, choice)
     allowed = await within_quota(session, found, context.settings.api.calibrations_per_token)
     moved = await requeue(session, allowed)
     await session.commit()
     get_logger().info("failures requeued", count=moved, by=name)
-    left_out = len(found) - len(allowed)
-    return {"requeued": moved, **({"beyond_quota": left_out} if left_out else {})}
+    return RequeuedJobs(requeued=moved, beyond_quota=len(found) - len(allowed) or None)
 
 
-@router.post("/failures/{job_id}/requeue", summary="Retry a failed job")
+@router.post(
+    "/failures/{job_id}/requeue",
+    summary="Retry a failed job",
+    response_model_exclude_none=True,
+)
+@may_answer(429)
 async def requeue_failure(
-    job_id: int, session: Session, context: CurrentContext, name: Operator
-) -> dict[str, int]:
+    job_id: Id, session: Session, context: CurrentContext, name: Operator
+) -> RequeuedJobs:
     """Requeue one."""
     most = context.settings.api.calibrations_per_token
     if not await within_quota(session, [job_id], most):
         raise beyond_quota(most)
     if not await requeue(session, [job_id]):
-        raise ApiError(404, "no_failure", f"job {job_id} is not on the list of failures")
+        raise _no_failure(job_id)
     await session.commit()
     get_logger().info("job requeued", job=job_id, by=name)
-    return {"requeued": 1}
+    return RequeuedJobs(requeued=1)
 
 
 @router.post("/failures/{job_id}/drop", summary="Remove a failed job from the list of failures")
-async def drop_failure(job_id: int, session: Session, name: Operator) -> dict[str, int]:
+async def drop_failure(job_id: Id, session: Session, name: Operator) -> DroppedJobs:
     """Drop one."""
     if not await drop(session, [job_id]):
-        raise ApiError(404, "no_failure", f"job {job_id} is not on the list of failures")
+        raise _no_failure(job_id)
     await session.commit()
     get_logger().info("job dropped", job=job_id, by=name)
-    return {"dropped": 1}
+    return DroppedJobs(dropped=1)

@@ -2,19 +2,24 @@
 
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy import select
 
-from services.monitor.queries.pages import decode_cursor, split
-from services.monitor.queries.references import check_names, describe_upload, keep_upload, receive
+from services.monitor.queries import references
 from services.monitor.web.dependencies import CurrentContext, Recalibrator, Session
-from services.monitor.web.error_responses import ApiError
-from services.monitor.web.file_responses import ContentQuery, serve_row
-from services.monitor.web.pagination import page
+from services.monitor.web.file_responses import (
+    BINARY,
+    BinaryResponse,
+    ContentQuery,
+    serve_content,
+)
+from services.monitor.web.pagination import Cursor, Limit, page_of
+from services.monitor.web.parameters import Id
 from services.monitor.web.protection.audit import name_subject
-from shared.database.models.references import UploadedReference
+from services.monitor.web.response_models.common import Page
+from services.monitor.web.response_models.references import ReferenceRecord
+from services.monitor.web.statuses import may_answer
 from shared.logs import get_logger
 
 __all__ = ["router"]
@@ -22,35 +27,44 @@ __all__ = ["router"]
 router = APIRouter(prefix="/references", tags=["references"])
 
 
-@router.post("", summary="Upload a reference file for recipes")
+@router.post(
+    "",
+    summary="Upload a reference file for recipes",
+    openapi_extra={"requestBody": {"required": True, "content": BINARY}},
+)
+@may_answer(201, 409)
 async def upload_reference(
     request: Request,
     response: Response,
     session: Session,
     context: CurrentContext,
     by: Recalibrator,
-    name: Annotated[str, Query(description="Name that recipes use for it, ending in .fits")],
-    keyword: Annotated[
-        str, Query(description="Reference keyword that the file is for, e.g. FLATFILE")
+    name: Annotated[
+        str,
+        Query(max_length=100, description="Name that recipes use for it, ending in .fits"),
     ],
-) -> dict[str, Any]:
+    keyword: Annotated[
+        str,
+        Query(max_length=20, description="Reference keyword that the file is for, e.g. FLATFILE"),
+    ],
+) -> ReferenceRecord:
     """Take the bytes of the body, plain or gzipped: 201 for a new one, 200 where the same is there
     already.
     """
     keyword = keyword.upper()
     name_subject(request, f"{name}, {keyword}")
-    check_names(name, keyword)
+    references.check_names(name, keyword)
     with tempfile.TemporaryDirectory(prefix="cosmo-upload-") as folder:
         received = Path(folder) / "received"
-        await receive(request.stream(), received)
-        upload, new = await keep_upload(
+        await references.receive(request.stream(), received)
+        upload, new = await references.keep_upload(
             session, context.store, context.settings, received, name, keyword, by
         )
     get_logger().info(
         "reference uploaded", name=upload.name, keyword=upload.keyword, by=by, new=new
     )
     response.status_code = 201 if new else 200
-    return describe_upload(upload)
+    return upload
 
 
 @router.get("", summary="Uploaded reference files, newest first")
@@ -58,36 +72,26 @@ async def list_references(
     request: Request,
     response: Response,
     session: Session,
-    keyword: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: str | None = None,
-) -> dict[str, Any]:
-    """Page of uploaded files, by keyword."""
-    query = select(UploadedReference).order_by(UploadedReference.id.desc())
-    if keyword is not None:
-        query = query.where(UploadedReference.keyword == keyword.upper())
-    if (after := decode_cursor(cursor, int)) is not None:
-        query = query.where(UploadedReference.id < after[0])
-    rows, more = split((await session.execute(query.limit(limit + 1))).scalars().all(), limit)
-    return page(
-        request, response, [describe_upload(row) for row in rows], (rows[-1].id,) if more else None
-    )
+    keyword: Annotated[
+        str | None, Query(max_length=20, description="Reference keyword, e.g. FLATFILE")
+    ] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[ReferenceRecord]:
+    """Show a page of uploaded files, by keyword."""
+    found = await references.list_references(session, keyword, limit, cursor)
+    return page_of(request, response, found)
 
 
 @router.get(
     "/{reference_id}/content",
     summary="Bytes of an uploaded reference file",
-    response_class=Response,
+    response_class=BinaryResponse,
 )
 async def reference_content(
-    reference_id: int, session: Session, context: CurrentContext, conditions: ContentQuery
+    reference_id: Id, session: Session, context: CurrentContext, conditions: ContentQuery
 ) -> Response:
     """Stream one."""
-    upload = await session.get(UploadedReference, reference_id)
-    if upload is None:
-        raise ApiError(
-            404,
-            "unknown_reference",
-            f"no reference {reference_id}; /api/v1/references lists them",
-        )
-    return await serve_row(session, context.store, upload, conditions)
+    file = await references.find_reference(session, reference_id)
+    await session.close()
+    return await serve_content(context.store, file, conditions)

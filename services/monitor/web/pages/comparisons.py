@@ -1,46 +1,53 @@
 """The page of two runs side by side, with what its figures are made of."""
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
-from sqlalchemy import select
 
 from services.monitor.figures.comparison import ratio_figure, spectra_figure
 from services.monitor.products.comparison import compare, measure
 from services.monitor.queries.comparisons import (
-    CompareRuns,
-    Pair,
+    ComparedRuns,
+    FilePair,
     find_events,
     find_pair,
+    list_comparable_runs,
     products_of,
 )
+from services.monitor.web.compared_runs import CompareRuns
 from services.monitor.web.dependencies import CurrentContext, Session
 from services.monitor.web.json_response import FiniteJSONResponse
 from services.monitor.web.pages.rendering import templates
+from services.monitor.web.parameters import LONGEST_NAME
 from shared.cos.names import FREE_NAME
-from shared.database.models.calibrations import Calibration
-from shared.database.models.operations import Dataset, Run
 
-__all__ = ["good_runs", "router"]
+__all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
 
-Choice = Annotated[str | None, Query(pattern=rf"^({FREE_NAME}_[a-z0-9_]+)?$")]
+Choice = Annotated[
+    str | None, Query(pattern=rf"^({FREE_NAME}_[a-z0-9_]+)?$", max_length=LONGEST_NAME)
+]
 """What the page's form says of the product: the beginning of its name, empty for the best."""
 
 
-async def good_runs(session: Session, dataset: Dataset) -> list[tuple[Run, int | None]]:
-    """List the runs of a dataset that have products, newest first, with the recalibrations they
-    came of.
-    """
-    query = select(Run, Calibration.id).outerjoin(Calibration, Calibration.run_id == Run.id)
-    query = query.where(Run.dataset_id == dataset.id, Run.error.is_(None)).order_by(Run.id.desc())
-    return [(run, number) for run, number in (await session.execute(query)).all()]
+def _address_query(compared: ComparedRuns) -> str:
+    """Write what is compared as the query of an address."""
+    first, second = compared.runs
+    given = {
+        "second": second,
+        "first": first,
+        "product": compared.product,
+        "exposure": compared.exposure,
+    }
+    return urlencode({name: value for name, value in given.items() if value is not None})
 
 
-async def _measured(context: CurrentContext, pair: Pair) -> dict[str, Any]:
+async def _measured(context: CurrentContext, pair: FilePair) -> dict[str, Any]:
     return await asyncio.to_thread(
         lambda: compare(*(measure(context.store, file) for file in pair))
     )
@@ -61,23 +68,24 @@ async def comparison_page(
     products = await products_of(session, compared)
     if chosen:
         file = products[0].get(chosen) or products[1].get(chosen)
-        compared.exposure, compared.product = (
-            (file.rootname, file.suffix) if file else (None, chosen)
+        compared = replace(
+            compared,
+            exposure=file.rootname if file else None,
+            product=file.suffix if file else chosen,
         )
     pair = find_pair(compared, products)
-    current = await session.execute(
-        select(Run.id).where(Run.dataset_id == compared.dataset.id, Run.current)
-    )
+    runs = await list_comparable_runs(session, compared.dataset.id)
+    current = next((run.id for run in runs if run.current), None)
     shown = {
         "rootname": compared.dataset.rootname,
         "names": compared.names,
         "warnings": compared.warnings,
-        "runs": await good_runs(session, compared.dataset),
-        "chosen": (compared.runs[0] or current.scalars().first(), compared.runs[1], chosen),
+        "runs": runs,
+        "chosen": (compared.runs[0] or current, compared.runs[1], chosen),
         "shared": [stem for stem in products[0] if stem in products[1]],
         "has_boxes": bool(find_events(compared, products)),
         "files": pair,
-        "query": compared.query,
+        "query": _address_query(compared),
     }
     await session.close()
     return templates.TemplateResponse(

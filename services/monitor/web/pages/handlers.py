@@ -7,14 +7,17 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import case, func, select
 
 from services.monitor.framework.declaration import Monitor
+from services.monitor.queries.calibrations import calibrations_by_run, list_calibrations
+from services.monitor.queries.comparisons import list_comparable_runs
 from services.monitor.queries.datasets import (
-    Choice,
+    DatasetChoice,
     describe_dataset,
     find_dataset,
-    list_page,
-    member_of,
+    list_datasets,
     timeline_of,
 )
+from services.monitor.queries.jobs import JobChoice, list_jobs
+from services.monitor.queries.lamp_flashes import lamp_flashes_of
 from services.monitor.queries.monitors import (
     artifacts_of,
     describe_monitor,
@@ -23,17 +26,13 @@ from services.monitor.queries.monitors import (
     runs_of,
 )
 from services.monitor.queries.pages import decode_cursor, encode_cursor
-from services.monitor.web.api.calibrations import recalibrations_of
 from services.monitor.web.api.status import read_status
 from services.monitor.web.dependencies import CurrentContext, Session
 from services.monitor.web.error_responses import ApiError
-from services.monitor.web.pages.comparisons import good_runs
 from services.monitor.web.pages.rendering import templates
 from shared.cos.names import STANDALONE
-from shared.database.models.calibrations import Calibration
 from shared.database.models.monitoring import Alert, AlertState, Severity
-from shared.database.models.operations import Dataset, DatasetState, File, Job, JobState
-from shared.database.models.science import Lampflash
+from shared.database.models.operations import DatasetState, JobState
 from shared.jobs.routing import ACQUISITION, ASSOCIATION, EXPOSURE, PRODUCTS
 
 __all__ = ["router"]
@@ -46,19 +45,13 @@ _KINDS = (ASSOCIATION, EXPOSURE, ACQUISITION, PRODUCTS, *STANDALONE.values())
 @router.get("/", response_class=HTMLResponse)
 async def overview(request: Request, session: Session) -> Response:
     """Show counts per state, what failed and the newest datasets."""
-    failed = await session.execute(
-        select(Job, Dataset.rootname)
-        .outerjoin(Dataset)
-        .where(Job.state == JobState.FAILED)
-        .order_by(Job.id.desc())
-        .limit(_LISTED)
-    )
-    recent, _key = await list_page(session, Choice(), _LISTED, None)
+    failures = await list_jobs(session, JobChoice(JobState.FAILED), _LISTED)
+    recent = await list_datasets(session, DatasetChoice(), _LISTED)
     context: dict[str, Any] = {
         "status": await read_status(session),
         "states": list(DatasetState),
-        "datasets": recent,
-        "failures": [(job, rootname) for job, rootname in failed],
+        "datasets": recent.items,
+        "failures": failures.items,
     }
     return templates.TemplateResponse(request, "overview.html", context)
 
@@ -82,15 +75,15 @@ async def datasets_page(
                 400, "bad_value", f"{value!r} is not a {name}; choose from {', '.join(known)}"
             )
     chosen = DatasetState(state) if state else None
-    found, key = await list_page(
-        session, Choice(chosen, kind or None, rootname.strip() or None), _PAGE, cursor
-    )
+    choice = DatasetChoice(chosen, kind or None, rootname.strip() or None)
+    found = await list_datasets(session, choice, _PAGE, cursor)
+    address = request.url.include_query_params(cursor=found.cursor)
     context = {
         "states": list(DatasetState),
         "kinds": _KINDS,
         "chosen": {"state": state, "kind": kind, "rootname": rootname},
-        "datasets": found,
-        "next": request.url.include_query_params(cursor=encode_cursor(key)).query if key else None,
+        "datasets": found.items,
+        "next": address.query if found.cursor else None,
         "first": cursor is None,
     }
     return templates.TemplateResponse(request, "datasets.html", context)
@@ -99,47 +92,26 @@ async def datasets_page(
 @router.get("/datasets/{rootname}", response_class=HTMLResponse)
 async def dataset_page(request: Request, rootname: str, session: Session) -> Response:
     """Show one dataset: state, spectrum, lamp shifts, timeline, files, runs."""
-    dataset = await find_dataset(session, rootname)
-    flashes = await session.execute(
-        select(Lampflash)
-        .join(File, File.id == Lampflash.file_id)
-        .where(
-            Lampflash.rootname.in_([dataset.rootname, *dataset.members]),
-            File.shown,
-            Lampflash.segment.is_not(None),
-        )
-        .order_by(Lampflash.rootname, Lampflash.segment, Lampflash.flash)
-    )
-    described = await describe_dataset(session, dataset)
-    runs = await good_runs(session, dataset)
+    found = await find_dataset(session, rootname)
+    dataset = await describe_dataset(session, found)
+    runs = await list_comparable_runs(session, found.id)
+    recalibrations = await list_calibrations(session, found.id, _LISTED)
     context = {
-        "dataset": described,
-        "member": member_of(dataset, rootname),
-        "has_spectrum": any(file["suffix"] in ("x1d", "x1dsum") for file in described["files"]),
-        "timeline": await timeline_of(session, dataset),
-        "flashes": list(flashes.scalars()),
-        "recalibrations": await recalibrations_of(session, dataset, _LISTED),
-        "recalibrated": await _runs_of_recalibrations(session, dataset),
+        "dataset": dataset,
+        "member": found.member,
+        "has_spectrum": any(file.suffix in ("x1d", "x1dsum") for file in dataset.files),
+        "timeline": (await timeline_of(session, found)).items,
+        "flashes": await lamp_flashes_of(session, [dataset.rootname, *dataset.members]),
+        "recalibrations": recalibrations.items,
+        "recalibrated": await calibrations_by_run(session, found.id),
         "runs": runs,
         "chosen": (
-            next((run.id for run, _ in runs if run.current), None),
-            runs[0][0].id if runs else None,
+            next((run.id for run in runs if run.current), None),
+            runs[0].id if runs else None,
             None,
         ),
     }
     return templates.TemplateResponse(request, "dataset.html", context)
-
-
-async def _runs_of_recalibrations(session: Session, dataset: Dataset) -> dict[int, Calibration]:
-    """Map runs to the recalibrations that they came of."""
-    query = select(Calibration).where(
-        Calibration.dataset_id == dataset.id, Calibration.run_id.is_not(None)
-    )
-    return {
-        item.run_id: item
-        for item in (await session.execute(query)).scalars()
-        if item.run_id is not None
-    }
 
 
 async def _unresolved(session: Session, monitor: str | None = None) -> dict[str, Any]:

@@ -6,12 +6,17 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from services.monitor.figures.comparison import light_curve_figure
-from services.monitor.products.light_curves import light_curve_file, read_light_curve
-from services.monitor.web.api.calibrations import describe_calibration, find_calibration
+from services.monitor.products.light_curves import read_light_curve
+from services.monitor.queries.calibrations import (
+    describe_calibration,
+    find_calibration,
+    is_current,
+    light_curve_file,
+)
 from services.monitor.web.dependencies import CurrentContext, Session
 from services.monitor.web.json_response import FiniteJSONResponse
 from services.monitor.web.pages.rendering import templates
-from shared.database.models.operations import Run
+from services.monitor.web.parameters import Id
 
 __all__ = ["router"]
 
@@ -19,24 +24,21 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/calibrations/{calibration_id}", response_class=HTMLResponse)
-async def calibration_page(request: Request, calibration_id: int, session: Session) -> Response:
+async def calibration_page(request: Request, calibration_id: Id, session: Session) -> Response:
     """Show a recalibration: state, warnings, changes, light curve, files."""
-    calibration, job, rootname = await find_calibration(session, calibration_id)
-    described = await describe_calibration(session, calibration, job, rootname)
-    has_curve = any(file["suffix"] == "lightcurve" for file in described["files"])
-    run = await session.get(Run, calibration.run_id) if calibration.run_id else None
+    calibration = await describe_calibration(session, calibration_id)
     context = {
-        "calibration": described,
-        "has_curve": has_curve,
-        "current": run is not None and run.current,
+        "calibration": calibration,
+        "has_curve": any(file.suffix == "lightcurve" for file in calibration.files),
+        "current": await is_current(session, calibration),
     }
     return templates.TemplateResponse(request, "calibration.html", context)
 
 
 @router.get("/calibrations/{calibration_id}/lightcurve.json")
-async def light_curve(calibration_id: int, session: Session, context: CurrentContext) -> Response:
+async def light_curve(calibration_id: Id, session: Session, context: CurrentContext) -> Response:
     """Draw the light curve."""
-    calibration, _, _ = await find_calibration(session, calibration_id)
+    calibration = await find_calibration(session, calibration_id)
     file = await light_curve_file(session, calibration)
     await session.close()
     values = await asyncio.to_thread(read_light_curve, context.store, file)

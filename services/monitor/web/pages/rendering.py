@@ -1,5 +1,6 @@
 """Templates of the pages, and how they write sizes and numbers."""
 
+from datetime import datetime
 from pathlib import Path
 
 from fastapi.templating import Jinja2Templates
@@ -35,7 +36,13 @@ def _significant(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
+def _time(moment: datetime) -> str:
+    """Date and time to the second, in the zone of the moment (UTC out of the database)."""
+    return moment.isoformat(" ", "seconds")[:19]
+
+
 templates.env.filters |= {
+    "time": _time,
     "size": _size,
     "number": _number,
     "mjd": date_text,

@@ -101,7 +101,7 @@ async def test_an_incomplete_dataset_is_forced(web: httpx.AsyncClient) -> None:
         ("GET", "/api/v1/datasets?cursor=WyJhIiwgImIiXQ==", 400),
         ("GET", "/api/v1/jobs?cursor=bm8=", 400),
         ("GET", "/api/v1/tables/nothing", 404),
-        ("GET", "/api/v1/files/99999999999999999999/content", 400),
+        ("GET", "/api/v1/files/99999999999999999999/content", 422),
         ("GET", "/api/v1/files/12345/content", 404),
         ("GET", "/static/nothing.css", 404),
     ],
