@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -118,14 +117,10 @@ def run_services(source: Path, references: Path, folder: Path) -> ServicesCost:
         asyncio.run(_scan(machine, source))
         with Client(machine.url) as client:
             _wait_for_end(client)
-            ended = max(
-                datetime.fromisoformat(item["at"]).timestamp()
-                for name in _DATASETS
-                for item in client.timeline(name)
-            )
+            ended = max(item.at.timestamp() for name in _DATASETS for item in client.timeline(name))
             cpu = _cpu_of_tree() - before
-            (run,) = client.dataset(ASSOCIATION)["runs"]
-    return ServicesCost(ended - started, cpu, Cost(run["wall_seconds"], run["cpu_seconds"]))
+            (run,) = client.dataset(ASSOCIATION).runs
+    return ServicesCost(ended - started, cpu, Cost(run.wall_seconds, run.cpu_seconds))
 
 
 async def _migrate(machine: LocalStack) -> None:
@@ -158,7 +153,7 @@ def _wait_until_warm(logs: Path) -> None:
 
 def _wait_for_end(client: Client) -> None:
     deadline = time.monotonic() + _LONGEST_SECONDS
-    while states := {name: client.dataset(name)["state"] for name in _DATASETS}:
+    while states := {name: client.dataset(name).state for name in _DATASETS}:
         if all(state == "ingested" for state in states.values()):
             return
         if "failed" in states.values() or time.monotonic() > deadline:

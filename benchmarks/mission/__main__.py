@@ -12,7 +12,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from benchmarks.mission.comparing import Flagged, Recovered
+from benchmarks.mission.comparing import PAGE, Flagged, Recovered
 from benchmarks.mission.darks import darks_recovered, spots_recovered
 from benchmarks.mission.gains import gains_recovered
 from benchmarks.mission.outliers import flagged
@@ -69,16 +69,16 @@ def _write(path: Path, kind: type, rows: Iterable[Any]) -> None:
 
 
 def _measure(machine: LocalStack, mission: Mission, folder: Path, tables: Path) -> None:
-    with Client(machine.url, machine.token, TIMEOUT) as client:
+    with Client(machine.url, machine.token, timeout=TIMEOUT, page_size=PAGE) as client:
         for name in _MONITORS:
             compute(machine, client, name)
-        there = {row["rootname"] for row in client.datasets(state="ingested")}
+        there = {dataset.rootname for dataset in client.datasets(state="ingested")}
         truth = MissionTruth(mission, simulated_truth(mission, folder), there)
         parts = (darks_recovered, spots_recovered, stims_recovered, gains_recovered)
         recovered = [row for part in parts for row in part(client, truth)]
         _write(tables / "mission.csv", Recovered, recovered)
         _write(tables / "mission_outliers.csv", Flagged, flagged(client, truth))
-        print(f"{len(truth.exposures)} exposures, {client.status()['datasets']}")
+        print(f"{len(truth.exposures)} exposures, {client.status().datasets}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -127,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             prepare(machine)
             machine.start_services()
             simulate_into(machine, mission, folder, chosen.processes, deadline)
-            with Client(machine.url, machine.token, TIMEOUT) as client:
+            with Client(machine.url, machine.token, timeout=TIMEOUT, page_size=PAGE) as client:
                 process(machine, client, deadline)
     # Without calibrators, what is not done yet takes nothing from the monitors.
     with LocalStack(data_dir, references=folder / REFERENCES, calibrators=0) as machine:

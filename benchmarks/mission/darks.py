@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.mission.comparing import PAGE, Flagged, Recovered, compare
+from benchmarks.mission.comparing import Flagged, Recovered, compare
 from benchmarks.mission.truth import MissionTruth
 from cosmo.client import Client
 from services.monitor.monitors.darks.rates import SAA_EDGE_KM, SAA_LATITUDE, SAA_LONGITUDE
@@ -24,7 +24,7 @@ def _bins(
     """Yield the 25-s bins of each dark exposure and detector, with their true rates."""
     names = ("mjd", "latitude", "longitude", "saa_distance", "exposure")
     groups: dict[tuple[str, Detector], list[list[float]]] = {}
-    for row in client.table("darks", region__in="inner,all", latitude__isnull="false", limit=PAGE):
+    for row in client.rows("darks", region__in="inner,all", latitude__isnull="false"):
         if row["rootname"] in truth.exposures:
             groups.setdefault((row["rootname"], row["detector"]), []).append(
                 [row[name] for name in names]
@@ -63,7 +63,7 @@ def darks_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
     for monitor, region in (("fuv-dark", "inner"), ("nuv-dark", "all")):
         found = [
             (row["value"] - rates[key], row["error"], row["value"] / rates[key] - 1.0)
-            for row in client.values(monitor, quantity="dark_rate", region=region, limit=PAGE)
+            for row in client.values(monitor, quantity="dark_rate", region=region)
             for key in ((row["rootname"], "NUV" if monitor == "nuv-dark" else row["segment"]),)
             if key in rates
         ]
@@ -87,10 +87,10 @@ def _seen(client: Client) -> list[dict[str, Any]]:
     """
     stops = {
         (row["segment"], row["region"], row["mjd"]): row["value"]
-        for row in client.values("superdark", quantity="spot_stop", limit=PAGE)
+        for row in client.values("superdark", quantity="spot_stop")
     }
     found = []
-    for row in client.values("superdark", quantity="spot_rate", limit=PAGE):
+    for row in client.values("superdark", quantity="spot_rate"):
         corner, size = (
             text.split(mark) for text, mark in zip(row["region"].split(), (",", "x"), strict=True)
         )

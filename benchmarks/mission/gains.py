@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from benchmarks.mission.comparing import PAGE, YEAR, Recovered, compare
+from benchmarks.mission.comparing import YEAR, Recovered, compare
 from benchmarks.mission.truth import MissionTruth
 from cosmo.client import Client
 from services.monitor.framework.statistics import robust_sigma
@@ -42,7 +42,7 @@ def gains_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
     """
     faulty = truth.faulty("hv-step")
     exposures: dict[tuple[str, str], _Rows] = {}
-    for row in client.table("gain", limit=PAGE):
+    for row in client.rows("gain"):
         if (
             row["rootname"] in truth.exposures
             and row["rootname"] not in faulty
@@ -59,7 +59,7 @@ def gains_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
             )[0]
         )
         - SAGGED.now
-        for row in client.table("flagged", limit=PAGE)
+        for row in client.rows("flagged")
     ]
     largest = max(away, default=np.nan)
     yield Recovered(
@@ -75,7 +75,7 @@ def _pixels(
         for level, x, y, mjd, _ in rows:
             times.setdefault((segment, level, x, y), []).append(mjd)
     slopes, dates = [], []
-    for row in client.table("gain_trends", limit=PAGE):
+    for row in client.rows("gain_trends"):
         if not truth.is_one_cell(row["y"]):
             continue
         key = row["segment"], row["dethv"], row["x"], row["y"]
@@ -102,7 +102,7 @@ def _regions(
     client: Client, truth: MissionTruth, exposures: Mapping[tuple[str, str], _Rows]
 ) -> Iterator[Recovered]:
     measured: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in client.values("gain", quantity="modal_gain", limit=PAGE):
+    for row in client.values("gain", quantity="modal_gain"):
         if (row["segment"], row["rootname"]) in exposures:
             true = _median(truth, row, exposures[row["segment"], row["rootname"]])
             measured.setdefault((row["segment"], row["region"]), []).append(row | {"true": true})
@@ -118,12 +118,10 @@ def _regions(
     slopes: dict[int, list[tuple[float, float]]] = {}
     dates = []
     lines = {
-        (row["segment"], row["region"]): row
-        for row in client.values("gain", quantity="gain_slope", limit=PAGE)
+        (row["segment"], row["region"]): row for row in client.values("gain", quantity="gain_slope")
     }
     ends = {
-        (row["segment"], row["region"]): row
-        for row in client.values("gain", quantity="sag_date", limit=PAGE)
+        (row["segment"], row["region"]): row for row in client.values("gain", quantity="sag_date")
     }
     for key, line in lines.items():
         rows = [row for row in measured.get(key, []) if not row["outlier"]]

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
-from benchmarks.mission.comparing import PAGE, Flagged
+from benchmarks.mission.comparing import Flagged
 from benchmarks.mission.darks import spots_flagged
 from benchmarks.mission.truth import MissionTruth
 from cosmo.client import Client
@@ -33,7 +33,7 @@ def flagged(client: Client, truth: MissionTruth) -> Iterator[Flagged]:
         ("exposure-quality", "rules_hit", "step of the voltage, no events", odd),
     ):
         outliers: dict[tuple[str, str | None], bool] = {}
-        for row in client.values(monitor, quantity=quantity, limit=PAGE):
+        for row in client.values(monitor, quantity=quantity):
             if row["rootname"] in truth.exposures:
                 key = row["rootname"], row["segment"]
                 outliers[key] = outliers.get(key, False) or row["outlier"]

@@ -78,9 +78,9 @@ def process(machine: LocalStack, client: Client, deadline: float) -> None:
 
     def done() -> bool:
         status = client.status()
-        print(status["datasets"], status["jobs"], end="\r", flush=True)
+        print(status.datasets, status.jobs, end="\r", flush=True)
         return time.monotonic() > deadline or not any(
-            status["jobs"].get(state) for state in ("queued", "running")
+            status.jobs.get(state) for state in ("queued", "running")
         )
 
     _wait(machine, done)
@@ -91,7 +91,8 @@ def compute(machine: LocalStack, client: Client, name: str) -> None:
     """Run a monitor, as often as it asks for itself."""
 
     def newest() -> object:
-        return (client.monitor(name)["last_run"] or {}).get("id")
+        run = client.monitor(name).last_run
+        return run and run.id
 
     known, since = newest(), None
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from benchmarks.mission.comparing import PAGE, YEAR, Recovered, compare
+from benchmarks.mission.comparing import YEAR, Recovered, compare
 from benchmarks.mission.truth import MissionTruth
 from cosmo.client import Client
 
@@ -23,7 +23,7 @@ def stims_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
     """
     faulty = truth.faulty()
     history: dict[tuple[str, str], list[tuple[float, float, float, float]]] = {}
-    for row in client.values("stims", quantity="position", limit=PAGE):
+    for row in client.values("stims", quantity="position"):
         name, segment, where = row["rootname"], row["segment"], row["region"]
         if name in truth.exposures and name not in faulty:
             true = truth.stims(name, segment)[int(where[4]) - 1]["xy".index(where[-1])]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cosmo.client import Client
-from cosmo.launcher.address import read_address
 from cosmo.launcher.embedded import EmbeddedPostgres
 from cosmo.launcher.reaching import require_postgres
 from shared.database.engine import Database
@@ -34,10 +33,7 @@ def connect(url: str | None, data_dir: Path, token: str | None = None) -> Client
     token
         Bearer token for another address.
     """
-    if url is not None:
-        return Client(url, token)
-    address = read_address(data_dir)
-    return Client(address.url, token or address.token)
+    return Client(url, token, data_dir=data_dir)
 
 
 def database_and_store(data_dir: Path) -> tuple[str, str]:

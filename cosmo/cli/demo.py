@@ -64,7 +64,7 @@ def demo(
             truth = json.loads((folder / TRUTH_NAME).read_text())
             Console().print(recovered(client, truth))
             typer.echo(places_to_look(machine.url, truth, folder, client.monitors()))
-        wrong = [row for row in rows if row["state"] not in DONE]
+        wrong = [row for row in rows if row.state not in DONE]
         if wrong:
             Console().print(tabulate(wrong))
         if serve:
@@ -137,13 +137,13 @@ def _simulate(
 def _show(client: Client, progress: Progress, task: TaskID) -> bool:
     """Show the progress of the services; return whether they are working."""
     status = client.status()
-    states: dict[str, int] = status["datasets"]
+    states = status.datasets
     waiting = ", ".join(
         f"{count} {state}" for state, count in sorted(states.items()) if state not in DONE
     )
     done = sum(states.get(state, 0) for state in DONE)
     progress.update(task, description=waiting, completed=done, total=sum(states.values()) or None)
-    return any(status["jobs"].get(state) for state in ("queued", "running"))
+    return any(status.jobs.get(state) for state in ("queued", "running"))
 
 
 COMMANDS = (demo,)

@@ -1,12 +1,13 @@
 """Report of the demonstration: how well the truth was recovered, and which pages to open."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 from rich.table import Table
+from services.monitor.web.response_models.monitors import MonitorSummary
 
 from cosmo.client import Client
 from simulator.truth import TRUTH_NAME
@@ -62,7 +63,7 @@ def recovered(client: Client, truth: Truth) -> Table:
 def _lamp_shifts(client: Client, exposures: Truth) -> list[float]:
     """Return the shift of each lamp flash from its template, in pixels."""
     differences = []
-    for row in client.table("lampflash", filetype="lampflash"):
+    for row in client.rows("lampflash", filetype="lampflash"):
         exposure = exposures.get(row["rootname"])
         channel = exposure["channels"].get(row["segment"]) if exposure else None
         if row["found"] and row["x_shift"] is not None and channel and channel["flashes"]:
@@ -74,7 +75,7 @@ def _lamp_shifts(client: Client, exposures: Truth) -> list[float]:
 def _stim_positions(client: Client, exposures: Truth) -> list[float]:
     """Return the mean place of both stims of each exposure along both axes, in raw pixels."""
     sums: dict[tuple[str, str, int, int], tuple[float, int]] = {}
-    for row in client.table("stims"):
+    for row in client.rows("stims"):
         for stim, axis in product((0, 1), (0, 1)):
             place, counts = row[f"stim{stim + 1}_{'xy'[axis]}"], row[f"stim{stim + 1}_counts"]
             if place is not None and counts:
@@ -93,7 +94,7 @@ def _dark_rates(client: Client, exposures: Truth) -> list[float]:
     above the true one.
     """
     sums: dict[tuple[str, str], tuple[int, float]] = {}
-    for row in client.table("darks"):
+    for row in client.rows("darks"):
         if row["region"] in _DARK_REGIONS and row["rootname"] in exposures:
             counts, area = sums.get((row["rootname"], row["detector"]), (0, 0.0))
             sums[row["rootname"], row["detector"]] = (
@@ -110,9 +111,7 @@ def _dark_rates(client: Client, exposures: Truth) -> list[float]:
     return differences
 
 
-def places_to_look(
-    url: str, truth: Truth, folder: Path, monitors: Iterable[Mapping[str, Any]]
-) -> str:
+def places_to_look(url: str, truth: Truth, folder: Path, monitors: Iterable[MonitorSummary]) -> str:
     """List the pages to open, one a line.
 
     Parameters
@@ -136,7 +135,7 @@ def places_to_look(
         ]
         found = {exposure["plan"]["association"] for exposure in truth["exposures"]}
         places.append((f"{url}/datasets/{next(name for name in names if name in found)}", what))
-    places += [(f"{url}/monitors/{monitor['name']}", monitor["title"]) for monitor in monitors]
+    places += [(f"{url}/monitors/{monitor.name}", monitor.title) for monitor in monitors]
     places.append(
         (
             f"{url}/api/v1/tables/lampflash?format=csv",

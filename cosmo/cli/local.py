@@ -3,14 +3,16 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.live import Live
+from services.monitor.web.response_models.datasets import DatasetRecord
 
+from cosmo.cli.documents import as_document
 from cosmo.cli.local_run import CONSOLE, DONE, prepare, report, scan_once, tabulate, wait_for_stop
 from cosmo.cli.options import Calibrators, DataDir, Json, Port, References
 from cosmo.client import Client
@@ -75,15 +77,18 @@ def run(
         for line in _described(seen):
             CONSOLE.print(line, markup=False, soft_wrap=True)
         with Client(machine.url, machine.token) as client:
-            if force and (
-                waiting := [row["rootname"] for row in client.datasets() if row["missing"]]
-            ):
+            if force and (waiting := [row.rootname for row in client.datasets() if row.missing]):
                 for rootname in waiting:
                     client.force(rootname)
                 asyncio.run(scan_once(machine.environment, source))
             rows = _follow(client, lambda: report(machine))
         if as_json:
-            typer.echo(json.dumps({"datasets": rows, "left_aside": seen.left_aside}, indent=2))
+            typer.echo(
+                json.dumps(
+                    {"datasets": [as_document(row) for row in rows], "left_aside": seen.left_aside},
+                    indent=2,
+                )
+            )
         else:
             Console().print(tabulate(rows))
         if serve:
@@ -102,7 +107,7 @@ def _described(seen: ScanResult) -> Iterator[str]:
         yield f"excluded: {len(urls)} {reason}: {names}{', ...' if len(urls) > _NAMED else ''}"
 
 
-def _judge(source: str, seen: ScanResult, rows: Sequence[Mapping[str, Any]]) -> None:
+def _judge(source: str, seen: ScanResult, rows: Sequence[DatasetRecord]) -> None:
     """Fail where not everything got through.
 
     Raises
@@ -112,9 +117,9 @@ def _judge(source: str, seen: ScanResult, rows: Sequence[Mapping[str, Any]]) -> 
     TransientError
         If something could not be read.
     """
-    wrong = [row for row in rows if row["state"] not in DONE]
+    wrong = [row for row in rows if row.state not in DONE]
     if wrong:
-        incomplete = any(row.get("missing") and not row.get("forced") for row in wrong)
+        incomplete = any(row.missing and not row.forced for row in wrong)
         hint = "; --force processes incomplete ones too" if incomplete else ""
         raise PermanentError(
             f"{len(wrong)} of {len(rows)} datasets were not processed: see the reasons above{hint}"
@@ -128,14 +133,14 @@ def _judge(source: str, seen: ScanResult, rows: Sequence[Mapping[str, Any]]) -> 
         raise PermanentError(f"no COS data found in {source}; give a folder with raw COS files")
 
 
-def _follow(client: Client, check: Callable[[], object]) -> list[dict[str, Any]]:
+def _follow(client: Client, check: Callable[[], object]) -> list[DatasetRecord]:
     """Show the datasets until no job waits or runs."""
     silent = 0
     with Live(console=CONSOLE, refresh_per_second=4) as live:
         while True:
             try:
                 # In this order: what is read after the last job has ended is how it ended.
-                jobs = client.status()["jobs"]
+                jobs = client.status().jobs
                 rows = list(client.datasets())
             except TransientError:
                 silent += 1

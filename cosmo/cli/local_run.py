@@ -3,11 +3,12 @@
 import asyncio
 import signal
 import threading
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from services.monitor.web.response_models.datasets import DatasetRecord
 
 from cosmo.launcher.reaching import require_named_servers
 from cosmo.launcher.stack import LocalStack
@@ -88,14 +89,13 @@ async def scan_once(environment: dict[str, str], source: str) -> ScanResult:
         await database.dispose()
 
 
-def tabulate(rows: list[dict[str, Any]]) -> Table:
+def tabulate(datasets: Iterable[DatasetRecord]) -> Table:
     """Tabulate datasets with their state and what holds them up."""
     table = Table("dataset", "kind", "state", "reason", box=None)
-    for row in rows:
-        reason = row.get("reason") or (
-            "missing: " + ", ".join(row["missing"]) if row.get("missing") else ""
-        )
+    for dataset in datasets:
+        missing = "missing: " + ", ".join(dataset.missing) if dataset.missing else ""
+        reason = dataset.reason or missing
         table.add_row(
-            row["rootname"], row["kind"], row["state"], reason.splitlines()[0] if reason else ""
+            dataset.rootname, dataset.kind, dataset.state, reason.splitlines()[0] if reason else ""
         )
     return table

@@ -4,13 +4,15 @@ import itertools
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
 from cosmo.cli.api import connect
+from cosmo.cli.documents import as_document
 from cosmo.cli.options import DataDir, Json, Token, Url
 
 __all__ = ["COMMANDS"]
@@ -18,7 +20,8 @@ __all__ = ["COMMANDS"]
 _DEFAULT_DIR = Path("cosmo-data")
 
 
-def _print(rows: Iterable[dict[str, Any]], columns: tuple[str, ...], as_json: bool) -> None:
+def _print(records: Iterable[BaseModel], columns: tuple[str, ...], as_json: bool) -> None:
+    rows = map(as_document, records)
     if as_json:
         typer.echo(json.dumps(list(rows), indent=2))
         return
@@ -33,7 +36,7 @@ def _print(rows: Iterable[dict[str, Any]], columns: tuple[str, ...], as_json: bo
 def status(url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False) -> None:
     """Show what runs, what waits and what failed."""
     with connect(url, data_dir) as client:
-        report = client.status()
+        report = as_document(client.status())
     if as_json:
         typer.echo(json.dumps(report, indent=2))
         return
@@ -63,19 +66,17 @@ def show(
     with connect(url, data_dir) as client:
         dataset, timeline = client.dataset(rootname), client.timeline(rootname)
     if as_json:
-        typer.echo(json.dumps({**dataset, "timeline": timeline}, indent=2))
+        document = {**as_document(dataset), "timeline": [as_document(item) for item in timeline]}
+        typer.echo(json.dumps(document, indent=2))
         return
-    typer.echo(
-        f"{dataset['rootname']}  {dataset['kind']}  {dataset['state']}  "
-        f"{dataset.get('reason') or ''}"
-    )
-    if dataset.get("missing"):
-        typer.echo("missing: " + ", ".join(dataset["missing"]))
-    for name, reason in dataset["left_aside"].items():
+    typer.echo(f"{dataset.rootname}  {dataset.kind}  {dataset.state}  {dataset.reason or ''}")
+    if dataset.missing:
+        typer.echo("missing: " + ", ".join(dataset.missing))
+    for name, reason in dataset.left_aside.items():
         typer.echo(f"excluded: {name} ({reason})")
-    for problem in dataset["problems"]:
+    for problem in dataset.problems:
         typer.echo(f"problem: {problem}")
-    _print(dataset["files"], ("id", "name", "size", "origin"), as_json=False)
+    _print(dataset.files, ("id", "name", "size", "origin"), as_json=False)
     _print(timeline, ("at", "name"), as_json=False)
 
 

@@ -1,14 +1,16 @@
 """Commands that recalibrate datasets through the HTTP API."""
 
 import json
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import yaml
+from services.monitor.web.response_models.calibrations import CalibrationRecord
+from services.monitor.web.response_models.comparisons import SegmentComparison
 
 from cosmo.cli.api import connect
+from cosmo.cli.documents import as_document
 from cosmo.cli.options import DataDir, Json, Token, Url
 from shared.cos.references import FILETYPES
 from shared.cos.switches import SWITCHES
@@ -18,8 +20,6 @@ from shared.recipes import parse_recipe
 __all__ = ["COMMANDS"]
 
 _DEFAULT_DIR = Path("cosmo-data")
-_POLL_SECONDS = 0.5
-_ENDED = ("done", "failed", "cancelled")
 
 
 def _document(path: Path | None) -> dict[str, Any]:
@@ -109,32 +109,29 @@ def recalibrate(
     parse_recipe(document)  # refused here, before anything is sent
     with connect(url, data_dir, token) as client:
         found = client.recalibrate(rootname, document, dry_run=dry_run)
-        while (wait or dry_run or export) and found["state"] not in _ENDED:
-            time.sleep(_POLL_SECONDS)
-            found = client.calibration(found["id"])
-        if export and found["state"] == "done" and not dry_run:
-            export.write_bytes(client.export(found["id"]))
+        if wait or dry_run or export:
+            found = client.wait_for_calibration(found.id)
+        if export and found.state == "done" and not dry_run:
+            client.download_export(found.id, export)
     _show(found, as_json)
 
 
-def _show(found: dict[str, Any], as_json: bool) -> None:
+def _show(found: CalibrationRecord, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        typer.echo(json.dumps(as_document(found), indent=2))
     else:
-        typer.echo(f"calibration {found['id']} of {found['rootname']}: {found['state']}")
-        for change in found["changes"]:
+        typer.echo(f"calibration {found.id} of {found.rootname}: {found.state}")
+        for change in found.changes:
             typer.echo(f"  {change['file']}: {change['text']}")
-        for warning in found["warnings"]:
+        for warning in found.warnings:
             typer.echo(f"warning: {warning}")
-        if found["run_id"]:
+        if found.run_id:
             typer.echo(
-                f"run {found['run_id']}; compare it: cosmo compare {found['rootname']} "
-                f"{found['run_id']}"
+                f"run {found.run_id}; compare it: cosmo compare {found.rootname} {found.run_id}"
             )
-    if found["state"] in ("failed", "cancelled"):
+    if found.state in ("failed", "cancelled"):
         raise PermanentError(
-            f"calibration {found['id']} {found['state']}: "
-            f"{found['error'] or 'cancelled on request'}"
+            f"calibration {found.id} {found.state}: {found.error or 'cancelled on request'}"
         )
 
 
@@ -178,41 +175,42 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare two runs of a dataset: spectra, counts, flags, headers, extraction boxes."""
-    named = {"exposure": exposure, "product": product}
-    choice = {name: value for name, value in named.items() if value is not None}
     with connect(url, data_dir) as client:
-        found = client.compare(rootname, second, first, **choice)
+        found = client.compare(rootname, second, first, product=product, exposure=exposure)
         if image:
-            image.write_bytes(client.draw_comparison(rootname, second, first, **choice))
+            picture = client.draw_comparison(
+                rootname, second, first, product=product, exposure=exposure
+            )
+            image.write_bytes(picture)
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        typer.echo(json.dumps(as_document(found), indent=2))
         return
-    typer.echo(" and ".join(f"{file['name']} of run {file['run_id']}" for file in found["files"]))
-    for file, warnings in zip(found["files"], found["warnings"], strict=True):
+    typer.echo(" and ".join(f"{file.name} of run {file.run_id}" for file in found.files))
+    for file, warnings in zip(found.files, found.warnings, strict=True):
         for warning in warnings:
-            typer.echo(f"run {file['run_id']}: {warning}")
-    for segment in found["segments"]:
+            typer.echo(f"run {file.run_id}: {warning}")
+    for segment in found.segments:
         _show_segment(segment)
-    if found["only_in_one"]:
-        typer.echo(f"only in one of the runs: {', '.join(found['only_in_one'])}")
-    for item in found["headers"]:
-        typer.echo(f"[{item['extension']}] {item['keyword']}: {item['first']} and {item['second']}")
+    if found.only_in_one:
+        typer.echo(f"only in one of the runs: {', '.join(found.only_in_one)}")
+    for item in found.headers:
+        typer.echo(f"[{item.extension}] {item.keyword}: {item.first} and {item.second}")
 
 
-def _show_segment(segment: dict[str, Any]) -> None:
-    if segment["mean_ratio"] is not None:
-        ratio = f"{segment['mean_ratio']:.4f} +- {segment['mean_ratio_error']:.4f}"
-        typer.echo(f"{segment['segment']}: flux ratio {ratio} over {segment['points']} points")
+def _show_segment(segment: SegmentComparison) -> None:
+    if segment.mean_ratio is not None:
+        ratio = f"{segment.mean_ratio:.4f} +- {segment.mean_ratio_error:.4f}"
+        typer.echo(f"{segment.segment}: flux ratio {ratio} over {segment.points} points")
     else:
-        typer.echo(f"{segment['segment']}: no common points")
-    one, other = segment["totals"]
+        typer.echo(f"{segment.segment}: no common points")
+    one, other = segment.totals
     for name in ("gcounts", "net", "background", "good_points"):
-        if name in one and name in other:
-            typer.echo(f"  {name}: {one[name]:.6g} and {other[name]:.6g}")
-    for flag in sorted({*one["flags"], *other["flags"]}, key=int):
+        numbers = getattr(one, name), getattr(other, name)
+        if None not in numbers:
+            typer.echo(f"  {name}: {numbers[0]:.6g} and {numbers[1]:.6g}")
+    for flag in sorted({*one.flags, *other.flags}, key=int):
         typer.echo(
-            f"  points with DQ {flag}: {one['flags'].get(flag, 0)} and "
-            f"{other['flags'].get(flag, 0)}"
+            f"  points with DQ {flag}: {one.flags.get(flag, 0)} and {other.flags.get(flag, 0)}"
         )
 
 
@@ -234,8 +232,7 @@ def upload(
     with connect(url, data_dir, token) as client:
         found = client.upload_reference(file, keyword, name)
     typer.echo(
-        "uploaded; use it in a recipe: cosmo recalibrate ... --set "
-        f"{found['keyword']}={found['name']}"
+        f"uploaded; use it in a recipe: cosmo recalibrate ... --set {found.keyword}={found.name}"
     )
 
 
@@ -244,16 +241,16 @@ def lightcurve(
 ) -> None:
     """Show the light curve of a recalibration with sub-exposures."""
     with connect(url, data_dir) as client:
-        rows = client.light_curve(calibration_id)
+        rows = client.light_curve(calibration_id).items
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
+        typer.echo(json.dumps([as_document(row) for row in rows], indent=2))
         return
     typer.echo(f"{'part':<15}{'segment':<9}{'MJD':<14}{'seconds':>9}{'count/s':>22}{'flux':>24}")
     for row in rows:
-        rate = f"{row['net']:.4g} +- {row['net_error']:.2g}"
-        flux = "" if row["flux"] is None else f"{row['flux']:.4g} +- {row['flux_error']:.2g}"
-        where = f"{row['part']:<15}{row['segment']:<9}{row['mjd']:<14.6f}"
-        typer.echo(f"{where}{row['exptime']:>9.1f}{rate:>22}{flux:>24}")
+        rate = f"{row.net:.4g} +- {row.net_error:.2g}"
+        flux = "" if row.flux is None else f"{row.flux:.4g} +- {row.flux_error:.2g}"
+        where = f"{row.part:<15}{row.segment:<9}{row.mjd:<14.6f}"
+        typer.echo(f"{where}{row.exptime:>9.1f}{rate:>22}{flux:>24}")
 
 
 COMMANDS = (recalibrate, cancel, promote, compare, lightcurve, upload)

@@ -48,23 +48,19 @@ class Running:
 
     def state(self, rootname: str) -> str:
         """Return the state of a dataset."""
-        return str(self.client.dataset(rootname)["state"])
+        return self.client.dataset(rootname).state
 
     def events(self, rootname: str) -> list[str]:
         """List what happened to a dataset, without the attempts."""
         return [
-            item["name"]
-            for item in self.client.timeline(rootname)
-            if item["name"] != "attempt.started"
+            item.name for item in self.client.timeline(rootname) if item.name != "attempt.started"
         ]
 
     def attempts(self, rootname: str, stage: str) -> list[dict[str, Any]]:
         """List the attempts at a stage of a dataset, oldest first."""
         timeline = self.client.timeline(rootname)
         items = [
-            {"at": item["at"], **item["detail"]}
-            for item in timeline
-            if item["name"] == "attempt.started"
+            {"at": item.at, **item.detail} for item in timeline if item.name == "attempt.started"
         ]
         return [item for item in items if item["stage"] == stage]
 

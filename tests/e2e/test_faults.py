@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +55,13 @@ def _rows(running: Running, query: Any) -> list[Any]:
 
 
 def _trouble(running: Running) -> list[str]:
-    return list(running.client.status()["trouble"])
+    found: list[str] = running.client.status().trouble
+    return found
 
 
-def _alerts(running: Running) -> list[dict[str, Any]]:
-    return [
-        alert for alert in running.client.alerts(monitor="operations") if alert["state"] == "open"
-    ]
+def _alerts(running: Running) -> list[str]:
+    """Messages of the open alerts about the system itself."""
+    return [alert.message for alert in running.client.alerts(monitor="operations", state="open")]
 
 
 def _ended(attempts: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -70,7 +69,7 @@ def _ended(attempts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _started(attempt: dict[str, Any]) -> float:
-    return datetime.fromisoformat(attempt["at"]).timestamp()
+    return float(attempt["at"].timestamp())
 
 
 def _light(source: Path, target: Path, association: bool) -> None:
@@ -180,7 +179,7 @@ def test_two_workers_share_the_work(start: Start, data_dir: Path, tmp_path: Path
     for rootname in rootnames:
         running.wait_for(rootname, "ingested", "failed")
         assert running.state(rootname) == "ingested"
-        assert len(running.client.dataset(rootname)["runs"]) == 1
+        assert len(running.client.dataset(rootname).runs) == 1
     tries = _rows(
         running,
         select(Attempt.worker, Attempt.outcome, Attempt.started_at, Attempt.finished_at)
@@ -224,7 +223,7 @@ def test_full_store(
         "the alert",
     )
     running.wait(
-        lambda: ["free space" in a["message"] for a in _alerts(running)] == [True],
+        lambda: ["free space" in message for message in _alerts(running)] == [True],
         "an alert about it",
     )
     (attempt, *_) = running.attempts("ldfd01vnq", "calibrate")
@@ -232,10 +231,10 @@ def test_full_store(
     assert "free space" in attempt["error"]
     assert running.state("ldfd01vnq") in ("fetched", "calibrating", "ingesting")
     dataset = running.client.dataset("ldfd01vnq")
-    assert {(run["current"], "free space" in run["error"]) for run in dataset["runs"]} == {
+    assert {(run.current, "free space" in (run.error or "")) for run in dataset.runs} == {
         (False, True)
     }
-    assert {file["origin"] for file in dataset["files"]} == {"raw"}
+    assert {file.origin for file in dataset.files} == {"raw"}
     subprocess.run(["mount", "-o", "remount,size=400m", small_store], check=True)
     end = time.time()
 
@@ -246,8 +245,8 @@ def test_full_store(
     assert {attempt["outcome"] for attempt in given_back} == {"given back"}
     assert done["outcome"] == "done"
     assert _started(done) - end < MINUTE
-    runs = running.client.dataset("ldfd01vnq")["runs"]
-    assert [run["error"] for run in runs if run["current"]] == [None]
+    runs = running.client.dataset("ldfd01vnq").runs
+    assert [run.error for run in runs if run.current] == [None]
     assert len(runs) == len(attempts)
     assert "job.retried" not in running.events("ldfd01vnq")
     assert list(running.client.failures()) == []
@@ -359,15 +358,14 @@ class _Up:
 
     def client(self) -> Client:
         """Return the client of its API."""
-        address = read_address(self._data_dir)
-        return Client(address.url, address.token)
+        return Client(data_dir=self._data_dir)
 
 
 def _calibrations(client: Client, rootname: str) -> list[dict[str, Any]]:
     attempts = [
-        {"at": i["at"], **i["detail"]}
-        for i in client.timeline(rootname)
-        if i["name"] == "attempt.started"
+        {"at": item.at, **item.detail}
+        for item in client.timeline(rootname)
+        if item.name == "attempt.started"
     ]
     return [attempt for attempt in attempts if attempt["stage"] == "calibrate"]
 
@@ -386,9 +384,9 @@ def test_up_killed_whole(data_dir: Path, tmp_path: Path) -> None:
     up = _Up(folder, source, data_dir / "references")
     try:
         up.wait(
-            lambda client: client.dataset(root)["missing"] == missing, "the incomplete association"
+            lambda client: client.dataset(root).missing == missing, "the incomplete association"
         )
-        assert up.client().dataset(root)["state"] == "discovered"
+        assert up.client().dataset(root).state == "discovered"
         command = [sys.executable, "-m", "cosmo", "force", root, "--data-dir", str(folder)]
         subprocess.run(command, check=True, capture_output=True)
 
@@ -408,23 +406,23 @@ def test_up_killed_whole(data_dir: Path, tmp_path: Path) -> None:
         up.kill(up.tree()[:1])
         end = time.time()
         up = _Up(folder, source, data_dir / "references")
-        up.wait(lambda client: client.dataset(root)["state"] in ("ingested", "failed"), "the end")
+        up.wait(lambda client: client.dataset(root).state in ("ingested", "failed"), "the end")
         client = up.client()
         dataset = client.dataset(root)
-        assert dataset["state"] == "ingested"
+        assert dataset.state == "ingested"
         tries = _calibrations(client, root)
         assert _started(tries[-1]) - end < MINUTE
         assert [attempt["outcome"] for attempt in tries].count("done") == 1
-        (run,) = [run for run in dataset["runs"] if run["current"]]
-        assert run["accepted_missing"] == missing
-        assert sorted(run["inputs"]) == [
+        (run,) = [run for run in dataset.runs if run.current]
+        assert run.accepted_missing == missing
+        assert sorted(run.inputs) == [
             "ldfd01010_asn.fits",
             "ldfd01vnq_rawtag_a.fits",
             "ldfd01vnq_spt.fits.gz",
         ]
-        names = [item["name"] for item in client.timeline(root)]
+        names = [item.name for item in client.timeline(root)]
         events = ("dataset.forced", "dataset.fetched", "dataset.calibrated", "dataset.ingested")
         assert [names.count(event) for event in events] == [1, 1, 1, 2]
-        assert len(list(client.table("spt", generation="all"))) == 1
+        assert len(list(client.rows("spt", generation="all"))) == 1
     finally:
         up.stop()

@@ -13,6 +13,7 @@ import pytest
 import redis
 from astropy.io import fits
 from astropy.table import Table
+from services.monitor.web.response_models.datasets import DatasetDetail
 
 from shared.errors import PermanentError
 
@@ -36,42 +37,40 @@ def test_real_association(processed: Running, data_dir: Path) -> None:
 
     # flux of the association against the archive's own
     archive = fits.getdata(data_dir / "ldfd01010" / "archive" / "ldfd01010_x1dsum.fits.gz", 1)[0]
-    ours = client.spectrum("ldfd01010", product="x1dsum")["segments"][0]
+    ours = client.spectrum("ldfd01010", product="x1dsum").segments[0]
     theirs = _binned(archive["WAVELENGTH"], archive["FLUX"], archive["DQ_WGT"])
-    ratio = _binned(ours["wavelength"], ours["flux"], ours["dq_wgt"]) / theirs
+    ratio = _binned(ours.wavelength, ours.flux, ours.dq_wgt) / theirs
     assert 0.97 < np.nanmedian(ratio) < 1.03
 
     # lamp shifts
-    headers = {row["rootname"]: row for row in client.table("headers")}
+    headers = {row["rootname"]: row for row in client.rows("headers")}
     for rootname in ("ldfd01vnq", "ldfd01vpq"):
         path = data_dir / "ldfd01010" / "archive" / f"{rootname}_x1d.fits.gz"
         assert headers[rootname]["shift1a"] == pytest.approx(fits.getval(path, "SHIFT1A", 1), abs=4)
         assert headers[rootname]["cal_ver"].startswith("3.6.2")
-    flashes = list(client.table("lampflash", filetype="lampflash"))
+    flashes = list(client.rows("lampflash", filetype="lampflash"))
     assert len(flashes) == 9
     assert all(row["found"] and row["x_shift"] is not None for row in flashes)
-    assert {row["exptype"] for row in client.table("acqs")} == {"ACQ/IMAGE"}
+    assert {row["exptype"] for row in client.rows("acqs")} == {"ACQ/IMAGE"}
 
     # provenance, timeline and size
     dataset = client.dataset("ldfd01vpq")
-    assert dataset["rootname"] == "ldfd01010"
-    (run,) = dataset["runs"]
-    assert (set(run["randseeds"].values()), run["exit_status"], run["calcos_version"]) == (
+    assert dataset.rootname == "ldfd01010"
+    (run,) = dataset.runs
+    assert (set(run.randseeds.values()), run.exit_status, run.calcos_version) == (
         {1},
         0,
         "3.6.2",
     )
-    assert "ldfd01vnq_rawtag_a.fits.gz" in run["inputs"]
-    assert run["references"]["23n1744jl_lamp.fits"]["keyword"] == "LAMPTAB"
-    assert set(run["switches"]["acceleration"].values()) == {"PERFORM"}
-    assert run["warnings"] == []
-    assert run["cpu_seconds"] > 2
-    assert run["peak_rss_mb"] > 200
-    assert "CALCOS" in run["trailer"]
-    assert sum(file["size"] for file in dataset["files"]) < 120e6
-    names = [
-        item["name"] for item in client.timeline("ldfd01010") if item["name"] != "attempt.started"
-    ]
+    assert "ldfd01vnq_rawtag_a.fits.gz" in run.inputs
+    assert run.references["23n1744jl_lamp.fits"]["keyword"] == "LAMPTAB"
+    assert set(run.switches["acceleration"].values()) == {"PERFORM"}
+    assert run.warnings == []
+    assert run.cpu_seconds > 2
+    assert run.peak_rss_mb > 200
+    assert "CALCOS" in run.trailer
+    assert sum(file.size for file in dataset.files) < 120e6
+    names = [item.name for item in client.timeline("ldfd01010") if item.name != "attempt.started"]
     assert names == [
         "dataset.discovered",
         "dataset.fetched",
@@ -84,11 +83,11 @@ def test_real_association(processed: Running, data_dir: Path) -> None:
     # nothing changed, so nothing is done again
     processed.scan(data_dir / "ldfd01010" / "raw")
     assert len(
-        [item for item in client.timeline("ldfd01010") if item["name"] != "attempt.started"]
+        [item for item in client.timeline("ldfd01010") if item.name != "attempt.started"]
     ) == len(names)
 
 
-def _check_formats(running: Running, dataset: dict[str, Any]) -> None:
+def _check_formats(running: Running, dataset: DatasetDetail) -> None:
     web = httpx.Client(base_url=f"{running.machine.url}/api/v1", timeout=60)
     lengths = set()
     for name, reader in (("csv", "ascii.csv"), ("votable", "votable"), ("fits", "fits")):
@@ -99,9 +98,9 @@ def _check_formats(running: Running, dataset: dict[str, Any]) -> None:
     assert len(lengths) == 1
     assert web.get("/tables/headers", params={"format": "parquet"}).content[:4] == b"PAR1"
     assert web.get("/datasets/ldfd01010/spectrum.png").content[:4] == b"\x89PNG"
-    file = next(file for file in dataset["files"] if file["suffix"] == "x1dsum")
-    whole = web.get(f"/files/{file['id']}/content")
-    part = web.get(f"/files/{file['id']}/content", headers={"Range": "bytes=10-19"})
+    file = next(file for file in dataset.files if file.suffix == "x1dsum")
+    whole = web.get(f"/files/{file.id}/content")
+    part = web.get(f"/files/{file.id}/content", headers={"Range": "bytes=10-19"})
     assert (part.status_code, part.content) == (206, whole.content[10:20])
     with web.stream("GET", "/events", params={"after": 0}) as stream:
         lines = stream.iter_lines()
@@ -156,10 +155,10 @@ def test_faults_in_the_middle_of_a_run(running: Running, small: Path) -> None:
         "done",
     ]
     dataset = running.client.dataset("ldfd01010")
-    runs = [(run["attempt"], run["signal"], run["current"]) for run in reversed(dataset["runs"])]
+    runs = [(run.attempt, run.signal, run.current) for run in reversed(dataset.runs)]
     assert runs == [(1, "SIGKILL", False), (2, "SIGKILL", False), (2, None, True)]
-    assert all(run["wall_seconds"] > 0 and run["cpu_seconds"] > 0 for run in dataset["runs"])
-    assert len(list(running.client.table("data"))) == 1
+    assert all(run.wall_seconds > 0 and run.cpu_seconds > 0 for run in dataset.runs)
+    assert len(list(running.client.rows("data"))) == 1
 
 
 def test_killed_worker(running: Running, small: Path) -> None:
@@ -173,8 +172,8 @@ def test_killed_worker(running: Running, small: Path) -> None:
     running.wait_for("ldfd01010", "ingested", "failed")
     outcomes = [item["outcome"] for item in running.attempts("ldfd01010", "calibrate")]
     assert outcomes == ["failed", "done"]
-    (run,) = running.client.dataset("ldfd01010")["runs"]
-    assert run["current"]
+    (run,) = running.client.dataset("ldfd01010").runs
+    assert run.current
 
 
 def test_bad_input(running: Running, small: Path, data_dir: Path) -> None:
@@ -183,17 +182,17 @@ def test_bad_input(running: Running, small: Path, data_dir: Path) -> None:
     spt.unlink()
     running.scan(small)
     dataset = running.client.dataset("ldfd01010")
-    assert (dataset["state"], dataset["missing"]) == ("discovered", ["ldfd01vnq_spt"])
+    assert (dataset.state, dataset.missing) == ("discovered", ["ldfd01vnq_spt"])
 
     for content in (support[:5000], b"", b"garbage"):
         spt.write_bytes(content)
         running.scan(small)
         running.wait_for("ldfd01010", "failed")
         (failure,) = running.client.failures()
-        assert failure["stage"] == "fetch"
-        assert failure["error_kind"] == "permanent"
-        assert "ldfd01vnq_spt" in failure["error"]
-    running.client.drop(failure["id"])
+        assert failure.stage == "fetch"
+        assert failure.error_kind == "permanent"
+        assert "ldfd01vnq_spt" in failure.error
+    running.client.drop(failure.id)
     assert list(running.client.failures()) == []
 
     raw = small / "ldfd01vnq_rawtag_a.fits.gz"
@@ -209,8 +208,8 @@ def test_bad_input(running: Running, small: Path, data_dir: Path) -> None:
     running.scan(small)
     running.wait_for("ldfd01010", "failed")
     (failure,) = running.client.failures()
-    assert "FLATFILE" in failure["error"]
-    assert "nowhere_flat.fits" in failure["error"]
+    assert "FLATFILE" in failure.error
+    assert "nowhere_flat.fits" in failure.error
 
     plain.unlink()
     raw.write_bytes(events)

@@ -43,7 +43,7 @@ def darks(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Iterator[
 
 
 def _computed(running: Running, name: str) -> bool:
-    return bool(running.client.monitor(name)["last_run"])
+    return bool(running.client.monitor(name).last_run)
 
 
 def _open(browser: Browser, running: Running, name: str) -> None:

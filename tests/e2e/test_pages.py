@@ -109,15 +109,12 @@ def test_overview_leads_to_the_dataset(processed: Running, browser: Browser) -> 
 
 def test_spectrum_reads_and_zooms(processed: Running, browser: Browser) -> None:
     _open_spectrum(browser, processed)
-    segment = processed.client.spectrum("ldfd01010", product="x1dsum")["segments"][0]
+    segment = processed.client.spectrum("ldfd01010", product="x1dsum").segments[0]
     good = [
-        wave
-        for wave, weight in zip(segment["wavelength"], segment["dq_wgt"], strict=True)
-        if weight > 0
+        wave for wave, weight in zip(segment.wavelength, segment.dq_wgt, strict=True) if weight > 0
     ]
     fluxes = {
-        round(wave, 2): flux
-        for wave, flux in zip(segment["wavelength"], segment["flux"], strict=True)
+        round(wave, 2): flux for wave, flux in zip(segment.wavelength, segment.flux, strict=True)
     }
 
     # the whole range, and the flux that the API has there

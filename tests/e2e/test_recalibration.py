@@ -80,8 +80,8 @@ def cosmo(running: Running, *arguments: str | Path | int) -> subprocess.Complete
 
 def products(running: Running) -> dict[str, Any]:
     """Find the current products, by name."""
-    files = running.client.dataset(ROOT)["files"]
-    return {file["name"]: file["run_id"] for file in files if file["origin"] == "product"}
+    files = running.client.dataset(ROOT).files
+    return {file.name: file.run_id for file in files if file.origin == "product"}
 
 
 def test_recalibration(visit: Running, tmp_path: Path) -> None:
@@ -111,14 +111,15 @@ def test_recalibration(visit: Running, tmp_path: Path) -> None:
     with tarfile.open(archive) as content:
         assert f"{ROOT}/reproduce.py" in content.getnames()
     again = visit.client.recalibrate(ROOT, done["recipe"])
-    assert (again["id"], again["run_id"]) == (done["id"], done["run_id"])
+    assert (again.id, again.run_id) == (done["id"], done["run_id"])
 
     compared = visit.client.compare(ROOT, done["run_id"])
-    changed = {(item["keyword"], item["second"]) for item in compared["headers"]}
+    changed = {(item.keyword, item.second) for item in compared.headers}
     assert {("FLATCORR", "OMIT"), ("BACKCORR", "OMIT"), ("SDQFLAGS", 8)} <= changed
-    assert [segment["segment"] for segment in compared["segments"]] == ["NUVA", "NUVB", "NUVC"]
-    for segment in compared["segments"]:  # the background is a small part of the light
-        assert 1.0 < segment["mean_ratio"] < 1.2
+    assert [segment.segment for segment in compared.segments] == ["NUVA", "NUVB", "NUVC"]
+    for segment in compared.segments:  # the background is a small part of the light
+        assert segment.mean_ratio is not None
+        assert 1.0 < segment.mean_ratio < 1.2
     picture = tmp_path / "boxes.png"
     shown = cosmo(visit, "compare", ROOT, done["run_id"], "--exposure", SCIENCE, "--image", picture)
     assert f"{SCIENCE}_x1d.fits.gz of run {done['run_id']}" in shown.stdout
@@ -165,8 +166,8 @@ def test_the_form_on_the_page(visit: Running, browser: Browser) -> None:
     browser.evaluate(f"{form}.elements.run.click()")
     browser.wait("location.pathname.startsWith('/calibrations/')")
     number = int(browser.evaluate("location.pathname").rsplit("/", 1)[-1])
-    visit.wait(lambda: visit.client.calibration(number)["state"] == "done", "the recalibration")
-    run_id = visit.client.calibration(number)["run_id"]
+    visit.wait(lambda: visit.client.calibration(number).state == "done", "the recalibration")
+    run_id = visit.client.calibration(number).run_id
 
     for width in (1200, 400):
         browser.resize(width, 900)
@@ -214,20 +215,20 @@ def test_the_page_cancels_and_promotes(visit: Running, browser: Browser) -> None
     browser.resize(400, 900)
     with paused(visit):
         found = visit.client.recalibrate(ROOT, recipe)
-        browser.open(f"{visit.machine.url}/calibrations/{found['id']}")
+        browser.open(f"{visit.machine.url}/calibrations/{found.id}")
         act(browser, visit, "cancel")
         browser.wait("document.getElementById('found').dataset.state === 'cancelled'")
     assert browser.evaluate("document.getElementById('control').hidden")
-    assert visit.client.calibration(found["id"])["state"] == "cancelled"
+    assert visit.client.calibration(found.id).state == "cancelled"
 
     options = ("--set", "RANDSEED=5", "--set", "FLATCORR=OMIT", "--no-wait", "--json")
     again = json.loads(cosmo(visit, "recalibrate", ROOT, *options).stdout)
-    assert (again["id"], again["state"]) == (found["id"], "queued")
-    browser.open(f"{visit.machine.url}/calibrations/{found['id']}")
+    assert (again["id"], again["state"]) == (found.id, "queued")
+    browser.open(f"{visit.machine.url}/calibrations/{found.id}")
     browser.wait(
         "document.getElementById('found').dataset.state === 'done'"
     )  # the page renews itself
-    run_id = visit.client.calibration(found["id"])["run_id"]
+    run_id = visit.client.calibration(found.id).run_id
     act(browser, visit, "promote")
     browser.wait("document.body.innerText.includes('its products are the current ones')")
     assert browser.evaluate("document.getElementById('control').hidden")
@@ -254,7 +255,7 @@ def test_an_uploaded_flat_is_what_calcos_divides_by(
     assert answer.returncode == 0, answer.stderr
     done = json.loads(answer.stdout)
     assert done["references"]["twice_flat.fits"]["keyword"] == "FLATFILE"
-    default = min(run["id"] for run in visit.client.dataset(ROOT)["runs"])
+    default = min(run.id for run in visit.client.dataset(ROOT).runs)
     compared = cosmo(visit, "compare", ROOT, done["run_id"], "--first", default, "--json")
     for segment in json.loads(compared.stdout)["segments"]:
         assert segment["mean_ratio"] == pytest.approx(0.5, rel=1e-3)
@@ -276,19 +277,17 @@ def test_refused_failed_and_cancelled(visit: Running, tmp_path: Path) -> None:
         visit.client.recalibrate(ROOT, {"members": {"drop": ["lzzz01zzq"]}})
     found = visit.client.recalibrate(ROOT, {"keywords": {"RANDSEED": 4}})
     visit.wait(
-        lambda: visit.client.calibration(found["id"])["state"] != "queued",
+        lambda: visit.client.calibration(found.id).state != "queued",
         "the recalibration to start",
     )
-    visit.client.cancel(found["id"])
+    visit.client.cancel(found.id)
     visit.wait(lambda: visit.calcos() is None, "CalCOS to be stopped")
-    cancelled = visit.client.calibration(found["id"])
-    assert (cancelled["state"], cancelled["run_id"]) == ("cancelled", None)
+    cancelled = visit.client.calibration(found.id)
+    assert (cancelled.state, cancelled.run_id) == ("cancelled", None)
     with paused(visit):
         waiting = visit.client.recalibrate(ROOT, {"keywords": {"RANDSEED": 6}})
-        assert (
-            f"calibration {waiting['id']} cancelled" in cosmo(visit, "cancel", waiting["id"]).stdout
-        )
-    assert visit.client.calibration(waiting["id"])["state"] == "cancelled"
+        assert f"calibration {waiting.id} cancelled" in cosmo(visit, "cancel", waiting.id).stdout
+    assert visit.client.calibration(waiting.id).state == "cancelled"
 
 
 def test_random_recipes_are_refused_or_done(visit: Running, folder: Path) -> None:
@@ -304,18 +303,18 @@ def test_random_recipes_are_refused_or_done(visit: Running, folder: Path) -> Non
 
 def _outcome(visit: Running, recipe: dict[str, Any]) -> str:
     try:
-        number = visit.client.recalibrate(ROOT, recipe)["id"]
+        number = visit.client.recalibrate(ROOT, recipe).id
     except PermanentError as refused:
         assert len(str(refused)) > 30  # noqa: PT017 - a reason, not a type
         return "refused"
     visit.wait(
-        lambda: visit.client.calibration(number)["state"] in ("done", "failed"),
+        lambda: visit.client.calibration(number).state in ("done", "failed"),
         "the recalibration's end",
     )
     found = visit.client.calibration(number)
-    if found["state"] == "failed":
-        assert found["error_kind"] in ("refused", "unsupported"), found
-        assert len(found["error"]) > 30
+    if found.state == "failed":
+        assert found.error_kind in ("refused", "unsupported"), found
+        assert len(found.error or "") > 30
         return "refused"
-    assert f"{ROOT}_export.tar.gz" in {file["name"] for file in found["files"]}
+    assert f"{ROOT}_export.tar.gz" in {file.name for file in found.files}
     return "done"

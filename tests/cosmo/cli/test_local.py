@@ -1,13 +1,19 @@
 """What ``cosmo run`` reports at its end."""
 
-from typing import Any, cast
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Literal, cast
 
 import pytest
+from services.monitor.web.response_models.datasets import DatasetRecord
+from services.monitor.web.response_models.status import SystemStatus
 
 from cosmo.cli import local as machine
 from cosmo.client import Client
 from services.archive.scan import ScanResult
 from shared.errors import PermanentError, TransientError
+
+_State = Literal["discovered", "ingesting", "ingested"]
 
 
 class _Ending:
@@ -24,17 +30,44 @@ class _Ending:
             raise TransientError("the web process starts again")
         return self.asked > 1
 
-    def status(self) -> dict[str, Any]:
-        return {"jobs": {"done": 1} if self._ended() else {"running": 1}}
+    def status(self) -> SystemStatus:
+        jobs = {"done": 1} if self._ended() else {"running": 1}
+        return SystemStatus(
+            datasets={},
+            jobs=jobs,
+            stages={},
+            oldest_running_seconds=None,
+            queues={},
+            failures=[],
+            last_scan=None,
+            workers=[],
+            trouble=[],
+            newest_event=None,
+            newest_exposure=None,
+        )
 
-    def datasets(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "rootname": "ldfd01010",
-                "kind": "association",
-                "state": "ingested" if self._ended() else "ingesting",
-            }
-        ]
+    def datasets(self) -> list[DatasetRecord]:
+        return [_dataset("ingested" if self._ended() else "ingesting")]
+
+
+def _dataset(state: _State, missing: Sequence[str] = ()) -> DatasetRecord:
+    """Make an association in a state."""
+    return DatasetRecord(
+        rootname="ldfd01010",
+        kind="association",
+        state=state,
+        reason=None,
+        failed_stage=None,
+        error_kind=None,
+        members=[],
+        companions=[],
+        missing=list(missing),
+        left_aside={},
+        complete=not missing,
+        forced=False,
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        updated_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
 
 
 @pytest.mark.parametrize("away", [0, 3])
@@ -42,7 +75,7 @@ def test_what_is_reported_is_the_end(monkeypatch: pytest.MonkeyPatch, away: int)
     monkeypatch.setattr(machine, "_POLL_SECONDS", 0.0)
     api, checks = _Ending(away), list[None]()
     rows = machine._follow(cast("Client", api), lambda: checks.append(None))
-    assert [row["state"] for row in rows] == ["ingested"]
+    assert [row.state for row in rows] == ["ingested"]
     assert len(checks) == max(away, 1)
 
 
@@ -59,14 +92,14 @@ def test_what_is_left_aside_is_said_with_its_number_and_names() -> None:
 
 
 def test_folder_without_anything_of_cos_is_no_success() -> None:
-    done = {"rootname": "ldfd01010", "state": "ingested"}
+    done = _dataset("ingested")
     machine._judge("raw", ScanResult(3, 0, 1, {}, {"copies": ["a"]}), [done])
     # Datasets of earlier runs do not count.
     with pytest.raises(PermanentError, match="nothing of COS was found in raw"):
         machine._judge("raw", ScanResult(0, 0, 0, {}, {}), [done])
     with pytest.raises(PermanentError, match="1 of 2 datasets"):
-        machine._judge("raw", ScanResult(3, 0, 2, {}, {}), [done, {**done, "state": "discovered"}])
-    missing = {**done, "state": "discovered", "missing": ["ldfd01vnq_spt"], "forced": False}
+        machine._judge("raw", ScanResult(3, 0, 2, {}, {}), [done, _dataset("discovered")])
+    missing = _dataset("discovered", ["ldfd01vnq_spt"])
     with pytest.raises(PermanentError, match="--force lets"):
         machine._judge("raw", ScanResult(3, 0, 2, {}, {}), [missing])
     with pytest.raises(TransientError, match="not everything"):
