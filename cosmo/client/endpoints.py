@@ -132,5 +132,6 @@ def _result_of(describe: Callable[..., Any]) -> Any:
 
 def _show_result(method: Callable[..., Any], result: Any) -> None:
     """Let `help` and the documentation show what a method gives."""
+    method.__annotations__ = {**method.__annotations__, "return": result}
     signature = inspect.signature(method)
     method.__dict__["__signature__"] = signature.replace(return_annotation=result)
