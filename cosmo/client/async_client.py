@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from cosmo.client.calls import CHUNK, Call, Pause, Step, Steps, Transfer, Work
+from cosmo.client.calls import CHUNK, Call, Model, Pause, Step, Steps, Transfer, Work
 from cosmo.client.connection import Connection
 from cosmo.client.endpoints import AsyncPerformer
 from cosmo.client.errors import ClientError, api_error
@@ -73,7 +73,7 @@ class AsyncClient(Operations, Connection[httpx.AsyncClient], AsyncPerformer):
             for item in items:
                 yield item
 
-    async def follow(self, events: EventStream[T]) -> AsyncIterator[T]:
+    async def follow(self, events: EventStream[Model]) -> AsyncIterator[Model]:
         """Iterate over what is sent as it happens."""
         while True:
             ended_by: ClientError | None = None

@@ -31,6 +31,7 @@ __all__ = [
     "delete",
     "document",
     "get",
+    "parse",
     "post",
     "query_of",
     "quoted",
@@ -141,12 +142,12 @@ class Steps(Protocol[T_co]):
 
 
 def quoted(*segments: str | int) -> str:
-    """Path of segments, of which none can reach outside its place."""
+    """Return the path of segments, of which none can reach outside its place."""
     return "".join(f"/{quote(str(segment), safe='')}" for segment in segments)
 
 
 def query_of(values: Mapping[str, QueryValue]) -> dict[str, str]:
-    """Query parameters as texts, without those that are None."""
+    """Return query parameters as texts, without those that are None."""
     return {name: _text(value) for name, value in values.items() if value is not None}
 
 
@@ -162,24 +163,40 @@ def _text(value: Any) -> str:
             return str(value)
 
 
-def _reader(model: type[Model]) -> Callable[[httpx.Response], Model]:
-    def read(response: httpx.Response) -> Model:
-        try:
-            return model.model_validate_json(response.content)
-        except ValidationError as error:
-            call = f"{response.request.method} {response.request.url.path}"
-            raise UnexpectedAnswerError(
-                call,
-                f"the answer is no {model.__name__} as this version of the client reads it; "
-                f"install the client that belongs to the service ({error})",
-            ) from error
+def parse(model: type[Model], content: bytes | str, call: str) -> Model:
+    """Parse a JSON document.
 
-    return read
+    Parameters
+    ----------
+    model
+        What it is.
+    content
+        The document.
+    call
+        Method and path that it is the answer to.
+
+    Raises
+    ------
+    UnexpectedAnswerError
+        If it has another shape.
+    """
+    try:
+        return model.model_validate_json(content)
+    except ValidationError as error:
+        raise UnexpectedAnswerError(
+            call,
+            f"the answer is no {model.__name__} as this version of the client reads it; "
+            f"install the client that belongs to the service ({error})",
+        ) from error
+
+
+def _reader(method: str, path: str, model: type[Model]) -> Callable[[httpx.Response], Model]:
+    return lambda response: parse(model, response.content, f"{method} {path}")
 
 
 def get(path: str, model: type[Model], /, **values: QueryValue) -> Call[Model]:
     """Describe a call that reads, by its query parameters."""
-    return Call("GET", path, _reader(model), query_of(values))
+    return Call("GET", path, _reader("GET", path, model), query_of(values))
 
 
 def post(
@@ -192,7 +209,8 @@ def post(
     **values: QueryValue,
 ) -> Call[Model]:
     """Describe a call that changes something, by its JSON body or query parameters."""
-    return Call("POST", path, _reader(model), query_of(values), body=body, repeatable=repeatable)
+    read = _reader("POST", path, model)
+    return Call("POST", path, read, query_of(values), body=body, repeatable=repeatable)
 
 
 def content(path: str, /, **values: QueryValue) -> Call[bytes]:

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from cosmo.client.calls import CHUNK, Call, Pause, Step, Steps, Transfer, Work
+from cosmo.client.calls import CHUNK, Call, Model, Pause, Step, Steps, Transfer, Work
 from cosmo.client.connection import Connection
 from cosmo.client.endpoints import Performer
 from cosmo.client.errors import ClientError, api_error
@@ -71,7 +71,7 @@ class Client(Operations, Connection[httpx.Client], Performer):
             items, waiting = self.perform(turn(waiting))
             yield from items
 
-    def follow(self, events: EventStream[T]) -> Iterator[T]:
+    def follow(self, events: EventStream[Model]) -> Iterator[Model]:
         """Iterate over what is sent as it happens."""
         while True:
             ended_by: ClientError | None = None

@@ -78,7 +78,7 @@ class _IncompleteFile:
             stream.write(chunk)
 
     def is_there(self) -> bool:
-        """Whether the target has the content already."""
+        """Return whether the target has the content already."""
         return self.target.is_file() and self._problem(self.target) is None
 
     def finish(self, call: str) -> Path:

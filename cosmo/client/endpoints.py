@@ -17,7 +17,7 @@ from typing import (
     overload,
 )
 
-from cosmo.client.calls import Call, Steps
+from cosmo.client.calls import Call, Model, Steps
 from cosmo.client.events import EventStream
 from cosmo.client.pages import Items
 
@@ -40,7 +40,7 @@ class Performer(ABC):
         """Iterate over the items of a page and of all that follow it."""
 
     @abstractmethod
-    def follow(self, events: EventStream[T]) -> Iterator[T]:
+    def follow(self, events: EventStream[Model]) -> Iterator[Model]:
         """Iterate over what is sent as it happens."""
 
 
@@ -56,7 +56,7 @@ class AsyncPerformer(ABC):
         """Iterate over the items of a page and of all that follow it."""
 
     @abstractmethod
-    def follow(self, events: EventStream[T]) -> AsyncIterator[T]:
+    def follow(self, events: EventStream[Model]) -> AsyncIterator[Model]:
         """Iterate over what is sent as it happens."""
 
 
@@ -113,7 +113,7 @@ def listing(describe: Callable[Concatenate[Any, P], Call[Items[T]]]) -> Listing[
     return cast("Listing[P, T]", method)
 
 
-def stream(describe: Callable[Concatenate[Any, P], EventStream[T]]) -> Listing[P, T]:
+def stream(describe: Callable[Concatenate[Any, P], EventStream[Model]]) -> Listing[P, Model]:
     """Make a method that iterates over what a function describes a stream of."""
 
     @wraps(describe)
@@ -121,11 +121,11 @@ def stream(describe: Callable[Concatenate[Any, P], EventStream[T]]) -> Listing[P
         return client.follow(describe(client, *args, **kwargs))
 
     _show_result(method, GenericAlias(Iterator, (_result_of(describe),)))
-    return cast("Listing[P, T]", method)
+    return cast("Listing[P, Model]", method)
 
 
 def _result_of(describe: Callable[..., Any]) -> Any:
-    """Type of the result of a function that gives a call, a flow or a stream."""
+    """Return the type of the result of a function that gives a call, a flow or a stream."""
     result = get_args(inspect.signature(describe).return_annotation)[-1]
     return result.__forward_arg__ if isinstance(result, ForwardRef) else result
 

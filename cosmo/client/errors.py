@@ -185,5 +185,5 @@ def _type_of(status: int) -> type[ApiError]:
 
 
 def _seconds(text: str | None) -> float | None:
-    """Seconds of a ``Retry-After`` header; a date, which no part of COSMO sends, is ignored."""
+    """Return the seconds of a ``Retry-After`` header; a date, which COSMO never sends, is none."""
     return float(text) if text is not None and text.isascii() and text.isdigit() else None

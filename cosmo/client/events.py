@@ -1,9 +1,8 @@
 """Server-sent events, and how a stream of them goes on after it broke."""
 
-from collections.abc import Callable
 from typing import Generic
 
-from cosmo.client.calls import Call, T
+from cosmo.client.calls import Call, Model, parse
 from cosmo.client.errors import ClientError, NoAnswerError
 from cosmo.client.retries import Retry
 
@@ -13,15 +12,15 @@ _SILENCE_SECONDS = 60.0
 """Silence after which a stream is opened again; the service says something every 15 s."""
 
 
-class EventStream(Generic[T]):
+class EventStream(Generic[Model]):
     """Stream that goes on after the last event that was read, however often it breaks.
 
     Parameters
     ----------
     path
         Address of the stream.
-    read
-        Makes an event of its JSON text.
+    model
+        What each event is.
     retry
         How often it is opened again in succession.
     after
@@ -29,9 +28,9 @@ class EventStream(Generic[T]):
     """
 
     def __init__(
-        self, path: str, read: Callable[[bytes], T], retry: Retry, after: int | None = None
+        self, path: str, model: type[Model], retry: Retry, after: int | None = None
     ) -> None:
-        self._path, self._read, self._retry = path, read, retry
+        self._path, self._model, self._retry = path, model, retry
         self._last = None if after is None else str(after)
         self._id: str | None = None
         self._data: list[str] = []
@@ -44,12 +43,13 @@ class EventStream(Generic[T]):
         headers = {"Accept": "text/event-stream"}
         return Call("GET", self._path, lambda _: None, query, headers, timeout=_SILENCE_SECONDS)
 
-    def take(self, line: str) -> T | None:
+    def take(self, line: str) -> Model | None:
         """Take a line; give the event that it completes.
 
         The fields are those of the HTML standard, 9.2.6, of which COSMO sends ``id``, ``event``,
         ``data`` and ``retry``.
         """
+        self._failures = 0
         if not line:
             return self._complete()
         name, _, value = line.partition(":")
@@ -63,16 +63,16 @@ class EventStream(Generic[T]):
                 self._pause = int(value) / 1000
         return None
 
-    def _complete(self) -> T | None:
+    def _complete(self) -> Model | None:
         data, self._data = self._data, []
         if not data:
             return None
-        event = self._read("\n".join(data).encode())
-        self._last, self._failures = self._id or self._last, 0
+        event = parse(self._model, "\n".join(data), f"GET {self._path}")
+        self._last = self._id or self._last
         return event
 
     def pause(self, error: ClientError | None) -> float:
-        """Seconds until it is opened again.
+        """Return the seconds until it is opened again.
 
         Parameters
         ----------

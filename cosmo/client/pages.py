@@ -19,7 +19,7 @@ class Items(Protocol[T_co]):
 
 
 def following(call: Call[T], response: httpx.Response) -> Call[T] | None:
-    """Call for the page after an answer; None after the last one.
+    """Return the call for the page after an answer; None after the last one.
 
     Of the address in the ``Link`` header only the cursor is taken: the client stays with the
     service that it was made for, by whatever name a proxy knows it.

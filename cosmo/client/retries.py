@@ -31,7 +31,7 @@ class Retry:
     longest_pause: float = 30.0
 
     def pause(self, call: Call[object], attempt: int, error: ClientError) -> float | None:
-        """Seconds until a call is sent again; None for a final error.
+        """Return the seconds until a call is sent again; None for a final error.
 
         Parameters
         ----------

@@ -2,15 +2,14 @@
 
 from datetime import datetime
 
-from services.monitor.web.response_models.audit import AuditRecord
-from services.monitor.web.response_models.events import EventRecord
-from services.monitor.web.response_models.status import Health, SystemStatus
-
 from cosmo.client.calls import Call, get
 from cosmo.client.endpoints import listing, operation, stream
 from cosmo.client.events import EventStream
 from cosmo.client.retries import Retry
+from services.monitor.web.response_models.audit import AuditRecord
 from services.monitor.web.response_models.common import Page
+from services.monitor.web.response_models.events import EventRecord
+from services.monitor.web.response_models.status import Health, SystemStatus
 
 __all__ = ["ServiceOperations"]
 
@@ -48,7 +47,7 @@ class ServiceOperations:
             Id of the event to go on after; 0 for the first one; what happens from now on, if left
             out.
         """
-        return EventStream("/events", EventRecord.model_validate_json, self.retry, after)
+        return EventStream("/events", EventRecord, self.retry, after)
 
     @listing
     def audit(
