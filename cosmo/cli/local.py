@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.live import Live
-from services.monitor.web.response_models.datasets import DatasetRecord
 
 from cosmo.cli.documents import as_document
 from cosmo.cli.local_run import CONSOLE, DONE, prepare, report, scan_once, tabulate, wait_for_stop
@@ -19,6 +18,7 @@ from cosmo.client import Client
 from cosmo.launcher.stack import LocalStack
 from services.archive.aside import name_of
 from services.archive.scan import ScanResult
+from services.monitor.web.response_models.datasets import DatasetRecord
 from shared.errors import PermanentError, TransientError
 
 __all__ = ["COMMANDS"]

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import typer
 import yaml
-from services.monitor.web.response_models.calibrations import CalibrationRecord
-from services.monitor.web.response_models.comparisons import SegmentComparison
 
 from cosmo.cli.api import connect
 from cosmo.cli.documents import as_document
 from cosmo.cli.options import DataDir, Json, Token, Url
+from services.monitor.web.response_models.calibrations import CalibrationRecord
+from services.monitor.web.response_models.comparisons import SegmentComparison
 from shared.cos.references import FILETYPES
 from shared.cos.switches import SWITCHES
 from shared.errors import PermanentError

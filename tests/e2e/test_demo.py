@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from services.monitor.web.response_models.datasets import DatasetDetail
 
 from benchmarks.mission.darks import darks_recovered
 from benchmarks.mission.gains import gains_recovered
@@ -27,6 +26,7 @@ from benchmarks.mission.stims import stims_recovered
 from benchmarks.mission.truth import MissionTruth
 from cosmo.client import Client
 from services.monitor.monitors import monitors
+from services.monitor.web.response_models.datasets import DatasetDetail
 from shared.settings import MonitorSettings
 from simulator.mission.make import simulated_truth
 from simulator.mission.schedule import Mission

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.io import fits
+
 from services.monitor.web.response_models.calibrations import CalibrationDetail
 from services.monitor.web.response_models.comparisons import ComparisonRecord
-
 from tests.e2e.browser import Browser
 from tests.e2e.plots import plots
 

@@ -13,8 +13,8 @@ import pytest
 import redis
 from astropy.io import fits
 from astropy.table import Table
-from services.monitor.web.response_models.datasets import DatasetDetail
 
+from services.monitor.web.response_models.datasets import DatasetDetail
 from shared.errors import PermanentError
 
 pytestmark = pytest.mark.e2e

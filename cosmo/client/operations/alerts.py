@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from cosmo.client.calls import Call, Flow, delete, get, post, quoted
+from cosmo.client.endpoints import listing, operation
 from services.monitor.web.response_models.alerts import (
     Acknowledgement,
     AlertRecord,
@@ -9,9 +11,6 @@ from services.monitor.web.response_models.alerts import (
     SubscriptionList,
     SubscriptionRecord,
 )
-
-from cosmo.client.calls import Call, Flow, delete, get, post, quoted
-from cosmo.client.endpoints import listing, operation
 from services.monitor.web.response_models.common import Page
 
 __all__ = ["AlertOperations"]

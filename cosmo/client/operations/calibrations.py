@@ -5,6 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from cosmo.client.calls import Call, Flow, Pause, document, get, post, quoted
+from cosmo.client.downloads import download
+from cosmo.client.endpoints import listing, operation
+from cosmo.client.errors import WaitTimeoutError
+from cosmo.client.retries import Retry
+from cosmo.client.tables import read_table, table_call
 from services.monitor.web.response_models.calibrations import (
     CalibrationDetail,
     CalibrationRecord,
@@ -12,13 +18,6 @@ from services.monitor.web.response_models.calibrations import (
     LightCurveRecord,
     PromotedCalibration,
 )
-
-from cosmo.client.calls import Call, Flow, Pause, document, get, post, quoted
-from cosmo.client.downloads import download
-from cosmo.client.endpoints import listing, operation
-from cosmo.client.errors import WaitTimeoutError
-from cosmo.client.retries import Retry
-from cosmo.client.tables import read_table, table_call
 from services.monitor.web.response_models.common import Page
 from shared.recipes import Recipe
 

@@ -4,6 +4,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cosmo.client.calls import Call, Flow, content, get, post, quoted
+from cosmo.client.downloads import download
+from cosmo.client.endpoints import listing, operation
+from cosmo.client.retries import Retry
+from cosmo.client.tables import read_table, table_call
+from services.monitor.web.response_models.common import Page
 from services.monitor.web.response_models.comparisons import ComparisonRecord
 from services.monitor.web.response_models.datasets import (
     DatasetDetail,
@@ -13,13 +19,6 @@ from services.monitor.web.response_models.datasets import (
     Timeline,
     TimelineEntry,
 )
-
-from cosmo.client.calls import Call, Flow, content, get, post, quoted
-from cosmo.client.downloads import download
-from cosmo.client.endpoints import listing, operation
-from cosmo.client.retries import Retry
-from cosmo.client.tables import read_table, table_call
-from services.monitor.web.response_models.common import Page
 
 if TYPE_CHECKING:
     from astropy.table import QTable

@@ -1,10 +1,9 @@
 """Jobs and failures."""
 
-from services.monitor.web.response_models.jobs import DroppedJobs, JobRecord, RequeuedJobs
-
 from cosmo.client.calls import Call, get, post, quoted
 from cosmo.client.endpoints import listing, operation
 from services.monitor.web.response_models.common import Page
+from services.monitor.web.response_models.jobs import DroppedJobs, JobRecord, RequeuedJobs
 
 __all__ = ["JobOperations"]
 

@@ -3,6 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from cosmo.client.calls import Call, Flow, QueryValue, content, document, get, post, quoted
+from cosmo.client.downloads import download
+from cosmo.client.endpoints import listing, operation
+from cosmo.client.retries import Retry
+from cosmo.client.tables import read_table, table_call, with_units
+from services.monitor.web.response_models.common import Page
 from services.monitor.web.response_models.monitors import (
     ArtifactRecord,
     FigureList,
@@ -14,13 +20,6 @@ from services.monitor.web.response_models.monitors import (
     RunRequest,
 )
 from services.monitor.web.response_models.tables import MonitorValuePage
-
-from cosmo.client.calls import Call, Flow, QueryValue, content, document, get, post, quoted
-from cosmo.client.downloads import download
-from cosmo.client.endpoints import listing, operation
-from cosmo.client.retries import Retry
-from cosmo.client.tables import read_table, table_call, with_units
-from services.monitor.web.response_models.common import Page
 
 if TYPE_CHECKING:
     from astropy.table import QTable

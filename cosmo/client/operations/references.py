@@ -3,13 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
-from services.monitor.web.response_models.references import ReferenceRecord
-
 from cosmo.client.calls import Call, Flow, get, post, quoted
 from cosmo.client.downloads import download
 from cosmo.client.endpoints import listing, operation
 from cosmo.client.retries import Retry
 from services.monitor.web.response_models.common import Page
+from services.monitor.web.response_models.references import ReferenceRecord
 
 __all__ = ["ReferenceOperations"]
 

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from typing import Literal, cast
 
 import pytest
-from services.monitor.web.response_models.datasets import DatasetRecord
-from services.monitor.web.response_models.status import SystemStatus
 
 from cosmo.cli import local as machine
 from cosmo.client import Client
 from services.archive.scan import ScanResult
+from services.monitor.web.response_models.datasets import DatasetRecord
+from services.monitor.web.response_models.status import SystemStatus
 from shared.errors import PermanentError, TransientError
 
 _State = Literal["discovered", "ingesting", "ingested"]
