@@ -1,25 +1,25 @@
-"""Queries for monitors."""
+"""Monitors: their state, rules, runs and files."""
 
-import asyncio
-import json
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
-from anyio import CapacityLimiter, to_process
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.monitor.figures import figure_from_json
-from services.monitor.figures.matplotlib import draw
-from services.monitor.figures.packing import pack
-from services.monitor.figures.plotly import to_plotly
 from services.monitor.framework.declaration import Monitor
 from services.monitor.framework.freshness import freshness_of
 from services.monitor.framework.rules import Rule
 from services.monitor.monitors import monitors
-from services.monitor.queries.pages import split
-from services.monitor.web.error_responses import ApiError
+from services.monitor.queries.errors import NotFoundError
+from services.monitor.queries.pages import Records, decode_cursor, encode_cursor, split
+from services.monitor.web.response_models.monitors import (
+    ArtifactRecord,
+    FigureSummary,
+    MonitorDescription,
+    MonitorSummary,
+    RuleDescription,
+    RunRecord,
+    Threshold,
+)
 from shared.database.models.monitoring import (
     Alert,
     AlertState,
@@ -29,40 +29,35 @@ from shared.database.models.monitoring import (
     Outcome,
     Severity,
 )
+from shared.store import StoredFile
 
 __all__ = [
-    "artifacts_of",
     "describe_monitor",
-    "drawing_of",
+    "find_artifact",
     "find_monitor",
+    "list_artifacts",
+    "list_figures",
     "list_monitors",
-    "runs_of",
+    "list_runs",
 ]
 
-_DRAWING = CapacityLimiter(1)
-"""Processes that draw."""
 _DAY = 86400.0
 
 
 def find_monitor(name: str) -> Monitor:
-    """Monitor by its name.
+    """Find a monitor by its name.
 
     Raises
     ------
-    ApiError
-        404 if there is none.
+    NotFoundError
+        If there is none.
     """
     found = monitors().get(name)
     if found is None:
-        raise ApiError(
-            404, "unknown_monitor", f"no monitor {name!r}; there are {', '.join(monitors())}"
+        raise NotFoundError(
+            "unknown_monitor", f"no monitor {name!r}; there are {', '.join(monitors())}"
         )
     return found
-
-
-def _run(run: MonitorRun) -> dict[str, Any]:
-    names = ("id", "job_id", "outcome", "reason", "generation", "newest_mjd", "versions", "seconds")
-    return {name: getattr(run, name) for name in names} | {"created_at": run.created_at.isoformat()}
 
 
 async def _last_runs(session: AsyncSession) -> dict[str, MonitorRun]:
@@ -76,153 +71,108 @@ async def _last_runs(session: AsyncSession) -> dict[str, MonitorRun]:
     return {run.monitor: run for run in found.scalars()}
 
 
-async def _open_alerts(session: AsyncSession) -> dict[str, dict[str, int]]:
+async def _open_alerts(session: AsyncSession) -> dict[str, dict[Severity, int]]:
     """Unresolved alerts of each monitor by severity."""
     found = await session.execute(
         select(Alert.monitor, Alert.severity, func.count())
         .where(Alert.state != AlertState.RESOLVED)
         .group_by(Alert.monitor, Alert.severity)
     )
-    counts: dict[str, dict[str, int]] = {}
+    counts: dict[str, dict[Severity, int]] = {}
     for name, severity, count in found:
-        counts.setdefault(name, {})[severity.value] = count
+        counts.setdefault(name, {})[severity] = count
     return counts
 
 
-def _summary(monitor: Monitor, run: MonitorRun | None, alerts: dict[str, int]) -> dict[str, Any]:
-    worst = max((Severity(name) for name in alerts), key=list(Severity).index, default=None)
+def _summary(
+    monitor: Monitor, run: MonitorRun | None, alerts: dict[Severity, int]
+) -> dict[str, Any]:
+    """Fields of the summary of a monitor."""
     return {
         "name": monitor.name,
         "title": monitor.title,
         "detector": monitor.detector,
         "freshness": freshness_of(monitor, run),
         "cadence_days": monitor.cadence.total_seconds() / _DAY,
-        "last_run": _run(run) if run else None,
+        "last_run": run,
         "alerts": alerts,
-        "worst_alert": worst,
+        "worst_alert": max(alerts, key=list(Severity).index, default=None),
     }
 
 
-async def list_monitors(session: AsyncSession) -> list[dict[str, Any]]:
+async def list_monitors(session: AsyncSession) -> list[MonitorSummary]:
     """Summarise every monitor."""
     runs, alerts = await _last_runs(session), await _open_alerts(session)
     return [
-        _summary(monitor, runs.get(name), alerts.get(name, {}))
+        MonitorSummary(**_summary(monitor, runs.get(name), alerts.get(name, {})))
         for name, monitor in monitors().items()
     ]
 
 
-def _rule(rule: Rule) -> dict[str, Any]:
-    return {
-        "name": rule.name,
-        "severity": rule.severity,
-        "text": rule.words,
-        "thresholds": [
-            {"from_mjd": one.mjd, "value": one.value, "source": one.source}
+def _rule(rule: Rule) -> RuleDescription:
+    return RuleDescription(
+        name=rule.name,
+        severity=rule.severity.value if rule.severity else None,
+        text=rule.words,
+        thresholds=[
+            Threshold(from_mjd=one.mjd, value=one.value, source=one.source)
             for one in rule.thresholds
         ],
-        "source": rule.thresholds[-1].source if rule.thresholds else rule.source,
-    }
+        source=rule.thresholds[-1].source if rule.thresholds else rule.source,
+    )
 
 
-async def describe_monitor(session: AsyncSession, monitor: Monitor) -> dict[str, Any]:
-    """Describe a monitor: what it means, its state, its rules, its numbers, its figures."""
-    runs, alerts = await _last_runs(session), await _open_alerts(session)
-    run = runs.get(monitor.name)
-    figures = await session.execute(
+async def list_figures(session: AsyncSession, monitor: Monitor) -> list[FigureSummary]:
+    """List the figures of a monitor in the order of its page."""
+    found = await session.execute(
         select(MonitorFigure.name, MonitorFigure.title, MonitorFigure.caption)
         .where(MonitorFigure.monitor == monitor.name)
         .order_by(MonitorFigure.position)
     )
-    return {
+    return [FigureSummary.model_validate(row) for row in found]
+
+
+async def describe_monitor(session: AsyncSession, monitor: Monitor) -> MonitorDescription:
+    """Describe a monitor: what it means, its state, its rules, its numbers, its figures."""
+    runs, alerts = await _last_runs(session), await _open_alerts(session)
+    run = runs.get(monitor.name)
+    return MonitorDescription(
         **_summary(monitor, run, alerts.get(monitor.name, {})),
-        "explanation": monitor.explanation,
-        "version": monitor.version,
-        "tables": sorted(monitor.tables),
-        "quantities": {
-            name: {"unit": quantity.unit, "description": quantity.description}
-            for name, quantity in monitor.quantities.items()
-        },
-        "rules": [_rule(rule) for rule in monitor.rules],
-        "statistics": run.statistics if run else {},
-        "figures": [
-            {"name": name, "title": title, "caption": caption} for name, title, caption in figures
-        ],
-    }
+        explanation=monitor.explanation,
+        version=monitor.version,
+        tables=sorted(monitor.tables),
+        quantities=dict(monitor.quantities),
+        rules=[_rule(rule) for rule in monitor.rules],
+        statistics=run.statistics if run else {},
+        figures=await list_figures(session, monitor),
+    )
 
 
-async def drawing_of(
-    session: AsyncSession, monitor: Monitor, name: str, kind: str, columns: int | None = None
-) -> bytes:
-    """Drawing of a figure: Plotly JSON or SVG, which are gzipped, or PNG.
-
-    The run made the first, in the figure's own columns; pictures are drawn in a process of their
-    own, so that what else this one answers need not wait.
-
-    Parameters
-    ----------
-    session
-        Session to read in; closed while something is drawn.
-    monitor
-        The monitor.
-    name
-        Name of the figure.
-    kind
-        ``json``, ``png`` or ``svg``.
-    columns
-        Panels beside each other; None for as many as the figure has.
-
-    Raises
-    ------
-    ApiError
-        404 if there is no such figure, or no such drawing of it.
-    """
-    stored = kind == "json" and columns is None
-    column = MonitorFigure.plotly if stored else MonitorFigure.content
-    query = select(column).where(MonitorFigure.monitor == monitor.name, MonitorFigure.name == name)
-    row = (await session.execute(query)).one_or_none()
-    if row is None:
-        message = (
-            f"{monitor.name} has no figure {name!r}; /api/v1/monitors/{monitor.name} lists them"
-        )
-        raise ApiError(404, "unknown_figure", message)
-    if row[0] is None:
-        raise ApiError(404, "not_drawn", f"{monitor.name} did not draw {name}; its next run will")
-    if stored:
-        return bytes(row[0])
-    await session.close()
-    if kind == "json":
-        return await asyncio.to_thread(_draw, row[0], kind, columns)
-    return await to_process.run_sync(_draw, row[0], kind, columns, limiter=_DRAWING)
-
-
-def _draw(content: dict[str, Any], kind: str, columns: int | None) -> bytes:
-    figure = figure_from_json(content)
-    if columns is not None:
-        figure = replace(figure, columns=min(columns, figure.columns))
-    if kind == "json":
-        return pack(json.dumps(to_plotly(figure)).encode())
-    picture = draw(figure, kind)
-    return picture if kind == "png" else pack(picture)
-
-
-async def runs_of(
-    session: AsyncSession, monitor: Monitor, limit: int, before: int | None
-) -> tuple[Sequence[dict[str, Any]], bool]:
-    """List runs of a monitor, newest first; tell whether there are more."""
+async def list_runs(
+    session: AsyncSession, monitor: Monitor, limit: int, cursor: str | None = None
+) -> Records[RunRecord]:
+    """List runs of a monitor, newest first."""
     query = (
         select(MonitorRun).where(MonitorRun.monitor == monitor.name).order_by(MonitorRun.id.desc())
     )
-    if before is not None:
-        query = query.where(MonitorRun.id < before)
-    found, more = split((await session.execute(query.limit(limit + 1))).scalars().all(), limit)
-    return [_run(run) for run in found], more
+    if (after := decode_cursor(cursor, int)) is not None:
+        query = query.where(MonitorRun.id < after[0])
+    found, more = split((await session.scalars(query.limit(limit + 1))).all(), limit)
+    return Records(
+        [RunRecord.model_validate(run) for run in found],
+        encode_cursor((found[-1].id,)) if more else None,
+    )
 
 
-async def artifacts_of(
-    session: AsyncSession, monitor: Monitor, limit: int, before: int | None, *, current: bool
-) -> tuple[Sequence[Artifact], bool]:
-    """List files of a monitor, newest first; tell whether there are more.
+async def list_artifacts(
+    session: AsyncSession,
+    monitor: Monitor,
+    limit: int,
+    cursor: str | None = None,
+    *,
+    current: bool = True,
+) -> Records[ArtifactRecord]:
+    """List files of a monitor, newest first.
 
     Parameters
     ----------
@@ -232,14 +182,34 @@ async def artifacts_of(
         The monitor.
     limit
         Files of a page.
-    before
-        Key of the file that the page comes after; None for the first page.
+    cursor
+        Cursor of the page; None for the first one.
     current
         Only those that are in force.
     """
     query = select(Artifact).where(Artifact.monitor == monitor.name).order_by(Artifact.id.desc())
     if current:
         query = query.where(Artifact.current)
-    if before is not None:
-        query = query.where(Artifact.id < before)
-    return split((await session.execute(query.limit(limit + 1))).scalars().all(), limit)
+    if (after := decode_cursor(cursor, int)) is not None:
+        query = query.where(Artifact.id < after[0])
+    found, more = split((await session.scalars(query.limit(limit + 1))).all(), limit)
+    return Records(
+        [ArtifactRecord.model_validate(artifact) for artifact in found],
+        encode_cursor((found[-1].id,)) if more else None,
+    )
+
+
+async def find_artifact(session: AsyncSession, artifact_id: int) -> StoredFile:
+    """Find the file of an artifact.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none.
+    """
+    row = await session.get(Artifact, artifact_id)
+    if row is None:
+        raise NotFoundError(
+            "unknown_artifact", f"no artifact {artifact_id}; a monitor's page lists its own"
+        )
+    return StoredFile(row.path, row.name, row.size, row.sha256)

@@ -9,7 +9,7 @@ import numpy as np
 from astropy.io.votable.exceptions import W50
 from astropy.units import UnitsWarning
 
-from services.monitor.web.error_responses import ApiError
+from services.monitor.tables.errors import TableError
 
 __all__ = ["MEDIA_TYPES", "Column", "Values", "choose_format", "masked"]
 
@@ -53,13 +53,12 @@ def choose_format(asked: str | None, accept: str) -> str:
 
     Raises
     ------
-    ApiError
+    TableError
         If the format that was asked for by name is unknown.
     """
     if asked is not None:
         if asked not in MEDIA_TYPES:
-            raise ApiError(
-                400,
+            raise TableError(
                 "unknown_format",
                 f"format {asked!r} is unknown; there are {', '.join(MEDIA_TYPES)}",
             )

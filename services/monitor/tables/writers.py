@@ -5,19 +5,18 @@ allows it.
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import IO, Any, Protocol
 from weakref import finalize
 
 import numpy as np
 import pyarrow as pa
 from astropy.table import MaskedColumn, Table
-from fastapi import Response
-from fastapi.responses import StreamingResponse
 from pyarrow import compute, csv, parquet
 
 from services.monitor.tables.columns import MEDIA_TYPES, Column, Values
 
-__all__ = ["Export", "FileResponse", "UnnamedFile", "render"]
+__all__ = ["Export", "TableFile", "UnnamedFile", "write_table"]
 
 _ENDINGS = {"votable": "vot"}
 _INTEGER_NULL = int(np.iinfo(np.int64).min)
@@ -66,24 +65,23 @@ class UnnamedFile:
             yield os.pread(self._number, _CHUNK, start)
 
 
-class FileResponse(StreamingResponse):
-    """Answer with a file on disk that has no name.
+@dataclass(frozen=True)
+class TableFile:
+    """A table as a file.
 
-    Parameters
+    Attributes
     ----------
-    file
-        The file.
-    headers
-        Headers of the answer.
+    name
+        Name that it is saved under.
     media_type
-        What it is; None where a header says it.
+        Media type of its format.
+    content
+        The file.
     """
 
-    def __init__(
-        self, file: UnnamedFile, headers: Mapping[str, str], media_type: str | None = None
-    ) -> None:
-        self.file = file
-        super().__init__(file.chunks(), headers=headers, media_type=media_type)
+    name: str
+    media_type: str
+    content: UnnamedFile
 
 
 class Export:
@@ -128,8 +126,8 @@ class Export:
         for name, width in self._widths.items():
             self._widths[name] = max(width, max(map(len, values[name].data), default=0))
 
-    def response(self, name: str) -> Response:
-        """Return the answer with the file: a small one as a whole, a large one as a stream.
+    def finish(self, name: str) -> TableFile:
+        """Complete the file.
 
         Parameters
         ----------
@@ -137,26 +135,17 @@ class Export:
             Name of the table and, with an ending, of the file.
         """
         self._writer.finish()
-        file = UnnamedFile(self._file)
-        headers = {
-            "Content-Disposition": "attachment; "
-            f'filename="{name}.{_ENDINGS.get(self._chosen, self._chosen)}"',
-            "Content-Length": str(len(file)),
-        }
-        if len(file) > _CHUNK:
-            return FileResponse(file, headers, MEDIA_TYPES[self._chosen])
-        return Response(
-            b"".join(file.chunks()), headers=headers, media_type=MEDIA_TYPES[self._chosen]
-        )
+        ending = _ENDINGS.get(self._chosen, self._chosen)
+        return TableFile(f"{name}.{ending}", MEDIA_TYPES[self._chosen], UnnamedFile(self._file))
 
 
-def render(
+def write_table(
     name: str, columns: Sequence[Column], values: Mapping[str, Values], chosen: str
-) -> Response:
-    """Return the answer with a table whose values are all there; parameters as of `Export`."""
+) -> TableFile:
+    """Write a table whose values are all there; parameters as of `Export`."""
     export = Export(columns, chosen)
     export.add(values)
-    return export.response(name)
+    return export.finish(name)
 
 
 class _ArrowWriter:

@@ -152,7 +152,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     store = Store(settings.store_url)
     app.state.context = Context(
-        settings, database, store, notices, ResponseCache(notices), Artifacts(store)
+        settings, database, store, notices, ResponseCache(database, notices), Artifacts(store)
     )
     errors.install(app)
     app.add_middleware(Tracing)

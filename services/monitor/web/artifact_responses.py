@@ -6,10 +6,9 @@ from http import HTTPStatus
 from fastapi import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.monitor.web.error_responses import ApiError
+from services.monitor.queries.monitors import find_artifact
 from services.monitor.web.file_responses import Conditions, serve_content
 from services.monitor.web.lru_cache import LruCache
-from shared.database.models.monitoring import Artifact
 from shared.store import Store, StoredFile
 
 __all__ = ["Artifacts"]
@@ -47,19 +46,15 @@ class Artifacts:
 
         Raises
         ------
+        NotFoundError
+            If there is none.
         ApiError
-            404 if there is none, 416 for a range outside the file, 410 if neither memory nor the
-            store has it.
+            416 for a range outside the file, 410 if neither memory nor the store has it.
         """
         kept = self._kept.find(number)
         if kept is not None:
             return await serve_content(self._store, kept[0], conditions, kept[1])
-        row = await session.get(Artifact, number)
-        if row is None:
-            raise ApiError(
-                404, "unknown_artifact", f"no artifact {number}; a monitor's page lists its own"
-            )
-        file = StoredFile(row.path, row.name, row.size, row.sha256)
+        file = await find_artifact(session, number)
         await session.close()
         response = await serve_content(self._store, file, conditions)
         if response.status_code == HTTPStatus.OK and file.size <= _LARGEST:

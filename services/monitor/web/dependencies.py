@@ -35,7 +35,7 @@ class Context:
     database: Database
     store: Store
     notices: EventFeed
-    answers: ResponseCache
+    responses: ResponseCache
     artifacts: Artifacts
 
 

@@ -19,6 +19,7 @@ from services.monitor.queries.errors import (
     NotFoundError,
     QueryError,
 )
+from services.monitor.tables.errors import TableError
 from services.monitor.web.pages.rendering import templates
 from shared.errors import CosmoError, TransientError
 from shared.logs import get_logger
@@ -128,6 +129,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(QueryError)
     async def _query(request: Request, error: QueryError) -> Response:
         return _answer(request, _STATUS[type(error)], error.kind, error.message, error.detail)
+
+    @app.exception_handler(TableError)
+    async def _table(request: Request, error: TableError) -> Response:
+        return _answer(request, 400, error.kind, error.message, error.detail)
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:

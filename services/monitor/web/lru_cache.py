@@ -1,4 +1,4 @@
-"""What was asked for last, as far as there is room."""
+"""Size-bounded LRU cache."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -7,14 +7,14 @@ from typing import Generic, TypeVar
 __all__ = ["LruCache"]
 
 _MOST = 512
-"""Things that are kept."""
+"""Items that are kept."""
 
 Key = TypeVar("Key", bound=Hashable)
-Kept = TypeVar("Kept")
+Item = TypeVar("Item")
 
 
-class LruCache(Generic[Key, Kept]):
-    """Things by what they are asked for by; the ones asked for last are kept.
+class LruCache(Generic[Key, Item]):
+    """Items by key; those that were used last are kept.
 
     Parameters
     ----------
@@ -24,26 +24,26 @@ class LruCache(Generic[Key, Kept]):
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
-        self._kept: OrderedDict[Key, tuple[Kept, int]] = OrderedDict()
+        self._items: OrderedDict[Key, tuple[Item, int]] = OrderedDict()
         self._bytes = 0
 
-    def find(self, key: Key) -> Kept | None:
-        """Find what is kept."""
-        if key not in self._kept:
+    def find(self, key: Key) -> Item | None:
+        """Find an item."""
+        if key not in self._items:
             return None
-        self._kept.move_to_end(key)
-        return self._kept[key][0]
+        self._items.move_to_end(key)
+        return self._items[key][0]
 
     def drop(self, key: Key) -> None:
-        """Keep a thing no longer."""
-        _, size = self._kept.pop(key)
+        """Drop an item."""
+        _, size = self._items.pop(key)
         self._bytes -= size
 
-    def keep(self, key: Key, thing: Kept, size: int) -> None:
-        """Keep a thing of some bytes in place of those that were asked for longest ago."""
-        if key in self._kept:
+    def keep(self, key: Key, item: Item, size: int) -> None:
+        """Keep an item of some bytes in place of those that were not used for longest."""
+        if key in self._items:
             self.drop(key)
-        self._kept[key] = thing, size
+        self._items[key] = item, size
         self._bytes += size
-        while len(self._kept) > _MOST or self._bytes > self._most_bytes:
-            self.drop(next(iter(self._kept)))
+        while len(self._items) > _MOST or self._bytes > self._most_bytes:
+            self.drop(next(iter(self._items)))

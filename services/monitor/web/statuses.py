@@ -71,7 +71,7 @@ def may_answer(*statuses: int) -> Callable[[_Marked], _Marked]:
         raise ValueError(f"no meaning of {sorted(unknown)} is known; add it to _MEANINGS")
 
     def mark(marked: _Marked) -> _Marked:
-        setattr(marked, _MARK, frozenset(statuses))
+        setattr(marked, _MARK, getattr(marked, _MARK, frozenset()) | set(statuses))
         return marked
 
     return mark

@@ -1,14 +1,15 @@
 """The audit."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime
 
-from services.monitor.queries.pages import decode_cursor
+from services.monitor.queries.audit import list_audit
 from services.monitor.web.dependencies import Administrator, Session
-from services.monitor.web.pagination import page
-from services.monitor.web.protection.audit import list_entries
+from services.monitor.web.pagination import Cursor, Limit, page_of
+from services.monitor.web.response_models.audit import AuditRecord
+from services.monitor.web.response_models.common import Page
 
 __all__ = ["router"]
 
@@ -16,7 +17,7 @@ router = APIRouter(tags=["audit"])
 
 
 @router.get("/audit", summary="Audit of changes: requests with a token, newest first")
-async def list_audit(
+async def show_audit(
     request: Request,
     response: Response,
     session: Session,
@@ -25,10 +26,8 @@ async def list_audit(
     since: Annotated[
         AwareDatetime | None, Query(description="At or after this time (ISO 8601, with zone)")
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: str | None = None,
-) -> dict[str, Any]:
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[AuditRecord]:
     """Page of entries."""
-    after = decode_cursor(cursor, int)
-    items, more = await list_entries(session, token, since, after[0] if after else None, limit)
-    return page(request, response, items, (items[-1]["id"],) if more else None)
+    return page_of(request, response, await list_audit(session, token, since, limit, cursor))

@@ -10,7 +10,6 @@ from services.monitor.products import light_curves
 from services.monitor.queries import calibrations
 from services.monitor.queries.datasets import find_dataset, load_dataset
 from services.monitor.tables.columns import choose_format
-from services.monitor.tables.writers import render
 from services.monitor.web.dependencies import CurrentContext, Operator, Recalibrator, Session
 from services.monitor.web.error_responses import ApiError, beyond_quota
 from services.monitor.web.file_responses import BinaryResponse, ContentQuery, serve_content
@@ -28,7 +27,7 @@ from services.monitor.web.response_models.calibrations import (
 )
 from services.monitor.web.response_models.common import Page
 from services.monitor.web.statuses import may_answer
-from services.monitor.web.temporary import Format, file_content
+from services.monitor.web.table_responses import Format, file_content, render
 from shared import recalibrations
 from shared.jobs.events import Outbox
 from shared.logs import get_logger

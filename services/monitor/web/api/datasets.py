@@ -17,7 +17,6 @@ from services.monitor.queries.datasets import (
 )
 from services.monitor.queries.files import spectrum_file
 from services.monitor.tables.columns import choose_format
-from services.monitor.tables.writers import render
 from services.monitor.web.dependencies import CurrentContext, Operator, Session
 from services.monitor.web.file_responses import PngResponse
 from services.monitor.web.json_response import FiniteJSONResponse
@@ -38,7 +37,7 @@ from services.monitor.web.response_models.datasets import (
     Timeline,
 )
 from services.monitor.web.statuses import may_answer
-from services.monitor.web.temporary import Format, file_content
+from services.monitor.web.table_responses import Format, file_content, render
 from shared.database.models.operations import DatasetState
 from shared.jobs.operations import force
 from shared.logs import get_logger

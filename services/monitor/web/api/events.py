@@ -1,19 +1,18 @@
 """Events as they happen: server-sent events that resume after the last id."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
-from sqlalchemy import func, select
 from starlette.types import Receive, Scope, Send
 
+from services.monitor.queries.events import list_events, newest_event
 from services.monitor.web.dependencies import Context, CurrentContext
 from services.monitor.web.error_responses import ApiError
-from shared.database.engine import Database
-from shared.database.models.operations import Dataset, Event
+from services.monitor.web.response_models.events import EventRecord
+from services.monitor.web.statuses import may_answer
 from shared.logs import get_logger
 
 __all__ = ["router"]
@@ -25,29 +24,8 @@ _KEEPALIVE_POLLS = 3
 _BATCH = 500
 
 
-async def _behind(database: Database, after: int) -> list[tuple[Event, str | None]]:
-    query = (
-        select(Event, Dataset.rootname)
-        .outerjoin(Dataset)
-        .where(Event.id > after)
-        .order_by(Event.id)
-        .limit(_BATCH)
-    )
-    async with database.session() as session:
-        return [(event, rootname) for event, rootname in await session.execute(query)]
-
-
-def _message(event: Event, rootname: str | None) -> str:
-    body: dict[str, Any] = {
-        "id": event.id,
-        "at": event.at.isoformat(),
-        "name": event.name,
-        "rootname": rootname,
-        "monitor": event.monitor,
-        "job_id": event.job_id,
-        "detail": event.detail,
-    }
-    return f"id: {event.id}\nevent: {event.name}\ndata: {json.dumps(body)}\n\n"
+def _message(event: EventRecord) -> str:
+    return f"id: {event.id}\nevent: {event.name}\ndata: {event.model_dump_json()}\n\n"
 
 
 class _EventStream(StreamingResponse):
@@ -72,13 +50,14 @@ class _EventStream(StreamingResponse):
         while not self._context.notices.closing:
             news.clear()
             try:
-                found = await _behind(self._context.database, after)
+                async with self._context.database.session() as session:
+                    found = await list_events(session, after, _BATCH)
             except Exception as error:  # noqa: BLE001 - the client comes back with the id it has got to
                 get_logger().warning("event stream ended", error=str(error))
                 return
-            for event, rootname in found:
+            for event in found:
                 after = event.id
-                yield _message(event, rootname)
+                yield _message(event)
             quiet = 0 if found else quiet + 1
             if quiet and quiet % _KEEPALIVE_POLLS == 0:
                 yield ": nothing new\n\n"
@@ -94,7 +73,13 @@ async def _wait(news: asyncio.Event) -> None:
         return
 
 
-@router.get("/events", summary="Server-sent events", response_class=StreamingResponse)
+@router.get(
+    "/events",
+    summary="Server-sent events",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)
+@may_answer(503)
 async def stream_events(
     context: CurrentContext,
     after: Annotated[
@@ -113,7 +98,5 @@ async def stream_events(
         start = int(last_event_id[:18])
     if start is None:
         async with context.database.session() as session:
-            start = (
-                await session.execute(select(func.coalesce(func.max(Event.id), 0)))
-            ).scalar_one()
+            start = await newest_event(session)
     return _EventStream(context, start)

@@ -7,142 +7,52 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.monitor.queries.status import read_status
 from services.monitor.web.dependencies import CurrentContext, Session
 from services.monitor.web.error_responses import ApiError
-from shared.cos.times import from_mjd
+from services.monitor.web.response_models.status import Health, QueueStatus, SystemStatus
+from services.monitor.web.statuses import may_answer
 from shared.database.engine import DATABASE_ERRORS
-from shared.database.models.operations import (
-    Attempt,
-    Dataset,
-    DatasetState,
-    Event,
-    Job,
-    JobState,
-    Scan,
-    Stage,
-)
-from shared.database.models.science import Header as HeaderRow
-from shared.database.models.science import believed
+from shared.database.models.operations import DatasetState, JobState, Stage
 from shared.database.schema import is_current
 from shared.jobs.queues import Queue
-from shared.masking import mask_passwords
-from shared.worker.presence import AT_WORK, STATES, read_workers
+from shared.worker.presence import STATES, read_workers
 
-__all__ = ["read_status", "router"]
+__all__ = ["router"]
 
 router = APIRouter(tags=["status"])
 
 _CHECK_SECONDS = 4.0
 """Longest wait for Postgres; the probes of containers give up after 5 or 6 s."""
+_EMPTY = QueueStatus(waiting=0, oldest_seconds=0.0)
+_METRICS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {CONTENT_TYPE_LATEST: {"schema": {"type": "string"}}}}
+}
 
 
-def _age(moment: str | None) -> float:
-    return (
-        nan
-        if moment is None
-        else (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
-    )
-
-
-async def read_status(session: AsyncSession) -> dict[str, Any]:
-    """Count datasets and jobs by state, what waits where and since when, and failures by kind."""
-    # Jobs first: when none waits or runs, the states that are read after them are final.
-    jobs = (
-        await session.execute(
-            select(Job.stage, Job.state, func.count()).group_by(Job.stage, Job.state)
-        )
-    ).all()
-    stages: dict[str, dict[str, int]] = {}
-    for stage, state, count in jobs:
-        stages.setdefault(str(stage), {})[str(state)] = count
-    datasets = await session.execute(select(Dataset.state, func.count()).group_by(Dataset.state))
-    running = await session.execute(
-        select(func.extract("epoch", func.now() - func.min(Attempt.started_at)))
-        .join(Job)
-        .where(Job.state == JobState.RUNNING, Attempt.finished_at.is_(None))
-    )
-    oldest = running.scalar()
-    queues = await session.execute(
-        select(
-            Job.queue, func.count(), func.extract("epoch", func.now() - func.min(Job.not_before))
-        )
-        .where(Job.state == JobState.QUEUED)
-        .group_by(Job.queue)
-    )
-    failures = await session.execute(
-        select(Job.stage, Job.error_kind, func.count())
-        .where(Job.state == JobState.FAILED)
-        .group_by(Job.stage, Job.error_kind)
-    )
-    workers = await read_workers(session)
-    scan = (
-        await session.execute(select(Scan).order_by(Scan.id.desc()).limit(1))
-    ).scalar_one_or_none()
-    newest = (await session.execute(select(Event.at).order_by(Event.id.desc()).limit(1))).scalar()
-    observed = (
-        await session.execute(select(func.max(HeaderRow.expend)).where(believed(HeaderRow)))
-    ).scalar()
-    exposed = None if observed is None else from_mjd(observed)
-    return {
-        "datasets": {str(state): count for state, count in datasets},
-        "jobs": {
-            str(state): total
-            for state in JobState
-            if (total := sum(counts.get(state, 0) for counts in stages.values()))
-        },
-        "stages": stages,
-        "oldest_running_seconds": None if oldest is None else float(oldest),
-        "queues": {
-            queue: {"waiting": count, "oldest_seconds": max(0.0, float(age))}
-            for queue, count, age in queues
-        },
-        "failures": [
-            {"stage": stage, "kind": kind, "count": count} for stage, kind, count in failures
-        ],
-        "last_scan": None
-        if scan is None
-        else {
-            "source": mask_passwords(scan.source),
-            **{
-                name: getattr(scan, name) for name in ("files", "changed", "datasets", "left_aside")
-            },
-            "finished_at": scan.finished_at.isoformat(),
-        },
-        "workers": [
-            {
-                "name": w.name,
-                "state": w.state,
-                "silent_seconds": round(w.silent_seconds, 1),
-                "reason": w.reason,
-            }
-            for w in workers
-        ],
-        "trouble": [worker.describe() for worker in workers if worker.state != AT_WORK],
-        "newest_event": newest.isoformat() if newest else None,
-        "newest_exposure": exposed.isoformat() if exposed else None,
-    }
+def _age(moment: datetime | None) -> float:
+    return nan if moment is None else (datetime.now(UTC) - moment).total_seconds()
 
 
 @router.get("/status", summary="Numbers of datasets and jobs by state, and state of the services")
-async def show_status(session: Session) -> dict[str, Any]:
+async def show_status(session: Session) -> SystemStatus:
     """Report the status."""
     return await read_status(session)
 
 
 @router.get("/health/live", summary="Liveness: the process answers")
-async def live() -> dict[str, str]:
+async def live() -> Health:
     """Answer."""
-    return {"status": "ok"}
+    return Health()
 
 
 @router.get(
     "/health/ready",
     summary="Readiness: Postgres, its schema, the broker and all services are available",
 )
-async def ready(context: CurrentContext) -> dict[str, str]:
+@may_answer(503)
+async def ready(context: CurrentContext) -> Health:
     """Check what requests and jobs need; a service that never ran here is not missed."""
     try:
         async with asyncio.timeout(_CHECK_SECONDS), context.database.session() as session:
@@ -159,10 +69,10 @@ async def ready(context: CurrentContext) -> dict[str, str]:
     ]
     if missed:
         raise ApiError(503, "not_ready", "; ".join(missed), missed)
-    return {"status": "ok"}
+    return Health()
 
 
-@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+@router.get("/metrics", summary="Prometheus metrics", response_class=Response, responses=_METRICS)
 async def metrics(session: Session) -> Response:
     """Export the state of datasets and queues."""
     status = await read_status(session)
@@ -190,17 +100,17 @@ async def metrics(session: Session) -> Response:
     # Zeros are exported too: a series that vanishes when all is well triggers no alert and ends
     # none.
     for state in DatasetState:
-        datasets.labels(state).set(status["datasets"].get(state, 0))
+        datasets.labels(state).set(status.datasets.get(state, 0))
     for stage in Stage:
         for job_state in JobState:
-            jobs.labels(stage, job_state).set(status["stages"].get(stage, {}).get(job_state, 0))
+            jobs.labels(stage, job_state).set(status.stages.get(stage, {}).get(job_state, 0))
     for queue in Queue:
-        numbers = status["queues"].get(queue, {"waiting": 0, "oldest_seconds": 0.0})
-        waiting.labels(queue).set(numbers["waiting"])
-        oldest.labels(queue).set(numbers["oldest_seconds"])
+        numbers = status.queues.get(queue, _EMPTY)
+        waiting.labels(queue).set(numbers.waiting)
+        oldest.labels(queue).set(numbers.oldest_seconds)
     for name in STATES:
-        workers.labels(name).set(sum(worker["state"] == name for worker in status["workers"]))
-    event_age.set(_age(status["newest_event"]))
-    data_age.set(_age(status["newest_exposure"]))
-    running.set(status["oldest_running_seconds"] or 0.0)
+        workers.labels(name).set(sum(worker.state == name for worker in status.workers))
+    event_age.set(_age(status.newest_event))
+    data_age.set(_age(status.newest_exposure))
+    running.set(status.oldest_running_seconds or 0.0)
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,68 +1,65 @@
 """Science tables: any column can be asked for, filtered on and sorted by."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.monitor.tables.query import ListingQuery, columns_of, select_rows, serve
+from services.monitor.queries.tables import GENERATIONS, TABLES, find_table, select_generation
+from services.monitor.tables.filters import columns_of
 from services.monitor.web.dependencies import Session
-from services.monitor.web.error_responses import ApiError
-from shared.database.base import Base
-from shared.database.models.operations import File
-from shared.database.models.science import DERIVED_TABLES, SCIENCE_TABLES
+from services.monitor.web.response_models.tables import (
+    ColumnDescription,
+    TableDescription,
+    TableList,
+    TablePage,
+)
+from services.monitor.web.table_responses import TableRows, file_content, serve_rows
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/tables", tags=["tables"])
-_TABLES: dict[str, type[Base]] = {"files": File, **SCIENCE_TABLES, **DERIVED_TABLES}
-
-
-def _model(name: str) -> type[Base]:
-    if name not in _TABLES:
-        raise ApiError(404, "unknown_table", f"no table {name!r}; there are {', '.join(_TABLES)}")
-    return _TABLES[name]
 
 
 @router.get("", summary="Science tables with their columns, units and types")
-async def list_tables() -> dict[str, Any]:
+async def list_tables() -> TableList:
     """Describe every table."""
-    return {
-        "items": [
-            {
-                "name": name,
-                "description": (model.__doc__ or "").splitlines()[0],
-                "columns": [column.describe() for column in columns_of(model)],
-            }
-            for name, model in _TABLES.items()
+    return TableList(
+        items=[
+            TableDescription(
+                name=name,
+                description=(model.__doc__ or "").splitlines()[0],
+                columns=[
+                    ColumnDescription.model_validate(column.describe())
+                    for column in columns_of(model)
+                ],
+            )
+            for name, model in TABLES.items()
         ]
-    }
+    )
 
 
-@router.get("/{name}", summary="Rows of a science table")
+@router.get(
+    "/{name}",
+    summary="Rows of a science table",
+    responses={200: {"model": TablePage, "content": file_content}},
+)
 async def show_table(
     name: str,
     request: Request,
-    response: Response,
     session: Session,
-    listing: ListingQuery,
+    rows: TableRows,
     generation: Annotated[
-        str, Query(description="current, or all with superseded rows")
+        str,
+        Query(
+            description="current, or all with superseded rows",
+            json_schema_extra={"enum": list(GENERATIONS)},
+        ),
     ] = "current",
-) -> Any:
+) -> Response:
     """Page of rows as JSON, or up to 100,000 rows as a file.
 
     Filter with ``?column__operator=value``.
     """
-    model = _model(name)
-    table = model.__table__
-    query = select_rows(model, listing)
-    if generation == "current":
-        if "file_id" in table.c:
-            query = query.join(File, File.id == table.c.file_id).where(File.shown)
-        if "preferred" in table.c:
-            query = query.where(table.c.preferred)
-        if "current" in table.c:
-            query = query.where(table.c.current)
-    elif generation != "all":
-        raise ApiError(400, "bad_value", f"generation is `current` or `all`, not {generation!r}")
-    return await serve(session, model, query, listing, request, response, reserved=["generation"])
+    model = find_table(name)
+    query = select_generation(model, rows.wanted, generation)
+    return await serve_rows(request, session, model, query, rows.wanted)

@@ -4,9 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
-from sqlalchemy import case, func, select
 
-from services.monitor.framework.declaration import Monitor
+from services.monitor.queries.alerts import list_standing_alerts
 from services.monitor.queries.calibrations import calibrations_by_run, list_calibrations
 from services.monitor.queries.comparisons import list_comparable_runs
 from services.monitor.queries.datasets import (
@@ -19,26 +18,25 @@ from services.monitor.queries.datasets import (
 from services.monitor.queries.jobs import JobChoice, list_jobs
 from services.monitor.queries.lamp_flashes import lamp_flashes_of
 from services.monitor.queries.monitors import (
-    artifacts_of,
     describe_monitor,
     find_monitor,
+    list_artifacts,
     list_monitors,
-    runs_of,
+    list_runs,
 )
-from services.monitor.queries.pages import decode_cursor, encode_cursor
-from services.monitor.web.api.status import read_status
-from services.monitor.web.dependencies import CurrentContext, Session
+from services.monitor.queries.status import read_status
+from services.monitor.web.cached_routes import CachedRoute, cached
+from services.monitor.web.dependencies import Session
 from services.monitor.web.error_responses import ApiError
 from services.monitor.web.pages.rendering import templates
 from shared.cos.names import STANDALONE
-from shared.database.models.monitoring import Alert, AlertState, Severity
 from shared.database.models.operations import DatasetState, JobState
 from shared.jobs.routing import ACQUISITION, ASSOCIATION, EXPOSURE, PRODUCTS
 
 __all__ = ["router"]
 
-router = APIRouter(include_in_schema=False)
-_LISTED, _FOREMOST, _PAGE = 20, 8, 100
+router = APIRouter(include_in_schema=False, route_class=CachedRoute)
+_LISTED, _PAGE = 20, 100
 _KINDS = (ASSOCIATION, EXPOSURE, ACQUISITION, PRODUCTS, *STANDALONE.values())
 
 
@@ -114,78 +112,34 @@ async def dataset_page(request: Request, rootname: str, session: Session) -> Res
     return templates.TemplateResponse(request, "dataset.html", context)
 
 
-async def _unresolved(session: Session, monitor: str | None = None) -> dict[str, Any]:
-    """Alerts that stand: those that nobody acknowledged first, of these the most severe, then the
-    newest.
-    """
-    grave = case(
-        {severity: number for number, severity in enumerate(Severity)}, value=Alert.severity
-    )
-    query = select(Alert, func.count().over()).where(Alert.state != AlertState.RESOLVED)
-    if monitor is not None:
-        query = query.where(Alert.monitor == monitor)
-    rows = (
-        await session.execute(
-            query.order_by(Alert.state != AlertState.OPEN, grave.desc(), Alert.id.desc()).limit(
-                _PAGE
-            )
-        )
-    ).all()
-    alerts = [alert for alert, _ in rows]
-    left_out = rows[0][1] - len(rows) if rows else 0
-    address = f"/api/v1/alerts?monitor={monitor}" if monitor else "/api/v1/alerts"
-    return {
-        "foremost": alerts[:_FOREMOST],
-        "others": alerts[_FOREMOST:],
-        "left_out": left_out,
-        "address": address,
-    }
-
-
 @router.get("/monitors", response_class=HTMLResponse)
-async def monitors_page(request: Request, session: Session, context: CurrentContext) -> Response:
+@cached(ages=True)
+async def monitors_page(request: Request, session: Session) -> Response:
     """Show which monitors are fresh, stale or alarming."""
-
-    async def make() -> Response:
-        content = {"monitors": await list_monitors(session), "alerts": await _unresolved(session)}
-        return templates.TemplateResponse(request, "monitors.html", content)
-
-    return await context.answers.give(request, session, make, ages=True)
+    content = {
+        "monitors": await list_monitors(session),
+        "alerts": await list_standing_alerts(session),
+        "address": "/api/v1/alerts",
+    }
+    return templates.TemplateResponse(request, "monitors.html", content)
 
 
 @router.get("/monitors/{name}", response_class=HTMLResponse)
+@cached(monitor="name", ages=True)
 async def monitor_page(
-    request: Request,
-    name: str,
-    session: Session,
-    context: CurrentContext,
-    cursor: str | None = None,
+    request: Request, name: str, session: Session, cursor: str | None = None
 ) -> Response:
     """Show one monitor: figures, numbers, runs, files (a page of them after a cursor), what it
     means.
     """
-    monitor, after = find_monitor(name), decode_cursor(cursor, int)
-    before = after[0] if after else None
-    return await context.answers.give(
-        request,
-        session,
-        lambda: _show_monitor(request, session, monitor, before),
-        monitor=name,
-        ages=True,
-    )
-
-
-async def _show_monitor(
-    request: Request, session: Session, monitor: Monitor, before: int | None
-) -> Response:
-    name = monitor.name
-    artifacts, more = await artifacts_of(session, monitor, _PAGE, before, current=True)
-    runs, _more = await runs_of(session, monitor, _LISTED, None)
-    context = {
+    monitor = find_monitor(name)
+    artifacts = await list_artifacts(session, monitor, _PAGE, cursor)
+    content = {
         "monitor": await describe_monitor(session, monitor),
-        "alerts": await _unresolved(session, name),
-        "artifacts": artifacts,
-        "more_artifacts": encode_cursor((artifacts[-1].id,)) if more else None,
-        "runs": runs,
+        "alerts": await list_standing_alerts(session, name),
+        "address": f"/api/v1/alerts?monitor={name}",
+        "artifacts": artifacts.items,
+        "more_artifacts": artifacts.cursor,
+        "runs": (await list_runs(session, monitor, _LISTED)).items,
     }
-    return templates.TemplateResponse(request, "monitor.html", context)
+    return templates.TemplateResponse(request, "monitor.html", content)

@@ -1,21 +1,15 @@
 """Audit of the calls that change state: each is recorded before it is answered."""
 
-from datetime import datetime
-from typing import Any
-
 from fastapi import Request
-from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import Scope
 
-from services.monitor.queries.pages import split
 from shared.database.engine import Database
 from shared.database.models.audit import AuditEntry
 from shared.logs import get_logger
 
-__all__ = ["list_entries", "name_subject", "record"]
+__all__ = ["name_subject", "record"]
 
 _MOST_TEXT = 500
 _SUBJECT = "cosmo.subject"
@@ -58,36 +52,3 @@ async def record(database: Database, token: str, scope: Scope, status: int) -> N
             session.add(AuditEntry(**said))
     except (DBAPIError, PoolTimeoutError, OSError) as error:
         get_logger().error("not in the audit", **said, error=str(error))
-
-
-async def list_entries(
-    session: AsyncSession, token: str | None, since: datetime | None, before: int | None, limit: int
-) -> tuple[list[dict[str, Any]], bool]:
-    """List entries, newest first; tell whether there are more.
-
-    Parameters
-    ----------
-    session
-        Session to read in.
-    token
-        Only requests with the token of this name.
-    since
-        Only calls at or after this time.
-    before
-        Key of the entry that the page comes after; None for the first page.
-    limit
-        Entries of a page.
-    """
-    query = select(AuditEntry).order_by(AuditEntry.id.desc())
-    if token is not None:
-        query = query.where(AuditEntry.token == token)
-    if since is not None:
-        query = query.where(AuditEntry.at >= since)
-    if before is not None:
-        query = query.where(AuditEntry.id < before)
-    found, more = split((await session.execute(query.limit(limit + 1))).scalars().all(), limit)
-    names = ("id", "token", "method", "path", "subject", "status")
-    return [
-        {**{name: getattr(entry, name) for name in names}, "at": entry.at.isoformat()}
-        for entry in found
-    ], more

@@ -12,7 +12,7 @@ from services.monitor.web.protection.tokens import Requires
 from services.monitor.web.statuses import nested
 from shared.settings import Scope
 
-__all__ = ["RequiredScopes", "refuse_unknown_parameters"]
+__all__ = ["RequiredScopes", "declared_parameters", "refuse_unknown_parameters"]
 
 
 class RequiredScopes:
@@ -53,15 +53,23 @@ async def refuse_unknown_parameters(request: Request) -> None:
     ApiError
         422, which names the parameter and those that there are.
     """
-    route = request.scope["route"]
-    parts = list(nested(route.dependant))
+    parts = nested(request.scope["route"].dependant)
     if not request.query_params or any(
         getattr(part.call, "takes_filters", False) for part in parts
     ):
         return
-    known = sorted({parameter.alias for part in parts for parameter in part.query_params})
+    known = sorted(declared_parameters(request))
     for name in request.query_params:
         if name not in known:
             takes = f"there are {', '.join(known)}" if known else "there are none"
             message = f"{request.url.path} has no query parameter {name!r}; {takes}"
             raise ApiError(422, "unknown_parameter", message, known)
+
+
+def declared_parameters(request: Request) -> frozenset[str]:
+    """Names of the query parameters that the route of a request declares."""
+    return frozenset(
+        parameter.alias
+        for part in nested(request.scope["route"].dependant)
+        for parameter in part.query_params
+    )

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from astropy.table import Table
-from fastapi.responses import StreamingResponse
 
 from services.monitor.tables.columns import Column, Values, masked
 from services.monitor.tables.writers import Export
@@ -27,11 +26,8 @@ def _batch(number: int, rows: int = _ROWS, text: str = "") -> dict[str, Values]:
     }
 
 
-async def _content(export: Export) -> bytes:
-    response = export.response("rates")
-    if isinstance(response, StreamingResponse):
-        return b"".join([bytes(chunk) async for chunk in response.body_iterator])  # type: ignore[arg-type]
-    return bytes(response.body)
+def _content(export: Export) -> bytes:
+    return b"".join(export.finish("rates").content.chunks())
 
 
 def _read(content: bytes, chosen: str) -> Table:
@@ -48,12 +44,12 @@ def _read(content: bytes, chosen: str) -> Table:
 
 
 @pytest.mark.parametrize("chosen", ["csv", "parquet", "votable", "fits"])
-async def test_batches_make_one_table(chosen: str) -> None:
+def test_batches_make_one_table(chosen: str) -> None:
     export = Export(_COLUMNS, chosen)
     for number in range(3):
         export.add(_batch(number, 4))
     assert export.rows == 12
-    table = _read(await _content(export), chosen)
+    table = _read(_content(export), chosen)
     assert list(table["name"]) == [f"row {row}" for row in range(12)]
     rates = np.ma.filled(np.ma.MaskedArray(table["rate"], dtype=float), np.nan)
     expected = [np.nan if row % 4 == 1 else float(row) for row in range(12)]
@@ -61,7 +57,7 @@ async def test_batches_make_one_table(chosen: str) -> None:
 
 
 @pytest.mark.parametrize("chosen", ["csv", "parquet"])
-async def test_memory_does_not_grow_with_the_rows(chosen: str) -> None:
+def test_memory_does_not_grow_with_the_rows(chosen: str) -> None:
     export = Export(_COLUMNS, chosen)
     export.add(_batch(0))
     pool = pa.default_memory_pool()
@@ -75,7 +71,7 @@ async def test_memory_does_not_grow_with_the_rows(chosen: str) -> None:
     assert many - few < 200_000  # of Parquet, what each group of rows holds
     assert peak < 5_000_000
     assert arrows - arrow < 1_000_000
-    assert len(_read(await _content(export), chosen)) == 52 * _ROWS == export.rows
+    assert len(_read(_content(export), chosen)) == 52 * _ROWS == export.rows
 
 
 def test_long_texts_fill_it() -> None:
@@ -86,7 +82,7 @@ def test_long_texts_fill_it() -> None:
     assert export.full
 
 
-async def test_texts_of_a_csv_file_are_no_formulas() -> None:
+def test_texts_of_a_csv_file_are_no_formulas() -> None:
     texts = ["=1+1", "+1", "-1", "@sum", "\t=1", "\r=1", "\n=1", "\uff1d1", "a=1", "", None, "1-2"]
     columns = [
         Column("name", str, None, ""),
@@ -101,7 +97,7 @@ async def test_texts_of_a_csv_file_are_no_formulas() -> None:
     for chosen in ("csv", "parquet"):
         export = Export(columns, chosen)
         export.add(values)
-        content = await _content(export)
+        content = _content(export)
         if chosen == "parquet":
             assert pyarrow.parquet.read_table(io.BytesIO(content))["name"].to_pylist() == texts
             continue

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy import delete, func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.monitor.web.api.status import read_status
+from services.monitor.queries.status import read_status
 from services.monitor.web.app import create_app
 from shared.database.models.operations import Dataset, DatasetState, Job, JobState, Worker
 
@@ -196,7 +196,7 @@ async def test_states_are_not_older_than_the_jobs_counted(house: Any) -> None:
 
     async with Ending(house.database.engine) as session:
         status = await read_status(session)
-    assert status["datasets"] == {"fetched": 3}
+    assert status.datasets == {"fetched": 3}
 
 
 async def test_pages_show_what_there_is_and_escape_it(web: httpx.AsyncClient) -> None:

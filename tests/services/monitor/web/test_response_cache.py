@@ -1,4 +1,4 @@
-"""Kept answers about monitors, and when they are made again."""
+"""Cached responses about monitors, and when they are made again."""
 
 import asyncio
 import tempfile
@@ -10,10 +10,11 @@ from fastapi import Response
 from sqlalchemy import QueuePool, event
 from starlette.requests import Request
 
-from services.monitor.tables.writers import FileResponse, UnnamedFile
+from services.monitor.tables.writers import UnnamedFile
 from services.monitor.web.event_feed import EventFeed
 from services.monitor.web.lru_cache import LruCache
 from services.monitor.web.response_cache import ResponseCache
+from services.monitor.web.table_responses import FileResponse
 from shared.database.engine import Database
 from shared.events import EventName
 from shared.jobs.events import NewEvent, Outbox, record_event
@@ -40,9 +41,9 @@ class Asked:
         self.made = 0
         self.statements = 0
 
-    async def make(self) -> int:
+    async def make(self, _request: Request) -> Response:
         self.made += 1
-        return self.made
+        return Response(str(self.made))
 
 
 @pytest.fixture
@@ -68,11 +69,10 @@ async def test_the_database_is_asked_only_when_there_is_news(
     database: Database, asked: Asked
 ) -> None:
     notices = EventFeed(database)
-    answers = ResponseCache(notices)
+    answers = ResponseCache(database, notices)
 
     async def body() -> bytes:
-        async with database.session() as session:
-            return bytes((await answers.give(_REQUEST, session, asked.make)).body)
+        return bytes((await answers.respond(_REQUEST, asked.make)).body)
 
     async def listening() -> bool:
         return notices.told is not None
@@ -97,27 +97,25 @@ async def test_the_database_is_asked_only_when_there_is_news(
 async def test_without_notifications_it_is_asked_each_time(
     database: Database, asked: Asked
 ) -> None:
-    answers = ResponseCache(EventFeed(database))
+    answers = ResponseCache(database, EventFeed(database))
     for _ in range(2):
-        async with database.session() as session:
-            await answers.give(_REQUEST, session, asked.make)
+        await answers.respond(_REQUEST, asked.make)
     assert (asked.made, asked.statements) == (1, 2)
 
 
 async def test_only_so_much_is_kept(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.monitor.web.response_cache._MOST_BYTES", 250)
-    answers = ResponseCache(EventFeed(database))
+    answers = ResponseCache(database, EventFeed(database))
     made: list[str] = []
 
     async def ask(query: str, answer: Callable[[], Response]) -> Response:
         request = Request({**_REQUEST.scope, "query_string": query.encode()})
 
-        async def make() -> Response:
+        async def make(_request: Request) -> Response:
             made.append(query)
             return answer()
 
-        async with database.session() as session:
-            return await answers.give(request, session, make)
+        return await answers.respond(request, make)
 
     for query in ("a", "b", "a", "c", "a", "b"):  # of 100 bytes each: "b" had to go for "c"
         assert (await ask(query, lambda: Response(b"x" * 100))).body == b"x" * 100
@@ -125,15 +123,14 @@ async def test_only_so_much_is_kept(database: Database, monkeypatch: pytest.Monk
 
 
 async def test_many_who_wait_for_an_answer_get_the_same(database: Database, asked: Asked) -> None:
-    answers = ResponseCache(EventFeed(database))
+    answers = ResponseCache(database, EventFeed(database))
 
-    async def make() -> int:
+    async def make(request: Request) -> Response:
         await asyncio.sleep(0.2)
-        return await asked.make()
+        return await asked.make(request)
 
     async def ask() -> bytes:
-        async with database.session() as session:
-            return bytes((await answers.give(_REQUEST, session, make)).body)
+        return bytes((await answers.respond(_REQUEST, make)).body)
 
     assert set(await asyncio.gather(*(ask() for _ in range(8)))) == {b"1"}
 
@@ -141,35 +138,34 @@ async def test_many_who_wait_for_an_answer_get_the_same(database: Database, aske
 async def test_who_waits_for_an_answer_that_fails_is_told_why(
     database: Database, asked: Asked
 ) -> None:
-    answers = ResponseCache(EventFeed(database))
+    answers = ResponseCache(database, EventFeed(database))
 
-    async def make() -> int:
+    async def make(request: Request) -> Response:
         await asyncio.sleep(0.1)
-        if await asked.make() == 1:
+        answer = await asked.make(request)
+        if asked.made == 1:
             raise ValueError("the first one")
-        return 7
+        return answer
 
     async def ask() -> bytes:
-        async with database.session() as session:
-            return bytes((await answers.give(_REQUEST, session, make)).body)
+        return bytes((await answers.respond(_REQUEST, make)).body)
 
     both = await asyncio.gather(ask(), ask(), return_exceptions=True)
     assert [str(one) for one in both] == ["the first one"] * 2
-    assert await ask() == b"7"
+    assert await ask() == b"2"
 
 
 async def test_who_goes_away_does_not_take_it_from_the_others(
     database: Database, asked: Asked
 ) -> None:
-    answers = ResponseCache(EventFeed(database))
+    answers = ResponseCache(database, EventFeed(database))
 
-    async def make() -> int:
+    async def make(request: Request) -> Response:
         await asyncio.sleep(0.2)
-        return await asked.make()
+        return await asked.make(request)
 
     async def ask() -> bytes:
-        async with database.session() as session:
-            return bytes((await answers.give(_REQUEST, session, make)).body)
+        return bytes((await answers.respond(_REQUEST, make)).body)
 
     first, second = asyncio.create_task(ask()), asyncio.create_task(ask())
     await asyncio.sleep(0.1)
@@ -178,15 +174,14 @@ async def test_who_goes_away_does_not_take_it_from_the_others(
 
 
 async def test_who_waits_holds_no_connection(database: Database) -> None:
-    answers, waited = ResponseCache(EventFeed(database)), asyncio.Event()
+    answers, waited = ResponseCache(database, EventFeed(database)), asyncio.Event()
 
-    async def make() -> int:
+    async def make(request: Request) -> Response:
         await waited.wait()
-        return 1
+        return Response()
 
     async def ask() -> None:
-        async with database.session() as session:
-            await answers.give(_REQUEST, session, make)
+        await answers.respond(_REQUEST, make)
 
     waiting = [
         asyncio.create_task(ask()) for _ in range(30)
@@ -204,11 +199,11 @@ async def test_who_waits_holds_no_connection(database: Database) -> None:
 
 
 async def test_a_run_of_another_monitor_changes_nothing(database: Database, asked: Asked) -> None:
-    answers = ResponseCache(EventFeed(database))
+    answers = ResponseCache(database, EventFeed(database))
 
     async def ask(monitor: str | None) -> None:
-        async with database.session() as session:
-            await answers.give(_REQUEST, session, asked.make, monitor=monitor, variant=str(monitor))
+        request = Request({**_REQUEST.scope, "query_string": str(monitor).encode()})
+        await answers.respond(request, asked.make, monitor=monitor)
 
     async def happen(monitor: str) -> None:
         async with database.transaction() as session:
@@ -239,30 +234,28 @@ async def test_a_file_that_is_kept_no_more_is_closed(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.monitor.web.response_cache._MOST_ON_DISK", 250)
-    answers = ResponseCache(EventFeed(database))
+    answers = ResponseCache(database, EventFeed(database))
     files = [tempfile.TemporaryFile() for _ in range(3)]  # noqa: SIM115 - they go with the answers
     for number, file in enumerate(files):
         file.write(b"x" * 100)
         request = Request({**_REQUEST.scope, "query_string": str(number).encode()})
 
-        async def make(content: IO[bytes] = file) -> Response:
+        async def make(_request: Request, content: IO[bytes] = file) -> Response:
             return FileResponse(UnnamedFile(content), {}, "text/csv")
 
-        async with database.session() as session:
-            await answers.give(request, session, make)
+        await answers.respond(request, make)
     assert [file.closed for file in files] == [True, False, False]
 
 
 async def _given_three_times(database: Database, asked: Asked, file: IO[bytes]) -> list[bytes]:
-    answers, found = ResponseCache(EventFeed(database)), []
+    answers, found = ResponseCache(database, EventFeed(database)), []
 
-    async def make() -> Response:
-        await asked.make()
+    async def make(request: Request) -> Response:
+        await asked.make(request)
         return FileResponse(UnnamedFile(file), {}, "text/csv")
 
     async def ask() -> Response:
-        async with database.session() as session:
-            return await answers.give(_REQUEST, session, make)
+        return await answers.respond(_REQUEST, make)
 
     for answer in [await ask() for _ in range(3)]:
         assert isinstance(answer, FileResponse)
@@ -274,24 +267,23 @@ async def _given_three_times(database: Database, asked: Asked, file: IO[bytes]) 
 async def test_an_answer_that_has_grown_large_takes_the_place_of_the_small_one(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each is found on its own shelf, and the one before is dropped."""
+    """Each is found in its own cache, and the one before is dropped."""
     dropped: list[str] = []
     drop = LruCache.drop
 
-    def note(shelf: LruCache[str, object], key: str) -> None:
+    def note(cache: LruCache[str, object], key: str) -> None:
         dropped.append(key)
-        drop(shelf, key)
+        drop(cache, key)
 
     monkeypatch.setattr(LruCache, "drop", note)
-    answers, made = ResponseCache(EventFeed(database)), []
+    answers, made = ResponseCache(database, EventFeed(database)), []
 
     async def ask(answer: Response) -> Response:
-        async def make() -> Response:
+        async def make(_request: Request) -> Response:
             made.append(answer)
             return answer
 
-        async with database.session() as session:
-            return await answers.give(_REQUEST, session, make)
+        return await answers.respond(_REQUEST, make)
 
     await ask(Response(b"small"))
     async with database.transaction() as session:
