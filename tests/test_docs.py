@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from cosmo.cli import admin as setup
-from cosmo.cli import check, demo, ingest, query, recalibration, simulate
+from cosmo.cli import check, demo, ingest, new, query, recalibration, simulate
 from cosmo.cli import local as machine
 from services.monitor.monitors import monitors
 from services.monitor.web.app import create_app
@@ -37,6 +37,7 @@ _COMMANDS = [
     for command in part.COMMANDS
 ]
 _COMMANDS += [f"simulate {command.__name__}" for command in simulate.COMMANDS]
+_COMMANDS += [f"new {command.__name__}" for command in new.COMMANDS]
 
 
 @pytest.mark.parametrize("command", _COMMANDS)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cosmo.cli import admin as setup
-from cosmo.cli import check, demo, ingest, query, recalibration, simulate
+from cosmo.cli import check, demo, ingest, new, query, recalibration, simulate
 from cosmo.cli import local as machine
 from shared import __version__
 
@@ -40,7 +40,12 @@ for module in (demo, machine, query, recalibration, check, setup):
     for command in module.COMMANDS:
         app.command()(command)
 app.add_typer(ingest.ingest)
-group = typer.Typer(help="Simulate the observatory.", no_args_is_help=True)
-for command in simulate.COMMANDS:
-    group.command()(command)
-app.add_typer(group, name="simulate")
+for name, module, summary in (
+    ("simulate", simulate, "Simulate the observatory."),
+    ("new", new, "Begin an extension of COSMO in a checkout."),
+):
+    group = typer.Typer(help=summary, no_args_is_help=True)
+    group.callback()(lambda: None)
+    for command in module.COMMANDS:
+        group.command()(command)
+    app.add_typer(group, name=name)

@@ -1,5 +1,6 @@
 """Monitor: a declaration, and one pure function from columns to findings."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,6 +13,7 @@ from sqlalchemy import Select
 
 from services.monitor.figures import VERSION, Figure
 from services.monitor.framework.rules import Finding, Rule
+from shared.database.models.science import DERIVED_TABLES, SCIENCE_TABLES
 
 __all__ = [
     "Columns",
@@ -27,6 +29,8 @@ __all__ = [
     "RunOutput",
     "Values",
 ]
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 RowQuery = Select[*tuple[Any, ...]]
 """A query for named columns."""
@@ -124,6 +128,22 @@ class Values:
     life_adj: np.ndarray
     file_id: np.ndarray
     outlier: np.ndarray
+
+    def __post_init__(self) -> None:
+        """Refuse arrays of several lengths.
+
+        Raises
+        ------
+        ValueError
+            If an array is not of the shape of the times.
+        """
+        for name, array in vars(self).items():
+            if name != "quantity" and array.shape != (len(self.mjd),):
+                raise ValueError(
+                    f"values of {self.quantity!r}: {name} has the shape {array.shape} where there "
+                    f"are {len(self.mjd)} times; `values_of` of services.monitor.library."
+                    "exposure_values fills in what is not known"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,6 +257,38 @@ class Monitor:
     references: Mapping[str, Reference] = field(default_factory=dict)
     parts: Mapping[str, Increment] = field(default_factory=dict)
     rules: Sequence[Rule] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a declaration that would never run, or read what is not there.
+
+        Raises
+        ------
+        ValueError
+            If its name cannot be part of an address, or no table has the name of one of `tables`.
+        """
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"the name {self.name!r} is not of lower-case letters, digits and -")
+        known = {**SCIENCE_TABLES, **DERIVED_TABLES}
+        if not self.tables or (unknown := sorted(self.tables - known.keys())):
+            wrong = ", ".join(unknown) if self.tables else "none given"
+            raise ValueError(
+                f"tables of the monitor {self.name}: {wrong}; give the names of the tables whose "
+                f"new rows make it run, of {', '.join(known)}"
+            )
+
+    def check_output(self, output: RunOutput) -> None:
+        """Refuse values that nobody could read the unit of.
+
+        Raises
+        ------
+        ValueError
+            If a quantity is not one of `quantities`.
+        """
+        if unknown := sorted({one.quantity for one in output.values} - self.quantities.keys()):
+            raise ValueError(
+                f"the monitor {self.name} has values of {', '.join(unknown)}, which its quantities "
+                "do not declare: add them with unit and description"
+            )
 
     @property
     def versions(self) -> dict[str, int | str]:

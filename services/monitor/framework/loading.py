@@ -16,7 +16,7 @@ from services.monitor.framework.declaration import Columns, RowQuery
 __all__ = ["load"]
 
 
-def _arrow_type(kind: TypeEngine[Any]) -> pa.DataType:
+def _arrow_type(name: str, kind: TypeEngine[Any]) -> pa.DataType:
     if isinstance(kind, Boolean):
         return pa.bool_()
     if isinstance(kind, REAL):
@@ -27,7 +27,9 @@ def _arrow_type(kind: TypeEngine[Any]) -> pa.DataType:
     if isinstance(kind, String):
         return pa.string()
     raise TypeError(
-        f"a monitor cannot read columns of type {kind!r}; cast them to numbers, booleans or text"
+        f"the column {name} of a query is of type {kind!r}, which a monitor cannot read: it must "
+        "be a number, a boolean or text; name the type of a function, as in "
+        "`func.avg(column, type_=Double)`, or use `cast`"
     )
 
 
@@ -58,7 +60,9 @@ async def load(session: AsyncSession, query: RowQuery) -> Columns:
     """
     # COPY takes no parameters; every value in such a query is a constant of the monitor's module.
     text = str(query.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))  # type: ignore[no-untyped-call]
-    types = {column.name: _arrow_type(column.type) for column in query.selected_columns}
+    types = {
+        column.name: _arrow_type(column.name, column.type) for column in query.selected_columns
+    }
     connection = await (await session.connection()).get_raw_connection()
     buffer = io.BytesIO()
     driver: Any = connection.driver_connection

@@ -190,6 +190,7 @@ class MonitorService:
                 columns[name] = await asyncio.to_thread(reference.read, paths)
             inputs, parts = await find_parts(session, monitor, columns)
         findings = await asyncio.to_thread(monitor.compute, inputs)
+        monitor.check_output(findings)
         ahead = ahead_findings(findings.newest_mjd)
         return replace(
             findings, parts={**findings.parts, **parts}, findings=[*findings.findings, *ahead]

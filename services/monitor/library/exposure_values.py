@@ -6,7 +6,7 @@ Values, points of figures, outliers to both sides, recent ones.
 from typing import Any, SupportsIndex
 
 import numpy as np
-from sqlalchemy import ColumnElement, Double, cast, func
+from sqlalchemy import ColumnElement, func
 
 from services.monitor.figures.description import PointColumns
 from services.monitor.framework.declaration import Columns, Values
@@ -103,9 +103,9 @@ def setting_columns(*, grouped: bool = False) -> list[ColumnElement[Any]]:
         Whether the query groups rows of a file, which all have the same.
     """
     columns = {
-        "proposid": cast(Header.proposid, Double),
+        "proposid": Header.proposid,
         "opt_elem": Header.opt_elem,
-        "cenwave": cast(Header.cenwave, Double),
+        "cenwave": Header.cenwave,
     }
     return [(func.max(one) if grouped else one).label(name) for name, one in columns.items()]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from sqlalchemy import Double, cast, select
+from sqlalchemy import select
 
 from services.monitor.framework.declaration import Columns, RowQuery
 from services.monitor.library.reference_files import primary_hdu
@@ -72,9 +72,9 @@ def sagged_query() -> RowQuery:
     """
     return select(
         FlaggedPixel.segment,
-        cast(FlaggedPixel.dethv, Double).label("hvlevel"),
-        cast(FlaggedPixel.x, Double).label("x"),
-        cast(FlaggedPixel.y, Double).label("y"),
+        FlaggedPixel.dethv.label("hvlevel"),
+        FlaggedPixel.x.label("x"),
+        FlaggedPixel.y.label("y"),
         FlaggedPixel.mjd,
     )
 

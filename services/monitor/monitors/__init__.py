@@ -29,6 +29,8 @@ def monitors() -> dict[str, Monitor]:
         if declared is None:
             continue
         if not isinstance(declared, Monitor) or declared.name in found:
-            raise TypeError(f"MONITOR of {module.name} is no monitor, or its name is taken")
+            raise TypeError(
+                f"MONITOR of {module.name} is no Monitor, or has the name of another one"
+            )
         found[declared.name] = declared
     return dict(sorted(found.items()))

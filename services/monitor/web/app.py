@@ -15,20 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.types import ASGIApp
 
 from services.monitor.web import error_responses as errors
-from services.monitor.web.api import (
-    alerts,
-    audit,
-    calibrations,
-    comparisons,
-    datasets,
-    events,
-    files,
-    jobs,
-    monitors,
-    references,
-    status,
-    tables,
-)
+from services.monitor.web.api import routers, status
 from services.monitor.web.artifact_responses import Artifacts
 from services.monitor.web.dependencies import Context
 from services.monitor.web.event_feed import EventFeed
@@ -157,23 +144,8 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     app.add_middleware(Tracing)
     api = APIRouter(prefix="/api/v1")
-    # Routes are tried in turn: those that are asked for most come first.
-    api.include_router(monitors.router)
-    api.include_router(monitors.artifacts_router)
-    for module in (
-        alerts,
-        datasets,
-        calibrations,
-        comparisons,
-        files,
-        tables,
-        jobs,
-        status,
-        events,
-        references,
-        audit,
-    ):
-        api.include_router(module.router)
+    for router in routers():
+        api.include_router(router)
     app.include_router(api)
 
     async def describe() -> JSONResponse:

@@ -21,13 +21,12 @@ from sqlalchemy import (
 from services.monitor.framework.declaration import Columns, RowQuery
 from services.monitor.framework.rules import Rule, always
 from services.monitor.library.exposure_values import setting_columns
-from shared.database.models.operations import File
+from services.monitor.library.shown_rows import shown
 from shared.database.models.science import (
     EventRates,
     ExposureQuality,
     Header,
     SpectrumSummary,
-    believed,
 )
 
 __all__ = [
@@ -144,15 +143,15 @@ def _peaks() -> Subquery:
     Of an exposure of two associations, which has two files, the larger.
     """
     row = EventRates
-    query = select(
+    query = shown(
+        row,
         row.rootname,
         row.segment,
-        cast(func.max(row.second_counts), Double).label("second"),
+        func.max(row.second_counts).label("second"),
         func.max(row.local_rate).label("local"),
-        cast(func.max(row.local_counts), Double).label("local_counts"),
+        func.max(row.local_counts).label("local_counts"),
     )
-    shown = query.join(File, File.id == row.file_id).where(File.shown, believed(row))
-    return shown.group_by(row.rootname, row.segment).subquery()
+    return query.group_by(row.rootname, row.segment).subquery()
 
 
 def _segment(segment: str, letter: str, peaks: Subquery) -> Select[Any]:
@@ -174,7 +173,8 @@ def _segment(segment: str, letter: str, peaks: Subquery) -> Select[Any]:
             SpectrumSummary.gross_a, SpectrumSummary.gross_b, SpectrumSummary.gross_c
         )
     return (
-        select(
+        shown(
+            ExposureQuality,
             ExposureQuality.file_id,
             ExposureQuality.rootname,
             cast(literal(segment), String).label("segment"),
@@ -185,7 +185,7 @@ def _segment(segment: str, letter: str, peaks: Subquery) -> Select[Any]:
             Header.obsmode,
             *setting_columns(),
             level.label("hvlevel"),
-            cast(Header.life_adj, Double).label("life_adj"),
+            Header.life_adj.label("life_adj"),
             rate.label("rate"),
             digital.label("digital"),
             front.label("front_end"),
@@ -194,17 +194,13 @@ def _segment(segment: str, letter: str, peaks: Subquery) -> Select[Any]:
             peaks.c.local_counts,
             stripe.label("stripe"),
         )
-        .join(File, File.id == ExposureQuality.file_id)
         .outerjoin(Header, Header.file_id == ExposureQuality.file_id)
         .outerjoin(
             peaks, and_(peaks.c.rootname == ExposureQuality.rootname, peaks.c.segment == segment)
         )
         .outerjoin(SpectrumSummary, SpectrumSummary.file_id == ExposureQuality.file_id)
         .where(
-            File.shown,
-            ExposureQuality.preferred,
             ExposureQuality.expstart.is_not(None),
-            believed(ExposureQuality),
             ExposureQuality.detector == segment[:3],
             rate.is_not(None),
         )

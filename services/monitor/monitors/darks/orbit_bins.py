@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sqlalchemy import Double, cast, select
 
 from services.monitor.framework.declaration import Columns, Increment, Inputs, RowQuery
 from services.monitor.framework.increments import by_files, file_ranges
 from services.monitor.library.exposure_values import take
+from services.monitor.library.shown_rows import shown
 from services.monitor.monitors.darks.rates import is_rate
-from shared.database.models.operations import File
-from shared.database.models.science import Dark, believed
+from shared.database.models.science import Dark
 
 __all__ = ["RANGES", "Bins", "bins_by_files", "groups", "whole_segments"]
 
@@ -43,11 +42,12 @@ RANGES = file_ranges({"darks"})
 
 def _query() -> RowQuery:
     return (
-        select(
+        shown(
+            Dark,
             Dark.rootname,
             Dark.detector.label("segment"),
             Dark.region,
-            cast(Dark.hvlevel, Double).label("hvlevel"),
+            Dark.hvlevel.label("hvlevel"),
             Dark.mjd,
             Dark.dark,
             Dark.exposure,
@@ -57,14 +57,11 @@ def _query() -> RowQuery:
             Dark.sun_lon,
             Dark.saa_distance,
         )
-        .join(File, File.id == Dark.file_id)
         .where(
-            File.shown,
             Dark.region.in_(_REGIONS),
             Dark.dark.is_not(None),
             Dark.latitude.between(-90.0, 90.0),
             Dark.longitude.between(0.0, 360.0),
-            believed(Dark),
             is_rate(),
         )
         .order_by(Dark.file_id, Dark.rootname, Dark.mjd)

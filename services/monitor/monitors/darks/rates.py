@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Double, String, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, Double, String, and_, cast, func, or_
 
 from services.monitor.framework.declaration import Columns, Increment, RowQuery, Values
 from services.monitor.framework.increments import by_files, file_ranges
@@ -13,9 +13,9 @@ from services.monitor.framework.rules import Rule, always
 from services.monitor.framework.statistics import robust_sigma, summarise
 from services.monitor.library.exposure_values import take, voltage_changed
 from services.monitor.library.running_lines import away_from_lines
+from services.monitor.library.shown_rows import shown
 from shared.database.models.monitoring import Severity
-from shared.database.models.operations import File
-from shared.database.models.science import Dark, Header, believed
+from shared.database.models.science import Dark, Header
 
 __all__ = [
     "HISTOGRAM_STEP",
@@ -118,26 +118,26 @@ def darks_by_files(detectors: Sequence[str], regions: Sequence[str]) -> dict[str
 def _rates_query(detectors: Sequence[str]) -> RowQuery:
     """Return the query for the counts of each exposure, segment and region outside the SAA."""
     return (
-        select(
+        shown(
+            Dark,
             Dark.file_id,
             Dark.rootname,
             Dark.detector.label("segment"),
             Dark.region,
             func.min(Dark.mjd, type_=Double).label("mjd"),
-            cast(func.sum(Dark.counts), Double).label("counts"),
+            func.sum(Dark.counts).label("counts"),
             func.sum(Dark.exposure, type_=Double).label("exposure"),
-            cast(func.max(Dark.npix), Double).label("npix"),
+            func.max(Dark.npix).label("npix"),
             func.avg(Dark.dark, type_=Double).label("mean"),
             func.stddev_samp(Dark.dark, type_=Double).label("scatter"),
-            cast(func.count(Dark.dark), Double).label("bins"),
+            func.count(Dark.dark).label("bins"),
             func.avg(Dark.temp, type_=Double).label("temperature"),
-            cast(func.max(Dark.hvlevel), Double).label("hvlevel"),
-            cast(func.max(Header.life_adj), Double).label("life_adj"),
-            cast(func.max(Header.proposid), Double).label("proposid"),
+            func.max(Dark.hvlevel).label("hvlevel"),
+            func.max(Header.life_adj).label("life_adj"),
+            func.max(Header.proposid).label("proposid"),
         )
-        .join(File, File.id == Dark.file_id)
         .outerjoin(Header, Header.file_id == Dark.file_id)
-        .where(File.shown, believed(Dark), is_rate(), Dark.detector.in_(detectors), free_of_saa())
+        .where(is_rate(), Dark.detector.in_(detectors), free_of_saa())
         .group_by(Dark.file_id, Dark.rootname, Dark.detector, Dark.region)
         .order_by(Dark.file_id, Dark.rootname, Dark.detector, Dark.region)
     )
@@ -150,21 +150,14 @@ def _histogram_query(detectors: Sequence[str], regions: Sequence[str]) -> RowQue
     step = func.floor(Dark.dark / HISTOGRAM_STEP, type_=Double)
     month = func.floor(Dark.date * 12.0, type_=Double)
     return (
-        select(
+        shown(
+            Dark,
             cast(Dark.detector, String).label("segment"),
             month.label("month"),
             step.label("step"),
-            cast(func.count(), Double).label("count"),
+            func.count().label("count"),
         )
-        .join(File, File.id == Dark.file_id)
-        .where(
-            File.shown,
-            believed(Dark),
-            is_rate(),
-            Dark.detector.in_(detectors),
-            Dark.region.in_(regions),
-            free_of_saa(),
-        )
+        .where(is_rate(), Dark.detector.in_(detectors), Dark.region.in_(regions), free_of_saa())
         .group_by(Dark.detector, month, step)
         .order_by(Dark.detector, month, step)
     )

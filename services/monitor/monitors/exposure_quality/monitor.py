@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import numpy as np
-from sqlalchemy import Double, Subquery, cast, func, select
+from sqlalchemy import Double, Subquery, cast, func
 
 from services.monitor.figures import Figure, Mark, Panel
 from services.monitor.figures.description import Layer, scatter
@@ -29,6 +29,7 @@ from services.monitor.library.exposure_values import (
     take,
     values_of,
 )
+from services.monitor.library.shown_rows import shown
 from services.monitor.monitors.exposure_quality.checks import (
     CHECKS,
     Check,
@@ -39,8 +40,7 @@ from services.monitor.monitors.exposure_quality.checks import (
     rejected,
     time_difference,
 )
-from shared.database.models.operations import File
-from shared.database.models.science import EventRates, ExposureQuality, Header, believed
+from shared.database.models.science import EventRates, ExposureQuality, Header
 
 __all__ = ["MONITOR"]
 
@@ -92,39 +92,35 @@ def _good_times() -> Subquery:
     Largest difference from EXPTIME, least good time, and the raw one.
     """
     row = EventRates
-    query = select(
+    query = shown(
+        row,
         row.rootname,
         func.max(func.abs(row.exptime - row.good_time, type_=Double)).label("time_error"),
         func.min(row.good_time).label("good_time"),
         func.max(row.raw_time).label("raw_time"),
-        cast(func.max(row.raw_intervals), Double).label("raw_intervals"),
+        func.max(row.raw_intervals).label("raw_intervals"),
     )
-    return (
-        query.join(File, File.id == row.file_id)
-        .where(File.shown, believed(row))
-        .group_by(row.rootname)
-        .subquery()
-    )
+    return query.group_by(row.rootname).subquery()
 
 
 def _exposures() -> RowQuery:
     table, good = ExposureQuality, _good_times()
     return (
-        select(
+        shown(
+            table,
             table.file_id,
             table.rootname,
             table.expstart.label("mjd"),
             *(getattr(table, name) for name in _TEXTS),
             *(cast(getattr(table, name), Double).label(name) for name in _NUMBERS),
             *(getattr(Header, name) for name in _HEADER_TEXTS),
-            cast(Header.life_adj, Double).label("life_adj"),
+            Header.life_adj.label("life_adj"),
             *setting_columns(),
             *(column for column in good.c if column.name != "rootname"),
         )
-        .join(File, File.id == table.file_id)
         .outerjoin(Header, Header.file_id == table.file_id)
         .outerjoin(good, good.c.rootname == table.rootname)
-        .where(File.shown, table.preferred, table.expstart.is_not(None), believed(table))
+        .where(table.expstart.is_not(None))
         .order_by(table.expstart)
     )
 

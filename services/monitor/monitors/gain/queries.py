@@ -7,6 +7,7 @@ from sqlalchemy import Double, Integer, String, cast, func, or_, select, true
 from services.monitor.framework.declaration import RowQuery
 from services.monitor.framework.increments import written
 from services.monitor.library.exposure_values import setting_columns
+from services.monitor.library.shown_rows import shown
 from shared.cos.detector import GAIN_SHAPE
 from shared.cos.gain import LEAST_COUNTS
 from shared.database.models.operations import File
@@ -43,26 +44,21 @@ def pixels_query(segment: str, level: int) -> RowQuery:
     """
     # The types keep the products from overflowing that of the columns.
     row = cast(Gain.dethv, Integer) * GAIN_SHAPE[0] + Gain.y
-    return (
-        select(
-            Gain.file_id,
-            cast(row * GAIN_SHAPE[1] + Gain.x, Integer).label("pixel"),
-            Gain.gain,
-            cast(Gain.counts, Double).label("counts"),
-            Gain.charge,
-        )
-        .join(File, File.id == Gain.file_id)
-        .where(
-            File.shown,
-            Gain.segment == segment,
-            Gain.counts >= LEAST_COUNTS,
-            or_(Gain.gain > 0, Gain.gain.is_(None)),
-            Gain.dethv == level,
-            Gain.x.between(0, GAIN_SHAPE[1] - 1),
-            Gain.y.between(0, GAIN_SHAPE[0] - 1),
-            Gain.expstart > EARLIEST,
-            believed(Gain),
-        )
+    return shown(
+        Gain,
+        Gain.file_id,
+        cast(row * GAIN_SHAPE[1] + Gain.x, Integer).label("pixel"),
+        Gain.gain,
+        Gain.counts.label("counts"),
+        Gain.charge,
+    ).where(
+        Gain.segment == segment,
+        Gain.counts >= LEAST_COUNTS,
+        or_(Gain.gain > 0, Gain.gain.is_(None)),
+        Gain.dethv == level,
+        Gain.x.between(0, GAIN_SHAPE[1] - 1),
+        Gain.y.between(0, GAIN_SHAPE[0] - 1),
+        Gain.expstart > EARLIEST,
     )
 
 
@@ -79,7 +75,7 @@ def files_query() -> RowQuery:
             func.min(Gain.rootname, type_=String).label("rootname"),
             Gain.segment,
             func.min(Gain.expstart, type_=Double).label("mjd"),
-            cast(Gain.dethv, Double).label("hvlevel"),
+            Gain.dethv.label("hvlevel"),
         )
         .where(Gain.id.between(first, first + ROWS_PER_FILE - 1))
         .where(Gain.expstart > EARLIEST, Gain.dethv.between(0, _HIGHEST), believed(Gain))
@@ -101,7 +97,7 @@ def files_query() -> RowQuery:
     )
     return (
         select(
-            cast(File.id, Double).label("file_id"),
+            File.id.label("file_id"),
             maps.c.rootname,
             maps.c.segment,
             maps.c.mjd,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 
 import numpy as np
-from sqlalchemy import Double, case, cast, or_, select
+from sqlalchemy import Double, case, cast, or_
 
 from services.monitor.figures import Figure, Mark, Panel
 from services.monitor.figures.description import Layer, Line, numbers, scatter
@@ -31,17 +31,16 @@ from services.monitor.library.exposure_values import (
 )
 from services.monitor.library.pulse_heights import LOST_HIGH, LOST_LOW, Shape, shape_of
 from services.monitor.library.running_lines import away_within_settings
+from services.monitor.library.shown_rows import shown
 from shared.cos.dates import decimal_year
 from shared.cos.detector import FUV_SEGMENTS
 from shared.cos.instrument_history import Segment
 from shared.database.models.monitoring import Severity
-from shared.database.models.operations import File
 from shared.database.models.science import (
     PULSE_HEIGHTS,
     ExposureQuality,
     Header,
     PulseHeights,
-    believed,
 )
 
 __all__ = ["MONITOR"]
@@ -115,14 +114,15 @@ def _histograms() -> RowQuery:
     rejected = of_segment(ExposureQuality.npha_a, ExposureQuality.npha_b)
     events = of_segment(ExposureQuality.neventsa, ExposureQuality.neventsb)
     return (
-        select(
+        shown(
+            PulseHeights,
             PulseHeights.file_id,
             PulseHeights.rootname,
             PulseHeights.segment,
             PulseHeights.expstart.label("mjd"),
             PulseHeights.exptime,
-            cast(PulseHeights.hvlevel, Double).label("hvlevel"),
-            cast(PulseHeights.life_adj, Double).label("life_adj"),
+            PulseHeights.hvlevel.label("hvlevel"),
+            PulseHeights.life_adj.label("life_adj"),
             *setting_columns(),
             Header.propaper.label("aperture"),
             cast(rejected, Double).label("rejected"),
@@ -132,13 +132,10 @@ def _histograms() -> RowQuery:
                 for height in range(PULSE_HEIGHTS)
             ),
         )
-        .join(File, File.id == PulseHeights.file_id)
         .outerjoin(ExposureQuality, ExposureQuality.file_id == PulseHeights.file_id)
         .outerjoin(Header, Header.file_id == PulseHeights.file_id)
         .where(
-            File.shown,
             PulseHeights.expstart.is_not(None),
-            believed(PulseHeights),
             or_(Header.exptype.is_(None), Header.exptype != "DARK"),
         )
         .order_by(PulseHeights.file_id, PulseHeights.id)

@@ -5,7 +5,7 @@ between them.
 from datetime import timedelta
 
 import numpy as np
-from sqlalchemy import Double, cast, func, or_, select
+from sqlalchemy import Double, cast, func, or_
 
 from services.monitor.figures import Figure, Mark, Outline, Panel
 from services.monitor.figures.description import Layer, scatter
@@ -25,6 +25,7 @@ from services.monitor.library.exposure_values import (
     take,
     voltage_changed,
 )
+from services.monitor.library.shown_rows import shown
 from services.monitor.monitors.stims.positions import (
     COORDINATES,
     RULES,
@@ -35,8 +36,7 @@ from services.monitor.monitors.stims.positions import (
     stim_findings,
     stim_values,
 )
-from shared.database.models.operations import File
-from shared.database.models.science import ExposureQuality, Header, Stim, Support, believed
+from shared.database.models.science import ExposureQuality, Header, Stim, Support
 
 __all__ = ["MONITOR"]
 
@@ -86,26 +86,25 @@ def _steps() -> RowQuery:
     for name in ("hvlevela", "hvlevelb", "life_adj"):
         aggregates.append(cast(func.max(getattr(Header, name)), Double).label(name))
     return (
-        select(
+        shown(
+            Stim,
             Stim.file_id,
             Stim.rootname,
             Stim.segment,
             func.min(Stim.abs_time, type_=Double).label("mjd"),
-            cast(func.max(Stim.step), Double).label("step"),
-            cast(func.count(), Double).label("steps"),
-            cast(func.count(Stim.stim1_x), Double).label("stim1_steps"),
-            cast(func.count(Stim.stim2_x), Double).label("stim2_steps"),
-            cast(func.sum(Stim.counts), Double).label("counts"),
+            func.max(Stim.step).label("step"),
+            func.count().label("steps"),
+            func.count(Stim.stim1_x).label("stim1_steps"),
+            func.count(Stim.stim2_x).label("stim2_steps"),
+            func.sum(Stim.counts).label("counts"),
             cast(func.min(Stim.time).filter(missing), Double).label("missing_from"),
             cast(func.max(Stim.time).filter(missing), Double).label("missing_to"),
-            cast(func.count(ExposureQuality.id), Double).label("quality_rows"),
+            func.count(ExposureQuality.id).label("quality_rows"),
             *aggregates,
             *setting_columns(grouped=True),
         )
-        .join(File, File.id == Stim.file_id)
         .outerjoin(ExposureQuality, ExposureQuality.file_id == Stim.file_id)
         .outerjoin(Header, Header.file_id == Stim.file_id)
-        .where(File.shown, believed(Stim))
         .group_by(Stim.file_id, Stim.rootname, Stim.segment)
         .order_by(Stim.file_id, Stim.rootname, Stim.segment)
     )
@@ -113,16 +112,12 @@ def _steps() -> RowQuery:
 
 def _warmth() -> RowQuery:
     """Return the query for the temperatures of both amplifiers, deg C, by exposure."""
-    return (
-        select(
-            Support.rootname,
-            func.avg(Support.ldcampat, type_=Double).label("a"),
-            func.avg(Support.ldcampbt, type_=Double).label("b"),
-        )
-        .join(File, File.id == Support.file_id)
-        .where(File.shown)
-        .group_by(Support.rootname)
-    )
+    return shown(
+        Support,
+        Support.rootname,
+        func.avg(Support.ldcampat, type_=Double).label("a"),
+        func.avg(Support.ldcampbt, type_=Double).label("b"),
+    ).group_by(Support.rootname)
 
 
 def _with_temperatures(columns: Columns, warmth: Columns) -> Columns:

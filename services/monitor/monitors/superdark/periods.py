@@ -27,12 +27,12 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from services.monitor.framework.declaration import Columns, RowQuery
 from services.monitor.framework.increments import written
+from services.monitor.library.shown_rows import shown
 from services.monitor.monitors.superdark.hot_spots import Sighting
 from services.monitor.monitors.superdark.maps import DarkMap
 from services.monitor.monitors.superdark.superdarks import INTERVAL_DAYS, PERIOD_DAYS
 from shared.database.models.monitoring import MonitorPart
-from shared.database.models.operations import File
-from shared.database.models.science import DarkCounts, FlaggedPixel, believed
+from shared.database.models.science import DarkCounts, FlaggedPixel
 
 __all__ = [
     "MOST_INTERVALS",
@@ -78,9 +78,10 @@ def periods_query(monitor: str, version: int) -> RowQuery:
     file = func.concat(DarkCounts.file_id, " ", written({"dark_counts"}), type_=String)
     files = func.string_agg(file, aggregate_order_by(literal(","), DarkCounts.file_id))
     darks = (
-        select(DarkCounts.detector, _PERIOD.label("period"), func.md5(files).label("files"))
-        .join(File, File.id == DarkCounts.file_id)
-        .where(File.shown, believed(DarkCounts), DarkCounts.exposure > 0)
+        shown(
+            DarkCounts, DarkCounts.detector, _PERIOD.label("period"), func.md5(files).label("files")
+        )
+        .where(DarkCounts.exposure > 0)
         .group_by(DarkCounts.detector, _PERIOD)
         .cte("darks")
     )
@@ -132,15 +133,15 @@ def darks_query() -> RowQuery:
     time.
     """
     return (
-        select(
+        shown(
+            DarkCounts,
             DarkCounts.detector,
             DarkCounts.mjd,
             DarkCounts.exposure,
-            cast(DarkCounts.hvlevel, Double).label("hvlevel"),
-            cast(DarkCounts.counts, Double).label("counts"),
+            DarkCounts.hvlevel.label("hvlevel"),
+            DarkCounts.counts.label("counts"),
         )
-        .join(File, File.id == DarkCounts.file_id)
-        .where(File.shown, believed(DarkCounts), DarkCounts.exposure > 0)
+        .where(DarkCounts.exposure > 0)
         .order_by(DarkCounts.mjd)
     )
 
@@ -183,15 +184,15 @@ def maps_query(monitor: str, version: int) -> RowQuery:
 def all_maps_query() -> RowQuery:
     """Return the query for the maps of all darks, in the order of time."""
     return (
-        select(
+        shown(
+            DarkCounts,
             DarkCounts.detector,
             DarkCounts.mjd,
             DarkCounts.exposure,
-            cast(DarkCounts.hvlevel, Double).label("hvlevel"),
+            DarkCounts.hvlevel.label("hvlevel"),
             func.encode(DarkCounts.content, "hex", type_=String).label("content"),
         )
-        .join(File, File.id == DarkCounts.file_id)
-        .where(File.shown, believed(DarkCounts), DarkCounts.exposure > 0)
+        .where(DarkCounts.exposure > 0)
         .order_by(DarkCounts.mjd)
     )
 
