@@ -6,7 +6,7 @@ from fastapi import Depends, Query
 
 from services.monitor.queries.comparisons import ComparedRuns, find_runs
 from services.monitor.web.dependencies import Session
-from services.monitor.web.parameters import LONGEST_NAME, Exposure, Id, Rootname
+from services.monitor.web.parameters import LONGEST_NAME, Exposure, Rootname, RowNumber
 
 __all__ = ["CompareRuns"]
 
@@ -14,9 +14,9 @@ __all__ = ["CompareRuns"]
 async def _find(
     rootname: Rootname,
     session: Session,
-    second: Annotated[Id, Query(description="Id of a run")],
+    second: Annotated[RowNumber, Query(description="Id of a run")],
     first: Annotated[
-        Id | None,
+        RowNumber | None,
         Query(description="Id of the run it is compared with; default: the current one"),
     ] = None,
     product: Annotated[

@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Path, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from services.monitor.queries.pages import Records, encode_cursor
 from services.monitor.web.response_models.common import Page
 
-__all__ = ["Cursor", "Limit", "RowNumber", "link_cursor", "link_next", "page", "page_of"]
+__all__ = ["Cursor", "Limit", "link_cursor", "link_next", "page", "page_of"]
 
 _Item = TypeVar("_Item")
 
-RowNumber = Annotated[int, Path(ge=0, le=2**63 - 1, description="Number of a row")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Items of a page")]
 Cursor = Annotated[
     str | None, Query(description="Where the page starts: the Link header of a page has it")

@@ -5,13 +5,22 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import Field
 
-__all__ = ["LONGEST_NAME", "ErrorKind", "Exposure", "Id", "Name", "Product", "Rootname", "Segment"]
+__all__ = [
+    "LONGEST_NAME",
+    "ErrorKind",
+    "Exposure",
+    "Name",
+    "Product",
+    "Rootname",
+    "RowNumber",
+    "Segment",
+]
 
 LONGEST_NAME = 255
 """Characters of a file name on every file system, and so of a rootname."""
 
-Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
-"""Number of a row (bigint)."""
+RowNumber = Annotated[int, Field(ge=0, le=2**63 - 1, description="Number of a row")]
+"""Number of a row of the database (bigint)."""
 
 Name = Annotated[str, Field(max_length=LONGEST_NAME)]
 """Name of anything."""

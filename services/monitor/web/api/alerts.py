@@ -22,7 +22,8 @@ from services.monitor.queries.subscriptions import (
 from services.monitor.web.cached_routes import CachedRoute, cached
 from services.monitor.web.dependencies import CurrentContext, Operator, Session, Subscriber
 from services.monitor.web.error_responses import ApiError
-from services.monitor.web.pagination import Cursor, Limit, RowNumber, page_of
+from services.monitor.web.pagination import Cursor, Limit, page_of
+from services.monitor.web.parameters import RowNumber
 from services.monitor.web.protection.audit import name_subject
 from services.monitor.web.protection.bodies import RequestModel
 from services.monitor.web.response_models.alerts import (

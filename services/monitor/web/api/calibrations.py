@@ -15,7 +15,7 @@ from services.monitor.web.error_responses import ApiError, beyond_quota
 from services.monitor.web.file_responses import BinaryResponse, ContentQuery, serve_content
 from services.monitor.web.json_response import FiniteJSONResponse
 from services.monitor.web.pagination import Cursor, Limit, page_of
-from services.monitor.web.parameters import Id, Name, Rootname
+from services.monitor.web.parameters import Name, Rootname, RowNumber
 from services.monitor.web.protection.audit import name_subject
 from services.monitor.web.protection.bodies import RequestModel
 from services.monitor.web.response_models.calibrations import (
@@ -117,7 +117,7 @@ async def show_schema() -> dict[str, Any]:
 @router.get(
     "/calibrations/{calibration_id}", summary="State, changes, warnings and run of a recalibration"
 )
-async def show_calibration(calibration_id: Id, session: Session) -> CalibrationDetail:
+async def show_calibration(calibration_id: RowNumber, session: Session) -> CalibrationDetail:
     """Describe one."""
     return await calibrations.describe_calibration(session, calibration_id)
 
@@ -127,7 +127,7 @@ async def show_calibration(calibration_id: Id, session: Session) -> CalibrationD
 )
 @may_answer(409)
 async def cancel_calibration(
-    calibration_id: Id, session: Session, name: Recalibrator
+    calibration_id: RowNumber, session: Session, name: Recalibrator
 ) -> CancelledCalibration:
     """Cancel one."""
     calibration = await calibrations.load_calibration(session, calibration_id)
@@ -150,7 +150,7 @@ async def cancel_calibration(
 )
 @may_answer(409)
 async def promote_calibration(
-    calibration_id: Id, session: Session, name: Operator
+    calibration_id: RowNumber, session: Session, name: Operator
 ) -> PromotedCalibration:
     """Promote one; the tables and monitors follow."""
     found = await calibrations.find_calibration(session, calibration_id)
@@ -170,7 +170,7 @@ async def promote_calibration(
     response_class=BinaryResponse,
 )
 async def export_calibration(
-    calibration_id: Id, session: Session, context: CurrentContext, conditions: ContentQuery
+    calibration_id: RowNumber, session: Session, context: CurrentContext, conditions: ContentQuery
 ) -> Response:
     """Stream the archive."""
     calibration = await calibrations.find_calibration(session, calibration_id)
@@ -187,7 +187,7 @@ async def export_calibration(
 )
 @may_answer(409)
 async def show_light_curve(
-    calibration_id: Id,
+    calibration_id: RowNumber,
     session: Session,
     context: CurrentContext,
     format: Format = None,  # noqa: A002 - the name of the query parameter

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from services.monitor.queries.files import find_stored_file
 from services.monitor.web.dependencies import CurrentContext, Session
 from services.monitor.web.file_responses import BinaryResponse, ContentQuery, serve_content
-from services.monitor.web.parameters import Id
+from services.monitor.web.parameters import RowNumber
 
 __all__ = ["router"]
 
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/files", tags=["files"])
     response_class=BinaryResponse,
 )
 async def content(
-    file_id: Id, session: Session, context: CurrentContext, conditions: ContentQuery
+    file_id: RowNumber, session: Session, context: CurrentContext, conditions: ContentQuery
 ) -> Response:
     """Stream a file."""
     file = await find_stored_file(session, file_id)

@@ -8,7 +8,7 @@ from services.monitor.queries.jobs import JobChoice, job_ids, list_jobs
 from services.monitor.web.dependencies import CurrentContext, Operator, Session
 from services.monitor.web.error_responses import ApiError, beyond_quota
 from services.monitor.web.pagination import Cursor, Limit, page_of
-from services.monitor.web.parameters import ErrorKind, Id, Name
+from services.monitor.web.parameters import ErrorKind, Name, RowNumber
 from services.monitor.web.response_models.common import Page
 from services.monitor.web.response_models.jobs import DroppedJobs, JobRecord, RequeuedJobs
 from services.monitor.web.statuses import may_answer
@@ -92,7 +92,7 @@ async def requeue_failures(
 )
 @may_answer(429)
 async def requeue_failure(
-    job_id: Id, session: Session, context: CurrentContext, name: Operator
+    job_id: RowNumber, session: Session, context: CurrentContext, name: Operator
 ) -> RequeuedJobs:
     """Requeue one."""
     most = context.settings.api.calibrations_per_token
@@ -106,7 +106,7 @@ async def requeue_failure(
 
 
 @router.post("/failures/{job_id}/drop", summary="Remove a failed job from the list of failures")
-async def drop_failure(job_id: Id, session: Session, name: Operator) -> DroppedJobs:
+async def drop_failure(job_id: RowNumber, session: Session, name: Operator) -> DroppedJobs:
     """Drop one."""
     if not await drop(session, [job_id]):
         raise _no_failure(job_id)

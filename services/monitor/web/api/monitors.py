@@ -19,8 +19,9 @@ from services.monitor.queries.monitors import (
 from services.monitor.queries.tables import select_values
 from services.monitor.web.cached_routes import CachedRoute, cached
 from services.monitor.web.dependencies import CurrentContext, Operator, Session
-from services.monitor.web.file_responses import ContentQuery
-from services.monitor.web.pagination import Cursor, Limit, RowNumber, page_of
+from services.monitor.web.file_responses import BinaryResponse, ContentQuery
+from services.monitor.web.pagination import Cursor, Limit, page_of
+from services.monitor.web.parameters import RowNumber
 from services.monitor.web.response_models.common import Page
 from services.monitor.web.response_models.monitors import (
     ArtifactRecord,
@@ -164,7 +165,7 @@ async def show_artifacts(
 
 
 @artifacts_router.get(
-    "/{artifact_id}/content", summary="Bytes of an artifact", response_class=Response
+    "/{artifact_id}/content", summary="Bytes of an artifact", response_class=BinaryResponse
 )
 async def artifact_content(
     artifact_id: RowNumber, session: Session, context: CurrentContext, conditions: ContentQuery

@@ -15,7 +15,7 @@ from services.monitor.web.file_responses import (
     serve_content,
 )
 from services.monitor.web.pagination import Cursor, Limit, page_of
-from services.monitor.web.parameters import Id
+from services.monitor.web.parameters import RowNumber
 from services.monitor.web.protection.audit import name_subject
 from services.monitor.web.response_models.common import Page
 from services.monitor.web.response_models.references import ReferenceRecord
@@ -89,7 +89,7 @@ async def list_references(
     response_class=BinaryResponse,
 )
 async def reference_content(
-    reference_id: Id, session: Session, context: CurrentContext, conditions: ContentQuery
+    reference_id: RowNumber, session: Session, context: CurrentContext, conditions: ContentQuery
 ) -> Response:
     """Stream one."""
     file = await references.find_reference(session, reference_id)

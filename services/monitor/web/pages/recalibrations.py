@@ -16,7 +16,7 @@ from services.monitor.queries.calibrations import (
 from services.monitor.web.dependencies import CurrentContext, Session
 from services.monitor.web.json_response import FiniteJSONResponse
 from services.monitor.web.pages.rendering import templates
-from services.monitor.web.parameters import Id
+from services.monitor.web.parameters import RowNumber
 
 __all__ = ["router"]
 
@@ -24,7 +24,9 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/calibrations/{calibration_id}", response_class=HTMLResponse)
-async def calibration_page(request: Request, calibration_id: Id, session: Session) -> Response:
+async def calibration_page(
+    request: Request, calibration_id: RowNumber, session: Session
+) -> Response:
     """Show a recalibration: state, warnings, changes, light curve, files."""
     calibration = await describe_calibration(session, calibration_id)
     context = {
@@ -36,7 +38,9 @@ async def calibration_page(request: Request, calibration_id: Id, session: Sessio
 
 
 @router.get("/calibrations/{calibration_id}/lightcurve.json")
-async def light_curve(calibration_id: Id, session: Session, context: CurrentContext) -> Response:
+async def light_curve(
+    calibration_id: RowNumber, session: Session, context: CurrentContext
+) -> Response:
     """Draw the light curve."""
     calibration = await find_calibration(session, calibration_id)
     file = await light_curve_file(session, calibration)

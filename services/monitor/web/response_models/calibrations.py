@@ -6,12 +6,12 @@ from pydantic import Field
 
 from services.monitor.web.response_models.common import ResponseModel, Timestamp
 from services.monitor.web.response_models.files import RunFileRecord
+from services.monitor.web.response_models.tables import ColumnDescription
 
 __all__ = [
     "CalibrationDetail",
     "CalibrationRecord",
     "CancelledCalibration",
-    "LightCurveColumn",
     "LightCurvePoint",
     "LightCurveRecord",
     "PromotedCalibration",
@@ -64,15 +64,6 @@ class PromotedCalibration(ResponseModel):
     rootname: str
 
 
-class LightCurveColumn(ResponseModel):
-    """A column of a light curve."""
-
-    name: str
-    type: Literal["float", "int", "bool", "str"]
-    unit: str | None
-    description: str
-
-
 class LightCurvePoint(ResponseModel):
     """A sub-exposure in one segment."""
 
@@ -99,5 +90,5 @@ class LightCurveRecord(ResponseModel):
 
     rootname: str
     calibration: int = Field(description="Number of the recalibration")
-    columns: list[LightCurveColumn]
+    columns: list[ColumnDescription]
     items: list[LightCurvePoint] = Field(description="A row for each sub-exposure and segment")

@@ -12,25 +12,20 @@ from services.monitor.web.response_models.jobs import JobRecord
 from shared.database.models.operations import DatasetState, JobState, Stage
 from shared.settings import Settings
 
-_NOT_YET = tuple(
-    f"/api/v1/{name}" for name in ("monitors", "artifacts", "alerts", "events", "metrics")
-)
 
-
-def _successes(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _successes(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
             for status, answer in operation["responses"].items():
                 if status.startswith("2") and status != "204":
-                    yield f"{method} {path} {status}", path, answer
+                    yield f"{method} {path} {status}", answer
 
 
 def test_every_operation_has_a_response_schema() -> None:
     schema = create_app(Settings()).openapi()
     bare = [
         name
-        for name, path, answer in _successes(schema)
-        if not path.startswith(_NOT_YET)
+        for name, answer in _successes(schema)
         if not (content := answer.get("content"))
         or any(not media.get("schema") for media in content.values())
     ]
