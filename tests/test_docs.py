@@ -1,18 +1,41 @@
-"""Every setting, command and endpoint is documented."""
+"""Documentation against the code: nothing is left out, and nothing is named that is not there."""
 
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 from pydantic import BaseModel
 
 from cosmo.cli import admin as setup
-from cosmo.cli import check, demo, ingest, new, query, recalibration, simulate
+from cosmo.cli import check, demo, ingest, query, recalibration, simulate
 from cosmo.cli import local as machine
+from docs._ext import GENERATED
+from docs._ext.monitors import write_monitors
 from services.monitor.monitors import monitors
 from services.monitor.web.app import create_app
+from shared.database.models.science import DERIVED_TABLES, SCIENCE_TABLES
 from shared.settings import Settings
 
-_DOCS = Path(__file__).parents[1] / "docs"
+_ROOT = Path(__file__).parents[1]
+_DOCS = _ROOT / "docs"
+_WRITTEN_BY_THE_BUILD = {f"reference/monitors/{name}.rst" for name in monitors()}
+_PAGES = sorted(
+    path
+    for page in _DOCS.rglob("*.rst")
+    if (path := page.relative_to(_DOCS).as_posix()) not in _WRITTEN_BY_THE_BUILD
+    and not path.startswith("_build")
+)
+_PACKAGES = ("benchmarks", "cosmo", "docs", "services", "shared", "simulator", "tests")
+_MOST_COLUMNS = 100
+
+
+@lru_cache
+def _generated(name: str) -> str:
+    return "\n".join(GENERATED[name]())
 
 
 def _variables(model: type[BaseModel], prefix: str) -> list[str]:
@@ -28,7 +51,7 @@ def _variables(model: type[BaseModel], prefix: str) -> list[str]:
 
 @pytest.mark.parametrize("variable", _variables(Settings, "COSMO_"))
 def test_settings(variable: str) -> None:
-    assert f"``{variable}``" in (_DOCS / "settings.rst").read_text()
+    assert f".. envvar:: {variable}\n" in _generated("settings")
 
 
 _COMMANDS = [
@@ -37,21 +60,16 @@ _COMMANDS = [
     for command in part.COMMANDS
 ]
 _COMMANDS += [f"simulate {command.__name__}" for command in simulate.COMMANDS]
-_COMMANDS += [f"new {command.__name__}" for command in new.COMMANDS]
+_COMMANDS += [f"ingest {command.__name__}" for command in ingest.COMMANDS]
 
 
 @pytest.mark.parametrize("command", _COMMANDS)
 def test_commands(command: str) -> None:
-    assert f"``{command}``" in (_DOCS / "operations.rst").read_text()
-
-
-@pytest.mark.parametrize("command", [command.__name__ for command in ingest.COMMANDS])
-def test_ingest_commands(command: str) -> None:
-    assert f"``cosmo ingest {command}``" in (_DOCS / "ingest.rst").read_text()
+    assert f".. program:: cosmo {command}\n" in _generated("command-line")
 
 
 def test_endpoints() -> None:
-    text = (_DOCS / "api.rst").read_text()
+    text = _generated("http-api")
     paths = create_app(Settings()).openapi()["paths"]
     assert len(paths) > 15
     for path, methods in paths.items():
@@ -59,6 +77,132 @@ def test_endpoints() -> None:
             assert f"``{method.upper()} {path.removeprefix('/api/v1')}``" in text
 
 
-@pytest.mark.parametrize("name", monitors())
-def test_monitors(name: str) -> None:
-    assert f"``{name}``" in (_DOCS / "monitors.rst").read_text()
+@pytest.mark.parametrize("name", [*SCIENCE_TABLES, *DERIVED_TABLES, "files"])
+def test_tables(name: str) -> None:
+    text = _generated("tables")
+    assert f".. _table-{name}:" in text
+    if name != "files":
+        assert f":ref:`{name} <table-{name}>`" in _text("reference/tables.rst") or (
+            name in DERIVED_TABLES
+        )
+
+
+def test_monitors(tmp_path: Path) -> None:
+    methods = _DOCS / "reference" / "methods"
+    write_monitors(tmp_path, methods)
+    assert {page.stem for page in tmp_path.iterdir()} == set(monitors())
+    assert {page.stem for page in methods.iterdir()} <= set(monitors())
+    for name, monitor in monitors().items():
+        text = (tmp_path / f"{name}.rst").read_text()
+        for quantity in monitor.quantities:
+            assert f"``{quantity}``" in text
+        for rule in monitor.rules:
+            assert f"``{rule.name}``" in text
+
+
+def _text(page: str) -> str:
+    return (_DOCS / page).read_text()
+
+
+@pytest.mark.parametrize("page", _PAGES)
+def test_lines_are_short(page: str) -> None:
+    for number, line in enumerate(_text(page).splitlines(), 1):
+        assert len(line) <= _MOST_COLUMNS, f"{page}:{number}"
+
+
+def _literals(page: str) -> Iterator[str]:
+    """Find what a page has in double backquotes, and the lines of its blocks of code."""
+    text = _text(page)
+    for found in re.finditer(r"``([^`]+)``", text):
+        yield " ".join(found[1].split())
+    for line in text.splitlines():
+        if line.startswith("    "):
+            yield line.strip().removeprefix("$ ").split("  #")[0]
+
+
+@pytest.mark.parametrize("page", _PAGES)
+def test_files_that_are_named_exist(page: str) -> None:
+    folders = "|".join((*_PACKAGES, "deploy", "requirements"))
+    for literal in _literals(page):
+        if re.fullmatch(rf"({folders})/[\w./-]+", literal):
+            assert (_ROOT / literal).exists(), literal
+
+
+@pytest.mark.parametrize("page", _PAGES)
+def test_code_that_is_named_exists(page: str) -> None:
+    for literal in _literals(page):
+        for found in re.finditer(
+            rf"(?:python -m )?\b((?:{'|'.join(_PACKAGES)})\.[\w.]*\w)", literal
+        ):
+            name = found[1]
+            if found[0] != name or find_spec(name.split(".")[0]) is None:
+                assert find_spec(name) is not None, literal
+            elif literal == name and not (_ROOT / name).exists():
+                resolve_name(name)
+
+
+@lru_cache
+def _options() -> dict[str, set[str]]:
+    """Options of each command, by its name."""
+    found: dict[str, set[str]] = {}
+    for part in _generated("command-line").split(".. program:: ")[1:]:
+        name = part.split("\n", 1)[0]
+        found[name] = set(re.findall(r"(?<=[ ,])(--[\w-]+)", " ".join(_option_lines(part))))
+    return found
+
+
+def _option_lines(part: str) -> list[str]:
+    return re.findall(r"\.\. option::.*", part)
+
+
+@pytest.mark.parametrize("page", _PAGES)
+def test_commands_that_are_named_exist(page: str) -> None:
+    """With their options, in prose and in blocks of code."""
+    for literal in _literals(page):
+        found = re.fullmatch(r"(?:\./run|cosmo) ((?:ingest |simulate |new )?[a-z]+)\b(.*)", literal)
+        if found is None or found[1] in ("test", "tool", "ingest", "simulate", "new"):
+            continue
+        assert f"cosmo {found[1]}" in _options(), literal
+        used = set(re.findall(r"(?<!\S)(--[\w-]+)", found[2]))
+        assert used <= _options()[f"cosmo {found[1]}"] | {"--help"}, literal
+
+
+@pytest.mark.parametrize("page", _PAGES)
+def test_addresses_that_are_named_exist(page: str) -> None:
+    paths = _operations()
+    for literal in _literals(page):
+        if found := re.fullmatch(r"(GET|POST|DELETE) (/[^ ?]*)(\?.*)?", literal):
+            assert (found[1].lower(), found[2]) in paths, literal
+
+
+@lru_cache
+def _operations() -> set[tuple[str, str]]:
+    """List method and path of every operation."""
+    return {
+        (method, path.removeprefix("/api/v1"))
+        for path, methods in create_app(Settings()).openapi()["paths"].items()
+        for method in methods
+    }
+
+
+_MARKDOWN_LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#]+)")
+
+
+@pytest.mark.parametrize("page", _PAGES)
+def test_pages_that_are_linked_exist(page: str) -> None:
+    for found in re.finditer(r":doc:`(?:[^`<]*<)?([^`>]+)>?`", _text(page)):
+        start = _DOCS if found[1].startswith("/") else (_DOCS / page).parent
+        assert (start / f"{found[1].lstrip('/')}.rst").exists(), found[1]
+
+
+@pytest.mark.parametrize("page", sorted(_ROOT.glob("*.md")), ids=lambda page: page.name)
+def test_markdown_names_what_exists(page: Path) -> None:
+    text = page.read_text()
+    for link in _MARKDOWN_LINK.findall(text):
+        assert (page.parent / link).exists(), link
+    if page.name == "CHANGELOG.md":  # it speaks of the past
+        return
+    folders = "|".join((*_PACKAGES, "deploy", "requirements"))
+    for literal in re.findall(r"`([^`\n]+)`", text):
+        if re.fullmatch(rf"({folders})/[\w./-]+", literal):
+            assert (page.parent / literal).exists(), literal

@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--tables",
         type=Path,
-        default=Path("docs"),
+        default=Path("docs/explanation"),
         help="gets mission.csv and mission_outliers.csv",
     )
     parser.add_argument("--size", default="full", choices=get_args(Size), help="of the mission")

@@ -60,7 +60,7 @@ def _problem(item: ErrorDetails, kinds: dict[str, str]) -> str:
             return message.removeprefix("Value error, ")
         case "extra_forbidden":
             return (
-                "no such key; /api/v1/calibrations/schema and docs/recalibration.rst list "
+                "no such key; /api/v1/calibrations/schema and docs/reference/recipe.rst list "
                 "those that there are"
             )
         case "string_pattern_mismatch":

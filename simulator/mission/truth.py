@@ -1,7 +1,7 @@
 """The truth of a mission, as one JSON file beside its data.
 
-`SCHEMA` names its form; `documentation` is in ``docs/mission.rst``. Angles are degrees, times MJD
-UTC.
+`SCHEMA` names its form, ``docs/explanation/simulator.rst`` describes it. Angles are degrees, times
+MJD UTC.
 """
 
 import json

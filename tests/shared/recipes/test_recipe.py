@@ -294,7 +294,7 @@ def test_random_recipes_are_taken_whole_or_refused_with_a_reason() -> None:
 def test_the_schema_is_published() -> None:
     schema = recipe_schema()
     assert schema["properties"].keys() == Recipe.model_fields.keys()
-    assert json.loads((DOCS / "recipe.schema.json").read_text()) == schema
+    assert json.loads((DOCS / "reference" / "recipe.schema.json").read_text()) == schema
     for part in (schema, schema["$defs"]["Edits"]):
         keywords = part["properties"]["keywords"]
         assert keywords["additionalProperties"] is False

@@ -222,8 +222,8 @@ class Gain(ScienceRow):
     """Modal gain of one superpixel (8 x 2 pixels) of the FUV detector.
 
     The table of most rows. It is partitioned by segment, so that what reads a whole segment reads
-    half the pages (``docs/ingest.rst`` has the measurement); it has no index by rootname; that by
-    file is a block range index, a thousandth of a tree's size, since the rows of a file lie
+    half the pages (measured in ``docs/explanation/measured.rst``); it has no index by rootname;
+    that by file is a block range index, a thousandth of a tree's size, since the rows of a file lie
     together.
     """
 
