@@ -32,6 +32,7 @@ from simulator.mission.make import simulated_truth
 from simulator.mission.schedule import Mission
 from tests.e2e.browser import Browser
 from tests.e2e.plots import plots
+from tests.tutorials import TUTORIALS, follow, write_run
 
 pytestmark = pytest.mark.e2e
 
@@ -328,3 +329,22 @@ def test_the_page_of_a_monitor(demo: Demo, browser: Browser, name: str) -> None:
         plot.show()
     assert browser.evaluate("document.documentElement.scrollWidth") <= 360
     assert browser.errors == []
+
+
+_DONE = frozenset({"./run demo --port 8080"})
+"""What the fixture has done of the tutorials."""
+
+
+@pytest.fixture(scope="module")
+def reader(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a reader of the tutorials who has started the demonstration."""
+    folder = tmp_path_factory.mktemp("reader")
+    write_run(folder)
+    (folder / "cosmo-demo").symlink_to(demo.mission.parent)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["first-mission", "first-recalibration"])
+def test_tutorials(demo: Demo, reader: Path, name: str) -> None:
+    done = _DONE if name == "first-mission" else frozenset()
+    follow(TUTORIALS / f"{name}.rst", reader, {"http://127.0.0.1:8080": demo.url}, done)
