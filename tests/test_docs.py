@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from cosmo.cli import admin as setup
-from cosmo.cli import check, demo, ingest, query, recalibration, simulate
+from cosmo.cli import check, demo, ingest, new, query, recalibration, simulate
 from cosmo.cli import local as machine
 from docs._ext import GENERATED
 from docs._ext.monitors import write_monitors
@@ -61,6 +61,7 @@ _COMMANDS = [
 ]
 _COMMANDS += [f"simulate {command.__name__}" for command in simulate.COMMANDS]
 _COMMANDS += [f"ingest {command.__name__}" for command in ingest.COMMANDS]
+_COMMANDS += [f"new {command.__name__}" for command in new.COMMANDS]
 
 
 @pytest.mark.parametrize("command", _COMMANDS)
