@@ -38,7 +38,7 @@ class Picture:
 
 
 def _pictures(client: Client) -> list[Picture]:
-    run = next(client.calibrations(_RECALIBRATED))["run_id"]
+    run = next(client.calibrations(_RECALIBRATED)).run_id
     plotted = "document.querySelectorAll('.js-plotly-plot .main-svg').length > 0"
     return [
         Picture("overview", "/", "document.body.innerText.includes('ingested')"),
