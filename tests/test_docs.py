@@ -124,9 +124,10 @@ def _literals(page: str) -> Iterator[str]:
 @pytest.mark.parametrize("page", _PAGES)
 def test_files_that_are_named_exist(page: str) -> None:
     folders = "|".join((*_PACKAGES, "deploy", "requirements"))
+    written = page.startswith(("howto/add-", "tutorials/"))  # by the reader
     for literal in _literals(page):
         if re.fullmatch(rf"({folders})/[\w./-]+", literal):
-            assert (_ROOT / literal).exists(), literal
+            assert (_ROOT / literal).exists() or written, literal
 
 
 @pytest.mark.parametrize("page", _PAGES)
@@ -196,13 +197,13 @@ def test_pages_that_are_linked_exist(page: str) -> None:
         assert (start / f"{found[1].lstrip('/')}.rst").exists(), found[1]
 
 
-@pytest.mark.parametrize("page", sorted(_ROOT.glob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [_ROOT / "README.md", _ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name
+)
 def test_markdown_names_what_exists(page: Path) -> None:
     text = page.read_text()
     for link in _MARKDOWN_LINK.findall(text):
         assert (page.parent / link).exists(), link
-    if page.name == "CHANGELOG.md":  # it speaks of the past
-        return
     folders = "|".join((*_PACKAGES, "deploy", "requirements"))
     for literal in re.findall(r"`([^`\n]+)`", text):
         if re.fullmatch(rf"({folders})/[\w./-]+", literal):
