@@ -271,9 +271,10 @@ async def test_lease_is_renewed_and_lost_work_discarded(
 
 
 async def test_drain_gives_back(database: Database, messenger: Messenger) -> None:
-    cancelled = asyncio.Event()
+    started, cancelled = asyncio.Event(), asyncio.Event()
 
     async def handler(_job: ClaimedJob) -> Completion:
+        started.set()
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
@@ -285,7 +286,7 @@ async def test_drain_gives_back(database: Database, messenger: Messenger) -> Non
     assert job_id is not None
     runner = _runner(database, messenger, handler)
     running = asyncio.ensure_future(runner.run(job_id))
-    await asyncio.sleep(0.3)
+    await started.wait()
     await runner.drain()
     await running
     assert cancelled.is_set()
@@ -329,7 +330,10 @@ async def test_a_stop_while_a_result_is_written_keeps_it(
 async def test_work_that_ends_well_in_spite_of_the_stop_is_kept(
     database: Database, messenger: Messenger
 ) -> None:
+    started = asyncio.Event()
+
     async def handler(_job: ClaimedJob) -> Completion:
+        started.set()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(60)
         return Completion(NewEvent(EventName.DATASET_CALIBRATED))
@@ -338,7 +342,7 @@ async def test_work_that_ends_well_in_spite_of_the_stop_is_kept(
     assert job_id is not None
     runner = _runner(database, messenger, handler)
     running = asyncio.ensure_future(runner.run(job_id))
-    await asyncio.sleep(0.1)
+    await started.wait()
     await runner.drain()
     await running
     assert (await _job(database, job_id)).state is JobState.DONE
