@@ -38,8 +38,11 @@ suppress_warnings = ["myst.xref_missing"]  # files beside CONTRIBUTING.md, which
 nitpick_ignore_regex = [
     (
         "py:.*",
-        r"(astropy|collections|datetime|enum|httpx|np|numpy|pandas|pathlib|pydantic|types)\..*",
+        r"(annotated_types|astropy|collections|datetime|enum|httpx|np|numpy|pandas|pathlib|pydantic"
+        r"|types)\..*",
     ),
     ("py:class", r"simulator\.(files|forward|orbit)\..*"),
+    ("py:class", r"shared\.recipes\..*"),
+    ("py:class", r"DataFrame|Path|QTable"),
     ("py:class", r"(dict|tuple)\[.*"),
 ]
