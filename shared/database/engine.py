@@ -1,5 +1,7 @@
 """Connections and transactions."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -23,6 +25,8 @@ _OUTAGE_CLASSES = ("08", "53", "57", "58")
 error (PostgreSQL, appendix A)."""
 _STANDSTILL_SECONDS = 5.0
 """How much longer than a statement may take its end is waited for."""
+_CLOSE_SECONDS = 5.0
+"""How long the connection of a cancelled statement may take to close before it is cut off."""
 _READ_ONLY, _CANCELED = "25006", "57014"
 _VICTIMS = ("40001", "40P01")
 """Serialization failure and deadlock: the same transaction succeeds when it is tried again."""
@@ -69,6 +73,22 @@ def _state(error: BaseException) -> str:
     return str(getattr(_original(error), "sqlstate", None) or "")
 
 
+@asynccontextmanager
+async def _closed_by_cancellation(session: AsyncSession) -> AsyncIterator[None]:
+    """Close the connection of a block that is cancelled, instead of rolling back on it.
+
+    asyncpg lets the next statement of a connection wait until Postgres acknowledges that the one
+    before was cancelled, however long that takes; where the acknowledgement is lost, for ever.
+    """
+    try:
+        yield
+    except asyncio.CancelledError:
+        with contextlib.suppress(TimeoutError, *DATABASE_ERRORS):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await session.invalidate()
+        raise
+
+
 class Database:
     """The Postgres database.
 
@@ -107,13 +127,13 @@ class Database:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
         """Provide the session without a transaction of its own; rolled back unless committed."""
-        async with self._sessions() as session:
+        async with self._sessions() as session, _closed_by_cancellation(session):
             yield session
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """Provide the session inside one transaction, committed at the end of the block."""
-        async with self._sessions() as session, session.begin():
+        async with self._sessions() as session, session.begin(), _closed_by_cancellation(session):
             yield session
 
     async def dispose(self) -> None:
