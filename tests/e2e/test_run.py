@@ -44,7 +44,7 @@ def test_without_support_files_a_flag_is_needed_and_named(tmp_path: Path) -> Non
         path.unlink()
     done = _run(tmp_path)
     assert done.returncode == 1
-    assert "--force lets incomplete ones through" in done.stderr
+    assert "--force processes incomplete ones too" in done.stderr
     (row,) = json.loads(done.stdout)["datasets"]
     assert row["missing"] == [f"{row['rootname']}_spt"]
     done = _run(tmp_path, "--force")

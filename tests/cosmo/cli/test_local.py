@@ -95,7 +95,7 @@ def test_folder_without_anything_of_cos_is_no_success() -> None:
     done = _dataset("ingested")
     machine._judge("raw", ScanResult(3, 0, 1, {}, {"copies": ["a"]}), [done])
     # Datasets of earlier runs do not count.
-    with pytest.raises(PermanentError, match="nothing of COS was found in raw"):
+    with pytest.raises(PermanentError, match="no COS data found in raw; give a folder"):
         machine._judge("raw", ScanResult(0, 0, 0, {}, {}), [done])
     with pytest.raises(PermanentError, match="1 of 2 datasets"):
         machine._judge("raw", ScanResult(3, 0, 2, {}, {}), [done, _dataset("discovered")])

@@ -283,7 +283,7 @@ def test_folders_of_others_take_no_sockets(tmp_path: Path, monkeypatch: pytest.M
     assert socket_folder(short) == sockets
     assert sockets.stat().st_mode & 0o777 == 0o700
     os.chown(sockets, 12345, -1)
-    with pytest.raises(PermanentError, match="another user's"):
+    with pytest.raises(PermanentError, match="belongs to another user: remove it"):
         socket_folder(short)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as other:
         monkeypatch.setattr(tempfile, "tempdir", other)

@@ -93,7 +93,7 @@ def test_wavelengths_without_lamp_light_are_told(tmp_path: Path) -> None:
             tmp_path / f"{root}_x1d.fits"
         )
     (text,) = product_warnings(tmp_path, "")
-    assert text.startswith("ldfd01vpq_x1d.fits: WAVECORR found no lamp light")
+    assert text.startswith("ldfd01vpq_x1d.fits: WAVECORR found no usable lamp light")
 
 
 LARGE, SMALL = (20.0, 25.0), (60.0, 64.0)
