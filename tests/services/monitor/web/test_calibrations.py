@@ -140,7 +140,7 @@ async def test_a_token_has_a_quota(
     house.settings.api.calibrations_per_token = 2
     found = [await ask(web, {"keywords": {"RANDSEED": seed}}) for seed in range(3)]
     assert [answer.status_code for answer in found] == [202, 202, 429]
-    assert "cancel one" in found[2].json()["error"]["message"]
+    assert "cancel a queued one" in found[2].json()["error"]["message"]
     # What is known costs nothing, and what was refused left nothing behind.
     assert (await ask(web, {"keywords": {"RANDSEED": 1}})).json()["id"] == found[1].json()["id"]
     assert len((await web.get(f"{API}/calibrations")).json()["items"]) == 2

@@ -133,7 +133,7 @@ async def test_the_page_lets_readers_choose(web: httpx.AsyncClient, runs: list[i
     ).text
     assert f'<option value="{runs[1]}" selected>' in text
     assert "<option selected>ldfd01vnq_corrtag_a</option>" in text
-    assert "no spectra to be compared" in text
+    assert "They have no spectra; only their headers are compared" in text
     assert "data-figure" not in text
     text = (await web.get(page, params={"first": runs[0], "second": runs[1], "chosen": ""})).text
     assert text.index("points with DQ 4<") < text.index(

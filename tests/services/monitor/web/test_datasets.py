@@ -212,7 +212,7 @@ async def test_products_of_the_archive_say_what_made_them(
             session, dataset.id, [ArchivedProduct(stored, made, "the archive's trailer")]
         )
     page = (await web.get("/datasets/ldfd01010")).text
-    assert "as the archive made them, with CalCOS 3.3.4 (2018-01-08)" in page
+    assert "Products of the archive, made with CalCOS 3.3.4 (2018-01-08);" in page
     assert "ldfd01vnq_x1d.fits.gz: CAL_VER 3.3.4 (2018-01-08), CRDS_CTX hst_0613.pmap" in page
     assert "the archive&#39;s trailer" in page
     (run,) = (await web.get("/api/v1/datasets/ldfd01010")).json()["runs"]
