@@ -261,7 +261,7 @@ async def test_pages_show_severe_alerts_first(measured: House, web: httpx.AsyncC
             *(f"finding {108 - n}" for n in range(7 - above)),
         ]
         assert f"<summary>{102 + beside} more</summary>" in folded
-        assert f"{10 + beside} are not shown" in folded
+        assert f"<p>{10 + beside} more are not shown" in folded
         assert folded.count('<tr><td><span class="state') == 92
 
 
