@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 
 from cosmo.client.calls import Call, Flow, Pause, Transfer, Work
-from cosmo.client.errors import ClientError, DownloadError
+from cosmo.client.errors import ClientError, DownloadError, RequestError
 from cosmo.client.retries import Retry
 
 __all__ = ["download"]
@@ -37,6 +37,21 @@ def _describe(path: str) -> Call[_Content]:
         )
 
     return Call("HEAD", path, read)
+
+
+def _described(path: str) -> Flow[_Content]:
+    """Ask for the description of a file, and for the reason where there is none.
+
+    An answer to HEAD has no body, so that GET is what tells why it failed.
+    """
+    try:
+        return (yield from _describe(path))
+    except RequestError as error:
+        if error.message:
+            raise
+        failed = error
+    yield Call("GET", path, lambda _: None, headers={"Range": "bytes=0-0"})
+    raise failed
 
 
 class _IncompleteFile:
@@ -128,8 +143,10 @@ def download(path: str, target: Path, retry: Retry) -> Flow[Path]:
     ------
     DownloadError
         If its size or SHA-256 is not what the service says.
+    RequestError
+        If the service has no such file; its message says why.
     """
-    content = yield from _describe(path)
+    content = yield from _described(path)
     incomplete = _IncompleteFile(target, content)
     if (yield Work(incomplete.is_there)):
         return incomplete.target

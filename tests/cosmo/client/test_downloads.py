@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cosmo.client import DownloadError, NoAnswerError, Retry
+from cosmo.client import DownloadError, NoAnswerError, NotFoundError, Retry
 from tests.cosmo.client.scripted import Body, Scripted
 
 _CONTENT = bytes(range(256)) * 20
@@ -83,6 +83,18 @@ def test_what_is_there_is_not_downloaded_again(tmp_path: Path) -> None:
     client = Scripted(_service())
     assert client.download_export(1, tmp_path) == tmp_path / "l_x1d.fits"
     assert [request.method for request in client.requests] == ["HEAD"]
+
+
+def test_a_refused_download_says_why(tmp_path: Path) -> None:
+    error = {"error": {"type": "unknown_file", "message": "no file 99", "detail": None}}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(404) if request.method == "HEAD" else httpx.Response(404, json=error)
+
+    with pytest.raises(NotFoundError, match="GET /files/99/content: 404: no file 99") as caught:
+        Scripted(answer).download_file(99, tmp_path)
+    assert caught.value.type == "unknown_file"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_file(tmp_path: Path) -> None:
