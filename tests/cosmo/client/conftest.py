@@ -16,6 +16,7 @@ from tests.services.monitor.conftest import (  # noqa: F401 - fixtures
     runs,
 )
 from tests.services.monitor.made_up_monitor import bench, rates  # noqa: F401 - fixtures
+from tests.services.monitor.web.test_calibrations import fetched  # noqa: F401 - fixture
 from tests.services.monitor.web.test_monitors import measured  # noqa: F401 - fixture
 
 __all__ = ["Ask", "House"]
