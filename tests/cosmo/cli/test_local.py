@@ -100,7 +100,7 @@ def test_folder_without_anything_of_cos_is_no_success() -> None:
     with pytest.raises(PermanentError, match="1 of 2 datasets"):
         machine._judge("raw", ScanResult(3, 0, 2, {}, {}), [done, _dataset("discovered")])
     missing = _dataset("discovered", ["ldfd01vnq_spt"])
-    with pytest.raises(PermanentError, match="--force lets"):
+    with pytest.raises(PermanentError, match="--force processes incomplete ones too"):
         machine._judge("raw", ScanResult(3, 0, 2, {}, {}), [missing])
     with pytest.raises(TransientError, match="not everything"):
         machine._judge("raw", ScanResult(3, 0, 1, {"raw/locked": "denied"}, {}), [done])

@@ -282,7 +282,7 @@ async def test_what_is_ingested_meanwhile_stays(archive: Archive, data_dir: Path
 async def test_other_tables_need_a_restart(archive: Archive, data_dir: Path) -> None:
     await _fill(archive, data_dir)
     await begin_or_resume(archive.database, ["headers"], 1)
-    with pytest.raises(PermanentError, match=r"re-population of headers .* is unfinished"):
+    with pytest.raises(PermanentError, match=r"repopulation of headers .* is unfinished"):
         await _repopulate(archive)
     before = await archive.checksums()
     await abandon(archive.database)

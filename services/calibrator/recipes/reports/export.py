@@ -1,5 +1,6 @@
 """Export of a run: edited inputs, derived tables, list of references, and a script."""
 
+import inspect
 import io
 import json
 import platform
@@ -21,6 +22,7 @@ from services.calibrator.recipes.edits.changes import (
     TableCopied,
     describe,
 )
+from services.calibrator.recipes.sub_exposures import splitting
 from services.calibrator.recipes.sub_exposures.light_curve import Part
 from services.calibrator.run.workspace import Workspace
 from shared.recipes import Recipe
@@ -114,10 +116,9 @@ def _script(label: str, prepared: "Prepared", parts: Sequence[Part]) -> str:
         f"{name} = {pprint.pformat(value, width=110, sort_dicts=False)}"
         for name, value in values.items()
     )
-    here = resources.files(__package__)
-    template = here.joinpath("reproduce.txt").read_text()
-    splitting = here.joinpath("splitting.py").read_text().partition("Intervals = ")
-    functions = f"\n\n{splitting[1]}{splitting[2].rstrip()}\n" if parts else ""
+    template = resources.files(__package__).joinpath("reproduce.txt").read_text()
+    source = inspect.getsource(splitting).partition("Intervals = ")
+    functions = f"\n\n{source[1]}{source[2].rstrip()}\n" if parts else ""
     return (
         template.replace("@LABEL@", label)
         .replace("@CONSTANTS@", constants)
