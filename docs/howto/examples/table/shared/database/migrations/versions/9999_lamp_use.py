@@ -1,14 +1,14 @@
 """Lamps of exposures.
 
 Revision ID: 9999
-Revises: 0025
+Revises: 0026
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "9999"
-down_revision = "0025"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 
@@ -43,7 +43,6 @@ def upgrade() -> None:
             ["file_id"], ["files.id"], name=op.f("fk_lamp_use_file_id_files"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_lamp_use")),
-        comment="Lamp of an exposure.",
     )
     op.create_index(op.f("ix_lamp_use_file_id"), "lamp_use", ["file_id"])
     op.create_index(op.f("ix_lamp_use_rootname"), "lamp_use", ["rootname"])
