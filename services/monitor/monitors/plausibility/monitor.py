@@ -33,7 +33,10 @@ from shared.database.models.science import (
 
 __all__ = ["MONITOR"]
 
-_TIMES = [(model, column.name) for model in SCIENCE_TABLES.values() for column in moments_of(model)]
+_TABLES = sorted(SCIENCE_TABLES.values(), key=lambda model: model is not Header)
+"""Tables with those of headers first, from which the times of most others come."""
+
+_TIMES = [(model, column.name) for model in _TABLES for column in moments_of(model)]
 """Tables and columns of times."""
 
 _NAMED = ("table_name", "column_name")
