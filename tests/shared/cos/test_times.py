@@ -49,5 +49,5 @@ def test_only_leap_years_have_day_366() -> None:
         "2016.000:00:00:00",
         "9999.366:00:00:00",
     ):
-        with pytest.raises(PermanentError, match="is no date"):
+        with pytest.raises(PermanentError, match="is not a date"):
             parse_day_of_year(text)
