@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from asyncpg import InterfaceError, PostgresError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
@@ -83,9 +83,11 @@ async def _closed_by_cancellation(session: AsyncSession) -> AsyncIterator[None]:
     try:
         yield
     except asyncio.CancelledError:
-        with contextlib.suppress(TimeoutError, *DATABASE_ERRORS):
+        # The session is still rolled back, so that what was added can be added again elsewhere.
+        with contextlib.suppress(TimeoutError, InvalidRequestError, *DATABASE_ERRORS):
             async with asyncio.timeout(_CLOSE_SECONDS):
-                await session.invalidate()
+                if session.in_transaction():
+                    await (await session.connection()).invalidate()
         raise
 
 
