@@ -331,10 +331,6 @@ def test_the_page_of_a_monitor(demo: Demo, browser: Browser, name: str) -> None:
     assert browser.errors == []
 
 
-_DONE = frozenset({"./run demo --port 8080"})
-"""What the fixture has done of the tutorials."""
-
-
 @pytest.fixture(scope="module")
 def reader(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a reader of the tutorials who has started the demonstration."""
@@ -344,7 +340,5 @@ def reader(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", ["first-mission", "first-recalibration"])
-def test_tutorials(demo: Demo, reader: Path, name: str) -> None:
-    done = _DONE if name == "first-mission" else frozenset()
-    follow(TUTORIALS / f"{name}.rst", reader, {"http://127.0.0.1:8080": demo.url}, done)
+def test_the_tutorial_of_a_recalibration(demo: Demo, reader: Path) -> None:
+    follow(TUTORIALS / "first-recalibration.rst", reader, {"http://127.0.0.1:8080": demo.url})
