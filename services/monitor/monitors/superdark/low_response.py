@@ -73,7 +73,7 @@ def low_response(
 
     1024 below half, 16 below a fifth.
 
-    Only what chance cannot explain, at `FALSE_ALARMS`, is one of them: a stack that is not deep
+    Only what noise cannot explain, at `FALSE_ALARMS`, is one of them: a stack that is not deep
     enough has none, and one of `needed_counts` has all.
 
     Parameters

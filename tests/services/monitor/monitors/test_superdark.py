@@ -281,7 +281,7 @@ def test_chance_makes_no_more_spots_than_stated(monkeypatch: pytest.MonkeyPatch)
     assert found <= 10 + 2 * 10**0.5
     hot = replace(dark, counts=np.where(np.arange(counts.size) == counts.size // 2, 15, counts))
     assert len(sightings_of([hot], [hot])) == 1, (
-        "what chance does not make is found in the same counts"
+        "what noise does not produce is found in the same counts"
     )
 
 
