@@ -8,7 +8,7 @@ from fastapi import Query, Request, Response
 from services.monitor.queries.pages import Records, encode_cursor
 from services.monitor.web.response_models.common import Page
 
-__all__ = ["Cursor", "Limit", "link_cursor", "link_next", "page", "page_of"]
+__all__ = ["Cursor", "Limit", "link_cursor", "link_next", "page_of"]
 
 _Item = TypeVar("_Item")
 
@@ -29,27 +29,6 @@ def link_cursor(request: Request, response: Response, cursor: str | None) -> Non
 def link_next(request: Request, response: Response, key: Sequence[Any]) -> None:
     """Put the address of the page after a key into the ``Link`` header."""
     link_cursor(request, response, encode_cursor(key))
-
-
-def page(
-    request: Request, response: Response, items: Sequence[dict[str, Any]], key: Sequence[Any] | None
-) -> dict[str, Any]:
-    """Body of a page, with the address of the next one in the ``Link`` header.
-
-    Parameters
-    ----------
-    request
-        The request, whose address the next one resembles.
-    response
-        Gets the header.
-    items
-        Items of this page.
-    key
-        Key of the last item, when there are more behind it.
-    """
-    if key is not None:
-        link_next(request, response, key)
-    return {"items": list(items)}
 
 
 def page_of(request: Request, response: Response, records: Records[_Item]) -> Page[_Item]:
