@@ -33,7 +33,7 @@ def parse_day_of_year(text: str) -> float:
     if not 1 <= year <= 9998 or hour > 23 or minute > 59 or second > 60:
         raise PermanentError(f"{text!r} is not a date of the form yyyy.ddd:hh:mm:ss")
     if not 1 <= day <= 365 + isleap(year):
-        raise PermanentError(f"{text!r} is no date: {year} has {365 + isleap(year)} days")
+        raise PermanentError(f"{text!r} is not a date: {year} has {365 + isleap(year)} days")
     start = datetime(year, 1, 1, tzinfo=UTC) + timedelta(days=day - 1)
     return UNIX_MJD + start.timestamp() / 86400.0 + (hour * 3600 + minute * 60 + second) / 86400.0
 

@@ -135,19 +135,17 @@ class Dispatcher:
                 .order_by(Job.id)
                 .limit(room)
                 .with_for_update(skip_locked=True)
+                # As a subquery it may run once for each row, with another window each time.
+                .cte("due")
             )
-            job_ids = (
-                (
-                    await session.execute(
-                        update(Job)
-                        .where(Job.id.in_(due))
-                        .values(sent_at=func.now())
-                        .returning(Job.id)
-                    )
-                )
-                .scalars()
-                .all()
+            feed = (
+                update(Job)
+                .where(Job.id == due.c.id)
+                .values(sent_at=func.now())
+                .returning(Job.id)
+                .execution_options(synchronize_session=False)
             )
+            job_ids = (await session.execute(feed)).scalars().all()
         for job_id in job_ids:
             await asyncio.to_thread(self._messenger.send, queue, job_id)
         return len(job_ids)

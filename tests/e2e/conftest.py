@@ -11,6 +11,8 @@ from typing import Any
 
 import psutil
 import pytest
+from redis import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 
 from cosmo.client import Client
 from cosmo.launcher.stack import LocalStack
@@ -18,11 +20,14 @@ from services.archive.scan import scan
 from services.archive.sources import open_source
 from shared.database.engine import Database
 from shared.database.schema import migrate
+from shared.errors import CosmoError
 from shared.jobs.events import Outbox, send
 from shared.worker.broker import Messenger, make_broker
 from tests.e2e.browser import Browser, find_browser
 
 _WAIT_SECONDS = 150.0
+_AWAY = (CosmoError, LookupError, OSError, RedisError, SQLAlchemyError)
+"""What a look at COSMO ends with while a part of it is away."""
 
 
 class Running:
@@ -72,10 +77,12 @@ class Running:
             try:
                 if condition():
                     return
-            except Exception:  # noqa: BLE001 - the API is away for moments in these tests
-                pass
+            except _AWAY as error:
+                problem = f": {error}"
+            else:
+                problem = ""
             time.sleep(0.2)
-        pytest.fail(f"waited {_WAIT_SECONDS:.0f} s for {what}")
+        pytest.fail(f"waited {_WAIT_SECONDS:.0f} s for {what}{problem}")
 
     def wait_for(self, rootname: str, *states: str) -> None:
         """Wait until a dataset is in one of these states."""

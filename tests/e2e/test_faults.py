@@ -283,9 +283,7 @@ def test_every_process_killed_in_turn(start: Start, data_dir: Path, tmp_path: Pa
         assert running.state(rootname) == "ingested"
         assert time.monotonic() - end < MINUTE
         assert running.events(rootname).count("dataset.ingested") == 1
-    running.wait(
-        lambda: running.client._get("/health/ready") == {"status": "ok"}, "everything to be there"
-    )
+    running.wait(lambda: running.client.ready().status == "ok", "everything to be there")
 
 
 class _Up:

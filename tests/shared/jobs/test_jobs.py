@@ -9,8 +9,9 @@ from typing import Any
 
 import dramatiq
 import pytest
+import sqlalchemy.event
 import structlog
-from sqlalchemy import func, select, text, update
+from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from cosmo.launcher.embedded import EmbeddedValkey
@@ -389,7 +390,17 @@ async def test_acquisitions_are_not_calibrated(database: Database) -> None:
     assert [queue for queue, _ in outbox] == ["ingest"]
 
 
-async def test_bulk_work_waits_in_postgres(database: Database, messenger: Messenger) -> None:
+@pytest.mark.parametrize("unused", [(), ("hashjoin", "hashagg", "mergejoin", "material", "sort")])
+async def test_bulk_work_waits_in_postgres(
+    database: Database, messenger: Messenger, unused: tuple[str, ...]
+) -> None:
+    """The window holds whichever plan Postgres makes of the statement."""
+
+    @sqlalchemy.event.listens_for(database.engine.sync_engine, "begin")
+    def choose(connection: Connection) -> None:
+        for way in unused:
+            connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
+
     datasets = [await add_dataset(database, rootname=f"ldfd0{n}010") for n in range(5)]
     outbox = Outbox()
     async with database.transaction() as session:
