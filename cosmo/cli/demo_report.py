@@ -9,7 +9,7 @@ from typing import Any, Final
 from rich.table import Table
 
 from cosmo.client import Client
-from services.monitor.web.response_models.monitors import MonitorSummary
+from services.monitor.response_models.monitors import MonitorSummary
 from simulator.truth import TRUTH_NAME
 
 __all__ = ["places_to_look", "recovered"]

@@ -18,7 +18,7 @@ from cosmo.client import Client
 from cosmo.launcher.stack import LocalStack
 from services.archive.aside import name_of
 from services.archive.scan import ScanResult
-from services.monitor.web.response_models.datasets import DatasetRecord
+from services.monitor.response_models.datasets import DatasetRecord
 from shared.errors import PermanentError, TransientError
 
 __all__ = ["COMMANDS"]

@@ -13,7 +13,7 @@ from cosmo.launcher.reaching import require_named_servers
 from cosmo.launcher.stack import LocalStack
 from services.archive.scan import ScanResult, scan
 from services.archive.sources import open_source
-from services.monitor.web.response_models.datasets import DatasetRecord
+from services.monitor.response_models.datasets import DatasetRecord
 from shared.database.engine import Database
 from shared.database.schema import migrate
 from shared.jobs.events import Outbox, send

@@ -10,8 +10,8 @@ import yaml
 from cosmo.cli.api import connect
 from cosmo.cli.documents import as_document
 from cosmo.cli.options import DataDir, Json, Token, Url
-from services.monitor.web.response_models.calibrations import CalibrationRecord
-from services.monitor.web.response_models.comparisons import SegmentComparison
+from services.monitor.response_models.calibrations import CalibrationRecord
+from services.monitor.response_models.comparisons import SegmentComparison
 from shared.cos.references import FILETYPES
 from shared.cos.switches import SWITCHES
 from shared.errors import PermanentError

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 from pydantic import ValidationError
 
-from services.monitor.web.response_models.common import ErrorDescription, ErrorResponse
+from services.monitor.response_models.common import ErrorDescription, ErrorResponse
 from shared.errors import CosmoError, PermanentError, TransientError
 
 __all__ = [

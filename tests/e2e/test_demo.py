@@ -26,7 +26,7 @@ from benchmarks.mission.stims import stims_recovered
 from benchmarks.mission.truth import MissionTruth
 from cosmo.client import Client
 from services.monitor.monitors import monitors
-from services.monitor.web.response_models.datasets import DatasetDetail
+from services.monitor.response_models.datasets import DatasetDetail
 from shared.settings import MonitorSettings
 from simulator.mission.make import simulated_truth
 from simulator.mission.schedule import Mission

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from services.monitor.web.response_models.calibrations import CalibrationDetail
-from services.monitor.web.response_models.comparisons import ComparisonRecord
+from services.monitor.response_models.calibrations import CalibrationDetail
+from services.monitor.response_models.comparisons import ComparisonRecord
 from tests.e2e.browser import Browser
 from tests.e2e.plots import plots
 

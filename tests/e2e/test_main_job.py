@@ -14,7 +14,7 @@ import redis
 from astropy.io import fits
 from astropy.table import Table
 
-from services.monitor.web.response_models.datasets import DatasetDetail
+from services.monitor.response_models.datasets import DatasetDetail
 from shared.errors import PermanentError
 
 pytestmark = pytest.mark.e2e

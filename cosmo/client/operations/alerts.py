@@ -4,14 +4,14 @@ from typing import Literal
 
 from cosmo.client.calls import Call, Flow, delete, get, post, quoted
 from cosmo.client.endpoints import listing, operation
-from services.monitor.web.response_models.alerts import (
+from services.monitor.response_models.alerts import (
     Acknowledgement,
     AlertRecord,
     NewSubscriptionRecord,
     SubscriptionList,
     SubscriptionRecord,
 )
-from services.monitor.web.response_models.common import Page
+from services.monitor.response_models.common import Page
 
 __all__ = ["AlertOperations"]
 

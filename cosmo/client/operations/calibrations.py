@@ -11,14 +11,14 @@ from cosmo.client.endpoints import listing, operation
 from cosmo.client.errors import WaitTimeoutError
 from cosmo.client.retries import Retry
 from cosmo.client.tables import read_table, table_call
-from services.monitor.web.response_models.calibrations import (
+from services.monitor.response_models.calibrations import (
     CalibrationDetail,
     CalibrationRecord,
     CancelledCalibration,
     LightCurveRecord,
     PromotedCalibration,
 )
-from services.monitor.web.response_models.common import Page
+from services.monitor.response_models.common import Page
 from shared.recipes import Recipe
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from cosmo.client.downloads import download
 from cosmo.client.endpoints import listing, operation
 from cosmo.client.retries import Retry
 from cosmo.client.tables import read_table, table_call
-from services.monitor.web.response_models.common import Page
-from services.monitor.web.response_models.comparisons import ComparisonRecord
-from services.monitor.web.response_models.datasets import (
+from services.monitor.response_models.common import Page
+from services.monitor.response_models.comparisons import ComparisonRecord
+from services.monitor.response_models.datasets import (
     DatasetDetail,
     DatasetRecord,
     ForcedDataset,

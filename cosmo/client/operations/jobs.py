@@ -2,8 +2,8 @@
 
 from cosmo.client.calls import Call, get, post, quoted
 from cosmo.client.endpoints import listing, operation
-from services.monitor.web.response_models.common import Page
-from services.monitor.web.response_models.jobs import DroppedJobs, JobRecord, RequeuedJobs
+from services.monitor.response_models.common import Page
+from services.monitor.response_models.jobs import DroppedJobs, JobRecord, RequeuedJobs
 
 __all__ = ["JobOperations"]
 

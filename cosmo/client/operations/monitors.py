@@ -8,8 +8,8 @@ from cosmo.client.downloads import download
 from cosmo.client.endpoints import listing, operation
 from cosmo.client.retries import Retry
 from cosmo.client.tables import read_table, table_call, with_units
-from services.monitor.web.response_models.common import Page
-from services.monitor.web.response_models.monitors import (
+from services.monitor.response_models.common import Page
+from services.monitor.response_models.monitors import (
     ArtifactRecord,
     FigureList,
     FigureSummary,
@@ -19,7 +19,7 @@ from services.monitor.web.response_models.monitors import (
     RunRecord,
     RunRequest,
 )
-from services.monitor.web.response_models.tables import MonitorValuePage
+from services.monitor.response_models.tables import MonitorValuePage
 
 if TYPE_CHECKING:
     from astropy.table import QTable

@@ -7,8 +7,8 @@ from cosmo.client.calls import Call, Flow, get, post, quoted
 from cosmo.client.downloads import download
 from cosmo.client.endpoints import listing, operation
 from cosmo.client.retries import Retry
-from services.monitor.web.response_models.common import Page
-from services.monitor.web.response_models.references import ReferenceRecord
+from services.monitor.response_models.common import Page
+from services.monitor.response_models.references import ReferenceRecord
 
 __all__ = ["ReferenceOperations"]
 

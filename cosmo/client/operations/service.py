@@ -6,10 +6,10 @@ from cosmo.client.calls import Call, get
 from cosmo.client.endpoints import listing, operation, stream
 from cosmo.client.events import EventStream
 from cosmo.client.retries import Retry
-from services.monitor.web.response_models.audit import AuditRecord
-from services.monitor.web.response_models.common import Page
-from services.monitor.web.response_models.events import EventRecord
-from services.monitor.web.response_models.status import Health, SystemStatus
+from services.monitor.response_models.audit import AuditRecord
+from services.monitor.response_models.common import Page
+from services.monitor.response_models.events import EventRecord
+from services.monitor.response_models.status import Health, SystemStatus
 
 __all__ = ["ServiceOperations"]
 

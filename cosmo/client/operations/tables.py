@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from cosmo.client.calls import Call, Flow, QueryValue, get, quoted
 from cosmo.client.endpoints import listing, operation
 from cosmo.client.tables import read_table, table_call
-from services.monitor.web.response_models.tables import TableDescription, TableList, TablePage
+from services.monitor.response_models.tables import TableDescription, TableList, TablePage
 
 if TYPE_CHECKING:
     from astropy.table import QTable

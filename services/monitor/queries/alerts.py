@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.queries.monitors import find_monitor
 from services.monitor.queries.pages import Records, decode_cursor, encode_cursor, split
-from services.monitor.web.response_models.alerts import AlertRecord
+from services.monitor.response_models.alerts import AlertRecord
 from shared.alerts import OPERATIONS
 from shared.database.models.monitoring import Alert, AlertState, Severity
 

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.queries.pages import Records, decode_cursor, encode_cursor, split
-from services.monitor.web.response_models.audit import AuditRecord
+from services.monitor.response_models.audit import AuditRecord
 from shared.database.models.audit import AuditEntry
 
 __all__ = ["list_audit"]

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.monitor.queries.errors import NotFoundError
 from services.monitor.queries.files import DatasetFile, extra_file
 from services.monitor.queries.pages import Records, decode_cursor, encode_cursor, split
-from services.monitor.web.response_models.calibrations import CalibrationDetail, CalibrationRecord
-from services.monitor.web.response_models.files import RunFileRecord
+from services.monitor.response_models.calibrations import CalibrationDetail, CalibrationRecord
+from services.monitor.response_models.files import RunFileRecord
 from shared.database.models.calibrations import Calibration
 from shared.database.models.operations import Dataset, File, Job, JobState, Run
 

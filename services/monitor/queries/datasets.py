@@ -8,14 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.queries.errors import NotFoundError
 from services.monitor.queries.pages import Records, decode_cursor, encode_cursor, split
-from services.monitor.web.response_models.datasets import (
+from services.monitor.response_models.datasets import (
     DatasetDetail,
     DatasetRecord,
     DatasetRunRecord,
     Timeline,
     TimelineEntry,
 )
-from services.monitor.web.response_models.files import FileRecord
+from services.monitor.response_models.files import FileRecord
 from shared.database.models.operations import Attempt, Dataset, DatasetState, Event, File, Job, Run
 
 __all__ = [

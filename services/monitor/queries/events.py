@@ -3,7 +3,7 @@
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.monitor.web.response_models.events import EventRecord
+from services.monitor.response_models.events import EventRecord
 from shared.database.models.monitoring import MonitorRun
 from shared.database.models.operations import Dataset, Event
 

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.queries.pages import Records, decode_cursor, encode_cursor, split
-from services.monitor.web.response_models.jobs import JobRecord
+from services.monitor.response_models.jobs import JobRecord
 from shared.database.models.operations import Dataset, Job, JobState, Stage
 
 __all__ = ["JobChoice", "job_ids", "list_jobs"]

@@ -11,7 +11,7 @@ from services.monitor.framework.rules import Rule
 from services.monitor.monitors import monitors
 from services.monitor.queries.errors import NotFoundError
 from services.monitor.queries.pages import Records, decode_cursor, encode_cursor, split
-from services.monitor.web.response_models.monitors import (
+from services.monitor.response_models.monitors import (
     ArtifactRecord,
     FigureSummary,
     MonitorDescription,

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.queries.errors import ConflictError, NotFoundError
 from services.monitor.queries.pages import Records, decode_cursor, encode_cursor, split
-from services.monitor.web.response_models.references import ReferenceRecord
+from services.monitor.response_models.references import ReferenceRecord
 from shared.calcos_version import read_calcos_version
 from shared.cos.references import FILETYPES, check_reference
 from shared.database.models.references import UploadedReference

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.monitor.web.response_models.status import (
+from services.monitor.response_models.status import (
     FailureCount,
     QueueStatus,
     ScanSummary,

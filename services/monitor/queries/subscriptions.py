@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.monitor.web.response_models.alerts import NewSubscriptionRecord, SubscriptionRecord
+from services.monitor.response_models.alerts import NewSubscriptionRecord, SubscriptionRecord
 from shared.database.models.monitoring import Delivery, Subscription
 
 __all__ = ["describe_new_subscription", "describe_subscription", "list_subscriptions"]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Query, Request, Response
 
 from services.monitor.queries.pages import Records, encode_cursor
-from services.monitor.web.response_models.common import Page
+from services.monitor.response_models.common import Page
 
 __all__ = ["Cursor", "Limit", "link_cursor", "link_next", "page_of"]
 

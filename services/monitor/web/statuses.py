@@ -13,8 +13,8 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute
 
+from services.monitor.response_models.common import ErrorResponse
 from services.monitor.web.protection.tokens import Requires
-from services.monitor.web.response_models.common import ErrorResponse
 
 __all__ = ["document_statuses", "may_answer", "nested"]
 

@@ -9,8 +9,8 @@ import pytest
 from cosmo.cli import local as machine
 from cosmo.client import Client
 from services.archive.scan import ScanResult
-from services.monitor.web.response_models.datasets import DatasetRecord
-from services.monitor.web.response_models.status import SystemStatus
+from services.monitor.response_models.datasets import DatasetRecord
+from services.monitor.response_models.status import SystemStatus
 from shared.errors import PermanentError, TransientError
 
 _State = Literal["discovered", "ingesting", "ingested"]

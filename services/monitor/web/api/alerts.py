@@ -19,6 +19,14 @@ from services.monitor.queries.subscriptions import (
     describe_subscription,
     list_subscriptions,
 )
+from services.monitor.response_models.alerts import (
+    Acknowledgement,
+    AlertRecord,
+    NewSubscriptionRecord,
+    SubscriptionList,
+    SubscriptionRecord,
+)
+from services.monitor.response_models.common import Page
 from services.monitor.web.cached_routes import CachedRoute, cached
 from services.monitor.web.dependencies import CurrentContext, Operator, Session, Subscriber
 from services.monitor.web.error_responses import ApiError
@@ -26,14 +34,6 @@ from services.monitor.web.pagination import Cursor, Limit, page_of
 from services.monitor.web.parameters import RowNumber
 from services.monitor.web.protection.audit import name_subject
 from services.monitor.web.protection.bodies import RequestModel
-from services.monitor.web.response_models.alerts import (
-    Acknowledgement,
-    AlertRecord,
-    NewSubscriptionRecord,
-    SubscriptionList,
-    SubscriptionRecord,
-)
-from services.monitor.web.response_models.common import Page
 from services.monitor.web.statuses import may_answer
 from shared.database.models.monitoring import AlertState, Severity, Subscription
 from shared.logs import get_logger

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime
 
 from services.monitor.queries.audit import list_audit
+from services.monitor.response_models.audit import AuditRecord
+from services.monitor.response_models.common import Page
 from services.monitor.web.dependencies import Administrator, Session
 from services.monitor.web.pagination import Cursor, Limit, page_of
-from services.monitor.web.response_models.audit import AuditRecord
-from services.monitor.web.response_models.common import Page
 
 __all__ = ["router"]
 

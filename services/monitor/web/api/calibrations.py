@@ -9,6 +9,14 @@ from pydantic import Field
 from services.monitor.products import light_curves
 from services.monitor.queries import calibrations
 from services.monitor.queries.datasets import find_dataset, load_dataset
+from services.monitor.response_models.calibrations import (
+    CalibrationDetail,
+    CalibrationRecord,
+    CancelledCalibration,
+    LightCurveRecord,
+    PromotedCalibration,
+)
+from services.monitor.response_models.common import Page
 from services.monitor.tables.columns import choose_format
 from services.monitor.web.dependencies import CurrentContext, Operator, Recalibrator, Session
 from services.monitor.web.error_responses import ApiError, beyond_quota
@@ -18,14 +26,6 @@ from services.monitor.web.pagination import Cursor, Limit, page_of
 from services.monitor.web.parameters import Name, Rootname, RowNumber
 from services.monitor.web.protection.audit import name_subject
 from services.monitor.web.protection.bodies import RequestModel
-from services.monitor.web.response_models.calibrations import (
-    CalibrationDetail,
-    CalibrationRecord,
-    CancelledCalibration,
-    LightCurveRecord,
-    PromotedCalibration,
-)
-from services.monitor.web.response_models.common import Page
 from services.monitor.web.statuses import may_answer
 from services.monitor.web.table_responses import Format, file_content, render
 from shared import recalibrations

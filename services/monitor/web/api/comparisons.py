@@ -7,12 +7,12 @@ from fastapi import APIRouter, Response
 from services.monitor.products.comparison import compare, measure
 from services.monitor.products.extraction_boxes import draw_extractions
 from services.monitor.queries.comparisons import find_events, find_pair, products_of
+from services.monitor.response_models.comparisons import ComparisonRecord
 from services.monitor.web.compared_runs import CompareRuns
 from services.monitor.web.dependencies import CurrentContext, Session
 from services.monitor.web.error_responses import ApiError
 from services.monitor.web.file_responses import PngResponse
 from services.monitor.web.json_response import FiniteJSONResponse
-from services.monitor.web.response_models.comparisons import ComparisonRecord
 from services.monitor.web.statuses import may_answer
 
 __all__ = ["router"]

@@ -16,6 +16,14 @@ from services.monitor.queries.datasets import (
     timeline_of,
 )
 from services.monitor.queries.files import spectrum_file
+from services.monitor.response_models.common import Page
+from services.monitor.response_models.datasets import (
+    DatasetDetail,
+    DatasetRecord,
+    ForcedDataset,
+    SpectrumRecord,
+    Timeline,
+)
 from services.monitor.tables.columns import choose_format
 from services.monitor.web.dependencies import CurrentContext, Operator, Session
 from services.monitor.web.file_responses import PngResponse
@@ -27,14 +35,6 @@ from services.monitor.web.parameters import (
     Product,
     Rootname,
     Segment,
-)
-from services.monitor.web.response_models.common import Page
-from services.monitor.web.response_models.datasets import (
-    DatasetDetail,
-    DatasetRecord,
-    ForcedDataset,
-    SpectrumRecord,
-    Timeline,
 )
 from services.monitor.web.statuses import may_answer
 from services.monitor.web.table_responses import Format, file_content, render

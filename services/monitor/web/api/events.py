@@ -9,9 +9,9 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from services.monitor.queries.events import list_events, newest_event
+from services.monitor.response_models.events import EventRecord
 from services.monitor.web.dependencies import Context, CurrentContext
 from services.monitor.web.error_responses import ApiError
-from services.monitor.web.response_models.events import EventRecord
 from services.monitor.web.statuses import may_answer
 from shared.logs import get_logger
 

@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from services.monitor.queries.jobs import JobChoice, job_ids, list_jobs
+from services.monitor.response_models.common import Page
+from services.monitor.response_models.jobs import DroppedJobs, JobRecord, RequeuedJobs
 from services.monitor.web.dependencies import CurrentContext, Operator, Session
 from services.monitor.web.error_responses import ApiError, beyond_quota
 from services.monitor.web.pagination import Cursor, Limit, page_of
 from services.monitor.web.parameters import ErrorKind, Name, RowNumber
-from services.monitor.web.response_models.common import Page
-from services.monitor.web.response_models.jobs import DroppedJobs, JobRecord, RequeuedJobs
 from services.monitor.web.statuses import may_answer
 from shared.database.models.operations import JobState, Stage
 from shared.jobs.operations import drop, requeue

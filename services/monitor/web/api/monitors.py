@@ -17,13 +17,8 @@ from services.monitor.queries.monitors import (
     list_runs,
 )
 from services.monitor.queries.tables import select_values
-from services.monitor.web.cached_routes import CachedRoute, cached
-from services.monitor.web.dependencies import CurrentContext, Operator, Session
-from services.monitor.web.file_responses import BinaryResponse, ContentQuery
-from services.monitor.web.pagination import Cursor, Limit, page_of
-from services.monitor.web.parameters import RowNumber
-from services.monitor.web.response_models.common import Page
-from services.monitor.web.response_models.monitors import (
+from services.monitor.response_models.common import Page
+from services.monitor.response_models.monitors import (
     ArtifactRecord,
     FigureList,
     MonitorDescription,
@@ -31,7 +26,12 @@ from services.monitor.web.response_models.monitors import (
     RunRecord,
     RunRequest,
 )
-from services.monitor.web.response_models.tables import MonitorValuePage
+from services.monitor.response_models.tables import MonitorValuePage
+from services.monitor.web.cached_routes import CachedRoute, cached
+from services.monitor.web.dependencies import CurrentContext, Operator, Session
+from services.monitor.web.file_responses import BinaryResponse, ContentQuery
+from services.monitor.web.pagination import Cursor, Limit, page_of
+from services.monitor.web.parameters import RowNumber
 from services.monitor.web.table_responses import TableRows, file_content, serve_rows
 from shared.database.models.monitoring import MonitorValue
 from shared.jobs.events import Outbox

@@ -7,6 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from services.monitor.queries import references
+from services.monitor.response_models.common import Page
+from services.monitor.response_models.references import ReferenceRecord
 from services.monitor.web.dependencies import CurrentContext, Recalibrator, Session
 from services.monitor.web.file_responses import (
     BINARY,
@@ -17,8 +19,6 @@ from services.monitor.web.file_responses import (
 from services.monitor.web.pagination import Cursor, Limit, page_of
 from services.monitor.web.parameters import RowNumber
 from services.monitor.web.protection.audit import name_subject
-from services.monitor.web.response_models.common import Page
-from services.monitor.web.response_models.references import ReferenceRecord
 from services.monitor.web.statuses import may_answer
 from shared.logs import get_logger
 

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from services.monitor.queries.status import read_status
+from services.monitor.response_models.status import Health, QueueStatus, SystemStatus
 from services.monitor.web.dependencies import CurrentContext, Session
 from services.monitor.web.error_responses import ApiError
-from services.monitor.web.response_models.status import Health, QueueStatus, SystemStatus
 from services.monitor.web.statuses import may_answer
 from shared.database.engine import DATABASE_ERRORS
 from shared.database.models.operations import DatasetState, JobState, Stage

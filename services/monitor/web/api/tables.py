@@ -5,14 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from services.monitor.queries.tables import GENERATIONS, TABLES, find_table, select_generation
-from services.monitor.tables.filters import columns_of
-from services.monitor.web.dependencies import Session
-from services.monitor.web.response_models.tables import (
+from services.monitor.response_models.tables import (
     ColumnDescription,
     TableDescription,
     TableList,
     TablePage,
 )
+from services.monitor.tables.filters import columns_of
+from services.monitor.web.dependencies import Session
 from services.monitor.web.table_responses import TableRows, file_content, serve_rows
 
 __all__ = ["router"]

@@ -6,9 +6,9 @@ from typing import Any, get_args
 
 import pytest
 
+from services.monitor.response_models.datasets import DatasetRecord, StageName
+from services.monitor.response_models.jobs import JobRecord
 from services.monitor.web.app import create_app
-from services.monitor.web.response_models.datasets import DatasetRecord, StageName
-from services.monitor.web.response_models.jobs import JobRecord
 from shared.database.models.operations import DatasetState, JobState, Stage
 from shared.settings import Settings
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from services.monitor.queries.targets import list_targets
-from services.monitor.web.response_models.targets import Target, Targets
+from services.monitor.response_models.targets import Target, Targets
 
 from services.monitor.web.dependencies import Session
 

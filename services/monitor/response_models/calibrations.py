@@ -4,9 +4,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from services.monitor.web.response_models.common import ResponseModel, Timestamp
-from services.monitor.web.response_models.files import RunFileRecord
-from services.monitor.web.response_models.tables import ColumnDescription
+from services.monitor.response_models.common import ResponseModel, Timestamp
+from services.monitor.response_models.files import RunFileRecord
+from services.monitor.response_models.tables import ColumnDescription
 
 __all__ = [
     "CalibrationDetail",

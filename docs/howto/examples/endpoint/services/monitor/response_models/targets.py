@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from services.monitor.web.response_models.common import ResponseModel
+from services.monitor.response_models.common import ResponseModel
 
 __all__ = ["Target", "Targets"]
 

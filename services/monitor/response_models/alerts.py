@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from services.monitor.web.response_models.common import ResponseModel, Timestamp
-from services.monitor.web.response_models.monitors import SeverityName
+from services.monitor.response_models.common import ResponseModel, Timestamp
+from services.monitor.response_models.monitors import SeverityName
 
 __all__ = [
     "Acknowledgement",

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from services.monitor.web.response_models.common import ResponseModel, Timestamp
+from services.monitor.response_models.common import ResponseModel, Timestamp
 
 __all__ = ["FailureCount", "Health", "QueueStatus", "ScanSummary", "SystemStatus", "WorkerStatus"]
 

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from services.monitor.web.response_models.common import ResponseModel
-from services.monitor.web.response_models.monitors import QuantityDescription
+from services.monitor.response_models.common import ResponseModel
+from services.monitor.response_models.monitors import QuantityDescription
 
 __all__ = ["ColumnDescription", "MonitorValuePage", "TableDescription", "TableList", "TablePage"]
 

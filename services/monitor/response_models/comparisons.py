@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import Field
 
-from services.monitor.web.response_models.common import ResponseModel
-from services.monitor.web.response_models.files import FileReference
+from services.monitor.response_models.common import ResponseModel
+from services.monitor.response_models.files import FileReference
 
 __all__ = ["ComparisonRecord", "HeaderDifference", "SegmentComparison", "SegmentTotals"]
 

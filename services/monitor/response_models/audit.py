@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from services.monitor.web.response_models.common import ResponseModel, Timestamp
+from services.monitor.response_models.common import ResponseModel, Timestamp
 
 __all__ = ["AuditRecord"]
 

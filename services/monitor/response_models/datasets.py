@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from services.monitor.web.response_models.common import ResponseModel, Timestamp
-from services.monitor.web.response_models.files import FileRecord, FileReference
+from services.monitor.response_models.common import ResponseModel, Timestamp
+from services.monitor.response_models.files import FileRecord, FileReference
 
 __all__ = [
     "DatasetDetail",
