@@ -39,7 +39,7 @@ class Column:
     description: str
 
     def describe(self) -> dict[str, Any]:
-        """Return the as the API shows it."""
+        """Return the column as the API shows it."""
         return {
             "name": self.name,
             "type": self.kind.__name__,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from services.monitor.commands import reference_uploads
 from services.monitor.queries import references
 from services.monitor.response_models.common import Page
 from services.monitor.response_models.references import ReferenceRecord
@@ -53,11 +54,11 @@ async def upload_reference(
     """
     keyword = keyword.upper()
     name_subject(request, f"{name}, {keyword}")
-    references.check_names(name, keyword)
+    reference_uploads.check_names(name, keyword)
     with tempfile.TemporaryDirectory(prefix="cosmo-upload-") as folder:
         received = Path(folder) / "received"
-        await references.receive(request.stream(), received)
-        upload, new = await references.keep_upload(
+        await reference_uploads.receive(request.stream(), received)
+        upload, new = await reference_uploads.keep_upload(
             session, context.store, context.settings, received, name, keyword, by
         )
     get_logger().info(

@@ -1,0 +1,1 @@
+"""Writing side of the database: what requests change that no other package does for them."""
