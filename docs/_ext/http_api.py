@@ -21,6 +21,7 @@ _LIMITS = {
     "minLength": "at least {} characters",
     "maxLength": "at most {} characters",
     "maxItems": "at most {} items",
+    "maxProperties": "at most {} names",
 }
 
 
@@ -104,7 +105,10 @@ def _meaning(schema: Schema) -> str:
     said = [f"{text.rstrip('.')}." for text in [prose(schema.get("description"))] if text]
     if schema.get("default") not in (None, "", [], {}) and not isinstance(schema["default"], dict):
         said.append(f"Default: {literal(schema['default'])}.")
-    limits = [text.format(schema[name]) for name, text in _LIMITS.items() if name in schema]
+    parts = (schema, *schema.get("anyOf", ()))
+    limits = [
+        text.format(part[name]) for part in parts for name, text in _LIMITS.items() if name in part
+    ]
     if limits:
         said.append(f"{', '.join(limits)}.".capitalize())
     return " ".join(said)
@@ -115,12 +119,12 @@ def _type(schema: Schema) -> str:
     if reference := schema.get("$ref"):
         name = reference.removeprefix(_REFERENCE)
         return f":ref:`{name} <model-{name.lower()}>`"
+    if "enum" in schema or "const" in schema:
+        values = schema.get("enum") or [schema["const"]]
+        return ", ".join(literal(value) for value in values if value is not None)
     if options := schema.get("anyOf") or schema.get("oneOf"):
         kinds = [_type(option) for option in options]
         return " or ".join(dict.fromkeys(kind for kind in kinds if kind))
-    if "enum" in schema or "const" in schema:
-        values = schema.get("enum") or [schema["const"]]
-        return ", ".join(map(literal, values))
     match schema.get("type"):
         case "array":
             inner = _type(schema.get("items", {}))

@@ -22,6 +22,7 @@ from services.monitor.web.event_feed import EventFeed
 from services.monitor.web.pages import comparisons as comparison_pages
 from services.monitor.web.pages import handlers as pages
 from services.monitor.web.pages import recalibrations
+from services.monitor.web.protection.bodies import document_limits
 from services.monitor.web.protection.declarations import RequiredScopes, refuse_unknown_parameters
 from services.monitor.web.protection.guard import Guard
 from services.monitor.web.response_cache import ResponseCache
@@ -100,10 +101,11 @@ class _Application(FastAPI):
         )
 
     def openapi(self) -> dict[str, Any]:
-        """Describe the API, with every status that an operation may answer."""
+        """Describe the API, with every status that an operation may answer and every limit."""
         known, schema = self.openapi_schema, super().openapi()
         if known is None:
             document_statuses(schema, self.routes)
+            document_limits(schema)
         return schema
 
 

@@ -31,6 +31,8 @@ BINARY = {
 """Bytes in the OpenAPI schema."""
 
 _CHUNK = 1 << 21
+_LONGEST_CONDITION = 1000
+"""Characters of a header that asks for a part of a file, or for a newer version."""
 _RANGE = re.compile(r"^bytes=(\d{0,18})-(\d{0,18})$", re.ASCII)
 
 
@@ -111,9 +113,29 @@ class Conditions:
 
     def __init__(
         self,
-        range: Annotated[str | None, Header()] = None,  # noqa: A002 - the name of the header
-        if_range: Annotated[str | None, Header()] = None,
-        if_none_match: Annotated[str | None, Header()] = None,
+        range: Annotated[  # noqa: A002 - the name of the header
+            str | None,
+            Header(
+                max_length=_LONGEST_CONDITION,
+                description="Bytes that are asked for, e.g. bytes=0-1023; several ranges, and "
+                "what is no range, are ignored",
+            ),
+        ] = None,
+        if_range: Annotated[
+            str | None,
+            Header(
+                max_length=_LONGEST_CONDITION,
+                description="ETag of the file that the range is of; the whole file is sent where "
+                "it is another one",
+            ),
+        ] = None,
+        if_none_match: Annotated[
+            str | None,
+            Header(
+                max_length=_LONGEST_CONDITION,
+                description="ETags of the versions that the client has",
+            ),
+        ] = None,
     ) -> None:
         self.range, self.if_range, self.if_none_match = range, if_range, if_none_match
 

@@ -12,9 +12,16 @@ __all__ = ["Cursor", "Limit", "link_cursor", "link_next", "page_of"]
 
 _Item = TypeVar("_Item")
 
+_LONGEST_CURSOR = 10_000
+"""Characters of a cursor: it has a value of the column that a table is sorted by."""
+
 Limit = Annotated[int, Query(ge=1, le=1000, description="Items of a page")]
 Cursor = Annotated[
-    str | None, Query(description="Where the page starts: the Link header of a page has it")
+    str | None,
+    Query(
+        max_length=_LONGEST_CURSOR,
+        description="Where the page starts: the Link header of a page has it",
+    ),
 ]
 
 

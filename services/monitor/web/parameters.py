@@ -1,14 +1,18 @@
 """Parameters that several operations have, with their limits."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query
 from pydantic import Field
 
+from services.monitor.monitors import monitors
+
 __all__ = [
     "LONGEST_NAME",
+    "MOST_ROW_NUMBER",
     "ErrorKind",
     "Exposure",
+    "MonitorName",
     "Name",
     "Product",
     "Rootname",
@@ -19,12 +23,23 @@ __all__ = [
 LONGEST_NAME = 255
 """Characters of a file name on every file system, and so of a rootname."""
 
-RowNumber = Annotated[int, Field(ge=0, le=2**63 - 1, description="Number of a row")]
-"""Number of a row of the database (bigint)."""
+MOST_ROW_NUMBER = 2**63 - 1
+"""Largest number that a row of the database can have (bigint)."""
+
+RowNumber = Annotated[int, Field(ge=0, le=MOST_ROW_NUMBER, description="Number of a row")]
+"""Number of a row of the database."""
 
 Name = Annotated[str, Field(max_length=LONGEST_NAME)]
 """Name of anything."""
 
+
+def _list_monitors(schema: dict[str, Any]) -> None:
+    schema["enum"] = list(monitors())
+
+
+MonitorName = Annotated[
+    Name, Field(description="Name of the monitor", json_schema_extra=_list_monitors)
+]
 Rootname = Annotated[
     str,
     Field(
@@ -40,7 +55,11 @@ Exposure = Annotated[
 ]
 Product = Annotated[
     str | None,
-    Query(pattern="^x1d(sum[1-4]?)?$", description="Suffix of the product; default: the best"),
+    Query(
+        pattern="^x1d(sum[1-4]?)?$",
+        max_length=LONGEST_NAME,
+        description="Suffix of the product; default: the best",
+    ),
 ]
 Segment = Annotated[
     str | None, Query(max_length=LONGEST_NAME, description="Segment or stripe; default: all")

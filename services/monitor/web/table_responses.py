@@ -16,10 +16,12 @@ from services.monitor.tables.query import TableRequest, read_page, write_file
 from services.monitor.tables.writers import TableFile, UnnamedFile, write_table
 from services.monitor.web.json_response import FiniteJSONResponse
 from services.monitor.web.pagination import Cursor, link_next
+from services.monitor.web.parameters import LONGEST_NAME
 from services.monitor.web.protection.declarations import declared_parameters
 from shared.database.base import Base
 
 __all__ = [
+    "Accept",
     "FileResponse",
     "Format",
     "TableRows",
@@ -39,6 +41,9 @@ Format = Annotated[
     ),
 ]
 """Format of a table that is asked for by name."""
+
+Accept = Annotated[str, Header(include_in_schema=False)]
+"""Kinds of content that the client takes; OpenAPI has the kinds of the answer for it."""
 
 file_content: dict[str, Any] = {
     media_type: {"schema": {"type": "string", "contentMediaType": media_type}}
@@ -63,7 +68,11 @@ class TableQuery:
         self,
         request: Request,
         sort: Annotated[
-            str, Query(description="Column; a minus sign before it reverses the order")
+            str,
+            Query(
+                max_length=LONGEST_NAME,
+                description="Column; a minus sign before it reverses the order",
+            ),
         ] = "id",
         limit: Annotated[
             int | None,
@@ -75,7 +84,7 @@ class TableQuery:
         ] = None,
         cursor: Cursor = None,
         format: Format = None,  # noqa: A002 - the name of the query parameter
-        accept: Annotated[str, Header()] = "",
+        accept: Accept = "",
     ) -> None:
         chosen = choose_format(format, accept)
         if chosen == "json" and limit is not None and limit > _MAX_JSON:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field, SecretStr
 
 from services.monitor.framework.alerts import acknowledge
@@ -31,7 +31,7 @@ from services.monitor.web.cached_routes import CachedRoute, cached
 from services.monitor.web.dependencies import CurrentContext, Operator, Session, Subscriber
 from services.monitor.web.error_responses import ApiError
 from services.monitor.web.pagination import Cursor, Limit, page_of
-from services.monitor.web.parameters import RowNumber
+from services.monitor.web.parameters import LONGEST_NAME, Name, RowNumber
 from services.monitor.web.protection.audit import name_subject
 from services.monitor.web.protection.bodies import RequestModel
 from services.monitor.web.statuses import may_answer
@@ -42,6 +42,8 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["alerts"], route_class=CachedRoute)
 
+_SubscriptionNumber = Annotated[RowNumber, Path(description="Number of the subscription")]
+
 
 @router.get("/alerts", summary="Alerts, newest first")
 @may_answer(404)
@@ -50,16 +52,26 @@ async def list_alerts(
     request: Request,
     response: Response,
     session: Session,
-    state: AlertState | None = None,
-    monitor: str | None = None,
+    state: Annotated[AlertState | None, Query(description="State of the alerts")] = None,
+    monitor: Annotated[
+        Name | None,
+        Query(description="Name of a monitor, or operations for the system itself"),
+    ] = None,
     severity: Annotated[
         Severity | None, Query(description="This severity or a more severe one")
     ] = None,
-    rootname: str | None = None,
+    rootname: Annotated[
+        Name | None, Query(description="Rootname that the alerts are about")
+    ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[AlertRecord]:
-    """Page of alerts."""
+    """List alerts, newest first; 404 for the name of no monitor.
+
+    An alert is ``open`` until somebody acknowledges it or what it is about is over, then
+    ``acknowledged`` or ``resolved``. E.g. ``/alerts?state=open&severity=alert`` lists those that
+    are alerts or critical and that nobody has seen.
+    """
     wanted = alerts.AlertFilter(state, monitor, severity, rootname)
     found = await alerts.list_alerts(session, wanted, limit, cursor)
     return page_of(request, response, found)
@@ -67,9 +79,15 @@ async def list_alerts(
 
 @router.post("/alerts/{alert_id}/acknowledge", summary="Acknowledge an open alert")
 async def acknowledge_alert(
-    alert_id: RowNumber, session: Session, name: Operator, context: CurrentContext
+    alert_id: Annotated[RowNumber, Path(description="Number of the alert")],
+    session: Session,
+    name: Operator,
+    context: CurrentContext,
 ) -> Acknowledgement:
-    """Acknowledge one."""
+    """Say that somebody has seen an alert; it stays until what it is about is over.
+
+    404 where there is no such alert, or it is not open.
+    """
     if not await acknowledge(session, alert_id, name):
         raise ApiError(
             404,
@@ -97,6 +115,7 @@ class NewSubscription(RequestModel):
         None,
         description="Name of the monitor, or operations for the system itself; all of them if left "
         "out",
+        max_length=LONGEST_NAME,
     )
     subject: Literal["alerts", "results"] = "alerts"
     severity: Severity = Field(Severity.WARN, description="Least severe alert that is delivered")
@@ -125,7 +144,11 @@ def _address(wanted: NewSubscription) -> tuple[str, str | None]:
     "/subscriptions", summary="Subscriptions to alerts and results, with their last deliveries"
 )
 async def show_subscriptions(session: Session, _name: Subscriber) -> SubscriptionList:
-    """List subscriptions; their targets are nobody else's business, so a token is needed."""
+    """List subscriptions, oldest first, without their secrets.
+
+    ``deliveries`` counts the messages of each by their state; ``disabled_at`` and ``last_error``
+    say when and why one was disabled.
+    """
     return SubscriptionList(items=await list_subscriptions(session))
 
 
@@ -134,7 +157,12 @@ async def show_subscriptions(session: Session, _name: Subscriber) -> Subscriptio
 async def subscribe(
     wanted: NewSubscription, session: Session, request: Request, name: Subscriber
 ) -> NewSubscriptionRecord:
-    """Subscribe; the answer is the only one that has the secret."""
+    """Deliver alerts, or results of monitors, to a webhook or by e-mail, with retries.
+
+    The answer is the only one that has the ``secret`` of a webhook's signatures, which is made
+    where none is given. 400 for a target or a secret that cannot be used, 404 for the name of no
+    monitor.
+    """
     target, secret = _address(wanted)
     subscription = Subscription(
         channel=wanted.channel,
@@ -154,9 +182,9 @@ async def subscribe(
     "/subscriptions/{subscription_id}/enable", summary="Enable a disabled subscription again"
 )
 async def enable(
-    subscription_id: RowNumber, session: Session, _name: Subscriber
+    subscription_id: _SubscriptionNumber, session: Session, _name: Subscriber
 ) -> SubscriptionRecord:
-    """Enable one; what happened while it was disabled is delivered."""
+    """Deliver to a disabled subscription again; what happened meanwhile is delivered too."""
     found = await enable_again(session, subscription_id)
     if found is None:
         raise _unknown(subscription_id)
@@ -164,8 +192,10 @@ async def enable(
 
 
 @router.delete("/subscriptions/{subscription_id}", summary="Delete a subscription", status_code=204)
-async def unsubscribe(subscription_id: RowNumber, session: Session, _name: Subscriber) -> None:
-    """Unsubscribe."""
+async def unsubscribe(
+    subscription_id: _SubscriptionNumber, session: Session, _name: Subscriber
+) -> None:
+    """End a subscription; what waits for delivery is not sent any more."""
     if not await end_subscription(session, subscription_id):
         raise _unknown(subscription_id)
 

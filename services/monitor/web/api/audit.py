@@ -10,6 +10,7 @@ from services.monitor.response_models.audit import AuditRecord
 from services.monitor.response_models.common import Page
 from services.monitor.web.dependencies import Administrator, Session
 from services.monitor.web.pagination import Cursor, Limit, page_of
+from services.monitor.web.parameters import Name
 
 __all__ = ["router"]
 
@@ -22,12 +23,16 @@ async def show_audit(
     response: Response,
     session: Session,
     _name: Administrator,
-    token: Annotated[str | None, Query(description="Name of a token")] = None,
+    token: Annotated[Name | None, Query(description="Name of a token")] = None,
     since: Annotated[
         AwareDatetime | None, Query(description="At or after this time (ISO 8601, with zone)")
     ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[AuditRecord]:
-    """Page of entries."""
+    """List requests that would change something and had a known token, newest first.
+
+    Refused ones are among them: ``status`` is that of the answer. Entries can neither be changed
+    nor deleted.
+    """
     return page_of(request, response, await list_audit(session, token, since, limit, cursor))

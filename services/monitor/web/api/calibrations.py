@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
 from services.monitor.products import light_curves
@@ -27,7 +27,7 @@ from services.monitor.web.parameters import Name, Rootname, RowNumber
 from services.monitor.web.protection.audit import name_subject
 from services.monitor.web.protection.bodies import RequestModel
 from services.monitor.web.statuses import may_answer
-from services.monitor.web.table_responses import Format, file_content, render
+from services.monitor.web.table_responses import Accept, Format, file_content, render
 from shared import recalibrations
 from shared.jobs.events import Outbox
 from shared.logs import get_logger
@@ -37,6 +37,8 @@ from shared.reference_digests import reference_digests
 __all__ = ["router"]
 
 router = APIRouter(tags=["calibrations"])
+
+_Number = Annotated[RowNumber, Path(description="Number of the recalibration")]
 
 
 class NewCalibration(RequestModel):
@@ -59,8 +61,12 @@ async def request_calibration(
     response: Response,
     name: Recalibrator,
 ) -> CalibrationRecord:
-    """Request one: 202 for new work, 200 where the same recipe on the same inputs was requested
-    before.
+    """Calibrate a dataset with a recipe, or list what the recipe changes.
+
+    E.g. ``{"rootname": "ldfd01010", "recipe": {"switches": {"FLATCORR": "OMIT"}}}``. 202 for new
+    work, and 200 where the same recipe was requested on the same inputs before; ``Location`` has
+    the address of the recalibration, which says how far it is. 422 for a recipe that contradicts
+    itself, 409 for one that does not fit the dataset, 429 beyond the quota of the token.
     """
     most, before = (
         context.settings.api.calibrations_per_token,
@@ -102,7 +108,7 @@ async def show_calibrations(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[CalibrationRecord]:
-    """Show a page of recalibrations."""
+    """List recalibrations and dry runs, newest first; 404 for an unknown rootname."""
     dataset_id = None if rootname is None else (await find_dataset(session, rootname)).id
     found = await calibrations.list_calibrations(session, dataset_id, limit, cursor)
     return page_of(request, response, found)
@@ -110,15 +116,23 @@ async def show_calibrations(
 
 @router.get("/calibrations/schema", summary="JSON Schema of a recipe")
 async def show_schema() -> dict[str, Any]:
-    """Publish the schema."""
+    """Give the JSON Schema of a recipe, for editors and for programs that check recipes.
+
+    Rules that combine several fields are checked when a recalibration is requested.
+    """
     return recipe_schema()
 
 
 @router.get(
     "/calibrations/{calibration_id}", summary="State, changes, warnings and run of a recalibration"
 )
-async def show_calibration(calibration_id: RowNumber, session: Session) -> CalibrationDetail:
-    """Describe one."""
+async def show_calibration(calibration_id: _Number, session: Session) -> CalibrationDetail:
+    """Describe a recalibration: its state, exact changes, references, warnings and files.
+
+    ``state`` is ``queued`` or ``running``, then ``done``, ``failed``, ``cancelled`` or
+    ``superseded``. ``error_kind`` is ``refused`` where the recipe is at fault: it does not fit the
+    dataset, or fails where the default run was good.
+    """
     return await calibrations.describe_calibration(session, calibration_id)
 
 
@@ -127,9 +141,9 @@ async def show_calibration(calibration_id: RowNumber, session: Session) -> Calib
 )
 @may_answer(409)
 async def cancel_calibration(
-    calibration_id: RowNumber, session: Session, name: Recalibrator
+    calibration_id: _Number, session: Session, name: Recalibrator
 ) -> CancelledCalibration:
-    """Cancel one."""
+    """Stop a recalibration that waits or runs; 409 where it does neither any more."""
     calibration = await calibrations.load_calibration(session, calibration_id)
     if not await recalibrations.cancel(session, calibration, name):
         found = await calibrations.find_calibration(session, calibration_id)
@@ -150,9 +164,13 @@ async def cancel_calibration(
 )
 @may_answer(409)
 async def promote_calibration(
-    calibration_id: RowNumber, session: Session, name: Operator
+    calibration_id: _Number, session: Session, name: Operator
 ) -> PromotedCalibration:
-    """Promote one; the tables and monitors follow."""
+    """Make the products of a recalibration the current ones; tables and monitors follow.
+
+    They stay so until the inputs or references of the dataset change and it is calibrated again.
+    409 where it has no products: it is not done, or a dry run.
+    """
     found = await calibrations.find_calibration(session, calibration_id)
     calibration = await calibrations.load_calibration(session, calibration_id)
     await recalibrations.promote(session, calibration, name, Outbox())
@@ -170,9 +188,13 @@ async def promote_calibration(
     response_class=BinaryResponse,
 )
 async def export_calibration(
-    calibration_id: RowNumber, session: Session, context: CurrentContext, conditions: ContentQuery
+    calibration_id: _Number, session: Session, context: CurrentContext, conditions: ContentQuery
 ) -> Response:
-    """Stream the archive."""
+    """Give an archive (tar) with what reproduces the run elsewhere.
+
+    404 where the recalibration has no run that is done, 410 where the store has the archive no
+    more.
+    """
     calibration = await calibrations.find_calibration(session, calibration_id)
     file = await calibrations.export_file(session, calibration)
     await session.close()
@@ -187,13 +209,17 @@ async def export_calibration(
 )
 @may_answer(409)
 async def show_light_curve(
-    calibration_id: RowNumber,
+    calibration_id: _Number,
     session: Session,
     context: CurrentContext,
     format: Format = None,  # noqa: A002 - the name of the query parameter
-    accept: Annotated[str, Header()] = "",
+    accept: Accept = "",
 ) -> Response:
-    """Rows with units as JSON, or a table as CSV, VOTable, FITS or Parquet."""
+    """Give the light curve as JSON with units, or as a file.
+
+    It has a row for each sub-exposure and segment. 404 where the recipe has no ``sub_exposures``,
+    or the run is not done; 409 where the file cannot be read.
+    """
     chosen = choose_format(format, accept)
     calibration = await calibrations.find_calibration(session, calibration_id)
     file = await calibrations.light_curve_file(session, calibration)

@@ -35,7 +35,13 @@ _UNITS = {
 async def compare_runs(
     compared: CompareRuns, session: Session, context: CurrentContext
 ) -> Response:
-    """Ratio of the second run's spectrum to the first one's, with errors, and what else differs."""
+    """Compare the spectra, counts, flags and headers of two runs of a dataset.
+
+    Of spectra it has the ratio of the second to the first, with errors, and the sums of both; of
+    images and events, the headers alone. Without ``product`` both runs are compared by the one
+    that says most: the summed spectrum, that of an exposure, else images or events. 404 where
+    there is no such run, or no product that both have; 409 where a file cannot be read.
+    """
     files = find_pair(compared, await products_of(session, compared))
     await session.close()
     found = await asyncio.to_thread(
@@ -58,7 +64,10 @@ async def compare_runs(
 )
 @may_answer(409)
 async def draw_runs(compared: CompareRuns, session: Session, context: CurrentContext) -> Response:
-    """Draw each segment that both runs have."""
+    """Draw the extraction boxes of both runs on the events of one exposure, for each segment.
+
+    404 where no exposure has its spectrum (x1d) and events (corrtag) in both runs.
+    """
     events = find_events(compared, await products_of(session, compared))
     await session.close()
     if not events:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime
 
 from services.monitor.products import spectra
@@ -37,7 +37,7 @@ from services.monitor.web.parameters import (
     Segment,
 )
 from services.monitor.web.statuses import may_answer
-from services.monitor.web.table_responses import Format, file_content, render
+from services.monitor.web.table_responses import Accept, Format, file_content, render
 from shared.database.models.operations import DatasetState
 from shared.jobs.operations import force
 from shared.logs import get_logger
@@ -52,8 +52,11 @@ async def show_datasets(
     request: Request,
     response: Response,
     session: Session,
-    state: DatasetState | None = None,
-    kind: Name | None = None,
+    state: Annotated[DatasetState | None, Query(description="State of the datasets")] = None,
+    kind: Annotated[
+        Name | None,
+        Query(description="Kind: association, exposure, acquisition, products, sms, ..."),
+    ] = None,
     rootname: Annotated[Name | None, Query(description="Beginning of the rootname")] = None,
     since: Annotated[
         AwareDatetime | None,
@@ -62,14 +65,22 @@ async def show_datasets(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[DatasetRecord]:
-    """Show a page of datasets."""
+    """List datasets, newest change first.
+
+    E.g. ``/datasets?state=failed&rootname=ldfd`` lists those that failed and begin so, and
+    ``/datasets?since=2026-01-01T00:00:00Z`` those that changed since then.
+    """
     choice = DatasetChoice(state, kind, rootname, since)
     return page_of(request, response, await list_datasets(session, choice, limit, cursor))
 
 
 @router.get("/{rootname}", summary="State, files, runs and provenance of a dataset")
 async def show_dataset(rootname: Rootname, session: Session) -> DatasetDetail:
-    """Describe one dataset; a member's rootname finds its association."""
+    """Describe a dataset; the rootname of a member finds its association.
+
+    With its current files and all runs, ``problems`` (what could not be read of its files),
+    ``missing`` (files that it waits for) and ``left_aside`` (what was not taken, and why).
+    """
     return await describe_dataset(session, await find_dataset(session, rootname))
 
 
@@ -77,14 +88,18 @@ async def show_dataset(rootname: Rootname, session: Session) -> DatasetDetail:
     "/{rootname}/timeline", summary="Timeline of a dataset: events with their times and inputs"
 )
 async def show_timeline(rootname: Rootname, session: Session) -> Timeline:
-    """List events and attempts, oldest first."""
+    """List the events of a dataset and the attempts at its jobs, oldest first."""
     return await timeline_of(session, await find_dataset(session, rootname))
 
 
 @router.post("/{rootname}/force", summary="Process an incomplete dataset")
 @may_answer(409)
 async def force_dataset(rootname: Rootname, session: Session, name: Operator) -> ForcedDataset:
-    """Mark a dataset as forced."""
+    """Process a dataset although files of it are missing: the next scan takes it.
+
+    The answer names the missing files, and so do the runs of the dataset. 409 where nothing is
+    missing.
+    """
     dataset = await load_dataset(session, rootname)
     missing = await force(session, dataset.rootname)
     await session.commit()
@@ -107,9 +122,13 @@ async def show_spectrum(
     exposure: Exposure = None,
     segment: Segment = None,
     format: Format = None,  # noqa: A002 - the name of the query parameter
-    accept: Annotated[str, Header()] = "",
+    accept: Accept = "",
 ) -> Response:
-    """Arrays with units as JSON, or a table as CSV, VOTable, FITS or Parquet."""
+    """Give the calibrated spectrum: arrays with units as JSON, or a table as a file.
+
+    E.g. ``/datasets/ldfd01010/spectrum?segment=FUVA&format=votable``. Points with ``dq_wgt`` 0 are
+    not to be used. 404 where the dataset has no such spectrum, 409 where its file cannot be read.
+    """
     chosen = choose_format(format, accept)
     dataset = await find_dataset(session, rootname)
     file = await spectrum_file(session, dataset, product, exposure)
@@ -149,7 +168,10 @@ async def show_picture(
     exposure: Exposure = None,
     segment: Segment = None,
 ) -> Response:
-    """Plot the spectrum."""
+    """Plot the calibrated spectrum, of each segment the points that may be used.
+
+    404 where the dataset has no such spectrum, 409 where its file cannot be read.
+    """
     dataset = await find_dataset(session, rootname)
     file = await spectrum_file(session, dataset, product, exposure)
     await session.close()

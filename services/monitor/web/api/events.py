@@ -12,6 +12,7 @@ from services.monitor.queries.events import list_events, newest_event
 from services.monitor.response_models.events import EventRecord
 from services.monitor.web.dependencies import Context, CurrentContext
 from services.monitor.web.error_responses import ApiError
+from services.monitor.web.parameters import LONGEST_NAME, RowNumber
 from services.monitor.web.statuses import may_answer
 from shared.logs import get_logger
 
@@ -83,12 +84,25 @@ async def _wait(news: asyncio.Event) -> None:
 async def stream_events(
     context: CurrentContext,
     after: Annotated[
-        int | None,
-        Query(ge=0, description="Id after which to continue; 0: the beginning; default: from now"),
+        RowNumber | None,
+        Query(description="Id after which to continue; 0: the beginning; default: from now"),
     ] = None,
-    last_event_id: Annotated[str | None, Header()] = None,
+    last_event_id: Annotated[
+        str | None,
+        Header(
+            max_length=LONGEST_NAME,
+            description="Id of the last event that the client has, as browsers send it by "
+            "themselves when they connect again; it goes before `after`",
+        ),
+    ] = None,
 ) -> StreamingResponse:
-    """Stream what happens from now on, or from after an id."""
+    """Stream what happens from now on, or after an event, until the client goes.
+
+    Server-sent events: each has its ``id``, its name as ``event``, and as ``data`` a JSON object
+    with ``id``, ``at``, ``name``, ``rootname``, ``monitor``, ``job_id`` and ``detail``. A client
+    that connects again with the id of the last one misses none. 503 where too many streams are
+    open.
+    """
     start = after
     if last_event_id:
         if not (last_event_id.isascii() and last_event_id.isdigit()):

@@ -1,6 +1,8 @@
 """Content of stored files."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
 
 from services.monitor.queries.files import find_stored_file
 from services.monitor.web.dependencies import CurrentContext, Session
@@ -18,9 +20,15 @@ router = APIRouter(prefix="/files", tags=["files"])
     response_class=BinaryResponse,
 )
 async def content(
-    file_id: RowNumber, session: Session, context: CurrentContext, conditions: ContentQuery
+    file_id: Annotated[RowNumber, Path(description="Number of the file")],
+    session: Session,
+    context: CurrentContext,
+    conditions: ContentQuery,
 ) -> Response:
-    """Stream a file."""
+    """Give the bytes of a file as the store has them: raw files, products, and superseded ones.
+
+    410 where the store has it no more. A dataset lists the numbers of its files.
+    """
     file = await find_stored_file(session, file_id)
     await session.close()
     return await serve_content(context.store, file, conditions)

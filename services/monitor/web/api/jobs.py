@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.monitor.queries.jobs import JobChoice, job_ids, list_jobs
 from services.monitor.response_models.common import Page
@@ -21,6 +21,8 @@ __all__ = ["router"]
 
 router = APIRouter(tags=["jobs"])
 
+_Number = Annotated[RowNumber, Path(description="Number of the job")]
+_Stage = Annotated[Stage | None, Query(description="Kind of work")]
 _Rootname = Annotated[Name | None, Query(description="Rootname of the dataset")]
 
 
@@ -33,15 +35,18 @@ async def show_jobs(
     request: Request,
     response: Response,
     session: Session,
-    state: JobState | None = None,
-    stage: Stage | None = None,
-    queue: Name | None = None,
+    state: Annotated[JobState | None, Query(description="State of the jobs")] = None,
+    stage: _Stage = None,
+    queue: Annotated[Name | None, Query(description="Name of the queue")] = None,
     kind: ErrorKind = None,
     rootname: _Rootname = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[JobRecord]:
-    """Show a page of jobs."""
+    """List jobs, newest first, with their attempts, last errors, and times.
+
+    E.g. ``/jobs?state=running`` lists what is worked on now, and by which worker.
+    """
     choice = JobChoice(state, stage, queue, kind, rootname)
     return page_of(request, response, await list_jobs(session, choice, limit, cursor))
 
@@ -51,13 +56,16 @@ async def show_failures(
     request: Request,
     response: Response,
     session: Session,
-    stage: Stage | None = None,
+    stage: _Stage = None,
     kind: ErrorKind = None,
     rootname: _Rootname = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[JobRecord]:
-    """Show a page of failures."""
+    """List failed jobs, newest first; ``error`` says why each failed, ``error_kind`` of what kind.
+
+    They stay until they are requeued or dropped.
+    """
     choice = JobChoice(JobState.FAILED, stage, kind=kind, rootname=rootname)
     return page_of(request, response, await list_jobs(session, choice, limit, cursor))
 
@@ -71,11 +79,14 @@ async def requeue_failures(
     session: Session,
     context: CurrentContext,
     name: Operator,
-    stage: Stage | None = None,
+    stage: _Stage = None,
     kind: ErrorKind = None,
     rootname: _Rootname = None,
 ) -> RequeuedJobs:
-    """Requeue by filter; recalibrations beyond their token's quota stay where they are."""
+    """Requeue all failed jobs that match a filter; without one, all.
+
+    Recalibrations beyond the quota of their tokens stay failed; ``beyond_quota`` counts them.
+    """
     choice = JobChoice(JobState.FAILED, stage, kind=kind, rootname=rootname)
     found = await job_ids(session, choice)
     allowed = await within_quota(session, found, context.settings.api.calibrations_per_token)
@@ -92,9 +103,9 @@ async def requeue_failures(
 )
 @may_answer(429)
 async def requeue_failure(
-    job_id: RowNumber, session: Session, context: CurrentContext, name: Operator
+    job_id: _Number, session: Session, context: CurrentContext, name: Operator
 ) -> RequeuedJobs:
-    """Requeue one."""
+    """Try a failed job again; 404 where it is not among the failures, 429 beyond a quota."""
     most = context.settings.api.calibrations_per_token
     if not await within_quota(session, [job_id], most):
         raise beyond_quota(most)
@@ -106,8 +117,8 @@ async def requeue_failure(
 
 
 @router.post("/failures/{job_id}/drop", summary="Remove a failed job from the list of failures")
-async def drop_failure(job_id: RowNumber, session: Session, name: Operator) -> DroppedJobs:
-    """Drop one."""
+async def drop_failure(job_id: _Number, session: Session, name: Operator) -> DroppedJobs:
+    """Take a failed job off the list of failures; 404 where it is not among them."""
     if not await drop(session, [job_id]):
         raise _no_failure(job_id)
     await session.commit()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
 
 from services.monitor.commands import reference_uploads
 from services.monitor.queries import references
@@ -49,8 +50,11 @@ async def upload_reference(
         Query(max_length=20, description="Reference keyword that the file is for, e.g. FLATFILE"),
     ],
 ) -> ReferenceRecord:
-    """Take the bytes of the body, plain or gzipped: 201 for a new one, 200 where the same is there
-    already.
+    """Upload a reference file: its bytes, plain or gzipped, as the body.
+
+    201 for a new one, 200 where the same is there already, 409 for another file of this name, and
+    for what is no file of this kind, is damaged, or is for another CalCOS: the message says which.
+    Recipes then name it, e.g. ``{"references": {"FLATFILE": "my_flat.fits"}}``.
     """
     keyword = keyword.upper()
     name_subject(request, f"{name}, {keyword}")
@@ -79,7 +83,7 @@ async def list_references(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[ReferenceRecord]:
-    """Show a page of uploaded files, by keyword."""
+    """List uploaded reference files, newest first."""
     found = await references.list_references(session, keyword, limit, cursor)
     return page_of(request, response, found)
 
@@ -90,9 +94,12 @@ async def list_references(
     response_class=BinaryResponse,
 )
 async def reference_content(
-    reference_id: RowNumber, session: Session, context: CurrentContext, conditions: ContentQuery
+    reference_id: Annotated[RowNumber, Field(description="Number of the uploaded file")],
+    session: Session,
+    context: CurrentContext,
+    conditions: ContentQuery,
 ) -> Response:
-    """Stream one."""
+    """Give the bytes of an uploaded file, unpacked; 410 where the store has it no more."""
     file = await references.find_reference(session, reference_id)
     await session.close()
     return await serve_content(context.store, file, conditions)

@@ -37,13 +37,17 @@ def _age(moment: datetime | None) -> float:
 
 @router.get("/status", summary="Numbers of datasets and jobs by state, and state of the services")
 async def show_status(session: Session) -> SystemStatus:
-    """Report the status."""
+    """Count datasets and jobs by state, what waits in each queue, and failures by kind.
+
+    ``workers`` has the state of each worker process, and ``trouble`` in words which of them pause,
+    are at fault or are away.
+    """
     return await read_status(session)
 
 
 @router.get("/health/live", summary="Liveness: the process answers")
 async def live() -> Health:
-    """Answer."""
+    """Say that the process answers; it asks nothing of the database."""
     return Health()
 
 
@@ -53,7 +57,11 @@ async def live() -> Health:
 )
 @may_answer(503)
 async def ready(context: CurrentContext) -> Health:
-    """Check what requests and jobs need; a service that never ran here is not missed."""
+    """Check what requests and jobs need; 503 says what is away.
+
+    Postgres answers and has the right schema, the workers reach the broker, and of each service
+    that ever ran here a worker is at work.
+    """
     try:
         async with asyncio.timeout(_CHECK_SECONDS), context.database.session() as session:
             current = await is_current(context.database)
@@ -74,7 +82,10 @@ async def ready(context: CurrentContext) -> Health:
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response, responses=_METRICS)
 async def metrics(session: Session) -> Response:
-    """Export the state of datasets and queues."""
+    """Give numbers of datasets, jobs, queues and workers, and the age of the newest data.
+
+    In the text format of Prometheus; ``/metrics``, outside of ``/api/v1``, has the same.
+    """
     status = await read_status(session)
     registry = CollectorRegistry()
     datasets = Gauge("cosmo_datasets", "Datasets by state", ["state"], registry=registry)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.monitor.queries.tables import GENERATIONS, TABLES, find_table, select_generation
 from services.monitor.response_models.tables import (
@@ -13,16 +13,21 @@ from services.monitor.response_models.tables import (
 )
 from services.monitor.tables.filters import columns_of
 from services.monitor.web.dependencies import Session
+from services.monitor.web.parameters import Name
 from services.monitor.web.table_responses import TableRows, file_content, serve_rows
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/tables", tags=["tables"])
 
+_TableName = Annotated[
+    Name, Path(description="Name of the table", json_schema_extra={"enum": list(TABLES)})
+]
+
 
 @router.get("", summary="Science tables with their columns, units and types")
 async def list_tables() -> TableList:
-    """Describe every table."""
+    """Describe every table, with the name, type, unit and meaning of each column."""
     return TableList(
         items=[
             TableDescription(
@@ -44,7 +49,7 @@ async def list_tables() -> TableList:
     responses={200: {"model": TablePage, "content": file_content}},
 )
 async def show_table(
-    name: str,
+    name: _TableName,
     request: Request,
     session: Session,
     rows: TableRows,
@@ -56,9 +61,14 @@ async def show_table(
         ),
     ] = "current",
 ) -> Response:
-    """Page of rows as JSON, or up to 100,000 rows as a file.
+    """Show rows of a table: a page of JSON, or up to 100,000 rows as a file.
 
-    Filter with ``?column__operator=value``.
+    Other parameters are filters ``column__operator=value``: ``eq`` (also without an operator),
+    ``ne``, ``lt``, ``lte``, ``gt``, ``gte``, ``in`` (values with commas between them), ``like``
+    (``%`` for any text) and ``isnull`` (``true`` or ``false``). E.g.
+    ``/tables/headers?exptime__gt=100&segment__in=FUVA,FUVB&sort=-expstart&format=fits``. A file has
+    fewer rows where its texts would take more than 64 MB; its ``Link`` header leads to what
+    follows. 400 for an unknown column, operator or value.
     """
     model = find_table(name)
     query = select_generation(model, rows.wanted, generation)

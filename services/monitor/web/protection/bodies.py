@@ -4,10 +4,17 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-__all__ = ["RequestModel"]
+__all__ = ["RequestModel", "document_limits"]
 
 _MOST_ELEMENTS, _MOST_TEXT, _MOST_DEPTH = 1000, 10_000, 20
 """Elements of a list or object, characters of a text, and how deep one may stand in the other."""
+_LIMITS = {
+    "array": {"maxItems": _MOST_ELEMENTS},
+    "object": {"maxProperties": _MOST_ELEMENTS},
+    "string": {"maxLength": _MOST_TEXT},
+}
+_BOUNDED = frozenset({"const", "enum", "properties"})
+"""Words of a schema that leave no room for more than they name."""
 
 
 class RequestModel(BaseModel):
@@ -40,3 +47,30 @@ class RequestModel(BaseModel):
             else:
                 waiting += [(inner, (*place, number)) for number, inner in enumerate(value)]
         return body
+
+
+def document_limits(schema: dict[str, Any]) -> None:
+    """Say in an OpenAPI schema how much a JSON body may hold where its model does not say it.
+
+    Parameters
+    ----------
+    schema
+        The schema, which is changed.
+    """
+    models = dict(schema["components"]["schemas"])
+    waiting: list[Any] = [
+        operation.get("requestBody", {}).get("content", {}).get("application/json")
+        for methods in schema["paths"].values()
+        for operation in methods.values()
+    ]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += part
+        elif isinstance(part, dict):
+            kind, reference = part.get("type"), part.get("$ref")
+            if isinstance(reference, str):
+                waiting.append(models.pop(reference.rsplit("/", 1)[-1], None))
+            if isinstance(kind, str) and not _BOUNDED & part.keys():
+                part.update(_LIMITS.get(kind, {}) | part)
+            waiting += part.values()
