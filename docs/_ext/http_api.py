@@ -1,6 +1,6 @@
 """Reference of the HTTP API, from its OpenAPI schema."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
@@ -34,18 +34,22 @@ def http_api() -> Iterator[str]:
         for method, operation in methods.items()
     ]
     operations.sort(key=lambda item: str(item[2]["tags"][0]))
+    common = set.intersection(*(set(operation["responses"]) for _, _, operation in operations))
+    yield from target("api-statuses")
+    yield from heading("Statuses of every operation", "-")
+    yield from _statuses(operations[0][2], common)
     for tag, group in groupby(operations, key=lambda item: str(item[2]["tags"][0])):
         yield from target(f"api-{tag}")
         yield from heading(tag.capitalize(), "-")
         for path, method, operation in group:
-            yield from _operation(path, method, operation)
+            yield from _operation(path, method, operation, common)
     yield from target("api-models")
     yield from heading("Models", "-")
     for name, model in sorted(schema["components"]["schemas"].items()):
         yield from _model(name, model)
 
 
-def _operation(path: str, method: str, operation: Schema) -> Iterator[str]:
+def _operation(path: str, method: str, operation: Schema, common: Collection[str]) -> Iterator[str]:
     yield from heading(literal(f"{method.upper()} {path}"), "~")
     summary, description = operation.get("summary", ""), operation.get("description", "")
     yield from (f"**{prose(summary)}**", "", prose(description), "")
@@ -56,11 +60,17 @@ def _operation(path: str, method: str, operation: Schema) -> Iterator[str]:
     )
     if body := operation.get("requestBody"):
         yield from (f"Body: {_content(body)}", "")
-    yield from list_table(
+    yield from _statuses(operation, operation["responses"].keys() - common)
+
+
+def _statuses(operation: Schema, statuses: Collection[str]) -> Iterator[str]:
+    """Say what some answers of an operation mean and have."""
+    return list_table(
         ("Status", "Meaning", "Content"),
         (
             (status, prose(answer.get("description")), _content(answer))
             for status, answer in operation["responses"].items()
+            if status in statuses
         ),
         "10 45 45",
     )

@@ -11,7 +11,6 @@ from services.monitor.web.artifact_responses import Artifacts
 from services.monitor.web.event_feed import EventFeed
 from services.monitor.web.protection.tokens import Requires
 from services.monitor.web.response_cache import ResponseCache
-from services.monitor.web.statuses import may_answer
 from shared.database.engine import Database
 from shared.settings import Scope, Settings
 from shared.store import Store
@@ -47,7 +46,6 @@ def _context(request: Request) -> Context:
 CurrentContext = Annotated[Context, Depends(_context)]
 
 
-@may_answer(503)
 async def _session(context: CurrentContext) -> AsyncIterator[AsyncSession]:
     async with context.database.session() as session:
         yield session

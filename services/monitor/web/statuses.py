@@ -1,8 +1,8 @@
 """Statuses that operations may answer, in the OpenAPI schema.
 
-Most follow from what a route has: its dependencies, its method, the parameters of its path, a
-cursor, a body. Those that only its handler knows are declared with `may_answer`, which dependencies
-use as well.
+Some are of every operation; others follow from what a route has: its dependencies, its method, the
+parameters of its path. Those that only its handler knows are declared with `may_answer`, which
+dependencies use as well.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,10 +22,11 @@ _Marked = TypeVar("_Marked", bound=Callable[..., Any])
 
 _MARK = "__cosmo_statuses__"
 _READS = frozenset({"GET", "HEAD"})
-_ALWAYS = frozenset({400, 413, 421, 422, 500})
-"""What the guard, the check of query parameters and a defect answer on every route."""
-_PATH, _BODY, _CHANGE = frozenset({404}), frozenset({400, 422}), frozenset({401, 403, 408})
-"""What a parameter of the path, a body, and a method that changes something may lead to."""
+_ALWAYS = frozenset({400, 408, 413, 421, 422, 431, 500, 503})
+"""What the connection, the guard, the check of query parameters and a defect answer on every route.
+"""
+_PATH, _CHANGE = frozenset({404}), frozenset({401, 403})
+"""What a parameter of the path, and a method that changes something, may lead to."""
 _ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorResponse"}}}
 _MEANINGS = {
     200: "Done before; nothing new was created",
@@ -37,7 +38,7 @@ _MEANINGS = {
     401: "The token is missing or unknown",
     403: "The token lacks the scope, or no token is configured",
     404: "Not found",
-    408: "The body did not come in time",
+    408: "The headers or the body did not come in time",
     409: "The state of the resource does not allow it",
     410: "The file is no longer in the store",
     413: "The body is too large",
@@ -46,8 +47,10 @@ _MEANINGS = {
     421: "The name in the header Host is not one of this service",
     422: "A parameter or the body is not as the schema says",
     429: "The quota of the token is used up; Retry-After says when to try again",
+    431: "The headers are too large",
     500: "A defect; the log has the reason",
-    503: "The database, the store or a service does not answer; try again",
+    503: "The database, the store or a service does not answer, or too much is asked at once; try "
+    "again",
 }
 _HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": "How to authenticate"},
@@ -119,7 +122,7 @@ def _document(
     scopes = [part.call.scope.value for part in parts if isinstance(part.call, Requires)]
     if scopes:
         operation["security"] = [{"token": scopes}]
-    statuses = _of_route(route, method, parts, needs_token=bool(scopes))
+    statuses = _of_route(method, parts, needs_token=bool(scopes))
     for status in sorted(statuses - {int(usual)}):
         content = _content(status, responses.get(usual, {}))
         responses[str(status)] = {
@@ -130,16 +133,12 @@ def _document(
     operation["responses"] = dict(sorted(responses.items()))
 
 
-def _of_route(
-    route: APIRoute, method: str, parts: Sequence[Dependant], *, needs_token: bool
-) -> frozenset[int]:
+def _of_route(method: str, parts: Sequence[Dependant], *, needs_token: bool) -> frozenset[int]:
     statuses = _ALWAYS.union(*(getattr(part.call, _MARK, ()) for part in parts))
     if any(part.path_params for part in parts):
         statuses |= _PATH
-    if route.body_field is not None:
-        statuses |= _BODY
     if needs_token or method not in _READS:
-        statuses |= _CHANGE if method not in _READS else {401, 403}
+        statuses |= _CHANGE
     return statuses
 
 

@@ -13,7 +13,6 @@ from services.monitor.response_models.events import EventRecord
 from services.monitor.web.dependencies import Context, CurrentContext
 from services.monitor.web.error_responses import ApiError
 from services.monitor.web.parameters import LONGEST_NAME, RowNumber
-from services.monitor.web.statuses import may_answer
 from shared.logs import get_logger
 
 __all__ = ["router"]
@@ -80,7 +79,6 @@ async def _wait(news: asyncio.Event) -> None:
     response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
 )
-@may_answer(503)
 async def stream_events(
     context: CurrentContext,
     after: Annotated[

@@ -12,7 +12,6 @@ from services.monitor.queries.status import read_status
 from services.monitor.response_models.status import Health, QueueStatus, SystemStatus
 from services.monitor.web.dependencies import CurrentContext, Session
 from services.monitor.web.error_responses import ApiError
-from services.monitor.web.statuses import may_answer
 from shared.database.engine import DATABASE_ERRORS
 from shared.database.models.operations import DatasetState, JobState, Stage
 from shared.database.schema import is_current
@@ -55,7 +54,6 @@ async def live() -> Health:
     "/health/ready",
     summary="Readiness: Postgres, its schema, the broker and all services are available",
 )
-@may_answer(503)
 async def ready(context: CurrentContext) -> Health:
     """Check what requests and jobs need; 503 says what is away.
 

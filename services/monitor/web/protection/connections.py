@@ -4,6 +4,7 @@ nobody else.
 
 import asyncio
 import fcntl
+import json
 import struct
 import termios
 from collections.abc import Iterable
@@ -46,7 +47,7 @@ class Connection(HttpToolsProtocol):
             if silent:
                 min(silent, key=lambda other: other._silent_since).transport.abort()
             else:
-                self._refuse(503, "too many connections; try again later")
+                self._refuse(503, "too_many_connections", "try again later")
 
     @property
     def is_silent(self) -> bool:
@@ -65,7 +66,8 @@ class Connection(HttpToolsProtocol):
         self._unread += len(data)
         super().data_received(data)
         if self._unread > _MOST_HEADERS:
-            self._refuse(431, f"headers may have {_MOST_HEADERS >> 10} kB")
+            message = f"headers may have {_MOST_HEADERS >> 10} kB"
+            self._refuse(431, "too_large", message)
 
     def on_headers_complete(self) -> None:
         """Start to answer a request."""
@@ -117,19 +119,27 @@ class Connection(HttpToolsProtocol):
         if now - self._taken_at > _STALLED_SECONDS:
             self.transport.abort()
         elif self._is_timed and now - self._silent_since > _HEADER_SECONDS:
-            self._refuse(408, f"headers must be complete within {_HEADER_SECONDS:.0f} s")
+            message = f"headers must be complete within {_HEADER_SECONDS:.0f} s"
+            self._refuse(408, "slow_headers", message)
 
-    def _refuse(self, status: int, message: str) -> None:
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP."""
+        self._answer(400, "bad_request", msg)
+
+    def _refuse(self, status: int, kind: str, message: str) -> None:
         """Answer in place of the application; where it answers or has answered, only hang up."""
         if not self.is_silent or self._is_receiving:
             self.transport.abort()
         elif not self.transport.is_closing():
-            head = (
-                b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: "
-                b"close\r\n\r\n"
-            )
-            self.transport.write(STATUS_LINE[status] + head % len(message) + message.encode())
-            self.transport.close()
+            self._answer(status, kind, message)
+
+    def _answer(self, status: int, kind: str, message: str) -> None:
+        """Write an error in the one shape, and hang up."""
+        error = {"type": kind, "message": message, "detail": None}
+        body = json.dumps({"error": error}).encode()
+        head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+        self.transport.write(STATUS_LINE[status] + head % len(body) + body)
+        self.transport.close()
 
 
 def sweep(connections: Iterable[object], now: float) -> None:

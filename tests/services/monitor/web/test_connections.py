@@ -1,6 +1,7 @@
 """Connections of the web process: slow, many, silent and large ones."""
 
 import asyncio
+import json
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -203,6 +204,21 @@ async def test_headers_must_be_complete_in_time(port: int) -> None:
     for begun in (b"GET / HTTP/1.1\r\nX-Slow: ", _GET + b"GET / HTTP/1.1\r\nX-Slow: "):
         _, writer = await _open(port, begun)
         await asyncio.wait_for(_trickle(writer), 10)
+
+
+async def test_errors_of_the_connection_have_the_one_shape(port: int) -> None:
+    long = b"GET / HTTP/1.1\r\nX-Long: " + b"a" * (1 << 16)
+    for sent, status, kind in (
+        (b"GET /", 408, "slow_headers"),
+        (b"\0\0 no HTTP\r\n\r\n", 400, "bad_request"),
+        (long, 431, "too_large"),
+    ):
+        reader, _ = await _open(port, sent)
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 %d " % status)
+        assert f"content-length: {len(body)}\r\n".encode() in head
+        error = json.loads(body)["error"]
+        assert (error["type"], set(error)) == (kind, {"type", "message", "detail"})
 
 
 async def test_the_rest_of_a_body_that_was_answered_must_come_in_time(port: int) -> None:

@@ -11,14 +11,14 @@ from services.monitor.web.protection.bodies import RequestModel
 from services.monitor.web.statuses import document_statuses, may_answer
 from shared.settings import Settings
 
-_ALWAYS = {"400", "413", "421", "422", "500"}
+_ALWAYS = {"400", "408", "413", "421", "422", "431", "500", "503"}
 
 
 class _Wanted(RequestModel):
     size: int
 
 
-@may_answer(503)
+@may_answer(410)
 async def _store() -> None:
     """Dependency of two routes."""
 
@@ -49,13 +49,13 @@ def _schema() -> dict[str, Any]:
 
 def test_statuses_follow_from_the_route() -> None:
     paths = _schema()["paths"]
-    assert set(paths["/things"]["get"]["responses"]) == {*_ALWAYS, "200", "503"}
+    assert set(paths["/things"]["get"]["responses"]) == {*_ALWAYS, "200", "410"}
     shown, changed = paths["/things/{name}"]["get"], paths["/things"]["post"]
     assert set(shown["responses"]) == {*_ALWAYS, "200", "304", "404", "415"}
     assert "content" not in shown["responses"]["304"]
     assert set(changed["responses"]) == {
         *_ALWAYS,
-        *("200", "202", "401", "403", "408", "409"),
+        *("200", "202", "401", "403", "409"),
     }
     assert changed["responses"]["202"]["content"] == changed["responses"]["200"]["content"]
     assert changed["security"] == [{"token": ["operate"]}]
