@@ -31,10 +31,8 @@ class RequestModel(BaseModel):
         while waiting:
             value, place = waiting.pop()
             where = ".".join(map(str, place)) or "the body"
-            if isinstance(value, str) and len(value) > _MOST_TEXT:
-                raise ValueError(
-                    f"{where} has {len(value)} characters; a text may have {_MOST_TEXT}"
-                )
+            if isinstance(value, str):
+                _check_text(value, where)
             if not isinstance(value, (list, dict)):
                 continue
             if len(value) > _MOST_ELEMENTS:
@@ -42,11 +40,18 @@ class RequestModel(BaseModel):
             if len(place) >= _MOST_DEPTH:
                 raise ValueError(f"{where} is nested more than {_MOST_DEPTH} deep")
             if isinstance(value, dict):
-                for key, inner in value.items():
-                    waiting += [(key, (*place, "a name")), (inner, (*place, key[:40]))]
+                for key, inner in value.items():  # the key is looked at before what it names
+                    waiting += [(inner, (*place, key[:40])), (key, (*place, "a name"))]
             else:
                 waiting += [(inner, (*place, number)) for number, inner in enumerate(value)]
         return body
+
+
+def _check_text(text: str, where: str) -> None:
+    if len(text) > _MOST_TEXT:
+        raise ValueError(f"{where} has {len(text)} characters; a text may have {_MOST_TEXT}")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError(f"{where} has half a character (a surrogate without its pair)")
 
 
 def document_limits(schema: dict[str, Any]) -> None:

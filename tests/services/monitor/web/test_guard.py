@@ -111,6 +111,15 @@ async def test_bodies_are_bounded(web: httpx.AsyncClient) -> None:
         assert (answer.status_code, "001 " in answer.json()["error"]["message"]) == (422, True)
 
 
+async def test_half_a_character_of_a_body_is_refused(web: httpx.AsyncClient) -> None:
+    headers = {**AUTHORISED, "Content-Type": "application/json"}
+    for recipe in (rb'{"keywords": {"\ud800": {"\ud800": 1}}}', rb'{"context": "\ud800"}'):
+        body = rb'{"rootname": "ldfd01010", "recipe": %b}' % recipe
+        answer = await web.post(f"{API}/calibrations", headers=headers, content=body)
+        message = answer.json()["error"]["message"]
+        assert (answer.status_code, "half a character" in message) == (422, True), message
+
+
 async def test_json_of_any_depth_is_refused(web: httpx.AsyncClient) -> None:
     headers = {**AUTHORISED, "Content-Type": "application/json"}
     for body in (b"[" * 500_000, b'{"rootname":' * 50_000, b"[" * 900 + b"]" * 900):

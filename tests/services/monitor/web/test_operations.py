@@ -112,7 +112,22 @@ async def test_errors_have_one_shape(
     answer = await web.request(method, path, headers=AUTHORISED)
     assert answer.status_code == status
     assert set(answer.json()["error"]) == {"type", "message", "detail"}
-    assert status != 405 or answer.headers["allow"] == "GET"
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/api/v1/datasets", "GET, HEAD"),
+        ("/api/v1/references", "GET, HEAD, POST"),
+        ("/api/v1/subscriptions/1", "DELETE"),
+        ("/api/v1/failures/1/drop", "POST"),
+    ],
+)
+async def test_a_wrong_method_is_refused_with_those_that_there_are(
+    web: httpx.AsyncClient, path: str, allowed: str
+) -> None:
+    answer = await web.put(path, headers=AUTHORISED)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
 async def test_a_database_that_is_away_is_a_503(house: Any) -> None:
