@@ -11,6 +11,11 @@ __all__ = ["FEWEST", "LOST_HIGH", "LOST_LOW", "Shape", "shape_of"]
 FEWEST = 500
 """Events of a histogram whose shape is believed: its peak is then known to about a bin."""
 
+_MOST = 1e12
+"""Events that no exposure has: a million seconds at the largest rate that the detector counts
+(COS Instrument Handbook, global count rates), with room.
+"""
+
 LOST_LOW, LOST_HIGH = 2, 23
 """Pulse heights below the first and above the second are rejected (widest limits of CalCOS' PHA
 files).
@@ -21,7 +26,7 @@ files).
 class Shape:
     """Measures of histograms, with one-sigma errors.
 
-    Arrays of shape (n,), NaN where there are too few events.
+    Arrays of shape (n,), NaN where there are too few events, or numbers that count none.
 
     Attributes
     ----------
@@ -60,8 +65,11 @@ def shape_of(histograms: np.ndarray) -> Shape:
     histograms
         Events by pulse height, shape (n, 32).
     """
-    total = histograms.sum(axis=1)
-    known = np.where(total >= FEWEST, total, np.nan)
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = histograms.sum(axis=1)
+        enough = (total >= FEWEST) & (total < _MOST) & (histograms >= 0).all(axis=1)
+    histograms = np.where(enough[:, None], histograms, 0.0)
+    known = np.where(enough, total, np.nan)
     heights = np.arange(histograms.shape[1], dtype=float)
     mean = histograms @ heights / known
     moments = [
@@ -69,7 +77,6 @@ def shape_of(histograms: np.ndarray) -> Shape:
     ]
     width = np.sqrt(moments[0])
     peak, peak_error = np.full((2, len(histograms)), np.nan)
-    enough = total >= FEWEST
     peak[enough], peak_error[enough] = fit_peaks(histograms[enough])
     with np.errstate(divide="ignore", invalid="ignore"):
         width_error = np.sqrt((moments[1] - moments[0] ** 2) / known) / (2 * width)

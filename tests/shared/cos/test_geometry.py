@@ -122,7 +122,7 @@ def test_dates() -> None:
     assert parse_day_of_year("2018.113:18:25:03") == pytest.approx(
         Time("2018:113:18:25:03").mjd, abs=1e-9
     )
-    with pytest.raises(PermanentError, match="no date"):
+    with pytest.raises(PermanentError, match="not a date"):
         parse_day_of_year("2018.400:18:25:03")
     years = decimal_year(Time(["2016-01-01", "2016-07-02", "2017-12-31T12:00:00"]).mjd)
     assert list(years) == pytest.approx([2016.0, 2016.5, 2017 + 364.5 / 365])

@@ -155,7 +155,7 @@ def rejected(columns: Columns) -> np.ndarray:
     Of a faint target, most events are background, of which a fourth is rejected whatever the gain
     is.
     """
-    explained = _REJECTED_BACKGROUND * np.nan_to_num(columns["exptime"])
+    explained = _REJECTED_BACKGROUND * np.maximum(np.nan_to_num(columns["exptime"]), 0.0)
     explained += 3.0 * np.sqrt(explained)
     without = {name: np.clip(columns[name] - explained, 0.0, None) for name in ("npha_a", "npha_b")}
     return share({**columns, **without}, "npha", "nevents")
