@@ -1,29 +1,37 @@
-"""The file store: an fsspec URL. Files are staged, checksummed and then published.
+"""The file store: an fsspec URL. Files are checksummed, and visible only once they are whole.
 
 Nothing is overwritten.
 """
 
+import contextlib
 import hashlib
-import shutil
+import io
 import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from shared.errors import OutageError, PermanentError
+from shared.errors import CosmoError, OutageError, PermanentError
+from shared.streams import CheckedStream
 from shared.urls import path_of
 
 __all__ = ["Store", "StoredEntry", "StoredFile", "sha256_of"]
 
 _CHUNK = 1 << 20
 _STAGING = ".staging"
+_OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "oci"})
+"""Protocols of stores that show an object when its upload is complete.
+
+They have neither folders nor a way to rename.
+"""
 
 
 def sha256_of(path: Path) -> str:
@@ -44,10 +52,15 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class StoredEntry:
-    """A file of a folder: its name, and its size in bytes."""
+    """A file of a folder: its name, its size in bytes, and what changes whenever it does."""
 
     name: str
     size: int
+    version: str = field(default="", compare=False)
+
+
+def _name_of(entry: Mapping[str, Any]) -> str:
+    return str(entry["name"]).rsplit("/", 1)[-1]
 
 
 def _modified(details: Mapping[str, Any]) -> float:
@@ -66,21 +79,129 @@ def _modified(details: Mapping[str, Any]) -> float:
     return found.timestamp() if isinstance(found, datetime) else float(found or 0.0)
 
 
+def _is_lasting(error: BaseException | None) -> bool:
+    """Return whether an error is one of the settings: no or wrong credentials, an impossible name.
+
+    Client libraries have types of their own for these, which are not imported here.
+    """
+    named = any(word in type(error).__name__ for word in ("Credential", "Validation"))
+    return named or isinstance(error, (PermissionError, ValueError))
+
+
+def _reason(error: BaseException | None) -> str:
+    """Return the message of an error in a line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 class Store:
     """Files by folder and name below one URL.
+
+    Nothing is asked of it before it is used, so that it may be away at the start as at any time.
+    Whatever its file system raises is an outage, but for a file that is not there.
 
     Parameters
     ----------
     url
         fsspec URL; a local path or ``file://`` by default, ``s3://`` and the like in production.
+    setting
+        Name of the setting that names it, for errors.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, setting: str = "COSMO_STORE_URL") -> None:
         self.url = url
-        path = path_of(url)
-        self._fs, root = (LocalFileSystem(), path) if path else fsspec.core.url_to_fs(url)
-        self._root = str(root).rstrip("/")
-        self._local = isinstance(self._fs, LocalFileSystem)
+        self._setting = setting
+
+    @cached_property
+    def _place(self) -> tuple[Any, str]:
+        """File system and path of the store."""
+        if path := path_of(self.url):
+            return LocalFileSystem(), str(path).rstrip("/")
+        try:
+            # Other processes write as well: a listing is true for one moment.
+            fs, root = fsspec.core.url_to_fs(self.url, use_listings_cache=False)
+        except (ValueError, ImportError) as error:
+            raise PermanentError(
+                f"the store {self.url} cannot be used: {error}; let {self._setting} name a "
+                "folder, or a URL whose package for fsspec is installed"
+            ) from error
+        return fs, str(root).rstrip("/")
+
+    @cached_property
+    def _fs(self) -> Any:
+        return self._place[0]
+
+    @cached_property
+    def _root(self) -> str:
+        return self._place[1]
+
+    @property
+    def _local(self) -> bool:
+        return isinstance(self._fs, LocalFileSystem)
+
+    @property
+    def _holds_objects(self) -> bool:
+        protocols = self._fs.protocol
+        return not _OBJECT_STORES.isdisjoint(
+            (protocols,) if isinstance(protocols, str) else protocols
+        )
+
+    @contextmanager
+    def _using(self, failing: str) -> Iterator[None]:
+        """Take what a file system raises for an outage; `failing` says what the store does not do.
+
+        Raises
+        ------
+        FileNotFoundError
+            If a file is not there.
+        OutageError
+            If anything else is wrong.
+        """
+        try:
+            yield
+        except (CosmoError, FileNotFoundError):
+            raise
+        except Exception as error:
+            raise self._outage(failing, error) from error
+
+    def _outage(self, failing: str, error: Exception) -> OutageError:
+        return OutageError(
+            f"the store {self.url} {failing}: {_reason(error)}; free space or repair it"
+        )
+
+    def require(self) -> None:
+        """Refuse a store that cannot work as it is set, however long one waits.
+
+        A local folder is made when the first file comes.
+
+        Raises
+        ------
+        PermanentError
+            If its package is missing, its credentials are missing or refused, or its bucket is not
+            there.
+        OutageError
+            If it does not answer.
+        """
+        bucket = self._root.split("/")[0]
+        try:
+            with self._using("does not answer"):
+                if self._holds_objects and not bucket:
+                    raise ValueError("it names no bucket")
+                if self._holds_objects:
+                    self._fs.info(bucket)
+                elif not self._local:
+                    self._fs.makedirs(self._root, exist_ok=True)
+        except FileNotFoundError as error:
+            raise PermanentError(
+                f"the store {self.url} cannot be used: there is no bucket {bucket!r}; create it, "
+                f"or correct {self._setting}"
+            ) from error
+        except OutageError as error:
+            if _is_lasting(error.__cause__):
+                raise PermanentError(
+                    f"the store {self.url} cannot be used: {_reason(error.__cause__)}; correct "
+                    f"{self._setting}, or give this process credentials that may use it"
+                ) from error
+            raise
 
     def publish(self, source: Path, path: str, sha256: str | None = None) -> StoredFile:
         """Copy a local file into the store, visible only once it is whole.
@@ -100,21 +221,33 @@ class Store:
             If the store cannot take it (full, unreachable).
         """
         target = f"{self._root}/{path}/{source.name}"
-        staged = f"{self._root}/{_STAGING}/{uuid.uuid4().hex}"
-        digest = sha256 or sha256_of(source)
+        stored = StoredFile(path, source.name, source.stat().st_size, sha256 or sha256_of(source))
+        failing = f"did not take {path}/{source.name}"
         try:
-            if not self._fs.exists(target) or self._fs.size(target) != source.stat().st_size:
-                self._fs.makedirs(f"{self._root}/{_STAGING}", exist_ok=True)
-                self._fs.makedirs(f"{self._root}/{path}", exist_ok=True)
-                self._fs.put_file(str(source), staged)
-                self._fs.mv(staged, target)
-        except OSError as error:
-            self._discard(staged)
-            raise OutageError(
-                f"the store {self.url} did not take {path}/{source.name}: {error}; free space or "
-                "repair it"
-            ) from error
-        return StoredFile(path, source.name, source.stat().st_size, digest)
+            with self._using(failing):
+                if self._holds_objects:
+                    # What is there already is the same: the folder names the content or the run.
+                    self._fs.put_file(str(source), target)
+                else:
+                    self._move_in(source, target, stored.size)
+        except FileNotFoundError as error:  # the bucket, or a folder that was removed meanwhile
+            raise self._outage(failing, error) from error
+        return stored
+
+    def _move_in(self, source: Path, target: str, size: int) -> None:
+        """Copy a file to where nobody looks, and move it to its place."""
+        if self._fs.exists(target) and self._fs.size(target) == size:
+            return
+        staged = f"{self._root}/{_STAGING}/{uuid.uuid4().hex}"
+        self._fs.makedirs(f"{self._root}/{_STAGING}", exist_ok=True)
+        self._fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+        try:
+            self._fs.put_file(str(source), staged)
+            self._fs.mv(staged, target)
+        except Exception:
+            with contextlib.suppress(Exception):
+                self._fs.rm(staged)
+            raise
 
     @contextmanager
     def open(self, path: str) -> Iterator[IO[bytes]]:
@@ -130,18 +263,21 @@ class Store:
         PermanentError
             If there is no such file.
         OutageError
-            If the store cannot be read.
+            If the store cannot be read, here or within the block.
         """
+        failing = f"does not hand out {path}"
         try:
-            stream = self._fs.open(f"{self._root}/{path}", "rb")
+            with self._using(failing):
+                opened = self._fs.open(f"{self._root}/{path}", "rb")
         except FileNotFoundError as error:
             raise PermanentError(f"{path} is not in the store {self.url}") from error
-        except OSError as error:
-            raise OutageError(
-                f"the store {self.url} does not hand out {path}: {error}; repair it"
-            ) from error
-        with stream:
-            yield stream
+        if self._local:  # where an error of reading may be one of the file, not of the store
+            with opened:
+                yield opened
+            return
+        checked = CheckedStream(opened, lambda error: self._outage(failing, error))
+        with io.BufferedReader(checked, _CHUNK) as stream:
+            yield cast("IO[bytes]", stream)
 
     def fetch(self, path: str, folder: Path) -> Path:
         """Return the local copy of a stored file.
@@ -154,16 +290,24 @@ class Store:
             Folder and name in the store.
         folder
             Where a copy goes when one is needed.
+
+        Raises
+        ------
+        PermanentError
+            If there is no such file.
+        OutageError
+            If the store cannot be read.
         """
-        if self._local:
-            local = Path(f"{self._root}/{path}")
-            if not local.exists():
-                raise PermanentError(f"{path} is not in the store {self.url}")
-            return local
-        folder.mkdir(parents=True, exist_ok=True)
-        target = folder / Path(path).name
-        with self.open(path) as stream, target.open("wb") as out:
-            shutil.copyfileobj(stream, out, _CHUNK)
+        target = Path(f"{self._root}/{path}") if self._local else folder / Path(path).name
+        try:
+            if self._local:
+                target.stat()
+            else:
+                folder.mkdir(parents=True, exist_ok=True)
+                with self._using(f"does not hand out {path}"):
+                    self._fs.get_file(f"{self._root}/{path}", str(target))
+        except FileNotFoundError as error:
+            raise PermanentError(f"{path} is not in the store {self.url}") from error
         return target
 
     def files(self, path: str) -> list[StoredEntry]:
@@ -174,19 +318,32 @@ class Store:
         OutageError
             If the store cannot be read.
         """
-        try:
-            found = self._fs.ls(f"{self._root}/{path}", detail=True)
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise OutageError(
-                f"the store {self.url} does not list {path}: {error}; repair it"
-            ) from error
         return [
-            StoredEntry(str(entry["name"]).rsplit("/", 1)[-1], int(entry["size"]))
-            for entry in found
+            StoredEntry(
+                _name_of(entry), int(entry["size"]), str(entry.get("ETag") or _modified(entry))
+            )
+            for entry in self._entries(path)
             if entry["type"] != "directory"
         ]
+
+    def folders(self, path: str) -> list[str]:
+        """Return the names of the folders below a folder; empty where there is none.
+
+        Raises
+        ------
+        OutageError
+            If the store cannot be read.
+        """
+        return sorted(
+            _name_of(entry) for entry in self._entries(path) if entry["type"] == "directory"
+        )
+
+    def _entries(self, path: str) -> list[dict[str, Any]]:
+        try:
+            with self._using(f"does not list {path}"):
+                return list(self._fs.ls(f"{self._root}/{path}".rstrip("/"), detail=True))
+        except FileNotFoundError:
+            return []
 
     def walk(self, older_than: float = 0.0) -> Iterator[tuple[str, str]]:
         """Yield the folder and name of each published file.
@@ -205,35 +362,25 @@ class Store:
 
         def refuse(error: OSError) -> None:
             if not isinstance(error, FileNotFoundError):  # removed meanwhile
-                raise OutageError(
-                    f"the store {self.url} cannot be listed: {error}; repair it"
-                ) from error
+                raise error
 
-        for folder, _, files in self._fs.walk(self._root, detail=True, on_error=refuse):
-            path = str(folder).removeprefix(self._root).strip("/")
-            if path.split("/")[0] != _STAGING:
-                yield from (
-                    (path, name) for name, details in files.items() if _modified(details) <= latest
-                )
-
-    def folders(self, path: str) -> list[str]:
-        """Return the names of the folders below a folder; empty where there is none."""
-        try:
-            found = self._fs.ls(f"{self._root}/{path}", detail=True)
-        except FileNotFoundError:
-            return []
-        return sorted(
-            str(entry["name"]).rsplit("/", 1)[-1] for entry in found if entry["type"] == "directory"
-        )
+        with self._using("cannot be listed"):
+            for folder, _, files in self._fs.walk(self._root, detail=True, on_error=refuse):
+                path = str(folder).removeprefix(self._root).strip("/")
+                if path.split("/")[0] != _STAGING:
+                    yield from (
+                        (path, name)
+                        for name, details in files.items()
+                        if _modified(details) <= latest
+                    )
 
     def remove(self, path: str) -> None:
-        """Remove a folder and what is in it; no error where there is none."""
-        target = f"{self._root}/{path}"
-        if self._fs.exists(target):
-            self._fs.rm(target, recursive=True)
+        """Remove a folder and what is in it; no error where there is none.
 
-    def _discard(self, staged: str) -> None:
-        try:
-            self._fs.rm(staged)
-        except OSError:
-            return
+        Raises
+        ------
+        OutageError
+            If the store does not do it.
+        """
+        with contextlib.suppress(FileNotFoundError), self._using(f"does not remove {path}"):
+            self._fs.rm(f"{self._root}/{path}", recursive=True)

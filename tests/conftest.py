@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import fsspec
 import pytest
 from sqlalchemy import text
 
@@ -15,6 +16,7 @@ from shared.database.base import Base
 from shared.database.engine import Database
 from shared.database.schema import migrate
 from shared.worker.broker import Messenger, make_broker
+from tests.object_store import ObjectStore
 
 _ROOT = Path(__file__).parents[1]
 
@@ -83,6 +85,32 @@ async def messenger(valkey: EmbeddedValkey) -> AsyncIterator[Messenger]:
     broker.client.flushall()
     yield Messenger(broker)
     broker.close()
+
+
+@pytest.fixture(scope="session")
+def object_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """Real S3 server for the whole session."""
+    server = ObjectStore(tmp_path_factory.mktemp("s3"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def object_store(
+    object_server: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ObjectStore]:
+    """Empty bucket of a real S3 server, to which the environment leads."""
+    for name, value in object_server.environment.items():
+        monkeypatch.setenv(name, value)
+    object_server.keep_alive()
+    object_server.start()
+    system = fsspec.get_filesystem_class("s3")
+    system.clear_instance_cache()  # clients keep the credentials that they found
+    if system().exists("bucket"):
+        system().rm("bucket", recursive=True)
+    system().mkdir("bucket")
+    yield object_server
+    system.clear_instance_cache()
 
 
 @pytest.fixture(scope="session")

@@ -68,6 +68,7 @@ def _import_all(service: str, folder: Path) -> subprocess.CompletedProcess[str]:
         for path in files
     }
     modules |= {module for path in files for module in _imports(path)}
+    modules.add("s3fs")  # which fsspec imports for a store in S3
     return subprocess.run(
         [sys.executable, "-S", "-c", IMPORT_ALL, *sorted(modules)],
         cwd=folder,

@@ -14,6 +14,7 @@ from cosmo.launcher.embedded import EmbeddedPostgres
 from cosmo.launcher.reaching import require_postgres
 from shared.database.engine import Database
 from shared.settings import get_settings
+from shared.store import Store
 from shared.urls import file_url
 
 __all__ = ["connect", "database_and_store", "with_database"]
@@ -42,8 +43,8 @@ def database_and_store(data_dir: Path) -> tuple[str, str]:
 
     Raises
     ------
-    PermanentError
-        If Postgres does not answer there.
+    CosmoError
+        If Postgres or the store does not answer there.
     """
     settings = get_settings()
     database, store = settings.database_url, settings.store_url
@@ -54,6 +55,7 @@ def database_and_store(data_dir: Path) -> tuple[str, str]:
     where = "COSMO_DATABASE_URL" if "COSMO_DATABASE_URL" in os.environ else str(data_dir)
     advice = f"run `cosmo up --data-dir {data_dir}` in another terminal, or set COSMO_DATABASE_URL"
     asyncio.run(require_postgres(database, where, advice))
+    Store(store).require()
     return database, store
 
 

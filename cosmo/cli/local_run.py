@@ -18,6 +18,7 @@ from shared.database.engine import Database
 from shared.database.schema import migrate
 from shared.jobs.events import Outbox, send
 from shared.settings import get_settings
+from shared.store import Store
 from shared.worker.broker import Messenger, make_broker
 
 __all__ = ["CONSOLE", "DONE", "prepare", "report", "scan_once", "tabulate", "wait_for_stop"]
@@ -36,8 +37,9 @@ def prepare(machine: LocalStack) -> None:
     Raises
     ------
     CosmoError
-        If one does not answer.
+        If one does not answer, or the store cannot work as it is set.
     """
+    Store(machine.environment["COSMO_STORE_URL"]).require()
     require_named_servers()
     machine.start_servers()
 

@@ -4,8 +4,7 @@ Scans its source, fetches datasets, and sweeps up after fetches that failed.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from services.archive.sources import open_source
 from services.archive.sweep import sweep_raw
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
-from shared.errors import TransientError
 from shared.jobs.events import Outbox, send
 from shared.jobs.leftovers import keep_sweeping
 from shared.jobs.runner import Handler
@@ -31,11 +29,6 @@ __all__ = ["keep_scanning", "main"]
 def main() -> None:
     """Run the service until it is asked to stop."""
     settings = get_settings()
-    if settings.archive.source is not None:
-        # A URL that nothing can read is refused at once; a source that is only away is waited for.
-        with contextlib.suppress(TransientError):
-            open_source(settings.archive.source)
-
     store = Store(settings.store_url)
 
     def handlers(database: Database) -> Mapping[Stage, Handler]:
@@ -48,7 +41,10 @@ def main() -> None:
             keep_sweeping([partial(sweep_raw, database, store)], settings.calibrator.sweep_seconds),
         )
 
-    run_worker("archive", settings, handlers, threads=2, background=background)
+    checks: list[Callable[[], object]] = [store.require]
+    if settings.archive.source is not None:
+        checks.append(partial(open_source, settings.archive.source))
+    run_worker("archive", settings, handlers, threads=2, checks=checks, background=background)
 
 
 async def keep_scanning(

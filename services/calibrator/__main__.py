@@ -42,6 +42,7 @@ def main() -> None:
         "calibrator",
         settings,
         handlers,
+        checks=[store.require],
         prepare=publish_installed,
         background=sweep,
     )

@@ -4,6 +4,7 @@ Its inputs from the database and the store, its products and its record back to 
 """
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -224,7 +225,8 @@ class CalibrationService:
                     extras = await asyncio.to_thread(self._publish, result.extras, folder)
             except BaseException as error:
                 # What a full store took of it must not be in the way of the next attempt.
-                await asyncio.to_thread(self._store.remove, folder)
+                with contextlib.suppress(OutageError):  # a sweep removes it
+                    await asyncio.to_thread(self._store.remove, folder)
                 for record in records:
                     failed = run_record(job, self._calcos_version, *inputs.recorded, record)
                     await record_failure(self._database, failed, error)

@@ -16,15 +16,16 @@ __all__ = ["main"]
 def main() -> None:
     """Run the service until it is asked to stop."""
     settings = get_settings()
+    store = Store(settings.store_url)
 
     def handlers(database: Database) -> Mapping[Stage, Handler]:
-        service = IngestService(database, Store(settings.store_url), settings.references.folder)
+        service = IngestService(database, store, settings.references.folder)
         return {
             Stage.INGEST_RAW: service.ingest_raw,
             Stage.INGEST_PRODUCTS: service.ingest_products,
         }
 
-    run_worker("ingestor", settings, handlers, threads=2)
+    run_worker("ingestor", settings, handlers, threads=2, checks=[store.require])
 
 
 if __name__ == "__main__":

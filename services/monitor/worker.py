@@ -44,7 +44,7 @@ def main() -> None:
             ),
         )
 
-    run_worker("monitor-worker", settings, handlers, background=watch)
+    run_worker("monitor-worker", settings, handlers, checks=[store.require], background=watch)
 
 
 if __name__ == "__main__":

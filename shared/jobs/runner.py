@@ -86,6 +86,14 @@ def worker_name(service: str) -> str:
     return f"{service}@{socket.gethostname()}:{os.getpid()}"
 
 
+async def _discard(completion: Completion) -> None:
+    """Remove the outputs of a result that does not count."""
+    try:
+        await asyncio.to_thread(completion.discard)
+    except Exception as error:  # noqa: BLE001 - a store that is away must not keep the end from being written
+        get_logger().warning("not discarded; a sweep removes it", error=str(error))
+
+
 class JobRunner:
     """Runs jobs of one process.
 
@@ -230,12 +238,12 @@ class JobRunner:
                 error = reason
             else:
                 if not kept and not await self._is_done(job):
-                    completion.discard()
+                    await _discard(completion)
                     return "lost"
                 self._pause.end()
                 await send(self._messenger, outbox)
                 return "done"
-            completion.discard()
+            await _discard(completion)
         kind = _kind_of(error)
         # Readers see both, and addresses of sources may have passwords.
         message = mask_passwords(

@@ -14,7 +14,7 @@ import redis
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
 from shared.database.schema import wait_until_current
-from shared.errors import CosmoError
+from shared.errors import CosmoError, TransientError
 from shared.jobs.dispatcher import Dispatcher
 from shared.jobs.queues import Queue, queues_of
 from shared.jobs.runner import Handler, JobRunner, worker_name
@@ -36,6 +36,7 @@ _RESTART_SECONDS = 5.0
 _STOP_MS = 2000
 """How long dramatiq's threads are waited for once no job runs any more."""
 
+Check = Callable[[], object]
 Prepare = Callable[[Database], Coroutine[None, None, None]]
 Background = Callable[[Database, Messenger], Coroutine[None, None, None]]
 
@@ -46,6 +47,7 @@ def run_worker(
     handlers: Callable[[Database], Mapping[Stage, Handler]],
     *,
     threads: int = 1,
+    checks: Sequence[Check] = (),
     prepare: Prepare | None = None,
     background: Background | None = None,
 ) -> None:
@@ -63,6 +65,9 @@ def run_worker(
         Makes the handler of each stage from the database; the queues of these stages are worked on.
     threads
         Jobs at once in this process; 1 for long ones.
+    checks
+        Each raises PermanentError where something beside Postgres and the broker (the store) cannot
+        work as it is set, and TransientError where it is only away.
     prepare
         Work that comes before the first job; it waits for a Postgres that is away.
     background
@@ -72,11 +77,12 @@ def run_worker(
     Raises
     ------
     SystemExit
-        If the database schema is not the one this code was written for; the log says so.
+        If the database schema is not the one this code was written for, or a check fails for good;
+        the log says so.
     """
     configure_logging(service, settings.log_level)
     try:
-        asyncio.run(_work(service, settings, handlers, threads, prepare, background))
+        asyncio.run(_work(service, settings, handlers, threads, checks, prepare, background))
     except CosmoError as error:
         get_logger().error("the service ends", error=str(error))
         raise SystemExit(1) from error
@@ -87,6 +93,7 @@ async def _work(
     settings: Settings,
     handlers: Callable[[Database], Mapping[Stage, Handler]],
     threads: int,
+    checks: Sequence[Check],
     prepare: Prepare | None,
     background: Background | None,
 ) -> None:
@@ -102,7 +109,7 @@ async def _work(
         lambda: asyncio.run_coroutine_threadsafe(readiness.fault(), loop).result(),
     )
     try:
-        if await _unless(stop, _get_ready(database, prepare)):
+        if await _unless(stop, _get_ready(database, checks, prepare)):
             messenger = Messenger(broker)
             made = handlers(database)
             runner = JobRunner(database, messenger, settings.jobs, made, worker_name(service))
@@ -125,7 +132,12 @@ async def _work(
         get_logger().info("stopped")
 
 
-async def _get_ready(database: Database, prepare: Prepare | None) -> None:
+async def _get_ready(database: Database, checks: Sequence[Check], prepare: Prepare | None) -> None:
+    for check in checks:
+        try:
+            await asyncio.to_thread(check)
+        except TransientError as error:
+            get_logger().warning("not there yet; jobs wait for it", error=str(error))
     await wait_until_current(database)
     if prepare is not None:
         await prepare(database)

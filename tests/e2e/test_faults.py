@@ -26,7 +26,9 @@ from cosmo.launcher.address import read_address
 from shared.database.engine import Database
 from shared.database.models.operations import Attempt, File, Job, Stage
 from shared.errors import CosmoError
+from shared.store import Store, StoredEntry
 from shared.worker.broker import Messenger, make_broker
+from tests.object_store import ObjectStore
 from tests.services.ingestor.bench import extract_file
 
 pytestmark = pytest.mark.e2e
@@ -424,3 +426,45 @@ def test_up_killed_whole(data_dir: Path, tmp_path: Path) -> None:
         assert len(list(client.rows("spt", generation="all"))) == 1
     finally:
         up.stop()
+
+
+def test_object_store_killed_in_the_middle_of_each_stage(
+    start: Start,
+    data_dir: Path,
+    tmp_path: Path,
+    object_store: ObjectStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COSMO_STORE_URL", f"{object_store.url}/cosmo")
+    running = start()
+    _exposure(data_dir, tmp_path / "source", "ldfd01vnq")
+    rootname = "ldfd01vnq"
+
+    def bring_back(stage: str) -> None:
+        object_store.wait_until_killed()
+        running.wait(
+            lambda: (
+                {one["error_kind"] for one in _ended(running.attempts(rootname, stage))}
+                == {"outage"}
+            ),
+            "the job to be given back",
+        )
+        object_store.start()
+
+    object_store.kill_at(r"PUT .*/raw/.*_spt")
+    running.scan(tmp_path / "source")
+    bring_back("fetch")
+    object_store.kill_at(r"PUT .*/products/.*_corrtag")
+    bring_back("calibrate")
+    object_store.kill_at(r"GET .*/products/.*_corrtag")
+    bring_back("ingest-products")
+    running.wait_for(rootname, "ingested", "failed")
+    assert running.state(rootname) == "ingested"
+
+    files = _rows(running, select(File.path, File.name, File.size).where(File.current))
+    store = Store(f"{object_store.url}/cosmo")
+    assert {"ldfd01vnq_spt.fits.gz", "ldfd01vnq_corrtag_a.fits.gz"} <= {row[1] for row in files}
+    for path, name, size in files:
+        assert StoredEntry(name, size) in store.files(path)
+    outcomes = _rows(running, select(Job.stage, Job.state, Job.attempts))
+    assert all((state, attempts) == ("done", 1) for _, state, attempts in outcomes), outcomes

@@ -157,9 +157,8 @@ class DirectorySource(Source):
         except (ValueError, ImportError) as error:
             raise PermanentError(
                 f"the source {self._url} cannot be used: {error}; give a folder, or a URL that "
-                "fsspec knows "
-                "(file, http, https, ftp, zip and more; others such as s3 once their package is "
-                "installed)"
+                "fsspec knows (file, s3, http, https, ftp, zip and more; others such as gs once "
+                "their package is installed)"
             ) from error
         except Exception as error:
             raise TransientError(

@@ -30,7 +30,7 @@ from services.monitor.web.statuses import document_statuses
 from services.monitor.web.tracing import Tracing
 from shared.database.engine import Database, is_outage
 from shared.database.schema import require_current, wait_until_current
-from shared.errors import CosmoError
+from shared.errors import CosmoError, PermanentError, TransientError
 from shared.logs import get_logger
 from shared.settings import Settings
 from shared.store import Store
@@ -88,6 +88,26 @@ async def _refuse_late(database: Database) -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
+@asynccontextmanager
+async def _store_check(store: Store) -> AsyncIterator[None]:
+    """Stop the process where the store cannot work as it is set; one that is away is waited for."""
+
+    async def check() -> None:
+        try:
+            await asyncio.to_thread(store.require)
+        except TransientError as error:
+            get_logger().warning("the store is away", error=str(error))
+        except PermanentError as error:
+            get_logger().error("stopping", error=str(error))
+            signal.raise_signal(signal.SIGTERM)
+
+    task = asyncio.create_task(check())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
 class _Application(FastAPI):
     """The application, with the guard outside of everything else, so that every answer passes
     it.
@@ -120,13 +140,12 @@ def create_app(settings: Settings) -> FastAPI:
     database = Database(
         settings.database_url, statement_timeout=settings.api.statement_timeout, pool_size=10
     )
-
-    notices = EventFeed(database)
+    store, notices = Store(settings.store_url), EventFeed(database)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         try:
-            async with _schema_watch(database), notices.listening():
+            async with _schema_watch(database), _store_check(store), notices.listening():
                 yield
         finally:
             await database.dispose()
@@ -139,7 +158,6 @@ def create_app(settings: Settings) -> FastAPI:
         dependencies=[Depends(refuse_unknown_parameters)],
         lifespan=lifespan,
     )
-    store = Store(settings.store_url)
     app.state.context = Context(
         settings, database, store, notices, ResponseCache(database, notices), Artifacts(store)
     )
