@@ -207,7 +207,7 @@ def test_archive_that_is_none_is_an_error(folder: Path) -> None:
 
 
 def test_unknown_urls_are_refused() -> None:
-    with pytest.raises(PermanentError, match=r"nonesuch.*file, http"):
+    with pytest.raises(PermanentError, match=r"nonesuch.*file, s3, http"):
         open_source("nonesuch://data")
 
 
