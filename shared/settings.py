@@ -296,6 +296,11 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "postgresql+asyncpg://cosmo:cosmo@localhost/cosmo", description="SQLAlchemy URL of Postgres"
     )
+    database_direct_url: str | None = Field(
+        None,
+        description="URL of Postgres past a pooler, for locks of leaders and notifications; "
+        "database_url may then go through a pooler in transaction mode",
+    )
     redis_url: str = Field(
         "redis://localhost:6379/0", description="URL of the Redis-compatible broker"
     )
@@ -314,6 +319,11 @@ class Settings(BaseSettings):
     api: ApiSettings = Field(default_factory=ApiSettings)
     monitor: MonitorSettings = Field(default_factory=MonitorSettings)
     check: CheckSettings = Field(default_factory=CheckSettings)
+
+    @property
+    def session_url(self) -> str:
+        """URL of Postgres on which a session lasts, as commands need."""
+        return self.database_direct_url or self.database_url
 
 
 @lru_cache(maxsize=1)

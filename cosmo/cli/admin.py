@@ -48,7 +48,7 @@ def migrate() -> None:
     """Bring the database schema to the newest revision."""
 
     async def run() -> None:
-        database = Database(get_settings().database_url)
+        database = Database(get_settings().session_url)
         try:
             await migrate_schema(database)
         finally:

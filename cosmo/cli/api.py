@@ -47,7 +47,7 @@ def database_and_store(data_dir: Path) -> tuple[str, str]:
         If Postgres or the store does not answer there.
     """
     settings = get_settings()
-    database, store = settings.database_url, settings.store_url
+    database, store = settings.session_url, settings.store_url
     if "COSMO_DATABASE_URL" not in os.environ:
         database = EmbeddedPostgres(data_dir).url
     if "COSMO_STORE_URL" not in os.environ:

@@ -1,6 +1,7 @@
 """Common parts of the commands that start COSMO on this machine."""
 
 import asyncio
+import os
 import signal
 import threading
 from collections.abc import Iterable
@@ -44,13 +45,19 @@ def prepare(machine: LocalStack) -> None:
     machine.start_servers()
 
     async def run() -> None:
-        database = Database(machine.environment["COSMO_DATABASE_URL"])
+        database = Database(_session_url(machine.environment))
         try:
             await migrate(database)
         finally:
             await database.dispose()
 
     asyncio.run(run())
+
+
+def _session_url(environment: dict[str, str]) -> str:
+    """Return the URL of the Postgres that is named, or of the one that was started here."""
+    named = "COSMO_DATABASE_URL" in os.environ
+    return get_settings().session_url if named else environment["COSMO_DATABASE_URL"]
 
 
 def report(machine: LocalStack) -> None:
@@ -71,7 +78,7 @@ def wait_for_stop(machine: LocalStack) -> None:
 
 async def scan_once(environment: dict[str, str], source: str) -> ScanResult:
     """Scan a source now, with the settings of the services."""
-    database = Database(environment["COSMO_DATABASE_URL"])
+    database = Database(_session_url(environment))
     broker = make_broker(environment["COSMO_REDIS_URL"])
     outbox = Outbox()
     try:

@@ -140,7 +140,10 @@ class LocalStack:
                 f'COSMO_API__TOKENS is not JSON like {{"name": "token"}}: {error}'
             ) from error
         fixed["COSMO_API__TOKENS"] = json.dumps({**tokens, "local": self.token})
-        return {**wanted, **os.environ, **fixed}
+        inherited = dict(os.environ)
+        if self._postgres is not None:
+            inherited.pop("COSMO_DATABASE_DIRECT_URL", None)  # it leads to another Postgres
+        return {**wanted, **inherited, **fixed}
 
     def start_servers(self) -> None:
         """Start Postgres and the broker, where they are embedded."""

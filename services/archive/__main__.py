@@ -44,7 +44,15 @@ def main() -> None:
     checks: list[Callable[[], object]] = [store.require]
     if settings.archive.source is not None:
         checks.append(partial(open_source, settings.archive.source))
-    run_worker("archive", settings, handlers, threads=2, checks=checks, background=background)
+    run_worker(
+        "archive",
+        settings,
+        handlers,
+        threads=2,
+        checks=checks,
+        background=background,
+        connections=2,
+    )
 
 
 async def keep_scanning(

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from services.monitor.web.app import create_app
 from services.monitor.web.dependencies import Context
 from services.monitor.web.protection.connections import Connection, sweep
+from shared.errors import CosmoError
 from shared.logs import configure_logging
 from shared.settings import get_settings
 
@@ -48,8 +49,12 @@ def main() -> None:
         sys.exit(f"invalid setting: {error}")
     configure_logging("monitor", settings.log_level)
     sys.setswitchinterval(_SWITCH_SECONDS)
+    try:
+        app = create_app(settings)
+    except CosmoError as error:
+        sys.exit(f"error: {error}")
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.api.host,
         port=settings.api.port,
         log_level=settings.log_level.lower(),

@@ -44,7 +44,14 @@ def main() -> None:
             ),
         )
 
-    run_worker("monitor-worker", settings, handlers, checks=[store.require], background=watch)
+    run_worker(
+        "monitor-worker",
+        settings,
+        handlers,
+        checks=[store.require],
+        background=watch,
+        connections=4,
+    )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ __all__ = ["migrate_configured"]
 
 async def migrate_configured() -> None:
     """Bring the schema of the configured database to the newest revision."""
-    database = Database(get_settings().database_url)
+    database = Database(get_settings().session_url)
     try:
         await migrate(database)
     finally:

@@ -2,15 +2,26 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from asyncpg import InterfaceError, PostgresError
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.pool import NullPool
 
+from shared.database.addresses import connection_arguments
 from shared.finite_json import finite_json
+from shared.keepalive import IDLE_SECONDS, LOST_SECONDS, PROBES, keep_alive
 
 __all__ = ["DATABASE_ERRORS", "Database", "is_outage", "is_refusal", "is_victim"]
 
@@ -25,8 +36,22 @@ _OUTAGE_CLASSES = ("08", "53", "57", "58")
 error (PostgreSQL, appendix A)."""
 _STANDSTILL_SECONDS = 5.0
 """How much longer than a statement may take its end is waited for."""
+_CONNECT_SECONDS = 10.0
 _CLOSE_SECONDS = 5.0
 """How long the connection of a cancelled statement may take to close before it is cut off."""
+_KEPT_ALIVE = {
+    "tcp_keepalives_idle": str(IDLE_SECONDS),
+    "tcp_keepalives_interval": str(IDLE_SECONDS),
+    "tcp_keepalives_count": str(PROBES),
+    "tcp_user_timeout": str(LOST_SECONDS * 1000),
+}
+"""Lets Postgres end what a client that vanished had open: its transaction, its locks."""
+_UNNAMED: dict[str, Any] = {
+    "statement_cache_size": 0,
+    "prepared_statement_cache_size": 0,
+    "prepared_statement_name_func": str,
+}
+"""Leaves no prepared statements in a session that a pooler gives to others."""
 _READ_ONLY, _CANCELED = "25006", "57014"
 _VICTIMS = ("40001", "40P01")
 """Serialization failure and deadlock: the same transaction succeeds when it is tried again."""
@@ -74,7 +99,7 @@ def _state(error: BaseException) -> str:
 
 
 @asynccontextmanager
-async def _closed_by_cancellation(session: AsyncSession) -> AsyncIterator[None]:
+async def _closed_by_cancellation(owner: AsyncSession | AsyncConnection) -> AsyncIterator[None]:
     """Close the connection of a block that is cancelled, instead of rolling back on it.
 
     asyncpg lets the next statement of a connection wait until Postgres acknowledges that the one
@@ -83,12 +108,66 @@ async def _closed_by_cancellation(session: AsyncSession) -> AsyncIterator[None]:
     try:
         yield
     except asyncio.CancelledError:
-        # The session is still rolled back, so that what was added can be added again elsewhere.
-        with contextlib.suppress(TimeoutError, InvalidRequestError, *DATABASE_ERRORS):
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                if session.in_transaction():
-                    await (await session.connection()).invalidate()
+        # A session is still rolled back, so that what was added can be added again elsewhere.
+        await _close(owner)
         raise
+
+
+async def _close(owner: AsyncSession | AsyncConnection) -> None:
+    """Close the connection of a session or an engine now, whatever it waits for."""
+    with contextlib.suppress(TimeoutError, InvalidRequestError, *DATABASE_ERRORS):
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            if isinstance(owner, AsyncConnection):
+                await owner.invalidate()
+            elif owner.in_transaction():
+                await (await owner.connection()).invalidate()
+
+
+def _make_engine(
+    url: str, settings: Mapping[str, str], command_timeout: float | None, **pool: Any
+) -> AsyncEngine:
+    """Return an engine whose connections are probed by the system.
+
+    Parameters
+    ----------
+    url
+        URL of Postgres.
+    settings
+        Settings of Postgres for each connection. They are no parameters of its start, most of which
+        poolers refuse.
+    command_timeout
+        Longest wait for a statement, seconds.
+    """
+    address, arguments = connection_arguments(url)
+    connect_args = {**arguments, "timeout": _CONNECT_SECONDS, "command_timeout": command_timeout}
+    engine = create_async_engine(
+        address,
+        pool_pre_ping=True,
+        json_serializer=finite_json,
+        connect_args=connect_args | pool.pop("connect_args", {}),
+        **pool,
+    )
+    statement = "; ".join(f"SET {name} = '{value}'" for name, value in settings.items())
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        keep_alive(connection.driver_connection._transport.get_extra_info("socket"))
+        if statement:
+            connection.run_async(lambda driver: driver.execute(statement))
+
+    return engine
+
+
+def _make_pooled_engine(url: str, settings: Mapping[str, str], **options: Any) -> AsyncEngine:
+    """Return an engine whose every transaction may be in another session of a pooler."""
+    engine = _make_engine(url, {}, connect_args=_UNNAMED, **options)
+    values = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def prepare(connection: Connection) -> None:
+        connection.exec_driver_sql(f"SELECT {values}")
+
+    return engine
 
 
 class Database:
@@ -97,32 +176,52 @@ class Database:
     Parameters
     ----------
     url
-        SQLAlchemy URL with the asyncpg driver.
+        URL.
+    direct_url
+        URL that leads to the same database and past a pooler. Where there is one, `url` may go
+        through a pooler in transaction mode.
     statement_timeout
         Longest statement in seconds; 0 sets no limit.
     pool_size
         Connections kept open.
+    max_overflow
+        Further connections while those are in use.
+
+    Raises
+    ------
+    PermanentError
+        If a URL is wrong; the message has no password.
     """
 
-    def __init__(self, url: str, *, statement_timeout: float = 0.0, pool_size: int = 5) -> None:
-        self.url = url
-        self.engine = create_async_engine(
-            url,
-            pool_size=pool_size,
-            max_overflow=pool_size,
-            pool_pre_ping=True,
-            json_serializer=finite_json,
-            connect_args={
-                "timeout": 10,
-                # A Postgres that stands still ends no statement itself.
-                "command_timeout": statement_timeout + _STANDSTILL_SECONDS
-                if statement_timeout
-                else None,
-                "server_settings": {
-                    "statement_timeout": str(int(statement_timeout * 1000)),
-                    "jit": "off",
-                },
-            },
+    def __init__(
+        self,
+        url: str,
+        *,
+        direct_url: str | None = None,
+        statement_timeout: float = 0.0,
+        pool_size: int = 5,
+        max_overflow: int = 5,
+    ) -> None:
+        self.url, self.direct_url = url, direct_url
+        settings = {"statement_timeout": str(int(statement_timeout * 1000)), "jit": "off"}
+        pool: dict[str, Any] = {
+            "pool_size": pool_size,
+            "max_overflow": max_overflow,
+            # A Postgres that stands still ends no statement itself.
+            "command_timeout": statement_timeout + _STANDSTILL_SECONDS
+            if statement_timeout
+            else None,
+        }
+        if direct_url is None:
+            self.engine = _make_engine(url, settings | _KEPT_ALIVE, **pool)
+        else:
+            self.engine = _make_pooled_engine(url, settings, **pool)
+        self._direct = _make_engine(
+            direct_url or url,
+            _KEPT_ALIVE,
+            _STANDSTILL_SECONDS,
+            connect_args=_UNNAMED,
+            poolclass=NullPool,
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
@@ -137,6 +236,25 @@ class Database:
         """Provide the session inside one transaction, committed at the end of the block."""
         async with self._sessions() as session, session.begin(), _closed_by_cancellation(session):
             yield session
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """Provide a connection without a session; rolled back unless committed."""
+        async with self.engine.connect() as connection, _closed_by_cancellation(connection):
+            yield connection
+
+    @asynccontextmanager
+    async def direct(self) -> AsyncIterator[AsyncConnection]:
+        """Provide a connection of its own past a pooler, for what lasts as long as it does.
+
+        Its statements are short. It is closed at the end of the block.
+        """
+        async with self._direct.connect() as connection:
+            try:
+                yield connection
+            except BaseException:
+                await _close(connection)
+                raise
 
     async def dispose(self) -> None:
         """Close every connection."""

@@ -1,6 +1,6 @@
 """One process at a time does what must not be done twice at once.
 
-The one that holds an advisory lock.
+The one that holds an advisory lock, on a connection of its own.
 """
 
 import asyncio
@@ -11,9 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.database.engine import Database
 from shared.database.locks import AdvisoryLock
+from shared.errors import PermanentError
 from shared.logs import get_logger
 
-__all__ = ["keep_leading"]
+__all__ = ["keep_leading", "require_sessions"]
+
+_BACKEND = text("SELECT pg_backend_pid()")
 
 
 async def keep_leading(
@@ -39,16 +42,47 @@ async def keep_leading(
     """
     while True:
         try:
-            async with database.engine.connect() as connection:
-                try:
+            if await _is_free(database, lock):
+                async with database.direct() as connection:
                     await lead(_turns(connection, lock, pause))
-                except BaseException:
-                    # The lock is the connection's, which the pool would keep.
-                    await connection.invalidate()
-                    raise
         except Exception as error:  # noqa: BLE001 - whatever fails here, the next round must come
             get_logger().warning(f"{lock.name.lower()} interrupted", error=str(error))
         await asyncio.sleep(pause)
+
+
+async def require_sessions(database: Database) -> None:
+    """Refuse a pooler that gives each transaction of a connection another session of Postgres.
+
+    Locks of a leader and `LISTEN` are a session's.
+
+    Raises
+    ------
+    PermanentError
+        If there is one.
+    """
+    async with database.direct() as connection:
+        backend = (await connection.execute(_BACKEND)).scalar()
+        await connection.commit()
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None  # noqa: S101 - an open connection has one
+        if driver.get_server_pid() == backend:
+            return  # a pooler makes numbers of its own up
+        async with database.direct() as other:
+            await other.execute(_BACKEND)  # takes the session that was given back last
+            changed = (await connection.execute(_BACKEND)).scalar() != backend
+    if changed:
+        way = "COSMO_DATABASE_URL" if database.direct_url is None else "COSMO_DATABASE_DIRECT_URL"
+        raise PermanentError(
+            f"{way} leads through a pooler in transaction mode, through which no process can lead "
+            "and no events arrive: set COSMO_DATABASE_DIRECT_URL to a URL that leads past it"
+        )
+
+
+async def _is_free(database: Database, lock: AdvisoryLock) -> bool:
+    """Return whether nobody leads, without a connection for who does not lead."""
+    query = text("SELECT pg_try_advisory_xact_lock(:key)")
+    async with database.transaction() as session:
+        return bool((await session.execute(query, {"key": lock})).scalar())
 
 
 async def _turns(

@@ -1,6 +1,5 @@
 """The schema's version: migrate to the newest, and refuse to work on an outdated one."""
 
-import asyncio
 from pathlib import Path
 
 from alembic import command
@@ -8,11 +7,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
-from shared.database.engine import Database, is_outage
+from shared.database.engine import Database
 from shared.errors import PermanentError
-from shared.logs import get_logger
 
 __all__ = [
     "alembic_config",
@@ -20,10 +17,7 @@ __all__ = [
     "migrate",
     "newest_revision",
     "require_current",
-    "wait_until_current",
 ]
-
-_RETRY_SECONDS = 2.0
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
@@ -38,7 +32,7 @@ def alembic_config(connection: Connection | None = None) -> Config:
 
 async def migrate(database: Database) -> None:
     """Bring the schema to the newest revision; no change where it is there already."""
-    async with database.engine.connect() as connection:
+    async with database.connection() as connection:
         await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "head"))
         await connection.commit()
 
@@ -50,7 +44,7 @@ def newest_revision() -> str:
 
 async def is_current(database: Database) -> bool:
     """Return whether the schema is the one this code was written for."""
-    async with database.engine.connect() as connection:
+    async with database.connection() as connection:
         found = await connection.run_sync(
             lambda sync: MigrationContext.configure(sync).get_current_revision()
         )
@@ -67,25 +61,3 @@ async def require_current(database: Database) -> None:
     """
     if not await is_current(database):
         raise PermanentError("the database schema is outdated; run `cosmo migrate` and start again")
-
-
-async def wait_until_current(database: Database) -> None:
-    """Wait for a Postgres that is down, then refuse an outdated schema.
-
-    Raises
-    ------
-    PermanentError
-        If the schema is not the one this code was written for.
-    """
-    while True:
-        try:
-            await require_current(database)
-        except (DBAPIError, OSError) as error:
-            if not is_outage(error):
-                raise
-            get_logger().warning(
-                "waiting for Postgres", error=str(error), next_try_seconds=_RETRY_SECONDS
-            )
-            await asyncio.sleep(_RETRY_SECONDS)
-        else:
-            return

@@ -13,7 +13,7 @@ import redis
 
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
-from shared.database.schema import wait_until_current
+from shared.database.start import wait_until_usable
 from shared.errors import CosmoError, TransientError
 from shared.jobs.dispatcher import Dispatcher
 from shared.jobs.queues import Queue, queues_of
@@ -50,6 +50,7 @@ def run_worker(
     checks: Sequence[Check] = (),
     prepare: Prepare | None = None,
     background: Background | None = None,
+    connections: int = 1,
 ) -> None:
     """Work on queues until SIGTERM or SIGINT.
 
@@ -73,16 +74,26 @@ def run_worker(
     background
         Further work of the service beside its queues, started again when it fails, cancelled at the
         stop.
+    connections
+        Most connections to the database beside the two of each thread, for its work and its lease.
 
     Raises
     ------
     SystemExit
-        If the database schema is not the one this code was written for, or a check fails for good;
-        the log says so.
+        If a URL or the database cannot be used by this code, or a check fails for good; the log
+        says why.
     """
     configure_logging(service, settings.log_level)
     try:
-        asyncio.run(_work(service, settings, handlers, threads, checks, prepare, background))
+        database = Database(
+            settings.database_url,
+            direct_url=settings.database_direct_url,
+            pool_size=2 * threads + connections,
+            max_overflow=0,
+        )
+        asyncio.run(
+            _work(service, settings, database, handlers, threads, checks, prepare, background)
+        )
     except CosmoError as error:
         get_logger().error("the service ends", error=str(error))
         raise SystemExit(1) from error
@@ -91,6 +102,7 @@ def run_worker(
 async def _work(
     service: str,
     settings: Settings,
+    database: Database,
     handlers: Callable[[Database], Mapping[Stage, Handler]],
     threads: int,
     checks: Sequence[Check],
@@ -101,7 +113,6 @@ async def _work(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    database = Database(settings.database_url)
     broker = make_broker(settings.redis_url)
     readiness = Readiness(database, broker)
     serve_health(
@@ -138,7 +149,7 @@ async def _get_ready(database: Database, checks: Sequence[Check], prepare: Prepa
             await asyncio.to_thread(check)
         except TransientError as error:
             get_logger().warning("not there yet; jobs wait for it", error=str(error))
-    await wait_until_current(database)
+    await wait_until_usable(database)
     if prepare is not None:
         await prepare(database)
 

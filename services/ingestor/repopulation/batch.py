@@ -60,7 +60,7 @@ async def do_batch(database: Database, work: Work) -> bool:
     TransientError
         If the store fails; the batch is left to be done again.
     """
-    async with database.engine.begin() as connection:
+    async with database.connection() as connection, connection.begin():
         batch = await _claim(connection, work.repopulation)
         if batch is None:
             return False

@@ -29,7 +29,7 @@ from services.monitor.web.response_cache import ResponseCache
 from services.monitor.web.statuses import document_statuses
 from services.monitor.web.tracing import Tracing
 from shared.database.engine import Database, is_outage
-from shared.database.schema import require_current, wait_until_current
+from shared.database.start import require_usable, wait_until_usable
 from shared.errors import CosmoError, PermanentError, TransientError
 from shared.logs import get_logger
 from shared.settings import Settings
@@ -56,18 +56,18 @@ async def _plotly_script() -> FileResponse:
 
 @asynccontextmanager
 async def _schema_watch(database: Database) -> AsyncIterator[None]:
-    """Refuse an outdated schema.
+    """Refuse an outdated schema and a wrong pooler.
 
     Where Postgres is down, answer that meanwhile, and look when it is back.
 
     Raises
     ------
     PermanentError
-        If the schema is not the one this code was written for.
+        If this code cannot use the database.
     """
     watch: asyncio.Task[None] | None = None
     try:
-        await require_current(database)
+        await require_usable(database)
     except (DBAPIError, OSError) as error:
         if not is_outage(error):
             raise
@@ -80,9 +80,9 @@ async def _schema_watch(database: Database) -> AsyncIterator[None]:
 
 
 async def _refuse_late(database: Database) -> None:
-    """Stop the process when a Postgres that was down comes back with an outdated schema."""
+    """Stop the process when a Postgres that was down comes back and cannot be used."""
     try:
-        await wait_until_current(database)
+        await wait_until_usable(database)
     except (CosmoError, DBAPIError) as error:
         get_logger().error("stopping", error=str(error))
         signal.raise_signal(signal.SIGTERM)
@@ -138,7 +138,11 @@ def create_app(settings: Settings) -> FastAPI:
         Settings in force.
     """
     database = Database(
-        settings.database_url, statement_timeout=settings.api.statement_timeout, pool_size=10
+        settings.database_url,
+        direct_url=settings.database_direct_url,
+        statement_timeout=settings.api.statement_timeout,
+        pool_size=10,
+        max_overflow=10,
     )
     store, notices = Store(settings.store_url), EventFeed(database)
 

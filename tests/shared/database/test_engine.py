@@ -1,49 +1,80 @@
-"""Sessions whose work is cancelled."""
+"""Connections whose work is cancelled, and whose peer vanishes."""
 
 import asyncio
-import contextlib
-import time
-from collections.abc import Callable
+import socket
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import pytest
 from asyncpg import connect_utils
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from cosmo.launcher.embedded import EmbeddedPostgres
 from shared.database.engine import Database
+from shared.keepalive import LOST_SECONDS, OPTIONS
+from tests.forwarder import forwarder
 
 pytestmark = pytest.mark.integration
 
-Blocks = Callable[[Database], Callable[[], AbstractAsyncContextManager[AsyncSession]]]
+_SLEEP = "SELECT pg_sleep(60)"
 
 
-@pytest.mark.parametrize("of", [lambda it: it.session, lambda it: it.transaction])
 async def test_no_acknowledgement_of_a_cancelled_statement_is_waited_for(
-    database: Database, of: Blocks, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def lost(**_: object) -> None:
         """Lose the request to cancel, as a proxy or a full server may."""
 
-    begun = asyncio.Event()
-
-    async def work() -> None:
-        async with of(database)() as session:
-            await session.execute(text("SELECT 1"))
+    async def work(
+        block: AbstractAsyncContextManager[AsyncSession | AsyncConnection],
+        begun: asyncio.Event,
+        *,
+        past_sqlalchemy: bool,
+    ) -> None:
+        async with block as owner:
+            await owner.execute(text("SELECT 1"))
             begun.set()
-            await session.execute(text("SELECT pg_sleep(60)"))
+            if past_sqlalchemy:
+                session = isinstance(owner, AsyncSession)
+                connection: Any = await owner.connection() if session else owner
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                await driver.execute(_SLEEP, timeout=60)
+            else:
+                await owner.execute(text(_SLEEP))
+
+    async def cancel(
+        block: AbstractAsyncContextManager[AsyncSession | AsyncConnection], *, past_sqlalchemy: bool
+    ) -> None:
+        begun = asyncio.Event()
+        task = asyncio.ensure_future(work(block, begun, past_sqlalchemy=past_sqlalchemy))
+        await begun.wait()
+        await asyncio.sleep(0.1)
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=20)
+        assert done, (block, past_sqlalchemy)
+        assert task.cancelled()
 
     monkeypatch.setattr(connect_utils, "_cancel", lost)
-    task = asyncio.ensure_future(work())
-    await begun.wait()
-    await asyncio.sleep(0.1)
-    started = time.monotonic()
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-    assert task.cancelled()
-    assert time.monotonic() - started < 20
-
-    # the connection is not used again, and the pool has others
+    blocks = (database.session, database.transaction, database.connection, database.direct)
+    await asyncio.gather(
+        *(cancel(of(), past_sqlalchemy=way) for of in blocks for way in (False, True))
+    )
+    # the connections are not used again, and the pool has others
     async with database.session() as session:
         assert (await session.execute(text("SELECT 1"))).scalar() == 1
+
+
+async def test_the_system_probes_the_peer_of_every_connection(postgres: EmbeddedPostgres) -> None:
+    async with forwarder(postgres._sockets / ".s.PGSQL.5432") as way:
+        database = Database(f"postgresql://cosmo@127.0.0.1:{way.port}/postgres")
+        for of in (database.connection, database.direct):
+            async with of() as connection:
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                found = driver._transport.get_extra_info("socket")
+                assert found.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+                assert {
+                    option: found.getsockopt(socket.IPPROTO_TCP, option) for option in OPTIONS
+                } == OPTIONS
+        await database.dispose()
+    assert LOST_SECONDS <= 20  # the lead is to move within 30 s
