@@ -4,11 +4,13 @@ import asyncio
 import os
 
 import redis
-from sqlalchemy import make_url, select
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from shared.database.engine import Database
 from shared.errors import PermanentError
+from shared.masking import mask_passwords
+from shared.worker.broker import open_redis
 
 __all__ = ["require_named_servers", "require_postgres"]
 
@@ -26,6 +28,7 @@ def require_named_servers() -> None:
     """
     for name, require in (
         ("COSMO_DATABASE_URL", _run_require_postgres),
+        ("COSMO_DATABASE_DIRECT_URL", _run_require_postgres),
         ("COSMO_REDIS_URL", _require_redis),
     ):
         if name in os.environ:
@@ -54,20 +57,16 @@ async def require_postgres(url: str, where: str, advice: str) -> None:
         If it does not answer; the message has no password.
     """
     try:
-        shown = make_url(url).render_as_string()
         database = Database(url)
-    except (ArgumentError, ImportError, ValueError) as error:
-        raise PermanentError(
-            f"{where} is not a URL of Postgres such as "
-            f"postgresql+asyncpg://user:password@host/database: {error}"
-        ) from error
+    except PermanentError as error:
+        raise PermanentError(f"{where}: {error}") from error
     try:
-        async with database.session() as session:
-            await session.execute(select(1))
+        async with database.direct() as connection:  # which any pooler takes
+            await connection.execute(select(1))
     except (SQLAlchemyError, OSError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()
         raise PermanentError(
-            f"no Postgres answers at {where}: {advice} ({shown}: "
+            f"no Postgres answers at {where}: {advice} ({mask_passwords(url)}: "
             f"{reason[0] if reason else type(error).__name__})"
         ) from error
     finally:
@@ -76,13 +75,11 @@ async def require_postgres(url: str, where: str, advice: str) -> None:
 
 def _require_redis(url: str, where: str, advice: str) -> None:
     try:
-        client = redis.Redis.from_url(
+        client = open_redis(
             url, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE, retry=None
         )
-    except ValueError as error:
-        raise PermanentError(
-            f"{where} is not a URL of Redis such as redis://host:6379/0: {error}"
-        ) from error
+    except PermanentError as error:
+        raise PermanentError(f"{where}: {error}") from error
     try:
         client.ping()
     except (redis.RedisError, OSError) as error:

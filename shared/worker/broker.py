@@ -6,14 +6,17 @@ harmless.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import dramatiq
 import redis
 
+from shared.errors import PermanentError
 from shared.jobs.queues import Queue, is_bulk
+from shared.keepalive import OPTIONS
 from shared.worker.wakeup import WakeupBroker
 
-__all__ = ["Messenger", "declare_actors", "make_broker"]
+__all__ = ["Messenger", "declare_actors", "make_broker", "open_redis"]
 
 _ACTOR, _BULK_ACTOR = "run_job", "run_bulk_job"
 
@@ -25,11 +28,14 @@ def make_broker(url: str) -> WakeupBroker:
     ----------
     url
         Redis URL.
+
+    Raises
+    ------
+    PermanentError
+        If it is none, or has an unknown option; the message has no password.
     """
+    client = open_redis(url, socket_timeout=10, socket_connect_timeout=5, health_check_interval=30)
     # maintenance_chance: a dead worker's messages come back within a heartbeat, not after minutes.
-    client = redis.Redis.from_url(
-        url, socket_timeout=10, socket_connect_timeout=5, health_check_interval=30
-    )
     return WakeupBroker(
         client=client,
         namespace="cosmo",
@@ -37,6 +43,41 @@ def make_broker(url: str) -> WakeupBroker:
         maintenance_chance=1_000_000,
         heartbeat_timeout=60_000,
     )
+
+
+def open_redis(url: str, **options: Any) -> redis.Redis:
+    """Return the client of a broker, which connects when it is used.
+
+    Parameters
+    ----------
+    url
+        URL.
+    options
+        Options of its connections.
+
+    Raises
+    ------
+    PermanentError
+        If it is no URL of Redis, or has an unknown option; the message has no password.
+    """
+    scheme = url.partition("://")[0]
+    if "sentinel" in scheme:
+        raise PermanentError(
+            f"{scheme}:// is not supported: give COSMO_REDIS_URL an address that leads to the "
+            "primary (a service of Kubernetes, HAProxy); messages that a failover loses are sent "
+            "again"
+        )
+    if scheme != "unix":
+        options["socket_keepalive_options"] = OPTIONS
+    try:
+        client = redis.Redis.from_url(url, **options)
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # which alone knows the options
+    except ValueError as error:  # its text may have a part of the password
+        raise PermanentError("this is not a URL of Redis such as redis://host:6379/0") from error
+    except TypeError as error:
+        raise PermanentError(f"the URL of Redis has an unknown option: {error}") from error
+    return client
 
 
 def declare_actors(broker: WakeupBroker, queue: str, run_job: Callable[[int], None]) -> None:

@@ -18,7 +18,7 @@ CASES = [
     ("COSMO_DATABASE_URL", POSTGRES, "no Postgres answers at COSMO_DATABASE_URL"),
     (
         "COSMO_DATABASE_URL",
-        "postgresql://cosmo:secret@h/d",
+        "mysql://cosmo:secret@h/d",
         "is not a URL of Postgres such as postgresql+asyncpg://",
     ),
     ("COSMO_DATABASE_URL", "", "is not a URL of Postgres"),
