@@ -15,6 +15,9 @@ from shared.logs import get_logger
 __all__ = ["EventFeed"]
 
 _RETRY_SECONDS = 2.0
+_HEARTBEAT_SECONDS, _ANSWER_SECONDS = 5.0, 5.0
+"""Pause between two checks of the connection, and longest wait for an answer: one that was cut off
+looks like one on which nothing happens."""
 _MAX_SUBSCRIBERS = 200
 
 
@@ -102,9 +105,9 @@ class EventFeed:
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _hold(self) -> None:
-        """Listen until the connection breaks."""
+        """Listen until the connection breaks, or answers nothing any more."""
         lost = asyncio.Event()
-        async with self._database.engine.connect() as connection:
+        async with self._database.direct() as connection:
             raw = (await connection.get_raw_connection()).driver_connection
             assert raw is not None  # noqa: S101 - an open connection has one
             raw.add_termination_listener(lambda _connection: lost.set())
@@ -112,8 +115,12 @@ class EventFeed:
             try:
                 self.wake()
                 self._listening = True
-                await lost.wait()
+                while True:
+                    try:
+                        await asyncio.wait_for(lost.wait(), _HEARTBEAT_SECONDS)
+                    except TimeoutError:
+                        await raw.execute("SELECT 1", timeout=_ANSWER_SECONDS)
+                    else:
+                        return
             finally:
                 self._listening = False
-                if not raw.is_closed():
-                    await raw.remove_listener(CHANNEL, self.wake)
