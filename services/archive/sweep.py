@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.archive.fetch import raw_folder
 from shared.database.engine import Database
-from shared.database.models.operations import Dataset, File, Job, JobState, Stage
+from shared.database.models.operations import Dataset, File, Job, Stage
+from shared.jobs.due import is_held
 from shared.jobs.leftovers import subjects_of_failed_attempts
 from shared.jobs.states import lock_datasets
 from shared.logs import get_logger
@@ -48,10 +49,8 @@ async def _sweep(session: AsyncSession, store: Store, dataset_id: int) -> list[s
     # Nobody claims a job of a locked dataset: a new attempt would take what it finds in the store
     # for its own.
     await lock_datasets(session, [dataset_id])
-    running = select(Job.id).where(
-        Job.dataset_id == dataset_id, Job.stage == Stage.FETCH, Job.state == JobState.RUNNING
-    )
-    if (await session.execute(running)).first() is not None:
+    held = select(Job.id).where(Job.dataset_id == dataset_id, Job.stage == Stage.FETCH, is_held())
+    if (await session.execute(held)).first() is not None:
         return []
     rootname = (
         await session.execute(select(Dataset.rootname).where(Dataset.id == dataset_id))

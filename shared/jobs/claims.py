@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.alerts import open_alert, resolve_alerts
 from shared.database.models.monitoring import Severity
 from shared.database.models.operations import Attempt, Dataset, Job, JobState, Stage
-from shared.errors import LostClaimError, RefusedError, UnsupportedError
+from shared.errors import LostClaimError, RefusedError, TransientError, UnsupportedError
 from shared.events import EventName
-from shared.jobs.due import is_waiting, retry_pause
+from shared.jobs.due import is_held, is_waiting, retry_pause
 from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.jobs.states import lock_datasets, refresh_state
 from shared.jobs.subjects import Subject, subject_of
@@ -34,6 +34,8 @@ _WHAT = {Stage.MONITOR: "monitor", Stage.RECALIBRATE: "calibration"}
 """What failed or was skipped where it is not the dataset."""
 UNACTED = frozenset({UnsupportedError.kind, RefusedError.kind})
 """Kinds of errors that no operator acts on: their jobs are skipped, not failed."""
+
+_RETRIED = frozenset({TransientError.kind, LostClaimError.kind})
 
 _FAILED_RUN = "run"
 """Key of the alert of a monitor whose run failed."""
@@ -156,28 +158,44 @@ async def _refresh(session: AsyncSession, subject: Subject) -> None:
 def _mine(job: ClaimedJob) -> tuple[Any, ...]:
     return (
         Job.id == job.id,
-        Job.state == JobState.RUNNING,
         Job.worker == job.worker,
         Job.attempts == job.attempt,
     )
 
 
+def _lost(job: ClaimedJob) -> LostClaimError:
+    return LostClaimError(
+        f"job {job.id} ({job.stage} {job.subject_name}) is no longer held by {job.worker}"
+    )
+
+
 async def renew(session: AsyncSession, job: ClaimedJob, settings: JobSettings) -> None:
-    """Extend the lease.
+    """Extend the lease; take the job back where it ran out and nobody else has it.
 
     Raises
     ------
     LostClaimError
         If the job is no longer this worker's.
     """
-    lease = func.now() + timedelta(seconds=settings.lease_seconds)
-    result = await session.execute(
-        update(Job).where(*_mine(job)).values(lease_until=lease).returning(Job.id)
-    )
-    if result.scalar_one_or_none() is None:
-        raise LostClaimError(
-            f"job {job.id} ({job.stage} {job.subject_name}) is no longer held by {job.worker}"
-        )
+    lease = {"lease_until": func.now() + timedelta(seconds=settings.lease_seconds)}
+    running = update(Job).where(*_mine(job), Job.state == JobState.RUNNING)
+    if (await session.execute(running.values(lease).returning(Job.id))).first() is not None:
+        return
+    if isinstance(job.subject, int):
+        await lock_datasets(session, [job.subject])
+    back = {"state": JobState.RUNNING, "error": None, "error_kind": None, **lease}
+    held = update(Job).where(*_mine(job), is_held()).values(back).returning(Job.id)
+    if (await session.execute(held)).first() is None:
+        raise _lost(job)
+    again = {"finished_at": None, "outcome": None, "error_kind": None, "error": None}
+    await session.execute(update(Attempt).where(_newest(job)).values(again))
+    await _refresh(session, job.subject)
+
+
+def _newest(job: ClaimedJob) -> ColumnElement[bool]:
+    """Return the condition of the row of an attempt: one that was given back left another."""
+    same = (Attempt.job_id == job.id, Attempt.number == job.attempt)
+    return Attempt.id == select(func.max(Attempt.id)).where(*same).scalar_subquery()
 
 
 async def close_attempt(
@@ -193,7 +211,8 @@ async def close_attempt(
     await session.execute(
         update(Attempt)
         .where(
-            Attempt.job_id == job.id, Attempt.number == job.attempt, Attempt.finished_at.is_(None)
+            _newest(job),
+            or_(Attempt.finished_at.is_(None), Attempt.error_kind == LostClaimError.kind),
         )
         .values(finished_at=func.now(), outcome=outcome, error_kind=kind, error=error, log=log)
     )
@@ -203,12 +222,13 @@ async def _end(session: AsyncSession, job: ClaimedJob, **values: object) -> None
     if isinstance(job.subject, int):
         await lock_datasets(session, [job.subject])
     result = await session.execute(
-        update(Job).where(*_mine(job)).values(lease_until=None, **values).returning(Job.id)
+        update(Job)
+        .where(*_mine(job), is_held())
+        .values(lease_until=None, **values)
+        .returning(Job.id)
     )
     if result.scalar_one_or_none() is None:
-        raise LostClaimError(
-            f"job {job.id} ({job.stage} {job.subject_name}) is no longer held by {job.worker}"
-        )
+        raise _lost(job)
 
 
 async def finish(session: AsyncSession, job: ClaimedJob) -> None:
@@ -253,7 +273,7 @@ async def fail(
     job
         The job.
     kind
-        ``transient``, ``permanent``, ``unsupported`` or ``refused``.
+        ``transient``, ``lost``, ``permanent``, ``unsupported`` or ``refused``.
     error
         What went wrong and what to do.
     settings
@@ -270,7 +290,7 @@ async def fail(
     LostClaimError
         If the job is no longer this worker's.
     """
-    if kind == "transient" and job.attempt < settings.max_attempts:
+    if kind in _RETRIED and job.attempt < settings.max_attempts:
         await _end(
             session,
             job,

@@ -28,6 +28,9 @@ from shared.worker.presence import write_worker_alerts
 
 __all__ = ["Dispatcher"]
 
+_TURN_SECONDS = 60.0
+"""Many times what a turn takes."""
+
 
 class Dispatcher:
     """Runs in every worker process; one of them leads at a time.
@@ -55,15 +58,22 @@ class Dispatcher:
         )
 
     async def _lead(self, turns: AsyncIterator[None]) -> None:
+        # What an earlier lead of this process saw is out of date.
+        self._leases = LeaseWatch(self._settings.lease_seconds)
         async for _ in turns:
-            await self.expire()
-            async with self._database.transaction() as session:
-                await write_worker_alerts(session)
-            for queue in Queue:
-                try:
-                    await self.feed(queue)
-                except redis.RedisError as error:
-                    get_logger().warning("messages wait in Postgres", queue=queue, error=str(error))
+            # Another one leads where a statement of this one is never answered.
+            async with asyncio.timeout(_TURN_SECONDS):
+                await self._sweep()
+
+    async def _sweep(self) -> None:
+        await self.expire()
+        async with self._database.transaction() as session:
+            await write_worker_alerts(session)
+        for queue in Queue:
+            try:
+                await self.feed(queue)
+            except redis.RedisError as error:
+                get_logger().warning("messages wait in Postgres", queue=queue, error=str(error))
 
     async def expire(self) -> int:
         """End the attempts whose lease ran out.
@@ -107,7 +117,13 @@ class Dispatcher:
             )
             # Its silence for a whole lease was pause enough.
             await fail(
-                session, claimed, "transient", reason, self._settings, outbox, pause=timedelta(0)
+                session,
+                claimed,
+                LostClaimError.kind,
+                reason,
+                self._settings,
+                outbox,
+                pause=timedelta(0),
             )
         get_logger().warning(
             "lease expired", job=job_id, dataset=claimed.subject_name, worker=claimed.worker

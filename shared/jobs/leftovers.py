@@ -9,7 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from shared.database.engine import Database
-from shared.database.models.operations import Attempt, Job, JobState, Stage
+from shared.database.models.operations import Attempt, Job, Stage
+from shared.jobs.due import is_held
 from shared.jobs.subjects import Subject, subject_of
 from shared.logs import get_logger
 from shared.store import Store
@@ -51,8 +52,8 @@ async def sweep_folders(
     """Remove folders of attempts that no row names and no worker is filling.
 
     A worker that fills a folder holds its job, by a lease that it renews; what it publishes is
-    recorded in the transaction that ends the job. So a folder is left over when its job is not
-    running and no row names it.
+    recorded in the transaction that ends the job. So a folder is left over when no worker may
+    finish its job and no row names it.
 
     Parameters
     ----------
@@ -76,10 +77,8 @@ async def sweep_folders(
     # Looked up after the listing: what was listed and is not recorded now will not be recorded
     # later.
     async with database.session() as session:
-        running = select(Job.id).where(
-            Job.id.in_(set(found.values())), Job.state == JobState.RUNNING
-        )
-        live = set((await session.execute(running)).scalars())
+        held = select(Job.id).where(Job.id.in_(set(found.values())), is_held())
+        live = set((await session.execute(held)).scalars())
         kept = set(
             (await session.execute(select(recorded).where(recorded.in_(list(found))))).scalars()
         )

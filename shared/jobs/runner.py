@@ -37,6 +37,9 @@ to run out.
 _RENEWALS = 3
 """How many times a lease is renewed within its length."""
 
+_RENEWAL_SECONDS = 10.0
+"""Longest wait for a renewal, after which another connection is tried."""
+
 _RETRY_SECONDS = 0.5
 """Pause before a write that Postgres did not take is tried again.
 
@@ -274,7 +277,10 @@ class JobRunner:
         while True:
             await asyncio.sleep(pause)
             try:
-                async with self._database.transaction() as session:
+                async with (
+                    asyncio.timeout(_RENEWAL_SECONDS),
+                    self._database.transaction() as session,
+                ):
                     await claims.renew(session, job, self._settings)
             except LostClaimError as error:
                 get_logger().warning("lease lost", error=str(error))

@@ -248,6 +248,61 @@ async def test_late_worker_cannot_finish(database: Database) -> None:
             await claims.finish(session, job)
 
 
+async def _lose(database: Database, messenger: Messenger) -> None:
+    """Let a dispatcher end what runs, as if its worker gave no sign of life."""
+    dispatcher = Dispatcher(database, messenger, SETTINGS)
+    while not await dispatcher.expire():  # noqa: ASYNC110 - it counts the seconds itself
+        await asyncio.sleep(SETTINGS.lease_seconds / 3)
+
+
+@pytest.mark.parametrize("renewed", [True, False])
+async def test_a_worker_that_was_cut_off_finishes_what_nobody_else_took(
+    database: Database, messenger: Messenger, *, renewed: bool
+) -> None:
+    job_id = await queue_job(database, await add_dataset(database))
+    assert job_id is not None
+    async with database.transaction() as session:
+        job = await claims.claim(session, job_id, "cut off", SETTINGS)
+        assert job is not None
+    await _lose(database, messenger)
+    lost = await _job(database, job_id)
+    assert (lost.state, lost.error_kind) == (JobState.QUEUED, "lost")
+    assert await _state(database) == "discovered"
+    if renewed:
+        async with database.transaction() as session:
+            await claims.renew(session, job, SETTINGS)
+        assert (await _job(database, job_id)).state is JobState.RUNNING
+        assert await _state(database) == "calibrating"
+    async with database.transaction() as session:
+        await claims.finish(session, job)
+    done = await _job(database, job_id)
+    assert (done.state, done.attempts, done.error_kind) == (JobState.DONE, 1, None)
+    async with database.session() as session:
+        (attempt,) = (await session.execute(select(Attempt))).scalars()
+    assert (attempt.outcome, attempt.error_kind, attempt.error) == ("done", None, None)
+
+
+async def test_a_worker_that_was_cut_off_leaves_what_another_took(
+    database: Database, messenger: Messenger
+) -> None:
+    job_id = await queue_job(database, await add_dataset(database))
+    assert job_id is not None
+    async with database.transaction() as session:
+        job = await claims.claim(session, job_id, "cut off", SETTINGS)
+        assert job is not None
+    await _lose(database, messenger)
+    async with database.transaction() as session:
+        assert await claims.claim(session, job_id, "another", SETTINGS) is not None
+    with pytest.raises(LostClaimError):
+        async with database.transaction() as session:
+            await claims.finish(session, job)
+    with pytest.raises(LostClaimError):
+        async with database.transaction() as session:
+            await claims.renew(session, job, SETTINGS)
+    found = await _job(database, job_id)
+    assert (found.state, found.worker) == (JobState.RUNNING, "another")
+
+
 async def test_lease_is_renewed_and_lost_work_discarded(
     database: Database, messenger: Messenger
 ) -> None:
