@@ -7,14 +7,17 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from shared.cos.reference_names import locate_reference
+from shared.cos.reference_names import RemoteFolder, locate_reference
 from shared.errors import PermanentError
+from shared.remote_references import RemoteReferences
 from shared.store import sha256_of
 
 __all__ = ["reference_digests"]
 
 
-def reference_digests(folders: Sequence[Path], names: Iterable[str]) -> dict[str, str | None]:
+def reference_digests(
+    folders: Sequence[Path | RemoteFolder], names: Iterable[str]
+) -> dict[str, str | None]:
     """Return SHA-256 of reference files as they lie in their folders, packed or not.
 
     A file is read once for each size and time of change that it had.
@@ -31,11 +34,19 @@ def reference_digests(folders: Sequence[Path], names: Iterable[str]) -> dict[str
     dict of str to str or None
         None for a file that is not there, so that its arrival is a change too. Empty without a
         folder.
+
+    Raises
+    ------
+    OutageError
+        If a folder that is behind a URL does not answer.
     """
+    for folder in folders:
+        if isinstance(folder, RemoteReferences):
+            folder.refresh()
     return {name: _digest_of(folders, name) for name in sorted(names)} if folders else {}
 
 
-def _digest_of(folders: Sequence[Path], name: str) -> str | None:
+def _digest_of(folders: Sequence[Path | RemoteFolder], name: str) -> str | None:
     try:
         found = locate_reference(name, folders)
         if found is None:

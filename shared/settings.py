@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.urls import path_of
+
 __all__ = [
     "ApiSettings",
     "ArchiveSettings",
@@ -68,12 +70,13 @@ class ArchiveSettings(_Group):
 class ReferenceSettings(_Group):
     """Where the reference files are."""
 
-    folder: Path | None = Field(
-        None, description="Folder with the reference files (plain or gzipped)"
+    folder: Path | str | None = Field(
+        None,
+        description="Folder with the reference files (plain or gzipped), or its fsspec URL",
     )
     cache: Path = Field(
         Path("cosmo-data/references"),
-        description="Folder into which gzipped references are unpacked once",
+        description="Local folder into which references are copied or unpacked once",
     )
     crds: Path | None = Field(
         None, description="Cache of CRDS, for contexts that recipes name; nothing is fetched"
@@ -88,10 +91,11 @@ class ReferenceSettings(_Group):
             )
         return value
 
-    @property
-    def folders(self) -> tuple[Path, ...]:
-        """The folder, if there is one."""
-        return (self.folder,) if self.folder else ()
+    @field_validator("folder", mode="before")
+    @classmethod
+    def _is_local(cls, value: Any) -> Any:
+        """Return a Path for a local folder; a text is the URL of another one."""
+        return value if value is None else path_of(str(value)) or value
 
 
 _FORMER_NAMES = {

@@ -21,6 +21,7 @@ from services.ingestor.repopulation import repopulate as repopulate_tables
 from shared.database.models.science import SCIENCE_TABLES
 from shared.errors import PermanentError
 from shared.operating_system import usable_cores
+from shared.remote_references import open_references
 from shared.settings import get_settings
 from shared.store import Store
 
@@ -95,7 +96,7 @@ def repopulate(
             repopulate_tables(
                 database_url,
                 store_url,
-                references or get_settings().references.folder,
+                references or open_references(get_settings().references),
                 tables=table or SCIENCE_TABLES,
                 workers=workers,
                 reread=reread,

@@ -5,7 +5,6 @@ import os
 import signal
 import threading
 from collections.abc import Iterable
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -18,7 +17,8 @@ from services.monitor.response_models.datasets import DatasetRecord
 from shared.database.engine import Database
 from shared.database.schema import migrate
 from shared.jobs.events import Outbox, send
-from shared.settings import get_settings
+from shared.remote_references import check_references, open_references
+from shared.settings import ReferenceSettings, get_settings
 from shared.store import Store
 from shared.worker.broker import Messenger, make_broker
 
@@ -38,9 +38,10 @@ def prepare(machine: LocalStack) -> None:
     Raises
     ------
     CosmoError
-        If one does not answer, or the store cannot work as it is set.
+        If one does not answer, or the store or the references cannot work as they are set.
     """
     Store(machine.environment["COSMO_STORE_URL"]).require()
+    check_references(_references(machine.environment))
     require_named_servers()
     machine.start_servers()
 
@@ -76,19 +77,25 @@ def wait_for_stop(machine: LocalStack) -> None:
     CONSOLE.print("stopping ...")
 
 
+def _references(environment: dict[str, str]) -> ReferenceSettings:
+    """Return where the services find the reference files."""
+    folder, cache = (environment.get(f"COSMO_REFERENCES__{name}") for name in ("FOLDER", "CACHE"))
+    return ReferenceSettings.model_validate({"folder": folder or None, "cache": cache})
+
+
 async def scan_once(environment: dict[str, str], source: str) -> ScanResult:
     """Scan a source now, with the settings of the services."""
     database = Database(_session_url(environment))
     broker = make_broker(environment["COSMO_REDIS_URL"])
     outbox = Outbox()
     try:
-        references = environment.get("COSMO_REFERENCES__FOLDER")
+        references = open_references(_references(environment))
         bulk_above = get_settings().archive.bulk_above
         seen = await scan(
             database,
             open_source(source),
             outbox,
-            Path(references) if references else None,
+            references,
             bulk_above,
         )
         await send(Messenger(broker), outbox)

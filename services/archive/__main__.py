@@ -12,12 +12,14 @@ from services.archive.fetch import FetchService
 from services.archive.scan import scan
 from services.archive.sources import open_source
 from services.archive.sweep import sweep_raw
+from shared.cos.reference_names import RemoteFolder
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
 from shared.jobs.events import Outbox, send
 from shared.jobs.leftovers import keep_sweeping
 from shared.jobs.runner import Handler
 from shared.logs import get_logger
+from shared.remote_references import check_references, open_references
 from shared.settings import ArchiveSettings, get_settings
 from shared.store import Store
 from shared.worker.broker import Messenger
@@ -37,11 +39,16 @@ def main() -> None:
 
     async def background(database: Database, messenger: Messenger) -> None:
         await asyncio.gather(
-            keep_scanning(database, messenger, settings.archive, settings.references.folder),
+            keep_scanning(
+                database, messenger, settings.archive, open_references(settings.references)
+            ),
             keep_sweeping([partial(sweep_raw, database, store)], settings.calibrator.sweep_seconds),
         )
 
-    checks: list[Callable[[], object]] = [store.require]
+    checks: list[Callable[[], object]] = [
+        store.require,
+        partial(check_references, settings.references),
+    ]
     if settings.archive.source is not None:
         checks.append(partial(open_source, settings.archive.source))
     run_worker(
@@ -59,7 +66,7 @@ async def keep_scanning(
     database: Database,
     messenger: Messenger,
     settings: ArchiveSettings,
-    references: Path | None = None,
+    references: Path | RemoteFolder | None = None,
 ) -> None:
     """Scan the source again and again, until cancelled.
 

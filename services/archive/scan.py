@@ -25,7 +25,7 @@ from services.archive.metadata import FileMetadata, is_input, read_digest, read_
 from services.archive.sources import Source, SourceFile
 from services.archive.versions import Versions, choose_versions
 from shared.cos.names import is_product, parse_name
-from shared.cos.reference_names import reference_folders
+from shared.cos.reference_names import RemoteFolder, reference_folders
 from shared.database.engine import Database
 from shared.database.locks import AdvisoryLock
 from shared.database.models.operations import Dataset, Job, JobState, Scan, Stage
@@ -100,7 +100,7 @@ async def scan(
     database: Database,
     source: Source,
     outbox: Outbox,
-    references: Path | None = None,
+    references: Path | RemoteFolder | None = None,
     bulk_above: int = ArchiveSettings().bulk_above,
 ) -> ScanResult:
     """Scan a source once.
@@ -218,7 +218,9 @@ def _choose(source: Source, seen: _Seen) -> Versions:
 
 
 def _digests(
-    folders: Sequence[Path], listings: Sequence[DatasetListing], facts: Mapping[str, FileMetadata]
+    folders: Sequence[Path | RemoteFolder],
+    listings: Sequence[DatasetListing],
+    facts: Mapping[str, FileMetadata],
 ) -> list[_Digests]:
     """List the reference files of each dataset with their checksums.
 

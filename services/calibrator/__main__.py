@@ -4,6 +4,7 @@ Start as many processes as there are cores.
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 from services.calibrator.calcos.process import warm_up
 from services.calibrator.installed import publish_installed
@@ -13,6 +14,7 @@ from services.calibrator.sweep import keep_sweeping
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
 from shared.jobs.runner import Handler
+from shared.remote_references import check_references
 from shared.settings import get_settings
 from shared.store import Store
 from shared.worker.broker import Messenger
@@ -42,7 +44,7 @@ def main() -> None:
         "calibrator",
         settings,
         handlers,
-        checks=[store.require],
+        checks=[store.require, partial(check_references, settings.references)],
         prepare=publish_installed,
         background=sweep,
     )

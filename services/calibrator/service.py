@@ -40,6 +40,7 @@ from shared.jobs.runner import Completion
 from shared.logs import get_logger
 from shared.recalibrations import make_current
 from shared.recipes import Recipe
+from shared.remote_references import open_references
 from shared.settings import CalibratorSettings, ReferenceSettings
 from shared.store import Store, StoredFile
 
@@ -125,7 +126,7 @@ class CalibrationService:
         self._calcos_version = INSTALLED
         self._without = left_out(settings.acceleration, settings.acceleration_without)
         self._references = ReferenceFolder(
-            references.folder, references.cache, self._calcos_version, references.crds
+            open_references(references), references.cache, self._calcos_version, references.crds
         )
 
     async def calibrate(self, job: ClaimedJob) -> Completion:

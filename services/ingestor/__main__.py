@@ -1,11 +1,13 @@
 """The ingestor service: reads fetched and calibrated files into the science tables."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from services.ingestor.service import IngestService
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
 from shared.jobs.runner import Handler
+from shared.remote_references import check_references, open_references
 from shared.settings import get_settings
 from shared.store import Store
 from shared.worker.process import run_worker
@@ -19,13 +21,14 @@ def main() -> None:
     store = Store(settings.store_url)
 
     def handlers(database: Database) -> Mapping[Stage, Handler]:
-        service = IngestService(database, store, settings.references.folder)
+        service = IngestService(database, store, open_references(settings.references))
         return {
             Stage.INGEST_RAW: service.ingest_raw,
             Stage.INGEST_PRODUCTS: service.ingest_products,
         }
 
-    run_worker("ingestor", settings, handlers, threads=2, checks=[store.require])
+    checks = (store.require, partial(check_references, settings.references))
+    run_worker("ingestor", settings, handlers, threads=2, checks=checks)
 
 
 if __name__ == "__main__":

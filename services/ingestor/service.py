@@ -15,6 +15,7 @@ from services.ingestor.schedule_versions import lock_schedules, prefer_newest_sc
 from services.ingestor.visibility import lock_rootnames, show_newest
 from services.ingestor.writing import FileRows, write_rows
 from shared.cos.names import REPORT_ID
+from shared.cos.reference_names import RemoteFolder
 from shared.database.engine import Database
 from shared.database.models.operations import File
 from shared.events import EventName
@@ -46,7 +47,9 @@ class IngestService:
         there is none.
     """
 
-    def __init__(self, database: Database, store: Store, references: Path | None) -> None:
+    def __init__(
+        self, database: Database, store: Store, references: Path | RemoteFolder | None
+    ) -> None:
         self._database = database
         self._store = store
         self._references = References(references)

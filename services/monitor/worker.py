@@ -17,6 +17,7 @@ from shared.database.models.operations import Stage
 from shared.invariants.check import keep_checking
 from shared.jobs.leftovers import keep_sweeping
 from shared.jobs.runner import Handler
+from shared.remote_references import check_references, open_references
 from shared.settings import get_settings
 from shared.store import Store
 from shared.worker.broker import Messenger
@@ -31,7 +32,7 @@ def main() -> None:
     known, store = monitors(), Store(settings.store_url)
 
     def handlers(database: Database) -> Mapping[Stage, Handler]:
-        service = MonitorService(database, store, known, settings.references.folder)
+        service = MonitorService(database, store, known, open_references(settings.references))
         return {Stage.MONITOR: service.run}
 
     async def watch(database: Database, messenger: Messenger) -> None:
@@ -48,7 +49,7 @@ def main() -> None:
         "monitor-worker",
         settings,
         handlers,
-        checks=[store.require],
+        checks=[store.require, partial(check_references, settings.references)],
         background=watch,
         connections=4,
     )

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from shared.errors import PermanentError
 from shared.urls import path_of
@@ -13,6 +14,7 @@ __all__ = [
     "FILE_NAME",
     "FoundReference",
     "ReferenceName",
+    "RemoteFolder",
     "base_name",
     "find_reference",
     "locate_reference",
@@ -27,6 +29,21 @@ _UNIX_VARIABLE = re.compile(r"\$\{?(\w+)\}?/*(.*)", re.DOTALL)
 _REFERENCES = "lref"
 _ELSEWHERE = "elsewhere"
 """Variable that stands for a folder which is not known here."""
+
+
+class RemoteFolder(Protocol):
+    """Folder of reference files elsewhere, which are copied to this machine as they are wanted."""
+
+    def copy_of(self, name: str, folder: str = "") -> Path | None:
+        """Return the path of a copy of a file as it is now; None where the folder has none.
+
+        Parameters
+        ----------
+        name
+            Name of the file.
+        folder
+            Folder that it lies in, below this one.
+        """
 
 
 @dataclass(frozen=True)
@@ -112,7 +129,7 @@ class FoundReference:
         return self.path.name.removesuffix(".gz")
 
 
-def locate_reference(value: str, folders: Sequence[Path]) -> FoundReference | None:
+def locate_reference(value: str, folders: Sequence[Path | RemoteFolder]) -> FoundReference | None:
     """Find the file that the value of a reference keyword names.
 
     Nothing outside the folders is looked at.
@@ -133,12 +150,25 @@ def locate_reference(value: str, folders: Sequence[Path]) -> FoundReference | No
         If the value does not name a FITS file.
     """
     reference = ReferenceName.parse(value)
-    given = [folder for root in folders if (folder := reference.inside(root)) is not None]
-    for as_given, places in ((True, given), (False, folders)):
-        for place in places:
-            if path := find_reference(place, reference.name):
-                return FoundReference(path, as_given)
+    for root in folders:
+        if path := _find_given(reference, root):
+            return FoundReference(path, as_given=True)
+    for root in folders:
+        if path := find_reference(root, reference.name):
+            return FoundReference(path, as_given=False)
     return None
+
+
+def _find_given(reference: ReferenceName, root: Path | RemoteFolder) -> Path | None:
+    """Return the path of a file in the folder that its name is given in, if that lies in another
+    one.
+    """
+    if isinstance(root, Path):
+        folder = reference.inside(root)
+        return folder and find_reference(folder, reference.name)
+    if reference.folder is None or reference.folder.startswith("/"):
+        return None
+    return find_reference(root, reference.name, reference.folder)
 
 
 def base_name(value: object) -> str | None:
@@ -149,30 +179,41 @@ def base_name(value: object) -> str | None:
         return None
 
 
-def find_reference(folder: Path, name: str) -> Path | None:
+def find_reference(root: Path | RemoteFolder, name: str, folder: str = "") -> Path | None:
     """Return the path of a reference file in a folder, plain or gzipped.
 
     None where it is not there.
 
     Parameters
     ----------
-    folder
+    root
         Folder of reference files.
     name
         Name without ``.gz``; a name in upper case stands for one in lower case too.
+    folder
+        Folder that it lies in, below that.
     """
-    return next((path for path in _candidates(folder, name) if path.is_file()), None)
+    for candidate in _candidates(name):
+        if not isinstance(root, Path):
+            path = root.copy_of(candidate, folder)
+        else:
+            path = root / folder / candidate
+        if path is not None and path.is_file():
+            return path
+    return None
 
 
-def _candidates(folder: Path, name: str) -> Iterator[Path]:
+def _candidates(name: str) -> Iterator[str]:
     if not _FILE_NAME.fullmatch(name):
         return
     for spelled in dict.fromkeys((name, name.lower())):
-        yield folder / spelled
-        yield folder / f"{spelled}.gz"
+        yield spelled
+        yield f"{spelled}.gz"
 
 
-def reference_folders(references: Path | None, source: str | None) -> tuple[Path, ...]:
+def reference_folders(
+    references: Path | RemoteFolder | None, source: str | None
+) -> tuple[Path | RemoteFolder, ...]:
     """Return the folders that reference files may lie in.
 
     That of the reference files, and the source where it is a local folder.

@@ -116,14 +116,22 @@ def test_a_store_that_cannot_work_is_refused(
         Store(object_store.url).require()
 
 
-@pytest.mark.parametrize("service", ["ingestor", "monitor"])
-def test_a_service_says_in_a_line_that_its_store_cannot_work(
-    service: str, object_store: ObjectStore
+@pytest.mark.parametrize(
+    ("service", "setting", "url", "problem"),
+    [
+        ("ingestor", "COSMO_STORE_URL", "s3://nosuch", "there is no bucket 'nosuch'"),
+        ("monitor", "COSMO_STORE_URL", "s3://nosuch", "there is no bucket 'nosuch'"),
+        ("ingestor", "COSMO_REFERENCES__FOLDER", "s3://bucket/nosuch", "lists no reference files"),
+    ],
+)
+def test_a_service_says_in_a_line_what_cannot_work(
+    service: str, setting: str, url: str, problem: str, object_store: ObjectStore
 ) -> None:
     environment = os.environ | {
-        "COSMO_STORE_URL": "s3://nosuch",
+        "COSMO_STORE_URL": object_store.url,
         "COSMO_DATABASE_URL": "postgresql+asyncpg://cosmo@127.0.0.1:9/cosmo",
         "COSMO_API__PORT": "0",
+        setting: url,
     }
     ended = subprocess.run(
         [sys.executable, "-m", f"services.{service}"],
@@ -135,5 +143,5 @@ def test_a_service_says_in_a_line_that_its_store_cannot_work(
     assert ended.returncode != 0
     assert "Traceback" not in ended.stdout + ended.stderr
     lines = [line for line in (ended.stdout + ended.stderr).splitlines() if "nosuch" in line]
-    assert "there is no bucket 'nosuch'" in json.loads(lines[0])["error"]
+    assert problem in json.loads(lines[0])["error"]
     assert len(lines) == 1

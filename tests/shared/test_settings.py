@@ -62,12 +62,16 @@ def test_former_and_unknown_names_are_refused(
 
 
 def test_references_have_settings_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Settings().references.folders == ()
+    assert Settings().references.folder is None
     monkeypatch.setenv("COSMO_REFERENCES__FOLDER", "/data/references")
     monkeypatch.setenv("COSMO_REFERENCES__CRDS", "/data/crds")
     references = Settings().references
-    assert references.folders == (Path("/data/references"),)
+    assert references.folder == Path("/data/references")
     assert references.crds == Path("/data/crds")
+    monkeypatch.setenv("COSMO_REFERENCES__FOLDER", "file:///my%20references")
+    assert Settings().references.folder == Path("/my references")
+    monkeypatch.setenv("COSMO_REFERENCES__FOLDER", "s3://bucket/references")
+    assert Settings().references.folder == "s3://bucket/references"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])

@@ -20,6 +20,7 @@ from shared.cos.reference_names import FoundReference, locate_reference, referen
 from shared.cos.references import check_reference, needed_references
 from shared.errors import PermanentError
 from shared.fits import check_fits
+from shared.remote_references import RemoteReferences
 from shared.store import sha256_of
 
 __all__ = ["Reference", "ReferenceFolder"]
@@ -81,14 +82,14 @@ class ReferenceFolder:
 
     def __init__(
         self,
-        folder: Path | None,
+        folder: Path | RemoteReferences | None,
         cache: Path,
         calcos_version: str,
         crds: Path | None = None,
         source: str | None = None,
         files: Mapping[str, Path] | None = None,
     ) -> None:
-        self._folder = None if folder is None else folder.absolute()
+        self._folder = folder.absolute() if isinstance(folder, Path) else folder
         self._crds = crds
         self._source = source
         self._files = dict(files or {})
@@ -97,7 +98,12 @@ class ReferenceFolder:
         self._checksums: dict[tuple[str, int, int], str] = {}
 
     def for_run(self, source: str | None, files: Mapping[str, Path]) -> "ReferenceFolder":
-        """Add the source of a run's raw files, and plain files that go before all others."""
+        """Add the source of a run's raw files, and plain files that go before all others.
+
+        Files behind a URL are looked up again, since a job may be there because one changed.
+        """
+        if isinstance(self._folder, RemoteReferences):
+            self._folder.refresh()
         other = ReferenceFolder(
             self._folder, self._cache, self._calcos_version, self._crds, source, files
         )

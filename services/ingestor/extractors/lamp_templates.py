@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.cos.reference_names import find_reference
+from shared.cos.reference_names import RemoteFolder, find_reference
 from shared.errors import PermanentError
 from shared.fits import FitsFile
 
@@ -23,7 +23,7 @@ class References:
         Folder with the files, plain or gzipped; None where there is none.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | RemoteFolder | None) -> None:
         self._folder = folder
 
     def commanded_shifts(

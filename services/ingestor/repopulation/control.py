@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from services.ingestor.extractors import References
 from services.ingestor.repopulation.batch import Work, do_batch
 from services.ingestor.repopulation.staging import begin_or_resume, show_staged
+from shared.cos.reference_names import RemoteFolder
 from shared.database.engine import Database
 from shared.database.models.repopulation import Repopulation, RepopulationBatch, RepopulationFault
 from shared.database.models.science import SCIENCE_TABLES
@@ -49,7 +50,7 @@ class Progress:
 async def repopulate(
     database_url: str,
     store_url: str,
-    references: Path | None,
+    references: Path | RemoteFolder | None,
     *,
     tables: Collection[str] = SCIENCE_TABLES,
     workers: int = 2,

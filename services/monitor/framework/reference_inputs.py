@@ -8,14 +8,14 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.framework.declaration import Reference
-from shared.cos.reference_names import find_reference
+from shared.cos.reference_names import RemoteFolder, find_reference
 from shared.database.models.operations import Run
 
 __all__ = ["find_references"]
 
 
 async def find_references(
-    session: AsyncSession, reference: Reference, folder: Path | None
+    session: AsyncSession, reference: Reference, folder: Path | RemoteFolder | None
 ) -> Sequence[Path]:
     """Find the files of a kind that CalCOS used and that are there, the one that it used last
     first.

@@ -27,6 +27,7 @@ from services.monitor.framework.loading import load
 from services.monitor.framework.reference_inputs import find_references
 from services.monitor.framework.scheduling import request_run
 from services.monitor.framework.values import write_values
+from shared.cos.reference_names import RemoteFolder
 from shared.database.engine import Database, is_outage
 from shared.database.models.monitoring import Artifact, MonitorRun, Outcome
 from shared.errors import PermanentError
@@ -64,7 +65,7 @@ class MonitorService:
         database: Database,
         store: Store,
         monitors: Mapping[str, Monitor],
-        references: Path | None = None,
+        references: Path | RemoteFolder | None = None,
     ) -> None:
         self._database = database
         self._store = store

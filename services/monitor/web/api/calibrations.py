@@ -29,10 +29,12 @@ from services.monitor.web.protection.bodies import RequestModel
 from services.monitor.web.statuses import may_answer
 from services.monitor.web.table_responses import Accept, Format, file_content, render
 from shared import recalibrations
+from shared.cos.reference_names import reference_folders
 from shared.jobs.events import Outbox
 from shared.logs import get_logger
 from shared.recipes import Recipe, recipe_schema
 from shared.reference_digests import reference_digests
+from shared.remote_references import open_references
 
 __all__ = ["router"]
 
@@ -74,8 +76,8 @@ async def request_calibration(
     )
     name_subject(request, wanted.rootname)
     dataset = await load_dataset(session, wanted.rootname)
-    folders, files = context.settings.references.folders, wanted.recipe.files()
-    digests = await asyncio.to_thread(reference_digests, folders, files)
+    folders = reference_folders(open_references(context.settings.references), None)
+    digests = await asyncio.to_thread(reference_digests, folders, wanted.recipe.files())
     calibration, new = await recalibrations.request(
         session, dataset, wanted.recipe, name, dry_run=wanted.dry_run, digests=digests
     )

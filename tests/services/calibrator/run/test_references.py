@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -13,6 +14,8 @@ from astropy.io import fits
 from services.calibrator.run.headers import read_exposures, rewrite_references
 from services.calibrator.run.references import Reference, ReferenceFolder
 from shared.errors import PermanentError, TransientError
+from shared.remote_references import RemoteReferences
+from shared.store import sha256_of
 
 MakeExposure = Any
 DEADTIME = "DEADTIME REFERENCE TABLE"
@@ -67,6 +70,25 @@ def test_wrong_version_is_refused(
 def test_version_in_range_passes(folder: Path, opened: ReferenceFolder, raw: Any) -> None:
     write(folder / "x_dead.fits", version="2.13b")
     assert (resolve(opened, raw).keyword, resolve(opened, raw).name) == ("DEADTAB", "x_dead.fits")
+
+
+def test_files_behind_a_url_are_those_of_now(raw: Any, tmp_path: Path) -> None:
+    write(tmp_path / "x_dead.fits")
+    memory = fsspec.filesystem("memory")
+    remote = RemoteReferences(f"memory://{tmp_path}", tmp_path / "cache")
+    opened = ReferenceFolder(remote, tmp_path / "cache", "3.6.2")
+    with pytest.raises(PermanentError, match=rf"x_dead.fits is not in memory://{tmp_path}"):
+        resolve(opened, raw)
+    checksums = []
+    for value in (1.0, 2.0):
+        write(tmp_path / "x_dead.fits", value=value)
+        memory.put_file(str(tmp_path / "x_dead.fits"), f"{tmp_path}/x_dead.fits")
+        run = opened.for_run(None, {})
+        found = resolve(run, raw)
+        run.link([found], tmp_path / f"lref-{value}")
+        assert sha256_of(tmp_path / f"lref-{value}" / "x_dead.fits") == found.sha256
+        checksums.append(found.sha256)
+    assert checksums[1] == sha256_of(tmp_path / "x_dead.fits") != checksums[0]
 
 
 def test_wrong_type_is_refused(folder: Path, opened: ReferenceFolder, raw: Any) -> None:
