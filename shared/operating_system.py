@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import fcntl
+import math
 import multiprocessing
 import os
 import resource
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ __all__ = [
     "Usage",
     "assume_user",
     "child_can",
+    "container_memory_mb",
     "end_on_hangup",
     "end_with_parent",
     "enter_user_namespace",
@@ -46,6 +48,9 @@ _CAP_DAC_OVERRIDE = 1
 """linux/capability.h: read, write and search whatever the modes of files and folders say."""
 _CLONE_NEWUSER = 0x10000000
 """linux/sched.h."""
+_UNLIMITED = 1 << 60
+"""Version 1 of control groups says so with about this many bytes."""
+_ROOT = Path("/")
 _LOOK_SECONDS = 0.2
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -232,9 +237,72 @@ def limit_memory(megabytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
 
 
-def usable_cores() -> int:
-    """Count the cores that this process may use; elsewhere than on Linux all of the machine."""
-    return len(os.sched_getaffinity(0)) if LINUX else os.cpu_count() or 1
+def usable_cores(root: Path = _ROOT) -> int:
+    """Count the cores that this process may use: those of the machine, or fewer in a container.
+
+    Parameters
+    ----------
+    root
+        Root of the file system that says the limits of the container.
+    """
+    if not LINUX:
+        return os.cpu_count() or 1
+    quotas = [_words(group / "cpu.max") for group in _control_groups(root, "")]
+    quotas += [
+        [*_words(group / "cpu.cfs_quota_us"), *_words(group / "cpu.cfs_period_us")]
+        for group in _control_groups(root, "cpu")
+    ]
+    limits = [
+        math.ceil(int(words[0]) / int(words[1]))
+        for words in quotas
+        if len(words) == 2 and words[0].isdigit()  # neither "max" nor -1
+    ]
+    return max(1, min([len(os.sched_getaffinity(0)), *limits]))
+
+
+def container_memory_mb(root: Path = _ROOT) -> int | None:
+    """Return the memory limit of the container; None where there is none.
+
+    Parameters
+    ----------
+    root
+        Root of the file system that says it.
+    """
+    texts = [_words(group / "memory.max") for group in _control_groups(root, "")]
+    texts += [_words(group / "memory.limit_in_bytes") for group in _control_groups(root, "memory")]
+    limits = [int(words[0]) for words in texts if words and words[0].isdigit()]
+    return min((limit >> 20 for limit in limits if limit < _UNLIMITED), default=None)
+
+
+def _control_groups(root: Path, controller: str) -> Iterator[Path]:
+    """Yield the folders of the control groups that this process is in, cgroups(7).
+
+    Parameters
+    ----------
+    root
+        Root of the file system.
+    controller
+        Controller of version 1; empty for version 2.
+    """
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        if controller in controllers.split(","):
+            # A container may see its own group as the root, and its path as the host does.
+            parts = [part for part in group.split("/") if part]
+            for depth in range(len(parts) + 1):
+                yield (root / "sys/fs/cgroup" / controller).joinpath(*parts[:depth])
+
+
+def _words(file: Path) -> list[str]:
+    """Return the words of a file; none where it is missing."""
+    try:
+        return file.read_text().split()
+    except OSError:
+        return []
 
 
 # Processes that work together

@@ -1,5 +1,9 @@
-"""Settings, read from the environment (prefix ``COSMO_``) and validated at start-up."""
+"""Settings, read from the environment (prefix ``COSMO_``) and from files of secrets, and validated
+at start-up.
+"""
 
+import os
+import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
@@ -7,10 +11,26 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
-from shared.urls import path_of
+from shared.errors import CosmoError, PermanentError
+from shared.operating_system import container_memory_mb
+from shared.urls import path_of, with_password
 
 __all__ = [
     "ApiSettings",
@@ -21,9 +41,11 @@ __all__ = [
     "MonitorSettings",
     "ReferenceSettings",
     "Scope",
+    "SecretFiles",
     "Settings",
     "Token",
     "get_settings",
+    "service_settings",
 ]
 
 
@@ -107,6 +129,9 @@ _FORMER_NAMES = {
 """Settings that the calibrator had, and what has become of them."""
 
 
+_MEMORY_MB = 8192
+
+
 class CalibratorSettings(_Group):
     """How CalCOS is run."""
 
@@ -114,7 +139,12 @@ class CalibratorSettings(_Group):
         Path("cosmo-data/scratch"), description="Local scratch folder for the runs"
     )
     wall_limit_seconds: float = Field(3600.0, gt=0, description="Wall-clock limit of a run")
-    memory_limit_mb: int = Field(8192, gt=0, description="Limit of the address space of a run, MB")
+    memory_limit_mb: int | None = Field(
+        None,
+        gt=0,
+        description="Limit of the address space of a run, MB; if left out, 8192 or the memory "
+        "limit of the container, whichever is less",
+    )
     randseed: int = Field(
         1, ge=0, description="RANDSEED where the raw header asks for the clock (-1)"
     )
@@ -123,7 +153,10 @@ class CalibratorSettings(_Group):
     )
     acceleration_without: str = Field("", description="Replacements to leave out, comma separated")
     processes: int = Field(
-        4, ge=1, description="Maximum number of processes of a run while cores are idle"
+        4,
+        ge=1,
+        description="Maximum number of processes of a run while cores, of which a container has "
+        "as many as its CPU limit, are idle",
     )
     keep: str = Field(
         "*", description="Suffixes of the products to keep, comma separated; * keeps all"
@@ -131,6 +164,11 @@ class CalibratorSettings(_Group):
     sweep_seconds: float = Field(
         600.0, gt=0, description="Pause between two sweeps of the leftovers of killed runs"
     )
+
+    @property
+    def run_memory_mb(self) -> int:
+        """Limit of the address space of a run, MB."""
+        return self.memory_limit_mb or min(container_memory_mb() or _MEMORY_MB, _MEMORY_MB)
 
     @model_validator(mode="before")
     @classmethod
@@ -287,6 +325,23 @@ class CheckSettings(_Group):
     )
 
 
+_SECRETS = "COSMO_SECRETS_DIR"
+
+
+class SecretFiles(EnvSettingsSource):
+    """Settings from the files of a folder, each named like the variable that it stands for."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        named = os.environ.get(_SECRETS)
+        if not named:
+            return {}
+        try:
+            files = [path for path in Path(named).iterdir() if path.is_file()]
+            return {path.name.lower(): path.read_text().rstrip("\r\n") for path in files}
+        except (OSError, UnicodeDecodeError) as error:
+            raise PermanentError(f"{_SECRETS}={named} cannot be read: {error}") from error
+
+
 class Settings(BaseSettings):
     """Every setting of COSMO; ``COSMO_JOBS__LEASE_SECONDS`` sets ``jobs.lease_seconds``."""
 
@@ -300,6 +355,9 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "postgresql+asyncpg://cosmo:cosmo@localhost/cosmo", description="SQLAlchemy URL of Postgres"
     )
+    database_password: SecretStr | None = Field(
+        None, description="Password that is put into both URLs of Postgres"
+    )
     database_direct_url: str | None = Field(
         None,
         description="URL of Postgres past a pooler, for locks of leaders and notifications; "
@@ -307,6 +365,9 @@ class Settings(BaseSettings):
     )
     redis_url: str = Field(
         "redis://localhost:6379/0", description="URL of the Redis-compatible broker"
+    )
+    redis_password: SecretStr | None = Field(
+        None, description="Password that is put into the URL of the broker"
     )
     store_url: str = Field("file://cosmo-data/store", description="fsspec URL of the file store")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
@@ -324,6 +385,34 @@ class Settings(BaseSettings):
     monitor: MonitorSettings = Field(default_factory=MonitorSettings)
     check: CheckSettings = Field(default_factory=CheckSettings)
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic names them
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment, then the files of secrets."""
+        return init_settings, env_settings, SecretFiles(settings_cls)
+
+    @model_validator(mode="after")
+    def _join_passwords(self) -> Self:
+        for password, names in (
+            (self.database_password, ("database_url", "database_direct_url")),
+            (self.redis_password, ("redis_url",)),
+        ):
+            for name in names:
+                url = getattr(self, name)
+                if password is None or url is None:
+                    continue
+                try:
+                    setattr(self, name, with_password(url, password.get_secret_value()))
+                except ValueError as error:
+                    raise ValueError(f"COSMO_{name.upper()}: {error}") from error
+        return self
+
     @property
     def session_url(self) -> str:
         """URL of Postgres on which a session lasts, as commands need."""
@@ -340,3 +429,11 @@ def get_settings() -> Settings:
         If a setting is unknown or has a wrong value; the message names it.
     """
     return Settings()
+
+
+def service_settings() -> Settings:
+    """Read the settings of a service, which ends with a line where one is wrong."""
+    try:
+        return get_settings()
+    except (ValidationError, CosmoError) as error:
+        sys.exit(f"invalid setting: {error}")

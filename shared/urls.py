@@ -1,10 +1,11 @@
-"""URLs of files and sockets on this machine, whatever characters their paths have."""
+"""URLs of files and servers, whatever characters their paths and passwords have."""
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-__all__ = ["file_url", "path_of", "postgres_url", "redis_url"]
+__all__ = ["file_url", "path_of", "postgres_url", "redis_url", "with_password"]
 
 
 def file_url(path: Path) -> str:
@@ -39,3 +40,20 @@ def postgres_url(sockets: Path, user: str, database: str) -> str:
 def redis_url(socket: Path) -> str:
     """Return the URL of the Redis-compatible broker behind a Unix socket."""
     return f"unix://{quote(str(socket))}?db=0"
+
+
+_USER = re.compile(r"^(\w[\w+]*://)(?:([^@/?]*)@)?(.*)$")
+
+
+def with_password(url: str, password: str) -> str:
+    """Put a password into the URL of a server, after its user if it names one.
+
+    Raises
+    ------
+    ValueError
+        If it has one already.
+    """
+    found = _USER.match(url)
+    if found is None or ":" in (found[2] or ""):
+        raise ValueError("the URL has a password already, or is none")
+    return f"{found[1]}{found[2] or ''}:{quote(password, safe='')}@{found[3]}"

@@ -11,7 +11,7 @@ from cosmo.cli.options import Json
 from shared.database.engine import Database
 from shared.database.schema import migrate as migrate_schema
 from shared.masking import mask_passwords
-from shared.settings import Settings, get_settings
+from shared.settings import SecretFiles, Settings, get_settings
 
 __all__ = ["COMMANDS"]
 
@@ -30,10 +30,11 @@ def _flat(model: BaseModel, prefix: str) -> dict[str, object]:
 def config(as_json: Json = False) -> None:
     """Print the current settings, without passwords, and where each comes from."""
     settings: Settings = get_settings()
+    files = {name.upper() for name in SecretFiles(Settings).env_vars}
     rows = {
         key: {
             "value": mask_passwords(str(value)),
-            "from": "environment" if key in os.environ else "default",
+            "from": "environment" if key in os.environ else "file" if key in files else "default",
         }
         for key, value in _flat(settings, "COSMO_").items()
     }

@@ -4,7 +4,6 @@ The HTTP API or the database, those that are named or those started on this mach
 """
 
 import asyncio
-import os
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,11 +47,12 @@ def database_and_store(data_dir: Path) -> tuple[str, str]:
     """
     settings = get_settings()
     database, store = settings.session_url, settings.store_url
-    if "COSMO_DATABASE_URL" not in os.environ:
+    given = settings.model_fields_set
+    if "database_url" not in given:
         database = EmbeddedPostgres(data_dir).url
-    if "COSMO_STORE_URL" not in os.environ:
+    if "store_url" not in given:
         store = file_url(data_dir.resolve() / "store")
-    where = "COSMO_DATABASE_URL" if "COSMO_DATABASE_URL" in os.environ else str(data_dir)
+    where = "COSMO_DATABASE_URL" if "database_url" in given else str(data_dir)
     advice = f"run `cosmo up --data-dir {data_dir}` in another terminal, or set COSMO_DATABASE_URL"
     asyncio.run(require_postgres(database, where, advice))
     Store(store).require()

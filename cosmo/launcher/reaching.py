@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.database.engine import Database
 from shared.errors import PermanentError
 from shared.masking import mask_passwords
+from shared.settings import Settings
 from shared.worker.broker import open_redis
 
 __all__ = ["require_named_servers", "require_postgres"]
@@ -26,13 +27,14 @@ def require_named_servers() -> None:
     PermanentError
         If one does not answer; the message has no password.
     """
-    for name, require in (
-        ("COSMO_DATABASE_URL", _run_require_postgres),
-        ("COSMO_DATABASE_DIRECT_URL", _run_require_postgres),
-        ("COSMO_REDIS_URL", _require_redis),
+    settings = Settings()
+    for name, url, require in (
+        ("COSMO_DATABASE_URL", settings.database_url, _run_require_postgres),
+        ("COSMO_DATABASE_DIRECT_URL", settings.database_direct_url, _run_require_postgres),
+        ("COSMO_REDIS_URL", settings.redis_url, _require_redis),
     ):
-        if name in os.environ:
-            require(os.environ[name], name, f"start it, or unset {name} to have one started here")
+        if name in os.environ and url is not None:
+            require(url, name, f"start it, or unset {name} to have one started here")
 
 
 def _run_require_postgres(url: str, where: str, advice: str) -> None:

@@ -20,7 +20,7 @@ from shared.jobs.leftovers import keep_sweeping
 from shared.jobs.runner import Handler
 from shared.logs import get_logger
 from shared.remote_references import check_references, open_references
-from shared.settings import ArchiveSettings, get_settings
+from shared.settings import ArchiveSettings, service_settings
 from shared.store import Store
 from shared.worker.broker import Messenger
 from shared.worker.process import run_worker
@@ -30,7 +30,7 @@ __all__ = ["keep_scanning", "main"]
 
 def main() -> None:
     """Run the service until it is asked to stop."""
-    settings = get_settings()
+    settings = service_settings()
     store = Store(settings.store_url)
 
     def handlers(database: Database) -> Mapping[Stage, Handler]:

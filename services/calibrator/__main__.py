@@ -15,7 +15,7 @@ from shared.database.engine import Database
 from shared.database.models.operations import Stage
 from shared.jobs.runner import Handler
 from shared.remote_references import check_references
-from shared.settings import get_settings
+from shared.settings import service_settings
 from shared.store import Store
 from shared.worker.broker import Messenger
 from shared.worker.process import run_worker
@@ -25,7 +25,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the service until it is asked to stop."""
-    settings = get_settings()
+    settings = service_settings()
     warm_up()
 
     store = Store(settings.store_url)

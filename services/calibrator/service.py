@@ -259,7 +259,7 @@ class CalibrationService:
             scratch=workspace.root,
             accepted_missing=frozenset(inputs.accepted_missing),
             randseed=self._settings.randseed,
-            memory_limit_mb=self._settings.memory_limit_mb,
+            memory_limit_mb=self._settings.run_memory_mb,
             wall_limit_seconds=self._settings.wall_limit_seconds,
             keep=self._settings.keep,
             without=self._without,

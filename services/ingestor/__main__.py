@@ -8,7 +8,7 @@ from shared.database.engine import Database
 from shared.database.models.operations import Stage
 from shared.jobs.runner import Handler
 from shared.remote_references import check_references, open_references
-from shared.settings import get_settings
+from shared.settings import service_settings
 from shared.store import Store
 from shared.worker.process import run_worker
 
@@ -17,7 +17,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the service until it is asked to stop."""
-    settings = get_settings()
+    settings = service_settings()
     store = Store(settings.store_url)
 
     def handlers(database: Database) -> Mapping[Stage, Handler]:

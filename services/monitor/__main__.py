@@ -6,14 +6,13 @@ import sys
 from types import FrameType
 
 import uvicorn
-from pydantic import ValidationError
 
 from services.monitor.web.app import create_app
 from services.monitor.web.dependencies import Context
 from services.monitor.web.protection.connections import Connection, sweep
 from shared.errors import CosmoError
 from shared.logs import configure_logging
-from shared.settings import get_settings
+from shared.settings import service_settings
 
 __all__ = ["main"]
 
@@ -43,10 +42,7 @@ class _Server(uvicorn.Server):
 
 def main() -> None:
     """Serve until asked to stop, then finish what is being answered."""
-    try:
-        settings = get_settings()
-    except ValidationError as error:
-        sys.exit(f"invalid setting: {error}")
+    settings = service_settings()
     configure_logging("monitor", settings.log_level)
     sys.setswitchinterval(_SWITCH_SECONDS)
     try:

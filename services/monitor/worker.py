@@ -18,7 +18,7 @@ from shared.invariants.check import keep_checking
 from shared.jobs.leftovers import keep_sweeping
 from shared.jobs.runner import Handler
 from shared.remote_references import check_references, open_references
-from shared.settings import get_settings
+from shared.settings import service_settings
 from shared.store import Store
 from shared.worker.broker import Messenger
 from shared.worker.process import run_worker
@@ -28,7 +28,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run until asked to stop."""
-    settings = get_settings()
+    settings = service_settings()
     known, store = monitors(), Store(settings.store_url)
 
     def handlers(database: Database) -> Mapping[Stage, Handler]:

@@ -150,3 +150,51 @@ def test_memory_is_limited() -> None:
     code = "from shared.operating_system import limit_memory\nlimit_memory(500)\nb'x' * 600_000_000"
     with _python(code, True) as process:
         assert process.wait() == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "memory", "cores"),
+    [
+        ({}, None, 64),
+        # Version 2, seen from inside the container, and from outside.
+        ({"": "0::/", "memory.max": "1073741824", "cpu.max": "150000 100000"}, 1024, 2),
+        ({"": "0::/a/b", "a/memory.max": "1073741824", "a/b/memory.max": "max"}, 1024, 64),
+        ({"": "0::/a/b", "memory.max": "536870912", "cpu.max": "max 100000"}, 512, 64),
+        # Version 1.
+        (
+            {
+                "": "5:cpu,cpuacct:/x\n4:memory:/x",
+                "memory/memory.limit_in_bytes": "2147483648",
+                "cpu/x/cpu.cfs_quota_us": "50000",
+                "cpu/x/cpu.cfs_period_us": "100000",
+            },
+            2048,
+            1,
+        ),
+        (
+            {
+                "": "5:cpu,cpuacct:/\n4:memory:/",
+                "memory/memory.limit_in_bytes": "9223372036854771712",
+                "cpu/cpu.cfs_quota_us": "-1",
+                "cpu/cpu.cfs_period_us": "100000",
+            },
+            None,
+            64,
+        ),
+    ],
+)
+@pytest.mark.skipif(not operating_system.LINUX, reason="control groups are Linux's")
+def test_limits_of_a_container_count(
+    files: dict[str, str],
+    memory: int | None,
+    cores: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    for name, content in files.items():
+        path = tmp_path / (f"sys/fs/cgroup/{name}" if name else "proc/self/cgroup")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{content}\n")
+    assert operating_system.container_memory_mb(tmp_path) == memory
+    assert operating_system.usable_cores(tmp_path) == cores

@@ -1,6 +1,9 @@
 """Settings of the HTTP API that must fit together, and secrets that stay hidden."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,8 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from cosmo.cli.app import app
+from shared.database.addresses import connection_arguments
+from shared.errors import PermanentError
 from shared.settings import ApiSettings, Scope, Settings, get_settings
 
 
@@ -94,3 +99,73 @@ def test_the_command_config_shows_no_passwords(monkeypatch: pytest.MonkeyPatch) 
         assert "postgresql+asyncpg://cosmo:***@db/cosmo" in shown.output
         assert "hush" not in shown.output
     get_settings.cache_clear()
+
+
+def _write_secrets(folder: Path, monkeypatch: pytest.MonkeyPatch, **files: str) -> None:
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    monkeypatch.setenv("COSMO_SECRETS_DIR", str(folder))
+
+
+def test_settings_come_from_files_and_passwords_go_into_the_urls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "..data").mkdir()  # as Kubernetes leaves it
+    monkeypatch.setenv("COSMO_DATABASE_URL", "postgresql://cosmo@pooler,other:6432/cosmo")
+    monkeypatch.setenv("COSMO_DATABASE_DIRECT_URL", "postgresql+asyncpg://cosmo@db/cosmo")
+    monkeypatch.setenv("COSMO_LOG_LEVEL", "DEBUG")
+    _write_secrets(
+        tmp_path,
+        monkeypatch,
+        COSMO_DATABASE_PASSWORD="a@b:/%\n",
+        cosmo_redis_password="#1",
+        COSMO_API__TOKENS='{"ops": "hush"}',
+        COSMO_LOG_LEVEL="ERROR",
+    )
+    settings = Settings()
+    assert settings.database_url == "postgresql://cosmo:a%40b%3A%2F%25@pooler,other:6432/cosmo"
+    direct, _ = connection_arguments(settings.session_url)
+    assert (direct.password, direct.host) == ("a@b:/%", "db")
+    assert settings.redis_url == "redis://:%231@localhost:6379/0"
+    assert settings.api.tokens["ops"].token.get_secret_value() == "hush"
+    assert settings.log_level == "DEBUG"  # the environment comes first
+
+
+def test_a_second_password_and_a_missing_folder_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COSMO_DATABASE_URL", "postgresql://cosmo:hush@db/cosmo")
+    _write_secrets(tmp_path, monkeypatch, COSMO_DATABASE_PASSWORD="hush")
+    with pytest.raises(ValidationError, match="COSMO_DATABASE_URL: the URL has a password") as one:
+        Settings()
+    assert "hush" not in str(one.value)
+    monkeypatch.setenv("COSMO_SECRETS_DIR", str(tmp_path / "nowhere"))
+    with pytest.raises(PermanentError, match=r"COSMO_SECRETS_DIR=.*nowhere cannot be read"):
+        Settings()
+
+
+def test_the_command_config_names_what_is_from_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COSMO_DATABASE_URL", "postgresql://cosmo@db/cosmo")
+    _write_secrets(tmp_path, monkeypatch, COSMO_DATABASE_PASSWORD="hush")
+    get_settings.cache_clear()
+    shown = CliRunner().invoke(app, ["config"])
+    get_settings.cache_clear()
+    assert "COSMO_DATABASE_PASSWORD=**********  (file)" in shown.output
+    assert "hush" not in shown.output
+
+
+@pytest.mark.parametrize("module", ["services.archive", "services.monitor", "shared.database"])
+def test_a_wrong_setting_ends_a_service_with_a_line(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", module],
+        env={**os.environ, "COSMO_SECRETS_DIR": "/nowhere"},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("invalid setting: COSMO_SECRETS_DIR=/nowhere cannot be read")
