@@ -135,7 +135,8 @@ class Store:
         return self._place[1]
 
     @property
-    def _local(self) -> bool:
+    def is_local(self) -> bool:
+        """Whether it is a folder that this machine sees."""
         return isinstance(self._fs, LocalFileSystem)
 
     @property
@@ -188,7 +189,7 @@ class Store:
                     raise ValueError("it names no bucket")
                 if self._holds_objects:
                     self._fs.info(bucket)
-                elif not self._local:
+                elif not self.is_local:
                     self._fs.makedirs(self._root, exist_ok=True)
         except FileNotFoundError as error:
             raise PermanentError(
@@ -271,7 +272,7 @@ class Store:
                 opened = self._fs.open(f"{self._root}/{path}", "rb")
         except FileNotFoundError as error:
             raise PermanentError(f"{path} is not in the store {self.url}") from error
-        if self._local:  # where an error of reading may be one of the file, not of the store
+        if self.is_local:  # where an error of reading may be one of the file, not of the store
             with opened:
                 yield opened
             return
@@ -298,9 +299,9 @@ class Store:
         OutageError
             If the store cannot be read.
         """
-        target = Path(f"{self._root}/{path}") if self._local else folder / Path(path).name
+        target = Path(f"{self._root}/{path}") if self.is_local else folder / Path(path).name
         try:
-            if self._local:
+            if self.is_local:
                 target.stat()
             else:
                 folder.mkdir(parents=True, exist_ok=True)

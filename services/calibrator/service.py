@@ -46,6 +46,13 @@ from shared.store import Store, StoredFile
 
 __all__ = ["CalibrationService", "FinishedRun"]
 
+_STORE_SECONDS = 180.0
+"""For which a run that is done waits for an object store that is away, before all of it is done
+again.
+"""
+
+_RETRY_SECONDS = 1.0
+
 
 @dataclass(frozen=True)
 class FinishedRun:
@@ -222,8 +229,8 @@ class CalibrationService:
                         get_logger().warning(
                             "some accelerations of CalCOS are not used", **result.run.skipped
                         )
-                    products = await asyncio.to_thread(self._publish, result.products, folder)
-                    extras = await asyncio.to_thread(self._publish, result.extras, folder)
+                    products = await self._publish(result.products, folder)
+                    extras = await self._publish(result.extras, folder)
             except BaseException as error:
                 # What a full store took of it must not be in the way of the next attempt.
                 with contextlib.suppress(OutageError):  # a sweep removes it
@@ -314,5 +321,28 @@ class CalibrationService:
             for file in files
         }
 
-    def _publish(self, files: Sequence[Product], folder: str) -> list[StoredFile]:
-        return [self._store.publish(file.path, folder, file.sha256) for file in files]
+    async def _publish(self, files: Sequence[Product], folder: str) -> list[StoredFile]:
+        """Publish files.
+
+        An object store that is away for a moment does not cost a run that took minutes. A folder
+        that takes nothing is full, which is reported at once.
+
+        Raises
+        ------
+        OutageError
+            If the store does not take them.
+        """
+        clock = asyncio.get_running_loop().time
+        stored, end = list[StoredFile](), clock() + _STORE_SECONDS
+        while len(stored) < len(files):
+            file = files[len(stored)]
+            try:
+                stored.append(
+                    await asyncio.to_thread(self._store.publish, file.path, folder, file.sha256)
+                )
+            except OutageError as error:
+                if self._store.is_local or clock() > end:
+                    raise
+                get_logger().warning("not stored; tried again", error=str(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+        return stored

@@ -454,8 +454,13 @@ def test_object_store_killed_in_the_middle_of_each_stage(
     object_store.kill_at(r"PUT .*/raw/.*_spt")
     running.scan(tmp_path / "source")
     bring_back("fetch")
-    object_store.kill_at(r"PUT .*/products/.*_corrtag")
+    object_store.kill_at(r"GET .*/raw/.*_spt")
     bring_back("calibrate")
+    object_store.kill_at(r"PUT .*/products/.*_corrtag")
+    object_store.wait_until_killed()
+    log = tmp_path / "data" / "logs" / "calibrator-1.log"
+    running.wait(lambda: "not stored" in log.read_text(), "a failed upload")
+    object_store.start()
     object_store.kill_at(r"GET .*/products/.*_corrtag")
     bring_back("ingest-products")
     running.wait_for(rootname, "ingested", "failed")
@@ -466,5 +471,7 @@ def test_object_store_killed_in_the_middle_of_each_stage(
     assert {"ldfd01vnq_spt.fits.gz", "ldfd01vnq_corrtag_a.fits.gz"} <= {row[1] for row in files}
     for path, name, size in files:
         assert StoredEntry(name, size) in store.files(path)
+    # What CalCOS made before the server was killed is kept.
+    assert len(running.client.dataset(rootname).runs) == 1
     outcomes = _rows(running, select(Job.stage, Job.state, Job.attempts))
     assert all((state, attempts) == ("done", 1) for _, state, attempts in outcomes), outcomes
