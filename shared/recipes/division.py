@@ -100,7 +100,7 @@ class SubExposures(Document):
         return bool(self.orbit or self.sun_altitude or self.target_altitude)
 
     def times_of(self, seconds: float) -> list[tuple[float, float]]:
-        """Start and stop of each time interval.
+        """Start and stop of each time interval; of too many, one more than a run may have.
 
         Parameters
         ----------
@@ -114,8 +114,11 @@ class SubExposures(Document):
             self.start or 0.0,
             min(seconds, self.stop if self.stop is not None else seconds),
         )
-        # A remainder that is but a rounding error of the exposure time is no sub-exposure.
-        count = max(0, int((stop - start) / self.every - 1e-6) + 1) if stop > start else 0
+        if stop <= start:
+            return []
+        # A remainder that is but a rounding error of the exposure time is no sub-exposure. Where
+        # there are more than a run may have, it does not matter how many.
+        count = int(min((stop - start) / self.every, MOST_PARTS + 1) - 1e-6) + 1
         return [
             (start + n * self.every, min(start + (n + 1) * self.every, stop)) for n in range(count)
         ]

@@ -1,7 +1,7 @@
 """Selection of sub-exposures and of their times."""
 
-from collections.abc import Sequence
-from itertools import product
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, product
 from pathlib import Path
 
 from astropy.io import fits
@@ -41,33 +41,31 @@ def divide(
             name = exposure.rootname
             _check(exposure, division, name in orbits)
             lengths[name] = max(_length(exposure), lengths.get(name, 0.0))
-    found: list[SubExposure] = []
-    for rootname, seconds in lengths.items():
-        ways = product(
-            division.times_of(seconds),
-            division.suns(),
-            division.targets(),
-            division.heights(),
-        )
-        for number, ((start, stop), sun, target, heights) in enumerate(ways, 1):
-            if start >= seconds:
-                continue  # this exposure is shorter than another one
-            found.append(
-                SubExposure(
-                    f"{rootname}_s{number:03d}", rootname, start, stop, sun, target, heights
-                )
-            )
+    found = list(islice(_parts(division, lengths), MOST_PARTS + 1))
     if not found:
         raise RefusedError(
             "sub_exposures: they begin after the end of every exposure; choose earlier times"
         )
     if len(found) > MOST_PARTS:
         raise RefusedError(
-            f"sub_exposures: these are {len(found)}, and a run has at most {MOST_PARTS}; make them "
-            "longer, or "
-            "calibrate single exposures"
+            f"sub_exposures: a run has at most {MOST_PARTS}, and these are more; make them longer, "
+            "or calibrate single exposures"
         )
     return found
+
+
+def _parts(division: SubExposures, lengths: Mapping[str, float]) -> Iterator[SubExposure]:
+    """Make the sub-exposures of exposures of these lengths, one by one: there may be millions."""
+    suns, targets, heights = division.suns(), division.targets(), division.heights()
+    each = len(suns) * len(targets) * len(heights)
+    for rootname, seconds in lengths.items():
+        for place, (start, stop) in enumerate(division.times_of(seconds)):
+            if start >= seconds:
+                continue  # this exposure is shorter than another one
+            ways = product(suns, targets, heights)
+            for number, (sun, target, height) in enumerate(ways, place * each + 1):
+                name = f"{rootname}_s{number:03d}"
+                yield SubExposure(name, rootname, start, stop, sun, target, height)
 
 
 def _length(exposure: Exposure) -> float:

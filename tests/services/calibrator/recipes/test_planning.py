@@ -184,6 +184,10 @@ def test_sub_exposures_that_cannot_be(make_exposure: MakeExposure) -> None:
     assert "ldfd01vnq_spt is missing" in refused({"orbit": ["night"]})
     assert "after the end of every exposure" in refused({"every": 100, "start": 700})
     assert "after the end of every exposure" in refused({"intervals": [[600, 700]]})
-    assert "these are 120, and a run has at most 100" in refused(
-        {"every": 10, "orbit": ["day", "night"]}, ("ldfd01vnq",)
-    )
+    many = [[number / 10, number] for number in range(1, 1000)]
+    for division in (
+        {"every": 10, "orbit": ["day", "night"]},
+        {"every": 1e-308},
+        {"intervals": many, "target_altitude": [[0, 90]] * 1000, "pulse_heights": [[2, 9]] * 1000},
+    ):
+        assert "a run has at most 100, and these are more" in refused(division, ("ldfd01vnq",))
