@@ -9,11 +9,9 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
-from starlette.routing import compile_path
 
 from services.monitor.queries.errors import (
     BadValueError,
@@ -22,6 +20,7 @@ from services.monitor.queries.errors import (
     QueryError,
 )
 from services.monitor.tables.errors import TableError
+from services.monitor.web.allowed_methods import allowed_methods
 from services.monitor.web.pages.rendering import templates
 from shared.errors import CosmoError, TransientError
 from shared.logs import get_logger
@@ -121,18 +120,6 @@ def _of_database(request: Request, error: DBAPIError) -> Response:
     return _answer(request, 503, "database_unavailable", "the database did not answer; try again")
 
 
-def _allowed_methods(app: FastAPI, path: str) -> list[str]:
-    """List the methods of a path over all routes that have it: each route knows its own alone."""
-    found = {
-        method
-        for context in iter_route_contexts(app.routes)
-        if isinstance(route := context.original_route, APIRoute)
-        and compile_path(context.path or "")[0].match(path)
-        for method in route.methods or ()
-    }
-    return sorted(found | ({"HEAD"} if "GET" in found else set()))
-
-
 def install(app: FastAPI) -> None:
     """Give every error of an application the one shape."""
 
@@ -156,7 +143,7 @@ def install(app: FastAPI) -> None:
         )
         headers = dict(error.headers or {})
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            found = _allowed_methods(app, request.url.path) or ["GET", "HEAD"]  # static files
+            found = allowed_methods(app.routes, request.url.path) or ["GET", "HEAD"]  # static files
             headers["Allow"] = ", ".join(found)
         return _answer(request, error.status_code, "http_error", message, headers=headers)
 

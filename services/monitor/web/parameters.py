@@ -1,9 +1,10 @@
 """Parameters that several operations have, with their limits."""
 
+import re
 from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 from services.monitor.monitors import monitors
 
@@ -18,6 +19,7 @@ __all__ = [
     "Rootname",
     "RowNumber",
     "Segment",
+    "Since",
 ]
 
 LONGEST_NAME = 255
@@ -49,6 +51,18 @@ Rootname = Annotated[
 ErrorKind = Annotated[
     str | None, Query(max_length=LONGEST_NAME, description="Kind of error, e.g. transient")
 ]
+
+
+def _refuse_number(value: Any) -> Any:
+    """Refuse seconds since 1970, which pydantic takes for a time and the schema does not have."""
+    if isinstance(value, str) and re.fullmatch(r"[+-]?[\d.]*(e[+-]?\d+)?", value, re.IGNORECASE):
+        raise ValueError("a time is written as ISO 8601 with zone")
+    return value
+
+
+Since = Annotated[AwareDatetime | None, BeforeValidator(_refuse_number)]
+"""Time at or after which something happened."""
+
 Exposure = Annotated[
     str | None,
     Query(max_length=LONGEST_NAME, description="Rootname of an exposure; default: any"),

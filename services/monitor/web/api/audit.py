@@ -3,14 +3,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime
 
 from services.monitor.queries.audit import list_audit
 from services.monitor.response_models.audit import AuditRecord
 from services.monitor.response_models.common import Page
 from services.monitor.web.dependencies import Administrator, Session
 from services.monitor.web.pagination import Cursor, Limit, page_of
-from services.monitor.web.parameters import Name
+from services.monitor.web.parameters import Name, Since
 
 __all__ = ["router"]
 
@@ -25,7 +24,7 @@ async def show_audit(
     _name: Administrator,
     token: Annotated[Name | None, Query(description="Name of a token")] = None,
     since: Annotated[
-        AwareDatetime | None, Query(description="At or after this time (ISO 8601, with zone)")
+        Since, Query(description="At or after this time (ISO 8601, with zone)")
     ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,

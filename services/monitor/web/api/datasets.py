@@ -4,7 +4,6 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime
 
 from services.monitor.products import spectra
 from services.monitor.queries.datasets import (
@@ -35,6 +34,7 @@ from services.monitor.web.parameters import (
     Product,
     Rootname,
     Segment,
+    Since,
 )
 from services.monitor.web.statuses import may_answer
 from services.monitor.web.table_responses import Accept, Format, file_content, render
@@ -59,7 +59,7 @@ async def show_datasets(
     ] = None,
     rootname: Annotated[Name | None, Query(description="Beginning of the rootname")] = None,
     since: Annotated[
-        AwareDatetime | None,
+        Since,
         Query(description="Changed at or after this time (ISO 8601, with zone)"),
     ] = None,
     limit: Limit = 100,

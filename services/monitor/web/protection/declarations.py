@@ -7,6 +7,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute, compile_path
 from starlette.types import Scope as AsgiScope
 
+from services.monitor.web.allowed_methods import allowed_methods
 from services.monitor.web.error_responses import ApiError
 from services.monitor.web.protection.tokens import Requires
 from services.monitor.web.statuses import nested
@@ -25,6 +26,7 @@ class RequiredScopes:
     """
 
     def __init__(self, routes: Sequence[BaseRoute]) -> None:
+        self._routes = routes
         self._known = [
             (compile_path(found.path)[0], method, part.call.scope)
             for found in iter_route_contexts(routes)
@@ -41,6 +43,11 @@ class RequiredScopes:
             (scope for regex, known, scope in self._known if known == method and regex.match(path)),
             None,
         )
+
+    def lack_method(self, request: AsgiScope) -> bool:
+        """Say whether the path of a request is one of ours and its method is none that it has."""
+        methods = allowed_methods(self._routes, request["path"])
+        return bool(methods) and request["method"] not in methods
 
 
 async def refuse_unknown_parameters(request: Request) -> None:

@@ -140,7 +140,7 @@ class Guard:
             raise ApiError(421, "unknown_host", message)
 
     def _authenticate(self, scope: Scope) -> Caller | None:
-        if scope["method"] in _READS:
+        if scope["method"] in _READS or self._scopes.lack_method(scope):
             return None
         return authenticate(self._settings, Headers(scope=scope).get("authorization", ""))
 
