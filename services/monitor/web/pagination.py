@@ -12,8 +12,11 @@ __all__ = ["Cursor", "Limit", "link_cursor", "link_next", "page_of"]
 
 _Item = TypeVar("_Item")
 
-_LONGEST_CURSOR = 10_000
-"""Characters of a cursor: it has a value of the column that a table is sorted by."""
+_LONGEST_CURSOR = 4000
+"""Characters of a cursor: it has a value of the column that a table is sorted by.
+
+Whatever they are, with all other parameters they are fewer bytes than headers may have.
+"""
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="Items of a page")]
 Cursor = Annotated[

@@ -20,6 +20,8 @@ from shared.settings import Settings
 __all__ = ["WebProcess", "web_process"]
 
 _ROOT = Path(__file__).parents[4]
+_START_SECONDS = 180.0
+"""In which the process starts however busy the machine is."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,14 @@ def web_process(settings: Settings, folder: Path, **environment: str) -> Iterato
         )
     found = WebProcess(process, port)
     try:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
             try:
                 httpx.get(f"{found.url}/health/live")
                 break
             except httpx.TransportError:
                 assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, f"no answer in {_START_SECONDS:.0f} s"
                 time.sleep(0.05)
         yield found
     finally:
