@@ -27,6 +27,7 @@ __all__ = [
     "enter_user_namespace",
     "forked_pools_work",
     "limit_memory",
+    "locks_without_semaphores",
     "own_usage",
     "semaphores_work",
     "shared_memory_mb",
@@ -332,6 +333,23 @@ def semaphores_work() -> bool:
     except OSError:
         return False
     return True
+
+
+@contextlib.contextmanager
+def locks_without_semaphores() -> Iterator[None]:
+    """Let modules that are imported within the block make their locks where semaphores do not work.
+
+    Such a lock holds within its process alone.
+    """
+    if semaphores_work():
+        yield
+        return
+    lock = multiprocessing.Lock
+    multiprocessing.Lock = threading.Lock  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        multiprocessing.Lock = lock
 
 
 def forked_pools_work() -> bool:

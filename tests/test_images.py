@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.operating_system import semaphores_work
+
 ROOT = Path(__file__).parents[1]
 SERVICES = sorted(
     folder.name for folder in (ROOT / "services").iterdir() if (folder / "__main__.py").exists()
@@ -83,6 +85,7 @@ def _import_all(service: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.skipif(not semaphores_work(), reason="needs semaphores: /dev/shm")
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_imports_with_what_its_image_holds(service: str, tmp_path: Path) -> None:
     _image(service, tmp_path)

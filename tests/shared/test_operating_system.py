@@ -3,6 +3,7 @@
 Both ways of each, the other one with Linux's switched off.
 """
 
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -198,3 +199,18 @@ def test_limits_of_a_container_count(
         path.write_text(f"{content}\n")
     assert operating_system.container_memory_mb(tmp_path) == memory
     assert operating_system.usable_cores(tmp_path) == cores
+
+
+def test_locks_are_made_without_semaphores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operating_system, "semaphores_work", lambda: False)
+    before = multiprocessing.Lock
+    with operating_system.locks_without_semaphores():
+        lock = multiprocessing.Lock()
+    assert type(lock).__module__ == "_thread"
+    assert multiprocessing.Lock == before
+
+
+@pytest.mark.skipif(not operating_system.semaphores_work(), reason="needs semaphores: /dev/shm")
+def test_locks_of_processes_stay_where_there_are_semaphores() -> None:
+    with operating_system.locks_without_semaphores():
+        assert type(multiprocessing.Lock()).__module__ == "multiprocessing.synchronize"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from shared.operating_system import locks_without_semaphores
 from simulator.plan import ExposurePlan
 from simulator.references.catalogue import Catalogue, all_keys
 from simulator.references.context import CONTEXTS, REVISED, write_contexts
@@ -128,7 +129,8 @@ def test_crds_resolves_them_without_a_network(
     monkeypatch.setenv("CRDS_PATH", str(tmp_path))
     monkeypatch.setenv("CRDS_SERVER_URL", "https://localhost:9")
     monkeypatch.setenv("CRDS_OBSERVATORY", "hst")
-    crds = import_module("crds")  # reads the environment when it is imported
+    with locks_without_semaphores():
+        crds = import_module("crds")  # reads the environment when it is imported
 
     write_contexts(tmp_path, Catalogue())
     for plan in (*PLANS, replace(PLANS[0], life_adj=1)):

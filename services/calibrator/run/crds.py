@@ -11,6 +11,7 @@ from services.calibrator.run.headers import Exposure
 from shared.cos.reference_names import base_name
 from shared.cos.references import FILETYPES
 from shared.errors import PermanentError
+from shared.operating_system import locks_without_semaphores
 
 __all__ = ["best_references"]
 
@@ -72,7 +73,8 @@ def _recommendations(
         "CRDS_OBSERVATORY": "hst",
         "CRDS_SERVER_URL": "https://localhost:9",
     }
-    import crds  # it takes a second, and few recipes need it
+    with locks_without_semaphores():
+        import crds  # it takes a second, and few recipes need it
 
     types = [keyword.lower() for keyword in FILETYPES]
     found = crds.getrecommendations(
