@@ -89,7 +89,13 @@ class WorkerState:
         return f"paused: {self.paused}" if self.paused else self.fault
 
 
-async def keep_signing(database: Database, name: str, service: str, trouble: Trouble) -> None:
+async def keep_signing(
+    database: Database,
+    name: str,
+    service: str,
+    trouble: Trouble,
+    signed: Callable[[], None] = lambda: None,
+) -> None:
     """Sign again and again, until cancelled.
 
     Parameters
@@ -100,6 +106,8 @@ async def keep_signing(database: Database, name: str, service: str, trouble: Tro
         Name of this process among all, and that of its service.
     trouble
         Tells what it is to say: ``paused`` and ``fault``.
+    signed
+        Called after each sign.
     """
     while True:
         try:
@@ -109,6 +117,7 @@ async def keep_signing(database: Database, name: str, service: str, trouble: Tro
                 await session.execute(
                     statement.on_conflict_do_update(index_elements=["name"], set_=values)
                 )
+            signed()
         except DATABASE_ERRORS as error:
             get_logger().warning("not signed", error=str(error))
         await asyncio.sleep(_SIGN_SECONDS)

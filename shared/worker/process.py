@@ -131,7 +131,7 @@ async def _work(
 
             tasks = [
                 Dispatcher(database, messenger, settings.jobs).run(),
-                keep_signing(database, name, service, trouble),
+                keep_signing(database, name, service, trouble, readiness.note_written),
             ]
             if background is not None:
                 tasks.append(_keep_up(background, database, messenger))

@@ -1,6 +1,7 @@
 """Readiness of a worker: whether it can take jobs, and if not, why."""
 
 import asyncio
+import time
 
 import redis
 from sqlalchemy import text
@@ -13,6 +14,10 @@ __all__ = ["READY", "Readiness"]
 READY = "ready"
 _CHECK_SECONDS = 2.0
 """Longest wait for each answer; the probes of containers give up after 5 or 6 s."""
+_LATELY_SECONDS = 8.0
+"""After which Postgres is asked whether it answers: longer than the pause between two signs."""
+_UNWRITTEN_SECONDS = 20.0
+"""After which a Postgres that answers takes no writes (a standby, a full disk, a lock)."""
 _SILENCE = f"no answer within {_CHECK_SECONDS:.0f} s"
 
 
@@ -36,14 +41,16 @@ class Readiness:
         self._database = database
         self._broker = broker
         self.stage = "starting"
+        self._written: float | None = None
+
+    def note_written(self) -> None:
+        """Note that Postgres has just taken something of this process."""
+        self._written = time.monotonic()
 
     async def fault(self) -> str | None:
         """Say why no job can be taken; None where nothing is in the way."""
-        try:
-            async with asyncio.timeout(_CHECK_SECONDS), self._database.session() as session:
-                await session.execute(text("SELECT 1"))
-        except DATABASE_ERRORS as error:
-            return f"Postgres does not answer: {str(error) or _SILENCE}"
+        if (reason := await self._fault_of_database()) is not None:
+            return reason
         try:
             async with asyncio.timeout(_CHECK_SECONDS):
                 await asyncio.to_thread(self._broker.client.ping)
@@ -52,3 +59,16 @@ class Readiness:
         if self._broker.refusal is not None:
             return f"the broker refuses: {self._broker.refusal}"
         return None if self.stage == READY else self.stage
+
+    async def _fault_of_database(self) -> str | None:
+        now, written = time.monotonic(), self._written
+        if written is not None and now - written < _LATELY_SECONDS:
+            return None
+        try:
+            async with asyncio.timeout(_CHECK_SECONDS), self._database.session() as session:
+                await session.execute(text("SELECT 1"))
+        except DATABASE_ERRORS as error:
+            return f"Postgres does not answer: {str(error) or _SILENCE}"
+        if written is not None and now - written > _UNWRITTEN_SECONDS:
+            return f"Postgres has taken no sign of life for {now - written:.0f} s"
+        return None
