@@ -261,7 +261,7 @@ class Subscription(Base):
     )
     subject: Mapped[str] = mapped_column(comment="alerts or results")
     severity: Mapped[Severity] = mapped_column(
-        _enum(Severity), comment="Least grave alert that is delivered"
+        _enum(Severity), comment="Lowest severity of alerts that are delivered"
     )
     created_by: Mapped[str] = mapped_column(comment="Name of the token")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -75,7 +75,7 @@ class Jitter(ScienceRow):
     )
 
     expname: Mapped[str | None] = text("EXPNAME of the extension")
-    proposid: Mapped[int | None] = integer("PROPOSID: programme")
+    proposid: Mapped[int | None] = integer("PROPOSID: proposal")
     detector: Mapped[str | None] = text("FUV or NUV, of CONFIG")
     expstart: Mapped[float | None] = moment(
         "EXPSTART of the exposure's raw file, MJD UTC; null without it"

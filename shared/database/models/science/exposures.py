@@ -51,7 +51,7 @@ class Lampflash(ScienceRow):
     )
 
     date: Mapped[float | None] = moment("EXPSTART of the exposure, MJD UTC", keyword="EXPSTART")
-    proposid: Mapped[int | None] = integer("PROPOSID: programme")
+    proposid: Mapped[int | None] = integer("PROPOSID: proposal")
     detector: Mapped[str | None] = text("DETECTOR")
     segment: Mapped[str | None] = text("Segment or stripe")
     opt_elem: Mapped[str | None] = text("OPT_ELEM")
@@ -162,9 +162,9 @@ class ScheduledExposure(PreferredRow):
     sms_id: Mapped[str | None] = text("Id of the report without its version: yyddd and a number")
     version: Mapped[str | None] = text("Version of the report: a letter and a character")
     exposure: Mapped[str | None] = text(
-        "Exposure key: programme, observation set, alignment and exposure"
+        "Exposure key: proposal, observation set, alignment and exposure"
     )
-    proposid: Mapped[int | None] = integer("Programme")
+    proposid: Mapped[int | None] = integer("Proposal")
     target: Mapped[str | None] = text("Target, its first 10 characters")
     detector: Mapped[str | None] = text("FUV or NUV")
     opmode: Mapped[str | None] = text(

@@ -39,7 +39,7 @@ class Header(PreferredRow):
             "expstart",
             info={"purpose": "exposures of a period; newest data"},
         ),
-        Index("ix_headers_proposid", "proposid", info={"purpose": "exposures of a programme"}),
+        Index("ix_headers_proposid", "proposid", info={"purpose": "exposures of a proposal"}),
     )
 
     filetype: Mapped[str | None] = text("FILETYPE")
@@ -48,8 +48,8 @@ class Header(PreferredRow):
     targname: Mapped[str | None] = text("TARGNAME")
     ra_targ: Mapped[float | None] = double("RA_TARG: right ascension of the target, J2000", "deg")
     dec_targ: Mapped[float | None] = double("DEC_TARG: declination of the target, J2000", "deg")
-    proposid: Mapped[int | None] = integer("PROPOSID: programme")
-    linenum: Mapped[str | None] = text("LINENUM: visit and exposure of the programme")
+    proposid: Mapped[int | None] = integer("PROPOSID: proposal")
+    linenum: Mapped[str | None] = text("LINENUM: visit and exposure of the proposal")
     qualcom1: Mapped[str | None] = text("QUALCOM1")
     qualcom2: Mapped[str | None] = text("QUALCOM2")
     qualcom3: Mapped[str | None] = text("QUALCOM3")
