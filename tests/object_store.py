@@ -5,13 +5,14 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 __all__ = ["ObjectStore"]
 
 _PROGRAM = Path(__file__).with_name("s3_server.py")
-_WAIT_SECONDS = 60.0
+_WAIT_SECONDS = 120.0
 
 
 class ObjectStore:
@@ -78,6 +79,13 @@ class ObjectStore:
     def wait_until_killed(self) -> None:
         """Wait for that request."""
         self._wait(lambda: not self.running, "the S3 server to be killed")
+
+    def check_keys(self, *, checking: bool) -> None:
+        """Let it refuse keys that nobody was given, of which its clients' is one."""
+        trusted = b"0" if checking else b"inf"  # requests that it does not check
+        url = f"{self.environment['AWS_ENDPOINT_URL']}/moto-api/reset-auth"
+        request = urllib.request.Request(url, trusted, {"Content-Type": "text/plain"})
+        urllib.request.urlopen(request).close()
 
     def requests(self, matching: str = "") -> list[str]:
         """List methods and paths of the requests that match an expression, oldest first."""

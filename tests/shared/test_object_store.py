@@ -109,6 +109,13 @@ def test_a_store_that_cannot_work_is_refused(
     # Nobody's file fails for good because somebody removed the bucket.
     with pytest.raises(OutageError, match="did not take"):
         Store("s3://nosuch/cosmo").publish(file, "raw/x")
+    object_store.check_keys(checking=True)
+    with pytest.raises(PermanentError, match=r"cannot be used: Forbidden; .* credentials"):
+        Store(object_store.url).require()
+    # They may have expired, which is no fault of the job that meets it first.
+    with pytest.raises(OutageError, match="did not take"):
+        Store(object_store.url).publish(file, "raw/x")
+    object_store.check_keys(checking=False)
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     fsspec.get_filesystem_class("s3").clear_instance_cache()
