@@ -25,7 +25,12 @@ from shared.urls import path_of
 
 __all__ = ["Store", "StoredEntry", "StoredFile", "sha256_of"]
 
-_CHUNK = 1 << 20
+_BUFFER = 1 << 18
+_READ_AHEAD = 1 << 21
+"""Bytes that are asked for at once beyond what is read, as most reads want the headers alone.
+
+By default fsspec asks an object store for 50 MB.
+"""
 _STAGING = ".staging"
 _OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "oci"})
 """Protocols of stores that show an object when its upload is complete.
@@ -269,7 +274,7 @@ class Store:
         failing = f"does not hand out {path}"
         try:
             with self._using(failing):
-                opened = self._fs.open(f"{self._root}/{path}", "rb")
+                opened = self._fs.open(f"{self._root}/{path}", "rb", block_size=_READ_AHEAD)
         except FileNotFoundError as error:
             raise PermanentError(f"{path} is not in the store {self.url}") from error
         if self.is_local:  # where an error of reading may be one of the file, not of the store
@@ -277,7 +282,7 @@ class Store:
                 yield opened
             return
         checked = CheckedStream(opened, lambda error: self._outage(failing, error))
-        with io.BufferedReader(checked, _CHUNK) as stream:
+        with io.BufferedReader(checked, _BUFFER) as stream:
             yield cast("IO[bytes]", stream)
 
     def fetch(self, path: str, folder: Path) -> Path:

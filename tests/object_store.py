@@ -88,7 +88,7 @@ class ObjectStore:
         urllib.request.urlopen(request).close()
 
     def requests(self, matching: str = "") -> list[str]:
-        """List methods and paths of the requests that match an expression, oldest first."""
+        """List methods, paths and ranges of the requests that match an expression, oldest first."""
         lines = (self._folder / "requests").read_text().splitlines()
         return [line for line in lines if re.search(matching, line)]
 

@@ -1,7 +1,8 @@
 """The S3 server of moto as a program that can be killed: what it was given is in its folder.
 
 ``python s3_server.py PORT FOLDER`` serves at 127.0.0.1. The file ``requests`` of the folder lists
-the requests; one that matches the regular expression in the file ``kill`` kills the server.
+the requests, with their ranges; one that matches the regular expression in the file ``kill`` kills
+the server.
 """
 
 import io
@@ -53,7 +54,7 @@ class Journaled:
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a request."""
         request = Request(environ)
-        line = f"{request.method} {request.path}"
+        line = f"{request.method} {request.path} {request.headers.get('Range', '')}".strip()
         with self._requests.open("a") as log:
             log.write(f"{line}\n")
         if self._kill.exists() and re.search(self._kill.read_text(), line):

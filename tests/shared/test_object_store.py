@@ -65,6 +65,18 @@ def test_files_come_and_go(
         store.fetch("raw/x/a.fits.gz", tmp_path)
 
 
+def test_a_look_at_the_header_of_a_large_file_does_not_read_all_of_it(
+    store: Store, object_store: ObjectStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "large.fits"
+    path.write_bytes(CONTENT * 10)
+    store.publish(path, "raw/x")
+    with store.open("raw/x/large.fits") as stream:
+        assert stream.read(2880) == CONTENT[:2880]
+    (request,) = object_store.requests(r"^GET .*/large\.fits")
+    assert int(request.rsplit("-", 1)[1]) < len(CONTENT) * 3
+
+
 def test_a_server_that_is_away_is_an_outage(
     store: Store, object_store: ObjectStore, file: Path, tmp_path: Path
 ) -> None:
