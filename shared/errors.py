@@ -4,6 +4,7 @@ __all__ = [
     "UNREADABLE",
     "CosmoError",
     "LostClaimError",
+    "MemoryShortError",
     "OutageError",
     "PermanentError",
     "RefusedError",
@@ -52,6 +53,15 @@ class OutageError(TransientError):
     """
 
     kind = "outage"
+
+
+class MemoryShortError(TransientError):
+    """The work needs more memory than its worker may use.
+
+    It is tried once more, where another worker may have more, and then fails.
+    """
+
+    kind = "memory"
 
 
 class PermanentError(CosmoError):

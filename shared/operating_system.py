@@ -28,6 +28,7 @@ __all__ = [
     "forked_pools_work",
     "limit_memory",
     "locks_without_semaphores",
+    "memory_share",
     "own_usage",
     "semaphores_work",
     "shared_memory_mb",
@@ -269,10 +270,45 @@ def container_memory_mb(root: Path = _ROOT) -> int | None:
     root
         Root of the file system that says it.
     """
-    texts = [_words(group / "memory.max") for group in _control_groups(root, "")]
-    texts += [_words(group / "memory.limit_in_bytes") for group in _control_groups(root, "memory")]
-    limits = [int(words[0]) for words in texts if words and words[0].isdigit()]
-    return min((limit >> 20 for limit in limits if limit < _UNLIMITED), default=None)
+    limits = [_bytes(group / "memory.max") for group in _control_groups(root, "")]
+    limits += [_bytes(group / "memory.limit_in_bytes") for group in _control_groups(root, "memory")]
+    return min((limit >> 20 for limit in limits if limit is not None), default=None)
+
+
+def memory_share(root: Path = _ROOT) -> float:
+    """Return how much of the container's memory is used and cannot be reclaimed; 0 without a limit.
+
+    Where the share comes near 1, the system kills what is in the container.
+
+    Parameters
+    ----------
+    root
+        Root of the file system that says it.
+    """
+    shares = [
+        _used(group, "anon", "shmem") / limit
+        for group in _control_groups(root, "")
+        if (limit := _bytes(group / "memory.max"))
+    ]
+    shares += [
+        _used(group, "total_rss", "total_shmem") / limit
+        for group in _control_groups(root, "memory")
+        if (limit := _bytes(group / "memory.limit_in_bytes"))
+    ]
+    return max(shares, default=0.0)
+
+
+def _bytes(file: Path) -> int | None:
+    """Return the limit that a file has; None where it is missing or sets none."""
+    words = _words(file)
+    limited = words and words[0].isdigit() and 0 < int(words[0]) < _UNLIMITED
+    return int(words[0]) if limited else None
+
+
+def _used(group: Path, *names: str) -> int:
+    words = _words(group / "memory.stat")
+    values = dict(zip(words[::2], words[1::2], strict=False))
+    return sum(int(values.get(name, 0)) for name in names)
 
 
 def _control_groups(root: Path, controller: str) -> Iterator[Path]:

@@ -10,7 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.alerts import open_alert, resolve_alerts
 from shared.database.models.monitoring import Severity
 from shared.database.models.operations import Attempt, Dataset, Job, JobState, Stage
-from shared.errors import LostClaimError, RefusedError, TransientError, UnsupportedError
+from shared.errors import (
+    LostClaimError,
+    MemoryShortError,
+    RefusedError,
+    TransientError,
+    UnsupportedError,
+)
 from shared.events import EventName
 from shared.jobs.due import is_held, is_waiting, retry_pause
 from shared.jobs.events import NewEvent, Outbox, record_event
@@ -35,7 +41,9 @@ _WHAT = {Stage.MONITOR: "monitor", Stage.RECALIBRATE: "calibration"}
 UNACTED = frozenset({UnsupportedError.kind, RefusedError.kind})
 """Kinds of errors that no operator acts on: their jobs are skipped, not failed."""
 
-_RETRIED = frozenset({TransientError.kind, LostClaimError.kind})
+_RETRIED = frozenset({TransientError.kind, LostClaimError.kind, MemoryShortError.kind})
+_ATTEMPTS_OF_MEMORY = 2
+"""Attempts, at most, at work that took more memory than there was: the next one takes as much."""
 
 _FAILED_RUN = "run"
 """Key of the alert of a monitor whose run failed."""
@@ -273,7 +281,7 @@ async def fail(
     job
         The job.
     kind
-        ``transient``, ``lost``, ``permanent``, ``unsupported`` or ``refused``.
+        ``transient``, ``lost``, ``memory``, ``permanent``, ``unsupported`` or ``refused``.
     error
         What went wrong and what to do.
     settings
@@ -290,7 +298,10 @@ async def fail(
     LostClaimError
         If the job is no longer this worker's.
     """
-    if kind in _RETRIED and job.attempt < settings.max_attempts:
+    most = settings.max_attempts
+    if kind == MemoryShortError.kind:
+        most = min(most, _ATTEMPTS_OF_MEMORY)
+    if kind in _RETRIED and job.attempt < most:
         await _end(
             session,
             job,

@@ -154,6 +154,33 @@ def test_memory_is_limited() -> None:
 
 
 @pytest.mark.parametrize(
+    ("files", "share"),
+    [
+        ({"memory.max": "max", "memory.stat": "anon 5\nfile 7\nshmem 2"}, 0.0),
+        ({"memory.max": "1000", "memory.stat": "anon 500\nfile 700\nshmem 200"}, 0.7),
+        (
+            {
+                "memory/memory.limit_in_bytes": "1000",
+                "memory/memory.stat": "rss 1\ntotal_rss 900\ntotal_cache 90\ntotal_shmem 60",
+            },
+            0.96,
+        ),
+    ],
+)
+def test_memory_of_a_container_that_cannot_be_reclaimed_is_counted(
+    files: dict[str, str], share: float, tmp_path: Path
+) -> None:
+    groups = tmp_path / "proc/self/cgroup"
+    groups.parent.mkdir(parents=True)
+    groups.write_text("4:memory:/\n0::/\n")
+    for name, content in files.items():
+        path = tmp_path / "sys/fs/cgroup" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{content}\n")
+    assert operating_system.memory_share(tmp_path) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
     ("files", "memory", "cores"),
     [
         ({}, None, 64),

@@ -13,8 +13,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from services.calibrator.calcos.contract import ChildRun, RunResult
-from shared.errors import OutageError, PermanentError, TransientError
-from shared.operating_system import usage_of
+from shared.errors import MemoryShortError, OutageError, PermanentError, TransientError
+from shared.operating_system import memory_share, usage_of
 
 __all__ = ["Child", "exit_status", "sum_up", "warm_up"]
 
@@ -23,6 +23,9 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__, "services.calibrator.calcos.child"])
 _LOOK_SECONDS = 0.1
 """Pause between two readings of what a run has cost so far."""
+
+_FULL_MEMORY = 0.95
+"""Share of the container's memory at which a run is ended, before the system ends the worker."""
 
 _FULL = (
     "Not enough space on disk",
@@ -34,6 +37,8 @@ _FULL = (
 
 _NO_MEMORY = "Cannot allocate memory"
 """What the system says when a file cannot be mapped for want of address space."""
+
+_OUT_OF_MEMORY = "the memory of the container was used up"
 
 _MEANT = {
     "the band would extend beyond": "a box of the extraction reaches beyond the detector, where "
@@ -85,16 +90,19 @@ class Child:
         self._process.start()
         sender.close()
         self._started = time.monotonic()
-        self._timed_out = False
+        self._timed_out, self._short = False, False
         self._cpu, self._peak = 0.0, 0.0
 
     async def wait(self) -> None:
-        """Wait until it ends or its time is up."""
+        """Wait until it ends, its time is up, or the memory of the container is used up."""
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
         loop.add_reader(self._process.sentinel, ended.set)
         try:
             while not ended.is_set():
                 self._look()
+                if memory_share() > _FULL_MEMORY:
+                    self._short = True
+                    return
                 if time.monotonic() - self._started > self._run.wall_limit_seconds:
                     self._timed_out = True
                     return
@@ -113,8 +121,9 @@ class Child:
             return RunResult(signal=None, timed_out=False, log=log, **report)
         code = self._process.exitcode
         number = signal.Signals(-code).name if code is not None and code < 0 else None
+        error = ("MemoryError", _OUT_OF_MEMORY) if self._short else ("", "")
         return RunResult(
-            None, number, self._timed_out, wall, self._cpu, self._peak, "", "", log, **report
+            None, number, self._timed_out, wall, self._cpu, self._peak, *error, log, **report
         )
 
     def _look(self) -> None:
@@ -170,8 +179,10 @@ def exit_status(result: RunResult) -> int:
     ------
     PermanentError
         If CalCOS failed on these inputs; the message has the end of its log.
+    MemoryShortError
+        If it ran out of memory.
     TransientError
-        If it was killed, or ran out of memory, disk or time.
+        If it was killed, or ran out of disk or time.
     """
     if result.timed_out:
         raise TransientError(
@@ -179,8 +190,9 @@ def exit_status(result: RunResult) -> int:
         )
     text = f"CalCOS: {result.error_type}: {result.error}".rstrip(": ")
     if "MemoryError" in result.error_type or _NO_MEMORY in result.error:
-        raise TransientError(
-            f"{text}; raise COSMO_CALIBRATOR__MEMORY_LIMIT_MB or run fewer workers"
+        raise MemoryShortError(
+            f"{text}; give the container more memory, raise COSMO_CALIBRATOR__MEMORY_LIMIT_MB, or "
+            "run fewer workers"
         )
     if any(mark in result.error for mark in _FULL):
         raise OutageError(f"{text}; free space in the scratch folder")

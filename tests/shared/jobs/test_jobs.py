@@ -19,6 +19,7 @@ from shared.database.engine import Database
 from shared.database.models.operations import Attempt, Dataset, Event, Job, JobState, Stage
 from shared.errors import (
     LostClaimError,
+    MemoryShortError,
     OutageError,
     PermanentError,
     TransientError,
@@ -102,6 +103,7 @@ async def test_one_of_many_deliveries_claims(database: Database, messenger: Mess
     [
         (TransientError("the archive is down"), "failed", 3),
         (PermanentError("corrupt"), "failed", 1),
+        (MemoryShortError("8 GB are too few"), "failed", 2),
         (UnsupportedError("nothing to calibrate"), "skipped", 1),
         (ValueError("a defect"), "failed", 1),
     ],

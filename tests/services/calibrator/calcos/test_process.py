@@ -12,9 +12,10 @@ import psutil
 import pytest
 
 from services.calibrator.acceleration import NAMES
+from services.calibrator.calcos import process
 from services.calibrator.calcos.contract import ChildRun, RunResult
 from services.calibrator.calcos.process import Child, exit_status
-from shared.errors import PermanentError, TransientError
+from shared.errors import MemoryShortError, PermanentError, TransientError
 
 OK = {
     "status": 0,
@@ -72,6 +73,18 @@ async def test_wall_clock_limit(tmp_path: Path) -> None:
     assert strays() == []
 
 
+async def test_a_run_is_ended_before_the_memory_of_the_container_is_used_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "ldfd01010_asn.fits")
+    started = child(tmp_path)
+    monkeypatch.setattr(process, "memory_share", lambda: 0.96)
+    await started.wait()
+    with pytest.raises(MemoryShortError, match="the memory of the container was used up"):
+        exit_status(started.end())
+    assert strays() == []
+
+
 async def test_stopped_run_tells_what_it_cost_and_leaves_nothing(tmp_path: Path) -> None:
     os.mkfifo(
         tmp_path / "ldfd01010_asn.fits"
@@ -93,10 +106,10 @@ async def test_stopped_run_tells_what_it_cost_and_leaves_nothing(tmp_path: Path)
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
-        ({"error_type": "_ArrayMemoryError", "status": None}, TransientError),
+        ({"error_type": "_ArrayMemoryError", "status": None}, MemoryShortError),
         (
             {"error_type": "OSError", "error": "[Errno 12] Cannot allocate memory", "status": None},
-            TransientError,
+            MemoryShortError,
         ),
         (
             {
