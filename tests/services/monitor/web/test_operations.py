@@ -75,6 +75,12 @@ async def test_a_failure_is_dropped(web: httpx.AsyncClient, house: Any) -> None:
     ).status_code == 200
 
 
+async def test_lists_of_datasets_say_which_are_complete(web: httpx.AsyncClient) -> None:
+    listed = (await web.get(f"{API}/datasets")).json()["items"]
+    found = {item["rootname"]: item["complete"] for item in listed}
+    assert found == {"ldfd01010": True, "ldfd01vlq": True, "ldfd02010": False}
+
+
 async def test_an_incomplete_dataset_is_forced(web: httpx.AsyncClient) -> None:
     answer = await web.post(f"{API}/datasets/LDFD02010/force", headers=AUTHORISED)
     assert answer.json() == {
