@@ -35,13 +35,12 @@ async def list_targets(session: AsyncSession, proposid: int) -> list[TargetRecor
     query = (
         select(Header.targname, func.count(), func.sum(Header.exptime).filter(known))
         .join(File, File.id == Header.file_id)
-        .where(
-            File.shown,
-            Header.preferred,
-            Header.targname.is_not(None),
-            Header.proposid == proposid,
-        )
+        .where(File.shown, Header.preferred, Header.proposid == proposid)
         .group_by(Header.targname)
         .order_by(Header.targname)
     )
-    return [TargetRecord(*row) for row in await session.execute(query)]
+    return [
+        TargetRecord(name, exposures, exptime)
+        for name, exposures, exptime in await session.execute(query)
+        if name is not None
+    ]

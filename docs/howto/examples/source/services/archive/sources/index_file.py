@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from services.archive.sources.base import CHUNK, Listing, Source, SourceFile
 from services.archive.sources.streams import SourceStream
@@ -63,7 +64,7 @@ class IndexFile(Source):
             )
 
     @contextmanager
-    def open(self, file: SourceFile, start: int = 0) -> Iterator[io.BufferedReader]:
+    def open(self, file: SourceFile, start: int = 0) -> "Iterator[io.BufferedReader[Any]]":
         """Open a file for reading from a byte on to its end.
 
         Raises

@@ -1,9 +1,8 @@
 """Lamps of exposures."""
 
-from shared.database.models.science.lamps import LampUse
-
 from services.ingestor.extractors.declaration import Extractor
 from services.ingestor.extractors.rows import Rows, Source, keywords, root_of
+from shared.database.models.science.lamps import LampUse
 
 __all__ = ["EXTRACTORS", "extract_lamp"]
 

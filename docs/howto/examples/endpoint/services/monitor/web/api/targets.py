@@ -3,9 +3,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+
 from services.monitor.queries.targets import list_targets
 from services.monitor.response_models.targets import Target, Targets
-
 from services.monitor.web.dependencies import Session
 
 __all__ = ["router"]
