@@ -41,6 +41,13 @@ def column(columns: Columns, name: str) -> np.ndarray:
     return columns[name] if name in columns else np.full(len(columns["mjd"]), np.nan)
 
 
+def _texts(columns: Columns, name: str) -> np.ndarray:
+    """Return column of text by its name; None in every row where the query does not have it, shape
+    (n,).
+    """
+    return columns[name] if name in columns else np.full(len(columns["mjd"]), None, dtype=object)
+
+
 def recent(mjd: np.ndarray, days: float = RECENT_DAYS) -> np.ndarray:
     """Return which times are within some days of the newest believable one, boolean of shape
     (n,).
@@ -65,7 +72,7 @@ def values_of(
     quantity
         Its name.
     columns
-        Columns ``mjd``, ``rootname``, ``segment``, ``file_id`` and, where they apply, ``hvlevel``
+        Columns ``mjd``, ``rootname``, ``file_id`` and, where they apply, ``segment``, ``hvlevel``
         and ``life_adj``.
     value, error
         Values and their one-sigma errors, shape (n,); no errors are unknown ones.
@@ -82,7 +89,7 @@ def values_of(
         value=value,
         error=np.full(count, np.nan) if error is None else error,
         rootname=columns["rootname"],
-        segment=columns["segment"],
+        segment=_texts(columns, "segment"),
         region=np.full(count, region, dtype=object),
         hvlevel=column(columns, "hvlevel"),
         life_adj=column(columns, "life_adj"),
@@ -224,20 +231,22 @@ def finding_of(
     rule
         The rule.
     columns
-        Columns ``mjd``, ``rootname`` and ``segment``.
+        Columns ``mjd``, ``rootname`` and, where it applies, ``segment``.
     index
         Place of the exposure in them.
     message, value, threshold
         As in `Rule.finding`.
     configuration
-        What it concerns; None for the segment.
+        What it concerns; None for the segment, if there is one.
     """
+    if configuration is None:
+        configuration = str(_texts(columns, "segment")[index] or "")
     return rule.finding(
         message,
         float(columns["mjd"][index]),
         None if value is None else float(value),
         threshold=threshold,
-        configuration=str(columns["segment"][index]) if configuration is None else configuration,
+        configuration=configuration,
         rootname=columns["rootname"][index],
     )
 

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from services.monitor.library.exposure_values import points_of, voltage_changed
+from services.monitor.framework.rules import Rule, always
+from services.monitor.library.exposure_values import (
+    finding_of,
+    points_of,
+    values_of,
+    voltage_changed,
+)
+from shared.database.models.monitoring import Severity
 
 
 def _columns() -> dict[str, np.ndarray]:
@@ -41,6 +48,23 @@ def test_a_click_leads_only_to_datasets_that_there_are() -> None:
     assert points.outliers is not None
     assert points.rootnames.tolist() == [None, "ldaaaacaq"]
     assert (points.x.tolist(), points.outliers.tolist()) == ([58001.0, 58002.0], [False, True])
+
+
+_HOT = Rule(name="hot", severity=Severity.WARN, text="above {:g}", thresholds=always(30.0, "here"))
+
+
+@pytest.mark.parametrize("segments", [{}, {"segment": np.array([None] * 3, dtype=object)}])
+def test_an_exposure_need_have_no_segment(segments: dict[str, np.ndarray]) -> None:
+    columns = {**_columns(), "file_id": np.arange(3.0), **segments}
+    values = values_of("temperature", columns, np.array([20.0, np.nan, 40.0]))
+    assert values.segment.tolist() == [None, None]
+    assert finding_of(_HOT, columns, 2, "it is hot", 40.0).configuration == ""
+
+
+def test_a_finding_concerns_the_segment_of_its_exposure() -> None:
+    columns = {**_columns(), "segment": np.array(["FUVA", "FUVB", "FUVA"], dtype=object)}
+    assert finding_of(_HOT, columns, 1, "it is hot").configuration == "FUVB"
+    assert finding_of(_HOT, columns, 1, "it is hot", configuration="").configuration == ""
 
 
 @pytest.mark.parametrize(
