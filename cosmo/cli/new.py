@@ -44,7 +44,7 @@ def monitor(
         text = (templates / f"{template}.txt").read_text()
         target.write_text(Template(text).substitute(words))
         typer.echo(f"wrote {target}")
-    typer.echo(f"run its test: python -m pytest {targets['test']}")
+    typer.echo(f"run its test: ./run test {targets['test']}")
 
 
 def _package_of(name: str) -> str:
