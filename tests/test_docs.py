@@ -69,6 +69,12 @@ def test_commands(command: str) -> None:
     assert f".. program:: cosmo {command}\n" in _generated("command-line")
 
 
+def test_every_option_says_what_it_is_for() -> None:
+    options = re.findall(r"\.\. option:: (.+)\n\n   (.*)\n", _generated("command-line"))
+    assert len(options) > 100
+    assert not [name for name, said in options if not said or said.startswith(("Def", "Req"))]
+
+
 def test_endpoints() -> None:
     text = _generated("http-api")
     paths = create_app(Settings()).openapi()["paths"]

@@ -36,7 +36,10 @@ ingest = typer.Typer(
 )
 
 
-def add(files: list[Path], data_dir: DataDir = _DEFAULT_DIR) -> None:
+def add(
+    files: Annotated[list[Path], typer.Argument(help="Files to add.")],
+    data_dir: DataDir = _DEFAULT_DIR,
+) -> None:
     """Add reports, cumulative images, dark rates, telemetry, products of the archive.
 
     A bad file keeps no other out.
@@ -67,7 +70,9 @@ def repopulate(
     table: Annotated[
         list[str] | None, typer.Option(help="Fill this table only; may be repeated.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = usable_cores(),
+    workers: Annotated[
+        int, typer.Option(help="Processes.", min=1, show_default="all cores")
+    ] = usable_cores(),
     reread: Annotated[
         bool, typer.Option(help="Read headers from the files even where the database has them.")
     ] = False,
@@ -120,7 +125,11 @@ def _progress() -> Progress:
     )
 
 
-def describe(what: str, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False) -> None:
+def describe(
+    what: Annotated[str, typer.Argument(help="Name of a file, or a rootname.")],
+    data_dir: DataDir = _DEFAULT_DIR,
+    as_json: Json = False,
+) -> None:
     """Show all that is known of a file, or of every file of a rootname.
 
     With --json its rows too.
@@ -143,7 +152,10 @@ def describe(what: str, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False)
             typer.echo(f"    {name:14s} {count} rows")
 
 
-def forget(name: str, data_dir: DataDir = _DEFAULT_DIR) -> None:
+def forget(
+    name: Annotated[str, typer.Argument(help="Name of the file.")],
+    data_dir: DataDir = _DEFAULT_DIR,
+) -> None:
     """Remove a file and its rows from the database; what is in the store stays."""
     versions = with_database(
         database_and_store(data_dir)[0], lambda database: forget_file(database, name)

@@ -53,7 +53,7 @@ def up(
 
 
 def run(
-    source: str,
+    source: Annotated[str, typer.Argument(help="A folder or any fsspec URL.")],
     references: References = None,
     force: Annotated[
         bool,

@@ -5,8 +5,27 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Calibrators", "DataDir", "Json", "Port", "References", "Seed", "Token", "Url"]
+__all__ = [
+    "CalibrationId",
+    "Calibrators",
+    "DataDir",
+    "JobIds",
+    "Json",
+    "Port",
+    "References",
+    "Rootname",
+    "Seed",
+    "Token",
+    "Url",
+]
 
+Rootname = Annotated[
+    str, typer.Argument(help="Name of an association or an exposure, e.g. ld1c01010.")
+]
+CalibrationId = Annotated[int, typer.Argument(help="Number of the recalibration.")]
+JobIds = Annotated[
+    list[int], typer.Argument(help="Numbers of the jobs, which `cosmo failures` lists.")
+]
 DataDir = Annotated[
     Path, typer.Option("--data-dir", help="Folder of the embedded servers, the store and the logs.")
 ]

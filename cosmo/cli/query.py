@@ -13,7 +13,7 @@ from rich.table import Table
 
 from cosmo.cli.api import connect
 from cosmo.cli.documents import as_document
-from cosmo.cli.options import DataDir, Json, Token, Url
+from cosmo.cli.options import DataDir, JobIds, Json, Rootname, Token, Url
 
 __all__ = ["COMMANDS"]
 
@@ -60,7 +60,7 @@ def datasets(
 
 
 def show(
-    rootname: str, url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False
+    rootname: Rootname, url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False
 ) -> None:
     """Show all that is known of a dataset, with its timeline."""
     with connect(url, data_dir) as client:
@@ -86,7 +86,7 @@ def failures(url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = 
         _print(client.failures(), ("id", "rootname", "stage", "error_kind", "error"), as_json)
 
 
-def requeue(job_ids: list[int], url: Url = None, data_dir: DataDir = _DEFAULT_DIR) -> None:
+def requeue(job_ids: JobIds, url: Url = None, data_dir: DataDir = _DEFAULT_DIR) -> None:
     """Try failed jobs again."""
     with connect(url, data_dir) as client:
         for job_id in job_ids:
@@ -94,7 +94,7 @@ def requeue(job_ids: list[int], url: Url = None, data_dir: DataDir = _DEFAULT_DI
     typer.echo(f"{len(job_ids)} queued again")
 
 
-def drop(job_ids: list[int], url: Url = None, data_dir: DataDir = _DEFAULT_DIR) -> None:
+def drop(job_ids: JobIds, url: Url = None, data_dir: DataDir = _DEFAULT_DIR) -> None:
     """Remove failed jobs from the list of failures."""
     with connect(url, data_dir) as client:
         for job_id in job_ids:
@@ -102,7 +102,7 @@ def drop(job_ids: list[int], url: Url = None, data_dir: DataDir = _DEFAULT_DIR) 
     typer.echo(f"{len(job_ids)} dropped")
 
 
-def force(rootname: str, url: Url = None, data_dir: DataDir = _DEFAULT_DIR) -> None:
+def force(rootname: Rootname, url: Url = None, data_dir: DataDir = _DEFAULT_DIR) -> None:
     """Process an incomplete dataset; its run records what was missing."""
     with connect(url, data_dir) as client:
         client.force(rootname)

@@ -9,7 +9,7 @@ import yaml
 
 from cosmo.cli.api import connect
 from cosmo.cli.documents import as_document
-from cosmo.cli.options import DataDir, Json, Token, Url
+from cosmo.cli.options import CalibrationId, DataDir, Json, Rootname, Token, Url
 from services.monitor.response_models.calibrations import CalibrationRecord
 from services.monitor.response_models.comparisons import SegmentComparison
 from shared.cos.references import FILETYPES
@@ -66,7 +66,7 @@ def _part(document: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def recalibrate(
-    rootname: str,
+    rootname: Rootname,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="KEYWORD=VALUE: a reference file, a switch, another keyword."),
@@ -136,7 +136,10 @@ def _show(found: CalibrationRecord, as_json: bool) -> None:
 
 
 def cancel(
-    calibration_id: int, url: Url = None, token: Token = None, data_dir: DataDir = _DEFAULT_DIR
+    calibration_id: CalibrationId,
+    url: Url = None,
+    token: Token = None,
+    data_dir: DataDir = _DEFAULT_DIR,
 ) -> None:
     """Stop a recalibration that waits or runs."""
     with connect(url, data_dir, token) as client:
@@ -145,7 +148,10 @@ def cancel(
 
 
 def promote(
-    calibration_id: int, url: Url = None, token: Token = None, data_dir: DataDir = _DEFAULT_DIR
+    calibration_id: CalibrationId,
+    url: Url = None,
+    token: Token = None,
+    data_dir: DataDir = _DEFAULT_DIR,
 ) -> None:
     """Make the products of a recalibration the current ones of its dataset."""
     with connect(url, data_dir, token) as client:
@@ -154,7 +160,7 @@ def promote(
 
 
 def compare(
-    rootname: str,
+    rootname: Rootname,
     second: Annotated[int, typer.Argument(help="Run.")],
     first: Annotated[
         int | None, typer.Option(help="Run to compare with; default: the current one.")
@@ -237,7 +243,10 @@ def upload(
 
 
 def lightcurve(
-    calibration_id: int, url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False
+    calibration_id: CalibrationId,
+    url: Url = None,
+    data_dir: DataDir = _DEFAULT_DIR,
+    as_json: Json = False,
 ) -> None:
     """Show the light curve of a recalibration with sub-exposures."""
     with connect(url, data_dir) as client:

@@ -39,7 +39,9 @@ def mission(
         list[str] | None,
         typer.Option(help="Kind of visit to simulate; may be repeated; default: all."),
     ] = None,
-    jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = usable_cores(),
+    jobs: Annotated[
+        int, typer.Option(help="Processes.", min=1, show_default="all cores")
+    ] = usable_cores(),
 ) -> None:
     """Simulate a mission: schedule, raw data, reference files, and the truth behind them."""
     if out.exists() and any(out.iterdir()):

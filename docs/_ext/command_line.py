@@ -1,8 +1,9 @@
 """Reference of the command line, from its typer application."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from enum import Enum
-from typing import Any, get_args
+from typing import Any, Final, get_args, get_origin
 
 import typer
 
@@ -10,6 +11,11 @@ from cosmo.cli.app import app
 from docs._ext.markup import heading, literal, prose, target
 
 __all__ = ["command_line"]
+
+_KINDS: Final = {"str": "text", "int": "number", "float": "number", "datetime": "date"}
+"""Words for types."""
+_MOST_CHOICES: Final = 5
+"""Choices that stand in the place of a value's name."""
 
 
 def command_line() -> Iterator[str]:
@@ -48,13 +54,21 @@ def _names(option: Any) -> str:
     return ", ".join(f"{name} <{_metavar(option)}>" for name in option.opts)
 
 
-def _metavar(option: Any) -> str:
+def _kind(option: Any) -> Any:
+    """Type of an option's value, or of each value of one that may be given several times."""
     kind = option.type_descriptor.annotation
-    return str(option.metavar or getattr(kind, "__name__", "text")).lower()
+    return get_args(kind)[0] if get_origin(kind) is list else kind
+
+
+def _metavar(option: Any) -> str:
+    if choices := _choices(option):
+        return "|".join(choices) if len(choices) <= _MOST_CHOICES else "choice"
+    name = getattr(_kind(option), "__name__", "text").lower()
+    return str(option.metavar or _KINDS.get(name, name))
 
 
 def _choices(option: Any) -> list[str]:
-    kind = option.type_descriptor.annotation
+    kind = _kind(option)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return [str(found.value) for found in kind]
     return [str(found) for found in get_args(kind) if isinstance(found, str)]
@@ -62,13 +76,20 @@ def _choices(option: Any) -> list[str]:
 
 def _meaning(parameter: Any) -> str:
     """Help of a parameter with its choices, its default and its variable."""
-    said = [prose(getattr(parameter, "help", None)) or "Required."]
-    if choices := _choices(parameter):
+    said = [prose(parameter.help)]
+    if len(choices := _choices(parameter)) > _MOST_CHOICES:
         said.append(f"One of {', '.join(map(literal, choices))}.")
     default = parameter.default
-    if isinstance(parameter.show_default, str):
+    if parameter.required and parameter.param_type_name == "option":
+        said.append("Required.")
+    elif isinstance(parameter.show_default, str):
         said.append(f"Default: {parameter.show_default}.")
-    elif default not in (None, False, True) and not callable(default):
+    elif isinstance(default, datetime):
+        said.append(f"Default: {literal(default.date())}.")
+    elif isinstance(default, bool):
+        off = getattr(parameter, "secondary_opts", ())
+        said += [f"Default: {literal(parameter.opts[0] if default else off[0])}."] if off else []
+    elif default is not None and not callable(default):
         said.append(f"Default: {literal(default)}.")
     if variable := getattr(parameter, "envvar", None):
         said.append(f"Also {literal(variable)} of the environment.")

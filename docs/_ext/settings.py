@@ -13,6 +13,7 @@ from shared.settings import Settings
 __all__ = ["settings"]
 
 _PREFIX = "COSMO_"
+_TITLES = {"api": "HTTP API"}
 
 
 def settings() -> Iterator[str]:
@@ -26,7 +27,7 @@ def settings() -> Iterator[str]:
         else:
             yield from _variable(f"{_PREFIX}{name.upper()}", field)
     for name, kind in groups:
-        yield from heading(name.capitalize(), "-")
+        yield from heading(_TITLES.get(name, name.capitalize()), "-")
         yield from (prose(kind.__doc__), "")
         for inner, field in kind.model_fields.items():
             yield from _variable(f"{_PREFIX}{name.upper()}__{inner.upper()}", field)
