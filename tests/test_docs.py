@@ -29,7 +29,9 @@ _PAGES = sorted(
     if (path := page.relative_to(_DOCS).as_posix()) not in _WRITTEN_BY_THE_BUILD
     and not path.startswith("_build")
 )
+_MARKDOWN = sorted(f"../{page.name}" for page in _ROOT.glob("*.md"))
 _PACKAGES = ("benchmarks", "cosmo", "docs", "services", "shared", "simulator", "tests")
+_FOLDERS = (*_PACKAGES, "deploy", "requirements")
 _MOST_COLUMNS = 100
 
 
@@ -110,32 +112,51 @@ def _text(page: str) -> str:
     return (_DOCS / page).read_text()
 
 
-@pytest.mark.parametrize("page", _PAGES)
+@pytest.mark.parametrize("page", [*_PAGES, *_MARKDOWN])
 def test_lines_are_short(page: str) -> None:
     for number, line in enumerate(_text(page).splitlines(), 1):
-        assert len(line) <= _MOST_COLUMNS, f"{page}:{number}"
+        row_of_a_table = page.endswith(".md") and line.startswith("|")
+        assert len(line) <= _MOST_COLUMNS or row_of_a_table, f"{page}:{number}"
 
 
 def _literals(page: str) -> Iterator[str]:
-    """Find what a page has in double backquotes, and the lines of its blocks of code."""
+    """Find what a page has in backquotes, and the lines of its blocks of code."""
     text = _text(page)
-    for found in re.finditer(r"``([^`]+)``", text):
-        yield " ".join(found[1].split())
-    for line in text.splitlines():
-        if line.startswith("    "):
-            yield line.strip().removeprefix("$ ").split("  #")[0]
+    if page.endswith(".md"):
+        blocks = re.compile(r"^```.*?\n(.*?)^```", re.DOTALL | re.MULTILINE)
+        lines = [line for block in blocks.findall(text) for line in block.splitlines()]
+        quoted = re.findall(r"`([^`]+)`", blocks.sub("", text))
+    else:
+        lines = [line for line in text.splitlines() if line.startswith("    ")]
+        quoted = re.findall(r"``([^`]+)``", text)
+    yield from (" ".join(found.split()) for found in quoted)
+    yield from (line.strip().removeprefix("$ ").split("  #")[0] for line in lines)
 
 
-@pytest.mark.parametrize("page", _PAGES)
+def _written_by_readers(page: str) -> set[str]:
+    """Name the files that a page has its readers write, and those that its commands write."""
+    text = _text(page)
+    found = set(re.findall(r"^\.\. literalinclude:: examples/\w+/(\S+)", text, re.MULTILINE))
+    found |= set(re.findall(r":caption: (\S+)", text))
+    monitors = "services/monitor/monitors"
+    for name in re.findall(r"(?:cosmo|\./run) new monitor ([a-z-]+)", text):
+        package = name.replace("-", "_")
+        found |= {f"{monitors}/{package}/monitor.py", f"tests/{monitors}/test_{package}.py"}
+    if "sphinx-build" in text:
+        found.add("docs/_build/html")
+    return found
+
+
+@pytest.mark.parametrize("page", [*_PAGES, *_MARKDOWN])
 def test_files_that_are_named_exist(page: str) -> None:
-    folders = "|".join((*_PACKAGES, "deploy", "requirements"))
-    written = page.startswith(("howto/add-", "tutorials/"))  # by the reader
-    for literal in _literals(page):
-        if re.fullmatch(rf"({folders})/[\w./-]+", literal):
-            assert (_ROOT / literal).exists() or written, literal
+    written = _written_by_readers(page)
+    for word in (word for literal in _literals(page) for word in literal.split()):
+        path = word.partition("::")[0]
+        if re.fullmatch(rf"({'|'.join(_FOLDERS)})/[\w./-]+", path):
+            assert (_ROOT / path).exists() or path in written, path
 
 
-@pytest.mark.parametrize("page", _PAGES)
+@pytest.mark.parametrize("page", [*_PAGES, *_MARKDOWN])
 def test_code_that_is_named_exists(page: str) -> None:
     for literal in _literals(page):
         for found in re.finditer(
@@ -162,7 +183,7 @@ def _option_lines(part: str) -> list[str]:
     return re.findall(r"\.\. option::.*", part)
 
 
-@pytest.mark.parametrize("page", _PAGES)
+@pytest.mark.parametrize("page", [*_PAGES, *_MARKDOWN])
 def test_commands_that_are_named_exist(page: str) -> None:
     """With their options, in prose and in blocks of code."""
     for literal in _literals(page):
@@ -174,12 +195,12 @@ def test_commands_that_are_named_exist(page: str) -> None:
         assert used <= _options()[f"cosmo {found[1]}"] | {"--help"}, literal
 
 
-@pytest.mark.parametrize("page", _PAGES)
+@pytest.mark.parametrize("page", [*_PAGES, *_MARKDOWN])
 def test_addresses_that_are_named_exist(page: str) -> None:
     paths = _operations()
     for literal in _literals(page):
         if found := re.fullmatch(r"(GET|POST|DELETE) (/[^ ?]*)(\?.*)?", literal):
-            assert (found[1].lower(), found[2]) in paths, literal
+            assert (found[1].lower(), found[2].removeprefix("/api/v1")) in paths, literal
 
 
 @lru_cache
@@ -202,14 +223,7 @@ def test_pages_that_are_linked_exist(page: str) -> None:
         assert (start / f"{found[1].lstrip('/')}.rst").exists(), found[1]
 
 
-@pytest.mark.parametrize(
-    "page", [_ROOT / "README.md", _ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name
-)
-def test_markdown_names_what_exists(page: Path) -> None:
-    text = page.read_text()
-    for link in _MARKDOWN_LINK.findall(text):
-        assert (page.parent / link).exists(), link
-    folders = "|".join((*_PACKAGES, "deploy", "requirements"))
-    for literal in re.findall(r"`([^`\n]+)`", text):
-        if re.fullmatch(rf"({folders})/[\w./-]+", literal):
-            assert (page.parent / literal).exists(), literal
+@pytest.mark.parametrize("page", _MARKDOWN)
+def test_files_that_markdown_links_to_exist(page: str) -> None:
+    for link in _MARKDOWN_LINK.findall(_text(page)):
+        assert (_ROOT / link).exists(), link
