@@ -1,6 +1,7 @@
 """Pictures of the pages, taken from a demonstration that is open.
 
-``./run demo --port 8080`` in one terminal, ``./run tool python -m docs.screenshots`` in another.
+``./run demo --port 8080`` in one terminal; in another the command of the tutorial
+``first-recalibration``, then ``./run tool python -m docs.screenshots``.
 """
 
 import argparse
@@ -17,8 +18,11 @@ from PIL import Image
 from cosmo.client import Client
 from tests.e2e.browser import Browser, find_browser
 
+__all__ = ["Picture", "take_all"]
+
 _FOLDER = Path(__file__).parent / "images"
-_SIZE = (1100, 760)
+_WIDTH = 920
+_MARGIN = 12
 _COLOURS = 64
 _SETTLING_SECONDS = 1.0
 """For fonts and transitions after a page says that it is drawn."""
@@ -29,33 +33,63 @@ _RECALIBRATED = "ld1704010"
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture: its name, the page, what is true when that is drawn, and what is at its top."""
+    """A picture of a page.
+
+    Attributes
+    ----------
+    name
+        Of its file.
+    path
+        Address of the page.
+    height
+        In pixels.
+    drawn
+        JavaScript expression that is true when everything that is seen is drawn.
+    top
+        Selector of what is at its top.
+    """
 
     name: str
     path: str
+    height: int
     drawn: str
     top: str = "body"
 
 
 def _pictures(client: Client) -> list[Picture]:
+    """List the pictures; that of a comparison needs the recalibration of its tutorial."""
     run = next(client.calibrations(_RECALIBRATED)).run_id
-    plotted = "document.querySelectorAll('.js-plotly-plot .main-svg').length > 0"
     return [
-        Picture("overview", "/", "document.body.innerText.includes('ingested')"),
+        Picture("overview", "/", 500, "document.querySelector('.counts .ingested') !== null"),
         Picture(
             "dataset",
             f"/datasets/{_SPECTRUM}",
+            720,
             "document.querySelectorAll('#spectrum .legend input').length > 1",
         ),
-        Picture("monitor", "/monitors/stims", plotted, ".js-plotly-plot"),
-        Picture("comparison", f"/datasets/{_RECALIBRATED}/comparison?second={run}", plotted),
+        Picture(
+            "monitor", "/monitors/stims", 444, _figure_is_drawn("history-fuva"), "#history-fuva"
+        ),
+        Picture(
+            "comparison",
+            f"/datasets/{_RECALIBRATED}/comparison?second={run}",
+            440,
+            _figure_is_drawn("ratio.json"),
+            ".figure ~ .figure",
+        ),
     ]
 
 
+def _figure_is_drawn(name: str) -> str:
+    return f"document.querySelector('[data-figure*=\"/{name}\"]').dataset.drawn === 'yes'"
+
+
 def _take(browser: Browser, url: str, picture: Picture) -> bytes:
+    browser.resize(_WIDTH, picture.height)
     browser.open(f"{url}{picture.path}")
-    browser.wait("document.readyState === 'complete'")
-    browser.evaluate(f"document.querySelector({picture.top!r})?.scrollIntoView()")
+    browser.evaluate("document.documentElement.style.scrollbarWidth = 'none'")
+    top = f"document.querySelector({picture.top!r}).getBoundingClientRect().top"
+    browser.evaluate(f"scrollBy(0, {top} - {_MARGIN})")
     browser.wait(picture.drawn)
     time.sleep(_SETTLING_SECONDS)
     with Image.open(io.BytesIO(browser.screenshot())) as full:
@@ -63,6 +97,24 @@ def _take(browser: Browser, url: str, picture: Picture) -> bytes:
     content = io.BytesIO()
     small.save(content, "PNG", optimize=True)
     return content.getvalue()
+
+
+def take_all(browser: Browser, url: str, folder: Path) -> None:
+    """Take every picture of a demonstration.
+
+    Parameters
+    ----------
+    browser
+        The browser.
+    url
+        Address of the pages.
+    folder
+        Where the pictures go.
+    """
+    folder.mkdir(exist_ok=True)
+    with Client(url) as client:
+        for picture in _pictures(client):
+            (folder / f"{picture.name}.png").write_bytes(_take(browser, url, picture))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,15 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if program is None:
         print("no chromium, chromium-browser or google-chrome on PATH", file=sys.stderr)  # noqa: T201
         return 1
-    given.folder.mkdir(exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory() as profile,
-        Client(given.url) as client,
-        Browser(program, Path(profile)) as browser,
-    ):
-        browser.resize(*_SIZE)
-        for picture in _pictures(client):
-            (given.folder / f"{picture.name}.png").write_bytes(_take(browser, given.url, picture))
+    with tempfile.TemporaryDirectory() as profile, Browser(program, Path(profile)) as browser:
+        take_all(browser, given.url, given.folder)
     return 0
 
 

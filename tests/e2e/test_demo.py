@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,18 +25,19 @@ from benchmarks.mission.outliers import flagged
 from benchmarks.mission.stims import stims_recovered
 from benchmarks.mission.truth import MissionTruth
 from cosmo.client import Client
+from docs.screenshots import take_all
 from services.monitor.monitors import monitors
 from services.monitor.response_models.datasets import DatasetDetail
 from shared.settings import MonitorSettings
 from simulator.mission.make import simulated_truth
 from simulator.mission.schedule import Mission
+from tests.docs.checkout import ROOT, copy_checkout
+from tests.docs.reader import DOCS, follow, write_run
 from tests.e2e.browser import Browser
 from tests.e2e.plots import plots
-from tests.tutorials import TUTORIALS, follow, write_run
 
 pytestmark = pytest.mark.e2e
 
-_ROOT = Path(__file__).parents[2]
 _WAIT_SECONDS = 720.0
 """Twice the six minutes that it may take of two cores that nobody else uses."""
 _FIRST_SECONDS = 120.0
@@ -80,15 +81,74 @@ CalCOS writes lamp flashes of imaging too; its trailer is kept with the run, and
 request only."""
 
 
+class DemoProcess:
+    """Command ``cosmo demo``, which can be stopped and started again.
+
+    Parameters
+    ----------
+    folder
+        Where its data folder and what it prints are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Address of its pages."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def output(self) -> str:
+        """What it has printed."""
+        return (self._folder / "output").read_text()
+
+    def start(self, code: Path = ROOT) -> None:
+        """Start it with the code of a checkout, and wait until nothing is left to do."""
+        options = ["--data-dir", str(self._folder / "data"), "--port", str(self._port)]
+        output, progress = self._folder / "output", self._folder / "progress"
+        with output.open("wb") as stdout, progress.open("wb") as stderr:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "cosmo", "demo", *options],
+                stdout=stdout,
+                stderr=stderr,
+                cwd=code,
+                env={**os.environ, "PYTHONPATH": str(code), "COLUMNS": "200"},
+            )
+        self._process = process
+        end = time.monotonic() + _WAIT_SECONDS
+        while "Ctrl-C" not in progress.read_text():
+            in_time = process.poll() is None and time.monotonic() < end
+            assert in_time, progress.read_text()[-2000:]
+            time.sleep(0.5)
+
+    def stop(self) -> None:
+        """Press Ctrl-C, unless it has ended."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            status = self._process.wait(60)
+            self._process = None
+            assert status == 0, (self._folder / "progress").read_text()[-2000:]
+
+
 @dataclass
 class Demo:
     """A demonstration that is done, with its pages open."""
 
-    url: str
+    process: DemoProcess
     output: str
     truth: dict[str, Any]
     mission: Path
     started: datetime
+
+    @property
+    def url(self) -> str:
+        """Address of its pages."""
+        return self.process.url
 
     @property
     def client(self) -> Client:
@@ -99,45 +159,16 @@ class Demo:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     folder = tmp_path_factory.mktemp("demo")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "cosmo",
-        "demo",
-        "--data-dir",
-        str(folder / "data"),
-        "--port",
-        str(port),
-    ]
-    started = datetime.now(UTC)
-    with (folder / "output").open("wb") as output, (folder / "progress").open("wb") as progress:
-        process = subprocess.Popen(
-            command,
-            stdout=output,
-            stderr=progress,
-            env={**os.environ, "PYTHONPATH": str(_ROOT), "COLUMNS": "200"},
-        )
-        try:
-            while "Ctrl-C" not in (folder / "progress").read_text():
-                assert process.poll() is None, (folder / "progress").read_text()[-2000:]
-                assert (datetime.now(UTC) - started).total_seconds() < _WAIT_SECONDS, (
-                    folder / "progress"
-                ).read_text()[-2000:]
-                time.sleep(0.5)
-            mission = folder / "data" / "mission-small-1"
-            truth = json.loads((mission / "truth.json").read_text())
-            found = Demo(
-                f"http://127.0.0.1:{port}", (folder / "output").read_text(), truth, mission, started
-            )
-            _wait_for_monitors(found.client)
-            yield found
-        finally:
-            process.send_signal(signal.SIGINT)
-            status = process.wait(60)
-    assert status == 0, (folder / "progress").read_text()[-2000:]
+    process, started = DemoProcess(folder), datetime.now(UTC)
+    try:
+        process.start()
+        mission = folder / "data" / "mission-small-1"
+        truth = json.loads((mission / "truth.json").read_text())
+        found = Demo(process, process.output, truth, mission, started)
+        _wait_for_monitors(found.client)
+        yield found
+    finally:
+        process.stop()
 
 
 def _wait_for_monitors(client: Client) -> None:
@@ -333,12 +364,53 @@ def test_the_page_of_a_monitor(demo: Demo, browser: Browser, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def reader(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a reader of the tutorials who has started the demonstration."""
-    folder = tmp_path_factory.mktemp("reader")
-    write_run(folder)
-    (folder / "cosmo-demo").symlink_to(demo.mission.parent)
-    return folder
+    """Checkout of a reader of the tutorials who has started the demonstration."""
+    checkout = copy_checkout(tmp_path_factory.mktemp("reader") / "checkout")
+    write_run(checkout)
+    (checkout / "cosmo-demo").symlink_to(demo.mission.parent)
+    return checkout
+
+
+def _learn(demo: Demo, reader: Path, name: str, start: Callable[[], object] | None = None) -> None:
+    otherwise = {} if start is None else {"./run demo --port 8080": start}
+    addresses = {"http://127.0.0.1:8080": demo.url}
+    follow(DOCS / "tutorials" / f"{name}.rst", reader, addresses, otherwise, code=reader)
+
+
+def test_the_tutorial_of_a_mission(demo: Demo, reader: Path) -> None:
+    _learn(demo, reader, "first-mission", start=lambda: None)
 
 
 def test_the_tutorial_of_a_recalibration(demo: Demo, reader: Path) -> None:
-    follow(TUTORIALS / "first-recalibration.rst", reader, {"http://127.0.0.1:8080": demo.url})
+    _learn(demo, reader, "first-recalibration")
+
+
+def test_pictures_for_the_documentation(demo: Demo, browser: Browser, tmp_path: Path) -> None:
+    """They can be taken, and those that the pages show are among them; the comparison is of the
+    tutorial.
+    """
+    take_all(browser, demo.url, tmp_path)
+    taken = {picture.name for picture in tmp_path.iterdir()}
+    assert taken == {picture.name for picture in (DOCS / "images").iterdir()}
+    for picture in tmp_path.iterdir():
+        assert 5_000 < picture.stat().st_size < 150_000, picture.name
+    assert browser.errors == []
+
+
+def test_the_tutorial_of_a_monitor(demo: Demo, reader: Path, browser: Browser) -> None:
+    """Last of all, since the demonstration goes on with the code of the reader."""
+
+    def start_again() -> None:
+        demo.process.stop()
+        demo.process.start(reader)
+        deadline = time.monotonic() + _MONITOR_SECONDS
+        while not list(demo.client.monitor_runs("osm-shift")):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+    _learn(demo, reader, "first-monitor", start=start_again)
+    browser.open(f"{demo.url}/monitors/osm-shift")
+    (plot,) = plots(browser)
+    plot.show()
+    assert plot.point()
+    assert browser.errors == []

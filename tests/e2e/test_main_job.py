@@ -1,5 +1,6 @@
 """The main job on a real association: physical results, and no loss under faults."""
 
+import asyncio
 import io
 import shutil
 import signal
@@ -13,9 +14,14 @@ import pytest
 import redis
 from astropy.io import fits
 from astropy.table import Table
+from sqlalchemy import func, select
 
 from services.monitor.response_models.datasets import DatasetDetail
+from shared.database.base import Base
+from shared.database.engine import Database
 from shared.errors import PermanentError
+from shared.urls import file_url, path_of
+from tests.docs.reader import DOCS, follow, write_run
 
 pytestmark = pytest.mark.e2e
 
@@ -107,6 +113,55 @@ def _check_formats(running: Running, dataset: DatasetDetail) -> None:
         assert any(line == "event: dataset.discovered" for line in lines)
     for path in ("/", "/datasets/ldfd01010"):
         assert "ldfd01010" in httpx.get(f"{running.machine.url}{path}").text
+
+
+def test_a_backup_is_complete(processed: Running, tmp_path: Path) -> None:
+    """Made and restored by the commands of its page, while COSMO runs."""
+    servers = processed.machine.environment["COSMO_DATABASE_URL"]
+    store = path_of(processed.machine.environment["COSMO_STORE_URL"])
+    assert store is not None
+    kept, restored = tmp_path / "kept", tmp_path / "restored"
+    binaries = Path(psutil.Process(processed.machine.pids()["postgres"]).exe()).parent
+    new = servers.replace("/postgres?", "/restored?")
+    write_run(tmp_path)
+    follow(
+        DOCS / "howto" / "back-up-and-restore.rst",
+        tmp_path,
+        {
+            "pg_": f"{binaries}/pg_",
+            "psql": f"{binaries}/psql",
+            "postgresql://cosmo@HOST/cosmo": servers.replace("+asyncpg", ""),
+            "postgresql://cosmo@NEWHOST/postgres": servers.replace("+asyncpg", ""),
+            "postgresql://cosmo@NEWHOST/cosmo": new.replace("+asyncpg", ""),
+            "DATABASE cosmo": "DATABASE restored",
+        },
+        {
+            "tar -czf cosmo-data.tar.gz cosmo-data": lambda: None,
+            "tar -xzf cosmo-data.tar.gz": lambda: None,
+            "rsync -a /data/store/ BACKUP/store/": lambda: shutil.copytree(store, kept),
+            "rsync -a BACKUP/store/ /data/store/": lambda: kept.rename(restored),
+        },
+        environment={"COSMO_DATABASE_URL": new, "COSMO_STORE_URL": file_url(restored)},
+    )
+    assert _counts(new) == _counts(servers)
+
+
+def _counts(url: str) -> dict[str, int]:
+    """Count the rows of each table of a database."""
+
+    async def count() -> dict[str, int]:
+        database = Database(url)
+        async with database.session() as session:
+            counts = {
+                table.name: (
+                    await session.execute(select(func.count()).select_from(table))
+                ).scalar_one()
+                for table in Base.metadata.sorted_tables
+            }
+        await database.dispose()
+        return counts
+
+    return asyncio.run(count())
 
 
 @pytest.fixture

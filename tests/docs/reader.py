@@ -1,26 +1,29 @@
-"""Commands of tutorials, run as a reader would run them."""
+"""What a reader of a page does: its commands, run as they stand, and its files, written."""
 
 import os
 import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["ROOT", "TUTORIALS", "follow", "steps_of", "write_run"]
+from tests.docs.checkout import ROOT
 
-ROOT = Path(__file__).parents[1]
-TUTORIALS = ROOT / "docs" / "tutorials"
+__all__ = ["DOCS", "follow", "steps_of", "write_run"]
 
-_BLOCK = re.compile(
-    r"^\.\. code-block:: (console|python)\n((?:   :\w+:.*\n)*)\n((?:   .*\n|\n)+)", re.MULTILINE
+DOCS = ROOT / "docs"
+
+_DIRECTIVE = re.compile(
+    r"^( *)\.\. (code-block|literalinclude):: (\S+)\n((?:\1   :\w+:.*\n)*)((?:\1   .*\n|\n)*)",
+    re.MULTILINE,
 )
 _CAPTION = re.compile(r":caption: (\S+)")
 _SECONDS = 300.0
 _RUN = """#!/bin/sh
 case $1 in
+    test) shift; exec python -m pytest -p no:cacheprovider "$@" ;;
     tool) shift; exec "$@" ;;
     *) exec python -m cosmo "$@" ;;
 esac
@@ -50,13 +53,16 @@ class Step:
 
 def steps_of(page: Path) -> Iterator[Step]:
     """Read the commands and the files with a caption of a page, in their order."""
-    for kind, options, content in _BLOCK.findall(page.read_text() + "\n"):
+    for _, directive, argument, options, content in _DIRECTIVE.findall(page.read_text() + "\n"):
         text = textwrap.dedent(content).strip("\n") + "\n"
-        if kind == "console":
+        caption = _CAPTION.search(options)
+        if directive == "literalinclude" and caption:
+            yield Step(path=caption[1], content=(page.parent / argument).read_text())
+        elif argument == "console":
             for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
                 command, *expected = part.strip().replace("\\\n", "").split("\n")
                 yield Step(command, tuple(expected))
-        elif caption := _CAPTION.search(options):
+        elif caption:
             yield Step(path=caption[1], content=text)
 
 
@@ -70,39 +76,46 @@ def follow(
     page: Path,
     folder: Path,
     replaced: Mapping[str, str],
-    done: frozenset[str] = frozenset(),
+    otherwise: Mapping[str, Callable[[], object]] | None = None,
     *,
-    checkout: Path = ROOT,
+    code: Path = ROOT,
+    environment: Mapping[str, str] | None = None,
 ) -> None:
-    """Do what a tutorial says.
+    """Do what a page says.
 
     Parameters
     ----------
     page
-        The tutorial.
+        The page.
     folder
         Where the reader is.
     replaced
         Texts that are something else in the test, such as the address of the pages.
-    done
-        Commands of the page that a fixture has run.
-    checkout
-        Code that the commands run.
+    otherwise
+        What is done in the place of a command of the page.
+    code
+        Checkout whose code the commands run.
+    environment
+        Variables that the reader has set.
     """
-    environment = {
+    otherwise = otherwise or {}
+    variables = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(checkout),
+        "PYTHONPATH": str(code),
         "PYTHONDONTWRITEBYTECODE": "1",
         "COLUMNS": "200",
+        **(environment or {}),
     }
     steps = list(steps_of(page))
-    assert done <= {step.command for step in steps}
+    assert otherwise.keys() <= {step.command for step in steps}
     for step in steps:
         if step.path:
             (folder / step.path).write_text(_replace(step.content, replaced))
-        elif step.command not in done:
-            _run(step, folder, environment, replaced)
+        elif step.command in otherwise:
+            otherwise[step.command]()
+        else:
+            _run(step, folder, variables, replaced)
 
 
 def _run(
@@ -117,7 +130,7 @@ def _run(
         text=True,
         timeout=_SECONDS,
     )
-    assert ran.returncode == 0, (step.command, ran.stderr)
+    assert ran.returncode == 0, (step.command, ran.stdout, ran.stderr)
     left = " ".join(ran.stdout.split())
     for text in step.expected:
         _, found, left = left.partition(" ".join(text.split()))
