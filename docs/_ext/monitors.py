@@ -50,6 +50,7 @@ def _page(monitor: Monitor, has_method: bool) -> Iterator[str]:
         "Stale after": f"{2 * monitor.cadence / timedelta(days=1):g} d without data",
         "Version of its results": str(monitor.version),
     }
+    yield from (".. rst-class:: facts", "")
     yield from (f":{name}: {text}" for name, text in facts.items() if text)
     yield ""
     if monitor.quantities:
