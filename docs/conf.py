@@ -31,8 +31,8 @@ autodoc_default_options = {"members": True}
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 myst_heading_anchors = 3
-# Headings of CONTRIBUTING.md start below the title of its page; files beside it are no pages.
-suppress_warnings = ["myst.header", "myst.xref_missing"]
+# Headings of CONTRIBUTING.md start below the title of its page.
+suppress_warnings = ["myst.header"]
 
 # Nothing is fetched while pages are made, so types of other packages have no page to link to;
 # nor have parts of the simulator that nobody needs from outside, nor pieces of long annotations.
