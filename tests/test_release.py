@@ -19,6 +19,13 @@ def test_version_and_date_agree() -> None:
     assert citation["version"] == __version__
 
 
+def test_the_changelog_says_nothing_twice() -> None:
+    """As a merge of two lists makes it."""
+    for version in re.split(r"^## ", (_ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE):
+        lines = [line for line in version.splitlines() if line.startswith(("### ", "- "))]
+        assert sorted(set(lines)) == sorted(lines)
+
+
 def test_hooks_before_a_commit_need_no_network() -> None:
     hooks = yaml.safe_load((_ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     assert [repo["repo"] for repo in hooks] == ["local"]
