@@ -185,7 +185,7 @@ def _lasting(answer: httpx.Response) -> dict[str, str]:
 
     Numbers of the metrics are not.
     """
-    metrics = answer.request.url.path == "/metrics"
+    metrics = answer.request.url.path.endswith("/metrics")
     changing = {"date", "etag", "content-length"} if metrics else {"date"}
     return {name: value for name, value in answer.headers.items() if name not in changing}
 
