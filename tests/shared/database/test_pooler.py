@@ -96,14 +96,14 @@ async def test_a_job_passes_and_its_event_arrives(pooled: Database, messenger: M
 
 async def test_statements_of_many_connections_do_not_meet(pooled: Database) -> None:
     async def ask(number: int) -> None:
-        for _ in range(10):
+        for _ in range(4):
             async with pooled.session() as session:
                 rows = await session.stream(
                     text(f"SELECT n, {number} FROM generate_series(1, 200) AS n")
                 )
                 assert [tuple(row) async for row in rows] == [(n, number) for n in range(1, 201)]
 
-    await asyncio.gather(*(ask(number) for number in range(20)))
+    await asyncio.gather(*(ask(number) for number in range(12)))
 
 
 async def test_settings_hold_in_every_transaction(pooled: Database, database: Database) -> None:
