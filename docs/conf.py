@@ -17,6 +17,8 @@ extensions = [
 exclude_patterns = ["_build", "reference/methods"]
 default_role = "literal"
 
+linkcheck_ignore = [r"http://127\.0\.0\.1:8080.*"]  # of the demonstration; tests open them
+
 html_theme = "furo"
 html_title = "COSMO"
 html_static_path = ["_static"]

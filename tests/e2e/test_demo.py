@@ -4,6 +4,7 @@ leave.
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
@@ -371,10 +373,16 @@ def reader(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return checkout
 
 
+_ADDRESS = "http://127.0.0.1:8080"
+"""Of the demonstration, in tutorials."""
+
+
 def _learn(demo: Demo, reader: Path, name: str, start: Callable[[], object] | None = None) -> None:
     otherwise = {} if start is None else {"./run demo --port 8080": start}
-    addresses = {"http://127.0.0.1:8080": demo.url}
-    follow(DOCS / "tutorials" / f"{name}.rst", reader, addresses, otherwise, code=reader)
+    page = DOCS / "tutorials" / f"{name}.rst"
+    follow(page, reader, {_ADDRESS: demo.url}, otherwise, code=reader)
+    for path in re.findall(rf"{re.escape(_ADDRESS)}(/[^\s`\"]+[^\s`\".,:])", page.read_text()):
+        assert httpx.get(f"{demo.url}{path}").status_code == 200, path
 
 
 def test_the_tutorial_of_a_mission(demo: Demo, reader: Path) -> None:
