@@ -54,6 +54,7 @@ async def upload_reference(
 
     201 for a new one, 200 where the same is there already, 409 for another file of this name, and
     for what is no file of this kind, is damaged, or is for another CalCOS: the message says which.
+    413 for a body beyond ``COSMO_API__UPLOAD_LIMIT_MB``, 409 for a file that is so when unpacked.
     Recipes then name it, e.g. ``{"references": {"FLATFILE": "my_flat.fits"}}``.
     """
     keyword = keyword.upper()
