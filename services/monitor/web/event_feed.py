@@ -37,13 +37,13 @@ class EventFeed:
         self._subscribers: set[asyncio.Event] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listening = False
-        self._told = 0
+        self._notification_count = 0
         self.closing = False
 
     @property
-    def told(self) -> int | None:
+    def notification_count(self) -> int | None:
         """Number that grows with every notification; None while notifications may be lost."""
-        return self._told if self._listening else None
+        return self._notification_count if self._listening else None
 
     @contextlib.contextmanager
     def subscription(self) -> Iterator[asyncio.Event]:
@@ -69,7 +69,7 @@ class EventFeed:
 
     def wake(self, *_notification: Any) -> None:
         """Make every stream look for events."""
-        self._told += 1
+        self._notification_count += 1
         for news in self._subscribers:
             news.set()
 

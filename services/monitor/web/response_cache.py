@@ -135,10 +135,11 @@ class ResponseCache:
         """Name the state that responses are about: of the last run, alert or acknowledgement, and
         of this minute.
         """
-        told = self._feed.told  # what comes while the database answers is for the next time
+        # Read before the database answers: what comes meanwhile is for the next time.
+        count = self._feed.notification_count
         before, version = self._newest.get(monitor, (None, ""))
-        if told is None or told != before:
+        if count is None or count != before:
             async with self._database.session() as session:
                 version = await newest_change(session, monitor)
-            self._newest[monitor] = told, version
+            self._newest[monitor] = count, version
         return f"{version}-{int(time.time() // _MINUTE)}" if ages else version

@@ -9,17 +9,17 @@ import pytest
 from cosmo.client import AsyncClient, Client
 from tests.services.monitor.conftest import (  # noqa: F401 - fixtures
     TOKEN,
-    House,
+    SeededDatabase,
     address,
     app,
-    house,
     runs,
+    seeded,
 )
 from tests.services.monitor.made_up_monitor import bench, rates  # noqa: F401 - fixtures
 from tests.services.monitor.web.test_calibrations import fetched  # noqa: F401 - fixture
 from tests.services.monitor.web.test_monitors import measured  # noqa: F401 - fixture
 
-__all__ = ["Ask", "House"]
+__all__ = ["Ask", "SeededDatabase"]
 
 Ask = Callable[..., Any]
 

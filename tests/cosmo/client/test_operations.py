@@ -11,7 +11,7 @@ from astropy.io import fits
 
 from cosmo.client import AsyncClient, ConflictError, NotAllowedError, NotFoundError, RequestError
 from shared.recipes import Recipe
-from tests.cosmo.client.conftest import Ask, House
+from tests.cosmo.client.conftest import Ask, SeededDatabase
 
 pytestmark = pytest.mark.integration
 
@@ -75,7 +75,7 @@ async def test_tables(ask: Ask) -> None:
     assert flashes["flash"].tolist() == [2]
 
 
-async def test_jobs_and_failures(ask: Ask, client: AsyncClient, house: House) -> None:
+async def test_jobs_and_failures(ask: Ask, client: AsyncClient, seeded: SeededDatabase) -> None:
     (job,) = await ask("jobs", state="failed")
     assert await ask("failures", stage="fetch") == [job]
     assert (job.rootname, job.error_kind) == ("ldfd01vlq", "permanent")
@@ -135,11 +135,11 @@ async def test_service(ask: Ask, client: AsyncClient, address: str) -> None:
 
 
 async def test_files_and_references(
-    ask: Ask, client: AsyncClient, house: House, tmp_path: Path
+    ask: Ask, client: AsyncClient, seeded: SeededDatabase, tmp_path: Path
 ) -> None:
-    path = await client.download_file(house.spectrum_file, tmp_path)
+    path = await client.download_file(seeded.spectrum_file, tmp_path)
     assert path == tmp_path / "ldfd01010_x1dsum.fits.gz"
-    assert path.read_bytes() == house.content
+    assert path.read_bytes() == seeded.content
     with pytest.raises(NotFoundError, match="lists its files"):
         await client.download_file(99, tmp_path)
     flat = tmp_path / "my_flat.fits"
@@ -152,7 +152,7 @@ async def test_files_and_references(
     assert copy.read_bytes() == flat.read_bytes()
 
 
-async def test_monitors(ask: Ask, client: AsyncClient, measured: House) -> None:
+async def test_monitors(ask: Ask, client: AsyncClient, measured: SeededDatabase) -> None:
     monitors = {monitor.name: monitor for monitor in await ask("monitors")}
     assert monitors["fuv-dark"].worst_alert is not None
     described = await ask("monitor", "fuv-dark")

@@ -40,7 +40,7 @@ ASIDE = {"calibrated products": {"count": 2, "names": ["ldfd01vnq_x1d.fits", "ld
 
 
 @dataclass
-class House:
+class SeededDatabase:
     """What the tests know of the database: ids of a file and of a failed job."""
 
     database: Database
@@ -72,7 +72,7 @@ def _spectrum(path: Path) -> None:
 
 
 @pytest.fixture
-async def house(database: Database, tmp_path: Path) -> House:
+async def seeded(database: Database, tmp_path: Path) -> SeededDatabase:
     """One ingested association, one failed acquisition, one incomplete association."""
     store = Store(f"file://{tmp_path}/store")
     product = tmp_path / "ldfd01010_x1dsum.fits.gz"
@@ -181,13 +181,13 @@ async def house(database: Database, tmp_path: Path) -> House:
         store_url=store.url,
         api={"tokens": {"operator": TOKEN, "unset": ""}, "hosts": ["cosmo"]},
     )
-    return House(database, settings, *ids, product.read_bytes())
+    return SeededDatabase(database, settings, *ids, product.read_bytes())
 
 
 @pytest.fixture
-async def app(house: House) -> AsyncIterator[FastAPI]:
+async def app(seeded: SeededDatabase) -> AsyncIterator[FastAPI]:
     """Application, started."""
-    app = create_app(house.settings)
+    app = create_app(seeded.settings)
     async with app.router.lifespan_context(app):
         yield app
 
@@ -201,7 +201,7 @@ async def web(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def runs(house: House, tmp_path: Path) -> list[int]:
+async def runs(seeded: SeededDatabase, tmp_path: Path) -> list[int]:
     """Two runs with both segments of an exposure, one that has FUVB only, and no spectrum, one with
     FUVA's spectrum.
     """
@@ -215,7 +215,7 @@ async def runs(house: House, tmp_path: Path) -> list[int]:
             events(folder / "ldfd01vnq_corrtag_a.fits", "FUVA")
         if number < 3:
             events(folder / "ldfd01vnq_corrtag_b.fits", "FUVB")
-        made.append(await add_run(house, sorted(folder.iterdir())))
+        made.append(await add_run(seeded, sorted(folder.iterdir())))
     return made
 
 

@@ -83,11 +83,11 @@ async def test_a_job_passes_and_its_event_arrives(pooled: Database, messenger: M
 
     runner = JobRunner(pooled, messenger, settings, {Stage.CALIBRATE: work}, "tester")
     async with feed.listening(), asyncio.timeout(_PATIENCE):
-        while feed.told is None:  # noqa: ASYNC110
+        while feed.notification_count is None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        told = feed.told
+        count = feed.notification_count
         await runner.run(job_id)
-        while feed.told == told:  # noqa: ASYNC110
+        while feed.notification_count == count:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     async with pooled.session() as session:
         assert await session.scalar(select(Job.state).where(Job.id == job_id)) is JobState.DONE

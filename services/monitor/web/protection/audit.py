@@ -40,7 +40,7 @@ async def record(database: Database, token: str, scope: Scope, status: int) -> N
         Status of the answer.
     """
     query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
-    said = {
+    entry = {
         "token": token,
         "method": scope["method"],
         "path": _storable(f"{scope['path']}{query}"),
@@ -49,6 +49,6 @@ async def record(database: Database, token: str, scope: Scope, status: int) -> N
     }
     try:
         async with database.transaction() as session:
-            session.add(AuditEntry(**said))
+            session.add(AuditEntry(**entry))
     except (DBAPIError, PoolTimeoutError, OSError) as error:
-        get_logger().error("not in the audit", **said, error=str(error))
+        get_logger().error("not in the audit", **entry, error=str(error))

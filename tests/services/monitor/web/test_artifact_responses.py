@@ -9,7 +9,7 @@ import pytest
 
 from shared.database.models.monitoring import Artifact, MonitorRun, Outcome
 from shared.store import Store
-from tests.services.monitor.conftest import House
+from tests.services.monitor.conftest import SeededDatabase
 
 pytestmark = pytest.mark.integration
 
@@ -17,12 +17,12 @@ _CONTENT = b"SIMPLE  =                    T".ljust(2880)
 
 
 @pytest.fixture
-async def artifact(house: House, tmp_path: Path) -> Artifact:
+async def artifact(seeded: SeededDatabase, tmp_path: Path) -> Artifact:
     """File of a run in the store."""
     made = tmp_path / "map.fits"
     made.write_bytes(_CONTENT)
-    stored = Store(house.settings.store_url).publish(made, "monitors/dark-orbit/1")
-    async with house.database.transaction() as session:
+    stored = Store(seeded.settings.store_url).publish(made, "monitors/dark-orbit/1")
+    async with seeded.database.transaction() as session:
         run = MonitorRun(
             monitor="dark-orbit", outcome=Outcome.UPDATED, generation=1, versions={}, seconds=1.0
         )
@@ -43,20 +43,20 @@ async def artifact(house: House, tmp_path: Path) -> Artifact:
     return row
 
 
-def _path(house: House, artifact: Artifact) -> Path:
-    return Path(house.settings.store_url.removeprefix("file://")) / artifact.path / artifact.name
+def _path(seeded: SeededDatabase, artifact: Artifact) -> Path:
+    return Path(seeded.settings.store_url.removeprefix("file://")) / artifact.path / artifact.name
 
 
-def _lose(house: House, artifact: Artifact) -> None:
-    _path(house, artifact).unlink()
+def _lose(seeded: SeededDatabase, artifact: Artifact) -> None:
+    _path(seeded, artifact).unlink()
 
 
 async def test_a_small_file_is_read_once(
-    house: House, artifact: Artifact, web: httpx.AsyncClient
+    seeded: SeededDatabase, artifact: Artifact, web: httpx.AsyncClient
 ) -> None:
     address = f"/api/v1/artifacts/{artifact.id}/content"
     first = await web.get(address)
-    _lose(house, artifact)
+    _lose(seeded, artifact)
     again = await web.get(address)
     assert first.content == again.content == _CONTENT
     assert first.headers["etag"] == f'"{artifact.sha256}"'
@@ -71,20 +71,23 @@ async def test_a_small_file_is_read_once(
 
 
 async def test_a_large_file_is_not_kept(
-    house: House, artifact: Artifact, web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    seeded: SeededDatabase,
+    artifact: Artifact,
+    web: httpx.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("services.monitor.web.artifact_responses._LARGEST", len(_CONTENT) - 1)
     address = f"/api/v1/artifacts/{artifact.id}/content"
     assert (await web.get(address)).content == _CONTENT
-    _lose(house, artifact)
+    _lose(seeded, artifact)
     gone = await web.get(address)
     assert (gone.status_code, gone.json()["error"]["type"]) == (410, "file_gone")
 
 
 async def test_a_damaged_file_is_not_kept(
-    house: House, artifact: Artifact, web: httpx.AsyncClient
+    seeded: SeededDatabase, artifact: Artifact, web: httpx.AsyncClient
 ) -> None:
-    address, path = f"/api/v1/artifacts/{artifact.id}/content", _path(house, artifact)
+    address, path = f"/api/v1/artifacts/{artifact.id}/content", _path(seeded, artifact)
     path.write_bytes(_CONTENT.replace(b"T", b"F"))
     assert (await web.get(address)).content != _CONTENT
     path.write_bytes(_CONTENT)
@@ -92,9 +95,9 @@ async def test_a_damaged_file_is_not_kept(
 
 
 async def test_who_has_it_needs_no_file(
-    house: House, artifact: Artifact, web: httpx.AsyncClient
+    seeded: SeededDatabase, artifact: Artifact, web: httpx.AsyncClient
 ) -> None:
-    _lose(house, artifact)
+    _lose(seeded, artifact)
     headers = {"If-None-Match": f'"{artifact.sha256}"'}
     assert (
         await web.get(f"/api/v1/artifacts/{artifact.id}/content", headers=headers)
@@ -102,8 +105,8 @@ async def test_who_has_it_needs_no_file(
 
 
 async def test_a_file_that_is_gone_is_an_error(
-    house: House, artifact: Artifact, web: httpx.AsyncClient
+    seeded: SeededDatabase, artifact: Artifact, web: httpx.AsyncClient
 ) -> None:
-    _lose(house, artifact)
+    _lose(seeded, artifact)
     gone = await web.get(f"/api/v1/artifacts/{artifact.id}/content")
     assert (gone.status_code, gone.json()["error"]["type"]) == (410, "file_gone")

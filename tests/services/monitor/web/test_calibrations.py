@@ -38,10 +38,10 @@ BOXCAR = {"keywords": {"XTRCTALG": "BOXCAR"}, "switches": {"TRCECORR": "OMIT", "
 
 
 @pytest.fixture
-async def fetched(house: Any) -> None:
+async def fetched(seeded: Any) -> None:
     """Let the raw files of the association be in the store."""
     detail = {"accepted_missing": [], "depends_on": {"calibrate": {"inputs": {"a": "1"}}}}
-    async with house.database.transaction() as session:
+    async with seeded.database.transaction() as session:
         dataset = (
             await session.execute(select(Dataset).where(Dataset.rootname == "ldfd01010"))
         ).scalar_one()
@@ -63,7 +63,7 @@ async def test_changes_need_a_token(web: httpx.AsyncClient, fetched: None) -> No
 
 
 async def test_the_same_recipe_on_the_same_inputs_is_the_same_work(
-    web: httpx.AsyncClient, house: Any, fetched: None
+    web: httpx.AsyncClient, seeded: Any, fetched: None
 ) -> None:
     first = await ask(web, BOXCAR)
     assert (first.status_code, first.json()["state"], first.json()["rootname"]) == (
@@ -81,7 +81,7 @@ async def test_the_same_recipe_on_the_same_inputs_is_the_same_work(
     assert len(ids) == 3
     listed = (await web.get(f"{API}/calibrations?rootname=ldfd01010&limit=2")).json()["items"]
     assert [item["id"] for item in listed] == sorted(ids, reverse=True)[:2]
-    async with house.database.session() as session:
+    async with seeded.database.session() as session:
         jobs = (
             (await session.execute(select(Job).where(Job.stage == Stage.RECALIBRATE)))
             .scalars()
@@ -135,9 +135,9 @@ async def test_what_cannot_be_calibrated_is_refused(web: httpx.AsyncClient) -> N
 
 
 async def test_a_token_has_a_quota(
-    web: httpx.AsyncClient, app: Any, house: Any, fetched: None
+    web: httpx.AsyncClient, app: Any, seeded: Any, fetched: None
 ) -> None:
-    house.settings.api.calibrations_per_token = 2
+    seeded.settings.api.calibrations_per_token = 2
     found = [await ask(web, {"keywords": {"RANDSEED": seed}}) for seed in range(3)]
     assert [answer.status_code for answer in found] == [202, 202, 429]
     assert "cancel a queued one" in found[2].json()["error"]["message"]
@@ -151,11 +151,11 @@ async def test_a_token_has_a_quota(
 
 
 async def test_the_quota_counts_what_is_requeued_or_just_cancelled(
-    web: httpx.AsyncClient, house: Any, fetched: None
+    web: httpx.AsyncClient, seeded: Any, fetched: None
 ) -> None:
-    house.settings.api.calibrations_per_token = 2
+    seeded.settings.api.calibrations_per_token = 2
     first, second = [(await ask(web, {"keywords": {"RANDSEED": seed}})).json() for seed in range(2)]
-    async with house.database.transaction() as session:
+    async with seeded.database.transaction() as session:
         claimed = await claims.claim(
             session, first["job_id"], "tester", JobSettings(lease_seconds=60)
         )
@@ -165,7 +165,7 @@ async def test_the_quota_counts_what_is_requeued_or_just_cancelled(
     # The worker of the first one has not noticed yet.
     assert (await ask(web, {"keywords": {"RANDSEED": 2}})).status_code == 202
     assert (await ask(web, {"keywords": {"RANDSEED": 3}})).status_code == 429
-    async with house.database.transaction() as session:
+    async with seeded.database.transaction() as session:
         await session.execute(
             update(Job).where(Job.id == first["job_id"]).values(lease_until=func.now())
         )
@@ -173,7 +173,7 @@ async def test_the_quota_counts_what_is_requeued_or_just_cancelled(
     # Requeued, they would be four.
     refused = await web.post(f"{API}/failures/{second['job_id']}/requeue", headers=AUTHORISED)
     assert (refused.status_code, refused.json()["error"]["type"]) == (429, "quota")
-    async with house.database.transaction() as session:
+    async with seeded.database.transaction() as session:
         await session.execute(
             update(Job)
             .where(Job.id.in_([first["job_id"], second["job_id"]]))
@@ -184,10 +184,10 @@ async def test_the_quota_counts_what_is_requeued_or_just_cancelled(
 
 
 async def test_a_cancelled_one_is_lost_to_its_worker_and_can_be_asked_for_again(
-    web: httpx.AsyncClient, house: Any, fetched: None
+    web: httpx.AsyncClient, seeded: Any, fetched: None
 ) -> None:
     found = (await ask(web, BOXCAR)).json()
-    async with house.database.transaction() as session:
+    async with seeded.database.transaction() as session:
         claimed = await claims.claim(session, found["job_id"], "tester", JobSettings())
     assert claimed is not None
     url = f"{API}/calibrations/{found['id']}"
@@ -197,24 +197,24 @@ async def test_a_cancelled_one_is_lost_to_its_worker_and_can_be_asked_for_again(
     }
     assert (await web.get(url)).json()["state"] == "cancelled"
     assert (await web.post(f"{url}/cancel", headers=AUTHORISED)).status_code == 409
-    async with house.database.session() as session:
+    async with seeded.database.session() as session:
         with pytest.raises(LostClaimError):
             await claims.renew(session, claimed, JobSettings())
     assert (await ask(web, BOXCAR)).json()["state"] == "queued"
 
 
 async def test_a_failure_is_the_calibrations_and_not_the_datasets(
-    web: httpx.AsyncClient, house: Any, fetched: None
+    web: httpx.AsyncClient, seeded: Any, fetched: None
 ) -> None:
     found = (await ask(web, BOXCAR)).json()
-    async with house.database.transaction() as session:
+    async with seeded.database.transaction() as session:
         before = (await session.get(Dataset, 1)).state
         claimed = await claims.claim(session, found["job_id"], "tester", JobSettings())
         assert claimed is not None
         await claims.fail(session, claimed, "permanent", "no such file", JobSettings(), Outbox())
     described = (await web.get(f"{API}/calibrations/{found['id']}")).json()
     assert (described["state"], described["error"]) == ("failed", "no such file")
-    async with house.database.session() as session:
+    async with seeded.database.session() as session:
         dataset = await session.get(Dataset, 1)
         assert (dataset.state, dataset.reason) == (before, None)
         names = (
@@ -224,13 +224,13 @@ async def test_a_failure_is_the_calibrations_and_not_the_datasets(
 
 
 async def test_a_wrong_recipe_is_no_failure_of_the_operators(
-    web: httpx.AsyncClient, house: Any, fetched: None
+    web: httpx.AsyncClient, seeded: Any, fetched: None
 ) -> None:
     before = (await web.get(f"{API}/status")).json()["failures"]
     kinds = ("refused", "permanent")
     for seed, kind in enumerate(kinds):
         found = (await ask(web, {"keywords": {"RANDSEED": seed}})).json()
-        async with house.database.transaction() as session:
+        async with seeded.database.transaction() as session:
             claimed = await claims.claim(session, found["job_id"], "tester", JobSettings())
             assert claimed is not None
             await claims.fail(
@@ -247,16 +247,16 @@ async def test_a_wrong_recipe_is_no_failure_of_the_operators(
         item for item in (await web.get(f"{API}/status")).json()["failures"] if item not in before
     ]
     assert added == [{"stage": "recalibrate", "kind": "permanent", "count": 1}]
-    async with house.database.session() as session:
+    async with seeded.database.session() as session:
         names = select(Event.name).where(Event.name.startswith("calibration.")).order_by(Event.id)
         found = (await session.execute(names)).scalars().all()
     assert found[1::2] == ["calibration.refused", "calibration.failed"]
 
 
-async def _with_run(house: Any, calibration_id: int, product: Path) -> int:
+async def _with_run(seeded: Any, calibration_id: int, product: Path) -> int:
     """Let a recalibration be done, with a product of its own."""
-    stored = Store(house.settings.store_url).publish(product, "products/ldfd01010/recalibrated")
-    async with house.database.transaction() as session:
+    stored = Store(seeded.settings.store_url).publish(product, "products/ldfd01010/recalibrated")
+    async with seeded.database.transaction() as session:
         calibration = await session.get(Calibration, calibration_id)
         run = Run(
             dataset_id=calibration.dataset_id,
@@ -299,8 +299,8 @@ async def _with_run(house: Any, calibration_id: int, product: Path) -> int:
 
 
 @pytest.fixture
-def brighter(tmp_path: Path, house: Any) -> Path:
-    """Spectrum of the house with one and a half times the flux."""
+def brighter(tmp_path: Path, seeded: Any) -> Path:
+    """Spectrum of the seeded database with one and a half times the flux."""
     target = tmp_path / "new" / "ldfd01010_x1dsum.fits.gz"
     target.parent.mkdir()
     with fits.open(tmp_path / "ldfd01010_x1dsum.fits") as hdus:
@@ -312,14 +312,14 @@ def brighter(tmp_path: Path, house: Any) -> Path:
 
 
 async def test_runs_are_compared_and_one_is_promoted(
-    web: httpx.AsyncClient, house: Any, fetched: None, brighter: Path
+    web: httpx.AsyncClient, seeded: Any, fetched: None, brighter: Path
 ) -> None:
     found = (await ask(web, BOXCAR)).json()
     url = f"{API}/calibrations/{found['id']}"
     assert (await web.post(f"{url}/promote", headers=AUTHORISED)).status_code == 409
-    run_id = await _with_run(house, found["id"], brighter)
+    run_id = await _with_run(seeded, found["id"], brighter)
     spectrum = f"{API}/datasets/ldfd01010/spectrum"
-    assert (await web.get(spectrum)).json()["file"]["id"] == house.spectrum_file
+    assert (await web.get(spectrum)).json()["file"]["id"] == seeded.spectrum_file
 
     compared = (await web.get(f"{API}/datasets/ldfd01010/comparison?second={run_id}")).json()
     assert [file["run_id"] for file in compared["files"]] == [None, run_id]
@@ -347,7 +347,7 @@ async def test_runs_are_compared_and_one_is_promoted(
     ).status_code == 404  # no events were kept
     assert "comparison.png" not in text
     assert (await web.get(f"{page}?second=999")).status_code == 404
-    async with house.database.transaction() as session:
+    async with seeded.database.transaction() as session:
         (await session.get(Calibration, found["id"])).warnings = ["tallies & flags <disagree>"]
     for address in (f"/calibrations/{found['id']}", "/datasets/ldfd01010"):
         assert "tallies &amp; flags &lt;disagree&gt;" in (await web.get(address)).text
@@ -358,7 +358,7 @@ async def test_runs_are_compared_and_one_is_promoted(
         "rootname": "ldfd01010",
     }
     assert (await web.get(spectrum)).json()["file"]["run_id"] == run_id
-    async with house.database.session() as session:
+    async with seeded.database.session() as session:
         current = select(File.run_id).where(
             File.dataset_id == 1, File.origin == "product", File.current
         )
@@ -392,7 +392,7 @@ def reference(
 
 
 async def test_references_are_uploaded_and_identified_by_content(
-    web: httpx.AsyncClient, house: Any, fetched: None, tmp_path: Path
+    web: httpx.AsyncClient, seeded: Any, fetched: None, tmp_path: Path
 ) -> None:
     async def upload(
         content: bytes, name: str, keyword: str = "FLATFILE", **options: Any
@@ -405,7 +405,7 @@ async def test_references_are_uploaded_and_identified_by_content(
             **{"headers": AUTHORISED, **options},
         )
 
-    async with house.database.transaction() as session:
+    async with seeded.database.transaction() as session:
         await publish_calcos_version(session, "3.6.2")
     flat = reference(tmp_path, "my_flat.fits", 1.0)
     assert (await upload(flat, "my_flat.fits", headers={})).status_code == 401
@@ -442,7 +442,7 @@ async def test_references_are_uploaded_and_identified_by_content(
             status,
             True,
         ), answer.text
-    house.settings.api.upload_limit_mb = 1
+    seeded.settings.api.upload_limit_mb = 1
     assert (await upload(b"0" * (1 << 21), "big_flat.fits")).status_code == 413
     listed = (await web.get(f"{API}/references?keyword=flatfile")).json()["items"]
     assert [item["name"] for item in listed] == ["my_flat.fits"]
@@ -458,35 +458,35 @@ async def test_references_are_uploaded_and_identified_by_content(
 
 
 async def test_another_calcos_makes_the_same_recipe_new_work(
-    web: httpx.AsyncClient, house: Any, fetched: None
+    web: httpx.AsyncClient, seeded: Any, fetched: None
 ) -> None:
     ids = []
     for version in ("3.6.2", "3.6.2", "3.7.0"):
-        async with house.database.transaction() as session:
+        async with seeded.database.transaction() as session:
             await publish_calcos_version(session, version)
         ids.append((await ask(web, BOXCAR)).json()["id"])
     assert ids[0] == ids[1] != ids[2]
 
 
 async def test_files_of_the_folder_are_identified_by_content(
-    web: httpx.AsyncClient, house: Any, fetched: None, tmp_path: Path
+    web: httpx.AsyncClient, seeded: Any, fetched: None, tmp_path: Path
 ) -> None:
-    house.settings.references.folder = tmp_path / "references"
-    house.settings.references.folder.mkdir()
+    seeded.settings.references.folder = tmp_path / "references"
+    seeded.settings.references.folder.mkdir()
     ids = []
     for value in (1.0, 1.0, 2.0):
-        reference(house.settings.references.folder, "a_flat.fits", value)
+        reference(seeded.settings.references.folder, "a_flat.fits", value)
         ids.append((await ask(web, {"references": {"FLATFILE": "a_flat.fits"}})).json()["id"])
     assert ids[0] == ids[1] != ids[2]
 
 
 async def test_a_light_curve_is_served_in_every_format(
-    web: httpx.AsyncClient, address: str, house: Any, fetched: None, brighter: Path, tmp_path: Path
+    web: httpx.AsyncClient, address: str, seeded: Any, fetched: None, brighter: Path, tmp_path: Path
 ) -> None:
     found = (await ask(web, {"sub_exposures": {"every": 100}})).json()
     url = f"{API}/calibrations/{found['id']}/lightcurve"
     assert "has no light curve" in (await web.get(url)).json()["error"]["message"]
-    run_id = await _with_run(house, found["id"], brighter)
+    run_id = await _with_run(seeded, found["id"], brighter)
     columns = [
         fits.Column(
             column.name,
@@ -498,10 +498,10 @@ async def test_a_light_curve_is_served_in_every_format(
     table = fits.BinTableHDU.from_columns(columns, name="LIGHTCURVE")
     table.data["flux"][1] = np.nan
     table.writeto(tmp_path / "ldfd01010_lightcurve.fits.gz")
-    stored = Store(house.settings.store_url).publish(
+    stored = Store(seeded.settings.store_url).publish(
         tmp_path / "ldfd01010_lightcurve.fits.gz", "products/curve"
     )
-    async with house.database.transaction() as session:
+    async with seeded.database.transaction() as session:
         file = File(
             dataset_id=1,
             run_id=run_id,

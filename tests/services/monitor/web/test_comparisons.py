@@ -10,7 +10,7 @@ from calcos import ccos
 from matplotlib.image import imread
 
 from services.monitor.products.extraction_boxes import bands
-from tests.services.monitor.conftest import House
+from tests.services.monitor.conftest import SeededDatabase
 from tests.services.monitor.web.two_runs import add_run, header, spectrum
 
 API = "/api/v1"
@@ -147,13 +147,13 @@ async def test_the_page_lets_readers_choose(web: httpx.AsyncClient, runs: list[i
 
 @pytest.mark.integration
 async def test_products_with_names_of_their_own_are_chosen_too(
-    web: httpx.AsyncClient, house: House, tmp_path: Path
+    web: httpx.AsyncClient, seeded: SeededDatabase, tmp_path: Path
 ) -> None:
     page, runs = "/datasets/ldfd01010/comparison", dict[str, int]()
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
         spectrum(tmp_path / name / "star_all.v2_x1dsum.fits", 0.0)
-        runs[name] = await add_run(house, (tmp_path / name).iterdir())
+        runs[name] = await add_run(seeded, (tmp_path / name).iterdir())
     text = (await web.get(page, params=runs | {"chosen": "star_all.v2_x1dsum"})).text
     assert "<option selected>star_all.v2_x1dsum</option>" in text
     assert (await web.get(page, params=runs | {"chosen": "ldfd01vnq_x1d"})).status_code == 404

@@ -24,10 +24,10 @@ _PART = b"[[]," * (1 << 16)
 
 
 @pytest.fixture
-def web(house: Any, tmp_path: Path) -> Iterator[WebProcess]:
+def web(seeded: Any, tmp_path: Path) -> Iterator[WebProcess]:
     """Web process."""
     with web_process(
-        house.settings, tmp_path, COSMO_API__TOKENS='{"operator": "correct horse"}'
+        seeded.settings, tmp_path, COSMO_API__TOKENS='{"operator": "correct horse"}'
     ) as found:
         yield found
 

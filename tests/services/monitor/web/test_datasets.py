@@ -14,7 +14,7 @@ from sqlalchemy import select
 from shared.archived import ArchivedProduct, keep_products
 from shared.database.models.operations import Dataset
 from shared.store import StoredFile
-from tests.services.monitor.conftest import ASIDE, House
+from tests.services.monitor.conftest import ASIDE, SeededDatabase
 
 pytestmark = pytest.mark.integration
 API = "/api/v1"
@@ -162,17 +162,17 @@ def chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     ],
 )
 async def test_ranges(
-    web: httpx.AsyncClient, house: Any, asked: str, status: int, part: slice
+    web: httpx.AsyncClient, seeded: Any, asked: str, status: int, part: slice
 ) -> None:
-    answer = await web.get(f"{API}/files/{house.spectrum_file}/content", headers={"Range": asked})
+    answer = await web.get(f"{API}/files/{seeded.spectrum_file}/content", headers={"Range": asked})
     assert answer.status_code == status
-    assert answer.content == house.content[part]
+    assert answer.content == seeded.content[part]
     assert answer.headers["content-length"] == str(len(answer.content))
 
 
 @pytest.mark.usefixtures("chunk")
-async def test_content_is_what_is_stored(web: httpx.AsyncClient, house: Any) -> None:
-    url = f"{API}/files/{house.spectrum_file}/content"
+async def test_content_is_what_is_stored(web: httpx.AsyncClient, seeded: Any) -> None:
+    url = f"{API}/files/{seeded.spectrum_file}/content"
     whole = await web.get(url)
     assert fits.open(io.BytesIO(gzip.decompress(whole.content)))["SCI"].header["NAXIS2"] == 2
     etag = whole.headers["etag"]
@@ -200,9 +200,9 @@ async def test_a_file_that_the_store_lost_is_an_error_not_a_broken_answer(
 
 
 async def test_products_of_the_archive_say_what_made_them(
-    house: House, web: httpx.AsyncClient
+    seeded: SeededDatabase, web: httpx.AsyncClient
 ) -> None:
-    async with house.database.transaction() as session:
+    async with seeded.database.transaction() as session:
         dataset = (
             await session.execute(select(Dataset).where(Dataset.rootname == "ldfd01010"))
         ).scalar_one()

@@ -22,9 +22,9 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def process(house: Any, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def process(seeded: Any, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Web process and its address."""
-    with web_process(house.settings, tmp_path) as found:
+    with web_process(seeded.settings, tmp_path) as found:
         yield found.process, found.url
 
 
@@ -34,8 +34,8 @@ async def _messages(lines: AsyncIterator[str]) -> AsyncIterator[dict[str, Any]]:
             yield json.loads(line[6:])
 
 
-async def _happen(house: Any, name: EventName) -> None:
-    async with house.database.transaction() as session:
+async def _happen(seeded: Any, name: EventName) -> None:
+    async with seeded.database.transaction() as session:
         dataset = (
             await session.execute(select(Dataset.id).where(Dataset.rootname == "ldfd01010"))
         ).scalar_one()
@@ -43,7 +43,7 @@ async def _happen(house: Any, name: EventName) -> None:
 
 
 async def test_events_arrive_at_once_and_resume(
-    house: Any, process: tuple[subprocess.Popen[bytes], str]
+    seeded: Any, process: tuple[subprocess.Popen[bytes], str]
 ) -> None:
     url = f"{process[1]}/events"
     async with httpx.AsyncClient(timeout=10) as web:
@@ -53,11 +53,11 @@ async def test_events_arrive_at_once_and_resume(
             await asyncio.sleep(0.3)
             messages = _messages(lines)
             started = time.monotonic()
-            await _happen(house, EventName.JOB_RETRIED)
+            await _happen(seeded, EventName.JOB_RETRIED)
             first = await anext(messages)
             assert time.monotonic() - started < 1.0
             assert (first["name"], first["rootname"]) == ("job.retried", "ldfd01010")
-        await _happen(house, EventName.JOB_DROPPED)
+        await _happen(seeded, EventName.JOB_DROPPED)
         async with web.stream("GET", url, headers={"Last-Event-ID": str(first["id"])}) as answer:
             assert (await anext(_messages(answer.aiter_lines())))["name"] == "job.dropped"
         async with web.stream("GET", url, params={"after": 0}) as answer:
@@ -66,7 +66,7 @@ async def test_events_arrive_at_once_and_resume(
 
 
 async def test_events_survive_the_loss_of_the_listening_connection(
-    house: Any, process: tuple[subprocess.Popen[bytes], str]
+    seeded: Any, process: tuple[subprocess.Popen[bytes], str]
 ) -> None:
     async with (
         httpx.AsyncClient(timeout=20) as web,
@@ -74,7 +74,7 @@ async def test_events_survive_the_loss_of_the_listening_connection(
     ):
         lines = answer.aiter_lines()
         assert await anext(lines) == "retry: 2000"
-        async with house.database.transaction() as session:
+        async with seeded.database.transaction() as session:
             ended = await session.execute(
                 text(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE "
@@ -82,11 +82,11 @@ async def test_events_survive_the_loss_of_the_listening_connection(
                 )
             )
             assert ended.scalars().all() == [True]
-        await _happen(house, EventName.JOB_RETRIED)
+        await _happen(seeded, EventName.JOB_RETRIED)
         assert (await anext(_messages(lines)))["name"] == "job.retried"
         await asyncio.sleep(2.5)
         started = time.monotonic()
-        await _happen(house, EventName.JOB_DROPPED)
+        await _happen(seeded, EventName.JOB_DROPPED)
         assert (await anext(_messages(lines)))["name"] == "job.dropped"
         assert time.monotonic() - started < 1.0
 
@@ -104,7 +104,7 @@ async def test_sigterm_ends_open_streams(process: tuple[subprocess.Popen[bytes],
 
 
 async def test_the_limit_of_streams_holds(
-    house: Any, app: Any, web: httpx.AsyncClient, address: str
+    seeded: Any, app: Any, web: httpx.AsyncClient, address: str
 ) -> None:
     most = 200
     url = address.removeprefix("http://").split(":")

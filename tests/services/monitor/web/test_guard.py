@@ -55,8 +55,8 @@ async def test_what_is_announced_too_long_is_not_read(web: httpx.AsyncClient) ->
     assert answer.status_code == 413
 
 
-async def test_what_is_not_announced_is_counted(web: httpx.AsyncClient, house: Any) -> None:
-    house.settings.api.upload_limit_mb = 2
+async def test_what_is_not_announced_is_counted(web: httpx.AsyncClient, seeded: Any) -> None:
+    seeded.settings.api.upload_limit_mb = 2
     for path, size in (
         ("/calibrations", 2 * _MB),
         ("/references?name=x_flat.fits&keyword=FLATFILE", 3 * _MB),
@@ -291,9 +291,9 @@ async def test_tokens_have_scopes(app: FastAPI, web: httpx.AsyncClient) -> None:
 
 
 async def test_who_did_what_is_recorded_before_it_is_answered(
-    web: httpx.AsyncClient, house: Any
+    web: httpx.AsyncClient, seeded: Any
 ) -> None:
-    await web.post(f"{API}/failures/{house.failed_job}/requeue", headers=AUTHORISED)
+    await web.post(f"{API}/failures/{seeded.failed_job}/requeue", headers=AUTHORISED)
     await web.post(f"{API}/failures/requeue?kind=transient", headers=AUTHORISED)
     await web.post(f"{API}/calibrations", headers=AUTHORISED, json={"rootname": "none00000"})
     await web.post(f"{API}/calibrations", headers=AUTHORISED, content=_parts(2 * _MB))
@@ -313,30 +313,30 @@ async def test_who_did_what_is_recorded_before_it_is_answered(
     }
     assert newest[2]["path"] == "/api/v1/failures/requeue?kind=transient"
     (first,) = (await web.get(answer.links["next"]["url"], headers=AUTHORISED)).json()["items"]
-    assert first["path"] == f"/api/v1/failures/{house.failed_job}/requeue"
+    assert first["path"] == f"/api/v1/failures/{seeded.failed_job}/requeue"
     assert (await web.get(f"{API}/audit?token=nobody", headers=AUTHORISED)).json()["items"] == []
     assert (await web.get(f"{API}/audit")).status_code == 401
 
 
-async def test_the_audit_is_append_only(web: httpx.AsyncClient, house: Any) -> None:
+async def test_the_audit_is_append_only(web: httpx.AsyncClient, seeded: Any) -> None:
     await web.post(f"{API}/failures/requeue", headers=AUTHORISED)
     for statement in ("DELETE FROM audit", "UPDATE audit SET token = 'somebody'"):
         with pytest.raises(DBAPIError, match="append-only"):
-            async with house.database.transaction() as session:
+            async with seeded.database.transaction() as session:
                 await session.execute(text(statement))
-    async with house.database.session() as session:
+    async with seeded.database.session() as session:
         assert (await session.execute(select(AuditEntry.token))).scalars().all() == ["operator"]
 
 
 async def test_an_audit_that_cannot_be_written_is_in_the_log(
-    web: httpx.AsyncClient, house: Any, capsys: pytest.CaptureFixture[str]
+    web: httpx.AsyncClient, seeded: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with house.database.transaction() as session:
+    async with seeded.database.transaction() as session:
         await session.execute(text("ALTER TABLE audit ADD CONSTRAINT never CHECK (false)"))
     try:
         assert (await web.post(f"{API}/failures/requeue", headers=AUTHORISED)).status_code == 200
     finally:
-        async with house.database.transaction() as session:
+        async with seeded.database.transaction() as session:
             await session.execute(text("ALTER TABLE audit DROP CONSTRAINT never"))
     assert "not in the audit" in capsys.readouterr().out
     assert json.loads((await web.get(f"{API}/audit", headers=AUTHORISED)).text)["items"] == []

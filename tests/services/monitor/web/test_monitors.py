@@ -18,7 +18,7 @@ from shared.database.models.operations import Dataset, File, Job, Stage
 from shared.database.models.science import Dark
 from shared.store import Store
 from shared.worker.broker import Messenger
-from tests.services.monitor.conftest import TOKEN, House
+from tests.services.monitor.conftest import TOKEN, SeededDatabase
 from tests.services.monitor.monitors.bench import run_monitor
 
 pytestmark = pytest.mark.integration
@@ -29,12 +29,12 @@ _RATE = 4.0e-6
 
 
 @pytest.fixture
-async def measured(house: House, messenger: Messenger) -> House:
+async def measured(seeded: SeededDatabase, messenger: Messenger) -> SeededDatabase:
     """Twelve darks of FUVA, of which the last five have four times the expected rate.
 
     The dark monitors have run.
     """
-    async with house.database.transaction() as session:
+    async with seeded.database.transaction() as session:
         dataset = Dataset(rootname="ldark0010", kind="exposure")
         session.add(dataset)
         await session.flush()
@@ -78,8 +78,8 @@ async def measured(house: House, messenger: Messenger) -> House:
                 for place in range(_BINS)
             )
     for name in ("fuv-dark", "dark-orbit"):
-        await run_monitor(house.database, messenger, Store(house.settings.store_url), name)
-    return house
+        await run_monitor(seeded.database, messenger, Store(seeded.settings.store_url), name)
+    return seeded
 
 
 async def _items(web: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
@@ -89,7 +89,9 @@ async def _items(web: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
     return found
 
 
-async def test_index_tells_freshness_and_alarms(measured: House, web: httpx.AsyncClient) -> None:
+async def test_index_tells_freshness_and_alarms(
+    measured: SeededDatabase, web: httpx.AsyncClient
+) -> None:
     found = {item["name"]: item for item in await _items(web, "monitors")}
     assert set(found) == set(monitors())
     dark = found["fuv-dark"]
@@ -101,7 +103,9 @@ async def test_index_tells_freshness_and_alarms(measured: House, web: httpx.Asyn
     assert found["nuv-dark"]["freshness"] == "empty"
 
 
-async def test_values_lead_to_run_and_file(measured: House, web: httpx.AsyncClient) -> None:
+async def test_values_lead_to_run_and_file(
+    measured: SeededDatabase, web: httpx.AsyncClient
+) -> None:
     answer = (
         await web.get("/api/v1/monitors/fuv-dark/data?sort=mjd&segment=FUVA&hvlevel=163")
     ).json()
@@ -126,7 +130,9 @@ async def test_values_lead_to_run_and_file(measured: House, web: httpx.AsyncClie
     assert len(table.splitlines()) > _EXPOSURES
 
 
-async def test_figures_are_plotly_png_and_svg(measured: House, web: httpx.AsyncClient) -> None:
+async def test_figures_are_plotly_png_and_svg(
+    measured: SeededDatabase, web: httpx.AsyncClient
+) -> None:
     names = [item["name"] for item in await _items(web, "monitors/fuv-dark/figures")]
     assert names == ["rate", "histogram", "temperature"]
     path = "/api/v1/monitors/fuv-dark/figures/rate"
@@ -148,7 +154,9 @@ async def test_figures_are_plotly_png_and_svg(measured: House, web: httpx.AsyncC
     assert (await web.get("/api/v1/monitors/fuv-dark/figures/nonesuch")).status_code == 404
 
 
-async def test_panels_are_put_below_each_other(measured: House, web: httpx.AsyncClient) -> None:
+async def test_panels_are_put_below_each_other(
+    measured: SeededDatabase, web: httpx.AsyncClient
+) -> None:
     path = "/api/v1/monitors/fuv-dark/figures/histogram"
     beside, below = [(await web.get(path + query)).json() for query in ("", "?columns=1")]
     left = [
@@ -162,7 +170,7 @@ async def test_panels_are_put_below_each_other(measured: House, web: httpx.Async
     assert (await web.get(path + "?columns=0")).status_code == 422
 
 
-async def test_artifacts_are_the_maps(measured: House, web: httpx.AsyncClient) -> None:
+async def test_artifacts_are_the_maps(measured: SeededDatabase, web: httpx.AsyncClient) -> None:
     (artifact,) = await _items(web, "monitors/dark-orbit/artifacts")
     content = (await web.get(f"/api/v1/artifacts/{artifact['id']}/content")).content
     with fits.open(io.BytesIO(content)) as hdus:
@@ -176,7 +184,7 @@ async def test_artifacts_are_the_maps(measured: House, web: httpx.AsyncClient) -
     assert (part.status_code, part.content) == (206, b"SIMPLE")
 
 
-async def test_files_come_in_pages(measured: House, web: httpx.AsyncClient) -> None:
+async def test_files_come_in_pages(measured: SeededDatabase, web: httpx.AsyncClient) -> None:
     (first,) = await _items(web, "monitors/dark-orbit/artifacts")
     async with measured.database.transaction() as session:
         for number in range(120):
@@ -210,7 +218,7 @@ async def test_files_come_in_pages(measured: House, web: httpx.AsyncClient) -> N
 
 
 async def test_rules_are_listed_with_their_thresholds(
-    measured: House, web: httpx.AsyncClient
+    measured: SeededDatabase, web: httpx.AsyncClient
 ) -> None:
     rules = (await web.get("/api/v1/monitors/phd")).json()["rules"]
     (low,) = [rule for rule in rules if rule["name"] == "lost-low"]
@@ -222,7 +230,7 @@ async def test_rules_are_listed_with_their_thresholds(
 
 
 async def test_an_alert_is_acknowledged_with_a_token(
-    measured: House, web: httpx.AsyncClient
+    measured: SeededDatabase, web: httpx.AsyncClient
 ) -> None:
     found = await _items(web, "alerts?state=open&monitor=fuv-dark&severity=alert")
     (alert,) = [item for item in found if "times the expected rate" in item["rule"]]
@@ -236,7 +244,9 @@ async def test_an_alert_is_acknowledged_with_a_token(
     assert (kept.state, kept.acknowledged_by) == ("acknowledged", "operator")
 
 
-async def test_pages_show_severe_alerts_first(measured: House, web: httpx.AsyncClient) -> None:
+async def test_pages_show_severe_alerts_first(
+    measured: SeededDatabase, web: httpx.AsyncClient
+) -> None:
     (artifact,) = await _items(web, "monitors/dark-orbit/artifacts")
     async with measured.database.transaction() as session:
         for number, severity in enumerate([Severity.CRITICAL] + [Severity.WARN] * 109):
@@ -265,7 +275,9 @@ async def test_pages_show_severe_alerts_first(measured: House, web: httpx.AsyncC
         assert folded.count('<tr><td><span class="state') == 92
 
 
-async def test_a_run_is_asked_for_with_a_token(measured: House, web: httpx.AsyncClient) -> None:
+async def test_a_run_is_asked_for_with_a_token(
+    measured: SeededDatabase, web: httpx.AsyncClient
+) -> None:
     assert (await web.post("/api/v1/monitors/fuv-dark/runs")).status_code == 401
     assert (await web.post("/api/v1/monitors/fuv-dark/runs", headers=_BEARER)).status_code == 202
     async with measured.database.session() as session:
@@ -312,7 +324,7 @@ async def test_subscriptions_come_and_go(web: httpx.AsyncClient) -> None:
     assert (await web.delete(path, headers=_BEARER)).status_code == 404
 
 
-async def test_pages_show_the_monitors(measured: House, web: httpx.AsyncClient) -> None:
+async def test_pages_show_the_monitors(measured: SeededDatabase, web: httpx.AsyncClient) -> None:
     index = (await web.get("/monitors")).text
     assert all(monitor.title in unescape(index) for monitor in monitors().values())
     assert "times the expected rate" in index

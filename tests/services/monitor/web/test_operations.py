@@ -37,10 +37,10 @@ async def test_changes_need_a_token(web: httpx.AsyncClient, path: str, sent: str
 
 @pytest.mark.parametrize("tokens", [{}, {"unset": ""}])
 async def test_without_a_configured_token_changes_are_refused(
-    house: Any, tokens: dict[str, str]
+    seeded: Any, tokens: dict[str, str]
 ) -> None:
-    api = house.settings.api.model_validate({"tokens": tokens, "hosts": ["cosmo"]})
-    app = create_app(house.settings.model_copy(update={"api": api}))
+    api = seeded.settings.api.model_validate({"tokens": tokens, "hosts": ["cosmo"]})
+    app = create_app(seeded.settings.model_copy(update={"api": api}))
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://cosmo") as web:
         answer = await web.post(f"{API}/failures/requeue", headers={"Authorization": "Bearer "})
@@ -48,7 +48,9 @@ async def test_without_a_configured_token_changes_are_refused(
     assert "COSMO_API__TOKENS" in answer.json()["error"]["message"]
 
 
-async def test_failures_are_listed_requeued_and_dropped(web: httpx.AsyncClient, house: Any) -> None:
+async def test_failures_are_listed_requeued_and_dropped(
+    web: httpx.AsyncClient, seeded: Any
+) -> None:
     url = f"{API}/failures"
     (failure,) = (await web.get(f"{url}?kind=permanent&stage=fetch&rootname=ldfd01vlq")).json()[
         "items"
@@ -63,15 +65,17 @@ async def test_failures_are_listed_requeued_and_dropped(web: httpx.AsyncClient, 
     }
     assert (await web.get(f"{API}/jobs?state=queued&queue=fetch")).json()["items"][0][
         "id"
-    ] == house.failed_job
-    assert (await web.post(f"{url}/{house.failed_job}/drop", headers=AUTHORISED)).status_code == 404
+    ] == seeded.failed_job
+    assert (
+        await web.post(f"{url}/{seeded.failed_job}/drop", headers=AUTHORISED)
+    ).status_code == 404
 
 
-async def test_a_failure_is_dropped(web: httpx.AsyncClient, house: Any) -> None:
-    answer = await web.post(f"{API}/failures/{house.failed_job}/drop", headers=AUTHORISED)
+async def test_a_failure_is_dropped(web: httpx.AsyncClient, seeded: Any) -> None:
+    answer = await web.post(f"{API}/failures/{seeded.failed_job}/drop", headers=AUTHORISED)
     assert answer.json() == {"dropped": 1}
     assert (
-        await web.post(f"{API}/failures/{house.failed_job}/requeue", headers=AUTHORISED)
+        await web.post(f"{API}/failures/{seeded.failed_job}/requeue", headers=AUTHORISED)
     ).status_code == 200
 
 
@@ -140,9 +144,9 @@ async def test_a_wrong_method_is_refused_with_those_that_there_are(
         assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
-async def test_a_database_that_is_away_is_a_503(house: Any) -> None:
+async def test_a_database_that_is_away_is_a_503(seeded: Any) -> None:
     nowhere = "postgresql+asyncpg://cosmo@127.0.0.1:1/cosmo"
-    app = create_app(house.settings.model_copy(update={"database_url": nowhere}))
+    app = create_app(seeded.settings.model_copy(update={"database_url": nowhere}))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://cosmo") as web:
         assert (await web.get(f"{API}/health/live")).status_code == 200
@@ -166,8 +170,8 @@ async def test_status_and_metrics(web: httpx.AsyncClient) -> None:
     assert re.search(r"^cosmo_newest_event_age_seconds [0-9.]+$", text, re.MULTILINE)
 
 
-async def test_what_is_away_is_said(web: httpx.AsyncClient, house: Any) -> None:
-    async with house.database.transaction() as session:
+async def test_what_is_away_is_said(web: httpx.AsyncClient, seeded: Any) -> None:
+    async with seeded.database.transaction() as session:
         for name, seconds, paused, fault in (
             ("archive", 0, None, None),
             ("calibrator-1", 0, None, None),
@@ -193,7 +197,7 @@ async def test_what_is_away_is_said(web: httpx.AsyncClient, house: Any) -> None:
     page = (await web.get("/")).text
     assert all(escape(line) in page for line in lines)
     assert 'cosmo_workers{state="away"} 1.0' in (await web.get("/metrics")).text
-    async with house.database.transaction() as session:
+    async with seeded.database.transaction() as session:
         await session.execute(
             update(Worker).where(Worker.name == "archive").values(fault="the broker is away")
         )
@@ -205,21 +209,21 @@ async def test_what_is_away_is_said(web: httpx.AsyncClient, house: Any) -> None:
     assert silence.startswith("calibrator-2: no sign of life for")
 
 
-async def test_states_are_not_older_than_the_jobs_counted(house: Any) -> None:
+async def test_states_are_not_older_than_the_jobs_counted(seeded: Any) -> None:
     """The last job ends while the status is read."""
-    async with house.database.transaction() as session:
+    async with seeded.database.transaction() as session:
         await session.execute(update(Job).values(state=JobState.RUNNING))
         await session.execute(update(Dataset).values(state=DatasetState.FETCHING))
 
     class Ending(AsyncSession):
         async def execute(self, *arguments: Any, **options: Any) -> Any:
             found = await super().execute(*arguments, **options)
-            async with house.database.transaction() as other:
+            async with seeded.database.transaction() as other:
                 await other.execute(update(Job).values(state=JobState.DONE))
                 await other.execute(update(Dataset).values(state=DatasetState.FETCHED))
             return found
 
-    async with Ending(house.database.engine) as session:
+    async with Ending(seeded.database.engine) as session:
         status = await read_status(session)
     assert status.datasets == {"fetched": 3}
 

@@ -75,7 +75,7 @@ async def test_the_database_is_asked_only_when_there_is_news(
         return bytes((await answers.respond(_REQUEST, asked.make)).body)
 
     async def listening() -> bool:
-        return notices.told is not None
+        return notices.notification_count is not None
 
     async with notices.listening():
         await _until(listening)
@@ -90,7 +90,7 @@ async def test_the_database_is_asked_only_when_there_is_news(
             return await body() == b"2"
 
         await _until(renewed)
-    assert notices.told is None
+    assert notices.notification_count is None
     assert asked.made == 2
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.services.monitor.conftest import TOKEN, House
+from tests.services.monitor.conftest import TOKEN, SeededDatabase
 from tests.services.monitor.web.test_artifact_responses import artifact  # noqa: F401 - fixture
 from tests.services.monitor.web.test_calibrations import fetched, reference  # noqa: F401 - fixture
 from tests.services.monitor.web.test_monitors import measured  # noqa: F401 - fixture
@@ -39,9 +39,9 @@ def _ask_for_work(url: str, folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("artifact", "fetched", "measured", "runs")
-def test_answers_are_as_the_schema_says(house: House, tmp_path: Path) -> None:
+def test_answers_are_as_the_schema_says(seeded: SeededDatabase, tmp_path: Path) -> None:
     tokens = f'{{"operator": "{TOKEN}"}}'
-    with web_process(house.settings, tmp_path, COSMO_API__TOKENS=tokens) as process:
+    with web_process(seeded.settings, tmp_path, COSMO_API__TOKENS=tokens) as process:
         _ask_for_work(process.url, tmp_path)
         schema = tmp_path / "openapi.json"
         schema.write_text(httpx.get(f"{process.url}/openapi.json", timeout=_SECONDS).text)

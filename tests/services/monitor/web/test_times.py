@@ -20,7 +20,7 @@ from shared.database.models.operations import Dataset, File
 from shared.database.models.science import Acquisition, Dark, Header, ScheduledExposure
 from shared.store import Store
 from shared.worker.broker import Messenger
-from tests.services.monitor.conftest import House
+from tests.services.monitor.conftest import SeededDatabase
 from tests.services.monitor.monitors.bench import run_monitor
 
 pytestmark = pytest.mark.integration
@@ -47,8 +47,8 @@ _PLACES = (
 )
 
 
-async def _file(house: House, name: str, suffix: str) -> int:
-    async with house.database.transaction() as session:
+async def _file(seeded: SeededDatabase, name: str, suffix: str) -> int:
+    async with seeded.database.transaction() as session:
         dataset = Dataset(rootname=name[:9], kind="exposure")
         session.add(dataset)
         await session.flush()
@@ -68,9 +68,9 @@ async def _file(house: House, name: str, suffix: str) -> int:
         return file.id
 
 
-async def _darks(house: House, name: str, dates: list[float]) -> None:
-    file = await _file(house, name, "darkrates")
-    async with house.database.transaction() as session:
+async def _darks(seeded: SeededDatabase, name: str, dates: list[float]) -> None:
+    file = await _file(seeded, name, "darkrates")
+    async with seeded.database.transaction() as session:
         session.add_all(
             Dark(
                 file_id=file,
@@ -95,8 +95,8 @@ async def _darks(house: House, name: str, dates: list[float]) -> None:
         )
 
 
-async def _run(house: House, messenger: Messenger, name: str, occasion: int = 0) -> None:
-    await run_monitor(house.database, messenger, Store(house.settings.store_url), name, occasion)
+async def _run(seeded: SeededDatabase, messenger: Messenger, name: str, occasion: int = 0) -> None:
+    await run_monitor(seeded.database, messenger, Store(seeded.settings.store_url), name, occasion)
 
 
 async def _json(web: httpx.AsyncClient, path: str) -> Any:
@@ -107,16 +107,16 @@ async def _json(web: httpx.AsyncClient, path: str) -> Any:
 
 @pytest.mark.parametrize("time", [1e9, 3e6, 1e20, -1.0, math.nan, math.inf, -1e300])
 async def test_no_page_dies_of_one_header(
-    house: House, web: httpx.AsyncClient, messenger: Messenger, time: float
+    seeded: SeededDatabase, web: httpx.AsyncClient, messenger: Messenger, time: float
 ) -> None:
     for name, start in (("lb4l02baq", 57569.0), ("lb4l02bbq", time)):
-        file = await _file(house, f"{name}_rawacq.fits", "rawacq")
-        async with house.database.transaction() as session:
+        file = await _file(seeded, f"{name}_rawacq.fits", "rawacq")
+        async with seeded.database.transaction() as session:
             session.add(
                 Header(file_id=file, rootname=name, preferred=True, expstart=start, expend=start)
             )
             session.add(Acquisition(file_id=file, rootname=name, expstart=start))
-    await _run(house, messenger, "plausibility")
+    await _run(seeded, messenger, "plausibility")
     for place in _PLACES:
         answer = await web.get(place)
         assert answer.status_code == 200, (place, answer.text)
@@ -139,15 +139,15 @@ async def test_no_page_dies_of_one_header(
 
 
 async def test_a_dark_of_2116_changes_nothing_but_is_an_alert(
-    house: House, web: httpx.AsyncClient, messenger: Messenger
+    seeded: SeededDatabase, web: httpx.AsyncClient, messenger: Messenger
 ) -> None:
-    await _darks(house, "ldtest_darkrates.json", [57388.0 + 7 * number for number in range(40)])
-    await _run(house, messenger, "fuv-dark")
+    await _darks(seeded, "ldtest_darkrates.json", [57388.0 + 7 * number for number in range(40)])
+    await _run(seeded, messenger, "fuv-dark")
     before = await _json(web, "/api/v1/monitors/fuv-dark")
-    await _darks(house, "ldlate_darkrates.json", [_LATE, 1e20, math.nan])
-    await _run(house, messenger, "fuv-dark", 1)
-    await _run(house, messenger, "dark-orbit", 1)
-    await _run(house, messenger, "plausibility", 1)
+    await _darks(seeded, "ldlate_darkrates.json", [_LATE, 1e20, math.nan])
+    await _run(seeded, messenger, "fuv-dark", 1)
+    await _run(seeded, messenger, "dark-orbit", 1)
+    await _run(seeded, messenger, "plausibility", 1)
     after = await _json(web, "/api/v1/monitors/fuv-dark")
     assert (after["freshness"], after["last_run"]["newest_mjd"]) == (
         "stale",
@@ -158,9 +158,9 @@ async def test_a_dark_of_2116_changes_nothing_but_is_an_alert(
     (alert,) = (await _json(web, "/api/v1/alerts?monitor=plausibility"))["items"]
     assert "ldlate_darkrates.json: mjd in darks is 94204.8 to " in alert["message"]
     # Once the file is gone, so are its flags and its alert.
-    async with house.database.transaction() as session:
+    async with seeded.database.transaction() as session:
         await session.execute(delete(File).where(File.name == "ldlate_darkrates.json"))
-    await _run(house, messenger, "plausibility", 2)
+    await _run(seeded, messenger, "plausibility", 2)
     assert (await _json(web, "/api/v1/tables/doubtful_times"))["items"] == []
     (alert,) = (await _json(web, "/api/v1/alerts?monitor=plausibility"))["items"]
     assert alert["state"] == "resolved"
@@ -168,11 +168,11 @@ async def test_a_dark_of_2116_changes_nothing_but_is_an_alert(
 
 @pytest.mark.parametrize("newest", [_LATE, 1e9, 1e20, math.inf, math.nan])
 async def test_what_a_run_left_before_does_not_keep_a_monitor_fresh(
-    house: House, web: httpx.AsyncClient, messenger: Messenger, newest: float
+    seeded: SeededDatabase, web: httpx.AsyncClient, messenger: Messenger, newest: float
 ) -> None:
-    await _darks(house, "ldtest_darkrates.json", [57388.0 + 7 * number for number in range(40)])
-    await _run(house, messenger, "fuv-dark")
-    async with house.database.transaction() as session:
+    await _darks(seeded, "ldtest_darkrates.json", [57388.0 + 7 * number for number in range(40)])
+    await _run(seeded, messenger, "fuv-dark")
+    async with seeded.database.transaction() as session:
         await session.execute(update(MonitorRun).values(newest_mjd=newest, seconds=newest))
         await session.execute(update(MonitorValue).values(mjd=newest, value=newest))
         figure = (
@@ -192,7 +192,7 @@ async def test_what_a_run_left_before_does_not_keep_a_monitor_fresh(
     found = await _json(web, "/api/v1/monitors/fuv-dark")
     assert found["freshness"] == ("stale" if math.isnan(newest) else "ahead")
     # A run by this version finds the newest again.
-    await _run(house, messenger, "fuv-dark", 1)
+    await _run(seeded, messenger, "fuv-dark", 1)
     found = await _json(web, "/api/v1/monitors/fuv-dark")
     assert (found["freshness"], found["last_run"]["newest_mjd"]) == ("stale", 57388.0 + 7 * 39)
 
@@ -204,15 +204,15 @@ def test_newest_data_of_the_day_after_tomorrow_are_an_alert() -> None:
 
 
 async def test_plans_may_lie_ahead(
-    house: House, web: httpx.AsyncClient, messenger: Messenger
+    seeded: SeededDatabase, web: httpx.AsyncClient, messenger: Messenger
 ) -> None:
-    file = await _file(house, "181137b4.txt", "sms")
-    async with house.database.transaction() as session:
+    file = await _file(seeded, "181137b4.txt", "sms")
+    async with seeded.database.transaction() as session:
         for number, ahead in enumerate((20.0, 4000.0)):
             row = ScheduledExposure(
                 file_id=file, rootname=f"sms{number}", preferred=True, expstart=now_mjd() + ahead
             )
             session.add(row)
-    await _run(house, messenger, "plausibility")
+    await _run(seeded, messenger, "plausibility")
     (row,) = (await _json(web, "/api/v1/tables/doubtful_times"))["items"]
     assert (row["table_name"], row["number"]) == ("sms", 1)

@@ -49,10 +49,10 @@ def events(path: Path, segment: str) -> None:
     fits.HDUList([primary, fits.BinTableHDU.from_columns(columns, name="EVENTS")]).writeto(path)
 
 
-async def add_run(house: Any, paths: Iterable[Path], *, current: bool = False) -> int:
+async def add_run(seeded: Any, paths: Iterable[Path], *, current: bool = False) -> int:
     """Let a run have products, and warn of how many there are."""
-    paths, store = list(paths), Store(house.settings.store_url)
-    async with house.database.transaction() as session:
+    paths, store = list(paths), Store(seeded.settings.store_url)
+    async with seeded.database.transaction() as session:
         job = Job(
             stage=Stage.CALIBRATE, dataset_id=1, fingerprint=f"{current} {paths}", queue="calibrate"
         )
