@@ -325,6 +325,9 @@ class EmbeddedValkey(_Server):
             "--appendonly": "yes",
             "--appendfsync": "everysec",
             "--maxmemory-policy": "noeviction",
+            # The append-only file has everything. A server that cannot write its snapshot because
+            # the disk is full would refuse to end.
+            "--save": "",
         }
         command: list[str | Path] = [
             self._binary,

@@ -45,11 +45,17 @@ class FolderLock:
         while not self._try():
             self._stream.seek(0)
             owner = self._stream.read().strip() or "unknown"
-            if _is_alive(owner) or time.monotonic() > deadline:
+            if _is_alive(owner):
                 self._stream.close()
                 raise PermanentError(
                     f"COSMO already runs on {data_dir} (process {owner}): stop it, or choose "
                     "another --data-dir"
+                )
+            if time.monotonic() > deadline:
+                self._stream.close()
+                raise PermanentError(
+                    f"servers of a COSMO that was killed still run on {data_dir}: end them (`fuser "
+                    f"-v {data_dir / 'lock'}` lists them), or choose another --data-dir"
                 )
             time.sleep(0.1)
         self._stream.truncate(0)

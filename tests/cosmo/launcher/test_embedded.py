@@ -1,12 +1,15 @@
 """Embedded servers survive what users do to them."""
 
+import contextlib
 import json
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -48,6 +51,49 @@ async def test_data_survive_a_kill(tmp_path: Path) -> None:
     assert redis.Redis.from_url(servers[1].url).lrange("kept", 0, -1) == [b"42"]
     for server in servers:
         server.stop()
+
+
+def test_a_broker_ends_when_its_disk_is_full(small_disk: Callable[[str], Path]) -> None:
+    disk = small_disk("4m")
+    server = EmbeddedValkey(disk)
+    server.start()
+    broker = redis.Redis.from_url(server.url)
+    broker.rpush("kept", "42")
+    with (disk / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+        while True:
+            filler.write(bytes(4096))
+    process = server.process
+    assert process is not None
+    try:
+        process.send_signal(server.stop_signal)
+        process.wait(10)
+    finally:
+        process.kill()
+    (disk / "filler").unlink()
+    server.start()
+    assert broker.lrange("kept", 0, -1) == [b"42"]
+    server.stop()
+
+
+def test_leftovers_of_a_killed_start_are_not_called_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cosmo.launcher.lock._LEFTOVER_SECONDS", 0.2)
+    code = f"""
+import subprocess, sys
+from pathlib import Path
+from cosmo.launcher.lock import FolderLock
+lock = FolderLock(Path({str(tmp_path)!r}))
+child = subprocess.Popen(["sleep", "60"], pass_fds=(lock.fileno(),), stdout=-3, stderr=-3)
+print(child.pid)
+"""
+    started = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    try:
+        with pytest.raises(PermanentError, match="servers of a COSMO that was killed"):
+            FolderLock(tmp_path)
+    finally:
+        os.kill(int(started.stdout), signal.SIGKILL)
+    FolderLock(tmp_path).release()
 
 
 def test_a_folder_serves_one_start(tmp_path: Path) -> None:
