@@ -144,7 +144,7 @@ def started(machine: LocalStack) -> LocalStack:
     return machine
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def processed(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Iterator[Running]:
     """COSMO with the real association processed; tests that share it only look."""
     with LocalStack(
@@ -157,7 +157,7 @@ def processed(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Itera
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Real browser; where there is none the test skips, or fails when a browser is required."""
     program = find_browser()
