@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,7 +66,7 @@ def _find(package: str, inside: str, name: str, system: str) -> Path:
     return Path(found)
 
 
-class _Server:
+class _Server(ABC):
     """A child process with a log and a socket."""
 
     name: str
@@ -92,6 +93,7 @@ class _Server:
         self.launch()
         self._wait_until_ready()
 
+    @abstractmethod
     def launch(self) -> subprocess.Popen[bytes]:
         """Start the server without waiting for it.
 
@@ -100,10 +102,10 @@ class _Server:
         TransientError
             If the children of an earlier one have not ended.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _wait_until_ready(self) -> None:
-        raise NotImplementedError
+        """Wait until the server that was launched takes connections."""
 
     @contextmanager
     def _alone(self) -> Iterator[int]:
