@@ -28,8 +28,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from shared.control_groups import container_memory_mb
 from shared.errors import CosmoError, PermanentError
-from shared.operating_system import container_memory_mb
 from shared.urls import path_of, with_password
 
 __all__ = [

@@ -25,8 +25,8 @@ from cosmo.cli.local_run import CONSOLE, DONE, prepare, report, scan_once, tabul
 from cosmo.cli.options import DataDir, Port, Seed
 from cosmo.client import Client
 from cosmo.launcher.stack import LocalStack
+from shared.control_groups import usable_cores
 from shared.errors import PermanentError, TransientError
-from shared.operating_system import usable_cores
 from simulator.mission.make import DATA, REFERENCES, simulate
 from simulator.mission.schedule import Mission
 from simulator.truth import TRUTH_NAME

@@ -18,9 +18,9 @@ from services.ingestor.manual import add_file
 from services.ingestor.repopulation import Progress as Done
 from services.ingestor.repopulation import abandon
 from services.ingestor.repopulation import repopulate as repopulate_tables
+from shared.control_groups import usable_cores
 from shared.database.models.science import SCIENCE_TABLES
 from shared.errors import PermanentError
-from shared.operating_system import usable_cores
 from shared.remote_references import open_references
 from shared.settings import get_settings
 from shared.store import Store

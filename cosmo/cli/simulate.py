@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cosmo.cli.options import Seed
+from shared.control_groups import usable_cores
 from shared.errors import PermanentError
-from shared.operating_system import usable_cores
 from simulator.mission.make import simulate
 from simulator.mission.schedule import Mission, Size
 from simulator.plan import FaultKind

@@ -13,8 +13,9 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from services.calibrator.calcos.contract import ChildRun, RunResult
+from shared.control_groups import memory_share
 from shared.errors import MemoryShortError, OutageError, PermanentError, TransientError
-from shared.operating_system import memory_share, usage_of
+from shared.operating_system import usage_of
 
 __all__ = ["Child", "exit_status", "sum_up", "warm_up"]
 

@@ -2,10 +2,10 @@
 
 from sqlalchemy import func, select
 
+from shared.control_groups import usable_cores
 from shared.database.engine import Database
 from shared.database.models.operations import Job, JobState, Stage
 from shared.jobs.due import is_waiting
-from shared.operating_system import usable_cores
 
 __all__ = ["usable_processes"]
 
