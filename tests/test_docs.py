@@ -141,7 +141,10 @@ def _written_by_readers(page: str) -> set[str]:
     monitors = "services/monitor/monitors"
     for name in re.findall(r"(?:cosmo|\./run) new monitor ([a-z-]+)", text):
         package = name.replace("-", "_")
-        found |= {f"{monitors}/{package}/monitor.py", f"tests/{monitors}/test_{package}.py"}
+        found |= {
+            f"{monitors}/{package}/monitor.py",
+            f"tests/{monitors}/{package}/test_{package}.py",
+        }
         found.add(f"docs/reference/methods/{name}.rst")
     if "sphinx-build" in text:
         found.add("docs/_build/html")

@@ -32,15 +32,15 @@ def monitor(
     targets = {
         "__init__": checkout / _MONITORS / package / "__init__.py",
         "monitor": checkout / _MONITORS / package / "monitor.py",
-        "test": checkout / _TESTS / f"test_{package}.py",
+        "test": checkout / _TESTS / package / f"test_{package}.py",
     }
     words = {
         "name": package.replace("_", "-"),
         "title": package.replace("_", " ").capitalize(),
     }
     templates = files("cosmo.cli") / "templates" / "monitor"
-    targets["monitor"].parent.mkdir()
     for template, target in targets.items():
+        target.parent.mkdir(exist_ok=True)
         text = (templates / f"{template}.txt").read_text()
         target.write_text(Template(text).substitute(words))
         typer.echo(f"wrote {target}")
@@ -69,7 +69,7 @@ def _check_free(checkout: Path, name: str, package: str) -> None:
     owners = [
         path.parent for path in (checkout / _MONITORS).rglob("*.py") if declared in path.read_text()
     ]
-    taken = [checkout / _MONITORS / package, checkout / _TESTS / f"test_{package}.py", *owners]
+    taken = [checkout / _MONITORS / package, checkout / _TESTS / package, *owners]
     if found := next((path for path in taken if path.exists()), None):
         raise PermanentError(f"there is a monitor {name} already, in {found}; take another name")
 

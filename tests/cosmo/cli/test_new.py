@@ -33,9 +33,11 @@ def test_its_test_passes_at_once(tmp_path: Path) -> None:
     written = run_python(checkout, "-m", "cosmo", "new", "monitor", "lamp-flux")
     assert written.returncode == 0, written.stderr
     folder = "services/monitor/monitors"
-    for place in (f"{folder}/lamp_flux/monitor.py", f"tests/{folder}/test_lamp_flux.py"):
+    for place in (f"{folder}/lamp_flux/monitor.py", f"tests/{folder}/lamp_flux/test_lamp_flux.py"):
         assert place in written.stdout
-    tested = run_python(checkout, "-m", "pytest", "-q", f"tests/{folder}/test_lamp_flux.py")
+    tested = run_python(
+        checkout, "-m", "pytest", "-q", f"tests/{folder}/lamp_flux/test_lamp_flux.py"
+    )
     assert tested.returncode == 0, tested.stdout
     assert "1 passed" in tested.stdout
     checked = run_python(checkout, "-m", "ruff", "check", "services", f"tests/{folder}")

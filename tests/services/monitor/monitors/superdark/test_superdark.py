@@ -35,7 +35,7 @@ from simulator.forward.fuv import dark_share
 from simulator.spots import draw_spots
 from simulator.state import HotSpot
 from tests.services.monitor.monitors.bench import run_monitor
-from tests.services.monitor.monitors.dark_exposures import DARK_SECONDS, simulated_darks
+from tests.services.monitor.monitors.superdark.dark_exposures import DARK_SECONDS, simulated_darks
 
 _START, _DAYS = 57060.0, 150.0
 """Start (a multiple of 90 d) and length of the mission; its second interval is not full."""
