@@ -3,25 +3,47 @@ transaction.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import redis
-from sqlalchemy import ColumnElement, and_, func, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    String,
+    all_,
+    any_,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.locks import AdvisoryLock
-from shared.database.models.operations import Attempt, Dataset, Event, Job, JobState
+from shared.database.models.operations import Attempt, Dataset, Event, Job, JobState, Stage
 from shared.events import EventName
 from shared.jobs.queues import is_bulk
 from shared.jobs.routing import CONCURRENT, NewJob, fingerprint, jobs_for
-from shared.jobs.states import lock_datasets, refresh_state
-from shared.jobs.subjects import Subject, about, subject_columns
+from shared.jobs.states import lock_datasets, refresh_state, refresh_states
+from shared.jobs.subjects import Subject, subject_columns
 from shared.logs import get_logger
 from shared.worker.broker import Messenger
 
-__all__ = ["CHANNEL", "NewEvent", "Outbox", "add_job", "record_event", "send"]
+__all__ = [
+    "CHANNEL",
+    "NewEvent",
+    "Outbox",
+    "add_job",
+    "add_jobs",
+    "record_event",
+    "record_events",
+    "send",
+]
 
 CHANNEL = "cosmo_events"
 """Postgres notification channel; the payload is the id of an event."""
@@ -35,6 +57,17 @@ class NewEvent:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Written:
+    """A job that was written."""
+
+    id: int
+    stage: Stage
+    queue: str
+    dataset_id: int | None
+    monitor: str | None
+
+
 class Outbox(list[tuple[str, int]]):
     """Messages (queue, job id) to be sent once the transaction that wrote their jobs has
     committed.
@@ -44,11 +77,7 @@ class Outbox(list[tuple[str, int]]):
 async def add_job(
     session: AsyncSession, subject: Subject, job: NewJob, outbox: Outbox
 ) -> int | None:
-    """Write a job unless the same work is already there; it supersedes older work of its stage.
-
-    Where the jobs of a stage stand side by side, it supersedes none. A job of bulk work gets no
-    message here: the dispatcher feeds them in windows, so that a million of them wait in Postgres
-    and not in memory.
+    """Write a job as `add_jobs` does; returns its id, or None where the same work exists already.
 
     Parameters
     ----------
@@ -60,26 +89,35 @@ async def add_job(
         The job.
     outbox
         Receives its message.
+    """
+    return next(iter(await add_jobs(session, [(subject, job)], outbox)), None)
+
+
+async def add_jobs(
+    session: AsyncSession, jobs: Sequence[tuple[Subject, NewJob]], outbox: Outbox
+) -> list[int]:
+    """Write jobs unless the same work is already there; they supersede older work of their stage.
+
+    Where the jobs of a stage stand side by side, they supersede none. A job of bulk work gets no
+    message here: the dispatcher feeds them in windows, so that a million of them wait in Postgres
+    and not in memory.
+
+    Parameters
+    ----------
+    session
+        Session of a transaction.
+    jobs
+        Dataset or monitor that each job is about, and the job; no work is there twice.
+    outbox
+        Receives their messages.
 
     Returns
     -------
-    int or None
-        Id of the job; None where the same work exists already.
+    list of int
+        Ids of the jobs that were written.
     """
-    if isinstance(subject, int):
-        await lock_datasets(session, [subject])
-    waits = is_bulk(job.queue)
-    sent_at = None if waits else func.now()
-    statement = insert(Job).values(
-        stage=job.stage,
-        **subject_columns(subject),
-        fingerprint=fingerprint(job.depends_on),
-        queue=job.queue,
-        payload=job.payload,
-        state=JobState.QUEUED,
-        attempts=0,
-        sent_at=sent_at,
-    )
+    await lock_datasets(session, [subject for subject, _ in jobs if isinstance(subject, int)])
+    statement = insert(Job)
     # Inputs that return to an earlier content make that earlier work current again.
     statement = statement.on_conflict_do_update(
         index_elements=["stage", "dataset_id", "monitor", "fingerprint"],
@@ -90,43 +128,82 @@ async def add_job(
             "payload": statement.excluded.payload,
             "attempts": 0,
             "not_before": func.now(),
-            "sent_at": sent_at,
+            "sent_at": statement.excluded.sent_at,
             "error": None,
             "error_kind": None,
             "finished_at": None,
         },
         where=Job.state == JobState.SUPERSEDED,
     )
-    job_id = (await session.execute(statement.returning(Job.id))).scalar_one_or_none()
-    if job_id is None:
-        return None
-    if job.stage not in CONCURRENT:
-        await _supersede(
-            session, and_(about(Job, subject), Job.stage == job.stage, Job.id != job_id)
+    written: list[_Written] = []
+    for waits, chosen in _by_waiting(jobs):
+        rows = await session.execute(
+            statement.values(sent_at=None if waits else func.now()).returning(
+                Job.id, Job.stage, Job.queue, Job.dataset_id, Job.monitor
+            ),
+            [
+                {
+                    "stage": job.stage,
+                    **subject_columns(subject),
+                    "fingerprint": fingerprint(job.depends_on),
+                    "queue": job.queue,
+                    "payload": job.payload,
+                    "state": JobState.QUEUED,
+                    "attempts": 0,
+                }
+                for subject, job in chosen
+            ],
         )
-    if isinstance(subject, int):
-        await refresh_state(session, subject)
-    if not waits:
-        outbox.append((job.queue, job_id))
-    return job_id
+        found = [_Written(*row) for row in rows]
+        written += found
+        if not waits:
+            outbox.extend((row.queue, row.id) for row in found)
+    for stage in {row.stage for row in written} - CONCURRENT:
+        await _supersede(session, stage, [row for row in written if row.stage is stage])
+    await refresh_states(session, [row.dataset_id for row in written if row.dataset_id is not None])
+    return [row.id for row in written]
 
 
-async def _supersede(session: AsyncSession, older: ColumnElement[bool]) -> None:
-    """Let new work replace older work.
+def _by_waiting(
+    jobs: Sequence[tuple[Subject, NewJob]],
+) -> list[tuple[bool, list[tuple[Subject, NewJob]]]]:
+    """Return the jobs by whether they wait for the dispatcher, without empty ones."""
+    chosen: dict[bool, list[tuple[Subject, NewJob]]] = {}
+    for subject, job in jobs:
+        chosen.setdefault(is_bulk(job.queue), []).append((subject, job))
+    return list(chosen.items())
 
-    An attempt at that is over, though its worker has yet to notice.
+
+async def _supersede(session: AsyncSession, stage: Stage, newer: Sequence[_Written]) -> None:
+    """Let new jobs replace the older ones on the same subjects.
+
+    An attempt at one of these is over, though its worker has yet to notice.
     """
+    datasets = [row.dataset_id for row in newer if row.dataset_id is not None]
+    monitors = [row.monitor for row in newer if row.monitor is not None]
     replaced = await session.execute(
         update(Job)
-        .where(older, Job.state.not_in((JobState.DROPPED, JobState.SUPERSEDED)))
+        .where(
+            or_(
+                Job.dataset_id == any_(literal(datasets, ARRAY(BigInteger))),
+                Job.monitor == any_(literal(monitors, ARRAY(String))),
+            ),
+            Job.stage == stage,
+            Job.id != all_(literal([row.id for row in newer], ARRAY(BigInteger))),
+            Job.state.not_in((JobState.DROPPED, JobState.SUPERSEDED)),
+        )
         .values(state=JobState.SUPERSEDED, lease_until=None)
         .returning(Job.id)
     )
-    await session.execute(
-        update(Attempt)
-        .where(Attempt.job_id.in_(replaced.scalars().all()), Attempt.finished_at.is_(None))
-        .values(finished_at=func.now(), outcome="superseded")
-    )
+    if ids := replaced.scalars().all():
+        await session.execute(
+            update(Attempt)
+            .where(
+                Attempt.job_id == any_(literal(ids, ARRAY(BigInteger))),
+                Attempt.finished_at.is_(None),
+            )
+            .values(finished_at=func.now(), outcome="superseded")
+        )
 
 
 async def record_event(
@@ -163,12 +240,44 @@ async def record_event(
         for job in jobs_for(event.name, kind, event.detail, cause):
             await add_job(session, subject, job, outbox)
         await refresh_state(session, subject)
+    await _write_events(session, [(subject, event)], job_id)
+
+
+async def record_events(session: AsyncSession, events: Sequence[tuple[Subject, NewEvent]]) -> None:
+    """Write events that cause no jobs.
+
+    Parameters
+    ----------
+    session
+        Session of the transaction that made the facts true; call this last in it.
+    events
+        Dataset or monitor that each happened to, and the fact.
+    """
+    await _write_events(session, events, None)
+
+
+async def _write_events(
+    session: AsyncSession, events: Sequence[tuple[Subject | None, NewEvent]], job_id: int | None
+) -> None:
+    if not events:
+        return
     await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": AdvisoryLock.EVENTS})
-    row = Event(name=event.name, **subject_columns(subject), job_id=job_id, detail=event.detail)
-    session.add(row)
-    await session.flush()
+    rows = [
+        {
+            "name": event.name,
+            **subject_columns(subject),
+            "job_id": job_id,
+            "detail": event.detail,
+        }
+        for subject, event in events
+    ]
+    # One row after the other, since their ids are their order.
+    found = await session.execute(
+        insert(Event).returning(Event.id, sort_by_parameter_order=True), rows
+    )
+    last = found.scalars().all()[-1]
     await session.execute(
-        text("SELECT pg_notify(:channel, :id)"), {"channel": CHANNEL, "id": str(row.id)}
+        text("SELECT pg_notify(:channel, :id)"), {"channel": CHANNEL, "id": str(last)}
     )
 
 

@@ -1,17 +1,31 @@
 """State of a dataset as a function of its jobs, so that it cannot disagree with them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import ARRAY, BigInteger, any_, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.operations import Dataset, DatasetState, Job, JobState, Stage
 
-__all__ = ["derive_state", "lock_datasets", "refresh_state"]
+__all__ = ["derive_state", "lock_datasets", "refresh_state", "refresh_states"]
 
 _ORDER = {Stage.FETCH: 0, Stage.CALIBRATE: 1, Stage.INGEST_RAW: 2, Stage.INGEST_PRODUCTS: 2}
 _RUNNING = (DatasetState.FETCHING, DatasetState.CALIBRATING, DatasetState.INGESTING)
 _DONE = (DatasetState.FETCHED, DatasetState.CALIBRATED, DatasetState.INGESTED)
+
+
+_BLAMED = {DatasetState.FAILED: JobState.FAILED, DatasetState.SKIPPED: JobState.SKIPPED}
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Stage, state and fault of a job."""
+
+    stage: Stage
+    state: JobState
+    error_kind: str | None
+    error: str | None
 
 
 def derive_state(jobs: Sequence[tuple[Stage, JobState]]) -> DatasetState:
@@ -62,38 +76,66 @@ async def lock_datasets(session: AsyncSession, dataset_ids: Iterable[int]) -> No
 
 
 async def refresh_state(session: AsyncSession, dataset_id: int) -> DatasetState:
-    """Update the state of a dataset inside the transaction that changed one of its jobs.
+    """Update the state of a dataset as `refresh_states` does, and return it.
+
+    Parameters
+    ----------
+    session
+        Session of the transaction that changed one of its jobs.
+    dataset_id
+        Dataset.
+    """
+    return (await refresh_states(session, [dataset_id]))[dataset_id]
+
+
+async def refresh_states(
+    session: AsyncSession, dataset_ids: Sequence[int]
+) -> dict[int, DatasetState]:
+    """Update the states of datasets inside the transaction that changed their jobs.
 
     Parameters
     ----------
     session
         Session of that transaction.
-    dataset_id
-        Dataset.
+    dataset_ids
+        Datasets.
     """
+    if not dataset_ids:
+        return {}
     # Nor may two transactions each derive a state that the other makes wrong.
-    await lock_datasets(session, [dataset_id])
+    await lock_datasets(session, dataset_ids)
     await session.flush()
-    jobs = (
-        await session.execute(
-            select(Job.stage, Job.state, Job.error_kind, Job.error)
-            .where(Job.dataset_id == dataset_id, Job.stage.in_(_ORDER))
-            .order_by(Job.id.desc())
+    found: dict[int, list[_Work]] = {dataset_id: [] for dataset_id in dataset_ids}
+    rows = await session.execute(
+        select(Job.dataset_id, Job.stage, Job.state, Job.error_kind, Job.error)
+        .where(
+            Job.dataset_id == any_(literal(list(found), ARRAY(BigInteger))), Job.stage.in_(_ORDER)
         )
-    ).all()
-    state = derive_state([(stage, job_state) for stage, job_state, _, _ in jobs])
-    wrong = JobState.FAILED if state is DatasetState.FAILED else JobState.SKIPPED
-    blame = next((job for job in jobs if job.state is wrong), None)
-    if state not in (DatasetState.FAILED, DatasetState.SKIPPED):
-        blame = None
-    await session.execute(
-        update(Dataset)
-        .where(Dataset.id == dataset_id)
-        .values(
-            state=state,
-            reason=blame.error if blame else None,
-            failed_stage=blame.stage.value if blame else None,
-            error_kind=blame.error_kind if blame else None,
-        )
+        .order_by(Job.id.desc())
     )
-    return state
+    for dataset_id, stage, state, kind, error in rows:
+        if dataset_id is not None:
+            found[dataset_id].append(_Work(stage, state, kind, error))
+    states = {
+        dataset_id: derive_state([(job.stage, job.state) for job in jobs])
+        for dataset_id, jobs in found.items()
+    }
+    await session.execute(
+        update(Dataset),
+        [
+            {"id": dataset_id, "state": state, **_blame(state, found[dataset_id])}
+            for dataset_id, state in states.items()
+        ],
+    )
+    return states
+
+
+def _blame(state: DatasetState, jobs: Sequence[_Work]) -> dict[str, str | None]:
+    """Return why a dataset failed or was skipped, from the newest job that did."""
+    blamed = _BLAMED.get(state)
+    job = next((job for job in jobs if job.state is blamed), None)
+    return {
+        "reason": job.error if job else None,
+        "failed_stage": job.stage.value if job else None,
+        "error_kind": job.error_kind if job else None,
+    }

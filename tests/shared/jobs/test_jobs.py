@@ -29,7 +29,7 @@ from shared.events import EventName
 from shared.jobs import claims, operations
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.dispatcher import Dispatcher
-from shared.jobs.events import NewEvent, Outbox, add_job, record_event
+from shared.jobs.events import NewEvent, Outbox, add_job, add_jobs, record_event, record_events
 from shared.jobs.queues import Queue, queues_of
 from shared.jobs.routing import NewJob
 from shared.jobs.runner import Completion, JobRunner
@@ -75,6 +75,35 @@ async def test_work_on_returned_inputs_is_done_again(database: Database) -> None
     await queue_job(database, dataset, version=2)
     assert await queue_job(database, dataset, version=1) == first
     assert (await _job(database, first)).state is JobState.QUEUED
+
+
+async def test_jobs_and_events_written_together_are_as_if_one_by_one(database: Database) -> None:
+    datasets = [await add_dataset(database, rootname=f"l{number}") for number in range(3)]
+    older = [await queue_job(database, dataset) for dataset in datasets]
+    outbox = Outbox()
+    async with database.transaction() as session:
+        # The first is there already.
+        jobs = [
+            NewJob(Stage.CALIBRATE, {}, {"version": version}, bulk=version == 3)
+            for version in (1, 2, 3)
+        ]
+        written = await add_jobs(session, list(zip(datasets, jobs, strict=True)), outbox)
+        await record_events(
+            session,
+            [
+                (dataset, NewEvent(EventName.DATASET_DISCOVERED, {"files": [str(number)]}))
+                for number, dataset in enumerate(datasets)
+            ],
+        )
+    assert [(queue, job_id) for queue, job_id in outbox] == [("calibrate", written[0])]
+    states = [(await _job(database, job_id)).state for job_id in older]
+    assert states == [JobState.QUEUED, JobState.SUPERSEDED, JobState.SUPERSEDED]
+    assert [(await _job(database, job_id)).dataset_id for job_id in written] == datasets[1:]
+    async with database.session() as session:
+        events = await session.execute(select(Event.dataset_id, Event.detail).order_by(Event.id))
+    assert [(dataset, detail["files"]) for dataset, detail in events] == [
+        (dataset, [str(number)]) for number, dataset in enumerate(datasets)
+    ]
 
 
 async def test_one_of_many_deliveries_claims(database: Database, messenger: Messenger) -> None:
