@@ -54,7 +54,7 @@ async def test_the_broker_is_reached_over_tls(valkey: EmbeddedValkey, certificat
     context.load_cert_chain(certificates / "server.pem", certificates / "server.key")
     async with forwarder(valkey._socket, tls=context) as way:
         for root, works in (("server", True), ("stranger", False)):
-            url = f"rediss://localhost:{way.port}/0?ssl_ca_certs={certificates / root}.pem"
+            url = f"rediss://127.0.0.1:{way.port}/0?ssl_ca_certs={certificates / root}.pem"
             broker = make_broker(url)
             try:
                 assert await asyncio.to_thread(broker.client.ping) is works
