@@ -15,6 +15,7 @@ from cosmo.launcher.embedded import EmbeddedPostgres, EmbeddedValkey
 from shared.database.base import Base
 from shared.database.engine import Database
 from shared.database.schema import migrate
+from shared.jobs.sequencer import keep_sequencing
 from shared.worker.broker import Messenger, make_broker
 from tests.object_store import ObjectStore
 
@@ -132,6 +133,15 @@ async def database(postgres: EmbeddedPostgres, schema: None) -> AsyncIterator[Da
     await _empty(database)
     yield database
     await database.dispose()
+
+
+@pytest.fixture
+async def sequencer(database: Database) -> AsyncIterator[None]:
+    """Sequencer that gives events their places during the test."""
+    task = asyncio.ensure_future(keep_sequencing(database))
+    yield
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 _TABLES = [f'"{table.name}"' for table in Base.metadata.sorted_tables]

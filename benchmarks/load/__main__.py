@@ -27,13 +27,14 @@ from cosmo.launcher.embedded import EmbeddedPostgres
 from services.monitor.framework.runs import MonitorService
 from services.monitor.monitors import monitors
 from shared.database.engine import Database
-from shared.database.models.operations import Event, Stage
+from shared.database.models.operations import Stage
 from shared.database.models.science import SCIENCE_TABLES, Dark, Gain, Stim
 from shared.database.schema import migrate
 from shared.events import EventName
 from shared.jobs.claims import ClaimedJob, claim
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
 from shared.jobs.routing import NewJob
+from shared.jobs.sequencer import newest_place
 from shared.logs import configure_logging
 from shared.settings import JobSettings
 from shared.store import Store
@@ -47,10 +48,7 @@ async def _run(database: Database, store: Store, name: str) -> tuple[float, floa
     service = MonitorService(database, store, monitors())
     begin = time.monotonic()
     async with database.transaction() as session:
-        generation = int(
-            (await session.execute(select(func.coalesce(func.max(Event.id), 0)))).scalar_one()
-        )
-        payload = {"generation": generation, "forced": True}
+        payload = {"generation": await newest_place(session), "forced": True}
         job_id = await add_job(
             session, name, NewJob(Stage.MONITOR, payload, {"at": time.time()}), Outbox()
         )

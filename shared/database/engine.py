@@ -14,12 +14,12 @@ from sqlalchemy.ext.asyncio import (
     AsyncConnection,
     AsyncEngine,
     AsyncSession,
-    async_sessionmaker,
     create_async_engine,
 )
 from sqlalchemy.pool import NullPool
 
 from shared.database.addresses import connection_arguments
+from shared.database.after_commit import AfterCommit
 from shared.finite_json import finite_json
 from shared.keepalive import IDLE_SECONDS, LOST_SECONDS, PROBES, keep_alive
 
@@ -223,7 +223,8 @@ class Database:
             connect_args=_UNNAMED,
             poolclass=NullPool,
         )
-        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._after_commit = AfterCommit(self.engine)
+        self._sessions = self._after_commit.sessions()
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
@@ -258,4 +259,5 @@ class Database:
 
     async def dispose(self) -> None:
         """Close every connection."""
+        await self._after_commit.finish()
         await self.engine.dispose()

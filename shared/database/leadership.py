@@ -4,6 +4,7 @@ The one that holds an advisory lock, on a connection of its own.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from sqlalchemy import text
@@ -24,6 +25,8 @@ async def keep_leading(
     lock: AdvisoryLock,
     pause: float,
     lead: Callable[[AsyncIterator[None]], Awaitable[None]],
+    *,
+    channel: str | None = None,
 ) -> None:
     """Lead whenever nobody else does, until cancelled.
 
@@ -39,12 +42,14 @@ async def keep_leading(
         Seconds between two turns, and between two attempts to lead.
     lead
         Does its work in each turn of the iterator, which ends when the lead cannot be had.
+    channel
+        Channel of Postgres, a notification of which begins the next turn of the leader at once.
     """
     while True:
         try:
             if await _is_free(database, lock):
                 async with database.direct() as connection:
-                    await lead(_turns(connection, lock, pause))
+                    await lead(_turns(connection, lock, pause, channel))
         except Exception as error:  # noqa: BLE001 - whatever fails here, the next round must come
             get_logger().warning(f"{lock.name.lower()} interrupted", error=str(error))
         await asyncio.sleep(pause)
@@ -86,11 +91,19 @@ async def _is_free(database: Database, lock: AdvisoryLock) -> bool:
 
 
 async def _turns(
-    connection: AsyncConnection, lock: AdvisoryLock, pause: float
+    connection: AsyncConnection, lock: AdvisoryLock, pause: float, channel: str | None
 ) -> AsyncIterator[None]:
+    news = asyncio.Event()
+    if channel is not None:
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None  # noqa: S101 - an open connection has one
+        driver.add_termination_listener(lambda _connection: news.set())
+        await driver.add_listener(channel, lambda *_notification: news.set())
     while (
         await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": lock})
     ).scalar():
         await connection.commit()
+        news.clear()  # before the work, so that what comes meanwhile begins another turn
         yield
-        await asyncio.sleep(pause)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(news.wait(), pause)

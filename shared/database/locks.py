@@ -16,7 +16,7 @@ class AdvisoryLock(IntEnum):
     """What an advisory lock is for."""
 
     EVENTS = 0x434F534D4F
-    """Held from an event's id to its commit, so that ids become visible in order."""
+    """Held while committed events get their places in the feed."""
     DISPATCHER = 0x434F534D50
     """Held by the one dispatcher that is at work."""
     SCAN = 0x434F534D51
@@ -27,3 +27,5 @@ class AdvisoryLock(IntEnum):
     """Held by the one notifier of subscribers that is at work."""
     CHECK = 0x434F534D54
     """Held by the one that checks the invariants."""
+    SEQUENCER = 0x434F534D55
+    """Held by the one sequencer of events that is at work."""

@@ -96,7 +96,6 @@ async def report(database: Database, result: CheckResult) -> None:
             await open_alert(session, _ALERT, Severity.CRITICAL, _message(found), rule=rule)
         else:
             await resolve_alerts(session, _ALERT)
-        # Last, since it takes the lock of the events.
         detail = {"violations": {name: len(cases) for name, cases in found.items()}}
         await record_event(session, OPERATIONS, NewEvent(_DONE, detail), Outbox())
 

@@ -254,10 +254,7 @@ async def finish(session: AsyncSession, job: ClaimedJob) -> None:
 
 
 async def resolve_failed_run(session: AsyncSession, job: ClaimedJob) -> None:
-    """Resolve the alert of a failed run.
-
-    Call it after the results are written, since it takes the events' lock.
-    """
+    """Resolve the alert of a failed run."""
     if isinstance(job.subject, str):
         await resolve_alerts(session, _FAILED_RUN, subject=job.subject)
 

@@ -18,24 +18,23 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.locks import AdvisoryLock
+from shared.database.after_commit import notify_after_commit
 from shared.database.models.operations import Attempt, Dataset, Event, Job, JobState, Stage
 from shared.events import EventName
 from shared.jobs.queues import is_bulk
 from shared.jobs.routing import CONCURRENT, NewJob, fingerprint, jobs_for
+from shared.jobs.sequencer import WRITTEN
 from shared.jobs.states import lock_datasets, refresh_state, refresh_states
 from shared.jobs.subjects import Subject, subject_columns
 from shared.logs import get_logger
 from shared.worker.broker import Messenger
 
 __all__ = [
-    "CHANNEL",
     "NewEvent",
     "Outbox",
     "add_job",
@@ -44,9 +43,6 @@ __all__ = [
     "record_events",
     "send",
 ]
-
-CHANNEL = "cosmo_events"
-"""Postgres notification channel; the payload is the id of an event."""
 
 
 @dataclass(frozen=True)
@@ -216,10 +212,12 @@ async def record_event(
     """Write an event and, where it happened to a dataset, the jobs it causes and the dataset's
     state.
 
+    Readers of the feed see it once the sequencer has given it a place there.
+
     Parameters
     ----------
     session
-        Session of the transaction that made the fact true; call this last in it.
+        Session of the transaction that made the fact true.
     subject
         Dataset or monitor that it happened to; None where it is about the tables as a whole.
     event
@@ -249,10 +247,11 @@ async def record_events(session: AsyncSession, events: Sequence[tuple[Subject, N
     Parameters
     ----------
     session
-        Session of the transaction that made the facts true; call this last in it.
+        Session of the transaction that made the facts true.
     events
         Dataset or monitor that each happened to, and the fact.
     """
+    await lock_datasets(session, [subject for subject, _ in events if isinstance(subject, int)])
     await _write_events(session, events, None)
 
 
@@ -261,7 +260,6 @@ async def _write_events(
 ) -> None:
     if not events:
         return
-    await session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": AdvisoryLock.EVENTS})
     rows = [
         {
             "name": event.name,
@@ -271,14 +269,9 @@ async def _write_events(
         }
         for subject, event in events
     ]
-    # One row after the other, since their ids are their order.
-    found = await session.execute(
-        insert(Event).returning(Event.id, sort_by_parameter_order=True), rows
-    )
-    last = found.scalars().all()[-1]
-    await session.execute(
-        text("SELECT pg_notify(:channel, :id)"), {"channel": CHANNEL, "id": str(last)}
-    )
+    # Without RETURNING one row after the other: the ids of a dataset's events are their order.
+    await session.execute(insert(Event), rows)
+    notify_after_commit(session, WRITTEN)
 
 
 async def send(messenger: Messenger, outbox: Outbox) -> None:

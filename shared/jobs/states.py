@@ -65,9 +65,9 @@ async def lock_datasets(session: AsyncSession, dataset_ids: Iterable[int]) -> No
 
     Call it before the transaction changes any job.
 
-    Who changes jobs takes the datasets first, then the jobs, then the lock of the events: in one
-    order, so that no two wait for each other. The lock leaves the row to foreign keys, which every
-    new job, file and run of it checks.
+    Who changes jobs takes the datasets first, then the jobs: in one order, so that no two wait for
+    each other. The lock leaves the row to foreign keys, which every new job, file and run of it
+    checks.
     """
     # As one array: a statement takes 32767 parameters at most, and a scan may bring more datasets.
     ids = literal(sorted(set(dataset_ids)), ARRAY(BigInteger))

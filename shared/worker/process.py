@@ -18,6 +18,7 @@ from shared.errors import CosmoError, TransientError
 from shared.jobs.dispatcher import Dispatcher
 from shared.jobs.queues import Queue, queues_of
 from shared.jobs.runner import Handler, JobRunner, worker_name
+from shared.jobs.sequencer import keep_sequencing
 from shared.logs import configure_logging, get_logger
 from shared.settings import Settings
 from shared.worker.broker import Messenger, declare_actors, make_broker
@@ -131,6 +132,7 @@ async def _work(
 
             tasks = [
                 Dispatcher(database, messenger, settings.jobs).run(),
+                keep_sequencing(database),
                 keep_signing(database, name, service, trouble, readiness.note_written),
             ]
             if background is not None:

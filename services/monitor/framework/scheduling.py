@@ -18,6 +18,7 @@ from shared.events import EventName
 from shared.jobs.events import Outbox, add_job, send
 from shared.jobs.inputs import monitor_inputs
 from shared.jobs.routing import NewJob
+from shared.jobs.sequencer import newest_place
 from shared.jobs.subjects import about
 from shared.logs import get_logger
 from shared.settings import MonitorSettings
@@ -45,9 +46,7 @@ async def request_run(
         What makes this run another than the one before; ``forced`` makes it compute even where
         nothing is new. A run that takes the place of a forced one that has not ended is forced too.
     """
-    generation = int(
-        (await session.execute(select(func.coalesce(func.max(Event.id), 0)))).scalar_one()
-    )
+    generation = await newest_place(session)
     forced = "forced" in occasion or await _forced_waits(session, monitor)
     payload = {"generation": generation, "forced": forced}
     depends_on = monitor_inputs(monitor.versions, occasion)
@@ -160,7 +159,7 @@ class Scheduler:
             await session.execute(
                 select(
                     func.count().label("count"),
-                    func.max(Event.id).label("newest"),
+                    func.max(Event.sequence).label("newest"),
                     # Either way, since the database's clock may have been put back.
                     func.abs(func.extract("epoch", func.now() - func.max(Event.at))).label("quiet"),
                     func.abs(func.extract("epoch", func.now() - func.min(Event.at))).label(
@@ -168,7 +167,7 @@ class Scheduler:
                     ),
                 ).where(
                     Event.name.in_(_ROWS_CHANGED),
-                    Event.id > seen,
+                    Event.sequence > seen,
                     func.jsonb_exists_any(Event.detail["rows"], tables),
                 )
             )

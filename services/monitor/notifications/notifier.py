@@ -24,6 +24,7 @@ from shared.database.locks import AdvisoryLock
 from shared.database.models.monitoring import Delivery, Severity, Subscription
 from shared.database.models.operations import Event
 from shared.events import EventName
+from shared.jobs.sequencer import newest_place
 from shared.logs import get_logger
 from shared.settings import MonitorSettings
 
@@ -48,7 +49,7 @@ _NEW_DELIVERIES = text(
     FROM subscriptions s JOIN events e ON e.at >= s.created_at AND e.name = ANY(
         CASE s.subject WHEN 'alerts' THEN CAST(:alerts AS text[]) ELSE CAST(:results AS text[]) END)
     WHERE (s.monitor IS NULL OR s.monitor = e.monitor)
-      AND e.id > :after
+      AND e.sequence > :after
       AND (s.subject <> 'alerts'
            OR array_position(CAST(:order AS text[]), e.detail ->> 'severity')
               >= array_position(CAST(:order AS text[]), s.severity))
@@ -94,9 +95,7 @@ class Notifier:
     async def collect(self) -> None:
         """Write the deliveries of events that are new."""
         async with self._database.transaction() as session:
-            newest = int(
-                (await session.execute(select(func.coalesce(func.max(Event.id), 0)))).scalar_one()
-            )
+            newest = await newest_place(session)
             values = {name: list(names) for name, names in _EVENTS.items()}
             await session.execute(
                 _NEW_DELIVERIES,
@@ -241,7 +240,7 @@ async def _due(session: AsyncSession) -> list[Message]:
             attempts=delivery.attempts,
             body={
                 "delivery": delivery.id,
-                "event": event.id,
+                "event": event.sequence,
                 "at": event.at.isoformat(),
                 "name": event.name,
                 "monitor": event.monitor,

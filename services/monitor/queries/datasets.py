@@ -193,7 +193,7 @@ async def describe_dataset(session: AsyncSession, dataset: FoundDataset) -> Data
 
 async def timeline_of(session: AsyncSession, dataset: FoundDataset) -> Timeline:
     """List events and attempts of a dataset, oldest first."""
-    events = await session.execute(select(Event).where(Event.dataset_id == dataset.id))
+    query = select(Event, Event.sequence).where(Event.dataset_id == dataset.id)
     attempts = await session.execute(
         select(Attempt, Job.stage).join(Job).where(Job.dataset_id == dataset.id)
     )
@@ -201,12 +201,12 @@ async def timeline_of(session: AsyncSession, dataset: FoundDataset) -> Timeline:
         *(
             TimelineEntry(
                 at=event.at,
-                id=event.id,
+                id=place,
                 name=event.name,
                 job_id=event.job_id,
                 detail=event.detail,
             )
-            for event in events.scalars()
+            for event, place in await session.execute(query)
         ),
         *(_attempt(attempt, stage.value) for attempt, stage in attempts),
     ]

@@ -98,7 +98,9 @@ class TimelineEntry(ResponseModel):
     """An event, or the start of an attempt at a job."""
 
     at: Timestamp
-    id: int | None = Field(description="Number of the event; null for an attempt")
+    id: int | None = Field(
+        description="Id of the event in the feed; null for an attempt, and until the event is there"
+    )
     name: str = Field(description="Name of the event, or attempt.started")
     job_id: int | None
     detail: dict[str, Any] = Field(

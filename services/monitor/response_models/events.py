@@ -12,7 +12,7 @@ __all__ = ["EventRecord"]
 class EventRecord(ResponseModel):
     """Something that happened; the JSON text of a server-sent event."""
 
-    id: int
+    id: int = Field(description="Place in the feed: grows from event to event, with gaps")
     at: Timestamp
     name: str = Field(description="Name of the event, e.g. dataset.fetched")
     rootname: str | None = Field(description="Dataset that it happened to")

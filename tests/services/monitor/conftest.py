@@ -30,6 +30,7 @@ from shared.database.models.operations import (
 from shared.database.models.science import Header, Lampflash
 from shared.events import EventName
 from shared.jobs.events import NewEvent, Outbox, record_event
+from shared.jobs.sequencer import place_events
 from shared.settings import Settings
 from shared.store import Store
 from tests.services.monitor.made_up_monitor import bench, rates  # noqa: F401 - fixtures
@@ -176,6 +177,7 @@ async def seeded(database: Database, tmp_path: Path) -> SeededDatabase:
         await session.flush()
         done.state, bad.state, bad.reason = DatasetState.INGESTED, DatasetState.FAILED, "truncated"
         ids = summed.id, failed.id
+    await place_events(database)
     settings = Settings(
         database_url=database.url,
         store_url=store.url,

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
+from shared.database.after_commit import notify_after_commit
 from shared.database.engine import Database
 from shared.database.leadership import keep_leading
 from shared.database.locks import AdvisoryLock
@@ -40,3 +41,20 @@ async def test_a_leader_that_failed_or_was_stopped_holds_no_lock(database: Datab
             assert free.scalar()
         task.cancel()
     await rival.dispose()
+
+
+async def test_a_notification_begins_the_next_turn(database: Database) -> None:
+    turns = asyncio.Queue[None]()
+
+    async def lead(given: AsyncIterator[None]) -> None:
+        async for _ in given:
+            turns.put_nowait(None)
+
+    leading = keep_leading(database, AdvisoryLock.SCHEDULER, 60.0, lead, channel="news")
+    task = asyncio.ensure_future(leading)
+    async with asyncio.timeout(20):
+        for _ in range(3):
+            await turns.get()
+            async with database.transaction() as session:
+                notify_after_commit(session, "news")
+    task.cancel()

@@ -17,6 +17,7 @@ from shared.events import EventName
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent
 from shared.jobs.runner import Completion, JobRunner
+from shared.jobs.sequencer import keep_sequencing
 from shared.settings import JobSettings
 from shared.worker.broker import Messenger
 from tests.pooler import SESSIONS, pooler
@@ -82,6 +83,7 @@ async def test_a_job_passes_and_its_event_arrives(pooled: Database, messenger: M
         return Completion(NewEvent(EventName.DATASET_CALIBRATED, {}))
 
     runner = JobRunner(pooled, messenger, settings, {Stage.CALIBRATE: work}, "tester")
+    sequencing = asyncio.ensure_future(keep_sequencing(pooled))
     async with feed.listening(), asyncio.timeout(_PATIENCE):
         while feed.notification_count is None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
@@ -89,6 +91,8 @@ async def test_a_job_passes_and_its_event_arrives(pooled: Database, messenger: M
         await runner.run(job_id)
         while feed.notification_count == count:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+    sequencing.cancel()
+    await asyncio.gather(sequencing, return_exceptions=True)
     async with pooled.session() as session:
         assert await session.scalar(select(Job.state).where(Job.id == job_id)) is JobState.DONE
         assert await session.scalar(select(func.count()).select_from(Event)) == 1

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select, text
 from cosmo.launcher.embedded import EmbeddedPostgres
 from shared.database.base import Base
 from shared.database.engine import Database
-from shared.database.models.operations import Run
+from shared.database.models.operations import EVENT_SEQUENCE, Event, Run
 from shared.database.models.science import DERIVED_TABLES, SCIENCE_TABLES
 from shared.database.schema import alembic_config, is_current, migrate, require_current
 from shared.errors import PermanentError
@@ -59,6 +59,13 @@ async def test_outdated_schema_is_refused_and_migrated_with_its_rows(database: D
         )
         await connection.execute(
             text(
+                "INSERT INTO events (name, dataset_id, detail) SELECT 'dataset.fetched', 1, '{}' "
+                "FROM generate_series(1, 3)"
+            )
+        )
+        await connection.execute(text("DELETE FROM events WHERE id = 3"))
+        await connection.execute(
+            text(
                 """
                 INSERT INTO runs (dataset_id, job_id, current, path, calcos_version, inputs,
                   "references", switches,
@@ -77,7 +84,11 @@ async def test_outdated_schema_is_refused_and_migrated_with_its_rows(database: D
     assert await is_current(database)
     async with database.session() as session:
         run = (await session.execute(select(Run))).scalar_one()
+        places = await session.execute(select(Event.id, Event.sequence).order_by(Event.id))
+        assert [tuple(row) for row in places] == [(1, 1), (2, 2)]
+        following = await session.scalar(select(EVENT_SEQUENCE.next_value()))
     assert (run.attempt, run.randseeds) == (2, {"x_rawtag_a.fits": 7})
+    assert following == 4, "the place of a deleted event is not given again"
     assert run.references == {"x_lamp.fits": {"keyword": "LAMPTAB", "sha256": "ab"}}
 
 

@@ -95,7 +95,7 @@ async def test_requests_and_workers_on_one_dataset(database: Database) -> None:
 
 
 async def test_an_operator_with_many_jobs_and_their_workers(database: Database) -> None:
-    """Whoever requeues holds the lock of the events while it goes through the datasets."""
+    """Whoever requeues takes one dataset after the other."""
     datasets = [await add_dataset(database, rootname=f"ldfd0{number}010") for number in range(6)]
     jobs = [
         job_id for dataset in datasets if (job_id := await queue_job(database, dataset)) is not None

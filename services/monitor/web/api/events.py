@@ -8,11 +8,12 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from services.monitor.queries.events import list_events, newest_event
+from services.monitor.queries.events import list_events
 from services.monitor.response_models.events import EventRecord
 from services.monitor.web.dependencies import Context, CurrentContext
 from services.monitor.web.error_responses import ApiError
 from services.monitor.web.parameters import LONGEST_NAME, RowNumber
+from shared.jobs.sequencer import newest_place
 from shared.logs import get_logger
 
 __all__ = ["router"]
@@ -110,5 +111,5 @@ async def stream_events(
         start = int(last_event_id[:18])
     if start is None:
         async with context.database.session() as session:
-            start = await newest_event(session)
+            start = await newest_place(session)
     return _EventStream(context, start)

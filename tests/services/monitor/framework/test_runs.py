@@ -27,6 +27,7 @@ from shared.jobs.claims import claim, fail
 from shared.jobs.dispatcher import Dispatcher
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
 from shared.jobs.routing import NewJob
+from shared.jobs.sequencer import place_events
 from shared.settings import JobSettings
 from tests.services.monitor.made_up_monitor import MONITOR, RunBench
 
@@ -80,6 +81,7 @@ async def test_another_way_to_draw_makes_monitors_run(
         await record_event(
             session, None, NewEvent(EventName.TABLES_CHANGED, {"rows": {"darks": 1}}), Outbox()
         )
+    await place_events(bench.database)
     await bench.scheduler.check(MONITOR)
     (job,) = await bench.all(Job)
     await bench.runner.run(job.id)

@@ -12,6 +12,7 @@ from shared.events import EventName
 from shared.jobs.claims import ClaimedJob, claim
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
 from shared.jobs.routing import NewJob
+from shared.jobs.sequencer import place_events
 from shared.settings import JobSettings, MonitorSettings
 from tests.services.monitor.made_up_monitor import MONITOR, RunBench
 
@@ -28,6 +29,7 @@ async def _ingest(bench: RunBench, rows: dict[str, int]) -> None:
         await record_event(
             session, dataset.id, NewEvent(EventName.DATASET_INGESTED, {"rows": rows}), Outbox()
         )
+    await place_events(bench.database)
 
 
 async def _queued(bench: RunBench) -> int:

@@ -21,6 +21,7 @@ from shared.database.engine import Database
 from shared.database.models.monitoring import Alert, AlertState, Delivery, Subscription
 from shared.events import EventName
 from shared.jobs.events import NewEvent, Outbox, record_event
+from shared.jobs.sequencer import place_events
 from shared.settings import MonitorSettings
 from tests.services.monitor.notifications.receiver import Receiver
 
@@ -71,6 +72,7 @@ async def _alert(database: Database, severity: str, monitor: str = "fuv-dark") -
     async with database.transaction() as session:
         detail = {"severity": severity, "message": f"a {severity}"}
         await record_event(session, monitor, NewEvent(EventName.ALERT_OPENED, detail), Outbox())
+    await place_events(database)
 
 
 async def _now(database: Database) -> None:
@@ -156,6 +158,7 @@ async def test_results_go_by_mail(database: Database, receiver: Receiver) -> Non
         await record_event(
             session, "nuv-dark", NewEvent(EventName.MONITOR_UPDATED, {"run": 3}), Outbox()
         )
+    await place_events(database)
     notifier = _notifier(database, receiver)
     await notifier.collect()
     await notifier.deliver()
@@ -292,6 +295,7 @@ async def test_a_mail_has_date_and_identity_and_its_subject_one_line(
     async with database.transaction() as session:
         detail = {"severity": "warn", "message": "two\nlines\r\nBcc: all@example.org"}
         await record_event(session, "fuv-dark", NewEvent(EventName.ALERT_OPENED, detail), Outbox())
+    await place_events(database)
     notifier = _notifier(database, receiver)
     await notifier.collect()
     await notifier.deliver()

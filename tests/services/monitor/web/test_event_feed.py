@@ -10,6 +10,7 @@ from services.monitor.web.event_feed import EventFeed
 from shared.database.engine import Database
 from shared.events import EventName
 from shared.jobs.events import NewEvent, Outbox, record_event
+from shared.jobs.sequencer import place_events
 from tests.forwarder import forwarder
 from tests.shared.jobs.work import add_dataset
 
@@ -42,6 +43,7 @@ async def test_a_silent_connection_is_noticed_and_made_again(
             count = feed.notification_count
             async with database.transaction() as session:
                 await record_event(session, dataset, NewEvent(EventName.JOB_RETRIED), Outbox())
+            await place_events(database)
             while feed.notification_count == count:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         await away.dispose()

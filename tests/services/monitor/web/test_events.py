@@ -18,7 +18,7 @@ from shared.events import EventName
 from shared.jobs.events import NewEvent, Outbox, record_event
 from tests.services.monitor.web.web_process import web_process
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("sequencer")]
 
 
 @pytest.fixture

@@ -65,6 +65,7 @@ async def _until(reached: Callable[[], Awaitable[bool]]) -> None:
     raise AssertionError("it did not happen within 10 s")
 
 
+@pytest.mark.usefixtures("sequencer")
 async def test_the_database_is_asked_only_when_there_is_news(
     database: Database, asked: Asked
 ) -> None:
@@ -219,6 +220,21 @@ async def test_a_run_of_another_monitor_changes_nothing(database: Database, aske
     await happen("gain")
     await ask("gain")
     assert asked.made == 4
+
+
+async def test_an_event_that_commits_late_makes_a_response_invalid(
+    database: Database, asked: Asked
+) -> None:
+    """One that has no place in the feed yet, too: who acts through the web process sees it."""
+    answers = ResponseCache(database, EventFeed(database))
+    changed = NewEvent(EventName.MONITOR_UPDATED)
+    async with database.transaction() as late:
+        await record_event(late, "gain", changed, Outbox())
+        async with database.transaction() as session:
+            await record_event(session, "gain", changed, Outbox())
+        await answers.respond(_REQUEST, asked.make, monitor="gain")
+    await answers.respond(_REQUEST, asked.make, monitor="gain")
+    assert asked.made == 2
 
 
 async def test_a_file_is_given_to_everyone(database: Database, asked: Asked) -> None:

@@ -18,6 +18,7 @@ from services.monitor.monitors.gain_sag_table import checks as sag_checks
 from shared.database.engine import Database
 from shared.database.models.monitoring import Alert, Artifact, Severity
 from shared.database.models.operations import Dataset, Job, JobState, Run, Stage
+from shared.jobs.sequencer import place_events
 from shared.settings import MonitorSettings
 from shared.store import Store
 from shared.worker.broker import Messenger
@@ -247,6 +248,7 @@ async def test_what_the_gain_monitor_flags_becomes_a_table(
     await scheduler.check(monitors()["gsag"])
     assert await _queued(database) == 0
     await run_monitor(database, messenger, Store(f"file://{store}"), "gain")
+    await place_events(database)
     await scheduler.check(monitors()["gsag"])
     assert await _queued(database) == 1, "rows of a derived table are news for whoever reads it"
     await run_monitor(
