@@ -1,5 +1,6 @@
 """Commands that simulate the observatory."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -68,4 +69,31 @@ def mission(
     typer.echo(f"{out}: data, references, crds, sms and truth.json")
 
 
-COMMANDS = (mission,)
+def archive(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of COS data, real or simulated.", show_default=False)
+    ],
+    port: Annotated[
+        int, typer.Option(help="Port of this machine; 0 chooses a free one.", min=0, max=65535)
+    ] = 8090,
+    faults: Annotated[
+        Path | None, typer.Option(help="File of rules by which requests fail.")
+    ] = None,
+    rows: Annotated[int, typer.Option(help="Catalogue entries without files.", min=0)] = 0,
+) -> None:
+    """Serve a folder as MAST, its copy on S3, CADC and CRDS, until Ctrl-C.
+
+    Every request is printed: method, path, range, status, bytes of the reply, faults.
+    """
+    # Other commands do without an HTTP server.
+    from simulator.archive.faults import read_rules
+    from simulator.archive.server import ArchiveServer
+
+    rules = read_rules(faults) if faults else ()
+    server = ArchiveServer(folder, port=port, rules=rules, rows=rows, report=typer.echo)
+    typer.echo(f"{folder} is served at {server.url}; Ctrl-C stops it")
+    with suppress(KeyboardInterrupt):
+        server.run()
+
+
+COMMANDS = (archive, mission)

@@ -13,6 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
+from docs._ext.archive import archive_description, archive_tokens, fault_rules
 from docs._ext.command_line import command_line
 from docs._ext.docstrings import prepare
 from docs._ext.http_api import http_api
@@ -24,7 +25,10 @@ from docs._ext.tables import tables
 __all__ = ["GENERATED", "setup"]
 
 GENERATED: Final[dict[str, Callable[[], Iterator[str]]]] = {
+    "archive-description": archive_description,
+    "archive-tokens": archive_tokens,
     "command-line": command_line,
+    "fault-rules": fault_rules,
     "http-api": http_api,
     "recipe": recipe,
     "settings": settings,
