@@ -8,10 +8,6 @@ one new dataset. ``--data`` keeps the filled database for the next time.
 
 import argparse
 import asyncio
-import os
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -23,6 +19,7 @@ from sqlalchemy import func, select, text
 from benchmarks.load.exposures import add_exposure
 from benchmarks.load.filling import add_dark, fill
 from benchmarks.load.reading import Timing, ask_once, endpoints_of, read
+from benchmarks.load.serving import serving
 from cosmo.launcher.embedded import EmbeddedPostgres
 from services.monitor.framework.runs import MonitorService
 from services.monitor.monitors import monitors
@@ -113,35 +110,6 @@ async def _updates(database: Database, store: Store) -> None:
         print(f"{name:24s} {whole:7.2f} {computed:7.2f}", flush=True)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _serve(url: str, store: str) -> tuple[subprocess.Popen[bytes], str]:
-    port = _free_port()
-    environment = {
-        **os.environ,
-        "COSMO_DATABASE_URL": url,
-        "COSMO_STORE_URL": store,
-        "COSMO_API__PORT": str(port),
-        "COSMO_API__HOST": "127.0.0.1",
-        "COSMO_LOG_LEVEL": "WARNING",
-    }
-    process = subprocess.Popen([sys.executable, "-m", "services.monitor"], env=environment)
-    base_url = f"http://127.0.0.1:{port}"
-    for _ in range(600):
-        try:
-            httpx.get(f"{base_url}/api/v1/health/ready", timeout=5.0).raise_for_status()
-        except httpx.HTTPError:
-            time.sleep(0.2)
-        else:
-            return process, base_url
-    process.kill()
-    raise RuntimeError("the web process does not answer")
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -180,23 +148,15 @@ def _measure(url: str, store: Path, arguments: argparse.Namespace) -> None:
         await database.dispose()
 
     asyncio.run(prepare())
-    process, base_url = _serve(url, f"file://{store}")
-    try:
+    with serving(url, f"file://{store}") as (pid, base_url):
         with httpx.Client(base_url=base_url, timeout=120.0) as client:
             addresses = endpoints_of(client, tuple(monitors()))
         first = asyncio.run(ask_once(base_url, addresses))
-        begin, load, busy = (
-            time.monotonic(),
-            psutil.getloadavg()[0],
-            _processor_seconds(process.pid),
-        )
+        begin, load, busy = time.monotonic(), psutil.getloadavg()[0], _processor_seconds(pid)
         timings = asyncio.run(
             read(base_url, addresses, arguments.readers, arguments.seconds, first)
         )
-        seconds, busy = time.monotonic() - begin, _processor_seconds(process.pid) - busy
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
+        seconds, busy = time.monotonic() - begin, _processor_seconds(pid) - busy
     count = sum(timing.count for timing in timings)
     print(
         f"\n{arguments.readers} readers, {count / seconds:.0f} requests/s; load of the machine "

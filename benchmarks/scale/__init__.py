@@ -1,1 +1,1 @@
-"""Scale: what the database, the events and an idle stack cost as they grow."""
+"""What grows with the archive: its scans, queries of 341,000 datasets, and a cluster of services."""
