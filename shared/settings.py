@@ -71,7 +71,12 @@ class JobSettings(_Group):
     backoff_seconds: float = Field(
         5.0, ge=0, description="First pause before a retry; doubles each time, up to 30 s"
     )
-    window: int = Field(200, ge=1, description="Maximum number of messages of one queue in Redis")
+    window: int = Field(
+        200,
+        ge=1,
+        description="Maximum number of messages of one queue in Redis; a queue of bulk work gives "
+        "out up to four times as many jobs a second",
+    )
     grace_seconds: float = Field(
         10.0, ge=0, description="Time after SIGTERM before a running job is given back"
     )

@@ -47,18 +47,20 @@ def serving(url: str, store: str) -> Iterator[tuple[int, str]]:
     process = subprocess.Popen([sys.executable, "-m", "services.monitor"], env=environment)
     try:
         base_url = f"http://127.0.0.1:{port}"
-        _wait_until_ready(base_url)
+        _wait_until_ready(process, base_url)
         yield process.pid, base_url
     finally:
         process.terminate()
         process.wait(timeout=60)
 
 
-def _wait_until_ready(base_url: str) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], base_url: str) -> None:
     for _ in range(600):
         try:
             httpx.get(f"{base_url}/api/v1/health/live", timeout=5.0).raise_for_status()
         except httpx.HTTPError:
+            if process.poll() is not None:
+                break
             time.sleep(0.2)
         else:
             return

@@ -1,1 +1,1 @@
-"""What grows with the archive: its scans, queries of 341,000 datasets, and a cluster of services."""
+"""What grows with the archive: scans, queries of 341,000 datasets, events, and a whole cluster."""

@@ -2,18 +2,24 @@
 
 import argparse
 import asyncio
+import json
+import os
+import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from sqlalchemy import select
 
 from benchmarks.load.serving import serving
 from benchmarks.scale.archive import DATASETS, fill
+from benchmarks.scale.processor import Meter
 from benchmarks.scale.queries import Timing, time_requests, time_services
+from benchmarks.scale.rolling import Rolling
 from cosmo.launcher.embedded import EmbeddedPostgres, EmbeddedValkey
 from shared.database.engine import Database
-from shared.database.models.operations import Dataset
+from shared.database.models.operations import Dataset, DatasetState
 from shared.database.schema import migrate
 from shared.logs import configure_logging
 from shared.store import Store
@@ -31,15 +37,19 @@ def _queries(arguments: argparse.Namespace) -> None:
         try:
             store = f"file://{folder / 'store'}"
             asyncio.run(_prepare(postgres.url, arguments.datasets))
-            timings = asyncio.run(_services(postgres.url, valkey.url, store))
-            with serving(postgres.url, store) as (_, base_url):
-                timings += time_requests(base_url)
+            server = int((folder / "postgres" / "postmaster.pid").read_text().split()[0])
+            timings = asyncio.run(
+                _services(postgres.url, valkey.url, store, Meter(os.getpid(), server))
+            )
+            with serving(postgres.url, store) as (pid, base_url):
+                timings += time_requests(base_url, Meter(pid, server))
         finally:
             valkey.stop()
             postgres.stop()
-    print(f"{'ms':34s} {'first':>8s} {'median':>8s}")
+    print(f"{'ms':34s} {'first':>8s} {'best':>8s} {'processor':>10s}")
     for timing in timings:
-        print(f"{timing.what:34s} {timing.first:8.1f} {timing.median:8.1f}")
+        numbers = f"{timing.first:8.1f} {timing.best:8.1f} {timing.processor:10.1f}"
+        print(f"{timing.what:34s} {numbers}")
 
 
 async def _prepare(url: str, count: int) -> None:
@@ -54,13 +64,27 @@ async def _prepare(url: str, count: int) -> None:
     await database.dispose()
 
 
-async def _services(url: str, broker_url: str, store: str) -> list[Timing]:
+async def _services(url: str, broker_url: str, store: str, meter: Meter) -> list[Timing]:
     database, broker = Database(url), make_broker(broker_url)
     try:
-        return await time_services(database, Store(store), broker)
+        return await time_services(database, Store(store), broker, meter)
     finally:
         broker.close()
         await database.dispose()
+
+
+def _rolling(arguments: argparse.Namespace) -> None:
+    """Let calibrators come, go and be killed while servers are restarted."""
+    rolling = Rolling(
+        arguments.datasets, pause=arguments.pause, limit=arguments.limit, seed=arguments.seed
+    )
+    with tempfile.TemporaryDirectory(prefix="cosmo-rolling-") as temporary:
+        folder = (arguments.data or Path(temporary)).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        report = rolling.carry_out(folder, lambda line: print(line, file=sys.stderr, flush=True))
+    print(json.dumps(asdict(report), indent=2))
+    done = report.states == {DatasetState.INGESTED.value: arguments.datasets}
+    sys.exit(0 if done and not report.violations else 1)
 
 
 def main() -> None:
@@ -72,6 +96,13 @@ def main() -> None:
     queries.add_argument("--datasets", type=int, default=DATASETS)
     queries.add_argument("--data", type=Path, help="folder that the database is kept in")
     queries.set_defaults(run=_queries)
+    rolling = parts.add_parser("rolling", help=_rolling.__doc__)
+    rolling.add_argument("--datasets", type=int, default=200)
+    rolling.add_argument("--pause", type=float, default=5.0, help="seconds between two kills")
+    rolling.add_argument("--limit", type=float, default=7200.0, help="seconds, at most")
+    rolling.add_argument("--seed", type=int, default=1)
+    rolling.add_argument("--data", type=Path, help="empty folder to work in, which is kept")
+    rolling.set_defaults(run=_rolling)
     arguments = parser.parse_args()
     arguments.run(arguments)
 

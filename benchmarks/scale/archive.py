@@ -15,8 +15,8 @@ __all__ = ["DATASETS", "fill"]
 DATASETS = 341_000
 """Of the archive of COS."""
 
-_RUNS_OF_MONITORS = 5_000
-"""Runs of each monitor, a dozen or so a day for a year."""
+_DATASETS_PER_RUN = 68
+"""For each run of a monitor: a dozen or so runs of each a day for a year."""
 
 _DATASETS = """
     INSERT INTO datasets (id, rootname, kind, state, reason, failed_stage, error_kind, members,
@@ -68,8 +68,8 @@ _ATTEMPTS = """
     FROM jobs AS j WHERE j.state <> 'queued' AND j.id % 50 = 0
 """
 _EVENTS = """
-    INSERT INTO events (id, at, name, dataset_id, job_id, detail)
-    SELECT d.id * 8 + k, d.created_at + k * interval '2 minutes', e.name, d.id,
+    INSERT INTO events (id, sequence, at, name, dataset_id, job_id, detail)
+    SELECT d.id * 8 + k, d.id * 8 + k, d.created_at + k * interval '2 minutes', e.name, d.id,
       CASE WHEN e.job >= 0 THEN d.id * 8 + e.job END,
       CASE e.name WHEN 'dataset.discovered' THEN '{"files": 6}'
         WHEN 'dataset.ingested' THEN '{"rows": {"headers": 4, "quality": 1, "stims": 20}}'
@@ -90,8 +90,8 @@ _RUNS = """
       '3.6.2', (SELECT jsonb_object_agg(d.rootname || '_' || f || '.fits', md5(f::text))
         FROM generate_series(1, 6) AS f),
       (SELECT jsonb_object_agg('x' || f || '_ref.fits', jsonb_build_object('keyword', 'FLATFILE',
-        'sha256', md5(f::text))) FROM generate_series(1, 20) AS f), '{}', '{}', '[]', 'calcos', '{}',
-      '[]', 0, 20, 25, 900,
+        'sha256', md5(f::text))) FROM generate_series(1, 20) AS f), '{}', '{}', '[]', 'calcos',
+      '{}', '[]', 0, 20, 25, 900,
       repeat('CALCOS version 3.6.2: begin ' || d.rootname || chr(10), 60), d.updated_at
     FROM datasets AS d WHERE d.id % 5 < 3 AND d.id % 1000 <> 7
 """
@@ -145,10 +145,19 @@ _MONITOR_RUNS = """
       now() - (:last - n) * interval '5 minutes'
     FROM generate_series(1, :last) AS n
 """
+_JOBS_OF_MONITORS = """
+    INSERT INTO jobs (id, stage, monitor, fingerprint, queue, trace, payload, state, attempts,
+      sent_at, worker, created_at, finished_at)
+    SELECT (:count + 2) * 8 + r.id, 'monitor', r.monitor, md5(r.id::text), 'monitor',
+      md5(r.id::text), '{"forced": false}',
+      CASE WHEN r.id + :kinds > :last THEN 'done' ELSE 'superseded' END, 1, r.created_at,
+      'monitor@node:1', r.created_at, r.created_at
+    FROM monitor_runs AS r
+"""
 _EVENTS_OF_MONITORS = """
-    INSERT INTO events (id, at, name, monitor, detail)
-    SELECT (:count + 2) * 8 + r.id, r.created_at, 'monitor.updated', r.monitor,
-      jsonb_build_object('rows', jsonb_build_object('gain_trends', 5))
+    INSERT INTO events (id, sequence, at, name, monitor, detail)
+    SELECT (:count + 2) * 8 + r.id, (:count + 2) * 8 + r.id, r.created_at, 'monitor.updated',
+      r.monitor, jsonb_build_object('rows', jsonb_build_object('gain_trends', 5))
     FROM monitor_runs AS r
 """
 _ALERTS = """
@@ -173,28 +182,37 @@ _AUDIT = """
       200
     FROM generate_series(1, :audit) AS n
 """
-_STATEMENTS = {
-    "datasets": _DATASETS,
-    "jobs": _JOBS,
-    "attempts": _ATTEMPTS,
-    "events": _EVENTS,
-    "runs": _RUNS,
-    "files": _FILES,
-    "headers": _HEADERS,
-    "quality": _QUALITY,
-    "data": _SPECTRA,
-    "stims": _STIMS,
-    "monitor_runs": _MONITOR_RUNS,
-    "events of monitors": _EVENTS_OF_MONITORS,
-    "alerts": _ALERTS,
-    "monitor_values": _VALUES,
-    "audit": _AUDIT,
-}
-_WORKER = """
+_WORKERS = """
     INSERT INTO workers (name, service, seen_at)
-    SELECT 'calibrator@node-' || n, 'calibrator', now() FROM generate_series(1, 1000) AS n
+    SELECT 'calibrator@node-' || n, 'calibrator', now()
+    FROM generate_series(1, CAST(:workers AS int)) AS n
 """
 """As many calibrators as a cluster has for a reprocessing."""
+_COUNTS = """
+    INSERT INTO state_counts (stage, queue, state, number)
+    SELECT NULL, NULL, state, count(*) FROM datasets GROUP BY 3
+    UNION ALL SELECT stage, queue, state, count(*) FROM jobs GROUP BY 1, 2, 3
+"""
+_STATEMENTS = (
+    _DATASETS,
+    _JOBS,
+    _ATTEMPTS,
+    _EVENTS,
+    _RUNS,
+    _FILES,
+    _HEADERS,
+    _QUALITY,
+    _SPECTRA,
+    _STIMS,
+    _MONITOR_RUNS,
+    _JOBS_OF_MONITORS,
+    _EVENTS_OF_MONITORS,
+    _ALERTS,
+    _VALUES,
+    _AUDIT,
+    _WORKERS,
+    _COUNTS,
+)
 
 
 async def fill(database: Database, count: int) -> None:
@@ -216,16 +234,17 @@ async def fill(database: Database, count: int) -> None:
         "keys": ROWS_PER_FILE,
         "monitors": names,
         "kinds": len(names),
-        "last": _RUNS_OF_MONITORS * len(names),
+        "last": count // _DATASETS_PER_RUN * len(names),
         "alerts": count // 10,
         "audit": count // 3,
+        "workers": count // 341,
     }
     async with database.transaction() as session:
         await session.execute(text("SET LOCAL synchronous_commit = off"))
-        # Foreign keys hold by construction, and 10 million look-ups would take longer than the
-        # rows.
+        # Without triggers: foreign keys hold by construction, and 10 million look-ups would take
+        # longer than the rows.
         await session.execute(text("SET LOCAL session_replication_role = replica"))
-        for statement in (*_STATEMENTS.values(), _WORKER):
+        for statement in _STATEMENTS:
             query = text(statement)
             chosen = {name: value for name, value in values.items() if f":{name}" in statement}
             await session.execute(query, chosen)
@@ -236,6 +255,9 @@ async def fill(database: Database, count: int) -> None:
                 "'monitor_values']) AS t"
             ),
             {"last": count * ROWS_PER_FILE},
+        )
+        await session.execute(
+            text("SELECT setval('events_sequence', (SELECT max(sequence) FROM events))")
         )
     async with database.engine.connect() as connection:
         plain = await connection.execution_options(isolation_level="AUTOCOMMIT")

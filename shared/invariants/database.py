@@ -87,6 +87,16 @@ INVARIANTS: dict[str, str] = {
         SELECT format('%s: %s', monitor, key), format('%s values of %s', count(*), quantity)
         FROM monitor_values GROUP BY monitor, key, quantity HAVING count(*) > 1
     """,
+    "numbers by state are those of the tables": """
+        SELECT concat_ws(' ', stage, state),
+          format('%s are counted, and there are %s', coalesce(kept, 0), coalesce(real, 0))
+        FROM (SELECT coalesce(stage, 'datasets') AS stage, state, sum(number) AS kept
+          FROM state_counts GROUP BY 1, 2) AS k
+        FULL JOIN (SELECT stage, state, count(*) AS real FROM jobs GROUP BY 1, 2
+          UNION ALL SELECT 'datasets', state, count(*) FROM datasets GROUP BY 2) AS r
+        USING (stage, state)
+        WHERE coalesce(kept, 0) <> coalesce(real, 0)
+    """,
 }
 """Name of an invariant to the query for its violations: subject and what is wrong."""
 

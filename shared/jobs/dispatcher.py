@@ -3,20 +3,21 @@ died.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import redis
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from shared.database.clock import is_ago
-from shared.database.engine import Database
+from shared.database.engine import DATABASE_ERRORS, Database
 from shared.database.leadership import keep_leading
 from shared.database.locks import AdvisoryLock
 from shared.database.models.operations import Job, JobState
 from shared.errors import LostClaimError
 from shared.jobs.claims import claimed_job, fail
+from shared.jobs.counts import merge_counts
 from shared.jobs.due import is_waiting
 from shared.jobs.events import Outbox
 from shared.jobs.leases import Lease, LeaseWatch
@@ -30,6 +31,8 @@ __all__ = ["Dispatcher"]
 
 _TURN_SECONDS = 60.0
 """Many times what a turn takes."""
+_FOLLOW_SECONDS = 0.25
+"""Pause between two looks at a queue that is behind: half a window in it is 400 jobs a second."""
 
 
 class Dispatcher:
@@ -50,6 +53,8 @@ class Dispatcher:
         self._messenger = messenger
         self._settings = settings
         self._leases = LeaseWatch(settings.lease_seconds)
+        self._behind = set[str]()
+        """Queues for which more jobs may be due than their windows hold."""
 
     async def run(self) -> None:
         """Lead whenever no other dispatcher does, until cancelled."""
@@ -60,15 +65,34 @@ class Dispatcher:
     async def _lead(self, turns: AsyncIterator[None]) -> None:
         # What an earlier lead of this process saw is out of date.
         self._leases = LeaseWatch(self._settings.lease_seconds)
-        async for _ in turns:
-            # Another one leads where a statement of this one is never answered.
-            async with asyncio.timeout(_TURN_SECONDS):
-                await self._sweep()
+        following = asyncio.ensure_future(self._follow())
+        try:
+            async for _ in turns:
+                # Another one leads where a statement of this one is never answered.
+                async with asyncio.timeout(_TURN_SECONDS):
+                    await self._sweep()
+        finally:
+            following.cancel()
+            await asyncio.wait({following})
+
+    async def _follow(self) -> None:
+        """Fill the queues again as they are worked off, where Postgres has more than a window."""
+        while True:
+            await asyncio.sleep(_FOLLOW_SECONDS)
+            for queue in sorted(self._behind):
+                try:
+                    waiting = await asyncio.to_thread(self._messenger.waiting, queue)
+                    if waiting <= self._settings.window // 2:
+                        await self._fill(queue, waiting)
+                except (redis.RedisError, *DATABASE_ERRORS) as error:
+                    get_logger().warning("left to the next sweep", queue=queue, error=str(error))
+                    self._behind.discard(queue)
 
     async def _sweep(self) -> None:
         await self.expire()
         async with self._database.transaction() as session:
             await write_worker_alerts(session)
+            await merge_counts(session)
         for queue in Queue:
             try:
                 await self.feed(queue)
@@ -135,21 +159,31 @@ class Dispatcher:
         A job whose message was sent is sent again only when nothing waits in the queue: then its
         message is lost.
         """
-        waiting = await asyncio.to_thread(self._messenger.waiting, queue)
-        room = self._settings.window - waiting
-        if room <= 0:
-            return 0
-        silent: ColumnElement[bool] = Job.sent_at.is_(None)
+        return await self._fill(queue, await asyncio.to_thread(self._messenger.waiting, queue))
+
+    async def _fill(self, queue: str, waiting: int) -> int:
+        """Fill a queue in which so many messages wait."""
+        room, sent = self._settings.window - waiting, 0
         if waiting == 0:
-            silent = or_(
-                silent, is_ago(Job.sent_at, timedelta(seconds=self._settings.resend_seconds))
-            )
+            lost = is_ago(Job.sent_at, timedelta(seconds=self._settings.resend_seconds))
+            # Half of the room, since what a busy worker holds looks like what is lost.
+            sent = await self._send(queue, and_(Job.sent_at.is_not(None), lost), (room + 1) // 2)
+        if sent < room:
+            sent += await self._send(queue, Job.sent_at.is_(None), room - sent)
+        if sent < room:
+            self._behind.discard(queue)
+        else:
+            self._behind.add(queue)
+        return sent
+
+    async def _send(self, queue: str, silent: ColumnElement[bool], most: int) -> int:
+        """Send the messages of the oldest jobs of a queue that are due and silent."""
         async with self._database.transaction() as session:
             due = (
                 select(Job.id)
                 .where(Job.queue == queue, is_waiting(), silent)
                 .order_by(Job.id)
-                .limit(room)
+                .limit(most)
                 .with_for_update(skip_locked=True)
                 # As a subquery it may run once for each row, with another window each time.
                 .cte("due")
@@ -162,6 +196,9 @@ class Dispatcher:
                 .execution_options(synchronize_session=False)
             )
             job_ids = (await session.execute(feed)).scalars().all()
-        for job_id in job_ids:
-            await asyncio.to_thread(self._messenger.send, queue, job_id)
+        await asyncio.to_thread(self._send_all, queue, job_ids)
         return len(job_ids)
+
+    def _send_all(self, queue: str, job_ids: Sequence[int]) -> None:
+        for job_id in job_ids:
+            self._messenger.send(queue, job_id)

@@ -3,9 +3,10 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from shared.database.engine import Database
@@ -19,12 +20,14 @@ __all__ = ["keep_sweeping", "subjects_of_failed_attempts", "sweep_folders"]
 
 _FOLDER = re.compile(r"^job(\d+)-\d+(-|$)")
 """Id of the job, number of the attempt, and what makes the name new."""
+_SWEPT = timedelta(days=7)
+"""For how long what an attempt may have left is looked for; sweeps come every few minutes."""
 
 
 async def subjects_of_failed_attempts(database: Database, stages: Iterable[Stage]) -> set[Subject]:
-    """Return the datasets or monitors with an attempt that did not end well.
+    """Return the datasets or monitors with an attempt that did not end well, or not yet.
 
-    A good one recorded its folder.
+    A good one recorded its folder; what those before some days left was swept many times since.
 
     Parameters
     ----------
@@ -37,7 +40,11 @@ async def subjects_of_failed_attempts(database: Database, stages: Iterable[Stage
         rows = await session.execute(
             select(Job.dataset_id, Job.monitor)
             .join(Attempt, Attempt.job_id == Job.id)
-            .where(Job.stage.in_(list(stages)), Attempt.outcome.is_distinct_from("done"))
+            .where(
+                Job.stage.in_(list(stages)),
+                Attempt.outcome.is_distinct_from("done"),
+                or_(Attempt.finished_at.is_(None), Attempt.finished_at > func.now() - _SWEPT),
+            )
             .distinct()
         )
         return {subject_of(dataset, monitor) for dataset, monitor in rows}

@@ -165,14 +165,15 @@ async def write_worker_alerts(session: AsyncSession) -> None:
         if worker.name not in gone
         and (worker.reason if not worker.away else worker.silent_seconds > _ALERT_SECONDS)
     }
+    unresolved = select(Alert.key, Alert.message).where(
+        Alert.monitor == OPERATIONS, Alert.state != AlertState.RESOLVED, Alert.key.startswith(_KEY)
+    )
+    known = {row.key: row.message for row in await session.execute(unresolved)}
     for key, worker in sorted(troubled.items()):
         rule = f"a worker pauses, or gives no sign of life for {_ALERT_SECONDS:.0f} s"
         # Seconds of silence would make it another message each time.
         message = f"{worker.name} gives no sign of life" if worker.away else worker.describe()
-        await open_alert(session, key, Severity.ALERT, message, rule=rule)
-    unresolved = select(Alert.key).where(
-        Alert.monitor == OPERATIONS, Alert.state != AlertState.RESOLVED
-    )
-    known = (await session.execute(unresolved.where(Alert.key.startswith(_KEY)))).scalars().all()
+        if known.get(key) != message:
+            await open_alert(session, key, Severity.ALERT, message, rule=rule)
     for key in sorted(set(known) - set(troubled)):
         await resolve_alerts(session, key)

@@ -1,13 +1,17 @@
 """Number of cores for a run: those that no other dataset needs."""
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from shared.control_groups import usable_cores
 from shared.database.engine import Database
 from shared.database.models.operations import Job, JobState, Stage
 from shared.jobs.due import is_waiting
+from shared.jobs.queues import queues_of
 
 __all__ = ["usable_processes"]
+
+_STAGES = (Stage.CALIBRATE, Stage.RECALIBRATE)
+_QUEUES = queues_of(_STAGES)
 
 
 async def usable_processes(database: Database, most: int) -> int:
@@ -25,16 +29,13 @@ async def usable_processes(database: Database, most: int) -> int:
     most
         Upper limit.
     """
-    due = is_waiting()
+    # Whether any waits, by queue, of whose index the first that is due is enough.
+    waits = exists().where(Job.queue.in_(_QUEUES), is_waiting())
+    running = (
+        select(func.count())
+        .where(Job.stage.in_(_STAGES), Job.state == JobState.RUNNING)
+        .scalar_subquery()
+    )
     async with database.session() as session:
-        found = await session.execute(
-            select(
-                func.count().filter(due), func.count().filter(Job.state == JobState.RUNNING)
-            ).where(
-                Job.stage.in_((Stage.CALIBRATE, Stage.RECALIBRATE)),
-                Job.state.in_((JobState.QUEUED, JobState.RUNNING)),
-            )
-        )
-        waiting, running = found.one()
-    idle = usable_cores() - running
-    return 1 if waiting else max(1, min(most, idle + 1))
+        waiting, busy = (await session.execute(select(waits, running))).one()
+    return 1 if waiting else max(1, min(most, usable_cores() - busy + 1))

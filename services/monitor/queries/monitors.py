@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ARRAY, String, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.framework.declaration import Monitor
@@ -60,14 +60,18 @@ def find_monitor(name: str) -> Monitor:
     return found
 
 
-async def _last_runs(session: AsyncSession) -> dict[str, MonitorRun]:
-    """Newest run of each monitor that computed something or failed."""
+async def _last_runs(session: AsyncSession, *names: str) -> dict[str, MonitorRun]:
+    """Newest run of each of some monitors that computed something or failed."""
+    name = func.unnest(literal(list(names), ARRAY(String))).column_valued("name")
+    # Of each monitor by the index: a maximum by monitor would read every run there was.
     newest = (
-        select(func.max(MonitorRun.id))
-        .where(MonitorRun.outcome != Outcome.NO_NEW_DATA)
-        .group_by(MonitorRun.monitor)
+        select(MonitorRun.id)
+        .where(MonitorRun.monitor == name, MonitorRun.outcome != Outcome.NO_NEW_DATA)
+        .order_by(MonitorRun.id.desc())
+        .limit(1)
+        .scalar_subquery()
     )
-    found = await session.execute(select(MonitorRun).where(MonitorRun.id.in_(newest)))
+    found = await session.execute(select(MonitorRun).where(MonitorRun.id.in_(select(newest))))
     return {run.monitor: run for run in found.scalars()}
 
 
@@ -102,7 +106,7 @@ def _summary(
 
 async def list_monitors(session: AsyncSession) -> list[MonitorSummary]:
     """Summarise every monitor."""
-    runs, alerts = await _last_runs(session), await _open_alerts(session)
+    runs, alerts = await _last_runs(session, *monitors()), await _open_alerts(session)
     return [
         MonitorSummary(**_summary(monitor, runs.get(name), alerts.get(name, {})))
         for name, monitor in monitors().items()
@@ -134,7 +138,7 @@ async def list_figures(session: AsyncSession, monitor: Monitor) -> list[FigureSu
 
 async def describe_monitor(session: AsyncSession, monitor: Monitor) -> MonitorDescription:
     """Describe a monitor: what it means, its state, its rules, its numbers, its figures."""
-    runs, alerts = await _last_runs(session), await _open_alerts(session)
+    runs, alerts = await _last_runs(session, monitor.name), await _open_alerts(session)
     run = runs.get(monitor.name)
     return MonitorDescription(
         **_summary(monitor, run, alerts.get(monitor.name, {})),

@@ -1,9 +1,10 @@
 """What runs, what waits, what failed."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ARRAY, String, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.response_models.status import (
@@ -14,8 +15,9 @@ from services.monitor.response_models.status import (
     WorkerStatus,
 )
 from shared.cos.times import from_mjd
-from shared.database.models.operations import Attempt, Dataset, Event, Job, JobState, Scan
+from shared.database.models.operations import Attempt, Event, Job, JobState, Scan
 from shared.database.models.science import Header, believed
+from shared.jobs.counts import read_counts
 from shared.masking import mask_passwords
 from shared.worker.presence import AT_WORK, WorkerState, read_workers
 
@@ -24,19 +26,22 @@ __all__ = ["read_status"]
 
 async def read_status(session: AsyncSession) -> SystemStatus:
     """Count datasets and jobs by state, what waits where and since when, and failures by kind."""
-    # Jobs first: when none waits or runs, the states that are read after them are final.
-    stages = await _stages(session)
-    totals = Counter[str]()
-    for counts in stages.values():
-        totals.update(counts)
-    datasets = await session.execute(select(Dataset.state, func.count()).group_by(Dataset.state))
+    # All from one snapshot: when no job waits or runs, the states of the datasets are final.
+    counts = await read_counts(session)
+    totals, stages, waiting = Counter[str](), dict[str, Counter[str]](), Counter[str]()
+    for count in counts:
+        if count.stage is not None and count.queue is not None:
+            totals[count.state] += count.number
+            stages.setdefault(count.stage, Counter())[count.state] += count.number
+            if count.state == JobState.QUEUED:
+                waiting[count.queue] += count.number
     workers = await read_workers(session)
     return SystemStatus(
-        datasets={str(state): count for state, count in datasets},
+        datasets={count.state: count.number for count in counts if count.stage is None},
         jobs={str(state): totals[state] for state in JobState if totals[state]},
-        stages=stages,
+        stages={stage: dict(numbers) for stage, numbers in stages.items()},
         oldest_running_seconds=await _oldest_running(session),
-        queues=await _queues(session),
+        queues=await _queues(session, waiting),
         failures=await _failures(session),
         last_scan=await _last_scan(session),
         workers=[_worker(worker) for worker in workers],
@@ -44,16 +49,6 @@ async def read_status(session: AsyncSession) -> SystemStatus:
         newest_event=await session.scalar(select(Event.at).order_by(Event.id.desc()).limit(1)),
         newest_exposure=await _newest_exposure(session),
     )
-
-
-async def _stages(session: AsyncSession) -> dict[str, dict[str, int]]:
-    found = await session.execute(
-        select(Job.stage, Job.state, func.count()).group_by(Job.stage, Job.state)
-    )
-    stages: dict[str, dict[str, int]] = {}
-    for stage, state, count in found:
-        stages.setdefault(str(stage), {})[str(state)] = count
-    return stages
 
 
 async def _oldest_running(session: AsyncSession) -> float | None:
@@ -65,14 +60,21 @@ async def _oldest_running(session: AsyncSession) -> float | None:
     return None if age is None else float(age)
 
 
-async def _queues(session: AsyncSession) -> dict[str, QueueStatus]:
-    age = func.extract("epoch", func.now() - func.min(Job.not_before))
-    found = await session.execute(
-        select(Job.queue, func.count(), age).where(Job.state == JobState.QUEUED).group_by(Job.queue)
+async def _queues(session: AsyncSession, waiting: Mapping[str, int]) -> dict[str, QueueStatus]:
+    """Say how many jobs wait in each queue, and how long the first of them has been due."""
+    queue = func.unnest(literal(list(waiting), ARRAY(String))).column_valued("queue")
+    # The first of each queue by the index, where a minimum by queue would read all that wait.
+    first = (
+        select(Job.not_before)
+        .where(Job.queue == queue, Job.state == JobState.QUEUED)
+        .order_by(Job.not_before)
+        .limit(1)
+        .scalar_subquery()
     )
+    found = await session.execute(select(queue, func.extract("epoch", func.now() - first)))
     return {
-        queue: QueueStatus(waiting=count, oldest_seconds=max(0.0, float(oldest)))
-        for queue, count, oldest in found
+        name: QueueStatus(waiting=waiting[name], oldest_seconds=max(0.0, float(oldest or 0.0)))
+        for name, oldest in found
     }
 
 

@@ -76,7 +76,15 @@ class MonitorRun(Base):
     """One computation of a monitor."""
 
     __tablename__ = "monitor_runs"
-    __table_args__ = (Index("ix_monitor_runs_monitor_id", "monitor", "id"),)
+    __table_args__ = (
+        Index("ix_monitor_runs_monitor_id", "monitor", "id"),
+        Index(
+            "ix_monitor_runs_result",
+            "monitor",
+            "id",
+            postgresql_where=text("outcome <> 'no_new_data'"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     monitor: Mapped[str]

@@ -33,6 +33,7 @@ __all__ = [
     "Scan",
     "SourceFile",
     "Stage",
+    "StateCount",
     "Worker",
 ]
 
@@ -88,6 +89,17 @@ class Dataset(Base):
     """What is calibrated or ingested as one: an association, or an exposure outside any."""
 
     __tablename__ = "datasets"
+    __table_args__ = (
+        # Lists, newest change first: of all, of a state, of a kind, of names that begin alike.
+        Index("ix_datasets_changed", "updated_at", "id"),
+        Index("ix_datasets_state_changed", "state", "updated_at", "id"),
+        Index("ix_datasets_kind_changed", "kind", "updated_at", "id"),
+        Index(
+            "ix_datasets_rootname_prefix",
+            "rootname",
+            postgresql_ops={"rootname": "text_pattern_ops"},
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     rootname: Mapped[str] = mapped_column(
@@ -96,7 +108,7 @@ class Dataset(Base):
     )
     kind: Mapped[str] = mapped_column(comment="association, exposure or acquisition")
     state: Mapped[DatasetState] = mapped_column(
-        _enum(DatasetState), default=DatasetState.DISCOVERED, index=True
+        _enum(DatasetState), default=DatasetState.DISCOVERED
     )
     reason: Mapped[str | None] = mapped_column(comment="Why it was skipped or failed")
     failed_stage: Mapped[str | None]
@@ -300,8 +312,37 @@ class Job(Base):
         ),
         CheckConstraint("num_nonnulls(dataset_id, monitor) = 1", name="one_subject"),
         Index("ix_jobs_due", "queue", "not_before", postgresql_where=text("state = 'queued'")),
+        Index(
+            "ix_jobs_unsent",
+            "queue",
+            "id",
+            postgresql_where=text("state = 'queued' AND sent_at IS NULL"),
+        ),
+        Index(
+            "ix_jobs_sent",
+            "queue",
+            "id",
+            postgresql_where=text("state = 'queued' AND sent_at IS NOT NULL"),
+        ),
         Index("ix_jobs_lease", "lease_until", postgresql_where=text("state = 'running'")),
-        Index("ix_jobs_failed", "id", postgresql_where=text("state = 'failed'")),
+        Index(
+            "ix_jobs_without_result",
+            "state",
+            "id",
+            postgresql_where=text("state IN ('failed', 'skipped', 'dropped', 'superseded')"),
+        ),
+        Index(
+            "ix_jobs_of_monitors",
+            "monitor",
+            postgresql_where=text("monitor IS NOT NULL AND state NOT IN ('dropped', 'superseded')"),
+        ),
+        Index("ix_jobs_queue_id", "queue", "id"),
+        Index(
+            "ix_jobs_error_kind",
+            "error_kind",
+            "id",
+            postgresql_where=text("error_kind IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
@@ -337,6 +378,13 @@ class Attempt(Base):
     """One try at a job."""
 
     __tablename__ = "attempts"
+    __table_args__ = (
+        Index(
+            "ix_attempts_not_done",
+            "finished_at",
+            postgresql_where=text("outcome IS DISTINCT FROM 'done'"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
@@ -398,6 +446,22 @@ class CalcosVersion(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     version: Mapped[str] = mapped_column(comment="As the package says it")
     published_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class StateCount(Base):
+    """Numbers of datasets and jobs by state, of which the sum over the rows of a key counts.
+
+    Triggers add a row for every change, so that no two transactions wait for each other, and the
+    dispatcher merges them (`shared.jobs.counts`).
+    """
+
+    __tablename__ = "state_counts"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    stage: Mapped[str | None] = mapped_column(comment="Stage of the jobs; null for datasets")
+    queue: Mapped[str | None] = mapped_column(comment="Queue of the jobs; null for datasets")
+    state: Mapped[str]
+    number: Mapped[int] = mapped_column(BigInteger, comment="How many more, or fewer")
 
 
 class Worker(Base):

@@ -39,6 +39,7 @@ class Header(PreferredRow):
             "expstart",
             info={"purpose": "exposures of a period; newest data"},
         ),
+        Index("ix_headers_expend", "expend", info={"purpose": "end of the newest exposure"}),
         Index("ix_headers_proposid", "proposid", info={"purpose": "exposures of a proposal"}),
     )
 
