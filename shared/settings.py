@@ -90,7 +90,8 @@ class ArchiveSettings(_Group):
     bulk_above: int = Field(
         100,
         ge=0,
-        description="More datasets to fetch at once than these are bulk work, of low priority",
+        description="What a scan finds to fetch beyond so many datasets is bulk work, of low "
+        "priority",
     )
 
 

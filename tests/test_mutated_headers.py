@@ -159,7 +159,7 @@ async def test_odd_keywords_harm_nothing_else(
             check_fits(odd[-1])
     source = open_source(str(tmp_path / "odd"))
     for file in source.list().files:
-        if is_input(file.name):
+        if is_input(parse_name(file.name)):
             read_facts(source, file)
     await _ingest(database, messenger, store, good, "ldfd01vnq", data_dir / "references")
     for name in monitors():

@@ -16,7 +16,6 @@ from cosmo.cli.local_run import CONSOLE, DONE, prepare, report, scan_once, tabul
 from cosmo.cli.options import Calibrators, DataDir, Json, Port, References
 from cosmo.client import Client
 from cosmo.launcher.stack import LocalStack
-from services.archive.aside import name_of
 from services.archive.scan import ScanResult
 from services.monitor.response_models.datasets import DatasetRecord
 from shared.errors import PermanentError, TransientError
@@ -27,7 +26,6 @@ _DEFAULT_DIR = Path("cosmo-data")
 _POLL_SECONDS = 0.3
 _PATIENCE = 200
 """Polls in a row that may stay without an answer, while what ended starts again."""
-_NAMED = 3
 """Files that are named of each reason to leave files aside."""
 
 
@@ -102,9 +100,9 @@ def _described(seen: ScanResult) -> Iterator[str]:
     yield f"{seen.files} files, {seen.changed} new or changed, {seen.datasets} datasets"
     for url, reason in seen.unreadable.items():
         yield f"cannot be read: {url} ({reason})"
-    for reason, urls in seen.left_aside.items():
-        names = ", ".join(name_of(url) for url in urls[:_NAMED])
-        yield f"excluded: {len(urls)} {reason}: {names}{', ...' if len(urls) > _NAMED else ''}"
+    for reason, found in seen.left_aside.items():
+        more = ", ..." if found["count"] > len(found["names"]) else ""
+        yield f"excluded: {found['count']} {reason}: {', '.join(found['names'])}{more}"
 
 
 def _judge(source: str, seen: ScanResult, rows: Sequence[DatasetRecord]) -> None:
@@ -129,6 +127,9 @@ def _judge(source: str, seen: ScanResult, rows: Sequence[DatasetRecord]) -> None
             f"not everything in the source could be read: {', '.join(seen.unreadable)}; run it "
             "again"
         )
+    if seen.failed:
+        named = "; ".join(f"{name} ({reason})" for name, reason in seen.failed.items())
+        raise PermanentError(f"not every dataset could be written: {named}; report this defect")
     if not seen.datasets:
         raise PermanentError(f"no COS data found in {source}; give a folder with raw COS files")
 

@@ -4,16 +4,19 @@ Scans its source, fetches datasets, and sweeps up after fetches that failed.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+from services.archive.aside import Summary
 from services.archive.fetch import FetchService
 from services.archive.scan import scan
 from services.archive.sources import open_source
 from services.archive.sweep import sweep_raw
 from shared.cos.reference_names import RemoteFolder
 from shared.database.engine import Database
+from shared.database.leadership import keep_leading
+from shared.database.locks import AdvisoryLock
 from shared.database.models.operations import Stage
 from shared.jobs.events import Outbox, send
 from shared.jobs.leftovers import keep_sweeping
@@ -68,7 +71,7 @@ async def keep_scanning(
     settings: ArchiveSettings,
     references: Path | RemoteFolder | None = None,
 ) -> None:
-    """Scan the source again and again, until cancelled.
+    """Scan the source again and again, until cancelled, whenever no other process does.
 
     Parameters
     ----------
@@ -81,25 +84,41 @@ async def keep_scanning(
     references
         Folder of the reference files, if this service sees it.
     """
-    left_aside: dict[str, list[str]] = {}
-    while settings.source is not None:
-        outbox = Outbox()
-        try:
-            result = await scan(
-                database, open_source(settings.source), outbox, references, settings.bulk_above
-            )
-            await send(messenger, outbox)
-        except Exception as error:  # noqa: BLE001 - whatever fails here (Postgres too), the next scan must come
-            get_logger().warning("scan failed", source=settings.source, error=str(error))
-        else:
-            for url, reason in result.unreadable.items():
-                get_logger().warning("not scanned", url=url, reason=reason)
-            if result.left_aside != left_aside:
-                left_aside = result.left_aside
-                get_logger().info(
-                    "left aside", files={reason: len(urls) for reason, urls in left_aside.items()}
-                )
-        await asyncio.sleep(settings.scan_seconds)
+    if (source := settings.source) is None:
+        return
+    left_aside: Summary = {}
+
+    async def lead(turns: AsyncIterator[None]) -> None:
+        nonlocal left_aside
+        async for _ in turns:
+            left_aside = await _scan(database, messenger, settings, source, references, left_aside)
+
+    await keep_leading(database, AdvisoryLock.SCANNER, settings.scan_seconds, lead)
+
+
+async def _scan(
+    database: Database,
+    messenger: Messenger,
+    settings: ArchiveSettings,
+    source: str,
+    references: Path | RemoteFolder | None,
+    reported: Summary,
+) -> Summary:
+    """Scan once and log what is new of it; return what is left aside."""
+    outbox = Outbox()
+    try:
+        result = await scan(database, open_source(source), outbox, references, settings.bulk_above)
+    except Exception as error:  # noqa: BLE001 - whatever fails here (Postgres too), the next scan must come
+        get_logger().warning("scan failed", source=source, error=str(error))
+        return reported
+    finally:
+        await send(messenger, outbox)
+    for url, reason in result.unreadable.items():
+        get_logger().warning("not scanned", url=url, reason=reason)
+    if result.left_aside != reported:
+        files = {reason: found["count"] for reason, found in result.left_aside.items()}
+        get_logger().info("left aside", files=files)
+    return result.left_aside
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Files that a scan excludes, with the reasons."""
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +12,9 @@ __all__ = [
     "OTHER_INSTRUMENT",
     "PRODUCT",
     "SWITCHED_OFF",
+    "UNHANDLED",
     "LeftAside",
+    "Summary",
     "name_of",
     "reason_of",
 ]
@@ -22,6 +23,7 @@ PRODUCT = "calibrated products; they cannot be read, or are of no kind that the 
 ORPHAN = "files of exposures without raw data"
 SWITCHED_OFF = "files of exposures that their association leaves out"
 OTHER_INSTRUMENT = "files of another instrument"
+UNHANDLED = "datasets that a fault keeps from being written; the log of the scan says which"
 OLDER = "older versions and copies of files that are taken"
 
 _BY_NAME = {
@@ -37,23 +39,30 @@ _OTHER_NAMES = "files with names that are not of COS"
 _NAMED = 3
 
 
+Summary = dict[str, dict[str, Any]]
+"""Number of files and the names of the first ones (``count``, ``names``), by the reason."""
+
+
 @dataclass(frozen=True)
 class LeftAside:
-    """URLs of files that are in no dataset, by the reason."""
+    """Files that are in no dataset: their number and the names of the first ones, by the reason."""
 
-    urls: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    summary: Summary = field(default_factory=dict)
 
     def add(self, reason: str, urls: Iterable[str]) -> None:
         """Leave files aside."""
-        if found := list(urls):
-            self.urls[reason] += found
+        for url in urls:
+            found = self.summary.setdefault(reason, {"count": 0, "names": []})
+            found["count"] += 1
+            if len(found["names"]) < _NAMED:
+                found["names"].append(name_of(url))
 
-    def summary(self) -> dict[str, dict[str, Any]]:
-        """Return their number and the names of the first ones, by the reason."""
-        return {
-            reason: {"count": len(urls), "names": [name_of(url) for url in urls[:_NAMED]]}
-            for reason, urls in self.urls.items()
-        }
+    def merge(self, summary: Summary) -> None:
+        """Add what another one has."""
+        for reason, more in summary.items():
+            found = self.summary.setdefault(reason, {"count": 0, "names": []})
+            found["count"] += more["count"]
+            found["names"] = [*found["names"], *more["names"]][:_NAMED]
 
 
 def name_of(url: str) -> str:

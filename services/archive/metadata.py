@@ -12,14 +12,22 @@ from shared.archived import association_of
 from shared.cos.association import Association, read_association
 from shared.cos.completeness import opened_beside
 from shared.cos.instrument import instrument_of, is_foreign
-from shared.cos.names import JITTER, STANDALONE, is_product, parse_name
+from shared.cos.names import JITTER, STANDALONE, FileName, is_product, parse_name
 from shared.cos.references import needed_references
 from shared.cos.segments import expected_segments
 from shared.errors import PermanentError
 from shared.fits import FitsFile, Header, read_header
 from shared.fits.streams import inflated, reading
 
-__all__ = ["RAW", "FileMetadata", "is_input", "read_digest", "read_facts"]
+__all__ = [
+    "FACTS_VERSION",
+    "RAW",
+    "FileMetadata",
+    "is_input",
+    "read_digest",
+    "read_facts",
+    "visit_of",
+]
 
 RAW = ("rawtag", "rawaccum", "rawacq")
 """What the suffixes of raw files start with."""
@@ -27,9 +35,10 @@ RAW = ("rawtag", "rawaccum", "rawacq")
 _OTHER_INPUTS = ("asn", "spt", *JITTER, "pha", "pha_a", "pha_b")
 _ACQUISITION_KEYWORDS = ("ACQSNAME", "ACQINAME", "PEAKXNAM", "PEAKDNAM")
 _CHUNK = 1 << 20
+_VISIT = 6
 _NOT_FITS = ("sms", "darkrates", "readings")
 
-_VERSION = 6
+FACTS_VERSION = 6
 """Raise it when facts are added or read otherwise: stored ones of another version are read again.
 """
 
@@ -74,17 +83,24 @@ class FileMetadata:
     acquisitions: list[str] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
     error: str = ""
-    version: int = _VERSION
+    version: int = FACTS_VERSION
 
     @property
     def final(self) -> bool:
         """Whether reading the same file again would give nothing new."""
-        return self.version == _VERSION and (not self.error or self.is_foreign)
+        return self.version == FACTS_VERSION and (not self.error or self.is_foreign)
 
     @property
     def is_foreign(self) -> bool:
         """Whether it is of another instrument."""
         return is_foreign(self.instrument)
+
+    @property
+    def visits(self) -> set[str]:
+        """Keys of other files that it is grouped with (`visit_of`)."""
+        rows = self.association.rows if self.association else ()
+        named = [self.asn_id, *self.acquisitions, *(row.name for row in rows)]
+        return {visit_of(name) for name in named if name}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the metadata as JSON holds them."""
@@ -93,24 +109,30 @@ class FileMetadata:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "FileMetadata":
         """Return the metadata from JSON; of other versions what is still known."""
-        names = {item.name for item in fields(cls)}
-        found = {"version": 1, **{name: value for name, value in content.items() if name in names}}
+        found = {"version": 1, **{name: content[name] for name in _NAMES & content.keys()}}
         if table := found.get("association"):
             found["association"] = Association.from_dict(table)
         return cls(**found)
 
 
-def is_input(name: str) -> bool:
+_NAMES = frozenset(item.name for item in fields(FileMetadata))
+
+
+def visit_of(rootname: str) -> str:
+    """Return the key of the files that are grouped together: of an exposure its proposal and visit.
+
+    Source: COS Data Handbook, section 2.2 (IPPPSSOOT).
+    """
+    return rootname[:_VISIT]
+
+
+def is_input(name: FileName) -> bool:
     """Return whether a file name is one that there is before calibration, or of a product as the
     archive hands it out.
     """
-    try:
-        parsed = parse_name(name)
-    except PermanentError:
-        return False
-    suffix = parsed.suffix
+    suffix = name.suffix
     return (
-        is_product(parsed)
+        is_product(name)
         or suffix in _OTHER_INPUTS
         or suffix in STANDALONE
         or suffix.startswith(RAW)

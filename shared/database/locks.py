@@ -20,7 +20,9 @@ class AdvisoryLock(IntEnum):
     DISPATCHER = 0x434F534D50
     """Held by the one dispatcher that is at work."""
     SCAN = 0x434F534D51
-    """Held by a scan while it writes what it found."""
+    """Held by each transaction of a scan that writes what it found."""
+    SCANNER = 0x434F534D56
+    """Held by the one archive service that scans."""
     SCHEDULER = 0x434F534D52
     """Held by the one scheduler of monitors that is at work."""
     NOTIFIER = 0x434F534D53

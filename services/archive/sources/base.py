@@ -87,7 +87,9 @@ class Source(Protocol):
 
     @abstractmethod
     def pages(self) -> Iterator[Listing]:
-        """List what it holds now, page by page; every version of one name is on the same page.
+        """List what it holds now, page by page, in any order.
+
+        A file is listed once, of every name as many versions as there are.
 
         Raises
         ------
@@ -127,7 +129,7 @@ class Source(Protocol):
             whole.files.extend(page.files)
             whole.others.extend(page.others)
             whole.unreadable.update(page.unreadable)
-        whole.files.sort(key=lambda file: file.stem)
+        whole.files.sort(key=lambda file: (file.stem, file.url))
         return whole
 
     def copy_to(self, file: SourceFile, target: Path) -> tuple[str, int]:

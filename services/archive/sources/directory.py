@@ -3,11 +3,12 @@
 import hashlib
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Any, cast
@@ -55,6 +56,13 @@ _TIME_KEYS = (
 """What they call the time of the last change: a number, a time, its parts, or as HTTP writes it."""
 
 
+_PAGE = 5000
+"""Files that are listed at once."""
+
+
+_Details = Callable[[], Mapping[str, Any]]
+
+
 class DirectorySource(Source):
     """Every file of COS below a folder, hidden ones and those in hidden folders aside.
 
@@ -77,7 +85,7 @@ class DirectorySource(Source):
         self.url = self._full(self._root)
 
     def pages(self) -> Iterator[Listing]:
-        """List all that the folder holds, as one page.
+        """List all that the folder holds, in pages.
 
         Symbolic links are followed; one that leads nowhere is no file.
 
@@ -87,21 +95,22 @@ class DirectorySource(Source):
             If the source itself cannot be read.
         """
         self._connect()
-        result = Listing()
-        versions: dict[str, list[SourceFile]] = {}
-        for path, details in sorted(self._walk(result.unreadable), key=lambda found: found[0]):
+        page = Listing()
+        for path, details in self._walk(page.unreadable):
             try:
                 name = parse_name(path.rsplit("/", 1)[-1])
             except PermanentError:
-                result.others.append(self._full(path))
+                page.others.append(self._full(path))
                 continue
             try:
-                versions.setdefault(name.stem, []).append(self._file(path, name, details))
+                page.files.append(self._file(path, name, details))
             except Exception as error:  # noqa: BLE001 - every file system has its own errors
-                result.unreadable[self._full(path)] = _reason(error)
-        for _, files in sorted(versions.items()):
-            result.files.extend(files if len(files) == 1 else map(_identified_by_place, files))
-        yield result
+                page.unreadable[self._full(path)] = _reason(error)
+            if len(page.files) >= _PAGE:
+                yield Listing(page.files[:], page.others[:])
+                page.files.clear()
+                page.others.clear()
+        yield page
 
     def _file(self, path: str, name: FileName, details: Mapping[str, Any]) -> SourceFile:
         if details.get("size") is None:
@@ -166,11 +175,15 @@ class DirectorySource(Source):
             ) from error
         self._root = str(root)
 
+    @property
+    def _is_local(self) -> bool:
+        return isinstance(self._fs, LocalFileSystem)
+
     def _real(self, path: str) -> str:
-        return os.path.realpath(path) if isinstance(self._fs, LocalFileSystem) else path
+        return os.path.realpath(path) if self._is_local else path
 
     def _full(self, path: str) -> str:
-        if isinstance(self._fs, LocalFileSystem):
+        if self._is_local:
             return file_url(Path(path))
         return f"{self._fs.unstrip_protocol(path)}{self._chain}"
 
@@ -193,13 +206,9 @@ class DirectorySource(Source):
 
     def _entries(self, folder: str, unreadable: dict[str, str]) -> Sequence[Mapping[str, Any]]:
         """Return the entries of a folder, links resolved."""
-        start = folder.rstrip("/")
         try:
-            entries = sorted(self._fs.ls(folder, detail=True), key=lambda entry: str(entry["name"]))
-            if folder == self._root and any(
-                str(entry["name"]).rstrip("/") == start != "" for entry in entries
-            ):
-                raise NotADirectoryError("it is a file")
+            entries = self._scanned(folder) if self._is_local else self._listed(folder)
+            found = sorted(entries, key=lambda entry: entry[0])
         except Exception as error:
             if folder == self._root:
                 raise TransientError(
@@ -210,27 +219,51 @@ class DirectorySource(Source):
                 unreadable[self._full(folder)] = _reason(error)
             return []
         result = []
-        for entry in entries:
-            path = str(entry["name"])
-            inside = not start or path.startswith(f"{start}/")
-            if not inside or path.rstrip("/").rsplit("/", 1)[-1].startswith("."):
-                continue
+        for path, details in found:
             try:
-                result.append(self._fs.info(path) if entry.get("islink") else entry)
+                result.append(details())
             except FileNotFoundError:
                 continue
             except OSError as error:
                 unreadable[self._full(path)] = _reason(error)
         return result
 
+    def _listed(self, folder: str) -> Iterator[tuple[str, _Details]]:
+        """Yield the path of each entry of a folder with what reads its details."""
+        start = folder.rstrip("/")
+        entries = self._fs.ls(folder, detail=True)
+        if folder == self._root and any(
+            str(entry["name"]).rstrip("/") == start != "" for entry in entries
+        ):
+            raise NotADirectoryError("it is a file")
+        for entry in entries:
+            path = str(entry["name"])
+            inside = not start or path.startswith(f"{start}/")
+            if inside and not path.rstrip("/").rsplit("/", 1)[-1].startswith("."):
+                yield path, partial(self._fs.info, path) if entry.get("islink") else entry.copy
+
+    def _scanned(self, folder: str) -> Iterator[tuple[str, _Details]]:
+        """Do as `_listed` for a local folder, in a system call for each file."""
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith("."):
+                    yield entry.path, partial(_status, entry)
+
+
+def _status(entry: os.DirEntry[str]) -> dict[str, Any]:
+    """Return what fsspec has for the details of a local file, links followed."""
+    found = entry.stat()
+    return {
+        "name": entry.path,
+        "type": "directory" if stat.S_ISDIR(found.st_mode) else "file",
+        "size": found.st_size,
+        "mtime": found.st_mtime,
+        "created": found.st_ctime,
+    }
+
 
 def _hashed(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _identified_by_place(file: SourceFile) -> SourceFile:
-    """Let versions of one name differ though their sizes and times are equal."""
-    return replace(file, identity=_hashed(f"{file.identity} {file.url}"))
 
 
 def _modified(details: Mapping[str, Any]) -> float | None:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.base import Base
@@ -32,6 +33,7 @@ __all__ = [
     "Run",
     "Scan",
     "SourceFile",
+    "SourceVisit",
     "Stage",
     "StateCount",
     "Worker",
@@ -143,7 +145,11 @@ class SourceFile(Base):
     """A file as the last scan of a source saw it."""
 
     __tablename__ = "source_files"
-    __table_args__ = (UniqueConstraint("source", "url"),)
+    __table_args__ = (
+        UniqueConstraint("source", "url"),
+        Index("ix_source_files_visit", "source", "visit"),
+        Index("ix_source_files_listed", "id", postgresql_where=text("listed IS NOT NULL")),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     source: Mapped[str] = mapped_column(comment="URL of the source")
@@ -157,6 +163,16 @@ class SourceFile(Base):
     modified: Mapped[float | None] = mapped_column(
         comment="Time of its last change", info={"unit": "s since 1970"}
     )
+    visit: Mapped[str] = mapped_column(
+        server_default="", comment="Key of `source_visits`, with whose files it is grouped"
+    )
+    present: Mapped[bool] = mapped_column(
+        server_default=text("true"), comment="The source has it, and its header was read"
+    )
+    listed: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONB(none_as_null=True),
+        comment="Its identity, size and time in the source where its header is to be read",
+    )
     facts: Mapped[dict[str, Any]] = mapped_column(
         default=dict, comment="What grouping needs of its header"
     )
@@ -168,6 +184,41 @@ class SourceFile(Base):
     )
     file_id: Mapped[int | None] = mapped_column(
         ForeignKey("files.id", ondelete="SET NULL"), comment="That version"
+    )
+
+
+class SourceVisit(Base):
+    """Files of a source whose names begin alike, which are grouped into datasets together."""
+
+    __tablename__ = "source_visits"
+    __table_args__ = (
+        Index("ix_source_visits_pending", "source", "visit", postgresql_where=text("pending > 0")),
+        Index("ix_source_visits_links", "source", "visit", postgresql_where=text("links <> '[]'")),
+    )
+
+    source: Mapped[str] = mapped_column(primary_key=True, comment="URL of the source")
+    visit: Mapped[str] = mapped_column(
+        primary_key=True, comment="First characters of the rootnames"
+    )
+    pending: Mapped[int] = mapped_column(
+        BigInteger, server_default="0", comment="Number of changes that its datasets do not show"
+    )
+    rules: Mapped[int] = mapped_column(
+        server_default="0", comment="Version of the rules by which its datasets were made"
+    )
+    links: Mapped[list[Any]] = mapped_column(
+        server_default="[]", comment="Other visits that the headers of its files name"
+    )
+    files: Mapped[int] = mapped_column(server_default="0", comment="Number of its input files")
+    datasets: Mapped[int] = mapped_column(server_default="0", comment="Number of its datasets")
+    left_aside: Mapped[dict[str, Any]] = mapped_column(
+        server_default="{}",
+        comment="Files in no dataset: their number and some names, by the reason",
+    )
+    references: Mapped[dict[str, Any]] = mapped_column(
+        server_default="{}",
+        comment="SHA-256 of the reference files that its headers name: null for one that is not "
+        "there, empty where nobody looked",
     )
 
 

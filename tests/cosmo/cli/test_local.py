@@ -80,7 +80,8 @@ def test_what_is_reported_is_the_end(monkeypatch: pytest.MonkeyPatch, away: int)
 
 
 def test_what_is_left_aside_is_said_with_its_number_and_names() -> None:
-    aside = {"calibrated products": [f"file:///raw/l{number}_x1d.fits" for number in range(4)]}
+    names = [f"l{number}_x1d.fits" for number in range(3)]
+    aside = {"calibrated products": {"count": 4, "names": names}}
     lines = list(
         machine._described(ScanResult(3, 1, 1, {"file:///raw/locked": "permission denied"}, aside))
     )
@@ -93,7 +94,7 @@ def test_what_is_left_aside_is_said_with_its_number_and_names() -> None:
 
 def test_folder_without_anything_of_cos_is_no_success() -> None:
     done = _dataset("ingested")
-    machine._judge("raw", ScanResult(3, 0, 1, {}, {"copies": ["a"]}), [done])
+    machine._judge("raw", ScanResult(3, 0, 1, {}, {"copies": {"count": 1, "names": ["a"]}}), [done])
     # Datasets of earlier runs do not count.
     with pytest.raises(PermanentError, match="no COS data found in raw; give a folder"):
         machine._judge("raw", ScanResult(0, 0, 0, {}, {}), [done])
@@ -104,3 +105,5 @@ def test_folder_without_anything_of_cos_is_no_success() -> None:
         machine._judge("raw", ScanResult(3, 0, 2, {}, {}), [missing])
     with pytest.raises(TransientError, match="not everything"):
         machine._judge("raw", ScanResult(3, 0, 1, {"raw/locked": "denied"}, {}), [done])
+    with pytest.raises(PermanentError, match=r"ldfd01010 \(a fault\)"):
+        machine._judge("raw", ScanResult(3, 0, 1, failed={"ldfd01010": "a fault"}), [done])

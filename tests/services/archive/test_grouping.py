@@ -18,7 +18,7 @@ from shared.cos.names import is_product, parse_name
 
 def _grouping(folder: Path) -> Grouping:
     source = open_source(str(folder))
-    files = [file for file in source.list().files if is_input(file.name)]
+    files = [file for file in source.list().files if is_input(parse_name(file.name))]
     facts = {file.stem: read_facts(source, file) for file in files}
     return group(files, facts)
 
@@ -213,7 +213,7 @@ def test_integer_presence_misses_the_right_file(folder: Path) -> None:
 
 def test_conflicting_versions_make_their_dataset_incomplete(folder: Path) -> None:
     source = open_source(str(folder))
-    files = [file for file in source.list().files if is_input(file.name)]
+    files = [file for file in source.list().files if is_input(parse_name(file.name))]
     facts = {file.stem: read_facts(source, file) for file in files}
     for stem, missing in (("ldfd01vnq_spt", "ldfd01vnq_spt"), ("ldfd01010_asn", "ldfd01010_asn")):
         datasets = group(files, facts, conflicts={stem: f"{stem}: a and b differ"}).datasets

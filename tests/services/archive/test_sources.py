@@ -223,19 +223,6 @@ def test_every_version_is_listed_with_its_time(folder: Path) -> None:
     assert [file.modified for file in found if file.name.endswith(".fits")] == [1e9]
 
 
-def test_versions_of_one_size_and_time_differ(folder: Path) -> None:
-    for place in ("a", "b"):
-        (folder / place).mkdir()
-        (folder / place / "ldfd01vpq_spt.fits").write_bytes(place.encode())
-        os.utime(folder / place / "ldfd01vpq_spt.fits", (1e9, 1e9))
-    found = [
-        file.identity
-        for file in open_source(str(folder)).list().files
-        if file.stem == "ldfd01vpq_spt"
-    ]
-    assert len(set(found)) == 2
-
-
 @pytest.mark.parametrize("make_url", [_as_path, _as_memory, _as_zip])
 def test_time_of_the_last_change_is_known(make_url: Callable[[Path], str], folder: Path) -> None:
     files = open_source(make_url(folder)).list().files

@@ -236,10 +236,10 @@ async def test_a_damaged_product_costs_itself_only(services: _Services, data_dir
     (services.folder / "ldfd01vrq_x1d.fits").write_bytes(b"no FITS file")
     result = await scan(services.database, open_source(str(services.folder)), Outbox())
     assert [
-        urls
-        for reason, urls in result.left_aside.items()
+        files
+        for reason, files in result.left_aside.items()
         if reason.startswith("calibrated products")
-    ] == [[f"file://{services.folder}/ldfd01vrq_x1d.fits"]]
+    ] == [{"count": 1, "names": ["ldfd01vrq_x1d.fits"]}]
     await services.work()
     assert await services.rows("SELECT rootname FROM data") == [("ldfd01vnq",)]
     ((detail,),) = await services.rows("SELECT detail FROM events WHERE name = 'products.fetched'")
