@@ -131,16 +131,10 @@ class Catalogue:
         self._temporary.cleanup()
 
     @contextmanager
-    def connection(self, schema: str = "main") -> Iterator[sqlite3.Connection]:
-        """Give a connection that reads the catalogue as the folder is now.
-
-        Parameters
-        ----------
-        schema
-            Name that the catalogue has in queries.
-        """
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection that reads the catalogue as the folder is now."""
         self.refresh()
-        connection = self._connect(schema)
+        connection = self._connect()
         try:
             yield connection
         finally:
@@ -174,12 +168,9 @@ class Catalogue:
             self._checksums[key] = digest.hexdigest()
         return self._checksums[key]
 
-    def _connect(self, schema: str = "main") -> sqlite3.Connection:
-        if schema == "main":
-            connection = sqlite3.connect(self._path, timeout=_PATIENCE_SECONDS)
-        else:
-            connection = sqlite3.connect(":memory:", timeout=_PATIENCE_SECONDS)
-            connection.execute(f"ATTACH ? AS {schema}", [str(self._path)])
+    def _connect(self) -> sqlite3.Connection:
+        # A reply in parts is written by several threads, one after the other.
+        connection = sqlite3.connect(self._path, timeout=_PATIENCE_SECONDS, check_same_thread=False)
         connection.execute("PRAGMA synchronous = OFF")
         functions: dict[str, tuple[int, Callable[..., Any]]] = {
             "separation": (4, separation),

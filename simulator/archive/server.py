@@ -11,7 +11,9 @@ import uvicorn
 from starlette.applications import Starlette
 
 from shared.errors import PermanentError
+from simulator.archive.cadc import CadcServices
 from simulator.archive.catalogue import Catalogue
+from simulator.archive.crds import CrdsServer
 from simulator.archive.faults import FaultRule, FaultyArchive
 from simulator.archive.mast_files import MastFiles
 from simulator.archive.mast_missions import MissionsApi
@@ -67,12 +69,15 @@ class ArchiveServer:
         except BaseException:
             self._socket.close()
             raise
+        self._references = CrdsServer(folder)
         app = Starlette(
             routes=[
                 *MissionsApi(self._catalogue).routes,
                 *PortalApi(self._catalogue).routes,
                 *MastFiles(self._catalogue).routes,
                 *PublicBucket(self._catalogue).routes,
+                *CadcServices(self._catalogue).routes,
+                *self._references.routes,
             ]
         )
         config = uvicorn.Config(
@@ -94,6 +99,7 @@ class ArchiveServer:
             self._server.run(sockets=[self._socket])
         finally:
             self._catalogue.close()
+            self._references.close()
 
     def stop(self) -> None:
         """Let `run` return."""
