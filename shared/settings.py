@@ -3,7 +3,6 @@ at start-up.
 """
 
 import os
-import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
@@ -16,7 +15,6 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
     field_validator,
     model_validator,
 )
@@ -29,7 +27,7 @@ from pydantic_settings import (
 )
 
 from shared.control_groups import container_memory_mb
-from shared.errors import CosmoError, PermanentError
+from shared.errors import PermanentError
 from shared.urls import path_of, with_password
 
 __all__ = [
@@ -45,7 +43,6 @@ __all__ = [
     "Settings",
     "Token",
     "get_settings",
-    "service_settings",
 ]
 
 
@@ -376,7 +373,9 @@ class Settings(BaseSettings):
         None, description="Password that is put into the URL of the broker"
     )
     store_url: str = Field("file://cosmo-data/store", description="fsspec URL of the file store")
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Lowest level of the lines of the log: DEBUG, INFO, WARNING or ERROR"
+    )
     instance: str | None = Field(
         None, description="Name of a worker process; its service and host if left out"
     )
@@ -435,11 +434,3 @@ def get_settings() -> Settings:
         If a setting is unknown or has a wrong value; the message names it.
     """
     return Settings()
-
-
-def service_settings() -> Settings:
-    """Read the settings of a service, which ends with a line where one is wrong."""
-    try:
-        return get_settings()
-    except (ValidationError, CosmoError) as error:
-        sys.exit(f"invalid setting: {error}")

@@ -8,7 +8,7 @@ from shared.events import EventName
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent
 from shared.jobs.runner import Completion, Handler
-from shared.settings import get_settings
+from shared.service import start_service
 from shared.worker.process import run_worker
 
 
@@ -21,4 +21,4 @@ def _handlers(_database: Database) -> Mapping[Stage, Handler]:
 
 
 if __name__ == "__main__":
-    run_worker("benchmark", get_settings(), _handlers, threads=2)
+    run_worker("benchmark", start_service("benchmark"), _handlers, threads=2)

@@ -23,17 +23,20 @@ from shared.jobs.leftovers import keep_sweeping
 from shared.jobs.runner import Handler
 from shared.logs import get_logger
 from shared.remote_references import check_references, open_references
-from shared.settings import ArchiveSettings, service_settings
+from shared.service import start_service
+from shared.settings import ArchiveSettings
 from shared.store import Store
 from shared.worker.broker import Messenger
 from shared.worker.process import run_worker
 
 __all__ = ["keep_scanning", "main"]
 
+_NAME = "archive"
+
 
 def main() -> None:
     """Run the service until it is asked to stop."""
-    settings = service_settings()
+    settings = start_service(_NAME)
     store = Store(settings.store_url)
 
     def handlers(database: Database) -> Mapping[Stage, Handler]:
@@ -55,7 +58,7 @@ def main() -> None:
     if settings.archive.source is not None:
         checks.append(partial(open_source, settings.archive.source))
     run_worker(
-        "archive",
+        _NAME,
         settings,
         handlers,
         threads=2,

@@ -15,17 +15,19 @@ from shared.database.engine import Database
 from shared.database.models.operations import Stage
 from shared.jobs.runner import Handler
 from shared.remote_references import check_references
-from shared.settings import service_settings
+from shared.service import start_service
 from shared.store import Store
 from shared.worker.broker import Messenger
 from shared.worker.process import run_worker
 
 __all__ = ["main"]
 
+_NAME = "calibrator"
+
 
 def main() -> None:
     """Run the service until it is asked to stop."""
-    settings = service_settings()
+    settings = start_service(_NAME)
     warm_up()
 
     store = Store(settings.store_url)
@@ -41,7 +43,7 @@ def main() -> None:
         await keep_sweeping(database, store, settings.calibrator)
 
     run_worker(
-        "calibrator",
+        _NAME,
         settings,
         handlers,
         checks=[store.require, partial(check_references, settings.references)],

@@ -8,16 +8,18 @@ from shared.database.engine import Database
 from shared.database.models.operations import Stage
 from shared.jobs.runner import Handler
 from shared.remote_references import check_references, open_references
-from shared.settings import service_settings
+from shared.service import start_service
 from shared.store import Store
 from shared.worker.process import run_worker
 
 __all__ = ["main"]
 
+_NAME = "ingestor"
+
 
 def main() -> None:
     """Run the service until it is asked to stop."""
-    settings = service_settings()
+    settings = start_service(_NAME)
     store = Store(settings.store_url)
 
     def handlers(database: Database) -> Mapping[Stage, Handler]:
@@ -28,7 +30,7 @@ def main() -> None:
         }
 
     checks = (store.require, partial(check_references, settings.references))
-    run_worker("ingestor", settings, handlers, threads=2, checks=checks)
+    run_worker(_NAME, settings, handlers, threads=2, checks=checks)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from services.monitor.web.app import create_app
 from services.monitor.web.dependencies import Context
 from services.monitor.web.protection.connections import Connection, sweep
 from shared.errors import CosmoError
-from shared.logs import configure_logging
-from shared.settings import service_settings
+from shared.logs import get_logger
+from shared.service import start_service
 
 __all__ = ["main"]
 
@@ -42,18 +42,18 @@ class _Server(uvicorn.Server):
 
 def main() -> None:
     """Serve until asked to stop, then finish what is being answered."""
-    settings = service_settings()
-    configure_logging("monitor", settings.log_level)
+    settings = start_service("monitor")
     sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         app = create_app(settings)
     except CosmoError as error:
-        sys.exit(f"error: {error}")
+        get_logger().error("the service ends", error=str(error))
+        raise SystemExit(1) from error
     config = uvicorn.Config(
         app,
         host=settings.api.host,
         port=settings.api.port,
-        log_level=settings.log_level.lower(),
+        log_config=None,
         http=Connection,
         ws="none",
         access_log=False,

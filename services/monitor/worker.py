@@ -18,17 +18,19 @@ from shared.invariants.check import keep_checking
 from shared.jobs.leftovers import keep_sweeping
 from shared.jobs.runner import Handler
 from shared.remote_references import check_references, open_references
-from shared.settings import service_settings
+from shared.service import start_service
 from shared.store import Store
 from shared.worker.broker import Messenger
 from shared.worker.process import run_worker
 
 __all__ = ["main"]
 
+_NAME = "monitor-worker"
+
 
 def main() -> None:
     """Run until asked to stop."""
-    settings = service_settings()
+    settings = start_service(_NAME)
     known, store = monitors(), Store(settings.store_url)
 
     def handlers(database: Database) -> Mapping[Stage, Handler]:
@@ -46,7 +48,7 @@ def main() -> None:
         )
 
     run_worker(
-        "monitor-worker",
+        _NAME,
         settings,
         handlers,
         checks=[store.require, partial(check_references, settings.references)],

@@ -4,14 +4,14 @@ import asyncio
 
 from shared.database.engine import Database
 from shared.database.schema import migrate
-from shared.settings import service_settings
+from shared.service import start_service
 
 __all__ = ["migrate_configured"]
 
 
 async def migrate_configured() -> None:
     """Bring the schema of the configured database to the newest revision."""
-    database = Database(service_settings().session_url)
+    database = Database(start_service("migrate").session_url)
     try:
         await migrate(database)
     finally:

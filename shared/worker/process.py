@@ -19,7 +19,7 @@ from shared.jobs.dispatcher import Dispatcher
 from shared.jobs.queues import Queue, queues_of
 from shared.jobs.runner import Handler, JobRunner, worker_name
 from shared.jobs.sequencer import keep_sequencing
-from shared.logs import configure_logging, get_logger
+from shared.logs import get_logger
 from shared.settings import Settings
 from shared.worker.broker import Messenger, declare_actors, make_broker
 from shared.worker.health import serve_health
@@ -84,7 +84,6 @@ def run_worker(
         If a URL or the database cannot be used by this code, or a check fails for good; the log
         says why.
     """
-    configure_logging(service, settings.log_level)
     try:
         database = Database(
             settings.database_url,

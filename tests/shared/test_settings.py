@@ -167,5 +167,6 @@ def test_a_wrong_setting_ends_a_service_with_a_line(module: str) -> None:
         timeout=60,
     )
     assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stderr.startswith("invalid setting: COSMO_SECRETS_DIR=/nowhere cannot be read")
+    line = json.loads(done.stderr)
+    assert line["event"] == "invalid setting"
+    assert line["error"].startswith("COSMO_SECRETS_DIR=/nowhere cannot be read")

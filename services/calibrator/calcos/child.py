@@ -23,6 +23,7 @@ from services.calibrator.acceleration.parallel import use_processes
 from services.calibrator.acceleration.registry import prepare
 from services.calibrator.acceleration.replacements import ALL
 from services.calibrator.calcos.contract import ChildRun
+from shared.logs import print_plainly
 from shared.operating_system import end_on_hangup, end_with_parent, limit_memory, own_usage
 
 __all__ = ["run_calcos"]
@@ -75,6 +76,7 @@ def run_calcos(run: ChildRun, report: Connection) -> None:
     output = os.open(run.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(output, 1)
     os.dup2(output, 2)
+    print_plainly()
     limit_memory(run.memory_limit_mb)
     use_processes(run.processes)
     state = _ACCELERATION.install(run.without)

@@ -21,7 +21,7 @@ __all__ = ["Child", "exit_status", "sum_up", "warm_up"]
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 # A child looks for its function in this module; what the other one finds imported, it freezes.
-_CONTEXT.set_forkserver_preload([__name__, "services.calibrator.calcos.child"])
+_CONTEXT.set_forkserver_preload([f"{__package__}.template", __name__, f"{__package__}.child"])
 _LOOK_SECONDS = 0.1
 """Pause between two readings of what a run has cost so far."""
 
