@@ -221,6 +221,12 @@ class ApiSettings(_Group):
 
     host: str = Field("127.0.0.1", description="Address that the web process listens on")
     port: int = Field(8080, ge=0, le=65535, description="Port that the web process listens on")
+    drain_seconds: float = Field(
+        5.0,
+        ge=0,
+        description="Time after SIGTERM in which the web process still takes requests while it "
+        "says that it is not ready, so that others learn that it stops",
+    )
     descriptor: int | None = Field(
         None,
         ge=0,
@@ -380,7 +386,7 @@ class Settings(BaseSettings):
         None, description="Name of a worker process; its service and host if left out"
     )
     health_port: int = Field(
-        0, ge=0, le=65535, description="Port of a worker's health and metrics; 0 is off"
+        0, ge=0, le=65535, description="Port of the health and the metrics of a process; 0 is off"
     )
     jobs: JobSettings = Field(default_factory=JobSettings)
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)

@@ -116,6 +116,7 @@ class LocalStack:
             "COSMO_STORE_URL": file_url(self._data_dir / "store"),
             "COSMO_CALIBRATOR__SCRATCH": str(self._data_dir / "scratch"),
             "COSMO_REFERENCES__CACHE": str(self._data_dir / "references"),
+            "COSMO_API__DRAIN_SECONDS": "0",  # nobody else distributes the requests
         }
         fixed = {
             "COSMO_API__PORT": str(self.port),

@@ -22,7 +22,8 @@ from shared.jobs.sequencer import keep_sequencing
 from shared.logs import get_logger
 from shared.settings import Settings
 from shared.worker.broker import Messenger, declare_actors, make_broker
-from shared.worker.health import serve_health
+from shared.worker.health import asked_of, serve_health
+from shared.worker.heartbeat import Heartbeat
 from shared.worker.presence import keep_signing, sign_off
 from shared.worker.readiness import READY, Readiness
 from shared.worker.wakeup import WakeupBroker
@@ -36,6 +37,10 @@ _RESTART_SECONDS = 5.0
 
 _STOP_MS = 2000
 """How long dramatiq's threads are waited for once no job runs any more."""
+
+_UNPOLLED_SECONDS = 120.0
+"""Silence after which the consumer of a queue counts as hung: many times what a broker that does
+not answer makes it wait."""
 
 Check = Callable[[], object]
 Prepare = Callable[[Database], Coroutine[None, None, None]]
@@ -115,10 +120,9 @@ async def _work(
         loop.add_signal_handler(number, stop.set)
     broker = make_broker(settings.redis_url)
     readiness = Readiness(database, broker)
-    serve_health(
-        settings.health_port,
-        lambda: asyncio.run_coroutine_threadsafe(readiness.fault(), loop).result(),
-    )
+    heartbeat = Heartbeat()
+    serve_health(settings.health_port, heartbeat.fault, asked_of(loop, readiness.fault))
+    beating = asyncio.ensure_future(heartbeat.keep_beating())
     try:
         if await _unless(stop, _get_ready(database, checks, prepare)):
             messenger = Messenger(broker)
@@ -136,9 +140,12 @@ async def _work(
             ]
             if background is not None:
                 tasks.append(_keep_up(background, database, messenger))
-            await _serve(broker, runner, queues_of(made), threads, tasks, readiness, stop)
+            await _serve(
+                broker, runner, queues_of(made), threads, tasks, readiness, heartbeat, stop
+            )
             await sign_off(database, name)
     finally:
+        beating.cancel()
         broker.close()
         await database.dispose()
         get_logger().info("stopped")
@@ -175,6 +182,7 @@ async def _serve(
     threads: int,
     tasks: Sequence[Coroutine[None, None, None]],
     readiness: Readiness,
+    heartbeat: Heartbeat,
     stop: asyncio.Event,
 ) -> None:
     """Take jobs until asked to stop, then finish or give back what runs."""
@@ -183,6 +191,7 @@ async def _serve(
     def run_job(job_id: int) -> None:
         asyncio.run_coroutine_threadsafe(runner.run(job_id), loop).result()
 
+    broker.polled = lambda name: heartbeat.beat(_consumer(name), _UNPOLLED_SECONDS)
     declare_actors(broker, queues[0], run_job)
     worker = dramatiq.Worker(
         broker, queues=set(queues), worker_threads=threads, worker_timeout=_POLL_MS
@@ -190,6 +199,12 @@ async def _serve(
     # A busy process must not hoard work that an idle one could do.
     worker.queue_prefetch = threads
     worker.start()
+    heartbeat.watch(
+        [
+            *((_consumer(name), thread) for name, thread in worker.consumers.items()),
+            *((f"worker thread {n}", thread) for n, thread in enumerate(worker.workers, 1)),
+        ]
+    )
     running = [asyncio.ensure_future(task) for task in tasks]
     readiness.stage = READY
     get_logger().info("worker ready", queues=list(queues))
@@ -199,11 +214,17 @@ async def _serve(
     await runner.drain()
     for task in running:
         await _cancel(task)
+    heartbeat.forget()
     try:
         await asyncio.to_thread(worker.stop, _STOP_MS)
     except redis.RedisError as error:
         # What it could not hand back, the dispatcher sends again.
         get_logger().warning("the broker does not answer at the stop", error=str(error))
+
+
+def _consumer(queue_name: str) -> str:
+    """Name of the thread that consumes a queue."""
+    return f"the consumer of {queue_name}"
 
 
 async def _keep_up(background: Background, database: Database, messenger: Messenger) -> None:

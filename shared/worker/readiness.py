@@ -42,6 +42,7 @@ class Readiness:
         self._broker = broker
         self.stage = "starting"
         self._written: float | None = None
+        self._ping: asyncio.Future[object] | None = None
 
     def note_written(self) -> None:
         """Note that Postgres has just taken something of this process."""
@@ -53,12 +54,23 @@ class Readiness:
             return reason
         try:
             async with asyncio.timeout(_CHECK_SECONDS):
-                await asyncio.to_thread(self._broker.client.ping)
+                await self._answer_of_broker()
         except (redis.RedisError, OSError) as error:
             return f"the broker does not answer: {str(error) or _SILENCE}"
         if self._broker.refusal is not None:
             return f"the broker refuses: {self._broker.refusal}"
         return None if self.stage == READY else self.stage
+
+    async def _answer_of_broker(self) -> None:
+        """Wait for the answer of the broker to one question at a time.
+
+        A thread waits for longer than we do, and there are few threads.
+        """
+        if self._ping is None or self._ping.done():
+            self._ping = asyncio.ensure_future(asyncio.to_thread(self._broker.client.ping))
+            # Whatever it raises, a caller that gave up does not see it.
+            self._ping.add_done_callback(lambda ping: ping.cancelled() or ping.exception())
+        await asyncio.shield(self._ping)
 
     async def _fault_of_database(self) -> str | None:
         now, written = time.monotonic(), self._written

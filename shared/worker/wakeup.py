@@ -1,7 +1,7 @@
 """Broker that wakes idle workers when a message arrives, so that they need not poll for one."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
@@ -25,6 +25,9 @@ class WakeupBroker(RedisBroker):
     Wake-ups go through a channel of Redis. A consumer that misses one, as while Redis is away,
     polls after the timeout of its worker.
     """
+
+    polled: Callable[[str], None] = staticmethod(lambda _queue_name: None)
+    """Called by the thread that consumes a queue whenever it is about to look into it."""
 
     refusal: str | None = None
     """What Redis last answered in place of a message, such as that its disk is full.
@@ -124,6 +127,7 @@ class _WakeupConsumer(Consumer):
         self._broker, self._inner, self._woken, self._seconds = broker, inner, woken, seconds
 
     def __next__(self) -> MessageProxy | None:
+        self._broker.polled(self._inner.queue_name)
         self._woken.clear()  # before polling, so that no wake-up is missed before the wait
         message = None
         try:

@@ -22,6 +22,7 @@ from services.monitor.web.event_feed import EventFeed
 from services.monitor.web.pages import comparisons as comparison_pages
 from services.monitor.web.pages import handlers as pages
 from services.monitor.web.pages import recalibrations
+from services.monitor.web.process_state import ProcessState
 from services.monitor.web.protection.bodies import document_limits
 from services.monitor.web.protection.declarations import RequiredScopes, refuse_unknown_parameters
 from services.monitor.web.protection.guard import Guard
@@ -144,14 +145,16 @@ def create_app(settings: Settings) -> FastAPI:
         pool_size=10,
         max_overflow=10,
     )
-    store, notices = Store(settings.store_url), EventFeed(database)
+    store, notices, process = Store(settings.store_url), EventFeed(database), ProcessState()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        beating = asyncio.create_task(process.heartbeat.keep_beating())
         try:
             async with _schema_watch(database), _store_check(store), notices.listening():
                 yield
         finally:
+            beating.cancel()
             await database.dispose()
 
     app = _Application(
@@ -163,7 +166,13 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.context = Context(
-        settings, database, store, notices, ResponseCache(database, notices), Artifacts(store)
+        settings,
+        database,
+        store,
+        notices,
+        ResponseCache(database, notices),
+        Artifacts(store),
+        process,
     )
     errors.install(app)
     app.add_middleware(Tracing)

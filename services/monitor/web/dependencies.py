@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.web.artifact_responses import Artifacts
 from services.monitor.web.event_feed import EventFeed
+from services.monitor.web.process_state import ProcessState
 from services.monitor.web.protection.tokens import Requires
 from services.monitor.web.response_cache import ResponseCache
 from shared.database.engine import Database
@@ -36,6 +37,7 @@ class Context:
     notices: EventFeed
     responses: ResponseCache
     artifacts: Artifacts
+    process: ProcessState
 
 
 def _context(request: Request) -> Context:

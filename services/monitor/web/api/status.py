@@ -45,8 +45,13 @@ async def show_status(session: Session) -> SystemStatus:
 
 
 @router.get("/health/live", summary="Liveness: the process answers")
-async def live() -> Health:
-    """Say that the process answers; it asks nothing of the database."""
+async def live(context: CurrentContext) -> Health:
+    """Say that the process answers; it asks nothing of the database.
+
+    503 says since when its event loop was blocked.
+    """
+    if (fault := context.process.heartbeat.fault()) is not None:
+        raise ApiError(503, "not_alive", fault)
     return Health()
 
 
@@ -57,9 +62,11 @@ async def live() -> Health:
 async def ready(context: CurrentContext) -> Health:
     """Check what requests and jobs need; 503 says what is away.
 
-    Postgres answers and has the right schema, the workers reach the broker, and of each service
-    that ever ran here a worker is at work.
+    The process is not about to stop, Postgres answers and has the right schema, the workers reach
+    the broker, and of each service that ever ran here a worker is at work.
     """
+    if (reason := context.process.unready()) is not None:
+        raise ApiError(503, "not_ready", reason)
     try:
         async with asyncio.timeout(_CHECK_SECONDS), context.database.session() as session:
             current = await is_current(context.database)

@@ -55,7 +55,7 @@ class WebProcess:
 
 @contextmanager
 def web_process(settings: Settings, folder: Path, **environment: str) -> Iterator[WebProcess]:
-    """Run the process on the database and store of some settings."""
+    """Run the process on the database and store of some settings, which ends without delay."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -64,6 +64,7 @@ def web_process(settings: Settings, folder: Path, **environment: str) -> Iterato
         "COSMO_DATABASE_URL": settings.database_url,
         "COSMO_STORE_URL": settings.store_url,
         "COSMO_API__PORT": str(port),
+        "COSMO_API__DRAIN_SECONDS": "0",
         **environment,
     }
     log = folder / "log"
