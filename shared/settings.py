@@ -279,7 +279,9 @@ class ApiSettings(_Group):
 class MonitorSettings(_Group):
     """When monitors run, and how they report it."""
 
-    look_seconds: float = Field(2.0, gt=0, description="Pause between two checks for new rows")
+    look_seconds: float = Field(
+        2.0, gt=0, description="Shortest pause between two checks for new rows"
+    )
     quiet_seconds: float = Field(
         10.0, ge=0, description="Quiet time after new rows before a monitor runs"
     )

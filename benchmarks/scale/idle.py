@@ -2,12 +2,15 @@
 
 Starts the stack with its embedded servers, waits until it is at rest, and then measures for a while
 the CPU seconds of its processes, the commands of the broker and the transactions and rows of
-Postgres: on an empty database, and with a history of events and files.
+Postgres: on an empty database, and with a history of events and files. At last the broker is
+killed, and what the services log is counted.
 """
 
 import argparse
 import asyncio
 import json
+import os
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -97,6 +100,13 @@ def _processor_seconds(pids: dict[str, int]) -> dict[str, float]:
     return found
 
 
+def _logged(folder: Path) -> dict[str, int]:
+    """Return the bytes that each service has logged."""
+    servers = ("postgres", "valkey")
+    logs = (folder / "logs").glob("*.log")
+    return {log.stem: log.stat().st_size for log in logs if log.stem not in servers}
+
+
 def measure(folder: Path, events: int, files: int, settle: float, seconds: float) -> dict[str, Any]:
     """Measure a stack at rest.
 
@@ -119,7 +129,7 @@ def measure(folder: Path, events: int, files: int, settle: float, seconds: float
         time.sleep(settle)
         client = open_redis(stack.environment["COSMO_REDIS_URL"])
         client.config_resetstat()
-        counters, busy, pids = asyncio.run(_counters(url)), None, stack.pids()
+        counters, pids = asyncio.run(_counters(url)), stack.pids()
         busy, started = _processor_seconds(pids), time.monotonic()
         time.sleep(seconds)
         wall = time.monotonic() - started
@@ -130,6 +140,10 @@ def measure(folder: Path, events: int, files: int, settle: float, seconds: float
         }
         after = asyncio.run(_counters(url))
         client.close()
+        logged = _logged(folder)
+        os.kill(pids["valkey"], signal.SIGKILL)
+        time.sleep(seconds)
+        logged = {name: size - logged[name] for name, size in _logged(folder).items()}
     spent = {name: (busy_after[name] - busy[name]) * 60 / wall for name in pids}
     called = {name: count / wall for name, count in commands.items() if name not in _OWN}
     return {
@@ -141,6 +155,9 @@ def measure(folder: Path, events: int, files: int, settle: float, seconds: float
             (after["transactions"] - counters["transactions"]) / wall, 1
         ),
         "rows_read_per_second": round((after["rows_read"] - counters["rows_read"]) / wall),
+        "kilobytes_logged_per_minute_without_broker": {
+            name: round(size * 60 / seconds / 1000, 1) for name, size in sorted(logged.items())
+        },
         "cpu_of": {name: round(value, 2) for name, value in spent.items()},
         "redis_of": {name: round(value, 2) for name, value in sorted(called.items())},
     }

@@ -146,8 +146,7 @@ async def time_services(
     """
     settings, messenger = JobSettings(), Messenger(broker)
     dispatcher = Dispatcher(database, messenger, settings)
-    scheduler = Scheduler(database, messenger, MonitorSettings(), [])
-    dark = monitors()["fuv-dark"]
+    scheduler = Scheduler(database, messenger, MonitorSettings(), monitors().values())
 
     async def feed() -> None:
         broker.flush(Queue.CALIBRATE_BULK)
@@ -171,7 +170,7 @@ async def time_services(
         "leases": dispatcher.expire,
         "signs of life": watch_workers,
         "cores of a run": lambda: usable_processes(database, 4),
-        "check of a monitor": lambda: scheduler.check(dark),
+        "check of all monitors": scheduler.check_all,
         "sweep of products": lambda: sweep_products(database, store),
         "sweep of artifacts": lambda: sweep_artifacts(database, store),
     }

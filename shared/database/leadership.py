@@ -23,7 +23,7 @@ _BACKEND = text("SELECT pg_backend_pid()")
 async def keep_leading(
     database: Database,
     lock: AdvisoryLock,
-    pause: float,
+    pause: float | Callable[[], float],
     lead: Callable[[AsyncIterator[None]], Awaitable[None]],
     *,
     channel: str | None = None,
@@ -39,20 +39,22 @@ async def keep_leading(
     lock
         What the leader holds; it is lost with the connection.
     pause
-        Seconds between two turns, and between two attempts to lead.
+        Seconds between two turns, and between two attempts to lead; a function where it depends on
+        what there is to do.
     lead
         Does its work in each turn of the iterator, which ends when the lead cannot be had.
     channel
         Channel of Postgres, a notification of which begins the next turn of the leader at once.
     """
+    rest = pause if callable(pause) else lambda: pause
     while True:
         try:
             if await _is_free(database, lock):
                 async with database.direct() as connection:
-                    await lead(_turns(connection, lock, pause, channel))
+                    await lead(_turns(connection, lock, rest, channel))
         except Exception as error:  # noqa: BLE001 - whatever fails here, the next round must come
             get_logger().warning(f"{lock.name.lower()} interrupted", error=str(error))
-        await asyncio.sleep(pause)
+        await asyncio.sleep(rest())
 
 
 async def require_sessions(database: Database) -> None:
@@ -91,7 +93,10 @@ async def _is_free(database: Database, lock: AdvisoryLock) -> bool:
 
 
 async def _turns(
-    connection: AsyncConnection, lock: AdvisoryLock, pause: float, channel: str | None
+    connection: AsyncConnection,
+    lock: AdvisoryLock,
+    rest: Callable[[], float],
+    channel: str | None,
 ) -> AsyncIterator[None]:
     news = asyncio.Event()
     if channel is not None:
@@ -106,4 +111,4 @@ async def _turns(
         news.clear()  # before the work, so that what comes meanwhile begins another turn
         yield
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(news.wait(), pause)
+            await asyncio.wait_for(news.wait(), rest())

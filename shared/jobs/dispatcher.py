@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import redis
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ARRAY, ColumnElement, String, and_, func, literal, select, update
 from sqlalchemy.exc import DBAPIError
 
 from shared.database.clock import is_ago
@@ -25,6 +25,7 @@ from shared.jobs.queues import Queue
 from shared.logs import get_logger
 from shared.settings import JobSettings
 from shared.worker.broker import Messenger
+from shared.worker.broker_outage import AWAY
 from shared.worker.presence import write_worker_alerts
 
 __all__ = ["Dispatcher"]
@@ -93,11 +94,22 @@ class Dispatcher:
         async with self._database.transaction() as session:
             await write_worker_alerts(session)
             await merge_counts(session)
-        for queue in Queue:
+        for queue in await self._queues():
             try:
                 await self.feed(queue)
+            except AWAY:
+                return  # the broker says so itself
             except redis.RedisError as error:
                 get_logger().warning("messages wait in Postgres", queue=queue, error=str(error))
+
+    async def _queues(self) -> list[str]:
+        """Return the queues of which jobs wait, so that the others cost nothing."""
+        queues = func.unnest(
+            literal([str(queue) for queue in Queue], ARRAY(String))
+        ).column_valued()
+        waits = select(Job.id).where(Job.queue == queues, Job.state == JobState.QUEUED)
+        async with self._database.session() as session:
+            return list((await session.execute(select(queues).where(waits.exists()))).scalars())
 
     async def expire(self) -> int:
         """End the attempts whose lease ran out.

@@ -33,6 +33,7 @@ from shared.jobs.states import lock_datasets, refresh_state, refresh_states
 from shared.jobs.subjects import Subject, subject_columns
 from shared.logs import get_logger
 from shared.worker.broker import Messenger
+from shared.worker.broker_outage import AWAY
 
 __all__ = [
     "NewEvent",
@@ -289,6 +290,8 @@ async def send(messenger: Messenger, outbox: Outbox) -> None:
     for number, (queue, job_id) in enumerate(outbox):
         try:
             await asyncio.to_thread(messenger.send, queue, job_id)
+        except AWAY:
+            return  # the broker says so itself
         except redis.RedisError as error:
             # One broker that is away is waited for once, not once for every message.
             left = len(outbox) - number

@@ -136,8 +136,9 @@ class Messenger:
             If the broker is away.
         """
         key = f"{self._broker.namespace}:{queue}"
-        try:
-            return int(self._broker.client.llen(key))
-        except redis.ResponseError:
-            self._broker.repair(queue)
-            return int(self._broker.client.llen(key))
+        with self._broker.outage.watch():
+            try:
+                return int(self._broker.client.llen(key))
+            except redis.ResponseError:
+                self._broker.repair(queue)
+                return int(self._broker.client.llen(key))

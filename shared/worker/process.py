@@ -30,8 +30,8 @@ from shared.worker.wakeup import WakeupBroker
 
 __all__ = ["run_worker"]
 
-_POLL_MS = 1000
-"""How often an idle dramatiq thread polls for messages whose wake-up it missed."""
+_WAIT_MS = 1000
+"""How often an idle thread of dramatiq sees whether it is to end."""
 
 _RESTART_SECONDS = 5.0
 
@@ -194,7 +194,7 @@ async def _serve(
     broker.polled = lambda name: heartbeat.beat(_consumer(name), _UNPOLLED_SECONDS)
     declare_actors(broker, queues[0], run_job)
     worker = dramatiq.Worker(
-        broker, queues=set(queues), worker_threads=threads, worker_timeout=_POLL_MS
+        broker, queues=set(queues), worker_threads=threads, worker_timeout=_WAIT_MS
     )
     # A busy process must not hoard work that an idle one could do.
     worker.queue_prefetch = threads

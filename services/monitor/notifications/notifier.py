@@ -24,7 +24,7 @@ from shared.database.locks import AdvisoryLock
 from shared.database.models.monitoring import Delivery, Severity, Subscription
 from shared.database.models.operations import Event
 from shared.events import EventName
-from shared.jobs.sequencer import newest_place
+from shared.jobs.sequencer import PLACED, newest_place
 from shared.logs import get_logger
 from shared.settings import MonitorSettings
 
@@ -32,6 +32,8 @@ __all__ = ["Notifier", "enable_subscription"]
 
 _DEADLINE_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS = 5.0
+_IDLE_SECONDS = 10.0
+"""Pause between two looks while no event comes and no delivery waits."""
 _BATCH = 100
 _BATCH_OF_ONE = 5
 """Most attempts of one subscription at once, so that its backlog does not keep others waiting."""
@@ -79,28 +81,35 @@ class Notifier:
         self._networks = parse_networks(settings.webhook_networks)
         self._deadline = deadline
         self._after = 0
+        self._waiting = False
 
     async def run(self) -> None:
         """Lead whenever no other notifier does, until cancelled."""
         await keep_leading(
-            self._database, AdvisoryLock.NOTIFIER, self._settings.look_seconds, self._lead
+            self._database, AdvisoryLock.NOTIFIER, self._rest, self._lead, channel=PLACED
         )
+
+    def _rest(self) -> float:
+        """Return the seconds after which to look where no event comes."""
+        return 0.0 if self._waiting else _IDLE_SECONDS
 
     async def _lead(self, turns: AsyncIterator[None]) -> None:
         async for _ in turns:
             await self.collect()
             while await self.deliver():
                 await self.collect()
+            await asyncio.sleep(self._settings.look_seconds)
 
     async def collect(self) -> None:
         """Write the deliveries of events that are new."""
         async with self._database.transaction() as session:
             newest = await newest_place(session)
-            values = {name: list(names) for name, names in _EVENTS.items()}
-            await session.execute(
-                _NEW_DELIVERIES,
-                {**values, "order": [level.value for level in Severity], "after": self._after},
-            )
+            if newest > self._after:
+                values = {name: list(names) for name, names in _EVENTS.items()}
+                await session.execute(
+                    _NEW_DELIVERIES,
+                    {**values, "order": [level.value for level in Severity], "after": self._after},
+                )
         self._after = newest
 
     async def deliver(self) -> int:
@@ -110,6 +119,7 @@ class Notifier:
         """
         async with self._database.session() as session:
             messages = await _due(session)
+            self._waiting = bool(messages) or await _any_waiting(session)
         return sum(await asyncio.gather(*(self._attempt(message) for message in messages)))
 
     async def _attempt(self, message: Message) -> bool:
@@ -200,6 +210,16 @@ async def enable_subscription(session: AsyncSession, subscription: Subscription)
 
 def _alert_key(subscription_id: int) -> str:
     return f"subscription {subscription_id}"
+
+
+async def _any_waiting(session: AsyncSession) -> bool:
+    """Return whether a delivery waits for its next attempt."""
+    query = (
+        select(Delivery.id)
+        .join(Subscription, Subscription.id == Delivery.subscription_id)
+        .where(Delivery.state == "waiting", Subscription.disabled_at.is_(None))
+    )
+    return (await session.execute(query.limit(1))).first() is not None
 
 
 async def _due(session: AsyncSession) -> list[Message]:

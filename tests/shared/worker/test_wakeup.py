@@ -32,9 +32,8 @@ def work(broker: WakeupBroker) -> Iterator[Work]:
     def start(*, look_seconds: float) -> list[int]:
         done: list[int] = []
         declare_actors(broker, "fetch", done.append)
-        worker = dramatiq.Worker(
-            broker, queues={"fetch"}, worker_threads=1, worker_timeout=int(look_seconds * 1000)
-        )
+        broker.poll_seconds = look_seconds
+        worker = dramatiq.Worker(broker, queues={"fetch"}, worker_threads=1, worker_timeout=50)
         worker.queue_prefetch = 1
         worker.start()
         workers.append(worker)
@@ -151,3 +150,29 @@ def test_a_message_that_cannot_be_read_is_left_out(broker: WakeupBroker, work: W
     broker.client.rpush("cosmo:fetch", "1")
     Messenger(broker).send("fetch", 8)
     _wait(lambda: done == [8], seconds=2.0)
+
+
+def test_an_idle_worker_leaves_the_broker_alone(broker: WakeupBroker, work: Work) -> None:
+    def looks() -> int:
+        return int(broker.client.info("commandstats").get("cmdstat_evalsha", {}).get("calls", 0))
+
+    work(look_seconds=60)
+    assert broker.get_declared_delay_queues() == set()
+    _wait(lambda: _ears(broker) == 1)
+    time.sleep(0.3)  # listening has begun, after which it polls once
+    before = looks()
+    time.sleep(0.5)
+    assert looks() == before
+
+
+def test_what_came_while_nobody_listened_is_found_at_once(broker: WakeupBroker, work: Work) -> None:
+    done = work(look_seconds=60)
+    _wait(lambda: _ears(broker) == 1)
+    time.sleep(0.3)
+    quiet = dramatiq.Message[None](
+        queue_name="fetch", actor_name="run_job", args=(7,), kwargs={}, options={}
+    )
+    super(WakeupBroker, broker).enqueue(quiet)
+    ear = broker.client.client_list(_type="pubsub")[0]["id"]
+    broker.client.client_kill_filter(_id=ear)
+    _wait(lambda: done == [7])

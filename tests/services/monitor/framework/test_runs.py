@@ -82,13 +82,13 @@ async def test_another_way_to_draw_makes_monitors_run(
             session, None, NewEvent(EventName.TABLES_CHANGED, {"rows": {"darks": 1}}), Outbox()
         )
     await place_events(bench.database)
-    await bench.scheduler.check(MONITOR)
+    await bench.scheduler.check_all()
     (job,) = await bench.all(Job)
     await bench.runner.run(job.id)
-    await bench.scheduler.check(MONITOR)
+    await bench.scheduler.check_all()
     assert len(await bench.all(Job)) == 1
     monkeypatch.setattr(declaration, "VERSION", -1)
-    await bench.scheduler.check(MONITOR)
+    await bench.scheduler.check_all()
     assert len(await bench.all(Job)) == 2
 
 
