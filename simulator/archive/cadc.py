@@ -4,7 +4,7 @@ import base64
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Final
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
@@ -31,6 +31,7 @@ from simulator.archive.votable import VOTABLE, Field, error_table, table
 __all__ = ["CadcServices"]
 
 _XML: Final = "text/xml"
+_ROWS_AT_ONCE: Final = 1000
 _AUXILIARY: Final = ("asn", "spt", "jit", "jif", "trl")
 _STANDARDS: Final = {
     "argus": {
@@ -183,8 +184,10 @@ class CadcServices:
 
 
 def _closing(parts: Iterator[str], stack: ExitStack) -> Iterator[str]:
+    """Yield a reply in large parts, each of which costs a change of threads."""
     with stack:
-        yield from parts
+        while part := "".join(islice(parts, _ROWS_AT_ONCE)):
+            yield part
 
 
 async def _parameters(request: Request) -> dict[str, str]:

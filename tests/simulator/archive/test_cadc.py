@@ -207,3 +207,11 @@ def test_bad_queries_are_refused(archive: str, query: str) -> None:
 def test_wrong_maxrec_is_refused(archive: str) -> None:
     asked = {"QUERY": "SELECT uri FROM caom2.Artifact", "MAXREC": "x"}
     assert httpx.get(f"{archive}/argus/sync", params=asked).status_code == 400
+
+
+def test_results_of_many_rows(association: Path) -> None:
+    with running_archive(association, rows=5000) as url:
+        query = {"QUERY": "SELECT DISTINCT observationID FROM caom2.Observation"}
+        reply = httpx.post(f"{url}/argus/sync", data=query).text
+    assert reply.count("<TR>") == 4900 + 6  # one of 50 is exclusive
+    ElementTree.fromstring(reply)

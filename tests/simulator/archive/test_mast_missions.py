@@ -156,3 +156,12 @@ def test_pages_of_many_entries(association: Path) -> None:
                 break
     assert len(names) == len(set(names)) == 12_002
     assert names == sorted(names)
+
+
+def test_paths_in_the_cloud_are_like_recorded_ones(archive: str, recorded: Path) -> None:
+    sample = json.loads((recorded / "mast_relative_path.json").read_text())
+    uris = ["mast:HST/product/ldfd01vnq_spt.fits", "mast:HST/product/does_not_exist.fits"]
+    found = httpx.get(f"{archive}/api/v0.1/path_lookup/", params={"uri": uris}).json()
+    assert found[uris[0]]["path"] == "/hst/public/ldfd/ldfd01vnq/ldfd01vnq_spt.fits"
+    assert_like([found[uri] for uri in uris], list(sample.values()))
+    assert found[uris[1]] == sample[uris[1]]
