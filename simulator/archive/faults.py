@@ -55,7 +55,7 @@ class Kind(StrEnum):
     RANGE_OFF = "range-off"
     """A range begins one byte too late."""
     ETAG = "etag"
-    """The ETag is another one."""
+    """The ETag is another one: with ``If-Range`` the whole file comes, with 200."""
     HTML = "html"
     """A page in HTML with status 200."""
     EXECUTING = "executing"
@@ -93,7 +93,7 @@ class FaultRule(BaseModel):
     method: str | None = Field(None, description="Method of the requests; default: every one")
     request: int = Field(1, ge=1, description="First of the matching requests that fails")
     times: int = Field(1, ge=0, description="How many fail in a row; 0: all from there on")
-    status: int | None = Field(None, description="Status of `status`")
+    status: int | None = Field(None, description="400, 401, 403, 404, 429, 500, 502, 503 or 504")
     retry_after: int | None = Field(None, ge=0, description="Seconds that `status` says to wait")
     after: int = Field(0, ge=0, description="Bytes of the body that are right")
     length: bool = Field(True, description="Whether a body that is cut has a `Content-Length`")
