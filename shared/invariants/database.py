@@ -73,6 +73,10 @@ INVARIANTS: dict[str, str] = {
         AND NOT EXISTS (SELECT 1 FROM events e WHERE e.job_id = j.id AND
           e.name = 'dataset.ingested')
     """,
+    "an event has its place in the feed": """
+        SELECT format('event %s (%s)', id, name), 'it has had none for an hour'
+        FROM events WHERE sequence IS NULL AND at < now() - interval '1 hour'
+    """,
     "a done job of a monitor has its run": """
         SELECT format('job %s (%s)', j.id, j.monitor), 'no run of the monitor is recorded'
         FROM jobs j WHERE j.stage = 'monitor' AND j.state = 'done'

@@ -135,6 +135,8 @@ BREAKING = {
           runs r WHERE id = 1
     """,
     "a done ingest has written its files": "DELETE FROM events WHERE name = 'dataset.ingested'",
+    "an event has its place in the feed": "UPDATE events SET sequence = NULL, at = at - interval "
+    "'2 hours'",
     "the state of a dataset is that of its jobs": "UPDATE datasets SET state = 'fetched'",
 }
 
