@@ -13,7 +13,9 @@ from pathlib import Path
 from sqlalchemy import select
 
 from benchmarks.load.serving import serving
-from benchmarks.scale.archive import DATASETS, fill
+from benchmarks.scale.archive import CALIBRATED, DATASETS, fill
+from benchmarks.scale.cluster import SIZES, Cluster, Costs, simulate
+from benchmarks.scale.jobs import measure
 from benchmarks.scale.processor import Meter
 from benchmarks.scale.queries import Timing, time_requests, time_services
 from benchmarks.scale.rolling import Rolling
@@ -39,10 +41,10 @@ def _queries(arguments: argparse.Namespace) -> None:
             asyncio.run(_prepare(postgres.url, arguments.datasets))
             server = int((folder / "postgres" / "postmaster.pid").read_text().split()[0])
             timings = asyncio.run(
-                _services(postgres.url, valkey.url, store, Meter(os.getpid(), server))
+                _services(postgres.url, valkey.url, store, Meter([os.getpid()], server))
             )
             with serving(postgres.url, store) as (pid, base_url):
-                timings += time_requests(base_url, Meter(pid, server))
+                timings += time_requests(base_url, Meter([pid], server))
         finally:
             valkey.stop()
             postgres.stop()
@@ -73,10 +75,40 @@ async def _services(url: str, broker_url: str, store: str, meter: Meter) -> list
         await database.dispose()
 
 
+def _jobs(arguments: argparse.Namespace) -> None:
+    """Measure claims and whole jobs a second of 1, 8 and 32 workers."""
+    with tempfile.TemporaryDirectory(prefix="cosmo-jobs-") as folder:
+        for rate in measure(Path(folder), arguments.seconds):
+            print(
+                f"{rate.what:30s} {rate.workers:3d} workers {rate.rate:8.1f} /s "
+                f"{rate.processor:8.2f} ms of the processor each, {rate.database:6.2f} of Postgres",
+                flush=True,
+            )
+
+
+def _cluster(arguments: argparse.Namespace) -> None:
+    """Simulate clusters of 1 to 1,000 calibrators."""
+    costs = Costs(stored_mb=arguments.stored)
+    print(f"{'calibrators':>11s} {'/s':>8s} {'days':>8s}  Postgres  store  events  limit")
+    for calibrators in SIZES:
+        cluster = Cluster(calibrators, arguments.cores, arguments.bandwidth)
+        outcome = simulate(cluster, costs)
+        days = DATASETS * CALIBRATED / outcome.rate / 86400.0
+        busy = [f"{100 * part:6.0f} %" for part in outcome.busy.values()]
+        print(
+            f"{calibrators:11d} {outcome.rate:8.2f} {days:8.2f} {' '.join(busy)}  {outcome.limit}",
+            flush=True,
+        )
+
+
 def _rolling(arguments: argparse.Namespace) -> None:
     """Let calibrators come, go and be killed while servers are restarted."""
     rolling = Rolling(
-        arguments.datasets, pause=arguments.pause, limit=arguments.limit, seed=arguments.seed
+        arguments.datasets,
+        pause=arguments.pause,
+        restart_pause=arguments.restart_pause,
+        limit=arguments.limit,
+        seed=arguments.seed,
     )
     with tempfile.TemporaryDirectory(prefix="cosmo-rolling-") as temporary:
         folder = (arguments.data or Path(temporary)).resolve()
@@ -96,9 +128,20 @@ def main() -> None:
     queries.add_argument("--datasets", type=int, default=DATASETS)
     queries.add_argument("--data", type=Path, help="folder that the database is kept in")
     queries.set_defaults(run=_queries)
+    jobs = parts.add_parser("jobs", help=_jobs.__doc__)
+    jobs.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
+    jobs.set_defaults(run=_jobs)
+    cluster = parts.add_parser("cluster", help=_cluster.__doc__)
+    cluster.add_argument("--cores", type=int, default=8, help="of Postgres")
+    cluster.add_argument("--bandwidth", type=float, default=1250.0, help="of the store, MB/s")
+    cluster.add_argument("--stored", type=float, default=33.0, help="MB of a dataset's products")
+    cluster.set_defaults(run=_cluster)
     rolling = parts.add_parser("rolling", help=_rolling.__doc__)
     rolling.add_argument("--datasets", type=int, default=200)
     rolling.add_argument("--pause", type=float, default=5.0, help="seconds between two kills")
+    rolling.add_argument(
+        "--restart-pause", type=float, default=30.0, help="seconds between two restarts"
+    )
     rolling.add_argument("--limit", type=float, default=7200.0, help="seconds, at most")
     rolling.add_argument("--seed", type=int, default=1)
     rolling.add_argument("--data", type=Path, help="empty folder to work in, which is kept")

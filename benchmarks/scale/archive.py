@@ -10,10 +10,12 @@ from services.monitor.monitors import monitors
 from shared.database.engine import Database
 from shared.database.models.science import ROWS_PER_FILE
 
-__all__ = ["DATASETS", "fill"]
+__all__ = ["CALIBRATED", "DATASETS", "fill"]
 
 DATASETS = 341_000
 """Of the archive of COS."""
+CALIBRATED = 0.6
+"""Part of them that is calibrated; the others are acquisitions."""
 
 _DATASETS_PER_RUN = 68
 """For each run of a monitor: a dozen or so runs of each a day for a year."""

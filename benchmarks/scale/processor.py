@@ -12,26 +12,34 @@ _NANOSECONDS = 1e9
 
 
 class Meter:
-    """Processor time of a process and of all below another.
+    """Processor time of some processes and of all below another.
 
     Parameters
     ----------
-    process
-        Number of the process.
+    processes
+        Numbers of the processes.
     server
         Number of the process of Postgres, of whose sessions each is a process below it.
     """
 
-    def __init__(self, process: int, server: int) -> None:
-        self._process, self._server = process, psutil.Process(server)
+    def __init__(self, processes: Iterable[int], server: int) -> None:
+        self._processes, self._server = list(processes), psutil.Process(server)
         self._used: dict[int, float] = {}
 
     def seconds(self) -> float:
         """Return what was used until now, by processes that have ended as far as it was seen."""
-        sessions = (child.pid for child in self._server.children())
-        for number in (self._process, *sessions):
-            self._used[number] = max(self._used.get(number, 0.0), _of_process(number))
+        self._look()
         return sum(self._used.values())
+
+    def read(self) -> tuple[float, float]:
+        """Return what was used until now, and what of it the sessions of Postgres used."""
+        every, own = self.seconds(), set(self._processes)
+        return every, sum(used for number, used in self._used.items() if number not in own)
+
+    def _look(self) -> None:
+        sessions = (child.pid for child in self._server.children())
+        for number in (*self._processes, *sessions):
+            self._used[number] = max(self._used.get(number, 0.0), _of_process(number))
 
 
 def _of_process(number: int) -> float:

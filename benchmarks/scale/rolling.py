@@ -36,6 +36,8 @@ __all__ = ["Report", "Rolling"]
 _DARKS_A_YEAR = 24
 """Fewer than the routine schedules."""
 _ROOT = Path(__file__).parents[2]
+_FEW = 0.1
+"""Part of the datasets at the beginning, and at the end, for which there are few calibrators."""
 _STOP_SECONDS = 30.0
 _LOOK_SECONDS = 1.0
 _ASK_SECONDS = 10.0
@@ -166,7 +168,7 @@ class Rolling:
     def _wanted(self, report: Report) -> int:
         """Return how many calibrators run at this point: few, many in between, few."""
         done = report.states.get(DatasetState.INGESTED, 0) / self.datasets
-        return self.many if 0.2 <= done < 0.8 else self.few
+        return self.many if _FEW <= done < 1.0 - _FEW else self.few
 
     def _is_done(self, states: Mapping[str, int]) -> bool:
         ended = states.get(DatasetState.INGESTED, 0) + states.get(DatasetState.FAILED, 0)

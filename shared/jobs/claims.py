@@ -45,6 +45,8 @@ _RETRIED = frozenset({TransientError.kind, LostClaimError.kind, MemoryShortError
 _ATTEMPTS_OF_MEMORY = 2
 """Attempts, at most, at work that took more memory than there was: the next one takes as much."""
 
+_MONITOR = "monitor"
+"""Kind of what a job of a monitor is about."""
 _FAILED_RUN = "run"
 """Key of the alert of a monitor whose run failed."""
 
@@ -102,9 +104,12 @@ async def claim(
     ClaimedJob or None
         None where there is nothing to take: done, taken, not due, or gone.
     """
-    found = (
-        await session.execute(select(Job.dataset_id).where(Job.id == job_id, is_waiting()))
-    ).one_or_none()
+    query = (
+        select(Job.dataset_id, Job.monitor, Dataset.rootname, Dataset.kind)
+        .outerjoin(Dataset)
+        .where(Job.id == job_id, is_waiting())
+    )
+    found = (await session.execute(query)).one_or_none()
     if found is None:
         return None
     if found.dataset_id is not None:
@@ -125,15 +130,22 @@ async def claim(
     if job is None:
         return None
     session.add(Attempt(job_id=job_id, number=job.attempts, worker=worker))
-    claimed = await claimed_job(session, job)
+    claimed = _claimed(job, found.rootname or found.monitor, found.kind or _MONITOR)
     await _refresh(session, claimed.subject)
     return claimed
 
 
 async def claimed_job(session: AsyncSession, job: Job) -> ClaimedJob:
-    """Describe a job that runs, for its worker or in its place."""
+    """Describe a job that runs, in the place of its worker."""
+    if job.dataset_id is None:
+        return _claimed(job, str(job.monitor), _MONITOR)
+    query = select(Dataset.rootname, Dataset.kind).where(Dataset.id == job.dataset_id)
+    rootname, kind = (await session.execute(query)).one()
+    return _claimed(job, rootname, kind)
+
+
+def _claimed(job: Job, name: str, kind: str) -> ClaimedJob:
     subject = subject_of(job.dataset_id, job.monitor)
-    name, kind = await _name(session, subject)
     return ClaimedJob(
         job.id,
         job.stage,
@@ -146,16 +158,6 @@ async def claimed_job(session: AsyncSession, job: Job) -> ClaimedJob:
         job.worker or "unknown",
         job.trace,
     )
-
-
-async def _name(session: AsyncSession, subject: Subject) -> tuple[str, str]:
-    """Return the rootname and kind of a subject."""
-    if isinstance(subject, str):
-        return subject, "monitor"
-    row = (
-        await session.execute(select(Dataset.rootname, Dataset.kind).where(Dataset.id == subject))
-    ).one()
-    return row.rootname, row.kind
 
 
 async def _refresh(session: AsyncSession, subject: Subject) -> None:

@@ -230,12 +230,10 @@ async def record_event(
     """
     if isinstance(subject, int):
         await lock_datasets(session, [subject])
-        kind = (
-            await session.execute(select(Dataset.kind).where(Dataset.id == subject))
-        ).scalar_one()
-        cause = (
-            await session.execute(select(Job.queue).where(Job.id == job_id))
-        ).scalar_one_or_none()
+        queue = select(Job.queue).where(Job.id == job_id).scalar_subquery()
+        kind, cause = (
+            await session.execute(select(Dataset.kind, queue).where(Dataset.id == subject))
+        ).one()
         for job in jobs_for(event.name, kind, event.detail, cause):
             await add_job(session, subject, job, outbox)
         await refresh_state(session, subject)

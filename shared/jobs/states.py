@@ -11,6 +11,8 @@ from shared.database.models.operations import Dataset, DatasetState, Job, JobSta
 __all__ = ["derive_state", "lock_datasets", "refresh_state", "refresh_states"]
 
 _ORDER = {Stage.FETCH: 0, Stage.CALIBRATE: 1, Stage.INGEST_RAW: 2, Stage.INGEST_PRODUCTS: 2}
+_HELD = "cosmo.held_datasets"
+"""Key of what a session knows of its locks; no transaction here has savepoints, which lose some."""
 _RUNNING = (DatasetState.FETCHING, DatasetState.CALIBRATING, DatasetState.INGESTING)
 _DONE = (DatasetState.FETCHED, DatasetState.CALIBRATED, DatasetState.INGESTED)
 
@@ -69,10 +71,22 @@ async def lock_datasets(session: AsyncSession, dataset_ids: Iterable[int]) -> No
     each other. The lock leaves the row to foreign keys, which every new job, file and run of it
     checks.
     """
+    held = _held(session)
+    if not (wanted := set(dataset_ids) - held):
+        return
     # As one array: a statement takes 32767 parameters at most, and a scan may bring more datasets.
-    ids = literal(sorted(set(dataset_ids)), ARRAY(BigInteger))
+    ids = literal(sorted(wanted), ARRAY(BigInteger))
     query = select(Dataset.id).where(Dataset.id == any_(ids)).order_by(Dataset.id)
     await session.execute(query.with_for_update(key_share=True))
+    held |= wanted
+    session.info[_HELD] = session.sync_session.get_transaction(), held
+
+
+def _held(session: AsyncSession) -> set[int]:
+    """Return the datasets that the transaction of a session has taken, to its end."""
+    transaction, held = session.info.get(_HELD, (None, set[int]()))
+    current = session.sync_session.get_transaction()
+    return set(held) if transaction is current is not None else set()
 
 
 async def refresh_state(session: AsyncSession, dataset_id: int) -> DatasetState:

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
+import sqlalchemy.event
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -182,3 +184,22 @@ async def test_more_datasets_than_a_statement_has_parameters(database: Database)
     async with database.transaction() as session:
         await lock_datasets(session, [dataset, *range(10**6, 10**6 + 40_000)])
         assert await operations.requeue(session, list(range(40_000))) == 0
+
+
+async def test_a_transaction_takes_a_dataset_once(database: Database) -> None:
+    dataset = await add_dataset(database)
+    job_id = await queue_job(database, dataset)
+    taken = 0
+
+    @sqlalchemy.event.listens_for(database.engine.sync_engine, "before_cursor_execute")
+    def count(*arguments: Any) -> None:
+        nonlocal taken
+        taken += "FOR NO KEY UPDATE" in arguments[2]
+
+    async with database.session() as session:
+        assert await claims.claim(session, job_id or 0, "worker", SETTINGS) is not None
+        await lock_datasets(session, [dataset])
+        assert taken == 1
+        await session.commit()  # which gives it back
+        await lock_datasets(session, [dataset])
+        assert taken == 2
