@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, fields
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
@@ -53,7 +54,6 @@ CREATE VIEW entry AS SELECT *,
 """
 _INDEXES: Final = """
 CREATE INDEX dataset_association ON dataset (association);
-CREATE INDEX dataset_filler ON dataset (filler);
 CREATE UNIQUE INDEX dataset_number ON dataset (number);
 CREATE UNIQUE INDEX dataset_uuid ON dataset (uuid);
 """
@@ -211,12 +211,13 @@ class Catalogue:
         """Let some entries without files, spread evenly, have been generated at a moment."""
         if not (count and self._rows):
             return
-        chosen = (
-            (iso(moment), iso(moment), index * self._rows // min(count, self._rows))
-            for index in range(min(count, self._rows))
-        )
+        count = min(count, self._rows)
         connection.executemany(
-            "UPDATE dataset SET generated = ?, archived = ? WHERE filler = ?", chosen
+            "UPDATE dataset SET generated = ?, archived = ? WHERE name = ?",
+            (
+                (iso(moment), iso(moment), _filler_name(index * self._rows // count))
+                for index in range(count)
+            ),
         )
 
 
@@ -244,15 +245,14 @@ _DATASET_COLUMNS: Final = tuple(column.name for column in fields(Dataset))
 def _insert(
     connection: sqlite3.Connection, table: str, rows: Iterable[Mapping[str, object]]
 ) -> None:
-    """Insert rows of the same columns."""
+    """Insert rows of the same columns in the same order."""
     iterator = iter(rows)
     if (first := next(iterator, None)) is None:
         return
-    names = ", ".join(first)
-    marks = ", ".join(f":{name}" for name in first)
-    statement = f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
-    connection.execute(statement, first)
-    connection.executemany(statement, iterator)
+    marks = ", ".join("?" * len(first))
+    statement = f"INSERT OR REPLACE INTO {table} ({', '.join(first)}) VALUES ({marks})"  # noqa: S608
+    values = (tuple(row.values()) for row in chain([first], iterator))
+    connection.executemany(statement, values)
 
 
 def _row(dataset: Dataset, description: Description) -> dict[str, object]:
@@ -298,7 +298,7 @@ def _fillers(count: int) -> Iterator[dict[str, object]]:
     """Yield entries without files: associations over the years, the same for the same count."""
     for index in range(count):
         start = _FIRST_START + (_LAST_START - _FIRST_START) * index / count
-        name = f"ly{_base36(index, 5)}10"
+        name = _filler_name(index)
         nuv = index % 3 == 0
         generated = _iso_of_mjd(start + 1.0)
         yield {
@@ -335,9 +335,10 @@ def _iso_of_mjd(mjd: float) -> str:
     return iso((mjd - UNIX_MJD) * 86400.0)
 
 
-def _base36(number: int, width: int) -> str:
+def _filler_name(number: int) -> str:
+    """Return the name of an association whose five middle letters count."""
     digits = ""
     while number:
         number, digit = divmod(number, 36)
         digits = _BASE36[digit] + digits
-    return digits.rjust(width, "0")
+    return f"ly{digits:0>5}10"

@@ -92,6 +92,32 @@ def test_replies_are_like_recorded_ones(archive: str, recorded: Path) -> None:
     assert_like(products, known)
 
 
+def test_columns_are_those_of_the_portal(archive: str, recorded: Path) -> None:
+    known = json.loads((recorded / "columnsconfig.json").read_text())
+    found = httpx.post(
+        f"{archive}/portal/Mashup/Mashup.asmx/columnsconfig",
+        data={"colConfigId": "Mast.Caom.Cone"},
+    ).json()
+    assert list(found) == list(known)
+    for name, entry in found.items():
+        kind = known[name].get("vot.datatype", known[name].get("type"))
+        assert entry.get("vot.datatype") == kind
+        for key in ("separator", "remove"):
+            assert entry.get(key) == known[name].get(key)
+
+
+def test_members_may_have_rows_of_their_own(association: Path, tmp_path: Path) -> None:
+    for path in association.iterdir():
+        (tmp_path / path.name).hardlink_to(path)
+    (tmp_path / "archive.toml").write_text("member_rows = true")
+    with running_archive(tmp_path) as url:
+        found = _ask(url, "Mast.Caom.Filtered", columns="*", filters=[])
+        search = httpx.post(f"{url}/search/hst/api/v0.1/search", json={}).json()
+    assert len(found["data"]) == search["totalResults"] == 6
+    members = [row["sci_data_set_name"] for row in search["results"]]
+    assert members == [row["obs_id"].upper() for row in found["data"]]
+
+
 @pytest.mark.parametrize(
     "request_text",
     [
