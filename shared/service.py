@@ -4,7 +4,7 @@ from pydantic import ValidationError
 
 from shared.errors import CosmoError
 from shared.logs import configure_logging, get_logger
-from shared.settings import Settings, get_settings
+from shared.settings import Settings, described, get_settings
 
 __all__ = ["start_service"]
 
@@ -23,7 +23,8 @@ def start_service(name: str) -> Settings:
     try:
         settings = get_settings()
     except (ValidationError, CosmoError) as error:
-        get_logger().error("invalid setting", error=str(error))
+        wrong = described(error) if isinstance(error, ValidationError) else str(error)
+        get_logger().error("invalid setting", error=wrong)
         raise SystemExit(1) from error
     configure_logging(name, settings.log_level)
     return settings

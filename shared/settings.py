@@ -42,6 +42,7 @@ __all__ = [
     "SecretFiles",
     "Settings",
     "Token",
+    "described",
     "get_settings",
 ]
 
@@ -135,6 +136,15 @@ _FORMER_NAMES = {
 _MEMORY_MB = 8192
 
 
+def _names(text: str) -> list[str]:
+    """Return the names of a comma separated list."""
+    return [name for part in text.split(",") if (name := part.strip())]
+
+
+_CALIBRATOR_QUEUES = ("recalibrate", "calibrate", "calibrate-bulk")
+"""Queues of the stages that the calibrator handles (`shared.jobs.queues`)."""
+
+
 class CalibratorSettings(_Group):
     """How CalCOS is run."""
 
@@ -155,6 +165,10 @@ class CalibratorSettings(_Group):
         True, description="Whether faster functions with the same results replace some of CalCOS"
     )
     acceleration_without: str = Field("", description="Replacements to leave out, comma separated")
+    queues: str = Field(
+        ",".join(_CALIBRATOR_QUEUES),
+        description="Queues that these calibrators work on, comma separated",
+    )
     processes: int = Field(
         4,
         ge=1,
@@ -167,6 +181,22 @@ class CalibratorSettings(_Group):
     sweep_seconds: float = Field(
         600.0, gt=0, description="Pause between two sweeps of the leftovers of killed runs"
     )
+
+    @property
+    def served_queues(self) -> list[str]:
+        """Names of the queues to work on."""
+        return _names(self.queues)
+
+    @field_validator("queues")
+    @classmethod
+    def _are_queues(cls, text: str) -> str:
+        known = ", ".join(_CALIBRATOR_QUEUES)
+        names = _names(text)
+        if not names:
+            raise ValueError(f"it names no queue; name some of {known}, or leave it out for all")
+        if unknown := [name for name in names if name not in _CALIBRATOR_QUEUES]:
+            raise ValueError(f"{', '.join(map(repr, unknown))} is no queue of it; it has {known}")
+        return text
 
     @property
     def run_memory_mb(self) -> int:
@@ -442,3 +472,14 @@ def get_settings() -> Settings:
         If a setting is unknown or has a wrong value; the message names it.
     """
     return Settings()
+
+
+def described(error: ValidationError) -> str:
+    """Say in a line which settings are wrong, by the names of their variables."""
+    return "; ".join(
+        f"COSMO_{'__'.join(map(str, problem['loc'])).upper()}: "
+        f"{problem['msg'].removeprefix('Value error, ')}"
+        if problem["loc"]
+        else problem["msg"].removeprefix("Value error, ")
+        for problem in error.errors(include_url=False, include_context=False, include_input=False)
+    )

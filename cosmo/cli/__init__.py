@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from cosmo.cli.app import app
 from shared.errors import CosmoError
+from shared.settings import described
 
 __all__ = ["main"]
 
@@ -23,11 +24,11 @@ def main() -> None:
         _print_error("error", error)
         sys.exit(1)
     except ValidationError as error:
-        _print_error("invalid setting", error)
+        _print_error("invalid setting", described(error))
         sys.exit(1)
 
 
-def _print_error(what: str, error: Exception) -> None:
+def _print_error(what: str, error: object) -> None:
     """Print an error, each of its lines as one, whatever brackets are in it."""
     Console(stderr=True).print(
         f"[red]{what}:[/red] {escape(str(error))}", highlight=False, soft_wrap=True

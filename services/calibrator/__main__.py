@@ -49,6 +49,7 @@ def main() -> None:
         checks=[store.require, partial(check_references, settings.references)],
         prepare=publish_installed,
         background=sweep,
+        queues=settings.calibrator.served_queues,
     )
 
 

@@ -4,7 +4,7 @@ Which are at work, which pause, which are away.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -56,6 +56,8 @@ class WorkerState:
         Trouble of its environment, for which it takes no jobs.
     fault
         Why it cannot take jobs, such as a broker that is away.
+    queues
+        Names of the queues that it works on.
     """
 
     name: str
@@ -63,6 +65,7 @@ class WorkerState:
     silent_seconds: float
     paused: str | None
     fault: str | None
+    queues: Sequence[str] = ()
 
     @property
     def away(self) -> bool:
@@ -95,6 +98,7 @@ async def keep_signing(
     service: str,
     trouble: Trouble,
     signed: Callable[[], None] = lambda: None,
+    queues: Sequence[str] = (),
 ) -> None:
     """Sign again and again, until cancelled.
 
@@ -108,10 +112,13 @@ async def keep_signing(
         Tells what it is to say: ``paused`` and ``fault``.
     signed
         Called after each sign.
+    queues
+        Names of the queues that it works on.
     """
     while True:
         try:
-            values = {"service": service, "seen_at": func.now(), **await trouble()}
+            said = {"service": service, "queues": list(queues), **await trouble()}
+            values = {"seen_at": func.now(), **said}
             statement = insert(Worker).values(name=name, **values)
             async with database.transaction() as session:
                 await session.execute(
@@ -136,12 +143,12 @@ async def read_workers(session: AsyncSession) -> list[WorkerState]:
     """Return every worker that has signed and not signed off, by name."""
     # Either way, since the database's clock may have been put back.
     silent = func.abs(func.extract("epoch", func.now() - Worker.seen_at))
-    query = select(Worker.name, Worker.service, silent, Worker.paused, Worker.fault).order_by(
-        Worker.name
-    )
+    columns = (Worker.name, Worker.service, silent, Worker.paused, Worker.fault, Worker.queues)
     return [
-        WorkerState(name, service, float(seconds), paused, fault)
-        for name, service, seconds, paused, fault in await session.execute(query)
+        WorkerState(name, service, float(seconds), paused, fault, queues)
+        for name, service, seconds, paused, fault, queues in await session.execute(
+            select(*columns).order_by(Worker.name)
+        )
     ]
 
 

@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 
 from cosmo.cli.app import app
 from shared.database.addresses import connection_arguments
+from shared.database.models.operations import Stage
 from shared.errors import PermanentError
-from shared.settings import ApiSettings, Scope, Settings, get_settings
+from shared.jobs.queues import queues_of
+from shared.settings import ApiSettings, CalibratorSettings, Scope, Settings, get_settings
 
 
 def test_a_plain_token_has_every_scope() -> None:
@@ -154,6 +156,10 @@ def test_the_command_config_names_what_is_from_a_file(
     get_settings.cache_clear()
     assert "COSMO_DATABASE_PASSWORD=**********  (file)" in shown.output
     assert "hush" not in shown.output
+
+
+def test_calibrators_work_on_all_queues_of_their_stages() -> None:
+    assert CalibratorSettings().served_queues == queues_of([Stage.RECALIBRATE, Stage.CALIBRATE])
 
 
 @pytest.mark.parametrize("module", ["services.archive", "services.monitor", "shared.database"])

@@ -1,7 +1,7 @@
 """What runs, what waits, what failed."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ARRAY, String, func, literal, select
@@ -18,6 +18,7 @@ from shared.cos.times import from_mjd
 from shared.database.models.operations import Attempt, Event, Job, JobState, Scan
 from shared.database.models.science import Header, believed
 from shared.jobs.counts import read_counts
+from shared.jobs.queues import Queue
 from shared.masking import mask_passwords
 from shared.worker.presence import AT_WORK, WorkerState, read_workers
 
@@ -36,16 +37,24 @@ async def read_status(session: AsyncSession) -> SystemStatus:
             if count.state == JobState.QUEUED:
                 waiting[count.queue] += count.number
     workers = await read_workers(session)
+    queues = await _queues(session, waiting, workers)
     return SystemStatus(
         datasets={count.state: count.number for count in counts if count.stage is None},
         jobs={str(state): totals[state] for state in JobState if totals[state]},
         stages={stage: dict(numbers) for stage, numbers in stages.items()},
         oldest_running_seconds=await _oldest_running(session),
-        queues=await _queues(session, waiting),
+        queues=queues,
         failures=await _failures(session),
         last_scan=await _last_scan(session),
         workers=[_worker(worker) for worker in workers],
-        trouble=[worker.describe() for worker in workers if worker.state != AT_WORK],
+        trouble=[
+            *(worker.describe() for worker in workers if worker.state != AT_WORK),
+            *(
+                f"no worker serves the queue {name}, in which {queue.waiting} jobs wait"
+                for name, queue in queues.items()
+                if not queue.workers and queue.waiting
+            ),
+        ],
         newest_event=await session.scalar(select(Event.at).order_by(Event.id.desc()).limit(1)),
         newest_exposure=await _newest_exposure(session),
     )
@@ -60,9 +69,14 @@ async def _oldest_running(session: AsyncSession) -> float | None:
     return None if age is None else float(age)
 
 
-async def _queues(session: AsyncSession, waiting: Mapping[str, int]) -> dict[str, QueueStatus]:
-    """Say how many jobs wait in each queue, and how long the first of them has been due."""
-    queue = func.unnest(literal(list(waiting), ARRAY(String))).column_valued("queue")
+async def _queues(
+    session: AsyncSession, waiting: Mapping[str, int], workers: Sequence[WorkerState]
+) -> dict[str, QueueStatus]:
+    """Say of each queue how many jobs wait, how long the first of them has been due, and how many
+    workers serve it.
+    """
+    serving = Counter(queue for worker in workers if not worker.away for queue in worker.queues)
+    queue = func.unnest(literal(list(Queue), ARRAY(String))).column_valued("queue")
     # The first of each queue by the index, where a minimum by queue would read all that wait.
     first = (
         select(Job.not_before)
@@ -73,7 +87,11 @@ async def _queues(session: AsyncSession, waiting: Mapping[str, int]) -> dict[str
     )
     found = await session.execute(select(queue, func.extract("epoch", func.now() - first)))
     return {
-        name: QueueStatus(waiting=waiting[name], oldest_seconds=max(0.0, float(oldest or 0.0)))
+        name: QueueStatus(
+            waiting=waiting[name],
+            oldest_seconds=max(0.0, float(oldest or 0.0)),
+            workers=serving[name],
+        )
         for name, oldest in found
     }
 
@@ -107,6 +125,7 @@ def _worker(worker: WorkerState) -> WorkerStatus:
         state=worker.state,
         silent_seconds=round(worker.silent_seconds, 1),
         reason=worker.reason,
+        queues=list(worker.queues),
     )
 
 

@@ -10,10 +10,11 @@ __all__ = ["FailureCount", "Health", "QueueStatus", "ScanSummary", "SystemStatus
 
 
 class QueueStatus(ResponseModel):
-    """What waits in a queue."""
+    """What waits in a queue, and who works on it."""
 
     waiting: int
     oldest_seconds: float = Field(description="How long the oldest job has waited, s")
+    workers: int = Field(description="Worker processes that work on it")
 
 
 class FailureCount(ResponseModel):
@@ -44,6 +45,7 @@ class WorkerStatus(ResponseModel):
     state: str = Field(description="at work, paused, faulty or away")
     silent_seconds: float = Field(description="Time since its last sign of life, s")
     reason: str | None
+    queues: list[str] = Field(description="Queues that it works on")
 
 
 class SystemStatus(ResponseModel):
@@ -53,11 +55,13 @@ class SystemStatus(ResponseModel):
     jobs: dict[str, int] = Field(description="Jobs by state")
     stages: dict[str, dict[str, int]] = Field(description="Jobs by stage and state")
     oldest_running_seconds: float | None = Field(description="Age of the oldest attempt, s")
-    queues: dict[str, QueueStatus]
+    queues: dict[str, QueueStatus] = Field(description="Every queue, by name")
     failures: list[FailureCount]
     last_scan: ScanSummary | None
     workers: list[WorkerStatus]
-    trouble: list[str] = Field(description="What is wrong with workers, in words")
+    trouble: list[str] = Field(
+        description="What is wrong with workers, and queues that nobody works on, in words"
+    )
     newest_event: Timestamp | None
     newest_exposure: Timestamp | None = Field(description="End of the newest exposure")
 

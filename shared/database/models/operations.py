@@ -527,3 +527,6 @@ class Worker(Base):
         comment="Trouble of its environment, for which it takes no jobs"
     )
     fault: Mapped[str | None] = mapped_column(comment="Why it cannot take jobs")
+    queues: Mapped[list[Any]] = mapped_column(
+        server_default="[]", comment="Names of the queues that it works on"
+    )

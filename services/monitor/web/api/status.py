@@ -24,7 +24,7 @@ router = APIRouter(tags=["status"])
 
 _CHECK_SECONDS = 4.0
 """Longest wait for Postgres; the probes of containers give up after 5 or 6 s."""
-_EMPTY = QueueStatus(waiting=0, oldest_seconds=0.0)
+_EMPTY = QueueStatus(waiting=0, oldest_seconds=0.0, workers=0)
 _METRICS: dict[int | str, dict[str, Any]] = {
     200: {"content": {CONTENT_TYPE_LATEST: {"schema": {"type": "string"}}}}
 }

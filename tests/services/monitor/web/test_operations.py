@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.queries.status import read_status
 from services.monitor.web.app import create_app
-from shared.database.models.operations import Dataset, DatasetState, Job, JobState, Worker
+from shared.database.models.operations import Dataset, DatasetState, Job, JobState, Stage, Worker
 
 pytestmark = pytest.mark.integration
 API = "/api/v1"
@@ -207,6 +207,29 @@ async def test_what_is_away_is_said(web: httpx.AsyncClient, seeded: Any) -> None
     broker, silence = answer.json()["error"]["detail"]
     assert broker == "archive: the broker is away"
     assert silence.startswith("calibrator-2: no sign of life for")
+
+
+async def test_queues_that_nobody_serves_are_named(web: httpx.AsyncClient, seeded: Any) -> None:
+    async with seeded.database.transaction() as session:
+        for name, queues, seconds in (
+            ("calibrator-1", ["calibrate"], 0),
+            ("calibrator-2", ["calibrate", "recalibrate"], 60),
+        ):
+            seen = func.now() - timedelta(seconds=seconds)
+            session.add(Worker(name=name, service="calibrator", seen_at=seen, queues=queues))
+        await session.execute(
+            update(Job).values(state=JobState.QUEUED, stage=Stage.RECALIBRATE, queue="recalibrate")
+        )
+    status = (await web.get(f"{API}/status")).json()
+    assert {worker["name"]: worker["queues"] for worker in status["workers"]} == {
+        "calibrator-1": ["calibrate"],
+        "calibrator-2": ["calibrate", "recalibrate"],
+    }
+    workers = {name: queue["workers"] for name, queue in status["queues"].items()}
+    assert (workers["calibrate"], workers["recalibrate"], workers["fetch"]) == (1, 0, 0)
+    line = "no worker serves the queue recalibrate, in which 1 jobs wait"
+    assert status["trouble"][1:] == [line]
+    assert line in (await web.get("/")).text
 
 
 async def test_states_are_not_older_than_the_jobs_counted(seeded: Any) -> None:
