@@ -80,7 +80,7 @@ class RemoteReferences:
         OutageError
             If its file system does not answer.
         """
-        self._store.require()
+        self._store.require(writing=False)
         if not self._entries(""):
             raise PermanentError(f"{self} lists no reference files; correct {_SETTING}")
 

@@ -6,6 +6,7 @@ Nothing is overwritten.
 import contextlib
 import hashlib
 import io
+import os
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -85,12 +86,14 @@ def _modified(details: Mapping[str, Any]) -> float:
 
 
 def _is_lasting(error: BaseException | None) -> bool:
-    """Return whether an error is one of the settings: no or wrong credentials, an impossible name.
+    """Return whether an error is one of the settings: no or wrong credentials, no right to write,
+    an impossible name.
 
     Client libraries have types of their own for these, which are not imported here.
     """
     named = any(word in type(error).__name__ for word in ("Credential", "Validation"))
-    return named or isinstance(error, (PermissionError, ValueError))
+    wrong = (PermissionError, ValueError, NotADirectoryError, FileExistsError, FileNotFoundError)
+    return named or isinstance(error, wrong)
 
 
 def _reason(error: BaseException | None) -> str:
@@ -160,52 +163,77 @@ class Store:
         FileNotFoundError
             If a file is not there.
         OutageError
-            If anything else is wrong.
+            If anything else is wrong, or its bucket is not there.
         """
         try:
             yield
-        except (CosmoError, FileNotFoundError):
+        except CosmoError:
+            raise
+        except FileNotFoundError as error:
+            if self._holds_objects and not self._has_bucket():
+                gone = f"there is no bucket {self._bucket!r} any more"
+                raise OutageError(
+                    f"the store {self.url} {failing}: {gone}; create it again"
+                ) from error
             raise
         except Exception as error:
             raise self._outage(failing, error) from error
+
+    @property
+    def _bucket(self) -> str:
+        return self._root.split("/")[0]
+
+    def _has_bucket(self) -> bool:
+        try:
+            self._fs.info(self._bucket)
+        except FileNotFoundError:
+            return False
+        except Exception as error:
+            raise self._outage("does not answer", error) from error
+        return True
 
     def _outage(self, failing: str, error: Exception) -> OutageError:
         return OutageError(
             f"the store {self.url} {failing}: {_reason(error)}; free space or repair it"
         )
 
-    def require(self) -> None:
+    def require(self, *, writing: bool = True) -> None:
         """Refuse a store that cannot work as it is set, however long one waits.
 
-        A local folder is made when the first file comes.
+        Parameters
+        ----------
+        writing
+            Whether this process writes to it: a folder is then made, unless it is there.
 
         Raises
         ------
         PermanentError
-            If its package is missing, its credentials are missing or refused, or its bucket is not
-            there.
+            If its package is missing, its credentials are missing or refused, its bucket is not
+            there, or its folder cannot be written.
         OutageError
             If it does not answer.
         """
-        bucket = self._root.split("/")[0]
         try:
             with self._using("does not answer"):
-                if self._holds_objects and not bucket:
+                if self._holds_objects and not self._bucket:
                     raise ValueError("it names no bucket")
                 if self._holds_objects:
-                    self._fs.info(bucket)
-                elif not self.is_local:
-                    self._fs.makedirs(self._root, exist_ok=True)
-        except FileNotFoundError as error:
-            raise PermanentError(
-                f"the store {self.url} cannot be used: there is no bucket {bucket!r}; create it, "
-                f"or correct {self._setting}"
-            ) from error
-        except OutageError as error:
-            if _is_lasting(error.__cause__):
+                    self._fs.info(self._bucket)
+                elif writing:
+                    self._fs.makedirs(f"{self._root}/{_STAGING}", exist_ok=True)
+                    if self.is_local and not os.access(self._root, os.W_OK | os.X_OK):
+                        raise PermissionError("its folder cannot be written")
+        except (OutageError, FileNotFoundError) as error:
+            cause = error.__cause__ if isinstance(error, OutageError) else error
+            if self._holds_objects and isinstance(cause, FileNotFoundError):
                 raise PermanentError(
-                    f"the store {self.url} cannot be used: {_reason(error.__cause__)}; correct "
-                    f"{self._setting}, or give this process credentials that may use it"
+                    f"the store {self.url} cannot be used: there is no bucket {self._bucket!r}; "
+                    f"create it, or correct {self._setting}"
+                ) from error
+            if _is_lasting(cause):
+                raise PermanentError(
+                    f"the store {self.url} cannot be used: {_reason(cause)}; correct "
+                    f"{self._setting}, or give this process the rights or credentials to use it"
                 ) from error
             raise
 
@@ -366,12 +394,15 @@ class Store:
         """
         latest = time.time() - older_than
 
-        def refuse(error: OSError) -> None:
-            if not isinstance(error, FileNotFoundError):  # removed meanwhile
+        removed: list[OSError] = []
+
+        def note(error: OSError) -> None:
+            if not isinstance(error, FileNotFoundError):
                 raise error
+            removed.append(error)
 
         with self._using("cannot be listed"):
-            for folder, _, files in self._fs.walk(self._root, detail=True, on_error=refuse):
+            for folder, _, files in self._fs.walk(self._root, detail=True, on_error=note):
                 path = str(folder).removeprefix(self._root).strip("/")
                 if path.split("/")[0] != _STAGING:
                     yield from (
@@ -379,6 +410,8 @@ class Store:
                         for name, details in files.items()
                         if _modified(details) <= latest
                     )
+            if removed and self._holds_objects and not self._has_bucket():
+                raise removed[0]
 
     def remove(self, path: str) -> None:
         """Remove a folder and what is in it; no error where there is none.

@@ -15,6 +15,7 @@ from services.archive.scan import ScanResult, scan
 from services.archive.sources import open_source
 from services.monitor.response_models.datasets import DatasetRecord
 from shared.database.engine import Database
+from shared.database.leadership import require_sessions
 from shared.database.schema import migrate
 from shared.jobs.events import Outbox, send
 from shared.remote_references import check_references, open_references
@@ -38,7 +39,7 @@ def prepare(machine: LocalStack) -> None:
     Raises
     ------
     CosmoError
-        If one does not answer, or the store or the references cannot work as they are set.
+        If one does not answer, or cannot work as it is set, like the store and the references.
     """
     Store(machine.environment["COSMO_STORE_URL"]).require()
     check_references(_references(machine.environment))
@@ -48,6 +49,7 @@ def prepare(machine: LocalStack) -> None:
     async def run() -> None:
         database = Database(_session_url(machine.environment))
         try:
+            await require_sessions(database)
             await migrate(database)
         finally:
             await database.dispose()

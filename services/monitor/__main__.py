@@ -56,7 +56,7 @@ class _Server(uvicorn.Server):
         if self._closes_at is not None and counter % _TICKS == 0:
             # The next request of a client is for another replica.
             self.server_state.default_headers.append((b"connection", b"close"))
-        return ends
+        return ends or self._context.process.failed
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         wait = self._context.settings.api.drain_seconds if sig == signal.SIGTERM else 0.0
@@ -97,6 +97,8 @@ def main() -> None:
     descriptor = settings.api.descriptor
     sockets = None if descriptor is None else [socket.socket(fileno=descriptor)]
     _Server(config, context).run(sockets)
+    if process.failed:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -2,21 +2,39 @@
 
 import asyncio
 
-from shared.database.engine import Database
+from shared.database.engine import DATABASE_ERRORS, Database
 from shared.database.schema import migrate
+from shared.database.start import refusing
+from shared.errors import CosmoError
+from shared.logs import get_logger
+from shared.masking import mask_passwords
 from shared.service import start_service
 
-__all__ = ["migrate_configured"]
+__all__ = ["main"]
 
 
-async def migrate_configured() -> None:
-    """Bring the schema of the configured database to the newest revision."""
-    database = Database(start_service("migrate").session_url)
+async def _migrate(url: str) -> None:
+    database = Database(url)
     try:
-        await migrate(database)
+        with refusing("the URL of the settings", url):
+            await migrate(database)
     finally:
         await database.dispose()
 
 
+def main() -> None:
+    """Bring the schema of the configured database to the newest revision."""
+    url = start_service("migrate").session_url
+    try:
+        asyncio.run(_migrate(url))
+    except CosmoError as error:
+        get_logger().error("not migrated", error=str(error))
+        raise SystemExit(1) from error
+    except DATABASE_ERRORS as error:
+        reason = f"Postgres does not do it at {mask_passwords(url)}: {str(error).splitlines()[0]}"
+        get_logger().error("not migrated", error=reason)
+        raise SystemExit(1) from error
+
+
 if __name__ == "__main__":
-    asyncio.run(migrate_configured())
+    main()

@@ -23,7 +23,7 @@ from shared.database.after_commit import AfterCommit
 from shared.finite_json import finite_json
 from shared.keepalive import IDLE_SECONDS, LOST_SECONDS, PROBES, keep_alive
 
-__all__ = ["DATABASE_ERRORS", "Database", "is_outage", "is_refusal", "is_victim"]
+__all__ = ["DATABASE_ERRORS", "Database", "is_outage", "is_refusal", "is_rejection", "is_victim"]
 
 _OF_DRIVER = (PostgresError, InterfaceError)
 """What COPY raises, which SQLAlchemy does not wrap."""
@@ -60,6 +60,11 @@ _REFUSAL_CLASSES = ("0A", "21", "22", "23", "42")
 data exception, integrity constraint violation, syntax error or access rule violation."""
 
 
+_REJECTION_CLASSES, _NO_PRIVILEGE = ("28", "3D"), "42501"
+"""SQLSTATE classes: invalid authorization specification, invalid catalog name; and a right that is
+missing."""
+
+
 def is_victim(error: BaseException) -> bool:
     """Return whether Postgres ended a transaction for the sake of another one."""
     return _state(error) in _VICTIMS
@@ -68,6 +73,12 @@ def is_victim(error: BaseException) -> bool:
 def is_refusal(error: BaseException) -> bool:
     """Return whether Postgres refuses a statement that is as wrong the next time."""
     return _state(error)[:2] in _REFUSAL_CLASSES
+
+
+def is_rejection(error: BaseException) -> bool:
+    """Return whether Postgres does not let this user into this database."""
+    state = _state(error)
+    return state[:2] in _REJECTION_CLASSES or state == _NO_PRIVILEGE
 
 
 def is_outage(error: BaseException) -> bool:

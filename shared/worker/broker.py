@@ -11,12 +11,12 @@ from typing import Any
 import dramatiq
 import redis
 
-from shared.errors import PermanentError
+from shared.errors import PermanentError, TransientError
 from shared.jobs.queues import Queue, is_bulk
 from shared.keepalive import OPTIONS
 from shared.worker.wakeup import WakeupBroker
 
-__all__ = ["Messenger", "declare_actors", "make_broker", "open_redis"]
+__all__ = ["Messenger", "declare_actors", "make_broker", "open_redis", "require_broker"]
 
 _ACTOR, _BULK_ACTOR = "run_job", "run_bulk_job"
 
@@ -78,6 +78,26 @@ def open_redis(url: str, **options: Any) -> redis.Redis:
     except TypeError as error:
         raise PermanentError(f"the URL of Redis has an unknown option: {error}") from error
     return client
+
+
+def require_broker(client: redis.Redis) -> None:
+    """Refuse a broker that refuses this process, however long one waits.
+
+    Raises
+    ------
+    PermanentError
+        If it takes no such user, password or database.
+    TransientError
+        If it does not answer.
+    """
+    try:
+        client.ping()
+    except (redis.AuthenticationError, redis.ResponseError) as error:
+        raise PermanentError(
+            f"the broker refuses COSMO_REDIS_URL: {error}; correct its user, password or database"
+        ) from error
+    except (redis.RedisError, OSError) as error:
+        raise TransientError(f"the broker does not answer: {error}") from error
 
 
 def declare_actors(broker: WakeupBroker, queue: str, run_job: Callable[[int], None]) -> None:

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from functools import partial
 
 import dramatiq
 import redis
@@ -21,7 +22,7 @@ from shared.jobs.runner import Handler, JobRunner, worker_name
 from shared.jobs.sequencer import keep_sequencing
 from shared.logs import get_logger
 from shared.settings import Settings
-from shared.worker.broker import Messenger, declare_actors, make_broker
+from shared.worker.broker import Messenger, declare_actors, make_broker, require_broker
 from shared.worker.health import asked_of, serve_health
 from shared.worker.heartbeat import Heartbeat
 from shared.worker.presence import keep_signing, sign_off
@@ -57,6 +58,7 @@ def run_worker(
     prepare: Prepare | None = None,
     background: Background | None = None,
     connections: int = 1,
+    queues: Collection[str] | None = None,
 ) -> None:
     """Work on queues until SIGTERM or SIGINT.
 
@@ -69,7 +71,7 @@ def run_worker(
     settings
         Settings in force.
     handlers
-        Makes the handler of each stage from the database; the queues of these stages are worked on.
+        Makes the handler of each stage from the database.
     threads
         Jobs at once in this process; 1 for long ones.
     checks
@@ -82,6 +84,8 @@ def run_worker(
         stop.
     connections
         Most connections to the database beside the two of each thread, for its work and its lease.
+    queues
+        Names of the queues to work on; all those of the stages if left out.
 
     Raises
     ------
@@ -97,7 +101,9 @@ def run_worker(
             max_overflow=0,
         )
         asyncio.run(
-            _work(service, settings, database, handlers, threads, checks, prepare, background)
+            _work(
+                service, settings, database, handlers, threads, checks, prepare, background, queues
+            )
         )
     except CosmoError as error:
         get_logger().error("the service ends", error=str(error))
@@ -113,6 +119,7 @@ async def _work(
     checks: Sequence[Check],
     prepare: Prepare | None,
     background: Background | None,
+    wanted: Collection[str] | None,
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -124,9 +131,10 @@ async def _work(
     serve_health(settings.health_port, heartbeat.fault, asked_of(loop, readiness.fault))
     beating = asyncio.ensure_future(heartbeat.keep_beating())
     try:
-        if await _unless(stop, _get_ready(database, checks, prepare)):
+        if await _unless(stop, _get_ready(broker, database, checks, prepare)):
             messenger = Messenger(broker)
             made = handlers(database)
+            queues = [queue for queue in queues_of(made) if wanted is None or queue in wanted]
             runner = JobRunner(database, messenger, settings.jobs, made, worker_name(service))
             name = settings.instance or f"{service}@{socket.gethostname()}"
 
@@ -136,13 +144,11 @@ async def _work(
             tasks = [
                 Dispatcher(database, messenger, settings.jobs).run(),
                 keep_sequencing(database),
-                keep_signing(database, name, service, trouble, readiness.note_written),
+                keep_signing(database, name, service, trouble, readiness.note_written, queues),
             ]
             if background is not None:
                 tasks.append(_keep_up(background, database, messenger))
-            await _serve(
-                broker, runner, queues_of(made), threads, tasks, readiness, heartbeat, stop
-            )
+            await _serve(broker, runner, queues, threads, tasks, readiness, heartbeat, stop)
             await sign_off(database, name)
     finally:
         beating.cancel()
@@ -151,8 +157,11 @@ async def _work(
         get_logger().info("stopped")
 
 
-async def _get_ready(database: Database, checks: Sequence[Check], prepare: Prepare | None) -> None:
-    for check in checks:
+async def _get_ready(
+    broker: WakeupBroker, database: Database, checks: Sequence[Check], prepare: Prepare | None
+) -> None:
+    of_broker: Check = partial(require_broker, broker.client)
+    for check in (of_broker, *checks):
         try:
             await asyncio.to_thread(check)
         except TransientError as error:

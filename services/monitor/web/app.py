@@ -1,8 +1,7 @@
 """The application: routers, errors, pages."""
 
 import asyncio
-import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
-from sqlalchemy.exc import DBAPIError
 from starlette.types import ASGIApp
 
 from services.monitor.web import error_responses as errors
@@ -29,9 +27,9 @@ from services.monitor.web.protection.guard import Guard
 from services.monitor.web.response_cache import ResponseCache
 from services.monitor.web.statuses import document_statuses
 from services.monitor.web.tracing import Tracing
-from shared.database.engine import Database, is_outage
-from shared.database.start import require_usable, wait_until_usable
-from shared.errors import CosmoError, PermanentError, TransientError
+from shared.database.engine import DATABASE_ERRORS, Database
+from shared.database.start import wait_until_usable
+from shared.errors import PermanentError, TransientError
 from shared.logs import get_logger
 from shared.settings import Settings
 from shared.store import Store
@@ -56,57 +54,33 @@ async def _plotly_script() -> FileResponse:
 
 
 @asynccontextmanager
-async def _schema_watch(database: Database) -> AsyncIterator[None]:
-    """Refuse an outdated schema and a wrong pooler.
+async def _checks(context: Context) -> AsyncIterator[None]:
+    """Let the process end where the database or the store cannot work as they are set.
 
-    Where Postgres is down, answer that meanwhile, and look when it is back.
-
-    Raises
-    ------
-    PermanentError
-        If this code cannot use the database.
+    What is only away is waited for, and requests are answered so meanwhile.
     """
-    watch: asyncio.Task[None] | None = None
-    try:
-        await require_usable(database)
-    except (DBAPIError, OSError) as error:
-        if not is_outage(error):
-            raise
-        watch = asyncio.create_task(_refuse_late(database))
-    try:
-        yield
-    finally:
-        if watch is not None:
-            watch.cancel()
 
-
-async def _refuse_late(database: Database) -> None:
-    """Stop the process when a Postgres that was down comes back and cannot be used."""
-    try:
-        await wait_until_usable(database)
-    except (CosmoError, DBAPIError) as error:
-        get_logger().error("stopping", error=str(error))
-        signal.raise_signal(signal.SIGTERM)
-
-
-@asynccontextmanager
-async def _store_check(store: Store) -> AsyncIterator[None]:
-    """Stop the process where the store cannot work as it is set; one that is away is waited for."""
-
-    async def check() -> None:
+    async def check(usable: Coroutine[None, None, None]) -> None:
         try:
-            await asyncio.to_thread(store.require)
+            await usable
         except TransientError as error:
             get_logger().warning("the store is away", error=str(error))
-        except PermanentError as error:
-            get_logger().error("stopping", error=str(error))
-            signal.raise_signal(signal.SIGTERM)
+        except (PermanentError, *DATABASE_ERRORS) as error:
+            get_logger().error("the service ends", error=str(error))
+            context.process.failed = True
 
-    task = asyncio.create_task(check())
+    tasks = [
+        asyncio.create_task(check(usable))
+        for usable in (
+            wait_until_usable(context.database),
+            asyncio.to_thread(context.store.require, writing=False),
+        )
+    ]
     try:
         yield
     finally:
-        task.cancel()
+        for task in tasks:
+            task.cancel()
 
 
 class _Application(FastAPI):
@@ -146,12 +120,21 @@ def create_app(settings: Settings) -> FastAPI:
         max_overflow=10,
     )
     store, notices, process = Store(settings.store_url), EventFeed(database), ProcessState()
+    context = Context(
+        settings,
+        database,
+        store,
+        notices,
+        ResponseCache(database, notices),
+        Artifacts(store),
+        process,
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         beating = asyncio.create_task(process.heartbeat.keep_beating())
         try:
-            async with _schema_watch(database), _store_check(store), notices.listening():
+            async with _checks(context), notices.listening():
                 yield
         finally:
             beating.cancel()
@@ -165,15 +148,7 @@ def create_app(settings: Settings) -> FastAPI:
         dependencies=[Depends(refuse_unknown_parameters)],
         lifespan=lifespan,
     )
-    app.state.context = Context(
-        settings,
-        database,
-        store,
-        notices,
-        ResponseCache(database, notices),
-        Artifacts(store),
-        process,
-    )
+    app.state.context = context
     errors.install(app)
     app.add_middleware(Tracing)
     api = APIRouter(prefix="/api/v1")

@@ -21,10 +21,13 @@ class ProcessState:
         ``READY``, or what it does instead of taking requests.
     heartbeat
         Beats while its event loop is not blocked.
+    failed
+        It cannot work as it is set, and so is to end.
     """
 
     stage: str = READY
     heartbeat: Heartbeat = field(default_factory=Heartbeat)
+    failed: bool = False
 
     def unready(self) -> str | None:
         """Say why it takes no requests; None where it does."""
