@@ -21,6 +21,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from shared.errors import CosmoError, OutageError, PermanentError
+from shared.metrics import STORE_FAILURES, STORE_SECONDS
 from shared.streams import CheckedStream
 from shared.urls import path_of
 
@@ -155,8 +156,15 @@ class Store:
         )
 
     @contextmanager
-    def _using(self, failing: str) -> Iterator[None]:
-        """Take what a file system raises for an outage; `failing` says what the store does not do.
+    def _using(self, failing: str, operation: str) -> Iterator[None]:
+        """Take what a file system raises for an outage.
+
+        Parameters
+        ----------
+        failing
+            What the store does not do when it fails.
+        operation
+            Name of the operation among the metrics.
 
         Raises
         ------
@@ -166,7 +174,8 @@ class Store:
             If anything else is wrong, or its bucket is not there.
         """
         try:
-            yield
+            with STORE_SECONDS.labels(operation).time():
+                yield
         except CosmoError:
             raise
         except FileNotFoundError as error:
@@ -177,6 +186,7 @@ class Store:
                 ) from error
             raise
         except Exception as error:
+            STORE_FAILURES.labels(operation).inc()
             raise self._outage(failing, error) from error
 
     @property
@@ -214,7 +224,7 @@ class Store:
             If it does not answer.
         """
         try:
-            with self._using("does not answer"):
+            with self._using("does not answer", "check"):
                 if self._holds_objects and not self._bucket:
                     raise ValueError("it names no bucket")
                 if self._holds_objects:
@@ -258,7 +268,7 @@ class Store:
         stored = StoredFile(path, source.name, source.stat().st_size, sha256 or sha256_of(source))
         failing = f"did not take {path}/{source.name}"
         try:
-            with self._using(failing):
+            with self._using(failing, "publish"):
                 if self._holds_objects:
                     # What is there already is the same: the folder names the content or the run.
                     self._fs.put_file(str(source), target)
@@ -301,7 +311,7 @@ class Store:
         """
         failing = f"does not hand out {path}"
         try:
-            with self._using(failing):
+            with self._using(failing, "open"):
                 opened = self._fs.open(f"{self._root}/{path}", "rb", block_size=_READ_AHEAD)
         except FileNotFoundError as error:
             raise PermanentError(f"{path} is not in the store {self.url}") from error
@@ -338,7 +348,7 @@ class Store:
                 target.stat()
             else:
                 folder.mkdir(parents=True, exist_ok=True)
-                with self._using(f"does not hand out {path}"):
+                with self._using(f"does not hand out {path}", "fetch"):
                     self._fs.get_file(f"{self._root}/{path}", str(target))
         except FileNotFoundError as error:
             raise PermanentError(f"{path} is not in the store {self.url}") from error
@@ -374,7 +384,7 @@ class Store:
 
     def _entries(self, path: str) -> list[dict[str, Any]]:
         try:
-            with self._using(f"does not list {path}"):
+            with self._using(f"does not list {path}", "list"):
                 return list(self._fs.ls(f"{self._root}/{path}".rstrip("/"), detail=True))
         except FileNotFoundError:
             return []
@@ -401,7 +411,7 @@ class Store:
                 raise error
             removed.append(error)
 
-        with self._using("cannot be listed"):
+        with self._using("cannot be listed", "walk"):
             for folder, _, files in self._fs.walk(self._root, detail=True, on_error=note):
                 path = str(folder).removeprefix(self._root).strip("/")
                 if path.split("/")[0] != _STAGING:
@@ -421,5 +431,6 @@ class Store:
         OutageError
             If the store does not do it.
         """
-        with contextlib.suppress(FileNotFoundError), self._using(f"does not remove {path}"):
+        failing = f"does not remove {path}"
+        with contextlib.suppress(FileNotFoundError), self._using(failing, "remove"):
             self._fs.rm(f"{self._root}/{path}", recursive=True)

@@ -56,7 +56,6 @@ _PLACES = (
     "/",
     "/monitors",
     "/datasets",
-    "/metrics",
     "/api/v1/status",
     "/api/v1/monitors",
     "/api/v1/alerts",

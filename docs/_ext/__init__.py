@@ -17,6 +17,7 @@ from docs._ext.archive import archive_description, archive_tokens, fault_rules
 from docs._ext.command_line import command_line
 from docs._ext.docstrings import prepare
 from docs._ext.http_api import http_api
+from docs._ext.metrics import metrics
 from docs._ext.monitors import write_monitors
 from docs._ext.recipe import recipe
 from docs._ext.settings import settings
@@ -30,6 +31,7 @@ GENERATED: Final[dict[str, Callable[[], Iterator[str]]]] = {
     "command-line": command_line,
     "fault-rules": fault_rules,
     "http-api": http_api,
+    "metrics": metrics,
     "recipe": recipe,
     "settings": settings,
     "tables": tables,

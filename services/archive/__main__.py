@@ -22,6 +22,7 @@ from shared.jobs.events import Outbox, send
 from shared.jobs.leftovers import keep_sweeping
 from shared.jobs.runner import Handler
 from shared.logs import get_logger
+from shared.metrics import SCAN_SECONDS, SCANS
 from shared.remote_references import check_references, open_references
 from shared.service import start_service
 from shared.settings import ArchiveSettings
@@ -110,12 +111,17 @@ async def _scan(
     """Scan once and log what is new of it; return what is left aside."""
     outbox = Outbox()
     try:
-        result = await scan(database, open_source(source), outbox, references, settings.bulk_above)
+        with SCAN_SECONDS.time():
+            result = await scan(
+                database, open_source(source), outbox, references, settings.bulk_above
+            )
     except Exception as error:  # noqa: BLE001 - whatever fails here (Postgres too), the next scan must come
+        SCANS.labels("failed").inc()
         get_logger().warning("scan failed", source=source, error=str(error))
         return reported
     finally:
         await send(messenger, outbox)
+    SCANS.labels("done").inc()
     for url, reason in result.unreadable.items():
         get_logger().warning("not scanned", url=url, reason=reason)
     if result.left_aside != reported:

@@ -16,6 +16,7 @@ from services.monitor.web.protection.connections import Connection, sweep
 from shared.errors import CosmoError
 from shared.logs import get_logger
 from shared.service import start_service
+from shared.worker.exports import export_process
 from shared.worker.health import serve_health
 from shared.worker.readiness import READY
 
@@ -80,6 +81,7 @@ def main() -> None:
         context: Context = app.state.context
         context.process.stage = STARTING
         process = context.process
+        export_process("monitor", settings, context.database)
         serve_health(settings.health_port, process.heartbeat.fault, process.unready)
     except CosmoError as error:
         get_logger().error("the service ends", error=str(error))

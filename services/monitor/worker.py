@@ -7,11 +7,14 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 
+from prometheus_client import REGISTRY
+
 from services.monitor.framework.leftovers import sweep_artifacts
 from services.monitor.framework.runs import MonitorService
 from services.monitor.framework.scheduling import Scheduler
 from services.monitor.monitors import monitors
 from services.monitor.notifications import Notifier
+from services.monitor.queries.metrics import DatabaseMetrics
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
 from shared.invariants.check import keep_checking
@@ -38,6 +41,14 @@ def main() -> None:
         return {Stage.MONITOR: service.run}
 
     async def watch(database: Database, messenger: Messenger) -> None:
+        metrics = DatabaseMetrics(database, asyncio.get_running_loop(), known)
+        REGISTRY.register(metrics)
+        try:
+            await work(database, messenger)
+        finally:
+            REGISTRY.unregister(metrics)
+
+    async def work(database: Database, messenger: Messenger) -> None:
         await asyncio.gather(
             Scheduler(database, messenger, settings.monitor, known.values()).run(),
             Notifier(database, settings.monitor).run(),

@@ -16,12 +16,13 @@ from sqlalchemy.ext.asyncio import (
     AsyncSession,
     create_async_engine,
 )
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from shared.database.addresses import connection_arguments
 from shared.database.after_commit import AfterCommit
 from shared.finite_json import finite_json
 from shared.keepalive import IDLE_SECONDS, LOST_SECONDS, PROBES, keep_alive
+from shared.metrics import DATABASE_CONNECTIONS
 
 __all__ = ["DATABASE_ERRORS", "Database", "is_outage", "is_refusal", "is_rejection", "is_victim"]
 
@@ -214,6 +215,7 @@ class Database:
         max_overflow: int = 5,
     ) -> None:
         self.url, self.direct_url = url, direct_url
+        self._max_overflow = max_overflow
         settings = {"statement_timeout": str(int(statement_timeout * 1000)), "jit": "off"}
         pool: dict[str, Any] = {
             "pool_size": pool_size,
@@ -267,6 +269,18 @@ class Database:
             except BaseException:
                 await _close(connection)
                 raise
+
+    def export_connections(self) -> None:
+        """Export the connections of this database in the metrics of this process."""
+        pool = self.engine.pool
+        assert isinstance(pool, QueuePool)  # noqa: S101 - no other is made above
+        most = pool.size() + self._max_overflow
+        for state, number in (
+            ("used", pool.checkedout),
+            ("idle", pool.checkedin),
+            ("most", lambda: most),
+        ):
+            DATABASE_CONNECTIONS.labels(state).set_function(number)
 
     async def dispose(self) -> None:
         """Close every connection."""

@@ -14,8 +14,12 @@ from shared.database.engine import Database
 from shared.database.locks import AdvisoryLock
 from shared.errors import PermanentError
 from shared.logs import get_logger
+from shared.metrics import LEADER
 
-__all__ = ["keep_leading", "require_sessions"]
+__all__ = ["keep_leading", "leads", "require_sessions"]
+
+_led: set[AdvisoryLock] = set()
+"""What this process leads."""
 
 _BACKEND = text("SELECT pg_backend_pid()")
 
@@ -47,6 +51,7 @@ async def keep_leading(
         Channel of Postgres, a notification of which begins the next turn of the leader at once.
     """
     rest = pause if callable(pause) else lambda: pause
+    _note_leading(lock, leads=False)
     while True:
         try:
             if await _is_free(database, lock):
@@ -54,7 +59,22 @@ async def keep_leading(
                     await lead(_turns(connection, lock, rest, channel))
         except Exception as error:  # noqa: BLE001 - whatever fails here, the next round must come
             get_logger().warning(f"{lock.name.lower()} interrupted", error=str(error))
+        finally:
+            _note_leading(lock, leads=False)
         await asyncio.sleep(rest())
+
+
+def leads(lock: AdvisoryLock) -> bool:
+    """Return whether this process leads, as far as it knows."""
+    return lock in _led
+
+
+def _note_leading(lock: AdvisoryLock, *, leads: bool) -> None:
+    LEADER.labels(lock.name.lower()).set(leads)
+    if leads:
+        _led.add(lock)
+    else:
+        _led.discard(lock)
 
 
 async def require_sessions(database: Database) -> None:
@@ -108,6 +128,7 @@ async def _turns(
         await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": lock})
     ).scalar():
         await connection.commit()
+        _note_leading(lock, leads=True)
         news.clear()  # before the work, so that what comes meanwhile begins another turn
         yield
         with contextlib.suppress(TimeoutError):

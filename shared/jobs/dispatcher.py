@@ -23,6 +23,7 @@ from shared.jobs.events import Outbox
 from shared.jobs.leases import Lease, LeaseWatch
 from shared.jobs.queues import Queue
 from shared.logs import get_logger
+from shared.metrics import JOB_RETRIES, LEASE_FAILURES
 from shared.settings import JobSettings
 from shared.worker.broker import Messenger
 from shared.worker.broker_outage import AWAY
@@ -152,7 +153,7 @@ class Dispatcher:
                 "work (killed, or cut off)"
             )
             # Its silence for a whole lease was pause enough.
-            await fail(
+            state = await fail(
                 session,
                 claimed,
                 LostClaimError.kind,
@@ -161,6 +162,9 @@ class Dispatcher:
                 outbox,
                 pause=timedelta(0),
             )
+        LEASE_FAILURES.labels("expired").inc()
+        if state is JobState.QUEUED:
+            JOB_RETRIES.labels(claimed.stage.value, LostClaimError.kind).inc()
         get_logger().warning(
             "lease expired", job=job_id, dataset=claimed.subject_name, worker=claimed.worker
         )

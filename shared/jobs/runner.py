@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.engine import DATABASE_ERRORS, Database, is_outage, is_refusal, is_victim
-from shared.database.models.operations import Attempt, Job, Stage
+from shared.database.models.operations import Attempt, Job, JobState, Stage
 from shared.errors import CosmoError, LostClaimError, OutageError
 from shared.jobs import claims
 from shared.jobs.claims import ClaimedJob
@@ -22,10 +22,10 @@ from shared.jobs.events import NewEvent, Outbox, record_event, send
 from shared.jobs.pause import Pause
 from shared.logs import get_logger
 from shared.masking import mask_passwords
+from shared.metrics import JOB_RETRIES, JOB_SECONDS, JOBS_ENDED, LEASE_FAILURES
 from shared.outages import is_trouble
 from shared.settings import JobSettings
 from shared.worker.broker import Messenger
-from shared.worker.metrics import JOB_SECONDS, JOBS_ENDED
 
 __all__ = ["Completion", "Handler", "JobRunner", "worker_name"]
 
@@ -260,15 +260,22 @@ class JobRunner:
             async def give_back(session: AsyncSession) -> None:
                 await claims.give_back(session, job, pause=pause, kind=kind, error=message, log=log)
 
-            return "given back" if await self._persist(give_back) else "lost"
+            if not await self._persist(give_back):
+                return "lost"
+            JOB_RETRIES.labels(job.stage.value, kind).inc()
+            return "given back"
         self._pause.end()
+        state = JobState.FAILED
 
         async def write_failure(session: AsyncSession) -> None:
+            nonlocal state
             outbox.clear()
-            await claims.fail(session, job, kind, message, self._settings, outbox, log)
+            state = await claims.fail(session, job, kind, message, self._settings, outbox, log)
 
         if not await self._persist(write_failure):
             return "lost"
+        if state is JobState.QUEUED:
+            JOB_RETRIES.labels(job.stage.value, kind).inc()
         return "skipped" if kind in claims.UNACTED else "failed"
 
     async def _keep_lease(self, job: ClaimedJob) -> None:
@@ -284,9 +291,11 @@ class JobRunner:
                     await claims.renew(session, job, self._settings)
             except LostClaimError as error:
                 get_logger().warning("lease lost", error=str(error))
+                LEASE_FAILURES.labels("lost").inc()
                 return
             except DATABASE_ERRORS as error:
                 get_logger().warning("lease not renewed", error=str(error))
+                LEASE_FAILURES.labels("late").inc()
                 pause = min(_RETRY_SECONDS, pause)
             else:
                 pause = self._settings.lease_seconds / _RENEWALS

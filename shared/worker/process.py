@@ -23,6 +23,7 @@ from shared.jobs.sequencer import keep_sequencing
 from shared.logs import get_logger
 from shared.settings import Settings
 from shared.worker.broker import Messenger, declare_actors, make_broker, require_broker
+from shared.worker.exports import export_process
 from shared.worker.health import asked_of, serve_health
 from shared.worker.heartbeat import Heartbeat
 from shared.worker.presence import keep_signing, sign_off
@@ -128,6 +129,7 @@ async def _work(
     broker = make_broker(settings.redis_url)
     readiness = Readiness(database, broker)
     heartbeat = Heartbeat()
+    export_process(service, settings, database)
     serve_health(settings.health_port, heartbeat.fault, asked_of(loop, readiness.fault))
     beating = asyncio.ensure_future(heartbeat.keep_beating())
     try:

@@ -7,6 +7,7 @@ import redis
 from sqlalchemy import text
 
 from shared.database.engine import DATABASE_ERRORS, Database
+from shared.metrics import REACHABLE
 from shared.worker.wakeup import WakeupBroker
 
 __all__ = ["READY", "Readiness"]
@@ -50,16 +51,19 @@ class Readiness:
 
     async def fault(self) -> str | None:
         """Say why no job can be taken; None where nothing is in the way."""
-        if (reason := await self._fault_of_database()) is not None:
-            return reason
+        faults = await asyncio.gather(self._fault_of_database(), self._fault_of_broker())
+        for server, found in zip(("postgres", "broker"), faults, strict=True):
+            REACHABLE.labels(server).set(found is None)
+        return next(filter(None, faults), None if self.stage == READY else self.stage)
+
+    async def _fault_of_broker(self) -> str | None:
         try:
             async with asyncio.timeout(_CHECK_SECONDS):
                 await self._answer_of_broker()
         except (redis.RedisError, OSError) as error:
             return f"the broker does not answer: {str(error) or _SILENCE}"
-        if self._broker.refusal is not None:
-            return f"the broker refuses: {self._broker.refusal}"
-        return None if self.stage == READY else self.stage
+        refusal = self._broker.refusal
+        return None if refusal is None else f"the broker refuses: {refusal}"
 
     async def _answer_of_broker(self) -> None:
         """Wait for the answer of the broker to one question at a time.

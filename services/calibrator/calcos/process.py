@@ -15,6 +15,7 @@ from typing import Any
 from services.calibrator.calcos.contract import ChildRun, RunResult
 from shared.control_groups import memory_share
 from shared.errors import MemoryShortError, OutageError, PermanentError, TransientError
+from shared.metrics import CALCOS_CPU_SECONDS, CALCOS_PEAK_MEMORY, CALCOS_WALL_SECONDS
 from shared.operating_system import usage_of
 
 __all__ = ["Child", "exit_status", "sum_up", "warm_up"]
@@ -114,6 +115,22 @@ class Child:
 
     def end(self) -> RunResult:
         """Kill it if it still runs, and return how it ended."""
+        result = self._end()
+        outcome = (
+            "late"
+            if result.timed_out
+            else "failed"
+            if result.error_type
+            else "killed"
+            if result.status is None
+            else "done"
+        )
+        CALCOS_WALL_SECONDS.labels(outcome).observe(result.wall_seconds)
+        CALCOS_CPU_SECONDS.inc(result.cpu_seconds)
+        CALCOS_PEAK_MEMORY.observe(result.peak_rss_mb * (1 << 20))
+        return result
+
+    def _end(self) -> RunResult:
         self._kill()
         wall = time.monotonic() - self._started
         log = self._run.log.read_text(errors="replace") if self._run.log.exists() else ""

@@ -24,6 +24,7 @@ from services.monitor.web.process_state import ProcessState
 from services.monitor.web.protection.bodies import document_limits
 from services.monitor.web.protection.declarations import RequiredScopes, refuse_unknown_parameters
 from services.monitor.web.protection.guard import Guard
+from services.monitor.web.request_metrics import RequestMetrics
 from services.monitor.web.response_cache import ResponseCache
 from services.monitor.web.statuses import document_statuses
 from services.monitor.web.tracing import Tracing
@@ -92,7 +93,12 @@ class _Application(FastAPI):
         context: Context = self.state.context
         inner = super().build_middleware_stack()
         return Guard(
-            inner, context.settings.api, context.database, RequiredScopes(self.routes), _UPLOADS
+            inner,
+            context.settings.api,
+            context.database,
+            RequiredScopes(self.routes),
+            _UPLOADS,
+            RequestMetrics(self.routes),
         )
 
     def openapi(self) -> dict[str, Any]:
@@ -160,7 +166,8 @@ def create_app(settings: Settings) -> FastAPI:
         return JSONResponse(app.openapi())
 
     app.add_api_route("/api/v1/openapi.json", describe, include_in_schema=False)
-    app.add_api_route("/metrics", status.metrics, include_in_schema=False)
+    for path in ("/metrics", "/api/v1/metrics"):
+        app.add_api_route(path, status.refuse_metrics, include_in_schema=False)
     app.include_router(pages.router)
     app.include_router(recalibrations.router)
     app.include_router(comparison_pages.router)

@@ -20,8 +20,8 @@ from shared.errors import PermanentError
 from shared.settings import Settings
 from tests.cosmo.client.scripted import Body, Scripted
 
-_OTHERS = {"GET /health/live", "GET /metrics"}
-"""Operations for probes of containers and for Prometheus."""
+_OTHERS = {"GET /health/live"}
+"""Operations for probes of containers."""
 
 _ARGUMENTS = {int: 1, str: "x", Path: Path("x")}
 

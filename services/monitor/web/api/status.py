@@ -1,37 +1,23 @@
-"""Status, health and metrics."""
+"""Status and health."""
 
 import asyncio
-from datetime import UTC, datetime
-from math import nan
-from typing import Any
 
-from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from fastapi import APIRouter
 
 from services.monitor.queries.status import read_status
-from services.monitor.response_models.status import Health, QueueStatus, SystemStatus
+from services.monitor.response_models.status import Health, SystemStatus
 from services.monitor.web.dependencies import CurrentContext, Session
 from services.monitor.web.error_responses import ApiError
 from shared.database.engine import DATABASE_ERRORS
-from shared.database.models.operations import DatasetState, JobState, Stage
 from shared.database.schema import is_current
-from shared.jobs.queues import Queue
-from shared.worker.presence import STATES, read_workers
+from shared.worker.presence import read_workers
 
-__all__ = ["router"]
+__all__ = ["refuse_metrics", "router"]
 
 router = APIRouter(tags=["status"])
 
 _CHECK_SECONDS = 4.0
 """Longest wait for Postgres; the probes of containers give up after 5 or 6 s."""
-_EMPTY = QueueStatus(waiting=0, oldest_seconds=0.0, workers=0)
-_METRICS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {CONTENT_TYPE_LATEST: {"schema": {"type": "string"}}}}
-}
-
-
-def _age(moment: datetime | None) -> float:
-    return nan if moment is None else (datetime.now(UTC) - moment).total_seconds()
 
 
 @router.get("/status", summary="Numbers of datasets and jobs by state, and state of the services")
@@ -85,48 +71,8 @@ async def ready(context: CurrentContext) -> Health:
     return Health()
 
 
-@router.get("/metrics", summary="Prometheus metrics", response_class=Response, responses=_METRICS)
-async def metrics(session: Session) -> Response:
-    """Give numbers of datasets, jobs, queues and workers, and the age of the newest data.
-
-    In the text format of Prometheus; ``/metrics``, outside of ``/api/v1``, has the same.
-    """
-    status = await read_status(session)
-    registry = CollectorRegistry()
-    datasets = Gauge("cosmo_datasets", "Datasets by state", ["state"], registry=registry)
-    jobs = Gauge("cosmo_jobs", "Jobs by stage and state", ["stage", "state"], registry=registry)
-    waiting = Gauge("cosmo_queue_waiting", "Jobs that wait, by queue", ["queue"], registry=registry)
-    oldest = Gauge(
-        "cosmo_queue_oldest_seconds", "Age of the oldest waiting job", ["queue"], registry=registry
-    )
-    workers = Gauge("cosmo_workers", "Worker processes by state", ["state"], registry=registry)
-    event_age = Gauge(
-        "cosmo_newest_event_age_seconds", "Age of the newest event", registry=registry
-    )
-    data_age = Gauge(
-        "cosmo_newest_exposure_age_seconds",
-        "Age of the newest exposure ingested",
-        registry=registry,
-    )
-    running = Gauge(
-        "cosmo_oldest_running_seconds",
-        "Age of the oldest running attempt; 0: none",
-        registry=registry,
-    )
-    # Zeros are exported too: a series that vanishes when all is well triggers no alert and ends
-    # none.
-    for state in DatasetState:
-        datasets.labels(state).set(status.datasets.get(state, 0))
-    for stage in Stage:
-        for job_state in JobState:
-            jobs.labels(stage, job_state).set(status.stages.get(stage, {}).get(job_state, 0))
-    for queue in Queue:
-        numbers = status.queues.get(queue, _EMPTY)
-        waiting.labels(queue).set(numbers.waiting)
-        oldest.labels(queue).set(numbers.oldest_seconds)
-    for name in STATES:
-        workers.labels(name).set(sum(worker.state == name for worker in status.workers))
-    event_age.set(_age(status.newest_event))
-    data_age.set(_age(status.newest_exposure))
-    running.set(status.oldest_running_seconds or 0.0)
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+async def refuse_metrics(context: CurrentContext) -> None:
+    """Say where the metrics are; this address may be open to everybody."""
+    port = context.settings.health_port
+    where = f"port {port}" if port else "COSMO_HEALTH_PORT, which is not set"
+    raise ApiError(404, "not_here", f"each process has its metrics at /metrics of {where}")

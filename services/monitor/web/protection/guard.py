@@ -6,6 +6,7 @@ A body is read only after the token that it needs was found good, and never beyo
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from fastapi import Request
@@ -16,6 +17,7 @@ from services.monitor.web.error_responses import ApiError, answer_error
 from services.monitor.web.protection import audit
 from services.monitor.web.protection.declarations import RequiredScopes
 from services.monitor.web.protection.tokens import Caller, authenticate
+from services.monitor.web.request_metrics import RequestMetrics
 from shared.database.engine import Database
 from shared.settings import ApiSettings
 
@@ -82,6 +84,8 @@ class Guard:
     uploads
         Paths whose bodies are files, with a limit of their own; their handlers read them as they
         come.
+    metrics
+        Counts the requests, those that are refused too.
     """
 
     def __init__(
@@ -91,17 +95,18 @@ class Guard:
         database: Database,
         scopes: RequiredScopes,
         uploads: Collection[str],
+        metrics: RequestMetrics,
     ) -> None:
         self._app, self._settings, self._database = app, settings, database
         self._scopes, self._uploads = scopes, uploads
-        self._hosts = settings.known_hosts
+        self._hosts, self._metrics = settings.known_hosts, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        caller, app = None, self._app
+        caller, app, began = None, self._app, time.monotonic()
         try:
             self._check_host(scope)
             caller = self._authenticate(scope)
@@ -114,6 +119,7 @@ class Guard:
         asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
 
         async def note(status: int) -> None:
+            self._metrics.count(asked, scope["method"], status, time.monotonic() - began)
             if caller is not None:
                 await audit.record(self._database, caller.name, asked, status)
 

@@ -158,16 +158,23 @@ async def test_a_database_that_is_away_is_a_503(seeded: Any) -> None:
             )
 
 
-async def test_status_and_metrics(web: httpx.AsyncClient) -> None:
+async def test_status(web: httpx.AsyncClient) -> None:
     status = (await web.get(f"{API}/status")).json()
     assert status["datasets"] == {"ingested": 1, "failed": 1, "discovered": 1}
     assert status["stages"]["fetch"] == {"failed": 1}
     assert status["failures"] == [{"stage": "fetch", "kind": "permanent", "count": 1}]
     assert (await web.get(f"{API}/health/ready")).json() == {"status": "ok"}
-    text = (await web.get("/metrics")).text
-    assert 'cosmo_jobs{stage="fetch",state="failed"} 1.0' in text
-    assert 'cosmo_datasets{state="calibrating"} 0.0' in text
-    assert re.search(r"^cosmo_newest_event_age_seconds [0-9.]+$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("port", "place"), [(8081, "port 8081"), (0, "COSMO_HEALTH_PORT")])
+async def test_metrics_are_elsewhere(seeded: Any, port: int, place: str) -> None:
+    app = create_app(seeded.settings.model_copy(update={"health_port": port}))
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://cosmo") as web:
+        for path in ("/metrics", f"{API}/metrics"):
+            answer = await web.get(path)
+            assert answer.status_code == 404
+            assert place in answer.json()["error"]["message"]
 
 
 async def test_what_is_away_is_said(web: httpx.AsyncClient, seeded: Any) -> None:
@@ -196,7 +203,6 @@ async def test_what_is_away_is_said(web: httpx.AsyncClient, seeded: Any) -> None
     assert all(found.startswith(line) for found, line in zip(status["trouble"], lines, strict=True))
     page = (await web.get("/")).text
     assert all(escape(line) in page for line in lines)
-    assert 'cosmo_workers{state="away"} 1.0' in (await web.get("/metrics")).text
     async with seeded.database.transaction() as session:
         await session.execute(
             update(Worker).where(Worker.name == "archive").values(fault="the broker is away")
