@@ -149,6 +149,11 @@ class Store:
         return isinstance(self._fs, LocalFileSystem)
 
     @property
+    def staging(self) -> Path | None:
+        """Folder of a local store for what is not published; None of one that is not local."""
+        return Path(self._root) / _STAGING if self.is_local else None
+
+    @property
     def _holds_objects(self) -> bool:
         protocols = self._fs.protocol
         return not _OBJECT_STORES.isdisjoint(

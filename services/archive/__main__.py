@@ -4,15 +4,17 @@ Scans its source, fetches datasets, and sweeps up after fetches that failed.
 """
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 from services.archive.aside import Summary
+from services.archive.downloads import Downloader
 from services.archive.fetch import FetchService
 from services.archive.scan import scan
 from services.archive.sources import open_source
-from services.archive.sweep import sweep_raw
+from services.archive.sweep import sweep_downloads, sweep_raw
 from shared.cos.reference_names import RemoteFolder
 from shared.database.engine import Database
 from shared.database.leadership import keep_leading
@@ -40,8 +42,13 @@ def main() -> None:
     settings = start_service(_NAME)
     store = Store(settings.store_url)
 
+    def downloads() -> Path:
+        # Not before the store was found to be usable.
+        return settings.archive.download_folder or _download_folder(store)
+
     def handlers(database: Database) -> Mapping[Stage, Handler]:
-        service = FetchService(database, store, settings.calibrator.randseed)
+        downloader = Downloader(downloads(), settings.archive)
+        service = FetchService(database, store, downloader, settings.calibrator.randseed)
         return {Stage.FETCH: service.fetch}
 
     async def background(database: Database, messenger: Messenger) -> None:
@@ -49,7 +56,10 @@ def main() -> None:
             keep_scanning(
                 database, messenger, settings.archive, open_references(settings.references)
             ),
-            keep_sweeping([partial(sweep_raw, database, store)], settings.calibrator.sweep_seconds),
+            keep_sweeping(
+                [partial(sweep_raw, database, store), partial(sweep_downloads, downloads())],
+                settings.calibrator.sweep_seconds,
+            ),
         )
 
     checks: list[Callable[[], object]] = [
@@ -67,6 +77,10 @@ def main() -> None:
         background=background,
         connections=2,
     )
+
+
+def _download_folder(store: Store) -> Path:
+    return (store.staging or Path(tempfile.gettempdir())) / "cosmo-downloads"
 
 
 async def keep_scanning(

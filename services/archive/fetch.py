@@ -1,56 +1,32 @@
-"""Fetching: copy a dataset's files from the source into the store, each one checked first."""
+"""Fetching: a dataset's files come into the store, and the tables say so."""
 
 import asyncio
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from services.archive.sources import Source, SourceFile, open_source
-from shared.archived import ArchivedProduct, keep_products, read_product
+from services.archive.copying import CopiedFile, DatasetCopy
+from services.archive.downloads import Downloader
+from services.archive.sources import open_source
+from shared.archived import ArchivedProduct, keep_products
 from shared.calcos_version import read_calcos_version
-from shared.cos.names import JITTER, is_product, parse_name
+from shared.cos.names import is_product, parse_name
 from shared.database.engine import Database
 from shared.database.models.operations import File, Job, JobState, Stage
 from shared.database.models.operations import SourceFile as SourceFileRow
 from shared.errors import PermanentError
 from shared.events import EventName
 from shared.files import find_or_add_file
-from shared.fits import check_fits
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.jobs.inputs import archived_ingest_inputs, calibration_inputs, raw_ingest_inputs
 from shared.jobs.runner import Completion
 from shared.store import Store, StoredFile
 
-__all__ = ["FetchService", "raw_folder"]
-
-
-@dataclass(frozen=True)
-class _Fetched:
-    """A file of the dataset that is in the store now."""
-
-    url: str
-    identity: str
-    stored: StoredFile
-    product: ArchivedProduct | None = None
-
-
-def raw_folder(rootname: str) -> str:
-    """Return the folder in the store for the raw files of a dataset."""
-    return f"raw/{rootname}"
-
-
-def _must_be_whole(path: Path) -> bool:
-    return (
-        path.name.lower().endswith((".fits", ".fits.gz"))
-        and parse_name(path.name).suffix not in JITTER
-    )
+__all__ = ["FetchService"]
 
 
 class FetchService:
@@ -62,13 +38,18 @@ class FetchService:
         Database.
     store
         Where the files go.
+    downloader
+        Gets files over HTTP.
     randseed
         RANDSEED of calibrations where the raw header leaves it to the clock.
     """
 
-    def __init__(self, database: Database, store: Store, randseed: int) -> None:
+    def __init__(
+        self, database: Database, store: Store, downloader: Downloader, randseed: int
+    ) -> None:
         self._database = database
         self._store = store
+        self._downloader = downloader
         self._randseed = randseed
 
     async def fetch(self, job: ClaimedJob) -> Completion:
@@ -83,10 +64,14 @@ class FetchService:
         """
         listed = job.payload["files"]
         have = await self._in_store(job.dataset_id, job.payload["source"])
-        damaged: dict[str, str] = {}
-        fetched = await asyncio.to_thread(
-            self._copy, job.payload["source"], job.subject_name, listed, have, damaged
+        copy = DatasetCopy(
+            open_source(job.payload["source"]), self._store, self._downloader, job.subject_name
         )
+        try:
+            copied = await asyncio.to_thread(copy.copy, listed, have)
+        finally:
+            copy.stop()
+        fetched, damaged = copied.files, copied.damaged
         raw = [file for file in fetched if file.product is None]
         products = [file.product for file in fetched if file.product is not None]
         if damaged and not fetched:
@@ -138,62 +123,12 @@ class FetchService:
                 for stem, identity, file in rows
             }
 
-    def _copy(
-        self,
-        source_url: str,
-        rootname: str,
-        listed: Sequence[dict[str, Any]],
-        have: dict[tuple[str, str | None], StoredFile],
-        damaged: dict[str, str],
-    ) -> list[_Fetched]:
-        """Copy files; a damaged product costs itself only, and its reason goes to ``damaged``."""
-        source = open_source(source_url)
-        result = []
-        with tempfile.TemporaryDirectory(prefix="cosmo-fetch-") as folder:
-            for entry in listed:
-                if is_product(parse_name(entry["name"])):
-                    try:
-                        product = self._copy_product(
-                            source, SourceFile.from_entry(entry), rootname, Path(folder)
-                        )
-                    except PermanentError as error:
-                        damaged[entry["name"]] = str(error)
-                        continue
-                    result.append(
-                        _Fetched(entry["url"], entry["identity"], product.stored, product)
-                    )
-                    continue
-                stored = have.get((entry["stem"], entry["identity"]))
-                if stored is None:
-                    local = Path(folder) / entry["name"]
-                    sha256, _ = source.copy_to(SourceFile.from_entry(entry), local)
-                    if _must_be_whole(local):
-                        check_fits(local)
-                    stored = self._store.publish(
-                        local, f"{raw_folder(rootname)}/{sha256[:12]}", sha256
-                    )
-                    local.unlink()
-                result.append(_Fetched(entry["url"], entry["identity"], stored))
-        return result
-
-    def _copy_product(
-        self, source: Source, file: SourceFile, rootname: str, folder: Path
-    ) -> ArchivedProduct:
-        local = folder / parse_name(file.name).name
-        sha256, _ = source.copy_to(file, local)
-        try:
-            check_fits(local)
-            stored = self._store.publish(local, f"archive/{rootname}/{sha256[:12]}", sha256)
-            return read_product(local, stored)
-        finally:
-            local.unlink()
-
     async def _calcos_version(self) -> str | None:
         async with self._database.session() as session:
             return await read_calcos_version(session)
 
     def _detail(
-        self, job: ClaimedJob, fetched: Sequence[_Fetched], calcos: str | None
+        self, job: ClaimedJob, fetched: Sequence[CopiedFile], calcos: str | None
     ) -> dict[str, Any]:
         checksums = {file.stored.name: file.stored.sha256 for file in fetched}
         accepted = job.payload["accepted_missing"]
@@ -229,7 +164,7 @@ def _products_detail(
 async def _write_products(
     session: AsyncSession,
     job: ClaimedJob,
-    fetched: Sequence[_Fetched],
+    fetched: Sequence[CopiedFile],
     products: Sequence[ArchivedProduct],
 ) -> bool:
     """Make the products that the source has the archive's generation.
@@ -254,7 +189,7 @@ async def _let_dispatcher_send(session: AsyncSession, dataset_id: int) -> None:
     await session.execute(update(Job).where(*waiting).values(sent_at=None, not_before=func.now()))
 
 
-async def _note(session: AsyncSession, job: ClaimedJob, file: _Fetched, file_id: Any) -> None:
+async def _note(session: AsyncSession, job: ClaimedJob, file: CopiedFile, file_id: Any) -> None:
     """Write which version of a source's file is in the store."""
     await session.execute(
         update(SourceFileRow)
@@ -263,7 +198,7 @@ async def _note(session: AsyncSession, job: ClaimedJob, file: _Fetched, file_id:
     )
 
 
-async def _write(session: AsyncSession, job: ClaimedJob, fetched: Sequence[_Fetched]) -> None:
+async def _write(session: AsyncSession, job: ClaimedJob, fetched: Sequence[CopiedFile]) -> None:
     """Make the fetched versions, and no others, the current ones."""
     await session.execute(
         update(File)

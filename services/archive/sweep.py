@@ -1,14 +1,16 @@
-"""Leftovers of failed fetches in the store.
+"""Leftovers of failed fetches: in the store, and among the unfinished downloads.
 
 Files that arrived before one that was damaged, or before a kill.
 """
 
 import asyncio
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.archive.fetch import raw_folder
+from services.archive.copying import raw_folder
+from services.archive.downloads import sweep_parts
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, File, Job, Stage
 from shared.jobs.due import is_held
@@ -17,7 +19,26 @@ from shared.jobs.states import lock_datasets
 from shared.logs import get_logger
 from shared.store import Store
 
-__all__ = ["sweep_raw"]
+__all__ = ["sweep_downloads", "sweep_raw"]
+
+_STALE_SECONDS = 7 * 86400.0
+"""Age from which nobody is expected to go on with a download."""
+
+
+async def sweep_downloads(folder: Path) -> list[str]:
+    """Remove downloads that nobody went on with.
+
+    Parameters
+    ----------
+    folder
+        Folder of unfinished downloads.
+
+    Returns
+    -------
+    list of str
+        Names of the removed files.
+    """
+    return await asyncio.to_thread(sweep_parts, folder, _STALE_SECONDS)
 
 
 async def sweep_raw(database: Database, store: Store) -> list[str]:

@@ -116,6 +116,12 @@ class Source(Protocol):
             If it cannot be read (any more), here or within the block.
         """
 
+    def address(self, file: SourceFile) -> str | None:  # noqa: ARG002 - of the sources that have any
+        """Return the HTTP address from which a file can be downloaded; None where there is none,
+        and only `open` reads it.
+        """
+        return None
+
     def list(self) -> Listing:
         """List all that it holds now, files of COS in the order of their stems.
 

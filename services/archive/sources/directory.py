@@ -124,6 +124,10 @@ class DirectorySource(Source):
             self._full(path), name.name, name.stem, size, identity, _modified(details)
         )
 
+    def address(self, file: SourceFile) -> str | None:
+        """Return the address of a file of a web server; None of other folders."""
+        return file.url if _is_http(file.url) else None
+
     @contextmanager
     def open(self, file: SourceFile, start: int = 0) -> "Iterator[io.BufferedReader[Any]]":
         """Open a file for reading from a byte on to its end.
@@ -135,7 +139,7 @@ class DirectorySource(Source):
         """
         try:
             path = path_of(file.url) or self._fs._strip_protocol(file.url.partition("::")[0])
-            opened = self._open_at(path, start, file.url.startswith(("http://", "https://")))
+            opened = self._open_at(path, start, _is_http(file.url))
         except Exception as error:
             raise TransientError(
                 f"{file.url} cannot be read: {_reason(error)}; it is tried again"
@@ -260,6 +264,10 @@ def _status(entry: os.DirEntry[str]) -> dict[str, Any]:
         "mtime": found.st_mtime,
         "created": found.st_ctime,
     }
+
+
+def _is_http(url: str) -> bool:
+    return url.startswith(("http://", "https://"))
 
 
 def _hashed(text: str) -> str:

@@ -18,6 +18,7 @@ from sqlalchemy import select, text, update
 from cosmo.launcher.embedded import EmbeddedValkey
 from services.archive.__main__ import keep_scanning
 from services.archive.aside import OLDER, PRODUCT
+from services.archive.downloads import Downloader
 from services.archive.fetch import FetchService
 from services.archive.scan import ScanResult, scan
 from services.archive.sources import open_source
@@ -63,7 +64,12 @@ class Archive:
         result = await scan(
             self.database, open_source(self.url), Outbox(), self.references, self.bulk_above
         )
-        service = FetchService(self.database, Store(self.store.as_uri()), randseed=1)
+        service = FetchService(
+            self.database,
+            Store(self.store.as_uri()),
+            Downloader(self.store / "downloads", ArchiveSettings()),
+            randseed=1,
+        )
         runner = JobRunner(
             self.database,
             self.messenger,
@@ -177,6 +183,19 @@ async def test_unchanged_files_are_not_copied_again(archive: Archive) -> None:
     assert await archive.current() == {"ldfd01010_asn.fits", _RAW, _SPT, _JIT}
     states = [job.state for job in await archive.jobs(Stage.CALIBRATE)]
     assert states == [JobState.SUPERSEDED, JobState.QUEUED]
+
+
+async def test_files_of_a_web_server_are_downloaded(
+    archive: Archive, serve: Callable[[Path], Any]
+) -> None:
+    archive.url = serve(archive.folder).url
+    await archive.scan()
+    assert await archive.current() == {"ldfd01010_asn.fits", _RAW, _SPT, _JIT}
+    (fetched,) = await archive.events("dataset.fetched")
+    assert fetched["files"] == {
+        path.name: sha256_of(path) for path in archive.folder.rglob("*.fits*")
+    }
+    assert list((archive.store / "downloads").iterdir()) == []
 
 
 async def test_incomplete_goes_on_by_itself(archive: Archive, data_dir: Path) -> None:

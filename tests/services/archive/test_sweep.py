@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.archive.fetch import raw_folder
+from services.archive.copying import raw_folder
 from services.archive.sweep import sweep_raw
 from shared.database.engine import Database
 from shared.database.models.operations import File, Stage

@@ -11,6 +11,7 @@ from astropy.io import fits
 from sqlalchemy import select, text
 
 from cosmo.launcher.embedded import EmbeddedValkey
+from services.archive.downloads import Downloader
 from services.archive.fetch import FetchService
 from services.archive.scan import scan
 from services.archive.sources import open_source
@@ -23,7 +24,7 @@ from shared.invariants.database import check_database
 from shared.jobs.events import Outbox
 from shared.jobs.runner import JobRunner
 from shared.recalibrations import make_current
-from shared.settings import JobSettings
+from shared.settings import ArchiveSettings, JobSettings
 from shared.store import Store
 from shared.worker.broker import Messenger, make_broker
 from tests.services.ingestor.events import write_corrtag
@@ -41,7 +42,7 @@ class _Services:
         self.database, self.folder = database, folder
         self.store = Store(store.as_uri())
         fetch, ingest = (
-            FetchService(database, self.store, randseed=1),
+            FetchService(database, self.store, Downloader(store, ArchiveSettings()), randseed=1),
             IngestService(database, self.store, None),
         )
         handlers = {

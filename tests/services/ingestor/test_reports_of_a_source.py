@@ -13,6 +13,7 @@ from astropy.io import fits
 from sqlalchemy import select, text
 
 from cosmo.launcher.embedded import EmbeddedValkey
+from services.archive.downloads import Downloader
 from services.archive.fetch import FetchService
 from services.archive.scan import scan
 from services.archive.sources import open_source
@@ -22,7 +23,7 @@ from shared.database.engine import Database
 from shared.database.models.operations import Dataset, Job, JobState, Stage
 from shared.jobs.events import Outbox
 from shared.jobs.runner import JobRunner
-from shared.settings import JobSettings
+from shared.settings import ArchiveSettings, JobSettings
 from shared.store import Store
 from shared.worker.broker import Messenger, make_broker
 from tests.services.ingestor.bench import sample
@@ -39,7 +40,7 @@ class _Services:
         self.database, self.folder = database, folder
         place = Store(store.as_uri())
         fetch, ingest = (
-            FetchService(database, place, randseed=1),
+            FetchService(database, place, Downloader(store, ArchiveSettings()), randseed=1),
             IngestService(database, place, None),
         )
         handlers = {Stage.FETCH: fetch.fetch, Stage.INGEST_RAW: ingest.ingest_raw}

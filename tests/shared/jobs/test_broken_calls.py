@@ -11,6 +11,7 @@ from dramatiq.errors import ConnectionClosed
 from sqlalchemy import delete, func, select
 
 from cosmo.launcher.embedded import EmbeddedPostgres
+from services.archive.downloads import Downloader
 from services.archive.fetch import FetchService
 from services.archive.scan import scan
 from services.archive.sources import open_source
@@ -32,7 +33,7 @@ from shared.jobs import runner
 from shared.jobs.dispatcher import Dispatcher
 from shared.jobs.events import Outbox, send
 from shared.jobs.runner import JobRunner
-from shared.settings import JobSettings
+from shared.settings import ArchiveSettings, JobSettings
 from shared.store import Store
 from shared.worker.broker import Messenger
 from simulator.mission.make import DATA, MissionSimulation
@@ -74,7 +75,9 @@ class Pipeline:
             clean,
             source,
         )
-        fetch = FetchService(database, store, randseed=1).fetch
+        fetch = FetchService(
+            database, store, Downloader(source.parent / "downloads", ArchiveSettings()), randseed=1
+        ).fetch
         ingest = IngestService(database, store, None).ingest_raw
         handlers = {Stage.FETCH: fetch, Stage.INGEST_RAW: ingest}
         self._runner = JobRunner(database, messenger, _SETTINGS, handlers, "tester")

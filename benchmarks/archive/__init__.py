@@ -1,0 +1,1 @@
+"""What the archive service costs and how fast it is."""
