@@ -8,12 +8,14 @@ one new dataset. ``--data`` keeps the filled database for the next time.
 
 import argparse
 import asyncio
+import logging
 import tempfile
 import time
 from pathlib import Path
 
 import httpx
 import psutil
+import structlog
 from sqlalchemy import func, select, text
 
 from benchmarks.load.exposures import add_exposure
@@ -32,7 +34,6 @@ from shared.jobs.claims import ClaimedJob, claim
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
 from shared.jobs.routing import NewJob
 from shared.jobs.sequencer import newest_place
-from shared.logs import configure_logging
 from shared.settings import JobSettings
 from shared.store import Store
 
@@ -119,7 +120,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--data", type=Path, help="folder that the database is kept in")
     arguments = parser.parse_args()
-    configure_logging("benchmark", "WARNING")
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with tempfile.TemporaryDirectory(prefix="cosmo-load-") as temporary:
         folder = (arguments.data or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -10,6 +11,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import structlog
 from sqlalchemy import select
 
 from benchmarks.load.serving import serving
@@ -23,7 +25,6 @@ from cosmo.launcher.embedded import EmbeddedPostgres, EmbeddedValkey
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, DatasetState
 from shared.database.schema import migrate
-from shared.logs import configure_logging
 from shared.store import Store
 from shared.worker.broker import make_broker
 
@@ -121,7 +122,7 @@ def _rolling(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     """Measure and print."""
-    configure_logging("benchmark", "WARNING")
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     parts = parser.add_subparsers(required=True)
     queries = parts.add_parser("queries", help=_queries.__doc__)
