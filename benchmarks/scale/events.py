@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,14 @@ async def _write(url: str, names: list[str], writers: int, *, locked: bool) -> T
 
 
 def _writing(
-    url: str, names: list[str], writers: int, locked: bool, answers: "Queue[Times]"
+    url: str,
+    names: list[str],
+    writers: int,
+    locked: bool,
+    together: Barrier,
+    answers: "Queue[Times]",
 ) -> None:
+    together.wait()
     answers.put(asyncio.run(_write(url, names, writers, locked=locked)))
 
 
@@ -122,21 +129,19 @@ async def _crowd(
 ) -> dict[str, Any]:
     """Let many writers write at once; events a second until the last one was seen."""
     kind, answers = "locked" if locked else "placed", _PROCESSES.Queue()
+    together = _PROCESSES.Barrier(processes)
     names = [f"{kind} {number}" for number in range(count)]
     seen = Times()
     following = asyncio.ensure_future(_follow(url, names, "id" if locked else "sequence", seen))
     committed = Times()
     with contextlib.ExitStack() as stack:
         for part in range(processes):
-            share = names[part::processes], writers // processes, locked, answers
+            share = names[part::processes], writers // processes, locked, together, answers
             stack.enter_context(_process(_writing, url, *share))
         for _ in range(processes):
             committed |= await asyncio.to_thread(answers.get)
         await following
-    # Processes do not start at once: from when all of them wrote.
-    moments = sorted(committed.values())
-    begin = moments[len(moments) // 10]
-    rate = sum(moment >= begin for moment in moments) / (max(seen[name] for name in names) - begin)
+    rate = count / (max(seen[name] for name in names) - min(committed.values()))
     return {"events_per_second": round(rate), **_delays(committed, seen)}
 
 
