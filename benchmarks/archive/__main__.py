@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.archive.transfer import Load, measure
-from shared.logs import configure_logging
 
 
 def main() -> None:
@@ -18,7 +17,6 @@ def main() -> None:
     parser.add_argument("--small", type=int, default=2000, help="files of 100 kB, 50 ms away")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each")
     arguments = parser.parse_args()
-    configure_logging("benchmark", "WARNING")
     loads = [Load(arguments.large, 50_000_000), Load(arguments.small, 100_000, latency=0.05)]
     for load in loads:
         for _ in range(arguments.rounds):

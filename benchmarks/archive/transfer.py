@@ -23,6 +23,9 @@ from shared.settings import ArchiveSettings
 __all__ = ["Load", "Measured", "measure"]
 
 _CONNECTIONS = 4
+_JOBS = 2
+"""Jobs at once of an archive process, each with as many threads as a host has connections."""
+
 _HEADER_BYTES = 2880
 _WATCH_SECONDS = 0.05
 """Pause between two looks at the memory."""
@@ -108,7 +111,9 @@ def _in_a_process(
     return measured
 
 
-def _timed(download: Callable[[int], None], load: Load, answer: Connection) -> None:
+def _timed(
+    download: Callable[[int], None], load: Load, answer: Connection, threads: int = _CONNECTIONS
+) -> None:
     process, over = psutil.Process(), threading.Event()
     sizes = [process.memory_info().rss]
 
@@ -119,8 +124,8 @@ def _timed(download: Callable[[int], None], load: Load, answer: Connection) -> N
     watching = threading.Thread(target=watch)
     watching.start()
     started, cpu = time.monotonic(), time.process_time()
-    with ThreadPoolExecutor(_CONNECTIONS) as threads:
-        list(threads.map(download, range(load.count)))
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(download, range(load.count)))
     taken = time.monotonic() - started, time.process_time() - cpu
     over.set()
     watching.join()
@@ -149,7 +154,7 @@ def _ours(load: Load, url: str, folder: Path, answer: Connection) -> None:
             pass
         downloader.discard(file)
 
-    _timed(download, load, answer)
+    _timed(download, load, answer, _JOBS * _CONNECTIONS)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
