@@ -91,19 +91,25 @@ def test_wakeups_arrive_again_after_their_connection_broke(
 
 def test_only_wakeups_of_its_own_queue_wake_a_consumer(broker: WakeupBroker) -> None:
     consumer = broker.consume("fetch", timeout=60_000)
-    woken = threading.Event()
+    woken, over = threading.Event(), threading.Event()
 
     def look() -> None:
-        next(consumer)
-        woken.set()
+        while not over.is_set():
+            next(consumer)
+            woken.set()
 
-    threading.Thread(target=look, daemon=True).start()
+    thread = threading.Thread(target=look)
+    thread.start()
     _wait(lambda: _ears(broker) == 1)
+    while woken.wait(0.3):  # as listening begins, all consumers look
+        woken.clear()
     messenger = Messenger(broker)
     messenger.send("ingest", 1)
     assert not woken.wait(0.3)
+    over.set()
     messenger.send("fetch", 2)
     assert woken.wait(10)
+    thread.join()
 
 
 def test_noise_on_the_channel_is_not_heard(broker: WakeupBroker, work: Work) -> None:
