@@ -29,23 +29,26 @@ def _reply(headers: dict[str, str], status: int = 200) -> httpx.Response:
 @pytest.mark.parametrize(
     ("said", "waits"),
     [
-        ("7", (7.0, 7.0)),
-        ("0", (0.0, 0.0)),
-        (formatdate(time.time() + 1000, usegmt=True), (900.0, 1001.0)),
-        (formatdate(_NOW, usegmt=True), (0.0, 0.0)),
+        ("7", 7.0),
+        ("0", 0.0),
+        (formatdate(_NOW, usegmt=True), 0.0),
         ("soon", None),
         ("-5", None),
         ("", None),
     ],
 )
-def test_retry_after(said: str, waits: tuple[float, float] | None) -> None:
+def test_retry_after(said: str, waits: float | None) -> None:
     with pytest.raises(InterruptedDownloadError) as caught:
         refuse_failure(_reply({"Retry-After": said}, 503), "http://a/b")
-    if waits is None:
-        assert caught.value.wait is None
-    else:
-        assert caught.value.wait is not None
-        assert waits[0] <= caught.value.wait <= waits[1]
+    assert caught.value.wait == waits
+
+
+def test_retry_after_a_date() -> None:
+    said = formatdate(time.time() + 1000, usegmt=True)
+    with pytest.raises(InterruptedDownloadError) as caught:
+        refuse_failure(_reply({"Retry-After": said}, 503), "http://a/b")
+    assert caught.value.wait is not None
+    assert 900 <= caught.value.wait <= 1001
 
 
 @pytest.mark.parametrize(
