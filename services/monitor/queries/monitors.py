@@ -71,7 +71,8 @@ async def _last_runs(session: AsyncSession, *names: str) -> dict[str, MonitorRun
         .limit(1)
         .scalar_subquery()
     )
-    found = await session.execute(select(MonitorRun).where(MonitorRun.id.in_(select(newest))))
+    each = select(name, newest.label("id")).subquery()
+    found = await session.execute(select(MonitorRun).join(each, MonitorRun.id == each.c.id))
     return {run.monitor: run for run in found.scalars()}
 
 

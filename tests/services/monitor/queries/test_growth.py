@@ -85,4 +85,4 @@ async def test_answers_read_few_rows_of_a_long_history(database: Database) -> No
         waiting[queue] += count if state is JobState.QUEUED else 0
         assert status.stages[stage][state] >= count
     assert sum(status.jobs.values()) == sum(row[-1] for row in jobs)
-    assert {name: queue.waiting for name, queue in status.queues.items()} == +waiting
+    assert Counter({name: queue.waiting for name, queue in status.queues.items()}) == waiting
