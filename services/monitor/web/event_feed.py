@@ -9,7 +9,7 @@ from typing import Any
 
 from services.monitor.web.error_responses import ApiError
 from shared.database.engine import Database
-from shared.jobs.sequencer import PLACED
+from shared.jobs.sequencer import PLACED, WRITTEN
 from shared.logs import get_logger
 
 __all__ = ["EventFeed"]
@@ -111,7 +111,9 @@ class EventFeed:
             raw = (await connection.get_raw_connection()).driver_connection
             assert raw is not None  # noqa: S101 - an open connection has one
             raw.add_termination_listener(lambda _connection: lost.set())
-            await raw.add_listener(PLACED, self.wake)
+            # What is kept depends on events that have no place in the feed yet, too.
+            for channel in (PLACED, WRITTEN):
+                await raw.add_listener(channel, self.wake)
             try:
                 self.wake()
                 self._listening = True
