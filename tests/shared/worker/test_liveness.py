@@ -108,6 +108,7 @@ class Worker:
         """Wait until the process says that it is not alive for a reason."""
         deadline = time.monotonic() + SECONDS
         while fault not in (found := self.ask("live"))[1]:
+            assert self.process.poll() is None, (self.folder / "log").read_text()
             assert time.monotonic() < deadline, found
             time.sleep(0.1)
 
