@@ -22,6 +22,8 @@ _led: set[AdvisoryLock] = set()
 """What this process leads."""
 
 _BACKEND = text("SELECT pg_backend_pid()")
+_TRIALS = 10
+"""Looks for another session: one may miss it while other tasks or processes use the pooler."""
 
 
 async def keep_leading(
@@ -94,9 +96,12 @@ async def require_sessions(database: Database) -> None:
         assert driver is not None  # noqa: S101 - an open connection has one
         if driver.get_server_pid() == backend:
             return  # a pooler makes numbers of its own up
-        async with database.direct() as other:
-            await other.execute(_BACKEND)  # takes the session that was given back last
-            changed = (await connection.execute(_BACKEND)).scalar() != backend
+        changed = False
+        for _ in range(_TRIALS):
+            async with database.direct() as other:
+                await other.execute(_BACKEND)  # takes the session that was given back last
+                changed = changed or (await connection.execute(_BACKEND)).scalar() != backend
+            await connection.commit()  # after the other, whose successor then takes this one
     if changed:
         way = "COSMO_DATABASE_URL" if database.direct_url is None else "COSMO_DATABASE_DIRECT_URL"
         raise PermanentError(
