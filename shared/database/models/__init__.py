@@ -4,6 +4,7 @@ Importing this package registers every table on ``Base.metadata``.
 """
 
 from shared.database.models import (
+    archive,
     audit,
     calibrations,
     monitoring,
@@ -14,6 +15,7 @@ from shared.database.models import (
 )
 
 __all__ = [
+    "archive",
     "audit",
     "calibrations",
     "monitoring",

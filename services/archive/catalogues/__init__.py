@@ -1,0 +1,1 @@
+"""Catalogues: archives of HST data that say which datasets and files they have."""
