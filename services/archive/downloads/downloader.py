@@ -1,5 +1,6 @@
 """The downloader: gets whole files over HTTP, whatever servers and processes do meanwhile."""
 
+import hashlib
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +11,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from services.archive.downloads.errors import InterruptedDownloadError, StoppedError
+from services.archive.downloads.errors import (
+    InterruptedDownloadError,
+    OtherContentError,
+    StoppedError,
+)
 from services.archive.downloads.hosts import Hosts
 from services.archive.downloads.parts import PartFile, RemoteFile
 from services.archive.downloads.replies import (
@@ -99,6 +104,8 @@ class Downloader:
             If the server will never hand it out, or hands out the same damaged content twice.
         TransientError
             If it did not come after all attempts.
+        OtherContentError
+            If its MD5 is twice the same, and not the one that its source lists.
         OutageError
             If this machine cannot take it.
         StoppedError
@@ -125,8 +132,9 @@ class Downloader:
             if not part.complete.exists():
                 self._complete(file, part, stop)
             try:
+                _compare(part.complete, file)
                 check(part.complete)
-            except PermanentError as error:
+            except (PermanentError, OtherContentError) as error:
                 sha256 = sha256_of(part.complete)
                 part.forget()
                 if sha256 in damaged:
@@ -183,6 +191,8 @@ class Downloader:
         """Ask once for what is missing."""
         validator, start = part.validator, part.size
         headers = {"Range": f"bytes={start}-", "If-Range": validator} if validator else {}
+        if file.authorization:  # which the client leaves out where a redirect names another host
+            headers["Authorization"] = file.authorization
         try:
             with self._client.stream("GET", file.url, headers=headers) as reply:
                 if reply.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -224,6 +234,26 @@ class Downloader:
         if declared and declared != (found := part.md5()):
             part.forget()
             raise InterruptedDownloadError(f"its MD5 is {found}, not {declared}")
+
+
+def _compare(path: Path, file: RemoteFile) -> None:
+    """Compare what came with what the source lists.
+
+    Raises
+    ------
+    OtherContentError
+        If its MD5 is another one.
+    """
+    if file.size not in (None, size := path.stat().st_size):
+        _log("download has another size than listed", file, bytes=size, listed=file.size)
+    if file.md5:
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, "md5").hexdigest()
+        if found != file.md5:
+            raise OtherContentError(
+                f"{file.url} has the MD5 {found} where its source lists {file.md5}: it may just "
+                "have been delivered again; it is tried again"
+            )
 
 
 def _until(stop: threading.Event, chunks: Iterator[bytes]) -> Iterator[bytes]:

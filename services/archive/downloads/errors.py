@@ -1,6 +1,8 @@
 """Errors within a download, before it is given up."""
 
-__all__ = ["InterruptedDownloadError", "StoppedError"]
+from shared.errors import TransientError
+
+__all__ = ["InterruptedDownloadError", "OtherContentError", "StoppedError"]
 
 
 class InterruptedDownloadError(Exception):
@@ -15,6 +17,10 @@ class InterruptedDownloadError(Exception):
     def __init__(self, reason: str, wait: float | None = None) -> None:
         super().__init__(reason)
         self.wait = wait
+
+
+class OtherContentError(TransientError):
+    """What came is not what the source lists, which may be about to list another delivery."""
 
 
 class StoppedError(Exception):

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.archive.downloads.errors import StoppedError
@@ -35,11 +35,21 @@ class RemoteFile:
         Name that it gets.
     identity
         Changes when the file does: what was kept of another version is not used.
+    md5
+        MD5 that the source lists, hexadecimal; empty where it lists none.
+    size
+        Size that the source lists, bytes: a hint that decides nothing.
+    authorization
+        Value of the header ``Authorization``, for the host of the address and no other; empty for
+        what everybody may have.
     """
 
     url: str
     name: str
     identity: str
+    md5: str = ""
+    size: int | None = None
+    authorization: str = field(default="", repr=False)
 
 
 class PartFile:

@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -205,6 +205,34 @@ def test_a_password_is_not_carried_elsewhere(
     assert _download(make(), RemoteFile(f"{address}/{NAME}", NAME, "")) == content
     assert answers.asked[0]["Authorization"].startswith("Basic ")
     assert "Authorization" not in elsewhere.asked[0]
+
+
+def test_a_token_is_for_the_host_of_the_address(
+    content: bytes, answers: Answers, elsewhere: Answers, make: Make
+) -> None:
+    elsewhere.content = content
+    answers.status = HTTPStatus.FOUND
+    answers.headers = {"Location": f"{elsewhere.url}/{NAME}"}
+    file = RemoteFile(f"{answers.url}/{NAME}", NAME, "", authorization="token secret")
+    assert "secret" not in repr(file)
+    assert _download(make(), file) == content
+    assert answers.asked[0]["Authorization"] == "token secret"
+    assert "secret" not in str(elsewhere.asked)
+
+
+@pytest.mark.parametrize("size", [1, None])
+def test_the_listed_md5_decides_and_the_listed_size_does_not(
+    size: int | None, content: bytes, answers: Answers, make: Make
+) -> None:
+    answers.content = content
+    found = hashlib.md5(content).hexdigest()
+    listed = RemoteFile(f"{answers.url}/{NAME}", NAME, "1", md5=found, size=size)
+    assert _download(make(), listed) == content
+    other = replace(listed, md5=hashlib.md5(b"").hexdigest())
+    with pytest.raises(TransientError, match=rf"{NAME} has the MD5 {found} where its source lists"):
+        _download(make(), other)
+    # What was there counts as the first try.
+    assert len(answers.asked) == 1 + 1
 
 
 def test_connections_of_a_host_are_bounded(answers: Answers, make: Make) -> None:
