@@ -89,6 +89,9 @@ class CatalogueEntryRow(Base):
     versions: Mapped[dict[str, Any]] = mapped_column(
         server_default="{}", comment="Version of the data by the catalogue that says so"
     )
+    delivery: Mapped[int] = mapped_column(
+        server_default="1", comment="How often the archive delivered it, as far as was seen"
+    )
     source: Mapped[str] = mapped_column(comment="Catalogue from which the entry is")
     first_seen: Mapped[datetime]
     missing_since: Mapped[datetime | None] = mapped_column(
@@ -119,6 +122,9 @@ class CatalogueFileRow(Base):
     access: Mapped[Access] = mapped_column(_enum(Access), server_default=Access.UNKNOWN.value)
     version: Mapped[str] = mapped_column(
         server_default="", comment="Changes when the archive delivers the file again"
+    )
+    identity: Mapped[str] = mapped_column(
+        comment="Changes when the file was delivered again, whichever catalogue lists it"
     )
     catalogue: Mapped[str] = mapped_column(comment="Catalogue that listed it")
 

@@ -49,6 +49,13 @@ def _create_entries() -> None:
             comment="Version of the data by the catalogue that says so",
         ),
         sa.Column(
+            "delivery",
+            sa.Integer(),
+            server_default="1",
+            nullable=False,
+            comment="How often the archive delivered it, as far as was seen",
+        ),
+        sa.Column(
             "source", sa.String(), nullable=False, comment="Catalogue from which the entry is"
         ),
         sa.Column("first_seen", sa.DateTime(timezone=True), nullable=False),
@@ -82,6 +89,12 @@ def _create_files() -> None:
         _text("md5", "Hexadecimal; empty if not known"),
         _access(),
         _text("version", "Changes when the archive delivers the file again"),
+        sa.Column(
+            "identity",
+            sa.String(),
+            nullable=False,
+            comment="Changes when the file was delivered again, whichever catalogue lists it",
+        ),
         sa.Column("catalogue", sa.String(), nullable=False, comment="Catalogue that listed it"),
         sa.ForeignKeyConstraint(
             ["dataset"],
