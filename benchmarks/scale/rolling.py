@@ -218,7 +218,7 @@ class _Cluster:
             "COSMO_DATABASE_URL": postgres.url,
             "COSMO_REDIS_URL": valkey.url,
             "COSMO_STORE_URL": self.store_url,
-            "COSMO_ARCHIVE__SOURCE": str(source),
+            "COSMO_ARCHIVE__SOURCES": str(source),
             "COSMO_ARCHIVE__SCAN_SECONDS": "5",
             "COSMO_CALIBRATOR__KEEP": "flt*,counts*",
             "COSMO_CALIBRATOR__SCRATCH": str(folder / "scratch"),

@@ -31,7 +31,11 @@ _PATIENCE = 200
 
 def up(
     source: Annotated[
-        str | None, typer.Option(help="Source to scan: a folder or any fsspec URL.")
+        list[str] | None,
+        typer.Option(
+            help="Source to scan: a folder, any fsspec URL, or a remote archive (mast, s3, cadc). "
+            "Several are asked in their order."
+        ),
     ] = None,
     references: References = None,
     calibrators: Calibrators = 1,
@@ -40,7 +44,7 @@ def up(
 ) -> None:
     """Start the servers and the four services, and run until Ctrl-C."""
     with LocalStack(
-        data_dir, source=source, references=references, calibrators=calibrators, port=port
+        data_dir, sources=source or (), references=references, calibrators=calibrators, port=port
     ) as machine:
         prepare(machine)
         machine.start_services()

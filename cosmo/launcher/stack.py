@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -40,8 +41,8 @@ class LocalStack:
     ----------
     data_dir
         Folder of the servers' data, the store and the logs.
-    source
-        Source that the archive service scans; None scans nothing by itself.
+    sources
+        Sources that the archive service scans; without one, those that the environment names.
     references
         Folder of the reference files.
     calibrators
@@ -59,7 +60,7 @@ class LocalStack:
         self,
         data_dir: Path,
         *,
-        source: str | None = None,
+        sources: Sequence[str] = (),
         references: Path | None = None,
         calibrators: int = 1,
         port: int = 0,
@@ -84,7 +85,7 @@ class LocalStack:
             else None
         )
         self.token = secrets.token_urlsafe(24)
-        self.environment = self._environment(source, references)
+        self.environment = self._environment(sources, references)
         self._servers = [
             Supervised(server.name, server.log, server.launch)
             for server in (self._postgres, self._valkey)
@@ -108,7 +109,7 @@ class LocalStack:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104 - how it is reached
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
-    def _environment(self, source: str | None, references: Path | None) -> dict[str, str]:
+    def _environment(self, sources: Sequence[str], references: Path | None) -> dict[str, str]:
         """Make the settings of the services: what the caller's environment says, else what suits
         one folder.
         """
@@ -128,8 +129,8 @@ class LocalStack:
             fixed["COSMO_DATABASE_URL"] = self._postgres.url
         if self._valkey is not None:
             fixed["COSMO_REDIS_URL"] = self._valkey.url
-        if source is not None:
-            fixed["COSMO_ARCHIVE__SOURCE"] = source
+        if sources:
+            fixed["COSMO_ARCHIVE__SOURCES"] = json.dumps(list(sources))
         if references is not None:
             fixed["COSMO_REFERENCES__FOLDER"] = str(references.resolve())
         # The commands on this machine have a token of their own, beside those that the caller gave

@@ -1,6 +1,6 @@
 """The archive service.
 
-Scans its source, fetches datasets, and sweeps up after fetches that failed.
+Scans its sources, fetches datasets, and sweeps up after fetches that failed.
 """
 
 import asyncio
@@ -66,8 +66,7 @@ def main() -> None:
         store.require,
         partial(check_references, settings.references),
     ]
-    if settings.archive.source is not None:
-        checks.append(partial(open_source, settings.archive.source))
+    checks += [partial(open_source, source) for source in settings.archive.folders]
     run_worker(
         _NAME,
         settings,
@@ -89,7 +88,7 @@ async def keep_scanning(
     settings: ArchiveSettings,
     references: Path | RemoteFolder | None = None,
 ) -> None:
-    """Scan the source again and again, until cancelled, whenever no other process does.
+    """Scan the sources again and again, until cancelled, whenever no other process does.
 
     Parameters
     ----------
@@ -98,18 +97,20 @@ async def keep_scanning(
     messenger
         Sends the messages of the fetch jobs.
     settings
-        The source, if any, and the pause between two scans.
+        The sources, if any, and the pause between two scans.
     references
         Folder of the reference files, if this service sees it.
     """
-    if (source := settings.source) is None:
+    if not settings.sources:
         return
-    left_aside: Summary = {}
+    left_aside: dict[str, Summary] = {}
 
     async def lead(turns: AsyncIterator[None]) -> None:
-        nonlocal left_aside
         async for _ in turns:
-            left_aside = await _scan(database, messenger, settings, source, references, left_aside)
+            for source in settings.folders:
+                left_aside[source] = await _scan(
+                    database, messenger, settings, source, references, left_aside.get(source, {})
+                )
 
     await keep_leading(database, AdvisoryLock.SCANNER, settings.scan_seconds, lead)
 
@@ -140,7 +141,7 @@ async def _scan(
         get_logger().warning("not scanned", url=url, reason=reason)
     if result.left_aside != reported:
         files = {reason: found["count"] for reason, found in result.left_aside.items()}
-        get_logger().info("left aside", files=files)
+        get_logger().info("left aside", source=source, files=files)
     return result.left_aside
 
 

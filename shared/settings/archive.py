@@ -1,18 +1,30 @@
 """Settings of the archive service."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import NoDecode
 
-from shared.settings.group import SettingsGroup
+from shared.settings.group import SettingsGroup, comma_separated
+from shared.urls import path_of
 
-__all__ = ["ArchiveSettings"]
+__all__ = ["CATALOGUES", "ArchiveSettings"]
+
+CATALOGUES: Final = ("mast", "s3", "cadc")
+"""Remote archives that have a catalogue, by the names that they have as sources."""
 
 
 class ArchiveSettings(SettingsGroup):
     """Where datasets come from."""
 
-    source: str | None = Field(None, description="Source to scan: a folder or any fsspec URL")
+    sources: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Sources of data, the one to ask first first, comma separated or as a JSON "
+        "list: folders, fsspec URLs, and the remote archives mast, s3 and cadc",
+    )
     scan_seconds: float = Field(60.0, gt=0, description="Pause between two scans")
     bulk_above: int = Field(
         100,
@@ -45,3 +57,51 @@ class ArchiveSettings(SettingsGroup):
         description="Local folder of unfinished downloads; if left out, one in the store where "
         "that is a local folder, which all workers share, and else one in TMPDIR",
     )
+
+    @property
+    def catalogues(self) -> list[str]:
+        """Names of the remote archives among the sources, in their order."""
+        return [source for source in self.sources if source in CATALOGUES]
+
+    @property
+    def folders(self) -> list[str]:
+        """Addresses of the other sources, in their order."""
+        return [source for source in self.sources if source not in CATALOGUES]
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value) if value.lstrip().startswith("[") else comma_separated(value)
+        except ValueError as error:
+            raise ValueError(
+                f'it is no JSON list such as ["mast", "/data/cos"]: {error}'
+            ) from error
+
+    @field_validator("sources")
+    @classmethod
+    def _differ(cls, sources: list[str]) -> list[str]:
+        seen: dict[str, str] = {}
+        for source in sources:
+            if (place := _place(source)) in seen:
+                raise ValueError(f"{seen[place]} and {source} are one address; name it once")
+            seen[place] = source
+        return sources
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_former_name(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and "source" in value:
+            raise ValueError(
+                "there is no COSMO_ARCHIVE__SOURCE: it is called COSMO_ARCHIVE__SOURCES now, and "
+                "takes several"
+            )
+        return value
+
+
+def _place(source: str) -> str:
+    """Return what two ways of writing one address have in common."""
+    path = None if source in CATALOGUES else path_of(source)
+    return source.rstrip("/") if path is None else f"file:{path.resolve()}"

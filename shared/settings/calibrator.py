@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from shared.control_groups import container_memory_mb
-from shared.settings.group import SettingsGroup
+from shared.settings.group import SettingsGroup, comma_separated
 
 __all__ = ["CalibratorSettings"]
 
@@ -22,11 +22,6 @@ _FORMER_NAMES = {
 
 
 _MEMORY_MB = 8192
-
-
-def _names(text: str) -> list[str]:
-    """Return the names of a comma separated list."""
-    return [name for part in text.split(",") if (name := part.strip())]
 
 
 _CALIBRATOR_QUEUES = ("recalibrate", "calibrate", "calibrate-bulk")
@@ -73,13 +68,13 @@ class CalibratorSettings(SettingsGroup):
     @property
     def served_queues(self) -> list[str]:
         """Names of the queues to work on."""
-        return _names(self.queues)
+        return comma_separated(self.queues)
 
     @field_validator("queues")
     @classmethod
     def _are_queues(cls, text: str) -> str:
         known = ", ".join(_CALIBRATOR_QUEUES)
-        names = _names(text)
+        names = comma_separated(text)
         if not names:
             raise ValueError(f"it names no queue; name some of {known}, or leave it out for all")
         if unknown := [name for name in names if name not in _CALIBRATOR_QUEUES]:

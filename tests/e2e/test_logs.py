@@ -61,7 +61,7 @@ def _environment(
         "COSMO_DATABASE_URL": postgres.url,
         "COSMO_REDIS_URL": valkey.url,
         "COSMO_STORE_URL": f"file://{folder / 'store'}",
-        "COSMO_ARCHIVE__SOURCE": str(folder / "source"),
+        "COSMO_ARCHIVE__SOURCES": str(folder / "source"),
         "COSMO_REFERENCES__FOLDER": str(folder / "source"),
         "COSMO_REFERENCES__CACHE": str(folder / "references"),
         "COSMO_CALIBRATOR__SCRATCH": str(folder / "scratch"),

@@ -57,7 +57,7 @@ class Deployment:
             "COSMO_DATABASE_URL": self.postgres.url,
             "COSMO_REDIS_URL": self.valkey.url,
             "COSMO_STORE_URL": f"file://{self._folder / 'store'}",
-            "COSMO_ARCHIVE__SOURCE": str(self.source),
+            "COSMO_ARCHIVE__SOURCES": str(self.source),
             "COSMO_ARCHIVE__SCAN_SECONDS": "1",
             "COSMO_HEALTH_PORT": "0" if name == "monitor" else str(self._ports[name]),
             "COSMO_API__PORT": str(self._ports[name]),

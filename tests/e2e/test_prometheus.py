@@ -96,7 +96,7 @@ async def test_two_replicas_count_nothing_twice(
         "COSMO_DATABASE_URL": postgres.url,
         "COSMO_REDIS_URL": valkey.url,
         "COSMO_STORE_URL": f"file://{tmp_path / 'store'}",
-        "COSMO_ARCHIVE__SOURCE": str(tmp_path / "source"),
+        "COSMO_ARCHIVE__SOURCES": str(tmp_path / "source"),
         "COSMO_API__PORT": str(port),
     }
     with _stack(environment, tmp_path) as stack:

@@ -16,7 +16,14 @@ from shared.database.addresses import connection_arguments
 from shared.database.models.operations import Stage
 from shared.errors import PermanentError
 from shared.jobs.queues import queues_of
-from shared.settings import ApiSettings, CalibratorSettings, Scope, Settings, get_settings
+from shared.settings import (
+    ApiSettings,
+    CalibratorSettings,
+    Scope,
+    Settings,
+    described,
+    get_settings,
+)
 
 
 def test_a_plain_token_has_every_scope() -> None:
@@ -81,6 +88,43 @@ def test_references_have_settings_of_their_own(monkeypatch: pytest.MonkeyPatch) 
     assert Settings().references.folder == "s3://bucket/references"
 
 
+@pytest.mark.parametrize(
+    "text", ["mast, s3://bucket/raw,./raw", '["mast", "s3://bucket/raw", "./raw"]']
+)
+def test_sources_are_a_list_in_their_order(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    assert Settings().archive.sources == []
+    monkeypatch.setenv("COSMO_ARCHIVE__SOURCES", text)
+    archive = Settings().archive
+    assert archive.sources == ["mast", "s3://bucket/raw", "./raw"]
+    assert archive.catalogues == ["mast"]
+    assert archive.folders == ["s3://bucket/raw", "./raw"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        (
+            "SOURCE",
+            "/data",
+            "there is no COSMO_ARCHIVE__SOURCE: it is called COSMO_ARCHIVE__SOURCES",
+        ),
+        ("SOURCES", "/data/,mast,file:///data", "/data/ and file:///data are one address"),
+        ("SOURCES", "http://host/raw,http://host/raw/", "are one address; name it once"),
+        ("SOURCES", "mast,cadc,mast", "mast and mast are one address"),
+        ("SOURCES", '["/data"', 'it is no JSON list such as ["mast", "/data/cos"]'),
+    ],
+)
+def test_wrong_sources_are_refused_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, said: str
+) -> None:
+    monkeypatch.setenv(f"COSMO_ARCHIVE__{name}", text)
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    line = described(refused.value)
+    assert said in line
+    assert "\n" not in line
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
 def test_loopback_addresses_need_no_names(host: str) -> None:
     assert host in ApiSettings(host=host).known_hosts
@@ -90,7 +134,7 @@ def test_the_command_config_shows_no_passwords(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("COSMO_DATABASE_URL", "postgresql+asyncpg://cosmo:hush@db/cosmo")
     monkeypatch.setenv("COSMO_REDIS_URL", "redis://:hush@broker:6379/0")
     monkeypatch.setenv("COSMO_STORE_URL", "s3://key:hush@bucket/store")
-    monkeypatch.setenv("COSMO_ARCHIVE__SOURCE", "simplecache::https://user:hush@host/raw")
+    monkeypatch.setenv("COSMO_ARCHIVE__SOURCES", "simplecache::https://user:hush@host/raw")
     monkeypatch.setenv(
         "COSMO_API__TOKENS", json.dumps({"a": "hush", "b": {"token": "hush2", "scopes": ["admin"]}})
     )

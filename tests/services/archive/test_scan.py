@@ -468,7 +468,7 @@ async def test_no_source_is_an_error_and_changes_nothing(archive: Archive) -> No
 
 
 async def test_scanning_outlives_a_fault_of_the_database(archive: Archive) -> None:
-    settings = ArchiveSettings(source=archive.url, scan_seconds=0.05)
+    settings = ArchiveSettings(sources=[archive.url], scan_seconds=0.05)
 
     async def run(statement: str) -> None:
         async with archive.database.transaction() as session:

@@ -289,7 +289,7 @@ async def test_versions_of_one_size_and_time_differ(database: Database, full: Fo
 async def test_one_of_many_services_scans(
     database: Database, messenger: Messenger, full: Folder
 ) -> None:
-    settings = ArchiveSettings(source=str(full.path), scan_seconds=0.2)
+    settings = ArchiveSettings(sources=[str(full.path)], scan_seconds=0.2)
     services = [
         asyncio.ensure_future(keep_scanning(database, messenger, settings)) for _ in range(3)
     ]
