@@ -1,11 +1,12 @@
 """Settings of the archive service."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from shared.settings.group import SettingsGroup, comma_separated
@@ -15,6 +16,9 @@ __all__ = ["CATALOGUES", "ArchiveSettings"]
 
 CATALOGUES: Final = ("mast", "s3", "cadc")
 """Remote archives that have a catalogue, by the names that they have as sources."""
+
+_TOKEN = re.compile(r"[!-~]+")
+"""What may stand in a header: visible ASCII without a space."""
 
 
 class ArchiveSettings(SettingsGroup):
@@ -56,6 +60,21 @@ class ArchiveSettings(SettingsGroup):
         None,
         description="Local folder of unfinished downloads; if left out, one in the store where "
         "that is a local folder, which all workers share, and else one in TMPDIR",
+    )
+    mast_url: str = Field("https://mast.stsci.edu", description="Address of MAST")
+    mast_token: SecretStr | None = Field(
+        None, description="Token of MAST, sent only when exclusive files are asked for"
+    )
+    s3_url: str = Field(
+        "https://s3.us-east-1.amazonaws.com",
+        description="Address of the S3 server with MAST's bucket ``stpubdata``",
+    )
+    cadc_url: str = Field(
+        "https://ws.cadc-ccda.hia-iha.nrc-cnrc.gc.ca",
+        description="Address of CADC: of its registry and its files",
+    )
+    metadata_rate: float = Field(
+        2.0, gt=0, description="Most requests a second for what MAST and CADC have, of each"
     )
 
     @property
@@ -99,6 +118,20 @@ class ArchiveSettings(SettingsGroup):
                 "takes several"
             )
         return value
+
+    @field_validator("mast_url", "s3_url", "cadc_url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        if not re.match(r"https?://[^/?#@]+", url):
+            raise ValueError("give an address that begins with https:// or http://")
+        return url.rstrip("/")
+
+    @field_validator("mast_token")
+    @classmethod
+    def _is_one_word(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not _TOKEN.fullmatch(token.get_secret_value()):
+            raise ValueError("a token is one word of ASCII, without a space or a newline")
+        return token
 
 
 def _place(source: str) -> str:

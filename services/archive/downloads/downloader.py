@@ -1,7 +1,6 @@
 """The downloader: gets whole files over HTTP, whatever servers and processes do meanwhile."""
 
 import hashlib
-import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from services.archive.downloads.replies import (
     refuse_other_content,
     validator_of,
 )
-from shared import __version__
+from services.archive.politeness import LONGEST_RETRY_AFTER_SECONDS, USER_AGENT, pause_after
 from shared.errors import PermanentError, TransientError
 from shared.logs import get_logger
 from shared.masking import mask_passwords
@@ -37,10 +36,6 @@ __all__ = ["Downloader"]
 
 _PROGRESS_BYTES = 1 << 20
 """An attempt that brought this much does not count as failed."""
-
-_LONGEST_PAUSE_SECONDS = 30.0
-_LONGEST_RETRY_AFTER_SECONDS = 120.0
-"""A server that asks for more gets its time from the queue, which then tries the job again."""
 
 _MAX_REDIRECTS = 5
 _MAX_DAMAGED = 3
@@ -67,7 +62,7 @@ class Downloader:
         self._hosts = Hosts(settings.download_connections)
         self._client = httpx.Client(
             # A range is one of the file's own bytes, and so is its length.
-            headers={"User-Agent": f"COSMO/{__version__}", "Accept-Encoding": "identity"},
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
             timeout=httpx.Timeout(
                 settings.download_silence_seconds,
                 connect=settings.download_connect_seconds,
@@ -162,13 +157,13 @@ class Downloader:
                 wait = error.wait or 0.0
                 if (
                     failures >= self._settings.download_attempts
-                    or wait > _LONGEST_RETRY_AFTER_SECONDS
+                    or wait > LONGEST_RETRY_AFTER_SECONDS
                 ):
                     raise TransientError(
                         f"{file.url} cannot be read: {error}; it is tried again"
                     ) from error
                 self._hosts.pause(host, wait)
-                pause = self._pause(failures)
+                pause = pause_after(failures, self._settings.download_backoff_seconds)
                 _log(
                     "download interrupted",
                     file,
@@ -181,11 +176,6 @@ class Downloader:
             else:
                 break
         part.finish()
-
-    def _pause(self, failures: int) -> float:
-        """Return the pause after some failures in succession, seconds, with jitter."""
-        longest = self._settings.download_backoff_seconds * 2.0 ** max(failures - 1, 0)
-        return min(longest, _LONGEST_PAUSE_SECONDS) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
     def _ask(self, file: RemoteFile, part: PartFile, stop: threading.Event) -> None:
         """Ask once for what is missing."""

@@ -8,6 +8,7 @@ import base64
 import binascii
 import re
 import time
+from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -23,6 +24,7 @@ __all__ = [
     "md5_of",
     "refuse_failure",
     "refuse_other_content",
+    "retry_after",
     "validator_of",
 ]
 
@@ -68,7 +70,7 @@ def refuse_failure(reply: httpx.Response, url: str) -> None:
             "source, and requeue the job when it is"
         )
     if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR or reply.is_success:
-        raise InterruptedDownloadError(f"the server answers {status}", _retry_after(reply))
+        raise InterruptedDownloadError(f"the server answers {status}", retry_after(reply.headers))
     raise PermanentError(
         f"{url} is answered with {status} {reply.reason_phrase}; check the address of the source"
     )
@@ -96,9 +98,9 @@ def refuse_other_content(reply: httpx.Response, name: str) -> None:
         )
 
 
-def _retry_after(reply: httpx.Response) -> float | None:
-    """Return how many seconds a server asks to wait."""
-    text = reply.headers.get("Retry-After", "").strip()
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return how many seconds a server asks to wait, by its header ``Retry-After``."""
+    text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
         return float(text)
     date = _date(text)

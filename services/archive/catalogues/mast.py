@@ -1,0 +1,300 @@
+"""MAST: its search API through astroquery, its files over HTTP.
+
+Source: MAST search API (missions), ``https://mast.stsci.edu/search/hst/api/v0.1``.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+from urllib.parse import quote
+
+import requests
+from astroquery.exceptions import InvalidQueryError
+from astroquery.mast.missions import MastMissionsClass
+from astroquery.mast.services import ServiceAPI
+
+from services.archive.catalogues.base import (
+    Access,
+    ArchiveFile,
+    Catalogue,
+    CatalogueEntry,
+    IncompleteListingError,
+)
+from services.archive.catalogues.rows import (
+    BadRowError,
+    FileLists,
+    LeftOut,
+    integer,
+    moment,
+    number,
+    rootname,
+)
+from services.archive.catalogues.session import ArchiveSession
+from services.archive.downloads import RemoteFile
+from shared.errors import TransientError
+from shared.settings import ArchiveSettings
+
+__all__ = ["MastCatalogue", "read_entry", "read_products", "read_search"]
+
+_PAGE: Final = 10_000
+"""Rows of a page, which is held twice in memory: as text and as objects."""
+
+_DATASETS_AT_ONCE: Final = 100
+"""Datasets whose products are asked for at once: some ten thousand rows."""
+
+_NAME: Final = "sci_data_set_name"
+_COLUMNS: Final = (
+    "sci_asn_id",
+    "sci_pep_id",
+    "sci_targname",
+    "sci_ra",
+    "sci_dec",
+    "sci_instrume",
+    "sci_instrument_config",
+    "sci_start_time",
+    "sci_release_date",
+    "sci_generation_date",
+    "sci_archive_date",
+    "sci_status",
+)
+"""Columns beside the name, which astroquery adds."""
+
+_ACCESS: Final = {
+    "PUBLIC": Access.PUBLIC,
+    "PROPRIETARY": Access.EXCLUSIVE,
+    "EXCLUSIVE_ACCESS": Access.EXCLUSIVE,
+}
+_NO_ASSOCIATION: Final = ("", "none", "n/a")
+
+
+class MastCatalogue(Catalogue):
+    """What MAST has of COS.
+
+    Parameters
+    ----------
+    settings
+        Address, token, time-outs and the rate of requests.
+    """
+
+    name = "mast"
+
+    def __init__(self, settings: ArchiveSettings) -> None:
+        self._url = settings.mast_url
+        self._token = settings.mast_token
+        self._missions = _missions(settings)
+
+    def entries(self, archived_since: datetime | None = None) -> Iterator[list[CatalogueEntry]]:
+        """List the datasets of COS page by page, each dataset once, in the order of their names.
+
+        Raises
+        ------
+        IncompleteListingError
+            If the sum of the pages is not what MAST says it is, or rows moved while they were
+            paged.
+        TransientError
+            If MAST does not answer, or not with what was asked for.
+        """
+        conditions = {"sci_instrume": "COS"}
+        if archived_since is not None:
+            since = archived_since.astimezone(UTC).replace(tzinfo=None)
+            conditions["sci_archive_date"] = f">={since.isoformat(timespec='seconds')}"
+        left_out = LeftOut(self.name)
+        come, total, before = 0, None, frozenset[str]()
+        while total is None or come < total:
+            rows, now = self._page(conditions, come)
+            come += len(rows)
+            if (total is not None and now != total) or (not rows and come < now) or come > now:
+                raise IncompleteListingError(
+                    f"MAST listed {come} of {total or now} datasets and then spoke of {now}: its "
+                    "list changed meanwhile; it is asked again"
+                )
+            total = now
+            page: dict[str, CatalogueEntry] = {}
+            for row in rows:
+                try:
+                    entry = read_entry(row)
+                    page.setdefault(entry.dataset, entry)
+                except BadRowError as error:
+                    left_out.add(error)
+            if twice := before & page.keys():
+                raise IncompleteListingError(
+                    f"MAST listed {min(twice)} on two pages: its list changed meanwhile; it is "
+                    "asked again"
+                )
+            before = frozenset(page)
+            yield list(page.values())
+        left_out.report()
+
+    def files(self, datasets: Sequence[str]) -> dict[str, list[ArchiveFile]]:
+        """List the files of datasets, those of an association's members among its own.
+
+        Raises
+        ------
+        TransientError
+            If MAST does not answer, or not with what was asked for.
+        """
+        lists = FileLists(self.name, datasets)
+        for start in range(0, len(datasets), _DATASETS_AT_ONCE):
+            asked = [name.upper() for name in datasets[start : start + _DATASETS_AT_ONCE]]
+            reply = self._ask(partial(self._missions.get_product_list_async, asked))
+            for product in read_products(reply):
+                lists.add(
+                    product.get("dataset"),
+                    product.get("filename"),
+                    size=product.get("size"),
+                    version=str(product.get("size")),
+                    access=_access(product.get("access")),
+                )
+        lists.report()
+        return lists.found
+
+    def remote(self, file: ArchiveFile) -> RemoteFile:
+        """Return what the downloader needs of a file; the token for an exclusive one."""
+        token = None if file.access is Access.PUBLIC else self._token
+        return RemoteFile(
+            f"{self._url}/api/v0.1/Download/file?uri={quote(file.uri, safe=':/')}",
+            file.name,
+            file.version,
+            md5=file.md5,
+            size=file.size,
+            authorization=f"token {token.get_secret_value()}" if token else "",
+        )
+
+    def _page(
+        self, conditions: Mapping[str, str], offset: int
+    ) -> tuple[list[Mapping[str, Any]], int]:
+        """Return a page of rows, and how many there are in all."""
+        return read_search(
+            self._ask(
+                partial(
+                    self._missions.query_criteria_async,
+                    **conditions,
+                    select_cols=list(_COLUMNS),  # astroquery appends to it
+                    sort_by=[_NAME],
+                    sort_desc=[False],
+                    limit=_PAGE,
+                    offset=offset,
+                )
+            )
+        )
+
+    def _ask(self, ask: Callable[[], requests.Response]) -> Any:
+        """Return the JSON of a reply.
+
+        Raises
+        ------
+        TransientError
+            If there is none.
+        """
+        try:
+            reply = ask()
+        except InvalidQueryError as error:
+            raise TransientError(
+                "MAST refuses the query (400): its interface may have changed; it is asked again "
+                "later"
+            ) from error
+        except requests.RequestException as error:
+            raise TransientError(f"MAST refuses the query: {error}; asked again later") from error
+        try:
+            return reply.json()
+        except ValueError as error:
+            kind = reply.headers.get("Content-Type", "something")
+            raise TransientError(
+                f"MAST's reply ({kind}) is no JSON; it is asked again later"
+            ) from error
+
+
+def _missions(settings: ArchiveSettings) -> Any:
+    """Return astroquery's client of the search API, with the session and the address of ours."""
+    api = ServiceAPI(ArchiveSession("MAST", settings))
+    api.SERVICE_URL = settings.mast_url
+    api.TIMEOUT = float("inf")  # of pauses too; each request has its own time-outs
+    missions = MastMissionsClass()
+    missions._service_api_connection = api
+    missions.mission = "hst"  # only now does it take the address
+    # Otherwise it asks for them with a session of its own, which waits for ever.
+    missions.columns = {"hst": {"name": [_NAME, *_COLUMNS]}}
+    return missions
+
+
+def read_search(reply: Any) -> tuple[list[Mapping[str, Any]], int]:
+    """Return the rows of a reply to a search, and how many there are in all.
+
+    Raises
+    ------
+    TransientError
+        If it is something else.
+    """
+    rows = reply.get("results") if isinstance(reply, dict) else None
+    total = reply.get("totalResults") if isinstance(reply, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise _other_reply("a list of results")
+    if not isinstance(total, int) or (rows and all(_NAME not in row for row in rows)):
+        raise _other_reply("the number of results and their names")
+    return rows, total
+
+
+def read_products(reply: Any) -> list[Mapping[str, Any]]:
+    """Return the rows of a list of products, which may lie in a list of their own.
+
+    Raises
+    ------
+    TransientError
+        If it is something else.
+    """
+    rows = reply.get("products") if isinstance(reply, dict) else None
+    if isinstance(rows, list) and rows and isinstance(rows[0], list):
+        rows = rows[0]
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise _other_reply("a list of products")
+    return rows
+
+
+def _other_reply(wanted: str) -> TransientError:
+    return TransientError(
+        f"MAST's reply has not {wanted}: its interface may have changed, or something answers in "
+        "its place; it is asked again later"
+    )
+
+
+def read_entry(row: Mapping[str, Any]) -> CatalogueEntry:
+    """Return what a row of a search says.
+
+    Raises
+    ------
+    BadRowError
+        If it has no name, a time that makes no sense, or is of another instrument.
+    """
+    name = rootname(row.get(_NAME))
+    instrument = str(row.get("sci_instrume")).strip()
+    if instrument != "COS":
+        raise BadRowError(f"{name} is of {instrument}, which was not asked for")
+    association = str(row.get("sci_asn_id") or "").strip().lower()
+    if association in _NO_ASSOCIATION:
+        association = ""
+    try:
+        times = {
+            "start": moment(row.get("sci_start_time")),
+            "public_from": moment(row.get("sci_release_date")),
+            "generated": moment(row.get("sci_generation_date")),
+            "archived": moment(row.get("sci_archive_date")),
+        }
+    except BadRowError as error:
+        raise BadRowError(f"{name}: {error}") from error
+    return CatalogueEntry(
+        name,
+        rootname(association) if association else "",
+        integer(row.get("sci_pep_id")),
+        str(row.get("sci_targname") or "").strip(),
+        number(row.get("sci_ra")),
+        number(row.get("sci_dec")),
+        str(row.get("sci_instrument_config") or "").strip(),
+        **times,
+        access=_access(row.get("sci_status")),
+        version=f"{row.get('sci_generation_date')} {row.get('sci_archive_date')}",
+    )
+
+
+def _access(value: object) -> Access:
+    return _ACCESS.get(str(value).strip().upper(), Access.UNKNOWN)
