@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 __all__ = ["AfterCommit", "notify_after_commit"]
 
 _SENDER, _CHANNELS = "after commit", "channels"
+_NOTIFY = text("SELECT pg_notify(:channel, '')")
 _FINISH_SECONDS = 2.0
 _GATHER_SECONDS = 0.01
 """Pause after a notification in which further commits gather: each takes a millisecond of CPU."""
@@ -30,7 +31,7 @@ class AfterCommit:
     Parameters
     ----------
     engine
-        Engine of the sessions, through which they are sent.
+        Engine of which every statement is a transaction, through which they are sent.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
@@ -38,10 +39,10 @@ class AfterCommit:
         self._wanted: set[str] = set()
         self._task: asyncio.Task[None] | None = None
 
-    def sessions(self) -> async_sessionmaker[AsyncSession]:
-        """Return a maker of sessions that notify."""
+    def sessions(self, engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
+        """Return a maker of sessions of an engine that notify."""
         return async_sessionmaker(
-            self._engine,
+            engine,
             expire_on_commit=False,
             sync_session_class=_NotifyingSession,
             info={_SENDER: self},
@@ -57,11 +58,9 @@ class AfterCommit:
         while self._wanted:
             channels, self._wanted = sorted(self._wanted), set()
             with contextlib.suppress(SQLAlchemyError, OSError):
-                async with self._engine.begin() as connection:
+                async with self._engine.connect() as connection:
                     for channel in channels:
-                        await connection.execute(
-                            text("SELECT pg_notify(:channel, '')"), {"channel": channel}
-                        )
+                        await connection.execute(_NOTIFY, {"channel": channel})
             await asyncio.sleep(_GATHER_SECONDS)
 
     async def finish(self) -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import Connection, event
-from sqlalchemy.exc import DBAPIError, InvalidRequestError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, InvalidRequestError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
@@ -38,6 +39,11 @@ error (PostgreSQL, appendix A)."""
 _STANDSTILL_SECONDS = 5.0
 """How much longer than a statement may take its end is waited for."""
 _CONNECT_SECONDS = 10.0
+_FRESH_SECONDS = 1.0
+"""How long a connection that was used is not asked whether it still answers: that takes longer than
+a short transaction."""
+_USED = "cosmo.used"
+"""Key of the time at which a connection was given back."""
 _CLOSE_SECONDS = 5.0
 """How long the connection of a cancelled statement may take to close before it is cut off."""
 _KEPT_ALIVE = {
@@ -154,7 +160,6 @@ def _make_engine(
     connect_args = {**arguments, "timeout": _CONNECT_SECONDS, "command_timeout": command_timeout}
     engine = create_async_engine(
         address,
-        pool_pre_ping=True,
         json_serializer=finite_json,
         connect_args=connect_args | pool.pop("connect_args", {}),
         **pool,
@@ -167,7 +172,29 @@ def _make_engine(
         if statement:
             connection.run_async(lambda driver: driver.execute(statement))
 
+    _ping_idle_connections(engine)
     return engine
+
+
+def _ping_idle_connections(engine: AsyncEngine) -> None:
+    """Let an engine ask a connection that was idle for a while whether it still answers.
+
+    Where it does not, all that are idle are replaced.
+    """
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def note_use(_connection: object, record: Any) -> None:
+        record.info[_USED] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def ping(connection: Any, record: Any, _proxy: object) -> None:
+        used = record.info.get(_USED)
+        if used is None or time.monotonic() - used < _FRESH_SECONDS:
+            return
+        try:
+            connection.ping()
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
 
 
 def _make_pooled_engine(url: str, settings: Mapping[str, str], **options: Any) -> AsyncEngine:
@@ -236,8 +263,9 @@ class Database:
             connect_args=_UNNAMED,
             poolclass=NullPool,
         )
-        self._after_commit = AfterCommit(self.engine)
-        self._sessions = self._after_commit.sessions()
+        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._after_commit = AfterCommit(self._autocommit)
+        self._sessions = self._after_commit.sessions(self.engine)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
@@ -249,6 +277,17 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """Provide the session inside one transaction, committed at the end of the block."""
         async with self._sessions() as session, session.begin(), _closed_by_cancellation(session):
+            yield session
+
+    @asynccontextmanager
+    async def autocommit(self) -> AsyncIterator[AsyncSession]:
+        """Provide a session of which every statement is a transaction: one round trip instead of
+        three.
+        """
+        async with (
+            self._sessions(bind=self._autocommit) as session,
+            _closed_by_cancellation(session),
+        ):
             yield session
 
     @asynccontextmanager

@@ -22,6 +22,8 @@ _led: set[AdvisoryLock] = set()
 """What this process leads."""
 
 _BACKEND = text("SELECT pg_backend_pid()")
+_LEAD = text("SELECT pg_try_advisory_lock(:key)")
+_IS_FREE = text("SELECT pg_try_advisory_xact_lock(:key)")
 _TRIALS = 10
 """Looks for another session: one may miss it while other tasks or processes use the pooler."""
 
@@ -112,9 +114,8 @@ async def require_sessions(database: Database) -> None:
 
 async def _is_free(database: Database, lock: AdvisoryLock) -> bool:
     """Return whether nobody leads, without a connection for who does not lead."""
-    query = text("SELECT pg_try_advisory_xact_lock(:key)")
-    async with database.transaction() as session:
-        return bool((await session.execute(query, {"key": lock})).scalar())
+    async with database.autocommit() as session:
+        return bool((await session.execute(_IS_FREE, {"key": lock})).scalar())
 
 
 async def _turns(
@@ -124,15 +125,13 @@ async def _turns(
     channel: str | None,
 ) -> AsyncIterator[None]:
     news = asyncio.Event()
+    await connection.execution_options(isolation_level="AUTOCOMMIT")
     if channel is not None:
         driver = (await connection.get_raw_connection()).driver_connection
         assert driver is not None  # noqa: S101 - an open connection has one
         driver.add_termination_listener(lambda _connection: news.set())
         await driver.add_listener(channel, lambda *_notification: news.set())
-    while (
-        await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": lock})
-    ).scalar():
-        await connection.commit()
+    while (await connection.execute(_LEAD, {"key": lock})).scalar():
         _note_leading(lock, leads=True)
         news.clear()  # before the work, so that what comes meanwhile begins another turn
         yield

@@ -7,8 +7,9 @@ that are committed: whatever becomes visible comes after everything that is.
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import Integer, Select, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.engine import Database
@@ -31,6 +32,38 @@ _GATHER_SECONDS = 0.01
 _BATCH = 5000
 
 
+def _placing() -> Select[int, Any]:
+    """Return the statement that gives events their places, and counts them where there were any.
+
+    Who waits for another one to commit looks at each event again, and finds that it has its place.
+    """
+    alone = select(func.pg_try_advisory_xact_lock(AdvisoryLock.EVENTS).label("alone")).cte("lock")
+    fresh = (
+        select(Event.id)
+        .where(Event.sequence.is_(None), select(alone.c.alone).scalar_subquery())
+        .order_by(Event.id)
+        .limit(bindparam("most", type_=Integer))
+        # What is being deleted keeps no others waiting.
+        .with_for_update(key_share=True, skip_locked=True)
+        .cte("fresh")
+    )
+    # Numbered before it meets the table again, which may be in any order.
+    placed = select(fresh.c.id, EVENT_SEQUENCE.next_value().label("place")).cte("placed")
+    written = (
+        update(Event)
+        .where(Event.id == placed.c.id)
+        .values(sequence=placed.c.place)
+        .returning(Event.id)
+        .cte("written")
+    )
+    # The only commits that notify, and one at a time.
+    notified = select(func.count(), func.pg_notify(PLACED, "")).select_from(written)
+    return notified.having(func.count() > 0)
+
+
+_PLACE = _placing()
+
+
 async def place_events(database: Database) -> int:
     """Give committed events their places in the feed.
 
@@ -41,33 +74,8 @@ async def place_events(database: Database) -> int:
     database
         Database.
     """
-    fresh = (
-        select(Event.id)
-        .where(Event.sequence.is_(None))
-        .order_by(Event.id)
-        .limit(_BATCH)
-        # What is being deleted keeps no others waiting.
-        .with_for_update(key_share=True, skip_locked=True)
-        .cte("fresh")
-    )
-    # Numbered before it meets the table again, which may be in any order.
-    placed = select(fresh.c.id, EVENT_SEQUENCE.next_value().label("place")).cte("placed")
-    assign = (
-        update(Event)
-        .where(Event.id == placed.c.id)
-        .values(sequence=placed.c.place)
-        .returning(Event.id)
-        .execution_options(synchronize_session=False)
-    )
-    async with database.transaction() as session:
-        alone = select(func.pg_try_advisory_xact_lock(AdvisoryLock.EVENTS))
-        if not (await session.execute(alone)).scalar():
-            return 0
-        found = len((await session.execute(assign)).all())
-        if found:
-            # The only commits that notify, and one at a time.
-            await session.execute(text("SELECT pg_notify(:channel, '')"), {"channel": PLACED})
-    return found
+    async with database.autocommit() as session:
+        return (await session.execute(_PLACE, {"most": _BATCH})).scalar() or 0
 
 
 async def newest_place(session: AsyncSession) -> int:

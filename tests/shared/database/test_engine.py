@@ -11,7 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from cosmo.launcher.embedded import EmbeddedPostgres
-from shared.database.engine import Database
+from shared.database import engine
+from shared.database.engine import DATABASE_ERRORS, Database, is_outage
 from shared.keepalive import LOST_SECONDS, OPTIONS
 from tests.forwarder import forwarder
 
@@ -56,7 +57,13 @@ async def test_no_acknowledgement_of_a_cancelled_statement_is_waited_for(
         assert task.cancelled()
 
     monkeypatch.setattr(connect_utils, "_cancel", lost)
-    blocks = (database.session, database.transaction, database.connection, database.direct)
+    blocks = (
+        database.session,
+        database.transaction,
+        database.autocommit,
+        database.connection,
+        database.direct,
+    )
     await asyncio.gather(
         *(cancel(of(), past_sqlalchemy=way) for of in blocks for way in (False, True))
     )
@@ -78,3 +85,33 @@ async def test_the_system_probes_the_peer_of_every_connection(postgres: Embedded
                 } == OPTIONS
         await database.dispose()
     assert LOST_SECONDS <= 20  # the lead is to move within 30 s
+
+
+@pytest.mark.parametrize("fresh_seconds", [0.0, 60.0])
+async def test_a_connection_that_was_idle_is_tried_before_it_is_used(
+    database: Database, monkeypatch: pytest.MonkeyPatch, fresh_seconds: float
+) -> None:
+    """One that was used a moment ago is not; its failure shows, and the next one is another."""
+    monkeypatch.setattr(engine, "_FRESH_SECONDS", fresh_seconds)
+    async with database.session() as session:
+        backend = (await session.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+    async with database.direct() as connection:
+        await connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": backend})
+    failures = 0
+    for _ in range(2):
+        try:
+            async with database.session() as session:
+                assert (await session.execute(text("SELECT 1"))).scalar() == 1
+        except DATABASE_ERRORS as error:
+            failures += is_outage(error)
+    assert failures == (1 if fresh_seconds else 0)
+
+
+async def test_each_statement_of_autocommit_is_a_transaction(database: Database) -> None:
+    number = text("SELECT pg_current_xact_id()::text")
+    async with database.autocommit() as session:
+        first, second = [(await session.execute(number)).scalar() for _ in range(2)]
+    assert first != second
+    async with database.transaction() as session:
+        first, second = [(await session.execute(number)).scalar() for _ in range(2)]
+    assert first == second
