@@ -8,11 +8,20 @@ from typing import Final
 
 from services.archive.catalogues.base import Access, ArchiveFile, product_uri
 from services.archive.metadata import is_input
-from shared.cos.names import is_product, parse_name
+from shared.cos.names import FileName, is_product, parse_name
 from shared.errors import PermanentError
 from shared.logs import get_logger
 
-__all__ = ["BadRowError", "FileLists", "LeftOut", "integer", "moment", "number", "rootname"]
+__all__ = [
+    "BadRowError",
+    "FileLists",
+    "LeftOut",
+    "file_of",
+    "integer",
+    "moment",
+    "number",
+    "rootname",
+]
 
 _ROOTNAME: Final = re.compile(r"[a-z0-9]{9}")
 _FIRST_YEAR, _LAST_YEAR = 1990, 2100
@@ -108,21 +117,21 @@ class FileLists:
                 raise BadRowError(f"a file of {root}, which was not asked for")
             files = self.found.setdefault(root, [])
             given = _file_name(name)
-            canonical = _canonical(given)
-            if canonical is None:
+            parsed = file_of(given)
+            if parsed is None:
                 return
-            former = self._names.setdefault((root, canonical), given)
+            former = self._names.setdefault((root, parsed.name), given)
             if former != given:
                 raise BadRowError(f"two files of {root} have one name: {former}, {given}")
         except BadRowError as error:
-            self._left_out.add(error)
+            self.leave_out(error)
             return
-        if all(file.name != canonical for file in files):
+        if all(file.name != parsed.name for file in files):
             files.append(
                 ArchiveFile(
                     root,
                     product_uri(given),
-                    canonical,
+                    parsed.name,
                     size=integer(size),
                     md5=md5,
                     version=version,
@@ -130,9 +139,22 @@ class FileLists:
                 )
             )
 
+    def leave_out(self, reason: object) -> None:
+        """Note what makes no sense."""
+        self._left_out.add(reason)
+
     def report(self) -> None:
         """Write into the log what was left out."""
         self._left_out.report()
+
+
+def file_of(name: str) -> FileName | None:
+    """Return the parts of the name of a file that COSMO fetches; None of all others."""
+    try:
+        parsed = parse_name(name)
+    except PermanentError:
+        return None
+    return parsed if is_input(parsed) and not is_product(parsed) else None
 
 
 def rootname(value: object) -> str:
@@ -205,15 +227,6 @@ def _file_name(value: object) -> str:
     if not value.isprintable() or "/" in value or "\\" in value or value.startswith("."):
         raise BadRowError(f"{_shown(value)} is no file name")
     return value
-
-
-def _canonical(name: str) -> str | None:
-    """Return the canonical name of a file that COSMO fetches; None of all others."""
-    try:
-        parsed = parse_name(name)
-    except PermanentError:
-        return None
-    return parsed.name if is_input(parsed) and not is_product(parsed) else None
 
 
 def _shown(value: object) -> str:

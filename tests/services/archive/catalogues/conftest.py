@@ -5,7 +5,7 @@ import hashlib
 import http.server
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from shared.settings import ArchiveSettings
+from simulator.archive.faults import Kind
 from simulator.archive.server import running_archive
 
 
@@ -55,11 +56,21 @@ def settings_at(url: str, **settings: Any) -> ArchiveSettings:
             "cadc_url": url,
             "metadata_rate": 1000.0,
             "download_backoff_seconds": 0.01,
-            "download_silence_seconds": 2.0,
+            "download_silence_seconds": 30.0,
             "download_attempts": 3,
             **settings,
         }
     )
+
+
+def fault_id(fault: object) -> str:
+    """Return the name of a test with a fault."""
+    return " ".join(map(str, fault.values())) if isinstance(fault, dict) else ""
+
+
+def patience(fault: Mapping[str, Any], seconds: float) -> dict[str, float]:
+    """Return settings for an archive with a fault: little patience, where it is silent."""
+    return {"download_silence_seconds": seconds} if fault["kind"] is Kind.SILENCE else {}
 
 
 @dataclass

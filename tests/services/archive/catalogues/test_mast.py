@@ -17,7 +17,13 @@ from shared import __version__
 from shared.errors import TransientError
 from simulator.archive.faults import FaultRule, Kind
 from simulator.archive.server import running_archive
-from tests.services.archive.catalogues.conftest import Replies, left_out, settings_at
+from tests.services.archive.catalogues.conftest import (
+    Replies,
+    fault_id,
+    left_out,
+    patience,
+    settings_at,
+)
 
 _SEARCH = "/search/hst/api/v0.1/search"
 _ROW = {
@@ -240,11 +246,11 @@ _PASSING = [
 ]
 
 
-@pytest.mark.parametrize("fault", _PASSING, ids=lambda fault: " ".join(map(str, fault.values())))
+@pytest.mark.parametrize("fault", _PASSING, ids=fault_id)
 def test_what_passes_is_asked_for_again(fault: dict[str, Any], association: Path) -> None:
     rules = [FaultRule.model_validate({"path": f"{_SEARCH}*", **fault})]
     with running_archive(association, rules=rules) as url:
-        (page,) = _mast(url, download_silence_seconds=0.5).entries()
+        (page,) = _mast(url, download_attempts=9, **patience(fault, 1.0)).entries()
     assert len(page) == 2
 
 
@@ -264,7 +270,7 @@ def test_what_passes_is_asked_for_again(fault: dict[str, Any], association: Path
         ({"kind": Kind.WRONG_BYTES}, r"\(application/json\) is no JSON"),
         ({"kind": Kind.REDIRECT, "location": "http://127.0.0.1:9"}, "gives no answer: .*refused"),
     ],
-    ids=lambda value: " ".join(map(str, value.values())) if isinstance(value, dict) else "",
+    ids=fault_id,
 )
 def test_what_does_not_pass_is_said_and_left_for_later(
     fault: dict[str, Any], message: str, association: Path
@@ -274,7 +280,7 @@ def test_what_does_not_pass_is_said_and_left_for_later(
         running_archive(association, rules=rules) as url,
         pytest.raises(TransientError, match=message),
     ):
-        list(_mast(url, download_silence_seconds=0.2).entries())
+        list(_mast(url, **patience(fault, 0.2)).entries())
 
 
 def test_a_server_that_is_down_is_named(association: Path) -> None:

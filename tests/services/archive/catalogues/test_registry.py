@@ -12,7 +12,7 @@ from shared.errors import PermanentError
 from shared.settings import ArchiveSettings
 
 
-@pytest.mark.parametrize("name", ["mast"])
+@pytest.mark.parametrize("name", ["mast", "s3"])
 def test_each_archive_is_opened_by_its_name(name: str) -> None:
     assert open_catalogue(name, ArchiveSettings()).name == name
 
