@@ -19,6 +19,8 @@ __all__ = [
     "CALCOS_CPU_SECONDS",
     "CALCOS_PEAK_MEMORY",
     "CALCOS_WALL_SECONDS",
+    "CATALOGUE_FAILURES",
+    "CATALOGUE_LISTINGS",
     "DATABASE_CONNECTIONS",
     "HTTP_REQUESTS",
     "HTTP_SECONDS",
@@ -84,6 +86,16 @@ DISK_FREE = Gauge(
 )
 SCANS = Counter("cosmo_scans_total", "Scans of the source by how they ended", ["outcome"])
 SCAN_SECONDS = Histogram("cosmo_scan_seconds", "Duration of a scan", buckets=_LONG)
+CATALOGUE_LISTINGS = Counter(
+    "cosmo_catalogue_listings_total",
+    "Listings of the catalogues of remote archives by how they ended",
+    ["catalogue", "kind", "outcome"],
+)
+CATALOGUE_FAILURES = Counter(
+    "cosmo_catalogue_failures_total",
+    "Times that a remote archive did not answer and was left alone for a while",
+    ["catalogue"],
+)
 CALCOS_WALL_SECONDS = Histogram(
     "cosmo_calcos_wall_seconds", "Duration of a run of CalCOS", ["outcome"], buckets=_LONG
 )
@@ -119,6 +131,8 @@ OF_PROCESSES: tuple[MetricWrapperBase, ...] = (
     DISK_FREE,
     SCANS,
     SCAN_SECONDS,
+    CATALOGUE_LISTINGS,
+    CATALOGUE_FAILURES,
     CALCOS_WALL_SECONDS,
     CALCOS_CPU_SECONDS,
     CALCOS_PEAK_MEMORY,

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import io
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -152,6 +153,15 @@ class Store:
     def staging(self) -> Path | None:
         """Folder of a local store for what is not published; None of one that is not local."""
         return Path(self._root) / _STAGING if self.is_local else None
+
+    @property
+    def free_bytes(self) -> int | None:
+        """Room on the disk of a local store; None of one that is not local, or not there."""
+        if not self.is_local:
+            return None
+        root = Path(self._root)
+        place = next((folder for folder in (root, *root.parents) if folder.is_dir()), None)
+        return None if place is None else shutil.disk_usage(place).free
 
     @property
     def _holds_objects(self) -> bool:

@@ -1,12 +1,11 @@
 """What a source lists, compared with what is known of it, in SQL."""
 
 import asyncio
-import pickle
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.archive.aside import PRODUCT, LeftAside, reason_of
 from services.archive.metadata import FACTS_VERSION, is_input, visit_of
 from services.archive.sources import Source
+from services.archive.spool import add_rows, copy_rows
 from shared.cos.names import parse_name
 from shared.database.engine import Database
 from shared.database.locks import AdvisoryLock
@@ -109,10 +109,7 @@ async def compare(database: Database, source: Source) -> Listed:
         listed = await asyncio.to_thread(_list, source, spool)
         async with scan_transaction(database) as session:
             await session.execute(text(_TABLE))
-            raw = await (await session.connection()).get_raw_connection()
-            driver: Any = raw.driver_connection
-            for rows in _pages(spool):
-                await driver.copy_records_to_table("listed", records=rows, columns=_COLUMNS)
+            await copy_rows(session, spool, "listed", _COLUMNS)
             await session.execute(text("ANALYZE listed"))
             await session.execute(text(_VERSIONS))
             values = {"source": source.url, "version": FACTS_VERSION}
@@ -140,17 +137,8 @@ def _list(source: Source, spool: IO[bytes]) -> Listed:
                 rows.append((*found, file.identity, file.size, file.modified))
             else:
                 listed.left_aside.add(PRODUCT, [file.url])
-        pickle.dump(rows, spool, pickle.HIGHEST_PROTOCOL)
-    spool.seek(0)
+        add_rows(spool, rows)
     return listed
-
-
-def _pages(spool: IO[bytes]) -> Iterator[list[tuple[Any, ...]]]:
-    while True:
-        try:
-            yield pickle.load(spool)  # noqa: S301 - this process wrote it
-        except EOFError:
-            return
 
 
 @asynccontextmanager

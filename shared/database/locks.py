@@ -31,3 +31,5 @@ class AdvisoryLock(IntEnum):
     """Held by the one that checks the invariants."""
     SEQUENCER = 0x434F534D55
     """Held by the one sequencer of events that is at work."""
+    CATALOGUE = 0x434F534D57
+    """Held by each transaction that writes what catalogues list."""

@@ -4,11 +4,12 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from shared.catalogues.selection import Selection
 from shared.settings.group import SettingsGroup, comma_separated
 from shared.urls import path_of
 
@@ -76,6 +77,25 @@ class ArchiveSettings(SettingsGroup):
     metadata_rate: float = Field(
         2.0, gt=0, description="Most requests a second for what MAST and CADC have, of each"
     )
+    wanted: Annotated[Selection | None, NoDecode] = Field(
+        None,
+        description="What to fetch from remote archives: proposals, targets, cone (ra, dec and "
+        "radius, degree), dates (first, last), configuration, or everything; nothing if left out",
+    )
+    wanted_order: Literal["newest", "oldest"] = Field(
+        "newest", description="Which of that come first"
+    )
+    listing_seconds: float = Field(
+        86400.0, gt=0, description="Pause between two full listings of a remote archive"
+    )
+    short_listing_seconds: float = Field(
+        600.0,
+        gt=0,
+        description="Pause between two listings of what was archived since the last one",
+    )
+    catalogue_pause_seconds: float = Field(
+        300.0, gt=0, description="How long a remote archive that does not answer is not asked"
+    )
 
     @property
     def catalogues(self) -> list[str]:
@@ -118,6 +138,11 @@ class ArchiveSettings(SettingsGroup):
                 "takes several"
             )
         return value
+
+    @field_validator("wanted", mode="before")
+    @classmethod
+    def _is_nothing(cls, value: Any) -> Any:
+        return value or None
 
     @field_validator("mast_url", "s3_url", "cadc_url")
     @classmethod

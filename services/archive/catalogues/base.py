@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from services.archive.downloads import RemoteFile
+from shared.catalogues import ARCHIVE
 from shared.database.models.archive import Access
 from shared.errors import TransientError
 
@@ -20,9 +21,6 @@ __all__ = [
     "IncompleteListingError",
     "product_uri",
 ]
-
-ARCHIVE: Final = "archive:"
-"""What all catalogues together are called as a source: they list the same datasets."""
 
 URI_PREFIX: Final = "mast:HST/product/"
 """What MAST and CADC write before the name of a file."""

@@ -106,14 +106,16 @@ class CatalogueEntryRow(Base):
 
 
 class CatalogueFileRow(Base):
-    """A file that a catalogue lists for a dataset."""
+    """A file that a catalogue lists, of a kind that is fetched."""
 
     __tablename__ = "catalogue_files"
 
+    name: Mapped[str] = mapped_column(primary_key=True, comment="Canonical file name")
     dataset: Mapped[str] = mapped_column(
-        ForeignKey("catalogue_entries.dataset", ondelete="CASCADE"), primary_key=True
+        ForeignKey("catalogue_entries.dataset", ondelete="CASCADE"),
+        index=True,
+        comment="Its own, or where there is no such entry the one for which it was listed",
     )
-    name: Mapped[str] = mapped_column(primary_key=True)
     uri: Mapped[str] = mapped_column(comment="The same whichever catalogue lists it")
     size: Mapped[int | None] = mapped_column(
         BigInteger, comment="What the catalogue says, which need not be so", info={"unit": "byte"}

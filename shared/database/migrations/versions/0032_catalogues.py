@@ -80,8 +80,13 @@ def _create_entries() -> None:
 def _create_files() -> None:
     op.create_table(
         _FILES,
-        sa.Column("dataset", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False, comment="Canonical file name"),
+        sa.Column(
+            "dataset",
+            sa.String(),
+            nullable=False,
+            comment="Its own, or where there is no such entry the one for which it was listed",
+        ),
         sa.Column(
             "uri", sa.String(), nullable=False, comment="The same whichever catalogue lists it"
         ),
@@ -102,8 +107,9 @@ def _create_files() -> None:
             name="fk_catalogue_files_dataset_catalogue_entries",
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("dataset", "name", name="pk_catalogue_files"),
+        sa.PrimaryKeyConstraint("name", name="pk_catalogue_files"),
     )
+    op.create_index("ix_catalogue_files_dataset", _FILES, ["dataset"])
 
 
 def _create_listings() -> None:
