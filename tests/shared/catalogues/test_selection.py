@@ -52,7 +52,7 @@ def test_selections_are_described() -> None:
     assert Selection.model_validate("everything").describe() == "everything"
 
 
-_ENTRIES = [
+_ENTRIES: list[dict[str, Any]] = [
     {"dataset": "la", "association": "la", "proposal": 1, "target": "NGC-4151", "ra": 359.9},
     {"dataset": "lb", "association": "la", "proposal": 1, "target": "WAVE", "ra": 90.0},
     {"dataset": "lc", "proposal": 2, "target": "M_1", "ra": 0.2, "configuration": "COS/NUV"},
