@@ -91,7 +91,7 @@ class Discovery:
         try:
             changed = await self._list_entries()
             selections = await self._select()
-            marked = await self._mark(selections, anew=changed)
+            marked = await self._mark(selections, listed=changed)
             listed = await self._list_files(selections)
         except asyncio.CancelledError:
             self._stop.set()
@@ -186,10 +186,10 @@ class Discovery:
             self._refused = None
         return await selections_in_force(self._database)
 
-    async def _mark(self, selections: Sequence[ArchiveSelection], *, anew: bool) -> bool:
+    async def _mark(self, selections: Sequence[ArchiveSelection], *, listed: bool) -> bool:
         """Mark what is wanted where the entries or the selections are others than before."""
         numbers = [selection.id for selection in selections]
-        if not anew and numbers == self._marked:
+        if not listed and numbers == self._marked:
             return False
         marked = await mark_wanted(self._database, selections)
         self._marked = numbers

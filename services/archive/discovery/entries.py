@@ -113,7 +113,7 @@ async def list_entries(
     since
         Only what was archived from then on, of which nothing can be missing; without it, all.
     stop
-        Set when nobody waits for it any more.
+        Set when it is no longer wanted.
 
     Raises
     ------
