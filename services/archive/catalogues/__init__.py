@@ -13,7 +13,7 @@ from shared.settings import ArchiveSettings
 
 __all__ = ["open_catalogue"]
 
-_CLASSES: Final = {"mast": "MastCatalogue", "s3": "S3Catalogue"}
+_CLASSES: Final = {"mast": "MastCatalogue", "s3": "S3Catalogue", "cadc": "CadcCatalogue"}
 """Classes by the name of the catalogue, which is that of its module too."""
 
 

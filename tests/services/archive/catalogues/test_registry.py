@@ -10,15 +10,16 @@ from pydantic import ValidationError
 from services.archive.catalogues import open_catalogue
 from shared.errors import PermanentError
 from shared.settings import ArchiveSettings
+from shared.settings.archive import CATALOGUES
 
 
-@pytest.mark.parametrize("name", ["mast", "s3"])
+@pytest.mark.parametrize("name", CATALOGUES)
 def test_each_archive_is_opened_by_its_name(name: str) -> None:
     assert open_catalogue(name, ArchiveSettings()).name == name
 
 
 def test_an_unknown_archive_is_refused_with_those_that_are_known() -> None:
-    with pytest.raises(PermanentError, match=r"eso is no archive; known are mast"):
+    with pytest.raises(PermanentError, match=r"eso is no archive; known are mast, s3, cadc"):
         open_catalogue("eso", ArchiveSettings())
 
 
