@@ -1,0 +1,1 @@
+"""Checks of the manifests, alerts and dashboards in ``deploy/``."""

@@ -1,0 +1,40 @@
+"""Overlays of a site, made of the examples of the documentation, rendered once."""
+
+import copy
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.rendering import ROOT, Object, render
+
+_EXAMPLES = ROOT / "docs" / "howto" / "examples"
+_CHECKOUT = "../cosmo/"
+
+
+@pytest.fixture(scope="session")
+def crds(data_dir: Path) -> Path:
+    """Folder of the definitions of KEDA's and the Prometheus operator's objects."""
+    return data_dir / "k8s-crds"
+
+
+@pytest.fixture(scope="session")
+def render_site(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Object]]:
+    """Render the overlay of a site beside a checkout, with further components."""
+    rendered: dict[tuple[str, ...], list[Object]] = {}
+
+    def make(example: str, *components: str) -> list[Object]:
+        key = (example, *components)
+        if key not in rendered:
+            folder = tmp_path_factory.mktemp("site")
+            text = (_EXAMPLES / example / "kustomization.yaml").read_text()
+            checkout = os.path.relpath(ROOT, folder)
+            added = [f"  - {_CHECKOUT}deploy/kubernetes/components/{name}" for name in components]
+            text = "\n".join([text, *(["components:", *added] if added else [])])
+            text = text.replace(_CHECKOUT, f"{checkout}/")
+            (folder / "kustomization.yaml").write_text(text)
+            rendered[key] = render(folder)
+        return copy.deepcopy(rendered[key])
+
+    return make
