@@ -17,7 +17,18 @@ it.
 """
 
 _LAMP_COLUMNS = frozenset(
-    {"date", "proposid", "detector", "opt_elem", "cenwave", "fppos", "cal_date", "life_adj"}
+    {
+        "date",
+        "proposid",
+        "detector",
+        "opt_elem",
+        "cenwave",
+        "fppos",
+        "cal_date",
+        "life_adj",
+        "exptype",
+        "obset_id",
+    }
 )
 
 

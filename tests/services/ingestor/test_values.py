@@ -271,6 +271,11 @@ def test_flashes_with_and_without_the_commanded_displacement(data_dir: Path) -> 
                 line["SEGMENT"].strip(),
             )
             assert row["rate"] == pytest.approx(float(np.nansum(line["NET"].astype(float))))
+            assert row["gross"] == pytest.approx(float(np.nansum(line["GROSS"].astype(float))))
+            assert [row[name] for name in ("lampused", "lampset", "exptype", "obset_id")] == [
+                header[name] for name in ("LAMPUSED", "LAMPSET", "EXPTYPE", "OBSET_ID")
+            ]
+            assert row["wcptab"] == header["WCPTAB"].rpartition("$")[2]
             if row["segment"] in commanded:
                 assert row["x_shift"] == pytest.approx(
                     row["shift_disp"] - commanded[row["segment"]]
@@ -282,6 +287,59 @@ def test_flashes_with_and_without_the_commanded_displacement(data_dir: Path) -> 
     assert all(
         with_template[segment] >= 2 for segment in ("FUVA", "FUVB", "NUVA", "NUVB", "NUVC")
     ), with_template
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "fp_pixel_shift"),
+    [("ld1ce4dkq", 0, -239.52428), ("lcwj02qvq", 1, 50.65564)],
+    ids=["FUVA", "NUVB"],
+)
+def test_brightness_over_the_template(
+    data_dir: Path, name: str, line: int, fp_pixel_shift: float
+) -> None:
+    """Least squares, sum(NET t) / sum(t t), with the template shifted pixel by pixel.
+
+    A spectrum of the NUV has 100 pixels more to the left than its template.
+    """
+    path = sample(data_dir, f"{name}_lampflash")
+    row = rows_of(extract_file(path, data_dir / "references"), "lampflash")[line]
+    flash, header = fits.getdata(path, 1)[line], _keywords(path, 2)
+    lamptab = data_dir / "references" / f"{header['LAMPTAB'].rpartition('$')[2]}.gz"
+    (template,) = (
+        one["INTENSITY"].astype(float)
+        for one in fits.getdata(lamptab, 1)
+        if (one["SEGMENT"].strip(), one["CENWAVE"], one["FPOFFSET"])
+        == (row["segment"], header["CENWAVE"], header["FPPOS"] - 3)
+        and one["OPT_ELEM"].strip() == header["OPT_ELEM"]
+    )
+    start = flash["SHIFT_DISP"] - fp_pixel_shift + (100 if header["DETECTOR"] == "NUV" else 0)
+    products = squares = variances = 0.0
+    for pixel, (net, gross) in enumerate(zip(flash["NET"], flash["GROSS"], strict=True)):
+        left = int(np.floor(pixel - start))
+        if 0 <= left < len(template) - 1:
+            part = pixel - start - left
+            value = (1.0 - part) * template[left] + part * template[left + 1]
+            products += value * net
+            squares += value**2
+            variances += value**2 * gross / flash["EXPTIME"]
+    assert row["template_scale"] == pytest.approx(products / squares, rel=1e-4)
+    assert row["template_scale_error"] == pytest.approx(np.sqrt(variances) / squares, rel=1e-4)
+    assert row["has_lines"] is True
+
+
+def test_a_segment_without_lines_has_no_brightness(data_dir: Path) -> None:
+    """All intensities of the template of FUVB are 0 in G140L/1280."""
+    path = sample(data_dir, "lbhx26fmq_lampflash")
+    rows = rows_of(extract_file(path, data_dir / "references"), "lampflash")
+    assert [(row["segment"], row["has_lines"], row["found"]) for row in rows] == [
+        ("FUVA", True, True),
+        ("FUVA", True, True),
+        ("FUVB", False, False),
+        ("FUVB", False, False),
+    ]
+    assert [row.get("template_scale") for row in rows[2:]] == [None, None]
+    (bare, *_) = rows_of(extract_file(path), "lampflash")
+    assert (bare.get("has_lines"), bare.get("template_scale"), bare["x_shift"]) == (None,) * 3
 
 
 def _commanded(lamptab: Path, header: dict[str, Any]) -> dict[str, float]:

@@ -70,6 +70,15 @@ class Lampflash(ScienceRow):
     lamp_on: Mapped[float | None] = double("When it came on, since EXPSTART", "s")
     lamp_off: Mapped[float | None] = double("When it went off, since EXPSTART", "s")
     rate: Mapped[float | None] = double("Sum of NET over the spectrum", "count / s")
+    gross: Mapped[float | None] = double("Sum of GROSS over the spectrum", "count / s")
+    template_scale: Mapped[float | None] = double(
+        "Factor of the template's INTENSITY that fits NET best; null where the template has no "
+        "lines or is not at hand",
+        "1 / s",
+    )
+    template_scale_error: Mapped[float | None] = double(
+        "One-sigma error of template_scale by the counts", "1 / s"
+    )
     chi_square: Mapped[float | None] = double("Chi square of the match with the template")
     n_deg_freedom: Mapped[int | None] = integer("Degrees of freedom of that match")
     life_adj: Mapped[int | None] = integer(
@@ -78,6 +87,16 @@ class Lampflash(ScienceRow):
     fpoffset: Mapped[int | None] = integer("FPOFFSET: FPPOS - 3", missing=(-999,))
     filetype: Mapped[str | None] = text("Kind of file that the row was read from")
     cal_date: Mapped[str | None] = text("DATE of the file", keyword="DATE")
+    exptype: Mapped[str | None] = text("EXPTYPE: WAVECAL where the lamp was all that was seen")
+    obset_id: Mapped[str | None] = text("OBSET_ID: observation set of the proposal")
+    lampused: Mapped[str | None] = text("LAMPUSED: P1 or P2", missing=("", "N/A", "NONE"))
+    lampset: Mapped[str | None] = text(
+        "LAMPSET: current of the lamp", missing=("", "N/A", "NONE", "Off")
+    )
+    wcptab: Mapped[str | None] = text("WCPTAB: where the spectrum is looked for")
+    has_lines: Mapped[bool | None] = flag(
+        "Whether the template has lines in the segment; null where it is not at hand"
+    )
 
 
 class Acquisition(ScienceRow):
