@@ -16,6 +16,8 @@ class EventName(StrEnum):
     """The files of it that are not used, or their reasons, changed."""
     DATASET_FORCED = "dataset.forced"
     """An operator let it through although files are missing."""
+    DATASET_DOWNLOADED = "dataset.downloaded"
+    """Files of it came from a remote archive, whose headers say what else it needs."""
     DATASET_FETCHED = "dataset.fetched"
     """Its raw files are in the store."""
     DATASET_CALIBRATED = "dataset.calibrated"

@@ -5,6 +5,7 @@ Nothing else is harmed.
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +160,7 @@ async def test_odd_keywords_harm_nothing_else(
     source = open_source(str(tmp_path / "odd"))
     for file in source.list().files:
         if is_input(parse_name(file.name)):
-            read_facts(source, file)
+            read_facts(partial(source.open, file), file.name)
     await _ingest(database, messenger, store, good, "ldfd01vnq", data_dir / "references")
     for name in monitors():
         await run_monitor(database, messenger, store, name)

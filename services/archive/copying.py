@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from services.archive.downloads import Downloader, RemoteFile, StoppedError
-from services.archive.sources import Source, SourceFile
+from services.archive.downloads import Downloader, StoppedError
+from services.archive.sources import FileSource, SourceFile
 from shared.archived import ArchivedProduct, read_product
 from shared.cos.names import JITTER, is_product, parse_name
 from shared.errors import PermanentError
@@ -73,7 +73,9 @@ class DatasetCopy:
         Rootname of the dataset.
     """
 
-    def __init__(self, source: Source, store: Store, downloader: Downloader, rootname: str) -> None:
+    def __init__(
+        self, source: FileSource, store: Store, downloader: Downloader, rootname: str
+    ) -> None:
         self._source = source
         self._store = store
         self._downloader = downloader
@@ -106,7 +108,7 @@ class DatasetCopy:
             If the source or the store fails.
         """
         files = [SourceFile.from_entry(dict(entry)) for entry in listed]
-        remote = [file for file in map(self._remote, files) if file is not None]
+        remote = [one for file in files for one in self._source.remotes(file)]
         result = CopiedFiles()
         with (
             tempfile.TemporaryDirectory(prefix="cosmo-fetch-") as scratch,
@@ -125,11 +127,6 @@ class DatasetCopy:
         for file in remote:
             self._downloader.discard(file)
         return result
-
-    def _remote(self, file: SourceFile) -> RemoteFile | None:
-        address = self._source.address(file)
-        name = parse_name(file.name).name
-        return None if address is None else RemoteFile(address, name, file.identity)
 
     def _copy(
         self,
@@ -163,17 +160,8 @@ class DatasetCopy:
         """Give a local copy that was checked."""
         if self._stop.is_set():
             raise StoppedError
-        if (remote := self._remote(file)) is not None:
-            with self._downloader.downloaded(remote, _check, self._stop) as path:
-                yield path
-            return
-        path = scratch / parse_name(file.name).name
-        try:
-            self._source.copy_to(file, path)
-            _check(path)
+        with self._source.local(file, scratch, self._downloader, _check, self._stop) as path:
             yield path
-        finally:
-            path.unlink(missing_ok=True)
 
 
 def _raise_first(copies: Sequence["Future[CopiedFile | None]"]) -> None:

@@ -1,6 +1,6 @@
 """Rows of datasets as a source has them, and the events and fetch jobs of what changed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,8 +9,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.archive.grouping import DatasetListing
+from services.archive.metadata import FACTS_VERSION
 from shared.cos.names import is_product, parse_name
-from shared.database.models.operations import Dataset, Job, JobState, Stage
+from shared.database.models.operations import Dataset, Job, JobState, SourceFile, Stage
 from shared.events import EventName
 from shared.jobs.events import NewEvent, Outbox, add_jobs, record_events
 from shared.jobs.inputs import fetch_inputs
@@ -18,15 +19,26 @@ from shared.jobs.routing import ACQUISITION, CALIBRATED, PRODUCTS, NewJob, finge
 
 __all__ = ["DatasetInput", "write_datasets"]
 
-_COLUMNS = ("kind", "members", "companions", "missing", "left_aside", "forced")
+_COLUMNS = ("kind", "members", "companions", "missing", "left_aside", "forced", "source")
 
 
 @dataclass(frozen=True)
 class DatasetInput:
-    """A dataset as the source has it, and SHA-256 of the reference files that its headers name."""
+    """A dataset as the source has it.
+
+    Attributes
+    ----------
+    listing
+        Its files, and what is missing.
+    references
+        SHA-256 of the reference files that its headers name.
+    unread
+        Whether headers are yet to be read, when the files have come.
+    """
 
     listing: DatasetListing
     references: Mapping[str, str | None]
+    unread: bool = False
 
 
 async def write_datasets(
@@ -35,10 +47,12 @@ async def write_datasets(
     inputs: Sequence[DatasetInput],
     outbox: Outbox,
     is_bulk: Callable[[int], bool],
+    others: Collection[str] = (),
 ) -> int:
     """Let the rows of datasets say what the source has of them, and write what that causes.
 
-    One that is new, or changed, and complete gets a fetch job.
+    One that is new, or changed, and complete gets a fetch job. One that another source has stays as
+    it is.
 
     Parameters
     ----------
@@ -52,6 +66,8 @@ async def write_datasets(
         Receives the messages of the jobs.
     is_bulk
         Says whether so many jobs are work of low priority.
+    others
+        URLs of the other sources that are scanned.
 
     Returns
     -------
@@ -68,6 +84,13 @@ async def write_datasets(
     )
     rows = (await session.execute(query)).mappings().all()
     known = {str(row["rootname"]): row for row in rows}
+    elsewhere = await _held_elsewhere(session, source, rows, others)
+    inputs = [
+        one
+        for one in inputs
+        if one.listing.rootname not in elsewhere
+        or _is_better(one.listing, known[one.listing.rootname])
+    ]
     written, events = [], []
     for one in inputs:
         found = known.get(one.listing.rootname)
@@ -75,11 +98,11 @@ async def write_datasets(
         forced = _is_forced(listing, found)
         written.append((one, listing, forced))
         events.append(_events(listing, found))
-    ids = await _write_rows(session, [(one, forced) for _, one, forced in written], known)
+    ids = await _write_rows(session, source, [(one, forced) for _, one, forced in written], known)
     wanted = []
     for one, listing, forced in written:
         dataset_id = ids[listing.rootname]
-        if (job := _job(source, listing, one.references, forced=forced)) is not None:
+        if (job := _job(source, replace(one, listing=listing), forced=forced)) is not None:
             wanted.append((dataset_id, job))
     jobs = await _new(session, wanted)
     if jobs:
@@ -94,6 +117,30 @@ async def write_datasets(
         ],
     )
     return len(jobs)
+
+
+async def _held_elsewhere(
+    session: AsyncSession, source: str, rows: Sequence[RowMapping], others: Collection[str]
+) -> set[str]:
+    """Return the datasets of which another source has files, from which they came."""
+    theirs = [row for row in rows if row["source"] != source and row["source"] in others]
+    if not theirs:
+        return set()
+    names = literal([row["rootname"] for row in theirs], ARRAY(String))
+    query = (
+        select(SourceFile.source, SourceFile.dataset)
+        .where(SourceFile.dataset == any_(names), SourceFile.present)
+        .distinct()
+    )
+    held = {(of, dataset) for of, dataset in await session.execute(query)}
+    return {row["rootname"] for row in theirs if (row["source"], row["rootname"]) in held}
+
+
+def _is_better(listing: DatasetListing, found: RowMapping) -> bool:
+    """Return whether a source has of a dataset what the one that it came from has not."""
+    if (found["kind"] == PRODUCTS) != (listing.kind == PRODUCTS):
+        return listing.kind != PRODUCTS
+    return bool(found["missing"]) and not listing.missing
 
 
 def _as_known(listing: DatasetListing, found: RowMapping | None) -> DatasetListing:
@@ -132,6 +179,7 @@ def _events(listing: DatasetListing, found: RowMapping | None) -> list[NewEvent]
 
 async def _write_rows(
     session: AsyncSession,
+    source: str,
     datasets: Sequence[tuple[DatasetListing, bool]],
     known: Mapping[str, RowMapping],
 ) -> dict[str, int]:
@@ -146,6 +194,7 @@ async def _write_rows(
             "missing": listing.missing,
             "left_aside": listing.left_aside,
             "forced": forced,
+            "source": source,
         }
         found = known.get(listing.rootname)
         if found is None:
@@ -175,19 +224,21 @@ async def _new(
     return [(key, job) for key, job in wanted if (key, fingerprint(job.depends_on)) not in known]
 
 
-def _job(
-    source: str, listing: DatasetListing, references: Mapping[str, str | None], *, forced: bool
-) -> NewJob | None:
+def _job(source: str, one: DatasetInput, *, forced: bool) -> NewJob | None:
     """Return the fetch of a dataset; None where there is nothing to be fetched yet."""
+    listing = one.listing
     if not listing.missing or forced:
-        return _fetch(source, listing, references)
+        return _fetch(source, one)
     # What the archive made need not wait for raw data.
     if products := [file for file in listing.files if is_product(parse_name(file.name))]:
-        return _fetch(source, replace(listing, files=products, missing=[]), {})
+        return _fetch(
+            source, DatasetInput(replace(listing, files=products, missing=[]), references={})
+        )
     return None
 
 
-def _fetch(source: str, listing: DatasetListing, references: Mapping[str, str | None]) -> NewJob:
+def _fetch(source: str, one: DatasetInput) -> NewJob:
+    listing, references = one.listing, {} if one.unread else one.references
     files: list[dict[str, Any]] = [
         {
             "stem": file.stem,
@@ -195,6 +246,7 @@ def _fetch(source: str, listing: DatasetListing, references: Mapping[str, str | 
             "url": file.url,
             "identity": file.identity,
             "size": file.size,
+            "md5": file.md5,
         }
         for file in listing.files
     ]
@@ -205,8 +257,12 @@ def _fetch(source: str, listing: DatasetListing, references: Mapping[str, str | 
             "files": files,
             "accepted_missing": listing.missing,
             "references": dict(references),
+            "unread": one.unread,
         },
         depends_on=fetch_inputs(
-            {file.stem: file.identity for file in listing.files}, listing.missing, references
+            {file.stem: file.identity for file in listing.files},
+            listing.missing,
+            references,
+            headers=FACTS_VERSION if one.unread else None,
         ),
     )

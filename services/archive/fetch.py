@@ -1,32 +1,46 @@
 """Fetching: a dataset's files come into the store, and the tables say so."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, Final
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from services.archive.archives import RemoteArchives
+from services.archive.catalogues.base import ARCHIVE
 from services.archive.copying import CopiedFile, DatasetCopy
+from services.archive.deliveries import calibrates_alike
 from services.archive.downloads import Downloader
-from services.archive.sources import open_source
+from services.archive.headers import write_facts
+from services.archive.metadata import FileMetadata, read_facts
+from services.archive.sources import FileSource, SourceFile, open_source
 from shared.archived import ArchivedProduct, keep_products
 from shared.calcos_version import read_calcos_version
-from shared.cos.names import is_product, parse_name
+from shared.cos.names import JITTER, is_product, parse_name
+from shared.database.after_commit import notify_after_commit
 from shared.database.engine import Database
 from shared.database.models.operations import File, Job, JobState, Stage
 from shared.database.models.operations import SourceFile as SourceFileRow
-from shared.errors import PermanentError
+from shared.errors import OutageError, PermanentError
 from shared.events import EventName
 from shared.files import find_or_add_file
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.jobs.inputs import archived_ingest_inputs, calibration_inputs, raw_ingest_inputs
 from shared.jobs.runner import Completion
+from shared.logs import get_logger
 from shared.store import Store, StoredFile
 
-__all__ = ["FetchService"]
+__all__ = ["ARRIVED", "FetchService"]
+
+ARRIVED: Final = "cosmo_files_arrived"
+"""Channel that is notified when headers were read of files that have come, which say what else
+belongs to their datasets.
+"""
 
 
 class FetchService:
@@ -42,18 +56,28 @@ class FetchService:
         Gets files over HTTP.
     randseed
         RANDSEED of calibrations where the raw header leaves it to the clock.
+    archives
+        Remote archives, where they are sources.
     """
 
     def __init__(
-        self, database: Database, store: Store, downloader: Downloader, randseed: int
+        self,
+        database: Database,
+        store: Store,
+        downloader: Downloader,
+        randseed: int,
+        archives: RemoteArchives | None = None,
     ) -> None:
         self._database = database
         self._store = store
         self._downloader = downloader
         self._randseed = randseed
+        self._archives = archives
 
     async def fetch(self, job: ClaimedJob) -> Completion:
         """Copy what is not in the store yet.
+
+        Where headers are yet to be read, they are, and the next scan says what else is needed.
 
         Raises
         ------
@@ -64,23 +88,25 @@ class FetchService:
         """
         listed = job.payload["files"]
         have = await self._in_store(job.dataset_id, job.payload["source"])
-        copy = DatasetCopy(
-            open_source(job.payload["source"]), self._store, self._downloader, job.subject_name
-        )
-        try:
-            copied = await asyncio.to_thread(copy.copy, listed, have)
-        finally:
-            copy.stop()
+        async with self._opened(job.payload["source"]) as source:
+            copy = DatasetCopy(source, self._store, self._downloader, job.subject_name)
+            try:
+                copied = await asyncio.to_thread(copy.copy, listed, have)
+            finally:
+                copy.stop()
         fetched, damaged = copied.files, copied.damaged
         raw = [file for file in fetched if file.product is None]
         products = [file.product for file in fetched if file.product is not None]
         if damaged and not fetched:
             raise PermanentError("; ".join(damaged.values()))
         received = NewEvent(EventName.PRODUCTS_FETCHED, _products_detail(products, damaged))
+        alike = await self._alike(job.dataset_id, raw)
+        if job.payload.get("unread"):
+            return await self._downloaded(job, raw, alike)
 
         async def apply(session: AsyncSession) -> None:
             if raw:
-                await _write(session, job, raw)
+                await _write(session, job, raw, alike)
             seen = bool(products) and await _write_products(session, job, fetched, products)
             if raw and seen:
                 await record_event(session, job.dataset_id, received, Outbox(), job.id)
@@ -90,12 +116,76 @@ class FetchService:
         event = (
             NewEvent(
                 EventName.DATASET_FETCHED,
-                self._detail(job, raw, await self._calcos_version()) | {"damaged": damaged},
+                self._detail(job, raw, alike, await self._calcos_version()) | {"damaged": damaged},
             )
             if has_inputs
             else received
         )
         return Completion(event, apply)
+
+    @asynccontextmanager
+    async def _opened(self, url: str) -> AsyncIterator[FileSource]:
+        if url != ARCHIVE:
+            yield open_source(url)
+        elif self._archives is None:
+            raise OutageError("its files are in remote archives, none of which is a source now")
+        else:
+            async with self._archives.opened() as source:
+                yield source
+
+    async def _downloaded(
+        self, job: ClaimedJob, fetched: Sequence[CopiedFile], alike: Mapping[str, str]
+    ) -> Completion:
+        """Read the headers of what has come; the dataset is fetched when they are known."""
+        read = await asyncio.to_thread(self._read, job, fetched)
+
+        async def apply(session: AsyncSession) -> None:
+            await _write(session, job, fetched, alike)
+            await write_facts(session, job.payload["source"], read)
+            notify_after_commit(session, ARRIVED)
+
+        detail = {"files": _checksums(fetched), "source": job.payload["source"]}
+        return Completion(NewEvent(EventName.DATASET_DOWNLOADED, detail), apply)
+
+    def _read(
+        self, job: ClaimedJob, fetched: Sequence[CopiedFile]
+    ) -> dict[SourceFile, FileMetadata]:
+        stored = {file.url: file.stored for file in fetched}
+        files = [SourceFile.from_entry(entry) for entry in job.payload["files"]]
+        return {file: read_facts(self._opener(stored[file.url]), file.name) for file in files}
+
+    def _opener(self, stored: StoredFile) -> Any:
+        return partial(self._store.open, f"{stored.path}/{stored.name}")
+
+    async def _alike(self, dataset_id: int, fetched: Sequence[CopiedFile]) -> dict[str, str]:
+        """Return SHA-256 of the delivery that calibration takes each file for, by name, where that
+        is an earlier one.
+        """
+        names = [file.stored.name for file in fetched]
+        mine = (File.dataset_id == dataset_id, File.origin == "raw", File.name.in_(names))
+        async with self._database.session() as session:
+            rows = (await session.execute(select(File).where(*mine))).scalars().all()
+        return await asyncio.to_thread(self._compare, fetched, rows)
+
+    def _compare(self, fetched: Sequence[CopiedFile], rows: Sequence[File]) -> dict[str, str]:
+        known = {(row.path, row.name): row for row in rows}
+        current = {row.name: row for row in rows if row.current}
+        alike = {}
+        for stored in (file.stored for file in fetched):
+            name, earlier = stored.name, current.get(stored.name)
+            if (row := known.get((stored.path, name))) is not None:
+                if row.calibrates_as is not None:
+                    alike[name] = row.calibrates_as
+            elif (
+                earlier is not None
+                and parse_name(name).suffix not in JITTER
+                and calibrates_alike(
+                    partial(self._store.open, f"{earlier.path}/{name}"), self._opener(stored), name
+                )
+            ):
+                alike[name] = earlier.calibrates_as or earlier.sha256
+                get_logger().info("delivered again with the same data", file=name)
+        return alike
 
     async def _in_store(
         self, dataset_id: int, source: str
@@ -128,18 +218,23 @@ class FetchService:
             return await read_calcos_version(session)
 
     def _detail(
-        self, job: ClaimedJob, fetched: Sequence[CopiedFile], calcos: str | None
+        self,
+        job: ClaimedJob,
+        fetched: Sequence[CopiedFile],
+        alike: Mapping[str, str],
+        calcos: str | None,
     ) -> dict[str, Any]:
-        checksums = {file.stored.name: file.stored.sha256 for file in fetched}
+        checksums = _checksums(fetched)
         accepted = job.payload["accepted_missing"]
         return {
             "files": checksums,
+            "calibrates_as": dict(alike),
             "source": job.payload["source"],
             "accepted_missing": accepted,
             "references": job.payload["references"],
             "depends_on": {
                 Stage.CALIBRATE: calibration_inputs(
-                    checksums,
+                    {**checksums, **alike},
                     accepted,
                     job.payload["references"],
                     calcos=calcos,
@@ -148,6 +243,10 @@ class FetchService:
                 Stage.INGEST_RAW: raw_ingest_inputs(checksums),
             },
         }
+
+
+def _checksums(fetched: Sequence[CopiedFile]) -> dict[str, str]:
+    return {file.stored.name: file.stored.sha256 for file in fetched}
 
 
 def _products_detail(
@@ -198,7 +297,12 @@ async def _note(session: AsyncSession, job: ClaimedJob, file: CopiedFile, file_i
     )
 
 
-async def _write(session: AsyncSession, job: ClaimedJob, fetched: Sequence[CopiedFile]) -> None:
+async def _write(
+    session: AsyncSession,
+    job: ClaimedJob,
+    fetched: Sequence[CopiedFile],
+    alike: Mapping[str, str],
+) -> None:
     """Make the fetched versions, and no others, the current ones."""
     await session.execute(
         update(File)
@@ -206,7 +310,13 @@ async def _write(session: AsyncSession, job: ClaimedJob, fetched: Sequence[Copie
         .values(current=False)
     )
     for file in fetched:
-        row = await find_or_add_file(session, file.stored, job.dataset_id, "raw")
+        row = await find_or_add_file(
+            session,
+            file.stored,
+            job.dataset_id,
+            "raw",
+            calibrates_as=alike.get(file.stored.name),
+        )
         row.current = True
         await session.flush()
         await _note(session, job, file, row.id)

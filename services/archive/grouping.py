@@ -220,8 +220,9 @@ def _listing(
     for name, file in content:
         found = facts[file.stem]
         suffixes[name.rootname].add(name.suffix)
-        segments[name.rootname].update(found.segments)
-        beside[name.rootname].update(found.beside)
+        if not found.unread:  # an earlier delivery may have asked for something else
+            segments[name.rootname].update(found.segments)
+            beside[name.rootname].update(found.beside)
         if name.suffix == "asn":
             table = found
         companions |= {

@@ -1,23 +1,26 @@
-"""Headers of the files that a scan found new or changed."""
+"""Headers of the files that a scan found new or changed, or a fetch brought."""
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import bindparam, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.archive.listing import scan_transaction
 from services.archive.metadata import FileMetadata, read_facts, visit_of
-from services.archive.sources import Source, SourceFile
+from services.archive.sources import FileSource, SourceFile
 from shared.cos.names import is_product, parse_name
 from shared.database.engine import Database
 from shared.database.models.operations import SourceFile as SourceFileRow
 from shared.errors import TransientError
 from shared.finite_json import finite_json
 
-__all__ = ["read_headers"]
+__all__ = ["read_headers", "write_facts"]
 
 _SLICE = 500
 """Files of a transaction."""
@@ -55,6 +58,7 @@ class _Read:
             "identity": self.file.identity,
             "size": self.file.size,
             "modified": self.file.modified,
+            "md5": self.file.md5,
             "visit": visit_of(parse_name(self.file.name).rootname),
             "facts": self.facts.to_dict(),
             "present": True,
@@ -68,7 +72,7 @@ class _Read:
         return {str(self.values["visit"]), self.row.visit}
 
 
-async def read_headers(database: Database, source: Source, unreadable: dict[str, str]) -> int:
+async def read_headers(database: Database, source: FileSource, unreadable: dict[str, str]) -> int:
     """Read the headers that are to be read, and mark the visits of their files.
 
     A file that the source does not hand out counts as it was, and the next scan reads it.
@@ -109,38 +113,74 @@ async def read_headers(database: Database, source: Source, unreadable: dict[str,
         changed += sum(one.is_changed and not one.is_product_in_vain for one in read)
 
 
-def _read(source: Source, rows: Sequence[SourceFileRow], unreadable: dict[str, str]) -> list[_Read]:
-    read = []
-    for row in rows:
+def _read(
+    source: FileSource, rows: Sequence[SourceFileRow], unreadable: dict[str, str]
+) -> list[_Read]:
+    def read(row: SourceFileRow) -> _Read | None:
         listed: Mapping[str, Any] = row.listed or {}
         file = SourceFile(row.url, row.name, row.stem, **listed)
         try:
-            read.append(_Read(row, file, read_facts(source, file)))
+            return _Read(row, file, read_facts(partial(source.open, file), file.name))
         except TransientError as error:
             unreadable[row.url] = str(error)
-    return read
+            return None
+
+    with ThreadPoolExecutor(source.readers) as threads:
+        return [one for one in threads.map(read, rows) if one is not None]
 
 
-async def _write(database: Database, source: Source, read: Sequence[_Read]) -> None:
+async def _write(database: Database, source: FileSource, read: Sequence[_Read]) -> None:
     links: dict[str, set[str]] = defaultdict(set)
     for one in read:
         for visit in one.visits:
             links[visit] |= one.facts.visits - {visit}
     if not read:
         return
-    table = SourceFileRow.__table__
-    statement = update(SourceFileRow).where(table.c.id == bindparam("key"))
+    statement = update(SourceFileRow).where(SourceFileRow.__table__.c.id == bindparam("key"))
     async with scan_transaction(database) as session:
         connection = await session.connection()
         await connection.execute(
             statement.values(listed=None),
             [{"key": one.row.id, **one.values} for one in read],
         )
-        if links:
-            await session.execute(
-                _MARK,
-                [
-                    {"source": source.url, "visit": visit, "links": finite_json(sorted(found))}
-                    for visit, found in sorted(links.items())
-                ],
-            )
+        await _mark(session, source.url, links)
+
+
+async def write_facts(
+    session: AsyncSession, source: str, read: Mapping[SourceFile, FileMetadata]
+) -> None:
+    """Write what the headers of files say that were read after they had come.
+
+    Parameters
+    ----------
+    session
+        Session of a transaction.
+    source
+        URL of the source.
+    read
+        The files, and what their headers say. One that is another file there by now is passed over.
+    """
+    links: dict[str, set[str]] = defaultdict(set)
+    table = SourceFileRow.__table__
+    for file, facts in read.items():
+        same = (
+            table.c.source == source,
+            table.c.url == file.url,
+            table.c.identity == file.identity,
+        )
+        visit = visit_of(parse_name(file.name).rootname)
+        await session.execute(update(SourceFileRow).where(*same).values(facts=facts.to_dict()))
+        links[visit] |= facts.visits - {visit}
+    await _mark(session, source, links)
+
+
+async def _mark(session: AsyncSession, source: str, links: Mapping[str, set[str]]) -> None:
+    """Let visits be grouped again, with those that each is linked to."""
+    if links:
+        await session.execute(
+            _MARK,
+            [
+                {"source": source, "visit": visit, "links": finite_json(sorted(found))}
+                for visit, found in sorted(links.items())
+            ],
+        )

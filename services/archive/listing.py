@@ -18,22 +18,34 @@ from shared.cos.names import parse_name
 from shared.database.engine import Database
 from shared.database.locks import AdvisoryLock
 
-__all__ = ["Listed", "compare", "scan_transaction"]
+__all__ = [
+    "LISTED_TABLE",
+    "PENDING",
+    "PENDING_EVERYWHERE",
+    "SEEN",
+    "UNREAD",
+    "VERSIONS",
+    "Listed",
+    "compare",
+    "scan_transaction",
+]
 
 _COLUMNS = ("url", "name", "stem", "visit", "identity", "size", "modified")
 
-_TABLE = """
+LISTED_TABLE = """
     CREATE TEMPORARY TABLE listed (url text, name text, stem text, visit text, identity text,
-      size bigint, modified float8) ON COMMIT DROP
+      size bigint, modified float8, md5 text DEFAULT '', association text) ON COMMIT DROP
 """
-_VERSIONS = """
+VERSIONS = """
     UPDATE listed SET identity =
       left(encode(sha256(convert_to(identity || ' ' || url, 'UTF8')), 'hex'), 32)
     WHERE stem IN (SELECT stem FROM listed GROUP BY stem HAVING count(*) > 1)
 """
 """Lets versions of one file differ though their sizes and times are equal."""
-_SEEN = "jsonb_build_object('identity', l.identity, 'size', l.size, 'modified', l.modified)"
-_UNREAD = """
+SEEN = """
+    jsonb_build_object('identity', l.identity, 'size', l.size, 'modified', l.modified, 'md5', l.md5)
+"""
+UNREAD = """
     (f.visit <> l.visit OR (f.facts->>'version')::int IS DISTINCT FROM :version
       OR (f.facts->>'error' <> '' AND f.facts->>'instrument' IN ('', 'COS')))
 """
@@ -42,28 +54,36 @@ _NEW = f"""
     INSERT INTO source_files (source, stem, url, name, identity, size, modified, visit, facts,
       present, listed)
     SELECT CAST(:source AS text), stem, url, name, identity, size, modified, visit, '{{}}', false,
-      {_SEEN}
+      {SEEN}
     FROM listed AS l
     WHERE NOT EXISTS (SELECT FROM source_files AS f WHERE f.source = :source AND f.url = l.url)
     ON CONFLICT DO NOTHING
 """  # noqa: S608 - every part is our own
 _CHANGED = f"""
-    UPDATE source_files AS f SET listed = {_SEEN} FROM listed AS l
-    WHERE f.source = :source AND f.url = l.url AND (f.identity <> l.identity OR {_UNREAD})
-      AND f.listed IS DISTINCT FROM {_SEEN}
+    UPDATE source_files AS f SET listed = {SEEN} FROM listed AS l
+    WHERE f.source = :source AND f.url = l.url AND (f.identity <> l.identity OR {UNREAD})
+      AND f.listed IS DISTINCT FROM {SEEN}
 """  # noqa: S608 - every part is our own
-_PENDING = """
+PENDING = """
     INSERT INTO source_visits (source, visit, pending)
     SELECT DISTINCT CAST(:source AS text), visit, 1 FROM changed
     ON CONFLICT (source, visit) DO UPDATE SET pending = source_visits.pending + 1
 """
+PENDING_EVERYWHERE = """
+    INSERT INTO source_visits (source, visit, pending)
+    SELECT CAST(:source AS text), visit, 1 FROM changed
+    UNION SELECT v.source, v.visit, 1
+    FROM source_visits AS v JOIN changed ON changed.visit = v.visit
+    ON CONFLICT (source, visit) DO UPDATE SET pending = source_visits.pending + 1
+"""
+"""Of other sources too, which may have what this one has no longer."""
 _BACK = f"""
     WITH changed AS (
       UPDATE source_files AS f SET present = true, listed = NULL FROM listed AS l
-      WHERE f.source = :source AND f.url = l.url AND f.identity = l.identity AND NOT {_UNREAD}
+      WHERE f.source = :source AND f.url = l.url AND f.identity = l.identity AND NOT {UNREAD}
         AND (NOT f.present OR f.listed IS NOT NULL)
       RETURNING f.visit)
-    {_PENDING}
+    {PENDING}
 """  # noqa: S608 - every part is our own
 _GONE = f"""
     WITH changed AS (
@@ -73,7 +93,7 @@ _GONE = f"""
         AND NOT EXISTS (SELECT FROM unnest(CAST(:unreadable AS text[])) AS u
           WHERE f.url = u OR starts_with(f.url, rtrim(u, '/') || '/'))
       RETURNING f.visit)
-    {_PENDING}
+    {PENDING_EVERYWHERE}
 """  # noqa: S608 - every part is our own
 """What cannot be read at the moment is taken to be as it was."""
 
@@ -108,10 +128,10 @@ async def compare(database: Database, source: Source) -> Listed:
     with tempfile.TemporaryFile(prefix="cosmo-listing-") as spool:
         listed = await asyncio.to_thread(_list, source, spool)
         async with scan_transaction(database) as session:
-            await session.execute(text(_TABLE))
+            await session.execute(text(LISTED_TABLE))
             await copy_rows(session, spool, "listed", _COLUMNS)
             await session.execute(text("ANALYZE listed"))
-            await session.execute(text(_VERSIONS))
+            await session.execute(text(VERSIONS))
             values = {"source": source.url, "version": FACTS_VERSION}
             await session.execute(text(_NEW), {"source": source.url})
             for statement in (_CHANGED, _BACK):

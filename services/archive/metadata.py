@@ -2,12 +2,13 @@
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
-from typing import Any
+from typing import IO, Any
 
-from services.archive.sources import Source, SourceFile
+from services.archive.sources import FileSource, SourceFile
 from shared.archived import association_of
 from shared.cos.association import Association, read_association
 from shared.cos.completeness import opened_beside
@@ -22,6 +23,7 @@ from shared.fits.streams import inflated, reading
 __all__ = [
     "FACTS_VERSION",
     "RAW",
+    "VISIT_LENGTH",
     "FileMetadata",
     "is_input",
     "read_digest",
@@ -35,7 +37,8 @@ RAW = ("rawtag", "rawaccum", "rawacq")
 _OTHER_INPUTS = ("asn", "spt", *JITTER, "pha", "pha_a", "pha_b")
 _ACQUISITION_KEYWORDS = ("ACQSNAME", "ACQINAME", "PEAKXNAM", "PEAKDNAM")
 _CHUNK = 1 << 20
-_VISIT = 6
+VISIT_LENGTH = 6
+"""Characters of a rootname that files have in common which are grouped together (`visit_of`)."""
 _NOT_FITS = ("sms", "darkrates", "readings")
 
 FACTS_VERSION = 6
@@ -69,6 +72,8 @@ class FileMetadata:
         Of a raw file: names of the reference files that calibrating it opens.
     error
         Why the header could not be read; the fetch judges such a file.
+    unread
+        Whether the header is yet to be read, when the file has come.
     version
         Which facts these are.
     """
@@ -83,6 +88,7 @@ class FileMetadata:
     acquisitions: list[str] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
     error: str = ""
+    unread: bool = False
     version: int = FACTS_VERSION
 
     @property
@@ -123,7 +129,7 @@ def visit_of(rootname: str) -> str:
 
     Source: COS Data Handbook, section 2.2 (IPPPSSOOT).
     """
-    return rootname[:_VISIT]
+    return rootname[:VISIT_LENGTH]
 
 
 def is_input(name: FileName) -> bool:
@@ -139,28 +145,37 @@ def is_input(name: FileName) -> bool:
     )
 
 
-def read_facts(source: Source, file: SourceFile) -> FileMetadata:
+def read_facts(
+    opener: Callable[[], AbstractContextManager[IO[bytes]]], file_name: str
+) -> FileMetadata:
     """Read what grouping needs of an input file; content that makes no sense is no error here.
+
+    Parameters
+    ----------
+    opener
+        Opens the file from its first byte.
+    file_name
+        Its name.
 
     Raises
     ------
     TransientError
-        If the source does not hand the file out.
+        If it cannot be read at the moment.
     """
-    name = parse_name(file.name)
+    name = parse_name(file_name)
     suffix = name.suffix
     if suffix in _NOT_FITS:
         return FileMetadata()
     facts = FileMetadata()
     try:
         if suffix == "asn":
-            with source.open(file) as stream, reading(file.name):
+            with opener() as stream, reading(file_name):
                 content = stream.read()  # small, and a source may not seek
-            table = FitsFile(partial(io.BytesIO, content), file.name)
+            table = FitsFile(partial(io.BytesIO, content), file_name)
             facts = _common_facts(table.headers[0])
             return replace(facts, association=read_association(table))
-        with source.open(file) as stream:
-            header = read_header(stream, file.name)
+        with opener() as stream:
+            header = read_header(stream, file_name)
         facts = _common_facts(header)
         if is_product(name):
             return replace(facts, asn_id=association_of(header))
@@ -169,7 +184,7 @@ def read_facts(source: Source, file: SourceFile) -> FileMetadata:
         return replace(facts, error=str(error) or type(error).__name__)
 
 
-def read_digest(source: Source, file: SourceFile) -> str:
+def read_digest(source: FileSource, file: SourceFile) -> str:
     """Return SHA-256 of a file's unpacked content, by which a gzipped version equals a plain one.
 
     Raises

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,12 @@ from services.archive.aside import (
     SWITCHED_OFF,
     LeftAside,
 )
+from services.archive.catalogues.base import ARCHIVE
 from services.archive.datasets import DatasetInput, write_datasets
 from services.archive.grouping import DatasetListing, Grouping, group
 from services.archive.listing import scan_transaction
-from services.archive.metadata import FileMetadata, read_digest, visit_of
-from services.archive.sources import Source, SourceFile
+from services.archive.metadata import VISIT_LENGTH, FileMetadata, read_digest, visit_of
+from services.archive.sources import FileSource, SourceFile
 from services.archive.versions import Versions, choose_versions
 from shared.cos.names import is_product, parse_name
 from shared.cos.reference_names import RemoteFolder
@@ -37,7 +38,7 @@ from shared.reference_digests import reference_digests
 
 __all__ = ["Regrouping"]
 
-_RULES = 1
+_RULES = 2
 """Raise it when the same files make other datasets or other jobs: all are grouped again."""
 
 _FILES = 2000
@@ -49,11 +50,15 @@ _NOBODY_LOOKED = ""
 """In place of a reference file's SHA-256 where there is no folder to look in."""
 
 _PENDING = text("""
-    SELECT visit FROM source_visits
+    SELECT visit FROM source_visits AS v
     WHERE source = :source AND (pending > 0 OR rules <> :rules OR visit IN (
-      SELECT left(rootname, :length) FROM datasets WHERE forced AND missing <> '[]'))
+        SELECT left(rootname, :length) FROM datasets WHERE forced AND missing <> '[]'))
+      AND NOT (:waits AND EXISTS (SELECT FROM source_files AS f WHERE f.source = v.source
+        AND f.visit = v.visit AND f.listed IS NOT NULL AND NOT f.present))
     ORDER BY visit
 """)
+"""Of remote archives, whose raw headers are not known yet, a visit waits for its association
+tables."""
 _LINKS = text("""
     SELECT v.visit, o.visit
     FROM source_visits AS v, jsonb_array_elements_text(v.links) AS name, source_visits AS o
@@ -139,7 +144,7 @@ class _Batch:
     def files(self) -> list[SourceFile]:
         """Input files, every version of each."""
         return [
-            SourceFile(row.url, row.name, row.stem, row.size, row.identity, row.modified)
+            SourceFile(row.url, row.name, row.stem, row.size, row.identity, row.modified, row.md5)
             for row in self.rows.values()
             if row.url in self.facts
         ]
@@ -164,6 +169,8 @@ class Regrouping:
         Receives the messages of the jobs.
     bulk_above
         Beyond so many jobs they are bulk work.
+    sources
+        URLs of all sources that are scanned.
 
     Attributes
     ----------
@@ -176,26 +183,34 @@ class Regrouping:
     def __init__(
         self,
         database: Database,
-        source: Source,
+        source: FileSource,
         references: Sequence[Path | RemoteFolder],
         outbox: Outbox,
         bulk_above: int,
+        sources: Collection[str] = (),
     ) -> None:
         self._database, self._source, self._references = database, source, references
         self._outbox, self._bulk_above, self._jobs = outbox, bulk_above, 0
+        self._others = set(sources) - {source.url}
         self._digests: _Digests = {}
         self.failed: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
 
-    async def run(self) -> None:
+    async def run(self, *, compare_references: bool = True) -> None:
         """Group what changed.
+
+        Parameters
+        ----------
+        compare_references
+            Whether reference files that are others now count too.
 
         Raises
         ------
         TransientError
             If a folder of references does not answer.
         """
-        await self._compare_references()
+        if compare_references:
+            await self._compare_references()
         for together in _batches(await self._components()):
             await self._handle(together)
 
@@ -221,11 +236,18 @@ class Regrouping:
     async def _components(self) -> list[list[_Visit]]:
         """Return the visits to be grouped, with those that they have to be grouped with."""
         values = {"source": self._source.url}
-        length = len(visit_of("x" * 99))
         async with self._database.session() as session:
             pending = list(
                 (
-                    await session.execute(_PENDING, {**values, "rules": _RULES, "length": length})
+                    await session.execute(
+                        _PENDING,
+                        {
+                            **values,
+                            "rules": _RULES,
+                            "length": VISIT_LENGTH,
+                            "waits": self._source.url == ARCHIVE,
+                        },
+                    )
                 ).scalars()
             )
             if not pending:
@@ -332,6 +354,7 @@ class Regrouping:
                 }
                 if listing.kind in CALIBRATED
                 else {},
+                any(facts[file.stem].unread for file in listing.files),
             )
             for listing in grouping.datasets
         ]
@@ -350,6 +373,7 @@ class Regrouping:
                     inputs,
                     outbox,
                     lambda count: self._jobs + count > self._bulk_above,
+                    self._others,
                 )
         except Exception as error:
             if is_trouble(error):

@@ -24,7 +24,10 @@ Digests = Mapping[str, str | None]
 
 
 def fetch_inputs(
-    identities: Mapping[str, str | None], accepted_missing: Sequence[str], references: Digests
+    identities: Mapping[str, str | None],
+    accepted_missing: Sequence[str],
+    references: Digests,
+    headers: int | None = None,
 ) -> Inputs:
     """Collect the inputs of a fetch.
 
@@ -36,11 +39,14 @@ def fetch_inputs(
         Names of the files that an operator accepted to be missing.
     references
         Reference files that the headers name.
+    headers
+        Where headers are yet to be read, the version of what is read of them.
     """
     return {
         "files": dict(identities),
         "accepted_missing": list(accepted_missing),
         "references": dict(references),
+        **({} if headers is None else {"headers": headers}),
     }
 
 

@@ -4,10 +4,10 @@ import importlib
 import pkgutil
 from functools import cache
 
-from services.archive.sources.base import Listing, Source, SourceFile
+from services.archive.sources.base import FileSource, Listing, Source, SourceFile
 from services.archive.sources.directory import DirectorySource
 
-__all__ = ["DirectorySource", "Listing", "Source", "SourceFile", "open_source"]
+__all__ = ["DirectorySource", "FileSource", "Listing", "Source", "SourceFile", "open_source"]
 
 
 @cache

@@ -2,17 +2,19 @@
 
 import hashlib
 import io
+import threading
 from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from services.archive.downloads import Downloader, RemoteFile
 from shared.errors import TransientError
 from shared.outages import refusal
 
-__all__ = ["CHUNK", "Listing", "Source", "SourceFile"]
+__all__ = ["CHUNK", "FileSource", "Listing", "Source", "SourceFile"]
 
 CHUNK = 1 << 20
 """Bytes that are read at once."""
@@ -34,6 +36,8 @@ class SourceFile:
         Changes when the file does.
     modified
         When it was last changed (Unix time, second); None where the source does not report it.
+    md5
+        MD5 that the source lists, hexadecimal; empty where it lists none.
     """
 
     url: str
@@ -42,11 +46,19 @@ class SourceFile:
     size: int
     identity: str
     modified: float | None = None
+    md5: str = ""
 
     @classmethod
     def from_entry(cls, entry: dict[str, Any]) -> "SourceFile":
         """Return the file as a job's payload has it."""
-        return cls(entry["url"], entry["name"], entry["stem"], entry["size"], entry["identity"])
+        return cls(
+            entry["url"],
+            entry["name"],
+            entry["stem"],
+            entry["size"],
+            entry["identity"],
+            md5=entry.get("md5", ""),
+        )
 
 
 @dataclass(frozen=True)
@@ -68,34 +80,19 @@ class Listing:
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
-class Source(Protocol):
-    """A place that lists files and hands them out.
-
-    A new one is a class in a module of this package that derives from it, with a ``SCHEMES`` that
-    names the scheme of its addresses. Its constructor takes the address; `pages` and `open` are
-    its own, the rest follows from them.
+class FileSource(Protocol):
+    """A place that hands files out.
 
     Attributes
     ----------
     url
-        Its address, which opens it again.
+        Its address, which rows of its files name.
+    readers
+        Files of which headers are read at once.
     """
 
     url: str
-
-    def __init__(self, url: str, /) -> None: ...
-
-    @abstractmethod
-    def pages(self) -> Iterator[Listing]:
-        """List what it holds now, page by page, in any order.
-
-        A file is listed once, of every name as many versions as there are.
-
-        Raises
-        ------
-        TransientError
-            If it cannot be listed.
-        """
+    readers: int = 1
 
     @abstractmethod
     def open(
@@ -122,21 +119,57 @@ class Source(Protocol):
         """
         return None
 
-    def list(self) -> Listing:
-        """List all that it holds now, files of COS in the order of their stems.
+    def remotes(self, file: SourceFile) -> list[RemoteFile]:
+        """Return what can be downloaded of a file, the address to ask first first.
+
+        Empty where only `open` reads it.
+        """
+        address = self.address(file)
+        name = file.name
+        return [] if address is None else [RemoteFile(address, name, file.identity, file.md5)]
+
+    @contextmanager
+    def local(
+        self,
+        file: SourceFile,
+        scratch: Path,
+        downloader: Downloader,
+        check: Callable[[Path], object],
+        stop: threading.Event,
+    ) -> Iterator[Path]:
+        """Give a local copy of a file that was checked, for the length of the block.
+
+        Parameters
+        ----------
+        file
+            The file.
+        scratch
+            Folder for a copy of what is not downloaded.
+        downloader
+            Gets what is; it keeps that until it is discarded.
+        check
+            Raises PermanentError where the content is damaged.
+        stop
+            Set when the copy is no longer wanted.
 
         Raises
         ------
+        PermanentError
+            If it is damaged, or the source will never hand it out.
         TransientError
-            If it cannot be listed.
+            If the source fails.
         """
-        whole = Listing()
-        for page in self.pages():
-            whole.files.extend(page.files)
-            whole.others.extend(page.others)
-            whole.unreadable.update(page.unreadable)
-        whole.files.sort(key=lambda file: (file.stem, file.url))
-        return whole
+        if remotes := self.remotes(file):
+            with downloader.downloaded(remotes[0], check, stop) as path:
+                yield path
+            return
+        path = scratch / file.name
+        try:
+            self.copy_to(file, path)
+            check(path)
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
 
     def copy_to(self, file: SourceFile, target: Path) -> tuple[str, int]:
         """Copy a file to a local path; returns SHA-256 and size of what was copied.
@@ -167,3 +200,42 @@ class Source(Protocol):
                 f"{file.name} has {size} bytes where the scan saw {file.size}: it is still changing"
             )
         return digest.hexdigest(), size
+
+
+class Source(FileSource, Protocol):
+    """A place that lists the files that it hands out.
+
+    A new one is a class in a module of this package that derives from it, with a ``SCHEMES`` that
+    names the scheme of its addresses. Its constructor takes the address, which its ``url`` opens
+    again; `pages` and `open` are its own, the rest follows from them.
+    """
+
+    def __init__(self, url: str, /) -> None: ...
+
+    @abstractmethod
+    def pages(self) -> Iterator[Listing]:
+        """List what it holds now, page by page, in any order.
+
+        A file is listed once, of every name as many versions as there are.
+
+        Raises
+        ------
+        TransientError
+            If it cannot be listed.
+        """
+
+    def list(self) -> Listing:
+        """List all that it holds now, files of COS in the order of their stems.
+
+        Raises
+        ------
+        TransientError
+            If it cannot be listed.
+        """
+        whole = Listing()
+        for page in self.pages():
+            whole.files.extend(page.files)
+            whole.others.extend(page.others)
+            whole.unreadable.update(page.unreadable)
+        whole.files.sort(key=lambda file: (file.stem, file.url))
+        return whole

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from shared.cos.names import is_product, parse_name
 def _grouping(folder: Path) -> Grouping:
     source = open_source(str(folder))
     files = [file for file in source.list().files if is_input(parse_name(file.name))]
-    facts = {file.stem: read_facts(source, file) for file in files}
+    facts = {file.stem: read_facts(partial(source.open, file), file.name) for file in files}
     return group(files, facts)
 
 
@@ -214,7 +215,7 @@ def test_integer_presence_misses_the_right_file(folder: Path) -> None:
 def test_conflicting_versions_make_their_dataset_incomplete(folder: Path) -> None:
     source = open_source(str(folder))
     files = [file for file in source.list().files if is_input(parse_name(file.name))]
-    facts = {file.stem: read_facts(source, file) for file in files}
+    facts = {file.stem: read_facts(partial(source.open, file), file.name) for file in files}
     for stem, missing in (("ldfd01vnq_spt", "ldfd01vnq_spt"), ("ldfd01010_asn", "ldfd01010_asn")):
         datasets = group(files, facts, conflicts={stem: f"{stem}: a and b differ"}).datasets
         (found,) = [listing for listing in datasets if listing.rootname == "ldfd01010"]
@@ -256,7 +257,7 @@ def test_instrument_is_what_the_header_says(
     fits.PrimaryHDU(header=fits.Header(keywords)).writeto(tmp_path / f"o6gp01020_{suffix}.fits")
     source = open_source(str(tmp_path))
     (file,) = source.list().files
-    facts = read_facts(source, file)
+    facts = read_facts(partial(source.open, file), file.name)
     assert facts.is_foreign is foreign
     assert FileMetadata.from_dict(facts.to_dict()) == facts
 

@@ -16,11 +16,11 @@ from astropy.io import fits
 from sqlalchemy import select, text, update
 
 from cosmo.launcher.embedded import EmbeddedValkey
-from services.archive.__main__ import keep_scanning
 from services.archive.aside import OLDER, PRODUCT
 from services.archive.downloads import Downloader
 from services.archive.fetch import FetchService
 from services.archive.scan import ScanResult, scan
+from services.archive.scanner import Scanner
 from services.archive.sources import open_source
 from shared.calcos_version import publish_calcos_version
 from shared.database.engine import Database
@@ -475,7 +475,9 @@ async def test_scanning_outlives_a_fault_of_the_database(archive: Archive) -> No
             await session.execute(text(statement))
 
     await run("ALTER TABLE source_files RENAME TO elsewhere")
-    scanning = asyncio.ensure_future(keep_scanning(archive.database, archive.messenger, settings))
+    scanning = asyncio.ensure_future(
+        Scanner(archive.database, archive.messenger, settings).keep_scanning()
+    )
     try:
         await asyncio.sleep(0.5)
         assert not scanning.done()

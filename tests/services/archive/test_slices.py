@@ -12,10 +12,10 @@ from astropy.io import fits
 from sqlalchemy import func, select
 
 from services.archive import datasets, headers, regrouping
-from services.archive.__main__ import keep_scanning
 from services.archive.aside import UNHANDLED
 from services.archive.grouping import group
 from services.archive.scan import ScanResult, scan
+from services.archive.scanner import Scanner
 from services.archive.sources import open_source
 from shared.database.engine import Database
 from shared.database.models.operations import (
@@ -167,10 +167,10 @@ async def test_dataset_that_cannot_be_handled_costs_itself(
 ) -> None:
     whole = datasets._fetch
 
-    def fetch(source: str, listing: Any, *arguments: Any) -> Any:
-        if listing.rootname == _EXPOSURES[4]:
+    def fetch(source: str, one: datasets.DatasetInput) -> Any:
+        if one.listing.rootname == _EXPOSURES[4]:
             raise KeyError("a defect")
-        return whole(source, listing, *arguments)
+        return whole(source, one)
 
     monkeypatch.setattr(datasets, "_fetch", fetch)
     for _ in range(2):
@@ -291,7 +291,8 @@ async def test_one_of_many_services_scans(
 ) -> None:
     settings = ArchiveSettings(sources=[str(full.path)], scan_seconds=0.2)
     services = [
-        asyncio.ensure_future(keep_scanning(database, messenger, settings)) for _ in range(3)
+        asyncio.ensure_future(Scanner(database, messenger, settings).keep_scanning())
+        for _ in range(3)
     ]
 
     async def scans() -> list[Scan]:

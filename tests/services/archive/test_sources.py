@@ -11,6 +11,7 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def _check(url: str, folder: Path, scratch: Path) -> None:
             assert stream.read() == original.read_bytes()[1000:]
         assert file.size == original.stat().st_size
         assert again[file.stem] == file.identity
-    facts = {file.stem: read_facts(source, file) for file in listing.files}
+    facts = {file.stem: read_facts(partial(source.open, file), file.name) for file in listing.files}
     assert facts["ldfd01010_asn"].association is not None
     assert facts["ldfd01010_asn"].association.members == (
         "ldfd01vnq",

@@ -61,6 +61,7 @@ class Dataset(Base):
     companions: Mapped[list[Any]] = mapped_column(
         default=list, comment="Acquisitions of the same visit"
     )
+    source: Mapped[str | None] = mapped_column(comment="URL of the source that it comes from")
     missing: Mapped[list[Any]] = mapped_column(
         default=list, comment="Names of files that belong but are not there"
     )
@@ -172,6 +173,10 @@ class File(Base):
         BigInteger, comment="Size in the store", info={"unit": "byte"}
     )
     sha256: Mapped[str] = mapped_column(comment="Checksum of the stored bytes")
+    calibrates_as: Mapped[str | None] = mapped_column(
+        comment="Checksum of the earlier delivery that calibration takes a raw file for, where it "
+        "reads the same of both"
+    )
     current: Mapped[bool] = mapped_column(default=True, comment="Newest version of this name")
     shown: Mapped[bool] = mapped_column(
         default=False,

@@ -31,6 +31,9 @@ class SourceFile(Base):
         comment="Changes when the file changes (size, time or ETag)"
     )
     size: Mapped[int] = mapped_column(BigInteger)
+    md5: Mapped[str] = mapped_column(
+        server_default="", comment="MD5 that the source lists, hexadecimal; empty if it lists none"
+    )
     modified: Mapped[float | None] = mapped_column(
         comment="Time of its last change", info={"unit": "s since 1970"}
     )
