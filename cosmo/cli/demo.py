@@ -1,10 +1,12 @@
 """Demonstration: a simulated mission in the four services, whose pages stay open."""
 
 import asyncio
+import contextlib
 import json
 import shutil
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -21,12 +23,22 @@ from rich.progress import (
 )
 
 from cosmo.cli.demo_report import places_to_look, recovered
-from cosmo.cli.local_run import CONSOLE, DONE, prepare, report, scan_once, tabulate, wait_for_stop
+from cosmo.cli.local_run import (
+    CONSOLE,
+    DONE,
+    prepare,
+    raw_files,
+    report,
+    scan_once,
+    tabulate,
+    wait_for_stop,
+)
 from cosmo.cli.options import DataDir, Port, Seed
 from cosmo.client import Client
 from cosmo.launcher.stack import LocalStack
 from shared.control_groups import usable_cores
 from shared.errors import PermanentError, TransientError
+from simulator.archive.server import running_archive
 from simulator.mission.make import DATA, REFERENCES, simulate
 from simulator.mission.schedule import Mission
 from simulator.truth import TRUTH_NAME
@@ -44,6 +56,14 @@ def demo(
         typer.Option(help="Small: about 50 datasets; large: six times as many."),
     ] = "small",
     seed: Seed = 1,
+    from_archive: Annotated[
+        bool,
+        typer.Option(
+            "--from-archive",
+            help="Let an archive serve the mission over HTTP, as MAST does, from which the "
+            "services discover and fetch it.",
+        ),
+    ] = False,
     serve: Annotated[bool, typer.Option(help="Leave the pages open at the end.")] = True,
     port: Port = 0,
     data_dir: DataDir = Path("cosmo-demo"),
@@ -51,15 +71,25 @@ def demo(
     """Run a small simulated mission through the four services, and keep the pages open."""
     cores = usable_cores()
     mission, folder = Mission(seed=seed, size=size), data_dir / f"mission-{size}-{seed}"
+    if not (folder / TRUTH_NAME).exists():  # what is left of an attempt goes
+        shutil.rmtree(folder, ignore_errors=True)
     CONSOLE.print(f"starting Postgres, Valkey and the four services in {data_dir} ...")
-    with LocalStack(
-        data_dir, references=folder / REFERENCES, calibrators=cores, port=port
-    ) as machine:
+    with contextlib.ExitStack() as stack:
+        settings = _from(stack.enter_context(_archive(folder))) if from_archive else {}
+        machine = stack.enter_context(
+            LocalStack(
+                data_dir,
+                references=folder / REFERENCES,
+                calibrators=cores,
+                port=port,
+                settings=settings,
+            )
+        )
         prepare(machine)
         machine.start_services()
         CONSOLE.print(f"the pages are at [bold]{machine.url}[/bold]; they show the progress")
         with Client(machine.url, machine.token) as client:
-            _process(machine, client, mission, folder)
+            _process(machine, client, mission, folder, from_archive=from_archive)
             rows = list(client.datasets())
             truth = json.loads((folder / TRUTH_NAME).read_text())
             Console().print(recovered(client, truth))
@@ -79,7 +109,30 @@ def demo(
         )
 
 
-def _process(machine: LocalStack, client: Client, mission: Mission, folder: Path) -> None:
+@contextlib.contextmanager
+def _archive(folder: Path) -> Iterator[str]:
+    """Serve what is simulated as MAST does; gives the address."""
+    (folder / DATA).mkdir(parents=True, exist_ok=True)
+    with running_archive(folder / DATA) as url:
+        CONSOLE.print(f"the mission's archive is at [bold]{url}[/bold]")
+        yield url
+
+
+def _from(url: str) -> dict[str, str]:
+    """Return the settings with which the services look for everything in an archive."""
+    return {
+        "COSMO_ARCHIVE__SOURCES": "mast",
+        "COSMO_ARCHIVE__MAST_URL": url,
+        "COSMO_ARCHIVE__WANTED": json.dumps({"everything": True}),
+        "COSMO_ARCHIVE__SCAN_SECONDS": "2",
+        "COSMO_ARCHIVE__SHORT_LISTING_SECONDS": "2",
+        "COSMO_ARCHIVE__CATALOGUE_PAUSE_SECONDS": "5",
+    }
+
+
+def _process(
+    machine: LocalStack, client: Client, mission: Mission, folder: Path, *, from_archive: bool
+) -> None:
     """Simulate the mission, and let the services work on the visits that are complete."""
     columns = (
         TextColumn("{task.fields[what]:12}"),
@@ -97,10 +150,11 @@ def _process(machine: LocalStack, client: Client, mission: Mission, folder: Path
         stop = threading.Event()
         simulation = pool.submit(_simulate, mission, folder, progress, observatory, stop)
         scanned, silent = 0.0, 0
+        arrival = _Arrival(machine, folder) if from_archive else None
         try:
             while True:
                 landed, visits = simulation.done(), progress.tasks[observatory].completed
-                if visits > scanned:
+                if visits > scanned and arrival is None:
                     asyncio.run(scan_once(machine.environment, str(folder / DATA)))
                     scanned = visits
                 try:
@@ -109,7 +163,7 @@ def _process(machine: LocalStack, client: Client, mission: Mission, folder: Path
                     busy, silent = True, silent + 1
                     if silent > _PATIENCE:
                         raise
-                if landed and not busy:
+                if landed and not busy and (arrival is None or arrival.is_over()):
                     return simulation.result()
                 report(machine)
                 time.sleep(_POLL_SECONDS)
@@ -117,17 +171,38 @@ def _process(machine: LocalStack, client: Client, mission: Mission, folder: Path
             stop.set()
 
 
+class _Arrival:
+    """What of the mission has come from its archive.
+
+    Parameters
+    ----------
+    machine
+        COSMO on this machine.
+    folder
+        Folder of the mission.
+    """
+
+    def __init__(self, machine: LocalStack, folder: Path) -> None:
+        self._machine, self._folder = machine, folder
+        self._missing: set[str] | None = None
+        self._polls = 0
+
+    def is_over(self) -> bool:
+        """Return whether all has come, or nothing more for long."""
+        names = {path.name for path in (self._folder / DATA).rglob("*.fits*")}
+        missing = names - asyncio.run(raw_files(self._machine.environment))
+        self._polls = self._polls + 1 if missing == self._missing else 0
+        self._missing = missing
+        return not missing or self._polls > _PATIENCE
+
+
 def _simulate(
     mission: Mission, folder: Path, progress: Progress, task: TaskID, stop: threading.Event
 ) -> None:
-    """Simulate the mission until it ends or shall stop, unless that was done here before.
-
-    What is left of an attempt goes.
-    """
+    """Simulate the mission until it ends or shall stop, unless that was done here before."""
     if (folder / TRUTH_NAME).exists():
         progress.update(task, description="simulated before", completed=1, total=1)
         return
-    shutil.rmtree(folder, ignore_errors=True)
     for visit, done, total in simulate(mission, folder):
         progress.update(task, description=f"{visit.kind} {visit.name}", completed=done, total=total)
         if stop.is_set():

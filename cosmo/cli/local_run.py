@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import select
 
 from cosmo.launcher.reaching import require_named_servers
 from cosmo.launcher.stack import LocalStack
@@ -16,6 +17,7 @@ from services.archive.sources import open_source
 from services.monitor.response_models.datasets import DatasetRecord
 from shared.database.engine import Database
 from shared.database.leadership import require_sessions
+from shared.database.models.operations import File
 from shared.database.schema import migrate
 from shared.jobs.events import Outbox, send
 from shared.remote_references import check_references, open_references
@@ -23,7 +25,16 @@ from shared.settings import ReferenceSettings, get_settings
 from shared.store import Store
 from shared.worker.broker import Messenger, make_broker
 
-__all__ = ["CONSOLE", "DONE", "prepare", "report", "scan_once", "tabulate", "wait_for_stop"]
+__all__ = [
+    "CONSOLE",
+    "DONE",
+    "prepare",
+    "raw_files",
+    "report",
+    "scan_once",
+    "tabulate",
+    "wait_for_stop",
+]
 
 CONSOLE = Console(stderr=True)
 
@@ -104,6 +115,17 @@ async def scan_once(environment: dict[str, str], source: str) -> ScanResult:
         return seen
     finally:
         broker.close()
+        await database.dispose()
+
+
+async def raw_files(environment: dict[str, str]) -> set[str]:
+    """Return the names of the raw files that have been fetched."""
+    database = Database(_session_url(environment))
+    try:
+        async with database.session() as session:
+            query = select(File.name).where(File.origin == "raw")
+            return set((await session.execute(query)).scalars())
+    finally:
         await database.dispose()
 
 

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -49,6 +49,8 @@ class LocalStack:
         Calibrator processes.
     port
         Port of the HTTP API; 0 takes a free one.
+    settings
+        Further settings of the services, by the names of their variables.
 
     Raises
     ------
@@ -64,6 +66,7 @@ class LocalStack:
         references: Path | None = None,
         calibrators: int = 1,
         port: int = 0,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self._data_dir = data_dir.resolve()
         self._host = os.environ.get("COSMO_API__HOST") or "127.0.0.1"
@@ -85,7 +88,7 @@ class LocalStack:
             else None
         )
         self.token = secrets.token_urlsafe(24)
-        self.environment = self._environment(sources, references)
+        self.environment = self._environment(sources, references) | dict(settings or {})
         self._servers = [
             Supervised(server.name, server.log, server.launch)
             for server in (self._postgres, self._valkey)
