@@ -223,7 +223,7 @@ class _Cluster:
             "COSMO_CALIBRATOR__KEEP": "flt*,counts*",
             "COSMO_CALIBRATOR__SCRATCH": str(folder / "scratch"),
             "COSMO_REFERENCES__FOLDER": str(references),
-            "COSMO_REFERENCES__CACHE": str(folder / "references"),
+            "COSMO_REFERENCES__CACHE": str(folder / "cache"),
             "COSMO_HEALTH_PORT": "0",
             "PYTHONPATH": str(_ROOT),
         }

@@ -1,7 +1,7 @@
 """Settings of the reference files."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -40,3 +40,12 @@ class ReferenceSettings(SettingsGroup):
     def _is_local(cls, value: Any) -> Any:
         """Return a Path for a local folder; a text is the URL of another one."""
         return value if value is None else path_of(str(value)) or value
+
+    @model_validator(mode="after")
+    def _keep_apart(self) -> Self:
+        if isinstance(self.folder, Path) and self.folder.absolute() == self.cache.absolute():
+            raise ValueError(
+                "COSMO_REFERENCES__CACHE is the folder of the reference files, where unpacked "
+                "copies would pass for other files; name another folder"
+            )
+        return self

@@ -125,6 +125,15 @@ def test_wrong_sources_are_refused_in_a_line(
     assert "\n" not in line
 
 
+def test_references_are_not_unpacked_among_themselves(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COSMO_REFERENCES__FOLDER", str(tmp_path))
+    monkeypatch.setenv("COSMO_REFERENCES__CACHE", f"{tmp_path}/")
+    with pytest.raises(ValidationError, match="COSMO_REFERENCES__CACHE is the folder of the"):
+        Settings()
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
 def test_loopback_addresses_need_no_names(host: str) -> None:
     assert host in ApiSettings(host=host).known_hosts
