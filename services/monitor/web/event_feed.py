@@ -24,7 +24,7 @@ _MAX_SUBSCRIBERS = 200
 class EventFeed:
     """One ``LISTEN`` connection for all streams of the process.
 
-    Streams poll as well, since a notification is lost while the connection is down.
+    While it is down, streams are woken now and then, since notifications are lost.
 
     Parameters
     ----------
@@ -67,9 +67,12 @@ class EventFeed:
         finally:
             self._subscribers.discard(news)
 
+    def _count(self, *_notification: Any) -> None:
+        self._notification_count += 1
+
     def wake(self, *_notification: Any) -> None:
         """Make every stream look for events."""
-        self._notification_count += 1
+        self._count()
         for news in self._subscribers:
             news.set()
 
@@ -100,8 +103,9 @@ class EventFeed:
         while True:
             try:
                 await self._hold()
-            except Exception as error:  # noqa: BLE001 - streams poll until the connection is back
+            except Exception as error:  # noqa: BLE001 - streams look until the connection is back
                 get_logger().warning("not listening for events; streams poll", error=str(error))
+            self.wake()
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _hold(self) -> None:
@@ -111,9 +115,9 @@ class EventFeed:
             raw = (await connection.get_raw_connection()).driver_connection
             assert raw is not None  # noqa: S101 - an open connection has one
             raw.add_termination_listener(lambda _connection: lost.set())
+            await raw.add_listener(PLACED, self.wake)
             # What is kept depends on events that have no place in the feed yet, too.
-            for channel in (PLACED, WRITTEN):
-                await raw.add_listener(channel, self.wake)
+            await raw.add_listener(WRITTEN, self._count)
             try:
                 self.wake()
                 self._listening = True

@@ -19,9 +19,8 @@ from shared.logs import get_logger
 __all__ = ["router"]
 
 router = APIRouter(tags=["events"])
-_POLL_SECONDS = 5.0
-"""How late an event may be when its notification was lost."""
-_KEEPALIVE_POLLS = 3
+_QUIET_SECONDS = 15.0
+"""Pause without news after which a stream says so, and looks in any case."""
 _BATCH = 500
 
 
@@ -46,7 +45,7 @@ class _EventStream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
     async def _messages(self, news: asyncio.Event) -> AsyncIterator[str]:
-        after, quiet = self._after, 0
+        after = self._after
         yield "retry: 2000\n\n"
         while not self._context.notices.closing:
             news.clear()
@@ -59,19 +58,12 @@ class _EventStream(StreamingResponse):
             for event in found:
                 after = event.id
                 yield _message(event)
-            quiet = 0 if found else quiet + 1
-            if quiet and quiet % _KEEPALIVE_POLLS == 0:
+            if len(found) == _BATCH:
+                continue  # there may be more
+            try:
+                await asyncio.wait_for(news.wait(), _QUIET_SECONDS)
+            except TimeoutError:
                 yield ": nothing new\n\n"
-            if len(found) < _BATCH:
-                await _wait(news)
-
-
-async def _wait(news: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(_POLL_SECONDS):
-            await news.wait()
-    except TimeoutError:
-        return
 
 
 @router.get(

@@ -37,13 +37,18 @@ async def test_a_silent_connection_is_noticed_and_made_again(
             await asyncio.sleep(0.5)
             assert feed.notification_count is not None  # beats do no harm
             way.passing.clear()
+            with feed.subscription() as news:
+                await news.wait()  # to look without being told, since nobody tells
             await _wait(feed, listening=False)
             way.passing.set()
             await _wait(feed, listening=True)
             count = feed.notification_count
             async with database.transaction() as session:
                 await record_event(session, dataset, NewEvent(EventName.JOB_RETRIED), Outbox())
-            await place_events(database)
-            while feed.notification_count == count:  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+            with feed.subscription() as news:
+                while feed.notification_count == count:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+                assert not news.is_set(), "the event is not in the feed yet"
+                await place_events(database)
+                await news.wait()
         await away.dispose()
