@@ -18,7 +18,7 @@ __all__ = ["AfterCommit", "notify_after_commit"]
 _SENDER, _CHANNELS = "after commit", "channels"
 _NOTIFY = text("SELECT pg_notify(:channel, '')")
 _FINISH_SECONDS = 2.0
-_GATHER_SECONDS = 0.01
+_GATHER_SECONDS = 0.02
 """Pause after a notification in which further commits gather: each takes a millisecond of CPU."""
 
 

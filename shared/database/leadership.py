@@ -5,6 +5,8 @@ The one that holds an advisory lock, on a connection of its own.
 
 import asyncio
 import contextlib
+import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from sqlalchemy import text
@@ -24,6 +26,8 @@ _led: set[AdvisoryLock] = set()
 _BACKEND = text("SELECT pg_backend_pid()")
 _LEAD = text("SELECT pg_try_advisory_lock(:key)")
 _IS_FREE = text("SELECT pg_try_advisory_xact_lock(:key)")
+_CHECK_SECONDS = 1.0
+"""How long a lead counts as held since it was last asked for, where turns follow one another."""
 _TRIALS = 10
 """Looks for another session: one may miss it while other tasks or processes use the pooler."""
 
@@ -131,7 +135,12 @@ async def _turns(
         assert driver is not None  # noqa: S101 - an open connection has one
         driver.add_termination_listener(lambda _connection: news.set())
         await driver.add_listener(channel, lambda *_notification: news.set())
-    while (await connection.execute(_LEAD, {"key": lock})).scalar():
+    checked = -math.inf
+    while True:
+        if time.monotonic() - checked > _CHECK_SECONDS:
+            if not (await connection.execute(_LEAD, {"key": lock})).scalar():
+                return
+            checked = time.monotonic()
         _note_leading(lock, leads=True)
         news.clear()  # before the work, so that what comes meanwhile begins another turn
         yield

@@ -5,12 +5,10 @@ from collections.abc import Iterator
 from sqlalchemy import Dialect, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models.operations import JobState, Stage
 from shared.database.models.science import SCIENCE_TABLES, believed_time, moments_of
 from shared.invariants.violation import Violation
-from shared.jobs.states import derive_state
 
-__all__ = ["INVARIANTS", "check_database", "check_states"]
+__all__ = ["INVARIANTS", "check_database"]
 
 _MOST = 100
 """Most cases of one invariant that are reported."""
@@ -28,6 +26,13 @@ INVARIANTS: dict[str, str] = {
           a.number, j.state)
         FROM attempts a JOIN jobs j ON j.id = a.job_id WHERE a.finished_at IS NULL AND
           j.state <> 'running'
+    """,
+    "the state of a dataset is that of its jobs": """
+        SELECT d.rootname, format('it is %s, and %s by its jobs', d.state, derived.state)
+        FROM datasets d JOIN derived_states derived ON derived.dataset_id = d.id
+        WHERE d.state <> derived.state
+        -- What somebody added by hand is ingested without a job.
+        AND (d.state <> 'ingested' OR EXISTS (SELECT 1 FROM jobs j WHERE j.dataset_id = d.id))
     """,
     "a running job has a worker and a lease": """
         SELECT format('job %s (%s)', id, stage), 'worker or lease is missing'
@@ -142,26 +147,4 @@ async def check_database(session: AsyncSession) -> list[Violation]:
     for name, query in [*INVARIANTS.items(), *_of_tables(session.get_bind().dialect)]:
         rows = await session.execute(text(f"{query} LIMIT {_MOST}"))
         found += [Violation(name, str(subject), str(message)) for subject, message in rows]
-    return found + await check_states(session)
-
-
-async def check_states(session: AsyncSession) -> list[Violation]:
-    """Look for datasets whose state is not that of their jobs."""
-    rows = await session.stream(
-        text(
-            """
-            SELECT d.rootname, d.state, array_agg(j.stage) FILTER (WHERE j.id IS NOT NULL),
-                array_agg(j.state) FILTER (WHERE j.id IS NOT NULL)
-            FROM datasets d LEFT JOIN jobs j ON j.dataset_id = d.id GROUP BY d.id
-            -- What somebody added by hand is ingested without a job.
-            HAVING count(j.id) > 0 OR d.state <> 'ingested'
-            """
-        )
-    )
-    found: list[Violation] = []
-    async for rootname, state, stages, states in rows:
-        jobs = zip(map(Stage, stages or ()), map(JobState, states or ()), strict=True)
-        if (derived := derive_state(list(jobs))).value != state and len(found) < _MOST:
-            message = f"it is {state}, and {derived.value} by its jobs"
-            found.append(Violation("the state of a dataset is that of its jobs", rootname, message))
     return found

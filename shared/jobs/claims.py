@@ -1,15 +1,16 @@
 """Claims: a worker takes a job by a conditional UPDATE with a lease, and ends it the same way."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.alerts import open_alert, resolve_alerts
 from shared.database.models.monitoring import Severity
-from shared.database.models.operations import Attempt, Dataset, Job, JobState, Stage
+from shared.database.models.operations import Dataset, Job, JobState, Stage
 from shared.errors import (
     LostClaimError,
     MemoryShortError,
@@ -18,9 +19,10 @@ from shared.errors import (
     UnsupportedError,
 )
 from shared.events import EventName
-from shared.jobs.due import is_held, is_waiting, retry_pause
+from shared.jobs.claim_statements import CLAIM, CLOSE, DESCRIPTION, RETURN, TAKE_BACK
+from shared.jobs.due import retry_pause
 from shared.jobs.events import NewEvent, Outbox, record_event
-from shared.jobs.states import lock_datasets, refresh_state
+from shared.jobs.states import note_locked
 from shared.jobs.subjects import Subject, subject_of
 from shared.settings import JobSettings
 
@@ -28,12 +30,13 @@ __all__ = [
     "ClaimedJob",
     "claim",
     "claimed_job",
-    "close_attempt",
     "fail",
     "finish",
     "give_back",
     "renew",
+    "renew_all",
     "resolve_failed_run",
+    "take_back",
 ]
 
 _WHAT = {Stage.MONITOR: "monitor", Stage.RECALIBRATE: "calibration"}
@@ -97,85 +100,45 @@ class ClaimedJob:
 async def claim(
     session: AsyncSession, job_id: int, worker: str, settings: JobSettings
 ) -> ClaimedJob | None:
-    """Take a job that is due.
+    """Take a job that is due, in one statement.
 
     Returns
     -------
     ClaimedJob or None
         None where there is nothing to take: done, taken, not due, or gone.
     """
-    query = (
-        select(Job.dataset_id, Job.monitor, Dataset.rootname, Dataset.kind)
-        .outerjoin(Dataset)
-        .where(Job.id == job_id, is_waiting())
-    )
-    found = (await session.execute(query)).one_or_none()
-    if found is None:
-        return None
-    if found.dataset_id is not None:
-        await lock_datasets(session, [found.dataset_id])
-    job = (
-        await session.execute(
-            update(Job)
-            .where(Job.id == job_id, is_waiting())
-            .values(
-                state=JobState.RUNNING,
-                attempts=Job.attempts + 1,
-                worker=worker,
-                lease_until=func.now() + timedelta(seconds=settings.lease_seconds),
-            )
-            .returning(Job)
-        )
-    ).scalar_one_or_none()
+    lease = timedelta(seconds=settings.lease_seconds)
+    given = {"for_job": job_id, "by_worker": worker, "lease": lease}
+    job = (await session.execute(CLAIM, given)).one_or_none()
     if job is None:
         return None
-    session.add(Attempt(job_id=job_id, number=job.attempts, worker=worker))
-    claimed = _claimed(job, found.rootname or found.monitor, found.kind or _MONITOR)
-    await _refresh(session, claimed.subject)
-    return claimed
+    if job.dataset_id is not None:
+        note_locked(session, [job.dataset_id])
+    return _claimed(job)
 
 
-async def claimed_job(session: AsyncSession, job: Job) -> ClaimedJob:
-    """Describe a job that runs, in the place of its worker."""
-    if job.dataset_id is None:
-        return _claimed(job, str(job.monitor), _MONITOR)
-    query = select(Dataset.rootname, Dataset.kind).where(Dataset.id == job.dataset_id)
-    rootname, kind = (await session.execute(query)).one()
-    return _claimed(job, rootname, kind)
+async def claimed_job(
+    session: AsyncSession, job_id: int, *conditions: ColumnElement[bool]
+) -> ClaimedJob | None:
+    """Describe a job that meets some conditions, in the place of its worker."""
+    query = select(*DESCRIPTION, Dataset.rootname, Dataset.kind).outerjoin(Dataset)
+    job = (await session.execute(query.where(Job.id == job_id, *conditions))).one_or_none()
+    return None if job is None else _claimed(job)
 
 
-def _claimed(job: Job, name: str, kind: str) -> ClaimedJob:
+def _claimed(job: Row[Any]) -> ClaimedJob:
     subject = subject_of(job.dataset_id, job.monitor)
     return ClaimedJob(
         job.id,
         job.stage,
         subject,
-        name,
-        kind,
+        job.rootname or job.monitor,
+        job.kind or _MONITOR,
         job.payload,
         job.fingerprint,
         job.attempts,
         job.worker or "unknown",
         job.trace,
-    )
-
-
-async def _refresh(session: AsyncSession, subject: Subject) -> None:
-    if isinstance(subject, int):
-        await refresh_state(session, subject)
-
-
-def _mine(job: ClaimedJob) -> tuple[Any, ...]:
-    return (
-        Job.id == job.id,
-        Job.worker == job.worker,
-        Job.attempts == job.attempt,
-    )
-
-
-def _lost(job: ClaimedJob) -> LostClaimError:
-    return LostClaimError(
-        f"job {job.id} ({job.stage} {job.subject_name}) is no longer held by {job.worker}"
     )
 
 
@@ -187,58 +150,68 @@ async def renew(session: AsyncSession, job: ClaimedJob, settings: JobSettings) -
     LostClaimError
         If the job is no longer this worker's.
     """
-    lease = {"lease_until": func.now() + timedelta(seconds=settings.lease_seconds)}
-    running = update(Job).where(*_mine(job), Job.state == JobState.RUNNING)
-    if (await session.execute(running.values(lease).returning(Job.id))).first() is not None:
-        return
+    if await renew_all(session, [job], settings):
+        await take_back(session, job, settings)
+
+
+async def renew_all(
+    session: AsyncSession, jobs: Sequence[ClaimedJob], settings: JobSettings
+) -> list[ClaimedJob]:
+    """Extend the leases of jobs of one worker; return those that it does not hold any more."""
+    renewed = await session.execute(
+        update(Job)
+        .where(
+            tuple_(Job.id, Job.attempts).in_([(job.id, job.attempt) for job in jobs]),
+            Job.worker == jobs[0].worker,
+            Job.state == JobState.RUNNING,
+        )
+        .values(lease_until=func.now() + timedelta(seconds=settings.lease_seconds))
+        .returning(Job.id)
+        .execution_options(synchronize_session=False)
+    )
+    held = set(renewed.scalars())
+    return [job for job in jobs if job.id not in held]
+
+
+async def take_back(session: AsyncSession, job: ClaimedJob, settings: JobSettings) -> None:
+    """Go on with a job whose lease ran out, where nobody else has it.
+
+    Raises
+    ------
+    LostClaimError
+        If the job is no longer this worker's.
+    """
+    await _change(session, job, TAKE_BACK, lease=timedelta(seconds=settings.lease_seconds))
+
+
+async def _change(
+    session: AsyncSession, job: ClaimedJob, statement: Select[Any], **values: Any
+) -> None:
+    """Change a job by a statement, after which the transaction holds its dataset."""
+    mine = {"for_job": job.id, "by_worker": job.worker, "at_attempt": job.attempt}
+    changed = await session.execute(statement, {**mine, **values})
+    if changed.one_or_none() is None:
+        raise LostClaimError(
+            f"job {job.id} ({job.stage} {job.subject_name}) is no longer held by {job.worker}"
+        )
     if isinstance(job.subject, int):
-        await lock_datasets(session, [job.subject])
-    back = {"state": JobState.RUNNING, "error": None, "error_kind": None, **lease}
-    held = update(Job).where(*_mine(job), is_held()).values(back).returning(Job.id)
-    if (await session.execute(held)).first() is None:
-        raise _lost(job)
-    again = {"finished_at": None, "outcome": None, "error_kind": None, "error": None}
-    await session.execute(update(Attempt).where(_newest(job)).values(again))
-    await _refresh(session, job.subject)
+        note_locked(session, [job.subject])
 
 
-def _newest(job: ClaimedJob) -> ColumnElement[bool]:
-    """Return the condition of the row of an attempt: one that was given back left another."""
-    same = (Attempt.job_id == job.id, Attempt.number == job.attempt)
-    return Attempt.id == select(func.max(Attempt.id)).where(*same).scalar_subquery()
-
-
-async def close_attempt(
+async def _end(
     session: AsyncSession,
     job: ClaimedJob,
+    statement: Select[Any],
     outcome: str,
     *,
     kind: str | None = None,
     error: str | None = None,
     log: str | None = None,
+    **values: Any,
 ) -> None:
-    """Write how an attempt ended."""
-    await session.execute(
-        update(Attempt)
-        .where(
-            _newest(job),
-            or_(Attempt.finished_at.is_(None), Attempt.error_kind == LostClaimError.kind),
-        )
-        .values(finished_at=func.now(), outcome=outcome, error_kind=kind, error=error, log=log)
-    )
-
-
-async def _end(session: AsyncSession, job: ClaimedJob, **values: object) -> None:
-    if isinstance(job.subject, int):
-        await lock_datasets(session, [job.subject])
-    result = await session.execute(
-        update(Job)
-        .where(*_mine(job), is_held())
-        .values(lease_until=None, **values)
-        .returning(Job.id)
-    )
-    if result.scalar_one_or_none() is None:
-        raise _lost(job)
+    """End an attempt by a statement."""
+    ended = {"new_outcome": outcome, "new_kind": kind, "new_error": error, "new_log": log}
+    await _change(session, job, statement, **ended, **values)
 
 
 async def finish(session: AsyncSession, job: ClaimedJob) -> None:
@@ -249,10 +222,7 @@ async def finish(session: AsyncSession, job: ClaimedJob) -> None:
     LostClaimError
         If the job is no longer this worker's.
     """
-    await _end(
-        session, job, state=JobState.DONE, finished_at=func.now(), error=None, error_kind=None
-    )
-    await close_attempt(session, job, "done")
+    await _end(session, job, CLOSE, "done", new_state=JobState.DONE)
 
 
 async def resolve_failed_run(session: AsyncSession, job: ClaimedJob) -> None:
@@ -300,29 +270,14 @@ async def fail(
     most = settings.max_attempts
     if kind == MemoryShortError.kind:
         most = min(most, _ATTEMPTS_OF_MEMORY)
+    said = {"kind": kind, "error": error, "log": log}
     if kind in _RETRIED and job.attempt < most:
-        await _end(
-            session,
-            job,
-            state=JobState.QUEUED,
-            not_before=func.now()
-            + (retry_pause(settings, job.attempt) if pause is None else pause),
-            sent_at=None,
-            error=error,
-            error_kind=kind,
-        )
         state = JobState.QUEUED
+        pause = retry_pause(settings, job.attempt) if pause is None else pause
+        await _end(session, job, RETURN, "failed", uncounted=0, pause=pause, **said)
     else:
         state = JobState.SKIPPED if kind in UNACTED else JobState.FAILED
-        await _end(session, job, state=state, finished_at=func.now(), error=error, error_kind=kind)
-    await close_attempt(
-        session,
-        job,
-        state.value if state is not JobState.QUEUED else "failed",
-        kind=kind,
-        error=error,
-        log=log,
-    )
+        await _end(session, job, CLOSE, state.value, new_state=state, **said)
     if isinstance(job.subject, str) and state is JobState.FAILED:
         await _alert_of_failed_run(session, job.subject, error)
     detail = {"stage": job.stage.value, "kind": kind, "error": error, "attempt": job.attempt}
@@ -385,15 +340,5 @@ async def give_back(
     LostClaimError
         If the job is no longer this worker's.
     """
-    await _end(
-        session,
-        job,
-        state=JobState.QUEUED,
-        attempts=Job.attempts - 1,
-        sent_at=None,
-        not_before=func.now() + pause,
-        error_kind=kind,
-        error=error,
-    )
-    await close_attempt(session, job, "given back", kind=kind, error=error, log=log)
-    await _refresh(session, job.subject)
+    said = {"kind": kind, "error": error, "log": log}
+    await _end(session, job, RETURN, "given back", uncounted=1, pause=pause, **said)

@@ -57,6 +57,7 @@ class Dispatcher:
         self._leases = LeaseWatch(settings.lease_seconds)
         self._behind = set[str]()
         """Queues for which more jobs may be due than their windows hold."""
+        self._any_behind = asyncio.Event()
 
     async def run(self) -> None:
         """Lead whenever no other dispatcher does, until cancelled."""
@@ -79,7 +80,7 @@ class Dispatcher:
 
     async def _follow(self) -> None:
         """Fill the queues again as they are worked off, where Postgres has more than a window."""
-        while True:
+        while await self._any_behind.wait():
             await asyncio.sleep(_FOLLOW_SECONDS)
             for queue in sorted(self._behind):
                 try:
@@ -88,7 +89,7 @@ class Dispatcher:
                         await self._fill(queue, waiting)
                 except (redis.RedisError, *DATABASE_ERRORS) as error:
                     get_logger().warning("left to the next sweep", queue=queue, error=str(error))
-                    self._behind.discard(queue)
+                    self._note(queue, behind=False)
 
     async def _sweep(self) -> None:
         await self.expire()
@@ -142,12 +143,9 @@ class Dispatcher:
             Job.lease_until == lease.until,
         )
         async with self._database.transaction() as session:
-            job = (
-                await session.execute(select(Job).where(Job.id == job_id, *unchanged))
-            ).scalar_one_or_none()
-            if job is None:
+            claimed = await claimed_job(session, job_id, *unchanged)
+            if claimed is None:
                 return
-            claimed = await claimed_job(session, job)
             reason = (
                 f"worker {claimed.worker} stopped renewing its lease in the middle of the "
                 "work (killed, or cut off)"
@@ -186,11 +184,18 @@ class Dispatcher:
             sent = await self._send(queue, and_(Job.sent_at.is_not(None), lost), (room + 1) // 2)
         if sent < room:
             sent += await self._send(queue, Job.sent_at.is_(None), room - sent)
-        if sent < room:
-            self._behind.discard(queue)
-        else:
-            self._behind.add(queue)
+        self._note(queue, behind=sent >= room)
         return sent
+
+    def _note(self, queue: str, *, behind: bool) -> None:
+        """Note whether there may be more jobs of a queue than its window holds."""
+        if behind:
+            self._behind.add(queue)
+            self._any_behind.set()
+        else:
+            self._behind.discard(queue)
+            if not self._behind:
+                self._any_behind.clear()
 
     async def _send(self, queue: str, silent: ColumnElement[bool], most: int) -> int:
         """Send the messages of the oldest jobs of a queue that are due and silent."""

@@ -27,9 +27,9 @@ from shared.database.after_commit import notify_after_commit
 from shared.database.models.operations import Attempt, Dataset, Event, Job, JobState, Stage
 from shared.events import EventName
 from shared.jobs.queues import is_bulk
-from shared.jobs.routing import CONCURRENT, NewJob, fingerprint, jobs_for
+from shared.jobs.routing import CONCURRENT, NewJob, causes_jobs, fingerprint, jobs_for
 from shared.jobs.sequencer import WRITTEN
-from shared.jobs.states import lock_datasets, refresh_state, refresh_states
+from shared.jobs.states import lock_datasets, refresh_states
 from shared.jobs.subjects import Subject, subject_columns
 from shared.logs import get_logger
 from shared.worker.broker import Messenger
@@ -210,8 +210,7 @@ async def record_event(
     outbox: Outbox,
     job_id: int | None = None,
 ) -> None:
-    """Write an event and, where it happened to a dataset, the jobs it causes and the dataset's
-    state.
+    """Write an event and, where it happened to a dataset, the jobs it causes.
 
     Readers of the feed see it once the sequencer has given it a place there.
 
@@ -230,13 +229,12 @@ async def record_event(
     """
     if isinstance(subject, int):
         await lock_datasets(session, [subject])
-        queue = select(Job.queue).where(Job.id == job_id).scalar_subquery()
-        kind, cause = (
-            await session.execute(select(Dataset.kind, queue).where(Dataset.id == subject))
-        ).one()
-        for job in jobs_for(event.name, kind, event.detail, cause):
-            await add_job(session, subject, job, outbox)
-        await refresh_state(session, subject)
+        if causes_jobs(event.name):
+            queue = select(Job.queue).where(Job.id == job_id).scalar_subquery()
+            found = await session.execute(select(Dataset.kind, queue).where(Dataset.id == subject))
+            kind, cause = found.one()
+            jobs = jobs_for(event.name, kind, event.detail, cause)
+            await add_jobs(session, [(subject, job) for job in jobs], outbox)
     await _write_events(session, [(subject, event)], job_id)
 
 

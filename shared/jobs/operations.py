@@ -9,7 +9,7 @@ from shared.database.models.operations import Dataset, Job, JobState
 from shared.errors import PermanentError
 from shared.events import EventName
 from shared.jobs.events import NewEvent, Outbox, record_event
-from shared.jobs.states import lock_datasets
+from shared.jobs.states import lock_datasets, refresh_states
 from shared.jobs.subjects import subject_of
 
 __all__ = ["drop", "force", "requeue"]
@@ -51,7 +51,8 @@ async def _move(
     wanted = literal(list(job_ids), ARRAY(BigInteger))
     query = select(Job.id, Job.dataset_id).where(Job.id == any_(wanted), Job.state.in_(states))
     chosen = (await session.execute(query)).all()
-    await lock_datasets(session, [job.dataset_id for job in chosen if job.dataset_id is not None])
+    datasets = [job.dataset_id for job in chosen if job.dataset_id is not None]
+    await lock_datasets(session, datasets)
     moved = (
         await session.execute(
             update(Job)
@@ -63,6 +64,7 @@ async def _move(
             .returning(Job.id, Job.dataset_id, Job.monitor, Job.stage)
         )
     ).all()
+    await refresh_states(session, datasets)
     for job_id, dataset_id, monitor, stage in moved:
         # Neither event causes jobs, so nothing is left to send.
         await record_event(

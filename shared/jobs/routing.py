@@ -19,6 +19,7 @@ __all__ = [
     "PRODUCTS",
     "ROUTES",
     "NewJob",
+    "causes_jobs",
     "fingerprint",
     "jobs_for",
 ]
@@ -96,6 +97,11 @@ class NewJob:
 def fingerprint(depends_on: dict[str, Any]) -> str:
     """Hash of everything that a result depends on, whatever the order of the keys."""
     return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
+
+
+def causes_jobs(event: EventName) -> bool:
+    """Whether an event may cause jobs, depending on the kind of its dataset."""
+    return any(route.event == event for route in ROUTES)
 
 
 def jobs_for(

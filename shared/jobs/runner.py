@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from sqlalchemy import select, update
@@ -20,9 +21,10 @@ from shared.jobs import claims
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent, Outbox, record_event, send
 from shared.jobs.pause import Pause
+from shared.jobs.renewal import LeaseRenewal
 from shared.logs import get_logger
 from shared.masking import mask_passwords
-from shared.metrics import JOB_RETRIES, JOB_SECONDS, JOBS_ENDED, LEASE_FAILURES
+from shared.metrics import JOB_RETRIES, JOB_SECONDS, JOBS_ENDED
 from shared.outages import is_trouble
 from shared.settings import JobSettings
 from shared.worker.broker import Messenger
@@ -34,17 +36,8 @@ _STOP_SECONDS = 5.0
 to run out.
 """
 
-_RENEWALS = 3
-"""How many times a lease is renewed within its length."""
-
-_RENEWAL_SECONDS = 10.0
-"""Longest wait for a renewal, after which another connection is tried."""
-
 _RETRY_SECONDS = 0.5
-"""Pause before a write that Postgres did not take is tried again.
-
-A renewal must not wait longer than that.
-"""
+"""Pause before a write that Postgres did not take is tried again."""
 
 
 async def _nothing(_session: AsyncSession) -> None:
@@ -129,6 +122,7 @@ class JobRunner:
         self._worker = worker
         self._draining = False
         self._pause = Pause(settings)
+        self._renewal = LeaseRenewal(database, settings)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, job_id: int) -> None:
@@ -175,7 +169,7 @@ class JobRunner:
             await self._unsend(job_id)
             return
         try:
-            async with self._database.transaction() as session:
+            async with self._database.autocommit() as session:
                 job = await claims.claim(session, job_id, self._worker, self._settings)
         except DATABASE_ERRORS as error:
             # The job is still in Postgres; the dispatcher sends its message again.
@@ -198,29 +192,28 @@ class JobRunner:
     async def _attempt(self, job: ClaimedJob) -> str:
         """Run the handler and write how it ended."""
         work = asyncio.ensure_future(self._handlers[job.stage](job))
-        lease = asyncio.ensure_future(self._keep_lease(job))
-        try:
-            await asyncio.wait({work, lease}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
+        with self._renewal.hold(job) as lost:
+            try:
+                either: set[asyncio.Future[Any]] = {work, lost}
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+                if not work.done():
+                    work.cancel()
+                    await asyncio.wait({work})
+                    return "lost"
+                return await self._write_end(job, work)
+            except asyncio.CancelledError:
                 work.cancel()
                 await asyncio.wait({work})
-                return "lost"
-            return await self._write_end(job, work)
-        except asyncio.CancelledError:
-            work.cancel()
-            await asyncio.wait({work})
-            try:
-                # A Postgres that stands still raises nothing, so the clock must.
-                async with asyncio.timeout(_STOP_SECONDS):
-                    if not work.cancelled() and work.exception() is None:
-                        # It was done before it heard of the stop, or while its end was written.
-                        return await self._write_end(job, work)
-                    await self._persist(lambda session: claims.give_back(session, job))
-            except DATABASE_ERRORS as error:
-                get_logger().warning("not given back; its lease runs out", error=str(error))
-            return "given back"
-        finally:
-            lease.cancel()
+                try:
+                    # A Postgres that stands still raises nothing, so the clock must.
+                    async with asyncio.timeout(_STOP_SECONDS):
+                        if not work.cancelled() and work.exception() is None:
+                            # It was done before it heard of the stop, or while its end was written.
+                            return await self._write_end(job, work)
+                        await self._persist(lambda session: claims.give_back(session, job))
+                except DATABASE_ERRORS as error:
+                    get_logger().warning("not given back; its lease runs out", error=str(error))
+                return "given back"
 
     async def _write_end(self, job: ClaimedJob, work: "asyncio.Future[Completion]") -> str:
         error = work.exception()
@@ -277,28 +270,6 @@ class JobRunner:
         if state is JobState.QUEUED:
             JOB_RETRIES.labels(job.stage.value, kind).inc()
         return "skipped" if kind in claims.UNACTED else "failed"
-
-    async def _keep_lease(self, job: ClaimedJob) -> None:
-        """Renew the lease until cancelled; returns when the job is no longer held."""
-        pause = self._settings.lease_seconds / _RENEWALS
-        while True:
-            await asyncio.sleep(pause)
-            try:
-                async with (
-                    asyncio.timeout(_RENEWAL_SECONDS),
-                    self._database.transaction() as session,
-                ):
-                    await claims.renew(session, job, self._settings)
-            except LostClaimError as error:
-                get_logger().warning("lease lost", error=str(error))
-                LEASE_FAILURES.labels("lost").inc()
-                return
-            except DATABASE_ERRORS as error:
-                get_logger().warning("lease not renewed", error=str(error))
-                LEASE_FAILURES.labels("late").inc()
-                pause = min(_RETRY_SECONDS, pause)
-            else:
-                pause = self._settings.lease_seconds / _RENEWALS
 
     async def _persist(self, write: Callable[[AsyncSession], Awaitable[None]]) -> bool:
         """Commit a transaction, waiting out an outage of Postgres however long.

@@ -27,7 +27,7 @@ PLACED = "cosmo_events"
 _LOOK_SECONDS = 4.0
 """Pause between two looks where no notification comes, and between two attempts to lead: an event
 is seen within 5 s though a notification was lost, or the leader was killed."""
-_GATHER_SECONDS = 0.01
+_GATHER_SECONDS = 0.03
 """Pause in which further events gather, so that one commit places many."""
 _BATCH = 5000
 

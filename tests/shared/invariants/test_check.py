@@ -18,7 +18,7 @@ from shared.invariants.database import INVARIANTS
 from shared.jobs import claims
 from shared.jobs.events import NewEvent, Outbox, add_job, record_event
 from shared.jobs.routing import NewJob
-from shared.jobs.states import refresh_state
+from shared.jobs.states import refresh_states
 from shared.settings import JobSettings
 from shared.store import Store
 
@@ -91,7 +91,7 @@ async def store(database: Database, tmp_path: Path) -> Store:
                     session, dataset.id, NewEvent(EventName.DATASET_INGESTED, {}), Outbox(), job_id
                 )
             await claims.finish(session, job)
-        await refresh_state(session, dataset.id)
+        await refresh_states(session, [dataset.id])
     return store
 
 
@@ -228,7 +228,7 @@ async def test_a_violation_is_an_alert_until_it_is_repaired(
     assert (alert.monitor, alert.state) == (OPERATIONS, AlertState.OPEN)
     assert "ldfd01vnq: it is fetched" in alert.message
     async with database.transaction() as session:
-        await refresh_state(session, 1)
+        await refresh_states(session, [1])
     await report(database, await check(database, store))
     async with database.session() as session:
         (found,) = (await session.execute(text("SELECT state FROM alerts"))).scalars()
