@@ -1,20 +1,11 @@
-"""CADC: its tables through pyvo, its files over HTTP.
+"""CADC: its tables of the Common Archive Observation Model (CAOM 2), its files over HTTP."""
 
-Source: Common Archive Observation Model (CAOM 2), IVOA TAP 1.1 and DALI 1.1 (QUERY_STATUS).
-"""
-
-import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from http import HTTPStatus
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
-
-from astropy.io.votable import parse as parse_votable
-from pyvo.dal.exceptions import DALQueryError
-from pyvo.dal.tap import TAPQuery, TAPResults, escape
 
 from services.archive.catalogues.base import (
     URI_PREFIX,
@@ -24,6 +15,7 @@ from services.archive.catalogues.base import (
     CatalogueEntry,
     IncompleteListingError,
 )
+from services.archive.catalogues.cadc_tables import CadcTables, Row, quoted
 from services.archive.catalogues.rows import (
     BadRowError,
     FileLists,
@@ -33,21 +25,16 @@ from services.archive.catalogues.rows import (
     number,
     rootname,
 )
-from services.archive.catalogues.session import ArchiveSession
 from services.archive.downloads import RemoteFile
 from services.archive.metadata import visit_of
 from shared.cos.times import from_mjd
-from shared.errors import TransientError
 from shared.settings import ArchiveSettings
 
-__all__ = ["CadcCatalogue", "read_table"]
+__all__ = ["CadcCatalogue"]
 
 _PAGE: Final = 10_000
 _DATASETS_AT_ONCE: Final = 50
 """Datasets whose files are asked for at once, with those of their members."""
-
-_SERVICE: Final = re.compile(r"^\s*ivo://cadc\.nrc\.ca/argus\s*=\s*(\S+)/capabilities\s*$", re.M)
-"""Line of CADC's registry with the address of its TAP service."""
 
 _COLUMNS: Final = (
     "o.observationID",
@@ -69,8 +56,6 @@ _MEMBER: Final = "caom:HST/"
 
 _MD5: Final = re.compile(r"md5:([0-9a-f]{32})")
 
-_Row = tuple[Any, ...]
-
 
 class CadcCatalogue(Catalogue):
     """What CADC has of COS: public data.
@@ -85,8 +70,7 @@ class CadcCatalogue(Catalogue):
 
     def __init__(self, settings: ArchiveSettings) -> None:
         self._url = settings.cadc_url
-        self._session = ArchiveSession("CADC", settings)
-        self._service = ""
+        self._tables = CadcTables(settings)
 
     def entries(self, archived_since: datetime | None = None) -> Iterator[list[CatalogueEntry]]:
         """List the datasets of COS page by page, each dataset once, in the order of their names.
@@ -101,15 +85,19 @@ class CadcCatalogue(Catalogue):
         condition = _OF_COS
         if archived_since is not None:
             since = archived_since.astimezone(UTC).replace(tzinfo=None)
-            condition += f" AND o.maxLastModified >= '{since.isoformat(timespec='milliseconds')}'"
-        counted = self._query(f"SELECT COUNT(*) AS number {_OBSERVATIONS} WHERE {condition}", 1)
+            condition += (
+                f" AND o.maxLastModified >= {quoted(since.isoformat(timespec='milliseconds'))}"
+            )
+        counted = self._tables.query(
+            f"SELECT COUNT(*) AS number {_OBSERVATIONS} WHERE {condition}", 1
+        )
         total = integer(counted[0][0]) if counted else None
         left_out = LeftOut(self.name)
         come, first = 0, ""
         while True:
-            rows = self._query(
+            rows = self._tables.query(
                 f"SELECT TOP {_PAGE} {', '.join(_COLUMNS)} {_OBSERVATIONS} WHERE {condition} "
-                f"AND o.observationID >= '{escape(first)}' ORDER BY o.observationID",
+                f"AND o.observationID >= {quoted(first)} ORDER BY o.observationID",
                 len(_COLUMNS),
             )
             # The exposures of an association are of its visit: the last one may go on.
@@ -143,7 +131,7 @@ class CadcCatalogue(Catalogue):
         for start in range(0, len(datasets), _DATASETS_AT_ONCE):
             asked = datasets[start : start + _DATASETS_AT_ONCE]
             of_names = "FROM caom2.Observation AS o {} WHERE o.collection = 'HST' AND "
-            rows = self._query(
+            rows = self._tables.query(
                 f"SELECT o.observationID, o.members {of_names.format('')}{_among(asked)}", 2
             )
             members = {str(name): _members(text) for name, text in rows}
@@ -152,8 +140,8 @@ class CadcCatalogue(Catalogue):
                 "JOIN caom2.Plane AS p ON o.obsID = p.obsID "
                 "JOIN caom2.Artifact AS a ON p.planeID = a.planeID"
             )
-            artifacts: dict[str, list[_Row]] = {}
-            for name, *artifact in self._query(
+            artifacts: dict[str, list[Row]] = {}
+            for name, *artifact in self._tables.query(
                 "SELECT o.observationID, a.uri, a.contentLength, a.contentChecksum, "
                 f"a.lastModified, p.dataRelease {joined}{_among(names)}",
                 6,
@@ -175,79 +163,8 @@ class CadcCatalogue(Catalogue):
             size=file.size,
         )
 
-    def _query(self, query: str, columns: int) -> list[_Row]:
-        """Return the rows of a query.
 
-        Raises
-        ------
-        IncompleteListingError
-            If there are more than CADC returns.
-        TransientError
-            If it does not answer, or not with so many columns.
-        """
-        if not self._service:
-            self._service = self._find_service()
-        reply = TAPQuery(self._service, query, session=self._session).submit()
-        if reply.status_code >= HTTPStatus.BAD_REQUEST:
-            said = re.sub(r"<[^>]*>", " ", reply.text)
-            raise TransientError(
-                f"CADC refuses the query ({reply.status_code}: {_line(said)}); it is asked again "
-                "later"
-            )
-        return read_table(reply.content, columns)
-
-    def _find_service(self) -> str:
-        """Return the address of the TAP service, as the registry has it."""
-        address = f"{self._url}/reg/resource-caps"
-        found = _SERVICE.search(self._session.get(address).text)
-        if found is None:
-            raise TransientError(
-                f"{address} does not say where CADC's TAP service is; it is asked again later"
-            )
-        return found[1]
-
-
-def read_table(content: bytes, columns: int) -> list[_Row]:
-    """Return the rows of a VOTable, whose nulls are None.
-
-    Parameters
-    ----------
-    content
-        The VOTable.
-    columns
-        How many columns it must have.
-
-    Raises
-    ------
-    IncompleteListingError
-        If it says that there are more rows than it has.
-    TransientError
-        If it says that there was an error, or is something else.
-    """
-    try:
-        results = TAPResults(parse_votable(io.BytesIO(content)))
-        table = results.to_table()
-    except DALQueryError as error:
-        raise TransientError(
-            f"CADC refuses the query: {_line(error.reason)}; it is asked again later"
-        ) from error
-    except Exception as error:
-        raise TransientError(
-            f"CADC's reply is no VOTable: {_line(error)}; it is asked again later"
-        ) from error
-    if results.query_status == "OVERFLOW":
-        raise IncompleteListingError(
-            f"CADC returned the first {len(table)} rows and says that there are more (OVERFLOW)"
-        )
-    if len(table.colnames) != columns:
-        raise TransientError(
-            f"CADC's reply has {len(table.colnames)} columns, not the {columns} that were asked "
-            "for; it is asked again later"
-        )
-    return list(zip(*(table[name].tolist() for name in table.colnames), strict=True))
-
-
-def _entries(rows: Iterable[_Row], left_out: LeftOut) -> list[CatalogueEntry]:
+def _entries(rows: Iterable[Row], left_out: LeftOut) -> list[CatalogueEntry]:
     """Return the datasets of rows of whole visits, which are sorted."""
     entries: list[CatalogueEntry] = []
     for _, of_visit in groupby(rows, key=_visit):
@@ -264,7 +181,7 @@ def _entries(rows: Iterable[_Row], left_out: LeftOut) -> list[CatalogueEntry]:
     return entries
 
 
-def _entry(planes: Sequence[_Row], owners: Mapping[str, str]) -> CatalogueEntry:
+def _entry(planes: Sequence[Row], owners: Mapping[str, str]) -> CatalogueEntry:
     """Return the dataset of an observation's planes.
 
     Raises
@@ -304,7 +221,7 @@ def _of_mjd(value: object) -> object:
     return value if mjd is None else from_mjd(mjd) or value
 
 
-def _add(lists: FileLists, dataset: str, artifacts: Iterable[_Row]) -> None:
+def _add(lists: FileLists, dataset: str, artifacts: Iterable[Row]) -> None:
     for uri, size, checksum, modified, release in artifacts:
         try:
             access = _access(moment(release))
@@ -328,7 +245,7 @@ def _access(public_from: datetime | None) -> Access:
     return Access.PUBLIC if public_from <= datetime.now(UTC) else Access.EXCLUSIVE
 
 
-def _visit(row: _Row) -> str:
+def _visit(row: Row) -> str:
     return visit_of(str(row[0] or ""))
 
 
@@ -340,9 +257,4 @@ def _members(text: object) -> tuple[str, ...]:
 
 
 def _among(names: Iterable[str]) -> str:
-    quoted = (f"'{escape(name)}'" for name in names)
-    return f"o.observationID IN ({', '.join(quoted)})"
-
-
-def _line(error: object) -> str:
-    return " ".join(str(error).split())[:300]
+    return f"o.observationID IN ({', '.join(map(quoted, names))})"

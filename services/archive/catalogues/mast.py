@@ -151,7 +151,7 @@ class MastCatalogue(Catalogue):
 
     def remote(self, file: ArchiveFile) -> RemoteFile:
         """Return what the downloader needs of a file; the token for an exclusive one."""
-        token = None if file.access is Access.PUBLIC else self._token
+        token = self._token if file.access is Access.EXCLUSIVE else None
         return RemoteFile(
             f"{self._url}/api/v0.1/Download/file?uri={quote(file.uri, safe=':/')}",
             file.name,

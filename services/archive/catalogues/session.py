@@ -117,7 +117,9 @@ class ArchiveSession(requests.Session):
 
 
 def _short(error: Exception) -> str:
-    """Return an error in one line."""
+    """Return an error in one line: the cause alone of one that names every layer above it."""
     if isinstance(error, requests.Timeout):
         return "no byte came in time"
-    return " ".join((str(error) or type(error).__name__).split())[:300]
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    text = str(cause or error).rsplit(": ", 1)[-1] or type(error).__name__
+    return " ".join(text.split())[:300]

@@ -10,7 +10,8 @@ import pytest
 
 from services.archive.catalogues import open_catalogue
 from services.archive.catalogues.base import Access, IncompleteListingError
-from services.archive.catalogues.cadc import CadcCatalogue, read_table
+from services.archive.catalogues.cadc import CadcCatalogue
+from services.archive.catalogues.cadc_tables import read_table
 from shared import __version__
 from shared.errors import TransientError
 from simulator.archive.faults import FaultRule, Kind
