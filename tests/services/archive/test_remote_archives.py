@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog.testing
 from astropy.io import fits
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from cosmo.launcher.embedded import EmbeddedValkey
 from services.archive.archives import RemoteArchives
@@ -145,7 +145,7 @@ async def service(
     broker.close()
 
 
-@pytest.mark.parametrize("names", [["mast"]], ids="-".join)
+@pytest.mark.parametrize("names", [["mast"], ["s3"], ["cadc"]], ids="-".join)
 async def test_a_dataset_comes_whole_and_once(service: Service, names: list[str]) -> None:
     service.catalogues = names
     with service.served() as requests:
@@ -156,8 +156,71 @@ async def test_a_dataset_comes_whole_and_once(service: Service, names: list[str]
     assert fetched["files"] == service.served_files()
     assert len(await service.events("dataset.downloaded")) == 1
     assert len(await service.jobs(Stage.CALIBRATE)) == 1
+    downloads = [line for line in requests if "GET" in line and "list-type" not in line]
     for name in service.served_files():
-        assert sum(name in line and "GET" in line for line in requests) == 1, name
+        assert sum(name in line for line in downloads) == 1, name
+
+
+_FAULTS: dict[str, dict[str, Any]] = {
+    "a": {"kind": "status", "status": 400, "times": 0},
+    "b": {"kind": "status", "status": 401, "times": 0},
+    "c": {"kind": "status", "status": 403, "times": 0},
+    "d": {"kind": "status", "status": 429, "retry_after": 0, "times": 2},
+    "e": {"kind": "status", "status": 500, "times": 0},
+    "f": {"kind": "status", "status": 502, "times": 2},
+    "g": {"kind": "status", "status": 503, "times": 0},
+    "h": {"kind": "silence", "after": 1000},
+    "i": {"kind": "slow", "rate": 200_000},
+    "j": {"kind": "cut", "after": 5000},
+    "k": {"kind": "cut", "after": 5000, "length": False},
+    "l": {"kind": "wrong-bytes"},
+    "m": {"kind": "no-range", "request": 2},
+    "n": {"kind": "range-off", "request": 2},
+    "o": {"kind": "etag", "request": 2},
+    "p": {"kind": "html", "times": 0},
+    "q": {"kind": "redirect", "location": "http://127.0.0.1:9", "times": 0},
+}
+"""Fault of MAST's raw file of a dataset, by the letter of its rootname."""
+_CUT_BEFORE = "mno"
+"""Those that are met when the rest is asked for."""
+_OF_LISTINGS: tuple[dict[str, Any], ...] = (
+    {"path": "*/search", "kind": "html"},
+    {"path": "*/search", "kind": "status", "status": 503, "request": 2},
+    {"path": "*/search", "kind": "shift", "amount": 1, "request": 3},
+    {"path": "*/argus/sync*", "kind": "overflow", "amount": 3},
+    {"path": "*list_products*", "kind": "size", "amount": 1000, "times": 0},
+)
+
+
+async def test_everything_comes_whole_and_once_whatever_fails(service: Service) -> None:
+    service.catalogues = ["mast", "s3", "cadc"]
+    for path in list(service.folder.iterdir()):
+        for letter in _FAULTS:
+            content = path.read_bytes()
+            for old, new in (("ldfd01", f"lx{letter}d01"), ("LDFD01", f"LX{letter.upper()}D01")):
+                content = content.replace(old.encode(), new.encode())
+            (service.folder / path.name.replace("ldfd01", f"lx{letter}d01")).write_bytes(content)
+        path.unlink()
+    rules: list[dict[str, Any]] = [*_OF_LISTINGS]
+    for letter, fault in _FAULTS.items():
+        pattern = f"*Download*lx{letter}d01vnq_rawtag_a*"
+        rules.append({"path": pattern, **fault})
+        if letter in _CUT_BEFORE:
+            rules.append({"path": pattern, "kind": "cut", "after": 5000})
+    with service.served(map(FaultRule.model_validate, rules)) as requests, capture_logs() as lines:
+        await service.settle(len(_FAULTS))
+    assert {rule["kind"] for rule in rules} <= {word for line in requests for word in line.split()}
+    assert await service.files() == service.served_files()
+    assert len(await service.events("dataset.fetched")) == len(_FAULTS)
+    assert len(await service.events("dataset.downloaded")) == len(_FAULTS)
+    assert len(await service.jobs(Stage.CALIBRATE)) == len(_FAULTS)
+    assert {line["event"] for line in lines} >= {
+        "catalogue does not answer",
+        "catalogue answers again",
+        "download interrupted",
+        "downloaded a damaged file; asking again",
+        "not to be had from this archive",
+    }
 
 
 def _rewrite(path: Path, change: Callable[[fits.HDUList], None]) -> None:
@@ -256,7 +319,7 @@ async def test_a_dataset_that_is_withdrawn_or_no_longer_wanted_stays(service: Se
 async def test_one_archive_is_down_and_the_next_one_serves(service: Service) -> None:
     service.catalogues = ["mast", "s3"]
     down = FaultRule(path="/api/v0.1/Download/*", kind="status", status=503, times=0)
-    with service.served([down]), structlog.testing.capture_logs() as lines:
+    with service.served([down]), capture_logs() as lines:
         await service.settle()
     assert await service.files() == service.served_files()
     assert len(await service.jobs(Stage.CALIBRATE)) == 1
