@@ -62,7 +62,7 @@ def values_of(
     value: np.ndarray,
     error: np.ndarray | None = None,
     *,
-    region: str | None = None,
+    region: str | np.ndarray | None = None,
     outlier: np.ndarray | None = None,
 ) -> Values:
     """Return the values of one quantity by exposure; those that are not finite are left out.
@@ -77,7 +77,8 @@ def values_of(
     value, error
         Values and their one-sigma errors, shape (n,); no errors are unknown ones.
     region
-        Part of the detector, or the coordinate, that they are of.
+        Part of the detector, or the coordinate, that they are of; text of each in shape (n,), where
+        they differ.
     outlier
         Which of them a rule hit, boolean of shape (n,); None for none.
     """
@@ -90,7 +91,7 @@ def values_of(
         error=np.full(count, np.nan) if error is None else error,
         rootname=columns["rootname"],
         segment=_texts(columns, "segment"),
-        region=np.full(count, region, dtype=object),
+        region=region if isinstance(region, np.ndarray) else np.full(count, region, dtype=object),
         hvlevel=column(columns, "hvlevel"),
         life_adj=column(columns, "life_adj"),
         file_id=columns["file_id"],

@@ -1,0 +1,1 @@
+"""Where spectra land: shifts of the lamp's spectra from their templates."""
