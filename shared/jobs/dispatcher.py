@@ -3,7 +3,7 @@ died.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import redis
@@ -217,9 +217,5 @@ class Dispatcher:
                 .execution_options(synchronize_session=False)
             )
             job_ids = (await session.execute(feed)).scalars().all()
-        await asyncio.to_thread(self._send_all, queue, job_ids)
+        await asyncio.to_thread(self._messenger.send, queue, *job_ids)
         return len(job_ids)
-
-    def _send_all(self, queue: str, job_ids: Sequence[int]) -> None:
-        for job_id in job_ids:
-            self._messenger.send(queue, job_id)

@@ -3,6 +3,7 @@ transaction.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -283,18 +284,17 @@ async def send(messenger: Messenger, outbox: Outbox) -> None:
     outbox
         Messages of jobs that are committed.
     """
-    for number, (queue, job_id) in enumerate(outbox):
+    jobs = defaultdict[str, list[int]](list)
+    for queue, job_id in outbox:
+        jobs[queue].append(job_id)
+    for queue, job_ids in jobs.items():
         try:
-            await asyncio.to_thread(messenger.send, queue, job_id)
+            await asyncio.to_thread(messenger.send, queue, *job_ids)
         except AWAY:
             return  # the broker says so itself
         except redis.RedisError as error:
-            # One broker that is away is waited for once, not once for every message.
-            left = len(outbox) - number
+            # One broker that is away is waited for once, not once for every queue.
             get_logger().warning(
-                "messages not sent; the dispatcher will",
-                first_job=job_id,
-                left=left,
-                error=str(error),
+                "messages not sent; the dispatcher will", queue=queue, error=str(error)
             )
             return

@@ -132,8 +132,8 @@ class Messenger:
         for queue in Queue:
             broker.declare_queue(queue)
 
-    def send(self, queue: str, job_id: int) -> None:
-        """Wake a worker of a queue for one job.
+    def send(self, queue: str, *job_ids: int) -> None:
+        """Wake workers of a queue for jobs.
 
         Raises
         ------
@@ -141,10 +141,13 @@ class Messenger:
             If the broker is away; the dispatcher sends again later.
         """
         actor = _BULK_ACTOR if is_bulk(queue) else _ACTOR
-        self._broker.enqueue(
-            dramatiq.Message(
-                queue_name=queue, actor_name=actor, args=(job_id,), kwargs={}, options={}
-            )
+        self._broker.enqueue_all(
+            [
+                dramatiq.Message(
+                    queue_name=queue, actor_name=actor, args=(job_id,), kwargs={}, options={}
+                )
+                for job_id in job_ids
+            ]
         )
 
     def waiting(self, queue: str) -> int:

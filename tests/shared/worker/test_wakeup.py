@@ -56,15 +56,20 @@ def _ears(broker: WakeupBroker) -> int:
     return int(broker.client.pubsub_numsub("cosmo:wakeup")[0][1])
 
 
+def _published(broker: WakeupBroker) -> int:
+    """Return how many wake-ups were sent so far."""
+    return int(broker.client.info("commandstats").get("cmdstat_publish", {}).get("calls", 0))
+
+
 def test_a_message_wakes_an_idle_worker_and_the_end_of_a_job_makes_it_poll(
     broker: WakeupBroker, work: Work
 ) -> None:
     done = work(look_seconds=60)
     _wait(lambda: _ears(broker) == 1)
-    messenger = Messenger(broker)
-    for job_id in (1, 2, 3):
-        messenger.send("fetch", job_id)
+    before = _published(broker)
+    Messenger(broker).send("fetch", 1, 2, 3)
     _wait(lambda: done == [1, 2, 3])
+    assert _published(broker) == before + 1
 
 
 def test_a_message_without_a_wakeup_is_found(broker: WakeupBroker, work: Work) -> None:
