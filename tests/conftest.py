@@ -22,6 +22,15 @@ from tests.object_store import ObjectStore
 _ROOT = Path(__file__).parents[1]
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the real archives alone, unless they are asked for (``-m live``)."""
+    if "live" in config.option.markexpr:
+        return
+    live = [item for item in items if item.get_closest_marker("live")]
+    config.hook.pytest_deselected(items=live)
+    items[:] = [item for item in items if item not in live]
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """Folder of real COS data.
