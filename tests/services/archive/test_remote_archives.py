@@ -158,7 +158,9 @@ async def test_a_dataset_comes_whole_and_once(service: Service, names: list[str]
     assert len(await service.jobs(Stage.CALIBRATE)) == 1
     downloads = [line for line in requests if "GET" in line and "list-type" not in line]
     for name in service.served_files():
-        assert sum(name in line for line in downloads) == 1, name
+        # S3 says what is associated with what in the tables alone.
+        expected = 2 if names == ["s3"] and name.endswith("_asn.fits") else 1
+        assert sum(name in line for line in downloads) == expected, downloads
 
 
 _FAULTS: dict[str, dict[str, Any]] = {
@@ -187,6 +189,7 @@ _OF_LISTINGS: tuple[dict[str, Any], ...] = (
     {"path": "*/search", "kind": "html"},
     {"path": "*/search", "kind": "status", "status": 503, "request": 2},
     {"path": "*/search", "kind": "shift", "amount": 1, "request": 3},
+    {"path": "*list-type=2*", "kind": "status", "status": 403, "times": 0},
     {"path": "*/argus/sync*", "kind": "overflow", "amount": 3},
     {"path": "*list_products*", "kind": "size", "amount": 1000, "times": 0},
 )
