@@ -53,6 +53,7 @@ class RemoteArchives:
         try:
             yield source
         finally:
+            source.stop()
             for name in sorted(source.answered):
                 await note_answer(self._database, name)
             for name in sorted(source.failed.keys() - source.answered):

@@ -106,6 +106,7 @@ async def scan_archives(
     bulk_above: int = ArchiveSettings().bulk_above,
     sources: Collection[str] = (),
     *,
+    is_news: bool = True,
     is_whole: bool = True,
 ) -> ScanResult:
     """Do with the wanted files of remote archives what `scan` does with those of a source.
@@ -118,8 +119,11 @@ async def scan_archives(
         The archives, from which association tables are read.
     outbox, references, bulk_above, sources
         As for `scan`.
+    is_news
+        Whether what the archives list, or what is wanted of it, may have changed.
     is_whole
-        Whether files and reference files are looked at, and not only what is known to have changed.
+        Whether reference files and headers that could not be read before are looked at, and not
+        only what is known to have changed.
 
     Raises
     ------
@@ -129,10 +133,10 @@ async def scan_archives(
     started, listed, changed = datetime.now(UTC), Listed(), 0
     folders = (references,) if references else ()
     async with archives.opened() as source:
-        if is_whole:
+        if is_news:
             await compare_catalogued(database)
-            if source.may_be_asked:
-                changed = await read_headers(database, source, listed.unreadable)
+        if (is_news or is_whole) and source.may_be_asked:
+            changed = await read_headers(database, source, listed.unreadable)
         regrouping = Regrouping(database, source, folders, outbox, bulk_above, sources)
         await regrouping.run(compare_references=is_whole)
     return await _finish(database, source, started, listed, changed, regrouping, is_whole)

@@ -63,7 +63,7 @@ class Scanner:
         self._sources += [ARCHIVE] if archives else []
         self._left_aside: dict[str, Summary] = {}
         self._next = 0.0
-        self._is_news = False
+        self._is_news = True
 
     async def keep_scanning(self) -> None:
         """Scan again and again, until cancelled, whenever no other process does."""
@@ -83,7 +83,7 @@ class Scanner:
         return left if left > 0.0 else self._settings.scan_seconds
 
     async def _lead(self, turns: AsyncIterator[None]) -> None:
-        self._next = 0.0
+        self._next, self._is_news = 0.0, True
         discovering = asyncio.ensure_future(self._keep_discovering())
         try:
             async for _ in turns:
@@ -103,7 +103,7 @@ class Scanner:
                 await self._scan(source, self._folder_scan(source))
         if (archives := self._archives) is None:
             return
-        is_whole, self._is_news = is_due or self._is_news, False
+        is_news, self._is_news = self._is_news, False
         done = await self._scan(
             ARCHIVE,
             lambda outbox: scan_archives(
@@ -113,10 +113,11 @@ class Scanner:
                 self._references,
                 self._settings.bulk_above,
                 self._sources,
-                is_whole=is_whole,
+                is_news=is_news,
+                is_whole=is_due,
             ),
         )
-        self._is_news = self._is_news or (is_whole and not done)
+        self._is_news = self._is_news or (is_news and not done)
 
     def _folder_scan(self, source: str) -> Callable[[Outbox], Awaitable[ScanResult]]:
         return lambda outbox: scan(

@@ -48,12 +48,17 @@ class ArchiveSource(FileSource):
         self._catalogues = catalogues
         self._downloader = downloader
         self.readers = downloader.connections
+        self._stop = threading.Event()
         self.failed: dict[str, TransientError] = {}
         self.answered: set[str] = set()
 
     def remotes(self, file: SourceFile) -> list[RemoteFile]:
         """Return where a file can be downloaded, the archive to ask first first."""
         return [self._remote(catalogue, file) for catalogue in self._catalogues]
+
+    def stop(self) -> None:
+        """Give up what is being read; what has come of a download is kept."""
+        self._stop.set()
 
     @property
     def may_be_asked(self) -> bool:
@@ -72,7 +77,7 @@ class ArchiveSource(FileSource):
             If an archive fails.
         """
         with (
-            self.local(file, Path(), self._downloader, check_fits, threading.Event()) as path,
+            self.local(file, Path(), self._downloader, check_fits, self._stop) as path,
             path.open("rb", buffering=0) as raw,
         ):
             raw.seek(start)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from astropy.io import fits
-from sqlalchemy import select
+from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
 from cosmo.launcher.embedded import EmbeddedValkey
@@ -20,6 +20,7 @@ from services.archive.downloads import Downloader
 from services.archive.fetch import FetchService
 from services.archive.scan import ScanResult, scan_archives
 from shared.database.engine import Database
+from shared.database.models.archive import CatalogueEntryRow
 from shared.database.models.operations import Dataset, Event, File, Job, JobState, Stage
 from shared.jobs.events import Outbox
 from shared.jobs.runner import JobRunner
@@ -317,6 +318,11 @@ async def test_a_dataset_that_is_withdrawn_or_no_longer_wanted_stays(service: Se
             await service.turn()
     assert (await service.dataset()).missing == []
     assert len(await service.jobs(Stage.CALIBRATE)) == 1
+    async with service.database.transaction() as session:
+        await session.execute(update(CatalogueEntryRow).values(wanted=False, missing_since=None))
+    await scan_archives(service.database, service.archives, Outbox())
+    assert (await service.dataset()).missing == []
+    assert len(await service.jobs(Stage.FETCH)) == 2
 
 
 async def test_one_archive_is_down_and_the_next_one_serves(service: Service) -> None:
