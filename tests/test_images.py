@@ -6,6 +6,7 @@ They must be enough.
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import Distribution, distributions
@@ -20,6 +21,26 @@ SERVICES = sorted(
     folder.name for folder in (ROOT / "services").iterdir() if (folder / "__main__.py").exists()
 )
 IMPORT_ALL = "import importlib, sys\nfor module in sys.argv[1:]: importlib.import_module(module)"
+
+USE_PRUNED = """
+import io
+from importlib import resources
+from pathlib import Path
+import botocore.session, plotly, pyarrow
+from pyarrow import compute, csv, parquet
+table = pyarrow.table({"a": [1, 2, 3]})
+assert compute.sum(table["a"]).as_py() == 6
+csv.write_csv(table, io.BytesIO())
+parquet.write_table(table, kept := io.BytesIO())
+assert parquet.read_table(io.BytesIO(kept.getvalue())) == table
+assert (resources.files("plotly") / "package_data" / "plotly.min.js").stat().st_size > 1_000_000
+session = botocore.session.get_session()
+for service in ("s3", "sts"):
+    keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
+    session.create_client(service, region_name="us-east-1", **keys)
+for package in (botocore, plotly, pyarrow):
+    print(Path(package.__file__).parents[1])
+"""
 
 
 def _normal(name: str) -> str:
@@ -83,6 +104,50 @@ def _import_all(service: str, folder: Path) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=120,
     )
+
+
+def _pins(name: str) -> set[str]:
+    """Return the packages of a lock file with their versions."""
+    lines = (ROOT / "requirements" / f"{name}.txt").read_text().splitlines()
+    return {line.split()[0] for line in lines if "==" in line and line[0].isalnum()}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_package_is_installed_twice(service: str) -> None:
+    """What all images share comes first, and stays as it is."""
+    of_the_container = {pin for pin in _pins("common") if pin.startswith("dumb-init==")}
+    assert len(of_the_container) == 1
+    assert _pins("common") - of_the_container <= _pins(service)
+
+
+def test_what_is_pruned_is_not_missed(tmp_path: Path) -> None:
+    site = tmp_path / "venv" / "lib" / "python3" / "site-packages"
+    site.mkdir(parents=True)
+    for name in ("botocore", "plotly", "pyarrow"):
+        installed = Distribution.from_name(name).locate_file(name)
+        shutil.copytree(str(installed), site / name, copy_function=_link)
+    before = sum(1 for _ in site.rglob("*"))
+    subprocess.run(["sh", ROOT / "deploy" / "prune", tmp_path / "venv"], check=True)
+    assert sum(1 for _ in site.rglob("*")) < before / 2
+    for left in ("pyarrow/libarrow_flight*", "plotly/graph_objs", "botocore/data/ec2"):
+        assert not list(site.glob(left))
+    used = subprocess.run(
+        [sys.executable, "-c", USE_PRUNED],
+        env={**os.environ, "PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert used.returncode == 0, used.stderr
+    assert used.stdout.splitlines() == [str(site)] * 3
+
+
+def _link(source: str, target: str) -> None:
+    """Link a file, or copy it to another file system."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 @pytest.mark.skipif(not semaphores_work(), reason="needs semaphores: /dev/shm")

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from shared.settings import Settings, described
 from tests.deploy.rendering import Object, containers, find, name, pod, title
 
-__all__ = ["check_settings"]
+__all__ = ["check_settings", "check_variables"]
 
 _SECRETS = {
     "cosmo": {"COSMO_DATABASE_PASSWORD", "COSMO_REDIS_PASSWORD"},
@@ -33,7 +33,6 @@ def _variables(model: type[BaseModel], prefix: str) -> Iterator[str]:
 def check_settings(objects: list[Object]) -> Iterator[str]:
     """Find variables that are no settings, values that are refused, and sources that are absent."""
     maps = {name(thing): thing.get("data", {}) for thing in find(objects, "ConfigMap")}
-    known = {*_variables(Settings, "COSMO_"), *_OTHER}
     for thing in objects:
         template = pod(thing)
         if template is None:
@@ -41,11 +40,20 @@ def check_settings(objects: list[Object]) -> Iterator[str]:
         faults = list(_volumes(template, maps))
         for container in containers(template):
             values, absent = _environment(container, maps)
-            faults += absent
-            ours = {key: text for key, text in values.items() if key.startswith("COSMO_")}
-            faults += [f"{key} is no setting" for key in ours if key not in known]
-            faults += _refused({key: text for key, text in ours.items() if key not in _OTHER})
+            faults += [*absent, *check_variables(values)]
         yield from (f"{title(thing)}: {fault}" for fault in dict.fromkeys(faults))
+
+
+def check_variables(environment: dict[str, str]) -> Iterator[str]:
+    """Find variables of an environment that are no settings, and values that are refused."""
+    known = {*_variables(Settings, "COSMO_"), *_OTHER}
+    ours = {key: text for key, text in environment.items() if key.startswith("COSMO_")}
+    yield from (f"{key} is no setting" for key in ours if key not in known)
+    with patch.dict(os.environ, {key: ours[key] for key in ours if key not in _OTHER}, clear=True):
+        try:
+            Settings()
+        except ValidationError as error:
+            yield described(error)
 
 
 def _environment(
@@ -81,12 +89,3 @@ def _volumes(template: Object, maps: dict[str, dict[str, str]]) -> Iterator[str]
                 yield f"nobody creates the secret {secret['name']}"
         if (mapped := volume.get("configMap")) and mapped["name"] not in maps:
             yield f"there is no ConfigMap {mapped['name']}"
-
-
-def _refused(values: dict[str, str]) -> Iterator[str]:
-    """Say what the settings themselves find wrong."""
-    with patch.dict(os.environ, values, clear=True):
-        try:
-            Settings()
-        except ValidationError as error:
-            yield described(error)

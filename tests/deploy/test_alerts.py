@@ -74,7 +74,7 @@ def _test(cases: list[dict[str, Any]], folder: Path) -> str:
 def test_each_alert_fires_and_is_silent(tmp_path: Path) -> None:
     assert set(_CASES) == set(_ALERTS)
     fire = {alert: [_expected(alert, case["labels"])] for alert, case in _CASES.items()}
-    silence = dict.fromkeys(_ALERTS, list[dict[str, Any]]())
+    silence = {alert: list[dict[str, Any]]() for alert in _ALERTS}
     cases = [_case(_series("fires"), fire), _case(_series("silent"), silence)]
     assert _test(cases, tmp_path) == ""
 

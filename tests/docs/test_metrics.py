@@ -43,8 +43,11 @@ def test_pages_name_metrics_that_there_are(page: str) -> None:
 
 
 def test_the_configuration_of_the_compose_file_is_right() -> None:
-    configuration = _ROOT / "deploy" / "prometheus.yml"
+    configuration = _ROOT / "deploy" / "observability" / "prometheus.yml"
     command = [find_program("promtool"), "check", "config", str(configuration)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert f"./deploy/{configuration.name}:" in (_ROOT / "docker-compose.yml").read_text()
+    assert (
+        f"./deploy/observability/{configuration.name}:"
+        in (_ROOT / "docker-compose.yml").read_text()
+    )
