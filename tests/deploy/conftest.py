@@ -1,4 +1,4 @@
-"""Overlays of a site, made of the examples of the documentation, rendered once."""
+"""Overlays of a site, made of the examples in ``deploy``, rendered once."""
 
 import copy
 import os
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.rendering import ROOT, Object, render
+from tests.deploy.rendering import KUBERNETES, ROOT, Object, render
 
-_EXAMPLES = ROOT / "docs" / "howto" / "examples"
-_CHECKOUT = "../cosmo/"
+_SITES = KUBERNETES / "sites"
+_CHECKOUT = "../checkout/"
 
 
 @pytest.fixture(scope="session")
@@ -24,11 +24,11 @@ def render_site(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[
     """Render the overlay of a site beside a checkout, with further components."""
     rendered: dict[tuple[str, ...], list[Object]] = {}
 
-    def make(example: str, *components: str) -> list[Object]:
-        key = (example, *components)
+    def make(site: str, *components: str) -> list[Object]:
+        key = (site, *components)
         if key not in rendered:
             folder = tmp_path_factory.mktemp("site")
-            text = (_EXAMPLES / example / "kustomization.yaml").read_text()
+            text = (_SITES / site / "kustomization.yaml").read_text()
             checkout = os.path.relpath(ROOT, folder)
             added = [f"  - {_CHECKOUT}deploy/kubernetes/components/{name}" for name in components]
             text = "\n".join([text, *(["components:", *added] if added else [])])

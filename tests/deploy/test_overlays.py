@@ -11,7 +11,7 @@ from tests.deploy.pods import amount
 from tests.deploy.rendering import KUBERNETES, ROOT, Object, containers, find, name, pod, render
 from tests.deploy.schemas import check_schemas
 
-_SITES = ("single_node", "production")
+_SITES = ("single-node", "production")
 _OVERLAYS = sorted(folder.name for folder in (KUBERNETES / "overlays").iterdir())
 _OLDEST, _NEWEST = "1.30", "1.37"
 """Versions of Kubernetes: the first that lets pods sleep before SIGTERM, and one of today."""
@@ -21,7 +21,7 @@ Site = Callable[..., list[Object]]
 
 @pytest.mark.parametrize("version", [_OLDEST, _NEWEST])
 def test_every_field_is_one_of_kubernetes(version: str, render_site: Site, crds: Path) -> None:
-    objects = render_site("single_node")
+    objects = render_site("single-node")
     objects += [thing for thing in render_site("production") if thing not in objects]
     assert check_schemas(objects, version, crds) == []
 
@@ -84,7 +84,7 @@ def test_what_is_scaled_has_no_replicas_to_restore(render_site: Site) -> None:
 def test_one_node_has_room_for_all(render_site: Site) -> None:
     """4 cores and 16 GB, of which the system needs its own."""
     asked = {"cpu": amount("0"), "memory": amount("0")}
-    for thing in find(render_site("single_node"), "Deployment", "StatefulSet"):
+    for thing in find(render_site("single-node"), "Deployment", "StatefulSet"):
         template = pod(thing)
         assert template is not None
         for container in containers(template):
