@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cosmo.cli import admin as setup
-from cosmo.cli import check, demo, ingest, new, query, recalibration, simulate
+from cosmo.cli import archive, check, demo, ingest, new, query, recalibration, simulate
 from cosmo.cli import local as machine
 from shared import __version__
 
@@ -41,6 +41,7 @@ for module in (demo, machine, query, recalibration, check, setup):
         app.command()(command)
 app.add_typer(ingest.ingest)
 for name, module, summary in (
+    ("archive", archive, "See what remote archives have, and fetch it."),
     ("simulate", simulate, "Simulate the observatory."),
     ("new", new, "Begin an extension of COSMO in a checkout."),
 ):

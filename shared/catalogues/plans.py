@@ -1,5 +1,6 @@
 """Plans: what a selection amounts to, before anything is fetched."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -34,14 +35,12 @@ _HELD, _WITHDRAWN, _EXCLUSIVE, _COMING = "held", "withdrawn", "exclusive", "comi
 
 @dataclass(frozen=True)
 class Plan:
-    """What fetching a selection amounts to.
+    """What fetching some selections amounts to.
 
     Attributes
     ----------
-    selection
-        What was selected.
     datasets
-        Datasets of it.
+        Datasets of them.
     coming, files, bytes
         Those that would be fetched, with their files and bytes.
     estimated
@@ -65,7 +64,6 @@ class Plan:
         When the last full listing of a catalogue was done; None before the first.
     """
 
-    selection: Selection
     datasets: int = 0
     coming: int = 0
     files: int = 0
@@ -86,14 +84,16 @@ class Plan:
         return self.room is None or self.bytes <= self.room
 
 
-async def make_plan(session: AsyncSession, selection: Selection, room: int | None) -> Plan:
-    """Say what fetching a selection amounts to.
+async def make_plan(
+    session: AsyncSession, selections: Sequence[Selection], room: int | None
+) -> Plan:
+    """Say what fetching some selections amounts to.
 
     Parameters
     ----------
     session
         Session.
-    selection
+    selections
         What would be wanted.
     room
         Room on the disk of the store, bytes, if that is known.
@@ -103,7 +103,7 @@ async def make_plan(session: AsyncSession, selection: Selection, room: int | Non
             CatalogueListing.kind == ListingKind.FULL, CatalogueListing.error.is_(None)
         )
     )
-    groups = (await session.execute(_grouped(selection))).all()
+    groups = (await session.execute(_grouped(selections))).all()
     files, size, estimated = 0, 0, 0
     for group in groups:
         if group.state != _COMING:
@@ -120,7 +120,6 @@ async def make_plan(session: AsyncSession, selection: Selection, room: int | Non
 
     incomplete = sum(group.incomplete for group in groups)
     return Plan(
-        selection,
         datasets=count(_HELD, _WITHDRAWN, _EXCLUSIVE, _COMING),
         coming=count(_COMING),
         files=files,
@@ -130,8 +129,8 @@ async def make_plan(session: AsyncSession, selection: Selection, room: int | Non
         exclusive=count(_EXCLUSIVE),
         withdrawn=count(_WITHDRAWN),
         incomplete=incomplete,
-        incomplete_names=await _incomplete_names(session, selection) if incomplete else [],
-        unknown=[] if listed_at is None else await _unknown(session, selection),
+        incomplete_names=await _incomplete_names(session, selections) if incomplete else [],
+        unknown=[] if listed_at is None else await _unknown(session, selections),
         room=room,
         listed_at=listed_at,
     )
@@ -152,15 +151,13 @@ def require_known(plan: Plan) -> None:
 
 
 def require_room(plan: Plan) -> None:
-    """Refuse everything where it is not known, or does not fit.
+    """Refuse the plan of everything where that is not known, or does not fit.
 
     Raises
     ------
     RefusedError
         If so.
     """
-    if not plan.selection.everything:
-        return
     if plan.listed_at is None:
         raise RefusedError(
             "how much everything is is not known before the first full listing of a catalogue; "
@@ -180,7 +177,7 @@ def _readable(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
 
 
-def _dataset_states(selection: Selection) -> Any:
+def _dataset_states(selections: Sequence[Selection]) -> Any:
     """Return a subquery of the selected datasets, each with its state."""
     entry, listed = CatalogueEntryRow, CatalogueFileRow
     chosen = (
@@ -191,7 +188,7 @@ def _dataset_states(selection: Selection) -> Any:
             is_public().label("public"),
             entry.files_due.label("due"),
         )
-        .where(is_selected([selection]))
+        .where(is_selected(selections))
         .cte("chosen")
     )
     is_held = and_(
@@ -250,8 +247,8 @@ def _dataset_states(selection: Selection) -> Any:
     )
 
 
-def _grouped(selection: Selection) -> Select[Any]:
-    state = _dataset_states(selection).c
+def _grouped(selections: Sequence[Selection]) -> Select[Any]:
+    state = _dataset_states(selections).c
     return select(
         state.state,
         state.configuration,
@@ -263,8 +260,8 @@ def _grouped(selection: Selection) -> Select[Any]:
     ).group_by(state.state, state.configuration)
 
 
-async def _incomplete_names(session: AsyncSession, selection: Selection) -> list[str]:
-    state = _dataset_states(selection).c
+async def _incomplete_names(session: AsyncSession, selections: Sequence[Selection]) -> list[str]:
+    state = _dataset_states(selections).c
     query = select(state.dataset).where(state.incomplete).order_by(state.dataset).limit(_NAMES)
     return list((await session.execute(query)).scalars())
 
@@ -287,17 +284,19 @@ async def _typical(session: AsyncSession, configuration: str) -> tuple[float, fl
     return files / datasets, float(size) / datasets
 
 
-async def _unknown(session: AsyncSession, selection: Selection) -> list[str]:
+async def _unknown(session: AsyncSession, selections: Sequence[Selection]) -> list[str]:
     """Return the proposals and targets, those with no ``*``, of which there is nothing."""
     entry = CatalogueEntryRow
+    numbers = {number for selection in selections for number in selection.proposals}
+    targets = {target for selection in selections for target in selection.targets}
     unknown: list[str] = []
-    if selection.proposals:
-        query = select(entry.proposal).where(entry.proposal.in_(selection.proposals)).distinct()
+    if numbers:
+        query = select(entry.proposal).where(entry.proposal.in_(numbers)).distinct()
         known = set((await session.execute(query)).scalars())
-        unknown += [f"proposal {number}" for number in selection.proposals if number not in known]
-    if targets := [target for target in selection.targets if "*" not in target]:
+        unknown += [f"proposal {number}" for number in sorted(numbers) if number not in known]
+    if exact := sorted(target for target in targets if "*" not in target):
         lowered = func.lower(entry.target)
-        query_targets = select(lowered).where(lowered.in_(map(str.lower, targets))).distinct()
+        query_targets = select(lowered).where(lowered.in_(map(str.lower, exact))).distinct()
         names = set((await session.execute(query_targets)).scalars())
-        unknown += [f"target {target}" for target in targets if target.lower() not in names]
+        unknown += [f"target {target}" for target in exact if target.lower() not in names]
     return unknown

@@ -7,7 +7,11 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-__all__ = ["Cone", "Dates", "Selection"]
+__all__ = ["BY_SETTING", "Cone", "Dates", "Selection"]
+
+BY_SETTING: Final = "COSMO_ARCHIVE__WANTED"
+"""Who asked for the selection of the settings."""
+
 
 _MOST: Final = 1000
 """Proposals or targets of one selection."""

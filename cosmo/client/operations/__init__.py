@@ -1,6 +1,7 @@
 """Operations of the HTTP API, one module per subject."""
 
 from cosmo.client.operations.alerts import AlertOperations
+from cosmo.client.operations.archive import ArchiveOperations
 from cosmo.client.operations.calibrations import CalibrationOperations
 from cosmo.client.operations.datasets import DatasetOperations
 from cosmo.client.operations.jobs import JobOperations
@@ -20,6 +21,7 @@ class Operations(
     CalibrationOperations,
     ReferenceOperations,
     JobOperations,
+    ArchiveOperations,
     ServiceOperations,
 ):
     """Every operation of the HTTP API that programs use."""

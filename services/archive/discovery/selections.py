@@ -1,21 +1,18 @@
 """What is wanted: the selections in force, and the entries that they mean."""
 
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from sqlalchemy import CursorResult, func, select, update
 
 from services.archive.discovery.entries import lock_catalogue
 from shared.catalogues.conditions import is_selected
 from shared.catalogues.plans import make_plan, require_room
-from shared.catalogues.selection import Selection
+from shared.catalogues.selection import BY_SETTING, Selection
 from shared.database.engine import Database
 from shared.database.models.archive import ArchiveSelection, CatalogueEntryRow, SelectionOrder
 
 __all__ = ["adopt_setting", "mark_wanted", "selections_in_force"]
-
-_BY_SETTING: Final = "COSMO_ARCHIVE__WANTED"
-"""Who asked for the selection of the settings."""
 
 
 async def selections_in_force(database: Database) -> list[ArchiveSelection]:
@@ -47,7 +44,7 @@ async def adopt_setting(
         If it is everything, and that is not known or does not fit.
     """
     row = ArchiveSelection
-    mine = select(row).where(row.ended_at.is_(None), row.created_by == _BY_SETTING)
+    mine = select(row).where(row.ended_at.is_(None), row.created_by == BY_SETTING)
     async with database.transaction() as session:
         await lock_catalogue(session)
         kept = False
@@ -60,13 +57,13 @@ async def adopt_setting(
         if wanted is None or kept:
             return
         if wanted.everything:
-            require_room(await make_plan(session, wanted, room))
+            require_room(await make_plan(session, [wanted], room))
         session.add(
             row(
                 selection=wanted.document(),
                 order=order,
                 created_at=func.now(),
-                created_by=_BY_SETTING,
+                created_by=BY_SETTING,
             )
         )
 

@@ -54,6 +54,14 @@ OF_DATABASE: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ("kind",),
     ),
     "cosmo_last_scan_datasets": ("Datasets of the last complete scan", ()),
+    "cosmo_catalogue_answers": (
+        "1 where a remote archive answered when it was last asked, else 0",
+        ("catalogue",),
+    ),
+    "cosmo_catalogue_listing_age_seconds": (
+        "Age of the last listing of a remote archive that is believed, full or short",
+        ("catalogue", "kind"),
+    ),
     "cosmo_alerts_open": ("Open alerts by monitor and severity", ("monitor", "severity")),
     "cosmo_deliveries_waiting": ("Messages that wait for delivery to subscribers", ()),
     "cosmo_deliveries_oldest_seconds": ("Time since the first of them was due; 0: none", ()),
@@ -166,6 +174,15 @@ def _of_status(status: SystemStatus) -> dict[str, _Values]:
             (("left_aside",), nan if scan is None else aside),
         ],
         "cosmo_last_scan_datasets": [((), nan if scan is None else scan.datasets)],
+        "cosmo_catalogue_answers": [
+            ((found.catalogue,), found.failing_since is None) for found in status.catalogues
+        ],
+        "cosmo_catalogue_listing_age_seconds": [
+            ((found.catalogue, listing.kind), _age(listing.finished_at))
+            for found in status.catalogues
+            for listing in (found.last_full, found.last_short)
+            if listing is not None
+        ],
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ARRAY, String, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.monitor.queries.archive import read_catalogues
 from services.monitor.response_models.status import (
     FailureCount,
     QueueStatus,
@@ -38,6 +39,7 @@ async def read_status(session: AsyncSession) -> SystemStatus:
                 waiting[count.queue] += count.number
     workers = await read_workers(session)
     queues = await _queues(session, waiting, workers)
+    catalogues = await read_catalogues(session)
     return SystemStatus(
         datasets={count.state: count.number for count in counts if count.stage is None},
         jobs={str(state): totals[state] for state in JobState if totals[state]},
@@ -46,9 +48,15 @@ async def read_status(session: AsyncSession) -> SystemStatus:
         queues=queues,
         failures=await _failures(session),
         last_scan=await _last_scan(session),
+        catalogues=catalogues,
         workers=[_worker(worker) for worker in workers],
         trouble=[
             *(worker.describe() for worker in workers if worker.state != AT_WORK),
+            *(
+                f"{found.catalogue} does not answer: {found.error}"
+                for found in catalogues
+                if found.failing_since is not None
+            ),
             *(
                 f"no worker serves the queue {name}, in which {queue.waiting} jobs wait"
                 for name, queue in queues.items()

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from services.monitor.response_models.archive import CatalogueStatus
 from services.monitor.response_models.common import ResponseModel, Timestamp
 
 __all__ = ["FailureCount", "Health", "QueueStatus", "ScanSummary", "SystemStatus", "WorkerStatus"]
@@ -58,9 +59,13 @@ class SystemStatus(ResponseModel):
     queues: dict[str, QueueStatus] = Field(description="Every queue, by name")
     failures: list[FailureCount]
     last_scan: ScanSummary | None
+    catalogues: list[CatalogueStatus] = Field(
+        description="Remote archives that were asked what they have"
+    )
     workers: list[WorkerStatus]
     trouble: list[str] = Field(
-        description="What is wrong with workers, and queues that nobody works on, in words"
+        description="What is wrong with workers and remote archives, and queues that nobody works "
+        "on, in words"
     )
     newest_event: Timestamp | None
     newest_exposure: Timestamp | None = Field(description="End of the newest exposure")

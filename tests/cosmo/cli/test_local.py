@@ -40,6 +40,7 @@ class _Ending:
             queues={},
             failures=[],
             last_scan=None,
+            catalogues=[],
             workers=[],
             trouble=[],
             newest_event=None,

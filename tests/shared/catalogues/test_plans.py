@@ -102,7 +102,7 @@ async def test_datasets_are_counted_by_what_would_become_of_them(database: Datab
         _listing(finished_at=datetime(2026, 6, 1, tzinfo=UTC), error="cut"),
     )
     async with database.session() as session:
-        plan = await make_plan(session, Selection(proposals=[14933]), 10_000)
+        plan = await make_plan(session, [Selection(proposals=[14933])], 10_000)
     assert (plan.datasets, plan.coming, plan.held) == (6, 3, 1)
     assert (plan.exclusive, plan.withdrawn) == (1, 1)
     assert (plan.files, plan.bytes, plan.estimated) == (4, 1350, 0)
@@ -122,7 +122,7 @@ async def test_what_was_not_listed_is_estimated_by_what_was(database: Database) 
         *_stored(1, "lheld0001_rawtag.fits"),
     )
     async with database.session() as session:
-        plan = await make_plan(session, _EVERYTHING, None)
+        plan = await make_plan(session, [_EVERYTHING], None)
     assert (plan.datasets, plan.coming, plan.held, plan.estimated) == (6, 5, 1, 4)
     assert (plan.files, plan.bytes) == (2 + 3 * 2 + 3, 10_000 + 3 * 10_000 + 5_000_000)
     assert (plan.incomplete, plan.fits, plan.listed_at) == (0, True, None)
@@ -132,10 +132,10 @@ async def test_what_nobody_has_is_named(database: Database) -> None:
     selection = Selection(proposals=[14933, 99999], targets=["ngc-4151", "NOWHERE", "X*"])
     await _add(database, _entry("lknown001"))
     async with database.session() as session:
-        require_known(await make_plan(session, selection, None))  # before the first listing
+        require_known(await make_plan(session, [selection], None))  # before the first listing
     await _add(database, _listing())
     async with database.session() as session:
-        plan = await make_plan(session, selection, None)
+        plan = await make_plan(session, [selection], None)
     assert plan.unknown == ["proposal 99999", "target NOWHERE"]
     with pytest.raises(RefusedError, match="anything of proposal 99999, target NOWHERE; check"):
         require_known(plan)
@@ -145,11 +145,10 @@ async def test_everything_must_be_known_and_fit(database: Database) -> None:
     await _add(database, _entry("lknown001"), _file("lknown001_rawtag_a.fits", 3_000_000_000))
     async with database.session() as session:
         with pytest.raises(RefusedError, match="not known before the first full listing"):
-            require_room(await make_plan(session, _EVERYTHING, None))
+            require_room(await make_plan(session, [_EVERYTHING], None))
     await _add(database, _listing())
     async with database.session() as session:
-        require_room(await make_plan(session, _EVERYTHING, None))
-        require_room(await make_plan(session, _EVERYTHING, 3_000_000_000))
+        require_room(await make_plan(session, [_EVERYTHING], None))
+        require_room(await make_plan(session, [_EVERYTHING], 3_000_000_000))
         with pytest.raises(RefusedError, match=r"everything is 3\.0 GB, and .* room for 1\.0 MB"):
-            require_room(await make_plan(session, _EVERYTHING, 1_000_000))
-        require_room(await make_plan(session, Selection(proposals=[14933]), 1_000_000))
+            require_room(await make_plan(session, [_EVERYTHING], 1_000_000))

@@ -1,0 +1,223 @@
+"""Commands that see what remote archives have, and fetch it."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from pydantic import ValidationError
+
+from cosmo.cli.api import connect
+from cosmo.cli.documents import as_document
+from cosmo.cli.options import DataDir, Json, Token, Url
+from cosmo.client import Client
+from services.monitor.response_models.archive import ArchiveStatus, CatalogueStatus, PlanRecord
+from shared.catalogues.selection import Selection
+from shared.errors import PermanentError
+
+__all__ = ["COMMANDS"]
+
+_DEFAULT_DIR = Path("cosmo-data")
+_DAY = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+
+Proposals = Annotated[
+    list[int] | None, typer.Option("--proposal", help="Proposal; may be repeated.")
+]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option("--target", help="Target; * stands for any text; may be repeated."),
+]
+Cone = Annotated[
+    str | None,
+    typer.Option(help="RA,DEC,RADIUS of a circle in the sky, degree, e.g. 182.6,39.4,0.1."),
+]
+First = Annotated[
+    datetime | None,
+    typer.Option("--from", help="Exposures that started from then on (UTC).", formats=_DAY),
+]
+Last = Annotated[
+    datetime | None,
+    typer.Option("--before", help="Exposures that started before then (UTC).", formats=_DAY),
+]
+Configuration = Annotated[str | None, typer.Option(help="COS/FUV or COS/NUV.")]
+Everything = Annotated[bool, typer.Option("--everything", help="All that there is.")]
+
+
+def _selection(
+    proposals: list[int] | None,
+    targets: list[str] | None,
+    cone: str | None,
+    first: datetime | None,
+    last: datetime | None,
+    configuration: str | None,
+    everything: bool,
+) -> Selection:
+    """Make a selection of options."""
+    given: dict[str, Any] = {
+        "proposals": proposals,
+        "targets": targets,
+        "configuration": configuration,
+        "everything": everything,
+    }
+    if cone is not None:
+        parts = cone.split(",")
+        if len(parts) != 3:
+            raise PermanentError(f"--cone {cone}: give RA,DEC,RADIUS, degree")
+        given["cone"] = dict(zip(("ra", "dec", "radius"), parts, strict=True))
+    if first or last:
+        given["dates"] = {"first": first, "last": last}
+    try:
+        return Selection.model_validate({name: value for name, value in given.items() if value})
+    except ValidationError as error:
+        raise PermanentError(
+            "; ".join(
+                ": ".join(
+                    [*map(str, problem["loc"][:1]), problem["msg"].removeprefix("Value error, ")]
+                )
+                for problem in error.errors(include_url=False)
+            )
+        ) from error
+
+
+def _plan(client: Client, selection: Selection) -> PlanRecord:
+    cone, dates = selection.cone, selection.dates
+    return client.archive_plan(
+        proposals=selection.proposals or None,
+        targets=selection.targets or None,
+        cone=(cone.ra, cone.dec, cone.radius) if cone else None,
+        first=dates.first if dates else None,
+        last=dates.last if dates else None,
+        configuration=selection.configuration,
+        everything=selection.everything,
+    )
+
+
+def plan(
+    proposal: Proposals = None,
+    target: Targets = None,
+    cone: Cone = None,
+    first: First = None,
+    last: Last = None,
+    configuration: Configuration = None,
+    everything: Everything = False,
+    url: Url = None,
+    data_dir: DataDir = _DEFAULT_DIR,
+    as_json: Json = False,
+) -> None:
+    """Say what fetching datasets from remote archives amounts to, without fetching any."""
+    selection = _selection(proposal, target, cone, first, last, configuration, everything)
+    with connect(url, data_dir) as client:
+        found = _plan(client, selection)
+    if as_json:
+        typer.echo(json.dumps(as_document(found), indent=2))
+        return
+    typer.echo(f"{selection.describe()}:")
+    for line in _lines(found):
+        typer.echo(f"  {line}")
+
+
+def fetch(
+    proposal: Proposals = None,
+    target: Targets = None,
+    cone: Cone = None,
+    first: First = None,
+    last: Last = None,
+    configuration: Configuration = None,
+    everything: Everything = False,
+    order: Annotated[
+        Literal["newest", "oldest"], typer.Option(help="Which datasets come first.")
+    ] = "newest",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before fetching.")] = False,
+    url: Url = None,
+    token: Token = None,
+    data_dir: DataDir = _DEFAULT_DIR,
+) -> None:
+    """Fetch datasets from remote archives, and those that come later, until `archive end`."""
+    selection = _selection(proposal, target, cone, first, last, configuration, everything)
+    with connect(url, data_dir, token) as client:
+        for line in _lines(_plan(client, selection)):
+            typer.echo(line)
+        if everything and not yes:
+            typer.confirm("Fetch everything?", abort=True)
+        found = client.fetch_from_archive(selection.document(), order=order)
+    typer.echo(f"selection {found.id} is fetched: {found.description}, {found.order} first")
+
+
+def end(
+    selection: Annotated[int, typer.Argument(help="Number, which `cosmo archive status` lists.")],
+    url: Url = None,
+    token: Token = None,
+    data_dir: DataDir = _DEFAULT_DIR,
+) -> None:
+    """Fetch no more of a selection; what was fetched is kept."""
+    with connect(url, data_dir, token) as client:
+        client.end_archive_selection(selection)
+    typer.echo(f"selection {selection} ended")
+
+
+def status(url: Url = None, data_dir: DataDir = _DEFAULT_DIR, as_json: Json = False) -> None:
+    """Show which remote archives answer, what is wanted of them and what is still to come."""
+    with connect(url, data_dir) as client:
+        found = client.archive_status()
+    if as_json:
+        typer.echo(json.dumps(as_document(found), indent=2))
+        return
+    for line in _status(found):
+        typer.echo(line)
+
+
+def _lines(found: PlanRecord) -> Iterator[str]:
+    about = "about " if found.estimated else ""
+    yield (
+        f"{found.datasets} datasets; {found.coming} to fetch: {about}{found.files} files, "
+        f"{about}{found.bytes / 1e9:.3f} GB"
+    )
+    if found.estimated:
+        yield f"the files of {found.estimated} are not listed yet, and are estimated"
+    yield f"{found.held} held, {found.exclusive} exclusive, {found.withdrawn} withdrawn"
+    if found.incomplete:
+        names = ", ".join(found.incomplete_names)
+        yield f"{found.incomplete} incomplete at the archive: {names}"
+    if found.unknown:
+        yield f"no catalogue has anything of {', '.join(found.unknown)}"
+    if not found.fits:
+        yield f"the disk of the store has room for {(found.room or 0) / 1e9:.3f} GB"
+    if found.listed_at is None:
+        yield "no catalogue has been listed yet: its first listing takes a while"
+
+
+def _status(found: ArchiveStatus) -> Iterator[str]:
+    for catalogue in found.catalogues:
+        yield _catalogue(catalogue)
+    yield f"{found.entries} datasets are in the catalogues"
+    for selection in found.selections:
+        yield (
+            f"selection {selection.id} of {selection.created_by}: {selection.description}, "
+            f"{selection.order} first"
+        )
+    yield from (_lines(found.wanted) if found.selections else ["nothing is wanted of them"])
+
+
+def _catalogue(found: CatalogueStatus) -> str:
+    state = "answers"
+    if found.failing_since is not None:
+        state = f"does not answer since {_time(found.failing_since)} ({found.error})"
+    if found.retry_at is not None and found.failing_since is not None:
+        state += f", asked again at {_time(found.retry_at)}"
+    listed = found.last_full
+    text = f"{found.catalogue} {state}"
+    if listed is not None:
+        text += (
+            f"; listed {_time(listed.finished_at)}: {listed.entries} datasets, {listed.new} new, "
+            f"{listed.changed} delivered again, {listed.missing} missing"
+        )
+    return text
+
+
+def _time(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+COMMANDS = (plan, fetch, end, status)
