@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from cosmo.cli import admin as setup
-from cosmo.cli import check, demo, ingest, new, query, recalibration, simulate
+from cosmo.cli import archive, check, demo, ingest, new, query, recalibration, simulate
 from cosmo.cli import local as machine
 from docs._ext import GENERATED
 from docs._ext.monitors import write_monitors
@@ -62,6 +62,8 @@ _COMMANDS = [
     for command in part.COMMANDS
 ]
 _COMMANDS += [f"simulate {command.__name__}" for command in simulate.COMMANDS]
+_GROUPS = ("archive", "ingest", "simulate", "new")
+_COMMANDS += [f"archive {command.__name__}" for command in archive.COMMANDS]
 _COMMANDS += [f"ingest {command.__name__}" for command in ingest.COMMANDS]
 _COMMANDS += [f"new {command.__name__}" for command in new.COMMANDS]
 
@@ -191,8 +193,10 @@ def _option_lines(part: str) -> list[str]:
 def test_commands_that_are_named_exist(page: str) -> None:
     """With their options, in prose and in blocks of code."""
     for literal in _literals(page):
-        found = re.fullmatch(r"(?:\./run|cosmo) ((?:ingest |simulate |new )?[a-z]+)\b(.*)", literal)
-        if found is None or found[1] in ("test", "tool", "ingest", "simulate", "new"):
+        found = re.fullmatch(
+            r"(?:\./run|cosmo) ((?:archive |ingest |simulate |new )?[a-z]+)\b(.*)", literal
+        )
+        if found is None or found[1] in ("test", "tool", "archive", "ingest", "simulate", "new"):
             continue
         assert f"cosmo {found[1]}" in _options(), literal
         used = set(re.findall(r"(?<!\S)(--[\w-]+)", found[2]))
