@@ -1,62 +1,19 @@
 """Monitors of shifts on rows of real exposures, through the database."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from shared.database.engine import Database
 from shared.database.models.monitoring import Alert, Artifact, MonitorFigure, MonitorValue
-from shared.database.models.operations import Dataset, File, Run
-from shared.database.models.science import Header, Lampflash
 from shared.store import Store
 from shared.worker.broker import Messenger
 from tests.services.ingestor.bench import extract_file, rows_of, sample
 from tests.services.monitor.monitors.bench import run_monitor
+from tests.services.monitor.monitors.flashes import keep_flashes
 
 pytestmark = pytest.mark.integration
-
-
-async def _keep(database: Database, name: str, rows: Sequence[dict[str, Any]], wcptab: str) -> None:
-    """Store the flashes of an exposure, and the run that made them."""
-    async with database.transaction() as session:
-        dataset = Dataset(rootname=name, kind="exposure")
-        session.add(dataset)
-        await session.flush()
-        file = File(
-            dataset_id=dataset.id,
-            origin="product",
-            path=f"products/{name}",
-            name=f"{name}_lampflash.fits",
-            rootname=name,
-            suffix="lampflash",
-            size=1,
-            sha256="2" * 64,
-            current=True,
-            shown=True,
-        )
-        run = Run(
-            dataset_id=dataset.id,
-            attempt=1,
-            path=f"products/{name}",
-            calcos_version="3.6.2",
-            inputs={},
-            references={wcptab: {"keyword": "WCPTAB", "sha256": "ab"}},
-            switches={},
-            randseeds={},
-            wall_seconds=1.0,
-            cpu_seconds=1.0,
-            peak_rss_mb=1.0,
-            trailer="",
-        )
-        session.add_all([file, run])
-        await session.flush()
-        for number, row in enumerate(rows):
-            session.add(Lampflash(id=file.id * 100 + number, file_id=file.id, **row))
-        header = {"file_id": file.id, "rootname": name, "preferred": True, "detector": "NUV"}
-        session.add(Header(expstart=57300.0, **header))
 
 
 async def test_shifts_boxes_and_empty_tables(
@@ -68,13 +25,13 @@ async def test_shifts_boxes_and_empty_tables(
     references = data_dir / "references"
     path = sample(data_dir, "lcwj02qvq_lampflash")
     rows = rows_of(extract_file(path, references), "lampflash")
-    await _keep(database, "lcwj02qvq", rows, "03p1706jl_wcp.fits")
+    await keep_flashes(database, "lcwj02qvq", rows, "03p1706jl_wcp.fits")
     moved = [
         {**row, "rootname": "lcwj02qwq", "x_shift": -99.1, "date": row["date"] + 1.0}
         for row in rows[:1]
     ]
-    await _keep(database, "lcwj02qwq", moved, "03p1706jl_wcp.fits")
-    await _keep(database, "lcwj02qxq", [], "03p1706jl_wcp.fits")
+    await keep_flashes(database, "lcwj02qwq", moved, "03p1706jl_wcp.fits")
+    await keep_flashes(database, "lcwj02qxq", [], "03p1706jl_wcp.fits")
     store = Store(f"file://{tmp_path}/store")
     await run_monitor(database, messenger, store, "nuv-osm-shift", references=references)
     async with database.session() as session:

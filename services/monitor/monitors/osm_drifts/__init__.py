@@ -1,0 +1,1 @@
+"""How spectra creep on the detector after a move of the mechanisms that turn the gratings."""
