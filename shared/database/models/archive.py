@@ -4,10 +4,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Enum, ForeignKey, Index, text
+from sqlalchemy import BigInteger, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.base import Base
+from shared.database.enum_column import enum_column
 
 __all__ = [
     "Access",
@@ -43,16 +44,6 @@ class SelectionOrder(StrEnum):
     OLDEST = "oldest"
 
 
-def _enum(enum: type[StrEnum]) -> Enum:
-    return Enum(
-        enum,
-        native_enum=False,
-        length=20,
-        values_callable=lambda members: [member.value for member in members],
-        create_constraint=False,
-    )
-
-
 class CatalogueEntryRow(Base):
     """A dataset as the catalogues of remote archives have it."""
 
@@ -85,7 +76,7 @@ class CatalogueEntryRow(Base):
         comment="When the archive's pipeline made its products"
     )
     archived: Mapped[datetime | None] = mapped_column(comment="When it was put into the archive")
-    access: Mapped[Access] = mapped_column(_enum(Access), server_default=Access.UNKNOWN.value)
+    access: Mapped[Access] = mapped_column(enum_column(Access), server_default=Access.UNKNOWN.value)
     versions: Mapped[dict[str, Any]] = mapped_column(
         server_default="{}", comment="Version of the data by the catalogue that says so"
     )
@@ -121,7 +112,7 @@ class CatalogueFileRow(Base):
         BigInteger, comment="What the catalogue says, which need not be so", info={"unit": "byte"}
     )
     md5: Mapped[str] = mapped_column(server_default="", comment="Hexadecimal; empty if not known")
-    access: Mapped[Access] = mapped_column(_enum(Access), server_default=Access.UNKNOWN.value)
+    access: Mapped[Access] = mapped_column(enum_column(Access), server_default=Access.UNKNOWN.value)
     version: Mapped[str] = mapped_column(
         server_default="", comment="Changes when the archive delivers the file again"
     )
@@ -139,7 +130,7 @@ class CatalogueListing(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     catalogue: Mapped[str]
-    kind: Mapped[ListingKind] = mapped_column(_enum(ListingKind))
+    kind: Mapped[ListingKind] = mapped_column(enum_column(ListingKind))
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime]
     entries: Mapped[int] = mapped_column(server_default="0", comment="Entries that it had")
@@ -172,7 +163,7 @@ class ArchiveSelection(Base):
     selection: Mapped[dict[str, Any]] = mapped_column(
         comment="Proposals, targets, cone, dates, configuration, or everything"
     )
-    order: Mapped[SelectionOrder] = mapped_column(_enum(SelectionOrder))
+    order: Mapped[SelectionOrder] = mapped_column(enum_column(SelectionOrder))
     created_at: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(comment="Who asked: a name, or the settings")
     ended_at: Mapped[datetime | None] = mapped_column(comment="When it was withdrawn")

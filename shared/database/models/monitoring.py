@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Double,
-    Enum,
     ForeignKey,
     Index,
     LargeBinary,
@@ -21,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.base import Base
+from shared.database.enum_column import enum_column
 
 __all__ = [
     "Alert",
@@ -62,16 +62,6 @@ class AlertState(StrEnum):
     RESOLVED = "resolved"
 
 
-def _enum(enum: type[StrEnum]) -> Enum:
-    return Enum(
-        enum,
-        native_enum=False,
-        length=20,
-        values_callable=lambda members: [member.value for member in members],
-        create_constraint=False,
-    )
-
-
 class MonitorRun(Base):
     """One computation of a monitor."""
 
@@ -91,7 +81,7 @@ class MonitorRun(Base):
     job_id: Mapped[int | None] = mapped_column(
         ForeignKey("jobs.id", ondelete="SET NULL"), index=True
     )
-    outcome: Mapped[Outcome] = mapped_column(_enum(Outcome))
+    outcome: Mapped[Outcome] = mapped_column(enum_column(Outcome))
     reason: Mapped[str | None] = mapped_column(comment="Why it failed")
     generation: Mapped[int] = mapped_column(
         BigInteger, comment="Newest event that its inputs reflect"
@@ -240,13 +230,13 @@ class Alert(Base):
         comment="Rule, configuration and rootname: the same finding is one alert"
     )
     rule: Mapped[str] = mapped_column(comment="The rule in words")
-    severity: Mapped[Severity] = mapped_column(_enum(Severity))
+    severity: Mapped[Severity] = mapped_column(enum_column(Severity))
     message: Mapped[str]
     value: Mapped[float | None] = mapped_column(Double)
     threshold: Mapped[float | None] = mapped_column(Double)
     source: Mapped[str] = mapped_column(comment="Where the threshold is from")
     rootname: Mapped[str | None] = mapped_column(index=True)
-    state: Mapped[AlertState] = mapped_column(_enum(AlertState), default=AlertState.OPEN)
+    state: Mapped[AlertState] = mapped_column(enum_column(AlertState), default=AlertState.OPEN)
     opened_at: Mapped[datetime] = mapped_column(server_default=func.now())
     acknowledged_at: Mapped[datetime | None]
     acknowledged_by: Mapped[str | None] = mapped_column(comment="Name of the token")
@@ -269,7 +259,7 @@ class Subscription(Base):
     )
     subject: Mapped[str] = mapped_column(comment="alerts or results")
     severity: Mapped[Severity] = mapped_column(
-        _enum(Severity), comment="Lowest severity of alerts that are delivered"
+        enum_column(Severity), comment="Lowest severity of alerts that are delivered"
     )
     created_by: Mapped[str] = mapped_column(comment="Name of the token")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, func, te
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.base import Base
-from shared.database.models.operations.columns import enum_column
+from shared.database.enum_column import enum_column
 
 __all__ = ["Dataset", "DatasetState", "File", "Run"]
 

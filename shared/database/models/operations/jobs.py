@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueCon
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.base import Base
-from shared.database.models.operations.columns import enum_column
+from shared.database.enum_column import enum_column
 from shared.logs import current_trace
 
 __all__ = ["Attempt", "Job", "JobState", "Stage", "StateCount"]

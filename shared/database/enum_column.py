@@ -1,4 +1,4 @@
-"""Columns of enumerations."""
+"""Type of a column of the values of an enumeration."""
 
 from enum import StrEnum
 
