@@ -1,18 +1,27 @@
-"""Deliveries of one file: whether calibration would notice that another one took its place."""
+"""Deliveries of one file: whether calibration notices that another one took its place."""
 
+import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import IO, Any, Final
 
+from sqlalchemy import select
+
+from services.archive.copying import CopiedFile
 from services.archive.metadata import RAW
-from shared.cos.names import parse_name
+from shared.cos.names import JITTER, parse_name
 from shared.cos.references import FILETYPES, needed_references
+from shared.database.engine import Database
+from shared.database.models.operations import File
 from shared.errors import PermanentError
 from shared.fits import FitsFile
 from shared.fits.streams import inflated, reading
+from shared.logs import get_logger
+from shared.store import Store
 
-__all__ = ["calibrates_alike"]
+__all__ = ["find_alike"]
 
 Opener = Callable[[], AbstractContextManager[IO[bytes]]]
 
@@ -30,24 +39,62 @@ read (its modules search headers for none of them).
 _CHUNK: Final = 1 << 20
 
 
-def calibrates_alike(earlier: Opener, later: Opener, file_name: str) -> bool:
-    """Return whether two deliveries of a raw file have the same data units and the same keywords,
-    but for those that calibration does not read.
+async def find_alike(
+    database: Database, store: Store, dataset_id: int, fetched: Sequence[CopiedFile]
+) -> dict[str, str]:
+    """Return SHA-256 of the earlier delivery that calibration takes a raw file for, by name, where
+    there is one.
 
-    Of the names of reference files those count that calibrating the file opens.
+    Both have the same data units and the same keywords, but for those that calibration does not
+    read. Of the names of reference files those count that calibrating the file opens.
 
     Parameters
     ----------
-    earlier, later
-        Open the files from their first byte.
-    file_name
-        Their name.
+    database
+        Database.
+    store
+        Where the deliveries are.
+    dataset_id
+        Dataset that the files are of.
+    fetched
+        Its files as they are now.
 
     Raises
     ------
-    TransientError
-        If one cannot be read at the moment.
+    OutageError
+        If the store cannot be read.
     """
+    names = [file.stored.name for file in fetched]
+    mine = (File.dataset_id == dataset_id, File.origin == "raw", File.name.in_(names))
+    async with database.session() as session:
+        rows = (await session.execute(select(File).where(*mine))).scalars().all()
+    return await asyncio.to_thread(_find, store, fetched, rows)
+
+
+def _find(store: Store, fetched: Sequence[CopiedFile], rows: Sequence[File]) -> dict[str, str]:
+    known = {(row.path, row.name): row for row in rows}
+    current = {row.name: row for row in rows if row.current}
+    alike = {}
+    for stored in (file.stored for file in fetched):
+        name, earlier = stored.name, current.get(stored.name)
+        if (row := known.get((stored.path, name))) is not None:
+            if row.calibrates_as is not None:
+                alike[name] = row.calibrates_as
+        elif (
+            earlier is not None
+            and parse_name(name).suffix not in JITTER  # calibration reads none of them
+            and _calibrates_alike(
+                partial(store.open, f"{earlier.path}/{name}"),
+                partial(store.open, f"{stored.path}/{name}"),
+                name,
+            )
+        ):
+            alike[name] = earlier.calibrates_as or earlier.sha256
+            get_logger().info("delivered again with the same data", file=name)
+    return alike
+
+
+def _calibrates_alike(earlier: Opener, later: Opener, file_name: str) -> bool:
     try:
         return _content(earlier, file_name) == _content(later, file_name)
     except PermanentError:  # what cannot be compared is another file

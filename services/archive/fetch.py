@@ -13,14 +13,14 @@ from sqlalchemy.orm import aliased
 from services.archive.archives import RemoteArchives
 from services.archive.catalogues.base import ARCHIVE
 from services.archive.copying import CopiedFile, DatasetCopy
-from services.archive.deliveries import calibrates_alike
+from services.archive.deliveries import find_alike
 from services.archive.downloads import Downloader
 from services.archive.headers import write_facts
 from services.archive.metadata import FileMetadata, read_facts
 from services.archive.sources import FileSource, SourceFile, open_source
 from shared.archived import ArchivedProduct, keep_products
 from shared.calcos_version import read_calcos_version
-from shared.cos.names import JITTER, is_product, parse_name
+from shared.cos.names import is_product, parse_name
 from shared.database.after_commit import notify_after_commit
 from shared.database.engine import Database
 from shared.database.models.operations import File, Job, JobState, Stage
@@ -32,7 +32,6 @@ from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent, Outbox, record_event
 from shared.jobs.inputs import archived_ingest_inputs, calibration_inputs, raw_ingest_inputs
 from shared.jobs.runner import Completion
-from shared.logs import get_logger
 from shared.store import Store, StoredFile
 
 __all__ = ["ARRIVED", "FetchService"]
@@ -100,7 +99,7 @@ class FetchService:
         if damaged and not fetched:
             raise PermanentError("; ".join(damaged.values()))
         received = NewEvent(EventName.PRODUCTS_FETCHED, _products_detail(products, damaged))
-        alike = await self._alike(job.dataset_id, raw)
+        alike = await find_alike(self._database, self._store, job.dataset_id, raw)
         if job.payload.get("unread"):
             return await self._downloaded(job, raw, alike)
 
@@ -150,42 +149,12 @@ class FetchService:
     def _read(
         self, job: ClaimedJob, fetched: Sequence[CopiedFile]
     ) -> dict[SourceFile, FileMetadata]:
-        stored = {file.url: file.stored for file in fetched}
+        stored = {file.url: f"{file.stored.path}/{file.stored.name}" for file in fetched}
         files = [SourceFile.from_entry(entry) for entry in job.payload["files"]]
-        return {file: read_facts(self._opener(stored[file.url]), file.name) for file in files}
-
-    def _opener(self, stored: StoredFile) -> Any:
-        return partial(self._store.open, f"{stored.path}/{stored.name}")
-
-    async def _alike(self, dataset_id: int, fetched: Sequence[CopiedFile]) -> dict[str, str]:
-        """Return SHA-256 of the delivery that calibration takes each file for, by name, where that
-        is an earlier one.
-        """
-        names = [file.stored.name for file in fetched]
-        mine = (File.dataset_id == dataset_id, File.origin == "raw", File.name.in_(names))
-        async with self._database.session() as session:
-            rows = (await session.execute(select(File).where(*mine))).scalars().all()
-        return await asyncio.to_thread(self._compare, fetched, rows)
-
-    def _compare(self, fetched: Sequence[CopiedFile], rows: Sequence[File]) -> dict[str, str]:
-        known = {(row.path, row.name): row for row in rows}
-        current = {row.name: row for row in rows if row.current}
-        alike = {}
-        for stored in (file.stored for file in fetched):
-            name, earlier = stored.name, current.get(stored.name)
-            if (row := known.get((stored.path, name))) is not None:
-                if row.calibrates_as is not None:
-                    alike[name] = row.calibrates_as
-            elif (
-                earlier is not None
-                and parse_name(name).suffix not in JITTER
-                and calibrates_alike(
-                    partial(self._store.open, f"{earlier.path}/{name}"), self._opener(stored), name
-                )
-            ):
-                alike[name] = earlier.calibrates_as or earlier.sha256
-                get_logger().info("delivered again with the same data", file=name)
-        return alike
+        return {
+            file: read_facts(partial(self._store.open, stored[file.url]), file.name)
+            for file in files
+        }
 
     async def _in_store(
         self, dataset_id: int, source: str
