@@ -23,6 +23,7 @@ __all__ = [
     "counts_of",
     "flashes_by_files",
     "in_statistics",
+    "in_time_order",
     "of_detector",
     "pairs_of",
     "position_names",
@@ -65,6 +66,7 @@ _COLUMNS = (
     "flash",
     "time",
     "exptime",
+    "lamp_off",
     "shift_disp",
     "x_shift",
     "y_shift",
@@ -117,10 +119,22 @@ def of_detector(flashes: Columns, detector: str) -> dict[str, np.ndarray]:
     detector
         FUV or NUV.
     """
-    mine = np.flatnonzero(flashes["detector"] == detector)
-    segment, _ = codes_of(flashes["segment"][mine])
-    keys = (flashes["flash"][mine], segment, flashes["file_id"][mine], flashes["mjd"][mine])
-    return take(flashes, mine[np.lexsort(keys)])
+    return in_time_order(flashes, np.flatnonzero(flashes["detector"] == detector))
+
+
+def in_time_order(flashes: Columns, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Return some flashes in the order of time, segment and number.
+
+    Parameters
+    ----------
+    flashes
+        Columns of `flashes_by_files`.
+    rows
+        Their places.
+    """
+    segment, _ = codes_of(flashes["segment"][rows])
+    keys = (flashes["flash"][rows], segment, flashes["file_id"][rows], flashes["mjd"][rows])
+    return take(flashes, rows[np.lexsort(keys)])
 
 
 def counts_of(columns: Columns) -> np.ndarray:
