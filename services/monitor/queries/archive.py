@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.queries.errors import ConflictError, NotFoundError
 from services.monitor.queries.pages import Records, decode_cursor, encode_cursor, split
+from services.monitor.queries.transfers import read_transfer
 from services.monitor.response_models.archive import (
     ArchiveDataset,
     ArchiveSelectionRecord,
@@ -36,6 +37,7 @@ __all__ = [
     "describe_plan",
     "end_selection",
     "list_entries",
+    "list_newest_entries",
     "read_archive_status",
     "read_catalogues",
 ]
@@ -85,6 +87,26 @@ async def list_entries(
     session: AsyncSession, choice: EntryChoice, limit: int, cursor: str | None = None
 ) -> Records[ArchiveDataset]:
     """List a page of what the catalogues have, by rootname."""
+    entry = CatalogueEntryRow
+    query = _entries().where(*choice.conditions()).order_by(entry.dataset)
+    if (after := decode_cursor(cursor, str)) is not None:
+        query = query.where(entry.dataset > after[0])
+    found, more = split((await session.execute(query.limit(limit + 1))).all(), limit)
+    return Records(
+        [_dataset(row, last_seen) for row, last_seen in found],
+        encode_cursor((found[-1][0].dataset,)) if more else None,
+    )
+
+
+async def list_newest_entries(session: AsyncSession, limit: int) -> list[ArchiveDataset]:
+    """List what was put into the archive last, the newest first."""
+    archived = CatalogueEntryRow.archived
+    query = _entries().where(archived.is_not(None)).order_by(archived.desc()).limit(limit)
+    return [_dataset(row, last_seen) for row, last_seen in await session.execute(query)]
+
+
+def _entries() -> Select[CatalogueEntryRow, datetime]:
+    """Return the query of entries, each with the last full listing that had it."""
     entry, listing = CatalogueEntryRow, CatalogueListing
     last_full = (
         select(func.max(listing.started_at))
@@ -96,18 +118,7 @@ async def list_entries(
         )
         .scalar_subquery()
     )
-    query = (
-        select(entry, func.greatest(entry.first_seen, last_full))
-        .where(*choice.conditions())
-        .order_by(entry.dataset)
-    )
-    if (after := decode_cursor(cursor, str)) is not None:
-        query = query.where(entry.dataset > after[0])
-    found, more = split((await session.execute(query.limit(limit + 1))).all(), limit)
-    return Records(
-        [_dataset(row, last_seen) for row, last_seen in found],
-        encode_cursor((found[-1][0].dataset,)) if more else None,
-    )
+    return select(entry, func.greatest(entry.first_seen, last_full))
 
 
 async def describe_plan(
@@ -194,6 +205,7 @@ async def read_archive_status(session: AsyncSession, room: int | None) -> Archiv
         entries=await session.scalar(select(func.count()).select_from(CatalogueEntryRow)) or 0,
         selections=[_selection(found) for found in selections],
         wanted=await describe_plan(session, wanted, room),
+        transfer=await read_transfer(session),
     )
 
 

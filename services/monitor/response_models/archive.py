@@ -13,6 +13,7 @@ __all__ = [
     "CatalogueStatus",
     "ListingRecord",
     "PlanRecord",
+    "TransferRecord",
 ]
 
 
@@ -115,6 +116,15 @@ class ArchiveSelectionRecord(ResponseModel):
     ended_at: Timestamp | None = Field(description="When it was withdrawn")
 
 
+class TransferRecord(ResponseModel):
+    """What came from remote archives in the last hour."""
+
+    datasets: int = Field(description="Datasets that came, the newest 200 at most")
+    bytes: int = Field(description="Bytes of their files")
+    seconds: float = Field(description="Time from the first attempt to the last end")
+    bytes_per_second: float | None = Field(description="Rate of all workers together")
+
+
 class ArchiveStatus(ResponseModel):
     """How remote archives are, what is wanted of them, and what waits."""
 
@@ -122,3 +132,6 @@ class ArchiveStatus(ResponseModel):
     entries: int = Field(description="Datasets that catalogues have")
     selections: list[ArchiveSelectionRecord] = Field(description="Those in force")
     wanted: PlanRecord = Field(description="What is wanted, and what of it is still to come")
+    transfer: TransferRecord | None = Field(
+        description="What came in the last hour; null for nothing"
+    )

@@ -17,6 +17,7 @@ from services.monitor.web.api import routers, status
 from services.monitor.web.artifact_responses import Artifacts
 from services.monitor.web.dependencies import Context
 from services.monitor.web.event_feed import EventFeed
+from services.monitor.web.pages import archive as archive_page
 from services.monitor.web.pages import comparisons as comparison_pages
 from services.monitor.web.pages import handlers as pages
 from services.monitor.web.pages import recalibrations
@@ -169,6 +170,7 @@ def create_app(settings: Settings) -> FastAPI:
     for path in ("/metrics", "/api/v1/metrics"):
         app.add_api_route(path, status.refuse_metrics, include_in_schema=False)
     app.include_router(pages.router)
+    app.include_router(archive_page.router)
     app.include_router(recalibrations.router)
     app.include_router(comparison_pages.router)
     app.add_api_route("/static/plotly.min.js", _plotly_script, include_in_schema=False)

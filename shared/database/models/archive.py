@@ -51,6 +51,7 @@ class CatalogueEntryRow(Base):
     __table_args__ = (
         Index("ix_catalogue_entries_association", "association"),
         Index("ix_catalogue_entries_proposal", "proposal"),
+        Index("ix_catalogue_entries_archived", "archived"),
         Index("ix_catalogue_entries_wanted", "dataset", postgresql_where=text("wanted")),
         Index(
             "ix_catalogue_entries_files_due",

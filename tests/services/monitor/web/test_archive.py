@@ -1,6 +1,6 @@
 """Remote archives over HTTP: their datasets, plans, selections and state."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -19,6 +19,7 @@ from shared.database.models.archive import (
     ListingKind,
     SelectionOrder,
 )
+from shared.database.models.operations import Attempt, Dataset, Event, File, Job, JobState, Stage
 
 pytestmark = pytest.mark.integration
 API = "/api/v1/archive"
@@ -188,3 +189,100 @@ async def test_the_status_says_which_catalogues_answer(web: httpx.AsyncClient, s
         whole = await read_status(session)
     assert "cadc does not answer: no answer" in whole.trouble
     assert [found.catalogue for found in whole.catalogues] == ["cadc", "mast"]
+
+
+@pytest.mark.usefixtures("catalogues")
+async def test_the_rate_is_that_of_all_workers(web: httpx.AsyncClient, seeded: Any) -> None:
+    """Two jobs of 40 s and 50 s that overlap bring 9 MB in a minute; older files do not count."""
+    assert (await web.get(f"{API}/status")).json()["transfer"] is None
+    now = datetime.now(UTC)
+    async with seeded.database.transaction() as session:
+        for number, (began, ended) in enumerate([(70, 30), (60, 10)]):
+            dataset = Dataset(rootname=f"lbzz0{number}010", kind="association")
+            session.add(dataset)
+            await session.flush()
+            job = Job(
+                stage=Stage.FETCH,
+                dataset_id=dataset.id,
+                fingerprint="f",
+                queue="fetch",
+                trace="t",
+                state=JobState.DONE,
+            )
+            session.add(job)
+            await session.flush()
+            at = now - timedelta(seconds=ended)
+            session.add_all(
+                [
+                    Attempt(
+                        job_id=job.id,
+                        number=1,
+                        worker="w",
+                        started_at=now - timedelta(seconds=began),
+                    ),
+                    Event(
+                        name="dataset.downloaded",
+                        dataset_id=dataset.id,
+                        job_id=job.id,
+                        at=at,
+                        sequence=9000 + number,
+                    ),
+                    _file(dataset.id, "raw", 4_500_000, at),
+                    _file(dataset.id, "raw", 1_000_000, now - timedelta(days=1)),
+                    _file(dataset.id, "calibrated", 7_000_000, at),
+                ]
+            )
+    transfer = (await web.get(f"{API}/status")).json()["transfer"]
+    assert (transfer["datasets"], transfer["bytes"]) == (2, 9_000_000)
+    assert transfer["seconds"] == pytest.approx(60)
+    assert transfer["bytes_per_second"] == pytest.approx(150_000)
+
+
+def _file(dataset_id: int, origin: str, size: int, created: datetime) -> File:
+    name = f"{origin}{size}.fits"
+    return File(
+        dataset_id=dataset_id,
+        origin=origin,
+        path=f"raw/{dataset_id}",
+        name=name,
+        rootname=name,
+        suffix="raw",
+        size=size,
+        sha256=f"{dataset_id}{size}",
+        created_at=created,
+    )
+
+
+@pytest.mark.usefixtures("catalogues")
+async def test_the_page_shows_what_answers_waits_and_is_new(
+    web: httpx.AsyncClient, seeded: Any
+) -> None:
+    async with seeded.database.transaction() as session:
+        session.add_all(
+            [
+                _entry("lbyy01010", proposal=16000, archived=_FIRST, target="<b>HD 1</b>"),
+                _entry(
+                    "lbyy02010",
+                    proposal=16000,
+                    archived=_LAST,
+                    access=Access.EXCLUSIVE,
+                    public_from=_LAST,
+                ),
+            ]
+        )
+    page = (await web.get("/archive")).text
+    assert "Nothing is wanted." in page
+    assert "since 2026-05-03 00:00:00: no answer" in page
+    assert "3 datasets, 2 new, 0 delivered again, 1 missing" in page
+    assert "exclusive until 2026-05-03 00:00:00" in page
+    assert page.index("lbyy02010") < page.index("lbyy01010")
+    assert "&lt;b&gt;HD 1&lt;/b&gt;" in page
+    body = {"selection": {"proposals": [14933]}}
+    await web.post(f"{API}/selections", json=body, headers=AUTHORISED)
+    page = (await web.get("/archive")).text
+    assert "Waiting: 1 file, 11.5 kB" in page
+    assert "proposals 14933" in page
+
+
+async def test_the_page_without_an_archive_says_how_to_ask_one(web: httpx.AsyncClient) -> None:
+    assert "COSMO_ARCHIVE__SOURCES=mast,s3,cadc" in (await web.get("/archive")).text

@@ -3,7 +3,7 @@
 const parts = [...document.querySelectorAll("[data-live]")].map((part) => part.id);
 const rootname = parts.length ? document.getElementById(parts[0]).dataset.live : "";
 const names = {
-  dataset: ["discovered", "incomplete", "fetched", "calibrated", "ingested", "failed", "skipped", "forced"],
+  dataset: ["discovered", "incomplete", "downloaded", "fetched", "calibrated", "ingested", "failed", "skipped", "forced"],
   job: ["retried", "requeued", "dropped"], monitor: ["updated", "failed"], alert: ["opened", "resolved", "acknowledged"],
 };
 const source = new EventSource("/api/v1/events");
