@@ -20,6 +20,7 @@ from services.archive.sources.base import CHUNK, Listing, Source, SourceFile
 from services.archive.sources.streams import SourceStream
 from shared.cos.names import FileName, parse_name
 from shared.errors import PermanentError, TransientError
+from shared.settings.archive import CATALOGUES
 from shared.urls import file_url, path_of
 
 __all__ = ["SCHEMES", "DirectorySource"]
@@ -180,6 +181,12 @@ class DirectorySource(Source):
         self._root = str(root)
 
     @property
+    def _hint(self) -> str:
+        """What else one word may have been meant as."""
+        one_word = self._url.isidentifier()
+        return f"; remote archives are called {', '.join(CATALOGUES)}" if one_word else ""
+
+    @property
     def _is_local(self) -> bool:
         return isinstance(self._fs, LocalFileSystem)
 
@@ -217,7 +224,7 @@ class DirectorySource(Source):
             if folder == self._root:
                 raise TransientError(
                     f"the source {self.url} is not a folder that can be read: {_reason(error)}; "
-                    "check its address"
+                    f"check its address{self._hint}"
                 ) from error
             if not isinstance(error, FileNotFoundError):
                 unreadable[self._full(folder)] = _reason(error)

@@ -195,6 +195,11 @@ def test_local_folder_without_permission_is_named(folder: Path) -> None:
     assert "Permission denied" in done.stdout
 
 
+def test_an_archive_that_is_not_known_is_told_those_that_are() -> None:
+    with pytest.raises(TransientError, match=r"eso is not a folder .* called mast, s3, cadc"):
+        open_source("eso").list()
+
+
 def test_no_folder_is_an_error(tmp_path: Path, folder: Path, web: str) -> None:
     for url in (tmp_path / "nowhere", folder / "ldfd01010_asn.fits.gz", f"{web}/nowhere"):
         with pytest.raises(TransientError, match="check its address"):
