@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.rendering import KUBERNETES, ROOT, Object, render
+from tests.deploy.rendering import KUBERNETES, ROOT, Object, missing, render
 
 _SITES = KUBERNETES / "sites"
 _CHECKOUT = "../checkout/"
@@ -16,7 +16,10 @@ _CHECKOUT = "../checkout/"
 @pytest.fixture(scope="session")
 def crds(data_dir: Path) -> Path:
     """Folder of the definitions of KEDA's and the Prometheus operator's objects."""
-    return data_dir / "k8s-crds"
+    folder = data_dir / "k8s-crds"
+    if not folder.is_dir():
+        missing(f"no definitions of custom objects in {folder}")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Metrics in the eyes of promtool, and of a Prometheus that scrapes a stack."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,12 +12,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from cosmo.launcher import processes as children
 from cosmo.launcher.embedded import EmbeddedPostgres, EmbeddedValkey
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset
-from tests.prometheus import check_metrics, free_port, prometheus
+from tests.deploy.scaling import expressions
+from tests.prometheus import Prometheus, check_metrics, free_port, prometheus
 
 pytestmark = pytest.mark.integration
 
@@ -28,6 +31,27 @@ MODULES = {
 }
 SECONDS = 180.0
 """In which all services start however busy the machine is."""
+
+
+_OF_EVENTS = {
+    "cosmo_calcos_wall_seconds_bucket",
+    "cosmo_job_retries_total",
+    "cosmo_job_seconds_bucket",
+    "cosmo_jobs_ended_total",
+    "cosmo_lease_failures_total",
+    "cosmo_store_failures_total",
+    "cosmo_store_operation_seconds_bucket",
+}
+"""Metrics without a series before something happens, such as a failure."""
+
+
+def _without_data(server: Prometheus) -> set[str]:
+    """Return the metrics of alerts and dashboards of which Prometheus has no series."""
+    folder = Path(__file__).parents[2] / "deploy" / "observability"
+    files = [folder / "alerts.yml", *(folder / "dashboards").iterdir()]
+    texts = {text for file in files for text in expressions(yaml.safe_load(file.read_text()))}
+    names = {name for text in texts for name in re.findall(r"\bcosmo_[a-z_]+", text)}
+    return {name for name in names if not server.ask(f"count({name})")}
 
 
 class Stack:
@@ -119,6 +143,7 @@ async def test_two_replicas_count_nothing_twice(
             server.wait('min(cosmo_scans_total{outcome="done"}) > bool 0', 1)
             server.wait("min(cosmo_disk_free_bytes) > bool 0", 1)
             server.wait('sum(cosmo_http_requests_total{route="/api/v1/datasets/{rootname}"})', 3)
+            assert _without_data(server) <= _OF_EVENTS
             # Another process serves what there is once, when the leader has gone.
             stack.processes[leaders.pop()].send_signal(signal.SIGTERM)
             server.wait("sum(up)", 3)
