@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 from benchmarks.mission.comparing import PAGE, Flagged, Recovered
 from benchmarks.mission.darks import darks_recovered, spots_recovered
+from benchmarks.mission.flashes import drifts_recovered, shifts_recovered
 from benchmarks.mission.gains import gains_recovered
 from benchmarks.mission.outliers import flagged
 from benchmarks.mission.processing import SETTINGS, TIMEOUT, compute, process, simulate_into
@@ -39,6 +40,10 @@ _FAULTS = (
 )
 _SPOTS = 40
 _MONITORS = (
+    "fuv-osm-shift",
+    "nuv-osm-shift",
+    "fuv-osm-drift",
+    "nuv-osm-drift",
     "gain",
     "gsag",
     "fuv-dark",
@@ -74,7 +79,14 @@ def _measure(machine: LocalStack, mission: Mission, folder: Path, tables: Path) 
             compute(machine, client, name)
         there = {dataset.rootname for dataset in client.datasets(state="ingested")}
         truth = MissionTruth(mission, simulated_truth(mission, folder), there)
-        parts = (darks_recovered, spots_recovered, stims_recovered, gains_recovered)
+        parts = (
+            darks_recovered,
+            spots_recovered,
+            stims_recovered,
+            shifts_recovered,
+            drifts_recovered,
+            gains_recovered,
+        )
         recovered = [row for part in parts for row in part(client, truth)]
         _write(tables / "mission.csv", Recovered, recovered)
         _write(tables / "mission_outliers.csv", Flagged, flagged(client, truth))

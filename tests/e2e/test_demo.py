@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 
 from benchmarks.mission.darks import darks_recovered
+from benchmarks.mission.flashes import drifts_recovered, shifts_recovered
 from benchmarks.mission.gains import gains_recovered
 from benchmarks.mission.outliers import flagged
 from benchmarks.mission.stims import stims_recovered
@@ -50,7 +51,13 @@ _MONITOR_SECONDS = 120.0
 _SETTLED_SECONDS = MonitorSettings().quiet_seconds + 5.0
 """Without a job, until none is expected any more: monitors run when no rows have come for a time.
 """
-_RECOVERED = (darks_recovered, stims_recovered, gains_recovered)
+_RECOVERED = (
+    darks_recovered,
+    stims_recovered,
+    shifts_recovered,
+    drifts_recovered,
+    gains_recovered,
+)
 
 _MODES = (
     "FUV TT spec",
@@ -280,6 +287,12 @@ def test_monitors_recover_the_truth(demo: Demo) -> None:
         ("nuv-dark", "dark rate of an exposure"): (4, 1e-5),
         ("stims", "position along x"): (30, 0.03),
         ("stims", "position along y"): (30, 0.03),
+        ("fuv-osm-shift", "shift along dispersion"): (20, 0.1),
+        ("fuv-osm-shift", "shift across dispersion"): (20, 0.1),
+        ("nuv-osm-shift", "shift along dispersion"): (40, 0.03),
+        ("nuv-osm-shift", "shift across dispersion"): (40, 0.1),
+        ("fuv-osm-drift", "drift along dispersion"): (10, 3e-4),
+        ("nuv-osm-drift", "drift along dispersion"): (20, 3e-4),
         ("gain", "gain of a region in an exposure"): (35, 0.1),
     }
     there = {dataset.rootname for dataset in demo.client.datasets()}

@@ -1,0 +1,62 @@
+"""Comparison of the shifts and drifts of lamp flashes with the truth."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from benchmarks.mission.comparing import Recovered, compare
+from benchmarks.mission.truth import MissionTruth
+from cosmo.client import Client
+
+__all__ = ["drifts_recovered", "shifts_recovered"]
+
+_SHIFTS = {"shift_disp": ("along", "shift1"), "shift_xdisp": ("across", "shift2")}
+_DETECTORS = ("fuv", "nuv")
+
+
+def shifts_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
+    """Compare the shifts of each flash that enters statistics.
+
+    Parameters
+    ----------
+    client
+        Of a COSMO that has the mission.
+    truth
+        Its truth.
+    """
+    for monitor in (f"{detector}-osm-shift" for detector in _DETECTORS):
+        for quantity, (axis, name) in _SHIFTS.items():
+            pairs = [
+                (row["value"] - flashes[number][name], row["error"])
+                for row, flashes, number in _flashes(client, truth, monitor, quantity)
+            ]
+            yield compare(monitor, f"shift {axis} dispersion", "pix", pairs)
+
+
+def drifts_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
+    """Compare the drift of each flash against the first one of its exposure and segment.
+
+    Parameters are those of `shifts_recovered`.
+    """
+    for monitor in (f"{detector}-osm-drift" for detector in _DETECTORS):
+        pairs = []
+        for row, flashes, number in _flashes(client, truth, monitor, "drift"):
+            seconds = flashes[number]["middle"] - flashes[0]["middle"]
+            drift = (flashes[number]["shift1"] - flashes[0]["shift1"]) / seconds
+            pairs.append((row["value"] - drift, row["error"]))
+        yield compare(monitor, "drift along dispersion", "pix / s", pairs)
+
+
+def _flashes(
+    client: Client, truth: MissionTruth, monitor: str, quantity: str
+) -> Iterator[tuple[Mapping[str, Any], list[Mapping[str, float]], int]]:
+    """Yield the values of flashes that enter statistics, the true flashes of their segment, and the
+    place of each among these; those of a drift that is pending, too.
+    """
+    faulty = truth.faulty()
+    for row in client.values(monitor, quantity=quantity):
+        name, region = row["rootname"], row["region"]
+        # Without a schedule report the time since a move is missing, and nothing else.
+        counted = "," not in region or region.endswith(", pending")
+        if name in truth.exposures and name not in faulty and counted:
+            flashes = truth.exposures[name]["channels"][row["segment"]]["flashes"]
+            yield row, flashes, int(region.split(",")[0].removeprefix("flash ")) - 1
