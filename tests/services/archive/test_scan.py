@@ -484,7 +484,7 @@ async def test_scanning_outlives_a_fault_of_the_database(archive: Archive) -> No
     finally:
         await run("ALTER TABLE elsewhere RENAME TO source_files")
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await archive.jobs(Stage.FETCH):  # noqa: ASYNC110 - it waits for a row, not for a task
                 await asyncio.sleep(0.05)
     finally:
