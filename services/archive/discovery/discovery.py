@@ -109,6 +109,7 @@ class Discovery:
                 return False
             since = None if is_full or last is None else last - _OVERLAP
             before = names[: names.index(name)]
+            await self._forget_listings(now - _KEPT)
             if await self._list_catalogue(self._catalogues[name], before, since):
                 return True
         return False
@@ -123,6 +124,11 @@ class Discovery:
         async with self._database.session() as session:
             last, last_full = (await session.execute(query)).one()
         return last, last_full
+
+    async def _forget_listings(self, before: datetime) -> None:
+        row = CatalogueListing
+        async with self._database.transaction() as session:
+            await session.execute(delete(row).where(row.started_at < before))
 
     async def _list_catalogue(
         self, catalogue: Catalogue, before: Sequence[str], since: datetime | None
@@ -154,10 +160,8 @@ class Discovery:
             return True
         await self._note_failure(catalogue.name, error)
         async with self._database.transaction() as session:
-            row = CatalogueListing
-            await session.execute(delete(row).where(row.started_at < started - _KEPT))
             session.add(
-                row(
+                CatalogueListing(
                     catalogue=catalogue.name,
                     kind=kind,
                     started_at=started,

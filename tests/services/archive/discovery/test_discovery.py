@@ -180,6 +180,16 @@ async def test_file_lists_wait_for_who_is_down(database: Database, tmp_path: Pat
     assert len(await _files(database)) == 3
 
 
+async def test_old_listings_are_forgotten(database: Database, tmp_path: Path) -> None:
+    discovery = _discovery(database, tmp_path, _association())
+    await discovery.look()
+    await _age_listings(database, timedelta(days=31))
+    await discovery.look()
+    async with database.session() as session:
+        listing = (await session.execute(select(CatalogueListing))).scalar_one()
+    assert datetime.now(UTC) - listing.started_at < timedelta(days=1)
+
+
 async def test_another_setting_ends_the_one_before(database: Database, tmp_path: Path) -> None:
     catalogue = _association()
     await _discovery(database, tmp_path, catalogue, wanted={"proposals": [14933]}).look()
