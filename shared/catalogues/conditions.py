@@ -3,32 +3,33 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
+from sqlalchemy import ColumnElement, SelectBase, and_, false, func, or_, select, union
 from sqlalchemy.orm import aliased
 
 from shared.catalogues.selection import Cone, Selection
 from shared.database.models.archive import Access, CatalogueEntryRow
 
-__all__ = ["is_public", "is_selected"]
+__all__ = ["is_public", "selected_datasets"]
 
 _ESCAPE = "\\"
-_Entry = type[CatalogueEntryRow]
 
 
-def is_selected(selections: Sequence[Selection]) -> ColumnElement[bool]:
-    """Return the condition that an entry is of any of some selections.
+def selected_datasets(selections: Sequence[Selection]) -> SelectBase:
+    """Return the query of the datasets of any of some selections.
 
-    An association comes with its members, and a member with its association.
+    An association comes with its members, and a member with its association. To be joined: an
+    expression that asks of each entry whether it is among them would not scale.
     """
+    entry, member = CatalogueEntryRow, aliased(CatalogueEntryRow)
     if any(selection.everything for selection in selections):
-        return true()
-    if not selections:
-        return false()
-    other = aliased(CatalogueEntryRow)
-    associations = select(other.association).where(_meets(other, selections))
-    return or_(
-        _meets(CatalogueEntryRow, selections),
-        CatalogueEntryRow.association.in_(associations.where(other.association != "")),
+        return select(entry.dataset)
+    meets = or_(false(), *(and_(*_conditions(selection)) for selection in selections))
+    associations = (
+        select(entry.association).where(meets, entry.association != "").distinct().subquery()
+    )
+    return union(
+        select(entry.dataset).where(meets),
+        select(member.dataset).join(associations, associations.c.association == member.association),
     )
 
 
@@ -41,17 +42,14 @@ def is_public() -> ColumnElement[bool]:
     )
 
 
-def _meets(entry: _Entry, selections: Sequence[Selection]) -> ColumnElement[bool]:
-    return or_(*(and_(*_conditions(entry, selection)) for selection in selections))
-
-
-def _conditions(entry: _Entry, selection: Selection) -> Iterator[ColumnElement[bool]]:
+def _conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
+    entry = CatalogueEntryRow
     if selection.proposals:
         yield entry.proposal.in_(selection.proposals)
     if selection.targets:
-        yield or_(*(_has_target(entry, target) for target in selection.targets))
+        yield or_(*(_has_target(target) for target in selection.targets))
     if selection.cone:
-        yield _is_within(entry, selection.cone)
+        yield _is_within(selection.cone)
     if selection.dates and selection.dates.first:
         yield entry.start >= selection.dates.first
     if selection.dates and selection.dates.last:
@@ -60,14 +58,15 @@ def _conditions(entry: _Entry, selection: Selection) -> Iterator[ColumnElement[b
         yield entry.configuration == selection.configuration
 
 
-def _has_target(entry: _Entry, target: str) -> ColumnElement[bool]:
+def _has_target(target: str) -> ColumnElement[bool]:
     for special in (_ESCAPE, "%", "_"):
         target = target.replace(special, _ESCAPE + special)
-    return entry.target.ilike(target.replace("*", "%"), escape=_ESCAPE)
+    return CatalogueEntryRow.target.ilike(target.replace("*", "%"), escape=_ESCAPE)
 
 
-def _is_within(entry: _Entry, cone: Cone) -> ColumnElement[bool]:
+def _is_within(cone: Cone) -> ColumnElement[bool]:
     """Compare the chord between two positions, which is exact for small angles too."""
+    entry = CatalogueEntryRow
     dec: Any = entry.dec
 
     def square(degrees: Any) -> Any:

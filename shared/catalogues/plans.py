@@ -9,7 +9,7 @@ from sqlalchemy import Select, and_, case, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.catalogues import ARCHIVE
-from shared.catalogues.conditions import is_public, is_selected
+from shared.catalogues.conditions import is_public, selected_datasets
 from shared.catalogues.selection import Selection
 from shared.database.models.archive import (
     CatalogueEntryRow,
@@ -188,7 +188,7 @@ def _dataset_states(selections: Sequence[Selection]) -> Any:
             is_public().label("public"),
             entry.files_due.label("due"),
         )
-        .where(is_selected(selections))
+        .where(entry.dataset.in_(selected_datasets(selections)))
         .cte("chosen")
     )
     is_held = and_(

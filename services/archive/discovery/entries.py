@@ -34,14 +34,11 @@ _TABLE: Final = """
 _TWICE: Final = """
     SELECT dataset FROM entries_listed GROUP BY dataset HAVING count(*) > 1 LIMIT 1
 """
-_GONE: Final = """
-    e.source = :catalogue AND e.missing_since IS NULL
-      AND NOT EXISTS (SELECT FROM entries_listed AS l WHERE l.dataset = e.dataset)
-"""
-_LOST: Final = f"""
-    SELECT count(*) FILTER (WHERE {_GONE}), count(*) FROM catalogue_entries AS e
+_LOST: Final = """
+    SELECT count(*) FILTER (WHERE l.dataset IS NULL), count(*)
+    FROM catalogue_entries AS e LEFT JOIN entries_listed AS l ON l.dataset = e.dataset
     WHERE e.source = :catalogue AND e.missing_since IS NULL
-"""  # noqa: S608 - every part is our own
+"""
 _OLD: Final = ", ".join(f"e.{name}" for name in _DETAILS)
 _LISTED: Final = ", ".join(f"l.{name}" for name in _DETAILS)
 _TAKE: Final = f"""
@@ -76,9 +73,11 @@ _NEW: Final = f"""
     FROM entries_listed AS l
     WHERE NOT EXISTS (SELECT FROM catalogue_entries AS e WHERE e.dataset = l.dataset)
 """  # noqa: S608 - every part is our own
-_MISSING: Final = f"""
-    UPDATE catalogue_entries AS e SET missing_since = now() WHERE {_GONE}
-"""  # noqa: S608 - every part is our own
+_MISSING: Final = """
+    UPDATE catalogue_entries AS e SET missing_since = now()
+    WHERE e.source = :catalogue AND e.missing_since IS NULL
+      AND NOT EXISTS (SELECT FROM entries_listed AS l WHERE l.dataset = e.dataset)
+"""
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, func, select, update
+from sqlalchemy import CursorResult, exists, func, select, update
 
 from services.archive.discovery.entries import lock_catalogue
-from shared.catalogues.conditions import is_selected
+from shared.catalogues.conditions import selected_datasets
 from shared.catalogues.plans import make_plan, require_room
 from shared.catalogues.selection import BY_SETTING, Selection
 from shared.database.engine import Database
@@ -76,10 +76,17 @@ async def mark_wanted(database: Database, selections: Sequence[ArchiveSelection]
         Number of entries of which that changed.
     """
     entry = CatalogueEntryRow
-    wanted = func.coalesce(
-        is_selected([Selection.model_validate(found.selection) for found in selections]), False
-    )
-    statement = update(entry).where(entry.wanted != wanted).values(wanted=~entry.wanted)
+    chosen = selected_datasets(
+        [Selection.model_validate(found.selection) for found in selections]
+    ).subquery("chosen")
+    is_chosen = exists().where(chosen.c.dataset == entry.dataset)
+    changed = 0
     async with database.transaction() as session:
         await lock_catalogue(session)
-        return cast("CursorResult[Any]", await session.execute(statement)).rowcount
+        for statement in (
+            update(entry).where(~entry.wanted, is_chosen).values(wanted=True),
+            update(entry).where(entry.wanted, ~is_chosen).values(wanted=False),
+        ):
+            result = cast("CursorResult[Any]", await session.execute(statement))
+            changed += result.rowcount
+    return changed

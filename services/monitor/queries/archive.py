@@ -18,7 +18,7 @@ from services.monitor.response_models.archive import (
     ListingRecord,
     PlanRecord,
 )
-from shared.catalogues.conditions import is_selected
+from shared.catalogues.conditions import selected_datasets
 from shared.catalogues.plans import make_plan, require_known, require_room
 from shared.catalogues.selection import BY_SETTING, Selection
 from shared.database.models.archive import (
@@ -71,7 +71,7 @@ class EntryChoice:
         """Make the conditions of a query."""
         entry, found = CatalogueEntryRow, list[ColumnElement[bool]]()
         if self.selection is not None:
-            found.append(is_selected([self.selection]))
+            found.append(entry.dataset.in_(selected_datasets([self.selection])))
         if self.dataset is not None:
             found.append(entry.dataset.startswith(self.dataset.lower(), autoescape=True))
         if self.access is not None:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import select
 
-from shared.catalogues.conditions import is_public, is_selected
+from shared.catalogues.conditions import is_public, selected_datasets
 from shared.catalogues.selection import Selection
 from shared.database.engine import Database
 from shared.database.models.archive import Access, CatalogueEntryRow
@@ -85,8 +85,8 @@ async def test_entries_of_a_selection(
     usual = {"dec": 10.0, "source": "mast", "first_seen": _NOW}
     async with database.transaction() as session:
         session.add_all(CatalogueEntryRow(**{**usual, **values}) for values in _ENTRIES)
-    query = select(CatalogueEntryRow.dataset).where(is_selected([Selection(**given)]))
     async with database.session() as session:
+        query = selected_datasets([Selection(**given)])
         found = sorted((await session.execute(query)).scalars())
     assert found == datasets.split()
 
