@@ -86,8 +86,8 @@ async def test_entries_of_a_selection(
     async with database.transaction() as session:
         session.add_all(CatalogueEntryRow(**{**usual, **values}) for values in _ENTRIES)
     async with database.session() as session:
-        query = selected_datasets([Selection(**given)])
-        found = sorted((await session.execute(query)).scalars())
+        chosen = selected_datasets([Selection(**given)]).subquery()
+        found = sorted((await session.execute(select(chosen.c.dataset))).scalars())
     assert found == datasets.split()
 
 
