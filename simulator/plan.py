@@ -182,8 +182,8 @@ class ExposurePlan:
         EXP-FP, EXP-AWAVE, EXP-GWAVE or EXP-SWAVE; empty outside any association.
     acquisitions
         Keyword (ACQSNAME, ACQINAME, PEAKXNAM, PEAKDNAM) and name of the acquisitions before it.
-    since_osm_move
-        Seconds from the last move of the grating wheel to the exposure's start.
+    since_osm1, since_osm2
+        Seconds from the last move of each optics select mechanism to the exposure's start.
     extraction
         XTRCTALG: TWOZONE or BOXCAR; FUV only.
     overrides
@@ -216,7 +216,8 @@ class ExposurePlan:
     association: str = ""
     member_type: str = ""
     acquisitions: Mapping[str, str] = field(default_factory=dict, hash=False)
-    since_osm_move: float = 600.0
+    since_osm1: float = 600.0
+    since_osm2: float = 600.0
     extraction: str = "TWOZONE"
     overrides: Mapping[str, str] = field(default_factory=dict, hash=False)
     faults: tuple[Fault, ...] = ()
@@ -227,6 +228,13 @@ class ExposurePlan:
     def stop(self) -> float:
         """EXPEND, MJD UTC."""
         return self.start + self.exptime / 86400.0
+
+    @property
+    def since_osm_move(self) -> float:
+        """Seconds from the last move of the mechanism that carries the grating or mirror: OSM1 for
+        the FUV, OSM2 for the NUV.
+        """
+        return self.since_osm1 if self.detector == "FUV" else self.since_osm2
 
     @property
     def obstype(self) -> str:

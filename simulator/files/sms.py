@@ -91,7 +91,7 @@ def _line(plan: ExposurePlan, *, new: bool) -> str:
     nuv_dark = not fuv and plan.exptype == "DARK"
     osm1 = plan.opt_elem if fuv else ("G130M" if nuv_dark else "NCM1")
     osm2 = "-----" if fuv else plan.opt_elem
-    since = round(plan.since_osm_move)
+    since = f"{round(plan.since_osm1):6d} {round(plan.since_osm2):6d}"
     number = plan.linenum[3:]
     start = (
         f"{plan.rootname[:8]} {plan.proposal:5d} {plan.target.name:10.10s} "
@@ -101,7 +101,7 @@ def _line(plan: ExposurePlan, *, new: bool) -> str:
         f"{plan.linenum[:2]} {int(number):02d} 01 {plan.detector:3s}  "
         f"{_opmode(plan):11s}{plan.exptime:6.1f} "
     )
-    setting = f"{osm1:8s} {osm2:7s} {plan.cenwave:4d} {plan.fpoffset:2d} {since:6d} {since:6d}"
+    setting = f"{osm1:8s} {osm2:7s} {plan.cenwave:4d} {plan.fpoffset:2d} {since}"
     when = f"{day_of_year(plan.start)} {state:{width_state}s} {aperture:{width_aperture}s} "
     return (start + where + when + setting + _tail(plan)).rstrip()
 

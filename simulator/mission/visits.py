@@ -19,6 +19,10 @@ _GAP = 90.0
 """Seconds from one exposure to the next."""
 _SETTLING = 120.0
 """Seconds from the end of a move of the optics to the exposure: 119 to 136 in real schedules."""
+_PARKED = 20000.0
+"""Seconds since a mechanism moved that nothing moves before an exposure."""
+_TO_OSM2 = "NCM1"
+"""Mirror on OSM1 that sends the light to OSM2."""
 _STEP, _TRIES = 240.0, 40
 """How an exposure is put off until the whole of it is outside the South Atlantic Anomaly: seconds,
 and how often.
@@ -122,12 +126,15 @@ class VisitBuilder:
     exposures: list[ExposurePlan] = field(default_factory=list)
     associations: list[Association] = field(default_factory=list)
     _clock: float = 0.0
-    _setting: tuple[str, int] | None = None
-    _moved: float = 0.0
+    _osm1: tuple[str, int] | None = None
+    _osm2: tuple[str, int] | None = None
+    _moved1: float = 0.0
+    _moved2: float = 0.0
     _acquisitions: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._clock = self.start
+        self._moved2 = self.start - _PARKED / 86400.0
 
     @property
     def name(self) -> str:
@@ -175,14 +182,21 @@ class VisitBuilder:
             if exptype.startswith("ACQ")
             else max(round(exptime * self.shorten, 1), min(exptime, 60.0))
         )
-        setting = (opt_elem, cenwave)
-        first_of_setting = setting != self._setting
-        begin = self._clear(
-            self._clock + ((_SETTLING if first_of_setting else 0.0) + _GAP) / 86400.0, seconds
+        # The light of the FUV goes from OSM1 to the detector, that of the NUV on to OSM2.
+        osm1, osm2 = (
+            ((opt_elem, cenwave), self._osm2)
+            if detector == "FUV"
+            else ((_TO_OSM2, 0), (opt_elem, cenwave))
         )
-        if first_of_setting:
-            idle = 20000.0 if exptype == "DARK" else _SETTLING
-            self._setting, self._moved = setting, begin - idle / 86400.0
+        moves1, moves2 = osm1 != self._osm1, osm2 != self._osm2
+        begin = self._clear(
+            self._clock + ((_SETTLING if moves1 or moves2 else 0.0) + _GAP) / 86400.0, seconds
+        )
+        stopped = begin - (_PARKED if exptype == "DARK" else _SETTLING) / 86400.0
+        if moves1:
+            self._osm1, self._moved1 = osm1, stopped
+        if moves2:
+            self._osm2, self._moved2 = osm2, stopped
         levels = [
             (hv_level(self.instrument, side, begin) if segment in ("BOTH", side) else 100)
             for side in ("FUVA", "FUVB")
@@ -210,7 +224,8 @@ class VisitBuilder:
             lamp=lamp,
             member_type=member,
             acquisitions=dict(self._acquisitions),
-            since_osm_move=round((begin - self._moved) * 86400.0, 1),
+            since_osm1=round((begin - self._moved1) * 86400.0, 1),
+            since_osm2=round((begin - self._moved2) * 86400.0, 1),
             extraction=extraction,
             principal_investigator=self.proposal.investigator,
             title=self.proposal.title,

@@ -26,7 +26,8 @@ SCIENCE = ExposurePlan(
     hv_level_a=163,
     hv_level_b=100,
     flashes=FLASHES,
-    since_osm_move=129.0,
+    since_osm1=129.0,
+    since_osm2=129.0,
 )
 NEW = [
     (
@@ -54,7 +55,8 @@ NEW = [
             life_adj=1,
             segment="N/A",
             flashes=(),
-            since_osm_move=222.0,
+            since_osm1=222.0,
+            since_osm2=222.0,
         ),
         "lda930f7 14675 BI253      DA9 30 01 01 NUV  ACQ/IMAGE    40.0 2016.256:21:08:12         "
         "BOA 1  NCM1     MIRROR"
@@ -76,7 +78,8 @@ NEW = [
             segment="BOTH",
             hv_level_b=163,
             flashes=(),
-            since_osm_move=79939.0,
+            since_osm1=79939.0,
+            since_osm2=79939.0,
         ),
         "ldj105f4 15168 -PHI-LEO   DJ1 05 01 01 FUV  ACQ/SEARCH    4.0 2018.118:02:26:53 163/163 "
         "PSA 4  G130M    ----- "
@@ -98,7 +101,8 @@ OLD = [
             fppos=1,
             life_adj=1,
             segment="BOTH",
-            since_osm_move=119.0,
+            since_osm1=119.0,
+            since_osm2=119.0,
         ),
         "lb1o04e0 11741 PG-1206+45 B1O 04 04 01 FUV  TIME-TAG   2406.0 2010.004:15:48:00 HVNom  "
         "PSA  G130M    -----   "
@@ -121,7 +125,8 @@ OLD = [
             life_adj=1,
             segment="N/A",
             flashes=(),
-            since_osm_move=11006.0,
+            since_osm1=11006.0,
+            since_osm2=11006.0,
         ),
         "lb8r19cq 11894 DARK       B8R 19 01 01 NUV  TIME-TAG   1330.0 2010.004:10:00:09        "
         "PSA  G130M    G185M   "
@@ -143,7 +148,8 @@ OLD = [
             life_adj=1,
             segment="BOTH",
             flashes=(),
-            since_osm_move=3169.0,
+            since_osm1=3169.0,
+            since_osm2=3169.0,
         ),
         "lb6c01pe 11526 WD1040+492 B6C 01 03 01 FUV  ACQ/PEAKD     1.0 2010.006:23:45:36 HVNom  "
         "PSA  G130M    -----   "
@@ -177,3 +183,11 @@ def test_weeks_start_on_monday_and_visits_are_apart() -> None:
     assert report_name(monday) == "181137b1.txt"
     lines = report(monday, by_week[monday]).splitlines()
     assert [line[:4] for line in lines[6:]] == ["ldie", "----", "ldie", "----"]
+
+
+def test_each_mechanism_has_its_time_since_a_move() -> None:
+    """8070 and 7646 s, as in the report of a real exposure with the NUV."""
+    plan = replace(SCIENCE, since_osm1=8070.0, since_osm2=7646.0)
+    assert "1105 -2   8070   7646" in report(58228.0, [plan])
+    assert plan.since_osm_move == 8070.0
+    assert replace(plan, detector="NUV").since_osm_move == 7646.0

@@ -141,3 +141,29 @@ def test_a_mission_is_possible() -> None:
         draw(Mission(years=0.0))
     with pytest.raises(ValueError, match="no routine nap; there are nuv-dark,"):
         draw(Mission(routines=("nuv-dark", "nap")))
+
+
+def test_both_mechanisms_have_their_own_moves() -> None:
+    """NUV gratings are chosen by OSM2, while OSM1 stays at the mirror that sends the light there;
+    gratings of the FUV are on OSM1.
+    """
+    routines = ("nuv-standard", "fuv-standard", "fuv-accum", "acquisition", "nuv-dark")
+    visits = draw(Mission(years=0.25, seed=4, routines=routines))
+    for visit in visits:
+        moved = [
+            (plan.start - plan.since_osm1 / 86400.0, plan.start - plan.since_osm2 / 86400.0)
+            for plan in visit.exposures
+        ]
+        for (earlier, before), (later, after) in pairwise(zip(visit.exposures, moved, strict=True)):
+            same1, same2 = (
+                old == pytest.approx(new, abs=1.0 / 86400.0)
+                for old, new in zip(before, after, strict=True)
+            )
+            setting = (earlier.opt_elem, earlier.cenwave), (later.opt_elem, later.cenwave)
+            both = {earlier.detector, later.detector}
+            assert same1 == (both == {"NUV"} or setting[0] == setting[1])
+            assert same2 == (later.detector == "FUV" or setting[0] == setting[1])
+    standard = next(visit for visit in visits if visit.kind == "nuv-standard")
+    first, *_, last = standard.exposures
+    assert last.since_osm1 > last.since_osm2 + 1000.0
+    assert first.since_osm1 == first.since_osm2
