@@ -34,6 +34,16 @@ def _listed(value: Any) -> Any:
     return [part for text in value.split(",") if (part := text.strip())]
 
 
+def _refuse_number(value: Any) -> Any:
+    """Refuse seconds since 1970, which pydantic takes for a time."""
+    if isinstance(value, (int, float)) or (isinstance(value, str) and value.isdecimal()):
+        raise ValueError("a time is written as ISO 8601, e.g. 2024-01-31")
+    return value
+
+
+_Time = Annotated[datetime | None, BeforeValidator(_refuse_number)]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -49,8 +59,8 @@ class Cone(_Part):
 class Dates(_Part):
     """A span of the starts of exposures; times without a zone are UTC."""
 
-    first: datetime | None = Field(None, description="From then on")
-    last: datetime | None = Field(None, description="Before then")
+    first: _Time = Field(None, description="From then on")
+    last: _Time = Field(None, description="Before then")
 
     @field_validator("first", "last")
     @classmethod

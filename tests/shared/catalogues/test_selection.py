@@ -23,6 +23,7 @@ _NOW = datetime(2026, 5, 1, tzinfo=UTC)
         ({"proposals": [0]}, "greater than or equal to 1"),
         ({"proposals": "a"}, "valid integer"),
         ({"targets": [""]}, "at least 1 character"),
+        ({"dates": {"first": 0}}, "a time is written as ISO 8601"),
         ({"dates": {}}, "give the first date, the last, or both"),
         ({"dates": {"first": "2024-01-02", "last": "2024-01-01"}}, "exchange the dates"),
         ({"cone": {"ra": 400, "dec": 0, "radius": 1}}, "less than 360"),
