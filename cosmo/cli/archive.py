@@ -198,6 +198,13 @@ def _status(found: ArchiveStatus) -> Iterator[str]:
             f"{selection.order} first"
         )
     yield from (_lines(found.wanted) if found.selections else ["nothing is wanted of them"])
+    if (transfer := found.transfer) is not None:
+        rate = transfer.bytes_per_second
+        speed = "" if rate is None else f", {rate / 1e6:.2f} MB a second"
+        yield (
+            f"come in the last hour: {transfer.datasets} datasets, "
+            f"{transfer.bytes / 1e9:.3f} GB{speed}"
+        )
 
 
 def _catalogue(found: CatalogueStatus) -> str:

@@ -31,6 +31,8 @@ _FILES, _BYTES = 3, 5_000_000
 LDFD01010 have 15 files of 25 MB.
 """
 _HELD, _WITHDRAWN, _EXCLUSIVE, _COMING = "held", "withdrawn", "exclusive", "coming"
+_EMPTY = "empty"
+"""Of a dataset of which the archive lists no file."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ async def make_plan(
 
     incomplete = sum(group.incomplete for group in groups)
     return Plan(
-        datasets=count(_HELD, _WITHDRAWN, _EXCLUSIVE, _COMING),
+        datasets=count(_HELD, _WITHDRAWN, _EXCLUSIVE, _COMING, _EMPTY),
         coming=count(_COMING),
         files=files,
         bytes=size,
@@ -235,6 +237,7 @@ def _dataset_states(selections: Sequence[Selection]) -> Any:
                 (held, _HELD),
                 (chosen.c.withdrawn, _WITHDRAWN),
                 (~func.coalesce(chosen.c.public, False), _EXCLUSIVE),
+                (and_(~has_files, ~chosen.c.due), _EMPTY),
                 else_=_COMING,
             ).label("state"),
             func.coalesce(files.c.files, 0).label("files"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.queries.errors import ConflictError, NotFoundError
@@ -215,7 +216,7 @@ async def read_catalogues(session: AsyncSession) -> list[CatalogueStatus]:
     last = (
         select(listing)
         .where(listing.error.is_(None))
-        .distinct(listing.catalogue, listing.kind)
+        .ext(distinct_on(listing.catalogue, listing.kind))
         .order_by(listing.catalogue, listing.kind, listing.started_at.desc())
     )
     listings = {

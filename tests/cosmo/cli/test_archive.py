@@ -58,6 +58,12 @@ def _answer(request: httpx.Request) -> httpx.Response:
             "entries": 42,
             "selections": [_SELECTION],
             "wanted": _PLAN.model_dump(mode="json"),
+            "transfer": {
+                "datasets": 7,
+                "bytes": 17_200_000,
+                "seconds": 8.0,
+                "bytes_per_second": 2.15e6,
+            },
         }
         return httpx.Response(200, json=status)
     return httpx.Response(200, json=_PLAN.model_dump(mode="json"))
@@ -134,3 +140,4 @@ def test_the_status_is_told_in_words(service: Scripted) -> None:
         "selection 7 of operator: everything, newest first",
     ]
     assert "42 datasets; 39 to fetch" in result.output
+    assert "come in the last hour: 7 datasets, 0.017 GB, 2.15 MB a second" in result.output

@@ -95,6 +95,7 @@ async def test_datasets_are_counted_by_what_would_become_of_them(database: Datab
         _entry("lexcl0001", access=Access.EXCLUSIVE, files_due=True),
         _entry("lgone0001", missing_since=_NOW),
         _file("lgone0001_rawtag_a.fits"),
+        _entry("lempty001"),
         _entry("lpoor0001"),
         _file("lpoor0001_spt.fits", None),
         _entry("lother001", proposal=1),
@@ -103,10 +104,10 @@ async def test_datasets_are_counted_by_what_would_become_of_them(database: Datab
     )
     async with database.session() as session:
         plan = await make_plan(session, [Selection(proposals=[14933])], 10_000)
-    assert (plan.datasets, plan.coming, plan.held) == (6, 3, 1)
+    assert (plan.datasets, plan.coming, plan.held) == (7, 3, 1)
     assert (plan.exclusive, plan.withdrawn) == (1, 1)
     assert (plan.files, plan.bytes, plan.estimated) == (4, 1350, 0)
-    assert (plan.incomplete, plan.incomplete_names) == (1, ["lpoor0001"])
+    assert (plan.incomplete, plan.incomplete_names) == (2, ["lempty001", "lpoor0001"])
     assert (plan.room, plan.fits, plan.listed_at, plan.unknown) == (10_000, True, _NOW, [])
 
 
