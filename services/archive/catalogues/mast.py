@@ -4,6 +4,7 @@ Source: MAST search API (missions), ``https://mast.stsci.edu/search/hst/api/v0.1
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -101,8 +102,7 @@ class MastCatalogue(Catalogue):
             conditions["sci_archive_date"] = f">={since.isoformat(timespec='seconds')}"
         left_out = LeftOut(self.name)
         come, total, before = 0, None, frozenset[str]()
-        while total is None or come < total:
-            rows, now = self._page(conditions, come)
+        for rows, now in self._pages(conditions):
             come += len(rows)
             if (total is not None and now != total) or (not rows and come < now) or come > now:
                 raise IncompleteListingError(
@@ -160,6 +160,22 @@ class MastCatalogue(Catalogue):
             size=file.size,
             authorization=f"token {token.get_secret_value()}" if token else "",
         )
+
+    def _pages(
+        self, conditions: Mapping[str, str]
+    ) -> Iterator[tuple[list[Mapping[str, Any]], int]]:
+        """Yield pages of rows until there are as many as the last one says; the next one is asked
+        for while one is read.
+        """
+        with ThreadPoolExecutor(1) as asking:
+            coming = asking.submit(self._page, conditions, 0)
+            come, more = 0, True
+            while more:
+                rows, total = coming.result()
+                come += len(rows)
+                if more := bool(rows) and come < total:
+                    coming = asking.submit(self._page, conditions, come)
+                yield rows, total
 
     def _page(
         self, conditions: Mapping[str, str], offset: int
