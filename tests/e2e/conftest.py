@@ -116,6 +116,9 @@ def start(
     monkeypatch.setenv("COSMO_JOBS__RESEND_SECONDS", "3")
     monkeypatch.setenv("COSMO_JOBS__BACKOFF_SECONDS", "1")
     monkeypatch.setenv("COSMO_JOBS__GRACE_SECONDS", "1")
+    # What monitors compute is looked at elsewhere, and takes as long as everything before.
+    monkeypatch.setenv("COSMO_MONITOR__QUIET_SECONDS", "3600")
+    monkeypatch.setenv("COSMO_MONITOR__LONGEST_WAIT_SECONDS", "3600")
     with contextlib.ExitStack() as stack:
 
         def enter(**options: Any) -> Running:
