@@ -1,6 +1,7 @@
 """Metrics that there are once for a database: who serves them, and how often they are computed."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from services.monitor.queries import metrics as module
 from services.monitor.queries.metrics import OF_DATABASE, DatabaseMetrics
 from shared.database.engine import Database
+from shared.database.models.archive import CatalogueHealth, CatalogueListing, ListingKind
 
 pytestmark = pytest.mark.integration
 
@@ -37,6 +39,17 @@ class _Scraped:
 async def test_the_leader_serves_them_and_computes_once(
     seeded: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    now = datetime.now(UTC)
+    async with seeded.database.transaction() as session:
+        session.add_all(
+            [
+                CatalogueHealth(catalogue="mast", last_answer=now),
+                CatalogueHealth(catalogue="cadc", failing_since=now),
+                CatalogueListing(
+                    catalogue="mast", kind=ListingKind.FULL, started_at=now, finished_at=now
+                ),
+            ]
+        )
     scraped = _Scraped(seeded.database, monkeypatch)
     answers = await asyncio.gather(*(scraped.text() for _ in range(20)))
     assert len(set(answers)) == 1
@@ -51,6 +64,8 @@ async def test_the_leader_serves_them_and_computes_once(
         "cosmo_last_scan_datasets 3.0",
         "cosmo_deliveries_waiting 0.0",
         'cosmo_subscriptions{state="enabled"} 0.0',
+        'cosmo_catalogue_answers{catalogue="mast"} 1.0',
+        'cosmo_catalogue_answers{catalogue="cadc"} 0.0',
     ):
         assert line in lines
     found = {line.split("{")[0].split()[0] for line in lines if not line.startswith("#")}
