@@ -21,7 +21,16 @@ _LARGEST_PROPOSAL: Final = 2**31 - 1
 
 _LONGEST_TARGET: Final = 255
 
-_Proposal = Annotated[int, Field(ge=1, le=_LARGEST_PROPOSAL)]
+
+def _refuse_boolean(value: Any) -> Any:
+    """Refuse true and false, which pydantic takes for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("a number is needed, not true or false")
+    return value
+
+
+_Number = Annotated[float, BeforeValidator(_refuse_boolean)]
+_Proposal = Annotated[int, Field(ge=1, le=_LARGEST_PROPOSAL), BeforeValidator(_refuse_boolean)]
 _Target = Annotated[str, Field(min_length=1, max_length=_LONGEST_TARGET, pattern=r"^[^\x00]*$")]
 
 
@@ -51,9 +60,9 @@ class _Part(BaseModel):
 class Cone(_Part):
     """A circle in the sky."""
 
-    ra: float = Field(ge=0, lt=360, description="Right ascension of its centre, degree")
-    dec: float = Field(ge=-90, le=90, description="Declination of its centre, degree")
-    radius: float = Field(gt=0, le=180, description="Radius, degree")
+    ra: _Number = Field(ge=0, lt=360, description="Right ascension of its centre, degree")
+    dec: _Number = Field(ge=-90, le=90, description="Declination of its centre, degree")
+    radius: _Number = Field(gt=0, le=180, description="Radius, degree")
 
 
 class Dates(_Part):

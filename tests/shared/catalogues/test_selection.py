@@ -26,6 +26,8 @@ _NOW = datetime(2026, 5, 1, tzinfo=UTC)
         ({"dates": {"first": 0}}, "a time is written as ISO 8601"),
         ({"dates": {}}, "give the first date, the last, or both"),
         ({"dates": {"first": "2024-01-02", "last": "2024-01-01"}}, "exchange the dates"),
+        ({"cone": {"ra": 0, "dec": False, "radius": 1}}, "not true or false"),
+        ({"proposals": [True]}, "not true or false"),
         ({"cone": {"ra": 400, "dec": 0, "radius": 1}}, "less than 360"),
         ({"configuration": "COS/XUV"}, "'COS/FUV' or 'COS/NUV'"),
         ({"proposal": 1}, "Extra inputs"),
