@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from services.monitor.queries.archive import (
     EntryChoice,
@@ -162,10 +162,35 @@ async def show_archive_status(session: Session, context: CurrentContext) -> Arch
     return await read_archive_status(session, context.store.free_bytes)
 
 
+def _require_json_types(value: Any) -> Any:
+    """Refuse texts in place of lists and numbers, which settings may have and JSON may not.
+
+    Raises
+    ------
+    ValueError
+        If there is one.
+    """
+    if not isinstance(value, dict):
+        raise ValueError("a selection is an object")
+    cone, dates = value.get("cone"), value.get("dates")
+    for name in ("proposals", "targets"):
+        if name in value and not isinstance(value[name], list):
+            raise ValueError(f"{name}: give a list")
+    numbers = [*value.get("proposals", ()), *(cone.values() if isinstance(cone, dict) else ())]
+    if any(isinstance(number, (bool, str)) for number in numbers):
+        raise ValueError("proposals and a cone have numbers")
+    times = dates.values() if isinstance(dates, dict) else ()
+    if any(not isinstance(time, str | None) for time in times):
+        raise ValueError("dates are texts")
+    if not isinstance(value.get("everything", False), bool):
+        raise ValueError("everything is true or false")
+    return value
+
+
 class NewSelection(RequestModel):
     """Datasets to fetch from remote archives."""
 
-    selection: Selection
+    selection: Annotated[Selection, BeforeValidator(_require_json_types)]
     order: SelectionOrder = Field(SelectionOrder.NEWEST, description="Which datasets come first")
 
 
