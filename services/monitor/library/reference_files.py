@@ -13,7 +13,7 @@ from astropy.time import Time
 
 from shared.cos.references import FILETYPES
 
-__all__ = ["is_ready", "primary_hdu", "reaches_beyond", "wrong_header"]
+__all__ = ["common_keywords", "is_ready", "primary_hdu", "reaches_beyond", "wrong_header"]
 
 _VERSION = "2.0"
 """VCALCOS: lowest version of CalCOS that reads the files, as those that it replaces say."""
@@ -46,23 +46,44 @@ def primary_hdu(
     oldest
         MJD from which on it may be used, and of the oldest exposure.
     """
-    first, last = (Time(mjd, format="mjd").to_datetime(timezone=UTC) for mjd in (oldest, newest))
     hdu = fits.PrimaryHDU()
     hdu.header.update(
-        TELESCOP="HST",
-        INSTRUME="COS",
-        DETECTOR=detector,
-        COSCOORD="USER",
         FILETYPE=FILETYPES[keyword],
         VCALCOS=_VERSION,
-        USEAFTER=first.strftime(_USEAFTER),
-        PEDIGREE=f"INFLIGHT {first:%d/%m/%Y} {last:%d/%m/%Y}",
-        DESCRIP=description.ljust(_DESCRIPTION_LENGTH, "-"),
+        **common_keywords(detector, oldest, newest, description),
     )
     return hdu
 
 
-def wrong_header(header: fits.Header, keyword: str, detectors: Sequence[str]) -> Iterator[str]:
+def common_keywords(
+    detector: str, oldest: float, newest: float, description: str
+) -> dict[str, str]:
+    """Return what the primary header of every reference file of COS says of it.
+
+    Parameters
+    ----------
+    detector
+        FUV or NUV.
+    oldest, newest
+        MJD from which on it may be used, and of the newest exposure that it is from.
+    description
+        DESCRIP.
+    """
+    first, last = (Time(mjd, format="mjd").to_datetime(timezone=UTC) for mjd in (oldest, newest))
+    return {
+        "TELESCOP": "HST",
+        "INSTRUME": "COS",
+        "DETECTOR": detector,
+        "COSCOORD": "USER",
+        "USEAFTER": first.strftime(_USEAFTER),
+        "PEDIGREE": f"INFLIGHT {first:%d/%m/%Y} {last:%d/%m/%Y}",
+        "DESCRIP": description.ljust(_DESCRIPTION_LENGTH, "-"),
+    }
+
+
+def wrong_header(
+    header: fits.Header, keyword: str, detectors: Sequence[str], version: str = _VERSION
+) -> Iterator[str]:
     """Say what is wrong with the primary header of a reference file.
 
     Parameters
@@ -73,13 +94,15 @@ def wrong_header(header: fits.Header, keyword: str, detectors: Sequence[str]) ->
         Header keyword that names such files.
     detectors
         What DETECTOR may be.
+    version
+        What VCALCOS must be.
     """
     expected: dict[str, Sequence[str]] = {
         "TELESCOP": ("HST",),
         "INSTRUME": ("COS",),
         "DETECTOR": detectors,
         "FILETYPE": (FILETYPES[keyword],),
-        "VCALCOS": (_VERSION,),
+        "VCALCOS": (version,),
     }
     for name, allowed in expected.items():
         if header.get(name) not in allowed:

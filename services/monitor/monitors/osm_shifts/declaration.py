@@ -21,6 +21,7 @@ from services.monitor.framework.increments import file_ranges
 from services.monitor.framework.rules import Rule
 from services.monitor.library.exposure_values import take, values_of
 from services.monitor.library.lamp_flashes import RANGES, codes_of, flashes_by_files
+from services.monitor.library.revised_tables import REVISION_RULES, read_active
 from services.monitor.library.shown_rows import shown
 from services.monitor.monitors.osm_shifts.differences import difference_values, differences_of
 from services.monitor.monitors.osm_shifts.figures import shift_figures
@@ -36,6 +37,12 @@ from services.monitor.monitors.osm_shifts.shifts import (
     Shifts,
     rolling_means,
     shift_values,
+)
+from services.monitor.monitors.osm_shifts.zero_points import (
+    box_points,
+    table_artifacts,
+    zero_point_findings,
+    zero_points,
 )
 from shared.database.models.operations import File
 from shared.database.models.science import Header, Lampflash
@@ -59,6 +66,15 @@ exposure of which there is no flash at all counts 0 flashes.
 Errors are those of the place of so many counts in a line of the width of a resolution element, with
 the scatter of what CalCOS finds in bright simulated flashes: 0.12 pixel (FUV) and 0.03 pixel (NUV)
 along dispersion, 0.06 and 0.09 across.
+"""
+
+_FILES = """
+Where the median of a year is off, there are two ways to put it right, and a file for each: a
+LAMPTAB whose templates are moved along with their FP_PIXEL_SHIFT, so that wavelengths stay and what
+is left of the shift goes to 0, and a WCPTAB whose SEARCH_OFFSET is that median, so that CalCOS
+looks about it. Each is the table of these exposures with other numbers in the rows that need it,
+checked and compared with it. One of the two is right to deliver, not both. Nothing is delivered
+from here.
 """
 
 _EMPTY = "empty"
@@ -110,6 +126,8 @@ def _compute(name: str, detector: str, inputs: Inputs) -> RunOutput:
     shifts = Shifts.of(detector, flashes, inputs["boxes"])
     differences = differences_of(shifts)
     means = rolling_means(shifts)
+    points = {"LAMPTAB": zero_points(shifts), "WCPTAB": box_points(shifts)}
+    tables, faults = table_artifacts(detector, points, inputs)
     return RunOutput(
         newest_mjd=float(shifts.columns["mjd"][-1]),
         values=[
@@ -119,9 +137,13 @@ def _compute(name: str, detector: str, inputs: Inputs) -> RunOutput:
             *_number_values(shifts, empty),
         ],
         figures=shift_figures(shifts, differences, means),
-        findings=list(shift_findings(shifts, differences)),
+        findings=[
+            *shift_findings(shifts, differences),
+            *zero_point_findings(points["LAMPTAB"], points["WCPTAB"]),
+            *faults,
+        ],
         statistics=shift_statistics(shifts, differences),
-        artifacts=[outliers_file(name, shifts, differences)],
+        artifacts=[outliers_file(name, shifts, differences), *tables],
     )
 
 
@@ -163,18 +185,24 @@ def shift_monitor(detector: str, rules: Sequence[Rule], explanation: str) -> Mon
     return Monitor(
         name=name,
         title=f"Shifts of {detector} spectra",
-        explanation="\n\n".join(text.strip() for text in (_EXPLANATION, explanation, _LEFT_OUT)),
+        explanation="\n\n".join(
+            text.strip() for text in (_EXPLANATION, explanation, _LEFT_OUT, _FILES)
+        ),
         detector=detector,
-        version=1,
+        version=2,
         tables=frozenset({"lampflash"}),
         inputs={
             RANGES: file_ranges({"lampflash"}),
             _EMPTY: _empty_tables(detector),
         },
         parts={"by_files": flashes_by_files()},
-        references={"boxes": Reference(keyword="WCPTAB", read=read_boxes)},
+        references={
+            "boxes": Reference(keyword="WCPTAB", read=read_boxes),
+            "WCPTAB": Reference(keyword="WCPTAB", read=read_active),
+            "LAMPTAB": Reference(keyword="LAMPTAB", read=read_active),
+        },
         quantities=_QUANTITIES,
         compute=lambda inputs: _compute(name, detector, inputs),
         cadence=timedelta(days=7),
-        rules=rules,
+        rules=(*rules, *REVISION_RULES),
     )

@@ -18,17 +18,11 @@ from services.monitor.monitors.osm_shifts.rules import (
     ALONG_PAIR,
     EDGE,
     LOST,
-    MEDIAN,
     STRIPE_PAIR,
 )
 from services.monitor.monitors.osm_shifts.shifts import Shifts
 
 __all__ = ["outliers_file", "shift_findings", "shift_statistics"]
-
-_MEDIAN_DAYS = 365.0
-"""Days before the newest flash of which the median shift of a setting is taken."""
-_LEAST_EXPOSURES = 5
-"""Exposures of a setting without which its median says nothing."""
 
 _Hit = tuple[Rule, Mapping[str, np.ndarray], int, float, float]
 """Rule, flashes, place of that which it hit, what was measured, and its limit."""
@@ -54,7 +48,7 @@ def _hits(shifts: Shifts, differences: Sequence[Difference]) -> Iterator[_Hit]:
 
 
 def shift_findings(shifts: Shifts, differences: Sequence[Difference]) -> Iterator[Finding]:
-    """Apply the rules: those of single flashes to those of the last 30 days, and the median."""
+    """Apply the rules of single flashes to those of the last 30 days."""
     if not len(shifts.columns["mjd"]):
         return
     newest = float(shifts.columns["mjd"][-1])
@@ -68,7 +62,6 @@ def shift_findings(shifts: Shifts, differences: Sequence[Difference]) -> Iterato
                 value,
                 configuration=f"{columns['segment'][index]} flash {columns['flash'][index]:.0f}",
             )
-    yield from _median_findings(shifts)
 
 
 def _message(rule: Rule, columns: Mapping[str, np.ndarray], index: int, value: float) -> str:
@@ -82,27 +75,6 @@ def _message(rule: Rule, columns: Mapping[str, np.ndarray], index: int, value: f
     if rule is LOST:
         return f"{where}: no lamp spectrum found among {value:.0f} counts"
     return f"{where}: shifts differ by {value:.2f} pix"
-
-
-def _median_findings(shifts: Shifts) -> Iterator[Finding]:
-    """Yield the settings whose shifts of the last year have a median far from 0."""
-    counted = shifts.counted & np.isfinite(shifts.columns["x_shift"])
-    newest = float(shifts.columns["mjd"][-1])
-    chosen = np.flatnonzero(counted & recent(shifts.columns["mjd"], _MEDIAN_DAYS))
-    year = take(shifts.columns, chosen)
-    for name, rows in configurations(year, positions=shifts.detector == "FUV"):
-        for fppos in sorted(set(year["fppos"][rows].tolist())):
-            mine = rows[year["fppos"][rows] == fppos]
-            median = float(np.median(year["x_shift"][mine])) if len(mine) else 0.0
-            exposures = len(np.unique(year["file_id"][mine]))
-            if exposures >= _LEAST_EXPOSURES and abs(median) > MEDIAN.now:
-                yield MEDIAN.finding(
-                    f"{name} at FP-POS {fppos:.0f} is shifted by {median:.1f} pix in the median "
-                    f"of {exposures} exposures of a year",
-                    newest,
-                    median,
-                    configuration=f"{name} FP-POS {fppos:.0f}",
-                )
 
 
 def outliers_file(name: str, shifts: Shifts, differences: Sequence[Difference]) -> NewArtifact:

@@ -11,6 +11,7 @@ __all__ = [
     "LOST",
     "MEDIAN",
     "NUV_RULES",
+    "OFF_BOX",
     "STRIPE_DAYS",
     "STRIPE_PAIR",
 ]
@@ -58,8 +59,15 @@ MEDIAN = Rule(
     name="zero-point",
     severity=Severity.INFO,
     text="median of the shifts without FP-POS of a setting over a year above {:g} pix: a zero "
-    "point for LAMPTAB or WCPTAB",
+    "point for LAMPTAB",
     thresholds=always(5.0, "inference"),
 )
-FUV_RULES = (ALONG_PAIR, ACROSS_PAIR, EDGE, LOST, MEDIAN)
-NUV_RULES = (STRIPE_PAIR, EDGE, LOST, MEDIAN)
+OFF_BOX = Rule(
+    name="box-offset",
+    severity=Severity.INFO,
+    text="median of the shifts without FP-POS of a grating over a year further than {:.0%} of "
+    "XC_RANGE from the middle of the box that CalCOS looks in: a SEARCH_OFFSET for WCPTAB",
+    thresholds=always(0.25, "inference: drifts of a few years are as large"),
+)
+FUV_RULES = (ALONG_PAIR, ACROSS_PAIR, EDGE, LOST, MEDIAN, OFF_BOX)
+NUV_RULES = (STRIPE_PAIR, EDGE, LOST, MEDIAN, OFF_BOX)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from services.monitor.framework.declaration import Inputs, RunOutput
+from services.monitor.library.revised_tables import read_active
 from services.monitor.monitors import monitors
 from services.monitor.monitors.osm_shifts.search_boxes import SearchBoxes, read_boxes
 from tests.services.monitor.monitors.flashes import Flashes, real_flashes, value_of
@@ -56,7 +57,13 @@ _NOTHING = {
 def _compute(detector: str, data_dir: Path, flashes: Flashes) -> RunOutput:
     wcptabs = ("u1t1616ql", "03p1706jl", "xaf1429el")
     paths = [data_dir / "references" / f"{name}_wcp.fits.gz" for name in wcptabs]
-    inputs: Inputs = {"flashes": flashes, "boxes": read_boxes(paths), "empty": _NOTHING}
+    inputs: Inputs = {
+        "flashes": flashes,
+        "boxes": read_boxes(paths),
+        "empty": _NOTHING,
+        "WCPTAB": read_active(paths),
+        "LAMPTAB": read_active([]),
+    }
     return monitors()[f"{detector.lower()}-osm-shift"].compute(inputs)
 
 

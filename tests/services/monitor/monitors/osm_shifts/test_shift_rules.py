@@ -10,6 +10,7 @@ import pytest
 from services.monitor.figures.description import figure_to_json
 from services.monitor.framework.declaration import RunOutput
 from services.monitor.library.lamp_flashes import pairs_of
+from services.monitor.library.revised_tables import read_active
 from services.monitor.monitors import monitors
 from shared.database.models.monitoring import Severity
 from tests.services.monitor.monitors.flashes import flashes_of, made_up, value_of
@@ -31,7 +32,13 @@ _BOXES = {
 
 
 def _compute(detector: str, rows: list[Row], empty: dict[str, np.ndarray] = _NOTHING) -> RunOutput:
-    inputs = {"flashes": flashes_of(rows), "boxes": _BOXES, "empty": empty}
+    inputs = {
+        "flashes": flashes_of(rows),
+        "boxes": _BOXES,
+        "empty": empty,
+        "WCPTAB": read_active([]),
+        "LAMPTAB": read_active([]),
+    }
     return monitors()[f"{detector.lower()}-osm-shift"].compute(inputs)
 
 
@@ -138,7 +145,11 @@ def test_shift_at_the_side_of_its_box(segment: str) -> None:
     rows = _usual("NUV", x_shift=69.0)
     for stripe in ("NUVA", "NUVB", "NUVC"):
         _change(rows, 59, stripe, 1, x_shift=69.0)
-    assert {one.rule for one in _compute("NUV", rows).findings} == {"zero-point"}
+    assert {one.rule for one in _compute("NUV", rows).findings} == {
+        "zero-point",
+        "box-offset",
+        "not-compared",
+    }
     _change(rows, 59, segment, 1, x_shift=71.0)
     found = [one for one in _compute("NUV", rows).findings if one.rule == "search-box"]
     assert [(one.rootname, one.severity) for one in found] == [("ld000059q", Severity.ALERT)]
@@ -148,7 +159,11 @@ def test_shift_at_the_side_of_its_box(segment: str) -> None:
 def test_zero_point_of_a_setting() -> None:
     found = _compute("FUV", _usual("FUV", x_shift=-6.5))
     assert [(one.configuration, one.severity, one.value) for one in found.findings] == [
-        (f"{segment} G130M 1291 LP4 FP-POS 3", Severity.INFO, -6.5) for segment in ("FUVA", "FUVB")
+        *(
+            (f"{segment} G130M 1291 LP4 FP-POS 3", Severity.INFO, -6.5)
+            for segment in ("FUVA", "FUVB")
+        ),
+        ("LAMPTAB some_lamp.fits", Severity.INFO, None),  # not at hand
     ]
     assert _compute("FUV", _usual("FUV", 4, x_shift=-6.5)).findings == []  # too few exposures
 
