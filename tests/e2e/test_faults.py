@@ -3,57 +3,34 @@
 Nothing lost, nothing double, and a restart within a minute.
 """
 
-import asyncio
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from astropy.io import fits
-from sqlalchemy import select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import select
 
 from cosmo.client import Client
 from cosmo.launcher.address import read_address
-from shared.database.engine import Database
 from shared.database.models.operations import Attempt, File, Job, Stage
 from shared.errors import CosmoError
 from shared.store import Store, StoredEntry
 from shared.worker.broker import Messenger, make_broker
+from tests.e2e.exposures import put_exposure
+from tests.e2e.running import Running
 from tests.object_store import ObjectStore
-from tests.services.ingestor.bench import extract_file
 
 pytestmark = pytest.mark.e2e
 
-Running = Any
 Start = Callable[..., Running]
 MINUTE = 60.0
-
-
-@contextmanager
-def _connected(running: Running) -> Iterator[tuple[asyncio.Runner, AsyncConnection]]:
-    """Open a connection of the test's own to Postgres."""
-    with asyncio.Runner() as runner:
-        database = Database(running.machine.environment["COSMO_DATABASE_URL"])
-        connection = runner.run(database.engine.connect().start())
-        try:
-            yield runner, connection
-        finally:
-            runner.run(connection.close())
-            runner.run(database.dispose())
-
-
-def _rows(running: Running, query: Any) -> list[Any]:
-    with _connected(running) as (runner, connection):
-        return list(runner.run(connection.execute(query)).all())
 
 
 def _trouble(running: Running) -> list[str]:
@@ -74,116 +51,33 @@ def _started(attempt: dict[str, Any]) -> float:
     return float(attempt["at"].timestamp())
 
 
-def _light(source: Path, target: Path, association: bool) -> None:
-    """Copy a raw file with nearly every calibration step switched off, so that CalCOS takes half of
-    its time.
-    """
-    with fits.open(source) as hdus:
-        header = hdus[0].header
-        for keyword in [
-            keyword
-            for keyword, value in header.items()
-            if value == "PERFORM" and keyword != "PHACORR"
-        ]:
-            header[keyword] = "OMIT"
-        if not association:
-            header["ASN_ID"] = header["ASN_TAB"] = "NONE"
-        hdus.writeto(target)
-
-
-def _exposure(data_dir: Path, folder: Path, rootname: str, *, association: bool = False) -> None:
-    """Put an exposure of the real association into a source."""
-    folder.mkdir(exist_ok=True)
-    raw = data_dir / "ldfd01010" / "raw"
-    _light(raw / f"{rootname}_rawtag_a.fits.gz", folder / f"{rootname}_rawtag_a.fits", association)
-    shutil.copyfile(raw / f"{rootname}_spt.fits.gz", folder / f"{rootname}_spt.fits.gz")
-
-
 def _whole_store(running: Running) -> None:
     """Check that each file that the database names is in the store, once and whole."""
     root = Path(running.machine.environment["COSMO_STORE_URL"].removeprefix("file://"))
-    files = _rows(running, select(File.path, File.name, File.size).where(File.current))
+    files = running.rows(select(File.path, File.name, File.size).where(File.current))
     assert len({name for _, name, _ in files}) == len(files) > 0
     assert all((root / path / name).stat().st_size == size for path, name, size in files)
-
-
-def test_ingestor_killed_in_its_transaction(start: Start, data_dir: Path, tmp_path: Path) -> None:
-    running = start(calibrators=0)
-    source = tmp_path / "source"
-    source.mkdir()
-    names = ("ldfd01vlq_rawacq.fits.gz", "ldfd01vlq_spt.fits.gz")
-    for name in names:
-        shutil.copyfile(data_dir / "ldfd01010" / "raw" / name, source / name)
-
-    with _connected(running) as (runner, connection):
-        # Tables are written by name: the acquisition's comes before the support file's, which waits
-        # for this lock.
-        runner.run(connection.execute(text("LOCK TABLE spt IN ACCESS EXCLUSIVE MODE")))
-        running.scan(source)
-        writer = (
-            "SELECT count(*) FROM pg_locks wanted JOIN pg_locks held USING (pid) WHERE NOT "
-            "wanted.granted "
-            "AND wanted.relation = 'spt'::regclass AND held.granted AND held.relation = "
-            "'acqs'::regclass "
-            "AND held.mode = 'RowExclusiveLock'"
-        )
-        running.wait(
-            lambda: runner.run(connection.execute(text(writer))).scalar() == 1,
-            "the transaction to be midway",
-        )
-        ingestor = psutil.Process(running.machine.pids()["ingestor"])
-        ingestor.kill()
-        ingestor.wait()
-        assert runner.run(connection.execute(text("SELECT count(*) FROM acqs"))).scalar() == 0
-        assert running.state("ldfd01vlq") == "ingesting"
-        runner.run(connection.rollback())
-        end = time.time()
-
-    running.wait_for("ldfd01vlq", "ingested", "failed")
-    assert running.state("ldfd01vlq") == "ingested"
-    attempts = running.attempts("ldfd01vlq", "ingest-raw")
-    assert [attempt["outcome"] for attempt in attempts] == ["failed", "done"]
-    assert "stopped renewing its lease" in attempts[0]["error"]
-    assert _started(attempts[1]) - end < MINUTE
-    assert running.events("ldfd01vlq").count("dataset.ingested") == 1
-    for name in names:
-        for expected in extract_file(
-            source / name, data_dir / "references", *(source / other for other in names)
-        ):
-            if expected.model.__tablename__ == "keywords":  # JSON, which a test of its own compares
-                continue
-            dicts = expected.dicts()
-            wanted = sorted({column for row in dicts for column in row})
-            columns = [getattr(expected.model, column) for column in wanted]
-            rows = _rows(
-                running,
-                select(*columns).join(File).where(File.name == name).order_by(expected.model.id),
-            )
-            assert [tuple(row) for row in rows] == [
-                tuple(row.get(column) for column in wanted) for row in dicts
-            ]
 
 
 def test_two_workers_share_the_work(start: Start, data_dir: Path, tmp_path: Path) -> None:
     rootnames = ("ldfd01vnq", "ldfd01vpq")
     for rootname in rootnames:
-        _exposure(data_dir, tmp_path / "source", rootname)
+        put_exposure(data_dir, tmp_path / "source", rootname)
     running = start(calibrators=2)
     running.scan(tmp_path / "source")
     calibrations = select(Job.id).where(Job.stage == Stage.CALIBRATE)
-    running.wait(lambda: len(_rows(running, calibrations)) == 2, "both to be fetched")
+    running.wait(lambda: len(running.rows(calibrations)) == 2, "both to be fetched")
     # each message comes three times more
     broker = make_broker(running.machine.environment["COSMO_REDIS_URL"])
     messenger = Messenger(broker)
-    for (job_id,) in _rows(running, calibrations) * 3:
+    for (job_id,) in running.rows(calibrations) * 3:
         messenger.send("calibrate", job_id)
     broker.close()
     for rootname in rootnames:
         running.wait_for(rootname, "ingested", "failed")
         assert running.state(rootname) == "ingested"
         assert len(running.client.dataset(rootname).runs) == 1
-    tries = _rows(
-        running,
+    tries = running.rows(
         select(Attempt.worker, Attempt.outcome, Attempt.started_at, Attempt.finished_at)
         .join(Job)
         .where(Job.stage == Stage.CALIBRATE)
@@ -213,7 +107,7 @@ def test_full_store(
     small_store: Path, start: Start, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COSMO_JOBS__MAX_ATTEMPTS", "1")
-    _exposure(data_dir, tmp_path / "source", "ldfd01vnq")
+    put_exposure(data_dir, tmp_path / "source", "ldfd01vnq")
     running = start()
     running.scan(tmp_path / "source")
     # once more than what fails is tried
@@ -254,38 +148,6 @@ def test_full_store(
     assert list(running.client.failures()) == []
     _whole_store(running)
     running.wait(lambda: _trouble(running) == [] == _alerts(running), "the end of the alert")
-
-
-def test_every_process_killed_in_turn(start: Start, data_dir: Path, tmp_path: Path) -> None:
-    running = start()
-    names = {
-        "postgres",
-        "valkey",
-        "archive",
-        "calibrator-1",
-        "ingestor",
-        "monitor-worker",
-        "monitor",
-    }
-    assert set(running.machine.pids()) == names
-    for number, name in enumerate(running.machine.pids()):
-        killed = running.machine.pids()[name]
-        running.kill(name)
-        running.wait(
-            lambda name=name, killed=killed: running.machine.pids()[name] != killed, f"{name} again"
-        )
-        rootname, source = f"ldfd0{number}vlq", tmp_path / name
-        source.mkdir()
-        for suffix in ("rawacq", "spt"):
-            raw = data_dir / "ldfd01010" / "raw" / f"ldfd01vlq_{suffix}.fits.gz"
-            shutil.copyfile(raw, source / f"{rootname}_{suffix}.fits.gz")
-        end = time.monotonic()
-        running.wait(lambda source=source: running.scan(source) is None, "a scan")
-        running.wait_for(rootname, "ingested", "failed")
-        assert running.state(rootname) == "ingested"
-        assert time.monotonic() - end < MINUTE
-        assert running.events(rootname).count("dataset.ingested") == 1
-    running.wait(lambda: running.client.ready().status == "ok", "everything to be there")
 
 
 class _Up:
@@ -375,7 +237,7 @@ def test_up_killed_whole(data_dir: Path, tmp_path: Path) -> None:
     missing.
     """
     folder, source, root = tmp_path / "data", tmp_path / "source", "ldfd01010"
-    _exposure(data_dir, source, "ldfd01vnq", association=True)
+    put_exposure(data_dir, source, "ldfd01vnq", association=True)
     with fits.open(data_dir / root / "raw" / f"{root}_asn.fits.gz") as hdus:
         hdus["ASN"].data = hdus["ASN"].data[[0, 1, 4]].copy()
         hdus.writeto(source / f"{root}_asn.fits")
@@ -437,7 +299,7 @@ def test_object_store_killed_in_the_middle_of_each_stage(
 ) -> None:
     monkeypatch.setenv("COSMO_STORE_URL", f"{object_store.url}/cosmo")
     running = start()
-    _exposure(data_dir, tmp_path / "source", "ldfd01vnq")
+    put_exposure(data_dir, tmp_path / "source", "ldfd01vnq")
     rootname = "ldfd01vnq"
 
     def bring_back(stage: str) -> None:
@@ -466,7 +328,7 @@ def test_object_store_killed_in_the_middle_of_each_stage(
     running.wait_for(rootname, "ingested", "failed")
     assert running.state(rootname) == "ingested"
 
-    files = _rows(running, select(File.path, File.name, File.size).where(File.current))
+    files = running.rows(select(File.path, File.name, File.size).where(File.current))
     store = Store(f"{object_store.url}/cosmo")
     assert {"ldfd01vnq_spt.fits.gz", "ldfd01vnq_corrtag_a.fits.gz"} <= {row[1] for row in files}
     for path, name, size in files:
@@ -475,5 +337,5 @@ def test_object_store_killed_in_the_middle_of_each_stage(
     assert len(running.client.dataset(rootname).runs) == 1
     # Runs of monitors may still wait.
     of_dataset = Job.dataset_id.is_not(None)
-    outcomes = _rows(running, select(Job.stage, Job.state, Job.attempts).where(of_dataset))
+    outcomes = running.rows(select(Job.stage, Job.state, Job.attempts).where(of_dataset))
     assert all((state, attempts) == ("done", 1) for _, state, attempts in outcomes), outcomes

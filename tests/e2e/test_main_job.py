@@ -1,9 +1,8 @@
-"""The main job on a real association: physical results, and no loss under faults."""
+"""The main job on a real association: physical results, pages of errors, and a backup."""
 
 import asyncio
 import io
 import shutil
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import httpx
 import numpy as np
 import psutil
 import pytest
-import redis
 from astropy.io import fits
 from astropy.table import Table
 from sqlalchemy import func, select
@@ -167,117 +165,8 @@ def _counts(url: str) -> dict[str, int]:
     return asyncio.run(count())
 
 
-@pytest.fixture
-def small(data_dir: Path, tmp_path: Path) -> Path:
-    """Folder of the real association cut down to its first exposure, which CalCOS does in some 12
-    s.
-    """
-    folder = tmp_path / "small"
-    folder.mkdir()
-    raw = data_dir / "ldfd01010" / "raw"
-    for name in ("ldfd01vnq_rawtag_a.fits.gz", "ldfd01vnq_spt.fits.gz"):
-        shutil.copyfile(raw / name, folder / name)
-    with fits.open(raw / "ldfd01010_asn.fits.gz") as hdus:
-        hdus["ASN"].data = hdus["ASN"].data[[0, 4]]
-        hdus.writeto(folder / "ldfd01010_asn.fits")
-    return folder
-
-
-def test_faults_in_the_middle_of_a_run(running: Running, small: Path) -> None:
-    running.scan(small)
-
-    # the child is killed: a failed attempt, tried again
-    running.wait(lambda: running.calcos() is not None, "CalCOS to run")
-    running.calcos().kill()
-    running.wait(lambda: len(running.attempts("ldfd01010", "calibrate")) == 2, "a second attempt")
-    assert "killed" in running.attempts("ldfd01010", "calibrate")[0]["error"]
-
-    # SIGTERM: given back within the grace period, the attempt does not count. CalCOS stands still,
-    # as on a fast machine it would be done within that period.
-    running.wait(lambda: running.calcos() is not None, "CalCOS to run")
-    running.calcos().suspend()
-    running.kill("calibrator-1", signal.SIGTERM)
-    running.wait(lambda: len(running.attempts("ldfd01010", "calibrate")) == 3, "a third attempt")
-    assert running.attempts("ldfd01010", "calibrate")[1]["outcome"] == "given back"
-
-    # the broker loses everything and is killed, and so is Postgres; both are started again
-    running.wait(lambda: running.calcos() is not None, "CalCOS to run")
-    redis.Redis.from_url(running.machine.environment["COSMO_REDIS_URL"]).flushall()
-    for server in ("valkey", "postgres"):
-        running.kill(server)
-    running.wait_for("ldfd01010", "ingested", "failed")
-    assert running.state("ldfd01010") == "ingested"
-    assert [item["outcome"] for item in running.attempts("ldfd01010", "calibrate")] == [
-        "failed",
-        "given back",
-        "done",
-    ]
-    dataset = running.client.dataset("ldfd01010")
-    runs = [(run.attempt, run.signal, run.current) for run in reversed(dataset.runs)]
-    assert runs == [(1, "SIGKILL", False), (2, "SIGKILL", False), (2, None, True)]
-    assert all(run.wall_seconds > 0 and run.cpu_seconds > 0 for run in dataset.runs)
-    assert len(list(running.client.rows("data"))) == 1
-
-
-def test_killed_worker(running: Running, small: Path) -> None:
-    running.scan(small)
-    running.wait(lambda: running.calcos() is not None, "CalCOS to run")
-    family = psutil.Process(running.machine.pids()["calibrator-1"]).children(recursive=True)
-    assert running.calcos() in family
-    running.kill("calibrator-1")
-    _, alive = psutil.wait_procs(family, timeout=5)
-    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
-    running.wait_for("ldfd01010", "ingested", "failed")
-    outcomes = [item["outcome"] for item in running.attempts("ldfd01010", "calibrate")]
-    assert outcomes == ["failed", "done"]
-    (run,) = running.client.dataset("ldfd01010").runs
-    assert run.current
-
-
-def test_bad_input(running: Running, small: Path, data_dir: Path) -> None:
-    spt = small / "ldfd01vnq_spt.fits.gz"
-    support = spt.read_bytes()
-    spt.unlink()
-    running.scan(small)
-    dataset = running.client.dataset("ldfd01010")
-    assert (dataset.state, dataset.missing) == ("discovered", ["ldfd01vnq_spt"])
-
-    for content in (support[:5000], b"", b"garbage"):
-        spt.write_bytes(content)
-        running.scan(small)
-        running.wait_for("ldfd01010", "failed")
-        (failure,) = running.client.failures()
-        assert failure.stage == "fetch"
-        assert failure.error_kind == "permanent"
-        assert "ldfd01vnq_spt" in failure.error
-    running.client.drop(failure.id)
-    assert list(running.client.failures()) == []
-
-    raw = small / "ldfd01vnq_rawtag_a.fits.gz"
-    events = raw.read_bytes()
-    raw.unlink()
-    plain = raw.with_suffix("")
-    shutil.copyfile(data_dir / "ldfd01010" / "raw" / raw.name, raw)
-    with fits.open(raw) as hdus:
-        hdus[0].header["FLATFILE"] = "lref$nowhere_flat.fits"
-        hdus.writeto(plain)
-    raw.unlink()
-    spt.write_bytes(support)
-    running.scan(small)
-    running.wait_for("ldfd01010", "failed")
-    (failure,) = running.client.failures()
-    assert "FLATFILE" in failure.error
-    assert "nowhere_flat.fits" in failure.error
-
-    plain.unlink()
-    raw.write_bytes(events)
-    running.scan(small)
-    running.wait_for("ldfd01010", "ingested")
-    assert list(running.client.failures()) == []
-
-
-def test_requests(running: Running) -> None:
-    web = httpx.Client(base_url=f"{running.machine.url}/api/v1", timeout=20)
+def test_requests(processed: Running) -> None:
+    web = httpx.Client(base_url=f"{processed.machine.url}/api/v1", timeout=20)
     for path, status, word in (
         ("/datasets/nonesuch1", 404, "unknown_dataset"),
         ("/tables/nonesuch", 404, "unknown_table"),
@@ -296,4 +185,4 @@ def test_requests(running: Running) -> None:
     assert web.get("/health/ready").json() == {"status": "ok"}
     assert "COSMO_HEALTH_PORT" in web.get("/metrics").json()["error"]["message"]
     with pytest.raises(PermanentError, match="not on the list"):
-        running.client.requeue(1)
+        processed.client.requeue(1)

@@ -12,8 +12,8 @@ from services.ingestor.manual import add_file
 from shared.database.engine import Database
 from shared.store import Store
 from tests.e2e.browser import Browser
-from tests.e2e.conftest import Running, started
 from tests.e2e.plots import Plot
+from tests.e2e.running import Running, started
 
 pytestmark = pytest.mark.e2e
 

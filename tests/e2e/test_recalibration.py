@@ -24,8 +24,8 @@ from simulator.references.catalogue import Catalogue
 from simulator.verify.cases import CASES
 from simulator.verify.running import simulate_case
 from tests.e2e.browser import Browser
-from tests.e2e.conftest import Running, started
 from tests.e2e.plots import plots
+from tests.e2e.running import Running, started
 from tests.services.calibrator.recipes.benches import mode_of
 from tests.services.calibrator.recipes.random_recipes import random_recipe
 

@@ -13,7 +13,7 @@ from astropy.io import fits
 from shared.store import sha256_of
 from simulator.archive.faults import FaultRule
 from simulator.archive.server import running_archive
-from tests.e2e.conftest import Running
+from tests.e2e.running import Running
 
 pytestmark = pytest.mark.e2e
 
