@@ -9,6 +9,8 @@ from pathlib import Path
 import fsspec
 import pytest
 from sqlalchemy import text
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 import shared.database.models  # noqa: F401 - registers all tables
 from cosmo.launcher.embedded import EmbeddedPostgres, EmbeddedValkey
@@ -20,6 +22,21 @@ from shared.worker.broker import Messenger, make_broker
 from tests.object_store import ObjectStore
 
 _ROOT = Path(__file__).parents[1]
+_TOGETHER = {f"tests/e2e/test_{name}.py": "processed" for name in ("main_job", "pages", "handbook")}
+"""Modules that one process tests, since they share what takes long to make: by its fixture."""
+
+
+class _Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """Distribution of the tests: all of a module to one process, and so those of some modules."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module: str = super()._split_scope(nodeid)
+        return _TOGETHER.get(module, module)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Scheduling | None:
+    """Distribute modules that share something together."""
+    return _Scheduling(config, log) if config.option.dist == "loadfile" else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
