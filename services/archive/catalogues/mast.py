@@ -38,7 +38,7 @@ from shared.settings import ArchiveSettings
 
 __all__ = ["MastCatalogue", "read_entry", "read_products", "read_search"]
 
-_PAGE: Final = 10_000
+_PAGE: Final = 20_000
 """Rows of a page, which is held twice in memory: as text and as objects."""
 
 _DATASETS_AT_ONCE: Final = 100

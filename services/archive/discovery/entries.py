@@ -34,50 +34,65 @@ _TABLE: Final = """
 _TWICE: Final = """
     SELECT dataset FROM entries_listed GROUP BY dataset HAVING count(*) > 1 LIMIT 1
 """
-_LOST: Final = """
-    SELECT count(*) FILTER (WHERE l.dataset IS NULL), count(*)
-    FROM catalogue_entries AS e LEFT JOIN entries_listed AS l ON l.dataset = e.dataset
-    WHERE e.source = :catalogue AND e.missing_since IS NULL
-"""
 _OLD: Final = ", ".join(f"e.{name}" for name in _DETAILS)
 _LISTED: Final = ", ".join(f"l.{name}" for name in _DETAILS)
+_DIFFERING: Final = ", ".join(f"d.{name}" for name in _DETAILS)
+_DIFFERING_TABLE: Final = """
+    CREATE TEMPORARY TABLE entries_differing (LIKE entries_listed, is_new boolean,
+      is_taken boolean, is_seen boolean, is_again boolean, is_missing boolean) ON COMMIT DROP
+"""
+_DIFFER: Final = f"""
+    INSERT INTO entries_differing
+    SELECT * FROM (
+      SELECT coalesce(l.dataset, e.dataset), {_LISTED}, l.version,
+        e.dataset IS NULL AS is_new,
+        e.dataset = l.dataset AND NOT e.source = ANY(CAST(:before AS text[]))
+          AND (e.source, {_OLD}) IS DISTINCT FROM (CAST(:catalogue AS text), {_LISTED}) AS is_taken,
+        e.dataset = l.dataset AND (e.missing_since IS NOT NULL
+          OR e.versions->>:catalogue IS DISTINCT FROM l.version) AS is_seen,
+        coalesce(e.versions->>:catalogue <> l.version, false) AS is_again,
+        l.dataset IS NULL AND e.source = :catalogue AND e.missing_since IS NULL AS is_missing
+      FROM entries_listed AS l FULL JOIN catalogue_entries AS e ON e.dataset = l.dataset) AS d
+    WHERE is_new OR is_taken OR is_seen OR is_missing
+"""  # noqa: S608 - every part is our own
+"""Everything is compared once, and what follows concerns only what differs.
+
+Postgres never does a full join row by row, however little it knows of the tables.
+"""
 _TAKE: Final = f"""
     UPDATE catalogue_entries AS e
-    SET (source, {", ".join(_DETAILS)}) = ROW(CAST(:catalogue AS text), {_LISTED}),
-      files_due = e.files_due OR e.access <> l.access
-    FROM entries_listed AS l
-    WHERE e.dataset = l.dataset AND NOT e.source = ANY(CAST(:before AS text[]))
-      AND (e.source, {_OLD}) IS DISTINCT FROM (CAST(:catalogue AS text), {_LISTED})
+    SET (source, {", ".join(_DETAILS)}) = ROW(CAST(:catalogue AS text), {_DIFFERING}),
+      files_due = e.files_due OR e.access <> d.access
+    FROM entries_differing AS d
+    WHERE d.is_taken AND e.dataset = d.dataset
 """  # noqa: S608 - every part is our own
 """An entry is as the first catalogue in the order has it that ever listed it."""
 _VERSIONS: Final = """
-    WITH changed AS (
-      UPDATE catalogue_entries AS e
-      SET versions = e.versions || jsonb_build_object(CAST(:catalogue AS text), l.version),
-        delivery = e.delivery + l.again::int, missing_since = NULL,
-        files_due = e.files_due OR l.again OR e.missing_since IS NOT NULL
-      FROM (
-        SELECT l.dataset, l.version, coalesce(k.versions->>:catalogue <> l.version, false) AS again
-        FROM entries_listed AS l JOIN catalogue_entries AS k ON k.dataset = l.dataset
-        WHERE k.versions->>:catalogue IS DISTINCT FROM l.version OR k.missing_since IS NOT NULL
-      ) AS l
-      WHERE e.dataset = l.dataset
-      RETURNING l.again)
-    SELECT count(*) FILTER (WHERE again) FROM changed
+    UPDATE catalogue_entries AS e
+    SET versions = e.versions || jsonb_build_object(CAST(:catalogue AS text), d.version),
+      delivery = e.delivery + d.is_again::int, missing_since = NULL,
+      files_due = e.files_due OR d.is_again OR e.missing_since IS NOT NULL
+    FROM entries_differing AS d
+    WHERE d.is_seen AND e.dataset = d.dataset
 """
+_AGAIN: Final = "SELECT count(*) FROM entries_differing WHERE is_again"
 """Versions of one catalogue alone say that the archive delivered a dataset again."""
 _NEW: Final = f"""
     INSERT INTO catalogue_entries (dataset, {", ".join(_DETAILS)}, versions, source, first_seen)
-    SELECT dataset, {_LISTED}, jsonb_build_object(CAST(:catalogue AS text), version), :catalogue,
+    SELECT dataset, {_DIFFERING}, jsonb_build_object(CAST(:catalogue AS text), version), :catalogue,
       now()
-    FROM entries_listed AS l
-    WHERE NOT EXISTS (SELECT FROM catalogue_entries AS e WHERE e.dataset = l.dataset)
+    FROM entries_differing AS d WHERE d.is_new
 """  # noqa: S608 - every part is our own
+_LOST: Final = """
+    SELECT (SELECT count(*) FROM entries_differing WHERE is_missing),
+      (SELECT count(*) FROM catalogue_entries WHERE source = :catalogue AND missing_since IS NULL)
+"""
 _MISSING: Final = """
     UPDATE catalogue_entries AS e SET missing_since = now()
-    WHERE e.source = :catalogue AND e.missing_since IS NULL
-      AND NOT EXISTS (SELECT FROM entries_listed AS l WHERE l.dataset = e.dataset)
+    FROM entries_differing AS d WHERE d.is_missing AND e.dataset = d.dataset
 """
+_ANALYZED_SHARE: Final = 10
+"""One new entry in so many, and Postgres looks at the table again before it is asked about it."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +142,7 @@ async def list_entries(
             await lock_catalogue(session)
             await session.execute(text(_TABLE))
             await copy_rows(session, spool, "entries_listed", _COLUMNS)
-            await session.execute(text("ANALYZE entries_listed"))
-            changes = await _compare(session, catalogue.name, before, kind)
+            changes = await _compare(session, catalogue.name, before, kind, entries)
             listing = CatalogueListing(
                 catalogue=catalogue.name,
                 kind=kind,
@@ -164,7 +178,11 @@ def _spool(
 
 
 async def _compare(
-    session: AsyncSession, catalogue: str, before: Sequence[str], kind: ListingKind
+    session: AsyncSession,
+    catalogue: str,
+    before: Sequence[str],
+    kind: ListingKind,
+    entries: int,
 ) -> _Changes:
     twice = await session.scalar(text(_TWICE))
     if twice is not None:
@@ -173,13 +191,19 @@ async def _compare(
             "not believed"
         )
     values = {"catalogue": catalogue}
-    await session.execute(text(_TAKE), {**values, "before": list(before)})
-    changed = await session.scalar(text(_VERSIONS), values)
+    await session.execute(text(_DIFFERING_TABLE))
+    await session.execute(text(_DIFFER), {**values, "before": list(before)})
+    await session.execute(text("ANALYZE entries_differing"))
+    await session.execute(text(_TAKE), values)
+    await session.execute(text(_VERSIONS), values)
+    changed = await session.scalar(text(_AGAIN))
     new = await _count(session, _NEW, values)
     missing = 0
     if kind is ListingKind.FULL:
         await _require_most(session, catalogue)
-        missing = await _count(session, _MISSING, values)
+        missing = await _count(session, _MISSING, {})
+    if new * _ANALYZED_SHARE > entries:
+        await session.execute(text("ANALYZE catalogue_entries"))
     return _Changes(new, changed or 0, missing)
 
 
