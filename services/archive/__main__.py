@@ -49,7 +49,12 @@ def main() -> None:
     def handlers(database: Database) -> Mapping[Stage, Handler]:
         archives = _archives(database, downloader(), settings.archive)
         service = FetchService(
-            database, store, downloader(), settings.calibrator.randseed, archives
+            database,
+            store,
+            downloader(),
+            settings.calibrator.randseed,
+            archives,
+            open_references(settings.references),
         )
         return {Stage.FETCH: service.fetch}
 

@@ -17,7 +17,7 @@ from shared.jobs.events import NewEvent, Outbox, add_jobs, record_events
 from shared.jobs.inputs import fetch_inputs
 from shared.jobs.routing import ACQUISITION, CALIBRATED, PRODUCTS, NewJob, fingerprint
 
-__all__ = ["DatasetInput", "write_datasets"]
+__all__ = ["DatasetInput", "fetch_of", "write_datasets"]
 
 _COLUMNS = ("kind", "members", "companions", "missing", "left_aside", "forced", "source")
 
@@ -228,16 +228,17 @@ def _job(source: str, one: DatasetInput, *, forced: bool) -> NewJob | None:
     """Return the fetch of a dataset; None where there is nothing to be fetched yet."""
     listing = one.listing
     if not listing.missing or forced:
-        return _fetch(source, one)
+        return fetch_of(source, one)
     # What the archive made need not wait for raw data.
     if products := [file for file in listing.files if is_product(parse_name(file.name))]:
-        return _fetch(
+        return fetch_of(
             source, DatasetInput(replace(listing, files=products, missing=[]), references={})
         )
     return None
 
 
-def _fetch(source: str, one: DatasetInput) -> NewJob:
+def fetch_of(source: str, one: DatasetInput) -> NewJob:
+    """Return the job that fetches a dataset from a source."""
     listing, references = one.listing, {} if one.unread else one.references
     files: list[dict[str, Any]] = [
         {

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import func, select, update
@@ -16,11 +17,13 @@ from services.archive.copying import CopiedFile, DatasetCopy
 from services.archive.deliveries import find_alike
 from services.archive.downloads import Downloader
 from services.archive.headers import write_facts
-from services.archive.metadata import FileMetadata, read_facts
+from services.archive.metadata import FileMetadata
+from services.archive.settling import Settled, read_fetched, settle, settled_fetch
 from services.archive.sources import FileSource, SourceFile, open_source
 from shared.archived import ArchivedProduct, keep_products
 from shared.calcos_version import read_calcos_version
 from shared.cos.names import is_product, parse_name
+from shared.cos.reference_names import RemoteFolder
 from shared.database.after_commit import notify_after_commit
 from shared.database.engine import Database
 from shared.database.models.operations import File, Job, JobState, Stage
@@ -57,6 +60,8 @@ class FetchService:
         RANDSEED of calibrations where the raw header leaves it to the clock.
     archives
         Remote archives, where they are sources.
+    references
+        Folder of the reference files, if this service sees it.
     """
 
     def __init__(
@@ -66,17 +71,20 @@ class FetchService:
         downloader: Downloader,
         randseed: int,
         archives: RemoteArchives | None = None,
+        references: Path | RemoteFolder | None = None,
     ) -> None:
         self._database = database
         self._store = store
         self._downloader = downloader
         self._randseed = randseed
         self._archives = archives
+        self._references = (references,) if references else ()
 
     async def fetch(self, job: ClaimedJob) -> Completion:
         """Copy what is not in the store yet.
 
-        Where headers are yet to be read, they are, and the next scan says what else is needed.
+        Where headers are yet to be read, they are. Where they ask for more, the next scan writes
+        another fetch.
 
         Raises
         ------
@@ -93,6 +101,7 @@ class FetchService:
                 copied = await asyncio.to_thread(copy.copy, listed, have)
             finally:
                 copy.stop()
+            read, settled = await self._read_headers(job, source, copied.files)
         fetched, damaged = copied.files, copied.damaged
         raw = [file for file in fetched if file.product is None]
         products = [file.product for file in fetched if file.product is not None]
@@ -100,17 +109,29 @@ class FetchService:
             raise PermanentError("; ".join(damaged.values()))
         received = NewEvent(EventName.PRODUCTS_FETCHED, _products_detail(products, damaged))
         alike = await find_alike(self._database, self._store, job.dataset_id, raw)
-        if job.payload.get("unread"):
-            return await self._downloaded(job, raw, alike)
+        downloaded = NewEvent(
+            EventName.DATASET_DOWNLOADED,
+            {"files": _checksums(raw), "source": job.payload["source"]},
+        )
 
         async def apply(session: AsyncSession) -> None:
             if raw:
                 await _write(session, job, raw, alike)
+            if read:
+                await write_facts(session, job.payload["source"], read)
+                notify_after_commit(session, ARRIVED)
+            if settled is not None:
+                await settle(session, job, settled)
+                await record_event(session, job.dataset_id, downloaded, Outbox(), job.id)
             seen = bool(products) and await _write_products(session, job, fetched, products)
             if raw and seen:
                 await record_event(session, job.dataset_id, received, Outbox(), job.id)
                 await _let_dispatcher_send(session, job.dataset_id)
 
+        if read and settled is None:
+            return Completion(downloaded, apply)
+        if settled is not None:
+            job = replace(job, payload=settled.job.payload)
         has_inputs = not all(is_product(parse_name(entry["name"])) for entry in listed)
         event = (
             NewEvent(
@@ -132,29 +153,14 @@ class FetchService:
             async with self._archives.opened() as source:
                 yield source
 
-    async def _downloaded(
-        self, job: ClaimedJob, fetched: Sequence[CopiedFile], alike: Mapping[str, str]
-    ) -> Completion:
-        """Read the headers of what has come; the dataset is fetched when they are known."""
-        read = await asyncio.to_thread(self._read, job, fetched)
-
-        async def apply(session: AsyncSession) -> None:
-            await _write(session, job, fetched, alike)
-            await write_facts(session, job.payload["source"], read)
-            notify_after_commit(session, ARRIVED)
-
-        detail = {"files": _checksums(fetched), "source": job.payload["source"]}
-        return Completion(NewEvent(EventName.DATASET_DOWNLOADED, detail), apply)
-
-    def _read(
-        self, job: ClaimedJob, fetched: Sequence[CopiedFile]
-    ) -> dict[SourceFile, FileMetadata]:
-        stored = {file.url: f"{file.stored.path}/{file.stored.name}" for file in fetched}
-        files = [SourceFile.from_entry(entry) for entry in job.payload["files"]]
-        return {
-            file: read_facts(partial(self._store.open, stored[file.url]), file.name)
-            for file in files
-        }
+    async def _read_headers(
+        self, job: ClaimedJob, source: FileSource, fetched: Sequence[CopiedFile]
+    ) -> tuple[dict[SourceFile, FileMetadata], Settled | None]:
+        """Read the headers that are yet to be read; return them with what the fetch is by them."""
+        if not job.payload.get("unread"):
+            return {}, None
+        read = await asyncio.to_thread(read_fetched, self._store, job, fetched)
+        return read, await settled_fetch(self._database, source, self._references, job, read)
 
     async def _in_store(
         self, dataset_id: int, source: str

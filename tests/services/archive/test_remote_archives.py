@@ -156,6 +156,8 @@ async def test_a_dataset_comes_whole_and_once(service: Service, names: list[str]
     (fetched,) = await service.events("dataset.fetched")
     assert fetched["files"] == service.served_files()
     assert len(await service.events("dataset.downloaded")) == 1
+    (fetch,) = await service.jobs(Stage.FETCH)
+    assert (fetch.state, fetch.payload["unread"]) == (JobState.DONE, False)
     assert len(await service.jobs(Stage.CALIBRATE)) == 1
     downloads = [line for line in requests if "GET" in line and "list-type" not in line]
     for name in service.served_files():
@@ -322,7 +324,7 @@ async def test_a_dataset_that_is_withdrawn_or_no_longer_wanted_stays(service: Se
         await session.execute(update(CatalogueEntryRow).values(wanted=False, missing_since=None))
     await scan_archives(service.database, service.archives, Outbox())
     assert (await service.dataset()).missing == []
-    assert len(await service.jobs(Stage.FETCH)) == 2
+    assert len(await service.jobs(Stage.FETCH)) == 1
 
 
 async def test_one_archive_is_down_and_the_next_one_serves(service: Service) -> None:

@@ -11,7 +11,7 @@ import pytest
 from astropy.io import fits
 from sqlalchemy import func, select
 
-from services.archive import datasets, headers, regrouping
+from services.archive import datasets, headers, regrouping, visits
 from services.archive.aside import UNHANDLED
 from services.archive.grouping import group
 from services.archive.scan import ScanResult, scan
@@ -165,14 +165,14 @@ async def test_scan_that_breaks_off_is_gone_on_with(
 async def test_dataset_that_cannot_be_handled_costs_itself(
     database: Database, full: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = datasets._fetch
+    whole = datasets.fetch_of
 
     def fetch(source: str, one: datasets.DatasetInput) -> Any:
         if one.listing.rootname == _EXPOSURES[4]:
             raise KeyError("a defect")
         return whole(source, one)
 
-    monkeypatch.setattr(datasets, "_fetch", fetch)
+    monkeypatch.setattr(datasets, "fetch_of", fetch)
     for _ in range(2):
         result = await _scan(database, full)
         assert result.failed == {_EXPOSURES[4]: "'a defect'"}
@@ -183,7 +183,7 @@ async def test_dataset_that_cannot_be_handled_costs_itself(
     (full.path / f"{_EXPOSURES[0]}_spt.fits").unlink()
     await _scan(database, full)
     assert (await _missing(database))[_EXPOSURES[0]] == [f"{_EXPOSURES[0]}_spt"]
-    monkeypatch.setattr(datasets, "_fetch", whole)
+    monkeypatch.setattr(datasets, "fetch_of", whole)
     assert (await _scan(database, full)).failed == {}
     assert (await _missing(database)).keys() == set(_EXPOSURES)
 
@@ -196,7 +196,7 @@ async def test_files_that_cannot_be_grouped_cost_their_visit(
             raise KeyError("a defect")
         return group(files, *arguments)
 
-    monkeypatch.setattr(regrouping, "group", fail)
+    monkeypatch.setattr(visits, "group", fail)
     result = await _scan(database, full)
     assert result.failed == {_EXPOSURES[4][:6]: "'a defect'"}
     assert len(await _missing(database)) == 6
