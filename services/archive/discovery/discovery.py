@@ -40,6 +40,8 @@ _BATCH: Final = 200
 """Datasets whose files are asked for and written at once."""
 _TURN_SECONDS: Final = 30.0
 """How long a turn asks for file lists, so that fetches of what it found begin."""
+_LONGEST_PAUSE_SECONDS: Final = 3600.0
+"""Longest pause before a catalogue is listed again of which listings failed."""
 _KEPT: Final = timedelta(days=30)
 """How long listings are kept."""
 
@@ -104,6 +106,8 @@ class Discovery:
         for name in await available(self._database, names):
             last, last_full = await self._last_listings(name)
             now = datetime.now(UTC)
+            if await self._is_doubted(name, last, now):
+                continue
             is_full = _is_due(last_full, now, self._settings.listing_seconds)
             if not is_full and not _is_due(last, now, self._settings.short_listing_seconds):
                 return False
@@ -124,6 +128,27 @@ class Discovery:
         async with self._database.session() as session:
             last, last_full = (await session.execute(query)).one()
         return last, last_full
+
+    async def _is_doubted(self, name: str, last: datetime | None, now: datetime) -> bool:
+        """Return whether a catalogue is not listed again yet, since its last listings failed.
+
+        Each failure doubles the pause, up to an hour. That it answers other questions meanwhile
+        says nothing of its listings.
+        """
+        row = CatalogueListing
+        query = select(func.count(), func.max(row.finished_at)).where(
+            row.catalogue == name,
+            row.error.is_not(None),
+            row.started_at > (last or now - _KEPT),
+        )
+        async with self._database.session() as session:
+            failures, ended = (await session.execute(query)).one()
+        if not failures:
+            return False
+        first = self._settings.catalogue_pause_seconds
+        longest = max(first, _LONGEST_PAUSE_SECONDS)
+        pause = min(first * 2.0 ** min(failures - 1, 30), longest)
+        return bool(now - ended < timedelta(seconds=pause))
 
     async def _forget_listings(self, before: datetime) -> None:
         row = CatalogueListing

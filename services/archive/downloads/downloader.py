@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from services.archive.downloads.errors import (
+    FailedFileError,
     InterruptedDownloadError,
     OtherContentError,
     StoppedError,
@@ -99,6 +100,8 @@ class Downloader:
             If the server will never hand it out, or hands out the same damaged content twice.
         TransientError
             If it did not come after all attempts.
+        FailedFileError
+            If the server answered the last one, and said that it failed (500).
         OtherContentError
             If its MD5 is twice the same, and not the one that its source lists.
         OutageError
@@ -159,9 +162,8 @@ class Downloader:
                     failures >= self._settings.download_attempts
                     or wait > LONGEST_RETRY_AFTER_SECONDS
                 ):
-                    raise TransientError(
-                        f"{file.url} cannot be read: {error}; it is tried again"
-                    ) from error
+                    kind = FailedFileError if error.of_file else TransientError
+                    raise kind(f"{file.url} cannot be read: {error}; it is tried again") from error
                 self._hosts.pause(host, wait)
                 pause = pause_after(failures, self._settings.download_backoff_seconds)
                 _log(

@@ -2,7 +2,7 @@
 
 from shared.errors import TransientError
 
-__all__ = ["InterruptedDownloadError", "OtherContentError", "StoppedError"]
+__all__ = ["FailedFileError", "InterruptedDownloadError", "OtherContentError", "StoppedError"]
 
 
 class InterruptedDownloadError(Exception):
@@ -12,11 +12,17 @@ class InterruptedDownloadError(Exception):
     ----------
     wait
         Seconds that the server asks to wait, if it does.
+    of_file
+        Whether it may concern this file alone, and not the server.
     """
 
-    def __init__(self, reason: str, wait: float | None = None) -> None:
+    def __init__(self, reason: str, wait: float | None = None, *, of_file: bool = False) -> None:
         super().__init__(reason)
-        self.wait = wait
+        self.wait, self.of_file = wait, of_file
+
+
+class FailedFileError(TransientError):
+    """A server answers, and fails with this file, perhaps with no other one."""
 
 
 class OtherContentError(TransientError):

@@ -70,7 +70,11 @@ def refuse_failure(reply: httpx.Response, url: str) -> None:
             "source, and requeue the job when it is"
         )
     if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR or reply.is_success:
-        raise InterruptedDownloadError(f"the server answers {status}", retry_after(reply.headers))
+        raise InterruptedDownloadError(
+            f"the server answers {status}",
+            retry_after(reply.headers),
+            of_file=status == HTTPStatus.INTERNAL_SERVER_ERROR,
+        )
     raise PermanentError(
         f"{url} is answered with {status} {reply.reason_phrase}; check the address of the source"
     )

@@ -2,6 +2,7 @@
 
 import io
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Any
 
 from services.archive.catalogues.base import ARCHIVE, Access, ArchiveFile, Catalogue
 from services.archive.downloads import Downloader, RemoteFile, StoppedError
-from services.archive.downloads.errors import OtherContentError
+from services.archive.downloads.errors import FailedFileError, OtherContentError
 from services.archive.sources.base import CHUNK, FileSource, SourceFile
 from shared.cos.names import parse_name
 from shared.errors import OutageError, PermanentError, TransientError
@@ -25,7 +26,8 @@ class ArchiveSource(FileSource):
     """Files of remote archives; each comes from the first archive that hands it out.
 
     For one fetch, or the reading of some files: an archive from which nothing came but failures is
-    not asked for further files.
+    not asked for further files. That it fails with one file (500) says nothing of others; that it
+    fails with two does.
 
     Parameters
     ----------
@@ -50,6 +52,7 @@ class ArchiveSource(FileSource):
         self.readers = downloader.connections
         self._stop = threading.Event()
         self.failed: dict[str, TransientError] = {}
+        self._failing_files: defaultdict[str, set[str]] = defaultdict(set)
         self.answered: set[str] = set()
 
     def remotes(self, file: SourceFile) -> list[RemoteFile]:
@@ -117,7 +120,7 @@ class ArchiveSource(FileSource):
         if not self._catalogues:
             raise OutageError("no remote archive answers; they are asked again after a while")
         refused: list[PermanentError] = []
-        others: list[OtherContentError] = []
+        others: list[TransientError] = []
         for catalogue in self._catalogues:
             if catalogue.name in self.failed and catalogue.name not in self.answered:
                 continue
@@ -132,6 +135,12 @@ class ArchiveSource(FileSource):
             except OtherContentError as error:
                 others.append(error)
                 _log(file, catalogue, error)
+            except FailedFileError as error:
+                others.append(error)
+                _log(file, catalogue, error)
+                self._failing_files[catalogue.name].add(file.url)
+                if len(self._failing_files[catalogue.name]) > 1:
+                    self.failed[catalogue.name] = error
             except TransientError as error:
                 self.failed[catalogue.name] = error
                 _log(file, catalogue, error)

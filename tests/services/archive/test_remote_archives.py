@@ -16,6 +16,7 @@ from cosmo.launcher.embedded import EmbeddedValkey
 from services.archive.archives import RemoteArchives
 from services.archive.catalogues import open_catalogue
 from services.archive.discovery import Discovery
+from services.archive.discovery.health import available
 from services.archive.downloads import Downloader
 from services.archive.fetch import FetchService
 from services.archive.scan import ScanResult, scan_archives
@@ -337,3 +338,17 @@ async def test_one_archive_is_down_and_the_next_one_serves(service: Service) -> 
     assert {
         line["catalogue"] for line in lines if line["event"] == "catalogue does not answer"
     } == {"mast"}
+
+
+async def test_an_archive_that_fails_with_one_file_is_asked_for_others(service: Service) -> None:
+    fault = FaultRule(path=f"*Download*{_RAW}*", kind="status", status=500, times=0)
+    with service.served([fault]) as requests, capture_logs() as lines:
+        for _ in range(4):
+            await service.turn()
+        assert await available(service.database, ["mast"]) == ["mast"]
+    assert any(_SPT in line for line in requests)
+    events = [line["event"] for line in lines]
+    assert "not to be had from this archive" in events
+    assert "catalogue does not answer" not in events
+    (job,) = await service.jobs(Stage.FETCH)
+    assert job.state is JobState.QUEUED

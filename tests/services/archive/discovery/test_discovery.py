@@ -65,7 +65,8 @@ async def _files(database: Database) -> dict[str, tuple[str, str]]:
 async def _age_listings(database: Database, by: timedelta) -> None:
     async with database.transaction() as session:
         row = CatalogueListing
-        await session.execute(update(row).values(started_at=row.started_at - by))
+        aged = {"started_at": row.started_at - by, "finished_at": row.finished_at - by}
+        await session.execute(update(row).values(aged))
 
 
 async def test_nothing_is_wanted_unless_it_is_said(database: Database, tmp_path: Path) -> None:
@@ -138,6 +139,7 @@ async def test_a_catalogue_that_is_down_is_left_alone(database: Database, tmp_pa
     assert len(mast.asked) == 1
     # Asked again, and all of it, when the time is over.
     mast.fault = None
+    await _age_listings(database, timedelta(seconds=300))
     async with database.transaction() as session:
         await session.execute(text("UPDATE catalogue_health SET retry_at = now()"))
     with structlog.testing.capture_logs() as lines:
@@ -235,3 +237,19 @@ def test_selections_of_the_settings() -> None:
     assert ArchiveSettings().wanted is None
     found = ArchiveSettings.model_validate({"wanted": '{"proposals": [14933]}'})
     assert found.wanted == Selection(proposals=[14933])
+
+
+async def test_listings_that_fail_are_tried_at_growing_intervals(
+    database: Database, tmp_path: Path
+) -> None:
+    mast = _association()
+    mast.fault = TransientError("its list changed meanwhile")
+    discovery = _discovery(database, tmp_path, mast, catalogue_pause_seconds=300)
+    asked = []
+    for seconds in (0, 299, 2, 301, 300, 900, 400):
+        await _age_listings(database, timedelta(seconds=seconds))
+        async with database.transaction() as session:  # it answers others meanwhile
+            await session.execute(update(CatalogueHealth).values(retry_at=None))
+        await discovery.look()
+        asked.append(len(mast.asked))
+    assert asked == [1, 1, 2, 2, 3, 3, 4]  # after 300, 600 and 1200 s
