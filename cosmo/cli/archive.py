@@ -1,7 +1,8 @@
 """Commands that see what remote archives have, and fetch it."""
 
+import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -46,18 +47,18 @@ Everything = Annotated[bool, typer.Option("--everything", help="All that there i
 
 
 def _selection(
-    proposals: list[int] | None,
-    targets: list[str] | None,
-    cone: str | None,
-    first: datetime | None,
-    last: datetime | None,
-    configuration: str | None,
-    everything: bool,
+    proposal: Proposals = None,
+    target: Targets = None,
+    cone: Cone = None,
+    first: First = None,
+    last: Last = None,
+    configuration: Configuration = None,
+    everything: Everything = False,
 ) -> Selection:
     """Make a selection of options."""
     given: dict[str, Any] = {
-        "proposals": proposals,
-        "targets": targets,
+        "proposals": proposal,
+        "targets": target,
         "configuration": configuration,
         "everything": everything,
     }
@@ -81,6 +82,24 @@ def _selection(
         ) from error
 
 
+def _selecting(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a selection in place of its parameter ``selection``."""
+    options = inspect.signature(_selection).parameters
+    _, *own = inspect.signature(command).parameters.values()
+
+    def run(**given: Any) -> None:
+        selection = _selection(**{name: given.pop(name) for name in options})
+        command(selection, **given)
+
+    parameters = [*options.values(), *own]
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    vars(run)["__signature__"] = inspect.Signature(
+        [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
+    )
+    return run
+
+
 def _plan(client: Client, selection: Selection) -> PlanRecord:
     cone, dates = selection.cone, selection.dates
     return client.archive_plan(
@@ -94,20 +113,14 @@ def _plan(client: Client, selection: Selection) -> PlanRecord:
     )
 
 
+@_selecting
 def plan(
-    proposal: Proposals = None,
-    target: Targets = None,
-    cone: Cone = None,
-    first: First = None,
-    last: Last = None,
-    configuration: Configuration = None,
-    everything: Everything = False,
+    selection: Selection,
     url: Url = None,
     data_dir: DataDir = _DEFAULT_DIR,
     as_json: Json = False,
 ) -> None:
     """Say what fetching datasets from remote archives amounts to, without fetching any."""
-    selection = _selection(proposal, target, cone, first, last, configuration, everything)
     with connect(url, data_dir) as client:
         found = _plan(client, selection)
     if as_json:
@@ -118,14 +131,9 @@ def plan(
         typer.echo(f"  {line}")
 
 
+@_selecting
 def fetch(
-    proposal: Proposals = None,
-    target: Targets = None,
-    cone: Cone = None,
-    first: First = None,
-    last: Last = None,
-    configuration: Configuration = None,
-    everything: Everything = False,
+    selection: Selection,
     order: Annotated[
         Literal["newest", "oldest"], typer.Option(help="Which datasets come first.")
     ] = "newest",
@@ -135,11 +143,10 @@ def fetch(
     data_dir: DataDir = _DEFAULT_DIR,
 ) -> None:
     """Fetch datasets from remote archives, and those that come later, until `archive end`."""
-    selection = _selection(proposal, target, cone, first, last, configuration, everything)
     with connect(url, data_dir, token) as client:
         for line in _lines(_plan(client, selection)):
             typer.echo(line)
-        if everything and not yes:
+        if selection.everything and not yes:
             typer.confirm("Fetch everything?", abort=True)
         found = client.fetch_from_archive(selection.document(), order=order)
     typer.echo(f"selection {found.id} is fetched: {found.description}, {found.order} first")
@@ -197,6 +204,8 @@ def _status(found: ArchiveStatus) -> Iterator[str]:
             f"selection {selection.id} of {selection.created_by}: {selection.description}, "
             f"{selection.order} first"
         )
+    if found.refused:
+        yield found.refused
     yield from (_lines(found.wanted) if found.selections else ["nothing is wanted of them"])
     if (transfer := found.transfer) is not None:
         rate = transfer.bytes_per_second

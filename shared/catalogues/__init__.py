@@ -2,7 +2,10 @@
 
 from typing import Final
 
-__all__ = ["ARCHIVE"]
+__all__ = ["ARCHIVE", "REFUSED_SETTING"]
 
 ARCHIVE: Final = "archive:"
 """What all catalogues together are called as a source: they list the same datasets."""
+
+REFUSED_SETTING: Final = "archive-wanted"
+"""Key of the alert that what the settings want of remote archives is refused."""

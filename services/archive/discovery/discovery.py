@@ -18,6 +18,9 @@ from services.archive.discovery.selections import (
     mark_wanted,
     selections_in_force,
 )
+from shared.alerts import open_alert, resolve_alerts
+from shared.catalogues import REFUSED_SETTING
+from shared.catalogues.selection import BY_SETTING
 from shared.database.engine import Database, is_outage
 from shared.database.models.archive import (
     ArchiveSelection,
@@ -25,6 +28,7 @@ from shared.database.models.archive import (
     ListingKind,
     SelectionOrder,
 )
+from shared.database.models.monitoring import Severity
 from shared.errors import RefusedError
 from shared.logs import get_logger
 from shared.masking import mask_passwords
@@ -76,6 +80,7 @@ class Discovery:
         self._store = store
         self._stop = threading.Event()
         self._refused: str | None = None
+        self._noted = False
         self._marked: list[int] | None = None
         self._asked: list[str] = []
         self._unanswered: set[str] = set()
@@ -208,12 +213,24 @@ class Discovery:
                 self._database, self._settings.wanted, order, self._store.free_bytes
             )
         except RefusedError as error:
-            if self._refused != str(error):
-                get_logger().warning("COSMO_ARCHIVE__WANTED is refused", reason=str(error))
-            self._refused = str(error)
+            await self._note_refusal(str(error))
         else:
-            self._refused = None
+            await self._note_refusal(None)
         return await selections_in_force(self._database)
+
+    async def _note_refusal(self, reason: str | None) -> None:
+        """Let an alert say why the selection of the settings is refused, if it is."""
+        if self._noted and reason == self._refused:
+            return
+        async with self._database.transaction() as session:
+            if reason is None:
+                await resolve_alerts(session, REFUSED_SETTING)
+            else:
+                get_logger().warning(f"{BY_SETTING} is refused", reason=reason)
+                message = f"{BY_SETTING} is refused: {reason}"
+                rule = "what the settings want of remote archives cannot be fetched"
+                await open_alert(session, REFUSED_SETTING, Severity.WARN, message, rule=rule)
+        self._refused, self._noted = reason, True
 
     async def _mark(self, selections: Sequence[ArchiveSelection], *, listed: bool) -> bool:
         """Mark what is wanted where the entries or the selections are others than before."""

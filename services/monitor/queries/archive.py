@@ -19,6 +19,8 @@ from services.monitor.response_models.archive import (
     ListingRecord,
     PlanRecord,
 )
+from shared.alerts import OPERATIONS
+from shared.catalogues import REFUSED_SETTING
 from shared.catalogues.conditions import selected_datasets
 from shared.catalogues.plans import make_plan, require_known, require_room
 from shared.catalogues.selection import BY_SETTING, Selection
@@ -31,6 +33,7 @@ from shared.database.models.archive import (
     ListingKind,
     SelectionOrder,
 )
+from shared.database.models.monitoring import Alert, AlertState
 
 __all__ = [
     "EntryChoice",
@@ -205,6 +208,13 @@ async def read_archive_status(session: AsyncSession, room: int | None) -> Archiv
         catalogues=await read_catalogues(session),
         entries=await session.scalar(select(func.count()).select_from(CatalogueEntryRow)) or 0,
         selections=[_selection(found) for found in selections],
+        refused=await session.scalar(
+            select(Alert.message).where(
+                Alert.monitor == OPERATIONS,
+                Alert.key == REFUSED_SETTING,
+                Alert.state != AlertState.RESOLVED,
+            )
+        ),
         wanted=await describe_plan(session, wanted, room),
         transfer=await read_transfer(session),
     )

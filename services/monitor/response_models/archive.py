@@ -131,6 +131,9 @@ class ArchiveStatus(ResponseModel):
     catalogues: list[CatalogueStatus]
     entries: int = Field(description="Datasets that catalogues have")
     selections: list[ArchiveSelectionRecord] = Field(description="Those in force")
+    refused: str | None = Field(
+        None, description="Why what the settings want is refused; null where it is not"
+    )
     wanted: PlanRecord = Field(description="What is wanted, and what of it is still to come")
     transfer: TransferRecord | None = Field(
         description="What came in the last hour; null for nothing"

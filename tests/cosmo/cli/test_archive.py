@@ -57,6 +57,7 @@ def _answer(request: httpx.Request) -> httpx.Response:
             ],
             "entries": 42,
             "selections": [_SELECTION],
+            "refused": "COSMO_ARCHIVE__WANTED is refused: too large",
             "wanted": _PLAN.model_dump(mode="json"),
             "transfer": {
                 "datasets": 7,
@@ -139,5 +140,6 @@ def test_the_status_is_told_in_words(service: Scripted) -> None:
         "42 datasets are in the catalogues",
         "selection 7 of operator: everything, newest first",
     ]
+    assert "COSMO_ARCHIVE__WANTED is refused: too large" in result.output
     assert "42 datasets; 39 to fetch" in result.output
     assert "come in the last hour: 7 datasets, 0.017 GB, 2.15 MB a second" in result.output

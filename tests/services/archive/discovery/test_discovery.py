@@ -19,6 +19,7 @@ from shared.database.models.archive import (
     CatalogueHealth,
     CatalogueListing,
 )
+from shared.database.models.monitoring import Alert, AlertState
 from shared.errors import TransientError
 from shared.settings import ArchiveSettings
 from shared.store import Store
@@ -60,6 +61,12 @@ async def _files(database: Database) -> dict[str, tuple[str, str]]:
     async with database.session() as session:
         found = (await session.execute(select(CatalogueFileRow))).scalars()
         return {file.name: (file.dataset, file.identity) for file in found}
+
+
+async def _refusal(database: Database) -> str | None:
+    async with database.session() as session:
+        query = select(Alert.message).where(Alert.state != AlertState.RESOLVED)
+        return (await session.execute(query)).scalar_one_or_none()
 
 
 async def _age_listings(database: Database, by: timedelta) -> None:
@@ -231,6 +238,11 @@ async def test_everything_is_refused_where_it_does_not_fit(
         "move the store to a larger disk"
     ]
     assert catalogue.asked == [None]
+    message = f"COSMO_ARCHIVE__WANTED is refused: {refused[0]}"
+    assert await _refusal(database) == message
+    monkeypatch.setattr(Store, "free_bytes", 1_000_000_000)
+    await discovery.look()
+    assert await _refusal(database) is None
 
 
 def test_selections_of_the_settings() -> None:

@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.queries.status import read_status
+from shared.alerts import open_alert, resolve_alerts
+from shared.catalogues import REFUSED_SETTING
 from shared.catalogues.selection import BY_SETTING
 from shared.database.models.archive import (
     Access,
@@ -19,6 +21,7 @@ from shared.database.models.archive import (
     ListingKind,
     SelectionOrder,
 )
+from shared.database.models.monitoring import Severity
 from shared.database.models.operations import Attempt, Dataset, Event, File, Job, JobState, Stage
 
 pytestmark = pytest.mark.integration
@@ -180,7 +183,7 @@ async def test_selections_that_cannot_be_are_refused(
 @pytest.mark.usefixtures("catalogues")
 async def test_the_status_says_which_catalogues_answer(web: httpx.AsyncClient, seeded: Any) -> None:
     status = (await web.get(f"{API}/status")).json()
-    assert status["entries"] == 4
+    assert (status["entries"], status["refused"]) == (4, None)
     cadc, mast = status["catalogues"]
     assert (cadc["error"], cadc["failing_since"]) == ("no answer", _LAST.isoformat())
     assert (cadc["last_full"], cadc["last_short"]) == (None, None)
@@ -189,6 +192,20 @@ async def test_the_status_says_which_catalogues_answer(web: httpx.AsyncClient, s
         whole = await read_status(session)
     assert "cadc does not answer: no answer" in whole.trouble
     assert [found.catalogue for found in whole.catalogues] == ["cadc", "mast"]
+
+
+@pytest.mark.usefixtures("catalogues")
+async def test_what_the_settings_want_and_cannot_have_is_shown(
+    web: httpx.AsyncClient, seeded: Any
+) -> None:
+    message = "COSMO_ARCHIVE__WANTED is refused: everything is 2 TB"
+    async with seeded.database.transaction() as session:
+        await open_alert(session, REFUSED_SETTING, Severity.WARN, message, rule="too large")
+    assert (await web.get(f"{API}/status")).json()["refused"] == message
+    assert message in (await web.get("/archive")).text
+    async with seeded.database.transaction() as session:
+        await resolve_alerts(session, REFUSED_SETTING)
+    assert (await web.get(f"{API}/status")).json()["refused"] is None
 
 
 @pytest.mark.usefixtures("catalogues")
