@@ -33,6 +33,9 @@ class Instrument:
         Further steps of high voltage: segment, MJD and new nominal level.
     spots
         Hot spots of its detectors.
+    dispersions
+        Changes of dispersion relations: grating, MJD from which on, displacement of targets against
+        the lamp in pixels, stretch about the middle of the detector.
     """
 
     seed: int = 1
@@ -47,6 +50,7 @@ class Instrument:
         ("FUVB", 60300.0, 169),
     )
     spots: tuple[HotSpot, ...] = ()
+    dispersions: tuple[tuple[str, float, float, float], ...] = ()
 
     def chance(self, *names: object) -> np.random.Generator:
         """Return the random numbers that belong to a name, the same each time."""

@@ -27,6 +27,7 @@ from simulator.state import Curve
 
 __all__ = [
     "blind_pointing",
+    "dispersion_change",
     "hv_level",
     "lamp_output",
     "landing",
@@ -85,6 +86,16 @@ def hv_level(instrument: Instrument, segment: Segment, mjd: float) -> int:
         (date, level) for name, date, level in instrument.raises if name == segment and date <= mjd
     ]
     return max(later)[1] if later else high_voltage(segment, mjd)
+
+
+def dispersion_change(instrument: Instrument, opt_elem: str, mjd: float) -> tuple[float, float]:
+    """Return the displacement of targets against the lamp in pixels, and the stretch of spectra."""
+    later = [
+        (date, offset, stretch)
+        for grating, date, offset, stretch in instrument.dispersions
+        if grating == opt_elem and date <= mjd
+    ]
+    return max(later)[1:] if later else (0.0, 0.0)
 
 
 def modal_gain(

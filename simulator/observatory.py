@@ -111,12 +111,15 @@ def _channel(instrument: Instrument, name: str, plan: ExposurePlan) -> ChannelSt
     spread = instrument.chance("channel", name, plan.opt_elem, round(moved, 5)).normal(
         0.0, _SEGMENT_SPREAD
     )
+    offset, stretch = evolution.dispersion_change(instrument, plan.opt_elem, plan.start)
     drift = evolution.osm_drift(instrument, plan.opt_elem, moved, plan.start + seconds / 86400.0)
     return ChannelState(
         shift_dispersion=_curve(seconds, along + landed[0] + spread + drift),
         shift_cross=Curve.constant(across + landed[1]),
         sensitivity=evolution.sensitivity(plan.detector, plan.start),
         lamp=float(evolution.lamp_output(plan.lamp, plan.start)),
+        wavelength_offset=offset,
+        wavelength_stretch=stretch,
     )
 
 

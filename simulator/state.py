@@ -182,12 +182,18 @@ class ChannelState:
         Angstrom.
     lamp
         Brightness of the wavelength-calibration lamp over that of its template.
+    wavelength_offset
+        Displacement of the target's spectrum alone along X, against that of the lamp, in pixels.
+    wavelength_stretch
+        Stretch of both spectra about the middle of the detector: pixels per pixel.
     """
 
     shift_dispersion: Curve
     shift_cross: Curve
     sensitivity: Curve
     lamp: float = 1.0
+    wavelength_offset: float = 0.0
+    wavelength_stretch: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ def truth_of(observation: Observation) -> dict[str, Any]:
         (km/s, V_HELIO), ``detectors`` (events, live time, mean dark rate in count/s/pixel before
         dead time and pulse-height limits, stim positions and sigmas in raw pixels, expected counts
         of each) and ``channels`` (of each lamp flash its middle in seconds and the shifts in
-        pixels, FP-POS displacement included in SHIFT1; mean shifts over the exposure; lamp; mean
+        pixels, FP-POS displacement included in SHIFT1; mean shifts over the exposure; lamp;
+        displacement of the target's spectrum against the lamp's in pixels, stretch of both; mean
         sensitivity over the reference's).
     """
     plan, state = observation.plan, observation.state
@@ -88,6 +89,8 @@ def _channel(observation: Observation, name: str) -> dict[str, Any]:
         "shift2": channel.shift_cross.mean(0.0, plan.exptime),
         "flashes": flashes,
         "lamp": channel.lamp,
+        "wavelength_offset": channel.wavelength_offset,
+        "wavelength_stretch": channel.wavelength_stretch,
         "sensitivity": dict(
             zip(map(str, channel.sensitivity.at), channel.sensitivity.values, strict=True)
         ),

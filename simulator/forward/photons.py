@@ -165,6 +165,7 @@ def target_photons(
     full += along * DISPERSION_SCALE[mode.detector]
     x = full + generator.normal(0.0, blur * _LINE_SPREAD[mode.detector], count)
     x += mode.fp_shift(plan.fpoffset) + channel.shift_dispersion(time)
+    x += channel.wavelength_offset + channel.wavelength_stretch * (full - mode.middle)
     if plan.obsmode == "TIME-TAG":
         # In ACCUM the flight software takes the orbital velocity out before it adds an event to the
         # image.
@@ -230,6 +231,7 @@ def lamp_photons(
             for flash, part in zip(intervals, drawn, strict=True)
         ]
     )
+    x += channel.wavelength_stretch * (x - mode.middle)
     x += mode.fp_shift(plan.fpoffset) + channel.shift_dispersion(time)
     y = mode.lamp_row(plan.life_adj) + mode.lamp_slope * x + channel.shift_cross(time)
     y += generator.normal(0.0, 2.5, time.size)

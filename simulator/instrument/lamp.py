@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simulator.instrument.modes import Setting
 
-__all__ = ["CONTINUUM", "FLASH_RATE", "LINE_SIGMA", "lamp_spectrum"]
+__all__ = ["CONTINUUM", "FLASH_RATE", "LINE_SIGMA", "lamp_lines", "lamp_spectrum"]
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +33,7 @@ _LINES_PER_DISPERSION = {"FUV": 90, "NUV": 30}
 
 
 @cache
-def _lines(setting: Setting) -> tuple[Floats, Floats]:
+def lamp_lines(setting: Setting) -> tuple[Floats, Floats]:
     """Return the positions in wavecal-corrected pixels and relative strengths.
 
     The same lines for all channels of a setting.
@@ -56,7 +56,7 @@ def lamp_spectrum(setting: Setting, pixel: Floats) -> Floats:
     pixel
         Positions in the wavecal-corrected frame, shape (n,).
     """
-    positions, strengths = _lines(setting)
+    positions, strengths = lamp_lines(setting)
     sigma = LINE_SIGMA[setting.detector]
     width = {"FUV": 16384.0, "NUV": 1024.0}[setting.detector]
     inside = strengths[(positions > 0) & (positions < width)].sum()

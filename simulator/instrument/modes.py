@@ -204,14 +204,14 @@ class Setting:
     @property
     def has_lamp_lines(self) -> bool:
         """Whether the lamp has lines there: not below 900 Angstrom."""
-        return float(self.wavelength(self._middle())) > 1050.0
+        return float(self.wavelength(self.middle)) > 1050.0
 
     @property
     def coefficients(self) -> tuple[float, float, float, float]:
         """Polynomial of the wavelength in Angstrom against the pixel of the wavecal-corrected
         frame.
         """
-        middle, grating = self._middle(), self.grating
+        middle, grating = self.middle, self.grating
         centre = self.cenwave + grating.centres[grating.channels.index(self.channel)]
         curvature = (
             -2.0e-6 * grating.dispersion if self.detector == "FUV" else -1.0e-5 * grating.dispersion
@@ -284,7 +284,7 @@ class Setting:
         """Return the y of the FUV spectrum's centre over `science_row` at detector x, pixels, same
         shape.
         """
-        u = (x - self._middle()) / self._middle()
+        u = (x - self.middle) / self.middle
         sign = 1.0 if self.channel == "FUVA" else -1.0
         return sign * 1.4 * u + 0.8 * np.sin(2.5 * u) * np.cos(1.7 * u + 0.001 * self.cenwave)
 
@@ -296,9 +296,11 @@ class Setting:
         if self.detector == "NUV":
             return np.full(np.shape(x), 2.2)
         block = np.floor(np.asarray(x) / 128.0) * 128.0 + 64.0
-        return 2.3 + 0.7 * ((block - self._middle()) / self._middle()) ** 2
+        return 2.3 + 0.7 * ((block - self.middle) / self.middle) ** 2
 
-    def _middle(self) -> float:
+    @property
+    def middle(self) -> float:
+        """Middle of the detector, pixels."""
         return _MIDDLE[self.detector]
 
 

@@ -25,6 +25,7 @@ from simulator.files.rawacq import Acquired, acquire
 from simulator.files.sms import report, report_name, weeks
 from simulator.files.support import support_file
 from simulator.mission.schedule import Mission, draw
+from simulator.mission.targets import FUV_STANDARD, NUV_STANDARD
 from simulator.mission.truth import Record, Taken, exposure_truth, write_json, write_truth
 from simulator.mission.visits import Visit
 from simulator.observatory import blind_offset, state_of, viewing_of
@@ -32,6 +33,7 @@ from simulator.observe import observe
 from simulator.plan import ExposurePlan, FaultKind
 from simulator.references.catalogue import Catalogue
 from simulator.references.context import CONTEXTS, REVISED, write_contexts
+from simulator.references.lines import write_line_list
 from simulator.truth import TRUTH_NAME
 
 __all__ = [
@@ -106,6 +108,12 @@ class MissionSimulation:
     def write_contexts(self) -> None:
         """Write the rules that choose reference files."""
         write_contexts(self.folder / CRDS, self._catalogue)
+
+    def write_lines(self) -> None:
+        """Write the list of lines whose wavelengths are known."""
+        folder = self.folder / REFERENCES
+        folder.mkdir(parents=True, exist_ok=True)
+        write_line_list(folder, (FUV_STANDARD, NUV_STANDARD))
 
     def write_reports(self) -> list[str]:
         """Write the schedule reports; returns their names."""
@@ -273,6 +281,7 @@ def simulate(
     """
     simulation = MissionSimulation(mission, folder)
     simulation.write_contexts()
+    simulation.write_lines()
     reports = simulation.write_reports()
     records: list[Record] = []
     total = len(simulation.taken)

@@ -49,6 +49,8 @@ class Mission:
         Names of the routines that it consists of.
     spots
         How many hot spots its FUV segments have.
+    dispersions
+        Changes of dispersion relations, as of `simulator.description.Instrument`.
     """
 
     years: float = 2.0
@@ -58,6 +60,7 @@ class Mission:
     faults: tuple[FaultKind, ...] = ()
     routines: tuple[str, ...] = tuple(routine.name for routine in ROUTINES)
     spots: int = 0
+    dispersions: tuple[tuple[str, float, float, float], ...] = ()
 
     @property
     def instrument(self) -> Instrument:
@@ -65,7 +68,7 @@ class Mission:
         drawn = Instrument(seed=self.seed)
         stop = self.start + self.years * _YEAR
         spots = draw_spots(drawn.chance("hot spots"), self.spots, self.start, stop)
-        return replace(drawn, spots=spots)
+        return replace(drawn, spots=spots, dispersions=self.dispersions)
 
 
 def draw(mission: Mission) -> list[Visit]:
