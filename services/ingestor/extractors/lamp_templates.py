@@ -8,6 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from services.ingestor.extractors.line_lists import (
+    LINE_LIST,
+    NO_LINES,
+    LineList,
+    read_line_list,
+)
 from shared.cos.reference_names import RemoteFolder, find_reference
 from shared.errors import PermanentError
 from shared.fits import FitsFile
@@ -103,6 +109,17 @@ class References:
             return {}
         found = _read_templates(path, path.stat().st_mtime_ns)
         return found.get((opt_elem, cenwave, fpoffset), found.get((opt_elem, cenwave, None), {}))
+
+    def lines(self) -> LineList:
+        """Return the lines of known wavelength; none where there is no list.
+
+        Raises
+        ------
+        PermanentError
+            If the list cannot be read.
+        """
+        path = self._find(LINE_LIST)
+        return NO_LINES if path is None else read_line_list(path, path.stat().st_mtime_ns)
 
     def _find(self, name: str | None) -> Path | None:
         if self._folder is None or not name:

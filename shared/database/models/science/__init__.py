@@ -37,6 +37,7 @@ from shared.database.models.science.headers import (
     HighVoltage,
     Keywords,
 )
+from shared.database.models.science.lines import LinePosition
 from shared.database.models.science.times import believed, believed_time, moments_of, within_mission
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "Jitter",
     "Keywords",
     "Lampflash",
+    "LinePosition",
     "PreferredRow",
     "PulseHeights",
     "ScheduledExposure",
