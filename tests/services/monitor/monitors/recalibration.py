@@ -1,7 +1,6 @@
 """A simulated exposure and the real CalCOS, with tables that monitors wrote."""
 
 import shutil
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,12 +27,16 @@ class Exposure:
         Empty folder.
     shift
         Of all stripes along dispersion, pix.
+    channel
+        What else is other in the state of all stripes.
     """
 
-    def __init__(self, folder: Path, shift: float) -> None:
+    def __init__(self, folder: Path, shift: float, **channel: Any) -> None:
         (case,) = (one for one in CASES.values() if one.name == "NUV G225M/2250 TAGFLASH")
         plan = replace(case.members[0], exptime=120.0, flashes=case.members[0].flashes[:1])
         state = nominal_state(plan.start, dict.fromkeys(("NUVA", "NUVB", "NUVC"), (shift, 0.0)))
+        channels = {name: replace(one, **channel) for name, one in state.channels.items()}
+        state = replace(state, channels=channels)
         self._folder, self.plan = folder, plan
         self.references = folder / "plain"
         raw = folder / "raw"
@@ -52,7 +55,7 @@ class Exposure:
         """Return the path of the reference file that the raw header names."""
         return self.references / self.used[keyword]
 
-    def calibrate(self, name: str, *artifacts: NewArtifact) -> Mapping[str, Any]:
+    def calibrate(self, name: str, *artifacts: NewArtifact) -> Path:
         """Calibrate with tables in place of those that the header names.
 
         Parameters
@@ -64,8 +67,8 @@ class Exposure:
 
         Returns
         -------
-        dict
-            Rows of ``lampflash`` and of ``x1d``, as FITS records.
+        Path
+            Folder of the products.
         """
         raw = self._folder / name / self._raw.name
         raw.parent.mkdir()
@@ -75,7 +78,8 @@ class Exposure:
             fits.setval(raw, one.kind, value=f"lref${one.name}")
         products = self._folder / name / "products"
         run_calcos([raw], self.references, products)
-        return {
-            kind: fits.getdata(products / f"{self.plan.rootname}_{kind}.fits", 1)
-            for kind in ("lampflash", "x1d")
-        }
+        return products
+
+    def rows(self, products: Path, kind: str) -> Any:
+        """Return the rows of a product, ``lampflash`` or ``x1d``, as FITS records."""
+        return fits.getdata(products / f"{self.plan.rootname}_{kind}.fits", 1)

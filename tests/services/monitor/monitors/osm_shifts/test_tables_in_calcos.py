@@ -39,16 +39,17 @@ def test_a_search_that_failed_succeeds_and_shifts_move(tmp_path: Path) -> None:
     tables = {one.kind: one for one in artifacts if one.kind != "outliers"}
     assert all(one.detail["ready"] for one in tables.values())
 
-    lost = exposure.calibrate("before")["lampflash"]
+    lost = exposure.rows(exposure.calibrate("before"), "lampflash")
     assert not lost["SPEC_FOUND"].any()
     # FPOFFSET is 0, where FP_PIXEL_SHIFT of the simulator is 0: SHIFT_DISP is the shift.
     searched = exposure.calibrate("searched", tables["WCPTAB"])
-    assert searched["lampflash"]["SPEC_FOUND"].all()
-    assert searched["lampflash"]["SHIFT_DISP"] == pytest.approx(_SHIFT, abs=0.3)
-    moved = exposure.calibrate("moved", tables["LAMPTAB"])
-    assert moved["lampflash"]["SPEC_FOUND"].all()
+    flashes = exposure.rows(searched, "lampflash")
+    assert flashes["SPEC_FOUND"].all()
+    assert flashes["SHIFT_DISP"] == pytest.approx(_SHIFT, abs=0.3)
     # FP_PIXEL_SHIFT is -55 now: 20 pix to the left of the template, and the same wavelengths.
-    assert moved["lampflash"]["SHIFT_DISP"] - _MEDIAN == pytest.approx(_SHIFT - _MEDIAN, abs=0.3)
-    scale = np.abs(np.diff(searched["x1d"]["WAVELENGTH"], axis=1)).mean()
-    difference = moved["x1d"]["WAVELENGTH"] - searched["x1d"]["WAVELENGTH"]
-    assert np.abs(difference).max() < 0.3 * scale
+    moved = exposure.calibrate("moved", tables["LAMPTAB"])
+    flashes = exposure.rows(moved, "lampflash")
+    assert flashes["SPEC_FOUND"].all()
+    assert flashes["SHIFT_DISP"] - _MEDIAN == pytest.approx(_SHIFT - _MEDIAN, abs=0.3)
+    before, after = (exposure.rows(one, "x1d")["WAVELENGTH"] for one in (searched, moved))
+    assert np.abs(after - before).max() < 0.3 * np.abs(np.diff(before, axis=1)).mean()

@@ -1,0 +1,1 @@
+"""The wavelength scale: where lines of known wavelength lie."""

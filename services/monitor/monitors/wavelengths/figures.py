@@ -1,0 +1,112 @@
+"""Figures of wavelengths: residuals against wavelength and against date."""
+
+import numpy as np
+
+from services.monitor.figures import Figure, Mark, Panel
+from services.monitor.figures.description import Layer, scatter
+from services.monitor.framework.declaration import Columns
+from services.monitor.framework.instrument_history import lifetime_marks
+from services.monitor.library.exposure_values import notes_of, points_of
+from services.monitor.library.lamp_flashes import codes_of
+from services.monitor.monitors.wavelengths.residuals import Lines, Spectra
+from services.monitor.monitors.wavelengths.rules import OFF
+from shared.cos.detector import FUV_SEGMENTS
+
+__all__ = ["wavelength_figures"]
+
+_RESIDUAL = "Measured - catalogue (pix)"
+_VELOCITY = "Measured - catalogue (km/s)"
+
+
+def wavelength_figures(lines: Lines, spectra: Spectra) -> list[Figure]:
+    """Draw all figures of wavelengths."""
+    single = dict(lines.columns)
+    single["note"] = notes_of(single) + ", " + single["source"] + ", " + single["segment"]
+    wavelength, mean = single["catalogue"], spectra.columns
+    none = np.zeros(len(wavelength), dtype=bool)
+    date = mean["mjd"]
+    limits: list[Layer] = [Mark(text="limit", y=side * OFF.now) for side in (-1.0, 1.0)]
+    of_line = "Each point is a line in a segment or stripe of an exposure."
+    of_mean = (
+        "Each point is the mean of the lines of a segment or stripe; crosses are above the limit. "
+        "Dotted: limits, and lifetime positions of the FUV."
+    )
+    return [
+        _figure(
+            ("wavelength", "Residuals against wavelength", of_line + " Dotted: limits of a mean."),
+            single,
+            ("Wavelength (Angstrom)", wavelength),
+            (_RESIDUAL, lines.residual),
+            none,
+            limits,
+        ),
+        _figure(
+            ("velocity", "Residuals as velocities", of_line),
+            single,
+            ("Wavelength (Angstrom)", wavelength),
+            (_VELOCITY, lines.velocity),
+            none,
+            [],
+        ),
+        _figure(
+            ("date", "Mean residuals against date", of_mean),
+            mean,
+            (None, date),
+            (_RESIDUAL, spectra.residual),
+            spectra.off,
+            limits,
+            status=spectra.status,
+        ),
+        _figure(
+            ("slope", "Change of the residual along the spectrum against date", of_mean),
+            mean,
+            (None, date),
+            ("Slope (pix in 1000 pix)", spectra.slope),
+            np.zeros(len(date), dtype=bool),
+            [],
+            status=spectra.status,
+        ),
+    ]
+
+
+def _figure(
+    named: tuple[str, str, str],
+    columns: Columns,
+    along: tuple[str | None, np.ndarray],
+    drawn: tuple[str, np.ndarray],
+    outlier: np.ndarray,
+    marks: list[Layer],
+    status: np.ndarray | None = None,
+) -> Figure:
+    """Draw a panel for each grating, against date where the abscissa has no label."""
+    name, title, caption = named
+    x_label, x = along
+    y_label, y = drawn
+    series = columns["segment"] + " " + columns["source"]
+    if status is not None:
+        series = np.where(status == "", series, status)
+    code, words = codes_of(series)
+    grating, gratings = codes_of(columns["opt_elem"])
+    panels = []
+    for place, one in enumerate(gratings):
+        layers: list[Layer] = []
+        for number, word in enumerate(words):
+            mine = np.flatnonzero((grating == place) & (code == number))
+            shown = {key: columns[key][mine] for key in ("mjd", "rootname", "note")}
+            layers += scatter(word, points_of(shown, x[mine], y[mine], outlier=outlier[mine]))
+        shown_marks = list(marks)
+        fuv = np.isin(columns["segment"][grating == place], FUV_SEGMENTS)
+        if x_label is None and fuv.any():
+            shown_marks += lifetime_marks(columns["mjd"][grating == place])
+        panels.append(
+            Panel(
+                x_label=x_label or "Date",
+                y_label=y_label,
+                layers=[*layers, *shown_marks] if layers else [],
+                title=one,
+                x_is_time=x_label is None,
+            )
+        )
+    return Figure(
+        name=name, title=title, caption=caption, panels=panels, nothing="no line was measured"
+    )
