@@ -33,6 +33,7 @@ __all__ = [
     "landing",
     "modal_gain",
     "osm_drift",
+    "osm_drift_across",
     "sensitivity",
     "spectrum_row",
     "stim_offsets",
@@ -222,6 +223,13 @@ def osm_drift(instrument: Instrument, grating: str, moved: float, mjd: ArrayLike
     amplitude = {"G130M": -2.2, "G160M": -2.6, "G140L": -1.8}.get(grating, 1.6)
     elapsed = np.maximum(np.asarray(mjd, dtype=np.float64) - moved, 0.0) * 86400.0
     return np.asarray(amplitude * size * (1.0 - np.exp(-elapsed / DRIFT_SECONDS)), dtype=np.float64)
+
+
+def osm_drift_across(instrument: Instrument, grating: str, moved: float, mjd: ArrayLike) -> Floats:
+    """Return the creep across dispersion in pixels after a move at an MJD: tenths of a pixel."""
+    size = instrument.chance("drift across", grating, round(moved, 5)).normal(0.4, 0.1)
+    elapsed = np.maximum(np.asarray(mjd, dtype=np.float64) - moved, 0.0) * 86400.0
+    return np.asarray(size * (1.0 - np.exp(-elapsed / DRIFT_SECONDS)), dtype=np.float64)
 
 
 def sensitivity(detector: str, mjd: float) -> Curve:

@@ -112,10 +112,12 @@ def _channel(instrument: Instrument, name: str, plan: ExposurePlan) -> ChannelSt
         0.0, _SEGMENT_SPREAD
     )
     offset, stretch = evolution.dispersion_change(instrument, plan.opt_elem, plan.start)
-    drift = evolution.osm_drift(instrument, plan.opt_elem, moved, plan.start + seconds / 86400.0)
+    times = plan.start + seconds / 86400.0
+    drift = evolution.osm_drift(instrument, plan.opt_elem, moved, times)
+    drift_across = evolution.osm_drift_across(instrument, plan.opt_elem, moved, times)
     return ChannelState(
         shift_dispersion=_curve(seconds, along + landed[0] + spread + drift),
-        shift_cross=Curve.constant(across + landed[1]),
+        shift_cross=_curve(seconds, across + landed[1] + drift_across),
         sensitivity=evolution.sensitivity(plan.detector, plan.start),
         lamp=float(evolution.lamp_output(plan.lamp, plan.start)),
         wavelength_offset=offset,

@@ -20,6 +20,7 @@ from benchmarks.mission.outliers import flagged
 from benchmarks.mission.processing import SETTINGS, TIMEOUT, compute, process, simulate_into
 from benchmarks.mission.stims import stims_recovered
 from benchmarks.mission.truth import MissionTruth
+from benchmarks.mission.wavelengths import wavelengths_recovered
 from cosmo.cli.local_run import prepare
 from cosmo.client import Client
 from cosmo.launcher.stack import LocalStack
@@ -39,11 +40,15 @@ _FAULTS = (
     FaultKind.NO_EVENTS,
 )
 _SPOTS = 40
+_DISPERSIONS = (("G160M", _START + 1500.0, 4.0, 3e-5),)
+"""What is to be found of wavelengths: grating, MJD from which on, displacement of targets in
+pixels, and stretch."""
 _MONITORS = (
     "fuv-osm-shift",
     "nuv-osm-shift",
     "fuv-osm-drift",
     "nuv-osm-drift",
+    "wavelength",
     "gain",
     "gsag",
     "fuv-dark",
@@ -86,6 +91,7 @@ def _measure(machine: LocalStack, mission: Mission, folder: Path, tables: Path) 
             shifts_recovered,
             drifts_recovered,
             gains_recovered,
+            wavelengths_recovered,
         )
         recovered = [row for part in parts for row in part(client, truth)]
         _write(tables / "mission.csv", Recovered, recovered)
@@ -127,7 +133,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     chosen = parser.parse_args(arguments)
     os.environ.update({name: os.environ.get(name, value) for name, value in SETTINGS.items()})
-    mission = Mission(chosen.years, chosen.seed, chosen.size, _START, _FAULTS, _ROUTINES, _SPOTS)
+    mission = Mission(
+        chosen.years, chosen.seed, chosen.size, _START, _FAULTS, _ROUTINES, _SPOTS, _DISPERSIONS
+    )
     folder = chosen.folder / f"mission-{chosen.size}-{chosen.seed}"
     (folder / REFERENCES).mkdir(parents=True, exist_ok=True)
     data_dir = chosen.folder / f"machine-{chosen.size}-{chosen.seed}"

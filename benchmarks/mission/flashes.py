@@ -10,6 +10,7 @@ from cosmo.client import Client
 __all__ = ["drifts_recovered", "shifts_recovered"]
 
 _SHIFTS = {"shift_disp": ("along", "shift1"), "shift_xdisp": ("across", "shift2")}
+_DRIFTS = {"drift": ("along", "shift1"), "drift_xdisp": ("across", "shift2")}
 _DETECTORS = ("fuv", "nuv")
 
 
@@ -38,12 +39,13 @@ def drifts_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]
     Parameters are those of `shifts_recovered`.
     """
     for monitor in (f"{detector}-osm-drift" for detector in _DETECTORS):
-        pairs = []
-        for row, flashes, number in _flashes(client, truth, monitor, "drift"):
-            seconds = flashes[number]["middle"] - flashes[0]["middle"]
-            drift = (flashes[number]["shift1"] - flashes[0]["shift1"]) / seconds
-            pairs.append((row["value"] - drift, row["error"]))
-        yield compare(monitor, "drift along dispersion", "pix / s", pairs)
+        for quantity, (axis, name) in _DRIFTS.items():
+            pairs = []
+            for row, flashes, number in _flashes(client, truth, monitor, quantity):
+                seconds = flashes[number]["middle"] - flashes[0]["middle"]
+                drift = (flashes[number][name] - flashes[0][name]) / seconds
+                pairs.append((row["value"] - drift, row["error"]))
+            yield compare(monitor, f"drift {axis} dispersion", "pix / s", pairs)
 
 
 def _flashes(

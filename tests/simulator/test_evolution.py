@@ -76,6 +76,24 @@ def test_dark_rate_of_the_nuv_follows_age_and_warmth() -> None:
     assert np.polyfit(warmth, rate, 1)[0] == pytest.approx(1 / 9, rel=0.1)
 
 
+def test_spectra_drift_across_dispersion_by_tenths_of_a_pixel() -> None:
+    moved = 58000.0
+    times = moved + np.array([0.0, 3000.0, 86400.0]) / 86400.0
+    start, one_constant, end = evolution.osm_drift_across(MADE, "G225M", moved, times)
+    assert start == 0.0
+    assert 0.1 < end < 0.8
+    assert one_constant / end == pytest.approx(1.0 - np.exp(-1.0), rel=1e-3)
+
+
+def test_dispersion_changes_from_a_date_on() -> None:
+    changes = (("G160M", 58000.0, 4.0, 3e-5), ("G160M", 59000.0, 2.0, 0.0))
+    made = Instrument(seed=3, dispersions=changes)
+    expected = {57999.0: (0.0, 0.0), 58000.0: (4.0, 3e-5), 59001.0: (2.0, 0.0)}
+    for mjd, change in expected.items():
+        assert evolution.dispersion_change(made, "G160M", mjd) == change
+        assert evolution.dispersion_change(made, "G130M", mjd) == (0.0, 0.0)
+
+
 def test_spectra_drift_after_a_move_and_settle() -> None:
     moved = 57500.0
     drift = evolution.osm_drift(MADE, "G130M", moved, moved + np.array([0.0, 0.05, 0.2, 0.4]))
