@@ -26,7 +26,10 @@ def wavelength_figures(lines: Lines, spectra: Spectra) -> list[Figure]:
     none = np.zeros(len(wavelength), dtype=bool)
     date = mean["mjd"]
     limits: list[Layer] = [Mark(text="limit", y=side * OFF.now) for side in (-1.0, 1.0)]
-    of_line = "Each point is a line in a segment or stripe of an exposure."
+    of_line = (
+        "Each point is a line in a segment or stripe of an exposure. Of those that enter no "
+        "statistic, the series is named after the reason."
+    )
     of_mean = (
         "Each point is the mean of the lines of a segment or stripe; crosses are above the limit. "
         "Dotted: limits, and lifetime positions of the FUV."
@@ -39,6 +42,7 @@ def wavelength_figures(lines: Lines, spectra: Spectra) -> list[Figure]:
             (_RESIDUAL, lines.residual),
             none,
             limits,
+            lines.status,
         ),
         _figure(
             ("velocity", "Residuals as velocities", of_line),
@@ -47,6 +51,7 @@ def wavelength_figures(lines: Lines, spectra: Spectra) -> list[Figure]:
             (_VELOCITY, lines.velocity),
             none,
             [],
+            lines.status,
         ),
         _figure(
             ("date", "Mean residuals against date", of_mean),
@@ -55,7 +60,7 @@ def wavelength_figures(lines: Lines, spectra: Spectra) -> list[Figure]:
             (_RESIDUAL, spectra.residual),
             spectra.off,
             limits,
-            status=spectra.status,
+            spectra.status,
         ),
         _figure(
             ("slope", "Change of the residual along the spectrum against date", of_mean),
@@ -64,7 +69,7 @@ def wavelength_figures(lines: Lines, spectra: Spectra) -> list[Figure]:
             ("Slope (pix in 1000 pix)", spectra.slope),
             np.zeros(len(date), dtype=bool),
             [],
-            status=spectra.status,
+            spectra.status,
         ),
     ]
 
@@ -76,15 +81,13 @@ def _figure(
     drawn: tuple[str, np.ndarray],
     outlier: np.ndarray,
     marks: list[Layer],
-    status: np.ndarray | None = None,
+    status: np.ndarray,
 ) -> Figure:
     """Draw a panel for each grating, against date where the abscissa has no label."""
     name, title, caption = named
     x_label, x = along
     y_label, y = drawn
-    series = columns["segment"] + " " + columns["source"]
-    if status is not None:
-        series = np.where(status == "", series, status)
+    series = np.where(status == "", columns["segment"] + " " + columns["source"], status)
     code, words = codes_of(series)
     grating, gratings = codes_of(columns["opt_elem"])
     panels = []

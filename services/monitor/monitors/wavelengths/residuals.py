@@ -35,12 +35,15 @@ class Lines:
         Measured less catalogue wavelength, and its one-sigma error, pix.
     velocity
         The same as a velocity, km/s.
+    status
+        Why they enter no statistic; empty where they do.
     """
 
     columns: Columns
     residual: np.ndarray
     error: np.ndarray
     velocity: np.ndarray
+    status: np.ndarray
 
     @classmethod
     def of(cls, found: Columns) -> "Lines":
@@ -57,6 +60,7 @@ class Lines:
             residual=off / columns["dispersion"],
             error=np.abs(columns["error"] / columns["dispersion"]),
             velocity=off / columns["catalogue"] * LIGHT,
+            status=np.where(columns["life_adj"] == -1.0, "engineering position", "").astype(object),
         )
 
 
@@ -121,7 +125,6 @@ class Spectra:
             slope_error = np.where(enough, wide / np.sqrt(spread), np.nan)
         first = take(columns, begin)
         per_pixel = LIGHT * first["dispersion"] / first["catalogue"]
-        status = np.where(first["life_adj"] == -1.0, "engineering position", "").astype(object)
         first["note"] = notes_of(first) + ", " + first["source"] + ", " + first["segment"]
         return cls(
             columns=first,
@@ -132,7 +135,7 @@ class Spectra:
             slope=slope * _SLOPE_PIXELS,
             slope_error=slope_error * _SLOPE_PIXELS,
             number=number.astype(float),
-            status=status,
+            status=lines.status[begin],
         )
 
     @property
