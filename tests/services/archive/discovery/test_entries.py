@@ -62,6 +62,12 @@ async def test_new_entries_are_written_as_the_catalogue_has_them(database: Datab
     )
 
 
+@pytest.mark.parametrize("target", ["A\tB", "A\nB\r", "\\N", "\\.", "Å\u00a0\\t", ""])
+async def test_texts_are_kept_as_they_are(database: Database, target: str) -> None:
+    await _list(database, SmallCatalogue("mast", entry("lbgu17010", target=target)))
+    assert (await _rows(database))["lbgu17010"].target == target
+
+
 async def test_unchanged_entries_are_not_written_again(database: Database) -> None:
     catalogue = SmallCatalogue("mast", *(entry(f"lbgu1{n}010") for n in range(5)))
     await _list(database, catalogue)
