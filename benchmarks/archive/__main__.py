@@ -22,10 +22,11 @@ def main() -> None:
     transfer.add_argument("--rounds", type=int, default=3, help="measurements of each")
     listing = commands.add_parser("catalogue", help="listings")
     listing.add_argument("--rows", type=int, default=341_000, help="entries")
+    listing.add_argument("--archive", choices=["mast", "cadc"], default="mast", help="who lists")
     arguments = parser.parse_args()
     if arguments.what == "catalogue":
         with tempfile.TemporaryDirectory(prefix="cosmo-catalogue-") as folder:
-            for look in catalogue.measure(arguments.rows, Path(folder)):
+            for look in catalogue.measure(arguments.rows, Path(folder), arguments.archive):
                 print(look, flush=True)
         return
     loads = [

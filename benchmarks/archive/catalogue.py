@@ -61,7 +61,7 @@ class Look:
         )
 
 
-def measure(rows: int, folder: Path) -> Iterator[Look]:
+def measure(rows: int, folder: Path, name: str = "mast") -> Iterator[Look]:
     """List into an empty database, again with one in a hundred delivered again, and once more.
 
     Parameters
@@ -70,6 +70,8 @@ def measure(rows: int, folder: Path) -> Iterator[Look]:
         Entries of the catalogue.
     folder
         Folder for the servers.
+    name
+        Archive that lists them.
     """
     data = folder / "data"
     data.mkdir()
@@ -78,10 +80,10 @@ def measure(rows: int, folder: Path) -> Iterator[Look]:
     try:
         asyncio.run(_migrate(postgres.url))
         with _stand_in(data, rows) as url:
-            yield _look(url, postgres.url)
+            yield _look(url, postgres.url, name)
             (data / "archive.toml").write_text(f"redelivered = {rows // 100}\n")
-            yield _look(url, postgres.url)
-            yield _look(url, postgres.url)
+            yield _look(url, postgres.url, name)
+            yield _look(url, postgres.url, name)
     finally:
         postgres.stop()
 
@@ -112,10 +114,10 @@ def _serve(folder: Path, rows: int, answer: Connection) -> None:
     server.run()
 
 
-def _look(archive: str, database: str) -> Look:
+def _look(archive: str, database: str, name: str) -> Look:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_discover, args=(archive, database, there))
+    process = context.Process(target=_discover, args=(archive, database, name, there))
     process.start()
     there.close()
     look: Look = here.recv()
@@ -123,15 +125,17 @@ def _look(archive: str, database: str) -> Look:
     return look
 
 
-def _discover(archive: str, url: str, answer: Connection) -> None:
-    answer.send(asyncio.run(_discovered(archive, url)))
+def _discover(archive: str, url: str, name: str, answer: Connection) -> None:
+    answer.send(asyncio.run(_discovered(archive, url, name)))
 
 
-async def _discovered(archive: str, url: str) -> Look:
+async def _discovered(archive: str, url: str, name: str) -> Look:
     """Do what an archive process does in its turn; a full listing is always due."""
-    settings = ArchiveSettings(sources=["mast"], mast_url=archive, listing_seconds=1e-6)
+    settings = ArchiveSettings(
+        sources=[name], mast_url=archive, cadc_url=archive, listing_seconds=1e-6
+    )
     database = Database(url)
-    catalogue = open_catalogue("mast", settings)
+    catalogue = open_catalogue(name, settings)
     discovery = Discovery(database, [catalogue], settings, Store("file:///tmp"))
     async with database.transaction() as session:
         for statement in _REMEMBER.split(";"):
