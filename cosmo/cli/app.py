@@ -1,18 +1,77 @@
-"""The commands, grouped by what they need: the launcher, the database, or the HTTP API."""
+"""The commands, each of which is imported when it is used.
 
-from typing import Annotated
+Together they import nearly all of COSMO, which takes longer than most of them.
+"""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Annotated, Any, Final, cast
 
 import typer
+from typer.core import TyperGroup
 
-from cosmo.cli import admin as setup
-from cosmo.cli import archive, check, demo, ingest, new, query, recalibration, simulate
-from cosmo.cli import local as machine
 from shared import __version__
 
 __all__ = ["app"]
 
+_COMMANDS: Final = {
+    "demo": ("demo",),
+    "local": ("up", "run"),
+    "query": ("status", "datasets", "show", "failures", "requeue", "drop", "force", "audit"),
+    "recalibration": ("recalibrate", "cancel", "promote", "compare", "lightcurve", "upload"),
+    "check": ("check",),
+    "admin": ("config", "migrate"),
+}
+"""Commands by their module."""
+_GROUPS: Final = {
+    "ingest": "Manage the science tables and the files that they were read from.",
+    "archive": "See what remote archives have, and fetch it.",
+    "simulate": "Simulate the observatory.",
+    "new": "Begin an extension of COSMO in a checkout.",
+}
+"""Modules whose commands are a group of that name, with its summary."""
+
+
+class _OnDemand(Mapping[str, Any]):
+    """The commands by name, made when they are asked for."""
+
+    def __init__(self) -> None:
+        self._modules = {name: module for module, names in _COMMANDS.items() for name in names}
+        self._modules |= {name: name for name in _GROUPS}
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = self._make(name, self._modules[name])
+        return self._made[name]
+
+    def _make(self, name: str, module: str) -> Any:
+        functions = import_module(f"cosmo.cli.{module}").COMMANDS
+        if name not in _GROUPS:
+            functions = [function for function in functions if function.__name__ == name]
+        made = typer.Typer(name=name, help=_GROUPS.get(name), add_completion=False)
+        if name in _GROUPS:
+            made.callback(no_args_is_help=True)(lambda: None)
+        for function in functions:
+            made.command()(function)
+        return typer.main.get_command(made)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+
+class _Group(TyperGroup):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = cast("dict[str, Any]", _OnDemand())
+
+
 app = typer.Typer(
     name="cosmo",
+    cls=_Group,
     help="Data repository and monitoring system for the Cosmic Origins Spectrograph.",
     no_args_is_help=True,
     add_completion=False,
@@ -34,19 +93,3 @@ def _options(
     ] = False,
 ) -> None:
     pass
-
-
-for module in (demo, machine, query, recalibration, check, setup):
-    for command in module.COMMANDS:
-        app.command()(command)
-app.add_typer(ingest.ingest)
-for name, module, summary in (
-    ("archive", archive, "See what remote archives have, and fetch it."),
-    ("simulate", simulate, "Simulate the observatory."),
-    ("new", new, "Begin an extension of COSMO in a checkout."),
-):
-    group = typer.Typer(help=summary, no_args_is_help=True)
-    group.callback()(lambda: None)
-    for command in module.COMMANDS:
-        group.command()(command)
-    app.add_typer(group, name=name)

@@ -25,15 +25,11 @@ from shared.remote_references import open_references
 from shared.settings import get_settings
 from shared.store import Store
 
-__all__ = ["COMMANDS", "ingest"]
+__all__ = ["COMMANDS"]
 
 _DEFAULT_DIR = Path("cosmo-data")
 
 T = TypeVar("T")
-
-ingest = typer.Typer(
-    name="ingest", help="Manage the science tables and the files that they were read from."
-)
 
 
 def add(
@@ -164,5 +160,3 @@ def forget(
 
 
 COMMANDS = (add, repopulate, describe, forget)
-for command in COMMANDS:
-    ingest.command()(command)
