@@ -17,7 +17,10 @@ from shared.jobs.events import NewEvent, Outbox, add_jobs, record_events
 from shared.jobs.inputs import fetch_inputs
 from shared.jobs.routing import ACQUISITION, CALIBRATED, PRODUCTS, NewJob, fingerprint
 
-__all__ = ["DatasetInput", "fetch_of", "write_datasets"]
+__all__ = ["FIRST_FINGERPRINT", "DatasetInput", "fetch_of", "write_datasets"]
+
+FIRST_FINGERPRINT = "first_fingerprint"
+"""Key in the payload of a fetch that was settled: its fingerprint before."""
 
 _COLUMNS = ("kind", "members", "companions", "missing", "left_aside", "forced", "source")
 
@@ -212,15 +215,19 @@ async def _write_rows(
 async def _new(
     session: AsyncSession, wanted: Sequence[tuple[int, NewJob]]
 ) -> list[tuple[int, NewJob]]:
-    """Return the fetch jobs that are not there already."""
+    """Return the fetch jobs that are not there already.
+
+    A fetch that was settled counts as the one too that it was before: a scan may not know yet of
+    the headers that it read.
+    """
     rows = await session.execute(
-        select(Job.dataset_id, Job.fingerprint).where(
+        select(Job.dataset_id, Job.fingerprint, Job.payload[FIRST_FINGERPRINT].astext).where(
             Job.dataset_id == any_(literal([key for key, _ in wanted], ARRAY(BigInteger))),
             Job.stage == Stage.FETCH,
             Job.state != JobState.SUPERSEDED,
         )
     )
-    known = {(dataset_id, found) for dataset_id, found in rows}
+    known = {(dataset_id, found) for dataset_id, *prints in rows for found in prints}
     return [(key, job) for key, job in wanted if (key, fingerprint(job.depends_on)) not in known]
 
 

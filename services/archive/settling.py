@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.archive.copying import CopiedFile
-from services.archive.datasets import fetch_of
+from services.archive.datasets import FIRST_FINGERPRINT, fetch_of
 from services.archive.metadata import FileMetadata, read_facts, visit_of
 from services.archive.sources import FileSource, SourceFile
 from services.archive.visits import Visit, group_files, load_files
@@ -116,11 +116,12 @@ async def settled_fetch(
 async def settle(session: AsyncSession, job: ClaimedJob, settled: Settled) -> None:
     """Let a fetch be the one that a scan would write now."""
     found = settled.job
+    payload = {**found.payload, FIRST_FINGERPRINT: job.fingerprint}
     await session.execute(
         update(Dataset).where(Dataset.id == job.dataset_id).values(companions=settled.companions)
     )
     await session.execute(
         update(Job)
         .where(Job.id == job.id)
-        .values(payload=found.payload, fingerprint=fingerprint(found.depends_on))
+        .values(payload=payload, fingerprint=fingerprint(found.depends_on))
     )

@@ -22,7 +22,16 @@ from services.archive.fetch import FetchService
 from services.archive.scan import ScanResult, scan_archives
 from shared.database.engine import Database
 from shared.database.models.archive import CatalogueEntryRow
-from shared.database.models.operations import Dataset, Event, File, Job, JobState, Stage
+from shared.database.models.operations import (
+    Dataset,
+    Event,
+    File,
+    Job,
+    JobState,
+    SourceFile,
+    SourceVisit,
+    Stage,
+)
 from shared.jobs.events import Outbox
 from shared.jobs.runner import JobRunner
 from shared.settings import ArchiveSettings, JobSettings
@@ -275,6 +284,18 @@ async def test_deliveries_are_calibrated_where_calibration_reads_another_thing(
         set(),
         {_RAW} if calibrations == 1 else set(),
     ]
+
+
+async def test_a_scan_that_is_behind_writes_no_other_fetch(service: Service) -> None:
+    """It loaded the files before the fetch ended that read their headers."""
+    with service.served():
+        await service.settle()
+        async with service.database.transaction() as session:
+            unread = SourceFile.facts.op("||")({"unread": True})
+            await session.execute(update(SourceFile).values(facts=unread))
+            await session.execute(update(SourceVisit).values(pending=1))
+        await scan_archives(service.database, service.archives, Outbox(), is_news=False)
+    assert [job.state for job in await service.jobs(Stage.FETCH)] == [JobState.DONE]
 
 
 async def test_exclusive_data_are_listed_and_not_fetched(service: Service) -> None:
