@@ -6,7 +6,7 @@ from shared.database.models.monitoring import Severity
 
 __all__ = ["OFF", "RULES", "ZERO_POINT"]
 
-_SOURCE = "goals of 1.7 to 3.7 pix (COS Instrument Handbook, 12.2)"
+_SOURCE = "COS Instrument Handbook, 12.2: goals of 1.7 to 3.7 pix"
 
 OFF = Rule(
     name="wavelengths",

@@ -24,7 +24,7 @@ _SCALE = 0.08
 """Angstrom in a pixel."""
 
 
-def _exposure(number: int, off: float, stretch: float = 0.0, **changed: Any) -> list[Row]:
+def exposure(number: int, off: float, stretch: float = 0.0, **changed: Any) -> list[Row]:
     """Return five lines that are some pixels off, and more so from the middle one on."""
     return [
         {
@@ -76,12 +76,12 @@ def _rows(off: float, count: int = 20, **changed: Any) -> list[Row]:
     return [
         row
         for number in range(1, count + 1)
-        for row in _exposure(number, off + float(random.normal(0.0, 0.1)), **changed)
+        for row in exposure(number, off + float(random.normal(0.0, 0.1)), **changed)
     ]
 
 
 def test_mean_velocity_and_slope_of_a_spectrum() -> None:
-    found = _compute(_exposure(1, 2.0, stretch=2e-4))
+    found = _compute(exposure(1, 2.0, stretch=2e-4))
     key = ("ld000001q", "FUVA", "WD0308-565")
     residual, error = value_of(found.values, "residual", *key)
     assert residual == pytest.approx(2.0)
@@ -107,7 +107,7 @@ def test_mean_velocity_and_slope_of_a_spectrum() -> None:
 
 @pytest.mark.parametrize(("off", "alarmed"), [(2.5, False), (3.5, True), (-3.5, True)])
 def test_a_spectrum_that_is_off(off: float, alarmed: bool) -> None:
-    found = _compute([*_rows(0.0), *_exposure(30, off)])
+    found = _compute([*_rows(0.0), *exposure(30, off)])
     assert [(one.rule, one.rootname, one.severity) for one in found.findings] == (
         [("wavelengths", "ld000030q", Severity.ALERT)] if alarmed else []
     )
@@ -116,7 +116,7 @@ def test_a_spectrum_that_is_off(off: float, alarmed: bool) -> None:
 
 
 def test_an_engineering_position_enters_no_statistic() -> None:
-    found = _compute([*_rows(0.0), *_exposure(30, 50.0, life_adj=-1)])
+    found = _compute([*_rows(0.0), *exposure(30, 50.0, life_adj=-1)])
     assert found.findings == []
     key = ("ld000030q", "FUVA", "WD0308-565, engineering position")
     assert value_of(found.values, "residual", *key)[0] == pytest.approx(50.0)
@@ -125,7 +125,7 @@ def test_an_engineering_position_enters_no_statistic() -> None:
 
 
 def test_an_unknown_position_is_counted_as_such() -> None:
-    found = _compute(_exposure(1, 0.5, life_adj=None))
+    found = _compute(exposure(1, 0.5, life_adj=None))
     assert found.statistics["FUVA G140L 1105 LP unknown targets: residual"]["mission"]["n"] == 1
 
 
@@ -170,4 +170,4 @@ def test_no_table_where_nothing_is_off_or_too_little_is_known(data_dir: Path) ->
 
 def test_nothing_at_all() -> None:
     assert _compute([]).newest_mjd is None
-    assert _compute(_exposure(1, 0.0, measured=None)).newest_mjd is None
+    assert _compute(exposure(1, 0.0, measured=None)).newest_mjd is None
