@@ -1,5 +1,6 @@
 """Remote archives, from discovery to the store: a real stand-in, a real Postgres and broker."""
 
+import asyncio
 import gzip
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -43,6 +44,7 @@ from simulator.archive.server import running_archive
 pytestmark = pytest.mark.integration
 
 _ROOT, _RAW, _SPT = "ldfd01010", "ldfd01vnq_rawtag_a.fits", "ldfd01vnq_spt.fits"
+_PATIENCE_SECONDS = 60
 _ROUNDS = 12
 """Turns of the service after which all must have come."""
 
@@ -119,6 +121,16 @@ class Service:
             if len(await self.jobs(Stage.CALIBRATE)) >= calibrations:
                 break
         await self.turn()
+
+    async def turn_until_missing(self, names: list[str]) -> None:
+        """Take turns until that is missing: the stand-in sees a changed folder after a while."""
+        query = select(Dataset.missing).where(Dataset.rootname == _ROOT)
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while True:
+                await self.turn()
+                async with self.database.session() as session:
+                    if (await session.execute(query)).scalar() == names:
+                        return
 
     async def jobs(self, stage: Stage) -> list[Job]:
         async with self.database.session() as session:
@@ -315,18 +327,15 @@ async def test_what_a_header_asks_for_is_missing_by_name(service: Service) -> No
     """The header of a raw file that has come says which segment belongs to it."""
     (service.folder / _SPT).rename(service.place / _SPT)
     with service.served():
-        for _ in range(3):
-            await service.turn()
-        assert (await service.dataset()).missing == ["ldfd01vnq_spt"]
+        await service.turn_until_missing(["ldfd01vnq_spt"])
         assert await service.jobs(Stage.FETCH) == []
         (service.place / _SPT).rename(service.folder / _SPT)
         _rewrite(service.folder / _RAW, lambda hdus: hdus[0].header.set("DETECTHV", "NomAB"))
-        for _ in range(5):
-            await service.turn()
-        assert (await service.dataset()).missing == ["ldfd01vnq_rawtag_b"]
+        await service.turn_until_missing(["ldfd01vnq_rawtag_b"])
         assert _RAW in await service.files()  # it had to come to say so
         assert await service.events("dataset.fetched") == []
         _rewrite(service.folder / _RAW, lambda hdus: hdus[0].header.set("DETECTHV", "NomA"))
+        await service.turn_until_missing([])
         await service.settle()
     assert (await service.dataset()).missing == []
     assert await service.files() == service.served_files()
