@@ -77,9 +77,9 @@ async def test_means_alerts_and_a_table(
         artifacts = (await session.execute(select(Artifact))).scalars().all()
     residuals = [row.value for row in values if row.quantity == "residual"]
     assert residuals == pytest.approx([4.0] * 5)
-    assert sorted((row.rule, row.severity) for row in alerts) == [
-        *[("wavelengths", "alert")] * 5,
-        ("zero-point", "warn"),
+    assert sorted((row.severity, row.key) for row in alerts) == [
+        *(("alert", f"wavelengths|FUVA WD0308-565|ld{number:06d}q") for number in range(1, 6)),
+        ("warn", "zero-point|FUVA G140L 1105 LP3 PSA|"),
     ]
     assert figures == {"wavelength", "velocity", "date", "slope"}
     ((name, detail),) = [(row.name, row.detail) for row in artifacts]
