@@ -6,11 +6,14 @@ A dataset is a link to the folder of one of them.
 import gzip
 import shutil
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from shared.database.engine import Database
+from shared.database.models.operations import Dataset, File
 from shared.database.models.science import SCIENCE_TABLES
 
 __all__ = ["SAMPLES", "Archive"]
@@ -25,18 +28,6 @@ SAMPLES = (
 )
 """Files of a dataset, of which every one has the headers that it has in reality (400 to 1,300
 cards).
-"""
-
-_DATASETS = """
-    INSERT INTO datasets (id, rootname, kind, state, members, companions, missing, forced)
-    SELECT n, 'l' || lpad(n::text, 8, '0'), 'exposure', 'ingested', '[]', '[]', '[]', false
-    FROM generate_series(1, :count) AS n
-"""
-_FILES = """
-    INSERT INTO files (dataset_id, origin, path, name, rootname, suffix, size, sha256, current,
-      shown, ingested_at)
-    SELECT n, 'raw', 'd' || n, :name, :root, :suffix, 1, '', true, n = 1, now() FROM
-      generate_series(1, :count) AS n
 """
 
 
@@ -80,14 +71,36 @@ class Archive:
 
     async def register(self, database: Database, datasets: int) -> None:
         """Tell an empty database of it."""
+        numbers = range(1, datasets + 1)
         async with database.transaction() as session:
             tables = ", ".join(("datasets", *SCIENCE_TABLES))
             await session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
-            await session.execute(text(_DATASETS), {"count": datasets})
+            await session.execute(
+                insert(Dataset),
+                [
+                    {"id": number, "rootname": f"l{number:08d}", "kind": "exposure"}
+                    for number in numbers
+                ],
+            )
             for name in self.names:
-                root, _, suffix = name.partition(".")[0].partition("_")
-                values = {"count": datasets, "name": name, "root": root, "suffix": suffix}
-                await session.execute(text(_FILES), values)
+                await session.execute(insert(File), [_file(name, number) for number in numbers])
         async with database.engine.connect() as connection:
             plain = await connection.execution_options(isolation_level="AUTOCOMMIT")
             await plain.execute(text("VACUUM ANALYZE files"))
+
+
+def _file(name: str, dataset: int) -> dict[str, Any]:
+    """Return the row of a file; those of the first dataset are shown."""
+    root, _, suffix = name.partition(".")[0].partition("_")
+    return {
+        "dataset_id": dataset,
+        "origin": "raw",
+        "path": f"d{dataset}",
+        "name": name,
+        "rootname": root,
+        "suffix": suffix,
+        "size": 1,
+        "sha256": "",
+        "shown": dataset == 1,
+        "ingested_at": datetime.now(UTC),
+    }
