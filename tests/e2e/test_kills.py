@@ -121,7 +121,7 @@ def test_every_process_killed_in_turn(running: Running, data_dir: Path, tmp_path
 
 
 def test_faults_in_the_middle_of_a_run(running: Running, data_dir: Path, tmp_path: Path) -> None:
-    put_exposure(data_dir, tmp_path / "source", "ldfd01vtq")
+    put_exposure(data_dir, tmp_path / "source", "ldfd01vtq", light=False)
     running.scan(tmp_path / "source")
 
     # the child is killed: a failed attempt, tried again

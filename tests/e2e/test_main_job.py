@@ -176,7 +176,7 @@ def test_requests(processed: Running) -> None:
         ("/tables/headers?format=xls", 400, "unknown_format"),
         ("/datasets?cursor=abc", 400, "bad_cursor"),
         ("/datasets?limit=0", 422, "invalid_request"),
-        ("/files/1/content", 404, "unknown_file"),
+        ("/files/999999/content", 404, "unknown_file"),
         ("/nonesuch", 404, "http_error"),
     ):
         answer = web.get(path)
