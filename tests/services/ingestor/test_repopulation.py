@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from shared.database.models.operations import File
 from shared.database.models.repopulation import Repopulation, RepopulationBatch, RepopulationFault
 from shared.database.models.science import SCIENCE_TABLES, Header
 from shared.errors import PermanentError
+from simulator.references.lines import write_line_list
 from tests.services.ingestor.conftest import Archive
 from tests.services.ingestor.events import write_corrtag
 
@@ -45,8 +47,20 @@ async def _fill(archive: Archive, data_dir: Path) -> None:
         await add_file(archive.database, archive.store, data_dir / "sms" / f"{name}.txt")
 
 
-async def test_repopulated_tables_are_the_ingested_ones(archive: Archive, data_dir: Path) -> None:
+def _with_lines(archive: Archive, folder: Path) -> Archive:
+    """Return the archive with a list of lines among its reference files."""
+    folder.mkdir()
+    for path in archive.references.iterdir():
+        (folder / path.name).symlink_to(path)
+    write_line_list(folder, ())
+    return replace(archive, references=folder)
+
+
+async def test_repopulated_tables_are_the_ingested_ones(
+    archive: Archive, data_dir: Path, tmp_path: Path
+) -> None:
     """From kept headers and from the files alike."""
+    archive = _with_lines(archive, tmp_path / "references")
     await _fill(archive, data_dir)
     before, made_of = await archive.checksums(), await _catalogue(archive)
     assert {table for table, (rows, _) in before.items() if rows == 0} == _TABLES_WITHOUT_SAMPLE
