@@ -71,7 +71,7 @@ async def test_requests_and_workers_on_one_dataset(database: Database) -> None:
                 dataset_id=dataset,
                 origin="extra",
                 path=f"p{number}",
-                name="n",
+                name=f"n{number}",
                 suffix="s",
                 size=1,
                 sha256="0",
