@@ -159,7 +159,7 @@ def test_faults_in_the_middle_of_a_run(running: Running, data_dir: Path, tmp_pat
 
 
 def test_killed_worker(running: Running, data_dir: Path, tmp_path: Path) -> None:
-    put_exposure(data_dir, tmp_path / "source", "ldfd01vpq")
+    put_exposure(data_dir, tmp_path / "source", "ldfd01vpq", light=False)
     running.scan(tmp_path / "source")
     calcos = running.wait_for_calcos()
     family = psutil.Process(running.machine.pids()["calibrator-1"]).children(recursive=True)
