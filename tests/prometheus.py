@@ -75,7 +75,7 @@ class Prometheus:
 
         Several are an error.
         """
-        answer = httpx.get(f"{self._url}/api/v1/query", params={"query": query}).json()
+        answer = httpx.get(f"{self._url}/api/v1/query", params={"query": query}, timeout=60).json()
         assert answer["status"] == "success", answer
         values = [float(found["value"][1]) for found in answer["data"]["result"]]
         assert len(values) <= 1, answer

@@ -395,7 +395,7 @@ def _learn(demo: Demo, reader: Path, name: str, start: Callable[[], object] | No
     page = DOCS / "tutorials" / f"{name}.rst"
     follow(page, reader, {_ADDRESS: demo.url}, otherwise, code=reader)
     for path in re.findall(rf"{re.escape(_ADDRESS)}(/[^\s`\"]+[^\s`\".,:])", page.read_text()):
-        assert httpx.get(f"{demo.url}{path}").status_code == 200, path
+        assert httpx.get(f"{demo.url}{path}", timeout=60).status_code == 200, path
 
 
 def test_the_tutorial_of_a_mission(demo: Demo, reader: Path) -> None:

@@ -112,7 +112,7 @@ def _check_formats(running: Running, dataset: DatasetDetail) -> None:
         lines = stream.iter_lines()
         assert any(line == "event: dataset.discovered" for line in lines)
     for path in ("/", "/datasets/ldfd01010"):
-        assert "ldfd01010" in httpx.get(f"{running.machine.url}{path}").text
+        assert "ldfd01010" in httpx.get(f"{running.machine.url}{path}", timeout=60).text
 
 
 def test_a_backup_is_complete(processed: Running, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def _counts(url: str) -> dict[str, int]:
 
 
 def test_requests(processed: Running) -> None:
-    web = httpx.Client(base_url=f"{processed.machine.url}/api/v1", timeout=20)
+    web = httpx.Client(base_url=f"{processed.machine.url}/api/v1", timeout=60)
     for path, status, word in (
         ("/datasets/nonesuch1", 404, "unknown_dataset"),
         ("/tables/nonesuch", 404, "unknown_table"),

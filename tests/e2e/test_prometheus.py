@@ -93,7 +93,7 @@ class Stack:
 
     def metrics(self, name: str) -> str:
         """Return the metrics of a process."""
-        return httpx.get(f"http://127.0.0.1:{self.ports[name]}/metrics", timeout=10).text
+        return httpx.get(f"http://127.0.0.1:{self.ports[name]}/metrics", timeout=60).text
 
 
 @contextmanager
@@ -124,7 +124,7 @@ async def test_two_replicas_count_nothing_twice(
         "COSMO_API__PORT": str(port),
     }
     with _stack(environment, tmp_path) as stack:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/api/v1") as web:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=60) as web:
             for _ in range(3):
                 (await web.get("/datasets/ldfd01010")).raise_for_status()
         workers = {"monitor-worker-1", "monitor-worker-2"}

@@ -82,8 +82,8 @@ def test_a_large_body_without_a_token_costs_nothing(web: WebProcess) -> None:
     announced = _HEAD + b"Content-Length: %d\r\n\r\n" % size
     strange = announced.replace(b"/calibrations", b"/nothing")
     for _ in range(5):
-        httpx.get(f"{web.url}/datasets")
-        httpx.post(f"{web.url}/calibrations")
+        httpx.get(f"{web.url}/datasets", timeout=60)
+        httpx.post(f"{web.url}/calibrations", timeout=60)
     before, seconds = web.memory(), []
     for head in (announced, chunked, strange) * 2:
         with web.connect() as connection:
@@ -109,7 +109,7 @@ def test_a_thousand_slow_connections_keep_nobody_waiting(web: WebProcess) -> Non
     try:
         for number in range(20):
             started = time.monotonic()
-            assert httpx.get(f"{web.url}/datasets").status_code == 200
+            assert httpx.get(f"{web.url}/datasets", timeout=60).status_code == 200
             assert time.monotonic() - started < 5
             slow[-number - 1].sendall(b"a")
     finally:
@@ -129,7 +129,7 @@ def test_endless_heads_and_trailers_are_refused(web: WebProcess) -> None:
     ):
         with web.connect(begin) as connection:
             assert _sent(connection, part) < 20_000  # it hangs up
-    assert httpx.get(f"{web.url}/health/live").status_code == 200
+    assert httpx.get(f"{web.url}/health/live", timeout=60).status_code == 200
 
 
 async def _answer(scope: Scope, receive: Receive, send: Send) -> None:

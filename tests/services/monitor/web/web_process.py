@@ -81,7 +81,7 @@ def web_process(settings: Settings, folder: Path, **environment: str) -> Iterato
         deadline = time.monotonic() + _START_SECONDS
         while True:
             try:
-                httpx.get(f"{found.url}/health/live")
+                httpx.get(f"{found.url}/health/live", timeout=60)
                 break
             except httpx.TransportError:
                 assert process.poll() is None, log.read_text()
