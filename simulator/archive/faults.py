@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import PermanentError
 from simulator.archive.description import problem_of
+from simulator.archive.files import TOKEN_EXPIRED
 
 __all__ = ["FaultRule", "FaultyArchive", "Kind", "content_fault", "read_rules"]
 
@@ -59,7 +60,7 @@ class Kind(StrEnum):
     HTML = "html"
     """A page in HTML with status 200."""
     EXECUTING = "executing"
-    """MAST's portal says EXECUTING."""
+    """The status EXECUTING, as MAST's portal says of a query that still runs."""
     OVERFLOW = "overflow"
     """CADC's TAP service returns ``amount`` rows at most, and says that there are more."""
     SHIFT = "shift"
@@ -67,7 +68,7 @@ class Kind(StrEnum):
     REDIRECT = "redirect"
     """Redirected to the same path at ``location``."""
     EXPIRED_TOKEN = "expired-token"  # noqa: S105 - a word
-    """The token of the request counts for nothing."""
+    """Refused with 401 and a body that says that the token has expired, whichever was sent."""
 
 
 _NEEDS: Final = {
@@ -216,6 +217,8 @@ class FaultyArchive:
                     return HTMLResponse(_HTML)
                 case Kind.EXECUTING:
                     return JSONResponse(_EXECUTING)
+                case Kind.EXPIRED_TOKEN:
+                    return JSONResponse(TOKEN_EXPIRED, 401)
                 case Kind.REDIRECT:
                     return _Redirect(rule.location or "")
         return self._app
@@ -329,8 +332,6 @@ def _altered(scope: Scope, faults: Iterable[FaultRule]) -> Scope:
                 _drop(headers, "range", "if-range")
             case Kind.RANGE_OFF if found := _RANGE.fullmatch(headers.get("range", "")):
                 headers["range"] = f"bytes={int(found[1]) + 1}-{found[2]}"
-            case Kind.EXPIRED_TOKEN:
-                _drop(headers, "cookie", "authorization")
     return {**scope, "headers": headers.raw, _SCOPE_KEY: tuple(faults)}
 
 

@@ -5,15 +5,18 @@ from pathlib import Path
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 
 from simulator.archive.catalogue import Catalogue, HeldFile
 
-__all__ = ["FITS", "PRODUCT", "file_reply", "may_have", "token_of"]
+__all__ = ["FITS", "PRODUCT", "TOKEN_EXPIRED", "file_reply", "refusal", "token_of"]
 
 FITS: Final = "application/fits"
 PRODUCT: Final = "mast:HST/product/"
 """Start of the URI of every file."""
+
+TOKEN_EXPIRED: Final = {"detail": "the token has expired"}
+"""Body of a reply, with 401, to a token that was valid once."""
 
 
 class _LargeChunks(FileResponse):
@@ -38,13 +41,18 @@ def file_reply(path: str, name: str, headers: Mapping[str, str] | None = None) -
     return _LargeChunks(path, headers=headers, media_type=kind, filename=name, stat_result=status)
 
 
-def may_have(catalogue: Catalogue, request: Request, file: HeldFile) -> bool:
-    """Return whether a request may have a file: it is public, or its token opens it.
+def refusal(catalogue: Catalogue, request: Request, file: HeldFile) -> Response | None:
+    """Refuse a file that is neither public nor opened by the token of a request, if it is not.
 
     MAST takes tokens as the cookie ``mast_token`` and as ``Authorization: token ...``.
     """
-    token = catalogue.description.token(token_of(request))
-    return file.public or (token is not None and token.opens(file.proposal))
+    value, description = token_of(request), catalogue.description
+    token = description.token(value)
+    if file.public or (token is not None and token.opens(file.proposal)):
+        return None
+    if token is None and any(value == former.value for former in description.tokens):
+        return JSONResponse(TOKEN_EXPIRED, 401)
+    return JSONResponse({"detail": f"{file.name} is exclusive"}, 401)
 
 
 def token_of(request: Request) -> str | None:

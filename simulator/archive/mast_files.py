@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from simulator.archive.catalogue import Catalogue
-from simulator.archive.files import PRODUCT, file_reply, may_have, token_of
+from simulator.archive.files import PRODUCT, file_reply, refusal, token_of
 from simulator.archive.s3 import key_of
 
 __all__ = ["MastFiles"]
@@ -36,9 +36,7 @@ class MastFiles:
         file = await run_in_threadpool(self._catalogue.file, uri.removeprefix(PRODUCT))
         if file is None or not uri.startswith(PRODUCT):
             return JSONResponse({"detail": f"{uri} was not found"}, 404)
-        if not may_have(self._catalogue, request, file):
-            return JSONResponse({"detail": f"{uri} is exclusive"}, 401)
-        return file_reply(file.path, file.name)
+        return refusal(self._catalogue, request, file) or file_reply(file.path, file.name)
 
     async def _look_up(self, request: Request) -> Response:
         uris = request.query_params.getlist("uri")

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from simulator.archive.catalogue import Catalogue
 from simulator.archive.columns import read_columns
 from simulator.archive.faults import Kind, content_fault
-from simulator.archive.files import file_reply, may_have
+from simulator.archive.files import file_reply, refusal
 
 __all__ = ["MissionsApi"]
 
@@ -130,9 +130,7 @@ class MissionsApi:
         file = await run_in_threadpool(self._catalogue.file, name)
         if file is None:
             return JSONResponse({"detail": f"{name} was not found"}, 404)
-        if not may_have(self._catalogue, request, file):
-            return JSONResponse({"detail": f"{name} is exclusive"}, 401)
-        return file_reply(file.path, file.name)
+        return refusal(self._catalogue, request, file) or file_reply(file.path, file.name)
 
     async def _column_list(self, request: Request) -> Response:
         if request.query_params.get("mission", "hst").lower() != "hst":

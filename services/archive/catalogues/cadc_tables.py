@@ -13,7 +13,7 @@ from pyvo.dal.exceptions import DALQueryError
 from pyvo.dal.tap import TAPQuery, TAPResults, escape
 
 from services.archive.catalogues.base import IncompleteListingError
-from services.archive.catalogues.session import ArchiveSession
+from services.archive.catalogues.session import ArchiveSession, refusal
 from shared.errors import TransientError
 from shared.settings import ArchiveSettings
 
@@ -54,11 +54,7 @@ class CadcTables:
             self._service = self._find_service()
         reply = TAPQuery(self._service, query, session=self._session).submit()
         if reply.status_code >= HTTPStatus.BAD_REQUEST:
-            said = re.sub(r"<[^>]*>", " ", reply.text)
-            raise TransientError(
-                f"CADC refuses the query ({reply.status_code}: {_line(said)}); it is asked again "
-                "later"
-            )
+            raise refusal("CADC", reply)
         return read_table(reply.content, columns)
 
     def _find_service(self) -> str:

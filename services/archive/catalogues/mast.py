@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import quote
 
 import requests
@@ -31,7 +31,7 @@ from services.archive.catalogues.rows import (
     number,
     rootname,
 )
-from services.archive.catalogues.session import ArchiveSession
+from services.archive.catalogues.session import ArchiveSession, refusal
 from services.archive.downloads import RemoteFile
 from shared.errors import TransientError
 from shared.settings import ArchiveSettings
@@ -210,8 +210,8 @@ class MastCatalogue(Catalogue):
                 "MAST refuses the query (400): its interface may have changed; it is asked again "
                 "later"
             ) from error
-        except requests.RequestException as error:
-            raise TransientError(f"MAST refuses the query: {error}; asked again later") from error
+        except requests.HTTPError as error:
+            raise refusal("MAST", cast("requests.Response", error.response)) from error
         try:
             return reply.json()
         except ValueError as error:

@@ -6,7 +6,12 @@ from urllib.parse import urlsplit
 
 import requests
 
-from services.archive.downloads.replies import retry_after
+from services.archive.downloads.replies import (
+    EXPIRY_REMEDY,
+    is_expiry,
+    retry_after,
+    words_of,
+)
 from services.archive.politeness import (
     LONGEST_RETRY_AFTER_SECONDS,
     USER_AGENT,
@@ -17,7 +22,7 @@ from shared.errors import TransientError
 from shared.logs import get_logger
 from shared.settings import ArchiveSettings
 
-__all__ = ["ArchiveSession"]
+__all__ = ["ArchiveSession", "refusal"]
 
 _MAX_REDIRECTS: Final = 5
 _LARGEST_REPLY: Final = 128 << 20
@@ -27,6 +32,12 @@ _LONGEST_REPLY_SECONDS: Final = 600.0
 _CHUNK: Final = 1 << 13
 _PASSING: Final = (408, 425, 429)
 """Statuses below 500 that another request may not meet."""
+
+_EXECUTING: Final = "EXECUTING"
+"""Status in the body of a reply of MAST's services to a query that still runs."""
+
+_LONGEST_STATUS: Final = 1000
+"""Bytes of a body that says no more than its status."""
 
 
 class ArchiveSession(requests.Session):
@@ -76,9 +87,9 @@ class ArchiveSession(requests.Session):
             except (requests.RequestException, OSError) as error:
                 reason = _short(error)
             else:
-                if reply.status_code < 500 and reply.status_code not in _PASSING:
+                reason = _passing(reply)
+                if not reason:
                     return reply
-                reason = f"it answers {reply.status_code}"
                 wait = retry_after(reply.headers) or 0.0
             failures += 1
             if failures >= self._settings.download_attempts or wait > LONGEST_RETRY_AFTER_SECONDS:
@@ -114,6 +125,38 @@ class ArchiveSession(requests.Session):
                         "it is asked again later"
                     )
         reply._content = bytes(body)  # what `content`, `text` and `json` then return
+
+
+def refusal(archive: str, reply: requests.Response) -> TransientError:
+    """Return the error for a reply that refuses a query.
+
+    Parameters
+    ----------
+    archive
+        What messages call the archive.
+    reply
+        The reply, with a status from 400 on.
+    """
+    said = words_of(reply.text)
+    remedy = f"{EXPIRY_REMEDY}; " if is_expiry(reply.status_code, said) else ""
+    return TransientError(
+        f"{archive} refuses the query ({reply.status_code}{said and f': {said}'}); {remedy}it is "
+        "asked again later"
+    )
+
+
+def _passing(reply: requests.Response) -> str:
+    """Return why another request may get what this one did not; empty where it got its answer."""
+    if reply.status_code >= 500 or reply.status_code in _PASSING:
+        return f"it answers {reply.status_code}"
+    if len(reply.content) <= _LONGEST_STATUS and reply.ok:
+        try:
+            said = reply.json()
+        except ValueError:
+            return ""
+        if isinstance(said, dict) and said.get("status") == _EXECUTING:
+            return f"it is still executing the query ({_EXECUTING})"
+    return ""
 
 
 def _short(error: Exception) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from typing import Final
 
 import httpx
 
@@ -19,14 +20,22 @@ from services.archive.downloads.errors import InterruptedDownloadError
 from shared.errors import PermanentError
 
 __all__ = [
+    "EXPIRY_REMEDY",
     "body_size",
     "check_rest",
+    "is_expiry",
     "md5_of",
     "refuse_failure",
     "refuse_other_content",
     "retry_after",
     "validator_of",
+    "words_of",
 ]
+
+EXPIRY_REMEDY: Final = (
+    "the token has expired: make another one (MAST's at auth.mast.stsci.edu), give it in "
+    "COSMO_ARCHIVE__MAST_TOKEN and start the archive service again"
+)
 
 _STRONG_AFTER_SECONDS = 1.0
 """A time of the last change that is this much older than the reply identifies a content."""
@@ -35,6 +44,15 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _DIGEST = re.compile(r"(?:^|,)\s*md5=([^,]+)", re.IGNORECASE)
 _HEX_MD5 = re.compile(r"[0-9a-fA-F]{32}")
 _MD5_BYTES = 16
+_EXPIRED = re.compile(r"\btoken\b.*\bexpired\b|\bexpired\b.*\btoken\b", re.IGNORECASE)
+_NEED_RIGHTS = (
+    "these data need rights; give the source's address a user and password that have them, or ask "
+    "its owner"
+)
+_TAG = re.compile(r"<[^>]*>")
+_SAID = 300
+"""Characters of what a server says in a body that are shown."""
+
 _PASSING = frozenset(
     {
         HTTPStatus.REQUEST_TIMEOUT,
@@ -60,10 +78,10 @@ def refuse_failure(reply: httpx.Response, url: str) -> None:
     if status in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
         return
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        raise PermanentError(
-            f"{url} is refused ({status}): these data need rights; give the source's address a "
-            "user and password that have them, or ask its owner, then requeue the job"
-        )
+        said = words_of(next(reply.iter_text(_SAID), ""))
+        remedy = EXPIRY_REMEDY if is_expiry(status, said) else _NEED_RIGHTS
+        # What it said is not shown: it may repeat the token.
+        raise PermanentError(f"{url} is refused ({status}): {remedy}, then requeue the job")
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
         raise PermanentError(
             f"{url} is listed by its source and not there ({status}); tell the owner of the "
@@ -86,12 +104,17 @@ def refuse_other_content(reply: httpx.Response, name: str) -> None:
     Raises
     ------
     InterruptedDownloadError
-        If it is a page, such as one of a login or of maintenance.
+        If it is a page, such as one of a login or of maintenance, or a message, such as MAST's
+        that it is still executing what was asked for.
     PermanentError
         If it is packed.
     """
-    if reply.headers.get("Content-Type", "").lower().startswith("text/html"):
+    kind = reply.headers.get("Content-Type", "").lower()
+    if kind.startswith("text/html"):
         raise InterruptedDownloadError("the server sends a page (text/html) in place of the file")
+    if kind.startswith("application/json"):
+        said = words_of(next(reply.iter_text(_SAID), ""))
+        raise InterruptedDownloadError(f"the server sends JSON in place of the file: {said}")
     packed = reply.headers.get("Content-Encoding", "identity").strip().lower()
     # Some servers say so of a file that lies there packed and is named so.
     lies_packed = packed in ("gzip", "x-gzip") and name.lower().endswith(".gz")
@@ -100,6 +123,16 @@ def refuse_other_content(reply: httpx.Response, name: str) -> None:
             f"the server packs {name} ({packed}), though asked not to; let it send the file as it "
             "is"
         )
+
+
+def words_of(body: str) -> str:
+    """Return what a server says in the beginning of a body, a text or a page, in one line."""
+    return " ".join(_TAG.sub(" ", body).split())[:_SAID]
+
+
+def is_expiry(status: int, said: str) -> bool:
+    """Return whether a server refuses a request because its token has expired."""
+    return status == HTTPStatus.UNAUTHORIZED and _EXPIRED.search(said) is not None
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

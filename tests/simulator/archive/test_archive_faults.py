@@ -135,8 +135,10 @@ def test_expired_token(folder: Path) -> None:
     )
     sent = {"Authorization": "token good"}
     with _served(folder, Kind.EXPIRED_TOKEN) as client:
-        assert client.get(_PATH, headers=sent).status_code == 401
+        refused = client.get(_PATH, headers=sent)
+        assert (refused.status_code, refused.json()) == (401, {"detail": "the token has expired"})
         assert client.get(_PATH, headers=sent).status_code == 200
+        assert client.get(_PATH).json() == {"detail": f"{_NAME} is exclusive"}
 
 
 def test_wrong_sizes_in_a_list_of_products(folder: Path) -> None:

@@ -253,6 +253,7 @@ def test_what_passes_is_asked_for_again(fault: dict[str, Any], association: Path
         ({"kind": Kind.STATUS, "status": 400}, r"CADC refuses the query \(400: fault 400\)"),
         ({"kind": Kind.STATUS, "status": 401}, r"CADC refuses the query \(401: fault 401\)"),
         ({"kind": Kind.STATUS, "status": 403}, r"CADC refuses the query \(403: fault 403\)"),
+        ({"kind": Kind.EXECUTING}, r"gives no answer: it is still executing the query \(EXECUTI"),
         ({"kind": Kind.STATUS, "status": 500}, r"CADC \(127.*\) gives no answer: it answers 500"),
         ({"kind": Kind.STATUS, "status": 429, "retry_after": 999}, "it answers 429"),
         ({"kind": Kind.SILENCE}, "no byte came in time"),

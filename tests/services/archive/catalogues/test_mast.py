@@ -243,6 +243,7 @@ _PASSING = [
     {"kind": Kind.SILENCE},
     {"kind": Kind.SILENCE, "after": 100},
     {"kind": Kind.CUT, "after": 100},
+    {"kind": Kind.EXECUTING, "times": 2},
 ]
 
 
@@ -258,9 +259,11 @@ def test_what_passes_is_asked_for_again(fault: dict[str, Any], association: Path
     ("fault", "message"),
     [
         ({"kind": Kind.STATUS, "status": 400}, r"MAST refuses the query \(400\)"),
-        ({"kind": Kind.STATUS, "status": 401}, "MAST refuses the query: 401 Client Error"),
-        ({"kind": Kind.STATUS, "status": 403}, "MAST refuses the query: 403 Client Error"),
-        ({"kind": Kind.STATUS, "status": 404}, "MAST refuses the query: 404 Client Error"),
+        ({"kind": Kind.STATUS, "status": 401}, r"MAST refuses the query \(401: fault 401\); it is"),
+        ({"kind": Kind.STATUS, "status": 403}, r"MAST refuses the query \(403: fault 403\); it is"),
+        ({"kind": Kind.STATUS, "status": 404}, r"MAST refuses the query \(404: fault 404\); it is"),
+        ({"kind": Kind.EXPIRED_TOKEN}, "the token has expired: make another one .*MAST_TOKEN"),
+        ({"kind": Kind.EXECUTING}, r"gives no answer: it is still executing the query \(EXECUTI"),
         ({"kind": Kind.STATUS, "status": 500}, r"MAST \(127.*\) gives no answer: it answers 500"),
         ({"kind": Kind.STATUS, "status": 503}, "gives no answer: it answers 503; it is asked aga"),
         ({"kind": Kind.STATUS, "status": 429, "retry_after": 999}, "it answers 429"),

@@ -171,6 +171,7 @@ def test_a_page_in_html_is_not_the_end_of_the_list(
         *({"kind": Kind.STATUS, "status": status} for status in (400, 401, 403, 404, 500, 503)),
         {"kind": Kind.SILENCE},
         {"kind": Kind.HTML},
+        {"kind": Kind.EXECUTING},
         {"kind": Kind.CUT, "after": 300},
         {"kind": Kind.CUT, "after": 300, "length": False},
         {"kind": Kind.WRONG_BYTES},

@@ -69,6 +69,7 @@ _AGAIN = [
     for status in (429, 500, 502, 503)
 ] + [
     pytest.param({"kind": Kind.HTML}, id="a page"),
+    pytest.param({"kind": Kind.EXECUTING, "times": 2}, id="EXECUTING twice"),
     pytest.param({"kind": Kind.WRONG_BYTES}, id="wrong bytes"),
     pytest.param({"kind": Kind.SILENCE}, id="silence"),
     pytest.param({"kind": Kind.CUT, "after": _CUT, "length": False}, id="cut without a length"),
