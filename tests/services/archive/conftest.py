@@ -1,14 +1,22 @@
-"""A real web server of files."""
+"""A real web server of files, and the archive service in turns."""
 
+import gzip
 import http.server
+import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import pytest
+from astropy.io import fits
+
+from cosmo.launcher.embedded import EmbeddedValkey
+from shared.database.engine import Database
+from shared.worker.broker import Messenger, make_broker
+from tests.services.archive.service_in_turns import RAW, ROOT, SPT, ServiceInTurns
 
 
 @dataclass
@@ -65,3 +73,30 @@ def serve() -> Iterator[Callable[[Path], FileServer]]:
             return settings
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def visit(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the real association of one exposure, with a hundred events."""
+    raw, folder = data_dir / ROOT / "raw", tmp_path_factory.mktemp("visit")
+    with fits.open(raw / f"{ROOT}_asn.fits.gz") as hdus:
+        hdus["ASN"].data = hdus["ASN"].data[[0, 4]]
+        hdus.writeto(folder / f"{ROOT}_asn.fits")
+    with fits.open(raw / f"{RAW}.gz") as hdus:
+        hdus["EVENTS"].data = hdus["EVENTS"].data[:100]
+        hdus.writeto(folder / RAW)
+    for name in (SPT, f"{ROOT}_jit.fits"):
+        (folder / name).write_bytes(gzip.decompress((raw / f"{name}.gz").read_bytes()))
+    return folder
+
+
+@pytest.fixture
+async def service(
+    database: Database, valkey: EmbeddedValkey, visit: Path, tmp_path: Path
+) -> AsyncIterator[ServiceInTurns]:
+    """Return the service, whose archive has that folder."""
+    shutil.copytree(visit, tmp_path / "data")
+    broker = make_broker(valkey.url)
+    broker.client.flushall()
+    yield ServiceInTurns(database, Messenger(broker), tmp_path)
+    broker.close()
