@@ -1,6 +1,7 @@
 """Fixtures that tests of every package share: real data, real servers, a migrated database."""
 
 import asyncio
+import gc
 import os
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -46,6 +47,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     live = [item for item in items if item.get_closest_marker("live")]
     config.hook.pytest_deselected(items=live)
     items[:] = [item for item in items if item not in live]
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of the searches for garbage.
+
+    It lives as long as the process, and to look through it takes a sixth of the processor time of
+    tests that make many objects.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
