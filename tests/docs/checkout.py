@@ -13,14 +13,14 @@ _PARTS = ("cosmo", "services", "shared", "simulator", "tests", "pyproject.toml")
 
 
 def copy_checkout(target: Path) -> Path:
-    """Copy code and tests to a folder."""
+    """Copy code and tests to a folder, with what is compiled of them."""
     target.mkdir()
     for part in _PARTS:
         if (ROOT / part).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+            ignored = shutil.ignore_patterns("*.pyc.*")  # about to be written
             shutil.copytree(ROOT / part, target / part, ignore=ignored)
         else:
-            shutil.copy(ROOT / part, target / part)
+            shutil.copy2(ROOT / part, target / part)
     return target
 
 
@@ -29,7 +29,7 @@ def run_python(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[s
     return subprocess.run(
         [sys.executable, "-P", *arguments],
         cwd=checkout,
-        env={**os.environ, "PYTHONPATH": str(checkout), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONPATH": str(checkout)},
         capture_output=True,
         text=True,
     )

@@ -103,7 +103,6 @@ def follow(
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(code),
-        "PYTHONDONTWRITEBYTECODE": "1",
         "COLUMNS": "200",
         **(environment or {}),
     }
