@@ -1,15 +1,17 @@
 """The application: routers, errors, pages."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from services.monitor.web import error_responses as errors
@@ -41,6 +43,10 @@ __all__ = ["create_app"]
 _UPLOADS = frozenset({"/api/v1/references"})
 _STATIC = Path(__file__).parent / "pages" / "static"
 _PLOTLY = Path(str(resources.files("plotly"))) / "package_data" / "plotly.min.js"
+
+
+async def _describe(request: Request) -> JSONResponse:
+    return JSONResponse(request.app.openapi())
 
 
 async def _icon() -> FileResponse:
@@ -83,6 +89,25 @@ async def _checks(context: Context) -> AsyncIterator[None]:
     finally:
         for task in tasks:
             task.cancel()
+
+
+@functools.cache
+def _routes() -> list[BaseRoute]:
+    """Routes of the API and of the pages: made once, since every application has the same."""
+    root = APIRouter(dependencies=[Depends(refuse_unknown_parameters)])
+    api = APIRouter(prefix="/api/v1")
+    for router in routers():
+        api.include_router(router)
+    root.include_router(api)
+    root.add_api_route("/api/v1/openapi.json", _describe, include_in_schema=False)
+    for path in ("/metrics", "/api/v1/metrics"):
+        root.add_api_route(path, status.refuse_metrics, include_in_schema=False)
+    for page in (pages, archive_page, recalibrations, comparison_pages):
+        root.include_router(page.router)
+    root.add_api_route("/static/plotly.min.js", _plotly_script, include_in_schema=False)
+    # Asked for beside what is no page of ours: pictures and JSON.
+    root.add_api_route("/favicon.ico", _icon, include_in_schema=False)
+    return root.routes
 
 
 class _Application(FastAPI):
@@ -151,30 +176,12 @@ def create_app(settings: Settings) -> FastAPI:
         title="COSMO",
         description="Data repository and monitoring system for the Cosmic Origins Spectrograph.",
         version="1",
-        openapi_url=None,  # a route like the others: below
-        dependencies=[Depends(refuse_unknown_parameters)],
+        openapi_url=None,  # a route like the others
         lifespan=lifespan,
     )
     app.state.context = context
     errors.install(app)
     app.add_middleware(Tracing)
-    api = APIRouter(prefix="/api/v1")
-    for router in routers():
-        api.include_router(router)
-    app.include_router(api)
-
-    async def describe() -> JSONResponse:
-        return JSONResponse(app.openapi())
-
-    app.add_api_route("/api/v1/openapi.json", describe, include_in_schema=False)
-    for path in ("/metrics", "/api/v1/metrics"):
-        app.add_api_route(path, status.refuse_metrics, include_in_schema=False)
-    app.include_router(pages.router)
-    app.include_router(archive_page.router)
-    app.include_router(recalibrations.router)
-    app.include_router(comparison_pages.router)
-    app.add_api_route("/static/plotly.min.js", _plotly_script, include_in_schema=False)
+    app.router.routes.extend(_routes())
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
-    # Asked for beside what is no page of ours: pictures and JSON.
-    app.add_api_route("/favicon.ico", _icon, include_in_schema=False)
     return app
