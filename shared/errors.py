@@ -2,6 +2,7 @@
 
 __all__ = [
     "UNREADABLE",
+    "AbsentSourceError",
     "CosmoError",
     "LostClaimError",
     "MemoryShortError",
@@ -53,6 +54,20 @@ class OutageError(TransientError):
     """
 
     kind = "outage"
+
+
+class AbsentSourceError(OutageError):
+    """The source of the data is away, with whatever else comes from it; other work may go on.
+
+    Attributes
+    ----------
+    source
+        The source, as the payloads of jobs name it.
+    """
+
+    def __init__(self, reason: str, source: str) -> None:
+        super().__init__(reason)
+        self.source = source
 
 
 class MemoryShortError(TransientError):

@@ -28,7 +28,7 @@ from shared.database.after_commit import notify_after_commit
 from shared.database.engine import Database
 from shared.database.models.operations import File, Job, JobState, Stage
 from shared.database.models.operations import SourceFile as SourceFileRow
-from shared.errors import OutageError, PermanentError
+from shared.errors import AbsentSourceError, PermanentError
 from shared.events import EventName
 from shared.files import find_or_add_file
 from shared.jobs.claims import ClaimedJob
@@ -148,7 +148,9 @@ class FetchService:
         if url != ARCHIVE:
             yield open_source(url)
         elif self._archives is None:
-            raise OutageError("its files are in remote archives, none of which is a source now")
+            raise AbsentSourceError(
+                "its files are in remote archives, none of which is a source now", ARCHIVE
+            )
         else:
             async with self._archives.opened() as source:
                 yield source

@@ -1,6 +1,6 @@
-"""The pause of a worker whose environment is in trouble.
+"""The pause of a worker whose environment is in trouble, or of its jobs of one source.
 
-It takes no job until a while has passed, then tries one.
+It takes no such job until a while has passed, then tries one.
 """
 
 import asyncio
@@ -23,10 +23,13 @@ class Pause:
     ----------
     settings
         Length of the first pause.
+    source
+        The source whose jobs alone pause; None where all do.
     """
 
-    def __init__(self, settings: JobSettings) -> None:
+    def __init__(self, settings: JobSettings, source: str | None = None) -> None:
         self._settings = settings
+        self._logged = {} if source is None else {"source": source}
         self._reason: str | None = None
         self._count = 0
         self._until = 0.0
@@ -40,24 +43,28 @@ class Pause:
             reason,
             asyncio.get_running_loop().time() + length.total_seconds(),
         )
-        get_logger().error("paused", reason=reason, seconds=round(length.total_seconds(), 1))
+        seconds = round(length.total_seconds(), 1)
+        get_logger().error("paused", reason=reason, seconds=seconds, **self._logged)
         return length
 
     def end(self) -> None:
         """Go on, since a job met no trouble."""
         if self._reason is not None:
-            get_logger().info("the problem is over", was=self._reason)
+            get_logger().info("the problem is over", was=self._reason, **self._logged)
         self._reason, self._count, self._until = None, 0, 0.0
 
     def stop(self) -> None:
         """Let nobody wait any more."""
         self._stopped.set()
 
+    @property
+    def left(self) -> float:
+        """Time until the pause is over, seconds; none where it is not positive."""
+        return self._until - asyncio.get_running_loop().time()
+
     async def over(self) -> None:
         """Wait until the pause is over."""
-        while (
-            left := self._until - asyncio.get_running_loop().time()
-        ) > 0 and not self._stopped.is_set():
+        while (left := self.left) > 0 and not self._stopped.is_set():
             try:
                 await asyncio.wait_for(self._stopped.wait(), left)
             except TimeoutError:

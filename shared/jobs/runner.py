@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.engine import DATABASE_ERRORS, Database, is_outage, is_refusal, is_victim
-from shared.database.models.operations import Attempt, Job, JobState, Stage
-from shared.errors import CosmoError, LostClaimError, OutageError
+from shared.database.models.operations import Attempt, JobState, Stage
+from shared.errors import AbsentSourceError, CosmoError, LostClaimError, OutageError
 from shared.jobs import claims
+from shared.jobs.absences import AbsentSources, unsend
 from shared.jobs.claims import ClaimedJob
 from shared.jobs.events import NewEvent, Outbox, record_event, send
 from shared.jobs.pause import Pause
@@ -122,6 +123,7 @@ class JobRunner:
         self._worker = worker
         self._draining = False
         self._pause = Pause(settings)
+        self._absent = AbsentSources(database, settings)
         self._renewal = LeaseRenewal(database, settings)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -134,7 +136,7 @@ class JobRunner:
             Job that a message named.
         """
         if self._draining:
-            await self._unsend(job_id)
+            await unsend(self._database, job_id)
             return
         task = asyncio.ensure_future(self._run(job_id))
         self._tasks.add(task)
@@ -166,9 +168,11 @@ class JobRunner:
     async def _run(self, job_id: int) -> None:
         await self._pause.over()
         if self._draining:
-            await self._unsend(job_id)
+            await unsend(self._database, job_id)
             return
         try:
+            if await self._absent.put_off(job_id):
+                return
             async with self._database.autocommit() as session:
                 job = await claims.claim(session, job_id, self._worker, self._settings)
         except DATABASE_ERRORS as error:
@@ -237,6 +241,7 @@ class JobRunner:
                     await _discard(completion)
                     return "lost"
                 self._pause.end()
+                self._absent.end(job)
                 await send(self._messenger, outbox)
                 return "done"
             await _discard(completion)
@@ -248,7 +253,10 @@ class JobRunner:
         log = mask_passwords("".join(traceback.format_exception(error)))
         get_logger().warning("job failed", kind=kind, error=message)
         if kind == OutageError.kind:
-            pause = self._pause.begin(message)
+            if isinstance(error, AbsentSourceError):
+                pause = self._absent.begin(error, message)
+            else:
+                pause = self._pause.begin(message)
 
             async def give_back(session: AsyncSession) -> None:
                 await claims.give_back(session, job, pause=pause, kind=kind, error=message, log=log)
@@ -258,6 +266,7 @@ class JobRunner:
             JOB_RETRIES.labels(job.stage.value, kind).inc()
             return "given back"
         self._pause.end()
+        self._absent.end(job)
         state = JobState.FAILED
 
         async def write_failure(session: AsyncSession) -> None:
@@ -309,9 +318,3 @@ class JobRunner:
 
         await self._persist(read)
         return committed
-
-    async def _unsend(self, job_id: int) -> None:
-        """Let the dispatcher send a message again that this process will not act on."""
-        with contextlib.suppress(*DATABASE_ERRORS):
-            async with self._database.transaction() as session:
-                await session.execute(update(Job).where(Job.id == job_id).values(sent_at=None))

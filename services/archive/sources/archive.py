@@ -14,7 +14,7 @@ from services.archive.downloads import Downloader, RemoteFile, StoppedError
 from services.archive.downloads.errors import FailedFileError, OtherContentError
 from services.archive.sources.base import CHUNK, FileSource, SourceFile
 from shared.cos.names import parse_name
-from shared.errors import OutageError, PermanentError, TransientError
+from shared.errors import AbsentSourceError, OutageError, PermanentError, TransientError
 from shared.fits import check_fits
 from shared.logs import get_logger
 from shared.masking import mask_passwords
@@ -103,7 +103,7 @@ class ArchiveSource(FileSource):
             If no archive will hand it out whole.
         TransientError
             If an archive fails that may have it.
-        OutageError
+        AbsentSourceError
             If none may be asked.
         """
         with ExitStack() as stack:
@@ -118,7 +118,9 @@ class ArchiveSource(FileSource):
         stack: ExitStack,
     ) -> Path:
         if not self._catalogues:
-            raise OutageError("no remote archive answers; they are asked again after a while")
+            raise AbsentSourceError(
+                "no remote archive answers; they are asked again after a while", ARCHIVE
+            )
         refused: list[PermanentError] = []
         others: list[TransientError] = []
         for catalogue in self._catalogues:

@@ -8,10 +8,12 @@ from astropy.io import fits
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
-from services.archive.discovery.health import available
-from services.archive.scan import scan_archives
+from services.archive.discovery.health import available, note_answer, note_failure
+from services.archive.scan import scan, scan_archives
+from services.archive.sources import open_source
 from shared.database.models.archive import CatalogueEntryRow
 from shared.database.models.operations import JobState, SourceFile, SourceVisit, Stage
+from shared.errors import TransientError
 from shared.jobs.events import Outbox
 from simulator.archive.faults import FaultRule
 from tests.services.archive.service_in_turns import RAW, SPT, ServiceInTurns
@@ -154,3 +156,24 @@ async def test_an_archive_that_fails_with_one_file_is_asked_for_others(
     assert "catalogue does not answer" not in events
     (job,) = await service.jobs(Stage.FETCH)
     assert job.state is JobState.QUEUED
+
+
+async def test_folders_are_fetched_while_no_archive_answers(service: ServiceInTurns) -> None:
+    folder = service.place / "folder"
+    folder.mkdir()
+    (folder / SPT.replace("ldfd", "lxxx")).write_bytes((service.folder / SPT).read_bytes())
+    with service.served():
+        await service.discovery.look()
+        await scan_archives(service.database, service.archives, Outbox())
+        await note_failure(service.database, "mast", TransientError("it is down"), 60.0)
+        await service.work(Stage.FETCH)
+        assert service.runner.trouble is None
+        await scan(service.database, open_source(str(folder)), Outbox())
+        await service.work(Stage.FETCH)
+        remote, local = await service.jobs(Stage.FETCH)
+        assert (remote.state, remote.attempts, remote.error_kind) == (JobState.QUEUED, 0, "outage")
+        assert remote.error == "no remote archive answers; they are asked again after a while"
+        assert local.state is JobState.DONE
+        await note_answer(service.database, "mast")
+        await service.work(Stage.FETCH)
+    assert [job.state for job in await service.jobs(Stage.FETCH)] == [JobState.DONE] * 2

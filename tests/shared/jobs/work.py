@@ -1,5 +1,7 @@
 """Datasets and jobs for tests."""
 
+from typing import Any
+
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, Stage
 from shared.jobs.events import Outbox, add_job
@@ -20,8 +22,13 @@ async def add_dataset(
 
 
 async def queue_job(
-    database: Database, dataset_id: int, stage: Stage = Stage.CALIBRATE, version: int = 1
+    database: Database,
+    dataset_id: int,
+    stage: Stage = Stage.CALIBRATE,
+    version: int = 1,
+    payload: dict[str, Any] | None = None,
 ) -> int | None:
     """Write a job; returns its id, or None where the same work is there already."""
+    job = NewJob(stage, payload or {}, {"version": version})
     async with database.transaction() as session:
-        return await add_job(session, dataset_id, NewJob(stage, {}, {"version": version}), Outbox())
+        return await add_job(session, dataset_id, job, Outbox())
