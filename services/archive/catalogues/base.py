@@ -18,6 +18,7 @@ __all__ = [
     "ArchiveFile",
     "Catalogue",
     "CatalogueEntry",
+    "ChangedListingError",
     "IncompleteListingError",
     "product_uri",
 ]
@@ -28,6 +29,19 @@ URI_PREFIX: Final = "mast:HST/product/"
 
 class IncompleteListingError(TransientError):
     """A listing was cut, overflowed, or shifted while it was paged: it is not believed."""
+
+
+class ChangedListingError(IncompleteListingError):
+    """A listing changed while it was paged.
+
+    Parameters
+    ----------
+    seen
+        What came that does not fit together.
+    """
+
+    def __init__(self, seen: str) -> None:
+        super().__init__(f"{seen}: its list changed meanwhile; it is asked again")
 
 
 @dataclass(frozen=True)

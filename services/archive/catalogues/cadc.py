@@ -13,6 +13,7 @@ from services.archive.catalogues.base import (
     ArchiveFile,
     Catalogue,
     CatalogueEntry,
+    ChangedListingError,
     IncompleteListingError,
 )
 from services.archive.catalogues.cadc_tables import CadcTables, Row, quoted
@@ -20,6 +21,7 @@ from services.archive.catalogues.rows import (
     BadRowError,
     FileLists,
     LeftOut,
+    batches,
     integer,
     moment,
     number,
@@ -114,9 +116,7 @@ class CadcCatalogue(Catalogue):
                 break
             first = last
         if come != total:
-            raise IncompleteListingError(
-                f"CADC listed {come} of {total} rows: its list changed meanwhile; it is asked again"
-            )
+            raise ChangedListingError(f"CADC listed {come} of {total} rows")
         left_out.report()
 
     def files(self, datasets: Sequence[str]) -> dict[str, list[ArchiveFile]]:
@@ -128,8 +128,7 @@ class CadcCatalogue(Catalogue):
             If CADC does not answer, or not with what was asked for.
         """
         lists = FileLists(self.name, datasets)
-        for start in range(0, len(datasets), _DATASETS_AT_ONCE):
-            asked = datasets[start : start + _DATASETS_AT_ONCE]
+        for asked in batches(datasets, _DATASETS_AT_ONCE):
             of_names = "FROM caom2.Observation AS o {} WHERE o.collection = 'HST' AND "
             rows = self._tables.query(
                 f"SELECT o.observationID, o.members {of_names.format('')}{_among(asked)}", 2

@@ -20,23 +20,22 @@ from services.archive.catalogues.base import (
     ArchiveFile,
     Catalogue,
     CatalogueEntry,
-    IncompleteListingError,
+    ChangedListingError,
 )
-from services.archive.catalogues.rows import (
-    BadRowError,
-    FileLists,
-    LeftOut,
-    integer,
-    moment,
-    number,
-    rootname,
+from services.archive.catalogues.mast_replies import (
+    NAME,
+    access_of,
+    read_entry,
+    read_products,
+    read_search,
 )
+from services.archive.catalogues.rows import BadRowError, FileLists, LeftOut, batches
 from services.archive.catalogues.session import ArchiveSession, refusal
 from services.archive.downloads import RemoteFile
 from shared.errors import TransientError
 from shared.settings import ArchiveSettings
 
-__all__ = ["MastCatalogue", "read_entry", "read_products", "read_search"]
+__all__ = ["MastCatalogue"]
 
 _PAGE: Final = 20_000
 """Rows of a page, which is held twice in memory: as text and as objects."""
@@ -44,7 +43,6 @@ _PAGE: Final = 20_000
 _DATASETS_AT_ONCE: Final = 100
 """Datasets whose products are asked for at once: some ten thousand rows."""
 
-_NAME: Final = "sci_data_set_name"
 _COLUMNS: Final = (
     "sci_asn_id",
     "sci_pep_id",
@@ -60,13 +58,6 @@ _COLUMNS: Final = (
     "sci_status",
 )
 """Columns beside the name, which astroquery adds."""
-
-_ACCESS: Final = {
-    "PUBLIC": Access.PUBLIC,
-    "PROPRIETARY": Access.EXCLUSIVE,
-    "EXCLUSIVE_ACCESS": Access.EXCLUSIVE,
-}
-_NO_ASSOCIATION: Final = ("", "none", "n/a")
 
 
 class MastCatalogue(Catalogue):
@@ -90,7 +81,7 @@ class MastCatalogue(Catalogue):
 
         Raises
         ------
-        IncompleteListingError
+        ChangedListingError
             If the sum of the pages is not what MAST says it is, or rows moved while they were
             paged.
         TransientError
@@ -105,9 +96,8 @@ class MastCatalogue(Catalogue):
         for rows, now in self._pages(conditions):
             come += len(rows)
             if (total is not None and now != total) or (not rows and come < now) or come > now:
-                raise IncompleteListingError(
-                    f"MAST listed {come} of {total or now} datasets and then spoke of {now}: its "
-                    "list changed meanwhile; it is asked again"
+                raise ChangedListingError(
+                    f"MAST listed {come} of {total or now} datasets and then spoke of {now}"
                 )
             total = now
             page: dict[str, CatalogueEntry] = {}
@@ -118,10 +108,7 @@ class MastCatalogue(Catalogue):
                 except BadRowError as error:
                     left_out.add(error)
             if twice := before & page.keys():
-                raise IncompleteListingError(
-                    f"MAST listed {min(twice)} on two pages: its list changed meanwhile; it is "
-                    "asked again"
-                )
+                raise ChangedListingError(f"MAST listed {min(twice)} on two pages")
             before = frozenset(page)
             yield list(page.values())
         left_out.report()
@@ -135,8 +122,8 @@ class MastCatalogue(Catalogue):
             If MAST does not answer, or not with what was asked for.
         """
         lists = FileLists(self.name, datasets)
-        for start in range(0, len(datasets), _DATASETS_AT_ONCE):
-            asked = [name.upper() for name in datasets[start : start + _DATASETS_AT_ONCE]]
+        for batch in batches(datasets, _DATASETS_AT_ONCE):
+            asked = [name.upper() for name in batch]
             reply = self._ask(partial(self._missions.get_product_list_async, asked))
             for product in read_products(reply):
                 lists.add(
@@ -144,7 +131,7 @@ class MastCatalogue(Catalogue):
                     product.get("filename"),
                     size=product.get("size"),
                     version=str(product.get("size")),
-                    access=_access(product.get("access")),
+                    access=access_of(product.get("access")),
                 )
         lists.report()
         return lists.found
@@ -187,7 +174,7 @@ class MastCatalogue(Catalogue):
                     self._missions.query_criteria_async,
                     **conditions,
                     select_cols=list(_COLUMNS),  # astroquery appends to it
-                    sort_by=[_NAME],
+                    sort_by=[NAME],
                     sort_desc=[False],
                     limit=_PAGE,
                     offset=offset,
@@ -230,87 +217,5 @@ def _missions(settings: ArchiveSettings) -> Any:
     missions._service_api_connection = api
     missions.mission = "hst"  # only now does it take the address
     # Otherwise it asks for them with a session of its own, which waits for ever.
-    missions.columns = {"hst": {"name": [_NAME, *_COLUMNS]}}
+    missions.columns = {"hst": {"name": [NAME, *_COLUMNS]}}
     return missions
-
-
-def read_search(reply: Any) -> tuple[list[Mapping[str, Any]], int]:
-    """Return the rows of a reply to a search, and how many there are in all.
-
-    Raises
-    ------
-    TransientError
-        If it is something else.
-    """
-    rows = reply.get("results") if isinstance(reply, dict) else None
-    total = reply.get("totalResults") if isinstance(reply, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise _other_reply("a list of results")
-    if not isinstance(total, int) or (rows and all(_NAME not in row for row in rows)):
-        raise _other_reply("the number of results and their names")
-    return rows, total
-
-
-def read_products(reply: Any) -> list[Mapping[str, Any]]:
-    """Return the rows of a list of products, which may lie in a list of their own.
-
-    Raises
-    ------
-    TransientError
-        If it is something else.
-    """
-    rows = reply.get("products") if isinstance(reply, dict) else None
-    if isinstance(rows, list) and rows and isinstance(rows[0], list):
-        rows = rows[0]
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise _other_reply("a list of products")
-    return rows
-
-
-def _other_reply(wanted: str) -> TransientError:
-    return TransientError(
-        f"MAST's reply has not {wanted}: its interface may have changed, or something answers in "
-        "its place; it is asked again later"
-    )
-
-
-def read_entry(row: Mapping[str, Any]) -> CatalogueEntry:
-    """Return what a row of a search says.
-
-    Raises
-    ------
-    BadRowError
-        If it has no name, a time that makes no sense, or is of another instrument.
-    """
-    name = rootname(row.get(_NAME))
-    instrument = str(row.get("sci_instrume")).strip()
-    if instrument != "COS":
-        raise BadRowError(f"{name} is of {instrument}, which was not asked for")
-    association = str(row.get("sci_asn_id") or "").strip().lower()
-    if association in _NO_ASSOCIATION:
-        association = ""
-    try:
-        times = {
-            "start": moment(row.get("sci_start_time")),
-            "public_from": moment(row.get("sci_release_date")),
-            "generated": moment(row.get("sci_generation_date")),
-            "archived": moment(row.get("sci_archive_date")),
-        }
-    except BadRowError as error:
-        raise BadRowError(f"{name}: {error}") from error
-    return CatalogueEntry(
-        name,
-        rootname(association) if association else "",
-        integer(row.get("sci_pep_id")),
-        str(row.get("sci_targname") or "").strip(),
-        number(row.get("sci_ra")),
-        number(row.get("sci_dec")),
-        str(row.get("sci_instrument_config") or "").strip(),
-        **times,
-        access=_access(row.get("sci_status")),
-        version=f"{row.get('sci_generation_date')} {row.get('sci_archive_date')}",
-    )
-
-
-def _access(value: object) -> Access:
-    return _ACCESS.get(str(value).strip().upper(), Access.UNKNOWN)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,6 +16,7 @@ __all__ = [
     "BadRowError",
     "FileLists",
     "LeftOut",
+    "batches",
     "file_of",
     "integer",
     "moment",
@@ -146,6 +147,12 @@ class FileLists:
     def report(self) -> None:
         """Write into the log what was left out."""
         self._left_out.report()
+
+
+def batches(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """Yield names in their order, so many at a time."""
+    for start in range(0, len(names), size):
+        yield names[start : start + size]
 
 
 def file_of(name: str) -> FileName | None:

@@ -11,7 +11,8 @@ import pytest
 
 from services.archive.catalogues import open_catalogue
 from services.archive.catalogues.base import Access, ArchiveFile, IncompleteListingError
-from services.archive.catalogues.mast import MastCatalogue, read_entry, read_products, read_search
+from services.archive.catalogues.mast import MastCatalogue
+from services.archive.catalogues.mast_replies import read_entry, read_products, read_search
 from services.archive.catalogues.rows import BadRowError
 from shared import __version__
 from shared.errors import TransientError
