@@ -15,7 +15,7 @@ from cosmo.cli.documents import as_document
 from cosmo.cli.options import DataDir, Json, Token, Url
 from cosmo.client import Client
 from services.monitor.response_models.archive import ArchiveStatus, CatalogueStatus, PlanRecord
-from shared.catalogues.selection import Selection
+from shared.catalogues.selection import Selection, describe_problems, problems_of
 from shared.errors import PermanentError
 
 __all__ = ["COMMANDS"]
@@ -56,30 +56,18 @@ def _selection(
     everything: Everything = False,
 ) -> Selection:
     """Make a selection of options."""
-    given: dict[str, Any] = {
-        "proposals": proposal,
-        "targets": target,
-        "configuration": configuration,
-        "everything": everything,
-    }
-    if cone is not None:
-        parts = cone.split(",")
-        if len(parts) != 3:
-            raise PermanentError(f"--cone {cone}: give RA,DEC,RADIUS, degree")
-        given["cone"] = dict(zip(("ra", "dec", "radius"), parts, strict=True))
-    if first or last:
-        given["dates"] = {"first": first, "last": last}
     try:
-        return Selection.model_validate({name: value for name, value in given.items() if value})
+        return Selection.of_parameters(
+            proposals=proposal,
+            targets=target,
+            cone=cone,
+            first=first,
+            last=last,
+            configuration=configuration,
+            everything=everything,
+        )
     except ValidationError as error:
-        raise PermanentError(
-            "; ".join(
-                ": ".join(
-                    [*map(str, problem["loc"][:1]), problem["msg"].removeprefix("Value error, ")]
-                )
-                for problem in error.errors(include_url=False)
-            )
-        ) from error
+        raise PermanentError(describe_problems(problems_of(error))) from error
 
 
 def _selecting(command: Callable[..., None]) -> Callable[..., None]:
@@ -101,16 +89,7 @@ def _selecting(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _plan(client: Client, selection: Selection) -> PlanRecord:
-    cone, dates = selection.cone, selection.dates
-    return client.archive_plan(
-        proposals=selection.proposals or None,
-        targets=selection.targets or None,
-        cone=(cone.ra, cone.dec, cone.radius) if cone else None,
-        first=dates.first if dates else None,
-        last=dates.last if dates else None,
-        configuration=selection.configuration,
-        everything=selection.everything,
-    )
+    return client.archive_plan(everything=selection.everything, **selection.parameters())
 
 
 @_selecting

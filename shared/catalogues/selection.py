@@ -1,13 +1,31 @@
 """Selections: which datasets of remote archives are wanted."""
 
 import json
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias, TypedDict
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import NoDecode
 
-__all__ = ["BY_SETTING", "Cone", "Dates", "Selection"]
+__all__ = [
+    "BY_SETTING",
+    "Cone",
+    "Dates",
+    "JsonSelection",
+    "Selection",
+    "SelectionParameters",
+    "describe_problems",
+    "problems_of",
+]
 
 BY_SETTING: Final = "COSMO_ARCHIVE__WANTED"
 """Who asked for the selection of the settings."""
@@ -20,6 +38,8 @@ _LARGEST_PROPOSAL: Final = 2**31 - 1
 """What a column of Postgres (integer) takes."""
 
 _LONGEST_TARGET: Final = 255
+
+_CONE: Final = ("ra", "dec", "radius")
 
 
 def _refuse_boolean(value: Any) -> Any:
@@ -64,6 +84,16 @@ class Cone(_Part):
     dec: _Number = Field(ge=-90, le=90, description="Declination of its centre, degree")
     radius: _Number = Field(gt=0, le=180, description="Radius, degree")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_parameter(cls, value: Any) -> Any:
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, (list, tuple)):
+            return value
+        if len(parts) != len(_CONE):
+            raise ValueError("give right ascension, declination and radius, degree")
+        return dict(zip(_CONE, parts, strict=True))
+
 
 class Dates(_Part):
     """A span of the starts of exposures; times without a zone are UTC."""
@@ -86,6 +116,31 @@ class Dates(_Part):
                 f"{self.last:%Y-%m-%d %H:%M}; exchange the dates"
             )
         return self
+
+
+class SelectionParameters(TypedDict, total=False):
+    """A selection as the parameters of a request; what is None is not given.
+
+    Attributes
+    ----------
+    proposals
+        Numbers of proposals.
+    targets
+        Names of targets; ``*`` stands for any text.
+    cone
+        Right ascension, declination and radius of a circle in the sky, degree.
+    first, last
+        Exposures that started from then on, and before then, with zone.
+    configuration
+        ``COS/FUV`` or ``COS/NUV``.
+    """
+
+    proposals: list[int] | None
+    targets: list[str] | None
+    cone: tuple[float, float, float] | None
+    first: datetime | None
+    last: datetime | None
+    configuration: str | None
 
 
 class Selection(_Part):
@@ -132,6 +187,32 @@ class Selection(_Part):
             )
         return self
 
+    @classmethod
+    def of_parameters(cls, *, everything: bool = False, **given: Any) -> Self:
+        """Make a selection of `SelectionParameters`, or of the texts that stand for them.
+
+        Raises
+        ------
+        ValidationError
+            If it makes no sense.
+        """
+        dates = {name: given.pop(name, None) for name in ("first", "last")}
+        values = {**given, "dates": dates if any(dates.values()) else None}
+        found: dict[str, Any] = {name: value for name, value in values.items() if value}
+        return cls.model_validate({**found, "everything": everything})
+
+    def parameters(self) -> SelectionParameters:
+        """Return the parameters of which it can be made, where it is not everything."""
+        cone, dates = self.cone, self.dates
+        return {
+            "proposals": self.proposals or None,
+            "targets": self.targets or None,
+            "cone": (cone.ra, cone.dec, cone.radius) if cone else None,
+            "first": dates.first if dates else None,
+            "last": dates.last if dates else None,
+            "configuration": self.configuration,
+        }
+
     def document(self) -> dict[str, Any]:
         """Return what was given, as JSON has it."""
         return self.model_dump(mode="json", exclude_defaults=True)
@@ -158,3 +239,50 @@ class Selection(_Part):
         if self.configuration:
             parts.append(self.configuration)
         return "; ".join(parts)
+
+
+def _require_json_types(value: Any) -> Any:
+    """Refuse texts in place of lists and numbers, which settings may have and JSON may not.
+
+    Raises
+    ------
+    ValueError
+        If there is one.
+    """
+    if not isinstance(value, dict):
+        raise ValueError("a selection is an object")
+    cone, dates = value.get("cone"), value.get("dates")
+    for name in ("proposals", "targets"):
+        if name in value and not isinstance(value[name], list):
+            raise ValueError(f"{name}: give a list")
+    if not isinstance(cone, dict | None):
+        raise ValueError("cone: give an object")
+    numbers = [*value.get("proposals", ()), *(cone.values() if isinstance(cone, dict) else ())]
+    if any(isinstance(number, (bool, str)) for number in numbers):
+        raise ValueError("proposals and a cone have numbers")
+    times = dates.values() if isinstance(dates, dict) else ()
+    if any(not isinstance(time, str | None) for time in times):
+        raise ValueError("dates are texts")
+    if not isinstance(value.get("everything", False), bool):
+        raise ValueError("everything is true or false")
+    return value
+
+
+JsonSelection: TypeAlias = Annotated[Selection, BeforeValidator(_require_json_types)]
+"""A selection in JSON, where numbers are no texts."""
+
+
+def problems_of(error: ValidationError) -> list[dict[str, str]]:
+    """Return what is wrong with a selection: ``where``, empty for the whole, and ``problem``."""
+    return [
+        {
+            "where": ".".join(map(str, item["loc"])),
+            "problem": item["msg"].removeprefix("Value error, "),
+        }
+        for item in error.errors(include_url=False, include_context=False)
+    ]
+
+
+def describe_problems(problems: Iterable[Mapping[str, str]]) -> str:
+    """Say in a line what is wrong with a selection."""
+    return "; ".join(": ".join(filter(None, (one["where"], one["problem"]))) for one in problems)

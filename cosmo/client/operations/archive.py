@@ -1,8 +1,7 @@
 """Remote archives: what they have, what is wanted of it, and how they are."""
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from cosmo.client.calls import Call, delete, get, post, quoted
 from cosmo.client.endpoints import listing, operation
@@ -13,6 +12,7 @@ from services.monitor.response_models.archive import (
     PlanRecord,
 )
 from services.monitor.response_models.common import Page
+from shared.catalogues.selection import SelectionParameters
 
 __all__ = ["ArchiveOperations"]
 
@@ -24,23 +24,16 @@ class ArchiveOperations:
     def archive_datasets(
         self,
         *,
-        proposals: list[int] | None = None,
-        targets: list[str] | None = None,
-        cone: tuple[float, float, float] | None = None,
-        first: datetime | None = None,
-        last: datetime | None = None,
-        configuration: str | None = None,
         dataset: str | None = None,
         access: str | None = None,
         wanted: bool | None = None,
         missing: bool | None = None,
+        **selection: Unpack[SelectionParameters],
     ) -> Call[Page[ArchiveDataset]]:
         """Iterate over the datasets of remote archives, by rootname.
 
         Parameters
         ----------
-        proposals, targets, cone, first, last, configuration
-            As for `archive_plan`.
         dataset
             Beginning of the rootname.
         access
@@ -49,62 +42,36 @@ class ArchiveOperations:
             Whether they are wanted.
         missing
             Whether the archive no longer has them.
+        selection
+            As for `archive_plan`.
         """
         return get(
             "/archive/datasets",
             Page[ArchiveDataset],
-            proposals=proposals,
-            targets=targets,
-            cone=cone,
-            first=first,
-            last=last,
-            configuration=configuration,
             dataset=dataset,
             access=access,
             wanted=wanted,
             missing=missing,
+            **selection,
         )
 
     @operation
     def archive_plan(
-        self,
-        *,
-        proposals: list[int] | None = None,
-        targets: list[str] | None = None,
-        cone: tuple[float, float, float] | None = None,
-        first: datetime | None = None,
-        last: datetime | None = None,
-        configuration: str | None = None,
-        everything: bool = False,
+        self, *, everything: bool = False, **selection: Unpack[SelectionParameters]
     ) -> Call[PlanRecord]:
         """Say what fetching datasets of remote archives amounts to, without fetching any.
 
         Parameters
         ----------
-        proposals
-            Numbers of proposals.
-        targets
-            Names of targets; ``*`` stands for any text.
-        cone
-            Right ascension, declination and radius of a circle in the sky, degree.
-        first, last
-            Exposures that started from then on, and before then, with zone.
-        configuration
-            ``COS/FUV`` or ``COS/NUV``.
         everything
             All that there is.
+        selection
+            ``proposals`` (numbers), ``targets`` (``*`` stands for any text), ``cone`` (right
+            ascension, declination and radius, degree), ``first`` and ``last`` (exposures that
+            started from then on and before then, with zone), ``configuration`` (``COS/FUV`` or
+            ``COS/NUV``).
         """
-        return get(
-            "/archive/plan",
-            PlanRecord,
-            proposals=proposals,
-            targets=targets,
-            cone=cone,
-            first=first,
-            last=last,
-            configuration=configuration,
-            everything=everything,
-        )
+        return get("/archive/plan", PlanRecord, everything=everything, **selection)
 
     @operation
     def archive_status(self) -> Call[ArchiveStatus]:

@@ -83,9 +83,9 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Scripted:
     [
         ([], "nothing is selected; give proposals"),
         (["--everything", "--proposal", "1"], "everything goes with nothing else"),
-        (["--proposal", "0"], "proposals: Input should be greater than or equal to 1"),
-        (["--cone", "1,2"], "--cone 1,2: give RA,DEC,RADIUS, degree"),
-        (["--cone", "1,95,1"], "cone: Input should be less than or equal to 90"),
+        (["--proposal", "0"], "proposals.0: Input should be greater than or equal to 1"),
+        (["--cone", "1,2"], "cone: give right ascension, declination and radius, degree"),
+        (["--cone", "1,95,1"], "cone.dec: Input should be less than or equal to 90"),
         (["--configuration", "COS"], "configuration: Input should be 'COS/FUV' or 'COS/NUV'"),
         (["--from", "2024-01-02", "--before", "2024-01-01"], "exchange the dates"),
     ],

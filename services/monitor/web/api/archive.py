@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from services.monitor.queries.archive import (
     EntryChoice,
@@ -27,7 +27,12 @@ from services.monitor.web.parameters import Name, RowNumber, Since
 from services.monitor.web.protection.audit import name_subject
 from services.monitor.web.protection.bodies import RequestModel
 from services.monitor.web.statuses import may_answer
-from shared.catalogues.selection import Selection
+from shared.catalogues.selection import (
+    JsonSelection,
+    Selection,
+    describe_problems,
+    problems_of,
+)
 from shared.database.models.archive import Access, SelectionOrder
 from shared.logs import get_logger
 
@@ -36,7 +41,6 @@ __all__ = ["router"]
 router = APIRouter(prefix="/archive", tags=["archive"])
 
 _LONGEST_LIST = 1000
-_CONE = ("ra", "dec", "radius")
 
 
 def _given(
@@ -70,16 +74,12 @@ def _given(
     ] = None,
 ) -> dict[str, Any]:
     """Return what was given of a selection."""
-    circle = None if cone is None else cone.split(",")
-    if circle is not None and len(circle) != len(_CONE):
-        raise ApiError(
-            422, "invalid_request", "cone: give right ascension, declination and radius, degree"
-        )
     given = {
         "proposals": proposals,
         "targets": targets,
-        "cone": circle and dict(zip(_CONE, circle, strict=True)),
-        "dates": {"first": first, "last": last} if first or last else None,
+        "cone": cone,
+        "first": first,
+        "last": last,
         "configuration": configuration,
     }
     return {name: value for name, value in given.items() if value is not None}
@@ -97,20 +97,10 @@ def _selection(given: dict[str, Any]) -> Selection:
         If it makes no sense.
     """
     try:
-        return Selection.model_validate(given)
+        return Selection.of_parameters(**given)
     except ValidationError as error:
-        problems = [
-            {
-                "where": ".".join(map(str, item["loc"])),
-                "problem": item["msg"].removeprefix("Value error, "),
-            }
-            for item in error.errors(include_url=False, include_context=False)
-        ]
-        text = "; ".join(
-            f"{item['where']}: {item['problem']}" if item["where"] else item["problem"]
-            for item in problems
-        )
-        raise ApiError(422, "invalid_request", text, problems) from error
+        problems = problems_of(error)
+        raise ApiError(422, "invalid_request", describe_problems(problems), problems) from error
 
 
 @router.get("/datasets", summary="Datasets of remote archives, by rootname")
@@ -150,7 +140,7 @@ async def show_plan(
     what is exclusive, what is incomplete at the archive. Where the files of datasets were not
     listed yet, files and bytes are an estimate, and ``estimated`` says of how many datasets.
     """
-    selection = _selection({**given, **({"everything": True} if everything else {})})
+    selection = _selection({**given, "everything": everything})
     return await describe_plan(session, [selection], context.store.free_bytes)
 
 
@@ -162,35 +152,10 @@ async def show_archive_status(session: Session, context: CurrentContext) -> Arch
     return await read_archive_status(session, context.store.free_bytes)
 
 
-def _require_json_types(value: Any) -> Any:
-    """Refuse texts in place of lists and numbers, which settings may have and JSON may not.
-
-    Raises
-    ------
-    ValueError
-        If there is one.
-    """
-    if not isinstance(value, dict):
-        raise ValueError("a selection is an object")
-    cone, dates = value.get("cone"), value.get("dates")
-    for name in ("proposals", "targets"):
-        if name in value and not isinstance(value[name], list):
-            raise ValueError(f"{name}: give a list")
-    numbers = [*value.get("proposals", ()), *(cone.values() if isinstance(cone, dict) else ())]
-    if any(isinstance(number, (bool, str)) for number in numbers):
-        raise ValueError("proposals and a cone have numbers")
-    times = dates.values() if isinstance(dates, dict) else ()
-    if any(not isinstance(time, str | None) for time in times):
-        raise ValueError("dates are texts")
-    if not isinstance(value.get("everything", False), bool):
-        raise ValueError("everything is true or false")
-    return value
-
-
 class NewSelection(RequestModel):
     """Datasets to fetch from remote archives."""
 
-    selection: Annotated[Selection, BeforeValidator(_require_json_types)]
+    selection: JsonSelection
     order: SelectionOrder = Field(SelectionOrder.NEWEST, description="Which datasets come first")
 
 
