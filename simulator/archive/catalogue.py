@@ -208,14 +208,21 @@ class Catalogue:
             return self.description, self._described
 
     def _redeliver(self, connection: sqlite3.Connection, count: int, moment: float) -> None:
-        """Let some entries without files, spread evenly, have been generated at a moment."""
+        """Let some entries without files, spread evenly, have been generated at a moment.
+
+        They are not the exclusive ones, which CADC has not.
+        """
         if not (count and self._rows):
             return
         count = min(count, self._rows)
         connection.executemany(
             "UPDATE dataset SET generated = ?, archived = ? WHERE name = ?",
             (
-                (iso(moment), iso(moment), _filler_name(index * self._rows // count))
+                (
+                    iso(moment),
+                    iso(moment),
+                    _filler_name((index * self._rows // count + 1) % self._rows),
+                )
                 for index in range(count)
             ),
         )

@@ -34,7 +34,9 @@ from shared.settings import ArchiveSettings
 
 __all__ = ["CadcCatalogue"]
 
-_PAGE: Final = 10_000
+_PAGE: Final = 5000
+"""Rows of a page, of which each takes some 15 kB while it is parsed."""
+
 _DATASETS_AT_ONCE: Final = 50
 """Datasets whose files are asked for at once, with those of their members."""
 
