@@ -23,7 +23,8 @@ from shared.worker.broker import Messenger, make_broker
 from tests.object_store import ObjectStore
 
 _ROOT = Path(__file__).parents[1]
-_TOGETHER = {f"tests/e2e/test_{name}.py": "processed" for name in ("main_job", "pages", "handbook")}
+_PROCESSED = ("main_job", "pages", "monitor_pages", "handbook")
+_TOGETHER = {f"tests/e2e/test_{name}.py": "processed" for name in _PROCESSED}
 """Modules that one process tests, since they share what takes long to make: by its fixture."""
 
 

@@ -1,19 +1,17 @@
 """The pages of monitors in a real browser, with the real dark rates behind them."""
 
 import asyncio
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from cosmo.launcher.stack import LocalStack
 from services.ingestor.manual import add_file
 from shared.database.engine import Database
 from shared.store import Store
 from tests.e2e.browser import Browser
 from tests.e2e.plots import Plot
-from tests.e2e.running import Running, started
+from tests.e2e.running import Running
 
 pytestmark = pytest.mark.e2e
 
@@ -21,29 +19,28 @@ _DRAWN = "document.querySelector('[data-figure]')?.dataset.drawn === 'yes'"  # t
 
 
 @pytest.fixture(scope="module")
-def darks(tmp_path_factory: pytest.TempPathFactory, data_dir: Path) -> Iterator[Running]:
-    """COSMO with nothing but the real dark measurements, and the dark monitors computed."""
-    with LocalStack(tmp_path_factory.mktemp("darks"), calibrators=0) as machine:
-        running = Running(started(machine))
-        environment = machine.environment
+def darks(processed: Running, data_dir: Path) -> Running:
+    """COSMO with the real dark measurements, too, and the dark monitors computed."""
+    environment = processed.machine.environment
 
-        async def add() -> None:
-            database = Database(environment["COSMO_DATABASE_URL"])
-            await add_file(
-                database,
-                Store(environment["COSMO_STORE_URL"]),
-                data_dir / "darks" / "orbital_info.json.gz",
-            )
-            await database.dispose()
+    async def add() -> None:
+        database = Database(environment["COSMO_DATABASE_URL"])
+        await add_file(
+            database,
+            Store(environment["COSMO_STORE_URL"]),
+            data_dir / "darks" / "orbital_info.json.gz",
+        )
+        await database.dispose()
 
-        asyncio.run(add())
-        for name in ("fuv-dark", "dark-orbit"):
-            running.wait(partial(_computed, running, name), f"{name} to be computed")
-        yield running
+    asyncio.run(add())
+    for name in ("fuv-dark", "dark-orbit"):
+        processed.wait(partial(_computed, processed, name), f"{name} to be computed")
+    return processed
 
 
 def _computed(running: Running, name: str) -> bool:
-    return bool(running.client.monitor(name).last_run)
+    last = running.client.monitor(name).last_run
+    return last is not None and last.newest_mjd is not None
 
 
 def _open(browser: Browser, running: Running, name: str) -> None:

@@ -5,8 +5,6 @@ traceback.
 import contextlib
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,11 +18,13 @@ from shared.errors import OutageError
 from shared.store import Store
 from tests.object_store import ObjectStore
 from tests.pooler import pooler
+from tests.preloaded import Preloaded
 
 pytestmark = pytest.mark.integration
 
-_ROOT = Path(__file__).parents[3]
 _PATIENCE = 120.0
+
+Start = Callable[..., str]
 
 _WORKER, _WEB = ("services.archive",), ("services.monitor",)
 _MIGRATION = ("shared.database",)
@@ -48,29 +48,36 @@ def working(
     }
 
 
-def _start(command: tuple[str, ...], folder: Path, environment: dict[str, str]) -> str:
-    """Return the line with which a process ends; nothing that it prints is a traceback."""
-    module, *arguments = command
-    if module == "cosmo":
-        arguments += ["--data-dir", str(folder / "data")]
-    ended = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        env={**os.environ, "PYTHONPATH": str(_ROOT), "AWS_EC2_METADATA_DISABLED": "true"}
-        | environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=_PATIENCE,
-    )
-    printed = ended.stdout + ended.stderr
-    assert ended.returncode == 1, printed
-    assert "Traceback" not in printed
-    if command[0] == "cosmo":
-        return " ".join(ended.stderr.split())  # of the width of a terminal
-    lines = [json.loads(line) for line in ended.stderr.splitlines()]
-    (error,) = [str(line["error"]) for line in lines if line["level"] == "error"]
-    assert len(error.splitlines()) == 1
-    return error
+@pytest.fixture(scope="module")
+def preloaded() -> Iterator[Preloaded]:
+    """Process that runs commands with the packages imported."""
+    process = Preloaded()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def start(preloaded: Preloaded, working: dict[str, str], tmp_path: Path) -> Start:
+    """Start a process that ends, with other settings; returns the line with which it does."""
+
+    def start(command: tuple[str, ...], **settings: str) -> str:
+        module, *arguments = command
+        if module == "cosmo":
+            arguments += ["--data-dir", str(tmp_path / "data")]
+        environment = {**os.environ, "AWS_EC2_METADATA_DISABLED": "true"} | working
+        changed = {f"COSMO_{name}": value for name, value in settings.items()}
+        ended = preloaded.run((module, *arguments), tmp_path, environment | changed, _PATIENCE)
+        printed = ended.stdout + ended.stderr
+        assert ended.returncode == 1, printed
+        assert "Traceback" not in printed
+        if module == "cosmo":
+            return " ".join(ended.stderr.split())  # of the width of a terminal
+        lines = [json.loads(line) for line in ended.stderr.splitlines()]
+        (error,) = [str(line["error"]) for line in lines if line["level"] == "error"]
+        assert len(error.splitlines()) == 1
+        return error
+
+    return start
 
 
 @pytest.fixture(scope="module")
@@ -95,14 +102,13 @@ async def _prepare_stranger(database: Database) -> None:
 @pytest.mark.parametrize("command", [_WORKER, _WEB, _MIGRATION, _UP], ids=_name)
 async def test_wrong_password_of_postgres(
     command: tuple[str, ...],
-    working: dict[str, str],
+    start: Start,
     database: Database,
     stranger: str,
-    tmp_path: Path,
 ) -> None:
     await _prepare_stranger(database)
     url = database.url.replace("cosmo@", f"{stranger}:wrong@", 1)
-    line = _start(command, tmp_path, working | {"COSMO_DATABASE_URL": url})
+    line = start(command, DATABASE_URL=url)
     assert "password authentication failed" in line
     assert "wrong" not in line
 
@@ -110,12 +116,12 @@ async def test_wrong_password_of_postgres(
 @pytest.mark.parametrize("command", [_WORKER, _WEB, _RUN], ids=_name)
 def test_pooler_in_transaction_mode(
     command: tuple[str, ...],
-    working: dict[str, str],
+    start: Start,
     postgres: EmbeddedPostgres,
     tmp_path: Path,
 ) -> None:
     with pooler(postgres, tmp_path) as address:
-        line = _start(command, tmp_path, working | {"COSMO_DATABASE_URL": f"{address}/postgres"})
+        line = start(command, DATABASE_URL=f"{address}/postgres")
     assert "COSMO_DATABASE_URL leads through a pooler in transaction mode" in line
     assert "set COSMO_DATABASE_DIRECT_URL" in line
 
@@ -149,32 +155,31 @@ def test_what_cannot_work_is_said(
     setting: str,
     value: str,
     problem: str,
-    working: dict[str, str],
-    tmp_path: Path,
+    start: Start,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name, raising=False)
-    line = _start(command, tmp_path, working | {f"COSMO_{setting}": value})
+    line = start(command, **{setting: value})
     assert problem in line
     assert "hush" not in line
 
 
 @pytest.mark.parametrize("command", [_WORKER, _WEB], ids=_name)
 def test_database_that_is_not_there(
-    command: tuple[str, ...], working: dict[str, str], database: Database, tmp_path: Path
+    command: tuple[str, ...], start: Start, database: Database
 ) -> None:
     url = database.url.replace("/postgres?", "/nosuch?")
-    line = _start(command, tmp_path, working | {"COSMO_DATABASE_URL": url})
+    line = start(command, DATABASE_URL=url)
     assert 'database "nosuch" does not exist' in line
 
 
 @pytest.mark.parametrize("command", [_WORKER, _UP], ids=_name)
 def test_wrong_password_of_the_broker(
-    command: tuple[str, ...], working: dict[str, str], valkey: EmbeddedValkey, tmp_path: Path
+    command: tuple[str, ...], start: Start, valkey: EmbeddedValkey
 ) -> None:
     url = valkey.url.replace("unix://", "unix://stranger:hush@")
-    line = _start(command, tmp_path, working | {"COSMO_REDIS_URL": url})
+    line = start(command, REDIS_URL=url)
     assert "invalid username-password pair" in line
     assert "hush" not in line
 

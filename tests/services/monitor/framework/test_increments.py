@@ -3,10 +3,12 @@
 Step by step gives what all at once gives, whatever becomes of the files.
 """
 
+import gzip
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -240,7 +242,10 @@ def _text(row: Any) -> str:
 def _content(path: Path) -> str:
     """Return the digest of the images of a FITS file, whose checksums tell when they were made."""
     digest = sha256()
-    with fits.open(path) as hdus:
+    content = path.read_bytes()
+    if path.suffix == ".gz":
+        content = gzip.decompress(content)  # once, not for each of its images
+    with fits.open(BytesIO(content)) as hdus:
         for hdu in hdus[1:]:
             digest.update(np.ascontiguousarray(hdu.data).tobytes())
     return digest.hexdigest()
