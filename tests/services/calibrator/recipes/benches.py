@@ -14,6 +14,7 @@ from simulator.references.catalogue import Catalogue
 from simulator.references.context import REVISED, write_contexts
 from simulator.verify.cases import CASES, Case
 from tests.services.calibrator.recipes.running import recalibrate, simulated, small_visit
+from tests.simulated_references import write_references
 
 __all__ = ["LAMP", "REAL", "TURNS", "Bench", "Mode", "mode_of", "real_bench", "simulated_bench"]
 
@@ -186,7 +187,7 @@ def simulated_bench(name: str, folder: Path) -> Bench:
     write_contexts(folder / "crds", Catalogue())
     revised = Catalogue().revise(REVISED)
     for member in case.members:
-        revised.write(folder / "references", revised.select(member).values())
+        write_references(revised, folder / "references", revised.select(member).values())
     if lamp:
         for path in (folder / "lamp" / "references").iterdir():
             shutil.copyfile(path, folder / "references" / path.name)

@@ -15,6 +15,7 @@ from simulator.plan import Flash
 from simulator.references.catalogue import Catalogue
 from simulator.verify.cases import CASES, Case
 from simulator.verify.running import simulate_case
+from tests.simulated_references import write_references
 
 __all__ = [
     "BARE_ENVIRONMENT",
@@ -89,7 +90,7 @@ def simulated(case: Case, folder: Path) -> tuple[dict[str, Path], ReferenceFolde
     catalogue = Catalogue()
     simulate_case(case, folder / "raw", catalogue)
     for member in case.members:
-        catalogue.write(folder / "references", catalogue.select(member).values())
+        write_references(catalogue, folder / "references", catalogue.select(member).values())
     raw = {path.name: path for path in (folder / "raw").glob("*.fits*")}
     label = case.association.rootname if case.association else case.members[0].rootname
     return raw, ReferenceFolder(folder / "references", folder / "cache", "3.6.2"), label

@@ -18,6 +18,7 @@ from simulator.references.context import CONTEXTS, REVISED, write_contexts
 from simulator.references.spectra import REVISED_FLUX
 from simulator.verify.cases import Case
 from tests.services.calibrator.recipes.running import recalibrate, simulated, small_visit
+from tests.simulated_references import write_references
 
 pytestmark = pytest.mark.e2e
 
@@ -35,7 +36,7 @@ def visit(tmp_path_factory: pytest.TempPathFactory) -> Visit:
     write_contexts(folder / "crds", Catalogue())
     revised = Catalogue().revise(REVISED)
     for member in case.members:
-        revised.write(folder / "references", revised.select(member).values())
+        write_references(revised, folder / "references", revised.select(member).values())
     return (
         raw,
         ReferenceFolder(folder / "references", folder / "cache", "3.6.2", folder / "crds"),

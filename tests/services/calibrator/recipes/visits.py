@@ -20,6 +20,7 @@ from simulator.sky import sun_altitude
 from simulator.verify.cases import Case
 from simulator.verify.running import simulate_case
 from tests.services.calibrator.recipes.running import recalibrate, small_visit
+from tests.simulated_references import write_references
 
 __all__ = ["BAD_TIME", "FIRST", "SECOND", "Visit", "events", "header", "nuv_visit", "spectra"]
 
@@ -76,7 +77,7 @@ def nuv_visit(folder: Path) -> Visit:
     for plan in members:
         write_support(plan, case, folder / "raw")
         for current in (catalogue, catalogue.revise(REVISED)):
-            current.write(folder / "references", current.select(plan).values())
+            write_references(current, folder / "references", current.select(plan).values())
     write_contexts(folder / "crds", Catalogue())
     raw = {path.name: path for path in (folder / "raw").glob("*.fits*")}
     references = ReferenceFolder(folder / "references", folder / "cache", "3.6.2", folder / "crds")
