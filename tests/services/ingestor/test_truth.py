@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
+from services.calibrator.calcos.contract import ChildRun
+from services.calibrator.calcos.process import Child
 from shared.cos.detector import ACTIVE_AREAS, DARK_REGIONS, X_BINNING
 from simulator.files.support import GuideStars, support_file
 from simulator.forward.fuv import dark_share
@@ -23,7 +25,7 @@ from simulator.references.catalogue import Catalogue
 from simulator.sky import saa_distance, subsolar
 from simulator.state import GRID_X, GRID_Y, InstrumentState, Viewing, uniform_grid
 from simulator.verify.cases import CASES
-from simulator.verify.running import run_calcos, unpack
+from simulator.verify.running import unpack
 from tests.services.ingestor.conftest import Archive
 
 pytestmark = pytest.mark.e2e
@@ -74,7 +76,7 @@ def _science_state() -> InstrumentState:
     return replace(state, detectors={**state.detectors, "FUVA": changed})
 
 
-def _calibrated(
+async def _calibrated(
     plan: ExposurePlan, state: InstrumentState, references: Path, folder: Path
 ) -> tuple[Observation, Path]:
     """Take an exposure and calibrate it; its raw and calibrated files come to lie in one folder."""
@@ -87,7 +89,12 @@ def _calibrated(
         catalogue.write(references, catalogue.select(plan).values()),
         references / "plain",
     )
-    run_calcos(list(taken.paths[:1]), references / "plain", products)
+    products.mkdir()
+    child = Child(
+        ChildRun(taken.paths[0], products, references / "plain", 8192, 600.0, images=False)
+    )
+    await child.wait()
+    assert child.end().status == 0
     for path in raw.glob("*.fits"):
         path.rename(products / path.name)
     return taken, products
@@ -101,7 +108,7 @@ async def _rows(archive: Archive, query: str) -> list[Any]:
 async def _ingested(
     archive: Archive, plan: ExposurePlan, state: InstrumentState, references: Path, folder: Path
 ) -> Observation:
-    taken, products = _calibrated(plan, state, references, folder)
+    taken, products = await _calibrated(plan, state, references, folder)
     wanted = ("_corrtag", "_spt", "_rawtag", "_x1d", "_lampflash")
     paths = [
         path
