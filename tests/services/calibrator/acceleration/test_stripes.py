@@ -1,6 +1,6 @@
 """Events of NUV stripes get the Doppler correction and the wavelengths of the original."""
 
-from pathlib import Path
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -28,11 +28,16 @@ INFO = {
     "v_helio": -21.5,
 }
 COLUMNS = ("TIME", "XCORR", "YCORR", "XDOPP", "XFULL", "YFULL", "WAVELENGTH")
+SAMPLES = [(0, 0), *product(range(5), (1, 7, 4001))]
+"""Seeds and numbers of events; without events there is nothing random."""
 
 
-@pytest.fixture(params=[True, False], ids=["dispersion by FPOFFSET", "step size"])
-def reffiles(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+@pytest.fixture(params=[True, False], ids=["dispersion by FPOFFSET", "step size"], scope="module")
+def reffiles(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
     """Dispersion relations of three stripes, and the step size of the grating."""
+    folder = tmp_path_factory.mktemp("references")
     rows = [
         (stripe, aperture, number)
         for number, stripe in enumerate(STRIPES)
@@ -56,10 +61,10 @@ def reffiles(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
         fits.Column("STEPSIZE", "D", array=[53.4]),
     ]
     for name, table in (("disp.fits", columns), ("wcp.fits", steps)):
-        fits.BinTableHDU.from_columns(table).writeto(tmp_path / name)
+        fits.BinTableHDU.from_columns(table).writeto(folder / name)
     return {
-        "disptab": f"{tmp_path}/disp.fits",
-        "wcptab": f"{tmp_path}/wcp.fits",
+        "disptab": f"{folder}/disp.fits",
+        "wcptab": f"{folder}/wcp.fits",
         "xtractab": "x",
         "disptab_hdr": "d",
     } | {"xtractab_hdr": "x"}
@@ -92,11 +97,10 @@ def regions(monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
 
-@pytest.mark.parametrize("count", [0, 1, 7, 4001])
+@pytest.mark.parametrize(("seed", "count"), SAMPLES)
 @pytest.mark.usefixtures("regions")
-def test_doppler(random: np.random.Generator, count: int, reffiles: dict[str, str]) -> None:
+def test_doppler(seed: int, count: int, reffiles: dict[str, str]) -> None:
     results = []
-    seed = random.integers(1 << 30)
     for function in pair(REPLACEMENT, "doDoppcorr"):
         table = events(np.random.default_rng(seed), count)
         function(table, INFO, {"doppcorr": "PERFORM", "wavecorr": "OMIT"}, reffiles, fits.Header())
@@ -104,11 +108,11 @@ def test_doppler(random: np.random.Generator, count: int, reffiles: dict[str, st
     assert same_bits(*results)
 
 
-@pytest.mark.parametrize("count", [0, 1, 7, 4001])
+@pytest.mark.parametrize(("seed", "count"), SAMPLES)
 @pytest.mark.parametrize("helcorr", ["PERFORM", "OMIT"])
 @pytest.mark.usefixtures("regions")
 def test_wavelengths(
-    random: np.random.Generator,
+    seed: int,
     count: int,
     helcorr: str,
     reffiles: dict[str, str],
@@ -117,7 +121,6 @@ def test_wavelengths(
     monkeypatch.setattr(timetag, "xfull", "xfull", raising=False)
     monkeypatch.setattr(timetag, "yfull", "yfull", raising=False)
     results = []
-    seed = random.integers(1 << 30)
     for function in pair(REPLACEMENT, "computeWavelengths"):
         table = events(np.random.default_rng(seed), count)
         function(table, INFO, {**reffiles, "brftab": "b"}, helcorr)
