@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import select
 
 from cosmo.launcher.embedded import EmbeddedValkey
@@ -18,6 +19,7 @@ from shared.database.engine import Database
 from shared.database.models.operations import Attempt, Job, JobState, Stage
 from shared.jobs.events import Outbox, add_job
 from shared.jobs.routing import NewJob
+from shared.settings import Settings, described
 from shared.worker.broker import Messenger
 from tests.shared.jobs.work import add_dataset
 
@@ -102,14 +104,24 @@ async def test_each_pool_works_on_its_queues(database: Database, start: Start) -
         (" ", "COSMO_CALIBRATOR__QUEUES: it names no queue; name some of recalibrate, calibrate"),
     ],
 )
-def test_wrong_queues_are_refused_in_a_line(queues: str, problem: str) -> None:
+def test_wrong_queues_are_refused(
+    queues: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COSMO_CALIBRATOR__QUEUES", queues)
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert problem in described(refused.value)
+
+
+def test_a_calibrator_without_queues_ends_with_a_line() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "services.calibrator"],
         cwd=_ROOT,
-        env=os.environ | {"COSMO_CALIBRATOR__QUEUES": queues},
+        env=os.environ | {"COSMO_CALIBRATOR__QUEUES": " "},
         capture_output=True,
         text=True,
         timeout=_PATIENCE,
     )
     assert ended.returncode == 1
+    problem = "COSMO_CALIBRATOR__QUEUES: it names no queue; name some of recalibrate, calibrate"
     assert problem in json.loads(ended.stderr)["error"]
