@@ -160,7 +160,8 @@ def _child_run(
         request.wall_limit_seconds - sum(run.wall_seconds for run in before),
         request.without,
         request.processes,
-        request.recipe is not None or keeps_images(request.keep),
+        # Nobody keeps images of a sub-exposure, which is all that has a folder of its own.
+        outdir == workspace.outdir and (request.recipe is not None or keeps_images(request.keep)),
         arguments,
     )
 
