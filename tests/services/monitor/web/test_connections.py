@@ -110,7 +110,7 @@ def test_a_thousand_slow_connections_keep_nobody_waiting(web: WebProcess) -> Non
         for number in range(20):
             started = time.monotonic()
             assert httpx.get(f"{web.url}/datasets", timeout=60).status_code == 200
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < 20
             slow[-number - 1].sendall(b"a")
     finally:
         for connection in slow:

@@ -20,6 +20,9 @@ from tests.services.monitor.web.web_process import web_process
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("sequencer")]
 
+_AT_ONCE = 5.0
+"""Seconds, on a machine that is busy; a stream that is not notified looks after fifteen."""
+
 
 @pytest.fixture
 def process(seeded: Any, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
@@ -46,7 +49,7 @@ async def test_events_arrive_at_once_and_resume(
     seeded: Any, process: tuple[subprocess.Popen[bytes], str]
 ) -> None:
     url = f"{process[1]}/events"
-    async with httpx.AsyncClient(timeout=10) as web:
+    async with httpx.AsyncClient(timeout=60) as web:
         async with web.stream("GET", url) as answer:
             lines = answer.aiter_lines()
             assert await anext(lines) == "retry: 2000"
@@ -55,7 +58,7 @@ async def test_events_arrive_at_once_and_resume(
             started = time.monotonic()
             await _happen(seeded, EventName.JOB_RETRIED)
             first = await anext(messages)
-            assert time.monotonic() - started < 1.0
+            assert time.monotonic() - started < _AT_ONCE
             assert (first["name"], first["rootname"]) == ("job.retried", "ldfd01010")
         await _happen(seeded, EventName.JOB_DROPPED)
         async with web.stream("GET", url, headers={"Last-Event-ID": str(first["id"])}) as answer:
@@ -69,7 +72,7 @@ async def test_events_survive_the_loss_of_the_listening_connection(
     seeded: Any, process: tuple[subprocess.Popen[bytes], str]
 ) -> None:
     async with (
-        httpx.AsyncClient(timeout=20) as web,
+        httpx.AsyncClient(timeout=60) as web,
         web.stream("GET", f"{process[1]}/events") as answer,
     ):
         lines = answer.aiter_lines()
@@ -88,19 +91,19 @@ async def test_events_survive_the_loss_of_the_listening_connection(
         started = time.monotonic()
         await _happen(seeded, EventName.JOB_DROPPED)
         assert (await anext(_messages(lines)))["name"] == "job.dropped"
-        assert time.monotonic() - started < 1.0
+        assert time.monotonic() - started < _AT_ONCE
 
 
 async def test_sigterm_ends_open_streams(process: tuple[subprocess.Popen[bytes], str]) -> None:
     server, url = process
-    async with httpx.AsyncClient(timeout=10) as web, web.stream("GET", f"{url}/events") as answer:
+    async with httpx.AsyncClient(timeout=60) as web, web.stream("GET", f"{url}/events") as answer:
         lines = answer.aiter_lines()
         assert await anext(lines) == "retry: 2000"
         started = time.monotonic()
         server.send_signal(signal.SIGTERM)
         assert [line async for line in lines if line] == []
-        assert time.monotonic() - started < 3
-    await asyncio.to_thread(server.wait, 5)
+        assert time.monotonic() - started < _AT_ONCE
+    await asyncio.to_thread(server.wait, 60)
 
 
 async def test_the_limit_of_streams_holds(
