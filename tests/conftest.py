@@ -21,6 +21,7 @@ from shared.database.schema import migrate
 from shared.jobs.sequencer import keep_sequencing
 from shared.worker.broker import Messenger, make_broker
 from tests.object_store import ObjectStore
+from tests.preloaded import Preloaded
 
 _ROOT = Path(__file__).parents[1]
 _PROCESSED = ("main_job", "pages", "monitor_pages", "handbook")
@@ -97,6 +98,14 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     yield mount
     for folder in mounted:
         subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture(scope="session")
+def preloaded() -> Iterator[Preloaded]:
+    """Process that runs commands with the packages imported."""
+    process = Preloaded()
+    yield process
+    process.stop()
 
 
 @pytest.fixture(scope="session")

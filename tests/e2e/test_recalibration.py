@@ -6,10 +6,9 @@ import json
 import random
 import signal
 import subprocess
-import sys
 import tarfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from simulator.verify.running import simulate_case
 from tests.e2e.browser import Browser
 from tests.e2e.plots import plots
 from tests.e2e.running import Running, started
+from tests.preloaded import Preloaded
 from tests.services.calibrator.recipes.benches import mode_of
 from tests.services.calibrator.recipes.random_recipes import random_recipe
 
@@ -62,6 +62,8 @@ def visit(folder: Path) -> Iterator[Running]:
             yield running
 
 
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
 RANDOM = 12
 """Random recipes that go through the services.
 
@@ -69,13 +71,17 @@ The tests of the calibrator run more of them, for many modes.
 """
 
 
-def cosmo(running: Running, *arguments: str | Path | int) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def cosmo(visit: Running, preloaded: Preloaded, tmp_path: Path) -> Command:
     """Run a command as a shell does."""
-    machine = running.machine
-    address = ["--url", machine.url]
-    environment = {**machine.environment, "COSMO_TOKEN": machine.token}
-    command = [sys.executable, "-m", "cosmo", *map(str, arguments), *address]
-    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+    def run(*arguments: str | Path | int) -> subprocess.CompletedProcess[str]:
+        machine = visit.machine
+        environment = {**machine.environment, "COSMO_TOKEN": machine.token}
+        command = ["cosmo", *map(str, arguments), "--url", machine.url]
+        return preloaded.run(command, tmp_path, environment, 300)
+
+    return run
 
 
 def products(running: Running) -> dict[str, Any]:
@@ -84,10 +90,10 @@ def products(running: Running) -> dict[str, Any]:
     return {file.name: file.run_id for file in files if file.origin == "product"}
 
 
-def test_recalibration(visit: Running, tmp_path: Path) -> None:
+def test_recalibration(visit: Running, cosmo: Command, tmp_path: Path) -> None:
     default = products(visit)
     options = ("--set", "SDQFLAGS=8", "--omit", "FLATCORR,BACKCORR", "--json")
-    rehearsed = json.loads(cosmo(visit, "recalibrate", SCIENCE, *options, "--dry-run").stdout)
+    rehearsed = json.loads(cosmo("recalibrate", SCIENCE, *options, "--dry-run").stdout)
     edits = {
         (item["keyword"], item["new"])
         for item in rehearsed["changes"]
@@ -98,11 +104,11 @@ def test_recalibration(visit: Running, tmp_path: Path) -> None:
     assert "XTRACTAB" in {item["keyword"] for item in rehearsed["references"].values()}
 
     wavecal = CASE.members[1].rootname
-    listed = cosmo(visit, "recalibrate", ROOT, "--drop", wavecal, "--dry-run")
+    listed = cosmo("recalibrate", ROOT, "--drop", wavecal, "--dry-run")
     assert f"  {wavecal}_rawaccum.fits: left out" in listed.stdout, listed.stderr
 
     archive = tmp_path / "export.tar.gz"
-    answer = cosmo(visit, "recalibrate", ROOT, *options, "--export", archive)
+    answer = cosmo("recalibrate", ROOT, *options, "--export", archive)
     assert answer.returncode == 0, answer.stderr
     done = json.loads(answer.stdout)
     assert done["changes"] == rehearsed["changes"]
@@ -121,13 +127,13 @@ def test_recalibration(visit: Running, tmp_path: Path) -> None:
         assert segment.mean_ratio is not None
         assert 1.0 < segment.mean_ratio < 1.2
     picture = tmp_path / "boxes.png"
-    shown = cosmo(visit, "compare", ROOT, done["run_id"], "--exposure", SCIENCE, "--image", picture)
+    shown = cosmo("compare", ROOT, done["run_id"], "--exposure", SCIENCE, "--image", picture)
     assert f"{SCIENCE}_x1d.fits.gz of run {done['run_id']}" in shown.stdout
     assert "NUVA: flux ratio 1." in shown.stdout
     assert "  points with DQ " in shown.stdout
     assert picture.read_bytes().startswith(b"\x89PNG")
 
-    assert cosmo(visit, "promote", done["id"]).returncode == 0
+    assert cosmo("promote", done["id"]).returncode == 0
     assert set(products(visit).values()) == {done["run_id"]}
     visit.wait_for(ROOT, "ingested", "failed")
     assert visit.state(ROOT) == "ingested"
@@ -207,7 +213,7 @@ def act(browser: Browser, running: Running, what: str) -> None:
     browser.evaluate(f"{button}.click()")
 
 
-def test_the_page_cancels_and_promotes(visit: Running, browser: Browser) -> None:
+def test_the_page_cancels_and_promotes(visit: Running, cosmo: Command, browser: Browser) -> None:
     """What waits is cancelled, asked for again from the command line, and promoted when it is
     done.
     """
@@ -222,7 +228,7 @@ def test_the_page_cancels_and_promotes(visit: Running, browser: Browser) -> None
     assert visit.client.calibration(found.id).state == "cancelled"
 
     options = ("--set", "RANDSEED=5", "--set", "FLATCORR=OMIT", "--no-wait", "--json")
-    again = json.loads(cosmo(visit, "recalibrate", ROOT, *options).stdout)
+    again = json.loads(cosmo("recalibrate", ROOT, *options).stdout)
     assert (again["id"], again["state"]) == (found.id, "queued")
     browser.open(f"{visit.machine.url}/calibrations/{found.id}")
     browser.wait(
@@ -239,7 +245,7 @@ def test_the_page_cancels_and_promotes(visit: Running, browser: Browser) -> None
 
 
 def test_an_uploaded_flat_is_what_calcos_divides_by(
-    visit: Running, folder: Path, tmp_path: Path
+    visit: Running, cosmo: Command, folder: Path, tmp_path: Path
 ) -> None:
     raw = folder / "raw" / f"{SCIENCE}_rawaccum.fits"
     name = fits.getval(raw, "FLATFILE").rsplit("$", 1)[-1]
@@ -248,26 +254,26 @@ def test_an_uploaded_flat_is_what_calcos_divides_by(
             if hdu.data is not None:
                 hdu.data = hdu.data * np.float32(2.0)
         hdus.writeto(tmp_path / "twice_flat.fits")
-    uploaded = cosmo(visit, "upload", tmp_path / "twice_flat.fits", "--keyword", "FLATFILE")
+    uploaded = cosmo("upload", tmp_path / "twice_flat.fits", "--keyword", "FLATFILE")
     assert "--set FLATFILE=twice_flat.fits" in uploaded.stdout, uploaded.stderr
     options = ("--set", "FLATFILE=twice_flat.fits", "--perform", "FLATCORR", "--json")
-    answer = cosmo(visit, "recalibrate", ROOT, *options)
+    answer = cosmo("recalibrate", ROOT, *options)
     assert answer.returncode == 0, answer.stderr
     done = json.loads(answer.stdout)
     assert done["references"]["twice_flat.fits"]["keyword"] == "FLATFILE"
     default = min(run.id for run in visit.client.dataset(ROOT).runs)
-    compared = cosmo(visit, "compare", ROOT, done["run_id"], "--first", default, "--json")
+    compared = cosmo("compare", ROOT, done["run_id"], "--first", default, "--json")
     for segment in json.loads(compared.stdout)["segments"]:
         assert segment["mean_ratio"] == pytest.approx(0.5, rel=1e-3)
 
 
-def test_refused_failed_and_cancelled(visit: Running, tmp_path: Path) -> None:
+def test_refused_failed_and_cancelled(visit: Running, cosmo: Command, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("switches: {NOCORR: OMIT}\n")
-    refused = cosmo(visit, "recalibrate", ROOT, "--recipe", recipe)
+    refused = cosmo("recalibrate", ROOT, "--recipe", recipe)
     assert refused.returncode == 1
     assert "not among the calibration switches" in refused.stderr
-    failed = cosmo(visit, "recalibrate", ROOT, "--set", "FLATFILE=nosuch_flat.fits")
+    failed = cosmo("recalibrate", ROOT, "--set", "FLATFILE=nosuch_flat.fits")
     assert failed.returncode == 1
     assert "nosuch_flat.fits" in failed.stderr
     assert visit.state(ROOT) == "ingested"
@@ -286,7 +292,7 @@ def test_refused_failed_and_cancelled(visit: Running, tmp_path: Path) -> None:
     assert (cancelled.state, cancelled.run_id) == ("cancelled", None)
     with paused(visit):
         waiting = visit.client.recalibrate(ROOT, {"keywords": {"RANDSEED": 6}})
-        assert f"calibration {waiting.id} cancelled" in cosmo(visit, "cancel", waiting.id).stdout
+        assert f"calibration {waiting.id} cancelled" in cosmo("cancel", waiting.id).stdout
     assert visit.client.calibration(waiting.id).state == "cancelled"
 
 

@@ -48,14 +48,6 @@ def working(
     }
 
 
-@pytest.fixture(scope="module")
-def preloaded() -> Iterator[Preloaded]:
-    """Process that runs commands with the packages imported."""
-    process = Preloaded()
-    yield process
-    process.stop()
-
-
 @pytest.fixture
 def start(preloaded: Preloaded, working: dict[str, str], tmp_path: Path) -> Start:
     """Start a process that ends, with other settings; returns the line with which it does."""
