@@ -15,7 +15,7 @@ from services.archive.discovery import Discovery
 from services.archive.downloads import Downloader
 from services.archive.fetch import FetchService
 from services.archive.scanner import Scanner
-from services.archive.sources import open_source
+from services.archive.sources import check_source
 from services.archive.sweep import sweep_downloads, sweep_raw
 from shared.database.engine import Database
 from shared.database.models.operations import Stage
@@ -80,7 +80,7 @@ def main() -> None:
         store.require,
         partial(check_references, settings.references),
     ]
-    checks += [partial(open_source, source) for source in settings.archive.folders]
+    checks += [partial(check_source, source) for source in settings.archive.folders]
     run_worker(
         _NAME,
         settings,

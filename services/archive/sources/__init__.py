@@ -3,11 +3,22 @@
 import importlib
 import pkgutil
 from functools import cache
+from pathlib import Path
 
 from services.archive.sources.base import FileSource, Listing, Source, SourceFile
 from services.archive.sources.directory import DirectorySource
+from shared.errors import PermanentError
+from shared.settings.archive import CATALOGUES
 
-__all__ = ["DirectorySource", "FileSource", "Listing", "Source", "SourceFile", "open_source"]
+__all__ = [
+    "DirectorySource",
+    "FileSource",
+    "Listing",
+    "Source",
+    "SourceFile",
+    "check_source",
+    "open_source",
+]
 
 
 @cache
@@ -39,3 +50,19 @@ def open_source(url: str) -> Source:
         If nothing can read such an address.
     """
     return _classes().get(url.partition(":")[0], DirectorySource)(url)
+
+
+def check_source(url: str) -> None:
+    """Refuse an address of the settings that is wrong, however long one waits.
+
+    Raises
+    ------
+    PermanentError
+        If nothing can read it, or it is a word that is neither an archive nor a folder here.
+    """
+    open_source(url)
+    if url.isidentifier() and not Path(url).is_dir():
+        raise PermanentError(
+            f"the source {url} is neither a remote archive ({', '.join(CATALOGUES)}) nor a folder "
+            "here; correct COSMO_ARCHIVE__SOURCES, or make the folder"
+        )

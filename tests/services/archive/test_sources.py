@@ -20,7 +20,14 @@ import pytest
 
 from services.archive.aside import name_of
 from services.archive.metadata import read_facts
-from services.archive.sources import Listing, Source, SourceFile, _classes, open_source
+from services.archive.sources import (
+    Listing,
+    Source,
+    SourceFile,
+    _classes,
+    check_source,
+    open_source,
+)
 from shared.errors import PermanentError, TransientError
 
 _NAMES = ("ldfd01010_asn.fits.gz", "ldfd01vnq_rawtag_a.fits.gz", "ldfd01vnq_spt.fits.gz")
@@ -326,3 +333,16 @@ def test_file_that_still_grows_is_tried_again(folder: Path, tmp_path: Path) -> N
         stream.write(b"more")
     with pytest.raises(TransientError, match="still changing"):
         source.copy_to(file, tmp_path / "copy.fits")
+
+
+def test_a_word_among_the_settings_is_an_archive_or_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        PermanentError, match=r"mats is neither a remote archive \(mast, s3, cadc\)"
+    ):
+        check_source("mats")
+    (tmp_path / "mats").mkdir()
+    for address in ("mats", "./away", "/away", "http://127.0.0.1:9/away"):
+        check_source(address)  # what is away may come back
