@@ -26,7 +26,6 @@ _DEFAULT_DIR = Path("cosmo-data")
 _POLL_SECONDS = 0.3
 _PATIENCE = 200
 """Polls in a row that may stay without an answer, while what ended starts again."""
-"""Files that are named of each reason to leave files aside."""
 
 
 def up(

@@ -9,9 +9,9 @@ from sqlalchemy import Boolean, String
 
 from services.monitor.framework.declaration import Values
 from shared.database.engine import Database
-from shared.database.models.operations import Dataset, File, Run
 from shared.database.models.science import Header, Lampflash
 from tests.services.ingestor.bench import extract_file, rows_of, sample
+from tests.services.monitor.monitors.bench import keep_product
 
 __all__ = ["REAL", "Flashes", "flashes_of", "keep_flashes", "made_up", "real_flashes", "value_of"]
 
@@ -124,37 +124,7 @@ async def keep_flashes(
 ) -> None:
     """Store the flashes of an exposure, and the run that made them."""
     async with database.transaction() as session:
-        dataset = Dataset(rootname=name, kind="exposure")
-        session.add(dataset)
-        await session.flush()
-        file = File(
-            dataset_id=dataset.id,
-            origin="product",
-            path=f"products/{name}",
-            name=f"{name}_lampflash.fits",
-            rootname=name,
-            suffix="lampflash",
-            size=1,
-            sha256="2" * 64,
-            current=True,
-            shown=True,
-        )
-        run = Run(
-            dataset_id=dataset.id,
-            attempt=1,
-            path=f"products/{name}",
-            calcos_version="3.6.2",
-            inputs={},
-            references={wcptab: {"keyword": "WCPTAB", "sha256": "ab"}},
-            switches={},
-            randseeds={},
-            wall_seconds=1.0,
-            cpu_seconds=1.0,
-            peak_rss_mb=1.0,
-            trailer="",
-        )
-        session.add_all([file, run])
-        await session.flush()
+        file = await keep_product(session, f"{name}_lampflash", ("WCPTAB", wcptab))
         for number, row in enumerate(rows):
             session.add(Lampflash(id=file.id * 100 + number, file_id=file.id, **row))
         header = {"file_id": file.id, "rootname": name, "preferred": True}

@@ -7,11 +7,10 @@ from sqlalchemy import select
 
 from shared.database.engine import Database
 from shared.database.models.monitoring import Alert, Artifact, MonitorFigure, MonitorValue
-from shared.database.models.operations import Dataset, File, Run
 from shared.database.models.science import LinePosition
 from shared.store import Store
 from shared.worker.broker import Messenger
-from tests.services.monitor.monitors.bench import run_monitor
+from tests.services.monitor.monitors.bench import keep_product, run_monitor
 from tests.services.monitor.monitors.wavelengths.test_wavelengths import exposure
 
 pytestmark = pytest.mark.integration
@@ -24,38 +23,7 @@ async def _keep(database: Database, number: int, off: float, *, shown: bool = Tr
     rows = exposure(number, off)
     name = rows[0]["rootname"]
     async with database.transaction() as session:
-        folder = name if shown else f"{name}-earlier"
-        dataset = Dataset(rootname=folder, kind="exposure")
-        session.add(dataset)
-        await session.flush()
-        file = File(
-            dataset_id=dataset.id,
-            origin="product",
-            path=f"products/{folder}",
-            name=f"{name}_x1d.fits",
-            rootname=name,
-            suffix="x1d",
-            size=1,
-            sha256="2" * 64,
-            current=shown,
-            shown=shown,
-        )
-        run = Run(
-            dataset_id=dataset.id,
-            attempt=1,
-            path=f"products/{folder}",
-            calcos_version="3.6.2",
-            inputs={},
-            references={_DISPTAB: {"keyword": "DISPTAB", "sha256": "ab"}},
-            switches={},
-            randseeds={},
-            wall_seconds=1.0,
-            cpu_seconds=1.0,
-            peak_rss_mb=1.0,
-            trailer="",
-        )
-        session.add_all([file, run])
-        await session.flush()
+        file = await keep_product(session, f"{name}_x1d", ("DISPTAB", _DISPTAB), shown=shown)
         for place, row in enumerate(rows):
             session.add(LinePosition(**row | {"file_id": file.id, "id": file.id * 100 + place}))
 
