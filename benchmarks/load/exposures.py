@@ -6,6 +6,7 @@ Headers, quality, rates, spectra, stims, pulse heights and NUV darks.
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from benchmarks.load.flashes import fill_flashes
 from shared.database.models.science import ROWS_PER_FILE
 
 __all__ = ["DATASETS", "FILES", "add_exposure", "fill_exposures"]
@@ -24,10 +25,9 @@ DATASETS = """
 """
 FILES = """
     INSERT INTO files (id, dataset_id, origin, path, name, rootname, suffix, size, sha256, current,
-      shown, ingested_at)
+      shown, problems, ingested_at)
     SELECT n, n, 'product', 'load/' || n, d.rootname || '_corrtag_a.fits', d.rootname, 'corrtag_a',
-      1, '', true, true,
-        now()
+      1, '', true, true, '[]', now()
     FROM generate_series(:first, :last) AS n JOIN datasets AS d ON d.id = n
 """
 _ROWS = """
@@ -57,7 +57,8 @@ _QUALITY = (
           nevents, neventsa,
         neventsb, globrate, globrt_a, globrt_b, deventa, deventb, mevents, stimrate, stima_lx,
           stimb_lx, npha_a, npha_b,
-        nbadevta, nbadevtb, livetm_a, livetm_b, livetm, quality)
+        nbadevta, nbadevtb, livetm_a, livetm_b, livetm, lampused, lampset, lamp_seconds, numflash,
+          quality)
     SELECT f.id * :keys, f.rootname, f.id, true, :detector,
       CASE :detector WHEN 'FUV' THEN 'BOTH' ELSE 'N/A' END,
         CASE WHEN :detector = 'NUV' AND f.id % 10 = 0 THEN 'DARK' ELSE 'EXTERNAL/SCI' END, m.mjd,
@@ -67,7 +68,7 @@ _QUALITY = (
           CASE :detector WHEN 'FUV' THEN 200 + f.id % 90 END,
         CASE :detector WHEN 'FUV' THEN 200 + f.id % 70 END, 210, 210, 210, 30, 380, 380, 9000,
           9000, 9000, 9000, 1, 1,
-        1, ''
+        1, 'P1', 'Medium', 48, 4, ''
 """
     + _ROWS
     + "WHERE f.id BETWEEN :first AND :last"
@@ -192,5 +193,8 @@ async def _add(
         await session.execute(text(_STIMS).bindparams(**rows, steps=_STEPS))
     else:
         await session.execute(text(_DARKS).bindparams(**rows, bins=_BINS))
-    for table in ("datasets", "files"):
-        await session.execute(text(f"SELECT setval('{table}_id_seq', {last})"))
+    for table, newest in (
+        ("datasets", last),
+        ("files", await fill_flashes(session, detector, first, last)),
+    ):
+        await session.execute(text(f"SELECT setval('{table}_id_seq', {newest})"))

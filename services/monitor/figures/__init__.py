@@ -25,5 +25,5 @@ __all__ = [
     "figure_to_json",
 ]
 
-VERSION = 5
+VERSION = 6
 """Version of the drawing code: a stored figure of another version is drawn again."""

@@ -248,21 +248,20 @@ class Figure:
 _ADAPTER: TypeAdapter[Figure] = TypeAdapter(Figure)
 
 
-def figure_to_json(figure: Figure) -> dict[str, Any]:
-    """Return the figure as it is stored."""
-    content: dict[str, Any] = _ADAPTER.dump_python(figure, mode="json")
-    return content
+def figure_to_json(figure: Figure) -> bytes:
+    """Return the figure as JSON text."""
+    return _ADAPTER.dump_json(figure)
 
 
-def figure_from_json(content: dict[str, Any]) -> Figure:
-    """Figure out of what was stored.
+def figure_from_json(content: bytes) -> Figure:
+    """Return the figure that JSON text describes.
 
     Raises
     ------
     pydantic.ValidationError
         If it is not the description of a figure.
     """
-    return _ADAPTER.validate_python(content)
+    return _ADAPTER.validate_json(content)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -272,10 +272,10 @@ def _points(layer: Points, styles: Styles, axes: _Axes) -> dict[str, Any]:
         trace["error_y"] = {"type": "data", "array": layer.error, "thickness": 1, "width": 0}
     if layer.rootnames is not None:
         trace["customdata"] = layer.rootnames
-    notes = layer.notes or [""] * len(layer.x)
+    names, notes = (texts or [""] * len(layer.x) for texts in (layer.rootnames, layer.notes))
     trace["text"] = [
-        "<br>".join(part for part in (name or "", note) if part)
-        for name, note in zip(layer.rootnames or [""] * len(layer.x), notes, strict=True)
+        f"{name}<br>{note}" if name and note else name or note
+        for name, note in zip(names, notes, strict=True)
     ]
     return trace
 

@@ -1,5 +1,5 @@
 """Figures of a monitor in the database: as Plotly JSON, made when data arrive and not when somebody
-looks.
+looks, and as what any other drawing is made of.
 """
 
 import json
@@ -31,7 +31,7 @@ def draw_figures(figures: Sequence[Figure]) -> list[dict[str, Any]]:
             "title": figure.title,
             "caption": figure.caption,
             "position": position,
-            "content": figure_to_json(figure),
+            "content": pack(figure_to_json(figure)),
             "plotly": pack(json.dumps(to_plotly(figure)).encode()),
         }
         for position, figure in enumerate(figures)

@@ -19,7 +19,7 @@ from services.monitor.framework.declaration import (
     Monitor,
     RowQuery,
 )
-from services.monitor.framework.loading import load
+from services.monitor.framework.loading import load, texts_of
 from shared.database.models.monitoring import MonitorPart
 from shared.database.models.operations import File
 from shared.database.models.repopulation import Repopulation
@@ -218,7 +218,9 @@ def _packed(tables: Mapping[str, Columns]) -> bytes:
     buffer = io.BytesIO()
     for name, columns in tables.items():
         arrays = {
-            column: pa.array(values, type=pa.string() if values.dtype == object else None)
+            column: pa.array(values, pa.string()).dictionary_encode()
+            if values.dtype == object
+            else pa.array(values)
             for column, values in columns.items()
         }
         table = pa.table(arrays).replace_schema_metadata({"name": name})
@@ -233,8 +235,15 @@ def _unpacked(content: bytes) -> dict[str, Columns]:
     while source.tell() < source.size():
         table = pa.ipc.open_stream(source).read_all()
         name = table.schema.metadata[b"name"].decode()
-        found[name] = {column: table.column(column).to_numpy() for column in table.column_names}
+        found[name] = {
+            column: texts_of(values) if _is_text(values.type) else values.to_numpy()
+            for column, values in zip(table.column_names, table.columns, strict=True)
+        }
     return found
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_dictionary(kind) or pa.types.is_string(kind))
 
 
 async def write_parts(

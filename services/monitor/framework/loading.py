@@ -13,7 +13,7 @@ from sqlalchemy.types import TypeEngine
 
 from services.monitor.framework.declaration import Columns, RowQuery
 
-__all__ = ["load"]
+__all__ = ["load", "texts_of"]
 
 
 def _arrow_type(name: str, kind: TypeEngine[Any]) -> pa.DataType:
@@ -85,6 +85,14 @@ async def load(session: AsyncSession, query: RowQuery) -> Columns:
     return {name: _array(table.column(name)) for name in types}
 
 
+def texts_of(column: pa.ChunkedArray) -> np.ndarray:
+    """Return a column of text, encoded or not: objects, None for null; rows share what is equal."""
+    encoded = column.dictionary_encode().combine_chunks()
+    texts = np.array([*encoded.dictionary.to_pylist(), None], dtype=object)
+    found: np.ndarray = texts[encoded.indices.fill_null(len(texts) - 1).to_numpy()]
+    return found
+
+
 def _array(column: pa.ChunkedArray) -> np.ndarray:
     if pa.types.is_floating(column.type):
         values: np.ndarray = (
@@ -95,5 +103,4 @@ def _array(column: pa.ChunkedArray) -> np.ndarray:
     if pa.types.is_boolean(column.type):
         flags: np.ndarray = column.fill_null(False).to_numpy()
         return flags
-    texts: np.ndarray = column.to_numpy()
-    return texts
+    return texts_of(column)

@@ -3,6 +3,7 @@
 Values, points of figures, outliers to both sides, recent ones.
 """
 
+from functools import partial
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -11,6 +12,7 @@ from sqlalchemy import ColumnElement, func
 from services.monitor.figures.description import PointColumns
 from services.monitor.framework.declaration import Columns, Values
 from services.monitor.framework.rules import Finding, Rule
+from services.monitor.library.groups import distinct, worded
 from shared.cos.times import is_believable
 from shared.database.models.science import Header
 
@@ -129,41 +131,39 @@ _NOTED = {
 """Formats of the notes at the point of an exposure, by column."""
 
 
-def notes_of(columns: Columns) -> np.ndarray:
+def notes_of(columns: Columns, *more: str) -> np.ndarray:
     """Return the proposal and configuration of each exposure, as far as they are known.
 
-    Text, shape (n,).
+    Text, shape (n,); each is made once, since many rows share one.
 
     Parameters
     ----------
     columns
         Any of `setting_columns`, ``hvlevel``, ``life_adj`` and ``temperature``, beside ``mjd``.
+    more
+        Names of columns of text that are stated after these.
     """
-    texts = np.full(len(columns["mjd"]), "", dtype=object)
-    for name, form in _NOTED.items():
-        if name in columns:
-            texts += _in_words(columns[name], f", {form}")
+    forms = {**_NOTED, **dict.fromkeys(more, "{}")}
+    known = {name: form for name, form in forms.items() if name in columns}
+    if not known:
+        return np.full(len(columns["mjd"]), "", dtype=object)
+    first, place = distinct(*(columns[name] for name in known))
+    texts = np.full(len(first), "", dtype=object)
+    for name, form in known.items():
+        texts += worded(columns[name][first], partial(_word, f", {form}"))
     notes: np.ndarray = np.full(len(texts), "", dtype=object)
     notes[:] = [text[2:] for text in texts]
-    return notes
+    found: np.ndarray = notes[place]
+    return found
 
 
-def _in_words(values: np.ndarray, form: str) -> np.ndarray:
-    """Return the values in words, empty where a header does not say any.
+def _word(form: str, value: float | str | None) -> str:
+    """Return a value in words, nothing where a header does not say any.
 
-    Each word is made once: thousands share a setting.
+    No central wavelength, and no position, is 0 or less.
     """
-    if values.dtype == object:
-        words = {value: form.format(value) if value else "" for value in set(values)}
-        found = np.full(len(values), "", dtype=object)
-        found[:] = [words[value] for value in values]
-        return found
-    # No central wavelength, and no position, is 0 or less.
-    unique, place = np.unique(np.where(values > 0, values, 0.0), return_inverse=True)
-    texts: np.ndarray = np.array(
-        [form.format(value) if value else "" for value in unique.tolist()], dtype=object
-    )[place]
-    return texts
+    known = bool(value) if isinstance(value, str) else value is not None and value > 0
+    return form.format(value) if known else ""
 
 
 def points_of(

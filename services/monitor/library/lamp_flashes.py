@@ -1,6 +1,5 @@
 """Lamp flashes as inputs of monitors: rows, what becomes of each, errors of shifts, pairs."""
 
-import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from services.monitor.framework.declaration import Columns, Increment, RowQuery
 from services.monitor.framework.increments import by_files
 from services.monitor.library.exposure_values import take
+from services.monitor.library.groups import codes_of, grouped, texts_of, worded
 from services.monitor.library.shown_rows import shown
 from shared.cos.instrument_history import LIFETIME_POSITIONS
 from shared.database.models.science import Lampflash
@@ -18,7 +18,6 @@ __all__ = [
     "RESOLUTION",
     "across_error",
     "along_error",
-    "codes_of",
     "configurations",
     "counts_of",
     "flashes_by_files",
@@ -29,7 +28,6 @@ __all__ = [
     "position_names",
     "regions_of",
     "statuses",
-    "texts_of",
 ]
 
 LEAST_COUNTS = 50.0
@@ -104,9 +102,16 @@ def _flashes_query() -> RowQuery:
     )
 
 
-def flashes_by_files() -> Increment:
-    """Return the flashes of all exposures, by ranges of files; the table is ``flashes``."""
-    return by_files(RANGES, {"flashes": _flashes_query()}, Lampflash.file_id)
+def flashes_by_files(*detectors: str) -> Increment:
+    """Return the flashes of all exposures, by ranges of files; the table is ``flashes``.
+
+    Parameters
+    ----------
+    detectors
+        FUV, NUV or both.
+    """
+    query = _flashes_query().where(Lampflash.detector.in_(detectors))
+    return by_files(RANGES, {"flashes": query}, Lampflash.file_id)
 
 
 def of_detector(flashes: Columns, detector: str) -> dict[str, np.ndarray]:
@@ -185,23 +190,6 @@ def regions_of(columns: Columns, status: np.ndarray) -> np.ndarray:
     return found
 
 
-def texts_of(form: str, numbers: np.ndarray) -> np.ndarray:
-    """Return numbers in words, shape (n,); each word is made once.
-
-    Parameters
-    ----------
-    form
-        Format of a number; what is not known is ``unknown`` in its place.
-    numbers
-        Shape (n,).
-    """
-    unique, place = np.unique(numbers, return_inverse=True)
-    unknown = re.sub(r"\{.*?\}", "unknown", form)
-    words = [form.format(one) if np.isfinite(one) else unknown for one in unique.tolist()]
-    found: np.ndarray = np.array(words, dtype=object)[place]
-    return found
-
-
 def along_error(columns: Columns, detector: str) -> np.ndarray:
     """Return the one-sigma errors of shifts along dispersion, pix, shape (n,).
 
@@ -261,9 +249,7 @@ def position_names(life_adj: np.ndarray) -> np.ndarray:
     """
     names = {float(one.number): f"LP{one.number}" for one in LIFETIME_POSITIONS}
     names[_ENGINEERING] = "engineering"
-    found: np.ndarray = np.empty(len(life_adj), dtype=object)
-    found[:] = [names.get(number, "LP unknown") for number in life_adj.tolist()]
-    return found
+    return worded(life_adj, lambda number: names.get(number, "LP unknown"))
 
 
 def configurations(columns: Columns, *, positions: bool) -> Iterator[tuple[str, np.ndarray]]:
@@ -276,32 +262,8 @@ def configurations(columns: Columns, *, positions: bool) -> Iterator[tuple[str, 
     positions
         Whether lifetime positions part them, as those of the FUV do.
     """
-    parts: list[tuple[np.ndarray, list[str]]] = [
-        codes_of(columns["segment"]),
-        codes_of(columns["opt_elem"]),
-        codes_of(texts_of("{:.0f}", columns["cenwave"])),
-    ]
+    parts = [columns["segment"], columns["opt_elem"], texts_of("{:.0f}", columns["cenwave"])]
     if positions:
-        parts.append(codes_of(position_names(columns["life_adj"])))
-    number = np.zeros(len(columns["mjd"]), dtype=np.int64)
-    for code, names in parts:
-        number = number * max(len(names), 1) + code
-    order = np.argsort(number, kind="stable")
-    starts = np.flatnonzero(np.diff(number[order], prepend=-1))
-    for rows in np.split(order, starts[1:]) if len(order) else ():
-        yield " ".join(names[code[rows[0]]] for code, names in parts), rows
-
-
-def codes_of(texts: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Return numbers of texts, from 0 on in their order, and the texts by number.
-
-    Parameters
-    ----------
-    texts
-        Text, None where it is not known; shape (n,).
-    """
-    values = texts.tolist()
-    names = sorted({str(one) for one in set(values)})
-    number = {name: place for place, name in enumerate(names)}
-    known = {one: number[str(one)] for one in set(values)}
-    return np.fromiter((known[one] for one in values), dtype=np.int64, count=len(values)), names
+        parts.append(position_names(columns["life_adj"]))
+    for words, rows in grouped(*parts):
+        yield " ".join(words), rows

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from services.monitor.framework.declaration import Columns
+from services.monitor.library.groups import distinct
 
 __all__ = ["FEWEST", "away_from_lines", "away_within_settings", "settings_of"]
 
@@ -65,10 +66,7 @@ def settings_of(columns: Columns, setting: Sequence[str]) -> np.ndarray:
     setting
         Names of those that make the setting.
     """
-    text = np.array(
-        [repr(one) for one in zip(*(columns[name].tolist() for name in setting), strict=True)]
-    )
-    return np.unique(text, return_inverse=True)[1]
+    return distinct(*(columns[name] for name in setting))[1]
 
 
 def away_from_lines(mjd: np.ndarray, values: np.ndarray, window: int = _WINDOW) -> np.ndarray:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 from anyio import CapacityLimiter, to_process
 from sqlalchemy import select
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.monitor.figures import figure_from_json
 from services.monitor.figures.matplotlib import draw
-from services.monitor.figures.packing import pack
+from services.monitor.figures.packing import pack, unpack
 from services.monitor.figures.plotly import to_plotly
 from services.monitor.framework.declaration import Monitor
 from services.monitor.queries.errors import NotFoundError
@@ -70,12 +70,12 @@ async def draw_figure(
         return bytes(row[0])
     await session.close()
     if kind == "json":
-        return await asyncio.to_thread(_draw, row[0], kind, columns)
-    return await to_process.run_sync(_draw, row[0], kind, columns, limiter=_DRAWING)
+        return await asyncio.to_thread(_draw, bytes(row[0]), kind, columns)
+    return await to_process.run_sync(_draw, bytes(row[0]), kind, columns, limiter=_DRAWING)
 
 
-def _draw(content: dict[str, Any], kind: DrawingFormat, columns: int | None) -> bytes:
-    figure = figure_from_json(content)
+def _draw(packed: bytes, kind: DrawingFormat, columns: int | None) -> bytes:
+    figure = figure_from_json(unpack(packed))
     if columns is not None:
         figure = replace(figure, columns=min(columns, figure.columns))
     if kind == "json":

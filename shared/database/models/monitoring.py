@@ -153,8 +153,8 @@ class MonitorFigure(Base):
     position: Mapped[int] = mapped_column(comment="Place on the page")
     title: Mapped[str]
     caption: Mapped[str]
-    content: Mapped[dict[str, Any]] = mapped_column(
-        comment="Description of the figure (services.monitor.figures)"
+    content: Mapped[bytes] = mapped_column(
+        LargeBinary, comment="Description of the figure (services.monitor.figures): JSON, gzipped"
     )
     plotly: Mapped[bytes | None] = mapped_column(LargeBinary, comment="Plotly JSON, gzipped")
 

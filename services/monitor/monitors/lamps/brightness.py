@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from services.monitor.framework.declaration import Columns, Values
 from services.monitor.library.exposure_values import notes_of, take, values_of
+from services.monitor.library.groups import codes_of, grouped, texts_of
 from services.monitor.library.lamp_flashes import (
-    codes_of,
     counts_of,
     in_statistics,
     position_names,
     regions_of,
     statuses,
-    texts_of,
 )
 from services.monitor.monitors.lamps.rules import CUT, FAINT, LEAST_OF_GROUP, LENGTH, LOW
 
@@ -129,13 +129,13 @@ class Brightness:
             long=(np.abs(off) >= LENGTH.at(columns["mjd"])) & ~cut & (status != "copied"),
         )
 
-    @property
+    @cached_property
     def outlier(self) -> np.ndarray:
         """Which flashes a rule hit."""
         found: np.ndarray = self.faint | self.low | self.long
         return found
 
-    @property
+    @cached_property
     def counted(self) -> np.ndarray:
         """Which flashes enter statistics."""
         return in_statistics(self.status, templates=False)
@@ -150,22 +150,13 @@ def groups_of(columns: Columns) -> list[Group]:
         Flashes in the order of time.
     """
     fuv = columns["detector"] == "FUV"
-    names = ("lampused", "lampset", "segment", "opt_elem")
-    parts = [
-        *(codes_of(columns[name]) for name in names),
-        codes_of(texts_of("{:.0f}", columns["cenwave"])),
-        codes_of(np.where(fuv, position_names(columns["life_adj"]), "")),
+    parts = [columns[name] for name in ("lampused", "lampset", "segment", "opt_elem")]
+    parts.append(texts_of("{:.0f}", columns["cenwave"]))
+    parts.append(np.where(fuv, position_names(columns["life_adj"]), ""))
+    return [
+        Group(" ".join(filter(None, words)), " ".join(words[:2]), rows)
+        for words, rows in grouped(*parts)
     ]
-    number = np.zeros(len(fuv), dtype=np.int64)
-    for code, words in parts:
-        number = number * max(len(words), 1) + code
-    order = np.argsort(number, kind="stable")
-    starts = np.flatnonzero(np.diff(number[order], prepend=-1))
-    found = []
-    for rows in np.split(order, starts[1:]) if len(order) else ():
-        words = [names[code[rows[0]]] for code, names in parts]
-        found.append(Group(" ".join(filter(None, words)), " ".join(words[:2]), rows))
-    return found
 
 
 def _within_groups(

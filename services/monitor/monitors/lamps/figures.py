@@ -7,7 +7,7 @@ import numpy as np
 from services.monitor.figures import Figure, Line, Mark, Panel
 from services.monitor.figures.description import Layer, numbers, scatter
 from services.monitor.library.exposure_values import points_of
-from services.monitor.library.lamp_flashes import codes_of
+from services.monitor.library.groups import grouped, phrases
 from services.monitor.monitors.lamps.brightness import Brightness
 from services.monitor.monitors.lamps.rules import LOW
 from services.monitor.monitors.lamps.usage import Usage
@@ -73,34 +73,23 @@ def _figure(
     x_label, x = along
     y_label, y = drawn
     columns = lamps.columns
-    series, words = codes_of(
-        np.where(
-            lamps.status == "",
-            columns["opt_elem"].astype(str).astype(object) + " " + columns["segment"],
-            lamps.status,
+    setting = phrases("{} {}", columns["opt_elem"], columns["segment"])
+    series = np.where(lamps.status == "", setting, lamps.status)
+    layers: dict[str, list[Layer]] = {}
+    for (lamp, current, word), rows in grouped(columns["lampused"], columns["lampset"], series):
+        shown = {one: columns[one][rows] for one in _DRAWN}
+        points = points_of(shown, x[rows], y[rows], outlier=lamps.outlier[rows])
+        layers.setdefault(f"{lamp} {current}", []).extend(scatter(word, points))
+    panels = [
+        Panel(
+            x_label=x_label or "Date",
+            y_label=y_label,
+            layers=[*mine, *marks] if mine else [],
+            title=lamp,
+            x_is_time=x_label is None,
         )
-    )
-    rows_of: dict[str, list[np.ndarray]] = {}
-    for group in lamps.groups:
-        rows_of.setdefault(group.lamp, []).append(group.rows)
-    panels = []
-    for lamp, parts in rows_of.items():
-        rows = np.sort(np.concatenate(parts))
-        layers: list[Layer] = []
-        for number, word in enumerate(words):
-            mine = rows[series[rows] == number]
-            shown = {one: columns[one][mine] for one in _DRAWN}
-            points = points_of(shown, x[mine], y[mine], outlier=lamps.outlier[mine])
-            layers += scatter(word, points)
-        panels.append(
-            Panel(
-                x_label=x_label or "Date",
-                y_label=y_label,
-                layers=[*layers, *marks] if layers else [],
-                title=lamp,
-                x_is_time=x_label is None,
-            )
-        )
+        for lamp, mine in layers.items()
+    ]
     return Figure(
         name=name,
         title=title,

@@ -147,7 +147,7 @@ MONITOR = Monitor(
         "exposures": exposures_query(),
         "commands": _commands_query(),
     },
-    parts={"by_files": flashes_by_files()},
+    parts={"by_files": flashes_by_files("FUV", "NUV")},
     quantities={
         "rate": Quantity(unit="count / s", description="Sum of the net spectrum of a flash"),
         "relative_rate": Quantity(

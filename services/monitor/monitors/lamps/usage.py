@@ -6,7 +6,7 @@ import numpy as np
 
 from services.monitor.framework.declaration import Columns, RowQuery, Values
 from services.monitor.library.exposure_values import take, values_of
-from services.monitor.library.lamp_flashes import codes_of
+from services.monitor.library.groups import codes_of
 from services.monitor.library.shown_rows import shown
 from shared.database.models.science import ExposureQuality
 

@@ -18,6 +18,7 @@ from services.monitor.framework.increments import file_ranges
 from services.monitor.framework.rules import Finding
 from services.monitor.framework.statistics import describe, summarise
 from services.monitor.library.exposure_values import finding_of, recent
+from services.monitor.library.groups import grouped
 from services.monitor.library.lamp_flashes import RANGES, flashes_by_files
 from services.monitor.library.shown_rows import shown
 from services.monitor.monitors.osm_drifts.decay import Decay, fit_decay
@@ -60,11 +61,12 @@ def _moves_query() -> RowQuery:
 
 def _fits(drifts: Drifts) -> dict[tuple[str, str], Decay]:
     """Return the decays by group and mechanism, as far as there are any."""
-    group = drifts.group()
+    counted = np.flatnonzero(drifts.counted)
+    groups = list(grouped(drifts.group[counted]))
     found = {}
     for name, since in drifts.since.items():
-        for one in sorted(set(group[drifts.counted].tolist())):
-            mine = drifts.counted & (group == one)
+        for (one,), rows in groups:
+            mine = counted[rows]
             columns = (since, drifts.seconds, drifts.along, drifts.error)
             decay = fit_decay(*(column[mine] for column in columns))
             if decay is not None:
@@ -98,9 +100,9 @@ def _decay_values(fits: Mapping[tuple[str, str], Decay], newest: float) -> Itera
 def _statistics(drifts: Drifts) -> dict[str, Any]:
     """Return the statistics of each group, and of what is left out of them by its reason."""
     found: dict[str, Any] = {}
-    group, counted = drifts.group(), drifts.counted
-    for name in sorted(set(group[counted].tolist())):
-        mine = counted & (group == name)
+    counted = np.flatnonzero(drifts.counted)
+    for (name,), rows in grouped(drifts.group[counted]):
+        mine = counted[rows]
         for quantity, value in (("drift", drifts.along), ("drift_xdisp", drifts.across)):
             periods = summarise(drifts.columns["mjd"][mine], value[mine])
             quartiles = np.percentile(value[mine], (25, 75)).tolist()
@@ -182,7 +184,7 @@ def drift_monitor(detector: str, explanation: str) -> Monitor:
         version=1,
         tables=frozenset({"lampflash", "sms"}),
         inputs={RANGES: file_ranges({"lampflash"}), "moves": _moves_query()},
-        parts={"by_files": flashes_by_files()},
+        parts={"by_files": flashes_by_files(detector)},
         quantities={
             "drift": Quantity(
                 unit="pix / s", description="Drift along dispersion since the first flash"

@@ -2,21 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from services.monitor.framework.declaration import Columns, Values
 from services.monitor.library.exposure_values import notes_of, take, values_of
+from services.monitor.library.groups import codes_of, phrases, texts_of
 from services.monitor.library.lamp_flashes import (
     across_error,
     along_error,
-    codes_of,
     in_statistics,
     of_detector,
     position_names,
     regions_of,
     statuses,
-    texts_of,
 )
 from services.monitor.monitors.osm_drifts.rules import FAR, FAST, FAST_SIGMAS, FAST_SINCE
 
@@ -119,25 +119,24 @@ class Drifts:
             far=measured & (np.abs(moved) > FAR[detector].at(mine["mjd"])),
         )
 
-    @property
+    @cached_property
     def counted(self) -> np.ndarray:
         """Which flashes enter statistics."""
         found: np.ndarray = in_statistics(self.status) & np.isfinite(self.along)
         return found
 
-    @property
+    @cached_property
     def outlier(self) -> np.ndarray:
         """Which flashes a rule hit."""
         found: np.ndarray = self.fast | self.far
         return found
 
+    @cached_property
     def group(self) -> np.ndarray:
-        """Return grating and lifetime position (FUV) or stripe (NUV) of each; text, shape (n,)."""
-        code, gratings = codes_of(self.columns["opt_elem"])
+        """Grating and lifetime position (FUV) or stripe (NUV) of each; text, shape (n,)."""
         fuv = self.detector == "FUV"
         part = position_names(self.columns["life_adj"]) if fuv else self.columns["segment"]
-        found: np.ndarray = np.array(gratings, dtype=object)[code] + " " + part
-        return found
+        return phrases("{} {}", self.columns["opt_elem"], part)
 
 
 def _later_and_first(columns: Columns) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ import numpy as np
 from services.monitor.figures import Figure, Line, Mark, Panel
 from services.monitor.figures.description import Layer, numbers, scatter
 from services.monitor.library.exposure_values import points_of
-from services.monitor.library.lamp_flashes import codes_of
+from services.monitor.library.groups import grouped
 from services.monitor.monitors.osm_drifts.decay import Decay, binned_medians
 from services.monitor.monitors.osm_drifts.drifts import Drifts
 from services.monitor.monitors.osm_drifts.rules import FAST
@@ -44,9 +44,12 @@ def drift_figures(drifts: Drifts, fits: Mapping[tuple[str, str], Decay]) -> list
         columns=len(names),
         nothing="no schedule report of an exposure with two flashes yet",
     )
-    gratings = codes_of(drifts.columns["opt_elem"])[1]
-    groups = [_grouped(drifts, name, grating, fits) for grating in gratings for name in names]
-    grouped = Figure(
+    groups = [
+        _grouped(drifts, name, grating, rows, fits)
+        for (grating,), rows in grouped(drifts.columns["opt_elem"])
+        for name in names
+    ]
+    by_group = Figure(
         name="groups",
         title="Drift by grating, with its decay",
         caption="The same along dispersion, by lifetime position (FUV) or stripe (NUV). Dashed: "
@@ -55,7 +58,7 @@ def drift_figures(drifts: Drifts, fits: Mapping[tuple[str, str], Decay]) -> list
         columns=len(names),
         nothing="no schedule report of an exposure with two flashes yet",
     )
-    return [dated, grouped, _date_figure(drifts)]
+    return [dated, by_group, _date_figure(drifts)]
 
 
 def _log(since: np.ndarray) -> np.ndarray:
@@ -90,15 +93,18 @@ def _dated(drifts: Drifts, name: str, quantity: str) -> Panel:
 
 
 def _grouped(
-    drifts: Drifts, name: str, grating: str, fits: Mapping[tuple[str, str], Decay]
+    drifts: Drifts,
+    name: str,
+    grating: str,
+    shown: np.ndarray,
+    fits: Mapping[tuple[str, str], Decay],
 ) -> Panel:
-    group = drifts.group()
-    counted = drifts.counted & (drifts.columns["opt_elem"].astype(str) == grating)
+    counted = shown[drifts.counted[shown]]
     layers: list[Layer] = []
     curves: list[Layer] = []
     x = _log(drifts.since[name])
-    for one in sorted(set(group[counted].tolist())):
-        rows = np.flatnonzero(counted & (group == one))
+    for (one,), places in grouped(drifts.group[counted]):
+        rows = counted[places]
         layers += _points(drifts, one, rows, x, drifts.along, dated=False)
         fit = fits.get((one, name))
         if fit is not None and np.isfinite(x[rows]).any():
@@ -112,12 +118,11 @@ def _grouped(
 
 def _date_figure(drifts: Drifts) -> Figure:
     """Draw all drifts against date: those that enter no statistic as what they are."""
-    code, names = codes_of(np.where(drifts.status == "", drifts.group(), drifts.status))
+    series = np.where(drifts.status == "", drifts.group, drifts.status)
     panels = []
     for label, value in zip(_LABELS.values(), (drifts.along, drifts.across), strict=True):
         layers: list[Layer] = []
-        for number, name in enumerate(names):
-            rows = np.flatnonzero(code == number)
+        for (name,), rows in grouped(series):
             layers += _points(drifts, name, rows, drifts.columns["mjd"], value, dated=False)
         panels.append(Panel(x_label="Date", y_label=label, layers=layers, x_is_time=True))
     return Figure(

@@ -20,7 +20,8 @@ from services.monitor.framework.declaration import (
 from services.monitor.framework.increments import file_ranges
 from services.monitor.framework.rules import Rule
 from services.monitor.library.exposure_values import take, values_of
-from services.monitor.library.lamp_flashes import RANGES, codes_of, flashes_by_files
+from services.monitor.library.groups import codes_of
+from services.monitor.library.lamp_flashes import RANGES, flashes_by_files
 from services.monitor.library.revised_tables import REVISION_RULES, read_active
 from services.monitor.library.shown_rows import shown
 from services.monitor.monitors.osm_shifts.differences import difference_values, differences_of
@@ -195,7 +196,7 @@ def shift_monitor(detector: str, rules: Sequence[Rule], explanation: str) -> Mon
             RANGES: file_ranges({"lampflash"}),
             _EMPTY: _empty_tables(detector),
         },
-        parts={"by_files": flashes_by_files()},
+        parts={"by_files": flashes_by_files(detector)},
         references={
             "boxes": Reference(keyword="WCPTAB", read=read_boxes),
             "WCPTAB": Reference(keyword="WCPTAB", read=read_active),

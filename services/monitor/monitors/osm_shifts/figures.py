@@ -8,7 +8,7 @@ from services.monitor.figures import Figure, Line, Mark, Panel
 from services.monitor.figures.description import Layer, numbers, scatter
 from services.monitor.framework.instrument_history import lifetime_marks
 from services.monitor.library.exposure_values import points_of
-from services.monitor.library.lamp_flashes import codes_of, texts_of
+from services.monitor.library.groups import codes_of, grouped, texts_of
 from services.monitor.monitors.osm_shifts.differences import Difference
 from services.monitor.monitors.osm_shifts.rules import ACROSS_PAIR, ALONG_PAIR
 from services.monitor.monitors.osm_shifts.search_boxes import SearchBoxes, box_outlines
@@ -24,7 +24,7 @@ _DRAWN = ("mjd", "rootname", "note")
 """Columns of flashes that points are made of."""
 
 More = Callable[[np.ndarray], Sequence[Layer]]
-"""Further layers of a panel, of the flashes that it shows (boolean of shape (n,))."""
+"""Further layers of a panel, of the flashes that it shows, by their places."""
 
 
 def shift_figures(
@@ -99,11 +99,12 @@ def _figure(
     label, value = drawn
     columns = shifts.columns
     series = np.where(shifts.status == "", series, shifts.status)
-    code, gratings = codes_of(columns["opt_elem"])
+    points: dict[str, list[Layer]] = {}
+    for (grating, one), rows in grouped(columns["opt_elem"], series):
+        points.setdefault(grating, []).extend(_points(shifts, one, x, value, rows))
     panels = []
-    for number, grating in enumerate(gratings):
-        shown = code == number
-        layers = _points(shifts, x, value, series, shown)
+    for (grating,), shown in grouped(columns["opt_elem"]):
+        layers = points[grating]
         if not layers:
             continue
         marks = lifetime_marks(columns["mjd"][shown]) if x is None else []
@@ -130,22 +131,15 @@ def _figure(
 
 
 def _points(
-    shifts: Shifts, x: np.ndarray | None, value: np.ndarray, series: np.ndarray, shown: np.ndarray
+    shifts: Shifts, label: str, x: np.ndarray | None, value: np.ndarray, rows: np.ndarray
 ) -> list[Layer]:
-    code, names = codes_of(series[shown])
-    rows = np.flatnonzero(shown)
-    layers: list[Layer] = []
-    for number, one in enumerate(names):
-        mine = rows[code == number]
-        columns = {name: shifts.columns[name][mine] for name in _DRAWN}
-        along = columns["mjd"] if x is None else x[mine]
-        points = points_of(columns, along, value[mine], outlier=shifts.outlier[mine])
-        layers += scatter(one, points)
-    return layers
+    columns = {name: shifts.columns[name][rows] for name in _DRAWN}
+    along = columns["mjd"] if x is None else x[rows]
+    return scatter(label, points_of(columns, along, value[rows], outlier=shifts.outlier[rows]))
 
 
 def _means(shifts: Shifts, means: Sequence[RollingMean], shown: np.ndarray) -> list[Layer]:
-    names = set(shifts.group()[shown].tolist())
+    names = codes_of(shifts.group[shown])[1]
     return [
         Line(
             label=f"mean, {one.name}",
@@ -174,9 +168,7 @@ def _differences_figure(shifts: Shifts, differences: Sequence[Difference]) -> Fi
         for label, value, far, limit in compared:
             series = np.where(one.status == "", one.columns["opt_elem"], one.status)
             layers: list[Layer] = []
-            code, names = codes_of(series)
-            for number, name in enumerate(names):
-                mine = np.flatnonzero(code == number)
+            for (name,), mine in grouped(series):
                 columns = {drawn: one.columns[drawn][mine] for drawn in _DRAWN}
                 points = points_of(columns, columns["mjd"], value[mine], outlier=far[mine])
                 layers += scatter(name, points)

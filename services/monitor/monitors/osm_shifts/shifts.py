@@ -2,21 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from services.monitor.framework.declaration import Columns, Values
 from services.monitor.library.exposure_values import notes_of, take, values_of
+from services.monitor.library.groups import grouped, phrases, texts_of
 from services.monitor.library.lamp_flashes import (
     across_error,
     along_error,
-    codes_of,
     in_statistics,
     of_detector,
     position_names,
     regions_of,
     statuses,
-    texts_of,
 )
 from services.monitor.monitors.osm_shifts.rules import EDGE
 from services.monitor.monitors.osm_shifts.search_boxes import SearchBoxes
@@ -85,28 +85,27 @@ class Shifts:
             lost=(status == "not found") & columns["has_lines"],
         )
 
-    @property
+    @cached_property
     def counted(self) -> np.ndarray:
         """Which flashes enter statistics of shifts without FP-POS."""
         return in_statistics(self.status)
 
-    @property
+    @cached_property
     def outlier(self) -> np.ndarray:
         """Which flashes a rule hit."""
         found: np.ndarray = self.near | self.lost
         return found
 
+    @cached_property
     def group(self) -> np.ndarray:
-        """Return what each has a rolling mean with: grating, and lifetime position of the FUV.
+        """What each has a rolling mean with: grating, and lifetime position of the FUV.
 
         Text, shape (n,).
         """
-        code, gratings = codes_of(self.columns["opt_elem"])
-        names: np.ndarray = np.array(gratings, dtype=object)[code]
+        grating = self.columns["opt_elem"]
         if self.detector == "NUV":
-            return names
-        both: np.ndarray = names + " " + position_names(self.columns["life_adj"])
-        return both
+            return phrases("{}", grating)
+        return phrases("{} {}", grating, position_names(self.columns["life_adj"]))
 
 
 def _notes(columns: Columns, status: np.ndarray) -> np.ndarray:
@@ -155,10 +154,9 @@ def rolling_means(shifts: Shifts) -> list[RollingMean]:
     itself where it is alone.
     """
     counted = np.flatnonzero(shifts.counted & np.isfinite(shifts.columns["x_shift"]))
-    groups = shifts.group()[counted]
     found = []
-    for name in sorted(set(groups.tolist())):
-        mine = counted[groups == name]
+    for (name,), rows in grouped(shifts.group[counted]):
+        mine = counted[rows]
         columns = take(shifts.columns, mine)
         mjd, value = columns["mjd"], columns["x_shift"]
         level = float(value[0])

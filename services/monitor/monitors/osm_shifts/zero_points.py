@@ -17,7 +17,8 @@ from astropy.io import fits
 from services.monitor.framework.declaration import Columns, NewArtifact
 from services.monitor.framework.rules import Finding
 from services.monitor.library.exposure_values import recent, take
-from services.monitor.library.lamp_flashes import codes_of, configurations
+from services.monitor.library.groups import codes_of
+from services.monitor.library.lamp_flashes import configurations
 from services.monitor.library.revised_tables import (
     Revision,
     active_table,

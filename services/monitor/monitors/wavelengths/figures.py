@@ -7,7 +7,7 @@ from services.monitor.figures.description import Layer, scatter
 from services.monitor.framework.declaration import Columns
 from services.monitor.framework.instrument_history import lifetime_marks
 from services.monitor.library.exposure_values import notes_of, points_of
-from services.monitor.library.lamp_flashes import codes_of
+from services.monitor.library.groups import codes_of, grouped, phrases
 from services.monitor.monitors.wavelengths.residuals import Lines, Spectra
 from services.monitor.monitors.wavelengths.rules import OFF
 from shared.cos.detector import FUV_SEGMENTS
@@ -21,7 +21,7 @@ _VELOCITY = "Measured - catalogue (km/s)"
 def wavelength_figures(lines: Lines, spectra: Spectra) -> list[Figure]:
     """Draw all figures of wavelengths."""
     single = dict(lines.columns)
-    single["note"] = notes_of(single) + ", " + single["source"] + ", " + single["segment"]
+    single["note"] = notes_of(single, "source", "segment")
     wavelength, mean = single["catalogue"], spectra.columns
     none = np.zeros(len(wavelength), dtype=bool)
     date = mean["mjd"]
@@ -87,26 +87,24 @@ def _figure(
     name, title, caption = named
     x_label, x = along
     y_label, y = drawn
-    series = np.where(status == "", columns["segment"] + " " + columns["source"], status)
-    code, words = codes_of(series)
-    grating, gratings = codes_of(columns["opt_elem"])
+    series = np.where(status == "", phrases("{} {}", columns["segment"], columns["source"]), status)
+    points: dict[str, list[Layer]] = {}
+    for (grating, word), mine in grouped(columns["opt_elem"], series):
+        shown = {key: columns[key][mine] for key in ("mjd", "rootname", "note")}
+        layers = scatter(word, points_of(shown, x[mine], y[mine], outlier=outlier[mine]))
+        points.setdefault(grating, []).extend(layers)
     panels = []
-    for place, one in enumerate(gratings):
-        layers: list[Layer] = []
-        for number, word in enumerate(words):
-            mine = np.flatnonzero((grating == place) & (code == number))
-            shown = {key: columns[key][mine] for key in ("mjd", "rootname", "note")}
-            layers += scatter(word, points_of(shown, x[mine], y[mine], outlier=outlier[mine]))
+    for (grating,), rows in grouped(columns["opt_elem"]):
+        layers = points[grating]
         shown_marks = list(marks)
-        fuv = np.isin(columns["segment"][grating == place], FUV_SEGMENTS)
-        if x_label is None and fuv.any():
-            shown_marks += lifetime_marks(columns["mjd"][grating == place])
+        if x_label is None and set(codes_of(columns["segment"][rows])[1]) & set(FUV_SEGMENTS):
+            shown_marks += lifetime_marks(columns["mjd"][rows])
         panels.append(
             Panel(
                 x_label=x_label or "Date",
                 y_label=y_label,
                 layers=[*layers, *shown_marks] if layers else [],
-                title=one,
+                title=grating,
                 x_is_time=x_label is None,
             )
         )

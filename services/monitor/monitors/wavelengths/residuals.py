@@ -8,7 +8,7 @@ from astropy.constants import c
 
 from services.monitor.framework.declaration import Columns, Values
 from services.monitor.library.exposure_values import notes_of, take, values_of
-from services.monitor.library.lamp_flashes import codes_of
+from services.monitor.library.groups import codes_of
 from services.monitor.monitors.wavelengths.rules import OFF
 
 __all__ = ["Lines", "Spectra", "spectrum_values"]
@@ -125,7 +125,7 @@ class Spectra:
             slope_error = np.where(enough, wide / np.sqrt(spread), np.nan)
         first = take(columns, begin)
         per_pixel = LIGHT * first["dispersion"] / first["catalogue"]
-        first["note"] = notes_of(first) + ", " + first["source"] + ", " + first["segment"]
+        first["note"] = notes_of(first, "source", "segment")
         return cls(
             columns=first,
             residual=mean,

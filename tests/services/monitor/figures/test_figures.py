@@ -1,5 +1,7 @@
 """Figures: one description, two ways to draw it."""
 
+import json
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -67,10 +69,10 @@ def test_a_figure_survives_storage() -> None:
 
 
 def test_a_stored_figure_with_an_unknown_layer_is_refused() -> None:
-    content = figure_to_json(FIGURE)
+    content = json.loads(figure_to_json(FIGURE))
     content["panels"][0]["layers"][0]["kind"] = "pie"
     with pytest.raises(ValidationError, match="pie"):
-        figure_from_json(content)
+        figure_from_json(json.dumps(content).encode())
 
 
 def test_plotly_has_calendar_dates_and_leads_to_datasets() -> None:

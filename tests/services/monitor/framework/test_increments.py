@@ -236,7 +236,7 @@ class _Observatory:
 
 
 def _text(row: Any) -> str:
-    return json.dumps(list(row), sort_keys=True)
+    return json.dumps(list(row), sort_keys=True, default=repr)
 
 
 def _content(path: Path) -> str:

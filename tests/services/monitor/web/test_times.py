@@ -4,7 +4,7 @@ Kept and flagged, an alert, never the newest, in no statistic.
 """
 
 import asyncio
-import copy
+import json
 import math
 from typing import Any
 
@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 from sqlalchemy import delete, select, update
 
+from services.monitor.figures.packing import pack, unpack
 from services.monitor.framework.freshness import ahead_findings
 from shared.cos.dates import decimal_year
 from shared.cos.times import now_mjd
 from shared.database.models.monitoring import MonitorFigure, MonitorRun, MonitorValue
 from shared.database.models.operations import Dataset, File
 from shared.database.models.science import Acquisition, Dark, Header, ScheduledExposure
+from shared.finite_json import finite_json
 from shared.store import Store
 from shared.worker.broker import Messenger
 from tests.services.monitor.conftest import SeededDatabase
@@ -179,9 +181,9 @@ async def test_what_a_run_left_before_does_not_keep_a_monitor_fresh(
         figure = (
             await session.execute(select(MonitorFigure).order_by(MonitorFigure.position).limit(1))
         ).scalar_one()
-        content = copy.deepcopy(figure.content)
+        content = json.loads(unpack(figure.content))
         content["panels"][0]["layers"][0]["x"][0] = newest
-        figure.content = content
+        figure.content = pack(finite_json(content).encode())
         picture = f"/api/v1/monitors/fuv-dark/figures/{figure.name}?format=png"
     for place in (
         *_PLACES,

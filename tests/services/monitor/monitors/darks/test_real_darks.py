@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from services.ingestor.manual import add_file
 from services.monitor.figures import Heatmap, Panel, figure_from_json
+from services.monitor.figures.packing import unpack
 from services.monitor.framework.loading import load
 from services.monitor.library.exposure_values import take
 from services.monitor.monitors.darks.rates import is_free_of_saa
@@ -64,7 +65,7 @@ async def test_trend_and_map(
             MonitorFigure.monitor == "dark-orbit"
         )
         maps = {
-            name: figure_from_json(content)
+            name: figure_from_json(unpack(content))
             for name, content in (await session.execute(figures)).all()
         }
     assert len({value.rootname for value in rates}) > 1500

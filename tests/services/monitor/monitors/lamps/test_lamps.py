@@ -3,6 +3,7 @@
 Rates of real exposures are the sums of NET of their tables; the arithmetic is done here.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -261,7 +262,7 @@ def test_rules(changed: Row, rules: list[tuple[str, Severity]]) -> None:
 def test_a_single_exposure_is_readable(rows: list[Row]) -> None:
     found = _compute(flashes_of(rows))
     assert found.newest_mjd == 58001.0
-    assert [figure_to_json(figure)["name"] for figure in found.figures] == [
+    assert [json.loads(figure_to_json(figure))["name"] for figure in found.figures] == [
         "rate",
         "rate-hours",
         "hours",

@@ -1,5 +1,6 @@
 """Rules and decays of drifts on flashes whose truth is known."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -188,7 +189,7 @@ def test_a_single_flash_and_an_unknown_position_are_readable(detector: str) -> N
     ):
         found = _compute(detector, rows, {1: 5000.0})
         assert found.newest_mjd == 58001.0
-        assert {figure_to_json(figure)["name"] for figure in found.figures} == {
+        assert {json.loads(figure_to_json(figure))["name"] for figure in found.figures} == {
             "drift",
             "groups",
             "date",

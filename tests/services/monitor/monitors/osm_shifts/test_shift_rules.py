@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from typing import Any
 
 import numpy as np
@@ -249,7 +250,7 @@ def test_a_single_exposure_is_readable(detector: str, rows: list[Row]) -> None:
     found = _compute(detector, rows)
     assert found.newest_mjd == 58001.0
     for figure in found.figures:
-        assert figure_to_json(figure)["name"] == figure.name
+        assert json.loads(figure_to_json(figure))["name"] == figure.name
         assert not any(
             text in str(panel) for panel in figure.panels for text in ("nan", "None Angstrom")
         )

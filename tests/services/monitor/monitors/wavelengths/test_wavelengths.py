@@ -1,6 +1,7 @@
 """Residuals of lines whose truth is known, and dispersion relations that are corrected by them."""
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def test_mean_velocity_and_slope_of_a_spectrum() -> None:
     assert value_of(found.values, "lines", *key)[0] == 5.0
     assert found.findings == []
     assert {figure.name for figure in found.figures} == {"wavelength", "velocity", "date", "slope"}
-    assert all(figure_to_json(figure)["panels"] for figure in found.figures)
+    assert all(json.loads(figure_to_json(figure))["panels"] for figure in found.figures)
 
 
 @pytest.mark.parametrize(("off", "alarmed"), [(2.5, False), (3.5, True), (-3.5, True)])
