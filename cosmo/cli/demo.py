@@ -26,6 +26,7 @@ from cosmo.cli.demo_report import places_to_look, recovered
 from cosmo.cli.local_run import (
     CONSOLE,
     DONE,
+    add_reports,
     prepare,
     raw_files,
     report,
@@ -39,7 +40,7 @@ from cosmo.launcher.stack import LocalStack
 from shared.control_groups import usable_cores
 from shared.errors import PermanentError, TransientError
 from simulator.archive.server import running_archive
-from simulator.mission.make import DATA, REFERENCES, simulate
+from simulator.mission.make import DATA, REFERENCES, REPORTS, simulate
 from simulator.mission.schedule import Mission
 from simulator.truth import TRUTH_NAME
 
@@ -149,11 +150,14 @@ def _process(
         )
         stop = threading.Event()
         simulation = pool.submit(_simulate, mission, folder, progress, observatory, stop)
-        scanned, silent = 0.0, 0
+        reported, scanned, silent = False, 0.0, 0
         arrival = _Arrival(machine, folder) if from_archive else None
         try:
             while True:
                 landed, visits = simulation.done(), progress.tasks[observatory].completed
+                if visits and not reported:
+                    _add_reports(machine, client, folder / REPORTS)
+                    reported = True
                 if visits > scanned and arrival is None:
                     asyncio.run(scan_once(machine.environment, str(folder / DATA)))
                     scanned = visits
@@ -169,6 +173,13 @@ def _process(
                 time.sleep(_POLL_SECONDS)
         finally:
             stop.set()
+
+
+def _add_reports(machine: LocalStack, client: Client, folder: Path) -> None:
+    """Add the schedule reports that are not there yet."""
+    known = {report.rootname for report in client.datasets(kind="schedule")}
+    new = [path for path in sorted(folder.iterdir()) if path.stem not in known]
+    asyncio.run(add_reports(machine.environment, new))
 
 
 class _Arrival:

@@ -50,6 +50,8 @@ def recovered(client: Client, truth: Truth) -> Table:
     )
     quantities = (
         ("lamp shift", "pixel", _lamp_shifts(client, exposures)),
+        ("drift across dispersion", "pixel", _drifts_across(client, exposures)),
+        ("wavelength of a line", "pixel", _wavelengths(client, exposures)),
         ("stim position", "pixel", _stim_positions(client, exposures)),
         ("dark rate", "%", _dark_rates(client, exposures)),
     )
@@ -69,6 +71,38 @@ def _lamp_shifts(client: Client, exposures: Truth) -> list[float]:
         if row["found"] and row["x_shift"] is not None and channel and channel["flashes"]:
             flash = channel["flashes"][row["flash"] - 1]
             differences.append(row["x_shift"] - (flash["shift1"] - channel["fp_shift"]))
+    return differences
+
+
+def _drifts_across(client: Client, exposures: Truth) -> list[float]:
+    """Return the drift across dispersion since the first flash of an exposure, in pixels."""
+    shifts: dict[tuple[str, str], dict[int, float]] = {}
+    for row in client.rows("lampflash", filetype="lampflash"):
+        if row["found"] and row["y_shift"] is not None:
+            mine = shifts.setdefault((row["rootname"], row["segment"]), {})
+            mine[row["flash"]] = row["y_shift"]
+    differences = []
+    for (rootname, segment), found in shifts.items():
+        channel = exposures[rootname]["channels"].get(segment) if rootname in exposures else None
+        if 1 in found and channel and channel["flashes"]:
+            true = [flash["shift2"] for flash in channel["flashes"]]
+            differences += [
+                shift - found[1] - (true[number - 1] - true[0])
+                for number, shift in found.items()
+                if number > 1
+            ]
+    return differences
+
+
+def _wavelengths(client: Client, exposures: Truth) -> list[float]:
+    """Return how far lines of the lamp and of standards lie from their wavelengths, in pixels."""
+    differences = []
+    for row in client.rows("line_positions"):
+        if row["rootname"] in exposures and row["measured"] is not None and row["dispersion"]:
+            channel = exposures[row["rootname"]]["channels"][row["segment"]]
+            true = 0.0 if row["source"] == "lamp" else channel["wavelength_offset"]
+            off = (row["measured"] - row["catalogue"]) / row["dispersion"]
+            differences.append(off - true)
     return differences
 
 

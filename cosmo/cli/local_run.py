@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -14,6 +15,7 @@ from cosmo.launcher.reaching import require_named_servers
 from cosmo.launcher.stack import LocalStack
 from services.archive.scan import ScanResult, scan
 from services.archive.sources import open_source
+from services.ingestor.manual import add_file
 from services.monitor.response_models.datasets import DatasetRecord
 from shared.database.engine import Database
 from shared.database.leadership import require_sessions
@@ -28,6 +30,7 @@ from shared.worker.broker import Messenger, make_broker
 __all__ = [
     "CONSOLE",
     "DONE",
+    "add_reports",
     "prepare",
     "raw_files",
     "report",
@@ -115,6 +118,16 @@ async def scan_once(environment: dict[str, str], source: str) -> ScanResult:
         return seen
     finally:
         broker.close()
+        await database.dispose()
+
+
+async def add_reports(environment: dict[str, str], paths: Iterable[Path]) -> None:
+    """Add schedule reports, as ``cosmo ingest add`` does."""
+    database = Database(_session_url(environment))
+    try:
+        for path in paths:
+            await add_file(database, Store(environment["COSMO_STORE_URL"]), path)
+    finally:
         await database.dispose()
 
 

@@ -27,6 +27,7 @@ from benchmarks.mission.gains import gains_recovered
 from benchmarks.mission.outliers import flagged
 from benchmarks.mission.stims import stims_recovered
 from benchmarks.mission.truth import MissionTruth
+from benchmarks.mission.wavelengths import wavelengths_recovered
 from cosmo.client import Client
 from docs.screenshots import take_all
 from services.monitor.monitors import monitors
@@ -57,6 +58,7 @@ _RECOVERED = (
     shifts_recovered,
     drifts_recovered,
     gains_recovered,
+    wavelengths_recovered,
 )
 
 _MODES = (
@@ -216,7 +218,8 @@ def test_everything_gets_through(demo: Demo) -> None:
         plan["association"] or plan["rootname"]
         for plan in (found["plan"] for found in demo.truth["exposures"])
     }
-    assert {dataset.rootname for dataset in datasets} == expected
+    reports = {Path(name).stem for name in demo.truth["reports"]}
+    assert {dataset.rootname for dataset in datasets} == expected | reports
     assert list(demo.client.failures()) == []
 
 
@@ -270,8 +273,13 @@ def test_lamp_shifts_come_back(demo: Demo) -> None:
     assert f"lamp shift (pixel) {len(differences)} " in " ".join(demo.output.split())
 
 
-def test_stims_and_darks_come_back(demo: Demo) -> None:
-    for name, limit in (("stim position (pixel)", 0.05), ("dark rate (%)", 5.0)):
+def test_other_quantities_come_back(demo: Demo) -> None:
+    for name, limit in (
+        ("drift across dispersion (pixel)", 0.05),
+        ("wavelength of a line (pixel)", 0.2),
+        ("stim position (pixel)", 0.05),
+        ("dark rate (%)", 5.0),
+    ):
         (line,) = (line for line in demo.output.splitlines() if line.strip().startswith(name))
         number, middle, _ = line.split()[-3:]
         assert int(number) >= 4
@@ -293,6 +301,10 @@ def test_monitors_recover_the_truth(demo: Demo) -> None:
         ("nuv-osm-shift", "shift across dispersion"): (40, 0.1),
         ("fuv-osm-drift", "drift along dispersion"): (10, 3e-4),
         ("nuv-osm-drift", "drift along dispersion"): (20, 3e-4),
+        ("fuv-osm-drift", "drift across dispersion"): (10, 3e-4),
+        ("nuv-osm-drift", "drift across dispersion"): (20, 3e-4),
+        ("wavelength", "residual, lamp"): (20, 0.3),
+        ("wavelength", "residual, targets"): (4, 0.3),
         ("gain", "gain of a region in an exposure"): (35, 0.1),
     }
     there = {dataset.rootname for dataset in demo.client.datasets()}
@@ -306,6 +318,24 @@ def test_monitors_recover_the_truth(demo: Demo) -> None:
         assert row.beyond < 0.1, row
     for count in flagged(demo.client, truth):
         assert (count.found, count.others) == (count.injected, 0), count
+
+
+def test_times_since_moves_come_from_the_reports(demo: Demo) -> None:
+    """Reports round to seconds, and a flash is as late as the median of its events."""
+    exposures = {found["rootname"]: found for found in demo.truth["exposures"]}
+    for detector, mechanism, least in (("fuv", 1, 10), ("nuv", 1, 20), ("nuv", 2, 20)):
+        monitor = f"{detector}-osm-drift"
+        rows = list(demo.client.values(monitor, quantity=f"since_osm{mechanism}"))
+        assert len(rows) >= least
+        for row in rows:
+            exposure = exposures[row["rootname"]]
+            number = int(row["region"].split(",")[0].removeprefix("flash "))
+            flash = exposure["channels"][row["segment"]]["flashes"][number - 1]
+            true = exposure["plan"][f"since_osm{mechanism}"] + flash["middle"]
+            assert row["value"] == pytest.approx(true, abs=2.0)
+        address = f"{demo.url}/api/v1/monitors/{monitor}/figures/drift?format=json"
+        drawn = httpx.get(address).raise_for_status().json()["data"]
+        assert {len(trace["x"]) > 0 for trace in drawn if trace["mode"] == "markers"} == {True}
 
 
 def test_spectrum_of_a_standard(demo: Demo) -> None:
