@@ -15,7 +15,7 @@ from simulator.acquisitions import search_of
 from simulator.cards import day_of_year
 from simulator.plan import ExposurePlan
 
-__all__ = ["NEW_LAYOUT_START", "report", "report_name", "weeks"]
+__all__ = ["NEW_LAYOUT_START", "aside_lines", "report", "report_name", "weeks"]
 
 NEW_LAYOUT_START: Final = 55927.0
 """MJD 2012-01-01: reports of 2010 and 2011 have the older layout, one of September 2012 the newer.
@@ -59,7 +59,33 @@ def report_name(monday: float, version: str = "b1") -> str:
     return f"{year[2:]}{day}7{version}.txt"
 
 
-def report(monday: float, plans: Sequence[ExposurePlan], version: str = "b1") -> str:
+def aside_lines(monday: float) -> list[str]:
+    """Return lines that plan no exposure: a copy of memory, as real reports have, and alignments.
+
+    Of alignments there is no sample: they are lines of exposures with such a mode.
+
+    Parameters
+    ----------
+    monday
+        MJD that the week of the report starts on.
+    """
+    when = day_of_year(monday + 0.5)
+    memory = f"{'BDO A5 01 01':36s}{when}         COS MEMORY COPY -- DCE CODE IMAGE TO CS RAM"
+    alignments = [
+        f"lbdoa{number}hx 12046 {'NONE':10s} BDO A{number} 01 01 NUV  {mode:11s}{0:6.1f} {when} "
+        f"{'':7s} {'PSA':6s} {'NCM1':8s} {'MIRRORA':7s} {0:4d} {0:2d} {0:6d} {0:6d}"
+        for number, mode in ((6, "ALIGN/OSM"), (7, "ALIGN/APER"))
+    ]
+    return [f"lbdoa5hx 12046            {memory}", *alignments]
+
+
+def report(
+    monday: float,
+    plans: Sequence[ExposurePlan],
+    version: str = "b1",
+    *,
+    aside: Sequence[str] = (),
+) -> str:
     """Return the text of a week's report.
 
     Parameters
@@ -70,6 +96,8 @@ def report(monday: float, plans: Sequence[ExposurePlan], version: str = "b1") ->
         Exposures in the order of time; a line of dashes is drawn between visits.
     version
         Version of the load: a letter and a character; a higher one replaces a lower.
+    aside
+        Lines that plan no exposure, after the others.
     """
     new = monday >= NEW_LAYOUT_START
     head = _NEW_HEAD if new else _OLD_HEAD
@@ -78,6 +106,7 @@ def report(monday: float, plans: Sequence[ExposurePlan], version: str = "b1") ->
     lines = [f"COS Exposure Report: SMS {identity}", "", *head, rule]
     for _, visit in groupby(plans, key=lambda plan: plan.rootname[:6]):
         lines += [*(_line(plan, new=new) for plan in visit), rule]
+    lines += [*aside, rule] if aside else []
     return "\n" + "\n".join(lines) + "\n"
 
 

@@ -22,8 +22,8 @@ from shared.operating_system import semaphores_work
 from simulator.files.associations import write_association
 from simulator.files.jitter import jitter_files
 from simulator.files.rawacq import Acquired, acquire
-from simulator.files.sms import report, report_name, weeks
 from simulator.files.support import support_file
+from simulator.mission.reports import ScheduleReports, schedule_reports
 from simulator.mission.schedule import Mission, draw
 from simulator.mission.targets import FUV_STANDARD, NUV_STANDARD
 from simulator.mission.truth import Record, Taken, exposure_truth, write_json, write_truth
@@ -115,17 +115,15 @@ class MissionSimulation:
         folder.mkdir(parents=True, exist_ok=True)
         write_line_list(folder, (FUV_STANDARD, NUV_STANDARD))
 
-    def write_reports(self) -> list[str]:
-        """Write the schedule reports; returns their names."""
+    def write_reports(self) -> ScheduleReports:
+        """Write the schedule reports; returns them."""
         folder = self.folder / REPORTS
         folder.mkdir(parents=True, exist_ok=True)
-        names = []
-        for monday, plans in weeks(
-            plan for visit in self.visits for plan in visit.exposures
-        ).items():
-            names.append(report_name(monday))
-            (folder / names[-1]).write_text(report(monday, plans))
-        return names
+        mission = self.mission
+        reports = schedule_reports(mission.instrument, self.visits, changing=mission.changing_plans)
+        for name, text in reports.texts.items():
+            (folder / name).write_text(text)
+        return reports
 
     def take(self, visit: Visit) -> list[Record]:
         """Take a visit's exposures and publish their files and references.

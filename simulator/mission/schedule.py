@@ -51,6 +51,9 @@ class Mission:
         How many hot spots its FUV segments have.
     dispersions
         Changes of dispersion relations, as of `simulator.description.Instrument`.
+    changing_plans
+        Whether the plans of some weeks change, and their reports with them
+        (`simulator.mission.reports`).
     """
 
     years: float = 2.0
@@ -61,6 +64,7 @@ class Mission:
     routines: tuple[str, ...] = tuple(routine.name for routine in ROUTINES)
     spots: int = 0
     dispersions: tuple[tuple[str, float, float, float], ...] = ()
+    changing_plans: bool = False
 
     @property
     def instrument(self) -> Instrument:

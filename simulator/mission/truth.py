@@ -14,6 +14,7 @@ import numpy as np
 
 from shared.cos.instrument_history import HIGH_VOLTAGE, LIFETIME_POSITIONS
 from simulator.files.rawacq import Acquired
+from simulator.mission.reports import ScheduleReports
 from simulator.mission.schedule import Mission
 from simulator.mission.visits import Visit
 from simulator.observe import Observation
@@ -108,7 +109,7 @@ def write_truth(
     mission: Mission,
     exposures: Sequence[Record],
     visits: Sequence[Visit],
-    reports: Sequence[str],
+    reports: ScheduleReports,
     folder: Path,
 ) -> Path:
     """Write the truth of a mission.
@@ -122,7 +123,7 @@ def write_truth(
     visits
         Its schedule.
     reports
-        Names of the schedule reports.
+        Schedule reports.
     folder
         Where to.
     """
@@ -154,7 +155,12 @@ def write_truth(
             }
             for visit in visits
         ],
-        "reports": sorted(reports),
+        "reports": sorted(reports.texts),
+        "report_changes": {
+            "weeks": {str(role): monday for role, monday in reports.roles.items()},
+            "late": reports.late,
+            "unplanned": reports.unplanned,
+        },
         "exposures": sorted(exposures, key=lambda record: record["plan"]["start"]),
     }
     return write_json(content, folder / TRUTH_NAME)
