@@ -3,6 +3,7 @@ monitors with the truth.
 """
 
 import argparse
+import asyncio
 import csv
 import math
 import os
@@ -14,17 +15,17 @@ from typing import Any, get_args
 
 from benchmarks.mission.comparing import PAGE, Flagged, Recovered
 from benchmarks.mission.darks import darks_recovered, spots_recovered
-from benchmarks.mission.flashes import drifts_recovered, shifts_recovered
+from benchmarks.mission.flashes import drifts_recovered, moves_recovered, shifts_recovered
 from benchmarks.mission.gains import gains_recovered
 from benchmarks.mission.outliers import flagged
 from benchmarks.mission.processing import SETTINGS, TIMEOUT, compute, process, simulate_into
 from benchmarks.mission.stims import stims_recovered
 from benchmarks.mission.truth import MissionTruth
 from benchmarks.mission.wavelengths import wavelengths_recovered
-from cosmo.cli.local_run import prepare
+from cosmo.cli.local_run import add_reports, prepare
 from cosmo.client import Client
 from cosmo.launcher.stack import LocalStack
-from simulator.mission.make import REFERENCES, simulated_truth
+from simulator.mission.make import REFERENCES, REPORTS, MissionSimulation, simulated_truth
 from simulator.mission.schedule import Mission, Size
 from simulator.plan import FaultKind
 
@@ -80,16 +81,23 @@ def _write(path: Path, kind: type, rows: Iterable[Any]) -> None:
 
 def _measure(machine: LocalStack, mission: Mission, folder: Path, tables: Path) -> None:
     with Client(machine.url, machine.token, timeout=TIMEOUT, page_size=PAGE) as client:
+        reports = MissionSimulation(mission, folder).write_reports()
+        early = [name for name in sorted(reports.texts) if name not in reports.late]
+        for names in (early, reports.late):
+            paths = [folder / REPORTS / name for name in names]
+            asyncio.run(add_reports(machine.environment, paths))
         for name in _MONITORS:
             compute(machine, client, name)
         there = {dataset.rootname for dataset in client.datasets(state="ingested")}
-        truth = MissionTruth(mission, simulated_truth(mission, folder), there)
+        exposures = simulated_truth(mission, folder)
+        truth = MissionTruth(mission, exposures, there, reports.unplanned)
         parts = (
             darks_recovered,
             spots_recovered,
             stims_recovered,
             shifts_recovered,
             drifts_recovered,
+            moves_recovered,
             gains_recovered,
             wavelengths_recovered,
         )
@@ -134,7 +142,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     os.environ.update({name: os.environ.get(name, value) for name, value in SETTINGS.items()})
     mission = Mission(
-        chosen.years, chosen.seed, chosen.size, _START, _FAULTS, _ROUTINES, _SPOTS, _DISPERSIONS
+        years=chosen.years,
+        seed=chosen.seed,
+        size=chosen.size,
+        start=_START,
+        faults=_FAULTS,
+        routines=_ROUTINES,
+        spots=_SPOTS,
+        dispersions=_DISPERSIONS,
+        changing_plans=True,
     )
     folder = chosen.folder / f"mission-{chosen.size}-{chosen.seed}"
     (folder / REFERENCES).mkdir(parents=True, exist_ok=True)

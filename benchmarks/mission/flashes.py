@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmarks.mission.comparing import Recovered, compare
+from benchmarks.mission.comparing import Flagged, Recovered, compare
 from benchmarks.mission.truth import MissionTruth
 from cosmo.client import Client
 
-__all__ = ["drifts_recovered", "shifts_recovered"]
+__all__ = ["drifts_recovered", "moves_recovered", "pending_flagged", "shifts_recovered"]
 
 _SHIFTS = {"shift_disp": ("along", "shift1"), "shift_xdisp": ("across", "shift2")}
 _DRIFTS = {"drift": ("along", "shift1"), "drift_xdisp": ("across", "shift2")}
@@ -46,6 +46,42 @@ def drifts_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]
                 drift = (flashes[number][name] - flashes[0][name]) / seconds
                 pairs.append((row["value"] - drift, row["error"]))
             yield compare(monitor, f"drift {axis} dispersion", "pix / s", pairs)
+
+
+def moves_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
+    """Compare the time of each flash since mechanisms moved, which schedule reports say to 1 s.
+
+    Parameters are those of `shifts_recovered`.
+    """
+    for detector, mechanism in (("fuv", 1), ("nuv", 1), ("nuv", 2)):
+        monitor = f"{detector}-osm-drift"
+        pairs = [
+            (
+                row["value"]
+                - truth.exposures[row["rootname"]]["plan"][f"since_osm{mechanism}"]
+                - flashes[number]["middle"],
+                1.0,
+            )
+            for row, flashes, number in _flashes(client, truth, monitor, f"since_osm{mechanism}")
+        ]
+        quantity = f"time since OSM{mechanism} moved"
+        yield compare(monitor, quantity, "s", pairs, errors=False)
+
+
+def pending_flagged(client: Client, truth: MissionTruth) -> Iterator[Flagged]:
+    """Compare the flashes that wait for a schedule report with those that none plans.
+
+    Parameters are those of `shifts_recovered`.
+    """
+    for monitor in (f"{detector}-osm-drift" for detector in _DETECTORS):
+        found = [
+            (row["rootname"] in truth.unplanned, row["region"].endswith(", pending"))
+            for row, *_ in _flashes(client, truth, monitor, "drift")
+        ]
+        unplanned = sum(one for one, _ in found)
+        hit = sum(one and pending for one, pending in found)
+        others = sum(pending and not one for one, pending in found)
+        yield Flagged(monitor, "no report that counts", len(found), unplanned, hit, others)
 
 
 def _flashes(

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from benchmarks.mission.comparing import Flagged
 from benchmarks.mission.darks import spots_flagged
+from benchmarks.mission.flashes import pending_flagged
 from benchmarks.mission.truth import MissionTruth
 from cosmo.client import Client
 
@@ -41,6 +42,7 @@ def flagged(client: Client, truth: MissionTruth) -> Iterator[Flagged]:
         mine = {key for key in outliers if _concerns(injected, *key)}
         yield Flagged(monitor, fault, len(outliers), len(mine), len(hit & mine), len(hit - mine))
     yield spots_flagged(client, truth)
+    yield from pending_flagged(client, truth)
 
 
 def _concerns(injected: Mapping[str, Collection[str]], rootname: str, segment: str | None) -> bool:

@@ -50,11 +50,18 @@ class MissionTruth:
         Truth of those that were simulated (`simulator.mission.truth.exposure_truth`).
     there
         Rootnames of the datasets that were processed; nothing can be found in others.
+    unplanned
+        Rootnames of exposures that no schedule report that counts plans.
     """
 
     def __init__(
-        self, mission: Mission, exposures: Sequence[dict[str, Any]], there: Collection[str]
+        self,
+        mission: Mission,
+        exposures: Sequence[dict[str, Any]],
+        there: Collection[str],
+        unplanned: Collection[str] = (),
     ) -> None:
+        self.unplanned = frozenset(unplanned)
         self.instrument = mission.instrument
         self.mission = mission
         self.exposures = {

@@ -67,7 +67,7 @@ def schedule_reports(
         The schedule.
     changing
         Whether the plans of some weeks change: one for each `ReportRole`, among those in which
-        exposures with several flashes are taken.
+        exposures have several flashes.
 
     Raises
     ------
@@ -77,8 +77,7 @@ def schedule_reports(
     found = ScheduleReports()
     planned = weeks(plan for visit in visits for plan in visit.exposures)
     if changing:
-        taken = {plan.rootname for visit in visits if visit.taken for plan in visit.exposures}
-        found.roles.update(_roles(instrument, planned, taken))
+        found.roles.update(_roles(instrument, planned))
     roles = {monday: role for role, monday in found.roles.items()}
     for monday, plans in planned.items():
         role = roles.get(monday)
@@ -102,12 +101,12 @@ def schedule_reports(
 
 
 def _roles(
-    instrument: Instrument, planned: dict[float, list[ExposurePlan]], taken: set[str]
+    instrument: Instrument, planned: dict[float, list[ExposurePlan]]
 ) -> Iterable[tuple[ReportRole, float]]:
     able = [
         monday
         for monday, plans in planned.items()
-        if any(len(one.flashes) >= _MULTIPLE and one.rootname in taken for one in plans)
+        if any(len(one.flashes) >= _MULTIPLE for one in plans)
     ]
     if len(able) < len(ReportRole):
         raise ValueError(
