@@ -9,11 +9,21 @@ from sqlalchemy import Boolean, String
 
 from services.monitor.framework.declaration import Values
 from shared.database.engine import Database
-from shared.database.models.science import Header, Lampflash
+from shared.database.models.operations import Dataset, File
+from shared.database.models.science import Header, Lampflash, ScheduledExposure
 from tests.services.ingestor.bench import extract_file, rows_of, sample
 from tests.services.monitor.monitors.bench import keep_product
 
-__all__ = ["REAL", "Flashes", "flashes_of", "keep_flashes", "made_up", "real_flashes", "value_of"]
+__all__ = [
+    "REAL",
+    "Flashes",
+    "flashes_of",
+    "keep_flashes",
+    "keep_report",
+    "made_up",
+    "real_flashes",
+    "value_of",
+]
 
 Flashes = dict[str, np.ndarray]
 
@@ -129,3 +139,26 @@ async def keep_flashes(
             session.add(Lampflash(id=file.id * 100 + number, file_id=file.id, **row))
         header = {"file_id": file.id, "rootname": name, "preferred": True}
         session.add(Header(expstart=57300.0, detector=detector, **header))
+
+
+async def keep_report(database: Database, row: dict[str, Any], *, preferred: bool) -> None:
+    """Store the row of a schedule report; one that is not preferred was replaced."""
+    async with database.transaction() as session:
+        dataset = Dataset(rootname=row["report"], kind="schedule")
+        session.add(dataset)
+        await session.flush()
+        file = File(
+            dataset_id=dataset.id,
+            origin="manual",
+            path=f"reports/{row['report']}",
+            name=f"{row['report']}.txt",
+            rootname=row["report"],
+            suffix="sms",
+            size=1,
+            sha256="2" * 64,
+            current=True,
+            shown=True,
+        )
+        session.add(file)
+        await session.flush()
+        session.add(ScheduledExposure(file_id=file.id, preferred=preferred, **row))

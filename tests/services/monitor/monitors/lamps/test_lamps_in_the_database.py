@@ -13,7 +13,7 @@ from shared.store import Store
 from shared.worker.broker import Messenger
 from tests.services.ingestor.bench import extract_file, rows_of, sample
 from tests.services.monitor.monitors.bench import run_monitor
-from tests.services.monitor.monitors.flashes import keep_flashes
+from tests.services.monitor.monitors.flashes import keep_flashes, keep_report
 
 pytestmark = pytest.mark.integration
 
@@ -21,7 +21,10 @@ pytestmark = pytest.mark.integration
 async def test_rates_and_hours(
     database: Database, messenger: Messenger, data_dir: Path, tmp_path: Path
 ) -> None:
-    """Two flashes of 11.8 and 12 s by the header of ld1ce4dkq."""
+    """Two flashes of 11.8 and 12 s by the header of ld1ce4dkq.
+
+    A plan of longer ones was replaced, so that nobody is alarmed.
+    """
     path = sample(data_dir, "ld1ce4dkq_lampflash")
     rows = rows_of(extract_file(path, data_dir / "references"), "lampflash")
     await keep_flashes(database, "ld1ce4dkq", rows, "u1t1616ql_wcp.fits", "FUV")
@@ -41,6 +44,10 @@ async def test_rates_and_hours(
                 lampset="Medium",
             )
         )
+    plan = {"rootname": "ld1ce4dkq", "exposure": "D1CE401", "expstart": 57643.3942105}
+    for report, seconds, preferred in (("162567b1", 30.0, False), ("162567b2", 12.0, True)):
+        row = plan | {"report": report, "flash_duration": seconds}
+        await keep_report(database, row, preferred=preferred)
     await run_monitor(database, messenger, Store(f"file://{tmp_path}/store"), "lamps")
     async with database.session() as session:
         values = (await session.execute(select(MonitorValue))).scalars().all()

@@ -164,6 +164,27 @@ def test_fakes_alarm_nobody(changed: Row, status: str) -> None:
     assert not any(name.startswith("G130M") for name in found.statistics)
 
 
+def test_a_stripe_without_lines_alarms_nobody() -> None:
+    """And a flash at a position that is not listed counts as of an unknown one."""
+    rows = [
+        made_up(1, segment, flash, found=segment != "NUVC", has_lines=segment != "NUVC")
+        for segment in ("NUVB", "NUVC")
+        for flash in (1, 2)
+    ]
+    rows[3]["shift_disp"] = 60.0
+    found = _compute("NUV", rows, {1: 5000.0})
+    assert found.findings == []
+    assert {name for name in found.statistics if name.endswith(" drift")} == {
+        "G225M NUVB drift",
+        "left out, copied: drift",
+    }
+    found = _compute(
+        "FUV", [made_up(1, "FUVA", flash, life_adj=99) for flash in (1, 2)], {1: 5000.0}
+    )
+    assert found.findings == []
+    assert found.statistics["G130M LP unknown drift"]["mission"]["n"] == 1
+
+
 def test_flashes_without_a_template_drift_all_the_same() -> None:
     rows = [
         made_up(1, "FUVA", flash, has_lines=None, x_shift=None, shift_disp=0.6 * flash)

@@ -1,47 +1,21 @@
 """Monitor of FUV drifts on rows of a real exposure whose schedule report comes later."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from shared.database.engine import Database
-from shared.database.models.monitoring import MonitorFigure, MonitorValue
-from shared.database.models.operations import Dataset, File
-from shared.database.models.science import ScheduledExposure
+from shared.database.models.monitoring import Alert, MonitorFigure, MonitorValue
 from shared.store import Store
 from shared.worker.broker import Messenger
 from tests.services.ingestor.bench import extract_file, rows_of, sample
 from tests.services.monitor.monitors.bench import run_monitor
-from tests.services.monitor.monitors.flashes import keep_flashes
+from tests.services.monitor.monitors.flashes import keep_flashes, keep_report
 
 pytestmark = pytest.mark.integration
 
 _ROOT = "ld1ce1rcq"
-
-
-async def _keep_report(database: Database, row: dict[str, Any], *, preferred: bool) -> None:
-    async with database.transaction() as session:
-        report = f"{row['report']}.txt"
-        dataset = Dataset(rootname=row["report"], kind="exposure")
-        session.add(dataset)
-        await session.flush()
-        file = File(
-            dataset_id=dataset.id,
-            origin="manual",
-            path=f"reports/{report}",
-            name=report,
-            rootname=row["report"],
-            suffix="sms",
-            size=1,
-            sha256="2" * 64,
-            current=True,
-            shown=True,
-        )
-        session.add(file)
-        await session.flush()
-        session.add(ScheduledExposure(file_id=file.id, preferred=preferred, **row))
 
 
 async def _values(database: Database) -> dict[tuple[str, str | None, str | None], float]:
@@ -54,7 +28,7 @@ async def test_pending_until_the_report_comes(
     database: Database, messenger: Messenger, data_dir: Path, tmp_path: Path
 ) -> None:
     """186400 s from the move to the start, and 2406.528 s from there to the second flash; a report
-    that a newer one replaced says nothing.
+    that a newer one replaced says nothing, and nobody is alarmed.
     """
     path = sample(data_dir, f"{_ROOT}_lampflash")
     rows = rows_of(extract_file(path, data_dir / "references"), "lampflash")
@@ -62,13 +36,13 @@ async def test_pending_until_the_report_comes(
     scheduled = rows_of(extract_file(data_dir / "sms" / "153067a8.txt"), "sms")
     (row,) = [one for one in scheduled if one["rootname"] == _ROOT]
     store = Store(f"file://{tmp_path}/store")
-    await _keep_report(database, row | {"report": "153067a7", "tsinceosm1": 5.0}, preferred=False)
+    await keep_report(database, row | {"report": "153067a7", "tsinceosm1": 5.0}, preferred=False)
     await run_monitor(database, messenger, store, "fuv-osm-drift")
     values = await _values(database)
     drift = values["drift", "FUVA", "flash 2, pending"]
     assert drift == pytest.approx(-1.324367e-3, rel=1e-6)
     assert not any(quantity.startswith("since") for quantity, *_ in values)
-    await _keep_report(database, row, preferred=True)
+    await keep_report(database, row, preferred=True)
     await run_monitor(database, messenger, store, "fuv-osm-drift", occasion=1)
     values = await _values(database)
     assert values["drift", "FUVA", "flash 2"] == drift
@@ -77,4 +51,5 @@ async def test_pending_until_the_report_comes(
     assert not any("pending" in str(region) for *_, region in values)
     async with database.session() as session:
         names = set((await session.execute(select(MonitorFigure.name))).scalars())
+        assert (await session.execute(select(Alert))).scalars().all() == []
     assert names == {"drift", "groups", "date"}
