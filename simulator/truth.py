@@ -1,7 +1,7 @@
 """Truth of an exposure, in a machine-readable file beside its data."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,10 @@ from typing import Any
 from simulator.forward.imaging import image_rate
 from simulator.forward.recording import lamp_intervals
 from simulator.forward.velocity import heliocentric_velocity
-from simulator.instrument.modes import GRATINGS, setting
+from simulator.instrument.modes import DISPERSION_SCALE, GRATINGS, setting
 from simulator.observe import Observation
 
-__all__ = ["TRUTH_NAME", "read_truth", "truth_of", "write_truth"]
+__all__ = ["TRUTH_NAME", "read_truth", "target_displacement", "truth_of", "write_truth"]
 
 TRUTH_NAME = "truth.json"
 """Name of the file beside the data: a JSON object with one entry per exposure, by rootname."""
@@ -95,6 +95,21 @@ def _channel(observation: Observation, name: str) -> dict[str, Any]:
             zip(map(str, channel.sensitivity.at), channel.sensitivity.values, strict=True)
         ),
     }
+
+
+def target_displacement(exposure: Mapping[str, Any], channel: str) -> float:
+    """Return how far a target's spectrum lies from that of the lamp along dispersion, pixels.
+
+    Parameters
+    ----------
+    exposure
+        Its truth.
+    channel
+        Segment or stripe.
+    """
+    along: float = exposure["target_offset"][0]
+    offset: float = exposure["channels"][channel]["wavelength_offset"]
+    return offset + along * DISPERSION_SCALE[exposure["plan"]["detector"]]
 
 
 def write_truth(observations: Iterable[Observation], folder: Path) -> Path:

@@ -15,6 +15,11 @@ from typing import Any, get_args
 
 from benchmarks.mission.comparing import PAGE, Flagged, Recovered
 from benchmarks.mission.darks import darks_recovered, spots_recovered
+from benchmarks.mission.flash_tables import (
+    compute_flashes,
+    flashes_flagged,
+    flashes_recovered,
+)
 from benchmarks.mission.flashes import drifts_recovered, moves_recovered, shifts_recovered
 from benchmarks.mission.gains import gains_recovered
 from benchmarks.mission.outliers import flagged
@@ -25,6 +30,7 @@ from benchmarks.mission.wavelengths import wavelengths_recovered
 from cosmo.cli.local_run import add_reports, prepare
 from cosmo.client import Client
 from cosmo.launcher.stack import LocalStack
+from simulator.flash_tables import flash_tables
 from simulator.mission.make import REFERENCES, REPORTS, MissionSimulation, simulated_truth
 from simulator.mission.schedule import Mission, Size
 from simulator.plan import FaultKind
@@ -44,6 +50,8 @@ _SPOTS = 40
 _DISPERSIONS = (("G160M", _START + 1500.0, 4.0, 3e-5),)
 """What is to be found of wavelengths: grating, MJD from which on, displacement of targets in
 pixels, and stretch."""
+_DECADES = 6000
+"""Exposures of the decades of lamp flashes."""
 _MONITORS = (
     "fuv-osm-shift",
     "nuv-osm-shift",
@@ -77,6 +85,15 @@ def _write(path: Path, kind: type, rows: Iterable[Any]) -> None:
                     for value in values
                 ]
             )
+
+
+def _measure_decades(seed: int, folder: Path, tables: Path) -> None:
+    """Compare decades of lamp flashes, which take no CalCOS, with their truth."""
+    decades = flash_tables(seed, _DECADES)
+    decades.write_truth(folder / "decades")
+    found = compute_flashes(decades)
+    _write(tables / "decades.csv", Recovered, flashes_recovered(decades, found))
+    _write(tables / "decades_outliers.csv", Flagged, flashes_flagged(decades, found))
 
 
 def _measure(machine: LocalStack, mission: Mission, folder: Path, tables: Path) -> None:
@@ -122,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--tables",
         type=Path,
         default=Path("docs/explanation"),
-        help="gets mission.csv and mission_outliers.csv",
+        help="gets mission.csv, decades.csv, and the outliers of both",
     )
     parser.add_argument("--size", default="full", choices=get_args(Size), help="of the mission")
     parser.add_argument("--years", type=float, default=10.0, help="length of the mission")
@@ -155,6 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = chosen.folder / f"mission-{chosen.size}-{chosen.seed}"
     (folder / REFERENCES).mkdir(parents=True, exist_ok=True)
     data_dir = chosen.folder / f"machine-{chosen.size}-{chosen.seed}"
+    _measure_decades(chosen.seed, chosen.folder, chosen.tables)
     deadline = time.monotonic() + 3600.0 * chosen.hours
     if chosen.hours > 0.0:
         with LocalStack(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from benchmarks.mission.comparing import Recovered, compare
 from benchmarks.mission.truth import MissionTruth
 from cosmo.client import Client
+from simulator.truth import target_displacement
 
 __all__ = ["wavelengths_recovered"]
 
@@ -14,7 +15,8 @@ _LAMP = "lamp"
 def wavelengths_recovered(client: Client, truth: MissionTruth) -> Iterator[Recovered]:
     """Compare mean and slope of the residuals of the lines of each spectrum.
 
-    The displacement of targets is against the lamp, whose own lines have none.
+    The displacement of targets is against the lamp, whose own lines have none: that of the
+    dispersion relation, and of where the target stands in the aperture.
 
     Parameters
     ----------
@@ -33,8 +35,9 @@ def wavelengths_recovered(client: Client, truth: MissionTruth) -> Iterator[Recov
             name, source = row["rootname"], row["region"]
             if name not in truth.exposures or name in faulty or "," in source:
                 continue
-            channel = truth.exposures[name]["channels"][row["segment"]]
-            offset = 0.0 if source == _LAMP else channel["wavelength_offset"]
+            exposure = truth.exposures[name]
+            channel = exposure["channels"][row["segment"]]
+            offset = 0.0 if source == _LAMP else target_displacement(exposure, row["segment"])
             true = offset if quantity == "residual" else 1000.0 * channel["wavelength_stretch"]
             kind = "lamp" if source == _LAMP else "targets"
             found[kind].append((row["value"] - true, row["error"]))

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from cosmo.client import Client
 from services.monitor.response_models.monitors import MonitorSummary
-from simulator.truth import TRUTH_NAME
+from simulator.truth import TRUTH_NAME, target_displacement
 
 __all__ = ["places_to_look", "recovered"]
 
@@ -99,8 +99,8 @@ def _wavelengths(client: Client, exposures: Truth) -> list[float]:
     differences = []
     for row in client.rows("line_positions"):
         if row["rootname"] in exposures and row["measured"] is not None and row["dispersion"]:
-            channel = exposures[row["rootname"]]["channels"][row["segment"]]
-            true = 0.0 if row["source"] == "lamp" else channel["wavelength_offset"]
+            exposure, segment = exposures[row["rootname"]], row["segment"]
+            true = 0.0 if row["source"] == "lamp" else target_displacement(exposure, segment)
             off = (row["measured"] - row["catalogue"]) / row["dispersion"]
             differences.append(off - true)
     return differences
