@@ -151,7 +151,7 @@ def test_what_it_is_asked(replies: Replies) -> None:
     path, body, headers = replies.asked[-1]
     assert (path, headers["User-Agent"]) == ("/argus/sync", f"COSMO/{__version__}")
     (query,) = parse_qs(body.decode())["QUERY"]
-    assert query.startswith("SELECT TOP 10000 o.observationID, o.proposal_id")
+    assert query.startswith("SELECT TOP 5000 o.observationID, o.proposal_id")
     assert "o.maxLastModified >= '2018-03-01T12:00:00.000'" in query
     assert query.endswith("ORDER BY o.observationID")
 
