@@ -26,8 +26,8 @@ KEPT = "corrtag*,x1d*,lampflash"
 SHAPE = (64, 96)
 SECONDS = 60.0
 _BOTH_ALIKE = ("FUV dark", "FUV G130M/1309 ACCUM, auto wavecal")
-"""Calibrated without their segment B, whose images are made as those of segment A are; both segments
-are in the other visits.
+"""Calibrated without their segment B, whose images are made as those of segment A are; other visits
+have both segments.
 """
 
 _IMAGE = re.compile(r"_(flt|counts|fltsum)[_.]")
