@@ -104,7 +104,7 @@ _MADE_OF = """
                                     col_description(attrelid, attnum), pg_get_expr(adbin,
                                       adrelid)) ORDER BY attnum)
          FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-         WHERE attrelid = c.oid AND attnum > 0),
+         WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped),
         (SELECT array_agg(conname || ' ' || convalidated || ' ' || pg_get_constraintdef(oid) ORDER
           BY conname)
          FROM pg_constraint WHERE conrelid = c.oid AND contype != 'n'),
