@@ -1,7 +1,6 @@
 """The scanner: scans every source again and again, whenever no other process does."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ from shared.jobs.events import Outbox, send
 from shared.logs import get_logger
 from shared.metrics import SCAN_SECONDS, SCANS
 from shared.settings import ArchiveSettings
+from shared.tasks import end_task
 from shared.worker.broker import Messenger
 
 __all__ = ["Scanner"]
@@ -90,9 +90,7 @@ class Scanner:
                 await self._turn()
                 await asyncio.sleep(min(_GATHER_SECONDS, self._settings.scan_seconds))
         finally:
-            discovering.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await discovering
+            await end_task(discovering)
 
     async def _turn(self) -> None:
         """Scan everything where that is due; else what came of remote archives."""

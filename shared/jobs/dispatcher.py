@@ -25,6 +25,7 @@ from shared.jobs.queues import Queue
 from shared.logs import get_logger
 from shared.metrics import JOB_RETRIES, LEASE_FAILURES
 from shared.settings import JobSettings
+from shared.tasks import end_task
 from shared.worker.broker import Messenger
 from shared.worker.broker_outage import AWAY
 from shared.worker.presence import write_worker_alerts
@@ -75,8 +76,7 @@ class Dispatcher:
                 async with asyncio.timeout(_TURN_SECONDS):
                     await self._sweep()
         finally:
-            following.cancel()
-            await asyncio.wait({following})
+            await end_task(following)
 
     async def _follow(self) -> None:
         """Fill the queues again as they are worked off, where Postgres has more than a window."""

@@ -3,7 +3,6 @@ stop.
 """
 
 import asyncio
-import contextlib
 import signal
 import socket
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
@@ -22,6 +21,7 @@ from shared.jobs.runner import Handler, JobRunner, worker_name
 from shared.jobs.sequencer import keep_sequencing
 from shared.logs import get_logger
 from shared.settings import Settings
+from shared.tasks import end_task
 from shared.worker.broker import Messenger, declare_actors, make_broker, require_broker
 from shared.worker.exports import export_process
 from shared.worker.health import asked_of, serve_health
@@ -182,7 +182,7 @@ async def _unless(stop: asyncio.Event, work: Coroutine[None, None, None]) -> boo
             task.result()
         return task.done()
     finally:
-        await _cancel(task)
+        await end_task(task)
         stopped.cancel()
 
 
@@ -224,7 +224,7 @@ async def _serve(
     get_logger().info("stopping")
     await runner.drain()
     for task in running:
-        await _cancel(task)
+        await end_task(task)
     heartbeat.forget()
     try:
         await asyncio.to_thread(worker.stop, _STOP_MS)
@@ -247,9 +247,3 @@ async def _keep_up(background: Background, database: Database, messenger: Messen
         else:
             return
         await asyncio.sleep(_RESTART_SECONDS)
-
-
-async def _cancel(task: "asyncio.Future[None]") -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task

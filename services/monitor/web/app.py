@@ -37,6 +37,7 @@ from shared.errors import PermanentError, TransientError
 from shared.logs import get_logger
 from shared.settings import Settings
 from shared.store import Store
+from shared.tasks import end_task
 
 __all__ = ["create_app"]
 
@@ -88,7 +89,7 @@ async def _checks(context: Context) -> AsyncIterator[None]:
         yield
     finally:
         for task in tasks:
-            task.cancel()
+            await end_task(task)
 
 
 @functools.cache

@@ -11,6 +11,7 @@ from services.monitor.web.error_responses import ApiError
 from shared.database.engine import Database
 from shared.jobs.sequencer import PLACED, WRITTEN
 from shared.logs import get_logger
+from shared.tasks import end_task
 
 __all__ = ["EventFeed"]
 
@@ -95,9 +96,7 @@ class EventFeed:
             yield
         finally:
             self.close()
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await end_task(task)
 
     async def _listen(self) -> None:
         while True:
