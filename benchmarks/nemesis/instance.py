@@ -21,6 +21,7 @@ from benchmarks.nemesis.up import CLOCK, LIBRARY
 from cosmo.launcher.address import read_address
 from cosmo.launcher.embedded import EmbeddedPostgres, EmbeddedValkey
 from shared.errors import CosmoError
+from shared.urls import file_url
 
 __all__ = ["Instance"]
 
@@ -31,6 +32,7 @@ _MODULES: Final = {
     "monitor-worker": "services.monitor.worker",
     "monitor": "services.monitor",
 }
+_COMMANDS: Final = [["-m", module] for module in _MODULES.values()]
 _PROGRAMS: Final = {"postgres": "postgres", "valkey": "valkey-server"}
 _LIBRARY: Final = "faketime/libfaketimeMT.so.1"
 _DISKS: Final = {"data": 6 << 30, "store": 4 << 30}
@@ -204,6 +206,19 @@ class Instance:
                 names = (name for name, module in _MODULES.items() if command[1:] == ["-m", module])
                 programs = (name for name, program in _PROGRAMS.items() if child.name() == program)
                 found |= dict.fromkeys((*names, *programs), child)
+        return found
+
+    def left_over(self) -> list[psutil.Process]:
+        """List services that outlived the ``cosmo up`` that had started them."""
+        present = {process.pid for process in self._running().values()}
+        store = file_url(self.store)
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.pid in present or process.cmdline()[1:] not in _COMMANDS:
+                    continue
+                if process.environ().get("COSMO_STORE_URL") == store:
+                    found.append(process)
         return found
 
     def fill(self, disk: str) -> None:

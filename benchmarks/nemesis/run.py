@@ -25,6 +25,7 @@ __all__ = ["Report", "Run"]
 _LOOK_SECONDS: Final = 0.1
 _POLL_SECONDS: Final = 1.0
 _LOOK_LIMIT: Final = 60.0
+_ENDED: Final = "no service outlives the launcher that started it"
 
 
 @dataclass
@@ -146,6 +147,13 @@ class Run:
                 report.violations = [
                     Violation("the database and the store answer", "cosmo up", str(error))
                 ]
+            report.violations = [
+                *report.violations,
+                *(
+                    Violation(_ENDED, f"process {process.pid}", "it runs")
+                    for process in instance.left_over()
+                ),
+            ]
             passed = time.monotonic() - begun
             if not report.violations:
                 report.recovery_seconds = round(passed, 1)

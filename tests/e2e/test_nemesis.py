@@ -4,16 +4,21 @@ Nothing lost, nothing double.
 """
 
 import os
+import signal
+import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks.nemesis.instance import Instance
 from benchmarks.nemesis.outcome import find_violations
 from benchmarks.nemesis.run import Run
 from benchmarks.nemesis.schedule import PROCESSES, Kind, draw_faults
+from cosmo.launcher import processes as children
 from shared.database.engine import Database
 from shared.database.models.operations import Dataset, Event
 from shared.store import Store
+from shared.urls import file_url
 
 _DATA = Path(os.environ.get("COSMO_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 _SEED = 19
@@ -48,6 +53,18 @@ async def test_what_is_lost_or_left_undone_is_seen(database: Database, tmp_path:
         ("ldfd01vlq_rawacq.fits", "no current file is a copy of it"),
         ("ldzzzza1q", "None, not failed"),
     ]
+
+
+def test_a_service_without_its_launcher_is_seen(tmp_path: Path) -> None:
+    instance = Instance(tmp_path, tmp_path, tmp_path)
+    environment = {**os.environ, "COSMO_STORE_URL": file_url(instance.store)}
+    command = [sys.executable, "-m", "services.archive"]
+    process = children.spawn(command, tmp_path / "log", environment=environment)
+    try:
+        assert [found.pid for found in instance.left_over()] == [process.pid]
+    finally:
+        children.stop(process, signal.SIGKILL, 10)
+    assert instance.left_over() == []
 
 
 @pytest.mark.e2e
